@@ -1,0 +1,113 @@
+import { asBuffer, type ByteWriter } from "./bytes.ts";
+import { MillraceError } from "./error.ts";
+
+/**
+ * A `ByteWriter` on a growing array, reused by its owner: `reset`, write, read `bytes` up to `length`. Views of `bytes` taken
+ * before a write may be of an old array afterwards.
+ */
+export class ByteBuffer implements ByteWriter {
+  bytes: Buffer;
+  length = 0;
+
+  constructor(capacity = 1024) {
+    this.bytes = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  reset(): void {
+    this.length = 0;
+  }
+
+  /** The bytes written, as a view that the next write may invalidate. */
+  view(): Buffer {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** The bytes written, as a copy. */
+  copy(): Uint8Array {
+    return Uint8Array.prototype.slice.call(this.bytes, 0, this.length);
+  }
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed <= this.bytes.length) return;
+    const next = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+    this.bytes.copy(next, 0, 0, this.length);
+    this.bytes = next;
+  }
+
+  writeUint8(value: number): void {
+    this.reserve(1);
+    this.bytes[this.length++] = value;
+  }
+
+  writeVarint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new MillraceError("wrong-value", `writeVarint takes an integer from 0 to 2^53-1, not ${String(value)}`);
+    }
+    this.reserve(8);
+    let rest = value;
+    while (rest >= 128) {
+      this.bytes[this.length++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.bytes[this.length++] = rest;
+  }
+
+  writeBytes(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  writeUtf8(text: string): void {
+    this.reserve(text.length * 3);
+    const end = writeUtf8At(this.bytes, this.length, text);
+    if (end < 0) throw loneSurrogate(text);
+    this.length = end;
+  }
+}
+
+/**
+ * Writes `text` as UTF-8 at `start` and returns the offset behind it, or -1 on a lone surrogate. The caller has made room for
+ * three bytes per UTF-16 unit. One loop for all text, as `utf8Write` costs ~150 ns a call and hides lone surrogates.
+ */
+export function writeUtf8At(bytes: Uint8Array, start: number, text: string): number {
+  const length = text.length;
+  if (length > 1024) {
+    const view = asBuffer(bytes);
+    return text.isWellFormed() ? start + view.write(text, start, "utf8") : -1;
+  }
+  let at = start;
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) {
+      bytes[at++] = unit;
+    } else if (unit < 0x800) {
+      bytes[at++] = 0xc0 | (unit >> 6);
+      bytes[at++] = 0x80 | (unit & 63);
+    } else if (unit < 0xd800 || unit > 0xdfff) {
+      bytes[at++] = 0xe0 | (unit >> 12);
+      bytes[at++] = 0x80 | ((unit >> 6) & 63);
+      bytes[at++] = 0x80 | (unit & 63);
+    } else {
+      const low = i + 1 < length ? text.charCodeAt(i + 1) : 0;
+      if (unit > 0xdbff || low < 0xdc00 || low > 0xdfff) return -1;
+      i++;
+      const point = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+      bytes[at++] = 0xf0 | (point >> 18);
+      bytes[at++] = 0x80 | ((point >> 12) & 63);
+      bytes[at++] = 0x80 | ((point >> 6) & 63);
+      bytes[at++] = 0x80 | (point & 63);
+    }
+  }
+  return at;
+}
+
+export function loneSurrogate(text: string): MillraceError {
+  const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  return new MillraceError(
+    "wrong-value",
+    `${shown} holds half of a surrogate pair, which UTF-8 can't express: two different strings would become equal. Use text.toWellFormed() if that is what you want.`,
+  );
+}

@@ -1,0 +1,39 @@
+/** What codecs and formats write into; owned and reused by the caller. */
+export interface ByteWriter {
+  writeUint8(value: number): void;
+  /** Unsigned LEB128 of a safe integer >= 0. */
+  writeVarint(value: number): void;
+  writeBytes(bytes: Uint8Array): void;
+  /** Throws `wrong-value` on a lone surrogate. */
+  writeUtf8(text: string): void;
+}
+
+/** Unsigned byte order: the one order of keys, everywhere. Negative, 0 or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && compareBytes(a, b) === 0;
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
+}
+
+/** A view of the same memory with Buffer's fast slice methods. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Bytes that `value` takes as unsigned LEB128. */
+export function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++;
+  return length;
+}

@@ -1,0 +1,65 @@
+// Every bound, in one place, with its unit and its reason.
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+export const GiB = 1024 * MiB;
+
+export const limits = {
+  // values (named errors: over-limit)
+  /** Keys are compared whole and repeated in every run; 64 of them must fit into a merge. */
+  keyBytesMax: 1 * MiB,
+  valueBytesMax: 64 * MiB,
+  recordBytesMax: 64 * MiB,
+  partitionsMax: 10_000,
+  counterNamesMax: 1_000,
+  counterNameBytesMax: 256,
+  outputsMax: 64,
+
+  // input
+  inputChunkBytes: 1 * MiB,
+  splitBytesMin: 1 * MiB,
+  splitBytesMax: 64 * MiB,
+  splitsPerInput: 32,
+  /** Many small files share a split; more pieces than this make a plan entry too large. */
+  piecesPerSplitMax: 4096,
+  headBytes: 64 * KiB,
+  reducerBytes: 64 * MiB,
+  reducersDefaultMax: 64,
+  asyncConcurrency: 16,
+  /** Decompressed bytes per compressed byte above which a file counts as a bomb (gzip reaches 1032). */
+  inflateRatioMax: 1100,
+
+  // kernel and runs
+  arenaBytesMin: 1 * MiB,
+  arenaBytesMax: 1 * GiB,
+  batchBytes: 64 * KiB,
+  /** A pair larger than this goes past the batch. */
+  batchPairBytesMax: 16 * KiB,
+  blockBytes: 64 * KiB,
+  mergeFanInMax: 64,
+
+  // memory
+  slotMemoryBytesMin: 64 * MiB,
+  /** Of a machine's memory, when `--memory` is not given. */
+  memoryShare: 1 / 4,
+
+  // attempts
+  attemptsMax: 4,
+  /** Infrastructure failures do not count against `attempts`, but end somewhere. */
+  infrastructureFailuresMax: 16,
+  digestRollbacksMax: 3,
+  taskTimeoutMs: 10 * 60_000,
+  heartbeatMs: 3_000,
+  leaseMs: 10_000,
+  backupSlowdown: 3,
+  failuresPerWorkerMax: 5,
+
+  // messages
+  messageBytesMax: 16 * MiB,
+  bundleBytesMax: 16 * MiB,
+  /** A plan is stored in chunks of at most this. */
+  planChunkBytes: 256 * KiB,
+  outputChunkBytes: 8 * MiB,
+  excerptBytes: 200,
+  logLineBytesMax: 8 * KiB,
+} as const;

@@ -1,0 +1,69 @@
+// The interface of formats. Reading and writing of one format live in one file beside this one.
+import type { ByteWriter } from "../base/bytes.ts";
+
+/** Some records of a file, in order, with where each begins and where reading stopped. */
+export interface RecordBatch<In> {
+  readonly records: readonly In[];
+  /** Offset of each record's first byte in the file, or in its decompressed content. At least `records.length` entries. */
+  readonly starts: Float64Array;
+  /** Offset behind the last record and its delimiter: where the next begins. */
+  readonly end: number;
+}
+
+/** Byte range to read; `head` is the file's first 64 KiB (a csv header is there). */
+export interface ReadFrom {
+  readonly start: number;
+  /** Records that begin before this are read; `Infinity`: all (compressed files, whole files). */
+  readonly end: number;
+  readonly head: Uint8Array;
+}
+
+/** Reads files as records of type `In`, in batches that say where each record begins. */
+export interface InputFormat<In> {
+  /** Whether reading may begin at any byte, with the next record, or only at the start of a file. */
+  readonly split: "anywhere" | "whole-file";
+  /** For "anywhere": index of the first record that begins after bytes[0]; -1: more bytes needed. Planning moves split starts with it. */
+  recordStart?(bytes: Uint8Array): number;
+  /** `chunks` begin at `from.start`, where a record begins; stop before the first record at or behind `from.end`. */
+  read(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<RecordBatch<In>>;
+}
+
+/** Writes records of type `Out`; one file per partition. */
+export interface OutputFormat<Out> {
+  /** Of part files: "tsv", "ndjson", … */
+  readonly extension: string;
+  write(record: Out, out: ByteWriter): void;
+  /** Once per part file; on standard output only once. */
+  header?(out: ByteWriter): void;
+}
+
+/** Reads and writes. What is written may be richer than what is read back: `tsv()` takes numbers and reads text. */
+export interface Format<In, Out = In> extends InputFormat<In>, OutputFormat<Out> {}
+
+/**
+ * A format whose record starts can only be found by reading from the start of the file (csv with line ends in quotes): given
+ * the whole file and sorted offsets, the first record start at or behind each (the file's size where there is none).
+ * Internal: planning uses it instead of `recordStart`.
+ */
+export interface ScannedFormat {
+  findStarts(chunks: AsyncIterable<Uint8Array>, wanted: readonly number[], size: number): Promise<readonly number[]>;
+}
+
+/**
+ * A record that the format refuses, thrown by a reader in place of a batch's records: `read` yields the records before it,
+ * then throws this; the caller names the file, and may go on reading at `end` (`--skip-bad`). `end` undefined: can't go on.
+ */
+export class BadRecord extends Error {
+  override readonly name = "BadRecord";
+  readonly start: number;
+  readonly end: number | undefined;
+  /** The record's bytes, at most `limits.recordBytesMax`, for the dead letter. */
+  readonly bytes: Uint8Array;
+
+  constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array) {
+    super(message);
+    this.start = start;
+    this.end = end;
+    this.bytes = bytes;
+  }
+}

@@ -1,0 +1,61 @@
+// A job as the engine sees it after its module has been loaded: complete, without the public types' inference.
+import type { InputFormat, OutputFormat } from "../format/format.ts";
+import type { PartShape } from "../kernel/kernel.ts";
+import type { Codec, KeyCodec } from "./types.ts";
+
+export interface JobDefinition {
+  readonly name: string;
+  /** One entry named "" where the job has one input. */
+  readonly inputs: readonly NamedInput[];
+  /** `main` first. */
+  readonly outputs: readonly { readonly name: string; readonly format: OutputFormat<unknown> }[];
+  /** Whether `output` was an object of formats: then part files lie in a directory per output. */
+  readonly outputsNamed: boolean;
+  readonly key: KeyCodec<unknown>;
+  readonly value: Codec<unknown>;
+  readonly params: ParamsDefinition;
+  /** Side files: name to path as written in the job. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly setup: ((ctx: unknown) => unknown) | undefined;
+  readonly teardown: ((ctx: unknown) => unknown) | undefined;
+  readonly concurrency: number;
+  readonly combine: CombineDefinition | undefined;
+  readonly group: GroupDefinition | undefined;
+  readonly partition: PartitionDefinition;
+  /** undefined: by input size. 0: map-only. */
+  readonly reducers: number | undefined;
+  readonly reduce: ((key: unknown, values: Iterable<unknown>, emit: unknown, ctx: unknown) => unknown) | undefined;
+  readonly compress: "gzip" | "zstd" | undefined;
+  readonly nondeterministic: "rerun" | "fail";
+  /** File URL or path of the module that called `defineJob`, as far as it can be known. */
+  readonly module: string | undefined;
+}
+
+export interface NamedInput {
+  readonly name: string;
+  readonly format: InputFormat<unknown>;
+  /** Called as map(record, emit, ctx). */
+  readonly map: (record: unknown, emit: unknown, ctx: unknown) => unknown;
+}
+
+export type CombineDefinition =
+  /** `sum`, `min`, `max` themselves, recognised by identity; `call` does the same for values of any type they take. */
+  | { readonly kind: "sum" | "min" | "max"; readonly call: (a: unknown, b: unknown) => unknown }
+  | { readonly kind: "function"; readonly call: (a: unknown, b: unknown) => unknown };
+
+export interface GroupDefinition {
+  readonly parts: number;
+  /** Of the first `parts` parts of the tuple key. */
+  readonly shapes: readonly PartShape[];
+  /** The grouping prefix's own codec: what `reduce` gets as its key. */
+  readonly key: KeyCodec<unknown>;
+}
+
+export type PartitionDefinition =
+  | { readonly kind: "hash" }
+  | { readonly kind: "range" }
+  | { readonly kind: "function"; readonly choose: (key: unknown, partitions: number) => number };
+
+export type ParamsDefinition =
+  | { readonly kind: "table"; readonly params: ReadonlyMap<string, { readonly type: "string" | "number" | "boolean"; readonly default: unknown; readonly about: string | undefined }> }
+  | { readonly kind: "schema"; readonly schema: unknown };

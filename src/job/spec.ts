@@ -1,0 +1,28 @@
+/** The part of a submission that travels: plain data, complete (defaults filled in), checked when parsed. */
+export interface JobSpec {
+  readonly name: string;
+  /** SHA-256 of the bundle in hexadecimal, so every worker runs the same code. */
+  readonly bundle: string;
+  /** Absolute paths and globs; one entry named "" where the job has one input. */
+  readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
+  readonly files: readonly { readonly name: string; readonly path: string; readonly sha256: string }[];
+  /** Absolute path (or URL) of the directory to publish. */
+  readonly output: string;
+  /** "formats": as the job's output formats write. "records": the main output as records of the `auto` codec, for `run()`. */
+  readonly writes: "formats" | "records";
+  /** Given by flag or job; undefined: by input size. 0: map-only. */
+  readonly partitions: number | undefined;
+  readonly splitBytes: number | undefined;
+  readonly attemptsMax: number;
+  readonly deadLettersMax: number;
+  /** JSON as given; validated at submission and again in each slot. */
+  readonly params: string;
+  readonly taskTimeoutMs: number;
+  readonly taskLimitMs: number | undefined;
+  readonly nondeterministic: "rerun" | "fail";
+  /** Identity of the directory that may be moved aside (`--overwrite`). */
+  readonly replaces: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  /** ISO 8601; what `ctx.startedAt` says in every attempt. */
+  readonly startedAt: string;
+}

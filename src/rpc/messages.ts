@@ -1,0 +1,174 @@
+// What master and worker tell each other, as plain data. `convert.ts` turns it into protobuf and back, on the in-memory
+// transport too. Durations, never instants, cross the wire.
+import type { AttemptId, Counters, JobId, Position, WorkerId } from "../base/ids.ts";
+import type { Plan, Split } from "../input/plan.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { RunRef } from "../sort/run.ts";
+import type { StagedFile } from "../storage/storage.ts";
+
+/** All a worker needs to run one attempt; places of map outputs come separately, once per version. */
+export interface Assignment {
+  readonly attempt: AttemptId;
+  readonly spec: JobSpec;
+  /** Write the status page before each record, so that a death names the record. */
+  readonly careful: boolean;
+  readonly work: PlanWork | MapWork | ReduceWork;
+}
+
+export interface PlanWork {
+  readonly phase: "plan";
+}
+
+export interface MapWork {
+  readonly phase: "map";
+  readonly split: Split;
+  /** The planned files that the split names, by their index in the plan. */
+  readonly files: Readonly<Record<number, Plan["files"][number]>>;
+  readonly partitions: number;
+  readonly boundaries: readonly Uint8Array[];
+  /** Records that an earlier attempt died on: not given to `map`, put aside as dead letters. */
+  readonly skip: readonly Position[];
+  /** How many dead letters this attempt may still put aside. */
+  readonly deadLettersMax: number;
+  readonly from: Progress | undefined;
+}
+
+export interface ReduceWork {
+  readonly phase: "reduce";
+  readonly partitions: number;
+  readonly mapVersion: number;
+}
+
+/** True at every flush at a record boundary: all before `position` is in `runs`, nothing after. */
+export interface Progress {
+  readonly position: Position;
+  readonly runs: readonly RunRef[];
+  readonly emissionIndex: number;
+  readonly emissionDigest: bigint;
+  readonly counters: Counters;
+  readonly deadLetters: number;
+  readonly staged: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+/** What an attempt did, for the summary; totals over winners, `groupMax` the largest. */
+export interface AttemptStats {
+  /** Records read by map, or groups reduced. */
+  readonly recordsIn: number;
+  readonly bytesIn: number;
+  /** Pairs emitted by map before combining, or pairs read by reduce. */
+  readonly pairs: number;
+  readonly recordsOut: number;
+  readonly bytesOut: number;
+  /** Bytes of runs written to the memory tier and to disk, spills and merges included. */
+  readonly memoryRunBytes: number;
+  readonly diskRunBytes: number;
+  readonly spills: number;
+  readonly groups: number;
+  /** Most values of one key. */
+  readonly groupMax: number;
+  readonly wallMs: number;
+}
+
+export type AttemptResult = AttemptDone | AttemptFailed;
+
+export interface AttemptDone {
+  readonly attempt: AttemptId;
+  readonly ok: true;
+  /** Of a plan attempt. */
+  readonly plan?: Plan;
+  /** Of a map attempt, unless map-only. */
+  readonly run?: RunRef;
+  readonly emissionDigest?: bigint;
+  /** Of a reduce attempt: the version its inputs were of. */
+  readonly mapVersion?: number;
+  readonly staged: readonly StagedFile[];
+  readonly deadLetters: readonly Position[];
+  readonly counters: Counters;
+  readonly stats: AttemptStats;
+}
+
+export interface AttemptFailed {
+  readonly attempt: AttemptId;
+  readonly ok: false;
+  readonly reason: Failure;
+}
+
+/** Why an attempt failed, and so what to do: give up, fix the input, rerun a map, or retry elsewhere. */
+export type Failure =
+  /** The job's own code. `final`: it failed twice on the same record in this attempt already. */
+  | { readonly kind: "user-error"; readonly error: FailureText; readonly at: Position | undefined; readonly final: boolean }
+  /** A file or record that can't be read; never retried. */
+  | { readonly kind: "bad-input"; readonly error: FailureText; readonly at: Position | undefined }
+  /** A limit, an option, a changed file, too many dead letters: retrying can't help. */
+  | { readonly kind: "fatal"; readonly error: FailureText }
+  | { readonly kind: "segment-lost"; readonly map: AttemptId; readonly error: FailureText }
+  /** The slot's process ended. `at`: the record it was working on, exact if the attempt was careful. */
+  | { readonly kind: "slot-died"; readonly error: FailureText; readonly at: Position | undefined; readonly careful: boolean }
+  | { readonly kind: "infrastructure"; readonly error: FailureText };
+
+/** An error in words, ready to be shown: nothing has to be looked up to print it. */
+export interface FailureText {
+  readonly code: string;
+  readonly message: string;
+  /** Source-mapped, the user's frames only. */
+  readonly stack: string | undefined;
+  /** "books/a.txt:1234" and an excerpt of the record. */
+  readonly where: string | undefined;
+  readonly excerpt: string | undefined;
+}
+
+/** One heartbeat: all a worker knows. Repeating it changes nothing. */
+export interface WorkerReport {
+  readonly worker: WorkerId;
+  /** Grows with each start of the process; an older one is dead. */
+  readonly incarnation: number;
+  /** Grows with each report; of one older than the newest heard only `finished` is used. */
+  readonly sequence: number;
+  /** Newest mapVersion held, by job; older or missing: sent again. */
+  readonly placesHeld: Readonly<Record<JobId, number>>;
+  readonly address: string;
+  readonly slots: number;
+  readonly slotsFree: number;
+  readonly draining: boolean;
+  readonly running: readonly RunningAttempt[];
+  readonly finished: readonly AttemptResult[];
+  /** Verified runs left by an earlier incarnation, with the digest in their footer. */
+  readonly offered: readonly { readonly run: RunRef; readonly emissionDigest: bigint }[];
+}
+
+export interface RunningAttempt {
+  readonly attempt: AttemptId;
+  readonly records: number;
+  readonly bytes: number;
+  /** Since the attempt last moved: a duration. */
+  readonly idleMs: number;
+  readonly runningMs: number;
+  readonly at: Position | undefined;
+}
+
+/** The reply: sent once the report is durable, so it also acknowledges `finished`. */
+export interface WorkerOrders {
+  readonly epoch: number;
+  /** Repeated, under the same ids, until a report lists them as running or finished. */
+  readonly start: readonly Assignment[];
+  readonly stop: readonly AttemptId[];
+  readonly places: readonly Places[];
+  /** Jobs that are over: remove their runs, slots, secrets. */
+  readonly discard: readonly JobId[];
+  /** Unheard for this long, the worker stops its attempts by itself. */
+  readonly leaseMs: number;
+}
+
+/** Where the map outputs of a job lie, by worker; complete for its version. */
+export interface Places {
+  readonly job: JobId;
+  readonly mapVersion: number;
+  readonly runs: readonly RunPlaces[];
+}
+
+/** Runs that lie on one worker. */
+export interface RunPlaces {
+  readonly worker: WorkerId;
+  readonly address: string;
+  readonly runs: readonly RunRef[];
+}
