@@ -1,0 +1,114 @@
+// What goes into the scheduler and what comes out: one event, one step.
+import type { Counters, Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { Change, StoredRecord } from "../state/store.ts";
+import type { CommitDecision } from "../storage/storage.ts";
+
+/** Everything that can happen to the scheduler. */
+export type SchedulerEvent =
+  | { readonly kind: "job-submitted"; readonly job: JobId; readonly spec: JobSpec; readonly idempotencyKey: string }
+  | { readonly kind: "job-cancelled"; readonly job: JobId }
+  | { readonly kind: "worker-heard"; readonly report: WorkerReport }
+  | { readonly kind: "output-published"; readonly job: JobId }
+  | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
+  | { readonly kind: "clock-ticked" };
+
+/** What the master must do once the step's changes are durable, in this order. */
+export type SchedulerCommand =
+  /**
+   * Answer the worker's waiting call. `orders` are complete for that worker as of this step (assignments not yet listed by a
+   * report are repeated), so sending them twice changes nothing. Given out when the worker has something to do or to know;
+   * otherwise the master answers by itself with `ordersFor` before the heartbeat's time is up.
+   */
+  | { readonly kind: "send-orders"; readonly worker: WorkerId; readonly orders: WorkerOrders }
+  | { readonly kind: "publish-output"; readonly decision: CommitDecision }
+  /** The job is over: remove its staged files (workers learn it from `orders.discard`). */
+  | { readonly kind: "discard-job"; readonly job: JobId; readonly destination: string };
+
+/** The answer to one event: first make `changes` durable, then perform `commands`, in order. */
+export interface Step {
+  readonly changes: readonly Change[];
+  readonly commands: readonly SchedulerCommand[];
+  /** Send `clock-ticked` no later than this. */
+  readonly wakeAt: Instant | undefined;
+}
+
+/** The whole control logic: no I/O, no clock, no randomness, no promises. Its state changes only inside `step`. */
+export interface Scheduler {
+  step(event: SchedulerEvent, now: Instant): Step;
+  /** What a worker must do and know, as of now: the answer to a call that nothing happened during. */
+  ordersFor(worker: WorkerId): WorkerOrders;
+  /** Immutable read model for status, CLI and dashboard. */
+  view(): ClusterView;
+}
+
+/** Rebuild from stored records: equal to the live state, after every prefix of any change list. */
+export type RecoverScheduler = (
+  records: Iterable<StoredRecord>,
+  epoch: number,
+  options: SchedulerOptions,
+  now: Instant,
+) => Scheduler;
+
+export interface SchedulerOptions {
+  readonly leaseMs: number;
+  /** A backup attempt starts when a task's rate is this many times below its phase's median. */
+  readonly backupSlowdown: number;
+  readonly failuresPerWorkerMax: number;
+  readonly infrastructureFailuresMax: number;
+  readonly digestRollbacksMax: number;
+  /** Builds the bytes of `_SUCCESS` (output/manifest.ts), so that the scheduler knows no format. */
+  readonly manifest: (job: FinishedJob) => Uint8Array;
+}
+
+/** What a manifest says of a job: computed once, from its winners. */
+export interface FinishedJob {
+  readonly job: JobId;
+  readonly spec: JobSpec;
+  readonly partitions: number;
+  readonly files: CommitDecision["files"];
+  readonly counters: Counters;
+  readonly stats: JobStats;
+}
+
+export interface ClusterView {
+  readonly epoch: number;
+  readonly jobs: readonly JobView[];
+  readonly workers: readonly {
+    readonly id: WorkerId;
+    readonly state: "busy" | "idle" | "stuck" | "silent" | "draining" | "excluded";
+    readonly slots: number;
+    readonly slotsFree: number;
+  }[];
+}
+
+export interface JobView {
+  readonly job: JobId;
+  readonly name: string;
+  readonly state: JobState;
+  readonly tasks: Readonly<Record<Phase, TaskCounts>>;
+  readonly counters: Counters;
+  readonly stats: JobStats;
+  readonly deadLetters: number;
+  readonly running: readonly RunningAttempt[];
+  /** Attempts that failed so far, newest last, at most 20: what a progress view warns of. */
+  readonly failures: readonly { readonly task: string; readonly error: FailureText }[];
+  readonly output: string;
+  readonly reason?: FailureText;
+}
+
+export type JobState = "planning" | "mapping" | "reducing" | "publishing" | "succeeded" | "failed" | "cancelled";
+
+export interface TaskCounts {
+  readonly done: number;
+  readonly running: number;
+  readonly total: number;
+}
+
+/** Sums over winners, by phase (`groupMax` the largest). */
+export interface JobStats {
+  readonly inputBytes: number;
+  readonly map: AttemptStats;
+  readonly reduce: AttemptStats;
+}

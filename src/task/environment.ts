@@ -1,0 +1,46 @@
+import type { Clock } from "../base/clock.ts";
+import type { Position } from "../base/ids.ts";
+import type { JobDefinition } from "../job/definition.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { RunFiles, RunReader, RunRef } from "../sort/run.ts";
+import type { Storage } from "../storage/storage.ts";
+
+/** What a task needs from whatever runs it: our worker's slot, a test, later another engine. */
+export interface TaskEnvironment {
+  readonly job: JobDefinition;
+  readonly storage: Storage;
+  readonly kernel: Kernel;
+  /** For the runs of this attempt: the memory tier first, then disk. */
+  readonly runs: RunFiles;
+  readonly status: StatusPage;
+  readonly clock: Clock;
+  /** Aborted when the attempt is revoked. */
+  readonly signal: AbortSignal;
+  /** Local path of a side file. */
+  file(name: string): string;
+  log(message: string, fields: Readonly<Record<string, unknown>> | undefined): void;
+}
+
+/** The map outputs that a reduce reads, one run per map task, in the order of their ordinals; opened when they are needed. */
+export interface ReduceInputs {
+  readonly mapVersion: number;
+  readonly runs: readonly RunRef[];
+  /** Throws `segment-lost` when it can't be had. */
+  open(run: RunRef): RunReader;
+}
+
+/**
+ * What an attempt says of itself while it works, readable from outside after it was killed. Written per batch; in careful
+ * mode before each record.
+ */
+export interface StatusPage {
+  write(status: TaskStatus): void;
+}
+
+export interface TaskStatus {
+  readonly phase: "setup" | "map" | "sort" | "reduce" | "write" | "teardown";
+  readonly records: number;
+  readonly bytes: number;
+  /** The record being worked on (careful) or the batch's first. */
+  readonly at: Position | undefined;
+}
