@@ -1,0 +1,45 @@
+// `npm test`: the checks, then all tests, then one closing line that counts both: "N passed, N failed[, N skipped]".
+// `npm test -- PATTERN…` hands the patterns to vitest and leaves the checks out.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const patterns = process.argv.slice(2);
+const scratch = mkdtempSync(join(tmpdir(), "millrace-test-"));
+const report = join(scratch, "report.json");
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+
+if (patterns.length === 0) {
+  const checks = spawnSync(process.execPath, ["scripts/check.mjs"], { cwd: root, encoding: "utf8", maxBuffer: 64 << 20 });
+  process.stdout.write(checks.stdout);
+  process.stderr.write(checks.stderr);
+  passed += (checks.stdout.match(/^ok {4}/gm) ?? []).length;
+  failed += (checks.stdout.match(/^FAIL {2}/gm) ?? []).length;
+  if (checks.status !== 0 && failed === 0) failed++;
+}
+
+const tests = spawnSync(
+  process.execPath,
+  [join(root, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...patterns],
+  { cwd: root, stdio: "inherit" },
+);
+try {
+  const counts = JSON.parse(readFileSync(report, "utf8"));
+  passed += counts.numPassedTests;
+  failed += counts.numFailedTests;
+  skipped += counts.numPendingTests + counts.numTodoTests;
+  // A file that does not load has no tests to count, yet it has failed.
+  failed += counts.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
+} catch (error) {
+  console.error(`no test report: ${error.message}`);
+  failed++;
+}
+if (tests.status !== 0 && failed === 0) failed++;
+rmSync(scratch, { recursive: true, force: true });
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+process.exit(failed === 0 ? 0 : 1);
