@@ -1,0 +1,71 @@
+import { MillraceError } from "./error.ts";
+
+const sizeUnits: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: 1024,
+  kb: 1024,
+  kib: 1024,
+  m: 1024 ** 2,
+  mb: 1024 ** 2,
+  mib: 1024 ** 2,
+  g: 1024 ** 3,
+  gb: 1024 ** 3,
+  gib: 1024 ** 3,
+  t: 1024 ** 4,
+  tb: 1024 ** 4,
+  tib: 1024 ** 4,
+};
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** "512MB", "1.5 GiB", "65536" → bytes; units are powers of 1024. `what` names the option in the error. */
+export function parseSize(text: string, what: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
+  const unit = match === null ? undefined : sizeUnits[match[2]!.toLowerCase()];
+  const bytes = match === null || unit === undefined ? Number.NaN : Math.floor(Number(match[1]) * unit);
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) {
+    throw new MillraceError("wrong-usage", `${what} takes a size such as 512MB or 2GB, not ${JSON.stringify(text)}`);
+  }
+  return bytes;
+}
+
+/** "500ms", "30s", "10m", "1.5h" → milliseconds. `what` names the option in the error. */
+export function parseDuration(text: string, what: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text);
+  const unit = match === null ? undefined : durationUnits[match[2]!.toLowerCase()];
+  const ms = match === null || unit === undefined ? Number.NaN : Math.round(Number(match[1]) * unit);
+  if (!Number.isSafeInteger(ms) || ms <= 0) {
+    throw new MillraceError("wrong-usage", `${what} takes a time such as 30s, 10m or 1h, not ${JSON.stringify(text)}`);
+  }
+  return ms;
+}
+
+/** 1536 → "1.5 KiB"; three significant digits. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = "B";
+  for (const next of ["KiB", "MiB", "GiB", "TiB"]) {
+    if (value < 1000) break;
+    value /= 1024;
+    unit = next;
+  }
+  return unit === "B" ? `${value} B` : `${threeDigits(value)} ${unit}`;
+}
+
+/** 812 → "812 ms", 61_000 → "1 m 01 s". */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${threeDigits(ms / 1000)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s`;
+  return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")} m`;
+}
+
+/** 1234567 → "1,234,567". */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+}
+
+function threeDigits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}

@@ -1,0 +1,44 @@
+// How an error looks on the screen: what, where, what to do. No stack traces of ours unless something is a bug.
+import pc from "picocolors";
+import { MillraceError } from "../base/error.ts";
+import type { FailureText } from "../rpc/messages.ts";
+
+/** Removes what could move the cursor or change colours: data of a user's must not write to the terminal by itself. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** The lines for an attempt's failure, as the summary and the final error show them. */
+export function failureLines(failure: FailureText): string[] {
+  const lines = [printable(failure.message)];
+  if (failure.where !== undefined) lines.push(`  at ${printable(failure.where)}`);
+  if (failure.excerpt !== undefined && failure.excerpt !== "") lines.push(pc.dim(`  | ${printable(failure.excerpt)}`));
+  if (failure.stack !== undefined) for (const line of failure.stack.split("\n")) lines.push(pc.dim(`  ${printable(line.trim())}`));
+  return lines;
+}
+
+/** The lines for whatever was thrown. Only a bug of ours shows its stack. */
+export function errorLines(thrown: unknown): string[] {
+  if (thrown instanceof MillraceError) return [`${pc.red("error")} ${printable(thrown.message)} ${pc.dim(`[${thrown.code}]`)}`];
+  if (thrown instanceof Error) return [`${pc.red("error")} ${printable(thrown.message)}`, pc.dim(printable(thrown.stack ?? ""))];
+  return [`${pc.red("error")} ${printable(String(thrown))}`];
+}
+
+/** 1 job failed, 2 wrong usage, 130 interrupted. */
+export function exitCodeOf(thrown: unknown): number {
+  if (!(thrown instanceof MillraceError)) return 1;
+  switch (thrown.code) {
+    case "wrong-usage":
+    case "wrong-job":
+    case "wrong-params":
+    case "no-input":
+    case "output-exists":
+    case "nothing-to-resume":
+      return 2;
+    case "cancelled":
+      return 130;
+    default:
+      return 1;
+  }
+}
