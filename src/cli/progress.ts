@@ -1,0 +1,165 @@
+// The live view of a job: on a terminal a few lines rewritten in place, elsewhere a line every few seconds. On standard error,
+// so that standard output carries nothing but the result.
+import pc from "picocolors";
+import { limits } from "../base/limits.ts";
+import type { Phase } from "../base/ids.ts";
+import { formatBytes, formatCount, formatDuration } from "../base/units.ts";
+import type { JobView, TaskCounts } from "../schedule/step.ts";
+import { printable } from "./error-text.ts";
+
+export interface ProgressSink {
+  write(text: string): void;
+  readonly columns: number;
+}
+
+/** Where a position is, for people: the file's path and the offset. */
+export type PositionText = (position: { readonly file: number; readonly offset: number }) => string;
+
+/** A task that takes longer than this on one record is named with the record. */
+const slowRecordMs = 60_000;
+const barWidth = 24;
+
+/** Rewrites its lines in place at each `update`; `end` leaves the last state on the screen. */
+export class TerminalProgress {
+  readonly #sink: ProgressSink;
+  readonly #started: number;
+  #linesShown = 0;
+  #warned = 0;
+
+  constructor(sink: ProgressSink, startedMs: number) {
+    this.#sink = sink;
+    this.#started = startedMs;
+  }
+
+  update(view: JobView, nowMs: number): void {
+    const warnings = newWarnings(view, this.#warned);
+    this.#warned = view.failures.length;
+    const lines = [...progressLines(view, nowMs - this.#started)].map((line) => clip(line, this.#sink.columns));
+    const up = this.#linesShown > 0 ? `\x1b[${this.#linesShown}A\x1b[0J` : "";
+    this.#sink.write(`${up}${[...warnings, ...lines].map((line) => `${line}\n`).join("")}`);
+    this.#linesShown = lines.length;
+  }
+
+  /** Removes the live lines: the summary says the same, better. */
+  clear(): void {
+    if (this.#linesShown > 0) this.#sink.write(`\x1b[${this.#linesShown}A\x1b[0J`);
+    this.#linesShown = 0;
+  }
+}
+
+/** One line every `everyMs`, and each failure once. */
+export class LineProgress {
+  readonly #sink: ProgressSink;
+  readonly #started: number;
+  readonly #everyMs: number;
+  #nextMs: number;
+  #warned = 0;
+
+  constructor(sink: ProgressSink, startedMs: number, everyMs = 3_000) {
+    this.#sink = sink;
+    this.#started = startedMs;
+    this.#everyMs = everyMs;
+    this.#nextMs = startedMs + everyMs;
+  }
+
+  update(view: JobView, nowMs: number): void {
+    for (const line of newWarnings(view, this.#warned)) this.#sink.write(`${line}\n`);
+    this.#warned = view.failures.length;
+    if (nowMs < this.#nextMs) return;
+    this.#nextMs = nowMs + this.#everyMs;
+    this.#sink.write(`${view.name} ${phaseWord(view)} ${counts(view)} ${formatDuration(nowMs - this.#started)}\n`);
+  }
+
+  clear(): void {}
+}
+
+function* progressLines(view: JobView, elapsedMs: number): Generator<string> {
+  const eta = remainingMs(view, elapsedMs);
+  const left = eta === undefined ? "" : pc.dim(`  about ${formatDuration(eta)} left`);
+  yield `${pc.bold(view.name)}  ${phaseWord(view)}  ${formatDuration(elapsedMs)}${left}`;
+  for (const phase of ["map", "reduce"] as const) {
+    const tasks = view.tasks[phase];
+    if (tasks.total > 0) yield `  ${phase.padEnd(6)} ${bar(tasks, phaseFraction(view, phase))} ${tasks.done}/${tasks.total}${tasks.running > 0 ? pc.dim(` · ${tasks.running} running`) : ""}`;
+  }
+  const { records, bytes } = readSoFar(view);
+  const rate = elapsedMs > 0 ? `${formatBytes((bytes * 1000) / elapsedMs)}/s` : "";
+  const spilled = view.stats.map.diskRunBytes + view.stats.reduce.diskRunBytes;
+  yield pc.dim(`  ${formatCount(records)} records · ${formatBytes(bytes)} · ${rate}${spilled > 0 ? ` · ${formatBytes(spilled)} spilled to disk` : ""}${view.deadLetters > 0 ? ` · ${view.deadLetters} dead letters` : ""}`);
+  for (const attempt of view.running) {
+    if (attempt.idleMs < slowRecordMs) continue;
+    yield pc.yellow(`  ${attempt.attempt.phase} ${attempt.attempt.index} has been on one ${attempt.attempt.phase === "reduce" ? "key" : "record"} for ${formatDuration(attempt.idleMs)}${attempt.at === undefined ? "" : ` (file ${attempt.at.file}, offset ${attempt.at.offset})`}`);
+  }
+}
+
+function counts(view: JobView): string {
+  const { records, bytes } = readSoFar(view);
+  const phases = (["map", "reduce"] as const).filter((phase) => view.tasks[phase].total > 0);
+  return [...phases.map((phase) => `${phase} ${view.tasks[phase].done}/${view.tasks[phase].total}`), `${formatCount(records)} records`, formatBytes(bytes)].join(" · ");
+}
+
+/** Input read so far: by winners, and by what runs now. */
+function readSoFar(view: JobView): { records: number; bytes: number } {
+  let records = view.stats.map.recordsIn;
+  let bytes = view.stats.map.bytesIn;
+  for (const attempt of view.running) {
+    if (attempt.attempt.phase !== "map") continue;
+    records += attempt.records;
+    bytes += attempt.bytes;
+  }
+  return { records, bytes };
+}
+
+function phaseFraction(view: JobView, phase: Phase): number {
+  const tasks = view.tasks[phase];
+  if (phase === "map" && view.stats.inputBytes > 0) return Math.min(1, readSoFar(view).bytes / view.stats.inputBytes);
+  return tasks.total === 0 ? 0 : tasks.done / tasks.total;
+}
+
+/**
+ * An estimate that does not lie: none before a tenth of the map phase and two seconds are over, and none for the reduce phase
+ * before a reduce has finished; then by the rate so far.
+ */
+export function remainingMs(view: JobView, elapsedMs: number): number | undefined {
+  if (elapsedMs < 2_000) return undefined;
+  if (view.state === "mapping") {
+    const done = phaseFraction(view, "map");
+    return done < 0.1 || view.tasks.reduce.total > 0 ? undefined : (elapsedMs * (1 - done)) / done;
+  }
+  const { done, total } = view.tasks.reduce;
+  if (view.state !== "reducing" || done === 0) return undefined;
+  const reduceMs = view.stats.reduce.wallMs / Math.max(1, done);
+  const parallel = Math.max(1, view.tasks.reduce.running);
+  return ((total - done) * reduceMs) / parallel;
+}
+
+function bar(tasks: TaskCounts, fraction: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, tasks.done === tasks.total ? 1 : fraction)) * barWidth);
+  return `${pc.green("━".repeat(full))}${pc.dim("─".repeat(barWidth - full))}`;
+}
+
+function phaseWord(view: JobView): string {
+  return view.state;
+}
+
+/** Attempts that failed since the last look: they are tried again, and worth a line. */
+function newWarnings(view: JobView, seen: number): string[] {
+  return view.failures.slice(seen).map(({ task, error }) => pc.yellow(`warning ${task} is tried again: ${printable(error.message).slice(0, limits.excerptBytes)}${error.where === undefined ? "" : ` at ${printable(error.where)}`}`));
+}
+
+/** Cuts a line to the terminal's width, so that moving up by lines stays right. Colours count nothing. */
+export function clip(line: string, columns: number): string {
+  let width = 0;
+  let at = 0;
+  while (at < line.length) {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colour sequences begin with one
+    const colour = /^\x1b\[[0-9;]*m/.exec(line.slice(at));
+    if (colour !== null) {
+      at += colour[0].length;
+      continue;
+    }
+    if (width === columns - 1) return `${line.slice(0, at)}\x1b[0m`;
+    width++;
+    at++;
+  }
+  return line;
+}
