@@ -1,0 +1,61 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { parseStatusPage, readStatusPage, StatusPageFile } from "./status-page.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "millrace-page-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test("what an attempt wrote last is what the agent reads", () => {
+  const path = join(directory, "a");
+  const page = new StatusPageFile(path);
+  page.begin({ epoch: 3, attempt: 9 });
+  expect(readStatusPage(path)).toMatchObject({ epoch: 3, attempt: 9, phase: "setup", records: 0, at: undefined });
+  page.write({ phase: "map", records: 12, bytes: 2 ** 40, at: { file: 7, offset: 2 ** 33 } });
+  expect(readStatusPage(path)).toEqual({
+    epoch: 3,
+    attempt: 9,
+    phase: "map",
+    records: 12,
+    bytes: 2 ** 40,
+    at: { file: 7, offset: 2 ** 33 },
+    beats: 2,
+  });
+  page.close();
+});
+
+test("a touch changes nothing but the beats", () => {
+  const path = join(directory, "b");
+  const page = new StatusPageFile(path);
+  page.begin({ epoch: 1, attempt: 1 });
+  page.write({ phase: "reduce", records: 5, bytes: 6, at: undefined });
+  const before = readStatusPage(path)!;
+  page.touch();
+  expect(readStatusPage(path)).toEqual({ ...before, beats: before.beats + 1 });
+  page.close();
+});
+
+test("a page with any byte changed is not taken for a page", () => {
+  const path = join(directory, "c");
+  const file = new StatusPageFile(path);
+  file.begin({ epoch: 1, attempt: 2 });
+  file.write({ phase: "sort", records: 1, bytes: 2, at: { file: 3, offset: 4 } });
+  file.close();
+  const written = readFileSync(path);
+  expect(parseStatusPage(written)?.phase).toBe("sort");
+  fc.assert(
+    fc.property(fc.nat(63), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+      const torn = Buffer.from(written);
+      torn[at] = torn[at]! ^ flip;
+      expect(parseStatusPage(torn)).toBeUndefined();
+    }),
+  );
+});
+
+test("no file, and an empty file, are no page", () => {
+  expect(readStatusPage(join(directory, "none"))).toBeUndefined();
+  new StatusPageFile(join(directory, "empty")).close();
+  expect(readStatusPage(join(directory, "empty"))).toBeUndefined();
+});
