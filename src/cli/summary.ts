@@ -1,0 +1,48 @@
+// What is printed when a job has ended: what was read, made and written, where the time went, and what comes next.
+import pc from "picocolors";
+import { formatBytes, formatCount, formatDuration } from "../base/units.ts";
+import type { JobView } from "../schedule/step.ts";
+import { failureLines, printable } from "./error-text.ts";
+
+export interface SummaryOptions {
+  readonly elapsedMs: number;
+  /** Undefined when the result went to standard output. */
+  readonly output: string | undefined;
+  readonly deadLetters: string | undefined;
+  /** How long each phase took on the clock; a job that did not get there has none. */
+  readonly phases: readonly { readonly phase: string; readonly ms: number }[];
+}
+
+export function successLines(view: JobView, options: SummaryOptions): string[] {
+  const { map, reduce } = view.stats;
+  const rate = options.elapsedMs > 0 ? ` (${formatBytes((map.bytesIn * 1000) / options.elapsedMs)}/s)` : "";
+  const wrote = view.tasks.reduce.total > 0 ? reduce : map;
+  const lines = [
+    `${pc.green("done")} ${pc.bold(view.name)} in ${formatDuration(options.elapsedMs)}`,
+    `  read     ${formatCount(map.recordsIn)} records, ${formatBytes(map.bytesIn)}${rate}`,
+  ];
+  if (view.tasks.reduce.total > 0) {
+    lines.push(`  grouped  ${formatCount(map.pairs)} pairs into ${formatCount(reduce.groups)} groups; the largest has ${formatCount(reduce.groupMax)} after combining`);
+  }
+  lines.push(`  wrote    ${formatCount(wrote.recordsOut)} records, ${formatBytes(wrote.bytesOut)}`);
+  const memory = map.memoryRunBytes + reduce.memoryRunBytes;
+  const disk = map.diskRunBytes + reduce.diskRunBytes;
+  if (memory + disk > 0) {
+    lines.push(`  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCount(map.spills)} spills` : ""}`);
+  }
+  if (options.phases.length > 0) lines.push(`  time     ${options.phases.map(({ phase, ms }) => `${phase} ${formatDuration(ms)}`).join(", ")}`);
+  const counters = Object.entries(view.counters);
+  for (const [name, value] of counters.slice(0, 50)) lines.push(`  count    ${printable(name)}: ${formatCount(value)}`);
+  if (counters.length > 50) lines.push(`  count    and ${counters.length - 50} more, in _SUCCESS`);
+  if (view.deadLetters > 0) lines.push(pc.yellow(`  skipped  ${formatCount(view.deadLetters)} bad records, put aside in ${options.deadLetters ?? "_dead-letters"}`));
+  if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
+  return lines;
+}
+
+export function failureSummary(view: JobView, hints: readonly string[]): string[] {
+  const reason = view.reason;
+  const lines = [`${pc.red("failed")} ${pc.bold(view.name)}`];
+  if (reason !== undefined) lines.push(...failureLines(reason).map((line) => `  ${line}`));
+  for (const hint of hints) lines.push(`  ${hint}`);
+  return lines;
+}

@@ -1,0 +1,101 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
+import { afterAll, describe, expect, it } from "vitest";
+import { type Fence, fencesOf, isExecutable } from "./fences.ts";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+function markdownBelow(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name));
+}
+
+const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "bench/README.md", ...markdownBelow("docs")]
+  .filter((page) => existsSync(join(root, page)))
+  .map((page) => ({ page, fences: fencesOf(page, readFileSync(join(root, page), "utf8")).filter(isExecutable) }));
+
+/** How many fences can't be run; each has its reason beside it. A new one is a decision, not an accident. */
+const notRunMax = 4;
+
+const workspaces: string[] = [];
+afterAll(() => {
+  for (const folder of workspaces) rmSync(folder, { recursive: true, force: true });
+});
+
+/** An empty folder in which `millrace` is installed and the examples lie, as a reader of the page has it. */
+function workspace(): string {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-docs-"));
+  workspaces.push(folder);
+  cpSync(join(root, "examples"), join(folder, "examples"), { recursive: true });
+  mkdirSync(join(folder, "node_modules/.bin"), { recursive: true });
+  symlinkSync(root, join(folder, "node_modules/millrace"));
+  symlinkSync(join(root, "bin/millrace.js"), join(folder, "node_modules/.bin/millrace"));
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  return folder;
+}
+
+function perform(fence: Fence, folder: string): void {
+  if (fence.language === "sh") {
+    const result = spawnSync("bash", ["-uo", "pipefail", "-c", fence.code], {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 60_000,
+      env: { ...process.env, PATH: `${join(folder, "node_modules/.bin")}:${process.env["PATH"]}`, NO_COLOR: "1" },
+    });
+    expect(result.status, `${fence.page}:${fence.line}\n${result.stdout}\n${result.stderr}`).toBe(fence.exits);
+    return;
+  }
+  expect(fence.file, `${fence.page}:${fence.line}: a ts fence needs file=NAME`).toBeDefined();
+  const file = join(folder, fence.file!);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, fence.code);
+  if (!fence.file!.endsWith(".test.ts")) return;
+  const bundled = file.replace(/\.ts$/, ".mjs");
+  buildSync({ entryPoints: [file], outfile: bundled, bundle: true, format: "esm", platform: "node", packages: "external", logLevel: "silent" });
+  const result = spawnSync(process.execPath, [bundled], { cwd: folder, encoding: "utf8", timeout: 60_000 });
+  expect(result.status, `${fence.page}:${fence.line}\n${result.stdout}\n${result.stderr}`).toBe(0);
+}
+
+describe.each(pages)("the fences of $page", ({ page, fences }) => {
+  const runnable = fences.filter((fence) => fence.reason === undefined);
+  it.runIf(runnable.length > 0)("do what the page says, in order, in one folder", () => {
+    const folder = workspace();
+    for (const fence of runnable) perform(fence, folder);
+    expect(runnable.length).toBeGreaterThan(0);
+  });
+
+  it("are not run only with a reason", () => {
+    for (const fence of fences) if (fence.reason !== undefined) expect(fence.reason.length, `${page}:${fence.line}`).toBeGreaterThan(10);
+  });
+});
+
+it("few fences can't be run", () => {
+  const notRun = pages.flatMap(({ fences }) => fences).filter((fence) => fence.reason !== undefined);
+  console.log(notRun.map((fence) => `not run: ${fence.page}:${fence.line}: ${fence.reason}`).join("\n"));
+  expect(notRun.length).toBeLessThanOrEqual(notRunMax);
+});
+
+it("the TypeScript of all pages type-checks against the sources", () => {
+  const folder = mkdtempSync(join(root, "test/docs/.types-"));
+  workspaces.push(folder);
+  const files: string[] = [];
+  for (const { page, fences } of pages) {
+    for (const fence of fences) {
+      if (fence.language !== "ts" || fence.file === undefined) continue;
+      const file = join(folder, page.replaceAll("/", "_").replace(/\.md$/, ""), fence.file);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, fence.code);
+      files.push(file);
+    }
+  }
+  expect(files.length).toBeGreaterThan(0);
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../../../tsconfig.json", include: ["**/*.ts"], exclude: [], compilerOptions: { paths: { millrace: [join(root, "src/index.ts")], "millrace/testing": [join(root, "src/testing.ts")] } } }));
+  const result = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], { encoding: "utf8" });
+  expect(result.stdout, result.stdout).toBe("");
+});
