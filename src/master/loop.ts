@@ -1,0 +1,406 @@
+// The master: a short loop around the scheduler (the shape of etcd-raft's Ready loop).
+//
+//   queued events ─► step, one by one ─► commit all their changes at once ─► perform their commands ─► answer who asked
+//
+// Nothing is answered, sent or shown before it is durable. When a commit fails, or leadership is lost, the state in memory is
+// dropped and the master steps down: everything waiting is rejected, nothing is rolled back by hand; whoever leads next
+// recovers from the store.
+import { createHash } from "node:crypto";
+import { assert, unreachable } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
+import type { Instant, JobId, WorkerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type {
+  ClusterView,
+  JobState,
+  JobView,
+  RecoverScheduler,
+  Scheduler,
+  SchedulerCommand,
+  SchedulerEvent,
+  SchedulerOptions,
+} from "../schedule/step.ts";
+import type { Change, Leadership, StateStore, StoredRecord } from "../state/store.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface MasterOptions {
+  readonly store: StateStore;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  /** `schedule/recover.ts`, or a fake. */
+  readonly recover: RecoverScheduler;
+  readonly scheduler: SchedulerOptions;
+  /** How long a heartbeat waits for something to answer. Default `limits.heartbeatMs`. */
+  readonly heartbeatMs?: number;
+  /** Who leads, for people who look into the store. */
+  readonly owner: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Owns the loop. All methods reject with `not-leader` or `io-error` once `stopped` is aborted. */
+export interface Master {
+  readonly epoch: number;
+  /** Aborted when the master has stepped down or was closed; its reason is the error that everything rejects with. */
+  readonly stopped: AbortSignal;
+  /** Resolves once the job is durable. The same key gives the same job, however often it is called. */
+  submit(spec: JobSpec, idempotencyKey: string): Promise<JobId>;
+  /** "too-late": the job had ended, or its output was decided. */
+  cancel(job: JobId): Promise<"cancelled" | "too-late">;
+  /** The state as of the last commit. */
+  view(): ClusterView;
+  /** The view now, and after each change, until the job has ended or the signal is aborted. */
+  watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView>;
+  /** Answers when there are orders, when a newer report of the same worker comes, or when the heartbeat's time is up. */
+  heartbeat(report: WorkerReport, signal?: AbortSignal): Promise<WorkerOrders>;
+  /** Ends the loop after the step under way and gives up leadership; the store stays open. */
+  close(): Promise<void>;
+}
+
+/** The job that a submission under this key becomes: the same one, on any master, at any time. */
+export function jobIdOf(idempotencyKey: string): JobId {
+  return createHash("sha256").update(idempotencyKey).digest("hex").slice(0, 32);
+}
+
+export function isTerminal(state: JobState): boolean {
+  return state === "succeeded" || state === "failed" || state === "cancelled";
+}
+
+/** Events that one commit may carry: bounds its size and the time until the first is answered. */
+const eventsPerCommit = 1024;
+
+interface Queued {
+  readonly event: SchedulerEvent;
+  /** Called after the commit that holds the event. */
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+interface Waiting {
+  readonly answer: (orders: WorkerOrders) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Takes leadership, recovers the scheduler from the store and starts the loop. */
+export async function createMaster(options: MasterOptions): Promise<Master> {
+  const leadership = await options.store.lead(options.owner, options.signal ?? new AbortController().signal);
+  const records: StoredRecord[] = [];
+  for await (const record of options.store.scan("")) records.push(record);
+  const scheduler = options.recover(records, leadership.epoch, options.scheduler, options.clock.now());
+  return new MasterLoop(options, leadership, scheduler);
+}
+
+class MasterLoop implements Master {
+  readonly #options: MasterOptions;
+  readonly #leadership: Leadership;
+  readonly #scheduler: Scheduler;
+  readonly #stop = new AbortController();
+  readonly #queue: Queued[] = [];
+  /** At most one call of each worker waits: the newest. */
+  readonly #waiting = new Map<WorkerId, Waiting>();
+  /** Workers whose call's time is up, answered between two steps. */
+  readonly #overdue = new Set<WorkerId>();
+  readonly #publishing = new Set<Promise<void>>();
+  readonly #running: Promise<void>;
+  #wake = new Signal();
+  #changed = new Signal();
+  #wakeAt: Instant | undefined;
+  /** As of the last commit; kept while the scheduler is ahead of the store. */
+  #committedView: ClusterView | undefined;
+  #isCommitting = false;
+
+  constructor(options: MasterOptions, leadership: Leadership, scheduler: Scheduler) {
+    this.#options = options;
+    this.#leadership = leadership;
+    this.#scheduler = scheduler;
+    leadership.lost.addEventListener("abort", () => this.#stepDown(notLeader()), { once: true });
+    // What a predecessor decided and did not get to do comes out of the first step.
+    this.#queue.push({ event: { kind: "clock-ticked" }, done: () => {}, failed: () => {} });
+    this.#running = this.#run();
+  }
+
+  get epoch(): number {
+    return this.#leadership.epoch;
+  }
+
+  get stopped(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  async submit(spec: JobSpec, idempotencyKey: string): Promise<JobId> {
+    const job = jobIdOf(idempotencyKey);
+    await this.#happened({ kind: "job-submitted", job, spec, idempotencyKey });
+    return job;
+  }
+
+  async cancel(job: JobId): Promise<"cancelled" | "too-late"> {
+    this.#find(job);
+    await this.#happened({ kind: "job-cancelled", job });
+    return this.#find(job).state === "cancelled" ? "cancelled" : "too-late";
+  }
+
+  view(): ClusterView {
+    this.stopped.throwIfAborted();
+    return this.#view();
+  }
+
+  async *watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView> {
+    for (;;) {
+      this.stopped.throwIfAborted();
+      const changed = this.#changed;
+      const view = this.#find(job);
+      yield view;
+      if (isTerminal(view.state)) return;
+      await changed.wait(signal);
+      if (signal?.aborted) return;
+    }
+  }
+
+  async heartbeat(report: WorkerReport, signal?: AbortSignal): Promise<WorkerOrders> {
+    this.stopped.throwIfAborted();
+    return await new Promise<WorkerOrders>((resolve, reject) => {
+      const worker = report.worker;
+      const timer = new AbortController();
+      const leave = () => {
+        timer.abort();
+        signal?.removeEventListener("abort", hungUp);
+        if (this.#waiting.get(worker) === waiting) this.#waiting.delete(worker);
+      };
+      const waiting: Waiting = {
+        answer: (orders) => {
+          leave();
+          resolve(orders);
+        },
+        failed: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      // A call that its worker has given up is not answered; the report itself stays heard.
+      const hungUp = () => waiting.failed(new MillraceError("cancelled", "the worker ended the call"));
+      if (signal?.aborted) return hungUp();
+      signal?.addEventListener("abort", hungUp, { once: true });
+      this.#enqueue({
+        event: { kind: "worker-heard", report },
+        done: () => {
+          if (timer.signal.aborted) return;
+          // The older call's report is durable too, and what it would be told the newer one is told.
+          this.#waiting.get(worker)?.answer(this.#scheduler.ordersFor(worker));
+          this.#waiting.set(worker, waiting);
+          void this.#options.clock.sleep(this.#options.heartbeatMs ?? limits.heartbeatMs, timer.signal).then(() => {
+            if (timer.signal.aborted) return;
+            this.#overdue.add(worker);
+            this.#poke();
+          });
+        },
+        failed: waiting.failed,
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stepDown(new MillraceError("not-leader", "the master was closed"));
+    await this.#running;
+    await Promise.allSettled(this.#publishing);
+    await this.#leadership.resign().catch(() => {}); // the store may be what failed
+  }
+
+  // ── the loop ───────────────────────────────────────────────────────────────
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.stopped.aborted) {
+        await this.#sleepUntilNeeded();
+        if (this.stopped.aborted) return;
+        await this.#turn();
+      }
+    } catch (error) {
+      this.#stepDown(error);
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const batch = this.#queue.splice(0, eventsPerCommit);
+    const now = this.#options.clock.now();
+    this.#committedView ??= this.#scheduler.view();
+    if (this.#wakeAt !== undefined && this.#wakeAt <= now) {
+      batch.push({ event: { kind: "clock-ticked" }, done: () => {}, failed: () => {} });
+    }
+    const changes: Change[] = [];
+    const commands: SchedulerCommand[] = [];
+    try {
+      for (const { event } of batch) {
+        const step = this.#scheduler.step(event, now);
+        changes.push(...step.changes);
+        commands.push(...step.commands);
+        this.#wakeAt = step.wakeAt;
+      }
+      if (changes.length > 0) await this.#commit(changes);
+      this.stopped.throwIfAborted();
+    } catch (error) {
+      for (const item of batch) item.failed(error);
+      throw error;
+    }
+    this.#committedView = undefined;
+    for (const item of batch) item.done();
+    for (const command of commands) this.#perform(command);
+    this.#answerOverdue();
+    if (batch.length > 0) this.#announce();
+  }
+
+  async #commit(changes: readonly Change[]): Promise<void> {
+    failpoint("master.beforeCommit");
+    this.#isCommitting = true;
+    try {
+      await this.#leadership.commit(changes);
+    } finally {
+      this.#isCommitting = false;
+    }
+    failpoint("master.afterCommit");
+  }
+
+  #perform(command: SchedulerCommand): void {
+    switch (command.kind) {
+      case "send-orders":
+        this.#waiting.get(command.worker)?.answer(command.orders);
+        return;
+      case "publish-output": {
+        const { job } = command.decision;
+        this.#inBackground(async () => {
+          try {
+            failpoint("master.beforePublish");
+            await this.#options.storage.publish(command.decision);
+            failpoint("master.afterPublish");
+            await this.#happened({ kind: "output-published", job });
+          } catch (error) {
+            if (this.stopped.aborted) return; // a successor repeats the publish from the decision
+            await this.#happened({ kind: "output-failed", job, error: errorText(error) });
+          }
+        });
+        return;
+      }
+      case "discard-job":
+        this.#inBackground(() => this.#options.storage.discard(command.destination, command.job));
+        return;
+      default:
+        unreachable(command);
+    }
+  }
+
+  /** Work that outlasts a turn; `close` waits for it. What it throws only concerns itself: nothing waits for it. */
+  #inBackground(work: () => Promise<void>): void {
+    const promise = work()
+      .catch(() => {})
+      .finally(() => this.#publishing.delete(promise));
+    this.#publishing.add(promise);
+  }
+
+  #answerOverdue(): void {
+    for (const worker of this.#overdue) this.#waiting.get(worker)?.answer(this.#scheduler.ordersFor(worker));
+    this.#overdue.clear();
+  }
+
+  /** Returns when there is an event, an overdue call, a tick to send, or the end. */
+  async #sleepUntilNeeded(): Promise<void> {
+    while (!this.stopped.aborted && this.#queue.length === 0 && this.#overdue.size === 0) {
+      const now = this.#options.clock.now();
+      if (this.#wakeAt !== undefined && this.#wakeAt <= now) return;
+      const woken = this.#wake;
+      if (this.#wakeAt === undefined) {
+        await woken.wait();
+      } else {
+        const timer = new AbortController();
+        await Promise.race([woken.wait(), this.#options.clock.sleep(this.#wakeAt - now, timer.signal)]);
+        timer.abort();
+      }
+    }
+  }
+
+  #happened(event: SchedulerEvent): Promise<void> {
+    return new Promise((done, failed) => this.#enqueue({ event, done, failed }));
+  }
+
+  #enqueue(item: Queued): void {
+    if (this.stopped.aborted) {
+      item.failed(this.stopped.reason);
+      return;
+    }
+    this.#queue.push(item);
+    this.#poke();
+  }
+
+  #poke(): void {
+    const wake = this.#wake;
+    this.#wake = new Signal();
+    wake.raise();
+  }
+
+  #announce(): void {
+    const changed = this.#changed;
+    this.#changed = new Signal();
+    changed.raise();
+  }
+
+  #stepDown(error: unknown): void {
+    if (this.stopped.aborted) return;
+    this.#stop.abort(error);
+    for (const item of this.#queue.splice(0)) item.failed(error);
+    for (const waiting of [...this.#waiting.values()]) waiting.failed(error);
+    this.#poke();
+    this.#announce();
+  }
+
+  #view(): ClusterView {
+    if (this.#committedView !== undefined) return this.#committedView;
+    assert(!this.#isCommitting, "the view of a commit under way is taken before it");
+    this.#committedView = this.#scheduler.view();
+    return this.#committedView;
+  }
+
+  #find(job: JobId): JobView {
+    const view = this.#view().jobs.find((candidate) => candidate.job === job);
+    if (view === undefined) throw new MillraceError("wrong-usage", `there is no job ${job}`);
+    return view;
+  }
+}
+
+/** Raised once; who waits goes on. Kept by value: the next wait is on a new one. */
+class Signal {
+  readonly #raised: Promise<void>;
+  #raise: () => void = () => {};
+
+  constructor() {
+    this.#raised = new Promise((resolve) => (this.#raise = resolve));
+  }
+
+  raise(): void {
+    this.#raise();
+  }
+
+  async wait(signal?: AbortSignal): Promise<void> {
+    if (signal === undefined) return await this.#raised;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      signal.addEventListener("abort", done, { once: true });
+      void this.#raised.then(done);
+    });
+  }
+}
+
+function notLeader(): MillraceError {
+  return new MillraceError("not-leader", "another master leads now; this one has stopped");
+}
+
+/** An error in words, for a record that outlives this process. */
+function errorText(error: unknown): FailureText {
+  const code = error instanceof MillraceError ? error.code : (systemCode(error) ?? "io-error");
+  const message = error instanceof Error ? error.message : String(error);
+  return { code, message, stack: undefined, where: undefined, excerpt: undefined };
+}
