@@ -1,0 +1,59 @@
+// What an attempt prints and logs: one file per attempt, capped, so that a flood fills neither disk nor memory (fault 20).
+import { closeSync, openSync, writeSync } from "node:fs";
+import { limits, MiB } from "../base/limits.ts";
+
+/** Per attempt. What comes after it is counted, not kept. */
+const logBytesMax = 1 * MiB;
+
+export class LogFile {
+  readonly #path: string;
+  readonly #bytesMax: number;
+  #fd: number | undefined;
+  #bytes = 0;
+  #dropped = 0;
+
+  /** The file is made with the first byte: most attempts print nothing. */
+  constructor(path: string, bytesMax = logBytesMax) {
+    this.#path = path;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Takes what fits. A disk that is full loses the log, never the attempt. */
+  write(bytes: Uint8Array): void {
+    const taken = Math.min(bytes.length, this.#bytesMax - this.#bytes);
+    this.#dropped += bytes.length - taken;
+    if (taken > 0) {
+      this.#append(bytes.subarray(0, taken));
+      this.#bytes += taken;
+    }
+  }
+
+  /** Notes how much was dropped, and lets go of the file. */
+  close(): void {
+    if (this.#dropped > 0) this.#append(Buffer.from(`\n[truncated: ${this.#dropped} more bytes were dropped]\n`));
+    if (this.#fd !== undefined && this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#fd === -1) return;
+    try {
+      this.#fd ??= openSync(this.#path, "a", 0o600);
+      writeSync(this.#fd, bytes);
+    } catch {
+      if (this.#fd !== undefined) closeSync(this.#fd);
+      this.#fd = -1; // no space, or no directory any more
+    }
+  }
+}
+
+/** A line of `ctx.log`, cut to what a line may have. */
+export function logLine(at: Date, message: string, fields: string): Buffer {
+  const text = `${at.toISOString()} ${message}${fields === "" ? "" : ` ${fields}`}`;
+  const bytes = Buffer.from(text);
+  const cut =
+    bytes.length > limits.logLineBytesMax
+      ? Buffer.concat([bytes.subarray(0, limits.logLineBytesMax), Buffer.from(" [truncated]")])
+      : bytes;
+  return Buffer.concat([cut, Buffer.from("\n")]);
+}
