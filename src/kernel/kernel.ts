@@ -82,7 +82,11 @@ export interface Collect {
    */
   addLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): "taken" | "full";
   /** Where a pair of this key goes, and counts it as emitted: for the pair that no arena holds. */
-  placeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): { readonly partition: number; readonly digest: bigint };
+  placeLarge(
+    key: Uint8Array,
+    value: Uint8Array,
+    partition: number | undefined,
+  ): { readonly partition: number; readonly digest: bigint };
   /** Sort what is held (partition, key, emission; stable), fold equal keys, hand it out as blocks and forget it. */
   flush(sink: BlockSink): void;
   /** Pairs held now. */
@@ -98,7 +102,15 @@ export interface BlockSink {
    * The payload is bytes[start, end): whole pairs of one partition, valid during the call. `prefixBytes` is how many leading
    * bytes all their keys share; `digest` the sum of their pair digests.
    */
-  block(partition: number, bytes: Uint8Array, start: number, end: number, pairs: number, prefixBytes: number, digest: bigint): void;
+  block(
+    partition: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    pairs: number,
+    prefixBytes: number,
+    digest: bigint,
+  ): void;
 }
 
 /** One segment of a run, block by block. */

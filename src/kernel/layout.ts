@@ -1,0 +1,51 @@
+// How an arena is divided. Both kernels use the same numbers, so they are "full" and refuse merges at the same sizes.
+//
+//   collect:  state | batch | block | boundaries | partition counts | pool → … ← table, later sort records
+//   merge:    state | block (at least the largest of the inputs) | one input block per source
+import { assert } from "../base/assert.ts";
+import { KiB, limits } from "../base/limits.ts";
+import type { KernelOptions } from "./kernel.ts";
+
+/** Counters and pointers of the WebAssembly kernel, and a gap that no valid offset falls into. */
+export const stateBytes = 4 * KiB;
+/** The kernel loads and stores up to 16 bytes past what it uses; every region ends with so many spare bytes. */
+export const slackBytes = 64;
+/** What a held pair takes besides its bytes: its partition in the pool, and two 16-byte records while sorting. */
+export const heldBytes = 2 + 32;
+/** What a source of a merge takes besides its block. */
+export const sourceBytes = 128 + slackBytes;
+
+export interface Layout {
+  readonly arenaBytes: number;
+  readonly blockBytes: number;
+  readonly batchStart: number;
+  readonly batchEnd: number;
+  readonly blockStart: number;
+  /** Behind the block and its slack. */
+  readonly freeStart: number;
+}
+
+/** Small arenas get smaller batches (a 32nd) and blocks (a 128th, so that 64 sources fit into a merge in any arena). */
+export function layoutOf(options: KernelOptions): Layout {
+  const { arenaBytes } = options;
+  assert(arenaBytes >= limits.arenaBytesMin && arenaBytes <= limits.arenaBytesMax, "arenaBytes out of range");
+  assert(arenaBytes % (64 * KiB) === 0, "arenaBytes is not a multiple of 64 KiB");
+  const batchBytes = align(options.batchBytes ?? Math.min(limits.batchBytes, arenaBytes / 32));
+  const blockBytes = options.blockBytes ?? Math.min(limits.blockBytes, arenaBytes / 128);
+  assert(batchBytes >= 64 && batchBytes + blockBytes <= arenaBytes / 4, "batch and block take more than a quarter");
+  assert(blockBytes >= 64, "blockBytes is too small");
+  const batchStart = stateBytes;
+  const blockStart = batchStart + batchBytes + slackBytes;
+  const freeStart = align(blockStart + blockBytes + slackBytes);
+  return { arenaBytes, blockBytes, batchStart, batchEnd: batchStart + batchBytes, blockStart, freeStart };
+}
+
+/** Bytes that a merge of sources with these largest blocks needs. */
+export function mergeBytes(layout: Layout, sources: number, sumOfBlocks: number, largestBlock: number): number {
+  const block = align(Math.max(layout.blockBytes, largestBlock) + slackBytes);
+  return stateBytes + block + sources * (sourceBytes + 16) + sumOfBlocks;
+}
+
+export function align(bytes: number): number {
+  return Math.ceil(bytes / 16) * 16;
+}

@@ -1,0 +1,167 @@
+import { assert } from "../base/assert.ts";
+import { asBuffer, compareBytes } from "../base/bytes.ts";
+import { readF64 } from "../base/f64.ts";
+import { mask64, partitionOfHash, xxh64Bigint } from "../base/xxh64.ts";
+import { foldNumbers } from "./fold.ts";
+import { groupEnd } from "./group.ts";
+import type { BlockSink, Collect, CollectOptions } from "./kernel.ts";
+import { heldBytes, type Layout, slackBytes } from "./layout.ts";
+import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair } from "./pair.ts";
+import { foldRuns, numberBytes, type Pair, packBlocks } from "./reference-pairs.ts";
+
+/** Combining is judged after each so many pairs, and given up when more than 0.7 of them had a new key. */
+export const combineWindow = 65_536;
+export const combineGiveUp = 0.7;
+
+interface Held {
+  readonly partition: number;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** The fold so far, where values are numbers. */
+  number: number;
+}
+
+export class ReferenceCollect implements Collect {
+  readonly batchStart: number;
+  readonly batchEnd: number;
+  emissions: number;
+  emissionDigest = 0n;
+  readonly #arena: Uint8Array;
+  readonly #layout: Layout;
+  readonly #options: CollectOptions;
+  readonly #isCurrent: () => boolean;
+  readonly #capacity: number;
+  /** In order of first emission. */
+  #pairs: Held[] = [];
+  #bytes = 0;
+  #table = new Map<string, Held>();
+  #combining: boolean;
+  #window = { pairs: 0, distinct: 0 };
+  /** Up to here the batch has been taken. */
+  #taken: number;
+  readonly #at: PairAt = { keyStart: 0, keyEnd: 0, valueEnd: 0 };
+
+  constructor(arena: Uint8Array, layout: Layout, options: CollectOptions, isCurrent: () => boolean) {
+    this.batchStart = layout.batchStart;
+    this.batchEnd = layout.batchEnd;
+    this.#taken = layout.batchStart;
+    this.emissions = options.firstEmission;
+    this.#arena = arena;
+    this.#layout = layout;
+    this.#options = options;
+    this.#isCurrent = isCurrent;
+    this.#capacity = layout.arenaBytes - layout.freeStart - options.partitions * 8 - slackBytes;
+    this.#combining = this.#combinesAtAll();
+  }
+
+  get held(): number {
+    return this.#pairs.length;
+  }
+
+  addBatch(end: number): "taken" | "full" {
+    assert(this.#isCurrent(), "collect is over");
+    assert(end <= this.batchEnd, "the batch ends behind its region");
+    while (this.#taken < end) {
+      let at = this.#taken;
+      let partition: number | undefined;
+      if (this.#options.partitioner.kind === "explicit") {
+        partition = asBuffer(this.#arena).readUInt32LE(at);
+        at += 4;
+      }
+      parsePair(this.#arena, at, end, this.#at);
+      const { keyStart, keyEnd, valueEnd } = this.#at;
+      const key = this.#arena.slice(keyStart, keyEnd);
+      if (!this.#add(key, this.#arena.slice(keyEnd, valueEnd), partition)) return "full";
+      this.#taken = valueEnd;
+    }
+    this.#taken = this.batchStart;
+    return "taken";
+  }
+
+  addLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): "taken" | "full" {
+    assert(this.#isCurrent(), "collect is over");
+    return this.#add(key.slice(), value.slice(), partition) ? "taken" : "full";
+  }
+
+  placeLarge(
+    key: Uint8Array,
+    value: Uint8Array,
+    partition: number | undefined,
+  ): { readonly partition: number; readonly digest: bigint } {
+    assert(this.#isCurrent(), "collect is over");
+    const place = this.#partitionOf(key, partition);
+    this.#count(key, value, place);
+    return { partition: place, digest: pairDigest(key, value) };
+  }
+
+  flush(sink: BlockSink): void {
+    assert(this.#isCurrent(), "collect is over");
+    const { fold } = this.#options;
+    // Array.prototype.sort is stable, so equal keys stay in order of emission.
+    const sorted = this.#pairs.sort((a, b) => a.partition - b.partition || compareBytes(a.key, b.key));
+    const pairs: Pair[] =
+      fold?.on === "f64" ? sorted.map((held) => ({ ...held, value: numberBytes(held.number) })) : sorted;
+    this.#pairs = [];
+    this.#bytes = 0;
+    this.#table = new Map();
+    this.#combining = this.#combinesAtAll();
+    this.#window = { pairs: 0, distinct: 0 };
+    for (const block of packBlocks(foldRuns(pairs, fold), this.#layout.blockBytes)) {
+      sink.block(block.partition, block.bytes, block.start, block.end, block.pairs, block.prefixBytes, block.digest);
+    }
+  }
+
+  #combinesAtAll(): boolean {
+    return this.#options.fold?.on === "f64" && this.#options.combining !== "never";
+  }
+
+  /** False when there is no room; then nothing has changed. */
+  #add(key: Uint8Array, value: Uint8Array, given: number | undefined): boolean {
+    const { fold } = this.#options;
+    if (fold?.on === "f64") assert(value.length === 8, "a number must be 8 bytes");
+    const partition = this.#partitionOf(key, given);
+    // A key may have an explicit partition of its own choosing, so the table tells them apart.
+    const name = this.#combining ? `${partition}:${asBuffer(key).toString("latin1")}` : "";
+    const known = this.#combining ? this.#table.get(name) : undefined;
+    if (known !== undefined && fold?.on === "f64") {
+      known.number = foldNumbers(fold, known.number, readF64(value, 0), () => key);
+    } else {
+      const more = pairBytes(key.length, value.length) + heldBytes;
+      if (this.#bytes + more > this.#capacity) return false;
+      const held: Held = { partition, key, value, number: fold?.on === "f64" ? readF64(value, 0) : 0 };
+      this.#pairs.push(held);
+      this.#bytes += more;
+      if (this.#combining) this.#table.set(name, held);
+    }
+    this.#count(key, value, partition);
+    if (this.#combining) this.#judge(known === undefined);
+    return true;
+  }
+
+  #judge(distinct: boolean): void {
+    this.#window.pairs++;
+    if (distinct) this.#window.distinct++;
+    if (this.#window.pairs < combineWindow) return;
+    if (this.#options.combining === "auto" && this.#window.distinct > combineGiveUp * combineWindow)
+      this.#combining = false;
+    this.#window = { pairs: 0, distinct: 0 };
+  }
+
+  #count(key: Uint8Array, value: Uint8Array, partition: number): void {
+    this.emissionDigest = (this.emissionDigest + emissionTerm(key, value, partition, this.emissions)) & mask64;
+    this.emissions++;
+  }
+
+  #partitionOf(key: Uint8Array, given: number | undefined): number {
+    const { partitioner, group, partitions } = this.#options;
+    if (partitioner.kind === "explicit") {
+      assert(given !== undefined && given < partitions, "an explicit partition is missing or out of range");
+      return given;
+    }
+    const part = group === undefined ? key : key.subarray(0, groupEnd(key, 0, key.length, group));
+    if (partitioner.kind === "hash") return partitionOfHash(Number(xxh64Bigint(part) >> 32n), partitions);
+    let below = 0;
+    while (below < partitioner.boundaries.length && compareBytes(partitioner.boundaries[below]!, part) <= 0) below++;
+    return below;
+  }
+}
