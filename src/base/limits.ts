@@ -37,6 +37,14 @@ export const limits = {
   batchPairBytesMax: 16 * KiB,
   blockBytes: 64 * KiB,
   mergeFanInMax: 64,
+  /** A run is written in pieces of this: few system calls, and little to hold back. */
+  runWriteBytes: 256 * KiB,
+  /** Read at once where segments are smaller; one such buffer per run of a merge of many partitions. */
+  runReadAheadBytes: 64 * KiB,
+  /** Blocks (a value may have 64 MiB) that no arena holds are merged on the heap, so many at once (two at least). */
+  heapMergeBytes: 64 * MiB,
+  /** Left free in the file system of the memory tier, for status pages and for others. */
+  memoryTierSpareBytes: 8 * MiB,
 
   // memory
   slotMemoryBytesMin: 64 * MiB,

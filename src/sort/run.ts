@@ -18,6 +18,8 @@ export interface Segment {
   readonly pairs: number;
   /** Sum of pair digests (kernel.ts) as written: equal on both ends of a transfer. */
   readonly digest: bigint;
+  /** Largest payload of its blocks: one giant value must not slow down the merge of other partitions. */
+  readonly blockBytesMax: number;
 }
 
 /** Where run files are made: memory tier first, overflow to disk (`storage/tier.ts`). Synchronous, so `emit` can spill. */
@@ -31,9 +33,16 @@ export interface RunFiles {
 /** A file being written; nothing sees it before `finish`. */
 export interface RunFile {
   write(bytes: Uint8Array): void;
-  finish(): { readonly path: string; readonly bytes: number };
+  finish(): FinishedFile;
   /** Removes what was written; also after a failure. */
   abort(): void;
+}
+
+export interface FinishedFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Where it lies, for statistics; left out: in memory. */
+  readonly tier?: "memory" | "disk";
 }
 
 export interface RunBytes {
@@ -56,6 +65,7 @@ export interface RunReader {
   readonly blockBytesMax: number;
   /** In partition order, those with pairs only. */
   readonly segments: readonly Segment[];
+  segment(partition: number): Segment | undefined;
   /** The blocks of one partition, verified; undefined where it has none. */
   source(partition: number): BlockSource | undefined;
   close(): void;

@@ -1,0 +1,249 @@
+import { crc32 } from "node:zlib";
+import { assert } from "../base/assert.ts";
+import { type AttemptId, sameAttempt } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { BlockSource } from "../kernel/kernel.ts";
+import type { RunBytes, RunReader, Segment } from "./run.ts";
+import {
+  attemptOf,
+  blockHeaderBytes,
+  blockIdentity,
+  checksumAt,
+  corruptRun,
+  type ExpectedBlock,
+  type FooterTable,
+  fileMagic,
+  footerBytesAt,
+  headerChecksum,
+  headerFault,
+  pairsAt,
+  parseFooter,
+  payloadBytesAt,
+  trailerBytes,
+} from "./run-format.ts";
+
+/**
+ * Opens a run: reads and checks all but its blocks, which are checked as they are read. `expected`: who must have written
+ * it. Throws `corrupt-run` with the path and what is wrong; `bytes` is then closed.
+ */
+export function openRun(bytes: RunBytes, expected: AttemptId | undefined, path: string): RunReader {
+  try {
+    const footer = readFooter(bytes, path);
+    if (expected !== undefined && !sameAttempt(footer.writtenBy, expected)) {
+      throw corruptRun(path, `written by ${attemptOf(footer.writtenBy)}, not by ${attemptOf(expected)}`);
+    }
+    return new Reader(bytes, footer, path);
+  } catch (error) {
+    bytes.close();
+    throw error;
+  }
+}
+
+function readFooter(bytes: RunBytes, path: string): FooterTable {
+  const { size } = bytes;
+  if (size < fileMagic.length + trailerBytes) throw corruptRun(path, `${size} bytes are too few for a run`);
+  // One read gets the footer of most runs, and all of a small run.
+  const tailBytes = Math.min(size, scratch.length);
+  readAll(bytes, scratch, 0, tailBytes, size - tailBytes, path);
+  const footerBytes = footerBytesAt(scratch, tailBytes - trailerBytes);
+  if (footerBytes === undefined) throw corruptRun(path, "it does not end like a run");
+  const endBytes = footerBytes + trailerBytes;
+  if (endBytes > size - fileMagic.length) throw corruptRun(path, `a footer of ${footerBytes} bytes can't be here`);
+  // A copy: the footer is kept as long as the run is open, the scratch only until the next read.
+  const end = Buffer.allocUnsafeSlow(endBytes);
+  if (endBytes <= tailBytes) scratch.copy(end, 0, tailBytes - endBytes, tailBytes);
+  else readAll(bytes, end, 0, endBytes, size - endBytes, path);
+  const footer = parseFooter(end, size);
+  if (typeof footer === "string") throw corruptRun(path, footer);
+  if (tailBytes < size) readAll(bytes, scratch, 0, fileMagic.length, 0, path);
+  if (scratch.compare(fileMagic, 0, fileMagic.length, 0, fileMagic.length) !== 0) {
+    throw corruptRun(path, "it does not begin like a run of version 1");
+  }
+  return footer;
+}
+
+function readAll(
+  bytes: RunBytes,
+  target: Uint8Array,
+  at: number,
+  length: number,
+  position: number,
+  path: string,
+): void {
+  const read = bytes.read(target, at, length, position);
+  if (read !== length) throw corruptRun(path, `${length} bytes at ${position} were asked for, ${read} are there`);
+}
+
+/** Bytes that were read but not yet used; valid for one run until it is filled again. */
+interface ReadAhead {
+  readonly buffer: Buffer;
+  start: number;
+  end: number;
+}
+
+class Reader implements RunReader {
+  readonly #bytes: RunBytes;
+  readonly #footer: FooterTable;
+  readonly #path: string;
+  readonly #identity: Buffer;
+  #ahead: ReadAhead | undefined;
+  #sources = 0;
+  #closed = false;
+
+  constructor(bytes: RunBytes, footer: FooterTable, path: string) {
+    this.#bytes = bytes;
+    this.#footer = footer;
+    this.#path = path;
+    this.#identity = blockIdentity(footer.writtenBy);
+  }
+
+  get writtenBy(): AttemptId {
+    return this.#footer.writtenBy;
+  }
+  get pairs(): number {
+    return this.#footer.pairs;
+  }
+  get emissionDigest(): bigint {
+    return this.#footer.emissionDigest;
+  }
+  get blockBytesMax(): number {
+    return this.#footer.blockBytesMax;
+  }
+  get segments(): readonly Segment[] {
+    return this.#footer.segments;
+  }
+
+  segment(partition: number): Segment | undefined {
+    return this.#footer.find(partition);
+  }
+
+  source(partition: number): BlockSource | undefined {
+    const segment = this.#footer.find(partition);
+    if (segment === undefined) return undefined;
+    this.#sources++;
+    return new SegmentSource(
+      segment,
+      this.#identity,
+      this.#path,
+      (length, position) => this.#window(length, position),
+      this.#bytes,
+    );
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ahead = undefined;
+    this.#bytes.close();
+  }
+
+  /**
+   * A place where `length` bytes of the file from `position` stand, read ahead where that saves system calls: whoever reads
+   * a second segment of this run reads them one after the other (a merge of all partitions).
+   */
+  #window(length: number, position: number): { readonly buffer: Buffer; readonly at: number } {
+    assert(!this.#closed, "a closed run is not read");
+    if (this.#sources < 2 || length > limits.runReadAheadBytes) {
+      assert(length <= scratch.length, "a window is small");
+      readAll(this.#bytes, scratch, 0, length, position, this.#path);
+      return { buffer: scratch, at: 0 };
+    }
+    this.#ahead ??= { buffer: Buffer.allocUnsafeSlow(limits.runReadAheadBytes), start: 0, end: 0 };
+    const ahead = this.#ahead;
+    if (position < ahead.start || position + length > ahead.end) {
+      const wanted = Math.min(ahead.buffer.length, this.#bytes.size - position);
+      ahead.end = ahead.start; // nothing is held while the read may fail
+      readAll(this.#bytes, ahead.buffer, 0, wanted, position, this.#path);
+      ahead.start = position;
+      ahead.end = position + wanted;
+    }
+    return { buffer: ahead.buffer, at: position - ahead.start };
+  }
+}
+
+type Window = (length: number, position: number) => { readonly buffer: Buffer; readonly at: number };
+
+/** One segment, block by block. Small ones come by way of a window, others straight into the target. */
+class SegmentSource implements BlockSource {
+  readonly blockBytesMax: number;
+  readonly #segment: Segment;
+  readonly #identity: Buffer;
+  readonly #path: string;
+  readonly #window: Window;
+  readonly #bytes: RunBytes;
+  #position: number;
+  readonly #end: number;
+  #sequence = 0;
+  #pairs = 0;
+
+  constructor(segment: Segment, identity: Buffer, path: string, window: Window, bytes: RunBytes) {
+    this.blockBytesMax = segment.blockBytesMax;
+    this.#segment = segment;
+    this.#identity = identity;
+    this.#path = path;
+    this.#window = window;
+    this.#bytes = bytes;
+    this.#position = segment.offset;
+    this.#end = segment.offset + segment.bytes;
+  }
+
+  read(target: Uint8Array, at: number): number {
+    const left = this.#end - this.#position;
+    if (left === 0) return this.#ended();
+    if (left <= blockHeaderBytes) throw this.#corrupt("a block's header is cut off");
+    const wanted = Math.min(left, blockHeaderBytes + this.blockBytesMax);
+    const windowBytes = wanted <= smallBytes ? wanted : blockHeaderBytes;
+    const window = this.#window(windowBytes, this.#position);
+    const header = window.buffer;
+    const expected: ExpectedBlock = {
+      partition: this.#segment.partition,
+      sequence: this.#sequence,
+      payloadBytesMax: Math.min(this.blockBytesMax, left - blockHeaderBytes),
+      identity: this.#identity,
+    };
+    const fault = headerFault(header, window.at, expected);
+    if (fault !== undefined) throw this.#corrupt(fault);
+    const payloadBytes = payloadBytesAt(header, window.at);
+    const checksum = checksumAt(header, window.at);
+    const headerSum = headerChecksum(header, window.at);
+    const pairs = pairsAt(header, window.at);
+    assert(at + payloadBytes <= target.length, "the target has room for the declared block");
+    const payloadAt = window.at + blockHeaderBytes;
+    if (payloadBytes + blockHeaderBytes <= windowBytes) {
+      target.set(header.subarray(payloadAt, payloadAt + payloadBytes), at);
+    } else {
+      readAll(this.#bytes, target, at, payloadBytes, this.#position + blockHeaderBytes, this.#path);
+    }
+    // Of the bytes in the target, as they are used from there.
+    if (crc32(target.subarray(at, at + payloadBytes), headerSum) !== checksum)
+      throw this.#corrupt("a checksum differs");
+    this.#position += blockHeaderBytes + payloadBytes;
+    this.#sequence++;
+    this.#pairs += pairs;
+    return payloadBytes;
+  }
+
+  end(pairs: number, digest: bigint): void {
+    this.#ended();
+    if (pairs !== this.#segment.pairs) throw this.#corrupt(`${pairs} pairs were read, ${this.#segment.pairs} written`);
+    if (digest !== this.#segment.digest)
+      throw this.#corrupt("the pairs read are not those written: their digests differ");
+  }
+
+  #ended(): 0 {
+    assert(this.#position === this.#end, "a segment is read to its end");
+    if (this.#pairs !== this.#segment.pairs) {
+      throw this.#corrupt(`its blocks have ${this.#pairs} pairs, the footer says ${this.#segment.pairs}`);
+    }
+    return 0;
+  }
+
+  #corrupt(what: string): Error {
+    return corruptRun(this.#path, `partition ${this.#segment.partition}, byte ${this.#position}: ${what}`);
+  }
+}
+
+/** A block of at most this is read together with its header; copying more costs as much as a second call. */
+const smallBytes = 16 * 1024;
+/** Used within one call, never across: one for all runs. */
+const scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
