@@ -39,7 +39,9 @@ await build({
   format: "esm",
   platform: "node",
   target: "node20",
-  packages: "external",
+  // Small packages of many files are bundled: loading @bufbuild/protobuf file by file takes 55 ms, from a bundle 6.
+  external: ["classic-level", "esbuild", "tinyglobby", "@bokuweb/zstd-wasm"],
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
   sourcemap: "linked",
   sourcesContent: false,
   logLevel: "warning",
