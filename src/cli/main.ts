@@ -1,0 +1,101 @@
+// The command line: words to values, and each command's file loaded only when it runs.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { errorLines, exitCodeOf } from "./error-text.ts";
+import { addRunOptions } from "./options.ts";
+
+const version = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version as string;
+
+function program(): Command {
+  const millrace = new Command("millrace")
+    .description("MapReduce in TypeScript: run a job file over data larger than memory, on all cores.")
+    .version(version, "-V, --version")
+    .helpCommand(false)
+    .showHelpAfterError("(--help shows what there is)")
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  millrace run word-count.ts 'books/*.txt' -o counts      run a job, publish its result in ./counts
+  millrace run word-count.ts 'books/*.txt' | head         print the result
+  millrace init page-views                                write a job and a test for it to begin with`,
+    );
+
+  addRunOptions(millrace.command("run").description("run a job and publish its result"))
+    .argument("<job>", "the job file, TypeScript or JavaScript")
+    .argument("[input...]", "files, folders, globs, or - for standard input")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  millrace run job.ts 'logs/*.gz' -o counts
+  millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
+  millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
+  millrace run job.ts logs -o counts --resume              go on after a crash or a failure
+  zcat huge.gz | millrace run job.ts - --quiet | head`,
+    )
+    .action(async (job, inputs, flags) => (await import("./run.ts")).runCommand(job, inputs, flags));
+
+  addRunOptions(millrace.command("plan").description("show what run would read, split and write; touches nothing"))
+    .argument("<job>", "the job file")
+    .argument("[input...]", "files, folders, globs")
+    .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
+    .action(async (job, inputs, flags) => (await import("./plan.ts")).planCommand(job, inputs, flags));
+
+  addRunOptions(millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"))
+    .argument("<job>", "the job file")
+    .argument("[sample...]", "a few files, small enough to be read some dozen times")
+    .addHelpText(
+      "after",
+      `
+Checks types (where TypeScript is installed), that combine is associative, that keys and values survive their codecs, and that the
+result is the same with other splits, memory, slots, slot reuse and order, combining forced on and off.
+
+Example:
+  millrace test job.ts sample.log`,
+    )
+    .action(async (job, inputs, flags) => (await import("./test.ts")).testCommand(job, inputs, flags));
+
+  millrace
+    .command("replay")
+    .description("run one record through map and show what it emits")
+    .argument("<job>", "the job file")
+    .argument("<position>", "FILE:OFFSET, as an error message names it")
+    .option("--param <name=value>", "a parameter of the job; may be repeated", (text: string, all: string[]) => [...all, text], [])
+    .option("--input <name>", "which of the job's named inputs the file belongs to")
+    .option("--file <name=path>", "replaces a side file; may be repeated", (text: string, all: string[]) => [...all, text], [])
+    .option("--inspect", "wait for a debugger before the record is mapped", false)
+    .addHelpText("after", "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect")
+    .action(async (job, position, flags) => (await import("./replay.ts")).replayCommand(job, position, flags));
+
+  millrace
+    .command("init")
+    .description("write a commented job file and a test for it")
+    .argument("[name]", "the job's name: lower-case words joined by hyphens", "my-job")
+    .addHelpText("after", "\nExample:\n  millrace init page-views")
+    .action(async (name) => {
+      const { initJob } = await import("./init.ts");
+      const files = initJob(name, process.cwd());
+      process.stdout.write(`wrote ${files.join(" and ")}\n\n  millrace run ${files[0]} FILE -o result\n`);
+    });
+  return millrace;
+}
+
+async function main(): Promise<void> {
+  const command = program();
+  for (const sub of [command, ...command.commands]) sub.exitOverride();
+  try {
+    await command.parseAsync(process.argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Help and version end with 0; a wrong word has been explained already.
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      return;
+    }
+    for (const line of errorLines(error)) process.stderr.write(`${line}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+await main();
