@@ -1,0 +1,299 @@
+// Which files an argument names: a file, a directory with all below it, an output directory by its manifest, or a glob.
+// Synchronous calls: this runs where nothing else has to happen meanwhile, and they are ten times as fast for many files.
+import { type BigIntStats, constants, type Dirent } from "node:fs";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { inputError, type LocalFs, openForReading, showPath } from "./local-fs.ts";
+import { manifestName, parseManifest } from "./manifest.ts";
+import type { FileInfo } from "./storage.ts";
+
+/** File systems of the kernel's: their files have no size before they are read, and reading some of them changes something. */
+const kernelFileSystems: ReadonlyMap<number, string> = new Map([
+  [0x9fa0, "proc"],
+  [0x62656572, "sysfs"],
+  [0x64626720, "debugfs"],
+  [0x74726163, "tracefs"],
+  [0x73636673, "securityfs"],
+  [0x27e0eb, "cgroup"],
+  [0x63677270, "cgroup2"],
+  [0xcafe4a11, "bpf"],
+  [0x62656570, "configfs"],
+]);
+
+export class LocalLister {
+  readonly #fs: LocalFs;
+  /** By device number, so that it is asked once per file system. */
+  readonly #kernelFs = new Map<bigint, string | undefined>();
+
+  constructor(fs: LocalFs) {
+    this.#fs = fs;
+  }
+
+  /** Files that the argument names, in the order of their paths' bytes, each once. */
+  async list(argument: string): Promise<FileInfo[]> {
+    const found = new Map<string, FileInfo>();
+    const stats = this.#stat(argument);
+    if (stats !== undefined) this.#add(argument, stats, [], found);
+    else if (hasGlob(argument)) await this.#addGlob(argument, found);
+    return inByteOrder([...found.values()]);
+  }
+
+  /** One file as it is now; undefined where there is none. */
+  file(path: string): FileInfo | undefined {
+    const stats = this.#stat(path);
+    return stats === undefined ? undefined : this.#fileInfo(path, stats);
+  }
+
+  #add(path: string, stats: BigIntStats, ancestors: readonly BigIntStats[], found: Map<string, FileInfo>): void {
+    if (!stats.isDirectory()) {
+      found.set(path, this.#fileInfo(path, stats));
+      return;
+    }
+    this.#refuseKernelFiles(path, stats);
+    // A symbolic link to a directory above it: what it leads to is being listed already.
+    if (ancestors.some((above) => above.ino === stats.ino && above.dev === stats.dev)) return;
+    const inside = path.endsWith("/") ? path : `${path}/`;
+    const listed = this.#mainFilesOf(inside);
+    for (const { name, bytes } of listed ?? this.#visibleNames(path)) {
+      const below = inside + name;
+      const belowStats = this.#stat(below);
+      if (belowStats === undefined) throw missing(below, listed !== undefined);
+      if (bytes !== undefined && bytes !== Number(belowStats.size)) {
+        throw new MillraceError(
+          "corrupt-output",
+          `${showPath(below)} has ${belowStats.size} bytes, but ${bytes} by ${inside}${manifestName}: it was changed or cut after it was published.`,
+        );
+      }
+      this.#add(below, belowStats, [...ancestors, stats], found);
+    }
+  }
+
+  /** What the manifest of an output directory lists as its main output; undefined where there is none of ours. */
+  #mainFilesOf(inside: string): { name: string; bytes: number | undefined }[] | undefined {
+    const path = inside + manifestName;
+    const stats = this.#stat(path);
+    if (stats === undefined || !stats.isFile() || stats.size === 0n) return undefined;
+    let content: Buffer;
+    try {
+      content = this.#fs.readFileSync(path);
+    } catch (thrown) {
+      throw inputError(thrown, path);
+    }
+    return parseManifest(content, path)?.files.filter((file) => file.output === "main");
+  }
+
+  #visibleNames(directory: string): { name: string; bytes: number | undefined }[] {
+    try {
+      return this.#fs
+        .readdirSync(directory)
+        .filter((name) => !isHidden(name))
+        .map((name) => ({ name, bytes: undefined }));
+    } catch (thrown) {
+      throw inputError(thrown, directory);
+    }
+  }
+
+  /**
+   * The leading folders that exist as they are written are taken literally, so only the rest is a pattern: folders with
+   * brackets in their names need no escaping, and the paths found begin as the argument does.
+   */
+  async #addGlob(argument: string, found: Map<string, FileInfo>): Promise<void> {
+    const segments = argument.split("/");
+    let literal = 0;
+    while (literal < segments.length - 1 && this.#isDirectory(segments.slice(0, literal + 1).join("/") || "/"))
+      literal++;
+    const base = segments
+      .slice(0, literal)
+      .map((segment) => `${segment}/`)
+      .join("");
+    const pattern = segments.slice(literal).join("/");
+    const { glob } = await import("tinyglobby");
+    const failures: unknown[] = [];
+    const names = await glob(pattern, {
+      cwd: base === "" ? "." : base,
+      expandDirectories: false,
+      onlyFiles: false,
+      // Names with a dot are left out by the rule below, which knows the pattern.
+      dot: true,
+      fs: this.#globFs(failures),
+    });
+    if (failures.length > 0) throw failures[0];
+    for (const name of names) {
+      const relative = name.endsWith("/") ? name.slice(0, -1) : name;
+      if (relative === "" || relative === "." || isHiddenBelow(relative, pattern)) continue;
+      const path = base + relative;
+      const stats = this.#stat(path);
+      if (stats === undefined) throw missing(path, false);
+      this.#add(path, stats, [], found);
+    }
+  }
+
+  /**
+   * What the glob library reads directories with. By itself it skips in silence what it may not read and resolves symbolic
+   * links to other paths; here the first is kept as an error and the second stay what they are called.
+   */
+  #globFs(failures: unknown[]) {
+    type Done = (error: NodeJS.ErrnoException | null, entries?: Dirent[]) => void;
+    const readdir = (directory: string, _options: unknown, done: Done): void => {
+      let entries: Dirent[];
+      try {
+        entries = this.#fs
+          .readdirSync(directory, { withFileTypes: true })
+          .flatMap((entry) => this.#asTarget(directory, entry));
+      } catch (thrown) {
+        if (systemCode(thrown) !== "ENOENT") failures.push(inputError(thrown, directory));
+        entries = [];
+      }
+      queueMicrotask(() => done(null, entries));
+    };
+    return { readdir } as object;
+  }
+
+  /** A directory entry that says of a symbolic link what it leads to; none for a link to a directory above. */
+  #asTarget(directory: string, entry: Dirent): Dirent[] {
+    if (!entry.isSymbolicLink()) return [entry];
+    const inside = directory.endsWith("/") ? directory : `${directory}/`;
+    const target = this.#stat(inside + entry.name);
+    const isDirectory = target?.isDirectory() ?? false;
+    if (target !== undefined && isDirectory && this.#isAbove(target, directory)) return [];
+    return [
+      Object.assign(Object.create(entry) as Dirent, {
+        isSymbolicLink: () => false,
+        isDirectory: () => isDirectory,
+        isFile: () => !isDirectory,
+      }),
+    ];
+  }
+
+  #isAbove(target: BigIntStats, directory: string): boolean {
+    for (
+      let path = directory.replace(/\/+$/, "");
+      path !== "";
+      path = path.slice(0, Math.max(0, path.lastIndexOf("/")))
+    ) {
+      const stats = this.#stat(path);
+      if (stats?.ino === target.ino && stats.dev === target.dev) return true;
+    }
+    return false;
+  }
+
+  #isDirectory(path: string): boolean {
+    return this.#stat(path)?.isDirectory() ?? false;
+  }
+
+  #stat(path: string): BigIntStats | undefined {
+    try {
+      return this.#fs.statSync(path, { bigint: true });
+    } catch (thrown) {
+      const code = systemCode(thrown);
+      if (code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG") return undefined;
+      throw inputError(thrown, path);
+    }
+  }
+
+  #fileInfo(path: string, stats: BigIntStats): FileInfo {
+    if (!stats.isFile()) {
+      throw new MillraceError(
+        "bad-input",
+        `${showPath(path)} is ${kindOf(stats)}, not a regular file. Copy what it holds to a file, or pipe it in with "-".`,
+      );
+    }
+    this.#refuseKernelFiles(path, stats);
+    if (stats.size === 0n) this.#refuseUnsized(path);
+    return fileInfo(path, stats);
+  }
+
+  #refuseKernelFiles(path: string, stats: BigIntStats): void {
+    let name = this.#kernelFs.get(stats.dev);
+    if (name === undefined && !this.#kernelFs.has(stats.dev)) {
+      name = this.#kernelFsOf(path);
+      this.#kernelFs.set(stats.dev, name);
+    }
+    if (name !== undefined) {
+      throw new MillraceError(
+        "bad-input",
+        `${showPath(path)} lies in the kernel's ${name} file system, where files have no size before they are read. Copy what it holds to a file first.`,
+      );
+    }
+  }
+
+  #kernelFsOf(path: string): string | undefined {
+    try {
+      return kernelFileSystems.get(this.#fs.statfsSync(path).type);
+    } catch {
+      return undefined; // not every file system answers; then the files speak for themselves
+    }
+  }
+
+  /** A file that says it is empty and isn't would be left out in silence. */
+  #refuseUnsized(path: string): void {
+    try {
+      const fd = this.#fs.openSync(path, openForReading);
+      try {
+        if (this.#fs.readSync(fd, Buffer.alloc(1), 0, 1, 0) === 0) return;
+      } finally {
+        this.#fs.closeSync(fd);
+      }
+    } catch (thrown) {
+      throw inputError(thrown, path);
+    }
+    throw new MillraceError(
+      "bad-input",
+      `${showPath(path)} says it is empty, but holds bytes: it is being written, or is no ordinary file. Copy what it holds to a file first.`,
+    );
+  }
+}
+
+export function fileInfo(path: string, stats: BigIntStats): FileInfo {
+  return { path, bytes: Number(stats.size), version: versionOf(stats), hosts: [] };
+}
+
+/** Modification time, inode and size: another one means another content. */
+export function versionOf(stats: BigIntStats): string {
+  return `${stats.mtimeNs}.${stats.ino}.${stats.size}`;
+}
+
+/** Names that Hadoop and all its readers skip: temporary files, markers, checksums. */
+function isHidden(name: string): boolean {
+  return name.startsWith(".") || name.startsWith("_");
+}
+
+/** Whether a found path has a hidden part where the pattern has nothing that asks for one. */
+function isHiddenBelow(path: string, pattern: string): boolean {
+  const asked = new Set(pattern.split(/[/{,]/).map((segment) => segment.charAt(0)));
+  return path
+    .split("/")
+    .some((segment) => segment !== ".." && segment !== "." && isHidden(segment) && !asked.has(segment.charAt(0)));
+}
+
+export function hasGlob(argument: string): boolean {
+  return /[*?[\]{}()!+@]/.test(argument);
+}
+
+/** UTF-8 byte order, which differs from that of JavaScript strings beyond the basic plane. */
+function inByteOrder(files: FileInfo[]): FileInfo[] {
+  return files
+    .map((file) => ({ file, bytes: Buffer.from(file.path) }))
+    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .map(({ file }) => file);
+}
+
+function missing(path: string, listed: boolean): MillraceError {
+  if (listed)
+    return new MillraceError(
+      "corrupt-output",
+      `${showPath(path)} is listed in its directory's ${manifestName}, but missing: the output is no longer whole.`,
+    );
+  const why = path.includes("\uFFFD")
+    ? "its name is not valid UTF-8: rename it"
+    : "a symbolic link to nowhere, or removed just now";
+  return new MillraceError("bad-input", `${showPath(path)} was found, but can't be opened (${why}).`);
+}
+
+function kindOf(stats: BigIntStats): string {
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isFIFO()) return "a FIFO";
+  if (stats.isSocket()) return "a socket";
+  return stats.isCharacterDevice() || stats.isBlockDevice()
+    ? "a device"
+    : `of an unknown kind (mode ${Number(stats.mode & BigInt(constants.S_IFMT)).toString(8)})`;
+}

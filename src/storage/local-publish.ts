@@ -1,0 +1,198 @@
+// Making an output visible, on a file system.
+//
+//   staged files ──rename──► publish/ ──+ _SUCCESS, fsync──► (DIR ──rename──► replaced/) ──► publish/ ──rename──► DIR
+//
+// Every step may be cut off by a crash and every step may be under way in two masters at once (an old leader that was
+// paused goes on where it stood), so each is one rename that can succeed once only, each file is in exactly one place, and a
+// publisher that finds something gone looks whether the output is complete: then there is nothing left to do. The old
+// directory's place, `replaced/`, stays taken by a marker until the job is discarded, so that a late `--overwrite` can't
+// move the new output there.
+import { dirname, join } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { contentOf, lstatOf, namesIn, sync, unless, writeDurably } from "./local-durable.ts";
+import { type LocalFs, outputError, showPath } from "./local-fs.ts";
+import { foreignIn, identityOf } from "./local-prepare.ts";
+import { outputExists, StagedFileGone } from "./local-publish-errors.ts";
+import { isUnderWay, type PublishOptions, publishInto, removeMarkers } from "./local-publish-into.ts";
+import { manifestName } from "./manifest.ts";
+import { checkedName, type Places, placesOf } from "./places.ts";
+import type { CommitDecision, StagedFile } from "./storage.ts";
+
+/** Two publishers can get into each other's way once per rename; more rounds than this are no race. */
+const roundsMax = 8;
+const replacedMarker = ".replaced";
+
+export async function publish(decision: CommitDecision, options: PublishOptions): Promise<void> {
+  const { fs } = options;
+  const places = placesOf(decision.destination, decision.job);
+  checkDecision(decision);
+  try {
+    for (let round = 1; !(await isPublished(fs, decision, places)); round++) {
+      try {
+        await publishOnce(decision, places, options);
+      } catch (thrown) {
+        if (thrown instanceof StagedFileGone && !(await isPublished(fs, decision, places))) throw thrown;
+        // Another publisher of the same decision moved something between two of our calls.
+        const raced = thrown instanceof StagedFileGone || systemCode(thrown) === "ENOENT";
+        if (!raced || round === roundsMax) throw thrown;
+      }
+    }
+    await removeMarkers(fs, decision, places);
+    await sync(fs, places.destination);
+    await sync(fs, places.parent);
+    await removeReplaced(fs, places);
+  } catch (thrown) {
+    throw outputError(thrown, "Publishing", places.destination);
+  }
+}
+
+/** Removes all that was staged; may be repeated, and cut off anywhere. What an unfinished publish moved aside goes back first. */
+export async function discard(places: Places, fs: LocalFs): Promise<void> {
+  try {
+    const replaced = await namesIn(fs, places.replaced);
+    if (
+      replaced !== undefined &&
+      !replaced.includes(replacedMarker) &&
+      (await lstatOf(fs, places.destination)) === undefined
+    ) {
+      await fs.promises.rename(places.replaced, places.destination);
+      await sync(fs, places.parent);
+    }
+    // One rename first: a publisher that was paused then finds none of its paths, instead of some.
+    const doomed = join(places.work, "discarded");
+    await fs.promises.rm(doomed, { recursive: true, force: true });
+    await unless(["ENOENT"], fs.promises.rename(places.staging, doomed));
+    await fs.promises.rm(doomed, { recursive: true, force: true });
+    await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rmdir(places.work));
+  } catch (thrown) {
+    throw outputError(thrown, "Removing the staged files of", places.destination);
+  }
+}
+
+async function publishOnce(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
+  const { fs } = options;
+  const underWay = await isUnderWay(fs, decision, places);
+  const missing = await assemble(decision, places, options);
+  if (underWay) return publishInto(decision, places, options);
+  if (missing !== undefined) throw new StagedFileGone(missing, places);
+  await moveAside(fs, decision, places);
+  await moveIntoPlace(decision, places, options);
+}
+
+/**
+ * Every file of the decision below `publish/`, with the size it was reported with, and `_SUCCESS`; all of it on disk. Returns
+ * a file that is neither there nor staged.
+ */
+async function assemble(
+  decision: CommitDecision,
+  places: Places,
+  options: PublishOptions,
+): Promise<StagedFile | undefined> {
+  const { fs } = options;
+  if (decision.files[0] !== undefined && (await lstatOf(fs, places.staging)) === undefined) return decision.files[0];
+  await fs.promises.mkdir(places.parent, { recursive: true });
+  await fs.promises.mkdir(places.work, { recursive: true, mode: 0o700 });
+  await fs.promises.mkdir(places.files, { recursive: true, mode: 0o700 });
+  const directories = new Set([places.publish]);
+  for (const file of decision.files) directories.add(dirname(join(places.publish, file.name)));
+  for (const directory of directories) await fs.promises.mkdir(directory, { recursive: true });
+  let missing: StagedFile | undefined;
+  for (const file of decision.files) {
+    if (!(await place(fs, file, places))) missing ??= file;
+  }
+  // Written beside and moved in: `publish/` may become visible at any moment, through another publisher.
+  const manifest = join(places.staging, options.uniqueName());
+  await writeDurably(fs, manifest, decision.manifest);
+  await fs.promises.rename(manifest, join(places.publish, manifestName));
+  for (const directory of [...directories].reverse()) await sync(fs, directory);
+  await sync(fs, places.staging);
+  await sync(fs, places.work);
+  return missing;
+}
+
+async function place(fs: LocalFs, file: StagedFile, places: Places): Promise<boolean> {
+  const target = join(places.publish, file.name);
+  // ENOENT: moved by an earlier try, or lost; the look at the target says which.
+  await unless(["ENOENT"], fs.promises.rename(join(places.files, file.token), target));
+  const stats = await lstatOf(fs, target);
+  if (stats === undefined) return false;
+  if (!stats.isFile() || stats.size !== BigInt(file.bytes)) {
+    throw new MillraceError(
+      "corrupt-output",
+      `The staged file ${file.name} of ${showPath(places.destination)} has ${stats.size} bytes, but its attempt wrote ${file.bytes}: something else changed it. Run the job again.`,
+    );
+  }
+  return true;
+}
+
+/** `--overwrite`: the one directory that the decision names leaves its place; any other stays. */
+async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
+  if (decision.replaces === undefined) return;
+  if ((await identityOf(fs, places.destination)) !== decision.replaces) return;
+  if ((await foreignIn(fs, places.destination)) !== undefined) throw outputExists(places.destination);
+  try {
+    await fs.promises.rename(places.destination, places.replaced);
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === "ENOTEMPTY" || code === "EEXIST") return; // another publisher was first
+    if (code === "EBUSY" || code === "EXDEV") {
+      throw new MillraceError(
+        "output-exists",
+        `${showPath(places.destination)} can't be moved aside as a whole (it is a mount point, or spans file systems). Empty it, or choose another output directory with -o.`,
+        { cause: thrown },
+      );
+    }
+    throw thrown;
+  }
+  if ((await identityOf(fs, places.replaced)) !== decision.replaces) {
+    // Between the look and the rename another directory took the name. It goes back where it was.
+    await fs.promises.rename(places.replaced, places.destination);
+    throw outputExists(places.destination);
+  }
+  await sync(fs, places.parent);
+}
+
+async function moveIntoPlace(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
+  const { fs } = options;
+  const existing = await lstatOf(fs, places.destination);
+  // An empty directory that the user made is replaced; its permissions stay.
+  if (existing?.isDirectory()) await fs.promises.chmod(places.publish, Number(existing.mode & 0o7777n));
+  try {
+    await fs.promises.rename(places.publish, places.destination);
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === "EBUSY" || code === "EXDEV") return publishInto(decision, places, options);
+    if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOTDIR") {
+      if (await isPublished(fs, decision, places)) return;
+      throw outputExists(places.destination);
+    }
+    throw thrown;
+  }
+}
+
+async function isPublished(fs: LocalFs, decision: CommitDecision, places: Places): Promise<boolean> {
+  if (!(await lstatOf(fs, places.destination))?.isDirectory()) return false;
+  return (await contentOf(fs, join(places.destination, manifestName)))?.equals(decision.manifest) ?? false;
+}
+
+/** The replaced output goes, its place stays taken. */
+async function removeReplaced(fs: LocalFs, places: Places): Promise<void> {
+  if ((await lstatOf(fs, places.replaced)) === undefined) return;
+  await writeDurably(fs, join(places.replaced, replacedMarker), new Uint8Array(0));
+  for (const name of await fs.promises.readdir(places.replaced)) {
+    if (name !== replacedMarker) await fs.promises.rm(join(places.replaced, name), { recursive: true, force: true });
+  }
+}
+
+function checkDecision(decision: CommitDecision): void {
+  const names = new Set<string>([manifestName]);
+  for (const file of decision.files) {
+    if (names.has(checkedName(file.name)) || checkedName(file.token).includes("/")) {
+      throw new MillraceError(
+        "corrupt-output",
+        `The staged file ${JSON.stringify(file.name)} of ${showPath(decision.destination)} has a name or token that can't be.`,
+      );
+    }
+    names.add(file.name);
+  }
+}

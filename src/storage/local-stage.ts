@@ -1,0 +1,109 @@
+// An output file while an attempt writes it: named after the attempt, invisible, its checksum taken on the way.
+import { createHash, type Hash } from "node:crypto";
+import { dirname } from "node:path";
+import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/error.ts";
+import { type AttemptId, attemptName } from "../base/ids.ts";
+import { type LocalFs, outputError } from "./local-fs.ts";
+import { checkedName, type Places, placesOf } from "./places.ts";
+import type { StagedWriter } from "./storage.ts";
+
+export class LocalStagedWriter implements StagedWriter {
+  readonly #fs: LocalFs;
+  readonly #places: Places;
+  /** Name of the file in the staging directory: what the token is. */
+  readonly #token: string;
+  readonly #hash: Hash = createHash("sha256");
+  #fd: number | undefined;
+  #bytes = 0;
+
+  constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string) {
+    this.#fs = fs;
+    this.#places = placesOf(destination, attempt.job);
+    this.#token = `${attemptName(attempt)}.${encodeURIComponent(checkedName(name))}`;
+    try {
+      makeStaging(fs, this.#places);
+      // Not "wx": a slot that was killed may have left the same attempt's file when its agent starts it anew.
+      this.#fd = fs.openSync(this.#path, "w", 0o666);
+    } catch (thrown) {
+      throw outputError(thrown, "Creating", this.#path);
+    }
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get #path(): string {
+    return `${this.#places.files}/${this.#token}`;
+  }
+
+  write(chunk: Uint8Array): void {
+    assert(this.#fd !== undefined, "write after finish or abort");
+    try {
+      // A full disk shows first as a short write, then as an error.
+      for (let at = 0; at < chunk.length; ) {
+        const written = this.#fs.writeSync(this.#fd, chunk, at, chunk.length - at);
+        if (written === 0)
+          throw new MillraceError("io-error", `Writing ${this.#path} makes no progress.`, { retry: "elsewhere" });
+        at += written;
+      }
+    } catch (thrown) {
+      throw outputError(thrown, "Writing", this.#path);
+    }
+    this.#hash.update(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  async finish(): Promise<{ readonly bytes: number; readonly sha256: string; readonly token: string }> {
+    assert(this.#fd !== undefined, "finish after finish or abort");
+    try {
+      this.#fs.fsyncSync(this.#fd);
+      this.#close();
+      syncDirectory(this.#fs, this.#places.files);
+    } catch (thrown) {
+      throw outputError(thrown, "Writing", this.#path);
+    }
+    return { bytes: this.#bytes, sha256: this.#hash.digest("hex"), token: this.#token };
+  }
+
+  abort(): void {
+    try {
+      this.#close();
+    } finally {
+      try {
+        this.#fs.unlinkSync(this.#path);
+      } catch {
+        // Gone already, or `discard` removes it; the failure that led here matters more.
+      }
+    }
+  }
+
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) this.#fs.closeSync(fd);
+  }
+}
+
+/** The destination's parent as the user's umask says, what is below the work directory for this user only. */
+function makeStaging(fs: LocalFs, places: Places): void {
+  const firstMade = fs.mkdirSync(places.parent, { recursive: true });
+  if (firstMade !== undefined) {
+    // New names all the way up to the directory that was there before.
+    for (let path = places.parent; path.length >= dirname(firstMade).length && path !== "/"; path = dirname(path))
+      syncDirectory(fs, path);
+  }
+  fs.mkdirSync(places.work, { recursive: true, mode: 0o700 });
+  fs.mkdirSync(places.files, { recursive: true, mode: 0o700 });
+}
+
+/** Names in a directory are durable once the directory is. */
+function syncDirectory(fs: LocalFs, path: string): void {
+  const directory = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(directory);
+  } finally {
+    fs.closeSync(directory);
+  }
+}

@@ -1,0 +1,33 @@
+// Input and output on a file system that this process sees, a shared one included.
+import { randomId } from "../base/random.ts";
+import { type LocalFs, nodeLocalFs } from "./local-fs.ts";
+import { LocalLister } from "./local-list.ts";
+import { prepare } from "./local-prepare.ts";
+import { discard, publish } from "./local-publish.ts";
+import { LocalReader } from "./local-read.ts";
+import { LocalStagedWriter } from "./local-stage.ts";
+import { placesOf } from "./places.ts";
+import type { Storage } from "./storage.ts";
+
+export interface LocalStorageOptions {
+  /** Default: the real one. */
+  readonly fs?: LocalFs;
+  /** Names that no other process uses. Default: 128 random bits. */
+  readonly uniqueName?: () => string;
+}
+
+export function createLocalStorage(options: LocalStorageOptions = {}): Storage {
+  const fs = options.fs ?? nodeLocalFs;
+  const uniqueName = options.uniqueName ?? randomId;
+  const lister = new LocalLister(fs);
+  const reader = new LocalReader(fs);
+  return {
+    list: (argument) => lister.list(argument),
+    stat: async (path) => lister.file(path),
+    read: (file, start, end) => reader.read(file, start, end),
+    stage: (destination, attempt, name) => new LocalStagedWriter(fs, destination, attempt, name),
+    prepare: (destination, overwrite) => prepare(fs, destination, overwrite),
+    publish: (decision) => publish(decision, { fs, uniqueName }),
+    discard: (destination, job) => discard(placesOf(destination, job), fs),
+  };
+}

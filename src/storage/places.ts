@@ -1,0 +1,84 @@
+// Where a job's files lie while nobody may see them: in a hidden sibling of the destination, so that they are on its file
+// system and publishing is one rename.
+//
+//   PARENT/.NAME.millrace-JOB/          the job's work directory, mode 0700; others keep their own things in it
+//     staging/                          all that this storage makes; `discard` removes it with one rename
+//       files/TOKEN                     one file per staged file of an attempt
+//       publish/                        the output directory while it is put together
+//       replaced/                       what `--overwrite` moved aside
+import { createHash } from "node:crypto";
+import { basename, dirname, join, resolve } from "node:path";
+import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/error.ts";
+import type { JobId } from "../base/ids.ts";
+
+/** Bytes that a file name may have on the file systems in use, minus what we put around it and a 32-digit job id. */
+const nameBytesMax = 255 - ".".length - ".millrace-".length - 64;
+
+/** The hidden directory beside `destination` that belongs to this job alone. */
+export function workDirectoryOf(destination: string, job: JobId): string {
+  assert(/^[A-Za-z0-9_-]{1,64}$/.test(job), `job id ${JSON.stringify(job)} can't be a file name`);
+  return workDirectoryPrefix(destination) + job;
+}
+
+/** What the work directories of all jobs with this destination begin with; the job id follows. */
+export function workDirectoryPrefix(destination: string): string {
+  const path = resolve(destination);
+  return join(dirname(path), `.${shortName(basename(path))}.millrace-`);
+}
+
+/** The part of the work directory that the storage owns: staged files, the directory being published, the one replaced. */
+export function stagingDirectoryOf(destination: string, job: JobId): string {
+  return join(workDirectoryOf(destination, job), "staging");
+}
+
+export interface Places {
+  readonly destination: string;
+  readonly parent: string;
+  readonly work: string;
+  readonly staging: string;
+  readonly files: string;
+  readonly publish: string;
+  readonly replaced: string;
+}
+
+export function placesOf(destination: string, job: JobId): Places {
+  const path = resolve(destination);
+  const staging = stagingDirectoryOf(path, job);
+  return {
+    destination: path,
+    parent: dirname(path),
+    work: dirname(staging),
+    staging,
+    files: join(staging, "files"),
+    publish: join(staging, "publish"),
+    replaced: join(staging, "replaced"),
+  };
+}
+
+/**
+ * A path below the destination, checked: manifests come from directories that anybody may have written, names and tokens from
+ * workers, and neither may lead anywhere else.
+ */
+export function checkedName(name: string): string {
+  const segments = name.split("/");
+  if (segments.some((segment) => segment === "" || segment === "." || segment === "..") || name.includes("\0")) {
+    throw new MillraceError(
+      "corrupt-output",
+      `${JSON.stringify(name)} is not the name of a file below the output directory`,
+    );
+  }
+  return name;
+}
+
+function shortName(name: string): string {
+  const bytes = Buffer.from(name);
+  if (bytes.length <= nameBytesMax) return name;
+  const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  // Cut between characters: a half of one would become U+FFFD, which is longer.
+  const start = bytes
+    .subarray(0, nameBytesMax - 20)
+    .toString("utf8")
+    .replace(/\uFFFD+$/u, "");
+  return `${start}~${digest}`;
+}
