@@ -1,0 +1,41 @@
+// What `_SUCCESS` says of a job (the file's format is in storage/manifest.ts).
+import { createHash } from "node:crypto";
+import { compareBytes } from "../base/bytes.ts";
+import type { FinishedJob } from "../schedule/step.ts";
+import { encodeManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
+
+/** Builds the bytes of `_SUCCESS`: the same for the same job, whoever does it. */
+export function manifestBuilder(versions: Manifest["versions"]): (job: FinishedJob) => Uint8Array {
+  return (job) => encodeManifest(manifestOf(job, versions));
+}
+
+export function manifestOf(finished: FinishedJob, versions: Manifest["versions"]): Manifest {
+  const { spec, stats } = finished;
+  return {
+    job: {
+      name: spec.name,
+      id: finished.job,
+      bundle: spec.bundle,
+      params: createHash("sha256").update(spec.params).digest("hex"),
+      startedAt: spec.startedAt,
+    },
+    partitions: finished.partitions,
+    files: inOutputOrder(finished.files),
+    counters: finished.counters,
+    stats: { inputBytes: stats.inputBytes, map: { ...stats.map }, reduce: { ...stats.reduce } },
+    versions,
+  };
+}
+
+/** The main output first, then the others by name; each in partition order, which is the order of its names. */
+function inOutputOrder(files: FinishedJob["files"]): ManifestFile[] {
+  const key = (file: { readonly output: string; readonly name: string }) =>
+    Buffer.from(`${file.output === "main" ? "" : `${file.output}`}\0${file.name}`);
+  return files
+    .map(({ name, output, bytes, records, sha256 }) => ({
+      key: key({ name, output }),
+      file: { name, output, bytes, records, sha256 },
+    }))
+    .sort((a, b) => compareBytes(a.key, b.key))
+    .map(({ file }) => file);
+}
