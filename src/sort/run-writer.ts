@@ -18,9 +18,8 @@ import {
 export interface FileRunWriter extends RunWriter {
   /** A block of one pair; at most 4 GiB. */
   largePair(partition: number, key: Uint8Array, value: Uint8Array, digest: bigint): void;
+  /** Written so far. */
   readonly pairs: number;
-  /** Sum of the digests of all pairs written. */
-  readonly digest: bigint;
 }
 
 /** Starts a run under a name that no other run of the attempt has. Throws what `files` throws. */
@@ -47,7 +46,6 @@ class Writer implements FileRunWriter {
   #sequence = 0;
   // The whole run.
   pairs = 0;
-  digest = 0n;
   #blockBytesMax = 0;
 
   constructor(file: RunFile, writtenBy: AttemptId) {
@@ -124,6 +122,7 @@ class Writer implements FileRunWriter {
       { payloadBytes, pairs, partition, prefixBytes, sequence: this.#sequence++, digest },
       this.#identity,
     );
+    this.pairs += pairs;
     this.#segmentPairs += pairs;
     this.#segmentDigest = BigInt.asUintN(64, this.#segmentDigest + digest);
     this.#segmentBlockMax = Math.max(this.#segmentBlockMax, payloadBytes);
@@ -140,8 +139,6 @@ class Writer implements FileRunWriter {
         digest: this.#segmentDigest,
         blockBytesMax: this.#segmentBlockMax,
       });
-      this.pairs += this.#segmentPairs;
-      this.digest = BigInt.asUintN(64, this.digest + this.#segmentDigest);
       this.#blockBytesMax = Math.max(this.#blockBytesMax, this.#segmentBlockMax);
     }
     this.#segmentStart = this.#bytes;

@@ -1,0 +1,52 @@
+import { assert } from "../base/assert.ts";
+import type { BlockSource } from "../kernel/kernel.ts";
+import type { Mergeable } from "./merge-plan.ts";
+import type { RunReader } from "./run.ts";
+
+/** A sorted input that is opened when its turn comes: there may be thousands. */
+export interface MergeInput extends Mergeable {
+  readonly pairs: number;
+  readonly digest: bigint;
+  open(): OpenInput;
+}
+
+export interface OpenInput {
+  readonly source: BlockSource;
+  close(): void;
+}
+
+/** One partition of an opened run, which stays open; undefined where it has none. */
+export function readerInput(reader: RunReader, partition: number): MergeInput | undefined {
+  const segment = reader.segment(partition);
+  return segment && { ...segment, open: () => ({ source: sourceOf(reader, partition), close() {} }) };
+}
+
+/**
+ * One partition of a run that is opened to look, closed again, and opened once more when it is read, so that many runs need
+ * few file descriptors; undefined where it has none.
+ */
+export function runInput(open: () => RunReader, partition: number): MergeInput | undefined {
+  const reader = open();
+  const segment = reader.segment(partition);
+  reader.close();
+  return (
+    segment && {
+      ...segment,
+      open() {
+        const reader = open();
+        try {
+          return { source: sourceOf(reader, partition), close: () => reader.close() };
+        } catch (error) {
+          reader.close();
+          throw error;
+        }
+      },
+    }
+  );
+}
+
+function sourceOf(reader: RunReader, partition: number): BlockSource {
+  const source = reader.source(partition);
+  assert(source !== undefined, "what has a segment has a source");
+  return source;
+}

@@ -1,0 +1,195 @@
+// Merging sorted inputs of one partition, in as many passes as it takes: adjacent inputs only, in their order, so that the
+// values of a key stay in input order. Intermediate runs go through the same files as all runs, and away as soon as they
+// are read. Every pass reads its inputs to their ends and checks counts and digests against what was written; where nothing
+// is folded, what comes out of a pass must also add up to what went in.
+//
+// Blocks that no arena holds (a value may have 64 MiB) are merged on the heap, a few at once (merge-plan.ts): at most about
+// (2 x fan-in + 2) x the largest block, which is 400 MiB for values of 64 MiB.
+import { assert } from "../base/assert.ts";
+import { type AttemptId, attemptName } from "../base/ids.ts";
+import type { Kernel, KernelFold, MergeStream, PairBlock } from "../kernel/kernel.ts";
+import { ReferenceMerge } from "../kernel/reference-merge.ts";
+import { MergeCursor } from "./cursor.ts";
+import { type MergeInput, type OpenInput, readerInput, runInput } from "./merge-input.ts";
+import { createFanIn, nextWindow } from "./merge-plan.ts";
+import type { Cursor, RunFiles, RunReader, RunRef } from "./run.ts";
+import { openRun } from "./run-reader.ts";
+import { createRunWriter } from "./run-writer.ts";
+
+/** What the merges of one attempt share. */
+export interface MergeOptions {
+  readonly kernel: Kernel;
+  readonly fold: KernelFold | undefined;
+  /** For intermediate runs. */
+  readonly files: RunFiles;
+  /** Who writes them. */
+  readonly attempt: AttemptId;
+}
+
+/** A merge under way; reads on as its blocks are asked for. One at a time: it works in the kernel's arena. */
+export interface Merge extends MergeStream {
+  /** Lets go of files, and removes intermediate runs. Called by itself at the end; may be repeated. */
+  close(): void;
+}
+
+/** Merges one partition after another; numbers its intermediate runs, whose names are unique in an attempt. */
+export interface Merger {
+  /** Does all passes but the last, which is read from what is returned. */
+  merge(inputs: readonly MergeInput[], partition: number): Merge;
+}
+
+/** One partition of opened runs, in the order of their ordinals, as a cursor; it closes them. */
+export function mergeRuns(readers: readonly RunReader[], partition: number, options: MergeOptions): Cursor {
+  const closeAll = () => {
+    for (const reader of readers) reader.close();
+  };
+  try {
+    const inputs = readers.flatMap((reader) => readerInput(reader, partition) ?? []);
+    const merge = createMerger(options).merge(inputs, partition);
+    return new MergeCursor(merge, closeAll);
+  } catch (error) {
+    closeAll();
+    throw error;
+  }
+}
+
+export function createMerger(options: MergeOptions): Merger {
+  const fanIn = createFanIn(options.kernel);
+  let runs = 0;
+  return {
+    merge(inputs, partition) {
+      const merge = new RunMerge(options, partition);
+      try {
+        let left = inputs;
+        for (let window = nextWindow(left, fanIn); window !== undefined; window = nextWindow(left, fanIn)) {
+          const name = `${attemptName(options.attempt)}.merge-${runs++}`;
+          const merged = merge.toRun(left.slice(window.start, window.end), name);
+          left = [...left.slice(0, window.start), merged, ...left.slice(window.end)];
+        }
+        merge.start(left);
+        return merge;
+      } catch (error) {
+        merge.close();
+        throw error;
+      }
+    },
+  };
+}
+
+class RunMerge implements Merge {
+  readonly #options: MergeOptions;
+  readonly #partition: number;
+  /** Paths of the intermediate runs that exist. */
+  readonly #made = new Map<MergeInput, string>();
+  // The pass under way: its inputs, and what went in and has come out.
+  #stream: MergeStream | undefined;
+  #inputs: readonly MergeInput[] = [];
+  #open: OpenInput[] = [];
+  #pairsLeft = 0;
+  #digestLeft = 0n;
+
+  constructor(options: MergeOptions, partition: number) {
+    this.#options = options;
+    this.#partition = partition;
+  }
+
+  /** Opens the inputs of a pass; then `next` hands out its blocks. */
+  start(inputs: readonly MergeInput[]): void {
+    const { kernel, fold } = this.#options;
+    this.#inputs = inputs;
+    this.#pairsLeft = 0;
+    this.#digestLeft = 0n;
+    let blockBytesMax = 0;
+    for (const input of inputs) {
+      this.#open.push(input.open());
+      this.#pairsLeft += input.pairs;
+      this.#digestLeft += input.digest;
+      blockBytesMax = Math.max(blockBytesMax, input.blockBytesMax);
+    }
+    const sources = this.#open.map((input) => input.source);
+    this.#stream = kernel.mergeFits(sources.length, blockBytesMax)
+      ? kernel.merge(sources, fold)
+      : new ReferenceMerge(sources, fold, kernel.blockBytes, () => true);
+  }
+
+  next(): PairBlock | undefined {
+    if (this.#stream === undefined) return undefined;
+    const block = this.#stream.next();
+    if (block === undefined) {
+      this.#end();
+      return undefined;
+    }
+    this.#pairsLeft -= block.pairs;
+    this.#digestLeft -= block.digest;
+    return block;
+  }
+
+  /** Merges inputs into a run, which is an input of a later pass. */
+  toRun(inputs: readonly MergeInput[], name: string): MergeInput {
+    const { files, attempt } = this.#options;
+    const writer = createRunWriter(files, name, attempt);
+    let run: RunRef;
+    try {
+      this.start(inputs);
+      for (let block = this.next(); block !== undefined; block = this.next()) {
+        const { bytes, start, end, pairs, prefixBytes, digest } = block;
+        writer.block(this.#partition, bytes, start, end, pairs, prefixBytes, digest);
+      }
+      run = writer.finish(0n);
+    } catch (error) {
+      writer.abort();
+      throw error;
+    }
+    const open = () => openRun(files.open(run.path), attempt, run.path);
+    try {
+      const input = runInput(open, this.#partition);
+      assert(input !== undefined, "what was merged is there");
+      this.#made.set(input, run.path);
+      return input;
+    } catch (error) {
+      removeQuietly(files, run.path);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#stream = undefined;
+    this.#closeInputs();
+    for (const path of this.#made.values()) removeQuietly(this.#options.files, path);
+    this.#made.clear();
+  }
+
+  /** All of a pass was read: lets go of its inputs, and removes those that were made here. */
+  #end(): void {
+    this.#stream = undefined;
+    if (this.#options.fold === undefined) {
+      assert(this.#pairsLeft === 0, "a merge hands out as many pairs as it was given");
+      assert(BigInt.asUintN(64, this.#digestLeft) === 0n, "a merge hands out the pairs that it was given");
+    }
+    this.#closeInputs();
+    for (const input of this.#inputs) {
+      const path = this.#made.get(input);
+      if (path === undefined) continue;
+      this.#options.files.remove(path);
+      this.#made.delete(input);
+    }
+  }
+
+  #closeInputs(): void {
+    const open = this.#open;
+    this.#open = [];
+    for (const input of open) input.close();
+  }
+}
+
+/** For cleaning up after a failure, which is what the caller gets to see; what fails once may not fail twice. */
+export function removeQuietly(files: RunFiles, path: string): void {
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      files.remove(path);
+      return;
+    } catch {
+      // What still can't be removed goes with the job's directory when the job ends.
+    }
+  }
+}
