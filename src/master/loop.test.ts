@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Clock } from "../base/clock.ts";
+import { FakeClock, settled } from "../../test/support/fake-clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
@@ -7,43 +7,6 @@ import type { ClusterView, JobView, Scheduler, SchedulerEvent, Step } from "../s
 import type { Change, Leadership, StateStore } from "../state/store.ts";
 import type { CommitDecision, Storage } from "../storage/storage.ts";
 import { createMaster, jobIdOf, type Master } from "./loop.ts";
-
-/** Time stands still until `pass` is called; sleepers wake in order. */
-class FakeClock implements Clock {
-  #now = 0;
-  readonly #sleepers: { at: number; wake: () => void }[] = [];
-
-  now(): number {
-    return this.#now;
-  }
-
-  date(): Date {
-    return new Date(this.#now);
-  }
-
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      this.#sleepers.push({ at: this.#now + ms, wake: resolve });
-      signal?.addEventListener("abort", () => resolve(), { once: true });
-    });
-  }
-
-  async pass(ms: number): Promise<void> {
-    await settled();
-    this.#now += ms;
-    for (const sleeper of this.#sleepers.splice(0)) {
-      if (sleeper.at <= this.#now) sleeper.wake();
-      else this.#sleepers.push(sleeper);
-    }
-    await settled();
-  }
-}
-
-/** Lets everything that can happen without time passing happen. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 4; turns++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** A scheduler that does what the test says, and remembers what it was told. */
 class FakeScheduler implements Scheduler {

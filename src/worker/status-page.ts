@@ -33,7 +33,6 @@ export class StatusPageFile implements StatusPage {
   readonly #body = this.#page.subarray(8);
   readonly #fd: number;
   #beats = 0;
-  #last: TaskStatus = { phase: "setup", records: 0, bytes: 0, at: undefined };
 
   constructor(path: string) {
     this.#fd = openSync(path, "w", 0o600);
@@ -49,7 +48,6 @@ export class StatusPageFile implements StatusPage {
 
   write(status: TaskStatus): void {
     const page = this.#page;
-    this.#last = status;
     page[16] = phases.indexOf(status.phase);
     page[17] = status.at === undefined ? 0 : 1;
     page.writeUInt32LE(status.at?.file ?? 0, 20);
@@ -59,11 +57,6 @@ export class StatusPageFile implements StatusPage {
     page.writeDoubleLE(++this.#beats, 48);
     page.writeUInt32LE(crc32(this.#body), 4);
     writeSync(this.#fd, page, 0, pageBytes, 0);
-  }
-
-  /** Says again what was said last: a sign of life within a long call. */
-  touch(): void {
-    this.write(this.#last);
   }
 
   close(): void {

@@ -1,0 +1,383 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FakeClock, settled } from "../../test/support/fake-clock.ts";
+import type { AttemptId, Phase } from "../base/ids.ts";
+import { MiB } from "../base/limits.ts";
+import type { JobDescription } from "../job/describe.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { Assignment, AttemptResult, FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { RunAttempt } from "../rpc/slot-messages.ts";
+import { type Agent, startAgent } from "./agent.ts";
+import { planBudget } from "./budget.ts";
+import type { KillReason } from "./death.ts";
+import type { Bundle, TaskSlot } from "./slot.ts";
+import type { PageContent } from "./status-page.ts";
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-agent-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** Answers nothing by itself: the test ends each attempt. */
+class FakeSlot implements TaskSlot {
+  readonly pid = 1000;
+  bundle: Bundle | undefined;
+  readonly ended: Promise<FailureText>;
+  readonly ran: RunAttempt[] = [];
+  killedFor: KillReason | undefined;
+  isStopping = false;
+  pageNow: PageContent | undefined;
+  #finish: ((result: AttemptResult) => void) | undefined;
+  #end: (death: FailureText) => void = () => {};
+
+  constructor() {
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  async load(bundle: Bundle): Promise<void> {
+    this.bundle = bundle;
+  }
+
+  async describe(): Promise<JobDescription> {
+    return {} as JobDescription;
+  }
+
+  run(request: RunAttempt): Promise<AttemptResult> {
+    this.ran.push(request);
+    return new Promise((resolve) => (this.#finish = resolve));
+  }
+
+  stop(): void {
+    this.isStopping = true;
+  }
+
+  kill(reason: KillReason): void {
+    this.killedFor ??= reason;
+    const attempt = this.ran.at(-1)?.assignment.attempt;
+    const error = text("killed");
+    if (attempt !== undefined)
+      this.#finish?.({ attempt, ok: false, reason: { kind: "slot-died", error, at: undefined, careful: false } });
+    this.#end(error);
+  }
+
+  page(): PageContent | undefined {
+    return this.pageNow;
+  }
+
+  finish(result: Partial<AttemptResult> = {}): void {
+    this.#finish?.({ attempt: this.ran.at(-1)!.assignment.attempt, ok: true, ...result } as AttemptResult);
+  }
+}
+
+/** Holds the newest call open; `answer` gives it its orders. */
+class FakeMaster {
+  readonly reports: WorkerReport[] = [];
+  #answer: ((orders: WorkerOrders) => void) | undefined;
+  #fail: ((error: Error) => void) | undefined;
+
+  heartbeat(report: WorkerReport): Promise<WorkerOrders> {
+    this.reports.push(report);
+    this.#answer?.(noOrders); // as the real one ends the older call
+    return new Promise((resolve, reject) => {
+      this.#answer = resolve;
+      this.#fail = reject;
+    });
+  }
+
+  get last(): WorkerReport {
+    return this.reports.at(-1)!;
+  }
+
+  async answer(orders: Partial<WorkerOrders> = {}): Promise<void> {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    answer?.({ ...noOrders, ...orders });
+    await settled();
+  }
+
+  async fail(): Promise<void> {
+    this.#answer = undefined;
+    this.#fail?.(new Error("no connection"));
+    await settled();
+  }
+}
+
+const noOrders: WorkerOrders = { epoch: 1, start: [], stop: [], places: [], discard: [], leaseMs: 10_000 };
+const spec = { name: "job", bundle: "digest" } as JobSpec;
+
+function text(message: string): FailureText {
+  return { code: "slot-died", message, stack: undefined, where: undefined, excerpt: undefined };
+}
+
+function attemptOf(attempt: number, phase: Phase = "map", job = "j"): AttemptId {
+  return { job, phase, index: attempt, epoch: 1, attempt };
+}
+
+function assignmentOf(attempt: AttemptId, mapVersion = 1): Assignment {
+  const work = attempt.phase === "reduce" ? { phase: "reduce", partitions: 1, mapVersion } : { phase: attempt.phase };
+  return { attempt, spec, careful: false, work } as unknown as Assignment;
+}
+
+interface World {
+  readonly agent: Agent;
+  readonly master: FakeMaster;
+  readonly slots: FakeSlot[];
+  readonly clock: FakeClock;
+  readonly memory: string;
+}
+
+function start(slotsMax = 2, resident: (pid: number) => number | undefined = () => 0): World {
+  const master = new FakeMaster();
+  const clock = new FakeClock();
+  const slots: FakeSlot[] = [];
+  const memory = join(directory, "memory");
+  for (const path of [memory, join(directory, "disk"), join(directory, "slots")]) mkdirSync(path, { recursive: true });
+  const agent = startAgent({
+    worker: "w",
+    incarnation: 1,
+    address: "",
+    master,
+    clock,
+    budget: planBudget({ slots: slotsMax, memoryBytes: 64 * MiB * slotsMax }),
+    runs: { memory, disk: join(directory, "disk") },
+    slots: join(directory, "slots"),
+    openSlot: () => {
+      const slot = new FakeSlot();
+      slots.push(slot);
+      return slot;
+    },
+    bundle: async () => ({ path: "/bundle.mjs", digest: "digest", environment: {} }),
+    residentBytes: resident,
+  });
+  return { agent, master, slots, clock, memory };
+}
+
+describe("the agent", () => {
+  test("starts what it is ordered to and says so at once", async () => {
+    const { agent, master, slots } = start();
+    expect(master.last).toMatchObject({ sequence: 1, slots: 2, slotsFree: 2, running: [] });
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    expect(slots[0]!.ran).toHaveLength(1);
+    expect(master.last).toMatchObject({ slotsFree: 1, running: [{ attempt: attemptOf(1) }] });
+    await agent.close();
+  });
+
+  test("fault 3: a finished attempt is reported until a reply acknowledges the report that had it", async () => {
+    const { agent, master, slots, clock } = start();
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    slots[0]!.finish();
+    await settled();
+    expect(master.last.finished).toHaveLength(1);
+    await master.fail();
+    await clock.pass(100);
+    expect(master.last.finished).toHaveLength(1);
+    await master.answer();
+    expect(master.last.finished).toHaveLength(0);
+    await agent.close();
+  });
+
+  test("fault 5: an order that comes twice, or late, starts no attempt again", async () => {
+    const { agent, master, slots } = start();
+    const order = { start: [assignmentOf(attemptOf(1))] };
+    await master.answer(order);
+    await master.answer(order);
+    slots[0]!.finish();
+    await settled();
+    await master.answer(order);
+    await master.answer(order);
+    expect(slots.flatMap((slot) => slot.ran)).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("fault 33, I3: orders of a lower epoch than the highest seen are not followed", async () => {
+    const { agent, master, slots } = start();
+    await master.answer({ epoch: 5 });
+    await master.answer({ epoch: 4, start: [assignmentOf(attemptOf(1))], discard: ["j"] });
+    expect(slots).toHaveLength(0);
+    await master.answer({ epoch: 5, start: [assignmentOf(attemptOf(1))] });
+    expect(slots).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("I11: never runs more than it has slots", async () => {
+    const { agent, master, slots } = start(2);
+    await master.answer({ start: [1, 2, 3].map((n) => assignmentOf(attemptOf(n))) });
+    expect(slots.flatMap((slot) => slot.ran)).toHaveLength(2);
+    expect(master.last.running).toHaveLength(2);
+    await agent.close();
+  });
+
+  test("a slot is used again within its job and never by another", async () => {
+    const { agent, master, slots } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    slots[0]!.finish();
+    await settled();
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    expect(slots).toHaveLength(1);
+    slots[0]!.finish();
+    await settled();
+    await master.answer({ start: [assignmentOf(attemptOf(3, "map", "other"))] });
+    expect(slots).toHaveLength(2);
+    expect(slots[0]!.killedFor).toEqual({ kind: "stopped" });
+    expect(slots[1]!.ran).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("the slot that described goes on to run", async () => {
+    const { agent, master, slots } = start(2);
+    await agent.describe({ path: "/bundle.mjs", digest: "digest", environment: {} });
+    await master.answer({ start: [assignmentOf(attemptOf(0, "plan"))] });
+    expect(slots).toHaveLength(1);
+    expect(slots[0]!.ran).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("fault 16: a slot that died is replaced", async () => {
+    const { agent, master, slots } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    slots[0]!.kill({ kind: "stopped" });
+    await settled();
+    expect(master.last.finished[0]).toMatchObject({ ok: false, reason: { kind: "slot-died" } });
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    expect(slots).toHaveLength(2);
+    expect(slots[1]!.ran).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("a revoked attempt is asked to end, then killed, and is not reported", async () => {
+    const { agent, master, slots, clock } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await master.answer({ stop: [attemptOf(1)] });
+    expect(slots[0]!.isStopping).toBe(true);
+    expect(slots[0]!.killedFor).toBeUndefined();
+    await clock.pass(500);
+    expect(slots[0]!.killedFor).toEqual({ kind: "stopped" });
+    expect(master.last).toMatchObject({ running: [], finished: [], slotsFree: 1 });
+    await agent.close();
+  });
+
+  test("fault 50: unheard for a lease, it stops its attempts by its own clock", async () => {
+    const { agent, master, slots, clock } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await master.answer();
+    await clock.pass(9_900);
+    expect(slots[0]!.killedFor).toBeUndefined();
+    await clock.pass(500);
+    expect(slots[0]!.killedFor).toEqual({ kind: "stopped" });
+    expect(master.last.finished).toEqual([]);
+    await agent.close();
+  });
+
+  test("fault 12: an attempt that does not move is reported with how long", async () => {
+    const { agent, master, slots, clock } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    const page: PageContent = {
+      epoch: 1,
+      attempt: 1,
+      phase: "map",
+      records: 7,
+      bytes: 70,
+      at: { file: 0, offset: 3 },
+      beats: 4,
+    };
+    slots[0]!.pageNow = page;
+    await clock.pass(3000);
+    await master.answer();
+    expect(master.last.running[0]).toMatchObject({ records: 7, bytes: 70, idleMs: 0, runningMs: 3000, at: page.at });
+    await clock.pass(3000);
+    await master.answer();
+    expect(master.last.running[0]).toMatchObject({ idleMs: 3000, runningMs: 6000 });
+    slots[0]!.pageNow = { ...page, beats: 5 };
+    await master.answer();
+    expect(master.last.running[0]).toMatchObject({ idleMs: 0, runningMs: 6000 });
+    await agent.close();
+  });
+
+  test("a page of the slot's attempt before is not this attempt's progress", async () => {
+    const { agent, master, slots } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    slots[0]!.pageNow = { epoch: 1, attempt: 1, phase: "map", records: 7, bytes: 70, at: undefined, beats: 4 };
+    await master.answer();
+    expect(master.last.running[0]).toMatchObject({ records: 0, at: undefined });
+    await agent.close();
+  });
+
+  test("fault 15: a slot over its memory is killed, others are not", async () => {
+    let bytes = 100 * MiB;
+    const { agent, master, slots, clock } = start(1, () => bytes);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await clock.pass(1000);
+    expect(slots[0]!.killedFor).toBeUndefined();
+    bytes = 4096 * MiB;
+    await clock.pass(250);
+    expect(slots[0]!.killedFor).toEqual({ kind: "memory", bytes });
+    await agent.close();
+  });
+
+  test("I12: a reduce waits for the places of its version, which come once", async () => {
+    const { agent, master, slots } = start();
+    const order = { start: [assignmentOf(attemptOf(0, "reduce"), 2)] };
+    await master.answer(order);
+    expect(slots).toHaveLength(0);
+    const runs = [3, 1, 2].map((index) => ({ writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 }));
+    const places = [{ job: "j", mapVersion: 2, runs: [{ worker: "w", address: "", runs }] }];
+    await master.answer({ ...order, places });
+    expect(master.last.placesHeld).toEqual({ j: 2 });
+    expect(slots[0]!.ran[0]!.inputs.map((run) => run.path)).toEqual(["/run-1", "/run-2", "/run-3"]);
+    await master.answer({ places: [{ ...places[0]!, mapVersion: 1 }] });
+    expect(master.last.placesHeld).toEqual({ j: 2 });
+    await agent.close();
+  });
+
+  test("I14: files of failed attempts go at once, those of winners with their job", async () => {
+    const { agent, master, slots, memory } = start(2);
+    await master.answer({ start: [assignmentOf(attemptOf(1)), assignmentOf(attemptOf(2))] });
+    const [lost, won] = slots.map((slot) => slot.ran[0]!);
+    for (const request of [lost!, won!]) writeFileSync(join(request.memoryDirectory!, "run"), "x");
+    slots[0]!.finish({ ok: false, reason: { kind: "infrastructure", error: text("no") } });
+    const run = { writtenBy: attemptOf(2), path: join(won!.memoryDirectory!, "run"), bytes: 1, pairs: 1 };
+    slots[1]!.finish({ run } as Partial<AttemptResult>);
+    await settled();
+    expect(existsSync(lost!.memoryDirectory!)).toBe(false);
+    expect(existsSync(run.path)).toBe(true);
+    expect(readdirSync(join(directory, "slots"))).toEqual([]);
+    await master.answer({ discard: ["j"] });
+    expect(readdirSync(memory)).toEqual([]);
+    expect(slots.every((slot) => slot.killedFor !== undefined)).toBe(true);
+    await agent.close();
+  });
+
+  test("what is in the memory tier is not given out again", async () => {
+    const { agent, master, slots } = start(2);
+    await master.answer({ start: [assignmentOf(attemptOf(1)), assignmentOf(attemptOf(2))] });
+    const tier = planBudget({ slots: 2, memoryBytes: 128 * MiB }).tierBytes;
+    const [first, second] = slots.map((slot) => slot.ran[0]!);
+    expect(first!.memoryBytesMax + second!.memoryBytesMax).toBe(tier);
+    const run = { writtenBy: attemptOf(1), path: join(first!.memoryDirectory!, "run"), bytes: 10 * MiB, pairs: 1 };
+    slots[0]!.finish({ run } as Partial<AttemptResult>);
+    await settled();
+    await master.answer({ start: [assignmentOf(attemptOf(3))] });
+    expect(slots[0]!.ran[1]!.memoryBytesMax).toBe(tier - second!.memoryBytesMax - 10 * MiB);
+    await agent.close();
+  });
+
+  test("draining: what runs ends, nothing new starts, and the last result is acknowledged first", async () => {
+    const { agent, master, slots } = start(2);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    let isDrained = false;
+    const drained = agent.drain().then(() => (isDrained = true));
+    await settled();
+    expect(master.last).toMatchObject({ draining: true, slotsFree: 0 });
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    expect(slots).toHaveLength(1);
+    slots[0]!.finish();
+    await settled();
+    expect(isDrained).toBe(false);
+    await master.answer();
+    await drained;
+    await agent.close();
+  });
+});

@@ -1,0 +1,294 @@
+// A slot, seen from the agent: one child process that runs attempts of one job, one at a time. User code may block it, end it
+// or blow it up; the agent never waits for it and ends it by SIGKILL to its process group.
+//
+//   starting ─► idle ─► busy (load, describe, run) ─► idle …     any ─► ended
+//
+// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts), 4 a pipe that
+// nobody writes to: its end tells the child that the agent has died.
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { assert, unreachable } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { type AttemptId, attemptName } from "../base/ids.ts";
+import type { JobDescription } from "../job/describe.ts";
+import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
+import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
+import type { Budget } from "./budget.ts";
+import { type Death, deathText, type KillReason } from "./death.ts";
+import { FrameReader, frameOf } from "./frames.ts";
+import { LogFile, logLine } from "./log-file.ts";
+import { type PageContent, readStatusPage } from "./status-page.ts";
+
+/** The code that a slot has loaded, or shall load. */
+export interface Bundle {
+  readonly path: string;
+  /** SHA-256 in hexadecimal. */
+  readonly digest: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A place to run attempts; `slot.ts` is a process, tests have fakes. */
+export interface TaskSlot {
+  readonly pid: number | undefined;
+  /** What is loaded, or being loaded. */
+  readonly bundle: Bundle | undefined;
+  /** Resolves, with why, when the process has ended, whoever ended it. */
+  readonly ended: Promise<FailureText>;
+  /** Imports the bundle, checked against its digest. Rejects with what the module threw; the slot is of no use then. */
+  load(bundle: Bundle): Promise<void>;
+  describe(): Promise<JobDescription>;
+  /** Never rejects: the process's end is a result too. */
+  run(request: RunAttempt): Promise<AttemptResult>;
+  /** Aborts the `signal` of the attempt under way. */
+  stop(): void;
+  kill(reason: KillReason): void;
+  /** What the attempt under way, or the last one, said of itself; undefined before it said anything. */
+  page(): PageContent | undefined;
+}
+
+export interface SlotOptions {
+  /** Names the slot's files. */
+  readonly name: string;
+  /** `dist/slot.js`. */
+  readonly program: string;
+  readonly budget: Budget;
+  /** Working directories of attempts, logs, and status pages. */
+  readonly places: { readonly slots: string; readonly logs: string; readonly pages: string };
+  readonly clock: Clock;
+  /** What attempts print, as it comes; beside the log file. */
+  readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
+}
+
+/** Enough for V8's last words with its stack. */
+const stderrTailBytes = 8192;
+/** For what is left in the pipes of an ended process. */
+const drainMs = 1000;
+
+type Reply = Extract<FromSlot, { kind: "loaded" | "described" | "finished" | "failed" }>;
+
+export class Slot implements TaskSlot {
+  readonly ended: Promise<FailureText>;
+  readonly #options: SlotOptions;
+  readonly #child: ChildProcess;
+  readonly #pipe: Duplex;
+  readonly #pagePath: string;
+  #bundle: Bundle | undefined;
+  #reply: { resolve: (reply: Reply) => void; reject: (error: FailureText) => void } | undefined;
+  #attempt: AttemptId | undefined;
+  #log: LogFile;
+  #stderrTail = "";
+  #killedFor: KillReason | undefined;
+  #death: FailureText | undefined;
+
+  constructor(options: SlotOptions) {
+    const { name, budget, places } = options;
+    this.#options = options;
+    this.#pagePath = join(places.pages, `${name}.page`);
+    this.#log = new LogFile(join(places.logs, `${name}.log`));
+    const config = { page: this.#pagePath, arenaBytes: budget.arenaBytes };
+    this.#child = spawn(
+      process.execPath,
+      [`--max-old-space-size=${budget.heapMiB}`, options.program, JSON.stringify(config)],
+      {
+        cwd: places.slots,
+        detached: true,
+        env: slotEnvironment(process.env),
+        stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+      },
+    );
+    this.#pipe = this.#child.stdio[3] as Duplex;
+    const frames = new FrameReader((message) => this.#receive(decodeFromSlot(message)));
+    this.#pipe.on("data", (chunk: Buffer) => {
+      try {
+        frames.push(chunk);
+      } catch (error) {
+        this.kill({
+          kind: "broken-pipe",
+          what: `its messages can't be read (${error instanceof Error ? error.message : String(error)})`,
+        });
+      }
+    });
+    for (const stream of [this.#pipe, this.#child.stdio[4] as Duplex]) stream.on("error", () => {}); // its end is what counts
+    this.#child.stdout!.on("data", (chunk: Buffer) => this.#output(chunk));
+    this.#child.stderr!.on("data", (chunk: Buffer) => {
+      this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-stderrTailBytes);
+      this.#output(chunk);
+    });
+    this.ended = this.#untilEnded();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get bundle(): Bundle | undefined {
+    return this.#bundle;
+  }
+
+  async load(bundle: Bundle): Promise<void> {
+    this.#bundle = bundle;
+    const reply = await this.#ask({
+      kind: "load",
+      path: bundle.path,
+      digest: bundle.digest,
+      environment: bundle.environment,
+    }).catch(thrown);
+    if (reply.kind === "failed") throw errorOf(reply.error);
+    assert(reply.kind === "loaded", "load is answered by loaded");
+  }
+
+  async describe(): Promise<JobDescription> {
+    const reply = await this.#ask({ kind: "describe" }).catch(thrown);
+    if (reply.kind === "failed") throw errorOf(reply.error);
+    assert(reply.kind === "described", "describe is answered by described");
+    return reply.description;
+  }
+
+  async run(request: RunAttempt): Promise<AttemptResult> {
+    const { attempt, careful } = request.assignment;
+    this.#log.close();
+    this.#log = new LogFile(join(this.#options.places.logs, `${attemptName(attempt)}.log`));
+    this.#attempt = attempt;
+    try {
+      const reply = await this.#ask({ kind: "run", ...request });
+      if (reply.kind === "finished") return reply.result;
+      assert(reply.kind === "failed", "run is answered by finished");
+      return { attempt, ok: false, reason: { kind: "infrastructure", error: reply.error } };
+    } catch (error) {
+      return { attempt, ok: false, reason: this.#died(attempt, careful, error as FailureText) };
+    } finally {
+      this.#attempt = undefined;
+    }
+  }
+
+  stop(): void {
+    if (this.#attempt !== undefined) this.#send({ kind: "stop" });
+  }
+
+  kill(reason: KillReason): void {
+    this.#killedFor ??= reason;
+    killGroup(this.#child.pid);
+  }
+
+  page(): PageContent | undefined {
+    return readStatusPage(this.#pagePath);
+  }
+
+  /** A process that could not even be started is no fault of the job's. */
+  #died(attempt: AttemptId, careful: boolean, error: FailureText): Failure {
+    if (this.#child.pid === undefined) return { kind: "infrastructure", error };
+    const page = this.page();
+    const isOurs = page !== undefined && page.epoch === attempt.epoch && page.attempt === attempt.attempt;
+    return { kind: "slot-died", error, at: isOurs ? page.at : undefined, careful };
+  }
+
+  #ask(message: ToSlot): Promise<Reply> {
+    assert(this.#reply === undefined, "a slot does one thing at a time");
+    return new Promise<Reply>((resolve, reject) => {
+      if (this.#death !== undefined) return reject(this.#death);
+      this.#reply = { resolve, reject };
+      this.#send(message);
+    });
+  }
+
+  #send(message: ToSlot): void {
+    if (!this.#pipe.destroyed) this.#pipe.write(frameOf(encodeToSlot(message)));
+  }
+
+  #receive(message: FromSlot): void {
+    switch (message.kind) {
+      case "log":
+        this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
+        return;
+      case "loaded":
+      case "described":
+      case "failed":
+      case "finished": {
+        const waiting = this.#reply;
+        if (waiting === undefined) return; // of an attempt that was given up meanwhile
+        this.#reply = undefined;
+        waiting.resolve(message);
+        return;
+      }
+      default:
+        unreachable(message);
+    }
+  }
+
+  #output(chunk: Buffer): void {
+    this.#log.write(chunk);
+    this.#options.onOutput?.(this.#attempt, chunk);
+  }
+
+  async #untilEnded(): Promise<FailureText> {
+    const child = this.#child;
+    const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null } | Error>((resolve) => {
+      child.once("exit", (code, signal) => resolve({ code, signal }));
+      child.once("error", (error) => resolve(error));
+    });
+    if (!(end instanceof Error)) {
+      // What the job's code started goes with it; what it wrote last is still in the pipes.
+      killGroup(child.pid);
+      const timer = new AbortController();
+      await Promise.race([closed, this.#options.clock.sleep(drainMs, timer.signal)]);
+      timer.abort();
+    }
+    for (const stream of child.stdio) stream?.destroy();
+    this.#log.close();
+    this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
+    this.#reply?.reject(this.#death);
+    this.#reply = undefined;
+    return this.#death;
+  }
+
+  #deathOf(end: { code: number | null; signal: NodeJS.Signals | null }): Death {
+    const { heapMiB, rssBytesMax } = this.#options.budget;
+    return { ...end, killedFor: this.#killedFor, stderrTail: this.#stderrTail, heapMiB, rssBytesMax };
+  }
+}
+
+/**
+ * What a slot's process gets of ours: PATH, because jobs call programs; what a Node that is not installed in the usual places
+ * needs to start; and the tests' failpoints. Not HOME, no credentials, nothing that would make output depend on who ran it.
+ */
+export function slotEnvironment(ours: NodeJS.ProcessEnv): Record<string, string> {
+  const environment: Record<string, string> = { TZ: "UTC", LANG: "C.UTF-8" };
+  for (const name of ["PATH", "LD_LIBRARY_PATH", "ICU_DATA", "NODE_ICU_DATA", "MILLRACE_FAILPOINT"]) {
+    const value = ours[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+/** The whole group: the slot leads one, and what its code started is in it. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (systemCode(error) !== "ESRCH") throw error; // all have ended
+  }
+}
+
+function thrown(error: FailureText): Reply {
+  return { kind: "failed", error };
+}
+
+function errorOf(text: FailureText): MillraceError {
+  const error = new MillraceError(text.code === "slot-died" ? "slot-died" : "wrong-job", text.message);
+  if (text.stack !== undefined) error.stack = text.stack;
+  return error;
+}
+
+function spawnError(error: Error): FailureText {
+  return {
+    code: "slot-died",
+    message: `a slot's process can't be started: ${error.message}`,
+    stack: undefined,
+    where: undefined,
+    excerpt: undefined,
+  };
+}
