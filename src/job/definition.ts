@@ -57,5 +57,15 @@ export type PartitionDefinition =
   | { readonly kind: "function"; readonly choose: (key: unknown, partitions: number) => number };
 
 export type ParamsDefinition =
-  | { readonly kind: "table"; readonly params: ReadonlyMap<string, { readonly type: "string" | "number" | "boolean"; readonly default: unknown; readonly about: string | undefined }> }
+  | {
+      readonly kind: "table";
+      readonly params: ReadonlyMap<
+        string,
+        {
+          readonly type: "string" | "number" | "boolean";
+          readonly default: unknown;
+          readonly about: string | undefined;
+        }
+      >;
+    }
   | { readonly kind: "schema"; readonly schema: unknown };

@@ -1,0 +1,38 @@
+import { inspect } from "node:util";
+import { limits } from "./limits.ts";
+
+/**
+ * The beginning of any value for an error message: one line of at most `limits.excerptBytes` characters. Never throws, whatever
+ * was handed over by user code (getters that throw, proxies), and never calls the user's code for text.
+ */
+export function excerptOf(value: unknown): string {
+  let text: string;
+  try {
+    text = typeof value === "string" ? JSON.stringify(value.slice(0, limits.excerptBytes)) : shown(value);
+  } catch {
+    text = `a value that can't be shown (${typeof value})`;
+  }
+  return text.length > limits.excerptBytes ? `${text.slice(0, limits.excerptBytes - 1)}…` : text;
+}
+
+function shown(value: unknown): string {
+  if (value instanceof Uint8Array) return bytesShown(value);
+  return inspect(value, {
+    breakLength: Number.POSITIVE_INFINITY,
+    compact: true,
+    customInspect: false,
+    depth: 3,
+    maxArrayLength: 20,
+    maxStringLength: limits.excerptBytes,
+    getters: false,
+  }).replaceAll("\n", " ");
+}
+
+/** Text where it is text, hexadecimal digits otherwise. */
+function bytesShown(value: Uint8Array): string {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, Math.min(value.length, limits.excerptBytes));
+  const text = bytes.toString("utf8");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  const printable = !/[\u0000-\u0008\u000e-\u001f\ufffd]/.test(text);
+  return printable ? JSON.stringify(text) : `0x${bytes.toString("hex", 0, 32)}${value.length > 32 ? "…" : ""}`;
+}

@@ -1,0 +1,66 @@
+// What makes a value plain, and where in a value something is not: shared by all that must carry a value without changing it.
+import { types } from "node:util";
+import { MillraceError } from "./error.ts";
+import { excerptOf } from "./excerpt.ts";
+
+/** Deeper values are refused: they may contain themselves, and recursion has to end somewhere. */
+export const nestingMax = 1000;
+
+/** Whether the object is a plain one: made by `{}`, JSON.parse or Object.create(null), without symbols as names. */
+export function isPlainObject(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && Object.getOwnPropertySymbols(value).length === 0;
+}
+
+/** Steps from a value to one of its parts: property names and indexes. */
+export type ValuePath = readonly (string | number)[];
+
+/** Why `part` can't be carried. `carrier` is who refuses ("auto", "json()"); `advice` what to do. */
+export function notPlain(carrier: string, part: unknown, path: ValuePath, advice: string): MillraceError {
+  const where = path.length === 0 ? "" : ` at ${pathText(path)}`;
+  return new MillraceError("wrong-value", `${carrier} can't carry ${nameOf(part)}${where}. ${advice}`);
+}
+
+/** `.a[3]["odd name"]`, cut in the middle when it is long. */
+function pathText(path: ValuePath): string {
+  const steps = path.map((step) =>
+    typeof step === "number"
+      ? `[${step}]`
+      : /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(step)
+        ? `.${step}`
+        : `[${JSON.stringify(step)}]`,
+  );
+  const shown = steps.length <= 12 ? steps : [...steps.slice(0, 6), "…", ...steps.slice(-4)];
+  const text = shown.join("");
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
+}
+
+function nameOf(part: unknown): string {
+  switch (typeof part) {
+    case "undefined":
+      return "undefined";
+    case "function":
+    case "symbol":
+      return `a ${typeof part}`;
+    case "object": {
+      if (part === null) return "null";
+      if (types.isProxy(part)) return "a Proxy";
+      if (types.isPromise(part)) return "a promise (a missing await?)";
+      const className = classNameOf(part);
+      return className === undefined
+        ? `an object (${excerptOf(part)})`
+        : `${/^[AEIOU]/.test(className) ? "an" : "a"} ${className} (${excerptOf(part)})`;
+    }
+    default:
+      return excerptOf(part);
+  }
+}
+
+function classNameOf(value: object): string | undefined {
+  try {
+    const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+    return typeof name === "string" && name !== "" && name !== "Object" ? name.slice(0, 60) : undefined;
+  } catch {
+    return undefined; // a user's getter or proxy that throws
+  }
+}

@@ -1,0 +1,58 @@
+import { isPlainObject, nestingMax, notPlain } from "./plain-value.ts";
+
+/**
+ * JSON text that `JSON.parse` turns back into the same value; -0 becomes 0, and objects without prototype become plain ones.
+ * Throws `wrong-value`, which names the place, for everything that JSON.stringify drops or changes in silence: undefined and
+ * holes, functions, symbols, NaN and infinities, Dates, Maps, bytes and other class instances; also for bigints, for what is
+ * nested more than 1000 deep, and so for what contains itself. `carrier` is who refuses, in errors: "json()", "ndjson".
+ */
+export function strictJson(value: unknown, carrier: string): string {
+  check(value, carrier, []);
+  return JSON.stringify(value);
+}
+
+function check(value: unknown, carrier: string, path: (string | number)[]): void {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return;
+    case "number":
+      if (Number.isFinite(value)) return;
+      throw notPlain(carrier, value, path, "JSON has no such number; write null or a string instead.");
+    case "object":
+      if (value === null) return;
+      if (path.length >= nestingMax) {
+        throw notPlain(carrier, value, path, `It is nested more than ${nestingMax} deep, or contains itself.`);
+      }
+      if (Array.isArray(value)) checkArray(value, carrier, path);
+      else if (isPlainObject(value)) checkObject(value as Readonly<Record<string, unknown>>, carrier, path);
+      else throw notPlain(carrier, value, path, "JSON would change it; make a plain object, array or string of it.");
+      return;
+    case "undefined":
+      throw notPlain(carrier, value, path, "JSON would drop it; leave the property out or write null.");
+    case "bigint":
+      throw notPlain(carrier, value, path, "JSON has no bigints; write a string, or use the codecs bigint or auto.");
+    default:
+      throw notPlain(carrier, value, path, "JSON would drop it.");
+  }
+}
+
+function checkArray(array: readonly unknown[], carrier: string, path: (string | number)[]): void {
+  for (let i = 0; i < array.length; i++) {
+    const part = array[i];
+    if (typeof part === "string") continue;
+    path.push(i);
+    check(part, carrier, path);
+    path.pop();
+  }
+}
+
+function checkObject(object: Readonly<Record<string, unknown>>, carrier: string, path: (string | number)[]): void {
+  for (const name of Object.keys(object)) {
+    const part = object[name];
+    if (typeof part === "string") continue;
+    path.push(name);
+    check(part, carrier, path);
+    path.pop();
+  }
+}

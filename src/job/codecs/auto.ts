@@ -1,0 +1,243 @@
+// Any plain value as tagged bytes whose order is the order of the values, after the idea of FoundationDB's tuple layer.
+//
+//   null 01 · false 02 · true 03 · number 04 · bigint 05 · string 06 · Date 07 · bytes 08 · array 09 · object 0A
+//
+// Values of different types are ordered by these tags: all numbers before all bigints (1 and 1n are two keys), those before
+// all strings. Within a type: numbers and Dates 8 bytes (`base/f64.ts`), bigints as their codec writes them, strings and bytes
+// as they are, arrays element by element, a shorter one before those that go on. Inside an array or object strings and bytes
+// are escaped (00 becomes 00 FF) and ended by 00, and 00 also ends the array: no tag is 00 or FF, so both stay unambiguous.
+// Objects, in values only, are name and value in turn, in the object's own order.
+import { types } from "node:util";
+import { assert } from "../../base/assert.ts";
+import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
+import { readF64 } from "../../base/f64.ts";
+import { isPlainObject, nestingMax, notPlain } from "../../base/plain-value.ts";
+import type { AutoKey, AutoValue, Codec, KeyCodec } from "../codec.ts";
+import { bigintEnd, readBigint, writeBigint } from "./bigint.ts";
+import { millisecondsOf } from "./date.ts";
+import { withEncoded } from "./escape.ts";
+import { writeDouble } from "./f64.ts";
+import { builtIn } from "./facts.ts";
+import { utf8 } from "./utf8.ts";
+
+const tag = {
+  null: 1,
+  false: 2,
+  true: 3,
+  number: 4,
+  bigint: 5,
+  string: 6,
+  date: 7,
+  bytes: 8,
+  array: 9,
+  object: 10,
+} as const;
+const end = 0;
+
+/**
+ * Any plain key, tagged: null, booleans, finite numbers, bigints, strings, Dates, Uint8Arrays and arrays of these. Types are
+ * ordered as listed here, each in its own order. What would change on the way is an error.
+ */
+export const auto: KeyCodec<AutoKey> = builtIn<KeyCodec<AutoKey>>(
+  { ordered: true, write: (value, out) => write(value, out, keys, []), read: (bytes) => read(bytes) as AutoKey },
+  { name: "auto" },
+);
+
+/** What stands for `auto` where values are encoded: it also takes plain objects. */
+export const autoValue: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
+  { ordered: false, write: (value, out) => write(value, out, values, []), read },
+  { name: "auto" },
+);
+
+interface Role {
+  readonly carrier: string;
+  readonly objects: boolean;
+}
+const keys: Role = { carrier: "the auto codec, for keys,", objects: false };
+const values: Role = { carrier: "the auto codec", objects: true };
+
+function write(value: unknown, out: ByteWriter, role: Role, path: (string | number)[]): void {
+  switch (typeof value) {
+    case "string":
+      out.writeUint8(tag.string);
+      if (path.length === 0) out.writeUtf8(value);
+      else withEncoded(utf8, value, (bytes) => writeEnded(bytes, out));
+      break;
+    case "number":
+      if (!Number.isFinite(value)) throw notPlain(role.carrier, value, path, "Use the codec float64, or null instead.");
+      out.writeUint8(tag.number);
+      writeDouble(value, out);
+      break;
+    case "boolean":
+      out.writeUint8(value ? tag.true : tag.false);
+      break;
+    case "bigint":
+      out.writeUint8(tag.bigint);
+      writeBigint(value, out);
+      break;
+    case "object":
+      if (value === null) out.writeUint8(tag.null);
+      else writeObject(value, out, role, path);
+      break;
+    case "undefined":
+      throw notPlain(role.carrier, value, path, "Write null, or leave the property out.");
+    default:
+      throw notPlain(role.carrier, value, path, "Emit data instead.");
+  }
+}
+
+function writeObject(value: object, out: ByteWriter, role: Role, path: (string | number)[]): void {
+  if (path.length >= nestingMax) {
+    throw notPlain(role.carrier, value, path, `It is nested more than ${nestingMax} deep, or contains itself.`);
+  }
+  if (Array.isArray(value)) {
+    out.writeUint8(tag.array);
+    for (let i = 0; i < value.length; i++) writePart(i, value[i], out, role, path);
+    out.writeUint8(end);
+  } else if (value instanceof Uint8Array) {
+    out.writeUint8(tag.bytes);
+    if (path.length === 0) out.writeBytes(value);
+    else writeEnded(asBuffer(value), out);
+  } else if (types.isDate(value)) {
+    out.writeUint8(tag.date);
+    writeDouble(millisecondsOf(value, role.carrier), out);
+  } else if (!isPlainObject(value)) {
+    throw notPlain(role.carrier, value, path, "Give a codec of your own, or make plain data of it.");
+  } else if (role.objects) {
+    writeProperties(value as Readonly<Record<string, unknown>>, out, role, path);
+  } else {
+    throw notPlain(role.carrier, value, path, "An object's properties have no order: use an array of them as the key.");
+  }
+}
+
+function writeProperties(
+  object: Readonly<Record<string, unknown>>,
+  out: ByteWriter,
+  role: Role,
+  path: (string | number)[],
+): void {
+  out.writeUint8(tag.object);
+  for (const name of Object.keys(object)) {
+    out.writeUint8(tag.string);
+    withEncoded(utf8, name, (bytes) => writeEnded(bytes, out));
+    writePart(name, object[name], out, role, path);
+  }
+  out.writeUint8(end);
+}
+
+function writePart(step: string | number, part: unknown, out: ByteWriter, role: Role, path: (string | number)[]): void {
+  path.push(step);
+  write(part, out, role, path);
+  path.pop();
+}
+
+/** Escaped and ended by one 00, which no FF can follow: a tag or another end comes next. */
+function writeEnded(bytes: Buffer, out: ByteWriter): void {
+  let from = 0;
+  for (let zero = bytes.indexOf(0); zero >= 0; zero = bytes.indexOf(0, from)) {
+    out.writeBytes(bytes.subarray(from, zero + 1));
+    out.writeUint8(0xff);
+    from = zero + 1;
+  }
+  out.writeBytes(from === 0 ? bytes : bytes.subarray(from));
+  out.writeUint8(end);
+}
+
+function read(encoded: Uint8Array): AutoValue {
+  const bytes = asBuffer(encoded);
+  switch (bytes[0]) {
+    case tag.string:
+      return bytes.toString("utf8", 1);
+    case tag.bytes:
+      return new Uint8Array(bytes.subarray(1));
+    default:
+      return new AutoReader(bytes).value();
+  }
+}
+
+/** Reads one value after the other, as they stand inside arrays. */
+class AutoReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  value(): AutoValue {
+    const kind = this.#bytes[this.#at++];
+    switch (kind) {
+      case tag.null:
+        return null;
+      case tag.false:
+        return false;
+      case tag.true:
+        return true;
+      case tag.number:
+        return this.#double();
+      case tag.date:
+        return new Date(this.#double());
+      case tag.bigint: {
+        const value = readBigint(this.#bytes, this.#at);
+        this.#at = bigintEnd(this.#bytes, this.#at);
+        return value;
+      }
+      case tag.string:
+        return this.#ended().toString("utf8");
+      case tag.bytes:
+        return new Uint8Array(this.#ended());
+      case tag.array:
+        return this.#array();
+      case tag.object:
+        return this.#object();
+      default:
+        throw new Error(`millrace bug: tag ${kind} in the bytes of the auto codec`);
+    }
+  }
+
+  #double(): number {
+    this.#at += 8;
+    return readF64(this.#bytes, this.#at - 8);
+  }
+
+  #array(): AutoValue {
+    const array: AutoValue[] = [];
+    while (this.#bytes[this.#at] !== end) array.push(this.value());
+    this.#at++;
+    return array;
+  }
+
+  #object(): AutoValue {
+    const object: Record<string, AutoValue> = {};
+    while (this.#bytes[this.#at] !== end) {
+      assert(this.#bytes[this.#at++] === tag.string, "a name of an object is no string");
+      const name = this.#ended().toString("utf8");
+      const value = this.value();
+      // Assignment would set the prototype instead.
+      if (name === "__proto__")
+        Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+      else object[name] = value;
+    }
+    this.#at++;
+    return object;
+  }
+
+  /** The bytes up to the end mark, unescaped. */
+  #ended(): Buffer {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const pieces: Buffer[] = [];
+    let from = start;
+    for (;;) {
+      const zero = bytes.indexOf(0, from);
+      assert(zero >= 0, "a string in the bytes of the auto codec has no end");
+      if (bytes[zero + 1] !== 0xff) {
+        this.#at = zero + 1;
+        const last = bytes.subarray(from, zero);
+        return pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
+      }
+      pieces.push(bytes.subarray(from, zero + 1));
+      from = zero + 2;
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import type { ByteWriter } from "../../base/bytes.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { Codec, KeyCodec } from "../codec.ts";
+import { invert, unescaped, withEncoded, writeEscaped } from "./escape.ts";
+import { builtIn, codecName, fixedWidth } from "./facts.ts";
+
+/**
+ * Reverse the order of a codec, also as a part of a tuple. Variable bytes are escaped and ended before they are inverted, as
+ * "a" inverted is a prefix of "ab" inverted and would still come first. Throws `wrong-job` for a codec without order.
+ */
+export function desc<T>(codec: KeyCodec<T>): KeyCodec<T> {
+  const name = `desc(${codecName(codec)})`;
+  if ((codec as Codec<T>).ordered !== true) {
+    throw new MillraceError(
+      "wrong-job",
+      `${name}: there is no order to reverse, as the codec's \`ordered\` is not true`,
+    );
+  }
+  const width = fixedWidth(codec);
+  if (width !== undefined) {
+    const fixed: KeyCodec<T> = {
+      ordered: true,
+      write: (value, out) => withEncoded(codec, value, (bytes) => out.writeBytes(invert(bytes))),
+      read: (bytes) => codec.read(invert(new Uint8Array(bytes))),
+    };
+    return builtIn(fixed, { name, width });
+  }
+  const escaping: KeyCodec<T> = {
+    ordered: true,
+    write: (value: T, out: ByteWriter) => withEncoded(escaped, value, (bytes) => out.writeBytes(invert(bytes))),
+    read: (bytes) => codec.read(unescaped(invert(new Uint8Array(bytes)))),
+  };
+  const escaped: Codec<T> = {
+    ordered: true,
+    write: (value, out) => withEncoded(codec, value, (bytes) => writeEscaped(bytes, out)),
+    read: (bytes) => codec.read(unescaped(bytes)),
+  };
+  return builtIn(escaping, { name, descending: true });
+}

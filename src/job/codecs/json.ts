@@ -1,0 +1,22 @@
+import { strictJson } from "../../base/strict-json.ts";
+import type { Jsonable, JsonCodec, JsonValue } from "../codec.ts";
+import { builtIn } from "./facts.ts";
+import { readText } from "./utf8.ts";
+
+/**
+ * A value as JSON text. Has no order, so it cannot be a key. What JSON would lose or change (undefined, NaN, a Date, a class
+ * instance) is an error that names the place.
+ */
+export function json<T extends Jsonable<T> = JsonValue>(): JsonCodec<T> {
+  return codec as JsonCodec<T>;
+}
+
+const codec: JsonCodec<unknown> = builtIn(
+  {
+    ordered: false,
+    // A lone surrogate is written as an escape sequence, and so survives.
+    write: (value, out) => out.writeUtf8(strictJson(value, "json()")),
+    read: (bytes) => JSON.parse(readText(bytes)),
+  } satisfies JsonCodec<unknown>,
+  { name: "json()" },
+);

@@ -1,0 +1,25 @@
+import type { ByteWriter } from "../../base/bytes.ts";
+import type { ColumnCodec, KeyCodec } from "../codec.ts";
+import { builtIn, codecName } from "./facts.ts";
+
+/** Null before every value of the codec; an empty cell or field is null. One byte more than the codec's own. */
+export function nullable<T>(codec: ColumnCodec<T>): ColumnCodec<T | null>;
+export function nullable<T>(codec: KeyCodec<T>): KeyCodec<T | null>;
+export function nullable<T>(codec: KeyCodec<T> | ColumnCodec<T>): KeyCodec<T | null> {
+  const plain: KeyCodec<T | null> = {
+    ordered: codec.ordered,
+    write(value: T | null, out: ByteWriter) {
+      out.writeUint8(value === null ? 0 : 1);
+      if (value !== null) codec.write(value, out);
+    },
+    read: (bytes: Uint8Array) => (bytes[0] === 0 ? null : codec.read(bytes.subarray(1))),
+  };
+  const facts = { name: `nullable(${codecName(codec)})` };
+  if (!("parse" in codec)) return builtIn(plain, facts);
+  const column: ColumnCodec<T | null> = {
+    ...plain,
+    parse: (text) => (text === "" ? null : codec.parse(text)),
+    format: (value) => (value === null ? "" : codec.format(value)),
+  };
+  return builtIn(column, facts);
+}

@@ -1,0 +1,53 @@
+// uint, int and float64: one encoding (8 bytes in numeric order, `base/f64.ts`), three ranges. As the kernel knows it, values
+// of these are folded without calling back.
+import type { ColumnCodec } from "../codec.ts";
+import { readDouble, writeDouble } from "./f64.ts";
+import { builtIn, type F64Kind, wrongText, wrongValue } from "./facts.ts";
+
+/** Integers from 0 to 2^53-1. */
+export const uint: ColumnCodec<number> = numberCodec(
+  "uint",
+  "an integer from 0 to 2^53-1",
+  (value) => Number.isSafeInteger(value) && value >= 0,
+  /^\+?\d+$/,
+);
+
+/** Integers from -(2^53-1) to 2^53-1. */
+export const int: ColumnCodec<number> = numberCodec(
+  "int",
+  "an integer from -(2^53-1) to 2^53-1",
+  Number.isSafeInteger,
+  /^[+-]?\d+$/,
+);
+
+/** Numbers in numeric order, infinities included; -0 is 0, NaN is an error. */
+export const float64: ColumnCodec<number> = numberCodec(
+  "float64",
+  "a number",
+  (value) => !Number.isNaN(value),
+  /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|Infinity)$/,
+);
+
+function numberCodec(
+  name: F64Kind,
+  takes: string,
+  isOne: (value: number) => boolean,
+  pattern: RegExp,
+): ColumnCodec<number> {
+  const check = (value: unknown): number => {
+    if (typeof value !== "number" || !isOne(value)) throw wrongValue(name, takes, value);
+    return value;
+  };
+  const codec: ColumnCodec<number> = {
+    ordered: true,
+    write: (value, out) => writeDouble(check(value), out),
+    read: readDouble,
+    parse(text) {
+      const value = pattern.test(text) ? Number(text) + 0 : Number.NaN; // -0 + 0 is 0
+      if (!isOne(value)) throw wrongText(name, takes, text);
+      return value;
+    },
+    format: (value) => String(check(value)),
+  };
+  return builtIn(codec, { name, width: 8, f64: name });
+}

@@ -1,0 +1,41 @@
+import { MillraceError } from "../base/error.ts";
+
+/** Which partition a key goes to: a built-in way, or a function of the key that gives a whole number from 0 to `partitions - 1`. */
+export type Partition<Key> = Partitioner | ((key: Key, partitions: number) => number);
+
+/** A built-in way to partition: made by `byHash()` and `byRange()`. */
+export interface Partitioner {
+  readonly by: "hash" | "range";
+}
+
+/** How many leading parts of a tuple key partition and group: made by `prefix(n)`. */
+export interface Prefix<N> {
+  readonly parts: N;
+}
+
+const hash: Partitioner = Object.freeze({ by: "hash" });
+const range: Partitioner = Object.freeze({ by: "range" });
+
+/** By a stable hash of the key's bytes (XXH64, seed 0): the same on every machine and in every version. The default. */
+export function byHash(): Partitioner {
+  return hash;
+}
+
+/** By ranges of keys found by sampling: the part files, one after the other, are in order. */
+export function byRange(): Partitioner {
+  return range;
+}
+
+/**
+ * Group by the first `parts` parts of a tuple key: secondary sort. Pairs are sorted by all parts, partitioned and grouped by
+ * the first ones. Throws `wrong-job` unless `parts` is a whole number from 1.
+ */
+export function prefix<const N extends number>(parts: N): Prefix<N> {
+  if (!Number.isSafeInteger(parts) || parts < 1) {
+    throw new MillraceError(
+      "wrong-job",
+      `prefix takes the number of leading key parts, a whole number from 1, not ${String(parts)}`,
+    );
+  }
+  return Object.freeze({ parts });
+}
