@@ -1,0 +1,171 @@
+// A split's records, in batches, in order, with where each begins.
+import { MillraceError } from "../base/error.ts";
+import type { Position } from "../base/ids.ts";
+import { KiB, limits } from "../base/limits.ts";
+import { BadRecord, type InputFormat, type RecordBatch } from "../format/format.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { PlannedFile, Split, SplitPiece } from "./plan.ts";
+import { headOf } from "./resolve.ts";
+
+export interface ReadSplitOptions {
+  readonly split: Split;
+  /** The planned files that the split names, by their index in the plan. */
+  readonly files: Readonly<Record<number, PlannedFile>>;
+  readonly formatOf: (input: number) => InputFormat<unknown>;
+  readonly storage: Storage;
+  /** `format/compress.ts`: the content of a compressed file, chunk by chunk. Throws `bad-input` when it is damaged. */
+  readonly decompress: Decompress;
+  readonly signal: AbortSignal;
+  /** Go on here, where a record begins; the pieces before it are done. Default: the beginning. */
+  readonly from?: Position | undefined;
+  /** Bytes read at first, before whole chunks: for who wants a few records only. Default: whole chunks at once. */
+  readonly firstBytes?: number;
+}
+
+export type Decompress = (
+  compression: "gzip" | "zstd",
+  chunks: AsyncIterable<Uint8Array>,
+  compressedBytes: number,
+) => AsyncIterable<Uint8Array>;
+
+export interface InputBatch {
+  /** Index in the plan. */
+  readonly fileIndex: number;
+  /** The file's path as it was given. */
+  readonly source: string;
+  /** Index of the named input. */
+  readonly input: number;
+  readonly batch: RecordBatch<unknown>;
+}
+
+/** A `BadRecord` that also says which file it is in. Reading may go on at `{ file, offset: end }`. */
+export class BadRecordIn extends BadRecord {
+  /** Index in the plan. */
+  readonly file: number;
+  readonly source: string;
+
+  constructor(bad: BadRecord, file: number, source: string) {
+    super(bad.message, bad.start, bad.end, bad.bytes);
+    this.file = file;
+    this.source = source;
+  }
+}
+
+/**
+ * The records of all pieces. Throws `BadRecordIn` for a record that the format refuses, after the batches before it;
+ * `input-changed` when a file is no longer the planned one, `bad-input` when it can't be read, `cancelled`.
+ */
+export async function* readSplit(options: ReadSplitOptions): AsyncGenerator<InputBatch, void, undefined> {
+  const { split, files, from, signal } = options;
+  const first = from === undefined ? 0 : split.findIndex((piece) => piece.file === from.file);
+  if (first < 0)
+    throw new MillraceError("io-error", `The split has no piece of file ${from?.file}, where reading was to go on.`);
+  for (const [i, piece] of split.entries()) {
+    if (i < first) continue;
+    const file = files[piece.file];
+    if (file === undefined)
+      throw new MillraceError("io-error", `The assignment does not describe file ${piece.file} of its split.`);
+    const start = i === first && from !== undefined ? from.offset : piece.start;
+    try {
+      for await (const batch of readPiece(options, file, piece, start)) {
+        if (signal.aborted) throw new MillraceError("cancelled", "The attempt was revoked.");
+        if (batch.records.length > 0) yield { fileIndex: piece.file, source: file.path, input: file.input, batch };
+      }
+    } catch (thrown) {
+      if (thrown instanceof BadRecord) throw new BadRecordIn(thrown, piece.file, file.path);
+      throw named(thrown, file.path);
+    }
+  }
+}
+
+async function* readPiece(
+  options: ReadSplitOptions,
+  file: PlannedFile,
+  piece: SplitPiece,
+  start: number,
+): AsyncGenerator<RecordBatch<unknown>, void, undefined> {
+  const { storage } = options;
+  const format = options.formatOf(file.input);
+  const isWhole = file.compression !== "none" || format.split === "whole-file";
+  const end = isWhole ? Number.POSITIVE_INFINITY : piece.end;
+  if (start >= end) return;
+  if (file.compression === "none" && start > 0) {
+    const head = await headOf(storage, file, limits.headBytes);
+    yield* format.read(chunksOf(options, file, start, piece.end), { start, end, head });
+    return;
+  }
+  const content =
+    file.compression === "none"
+      ? chunksOf(options, file, 0, piece.end)
+      : options.decompress(file.compression, storage.read(file, 0, file.bytes), file.bytes);
+  // The head is part of what is read anyway, so the file is opened once.
+  const iterator = content[Symbol.asyncIterator]();
+  try {
+    const { head, chunks } = await peek(iterator, limits.headBytes);
+    yield* format.read(skipping(start, chunks), { start, end, head });
+  } finally {
+    // A format that did not read on has not closed it.
+    await iterator.return?.();
+  }
+}
+
+/** The piece's bytes, and behind its end only as much as the format asks for: mostly nothing, as a record begins there. */
+async function* chunksOf(
+  { storage, firstBytes = 0 }: ReadSplitOptions,
+  file: PlannedFile,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const bounds = [start, Math.min(start + firstBytes, end), end, Math.min(end + 64 * KiB, file.bytes), file.bytes];
+  for (let i = 1; i < bounds.length; i++) yield* storage.read(file, bounds[i - 1]!, bounds[i]!);
+}
+
+/** The first bytes, copied, and all chunks, those included. */
+async function peek(
+  iterator: AsyncIterator<Uint8Array>,
+  bytes: number,
+): Promise<{ readonly head: Uint8Array; readonly chunks: AsyncIterable<Uint8Array> }> {
+  const first = await iterator.next();
+  // The usual case: one chunk has it all, and is handed on uncopied, as it is valid until the next is asked for.
+  if (first.done === true || first.value.length >= bytes) {
+    const head = first.done === true ? new Uint8Array(0) : Uint8Array.prototype.slice.call(first.value, 0, bytes);
+    return { head, chunks: following(first.done === true ? [] : [first.value], iterator) };
+  }
+  const parts = [Buffer.from(first.value)];
+  for (let held = first.value.length; held < bytes; held += parts.at(-1)!.length) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    parts.push(Buffer.from(next.value));
+  }
+  return { head: Buffer.concat(parts).subarray(0, bytes), chunks: following(parts, iterator) };
+}
+
+async function* following(
+  parts: readonly Uint8Array[],
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* parts;
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+}
+
+async function* skipping(
+  bytes: number,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = bytes;
+  for await (const chunk of chunks) {
+    if (left < chunk.length) yield left === 0 ? chunk : chunk.subarray(left);
+    left = Math.max(0, left - chunk.length);
+  }
+}
+
+/** Formats and decompressors know no file names. */
+function named(thrown: unknown, path: string): unknown {
+  if (!(thrown instanceof MillraceError) || !unnamed.has(thrown.code) || thrown.message.includes(path)) return thrown;
+  return new MillraceError(thrown.code, `${path}: ${thrown.message}`, {
+    cause: thrown.cause ?? thrown,
+    retry: thrown.retry,
+  });
+}
+
+const unnamed: ReadonlySet<string> = new Set(["bad-input", "over-limit", "wrong-value", "not-supported"]);

@@ -1,0 +1,72 @@
+// Arguments become files: which ones, in which order, of which version, compressed how.
+import { MillraceError } from "../base/error.ts";
+import type { FileInfo, Storage } from "../storage/storage.ts";
+import type { PlannedFile } from "./plan.ts";
+
+/** Bytes from which a compression can be told. */
+const magicBytes = 64;
+
+export interface ResolveOptions {
+  readonly storage: Storage;
+  /** In the order in which the job declares its inputs; one named "" where it has one. */
+  readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
+  /** What a file's first bytes say: `format/compress.ts`. */
+  readonly detectCompression: (head: Uint8Array) => PlannedFile["compression"];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The files of each input: its arguments in the order given, the files of an argument in the order of their paths' bytes. A
+ * file that two arguments of an input name is read once, where the first names it; two inputs may both read it. Throws
+ * `no-input` for an argument that names no file, `bad-input` for what can't be read.
+ */
+export async function resolveInputs({
+  storage,
+  inputs,
+  detectCompression,
+  signal,
+}: ResolveOptions): Promise<PlannedFile[]> {
+  const files: PlannedFile[] = [];
+  for (const [input, { name, paths }] of inputs.entries()) {
+    if (paths.length === 0)
+      throw noInput(`no file was given${name === "" ? "" : ` for the input ${JSON.stringify(name)}`}`);
+    for (const file of await filesOf(storage, paths)) {
+      if (signal?.aborted) throw new MillraceError("cancelled", "The job was cancelled while its input was looked at.");
+      files.push({ ...file, input, compression: detectCompression(await headOf(storage, file, magicBytes)) });
+    }
+  }
+  return files;
+}
+
+/** The files that arguments name, each once, the first mention counts. */
+export async function filesOf(storage: Storage, paths: readonly string[]): Promise<FileInfo[]> {
+  const found = new Map<string, FileInfo>();
+  for (const path of paths) {
+    const listed = await storage.list(path);
+    if (listed.length === 0) throw noInput(hintFor(path));
+    for (const file of listed) if (!found.has(file.path)) found.set(file.path, file);
+  }
+  return [...found.values()];
+}
+
+/** The first bytes of a file: at most `bytes`, and as they are stored. */
+export async function headOf(storage: Storage, file: FileInfo, bytes: number): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  for await (const chunk of storage.read(file, 0, Math.min(bytes, file.bytes))) parts.push(Buffer.from(chunk));
+  return Buffer.concat(parts);
+}
+
+function noInput(what: string): MillraceError {
+  return new MillraceError("no-input", `There is nothing to read: ${what}.`);
+}
+
+function hintFor(path: string): string {
+  const shown = JSON.stringify(path);
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
+    return `${shown} is a URL, and this release reads files of a file system only`;
+  const skipped = "Names that begin with . or _ are skipped";
+  if (/[*?[\]{}]/.test(path)) {
+    return `no file matches ${shown}. Check the folder and the pattern (** crosses folders, patterns with spaces need quotes). ${skipped}`;
+  }
+  return `there is no file ${shown}, or it is a directory without files. Check its spelling and the directory the command runs in. ${skipped}`;
+}
