@@ -116,7 +116,8 @@ class MasterLoop implements Master {
     this.#options = options;
     this.#leadership = leadership;
     this.#scheduler = scheduler;
-    leadership.lost.addEventListener("abort", () => this.#stepDown(notLeader()), { once: true });
+    // A commit under way says itself why it failed.
+    leadership.lost.addEventListener("abort", () => this.#isCommitting || this.#stepDown(notLeader()), { once: true });
     // What a predecessor decided and did not get to do comes out of the first step.
     this.#queue.push({ event: { kind: "clock-ticked" }, done: () => {}, failed: () => {} });
     this.#running = this.#run();
@@ -239,6 +240,7 @@ class MasterLoop implements Master {
         this.#wakeAt = step.wakeAt;
       }
       if (changes.length > 0) await this.#commit(changes);
+      if (this.#leadership.lost.aborted) throw notLeader();
       this.stopped.throwIfAborted();
     } catch (error) {
       for (const item of batch) item.failed(error);

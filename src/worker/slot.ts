@@ -3,8 +3,7 @@
 //
 //   starting ─► idle ─► busy (load, describe, run) ─► idle …     any ─► ended
 //
-// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts), 4 a pipe that
-// nobody writes to: its end tells the child that the agent has died.
+// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts).
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -19,6 +18,7 @@ import type { Budget } from "./budget.ts";
 import { type Death, deathText, type KillReason } from "./death.ts";
 import { FrameReader, frameOf } from "./frames.ts";
 import { LogFile, logLine } from "./log-file.ts";
+import type { SlotConfig } from "./slot-program.ts";
 import { type PageContent, readStatusPage } from "./status-page.ts";
 
 /** The code that a slot has loaded, or shall load. */
@@ -87,7 +87,7 @@ export class Slot implements TaskSlot {
     this.#options = options;
     this.#pagePath = join(places.pages, `${name}.page`);
     this.#log = new LogFile(join(places.logs, `${name}.log`));
-    const config = { page: this.#pagePath, arenaBytes: budget.arenaBytes };
+    const config: SlotConfig = { page: this.#pagePath, arenaBytes: budget.arenaBytes, agent: process.pid };
     this.#child = spawn(
       process.execPath,
       [`--max-old-space-size=${budget.heapMiB}`, options.program, JSON.stringify(config)],
@@ -110,7 +110,7 @@ export class Slot implements TaskSlot {
         });
       }
     });
-    for (const stream of [this.#pipe, this.#child.stdio[4] as Duplex]) stream.on("error", () => {}); // its end is what counts
+    this.#pipe.on("error", () => {}); // the process's end is what counts
     this.#child.stdout!.on("data", (chunk: Buffer) => this.#output(chunk));
     this.#child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-stderrTailBytes);
@@ -200,7 +200,7 @@ export class Slot implements TaskSlot {
   #receive(message: FromSlot): void {
     switch (message.kind) {
       case "log":
-        this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
+        this.#output(logLine(this.#options.clock.date(), message.message, message.fields ?? ""));
         return;
       case "loaded":
       case "described":

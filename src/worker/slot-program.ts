@@ -1,0 +1,192 @@
+// What a slot's process does: messages in on descriptor 3, one thing done at a time, messages out. The pipe is no channel of
+// Node's, so `process.send` and `process.on("message")` of user code do not meet it, and Node does not hand it to children.
+import { Socket } from "node:net";
+import { assert, unreachable } from "../base/assert.ts";
+import { systemClock } from "../base/clock.ts";
+import { failpoint } from "../base/failpoint.ts";
+import { MiB } from "../base/limits.ts";
+import type { JobDefinition } from "../job/definition.ts";
+import { describeJob } from "../job/describe.ts";
+import { installMillrace, loadJob } from "../job/load.ts";
+import { describeThrown } from "../job/thrown.ts";
+import { createKernel } from "../kernel/create-kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { AttemptResult, FailureText } from "../rpc/messages.ts";
+import { decodeToSlot, encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
+import { openRun } from "../sort/run-reader.ts";
+import { createLocalStorage } from "../storage/local.ts";
+import { createTier } from "../storage/tier.ts";
+import type { ReduceInputs, TaskEnvironment } from "../task/environment.ts";
+import { runAttempt } from "../task/run-attempt.ts";
+import { FrameReader, frameOf } from "./frames.ts";
+import { watchForOrphan } from "./orphan-watch.ts";
+import { StatusPageFile } from "./status-page.ts";
+
+export interface SlotConfig {
+  /** Path of the status page. */
+  readonly page: string;
+  readonly arenaBytes: number;
+  /** Process id of the agent. */
+  readonly agent: number;
+}
+
+/** Log lines waiting to be sent: while user code keeps the thread, nothing is sent. More is dropped. */
+const logBytesWaitingMax = 1 * MiB;
+
+export class SlotProgram {
+  readonly #config: SlotConfig;
+  readonly #pipe = new Socket({ fd: 3, readable: true, writable: true });
+  readonly #storage = createLocalStorage();
+  readonly #page: StatusPageFile;
+  #job: JobDefinition | undefined;
+  /** Made with the first attempt; one for all, because an arena is never given back. */
+  #kernel: Kernel | undefined;
+  #attempt: { readonly request: RunAttempt; readonly stop: AbortController } | undefined;
+
+  constructor(config: SlotConfig) {
+    this.#config = config;
+    this.#page = new StatusPageFile(config.page);
+  }
+
+  start(): void {
+    const frames = new FrameReader((message) => this.#receive(decodeToSlot(message)));
+    this.#pipe.on("data", (chunk: Buffer) => frames.push(chunk));
+    // The agent has died, or has let go of this slot.
+    this.#pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
+    this.#pipe.on("error", () => {}); // followed by close
+    process.on("uncaughtException", (thrown) => this.#uncaught(thrown));
+  }
+
+  #receive(message: ToSlot): void {
+    switch (message.kind) {
+      case "load":
+        this.#answer(async () => {
+          watchForOrphan(this.#config.agent);
+          Object.assign(process.env, message.environment);
+          installMillrace();
+          this.#job = await loadJob(message.path, message.digest);
+          return { kind: "loaded" };
+        });
+        return;
+      case "describe":
+        this.#answer(async () => ({ kind: "described", description: describeJob(this.#loaded()) }));
+        return;
+      case "run":
+        this.#answer(async () => ({ kind: "finished", result: await this.#run(message) }));
+        return;
+      case "stop":
+        this.#attempt?.stop.abort();
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #answer(work: () => Promise<FromSlot>): void {
+    work().then(
+      (message) => this.#send(message),
+      (thrown: unknown) => this.#send({ kind: "failed", error: textOf(thrown) }),
+    );
+  }
+
+  async #run(request: RunAttempt): Promise<AttemptResult> {
+    assert(this.#attempt === undefined, "a slot runs one attempt at a time");
+    const { assignment } = request;
+    const stop = new AbortController();
+    this.#attempt = { request, stop };
+    this.#page.begin(assignment.attempt);
+    process.chdir(request.directory);
+    failpoint(`slot.before.${assignment.attempt.phase}`);
+    try {
+      const result = await runAttempt(assignment, this.#environment(request, stop.signal), inputsOf(request));
+      failpoint(`slot.after.${assignment.attempt.phase}`);
+      return result;
+    } finally {
+      this.#attempt = undefined;
+      process.chdir("..");
+    }
+  }
+
+  #environment(request: RunAttempt, signal: AbortSignal): TaskEnvironment {
+    this.#kernel ??= createKernel({ arenaBytes: this.#config.arenaBytes });
+    const paths = new Map(request.assignment.spec.files.map((file) => [file.name, file.path]));
+    return {
+      job: this.#loaded(),
+      storage: this.#storage,
+      kernel: this.#kernel,
+      runs: tierOf(request),
+      status: this.#page,
+      clock: systemClock,
+      signal,
+      file: (name) => {
+        const path = paths.get(name);
+        assert(path !== undefined, `side file ${name} came with the job`);
+        return path;
+      },
+      log: (message, fields) => {
+        if (this.#pipe.writableLength > logBytesWaitingMax) return;
+        this.#send({ kind: "log", message, fields: fields === undefined ? undefined : jsonOf(fields) });
+      },
+    };
+  }
+
+  /**
+   * Thrown outside of any call of ours: a timer's callback, a promise that nobody waits for. It is the running attempt's
+   * fault (fault 17, 26), and what state the process is in nobody knows: it ends, and the agent starts another.
+   */
+  #uncaught(thrown: unknown): void {
+    const attempt = this.#attempt?.request.assignment.attempt;
+    const error = textOf(thrown);
+    process.exitCode = 1;
+    if (attempt === undefined) {
+      process.stderr.write(`${error.stack ?? error.message}\n`);
+      process.exit(1);
+    }
+    const reason = { kind: "user-error", error, at: undefined, final: false } as const;
+    this.#pipe.end(frameOf(encodeFromSlot({ kind: "finished", result: { attempt, ok: false, reason } })), () =>
+      process.exit(1),
+    );
+  }
+
+  #loaded(): JobDefinition {
+    assert(this.#job !== undefined, "the job's code is loaded first");
+    return this.#job;
+  }
+
+  #send(message: FromSlot): void {
+    if (!this.#pipe.destroyed && !this.#pipe.writableEnded) this.#pipe.write(frameOf(encodeFromSlot(message)));
+  }
+}
+
+function tierOf(request: RunAttempt) {
+  return createTier({
+    memoryDirectory: request.memoryDirectory,
+    memoryBytesMax: request.memoryBytesMax,
+    diskDirectory: request.diskDirectory,
+  });
+}
+
+function inputsOf(request: RunAttempt): ReduceInputs | undefined {
+  const { work } = request.assignment;
+  if (work.phase !== "reduce") return undefined;
+  const tier = tierOf(request);
+  return {
+    mapVersion: work.mapVersion,
+    runs: request.inputs,
+    open: (run) => openRun(tier.open(run.path), run.writtenBy, run.path),
+  };
+}
+
+function textOf(thrown: unknown): FailureText {
+  const { message, stack } = describeThrown(thrown);
+  return { code: "user-error", message, stack, where: undefined, excerpt: undefined };
+}
+
+/** Fields of a log line are the user's: whatever they are, a log line must not fail the attempt. */
+function jsonOf(fields: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(fields) ?? "";
+  } catch {
+    return "[fields that JSON can't hold]";
+  }
+}
