@@ -1,7 +1,8 @@
 // A job as the engine sees it after its module has been loaded: complete, without the public types' inference.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { PartShape } from "../kernel/kernel.ts";
-import type { Codec, KeyCodec } from "./types.ts";
+import type { Codec, KeyCodec } from "./codec.ts";
+import type { StandardSchema } from "./params.ts";
 
 export interface JobDefinition {
   readonly name: string;
@@ -57,15 +58,13 @@ export type PartitionDefinition =
   | { readonly kind: "function"; readonly choose: (key: unknown, partitions: number) => number };
 
 export type ParamsDefinition =
-  | {
-      readonly kind: "table";
-      readonly params: ReadonlyMap<
-        string,
-        {
-          readonly type: "string" | "number" | "boolean";
-          readonly default: unknown;
-          readonly about: string | undefined;
-        }
-      >;
-    }
-  | { readonly kind: "schema"; readonly schema: unknown };
+  | { readonly kind: "table"; readonly params: ReadonlyMap<string, ParamDefinition> }
+  /** Of any Standard Schema library. */
+  | { readonly kind: "schema"; readonly schema: StandardSchema };
+
+export interface ParamDefinition {
+  readonly type: "string" | "number" | "boolean";
+  /** undefined: it must be given. */
+  readonly default: unknown;
+  readonly about: string | undefined;
+}

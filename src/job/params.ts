@@ -1,3 +1,5 @@
+// Parameters of a job, as types. `parse-params.ts` reads their declaration, `read-params.ts` what a caller gives.
+
 /** A parameter without a default must be given. `about` is shown by `millrace run --help`. */
 export type Param = ParamOf<"string", string> | ParamOf<"number", number> | ParamOf<"boolean", boolean>;
 type ParamOf<Name, T> = { readonly type: Name; readonly default?: T; readonly about?: string };

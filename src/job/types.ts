@@ -5,8 +5,20 @@
 // `any` without a codec. `test/types/api.examples.ts` says what must compile and what must not.
 import type { AttemptId } from "../base/ids.ts";
 import type { InputFormat, OutputFormat } from "../format/format.ts";
-import type { AutoKey, AutoValue, Codec, Jsonable, KeyCodec } from "./codec.ts";
+import type { Codec, KeyCodec } from "./codec.ts";
 import type { Combine } from "./combine.ts";
+import type {
+  GroupKey,
+  KeyOf,
+  MainOf,
+  MapEmit,
+  MapFunction,
+  MapFunctions,
+  OneInput,
+  ReadBy,
+  SidesOf,
+  ValueOf,
+} from "./infer.ts";
 import type { ParamsRead } from "./params.ts";
 import type { Partition, Prefix } from "./partition.ts";
 
@@ -25,6 +37,17 @@ export type {
   NotJson,
 } from "./codec.ts";
 export type { Combine } from "./combine.ts";
+export type {
+  KeyIsNotATuple,
+  Named,
+  NeedsKeyCodec,
+  NeedsReduce,
+  NeedsValueCodec,
+  NoReduce,
+  NoSetupAbove,
+  NotInMapOnlyJob,
+  OneMapFunctionPerInput,
+} from "./infer.ts";
 export type { Param, Params, ParamsGiven, ParamsRead, SchemaInput, SchemaOutput, StandardSchema } from "./params.ts";
 export type { Partition, Partitioner, Prefix } from "./partition.ts";
 export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run.ts";
@@ -89,13 +112,14 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
   readonly teardown?: (ctx: StateContext<ParamsRead<P>, State, File>) => void | Promise<void>;
 }
 
-/** A defined job, opaque to its user; `T` says what `run`, `runInline` and `pipeline` need to know of it. */
+/** A defined job, opaque to its user; `T` says what `run` and `runInline` need to know of it. */
 export interface Job<T extends JobTypes = JobTypes> {
   readonly name: string;
   /** Known to the compiler only. */
   readonly [types]: T;
-  readonly [reads]: (record: T["input"]) => void;
 }
+declare const types: unique symbol;
+
 export interface JobTypes {
   /** The record read, or with named inputs an object of them. */
   readonly input: any;
@@ -155,94 +179,4 @@ export interface MapContext<P, State, File> extends StateContext<P, State, File>
   readonly source: string;
   /** Where the record's first byte is in that file, or in its decompressed content, from 0. */
   readonly offset: number;
-}
-
-// ── how the types above are put together ──
-
-export type ReadBy<F> = F extends InputFormat<infer In> ? In : never;
-export type WrittenBy<F> = F extends OutputFormat<infer Out> ? Out : never;
-
-export type RecordsOf<I> = I extends InputFormat<infer In> ? In : Named<{ [N in keyof I]: ReadBy<I[N]> }>;
-export type MainOf<O> = O extends NamedOutputs ? WrittenBy<O["main"]> : WrittenBy<O>;
-export type SidesOf<O> = O extends NamedOutputs ? { [N in Exclude<keyof O, "main">]: WrittenBy<O[N]> } : {};
-export type RereadOf<O> = O extends NamedOutputs
-  ? ReadBy<O["main"]>
-  : O extends InputFormat<infer In>
-    ? In
-    : readonly string[];
-
-// `map` is a union of these two, not a conditional type: that would settle `State` before `setup` has been looked at.
-type MapFunction<In, E, Ctx> = (record: In, emit: E, ctx: Ctx) => void | Promise<void>;
-type MapFunctions<I, E, Ctx> = { readonly [N in keyof I]: MapFunction<ReadBy<I[N]>, E, Ctx> };
-type OneInput<I> = I extends InputFormat<any> ? unknown : OneMapFunctionPerInput;
-type MapEmit<O, Key, Value, Reducers> = (Reducers extends 0 ? EmitRecord<MainOf<O>> : Emit<Key, Value>) & EmitTo<O>;
-
-// Without codec and annotated emit `Key` and `Value` stay `any`, which stands for what the `auto` codec takes.
-export type KeyOf<Key> = 0 extends 1 & Key ? AutoKey : Key;
-export type ValueOf<Value> = 0 extends 1 & Value ? AutoValue : Value;
-
-export type PrefixLength<Key> = Key extends readonly [unknown, ...unknown[]]
-  ? Exclude<Lengths<Key>, 0>
-  : KeyIsNotATuple;
-type Lengths<Key> = Key extends readonly [...infer Init, unknown] ? Key["length"] | Lengths<Init> : 0;
-export type GroupKey<Key, N> = [N] extends [never] ? Key : Take<Key, N>;
-type Take<Key, N> = Key extends readonly [...infer Init, unknown]
-  ? Key["length"] extends N
-    ? Readonly<Key>
-    : Take<Init, N>
-  : never;
-
-export type Needed<O, Key, Value, Reducers> = Reducers extends 0
-  ? MapOnly
-  : ([Key] extends [AutoKey] ? unknown : NeedsKeyCodec<Key>) &
-      ([Value] extends [AutoValue] ? unknown : [Value] extends [Jsonable<Value>] ? unknown : NeedsValueCodec<Value>) &
-      ([Key, Value] extends MainOf<O> ? unknown : NeedsReduce<[Key, Value], MainOf<O>>);
-type MapOnly = { readonly [N in "key" | "value" | "combine" | "group" | "partition" | "reduce"]?: NotInMapOnlyJob };
-
-// The rest never exists at run time. These names are what a compile error shows, so each says what is wrong.
-
-declare const types: unique symbol;
-declare const reads: unique symbol;
-declare const marker: unique symbol;
-
-/** Marks the records of named inputs, so that they are not taken for one record that is an object. */
-export interface Named<R> {
-  readonly [marker]: R;
-}
-/** The default codec takes null, boolean, number, bigint, string, Date, Uint8Array and arrays of them as keys. */
-export interface NeedsKeyCodec<Key> {
-  readonly key: KeyCodec<Key>;
-}
-/** The default codec takes the same, and what JSON carries without loss, as values. */
-export interface NeedsValueCodec<Value> {
-  readonly value: Codec<Value>;
-}
-/** Where `reduce` is left out pairs are written, which this output format does not take. */
-export interface NeedsReduce<Pair, Written> {
-  readonly reduce: unknown;
-  readonly [marker]?: [Pair, Written];
-}
-/** A job with `reducers: 0` has no keys: nothing is sorted or grouped. */
-export interface NotInMapOnlyJob {
-  readonly [marker]: never;
-}
-/** There is no `setup`, or it stands below the function that uses `ctx.state`: move it above `map`. */
-export interface NoSetupAbove {
-  readonly [marker]: never;
-}
-/** Several inputs want `map: { name(record, emit) {…}, … }`. */
-export interface OneMapFunctionPerInput {
-  readonly [marker]: never;
-}
-/** `prefix` wants `key: tuple(…)`. */
-export interface KeyIsNotATuple {
-  readonly [marker]: never;
-}
-/** Stays among what `reduce` may return as long as there is no `reduce` to infer it from. */
-export interface NoReduce {
-  readonly [marker]: never;
-}
-/** A job whose input takes records of this type. */
-export interface JobReading<In> {
-  readonly [reads]: (record: In) => void;
 }

@@ -1,0 +1,98 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: `Key` and `Value` stand for what `auto` takes as long as no codec says more
+import { MillraceError } from "../base/error.ts";
+import { version } from "../base/version.ts";
+import type { OutputFormat } from "../format/format.ts";
+import type { JobDefinition } from "./definition.ts";
+import type {
+  KeyOf,
+  MainOf,
+  Needed,
+  NoReduce,
+  NoSetupAbove,
+  PrefixLength,
+  RecordsOf,
+  RereadOf,
+  SidesOf,
+  ValueOf,
+} from "./infer.ts";
+import type { Params, ParamsGiven } from "./params.ts";
+import { parseJob } from "./parse-job.ts";
+import type { Row } from "./table.ts";
+import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
+
+/**
+ * Define a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value` (or
+ * from an annotated `emit: Emit<string, number>`), `reduce`'s emit from `output`, `ctx.params` from `params`, `ctx.state` from
+ * `setup`. Properties may stand in any order, except that `setup` stands above the functions that use `ctx.state`.
+ *
+ * The job is the default export of a module of its own, which is what gets bundled and shipped. Throws `wrong-job` for what
+ * the types could not refuse.
+ */
+export function defineJob<
+  I extends Inputs,
+  O extends Outputs = OutputFormat<Row>,
+  Key = any,
+  Value = any,
+  P extends Params = {},
+  File extends string = never,
+  State = NoSetupAbove,
+  Parts extends PrefixLength<Key> = never,
+  Reducers extends number = number,
+  Returned extends void | Promise<void> | NoReduce = void | Promise<void> | NoReduce,
+>(
+  job: JobOptions<I, O, Key, Value, P, File, State, Parts, Reducers, Returned> & Needed<O, Key, Value, Reducers>,
+): Job<{
+  input: RecordsOf<I>;
+  params: ParamsGiven<P>;
+  record: Reducers extends 0
+    ? MainOf<O>
+    : NoReduce extends Returned
+      ? [key: KeyOf<Key>, value: ValueOf<Value>]
+      : MainOf<O>;
+  others: SidesOf<O>;
+  reread: RereadOf<O>;
+}> {
+  const definition = parseJob(job, callerOf(defineJob));
+  const defined = { name: definition.name };
+  Object.defineProperty(defined, mark, { value: version });
+  definitions.set(defined, definition);
+  // The type parameter is known to the compiler only.
+  return Object.freeze(defined) as unknown as ReturnType<
+    typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned>
+  >;
+}
+
+/** What only the engine may see of a job. */
+const definitions = new WeakMap<object, JobDefinition>();
+/** On every job, whichever copy of this package made it, to tell "no job" from "a job of another copy". */
+const mark = Symbol.for("millrace.job");
+
+/** The job's definition. `what` names the value in the error: `wrong-job` when it is none, or one of another copy. */
+export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
+  const isObject = typeof job === "object" && job !== null;
+  const definition = isObject ? definitions.get(job) : undefined;
+  if (definition !== undefined) return definition;
+  if (isObject && mark in job) {
+    throw new MillraceError(
+      "wrong-job",
+      `${what} was defined by another copy of millrace (version ${String(job[mark])}) than the one that runs it (version ${version}): install only one`,
+    );
+  }
+  const forgotten = isObject && "map" in job ? ", but what defineJob takes: wrap it in defineJob(…)" : "";
+  throw new MillraceError("wrong-job", `${what} is not a job made by defineJob${forgotten}`);
+}
+
+/** File (URL or path) of the code that called `callee`, as far as the stack tells. */
+function callerOf(callee: Function): string | undefined {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = 1;
+    Error.prepareStackTrace = (_, frames) => frames[0]?.getFileName() ?? undefined;
+    const holder: { stack?: string | undefined } = {};
+    Error.captureStackTrace(holder, callee);
+    return holder.stack;
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
