@@ -50,7 +50,7 @@ export class LocalLister {
     }
     this.#refuseKernelFiles(path, stats);
     // A symbolic link to a directory above it: what it leads to is being listed already.
-    if (ancestors.some((above) => above.ino === stats.ino && above.dev === stats.dev)) return;
+    if (ancestors.some((above) => isSame(above, stats))) return;
     const inside = path.endsWith("/") ? path : `${path}/`;
     const listed = this.#mainFilesOf(inside);
     for (const { name, bytes } of listed ?? this.#visibleNames(path)) {
@@ -123,7 +123,7 @@ export class LocalLister {
       const path = base + relative;
       const stats = this.#stat(path);
       if (stats === undefined) throw missing(path, false);
-      this.#add(path, stats, [], found);
+      this.#add(path, stats, stats.isDirectory() ? this.#directoriesAbove(path) : [], found);
     }
   }
 
@@ -148,32 +148,31 @@ export class LocalLister {
     return { readdir } as object;
   }
 
-  /** A directory entry that says of a symbolic link what it leads to; none for a link to a directory above. */
+  /**
+   * A directory entry as the glob library takes it: it knows files and directories only. A symbolic link is what it leads to
+   * (none for a link to a directory above), and FIFOs and the like are files, so that they are found and refused by name.
+   */
   #asTarget(directory: string, entry: Dirent): Dirent[] {
-    if (!entry.isSymbolicLink()) return [entry];
+    if (entry.isDirectory() || entry.isFile()) return [entry];
     const inside = directory.endsWith("/") ? directory : `${directory}/`;
-    const target = this.#stat(inside + entry.name);
+    const target = entry.isSymbolicLink() ? this.#stat(inside + entry.name) : undefined;
     const isDirectory = target?.isDirectory() ?? false;
-    if (target !== undefined && isDirectory && this.#isAbove(target, directory)) return [];
-    return [
-      Object.assign(Object.create(entry) as Dirent, {
-        isSymbolicLink: () => false,
-        isDirectory: () => isDirectory,
-        isFile: () => !isDirectory,
-      }),
-    ];
+    if (target !== undefined && isDirectory) {
+      const above = this.#directoriesAbove(inside);
+      if (above.some((stats) => isSame(stats, target))) return [];
+    }
+    const kind = { isSymbolicLink: () => false, isDirectory: () => isDirectory, isFile: () => !isDirectory };
+    return [Object.assign(Object.create(entry) as Dirent, kind)];
   }
 
-  #isAbove(target: BigIntStats, directory: string): boolean {
-    for (
-      let path = directory.replace(/\/+$/, "");
-      path !== "";
-      path = path.slice(0, Math.max(0, path.lastIndexOf("/")))
-    ) {
-      const stats = this.#stat(path);
-      if (stats?.ino === target.ino && stats.dev === target.dev) return true;
+  /** The directories that a path leads through. */
+  #directoriesAbove(path: string): BigIntStats[] {
+    const above: BigIntStats[] = [];
+    for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+      const stats = this.#stat(path.slice(0, end));
+      if (stats !== undefined) above.push(stats);
     }
-    return false;
+    return above;
   }
 
   #isDirectory(path: string): boolean {
@@ -275,6 +274,10 @@ function inByteOrder(files: FileInfo[]): FileInfo[] {
     .map((file) => ({ file, bytes: Buffer.from(file.path) }))
     .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
     .map(({ file }) => file);
+}
+
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.ino === b.ino && a.dev === b.dev;
 }
 
 function missing(path: string, listed: boolean): MillraceError {
