@@ -96,14 +96,24 @@ export interface AttemptFailed {
 /** Why an attempt failed, and so what to do: give up, fix the input, rerun a map, or retry elsewhere. */
 export type Failure =
   /** The job's own code. `final`: it failed twice on the same record in this attempt already. */
-  | { readonly kind: "user-error"; readonly error: FailureText; readonly at: Position | undefined; readonly final: boolean }
+  | {
+      readonly kind: "user-error";
+      readonly error: FailureText;
+      readonly at: Position | undefined;
+      readonly final: boolean;
+    }
   /** A file or record that can't be read; never retried. */
   | { readonly kind: "bad-input"; readonly error: FailureText; readonly at: Position | undefined }
   /** A limit, an option, a changed file, too many dead letters: retrying can't help. */
   | { readonly kind: "fatal"; readonly error: FailureText }
   | { readonly kind: "segment-lost"; readonly map: AttemptId; readonly error: FailureText }
   /** The slot's process ended. `at`: the record it was working on, exact if the attempt was careful. */
-  | { readonly kind: "slot-died"; readonly error: FailureText; readonly at: Position | undefined; readonly careful: boolean }
+  | {
+      readonly kind: "slot-died";
+      readonly error: FailureText;
+      readonly at: Position | undefined;
+      readonly careful: boolean;
+    }
   | { readonly kind: "infrastructure"; readonly error: FailureText };
 
 /** An error in words, ready to be shown: nothing has to be looked up to print it. */

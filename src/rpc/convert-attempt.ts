@@ -1,0 +1,217 @@
+// Assignments and results, to protobuf and back.
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { unreachable } from "../base/assert.ts";
+import type { Plan } from "../input/plan.ts";
+import { big, num, optional, required } from "./codec.ts";
+import {
+  fromAttemptId,
+  fromCounters,
+  fromFailureText,
+  fromPosition,
+  fromRunRef,
+  fromStagedFile,
+  fromStats,
+  toAttemptId,
+  toCounters,
+  toFailureText,
+  toPosition,
+  toRunRef,
+  toStagedFile,
+  toStats,
+} from "./convert-common.ts";
+import { fromSpec, toSpec } from "./convert-job.ts";
+import { fromPlan, fromPlannedFile, fromSplit, toPlan, toPlannedFile, toSplit } from "./convert-plan.ts";
+import type * as pb from "./gen/millrace/v1/attempt_pb.ts";
+import type { Assignment, AttemptDone, AttemptResult, Failure, MapWork, Progress } from "./messages.ts";
+
+export function toAssignment(assignment: Assignment) {
+  return {
+    attempt: toAttemptId(assignment.attempt),
+    spec: toSpec(assignment.spec),
+    careful: assignment.careful,
+    work: toWork(assignment.work),
+  };
+}
+
+export function fromAssignment(assignment: pb.Assignment): Assignment {
+  return {
+    attempt: fromAttemptId(assignment.attempt),
+    spec: fromSpec(required(assignment.spec, "the job's specification")),
+    careful: assignment.careful,
+    work: fromWork(assignment.work),
+  };
+}
+
+function toWork(work: Assignment["work"]): MessageInitShape<typeof pb.AssignmentSchema>["work"] {
+  switch (work.phase) {
+    case "plan":
+      return { case: "plan" as const, value: {} };
+    case "map":
+      return { case: "map" as const, value: toMapWork(work) };
+    case "reduce": {
+      const { partitions, mapVersion } = work;
+      return { case: "reduce" as const, value: { partitions, mapVersion: big(mapVersion) } };
+    }
+    default:
+      return unreachable(work);
+  }
+}
+
+function fromWork(work: pb.Assignment["work"]): Assignment["work"] {
+  switch (work.case) {
+    case "plan":
+      return { phase: "plan" };
+    case "map":
+      return fromMapWork(work.value);
+    case "reduce": {
+      const { partitions, mapVersion } = work.value;
+      return { phase: "reduce", partitions, mapVersion: num(mapVersion) };
+    }
+    default:
+      throw new Error("it lacks the work to be done");
+  }
+}
+
+function toMapWork(work: MapWork) {
+  return {
+    split: toSplit(work.split),
+    files: Object.entries(work.files).map(([index, file]) => ({ index: Number(index), file: toPlannedFile(file) })),
+    partitions: work.partitions,
+    boundaries: [...work.boundaries],
+    skip: work.skip.map(toPosition),
+    deadLettersMax: big(work.deadLettersMax),
+    from: optional(work.from, toProgress),
+  };
+}
+
+function fromMapWork(work: pb.MapWork): MapWork {
+  const files: Record<number, Plan["files"][number]> = {};
+  for (const { index, file } of work.files) files[index] = fromPlannedFile(required(file, "a planned file"));
+  return {
+    phase: "map",
+    split: fromSplit(required(work.split, "the split")),
+    files,
+    partitions: work.partitions,
+    boundaries: work.boundaries,
+    skip: work.skip.map(fromPosition),
+    deadLettersMax: num(work.deadLettersMax),
+    from: optional(work.from, fromProgress),
+  };
+}
+
+function toProgress(progress: Progress) {
+  return {
+    position: toPosition(progress.position),
+    runs: progress.runs.map(toRunRef),
+    emissionIndex: big(progress.emissionIndex),
+    emissionDigest: progress.emissionDigest,
+    counters: toCounters(progress.counters),
+    deadLetters: big(progress.deadLetters),
+    staged: progress.staged.map(({ name, bytes }) => ({ name, bytes: big(bytes) })),
+  };
+}
+
+function fromProgress(progress: pb.Progress): Progress {
+  return {
+    position: fromPosition(required(progress.position, "a position")),
+    runs: progress.runs.map(fromRunRef),
+    emissionIndex: num(progress.emissionIndex),
+    emissionDigest: progress.emissionDigest,
+    counters: fromCounters(progress.counters),
+    deadLetters: num(progress.deadLetters),
+    staged: progress.staged.map(({ name, bytes }) => ({ name, bytes: num(bytes) })),
+  };
+}
+
+export function toResult(result: AttemptResult) {
+  return {
+    attempt: toAttemptId(result.attempt),
+    outcome: result.ok
+      ? { case: "done" as const, value: toDone(result) }
+      : { case: "failed" as const, value: { kind: toFailure(result.reason) } },
+  };
+}
+
+export function fromResult(result: pb.AttemptResult): AttemptResult {
+  const attempt = fromAttemptId(result.attempt);
+  switch (result.outcome.case) {
+    case "done":
+      return { attempt, ok: true, ...fromDone(result.outcome.value) };
+    case "failed":
+      return { attempt, ok: false, reason: fromFailure(result.outcome.value) };
+    default:
+      throw new Error("it says neither done nor failed");
+  }
+}
+
+function toDone(done: AttemptDone) {
+  return {
+    plan: optional(done.plan, toPlan),
+    run: optional(done.run, toRunRef),
+    emissionDigest: done.emissionDigest,
+    mapVersion: optional(done.mapVersion, big),
+    staged: done.staged.map(toStagedFile),
+    deadLetters: done.deadLetters.map(toPosition),
+    counters: toCounters(done.counters),
+    stats: toStats(done.stats),
+  };
+}
+
+function fromDone(done: pb.AttemptResult_Done): Omit<AttemptDone, "attempt" | "ok"> {
+  return {
+    ...(done.plan !== undefined && { plan: fromPlan(done.plan) }),
+    ...(done.run !== undefined && { run: fromRunRef(done.run) }),
+    ...(done.emissionDigest !== undefined && { emissionDigest: done.emissionDigest }),
+    ...(done.mapVersion !== undefined && { mapVersion: num(done.mapVersion) }),
+    staged: done.staged.map(fromStagedFile),
+    deadLetters: done.deadLetters.map(fromPosition),
+    counters: fromCounters(done.counters),
+    stats: fromStats(done.stats),
+  };
+}
+
+function toFailure(reason: Failure): MessageInitShape<typeof pb.FailureSchema>["kind"] {
+  const error = toFailureText(reason.error);
+  switch (reason.kind) {
+    case "user-error":
+      return {
+        case: "userError" as const,
+        value: { error, at: optional(reason.at, toPosition), final: reason.final },
+      };
+    case "bad-input":
+      return { case: "badInput" as const, value: { error, at: optional(reason.at, toPosition) } };
+    case "fatal":
+      return { case: "fatal" as const, value: { error } };
+    case "segment-lost":
+      return { case: "segmentLost" as const, value: { error, map: toAttemptId(reason.map) } };
+    case "slot-died":
+      return {
+        case: "slotDied" as const,
+        value: { error, at: optional(reason.at, toPosition), careful: reason.careful },
+      };
+    case "infrastructure":
+      return { case: "infrastructure" as const, value: { error } };
+    default:
+      return unreachable(reason);
+  }
+}
+
+function fromFailure({ kind }: pb.Failure): Failure {
+  const error = fromFailureText(kind.value?.error);
+  switch (kind.case) {
+    case "userError":
+      return { kind: "user-error", error, at: optional(kind.value.at, fromPosition), final: kind.value.final };
+    case "badInput":
+      return { kind: "bad-input", error, at: optional(kind.value.at, fromPosition) };
+    case "fatal":
+      return { kind: "fatal", error };
+    case "segmentLost":
+      return { kind: "segment-lost", map: fromAttemptId(kind.value.map), error };
+    case "slotDied":
+      return { kind: "slot-died", error, at: optional(kind.value.at, fromPosition), careful: kind.value.careful };
+    case "infrastructure":
+      return { kind: "infrastructure", error };
+    default:
+      throw new Error("it has no kind of failure that is known here");
+  }
+}

@@ -1,0 +1,114 @@
+// Ids, positions, runs, staged files, counters, failure texts and statistics, to protobuf and back.
+import type { AttemptId, Counters, Position } from "../base/ids.ts";
+import type { RunRef } from "../sort/run.ts";
+import type { StagedFile } from "../storage/storage.ts";
+import { big, bigSigned, duration, num, oneOf, required } from "./codec.ts";
+import type * as pb from "./gen/millrace/v1/common_pb.ts";
+import type { AttemptStats, FailureText } from "./messages.ts";
+
+/** A message's fields, without what protobuf adds: what `create` takes, nested. */
+export type Fields<M> = Omit<M, "$typeName" | "$unknown">;
+
+export function toAttemptId(id: AttemptId): Fields<pb.AttemptId> {
+  return { job: id.job, phase: id.phase, index: id.index, epoch: big(id.epoch), attempt: big(id.attempt) };
+}
+
+export function fromAttemptId(id: pb.AttemptId | undefined): AttemptId {
+  const { job, phase, index, epoch, attempt } = required(id, "an attempt's id");
+  return {
+    job,
+    phase: oneOf(["plan", "map", "reduce"], phase),
+    index,
+    epoch: num(epoch),
+    attempt: num(attempt),
+  };
+}
+
+export function toPosition({ file, offset }: Position): Fields<pb.Position> {
+  return { file, offset: big(offset) };
+}
+
+export function fromPosition({ file, offset }: pb.Position): Position {
+  return { file, offset: num(offset) };
+}
+
+/** In the order of the object's own keys; a null prototype keeps `__proto__` a name. */
+export function toCounters(counters: Counters): Fields<pb.Count>[] {
+  return Object.keys(counters).map((name) => ({ name, value: bigSigned(counters[name]!) }));
+}
+
+export function fromCounters(counts: readonly pb.Count[]): Counters {
+  const counters: Record<string, number> = Object.create(null);
+  for (const { name, value } of counts) counters[name] = num(value);
+  return counters;
+}
+
+export function toRunRef(run: RunRef) {
+  return {
+    writtenBy: toAttemptId(run.writtenBy),
+    path: run.path,
+    bytes: big(run.bytes),
+    pairs: big(run.pairs),
+  };
+}
+
+export function fromRunRef(run: pb.RunRef): RunRef {
+  return {
+    writtenBy: fromAttemptId(run.writtenBy),
+    path: run.path,
+    bytes: num(run.bytes),
+    pairs: num(run.pairs),
+  };
+}
+
+export function toStagedFile(file: StagedFile): Fields<pb.StagedFile> {
+  const { output, name, bytes, records, sha256, token } = file;
+  return { output, name, bytes: big(bytes), records: big(records), sha256, token };
+}
+
+export function fromStagedFile(file: pb.StagedFile): StagedFile {
+  const { output, name, bytes, records, sha256, token } = file;
+  return { output, name, bytes: num(bytes), records: num(records), sha256, token };
+}
+
+export function toFailureText({ code, message, stack, where, excerpt }: FailureText) {
+  return { code, message, stack, where, excerpt };
+}
+
+export function fromFailureText(text: pb.FailureText | undefined): FailureText {
+  const { code, message, stack, where, excerpt } = required(text, "an error");
+  return { code, message, stack, where, excerpt };
+}
+
+export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {
+  return {
+    recordsIn: big(stats.recordsIn),
+    bytesIn: big(stats.bytesIn),
+    pairs: big(stats.pairs),
+    recordsOut: big(stats.recordsOut),
+    bytesOut: big(stats.bytesOut),
+    memoryRunBytes: big(stats.memoryRunBytes),
+    diskRunBytes: big(stats.diskRunBytes),
+    spills: big(stats.spills),
+    groups: big(stats.groups),
+    groupMax: big(stats.groupMax),
+    wallMs: duration(stats.wallMs),
+  };
+}
+
+export function fromStats(message: pb.AttemptStats | undefined): AttemptStats {
+  const stats = required(message, "statistics");
+  return {
+    recordsIn: num(stats.recordsIn),
+    bytesIn: num(stats.bytesIn),
+    pairs: num(stats.pairs),
+    recordsOut: num(stats.recordsOut),
+    bytesOut: num(stats.bytesOut),
+    memoryRunBytes: num(stats.memoryRunBytes),
+    diskRunBytes: num(stats.diskRunBytes),
+    spills: num(stats.spills),
+    groups: num(stats.groups),
+    groupMax: num(stats.groupMax),
+    wallMs: duration(stats.wallMs),
+  };
+}

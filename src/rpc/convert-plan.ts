@@ -1,0 +1,99 @@
+// A plan, whole or in chunks, to protobuf and back.
+import type { Plan, PlannedFile, Split } from "../input/plan.ts";
+import { big, num, oneOf } from "./codec.ts";
+import type * as pb from "./gen/millrace/v1/plan_pb.ts";
+
+export function toPlan(plan: Plan) {
+  return {
+    files: plan.files.map(toPlannedFile),
+    splits: plan.splits.map(toSplit),
+    boundaries: [...plan.boundaries],
+    partitions: plan.partitions,
+  };
+}
+
+export function fromPlan(plan: pb.Plan): Plan {
+  return {
+    files: plan.files.map(fromPlannedFile),
+    splits: plan.splits.map(fromSplit),
+    boundaries: plan.boundaries,
+    partitions: plan.partitions,
+  };
+}
+
+export function toPlannedFile({ path, bytes, version, hosts, input, compression }: PlannedFile) {
+  return { path, bytes: big(bytes), version, hosts: [...hosts], input, compression };
+}
+
+export function fromPlannedFile({ path, bytes, version, hosts, input, compression }: pb.PlannedFile): PlannedFile {
+  return {
+    path,
+    bytes: num(bytes),
+    version,
+    hosts,
+    input,
+    compression: oneOf(["none", "gzip", "zstd"], compression),
+  };
+}
+
+export function toSplit(split: Split) {
+  return { pieces: split.map(({ file, start, end }) => ({ file, start: big(start), end: big(end) })) };
+}
+
+export function fromSplit(split: pb.Split): Split {
+  return split.pieces.map(({ file, start, end }) => ({ file, start: num(start), end: num(end) }));
+}
+
+/**
+ * A plan in parts of about `bytesMax` encoded bytes, at least one: an element larger than that is a part of its own. Put
+ * together again by `joinPlans`.
+ */
+export function cutPlan(plan: Plan, bytesMax: number): Plan[] {
+  const parts: Plan[] = [];
+  let files: PlannedFile[] = [];
+  let splits: Split[] = [];
+  let boundaries: Uint8Array[] = [];
+  let bytes = 0;
+  const close = () => {
+    parts.push({ files, splits, boundaries, partitions: plan.partitions });
+    files = [];
+    splits = [];
+    boundaries = [];
+    bytes = 0;
+  };
+  const room = (needed: number) => {
+    if (bytes > 0 && bytes + needed > bytesMax) close();
+    bytes += needed;
+  };
+  for (const file of plan.files) {
+    room(fileBytesMax(file));
+    files.push(file);
+  }
+  for (const split of plan.splits) {
+    room(8 + split.length * pieceBytesMax);
+    splits.push(split);
+  }
+  for (const boundary of plan.boundaries) {
+    room(8 + boundary.length);
+    boundaries.push(boundary);
+  }
+  close();
+  return parts;
+}
+
+export function joinPlans(parts: readonly Plan[]): Plan {
+  return {
+    files: parts.flatMap((part) => part.files),
+    splits: parts.flatMap((part) => part.splits),
+    boundaries: parts.flatMap((part) => part.boundaries),
+    partitions: parts[0]?.partitions ?? 0,
+  };
+}
+
+/** Three varints of at most 8 bytes with their tags, and the length. */
+const pieceBytesMax = 30;
+
+function fileBytesMax(file: PlannedFile): number {
+  const texts = [file.path, file.version, ...file.hosts];
+  return texts.reduce((sum, text) => sum + text.length * 3 + 8, 40);
+}

@@ -1,0 +1,104 @@
+// A worker's report and its orders, to protobuf and back.
+import type { JobId } from "../base/ids.ts";
+import { big, duration, num, optional, required } from "./codec.ts";
+import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
+import { fromAttemptId, fromPosition, fromRunRef, toAttemptId, toPosition, toRunRef } from "./convert-common.ts";
+import type * as pb from "./gen/millrace/v1/worker_pb.ts";
+import type { Places, RunningAttempt, WorkerOrders, WorkerReport } from "./messages.ts";
+
+export function toReport(report: WorkerReport) {
+  return {
+    worker: report.worker,
+    incarnation: big(report.incarnation),
+    sequence: big(report.sequence),
+    placesHeld: Object.keys(report.placesHeld).map((job) => ({ job, mapVersion: big(report.placesHeld[job]!) })),
+    address: report.address,
+    slots: report.slots,
+    slotsFree: report.slotsFree,
+    draining: report.draining,
+    running: report.running.map(toRunning),
+    finished: report.finished.map(toResult),
+    offered: report.offered.map(({ run, emissionDigest }) => ({ run: toRunRef(run), emissionDigest })),
+  };
+}
+
+export function fromReport(report: pb.WorkerReport): WorkerReport {
+  const placesHeld: Record<JobId, number> = Object.create(null);
+  for (const { job, mapVersion } of report.placesHeld) placesHeld[job] = num(mapVersion);
+  return {
+    worker: report.worker,
+    incarnation: num(report.incarnation),
+    sequence: num(report.sequence),
+    placesHeld,
+    address: report.address,
+    slots: report.slots,
+    slotsFree: report.slotsFree,
+    draining: report.draining,
+    running: report.running.map(fromRunning),
+    finished: report.finished.map(fromResult),
+    offered: report.offered.map(({ run, emissionDigest }) => ({
+      run: fromRunRef(required(run, "the run offered")),
+      emissionDigest,
+    })),
+  };
+}
+
+function toRunning(running: RunningAttempt) {
+  return {
+    attempt: toAttemptId(running.attempt),
+    records: big(running.records),
+    bytes: big(running.bytes),
+    idleMs: duration(running.idleMs),
+    runningMs: duration(running.runningMs),
+    at: optional(running.at, toPosition),
+  };
+}
+
+function fromRunning(running: pb.RunningAttempt): RunningAttempt {
+  return {
+    attempt: fromAttemptId(running.attempt),
+    records: num(running.records),
+    bytes: num(running.bytes),
+    idleMs: duration(running.idleMs),
+    runningMs: duration(running.runningMs),
+    at: optional(running.at, fromPosition),
+  };
+}
+
+export function toOrders(orders: WorkerOrders) {
+  return {
+    epoch: big(orders.epoch),
+    start: orders.start.map(toAssignment),
+    stop: orders.stop.map(toAttemptId),
+    places: orders.places.map(toPlaces),
+    discard: [...orders.discard],
+    leaseMs: duration(orders.leaseMs),
+  };
+}
+
+export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
+  return {
+    epoch: num(orders.epoch),
+    start: orders.start.map(fromAssignment),
+    stop: orders.stop.map(fromAttemptId),
+    places: orders.places.map(fromPlaces),
+    discard: orders.discard,
+    leaseMs: duration(orders.leaseMs),
+  };
+}
+
+function toPlaces({ job, mapVersion, runs }: Places) {
+  return {
+    job,
+    mapVersion: big(mapVersion),
+    runs: runs.map((place) => ({ worker: place.worker, address: place.address, runs: place.runs.map(toRunRef) })),
+  };
+}
+
+function fromPlaces({ job, mapVersion, runs }: pb.Places): Places {
+  return {
+    job,
+    mapVersion: num(mapVersion),
+    runs: runs.map((place) => ({ worker: place.worker, address: place.address, runs: place.runs.map(fromRunRef) })),
+  };
+}

@@ -1,0 +1,51 @@
+// Messages as bytes: what master and worker tell each other, and the larger pieces of what is stored. Used by every
+// transport, the in-memory one too, so that nothing works in one process that would not work across a wire. Loads protobuf
+// only. Every `decode…` throws a `MillraceError` on bytes that are no such message.
+
+import { limits } from "../base/limits.ts";
+import type { Plan } from "../input/plan.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { CommitDecision } from "../storage/storage.ts";
+import { messageCodec } from "./codec.ts";
+import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
+import { fromDecision, toDecision } from "./convert-commit.ts";
+import { fromSpec, toSpec } from "./convert-job.ts";
+import { cutPlan, fromPlan, joinPlans, toPlan } from "./convert-plan.ts";
+import { fromOrders, fromReport, toOrders, toReport } from "./convert-worker.ts";
+import { AssignmentSchema, AttemptResultSchema } from "./gen/millrace/v1/attempt_pb.ts";
+import { JobSpecSchema } from "./gen/millrace/v1/job_pb.ts";
+import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
+import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
+import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
+import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "./messages.ts";
+
+const report = messageCodec(WorkerReportSchema, toReport, fromReport);
+const orders = messageCodec(WorkerOrdersSchema, toOrders, fromOrders);
+const assignment = messageCodec(AssignmentSchema, toAssignment, fromAssignment);
+const result = messageCodec(AttemptResultSchema, toResult, fromResult);
+const spec = messageCodec(JobSpecSchema, toSpec, fromSpec);
+const plan = messageCodec(PlanSchema, toPlan, fromPlan, "corrupt-state");
+const decision = messageCodec(CommitDecisionSchema, toDecision, fromDecision, "corrupt-state");
+
+export const encodeReport = (value: WorkerReport) => report.encode(value);
+export const decodeReport = (bytes: Uint8Array) => report.decode(bytes);
+export const encodeOrders = (value: WorkerOrders) => orders.encode(value);
+export const decodeOrders = (bytes: Uint8Array) => orders.decode(bytes);
+export const encodeAssignment = (value: Assignment) => assignment.encode(value);
+export const decodeAssignment = (bytes: Uint8Array) => assignment.decode(bytes);
+export const encodeResult = (value: AttemptResult) => result.encode(value);
+export const decodeResult = (bytes: Uint8Array) => result.decode(bytes);
+export const encodeSpec = (value: JobSpec) => spec.encode(value);
+export const decodeSpec = (bytes: Uint8Array) => spec.decode(bytes);
+export const encodeDecision = (value: CommitDecision) => decision.encode(value);
+export const decodeDecision = (bytes: Uint8Array) => decision.decode(bytes);
+
+/** One or more chunks of at most `bytesMax`, except that one element larger than that is a chunk of its own. */
+export function encodePlan(value: Plan, bytesMax: number = limits.planChunkBytes): Uint8Array[] {
+  return cutPlan(value, bytesMax).map((part) => plan.encode(part));
+}
+
+/** All chunks of a plan, in order. */
+export function decodePlan(chunks: readonly Uint8Array[]): Plan {
+  return joinPlans(chunks.map((chunk) => plan.decode(chunk)));
+}

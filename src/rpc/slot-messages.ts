@@ -1,0 +1,149 @@
+// What an agent and its slots tell each other on their pipe (worker/frames.ts cuts it into messages).
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { unreachable } from "../base/assert.ts";
+import type { JobDescription } from "../job/describe.ts";
+import type { RunRef } from "../sort/run.ts";
+import { big, messageCodec, num, required } from "./codec.ts";
+import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
+import { fromFailureText, fromRunRef, toFailureText, toRunRef } from "./convert-common.ts";
+import { fromVariables, toVariables } from "./convert-job.ts";
+import {
+  type FromSlot as FromSlotMessage,
+  FromSlotSchema,
+  type ToSlot as ToSlotMessage,
+  ToSlotSchema,
+} from "./gen/millrace/v1/slot_pb.ts";
+import type { Assignment, AttemptResult, FailureText } from "./messages.ts";
+
+/** Agent to slot. `load`, `describe` and `run` are answered, one at a time. */
+export type ToSlot =
+  | {
+      readonly kind: "load";
+      readonly path: string;
+      /** SHA-256 in hexadecimal; checked before anything is imported. */
+      readonly digest: string;
+      readonly environment: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: "describe" }
+  | ({ readonly kind: "run" } & RunAttempt)
+  /** Abort the `signal` of the attempt under way. */
+  | { readonly kind: "stop" };
+
+/** One attempt, with its places on this machine. */
+export interface RunAttempt {
+  readonly assignment: Assignment;
+  /** The attempt's working directory. */
+  readonly directory: string;
+  /** For runs: up to so many bytes in the memory tier, the rest on disk. */
+  readonly memoryDirectory: string | undefined;
+  readonly memoryBytesMax: number;
+  readonly diskDirectory: string;
+  /** Of a reduce: one run per map task, in the order of their ordinals. */
+  readonly inputs: readonly RunRef[];
+}
+
+/** Slot to agent: `loaded`, `described`, `finished` or `failed` answer; `log` comes at any time. */
+export type FromSlot =
+  | { readonly kind: "loaded" }
+  | { readonly kind: "described"; readonly description: JobDescription }
+  | { readonly kind: "finished"; readonly result: AttemptResult }
+  | { readonly kind: "failed"; readonly error: FailureText }
+  /** `fields`: JSON, or "". */
+  | { readonly kind: "log"; readonly message: string; readonly fields: string };
+
+const toSlot = messageCodec(ToSlotSchema, (message: ToSlot) => ({ kind: toSlotKind(message) }), fromToSlot);
+const fromSlot = messageCodec(FromSlotSchema, (message: FromSlot) => ({ kind: fromSlotKind(message) }), fromFromSlot);
+
+export const encodeToSlot = (message: ToSlot) => toSlot.encode(message);
+export const decodeToSlot = (bytes: Uint8Array) => toSlot.decode(bytes);
+export const encodeFromSlot = (message: FromSlot) => fromSlot.encode(message);
+export const decodeFromSlot = (bytes: Uint8Array) => fromSlot.decode(bytes);
+
+function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kind"] {
+  switch (message.kind) {
+    case "load": {
+      const { path, digest, environment } = message;
+      return { case: "load" as const, value: { path, digest, environment: toVariables(environment) } };
+    }
+    case "describe":
+      return { case: "describe" as const, value: {} };
+    case "run":
+      return {
+        case: "run" as const,
+        value: {
+          assignment: toAssignment(message.assignment),
+          directory: message.directory,
+          memoryDirectory: message.memoryDirectory,
+          memoryBytesMax: big(message.memoryBytesMax),
+          diskDirectory: message.diskDirectory,
+          inputs: message.inputs.map(toRunRef),
+        },
+      };
+    case "stop":
+      return { case: "stop" as const, value: {} };
+    default:
+      return unreachable(message);
+  }
+}
+
+function fromToSlot({ kind }: ToSlotMessage): ToSlot {
+  switch (kind.case) {
+    case "load": {
+      const { path, digest, environment } = kind.value;
+      return { kind: "load", path, digest, environment: fromVariables(environment) };
+    }
+    case "describe":
+      return { kind: "describe" };
+    case "run":
+      return {
+        kind: "run",
+        assignment: fromAssignment(required(kind.value.assignment, "the assignment")),
+        directory: kind.value.directory,
+        memoryDirectory: kind.value.memoryDirectory,
+        memoryBytesMax: num(kind.value.memoryBytesMax),
+        diskDirectory: kind.value.diskDirectory,
+        inputs: kind.value.inputs.map(fromRunRef),
+      };
+    case "stop":
+      return { kind: "stop" };
+    default:
+      throw new Error("it has no kind that is known here");
+  }
+}
+
+function fromSlotKind(message: FromSlot): MessageInitShape<typeof FromSlotSchema>["kind"] {
+  switch (message.kind) {
+    case "loaded":
+      return { case: "loaded" as const, value: {} };
+    case "described":
+      return { case: "described" as const, value: { description: JSON.stringify(message.description) } };
+    case "finished":
+      return { case: "finished" as const, value: toResult(message.result) };
+    case "failed":
+      return { case: "failed" as const, value: toFailureText(message.error) };
+    case "log":
+      return {
+        case: "log" as const,
+        value: { message: message.message, fields: message.fields },
+      };
+    default:
+      return unreachable(message);
+  }
+}
+
+function fromFromSlot({ kind }: FromSlotMessage): FromSlot {
+  switch (kind.case) {
+    case "loaded":
+      return { kind: "loaded" };
+    case "described":
+      return { kind: "described", description: JSON.parse(kind.value.description) as JobDescription };
+    case "finished":
+      return { kind: "finished", result: fromResult(kind.value) };
+    case "failed":
+      return { kind: "failed", error: fromFailureText(kind.value) };
+    case "log":
+      return { kind: "log", message: kind.value.message, fields: kind.value.fields };
+    default:
+      throw new Error("it has no kind that is known here");
+  }
+}
