@@ -46,7 +46,8 @@ function alias(weights, next) {
 }
 
 function vocabulary(size, next) {
-  const letters = "eeeeeeeeeeeetttttttttaaaaaaaaoooooooiiiiiiinnnnnnnsssssshhhhhhrrrrrrddddllllcccuuummmwwffggyyppbbvkjxqz";
+  const letters =
+    "eeeeeeeeeeeetttttttttaaaaaaaaoooooooiiiiiiinnnnnnnsssssshhhhhhrrrrrrddddllllcccuuummmwwffggyyppbbvkjxqz";
   const accented = ["é", "ü", "ñ", "ç", "ø", "ß", "日", "本", "д", "ж"];
   const words = new Set();
   while (words.size < size) {
@@ -90,7 +91,10 @@ const kinds = {
     const sections = ["api", "static", "blog", "user", "cart", "search", "img", "docs"];
     const statuses = [200, 200, 200, 200, 200, 304, 404, 301, 500];
     const letter = () => String.fromCharCode(97 + (next() % 26));
-    const urls = Array.from({ length: 50_000 }, (_, i) => `/${sections[next() % 8]}/${letter()}${letter()}/item-${i}${next() % 3 ? "" : "?ref=home"}`);
+    const urls = Array.from(
+      { length: 50_000 },
+      (_, i) => `/${sections[next() % 8]}/${letter()}${letter()}/item-${i}${next() % 3 ? "" : "?ref=home"}`,
+    );
     const draw = alias(zipf(urls.length, 2, 0.9), next);
     let ts = 1_700_000_000_000;
     return () => {

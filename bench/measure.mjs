@@ -15,7 +15,10 @@ export function measure({ command, args, env, memoryDirectories = [] }) {
     let errors = "";
     child.stderr.on("data", (chunk) => (errors = (errors + chunk).slice(-4000)));
     const sampler = setInterval(() => {
-      peak = Math.max(peak, residentBytes(child.pid) + memoryDirectories.reduce((sum, path) => sum + bytesBelow(path), 0));
+      peak = Math.max(
+        peak,
+        residentBytes(child.pid) + memoryDirectories.reduce((sum, path) => sum + bytesBelow(path), 0),
+      );
     }, 50);
     child.on("error", reject);
     child.on("close", (code) => {
@@ -73,7 +76,9 @@ export async function rounds(contestants, count, log) {
       for (const path of contestant.outputs ?? []) rmSync(path, { recursive: true, force: true });
       const result = await measure(contestant);
       if (round >= 0) results.get(contestant.name).push(result);
-      log?.(`${round < 0 ? "warm-up" : `round ${round + 1}`} ${contestant.name}: ${result.seconds.toFixed(2)} s, ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB`);
+      log?.(
+        `${round < 0 ? "warm-up" : `round ${round + 1}`} ${contestant.name}: ${result.seconds.toFixed(2)} s, ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB`,
+      );
     }
   }
   return results;
@@ -81,7 +86,9 @@ export async function rounds(contestants, count, log) {
 
 export const median = (values) => {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted.length % 2 === 1 ? sorted[(sorted.length - 1) / 2] : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
+  return sorted.length % 2 === 1
+    ? sorted[(sorted.length - 1) / 2]
+    : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
 };
 
 /** Median, smallest and largest of a / b, round by round. */

@@ -8,7 +8,10 @@ export default defineJob({
   key: utf8,
   value: int,
   map(purchase, emit) {
-    const name = purchase.customer.trim().toLowerCase().replace(/\p{L}+/gu, (word) => word[0]?.toUpperCase() + word.slice(1));
+    const name = purchase.customer
+      .trim()
+      .toLowerCase()
+      .replace(/\p{L}+/gu, (word) => word[0]?.toUpperCase() + word.slice(1));
     emit(name, purchase.amount);
   },
   combine: sum,

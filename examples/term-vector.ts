@@ -17,7 +17,11 @@ export default defineJob({
   value: json<Vector>(),
   params: { top: { type: "number", default: 5, about: "terms per host" } },
   map(page, emit) {
-    const words = page.html.replace(/<[^>]*>/g, " ").toLowerCase().match(/\p{L}{4,}/gu) ?? [];
+    const words =
+      page.html
+        .replace(/<[^>]*>/g, " ")
+        .toLowerCase()
+        .match(/\p{L}{4,}/gu) ?? [];
     emit(new URL(page.url).host, add(words.map((word) => [word, 1])));
   },
   combine: (a, b) => add(a, b),

@@ -1,8 +1,9 @@
 // Builds dist/: a few bundles for Node (esbuild, which the product needs anyway) and, with --types, the declarations.
 // `--if-stale` does nothing when dist/ is newer than every source file: that is how `npm start` stays fast.
-import { existsSync, readdirSync, renameSync, rmSync, statSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+
 import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -28,7 +29,12 @@ if (flags.has("--if-stale") && isFresh()) process.exit(0);
 const next = join(root, `.dist-${process.pid}`);
 rmSync(next, { recursive: true, force: true });
 mkdirSync(next, { recursive: true });
-const entries = { index: "src/index.ts", testing: "src/testing.ts", cli: "src/cli/main.ts", slot: "src/worker/slot-main.ts" };
+const entries = {
+  index: "src/index.ts",
+  testing: "src/testing.ts",
+  cli: "src/cli/main.ts",
+  slot: "src/worker/slot-main.ts",
+};
 const present = Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(join(root, path))));
 await build({
   absWorkingDir: root,
@@ -41,7 +47,9 @@ await build({
   target: "node20",
   // Small packages of many files are bundled: loading @bufbuild/protobuf file by file takes 55 ms, from a bundle 6.
   external: ["classic-level", "esbuild", "tinyglobby", "@bokuweb/zstd-wasm"],
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
   sourcemap: "linked",
   sourcesContent: false,
   logLevel: "warning",
@@ -50,7 +58,17 @@ await build({
 const wasm = join(root, "src/kernel/kernel.wasm");
 if (existsSync(wasm)) cpSync(wasm, join(next, "kernel.wasm"));
 if (flags.has("--types")) {
-  execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", join(root, "tsconfig.build.json"), "--outDir", join(next, "types")], { stdio: "inherit" });
+  execFileSync(
+    process.execPath,
+    [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "-p",
+      join(root, "tsconfig.build.json"),
+      "--outDir",
+      join(next, "types"),
+    ],
+    { stdio: "inherit" },
+  );
 }
 writeFileSync(join(next, ".built"), "");
 const old = join(root, `.dist-old-${process.pid}`);

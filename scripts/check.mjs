@@ -10,7 +10,10 @@ const bin = (path) => [process.execPath, join(root, "node_modules", path)];
 const checks = [
   ["format and lint", [...bin("@biomejs/biome/bin/biome"), "ci", "--error-on-warnings", "."]],
   ["types", [...bin("typescript/bin/tsc"), "-p", "."]],
-  ["import directions", [...bin("dependency-cruiser/bin/dependency-cruise.mjs"), "--config", ".dependency-cruiser.cjs", "src"]],
+  [
+    "import directions",
+    [...bin("dependency-cruiser/bin/dependency-cruise.mjs"), "--config", ".dependency-cruiser.cjs", "src"],
+  ],
   ["unused code", [...bin("knip/bin/knip.js"), "--no-progress"]],
   ["kernel.wasm is its source's", [process.execPath, "scripts/wasm.mjs", "--check"]],
   ["package contents", [process.execPath, "scripts/package-check.mjs"]],
@@ -20,7 +23,11 @@ const checks = [
 function run([name, [command, ...args]]) {
   const started = performance.now();
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, FORCE_COLOR: "0" } });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, FORCE_COLOR: "0" },
+    });
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
     child.stderr.on("data", (chunk) => (output += chunk));

@@ -14,21 +14,46 @@ const { messages } = await publint({ pkgDir: root, strict: true });
 const pkg = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 for (const message of messages) problems.push(formatMessage(message, pkg));
 
-const listed = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+const listed = JSON.parse(
+  execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  }),
+);
 const files = (Array.isArray(listed) ? listed[0] : Object.values(listed)[0]).files.map((file) => file.path);
-for (const needed of ["bin/millrace.js", "dist/index.js", "dist/testing.js", "dist/cli.js", "dist/slot.js", "dist/kernel.wasm", "dist/types/index.d.ts", "dist/types/testing.d.ts", "LICENSE", "README.md", "CHANGELOG.md"]) {
+for (const needed of [
+  "bin/millrace.js",
+  "dist/index.js",
+  "dist/testing.js",
+  "dist/cli.js",
+  "dist/slot.js",
+  "dist/kernel.wasm",
+  "dist/types/index.d.ts",
+  "dist/types/testing.d.ts",
+  "LICENSE",
+  "README.md",
+  "CHANGELOG.md",
+]) {
   if (!files.includes(needed)) problems.push(`missing from the package: ${needed}`);
 }
-for (const file of files) if (/\.test\.|^test\/|^src\//.test(file)) problems.push(`does not belong into the package: ${file}`);
+for (const file of files)
+  if (/\.test\.|^test\/|^src\//.test(file)) problems.push(`does not belong into the package: ${file}`);
 
 // Every package that the bundles import at run time must be a dependency, and every dependency must be needed.
 const imported = new Set();
 for (const file of files.filter((path) => path.endsWith(".js"))) {
   const code = readFileSync(join(root, file), "utf8");
-  for (const match of code.matchAll(/(?:from|import\()\s*["']((?:@[\w.-]+\/)?[\w.-]+)(?:\/[^"']*)?["']/g)) imported.add(match[1]);
+  for (const match of code.matchAll(/(?:from|import\()\s*["']((?:@[\w.-]+\/)?[\w.-]+)(?:\/[^"']*)?["']/g))
+    imported.add(match[1]);
 }
-for (const name of Object.keys(pkg.dependencies)) if (!imported.has(name)) problems.push(`dependency that nothing imports: ${name}`);
-if (existsSync(join(root, "package-lock.json")) && /"resolved": "http/.test(readFileSync(join(root, "package-lock.json"), "utf8"))) problems.push("package-lock.json names a registry");
+for (const name of Object.keys(pkg.dependencies))
+  if (!imported.has(name)) problems.push(`dependency that nothing imports: ${name}`);
+if (
+  existsSync(join(root, "package-lock.json")) &&
+  /"resolved": "http/.test(readFileSync(join(root, "package-lock.json"), "utf8"))
+)
+  problems.push("package-lock.json names a registry");
 
 for (const problem of problems) console.log(problem);
 process.exit(problems.length === 0 ? 0 : 1);

@@ -15,7 +15,11 @@ let failed = 0;
 let skipped = 0;
 
 if (patterns.length === 0) {
-  const checks = spawnSync(process.execPath, ["scripts/check.mjs"], { cwd: root, encoding: "utf8", maxBuffer: 64 << 20 });
+  const checks = spawnSync(process.execPath, ["scripts/check.mjs"], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+  });
   process.stdout.write(checks.stdout);
   process.stderr.write(checks.stderr);
   passed += (checks.stdout.match(/^ok {4}/gm) ?? []).length;
@@ -25,7 +29,14 @@ if (patterns.length === 0) {
 
 const tests = spawnSync(
   process.execPath,
-  [join(root, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...patterns],
+  [
+    join(root, "node_modules/vitest/vitest.mjs"),
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    ...patterns,
+  ],
   { cwd: root, stdio: "inherit" },
 );
 try {

@@ -11,7 +11,11 @@ const queries = {
 };
 
 async function main() {
-  const database = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "12GB", temp_directory: `${output}.tmp` });
+  const database = await DuckDBInstance.create(":memory:", {
+    threads: "2",
+    memory_limit: "12GB",
+    temp_directory: `${output}.tmp`,
+  });
   const connection = await database.connect();
   if (work === "hello") return connection.run("SELECT 1");
   await connection.run("SET preserve_insertion_order=false");

@@ -7,7 +7,11 @@ import { run } from "millrace";
 import step from "./step.ts";
 
 /** Ranks after `steps` steps over a folder or file of `{ url, rank, links }` lines; the highest first. */
-export async function pageRank(graph: string, pages: number, steps: number): Promise<(readonly [url: string, rank: number])[]> {
+export async function pageRank(
+  graph: string,
+  pages: number,
+  steps: number,
+): Promise<(readonly [url: string, rank: number])[]> {
   const scratch = await mkdtemp(join(tmpdir(), "pagerank-"));
   try {
     let input = graph;

@@ -5,8 +5,7 @@ import type { FailureText } from "../rpc/messages.ts";
 
 /** Removes what could move the cursor or change colours: data of a user's must not write to the terminal by itself. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** The lines for an attempt's failure, as the summary and the final error show them. */
@@ -14,14 +13,17 @@ export function failureLines(failure: FailureText): string[] {
   const lines = [printable(failure.message)];
   if (failure.where !== undefined) lines.push(`  at ${printable(failure.where)}`);
   if (failure.excerpt !== undefined && failure.excerpt !== "") lines.push(pc.dim(`  | ${printable(failure.excerpt)}`));
-  if (failure.stack !== undefined) for (const line of failure.stack.split("\n")) lines.push(pc.dim(`  ${printable(line.trim())}`));
+  if (failure.stack !== undefined)
+    for (const line of failure.stack.split("\n")) lines.push(pc.dim(`  ${printable(line.trim())}`));
   return lines;
 }
 
 /** The lines for whatever was thrown. Only a bug of ours shows its stack. */
 export function errorLines(thrown: unknown): string[] {
-  if (thrown instanceof MillraceError) return [`${pc.red("error")} ${printable(thrown.message)} ${pc.dim(`[${thrown.code}]`)}`];
-  if (thrown instanceof Error) return [`${pc.red("error")} ${printable(thrown.message)}`, pc.dim(printable(thrown.stack ?? ""))];
+  if (thrown instanceof MillraceError)
+    return [`${pc.red("error")} ${printable(thrown.message)} ${pc.dim(`[${thrown.code}]`)}`];
+  if (thrown instanceof Error)
+    return [`${pc.red("error")} ${printable(thrown.message)}`, pc.dim(printable(thrown.stack ?? ""))];
   return [`${pc.red("error")} ${printable(String(thrown))}`];
 }
 

@@ -6,14 +6,18 @@ import { MillraceError } from "../base/error.ts";
 /** Writes NAME.ts and NAME.test.ts into `folder`; existing files are never touched. Returns their paths. */
 export function initJob(name: string, folder: string): readonly string[] {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
-    throw new MillraceError("wrong-usage", `a job's name is lower-case words joined by hyphens, such as "page-views", not ${JSON.stringify(name)}`);
+    throw new MillraceError(
+      "wrong-usage",
+      `a job's name is lower-case words joined by hyphens, such as "page-views", not ${JSON.stringify(name)}`,
+    );
   }
   const files = [
     [join(folder, `${name}.ts`), jobText(name)],
     [join(folder, `${name}.test.ts`), testText(name)],
   ] as const;
   for (const [path] of files) {
-    if (existsSync(path)) throw new MillraceError("wrong-usage", `${path} exists already; choose another name or remove it`);
+    if (existsSync(path))
+      throw new MillraceError("wrong-usage", `${path} exists already; choose another name or remove it`);
   }
   for (const [path, content] of files) {
     mkdirSync(dirname(path), { recursive: true });

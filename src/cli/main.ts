@@ -43,7 +43,9 @@ Examples:
     .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
     .action(async (job, inputs, flags) => (await import("./plan.ts")).planCommand(job, inputs, flags));
 
-  addRunOptions(millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"))
+  addRunOptions(
+    millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"),
+  )
     .argument("<job>", "the job file")
     .argument("[sample...]", "a few files, small enough to be read some dozen times")
     .addHelpText(
@@ -62,11 +64,24 @@ Example:
     .description("run one record through map and show what it emits")
     .argument("<job>", "the job file")
     .argument("<position>", "FILE:OFFSET, as an error message names it")
-    .option("--param <name=value>", "a parameter of the job; may be repeated", (text: string, all: string[]) => [...all, text], [])
+    .option(
+      "--param <name=value>",
+      "a parameter of the job; may be repeated",
+      (text: string, all: string[]) => [...all, text],
+      [],
+    )
     .option("--input <name>", "which of the job's named inputs the file belongs to")
-    .option("--file <name=path>", "replaces a side file; may be repeated", (text: string, all: string[]) => [...all, text], [])
+    .option(
+      "--file <name=path>",
+      "replaces a side file; may be repeated",
+      (text: string, all: string[]) => [...all, text],
+      [],
+    )
     .option("--inspect", "wait for a debugger before the record is mapped", false)
-    .addHelpText("after", "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+    )
     .action(async (job, position, flags) => (await import("./replay.ts")).replayCommand(job, position, flags));
 
   millrace

@@ -30,13 +30,23 @@ export interface RunFlags {
 export function addRunOptions(command: Command): Command {
   return command
     .option("-o, --output <dir>", "folder to publish; must not exist or be empty (default: print the result)")
-    .option("--reducers <n>", "partitions, one part file each (default: the job's, or by input size)", count("--reducers", 0, limits.partitionsMax))
+    .option(
+      "--reducers <n>",
+      "partitions, one part file each (default: the job's, or by input size)",
+      count("--reducers", 0, limits.partitionsMax),
+    )
     .option("--slots <n>", "processes that run tasks", count("--slots", 1, 1024), availableParallelism())
-    .option("--memory <size>", "for all slots and the memory tier together (default: a quarter of the machine's)", size("--memory"))
+    .option(
+      "--memory <size>",
+      "for all slots and the memory tier together (default: a quarter of the machine's)",
+      size("--memory"),
+    )
     .option("--split-size <size>", "input of one map task (default: by input size, 1 to 64 MiB)", size("--split-size"))
     .option("--attempts <n>", "tries at a task before the job fails", count("--attempts", 1, 100), limits.attemptsMax)
     .addOption(
-      new Option("--task-timeout <time>", "without progress for this long a task is given to another slot").argParser(time("--task-timeout")).default(limits.taskTimeoutMs, "10m"),
+      new Option("--task-timeout <time>", "without progress for this long a task is given to another slot")
+        .argParser(time("--task-timeout"))
+        .default(limits.taskTimeoutMs, "10m"),
     )
     .option("--task-limit <time>", "longest a task may take (default: none)", time("--task-limit"))
     .option("--param <name=value>", "a parameter of the job; may be repeated", pairs("--param"), new Map())
@@ -44,7 +54,12 @@ export function addRunOptions(command: Command): Command {
     .option("--file <name=path>", "replaces a side file; may be repeated", pairs("--file"), new Map())
     .option("--env <name=value>", "environment of the job's code; may be repeated", pairs("--env"), new Map())
     .option("--work-dir <dir>", "where state and overflow go (default: beside the output)")
-    .option("--skip-bad <n>", "put up to n bad records aside instead of failing", count("--skip-bad", 0, Number.MAX_SAFE_INTEGER), 0)
+    .option(
+      "--skip-bad <n>",
+      "put up to n bad records aside instead of failing",
+      count("--skip-bad", 0, Number.MAX_SAFE_INTEGER),
+      0,
+    )
     .option("--json", "events and the summary as JSON lines on standard error", false)
     .option("--quiet", "no progress and no summary", false)
     .option("--resume", "go on where a crashed or failed run of this output stopped", false)
@@ -55,7 +70,9 @@ function count(name: string, min: number, max: number): (text: string) => number
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(`${name} takes a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? "" : ` to ${max}`}.`);
+      throw new InvalidArgumentError(
+        `${name} takes a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? "" : ` to ${max}`}.`,
+      );
     }
     return value;
   };
@@ -88,7 +105,9 @@ function pairs(option: string): (text: string, previous: ReadonlyMap<string, str
   };
 }
 
-function lists(option: string): (text: string, previous: ReadonlyMap<string, readonly string[]>) => ReadonlyMap<string, readonly string[]> {
+function lists(
+  option: string,
+): (text: string, previous: ReadonlyMap<string, readonly string[]>) => ReadonlyMap<string, readonly string[]> {
   return (text, previous) => {
     const [name, value] = split(option, text);
     return new Map([...previous, [name, [...(previous.get(name) ?? []), value]]]);

@@ -3,7 +3,19 @@ import type { JobView } from "../schedule/step.ts";
 import { printable } from "./error-text.ts";
 import { clip, LineProgress, remainingMs, TerminalProgress } from "./progress.ts";
 
-const noStats = { recordsIn: 0, bytesIn: 0, pairs: 0, recordsOut: 0, bytesOut: 0, memoryRunBytes: 0, diskRunBytes: 0, spills: 0, groups: 0, groupMax: 0, wallMs: 0 };
+const noStats = {
+  recordsIn: 0,
+  bytesIn: 0,
+  pairs: 0,
+  recordsOut: 0,
+  bytesOut: 0,
+  memoryRunBytes: 0,
+  diskRunBytes: 0,
+  spills: 0,
+  groups: 0,
+  groupMax: 0,
+  wallMs: 0,
+};
 const none = { done: 0, running: 0, total: 0 };
 
 function view(change: Partial<JobView>): JobView {
@@ -50,7 +62,18 @@ describe("progress", () => {
   it("warns of each failed attempt once", () => {
     const out = sink();
     const progress = new LineProgress(out, 0);
-    const failures = [{ task: "map 3", error: { code: "slot-died", message: "killed by signal", stack: undefined, where: "a.txt:12", excerpt: undefined } }];
+    const failures = [
+      {
+        task: "map 3",
+        error: {
+          code: "slot-died",
+          message: "killed by signal",
+          stack: undefined,
+          where: "a.txt:12",
+          excerpt: undefined,
+        },
+      },
+    ];
     progress.update(view({ failures }), 1);
     progress.update(view({ failures }), 2);
     expect(out.written).toHaveLength(1);
@@ -59,9 +82,18 @@ describe("progress", () => {
 
   it("gives no estimate before there is one", () => {
     expect(remainingMs(view({}), 1000)).toBeUndefined();
-    expect(remainingMs(view({ stats: { inputBytes: 1000, map: { ...noStats, bytesIn: 50 }, reduce: noStats } }), 60_000)).toBeUndefined();
+    expect(
+      remainingMs(view({ stats: { inputBytes: 1000, map: { ...noStats, bytesIn: 50 }, reduce: noStats } }), 60_000),
+    ).toBeUndefined();
     expect(remainingMs(view({}), 10_000)).toBe(30_000);
-    expect(remainingMs(view({ tasks: { plan: none, map: { done: 2, running: 2, total: 8 }, reduce: { done: 0, running: 0, total: 4 } } }), 10_000)).toBeUndefined();
+    expect(
+      remainingMs(
+        view({
+          tasks: { plan: none, map: { done: 2, running: 2, total: 8 }, reduce: { done: 0, running: 0, total: 4 } },
+        }),
+        10_000,
+      ),
+    ).toBeUndefined();
   });
 
   it("cuts lines to the terminal's width without counting colours", () => {

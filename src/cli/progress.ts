@@ -1,8 +1,8 @@
 // The live view of a job: on a terminal a few lines rewritten in place, elsewhere a line every few seconds. On standard error,
 // so that standard output carries nothing but the result.
 import pc from "picocolors";
-import { limits } from "../base/limits.ts";
 import type { Phase } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { formatBytes, formatCount, formatDuration } from "../base/units.ts";
 import type { JobView, TaskCounts } from "../schedule/step.ts";
 import { printable } from "./error-text.ts";
@@ -18,6 +18,8 @@ export type PositionText = (position: { readonly file: number; readonly offset: 
 /** A task that takes longer than this on one record is named with the record. */
 const slowRecordMs = 60_000;
 const barWidth = 24;
+/** The sequences with which picocolors sets colours. */
+const colourAt = new RegExp(`^${String.fromCharCode(27)}\\[[0-9;]*m`);
 
 /** Rewrites its lines in place at each `update`; `end` leaves the last state on the screen. */
 export class TerminalProgress {
@@ -79,22 +81,31 @@ function* progressLines(view: JobView, elapsedMs: number): Generator<string> {
   yield `${pc.bold(view.name)}  ${phaseWord(view)}  ${formatDuration(elapsedMs)}${left}`;
   for (const phase of ["map", "reduce"] as const) {
     const tasks = view.tasks[phase];
-    if (tasks.total > 0) yield `  ${phase.padEnd(6)} ${bar(tasks, phaseFraction(view, phase))} ${tasks.done}/${tasks.total}${tasks.running > 0 ? pc.dim(` · ${tasks.running} running`) : ""}`;
+    if (tasks.total > 0)
+      yield `  ${phase.padEnd(6)} ${bar(tasks, phaseFraction(view, phase))} ${tasks.done}/${tasks.total}${tasks.running > 0 ? pc.dim(` · ${tasks.running} running`) : ""}`;
   }
   const { records, bytes } = readSoFar(view);
   const rate = elapsedMs > 0 ? `${formatBytes((bytes * 1000) / elapsedMs)}/s` : "";
   const spilled = view.stats.map.diskRunBytes + view.stats.reduce.diskRunBytes;
-  yield pc.dim(`  ${formatCount(records)} records · ${formatBytes(bytes)} · ${rate}${spilled > 0 ? ` · ${formatBytes(spilled)} spilled to disk` : ""}${view.deadLetters > 0 ? ` · ${view.deadLetters} dead letters` : ""}`);
+  yield pc.dim(
+    `  ${formatCount(records)} records · ${formatBytes(bytes)} · ${rate}${spilled > 0 ? ` · ${formatBytes(spilled)} spilled to disk` : ""}${view.deadLetters > 0 ? ` · ${view.deadLetters} dead letters` : ""}`,
+  );
   for (const attempt of view.running) {
     if (attempt.idleMs < slowRecordMs) continue;
-    yield pc.yellow(`  ${attempt.attempt.phase} ${attempt.attempt.index} has been on one ${attempt.attempt.phase === "reduce" ? "key" : "record"} for ${formatDuration(attempt.idleMs)}${attempt.at === undefined ? "" : ` (file ${attempt.at.file}, offset ${attempt.at.offset})`}`);
+    yield pc.yellow(
+      `  ${attempt.attempt.phase} ${attempt.attempt.index} has been on one ${attempt.attempt.phase === "reduce" ? "key" : "record"} for ${formatDuration(attempt.idleMs)}${attempt.at === undefined ? "" : ` (file ${attempt.at.file}, offset ${attempt.at.offset})`}`,
+    );
   }
 }
 
 function counts(view: JobView): string {
   const { records, bytes } = readSoFar(view);
   const phases = (["map", "reduce"] as const).filter((phase) => view.tasks[phase].total > 0);
-  return [...phases.map((phase) => `${phase} ${view.tasks[phase].done}/${view.tasks[phase].total}`), `${formatCount(records)} records`, formatBytes(bytes)].join(" · ");
+  return [
+    ...phases.map((phase) => `${phase} ${view.tasks[phase].done}/${view.tasks[phase].total}`),
+    `${formatCount(records)} records`,
+    formatBytes(bytes),
+  ].join(" · ");
 }
 
 /** Input read so far: by winners, and by what runs now. */
@@ -143,7 +154,13 @@ function phaseWord(view: JobView): string {
 
 /** Attempts that failed since the last look: they are tried again, and worth a line. */
 function newWarnings(view: JobView, seen: number): string[] {
-  return view.failures.slice(seen).map(({ task, error }) => pc.yellow(`warning ${task} is tried again: ${printable(error.message).slice(0, limits.excerptBytes)}${error.where === undefined ? "" : ` at ${printable(error.where)}`}`));
+  return view.failures
+    .slice(seen)
+    .map(({ task, error }) =>
+      pc.yellow(
+        `warning ${task} is tried again: ${printable(error.message).slice(0, limits.excerptBytes)}${error.where === undefined ? "" : ` at ${printable(error.where)}`}`,
+      ),
+    );
 }
 
 /** Cuts a line to the terminal's width, so that moving up by lines stays right. Colours count nothing. */
@@ -151,8 +168,7 @@ export function clip(line: string, columns: number): string {
   let width = 0;
   let at = 0;
   while (at < line.length) {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colour sequences begin with one
-    const colour = /^\x1b\[[0-9;]*m/.exec(line.slice(at));
+    const colour = colourAt.exec(line.slice(at));
     if (colour !== null) {
       at += colour[0].length;
       continue;

@@ -22,19 +22,29 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
     `  read     ${formatCount(map.recordsIn)} records, ${formatBytes(map.bytesIn)}${rate}`,
   ];
   if (view.tasks.reduce.total > 0) {
-    lines.push(`  grouped  ${formatCount(map.pairs)} pairs into ${formatCount(reduce.groups)} groups; the largest has ${formatCount(reduce.groupMax)} after combining`);
+    lines.push(
+      `  grouped  ${formatCount(map.pairs)} pairs into ${formatCount(reduce.groups)} groups; the largest has ${formatCount(reduce.groupMax)} after combining`,
+    );
   }
   lines.push(`  wrote    ${formatCount(wrote.recordsOut)} records, ${formatBytes(wrote.bytesOut)}`);
   const memory = map.memoryRunBytes + reduce.memoryRunBytes;
   const disk = map.diskRunBytes + reduce.diskRunBytes;
   if (memory + disk > 0) {
-    lines.push(`  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCount(map.spills)} spills` : ""}`);
+    lines.push(
+      `  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCount(map.spills)} spills` : ""}`,
+    );
   }
-  if (options.phases.length > 0) lines.push(`  time     ${options.phases.map(({ phase, ms }) => `${phase} ${formatDuration(ms)}`).join(", ")}`);
+  if (options.phases.length > 0)
+    lines.push(`  time     ${options.phases.map(({ phase, ms }) => `${phase} ${formatDuration(ms)}`).join(", ")}`);
   const counters = Object.entries(view.counters);
   for (const [name, value] of counters.slice(0, 50)) lines.push(`  count    ${printable(name)}: ${formatCount(value)}`);
   if (counters.length > 50) lines.push(`  count    and ${counters.length - 50} more, in _SUCCESS`);
-  if (view.deadLetters > 0) lines.push(pc.yellow(`  skipped  ${formatCount(view.deadLetters)} bad records, put aside in ${options.deadLetters ?? "_dead-letters"}`));
+  if (view.deadLetters > 0)
+    lines.push(
+      pc.yellow(
+        `  skipped  ${formatCount(view.deadLetters)} bad records, put aside in ${options.deadLetters ?? "_dead-letters"}`,
+      ),
+    );
   if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
   return lines;
 }

@@ -1,5 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +26,15 @@ function markdownBelow(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "bench/README.md", ...markdownBelow("docs")]
+const pages = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  "bench/README.md",
+  ...markdownBelow("docs"),
+]
   .filter((page) => existsSync(join(root, page)))
   .map((page) => ({ page, fences: fencesOf(page, readFileSync(join(root, page), "utf8")).filter(isExecutable) }));
 
@@ -57,7 +75,15 @@ function perform(fence: Fence, folder: string): void {
   writeFileSync(file, fence.code);
   if (!fence.file!.endsWith(".test.ts")) return;
   const bundled = file.replace(/\.ts$/, ".mjs");
-  buildSync({ entryPoints: [file], outfile: bundled, bundle: true, format: "esm", platform: "node", packages: "external", logLevel: "silent" });
+  buildSync({
+    entryPoints: [file],
+    outfile: bundled,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    packages: "external",
+    logLevel: "silent",
+  });
   const result = spawnSync(process.execPath, [bundled], { cwd: folder, encoding: "utf8", timeout: 60_000 });
   expect(result.status, `${fence.page}:${fence.line}\n${result.stdout}\n${result.stderr}`).toBe(0);
 }
@@ -71,7 +97,8 @@ describe.each(pages)("the fences of $page", ({ page, fences }) => {
   });
 
   it("are not run only with a reason", () => {
-    for (const fence of fences) if (fence.reason !== undefined) expect(fence.reason.length, `${page}:${fence.line}`).toBeGreaterThan(10);
+    for (const fence of fences)
+      if (fence.reason !== undefined) expect(fence.reason.length, `${page}:${fence.line}`).toBeGreaterThan(10);
   });
 });
 
@@ -95,7 +122,19 @@ it("the TypeScript of all pages type-checks against the sources", () => {
     }
   }
   expect(files.length).toBeGreaterThan(0);
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../../../tsconfig.json", include: ["**/*.ts"], exclude: [], compilerOptions: { paths: { millrace: [join(root, "src/index.ts")], "millrace/testing": [join(root, "src/testing.ts")] } } }));
-  const result = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], { encoding: "utf8" });
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({
+      extends: "../../../tsconfig.json",
+      include: ["**/*.ts"],
+      exclude: [],
+      compilerOptions: {
+        paths: { millrace: [join(root, "src/index.ts")], "millrace/testing": [join(root, "src/testing.ts")] },
+      },
+    }),
+  );
+  const result = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], {
+    encoding: "utf8",
+  });
   expect(result.stdout, result.stdout).toBe("");
 });
