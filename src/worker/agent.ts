@@ -14,6 +14,7 @@ import { type AttemptId, attemptName, type Instant, type JobId, type WorkerId } 
 import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
+import type { Heartbeats } from "../rpc/memory-transport.ts";
 import type {
   Assignment,
   AttemptResult,
@@ -28,17 +29,12 @@ import { type Budget, tierShare } from "./budget.ts";
 import { residentBytes } from "./process-identity.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";
 
-/** The one call that a worker makes; safe to repeat, lose, delay or reorder. */
-export interface MasterClient {
-  heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders>;
-}
-
 export interface AgentOptions {
   readonly worker: WorkerId;
   /** Grows with each start of this worker. */
   readonly incarnation: number;
   readonly address: string;
-  readonly master: MasterClient;
+  readonly master: Heartbeats;
   readonly clock: Clock;
   readonly budget: Budget;
   /** One directory per attempt is made in each; undefined: no memory tier. */
@@ -503,7 +499,8 @@ function keyOf(attempt: AttemptId): string {
 }
 
 function sameBundle(a: Bundle, b: Bundle): boolean {
-  return a.digest === b.digest && JSON.stringify(a.environment) === JSON.stringify(b.environment);
+  const variables = (bundle: Bundle) => JSON.stringify(Object.entries(bundle.environment).toSorted());
+  return a.digest === b.digest && variables(a) === variables(b);
 }
 
 /** One run per map task, in the order of their ordinals: that is what keeps values in input order. */

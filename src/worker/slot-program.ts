@@ -125,7 +125,7 @@ export class SlotProgram {
       },
       log: (message, fields) => {
         if (this.#pipe.writableLength > logBytesWaitingMax) return;
-        this.#send({ kind: "log", message, fields: fields === undefined ? undefined : jsonOf(fields) });
+        this.#send({ kind: "log", message, fields: fields === undefined ? "" : jsonOf(fields) });
       },
     };
   }

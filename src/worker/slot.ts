@@ -200,7 +200,7 @@ export class Slot implements TaskSlot {
   #receive(message: FromSlot): void {
     switch (message.kind) {
       case "log":
-        this.#output(logLine(this.#options.clock.date(), message.message, message.fields ?? ""));
+        this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
         return;
       case "loaded":
       case "described":
