@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { mapAttempt, openRef, readRun, type TestPair, writeRun } from "../../test/support/pairs.ts";
@@ -189,6 +190,21 @@ describe("run format", () => {
     expect(Buffer.compare(target.subarray(18), value)).toBe(0);
     expect(source.read(target, 0)).toBe(0);
     source.end(1, 5n);
+  });
+  it("is what docs/run-format.md shows", () => {
+    const page = readFileSync(new URL("../../docs/run-format.md", import.meta.url), "utf8");
+    const dump = /```hex\n(.*?)```/s.exec(page)![1]!;
+    const shown = Buffer.from(dump.replace(/^[0-9a-f]{4} /gm, "").replace(/\s/g, ""), "hex");
+    const example: readonly TestPair[] = [
+      { partition: 0, key: "a", value: "1" },
+      { partition: 0, key: "ab", value: "2" },
+      { partition: 4, key: "b", value: "" },
+    ];
+    const files = createMemoryFiles();
+    const writtenBy = { job: "j1", phase: "map", index: 3, epoch: 1, attempt: 12 } as const;
+    const run = writeRun(files, "x", writtenBy, example, 65_536);
+    expect(shown.toString("hex")).toBe(Buffer.from(files.bytesOf(run.path)).toString("hex"));
+    expect(readRun(openRun(inMemory(shown), writtenBy, "the page"))).toEqual(example);
   });
 
   it("an empty run is a run", () => {
