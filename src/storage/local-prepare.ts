@@ -92,24 +92,24 @@ export async function foreignIn(fs: LocalFs, directory: string): Promise<string 
     if (thrown instanceof MillraceError) return `its ${manifestName} can't be read (${thrown.message})`;
     throw thrown;
   }
-  const foreign = await firstUnlisted(fs, directory, listed, "");
+  const foreign = await firstUnlisted(fs, directory, (name) => listed.has(name));
   return foreign === undefined ? undefined : `it holds ${showPath(foreign)}, which no job wrote`;
 }
 
-/** A file, or an empty directory, below `directory` whose name is not in `listed`. */
+/** A file, or an empty directory, below `directory` whose name there is not listed. */
 export async function firstUnlisted(
   fs: LocalFs,
   directory: string,
-  listed: ReadonlySet<string>,
-  below: string,
+  isListed: (name: string) => boolean,
+  below = "",
 ): Promise<string | undefined> {
   for (const entry of await fs.promises.readdir(join(directory, below), { withFileTypes: true })) {
     const name = below + entry.name;
-    if (listed.has(name)) continue;
+    if (isListed(name)) continue;
     if (!entry.isDirectory()) return name;
     const inside = await fs.promises.readdir(join(directory, name));
     if (inside.length === 0) return `${name}/`;
-    const foreign = await firstUnlisted(fs, directory, listed, `${name}/`);
+    const foreign = await firstUnlisted(fs, directory, isListed, `${name}/`);
     if (foreign !== undefined) return foreign;
   }
   return undefined;

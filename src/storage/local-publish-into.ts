@@ -1,6 +1,8 @@
 // Publishing into an empty directory that can't be replaced by a rename, as it is a mount point: files first, `_SUCCESS`
-// last, so that who waits for it sees all or nothing. A marker named after the job says that this is under way.
+// last, so that who waits for it sees all or nothing. A hidden directory with the job's id in it says that this is under way,
+// and keeps other jobs out.
 import { dirname, join } from "node:path";
+import { systemCode } from "../base/error.ts";
 import { lstatOf, sync, writeDurably } from "./local-durable.ts";
 import type { LocalFs } from "./local-fs.ts";
 import { firstUnlisted } from "./local-prepare.ts";
@@ -17,18 +19,14 @@ export interface PublishOptions {
 
 /** Whether an earlier try began to move files into the destination. */
 export async function isUnderWay(fs: LocalFs, decision: CommitDecision, places: Places): Promise<boolean> {
-  return (await lstatOf(fs, markerOf(decision, places))) !== undefined;
+  return (await lstatOf(fs, join(markerIn(places), decision.job))) !== undefined;
 }
 
 export async function publishInto(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
   const { fs } = options;
   const { destination } = places;
-  const marker = markerOf(decision, places);
-  if (!(await isUnderWay(fs, decision, places))) {
-    if ((await firstUnlisted(fs, destination, new Set(), "")) !== undefined) throw outputExists(destination);
-    await writeDurably(fs, marker, new Uint8Array(0));
-    await sync(fs, destination);
-  }
+  const marker = markerIn(places);
+  if (!(await isUnderWay(fs, decision, places))) await takeDestination(decision, places, options);
   const directories = new Set([destination]);
   for (const file of decision.files) directories.add(dirname(join(destination, file.name)));
   for (const directory of directories) await fs.promises.mkdir(directory, { recursive: true });
@@ -54,16 +52,37 @@ export async function publishInto(decision: CommitDecision, places: Places, opti
 }
 
 /** After `_SUCCESS` is there: the marker and what cut-off copies left. */
-export async function removeMarkers(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
+export async function removeMarker(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
   if (!(await isUnderWay(fs, decision, places))) return;
-  const marker = markerOf(decision, places);
+  const marker = markerIn(places);
   for (const name of await fs.promises.readdir(places.destination)) {
     const path = join(places.destination, name);
-    if (path.startsWith(`${marker}.`)) await fs.promises.rm(path, { force: true });
+    if (path.startsWith(`${marker}.`)) await fs.promises.rm(path, { recursive: true, force: true });
   }
-  await fs.promises.rm(marker, { force: true });
+  await fs.promises.rm(marker, { recursive: true, force: true });
 }
 
-function markerOf(decision: CommitDecision, places: Places): string {
-  return join(places.destination, `.${manifestName}.${decision.job}`);
+/** A directory that isn't empty takes a name exclusively: renaming it onto another one's fails. */
+async function takeDestination(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
+  const { fs } = options;
+  const own = `${markerIn(places)}.${options.uniqueName()}`;
+  await fs.promises.mkdir(join(own, decision.job), { recursive: true });
+  const foreign = await firstUnlisted(fs, places.destination, (name) => name.startsWith(markerName));
+  try {
+    if (foreign !== undefined) throw outputExists(places.destination);
+    await fs.promises.rename(own, markerIn(places));
+  } catch (thrown) {
+    await fs.promises.rm(own, { recursive: true, force: true });
+    // Another publisher of the same decision was first.
+    if (!(await isUnderWay(fs, decision, places))) {
+      throw ["ENOTEMPTY", "EEXIST"].includes(systemCode(thrown) ?? "") ? outputExists(places.destination) : thrown;
+    }
+  }
+  await sync(fs, places.destination);
+}
+
+const markerName = `.${manifestName}.publishing`;
+
+function markerIn(places: Places): string {
+  return join(places.destination, markerName);
 }

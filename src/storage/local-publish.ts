@@ -13,7 +13,7 @@ import { contentOf, lstatOf, namesIn, sync, unless, writeDurably } from "./local
 import { type LocalFs, outputError, showPath } from "./local-fs.ts";
 import { foreignIn, identityOf } from "./local-prepare.ts";
 import { outputExists, StagedFileGone } from "./local-publish-errors.ts";
-import { isUnderWay, type PublishOptions, publishInto, removeMarkers } from "./local-publish-into.ts";
+import { isUnderWay, type PublishOptions, publishInto, removeMarker } from "./local-publish-into.ts";
 import { manifestName } from "./manifest.ts";
 import { checkedName, type Places, placesOf } from "./places.ts";
 import type { CommitDecision, StagedFile } from "./storage.ts";
@@ -31,13 +31,13 @@ export async function publish(decision: CommitDecision, options: PublishOptions)
       try {
         await publishOnce(decision, places, options);
       } catch (thrown) {
-        if (thrown instanceof StagedFileGone && !(await isPublished(fs, decision, places))) throw thrown;
-        // Another publisher of the same decision moved something between two of our calls.
-        const raced = thrown instanceof StagedFileGone || systemCode(thrown) === "ENOENT";
+        // Whatever was in the way: when the output is complete, another publisher of the same decision made it so. And
+        // ENOENT says that one moved something between two of our calls.
+        const raced = (await isPublished(fs, decision, places)) || systemCode(thrown) === "ENOENT";
         if (!raced || round === roundsMax) throw thrown;
       }
     }
-    await removeMarkers(fs, decision, places);
+    await removeMarker(fs, decision, places);
     await sync(fs, places.destination);
     await sync(fs, places.parent);
     await removeReplaced(fs, places);
@@ -129,7 +129,10 @@ async function place(fs: LocalFs, file: StagedFile, places: Places): Promise<boo
 async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
   if (decision.replaces === undefined) return;
   if ((await identityOf(fs, places.destination)) !== decision.replaces) return;
-  if ((await foreignIn(fs, places.destination)) !== undefined) throw outputExists(places.destination);
+  if ((await foreignIn(fs, places.destination)) !== undefined) {
+    if ((await identityOf(fs, places.destination)) !== decision.replaces) return; // another publisher was first
+    throw outputExists(places.destination);
+  }
   try {
     await fs.promises.rename(places.destination, places.replaced);
   } catch (thrown) {
