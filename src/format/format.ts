@@ -8,6 +8,8 @@ export interface RecordBatch<In> {
   readonly starts: Float64Array;
   /** Offset behind the last record and its delimiter: where the next begins. */
   readonly end: number;
+  /** Records of this batch in which bytes that are no UTF-8 were replaced by U+FFFD (`text({ invalid: "replace" })`). Left out: 0. */
+  readonly replaced?: number;
 }
 
 /** Byte range to read; `head` is the file's first 64 KiB (a csv header is there). */
@@ -22,9 +24,21 @@ export interface ReadFrom {
 export interface InputFormat<In> {
   /** Whether reading may begin at any byte, with the next record, or only at the start of a file. */
   readonly split: "anywhere" | "whole-file";
-  /** For "anywhere": index of the first record that begins after bytes[0]; -1: more bytes needed. Planning moves split starts with it. */
+  /**
+   * For "anywhere": index of the first record that begins after bytes[0] (so always >= 1); -1: more bytes needed, or, where
+   * there are no more, no record begins behind bytes[0].
+   *
+   * Planning moves a wanted split start to a true record start with it. It passes the bytes from `wanted - 1` on, so that a
+   * record that begins exactly at `wanted` is found by the delimiter in bytes[0]: result i means that a record begins at
+   * `wanted - 1 + i`. What is returned must be the start of a record of the sequential reading, whatever stands before
+   * bytes[0]; it need not be the nearest one (a delimiter of several bytes may begin before bytes[0] and so be missed),
+   * because the end of a split is the start of the next. `bytes` may end anywhere; more of them never change a result >= 0.
+   */
   recordStart?(bytes: Uint8Array): number;
-  /** `chunks` begin at `from.start`, where a record begins; stop before the first record at or behind `from.end`. */
+  /**
+   * `chunks` begin at `from.start`, where a record begins, go on to the end of the file, and may be of any size; each is read
+   * before the next is asked for, and no record keeps its memory. Stop before the first record at or behind `from.end`.
+   */
   read(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<RecordBatch<In>>;
 }
 
@@ -41,9 +55,10 @@ export interface OutputFormat<Out> {
 export interface Format<In, Out = In> extends InputFormat<In>, OutputFormat<Out> {}
 
 /**
- * A format whose record starts can only be found by reading from the start of the file (csv with line ends in quotes): given
- * the whole file and sorted offsets, the first record start at or behind each (the file's size where there is none).
- * Internal: planning uses it instead of `recordStart`.
+ * A format whose record starts can't be found locally (csv with line ends in quotes: parity from the start of the file;
+ * records of fixed length: arithmetic). Given the whole file and ascending offsets, the first record start at or behind each
+ * (the file's size where there is none). Internal: planning uses it instead of `recordStart`. `chunks` must be lazy, as not all
+ * formats read them, and are read only as far as the last wanted offset needs.
  */
 export interface ScannedFormat {
   findStarts(chunks: AsyncIterable<Uint8Array>, wanted: readonly number[], size: number): Promise<readonly number[]>;

@@ -1,0 +1,98 @@
+// One JSON value per line: `ndjson()`. Described in docs/formats/ndjson.md.
+import { asBuffer } from "../base/bytes.ts";
+import { MillraceError } from "../base/error.ts";
+import { strictJson } from "../base/strict-json.ts";
+import type { Jsonable, JsonValue } from "../job/codec.ts";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "../job/params.ts";
+import type { Columns, ColumnsOf } from "../job/table.ts";
+import type { Format } from "./format.ts";
+import { jsonFields } from "./json-fields.ts";
+import { lineFeeds, noRecord, readLines, readParsed } from "./line-reader.ts";
+
+/** One JSON value per line. Writing takes any object; what JSON would lose (a Date, a Map) is an error at run time. */
+export function ndjson(): Format<JsonValue, null | boolean | number | string | object>;
+/** One JSON value per line; its type is taken on trust. */
+export function ndjson<T extends Jsonable<T>>(): Format<T>;
+/** One JSON value per line, checked (and converted, when reading) by a schema of any Standard Schema library. */
+export function ndjson<S extends StandardSchema>(schema: S): Format<SchemaOutput<S>, SchemaInput<S>>;
+/** One JSON object per line, of which only these fields are read, and checked. Faster than the others. */
+export function ndjson<C extends Columns>(options: { readonly fields: C }): Format<ColumnsOf<C>>;
+export function ndjson(options?: StandardSchema | { readonly fields: Columns }): Format<unknown> {
+  if (options === undefined) return jsonLines(parseJson, writeJson);
+  if ("~standard" in options) return jsonLines(checkedBy(options), writeJson);
+  if (typeof options === "object" && typeof options.fields === "object" && options.fields !== null) {
+    const { read, write } = jsonFields(options.fields);
+    return jsonLines(read, write);
+  }
+  throw new MillraceError(
+    "wrong-job",
+    "ndjson() takes nothing, a Standard Schema (zod, valibot, arktype, …) or { fields: { name: codec } }.",
+  );
+}
+
+function jsonLines(parse: (line: string) => unknown, print: (record: unknown) => string): Format<unknown> {
+  // Most lines are records, so what is not looked for a blank line is what could not be parsed.
+  const parseLine = (line: string) => (isBlank(line) ? noRecord : parse(line));
+  return {
+    split: "anywhere",
+    extension: "ndjson",
+    recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
+    read: (chunks, from) => readParsed(readLines(chunks, from, lineFeeds), parseLine),
+    write(record, out) {
+      out.writeUtf8(print(record));
+      out.writeUint8(10);
+    },
+  };
+}
+
+/** Only blanks, as JSON knows them; most lines are told by their first character. */
+function isBlank(line: string): boolean {
+  for (let i = 0; i < line.length; i++) {
+    const unit = line.charCodeAt(i);
+    if (unit !== 0x20 && unit !== 0x09 && unit !== 0x0d) return false;
+  }
+  return true;
+}
+
+export function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new MillraceError("bad-input", `the line is not JSON: ${thrown.message}`);
+  }
+}
+
+function writeJson(record: unknown): string {
+  return strictJson(record, "ndjson()");
+}
+
+function checkedBy(schema: StandardSchema): (line: string) => unknown {
+  const { validate, vendor } = schema["~standard"];
+  return (line) => {
+    const result: unknown = validate(parseJson(line));
+    if (result instanceof Promise) {
+      result.catch(() => {}); // It is refused either way.
+      throw new MillraceError(
+        "not-supported",
+        `the schema (${vendor}) validates asynchronously, which reading can't wait for: leave asynchronous checks out, or make them in map`,
+      );
+    }
+    const { issues, value } = result as { readonly issues?: readonly SchemaIssue[]; readonly value?: unknown };
+    if (issues === undefined) return value;
+    throw new MillraceError(
+      "bad-input",
+      `the record does not match its schema (${vendor}): ${issues.slice(0, 3).map(issueText).join("; ")}${issues.length > 3 ? `; and ${issues.length - 3} more` : ""}`,
+    );
+  };
+}
+
+interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+function issueText({ message, path = [] }: SchemaIssue): string {
+  const at = path.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+  return at === "" ? message : `${at}: ${message}`;
+}

@@ -1,0 +1,60 @@
+// Lines as strings: `text()`. Described in docs/formats/text.md.
+import { MillraceError } from "../base/error.ts";
+import { overlapsItself } from "./boundary.ts";
+import type { Format } from "./format.ts";
+import { readLines } from "./line-reader.ts";
+
+/** Lines as strings, without their delimiter. */
+export function text(
+  options: {
+    /** Default "\n"; then one "\r" before it is stripped. A written record that contains the delimiter is an error. */
+    readonly delimiter?: string;
+    /** Bytes that are not UTF-8: fail with file and offset, or put U+FFFD. Default "fail". */
+    readonly invalid?: "fail" | "replace";
+  } = {},
+): Format<string> {
+  const { delimiter = "\n", invalid = "fail" } = options;
+  if (typeof delimiter !== "string" || delimiter === "" || !delimiter.isWellFormed()) {
+    throw new MillraceError(
+      "wrong-job",
+      `text({ delimiter }) takes a string of at least one character, not ${JSON.stringify(delimiter)}`,
+    );
+  }
+  if (invalid !== "fail" && invalid !== "replace") {
+    throw new MillraceError("wrong-job", `text({ invalid }) takes "fail" or "replace", not ${JSON.stringify(invalid)}`);
+  }
+  const stripCarriageReturn = delimiter === "\n";
+  const bytes = Buffer.from(delimiter);
+  const common: Format<string> = {
+    split: "whole-file",
+    extension: "txt",
+    read: (chunks, from) => readLines(chunks, from, { delimiter, stripCarriageReturn, invalid }),
+    write(record, out) {
+      if (typeof record !== "string")
+        throw new MillraceError("bad-output", `text() writes strings, not ${typeof record}`);
+      if (record.includes(delimiter) || (stripCarriageReturn && record.endsWith("\r")))
+        throw wouldChange(record, delimiter);
+      out.writeUtf8(record);
+      out.writeBytes(bytes);
+    },
+  };
+  // Which occurrences of "aa" in "aaa" are delimiters can't be told from the middle of a file.
+  if (overlapsItself(bytes)) return common;
+  return {
+    ...common,
+    split: "anywhere",
+    recordStart(found) {
+      const at = Buffer.from(found.buffer, found.byteOffset, found.length).indexOf(bytes);
+      return at < 0 ? -1 : at + bytes.length;
+    },
+  };
+}
+
+function wouldChange(record: string, delimiter: string): MillraceError {
+  const what = record.includes(delimiter) ? `contains the delimiter ${JSON.stringify(delimiter)}` : 'ends in "\\r"';
+  const shown = JSON.stringify(record.length > 60 ? `${record.slice(0, 60)}…` : record);
+  return new MillraceError(
+    "bad-output",
+    `${shown} ${what}, so it would not be read back as it is. Replace it, or write ndjson().`,
+  );
+}
