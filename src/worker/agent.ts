@@ -45,6 +45,8 @@ export interface AgentOptions {
   readonly openSlot: (name: string) => TaskSlot;
   /** The code of a job, fetched or built already. */
   readonly bundle: (spec: JobSpec) => Promise<Bundle>;
+  /** Told of each assignment that is begun. */
+  readonly onStart?: (assignment: Assignment) => void;
   /** Verified runs left by an earlier incarnation. */
   readonly offered?: WorkerReport["offered"];
   /** Memory that a process holds; for tests. */
@@ -310,6 +312,7 @@ class WorkerAgent implements Agent {
       movedAt: now,
     };
     this.#running.set(key, running);
+    this.#options.onStart?.(assignment);
     void this.#runToEnd(assignment, inputs, running);
     return true;
   }

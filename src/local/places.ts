@@ -1,0 +1,103 @@
+// Where a local run keeps things, and which runs of the same output there are or were.
+import { lstatSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
+import type { JobId } from "../base/ids.ts";
+import { workDirectoryOf, workDirectoryPrefix } from "../storage/places.ts";
+import { userOf } from "../worker/work-directory.ts";
+
+export interface PlacesOptions {
+  /** Directory to publish; undefined: nobody sees the result but the caller. */
+  readonly output: string | undefined;
+  /** Where state and runs go instead of beside the output. */
+  readonly workDir: string | undefined;
+}
+
+export interface LocalPlaces {
+  /** What the job publishes. */
+  readonly destination: string;
+  readonly work: string;
+  /** Where the storage stages: the work directory too, unless that was moved away. */
+  readonly beside: string;
+}
+
+export function localPlaces(options: PlacesOptions, job: JobId): LocalPlaces {
+  if (options.output === undefined) {
+    const work = join(resolve(options.workDir ?? tmpdir()), `.millrace-${job}`);
+    const destination = join(work, "output");
+    return { destination, work, beside: workDirectoryOf(destination, job) };
+  }
+  const destination = resolve(options.output);
+  const beside = workDirectoryOf(destination, job);
+  const work = options.workDir === undefined ? beside : join(resolve(options.workDir), basename(beside));
+  return { destination, work, beside };
+}
+
+/** Work directories of earlier and other runs with this output, the newest first. */
+export function workDirectoriesOf(
+  output: string,
+  workDir: string | undefined,
+): { readonly path: string; readonly job: JobId }[] {
+  const prefix = basename(workDirectoryPrefix(output));
+  const parent = workDir === undefined ? dirname(resolve(output)) : resolve(workDir);
+  return namesIn(parent)
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => ({
+      path: join(parent, name),
+      job: name.slice(prefix.length),
+      changed: changedAt(join(parent, name, "work.json")),
+    }))
+    .filter(({ changed }) => changed !== undefined)
+    .toSorted((a, b) => b.changed! - a.changed!)
+    .map(({ path, job }) => ({ path, job }));
+}
+
+/** Throws `state-busy` while another process works on the same output. */
+export function refuseIfBusy(output: string, workDir: string | undefined): void {
+  for (const { path } of workDirectoriesOf(output, workDir)) {
+    const user = userOf(path);
+    if (user === undefined) continue;
+    throw new MillraceError(
+      "state-busy",
+      `process ${user.pid} is running a job with the output ${output} already (${path}): wait for it to end, or choose another output`,
+    );
+  }
+}
+
+/** Makes a directory's missing parents; what it returns removes those that it made and that are still empty. */
+export function makeParents(path: string): () => void {
+  const parent = dirname(path);
+  let first: string | undefined;
+  try {
+    first = mkdirSync(parent, { recursive: true });
+  } catch (error) {
+    throw new MillraceError("io-error", `can't make the directory ${parent}: ${systemCode(error) ?? String(error)}`, {
+      cause: error,
+    });
+  }
+  return () => {
+    if (first === undefined) return;
+    try {
+      for (let made = parent; made.length >= first.length; made = dirname(made)) rmdirSync(made);
+    } catch {
+      // something is in it by now: the output, or somebody else's files
+    }
+  };
+}
+
+function changedAt(path: string): number | undefined {
+  try {
+    return lstatSync(path).mtimeMs;
+  } catch {
+    return undefined; // being made, or being removed
+  }
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,158 @@
+// From what a caller asks for to the job's spec: complete, absolute, checked as far as that needs no user code.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
+import { filesOf } from "../input/resolve.ts";
+import type { JobDescription } from "../job/describe.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface SubmitOptions {
+  /** One entry named "" where the job has one input. Relative paths are of this process's working directory. */
+  readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
+  /** Side files by name, in place of those that the job names. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** JSON of the parameters as they were given; default "{}". Validated in each slot. */
+  readonly params?: string;
+  /** "records": for `run()`, which reads them back. Default "formats". */
+  readonly writes?: JobSpec["writes"];
+  readonly reducers?: number;
+  readonly splitBytes?: number;
+  /** Tries at a task. Default `limits.attemptsMax`. */
+  readonly attempts?: number;
+  /** Bad records put aside before the job fails. Default 0. */
+  readonly skipBad?: number;
+  readonly taskTimeoutMs?: number;
+  readonly taskLimitMs?: number;
+}
+
+export interface SpecParts {
+  /** Path of the job's module; its own side files are beside it. */
+  readonly module: string;
+  readonly description: JobDescription;
+  /** SHA-256 of the bundle. */
+  readonly bundle: string;
+  readonly destination: string;
+  readonly replaces: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly startedAt: string;
+  readonly storage: Storage;
+}
+
+/** Throws `wrong-usage`, `no-input` and `bad-input`. */
+export async function buildSpec(options: SubmitOptions, parts: SpecParts): Promise<JobSpec> {
+  const { description } = parts;
+  if (description.reducers === 0 && options.reducers !== undefined && options.reducers !== 0) {
+    throw new MillraceError(
+      "wrong-usage",
+      `the job ${description.name} is map-only (reducers: 0): leave out --reducers`,
+    );
+  }
+  if (description.reducers !== 0 && options.reducers === 0) {
+    throw new MillraceError(
+      "wrong-usage",
+      `--reducers 0 makes no job map-only: write reducers: 0 in the job ${description.name}`,
+    );
+  }
+  return {
+    name: description.name,
+    bundle: parts.bundle,
+    inputs: await checkedInputs(options.inputs, description, parts.storage),
+    files: await sideFiles(options.files ?? {}, parts),
+    output: parts.destination,
+    writes: options.writes ?? "formats",
+    partitions: options.reducers ?? description.reducers,
+    splitBytes: options.splitBytes,
+    attemptsMax: options.attempts ?? limits.attemptsMax,
+    deadLettersMax: options.skipBad ?? 0,
+    params: options.params ?? "{}",
+    taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,
+    taskLimitMs: options.taskLimitMs,
+    nondeterministic: description.nondeterministic,
+    replaces: parts.replaces,
+    environment: parts.environment,
+    startedAt: parts.startedAt,
+  };
+}
+
+/** In the order in which the job declares them. */
+async function checkedInputs(
+  given: SubmitOptions["inputs"],
+  description: JobDescription,
+  storage: Storage,
+): Promise<JobSpec["inputs"]> {
+  const names = description.inputs.map(({ name }) => name);
+  for (const { name } of given) {
+    if (names.includes(name)) continue;
+    const wanted =
+      names[0] === ""
+        ? "it has one input: give files without a name"
+        : `its inputs are ${names.join(", ")}: use --input NAME=PATH`;
+    throw new MillraceError(
+      "wrong-usage",
+      name === ""
+        ? `the job ${description.name} has several inputs; ${wanted}`
+        : `the job ${description.name} has no input named ${JSON.stringify(name)}; ${wanted}`,
+    );
+  }
+  const inputs = names.map((name) => ({
+    name,
+    paths: given.filter((input) => input.name === name).flatMap(({ paths }) => paths.map((path) => absolute(path))),
+  }));
+  for (const { name, paths } of inputs) {
+    if (paths.length === 0) {
+      throw new MillraceError(
+        "no-input",
+        name === ""
+          ? "there is nothing to read: give files, folders or globs"
+          : `the input ${name} has no files: give --input ${name}=PATH`,
+      );
+    }
+    await filesOf(storage, paths);
+  }
+  return inputs;
+}
+
+/** A URL stays as it is: the storage says whether it can read it. */
+function absolute(path: string): string {
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return path;
+  const full = resolve(path);
+  return path.endsWith("/") && !full.endsWith("/") ? `${full}/` : full;
+}
+
+async function sideFiles(replaced: Readonly<Record<string, string>>, parts: SpecParts): Promise<JobSpec["files"]> {
+  const { description } = parts;
+  for (const name of Object.keys(replaced)) {
+    if (description.files.some((file) => file.name === name)) continue;
+    throw new MillraceError(
+      "wrong-usage",
+      `the job ${description.name} has no side file named ${JSON.stringify(name)}`,
+    );
+  }
+  return await Promise.all(
+    description.files.map(async ({ name, path }) => {
+      const own = resolve(dirname(parts.module), path);
+      const full = Object.hasOwn(replaced, name) ? resolve(replaced[name]!) : own;
+      return { name, path: full, sha256: await digestOf(name, full) };
+    }),
+  );
+}
+
+async function digestOf(name: string, path: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  } catch (error) {
+    const why = systemCode(error) === "ENOENT" ? "there is no such file" : (error as Error).message;
+    throw new MillraceError(
+      "bad-input",
+      `the side file ${name} can't be read: ${path}: ${why}. Give another with --file ${name}=PATH`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return hash.digest("hex");
+}
