@@ -30,7 +30,7 @@ function alias(weights, next) {
   const other = new Uint32Array(n);
   const small = [];
   const large = [];
-  scaled.forEach((value, i) => (value < 1 ? small : large).push(i));
+  for (const [i, value] of scaled.entries()) (value < 1 ? small : large).push(i);
   while (small.length > 0 && large.length > 0) {
     const s = small.pop();
     const l = large.pop();
