@@ -146,6 +146,11 @@ describe.each([";", "||", "\r\n", "\n\n-", "ж", "€uro"])("text({ delimiter: %
 });
 
 describe("text() with a delimiter that overlaps itself", () => {
+  it("refuses to write a record whose end would become part of a delimiter", () => {
+    expect(() => writeAll(text({ delimiter: "aa" }), ["ba"])).toThrow(/not be read back/);
+    expect(writeAll(text({ delimiter: "aa" }), ["ab"])).toHaveLength(4);
+  });
+
   it.each(["aa", "abab", "\n\n", "aba"])(
     "reads %j from the left, from the start of the file only",
     async (delimiter) => {

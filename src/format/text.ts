@@ -25,6 +25,7 @@ export function text(
   }
   const stripCarriageReturn = delimiter === "\n";
   const bytes = Buffer.from(delimiter);
+  const overlaps = overlapsItself(bytes);
   const common: Format<string> = {
     split: "whole-file",
     extension: "txt",
@@ -32,14 +33,16 @@ export function text(
     write(record, out) {
       if (typeof record !== "string")
         throw new MillraceError("bad-output", `text() writes strings, not ${typeof record}`);
-      if (record.includes(delimiter) || (stripCarriageReturn && record.endsWith("\r")))
+      if (record.includes(delimiter) || (overlaps && `${record}${delimiter}`.indexOf(delimiter) < record.length)) {
         throw wouldChange(record, delimiter);
+      }
+      if (stripCarriageReturn && record.endsWith("\r")) throw wouldChange(record, delimiter);
       out.writeUtf8(record);
       out.writeBytes(bytes);
     },
   };
   // Which occurrences of "aa" in "aaa" are delimiters can't be told from the middle of a file.
-  if (overlapsItself(bytes)) return common;
+  if (overlaps) return common;
   return {
     ...common,
     split: "anywhere",
@@ -51,7 +54,10 @@ export function text(
 }
 
 function wouldChange(record: string, delimiter: string): MillraceError {
-  const what = record.includes(delimiter) ? `contains the delimiter ${JSON.stringify(delimiter)}` : 'ends in "\\r"';
+  const what =
+    delimiter === "\n" && !record.includes("\n")
+      ? 'ends in "\\r"'
+      : `contains the delimiter ${JSON.stringify(delimiter)} or ends in a part of it`;
   const shown = JSON.stringify(record.length > 60 ? `${record.slice(0, 60)}…` : record);
   return new MillraceError(
     "bad-output",

@@ -74,7 +74,7 @@ export function formatConformance<In, Out>(suite: FormatConformance<In, Out>): v
         expect((await readAll(format, bytes, size)).records).toEqual(expected);
         expect((await readSplits(format, bytes, wantedEvery(size, bytes.length), size)).records).toEqual(expected);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 }
