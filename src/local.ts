@@ -17,7 +17,7 @@ import type { PlannedFile } from "./input/plan.ts";
 import { bundleJob } from "./job/bundle.ts";
 import type { JobDescription } from "./job/describe.ts";
 import type { JobSpec } from "./job/spec.ts";
-import { type LocalPlaces, localPlaces, makeParents, refuseIfBusy } from "./local/places.ts";
+import { type LocalPlaces, localPlaces, makeParents, refuseIfBusy, removeAbandoned } from "./local/places.ts";
 import { buildSpec, type SubmitOptions } from "./local/spec.ts";
 import { createMaster, isTerminal, jobIdOf, type Master } from "./master/loop.ts";
 import { manifestBuilder } from "./output/manifest.ts";
@@ -64,8 +64,12 @@ export interface LocalEngine {
   readonly directory: string;
   /** Once per engine. */
   submit(options: SubmitOptions): Promise<JobHandle>;
-  /** Cancels what runs, ends slots and master, and removes what nobody needs any more. May be called again. */
+  /** Cancels what runs, and ends slots and master; files stay. May be called again. */
+  stop(): Promise<void>;
+  /** Stops, and removes what nobody needs any more. May be called again. */
   close(): Promise<void>;
+  /** As `close` of a stopped engine, for a process that is about to exit. */
+  removeNow(): void;
 }
 
 export interface JobHandle {
@@ -95,6 +99,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const prepared = await storage.prepare(places.destination, options.overwrite ?? false);
   if (options.output !== undefined) refuseIfBusy(options.output, options.workDir);
+  else removeAbandoned(options.workDir);
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   const engine = new Engine({
@@ -139,7 +144,8 @@ class Engine implements LocalEngine {
   #bundle: Bundle | undefined;
   #description: JobDescription | undefined;
   #handle: JobHandle | undefined;
-  #closed: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+  #isResumable = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -223,9 +229,22 @@ class Engine implements LocalEngine {
     return this.#handle;
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.removeNow();
+  }
+
+  removeNow(): void {
+    if (this.#isResumable) return;
+    const { places, work, removeParents } = this.#parts;
+    removeWorkDirectory(work);
+    removeWorkDirectory({ path: places.beside, memory: undefined });
+    removeParents();
   }
 
   #handleOf(master: Master, job: JobId, spec: JobSpec): JobHandle {
@@ -267,18 +286,13 @@ class Engine implements LocalEngine {
     }
   }
 
-  async #close(): Promise<void> {
-    const { places, work, removeParents } = this.#parts;
+  async #stop(): Promise<void> {
     const end = await this.#cancelled();
+    this.#isResumable = this.#parts.options.output !== undefined && (end === "failed" || end === "stopped");
     this.#masterStarted.reject(new MillraceError("not-leader", "the run was closed"));
     await this.#agent.close();
     await this.#master?.close();
     await this.#store?.close();
-    const isResumable = this.#parts.options.output !== undefined && (end === "failed" || end === "stopped");
-    if (isResumable) return;
-    removeWorkDirectory(work);
-    removeWorkDirectory({ path: places.beside, memory: undefined });
-    removeParents();
   }
 
   /** How the job ended; "stopped": the master could not go on. What still runs is cancelled. */

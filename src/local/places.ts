@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { workDirectoryOf, workDirectoryPrefix } from "../storage/places.ts";
-import { userOf } from "../worker/work-directory.ts";
+import { removeLeftWorkDirectory, userOf } from "../worker/work-directory.ts";
 
 export interface PlacesOptions {
   /** Directory to publish; undefined: nobody sees the result but the caller. */
@@ -65,6 +65,17 @@ export function refuseIfBusy(output: string, workDir: string | undefined): void 
   }
 }
 
+/** Removes what runs without an output left when they were killed: nobody can go on with them. */
+export function removeAbandoned(workDir: string | undefined): void {
+  const parent = resolve(workDir ?? tmpdir());
+  for (const name of namesIn(parent)) {
+    const path = join(parent, name);
+    // A directory without a record is being made, or is not ours.
+    if (!/^\.millrace-[0-9a-f]{32}$/.test(name) || !isOurs(path)) continue;
+    if (changedAt(join(path, "work.json")) !== undefined && userOf(path) === undefined) removeLeftWorkDirectory(path);
+  }
+}
+
 /** Makes a directory's missing parents; what it returns removes those that it made and that are still empty. */
 export function makeParents(path: string): () => void {
   const parent = dirname(path);
@@ -84,6 +95,16 @@ export function makeParents(path: string): () => void {
       // something is in it by now: the output, or somebody else's files
     }
   };
+}
+
+/** In a directory that everybody may write to, a name proves nothing. */
+function isOurs(path: string): boolean {
+  try {
+    const info = lstatSync(path);
+    return info.isDirectory() && (process.getuid === undefined || info.uid === process.getuid());
+  } catch {
+    return false;
+  }
 }
 
 function changedAt(path: string): number | undefined {

@@ -1,0 +1,151 @@
+// What `run()` does: the job's module, not the object at hand, is what runs in the slots; the same code path as the command.
+import { fileURLToPath } from "node:url";
+import { MillraceError } from "../base/error.ts";
+import { parseDuration, parseSize } from "../base/units.ts";
+import { jobDefinition } from "../job/define-job.ts";
+import { paramsFromValues } from "../job/give-params.ts";
+import type { JobResult } from "../job/run.ts";
+import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";
+import { publishedFiles } from "../output/published.ts";
+import type { JobView } from "../schedule/step.ts";
+import { readRecords } from "./records.ts";
+
+/** `RunOptions` of any job. */
+export interface AnyRunOptions {
+  readonly inputs: readonly string[] | Readonly<Record<string, readonly string[]>>;
+  readonly params?: unknown;
+  readonly output?: string;
+  readonly module?: string;
+  readonly master?: string;
+  readonly reducers?: number;
+  readonly slots?: number;
+  readonly memory?: string;
+  readonly splitSize?: string;
+  readonly attempts?: number;
+  readonly taskTimeout?: string;
+  readonly taskLimit?: string;
+  readonly skipBad?: number;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workDir?: string;
+  readonly overwrite?: boolean;
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+type Records = JobResult & AsyncIterable<unknown>;
+
+/** Throws what the job failed of, `cancelled` when the signal was aborted, and what `openLocal` and `submit` throw. */
+export async function runJob(job: object, options: AnyRunOptions): Promise<JobResult | Records> {
+  if (options.master !== undefined) {
+    throw new MillraceError("not-supported", "this release runs jobs on this machine only: leave out master");
+  }
+  const { signal } = options;
+  if (signal?.aborted) throw cancelled();
+  const engine = await openLocal({
+    module: moduleOf(job, options.module),
+    output: options.output,
+    slots: options.slots,
+    memoryBytes: options.memory === undefined ? undefined : parseSize(options.memory, "memory"),
+    environment: options.env,
+    overwrite: options.overwrite,
+    resume: options.resume,
+    workDir: options.workDir,
+  });
+  try {
+    const view = await runToEnd(engine, submission(options), signal);
+    if (options.output === undefined) {
+      await engine.stop();
+      return { counters: view.counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
+    }
+    const files = await publishedFiles(engine.storage, engine.destination);
+    await engine.close();
+    return { counters: view.counters, files: files.map(({ path, bytes, records }) => ({ path, bytes, records })) };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+async function runToEnd(engine: LocalEngine, submit: SubmitOptions, signal: AbortSignal | undefined): Promise<JobView> {
+  const handle = await engine.submit(submit);
+  const cancel = () => void handle.cancel().catch(() => {}); // whatever comes of it, `ended` tells
+  if (signal?.aborted) cancel();
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    const view = await handle.ended;
+    if (view.state === "succeeded") return view;
+    if (view.state === "cancelled") throw cancelled();
+    throw failed(view);
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+  }
+}
+
+/** Once; what is kept goes when the reader has come to the end, has had enough, or the process exits. */
+function keptRecords(engine: LocalEngine): () => AsyncIterator<unknown> {
+  const remove = () => engine.removeNow();
+  process.once("exit", remove);
+  let isTaken = false;
+  async function* read(): AsyncGenerator<unknown> {
+    try {
+      yield* readRecords(engine.storage, engine.destination);
+    } finally {
+      process.off("exit", remove);
+      remove();
+    }
+  }
+  return () => {
+    if (isTaken)
+      throw new MillraceError("wrong-usage", "the records of a run can be read once: keep them, or give run an output");
+    isTaken = true;
+    return read();
+  };
+}
+
+function submission(options: AnyRunOptions): SubmitOptions {
+  const inputs = Array.isArray(options.inputs)
+    ? [{ name: "", paths: options.inputs as readonly string[] }]
+    : Object.entries(options.inputs as Readonly<Record<string, readonly string[]>>).map(([name, paths]) => ({
+        name,
+        paths,
+      }));
+  return {
+    inputs,
+    params: paramsFromValues(options.params),
+    writes: options.output === undefined ? "records" : "formats",
+    ...(options.files !== undefined && { files: options.files }),
+    ...(options.reducers !== undefined && { reducers: options.reducers }),
+    ...(options.splitSize !== undefined && { splitBytes: parseSize(options.splitSize, "splitSize") }),
+    ...(options.attempts !== undefined && { attempts: options.attempts }),
+    ...(options.skipBad !== undefined && { skipBad: options.skipBad }),
+    ...(options.taskTimeout !== undefined && { taskTimeoutMs: parseDuration(options.taskTimeout, "taskTimeout") }),
+    ...(options.taskLimit !== undefined && { taskLimitMs: parseDuration(options.taskLimit, "taskLimit") }),
+  };
+}
+
+function moduleOf(job: object, given: string | undefined): string {
+  const module = given ?? jobDefinition(job).module;
+  if (module === undefined) {
+    throw new MillraceError(
+      "wrong-job",
+      "run can't tell which file the job is from: make the job the default export of a module and pass that module's import.meta.url as `module`",
+    );
+  }
+  return module.startsWith("file:") ? fileURLToPath(module) : module;
+}
+
+function failed(view: JobView): MillraceError {
+  const { reason } = view;
+  const where = reason?.where === undefined ? "" : ` (at ${reason.where})`;
+  const error = new MillraceError(
+    "job-failed",
+    `the job ${view.name} failed: ${reason?.message ?? "no reason is known"}${where}`,
+  );
+  if (reason?.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${reason.stack}`;
+  return error;
+}
+
+function cancelled(): MillraceError {
+  return new MillraceError("cancelled", "the run was cancelled");
+}
