@@ -1,26 +1,4 @@
 // The public API of Millrace. What a job needs is loaded at once; what runs jobs only when `run` is called.
-export { MillraceError } from "./base/error.ts";
-export { csv } from "./format/csv.ts";
-export { lines } from "./format/lines.ts";
-export { ndjson } from "./format/ndjson.ts";
-export { records } from "./format/records.ts";
-export { text } from "./format/text.ts";
-export { tsv } from "./format/tsv.ts";
-export { wholeFiles } from "./format/whole-files.ts";
-export { auto } from "./job/codecs/auto.ts";
-export { bigint } from "./job/codecs/bigint.ts";
-export { bool } from "./job/codecs/bool.ts";
-export { bytes } from "./job/codecs/bytes.ts";
-export { date } from "./job/codecs/date.ts";
-export { desc } from "./job/codecs/desc.ts";
-export { json } from "./job/codecs/json.ts";
-export { nullable } from "./job/codecs/nullable.ts";
-export { float64, int, uint } from "./job/codecs/numbers.ts";
-export { tuple } from "./job/codecs/tuple.ts";
-export { utf8 } from "./job/codecs/utf8.ts";
-export { max, min, sum } from "./job/combine.ts";
-export { defineJob } from "./job/define-job.ts";
-export { grep, words } from "./job/mappers.ts";
-export { byHash, byRange, prefix } from "./job/partition.ts";
+export * from "./job/api.ts";
 export type * from "./job/types.ts";
 export { run } from "./run.ts";

@@ -4,25 +4,27 @@ import { didYouMean } from "../base/closest.ts";
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import { limits } from "../base/limits.ts";
-import type { OutputFormat } from "../format/format.ts";
-import { tsv } from "../format/tsv.ts";
+import {
+  checkName,
+  isFormat,
+  isObject,
+  oneOf,
+  optional,
+  type Unchecked,
+  userFunction,
+  wholeNumber,
+  wrong,
+} from "./check.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
 import { auto, autoValue } from "./codecs/auto.ts";
 import { codecName, codecParts, codecShape } from "./codecs/facts.ts";
 import { tuple } from "./codecs/tuple.ts";
 import { max, min, sum } from "./combine.ts";
-import type {
-  CombineDefinition,
-  GroupDefinition,
-  JobDefinition,
-  NamedInput,
-  PartitionDefinition,
-} from "./definition.ts";
+import type { CombineDefinition, GroupDefinition, JobDefinition, PartitionDefinition } from "./definition.ts";
+import { parseInputs } from "./parse-inputs.ts";
+import { parseOutputs } from "./parse-outputs.ts";
 import { parseParams } from "./parse-params.ts";
 import { byHash, byRange } from "./partition.ts";
-
-type Unchecked = Readonly<Record<string, unknown>>;
-type UserFunction = (...args: unknown[]) => unknown;
 
 const properties = new Set([
   "name",
@@ -119,78 +121,11 @@ function parseName(value: unknown): string {
   return value;
 }
 
-function parseInputs(input: unknown, map: unknown): readonly NamedInput[] {
-  if (input === undefined) throw wrong("input is missing: say how input files are read, for example input: text()");
-  refuseUncalled("input", input);
-  if (map === undefined) throw wrong("map is missing");
-  if (isFormat(input, "read")) {
-    if (typeof map === "object" && map !== null) {
-      throw wrong("there is one input, so map is one function; functions by name belong to several inputs");
-    }
-    return [namedInput("", input, userFunction("map", map))];
-  }
-  if (isFormat(input, "write")) throw wrong("the format given as input can only be written");
-  if (!isObject(input) || Object.keys(input).length === 0) {
-    throw wrong(`input is a format such as text(), or an object of formats by name, not ${excerptOf(input)}`);
-  }
-  const names = Object.keys(input);
-  if (typeof map === "function") {
-    const shown = names.map((name) => `${name}(record, emit) {…}`).join(", ");
-    throw wrong(`there are several inputs, so map has a function for each: map: { ${shown} }`);
-  }
-  if (!isObject(map)) throw wrong(`map is an object with a function for each input, not ${excerptOf(map)}`);
-  for (const name of Object.keys(map)) {
-    if (!names.includes(name))
-      throw wrong(`map has a function for ${JSON.stringify(name)}, which is no input${didYouMean(name, names)}`);
-  }
-  return names.map((name) => {
-    checkName("an input", name);
-    refuseUncalled(`input ${name}`, input[name]);
-    if (!isFormat(input[name], "read"))
-      throw wrong(`input ${name} is not a format that can be read: ${excerptOf(input[name])}`);
-    if (!Object.hasOwn(map, name)) throw wrong(`map has no function for the input ${JSON.stringify(name)}`);
-    return namedInput(name, input[name], userFunction(`map.${name}`, map[name]));
-  });
-}
-
-function namedInput(name: string, format: object, map: UserFunction): NamedInput {
-  return { name, format: format as NamedInput["format"], map };
-}
-
-function parseOutputs(output: unknown): JobDefinition["outputs"] {
-  if (output === undefined) return [{ name: "main", format: tsv() as OutputFormat<unknown> }];
-  refuseUncalled("output", output);
-  if (isFormat(output, "write")) return [{ name: "main", format: outputFormat("output", output) }];
-  if (isFormat(output, "read")) throw wrong("the format given as output can only be read");
-  if (!isObject(output))
-    throw wrong(
-      `output is a format such as tsv(), or an object of formats with main among them, not ${excerptOf(output)}`,
-    );
-  const names = Object.keys(output);
-  if (!names.includes("main")) throw wrong("output has several formats, and one of them must be named main");
-  if (names.length > limits.outputsMax)
-    throw wrong(`output has ${names.length} formats, and at most ${limits.outputsMax} are allowed`);
-  return ["main", ...names.filter((name) => name !== "main")].map((name) => {
-    checkName("an output", name);
-    refuseUncalled(`output ${name}`, output[name]);
-    return { name, format: outputFormat(`output ${name}`, output[name]) };
-  });
-}
-
-function outputFormat(what: string, value: unknown): OutputFormat<unknown> {
-  if (!isFormat(value, "write")) throw wrong(`${what} is not a format that can be written: ${excerptOf(value)}`);
-  const { extension } = value as { readonly extension?: unknown };
-  if (typeof extension !== "string" || !/^[a-z0-9][a-z0-9.]{0,15}$/i.test(extension)) {
-    throw wrong(`${what}: a format's extension is letters and digits, such as "tsv", not ${excerptOf(extension)}`);
-  }
-  return value as OutputFormat<unknown>;
-}
-
 function parseFiles(value: unknown): ReadonlyMap<string, string> {
   if (value === undefined) return new Map();
   if (!isObject(value)) throw wrong(`files is an object of paths by name, not ${excerptOf(value)}`);
   return new Map(
-    Object.entries(value).map(([name, path]) => {
+    Object.entries(value).map(([name, path]): [string, string] => {
       checkName("a side file", name);
       if (typeof path !== "string" || path === "")
         throw wrong(`the side file ${name} is a path, not ${excerptOf(path)}`);
@@ -251,62 +186,4 @@ function keyCodec(value: unknown): KeyCodec<unknown> {
     );
   }
   return key as KeyCodec<unknown>;
-}
-
-/** A generator would never run, and the result of a combine or partition cannot be waited for. */
-function userFunction(what: string, value: unknown, only?: "sync"): UserFunction {
-  if (typeof value !== "function") throw wrong(`${what} is a function, not ${excerptOf(value)}`);
-  const kind = Object.prototype.toString.call(value);
-  if (kind.includes("Generator")) throw wrong(`${what} is a generator function, which would never run: remove the *`);
-  if (only === "sync" && kind.includes("Async"))
-    throw wrong(`${what} is async, and its result is needed at once: remove async`);
-  return value as UserFunction;
-}
-
-function refuseUncalled(what: string, value: unknown): void {
-  if (typeof value === "function") {
-    const name = value.name || "text";
-    throw wrong(`${what} is the function ${name} itself: call it, as in ${name}()`);
-  }
-}
-
-/** Names stand on the command line (`users=PATH`) and as directories, and objects keep the order of what begins with a letter. */
-function checkName(what: string, name: string): void {
-  if (!/^[A-Za-z][\w-]{0,63}$/.test(name)) {
-    throw wrong(
-      `the name of ${what} begins with a letter and has letters, digits, _ and -, at most 64; not ${excerptOf(name)}`,
-    );
-  }
-}
-
-function wholeNumber(what: string, value: unknown, least: number, most: number): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
-    throw wrong(`${what} is a whole number from ${least} to ${most}, not ${excerptOf(value)}`);
-  }
-  return value + 0; // -0 is 0
-}
-
-function oneOf<T extends string>(what: string, value: unknown, choices: readonly T[]): T {
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) {
-    throw wrong(`${what} is ${choices.map((word) => JSON.stringify(word)).join(" or ")}, not ${excerptOf(value)}`);
-  }
-  return choice;
-}
-
-/** A property that is left out, or undefined, has no value. */
-function optional<T>(options: Unchecked, property: string, parse: (value: unknown) => T): T | undefined {
-  return options[property] === undefined ? undefined : parse(options[property]);
-}
-
-function isObject(value: unknown): value is Unchecked {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isFormat(value: unknown, method: "read" | "write"): value is object {
-  return isObject(value) && typeof value[method] === "function";
-}
-
-function wrong(message: string): MillraceError {
-  return new MillraceError("wrong-job", message);
 }

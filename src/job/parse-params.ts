@@ -1,6 +1,6 @@
 import { didYouMean } from "../base/closest.ts";
-import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
+import { checkName, wrong } from "./check.ts";
 import type { ParamDefinition, ParamsDefinition } from "./definition.ts";
 import type { StandardSchema } from "./params.ts";
 
@@ -34,11 +34,7 @@ export function isSchema(value: unknown): value is StandardSchema {
 }
 
 function parseParam(name: string, given: unknown): ParamDefinition {
-  if (!/^[A-Za-z][\w-]{0,63}$/.test(name)) {
-    throw wrong(
-      `a parameter's name begins with a letter and has letters, digits, _ and -, at most 64; not ${excerptOf(name)}`,
-    );
-  }
+  checkName("a parameter", name);
   if (typeof given !== "object" || given === null) {
     throw wrong(
       `the parameter ${name} is declared by an object such as { type: "number", default: 3 }, not ${excerptOf(given)}`,
@@ -61,8 +57,4 @@ function parseParam(name: string, given: unknown): ParamDefinition {
   if (about !== undefined && typeof about !== "string")
     throw wrong(`about of the parameter ${name} is text, not ${excerptOf(about)}`);
   return { type, default: defaultGiven, about };
-}
-
-function wrong(message: string): MillraceError {
-  return new MillraceError("wrong-job", message);
 }

@@ -14,7 +14,6 @@ import { readF64 } from "../../base/f64.ts";
 import { isPlainObject, nestingMax, notPlain } from "../../base/plain-value.ts";
 import type { AutoKey, AutoValue, Codec, KeyCodec } from "../codec.ts";
 import { bigintEnd, readBigint, writeBigint } from "./bigint.ts";
-import { millisecondsOf } from "./date.ts";
 import { withEncoded } from "./escape.ts";
 import { writeDouble } from "./f64.ts";
 import { builtIn } from "./facts.ts";
@@ -99,8 +98,10 @@ function writeObject(value: object, out: ByteWriter, role: Role, path: (string |
     if (path.length === 0) out.writeBytes(value);
     else writeEnded(asBuffer(value), out);
   } else if (types.isDate(value)) {
+    const ms = Date.prototype.getTime.call(value);
+    if (Number.isNaN(ms)) throw notPlain(role.carrier, value, path, "It is no valid date.");
     out.writeUint8(tag.date);
-    writeDouble(millisecondsOf(value, role.carrier), out);
+    writeDouble(ms, out);
   } else if (!isPlainObject(value)) {
     throw notPlain(role.carrier, value, path, "Give a codec of your own, or make plain data of it.");
   } else if (role.objects) {

@@ -8,19 +8,18 @@ import { builtIn, wrongText, wrongValue } from "./facts.ts";
 export const date: ColumnCodec<Date> = builtIn(
   {
     ordered: true,
-    write: (value, out) => writeDouble(millisecondsOf(value, "date"), out),
+    write: (value, out) => writeDouble(millisecondsOf(value), out),
     read: (bytes) => new Date(readDouble(bytes)),
     parse: parseDate,
-    format: (value) => new Date(millisecondsOf(value, "date")).toISOString(),
+    format: (value) => new Date(millisecondsOf(value)).toISOString(),
   } satisfies ColumnCodec<Date>,
   { name: "date", width: 8 },
 );
 
-/** Since 1970 in UTC; `codec` is for the error. */
-export function millisecondsOf(value: unknown, codec: string): number {
-  if (!types.isDate(value)) throw wrongValue(codec, "a Date", value);
+function millisecondsOf(value: unknown): number {
+  if (!types.isDate(value)) throw wrongValue("date", "a Date", value);
   const ms = Date.prototype.getTime.call(value);
-  if (Number.isNaN(ms)) throw new MillraceError("wrong-value", `${codec} takes a valid Date, not new Date(NaN)`);
+  if (Number.isNaN(ms)) throw new MillraceError("wrong-value", "date takes a valid Date, not an invalid one");
   return ms;
 }
 

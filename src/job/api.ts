@@ -1,0 +1,25 @@
+// What `import … from "millrace"` gives at run time: to users' programs (by `src/index.ts`) and, in a slot, to the job's bundle
+// (by `load.ts`). One list, so that both have the same names, and a slot's jobs the same objects as the engine.
+export { MillraceError } from "../base/error.ts";
+export { csv } from "../format/csv.ts";
+export { lines } from "../format/lines.ts";
+export { ndjson } from "../format/ndjson.ts";
+export { records } from "../format/records.ts";
+export { text } from "../format/text.ts";
+export { tsv } from "../format/tsv.ts";
+export { wholeFiles } from "../format/whole-files.ts";
+export { auto } from "./codecs/auto.ts";
+export { bigint } from "./codecs/bigint.ts";
+export { bool } from "./codecs/bool.ts";
+export { bytes } from "./codecs/bytes.ts";
+export { date } from "./codecs/date.ts";
+export { desc } from "./codecs/desc.ts";
+export { json } from "./codecs/json.ts";
+export { nullable } from "./codecs/nullable.ts";
+export { float64, int, uint } from "./codecs/numbers.ts";
+export { tuple } from "./codecs/tuple.ts";
+export { utf8 } from "./codecs/utf8.ts";
+export { max, min, sum } from "./combine.ts";
+export { defineJob } from "./define-job.ts";
+export { grep, words } from "./mappers.ts";
+export { byHash, byRange, prefix } from "./partition.ts";

@@ -1,0 +1,164 @@
+// From a job's module to the one file that is shipped to every slot: ESM for Node, all that it imports inside, `millrace` left
+// to the slot, which gives it its own objects. The same sources in the same place give the same bytes, wherever it is called.
+import { createHash } from "node:crypto";
+import { realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { BuildFailure, Message, Plugin } from "esbuild";
+import { toHex } from "../base/bytes.ts";
+import { MillraceError } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
+import { formatBytes } from "../base/units.ts";
+import { version } from "../base/version.ts";
+import * as api from "./api.ts";
+
+export interface JobBundle {
+  readonly code: Uint8Array;
+  /** SHA-256 of `code` in hexadecimal: the bundle's name everywhere. */
+  readonly digest: string;
+  /** What the bundler found odd, ready to be shown. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Bundles the job's module, a path or a file URL. Throws `wrong-job` when it does not compile or imports what can't be shipped
+ * (with the place and the line), and `over-limit` above 16 MiB.
+ */
+export async function bundleJob(module: string): Promise<JobBundle> {
+  const path = await entryPath(module);
+  let { code, warnings } = await build(path, "");
+  // Packages in CommonJS call `require` for Node's own modules, which ESM doesn't have. Only then, as a job may define its own.
+  if (code.includes("Dynamic require of ")) ({ code, warnings } = await build(path, requireBanner));
+  if (code.length > limits.bundleBytesMax) {
+    throw new MillraceError(
+      "over-limit",
+      `${shown(path)} and all that it imports make a bundle of ${formatBytes(code.length)}, and at most ${formatBytes(limits.bundleBytesMax)} are allowed: ship data as side files (files: { name: PATH })`,
+    );
+  }
+  return { code, digest: toHex(createHash("sha256").update(code).digest()), warnings };
+}
+
+const requireBanner =
+  'import { createRequire as millraceCreateRequire } from "node:module"; const require = millraceCreateRequire(import.meta.url);';
+
+async function entryPath(module: string): Promise<string> {
+  const given = module.startsWith("file:") ? fileURLToPath(module) : resolve(module);
+  try {
+    const path = await realpath(given); // the same file by another name is the same job
+    if (!(await stat(path)).isFile())
+      throw new MillraceError(
+        "wrong-job",
+        `${shown(given)} is not a file: give the module whose default export is the job`,
+      );
+    return path;
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    throw new MillraceError("wrong-job", `there is no job file ${shown(given)}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function build(
+  path: string,
+  banner: string,
+): Promise<{ readonly code: Buffer; readonly warnings: readonly string[] }> {
+  const esbuild = await import("esbuild");
+  const directory = dirname(path);
+  try {
+    const result = await esbuild.build({
+      absWorkingDir: directory,
+      entryPoints: [`./${basename(path)}`],
+      outfile: join(directory, "job.mjs"), // written nowhere, but sources are named relative to it
+      write: false,
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      charset: "utf8",
+      legalComments: "none",
+      sourcemap: "inline",
+      sourcesContent: false,
+      sourceRoot: pathToFileURL(`${directory}/`).href,
+      banner: { js: banner },
+      logLevel: "silent",
+      plugins: [leftToTheSlot, noAddons],
+    });
+    const { contents } = result.outputFiles[0]!;
+    return {
+      code: Buffer.from(contents.buffer, contents.byteOffset, contents.length),
+      warnings: result.warnings.map((warning) => messageText(warning, directory)),
+    };
+  } catch (thrown) {
+    const { errors } = thrown as BuildFailure;
+    if (!Array.isArray(errors) || errors.length === 0) throw thrown;
+    const texts = errors.slice(0, 5).map((error) => messageText(error, directory));
+    const more = errors.length > 5 ? `\n… and ${errors.length - 5} more` : "";
+    throw new MillraceError("wrong-job", `the job file can't be bundled:\n${texts.join("\n")}${more}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** `import "millrace"` reads the slot's own objects, so that `sum` and `utf8` are recognised by identity. */
+const leftToTheSlot: Plugin = {
+  name: "left-to-the-slot",
+  setup(plugin) {
+    plugin.onResolve({ filter: /^millrace(?:$|\/)/ }, ({ path }) => {
+      if (path === "millrace") return { path, namespace: "millrace", sideEffects: true };
+      const reason =
+        path === "millrace/testing"
+          ? "it is for tests: import it in the test, not in the job's module"
+          : "there is no such module";
+      return { errors: [{ text: `${path} can't be imported by a job: ${reason}` }] };
+    });
+    plugin.onLoad({ filter: /.*/, namespace: "millrace" }, () => ({ contents: slotModule, loader: "js" }));
+  },
+};
+
+const slotModule = `const api = globalThis[Symbol.for("millrace")];
+if (api === undefined) throw new Error("this is the bundle of a Millrace job, which only a slot can load: use millrace run");
+if (api.version !== "${version}") throw new Error("the job was bundled by millrace ${version}, and this worker runs " + api.version + ": install the same version everywhere");
+export const { ${[...Object.keys(api), "run"].sort().join(", ")} } = api;
+`;
+
+/** Machine code is not shipped: it would be of the submitter's platform, at a place that only the submitter has. */
+const noAddons: Plugin = {
+  name: "no-addons",
+  setup(plugin) {
+    plugin.onResolve({ filter: /\.node$/ }, ({ path }) => ({
+      errors: [
+        {
+          text: `${path} is a native addon, which can't be shipped to workers: use a package in JavaScript or WebAssembly`,
+        },
+      ],
+    }));
+    plugin.onResolve(
+      { filter: /^(?:bindings|node-gyp-build|node-gyp-build-optional-packages|@mapbox\/node-pre-gyp)$/ },
+      ({ path }) => ({
+        errors: [
+          {
+            text: `${path} loads a native addon, which can't be shipped to workers: use a package in JavaScript or WebAssembly`,
+          },
+        ],
+      }),
+    );
+  },
+};
+
+/** "jobs/count.ts:3:7: Expected ";" but found "x"", and the line itself. */
+function messageText(message: Message, directory: string): string {
+  const { location } = message;
+  const missing = /^Could not resolve "((?:@[^/"]+\/)?[^./"][^/"]*)/.exec(message.text)?.[1];
+  const advice = missing === undefined ? "" : `: is it installed where the job file is (npm install ${missing})?`;
+  if (location === null) return `${message.text}${advice}`;
+  const place = `${shown(resolve(directory, location.file))}:${location.line}:${location.column + 1}`;
+  const line = location.lineText.length > 200 ? `${location.lineText.slice(0, 200)}…` : location.lineText;
+  return `${place}: ${message.text}${advice}\n  ${location.line} | ${line}`;
+}
+
+/** Relative where that is shorter. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.length < path.length && !short.startsWith("..") ? short : path;
+}

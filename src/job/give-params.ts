@@ -1,0 +1,52 @@
+// Parameters at the caller's: from words of a command line or values of a program to the JSON that travels with the job.
+import { MillraceError } from "../base/error.ts";
+import { excerptOf } from "../base/excerpt.ts";
+import { strictJson } from "../base/strict-json.ts";
+import type { ParamDefinition } from "./definition.ts";
+import type { ParamsDescription } from "./describe.ts";
+import { checkNames, wrongParams } from "./read-params.ts";
+
+/**
+ * From `--param name=value`. With a table every value is read as its type ("3" as a number, "true" as a boolean) and names are
+ * checked; with a schema text stays text, and the schema decides. Throws `wrong-params`.
+ */
+export function paramsFromText(described: ParamsDescription, given: ReadonlyMap<string, string>): string {
+  if (described.kind === "schema") return JSON.stringify(Object.fromEntries(given));
+  const params = new Map(described.params.map(({ name, ...param }): [string, ParamDefinition] => [name, param]));
+  checkNames(params, given);
+  return JSON.stringify(
+    Object.fromEntries([...given].map(([name, text]) => [name, parseText(name, text, params.get(name)!)])),
+  );
+}
+
+/** From `run(job, { params })`: what JSON can't carry is refused, and each slot checks the rest. Throws `wrong-params`. */
+export function paramsFromValues(given: unknown): string {
+  if (given === undefined) return "{}";
+  try {
+    // A property that is undefined is one that is left out, as everywhere in options.
+    const entries = Object.entries(given as object).filter(([, value]) => value !== undefined);
+    return strictJson(Object.fromEntries(entries), "params");
+  } catch (thrown) {
+    if (thrown instanceof MillraceError) throw wrongParams(thrown.message);
+    throw wrongParams(`params is an object of parameters by name, not ${excerptOf(given)}`);
+  }
+}
+
+function parseText(name: string, text: string, param: ParamDefinition): string | number | boolean {
+  switch (param.type) {
+    case "string":
+      return text;
+    case "boolean":
+      if (text === "true" || text === "false") return text === "true";
+      break;
+    case "number": {
+      const value = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN;
+      if (Number.isFinite(value)) return value;
+      break;
+    }
+  }
+  const takes = param.type === "boolean" ? "true or false" : "a number";
+  throw wrongParams(
+    `the parameter ${name} is ${takes}, not ${excerptOf(text)}: give --param ${name}=${param.type === "boolean" ? "true" : "3"}`,
+  );
+}

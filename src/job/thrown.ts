@@ -1,0 +1,125 @@
+// What user code threw, in words: it may be anything, and looking at it may run more of the user's code (getters, proxies).
+import { relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { types } from "node:util";
+import { MillraceError } from "../base/error.ts";
+import { excerptOf } from "../base/excerpt.ts";
+
+const messageCharactersMax = 4096;
+const framesMax = 20;
+const frameCharactersMax = 500;
+const causesMax = 3;
+
+export interface Thrown {
+  /** "TypeError: x is not a function (caused by: …)"; of our own errors the message alone. */
+  readonly message: string;
+  /** See `userStack`. */
+  readonly stack: string | undefined;
+}
+
+/** Never throws, whatever was thrown, and both texts are bounded. */
+export function describeThrown(thrown: unknown): Thrown {
+  return { message: cut(messageOf(thrown, 0), messageCharactersMax), stack: userStack(thrown) };
+}
+
+/**
+ * The frames of the user's own sources, one a line ("at map (jobs/count.ts:12:5)"), mapped where source maps are enabled; paths
+ * inside `directory` are relative to it. Where an error has none, those of its cause. undefined: there are none.
+ */
+export function userStack(thrown: unknown, directory: string = process.cwd()): string | undefined {
+  for (let depth = 0, error = thrown; depth <= causesMax && error !== undefined; depth++) {
+    const stack = property(error, "stack");
+    if (typeof stack === "string") {
+      const frames = framesOf(stack, property(error, "message")).filter((frame) => isUsers(frame));
+      if (frames.length > 0) return relativeFrames(frames, directory).join("\n");
+    }
+    error = property(error, "cause");
+  }
+  return undefined;
+}
+
+function messageOf(thrown: unknown, depth: number): string {
+  if (typeof thrown === "string") return thrown === "" ? "an empty string was thrown" : thrown;
+  const isObject = (typeof thrown === "object" && thrown !== null) || typeof thrown === "function";
+  const message = isObject ? property(thrown, "message") : undefined;
+  if (typeof message !== "string") return `${excerptOf(thrown)} was thrown, which is no Error`;
+  if (isOurs(thrown)) return message;
+  const name = property(thrown, "name");
+  const named = typeof name === "string" && name !== "" && name !== "Error" ? `${cut(name, 100)}: ${message}` : message;
+  const text = named === "" ? "an Error without a message was thrown" : cut(named, messageCharactersMax);
+  if (depth >= causesMax) return text;
+  const causes = causesOf(thrown).map((cause) => messageOf(cause, depth + 1));
+  return causes.length === 0 ? text : `${text} (caused by: ${causes.join("; ")})`;
+}
+
+/** The cause of an error, and the errors of an AggregateError. */
+function causesOf(thrown: unknown): readonly unknown[] {
+  const cause = property(thrown, "cause");
+  const errors = property(thrown, "errors");
+  const several = Array.isArray(errors) && !types.isProxy(errors) ? errors.slice(0, causesMax) : [];
+  return cause === undefined ? several : [cause, ...several];
+}
+
+function isOurs(thrown: unknown): boolean {
+  return !types.isProxy(thrown) && thrown instanceof MillraceError;
+}
+
+function property(value: unknown, name: string): unknown {
+  if (value === null || value === undefined) return undefined;
+  try {
+    return (value as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined; // a getter of the user's that throws
+  }
+}
+
+/** The lines that name a place; the message before them may have lines that look alike. */
+function framesOf(stack: string, message: unknown): readonly string[] {
+  const behind = typeof message === "string" ? stack.indexOf(message) : -1;
+  const text = behind < 0 ? stack : stack.slice(behind + String(message).length);
+  return text
+    .slice(0, 100_000)
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith("at "))
+    .map((line) => cut(line, frameCharactersMax));
+}
+
+function isUsers(frame: string): boolean {
+  const place = placeOf(frame);
+  if (place === undefined || place.startsWith("node:")) return false;
+  return !ownDirectories.some((directory) => place.startsWith(directory));
+}
+
+/** "/a/b.ts:1:2" of "at f (file:///a/b.ts:1:2)" and of "at async /a/b.ts:1:2"; undefined for native code. */
+function placeOf(frame: string): string | undefined {
+  const place = /(?:\(|^at (?:async )?)([^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
+  if (place === undefined || !place.startsWith("file://")) return place;
+  try {
+    return fileURLToPath(place);
+  } catch {
+    return place;
+  }
+}
+
+function relativeFrames(frames: readonly string[], directory: string): readonly string[] {
+  return frames.slice(0, framesMax).map((frame) => {
+    const place = placeOf(frame)!;
+    const inside = place.startsWith(directory.endsWith(sep) ? directory : directory + sep);
+    const shown = inside ? relative(directory, place) : place;
+    const name = /^at (.*) \(.*\)$/.exec(frame)?.[1];
+    return name === undefined ? `at ${shown}` : `at ${name} (${shown})`;
+  });
+}
+
+/** This package's own code, as it runs (`dist`) and as source maps name it (`src`). */
+const ownDirectories = ((): readonly string[] => {
+  const here = fileURLToPath(import.meta.url);
+  const inside = [`${sep}dist${sep}`, `${sep}src${sep}job${sep}`].map((part) => here.lastIndexOf(part));
+  const root = here.slice(0, Math.max(...inside));
+  return ["src", "dist", "bin"].map((folder) => `${root}${sep}${folder}${sep}`);
+})();
+
+function cut(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
+}
