@@ -54,6 +54,15 @@ describe("a part writer", () => {
     expect(staged(file.token).toString()).toBe("one\ntwo\n");
   });
 
+  test("a record that was encoded before is taken as it is", async () => {
+    const writer = open();
+    writer.write("one");
+    writer.append(Buffer.from("..two\n."), 2, 6);
+    const file = await writer.finish();
+    expect(staged(file.token).toString()).toBe("one\ntwo\n");
+    expect(file.records).toBe(2);
+  });
+
   test("a part without records has its header only", async () => {
     const withHeader = { ...format, header: (out: { writeUtf8(text: string): void }) => out.writeUtf8("name,count\n") };
     const file = await open({ format: withHeader }).finish();

@@ -74,6 +74,17 @@ export class PartWriter {
       throw thrown;
     }
     assert(buffer.length >= length, "a format took back bytes of earlier records");
+    this.#recordWritten();
+  }
+
+  /** A record as the format wrote it before: bytes[start, end). */
+  append(bytes: Uint8Array, start: number, end: number): void {
+    this.#buffer.writeBytes(bytes.subarray(start, end));
+    this.#recordWritten();
+  }
+
+  #recordWritten(): void {
+    const buffer = this.#buffer;
     this.#records++;
     if (buffer.length - this.#lastCut < this.#memberBytes) return;
     this.#lastCut = buffer.length;

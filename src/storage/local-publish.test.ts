@@ -15,6 +15,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Call, interposedFs, systemError } from "../../test/conformance/faulty-fs.ts";
 import { contentsOf, stagedDecision } from "../../test/conformance/storage.ts";
+import { systemCode } from "../base/error.ts";
 import { createLocalStorage } from "./local.ts";
 import { placesOf } from "./places.ts";
 import type { CommitDecision, Storage } from "./storage.ts";
@@ -281,12 +282,18 @@ function expectNothingLeft({ destination }: Scene): void {
   expect(readdirSync(top).filter((name) => name.startsWith(`.${basename(destination)}.`))).toEqual([]);
 }
 
-/** All files below a directory, hidden ones too. */
+/** All files below a directory, hidden ones too. Looks again when something was renamed while it looked. */
 function seen(directory: string): ReadonlyMap<string, string> | undefined {
-  if (!existsSync(directory)) return undefined;
-  const names = readdirSync(directory, { recursive: true, encoding: "utf8" });
-  const files = names.filter((name) => statSync(join(directory, name)).isFile());
-  return new Map(files.map((name) => [name, readFileSync(join(directory, name), "utf8")]));
+  for (;;) {
+    try {
+      if (!existsSync(directory)) return undefined;
+      const names = readdirSync(directory, { recursive: true, encoding: "utf8" });
+      const files = names.filter((name) => statSync(join(directory, name)).isFile());
+      return new Map(files.map((name) => [name, readFileSync(join(directory, name), "utf8")]));
+    } catch (thrown) {
+      if (systemCode(thrown) !== "ENOENT") throw thrown;
+    }
+  }
 }
 
 function visible(files: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {

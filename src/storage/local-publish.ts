@@ -71,9 +71,9 @@ export async function discard(places: Places, fs: LocalFs): Promise<void> {
 
 async function publishOnce(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
   const { fs } = options;
-  const underWay = await isUnderWay(fs, decision, places);
   const missing = await assemble(decision, places, options);
-  if (underWay) return publishInto(decision, places, options);
+  // Asked after the look at the files: another publisher may have begun to move them meanwhile.
+  if (await isUnderWay(fs, decision, places)) return publishInto(decision, places, options);
   if (missing !== undefined) throw new StagedFileGone(missing, places);
   await moveAside(fs, decision, places);
   await moveIntoPlace(decision, places, options);
