@@ -1,0 +1,123 @@
+// `ctx`: what user code may ask of its task. Its functions work without `ctx` in front (`{ count }` in a parameter list), and
+// its getters read what the task moves on from record to record, so that one object serves all records of a synchronous map.
+import { MillraceError } from "../base/error.ts";
+import type { AttemptId } from "../base/ids.ts";
+import { seededRandom } from "../base/random.ts";
+import type { Assignment } from "../rpc/messages.ts";
+import type { PendingCounts } from "./counters.ts";
+import type { TaskEnvironment } from "./environment.ts";
+
+/** What is the same for all contexts of an attempt. */
+export interface ContextBase {
+  readonly params: unknown;
+  readonly attempt: AttemptId;
+  readonly signal: AbortSignal;
+  readonly startedAtMs: number;
+  /** Of job name and bundle: two jobs draw different numbers, a retry the same. */
+  readonly seed: number;
+  log(message: string, fields: Readonly<Record<string, unknown>> | undefined): void;
+  file(name: string): string;
+  progress(): void;
+}
+
+/** What a context is about now; its owner moves it. */
+export interface ContextScope {
+  /** Path of the record's file; "" where there is no record. */
+  source: string;
+  offset: number;
+  state: unknown;
+  /** Counts the records or keys: another one draws other numbers. */
+  serial: number;
+  /** Seeds `random()` beside job and offset: of the record's file, the task or the key. Asked only when numbers are drawn. */
+  stream: () => number;
+  readonly counts: PendingCounts;
+  /** Something was counted since the owner last looked. */
+  dirty: boolean;
+  /** False once the call of user code that this was made for has ended. */
+  open: boolean;
+}
+
+export type Context = Readonly<Record<string, unknown>>;
+
+export function contextBase(
+  assignment: Pick<Assignment, "attempt" | "spec">,
+  env: Pick<TaskEnvironment, "signal" | "log" | "file">,
+  params: unknown,
+  progress: () => void,
+): ContextBase {
+  const startedAtMs = Date.parse(assignment.spec.startedAt);
+  return {
+    params,
+    attempt: assignment.attempt,
+    signal: env.signal,
+    startedAtMs,
+    seed: hashText(`${assignment.spec.name}\n${assignment.spec.bundle}`),
+    log: (message, fields) => env.log(message, fields),
+    file: (name) => env.file(name),
+    progress,
+  };
+}
+
+export function createContext(base: ContextBase, scope: ContextScope): Context {
+  let draw: (() => number) | undefined;
+  let drawSerial = 0;
+  return {
+    params: base.params,
+    attempt: base.attempt,
+    signal: base.signal,
+    /** A new one each time: user code may change the one it got. */
+    get startedAt(): Date {
+      return new Date(base.startedAtMs);
+    },
+    get state(): unknown {
+      return scope.state;
+    },
+    get source(): string {
+      return scope.source;
+    },
+    get offset(): number {
+      return scope.offset;
+    },
+    log(message: string, fields?: Readonly<Record<string, unknown>>): void {
+      base.log(String(message), fields);
+    },
+    count(name: string, n = 1): void {
+      if (!scope.open) {
+        throw new MillraceError(
+          "user-error",
+          `ctx.count(${JSON.stringify(name)}) after the call that it belongs to had ended`,
+        );
+      }
+      scope.dirty = true;
+      scope.counts.add(name, n);
+    },
+    file: (name: string): string => base.file(name),
+    progress: base.progress,
+    random(): number {
+      if (draw === undefined || drawSerial !== scope.serial) {
+        drawSerial = scope.serial;
+        draw = seededRandom(base.seed ^ scope.stream(), hashOffset(scope.offset));
+      }
+      return draw();
+    },
+  };
+}
+
+/** 32 bits of a text: FNV-1a over its UTF-16 units. */
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash | 0;
+}
+
+/** 32 bits of bytes: FNV-1a. */
+export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash | 0;
+}
+
+function hashOffset(offset: number): number {
+  const high = Math.floor(offset / 0x100000000);
+  return Math.imul((offset >>> 0) ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b) | 0;
+}

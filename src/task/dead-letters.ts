@@ -1,0 +1,82 @@
+// Dead letters of one map attempt: records put aside with where they came from and why, as NDJSON in a staged file.
+import { assert } from "../base/assert.ts";
+import { excerptOf } from "../base/excerpt.ts";
+import type { Position } from "../base/ids.ts";
+import type { FailureText } from "../rpc/messages.ts";
+import type { StagedFile, StagedWriter } from "../storage/storage.ts";
+
+export interface DeadLetter {
+  readonly source: string;
+  readonly at: Position;
+  /** The record as map got it, or its bytes where no record could be made of them. */
+  readonly record: unknown;
+  readonly error: FailureText;
+}
+
+export class DeadLetters {
+  readonly positions: Position[] = [];
+  readonly #max: number;
+  readonly #name: string;
+  readonly #stage: (name: string) => StagedWriter;
+  #writer: StagedWriter | undefined;
+  #counted = 0;
+
+  /** `split`: the map task's number; `max`: how many may still be put aside. */
+  constructor(split: number, max: number, stage: (name: string) => StagedWriter) {
+    this.#max = max;
+    this.#name = `_dead-letters/part-m-${String(split).padStart(5, "0")}.ndjson`;
+    this.#stage = stage;
+  }
+
+  /** Whether one more may be put aside. */
+  get room(): boolean {
+    return this.#counted < this.#max;
+  }
+
+  /** Throws `no-space` or `io-error`. `allowed`: somebody else has counted it already. */
+  put(letter: DeadLetter, allowed: boolean): void {
+    assert(allowed || this.room, "one more dead letter is allowed");
+    if (!allowed) this.#counted++;
+    this.#writer ??= this.#stage(this.#name);
+    const { source, at, error } = letter;
+    const line = {
+      source,
+      offset: at.offset,
+      ...recordFields(letter.record),
+      code: error.code,
+      error: error.message,
+      stack: error.stack,
+    };
+    this.#writer.write(Buffer.from(`${JSON.stringify(line)}\n`));
+    this.positions.push(at);
+  }
+
+  async finish(): Promise<readonly StagedFile[]> {
+    if (this.#writer === undefined) return [];
+    const { bytes, sha256, token } = await this.#writer.finish();
+    this.#writer = undefined;
+    const records = this.positions.length;
+    return [{ output: "_dead-letters", name: this.#name, bytes, records, sha256, token }];
+  }
+
+  abort(): void {
+    this.#writer?.abort();
+    this.#writer = undefined;
+  }
+}
+
+/** Text as text, bytes that are no text in base64, all else as JSON: so that the record can be mended and mapped again. */
+function recordFields(record: unknown): Readonly<Record<string, unknown>> {
+  if (typeof record === "string")
+    return record.isWellFormed() ? { text: record } : { text: record.toWellFormed(), mended: true };
+  if (record instanceof Uint8Array) {
+    const bytes = Buffer.from(record.buffer, record.byteOffset, record.length);
+    const text = bytes.toString("utf8");
+    return Buffer.from(text).equals(bytes) ? { text } : { base64: bytes.toString("base64") };
+  }
+  try {
+    return { record: JSON.parse(JSON.stringify(record)) };
+  } catch {
+    return { excerpt: excerptOf(record) }; // a custom format may read what JSON can't hold
+  }
+}

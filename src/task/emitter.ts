@@ -1,0 +1,306 @@
+// emit, as a synchronous map sees it: the hot path of the engine. Pairs are encoded straight into the kernel's batch, where
+// those of the current record lie behind `mark` and can be taken back until the record counts.
+//
+//   batchStart ─ pairs of finished records ─ mark ─ pairs of the current record ─ at ─ free ─ batchEnd
+//
+// When the batch is full, what lies before `mark` goes to the collector and the rest moves to the front. Only a record that
+// fills a whole batch by itself loses pairs to the collector before it has ended: then `rollback` says that it can't be undone.
+import { writeUtf8At } from "../base/byte-buffer.ts";
+import { varintLength } from "../base/bytes.ts";
+import { limits } from "../base/limits.ts";
+import type { Codec } from "../job/codec.ts";
+import { f64Kind } from "../job/codecs/facts.ts";
+import { utf8 } from "../job/codecs/utf8.ts";
+import type { PairEncoder } from "./pair-encoder.ts";
+
+/** What takes the pairs: the collector of a map attempt. */
+export interface PairTarget {
+  readonly arena: Uint8Array;
+  /** Pairs are written to arena[batchStart, batchEnd), fixed for the target's life. */
+  readonly batchStart: number;
+  readonly batchEnd: number;
+  /** Takes the whole pairs in arena[batchStart, end); does not write to the batch. */
+  take(end: number): void;
+  /** Takes a pair that is too large for the batch; `partition` where the job's own function chooses it. */
+  takeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): void;
+}
+
+export type PairEmit = (key: unknown, value: unknown) => void;
+
+export interface Emitter {
+  readonly emit: PairEmit;
+  /** While false, `emit` goes to `redirect`. */
+  open: boolean;
+  /** Where pairs go that are emitted while `open` is false: to the record's own buffer, or an error. */
+  redirect: PairEmit;
+  /** The current record's pairs count; the next record begins. */
+  commit(): void;
+  /** Takes back the current record's pairs; false: some of them have left the batch already. */
+  rollback(): boolean;
+  /** Takes back the current record's pairs and returns them, framed as in the batch. */
+  detach(): { readonly pairs: Uint8Array; readonly left: boolean };
+  /** Adds framed pairs to the current record. */
+  append(pairs: Uint8Array, length: number): void;
+  /** Hands all of the batch to the collector; between records. */
+  flush(): void;
+  /** What the collector threw: the attempt can't go on, whatever user code made of the error. */
+  readonly broken: { readonly thrown: unknown } | undefined;
+}
+
+/** Bytes in front of each pair in the batch where the job's own function chooses the partition. */
+const partitionBytes = 4;
+
+export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter {
+  const { arena, batchStart, batchEnd } = target;
+  const view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
+  const double = new Float64Array(1);
+  const words = new Uint32Array(double.buffer);
+  const { choose } = encoder;
+  const header = choose === undefined ? 0 : partitionBytes;
+  const pairBytesMax = Math.min(limits.batchPairBytesMax, batchEnd - batchStart);
+  const isNumber = numberCheck(encoder.value);
+  /** UTF-16 units of a key that certainly fits beside its lengths and an 8-byte value. */
+  const fastLengthMax = Math.floor((pairBytesMax - header - 16) / 3);
+
+  let at = batchStart;
+  let mark = batchStart;
+  let left = false;
+  let broken: { readonly thrown: unknown } | undefined;
+  let lastValue = Number.NaN;
+  let lastHigh = 0;
+  let lastLow = 0;
+
+  const emitter: Emitter = {
+    emit: encoder.key === (utf8 as Codec<unknown>) && isNumber !== undefined ? emitTextNumber : emitAny,
+    open: false,
+    redirect: () => {},
+    commit() {
+      mark = at;
+      left = false;
+    },
+    rollback() {
+      at = mark;
+      const undone = !left;
+      left = false;
+      return undone;
+    },
+    detach() {
+      const detached = { pairs: arena.slice(mark, at), left };
+      at = mark;
+      left = false;
+      return detached;
+    },
+    append,
+    flush() {
+      handOver(at);
+      at = mark = batchStart;
+    },
+    get broken() {
+      return broken;
+    },
+  };
+  return emitter;
+
+  /**
+   * A text and a number: no allocation, no view, no call but `flush`. Whatever is out of the ordinary goes to `emitAny`, whose
+   * codecs know the words for it.
+   */
+  function emitTextNumber(key: unknown, value: unknown): void {
+    if (!emitter.open || typeof key !== "string" || typeof value !== "number") {
+      emitAny(key, value);
+      return;
+    }
+    const length = key.length;
+    if (length > fastLengthMax) {
+      emitAny(key, value);
+      return;
+    }
+    if (value !== lastValue) {
+      if (!isNumber!(value)) {
+        emitAny(key, value);
+        return;
+      }
+      encodeNumber(value);
+    }
+    const room = header + 16 + length * 3;
+    if (at + room > batchEnd) makeRoom(room);
+    const lengthAt = at + header;
+    // One or two bytes for the key's length, as if it were ASCII; set right below where it is not.
+    const reserved = length < 128 ? 1 : 2;
+    const start = lengthAt + reserved + 1;
+    let end = start;
+    for (let i = 0; i < length; i++) {
+      const unit = key.charCodeAt(i);
+      if (unit < 0x80) {
+        arena[end++] = unit;
+      } else if (unit < 0x800) {
+        arena[end++] = 0xc0 | (unit >> 6);
+        arena[end++] = 0x80 | (unit & 63);
+      } else if (unit < 0xd800 || unit > 0xdfff) {
+        arena[end++] = 0xe0 | (unit >> 12);
+        arena[end++] = 0x80 | ((unit >> 6) & 63);
+        arena[end++] = 0x80 | (unit & 63);
+      } else {
+        end = writeUtf8At(arena, start, key);
+        if (end < 0) {
+          emitAny(key, value);
+          return;
+        }
+        break;
+      }
+    }
+    const keyBytes = end - start;
+    if (keyBytes < 128) {
+      arena[lengthAt] = keyBytes; // an ASCII length of 128 or more has at least as many bytes
+    } else {
+      if (reserved === 1) {
+        arena.copyWithin(start + 1, start, end);
+        end++;
+      }
+      arena[lengthAt] = (keyBytes & 127) | 128;
+      arena[lengthAt + 1] = keyBytes >> 7;
+    }
+    arena[end - keyBytes - 1] = 8;
+    view.setUint32(end, lastHigh);
+    view.setUint32(end + 4, lastLow);
+    if (choose !== undefined) view.setUint32(at, choose(key), true);
+    at = end + 8;
+  }
+
+  function emitAny(key: unknown, value: unknown): void {
+    if (!emitter.open) {
+      emitter.redirect(key, value);
+      return;
+    }
+    encoder.encode(key, value);
+    const { bytes, keyEnd, end } = encoder;
+    const total = header + varintLength(keyEnd) + varintLength(end - keyEnd) + end;
+    if (total > pairBytesMax) {
+      addLarge(bytes.subarray(0, keyEnd), bytes.subarray(keyEnd, end), encoder.partition);
+      return;
+    }
+    if (at + total > batchEnd) makeRoom(total);
+    let to = at;
+    if (choose !== undefined) {
+      view.setUint32(to, encoder.partition, true);
+      to += partitionBytes;
+    }
+    to = writeLength(writeLength(to, keyEnd), end - keyEnd);
+    if (end < 64) for (let i = 0; i < end; i++) arena[to + i] = bytes[i]!;
+    else arena.set(bytes.subarray(0, end), to);
+    at = to + end;
+  }
+
+  function encodeNumber(value: number): void {
+    // As `writeF64`, kept for the next pair: most jobs emit the same number again and again.
+    double[0] = value + 0;
+    const high = words[1]!;
+    const negative = (high & 0x80000000) !== 0;
+    lastHigh = negative ? ~high : high ^ 0x80000000;
+    lastLow = negative ? ~words[0]! : words[0]!;
+    lastValue = value;
+  }
+
+  function writeLength(to: number, length: number): number {
+    let rest = length;
+    let next = to;
+    while (rest >= 128) {
+      arena[next++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    arena[next] = rest;
+    return next + 1;
+  }
+
+  function makeRoom(bytes: number): void {
+    if (mark > batchStart) {
+      handOver(mark);
+      arena.copyWithin(batchStart, mark, at);
+      at -= mark - batchStart;
+      mark = batchStart;
+    }
+    if (at + bytes > batchEnd) {
+      handOver(at);
+      at = mark;
+      left = true;
+    }
+  }
+
+  function addLarge(key: Uint8Array, value: Uint8Array, partition: number): void {
+    handOver(at); // the pairs before it come first
+    at = mark = batchStart;
+    left = true;
+    try {
+      target.takeLarge(key, value, choose === undefined ? undefined : partition);
+    } catch (thrown) {
+      broken ??= { thrown };
+      throw thrown;
+    }
+  }
+
+  function handOver(end: number): void {
+    if (broken !== undefined) throw broken.thrown;
+    if (end === batchStart) return;
+    try {
+      target.take(end);
+    } catch (thrown) {
+      broken = { thrown };
+      throw thrown;
+    }
+  }
+
+  function append(pairs: Uint8Array, length: number): void {
+    let from = 0;
+    while (from < length) {
+      const pair = readFrame(pairs, from, header);
+      const total = pair.end - from;
+      if (total > pairBytesMax) {
+        const partition = header === 0 ? 0 : readPartition(pairs, from);
+        addLarge(pairs.subarray(pair.key, pair.value), pairs.subarray(pair.value, pair.end), partition);
+      } else {
+        if (at + total > batchEnd) makeRoom(total);
+        arena.set(pairs.subarray(from, pair.end), at);
+        at += total;
+      }
+      from = pair.end;
+    }
+  }
+}
+
+/** Where key, value and end of the framed pair at `from` are. */
+export function readFrame(
+  pairs: Uint8Array,
+  from: number,
+  header: number,
+): { readonly key: number; readonly value: number; readonly end: number } {
+  let at = from + header;
+  const lengths = [0, 0];
+  for (let part = 0; part < 2; part++) {
+    let scale = 1;
+    for (;;) {
+      const byte = pairs[at++]!;
+      lengths[part]! += (byte & 127) * scale;
+      if (byte < 128) break;
+      scale *= 128;
+    }
+  }
+  return { key: at, value: at + lengths[0]!, end: at + lengths[0]! + lengths[1]! };
+}
+
+function readPartition(pairs: Uint8Array, at: number): number {
+  return (pairs[at]! | (pairs[at + 1]! << 8) | (pairs[at + 2]! << 16) | (pairs[at + 3]! << 24)) >>> 0;
+}
+
+/** For the codecs that write a number as 8 ordered bytes: which numbers they take. */
+function numberCheck(codec: Codec<unknown>): ((value: number) => boolean) | undefined {
+  switch (f64Kind(codec)) {
+    case "uint":
+      return (value) => Number.isSafeInteger(value) && value >= 0;
+    case "int":
+      return Number.isSafeInteger;
+    case "float64":
+      return (value) => !Number.isNaN(value);
+    case undefined:
+      return undefined;
+  }
+}

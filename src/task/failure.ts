@@ -1,0 +1,91 @@
+// Failures and what they mean: whose fault, where, and so what may be done about it.
+import { type ErrorCode, MillraceError, systemCode } from "../base/error.ts";
+import type { AttemptId, Position } from "../base/ids.ts";
+import { describeThrown } from "../job/thrown.ts";
+import type { Failure, FailureText } from "../rpc/messages.ts";
+
+/** An attempt's end by failure; `thrown` is what user code threw, for who debugs it in this process. */
+export class TaskFailure extends Error {
+  override readonly name = "TaskFailure";
+  readonly reason: Failure;
+  readonly thrown: unknown;
+
+  constructor(reason: Failure, thrown: unknown) {
+    super(reason.error.message);
+    this.reason = reason;
+    this.thrown = thrown;
+  }
+}
+
+/** Where user code was when it threw. */
+export interface FailedAt {
+  readonly at?: Position;
+  readonly where?: string;
+  readonly excerpt?: string;
+  /** It failed in the same way twice. */
+  readonly final?: boolean;
+}
+
+/** Something thrown by the job's own code. */
+export function userFailure(thrown: unknown, place: FailedAt = {}): TaskFailure {
+  const error = failureText(thrown, "user-error", place);
+  return new TaskFailure({ kind: "user-error", error, at: place.at, final: place.final ?? false }, thrown);
+}
+
+export function badInputFailure(thrown: unknown, place: FailedAt): TaskFailure {
+  return new TaskFailure({ kind: "bad-input", error: failureText(thrown, "bad-input", place), at: place.at }, thrown);
+}
+
+/** A map's output that can't be had or doesn't pass its checks: that map runs again, and this attempt does not count. */
+export function lostFailure(thrown: unknown, map: AttemptId): TaskFailure {
+  return new TaskFailure({ kind: "segment-lost", map, error: failureText(thrown, "segment-lost", {}) }, thrown);
+}
+
+/** Anything thrown by the engine itself, and whatever ended an attempt already. */
+export function engineFailure(thrown: unknown): TaskFailure {
+  if (thrown instanceof TaskFailure) return thrown;
+  const code = thrown instanceof MillraceError ? thrown.code : undefined;
+  const error = failureText(thrown, code ?? (systemCode(thrown) === undefined ? "job-failed" : "io-error"), {});
+  if (code === "bad-input") return new TaskFailure({ kind: "bad-input", error, at: undefined }, thrown);
+  if (code !== undefined && userCodes.has(code)) {
+    return new TaskFailure({ kind: "user-error", error, at: undefined, final: false }, thrown);
+  }
+  if ((code !== undefined && fatalCodes.has(code)) || isBug(thrown))
+    return new TaskFailure({ kind: "fatal", error }, thrown);
+  return new TaskFailure({ kind: "infrastructure", error }, thrown);
+}
+
+/** What our own layers say of values of the user's, when it was not within a call of user code. */
+const userCodes: ReadonlySet<ErrorCode> = new Set(["user-error", "wrong-value", "bad-output"]);
+/** Another try gives the same. */
+const fatalCodes: ReadonlySet<ErrorCode> = new Set([
+  "wrong-usage",
+  "wrong-job",
+  "wrong-params",
+  "no-input",
+  "output-exists",
+  "input-changed",
+  "over-limit",
+  "nondeterministic",
+  "not-supported",
+]);
+
+function isBug(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.message.startsWith("millrace bug: ");
+}
+
+export function failureText(thrown: unknown, code: string, place: FailedAt): FailureText {
+  const { message, stack } = describeThrown(thrown);
+  return {
+    code: thrown instanceof MillraceError ? thrown.code : code,
+    message,
+    stack,
+    where: place.where,
+    excerpt: place.excerpt,
+  };
+}
+
+/** Whether two tries at one record failed in the same way. */
+export function sameError(a: unknown, b: unknown): boolean {
+  return describeThrown(a).message === describeThrown(b).message;
+}

@@ -1,0 +1,336 @@
+// map over the records of a split. A record's pairs, counters and output records count when its map has returned; until then
+// they can be taken back, so that a record that fails is mapped once more and then, if that is allowed, put aside.
+//
+//   synchronous map    one `emit` and one `ctx` for all records, pairs straight into the kernel's batch (emitter.ts)
+//   map with promises  an `emit` and a `ctx` for each record (record-call.ts), some records under way at once (flights.ts)
+//
+// The first promise that is returned switches from the one to the other. Awaits: one per batch of the input, and the promises.
+import { excerptOf } from "../base/excerpt.ts";
+import { MiB } from "../base/limits.ts";
+import type { RecordBatch } from "../format/format.ts";
+import { type ContextScope, createContext } from "./context.ts";
+import { PendingCounts } from "./counters.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { Emitter } from "./emitter.ts";
+import { failureText, sameError, type TaskFailure, userFailure } from "./failure.ts";
+import { Flights } from "./flights.ts";
+import { type OutputSinks, PendingRecords } from "./outputs.ts";
+import { type CallParts, isPromise, lateEmit, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
+import type { StatusReport } from "./status-report.ts";
+
+export interface MapPassOptions extends Omit<CallParts, "grown" | "late"> {
+  /** Takes the pairs; undefined in a map-only job. */
+  readonly emitter: Emitter | undefined;
+  readonly sinks: OutputSinks;
+  readonly concurrency: number;
+  readonly deadLetters: DeadLetters;
+  /** Records not to be given to map: offsets by file, and what became of them. */
+  readonly putAside: PutAside;
+  /**
+   * "twice": a record that fails is mapped again at once. "once": what user code throws ends the pass. "none": a record that
+   * fails is passed over.
+   */
+  readonly tries: "none" | "once" | "twice";
+  readonly status: StatusReport;
+  readonly signal: AbortSignal;
+}
+
+export type PutAside = ReadonlyMap<number, ReadonlyMap<number, AsideReason>>;
+
+export interface AsideReason {
+  readonly thrown: unknown;
+  /** Of errors that have none. "slot-died": the scheduler has decided, and counted it as a dead letter. */
+  readonly code: "user-error" | "bad-input" | "slot-died";
+}
+
+/** Where the records of a batch are from. */
+export type BatchPlace = Pick<RecordPlace, "file" | "source" | "stream">;
+
+/** Thrown where a record can be put aside only by mapping the split again without it: its pairs have been handed on. */
+export class Remap extends Error {
+  readonly place: RecordPlace;
+  readonly thrown: unknown;
+
+  constructor(place: RecordPlace, thrown: unknown) {
+    super(`map again without ${place.source}:${place.offset}`);
+    this.place = place;
+    this.thrown = thrown;
+  }
+}
+
+/** Bytes of output records that a synchronous call may hold before they are handed on, though it has not ended. */
+const heldRecordsMax = 1 * MiB;
+
+type Interruption =
+  | { readonly kind: "promise"; readonly returned: PromiseLike<unknown> }
+  | { readonly kind: "threw"; readonly thrown: unknown };
+
+export class MapPass {
+  /** Records given to map or put aside. */
+  records = 0;
+  readonly #options: MapPassOptions;
+  readonly #parts: CallParts;
+  readonly #flights: Flights;
+  // What the calls of a synchronous map share, until one of them returns a promise and keeps it.
+  readonly #scope: ContextScope;
+  readonly #pending: PendingRecords;
+  /** Some of the current call's records were handed on before it ended. */
+  #pendingLeft = false;
+  readonly #emit: UserEmit;
+  readonly #ctx: unknown;
+  /** The call that keeps them; from then on each record has a call of its own. */
+  #keeper: RecordCall | undefined;
+  #interruption: Interruption | undefined;
+  /** What ends the attempt, whatever user code makes of the error: no space left, an emit that came too late. */
+  #broken: { readonly thrown: unknown } | undefined;
+
+  constructor(options: MapPassOptions) {
+    const { emitter, state, totals, table, base, signal, status } = options;
+    this.#options = options;
+    this.#flights = new Flights({
+      concurrency: status.careful ? 1 : options.concurrency,
+      signal,
+      landed: (call) => this.#landed(call),
+      handOn: (call) => this.#handOnEarly(call),
+    });
+    this.#parts = { ...options, grown: (call) => this.#flights.grown(call), late: () => this.#tooLate() };
+    this.#pending = new PendingRecords(table);
+    const counts = new PendingCounts(totals);
+    this.#scope = { source: "", offset: 0, serial: 0, stream: () => 0, state, counts, dirty: false, open: false };
+    this.#ctx = createContext(base, this.#scope);
+    if (emitter !== undefined) emitter.redirect = (key, value) => this.#keeperOrLate().emit(key, value);
+    this.#emit = Object.assign(emitter?.emit ?? ((record: unknown) => this.#addRecord(0, record)), {
+      to: (name: unknown, record: unknown) => this.#addRecord(table.indexOf(name), record),
+    });
+  }
+
+  /** Maps all records of a batch; with promises, some of them may be under way when it resolves. Throws `TaskFailure`, `Remap`. */
+  async mapBatch(batch: RecordBatch<unknown>, place: BatchPlace): Promise<void> {
+    const { records, starts } = batch;
+    const aside = this.#options.putAside.get(place.file);
+    let i = 0;
+    while (i < records.length) {
+      const stop = aside === undefined ? records.length : nextAside(batch, i, aside);
+      if (i === stop) {
+        await this.#flights.drain();
+        this.putAside({ ...place, record: records[i], offset: starts[i]! }, aside!.get(starts[i]!)!);
+        i++;
+      } else if (this.#keeper === undefined) {
+        i = this.#mapSync(batch, place, i, stop);
+        if (this.#interruption !== undefined) {
+          await this.#resume({ ...place, record: records[i], offset: starts[i]! }, this.#interruption);
+          i++;
+        }
+      } else {
+        await this.#start({ ...place, record: records[i], offset: starts[i]! });
+        i++;
+      }
+    }
+    this.#checkBroken();
+  }
+
+  /** Waits for what is under way; then all pairs of all records are in the batch or beyond it. */
+  async finish(): Promise<void> {
+    await this.#flights.drain();
+    this.#checkBroken();
+  }
+
+  /** Whatever still goes on may not emit or count any more. May be repeated. */
+  close(): void {
+    this.#scope.open = false;
+    this.#flights.close();
+    if (this.#options.emitter !== undefined) this.#options.emitter.open = false;
+  }
+
+  /** A record that no record could be made of, that user code failed at, or that an earlier attempt died on. */
+  putAside(place: RecordPlace, reason: AsideReason): void {
+    const { source, file, offset, record } = place;
+    this.records++;
+    const letter = { source, at: { file, offset }, record, error: failureText(reason.thrown, reason.code, {}) };
+    this.#options.deadLetters.put(letter, reason.code === "slot-died");
+  }
+
+  /** The hot loop: maps records [from, to) and returns where it stopped; short of `to` `#interruption` says why. */
+  #mapSync(batch: RecordBatch<unknown>, place: BatchPlace, from: number, to: number): number {
+    const { map, emitter, status } = this.#options;
+    const { records, starts } = batch;
+    const emit = this.#emit;
+    const ctx = this.#ctx;
+    const scope = this.#scope;
+    scope.source = place.source;
+    scope.stream = place.stream;
+    scope.open = true;
+    if (emitter !== undefined) emitter.open = true;
+    let i = from;
+    try {
+      for (; i < to; i++) {
+        scope.offset = starts[i]!;
+        scope.serial++;
+        if (status.careful) status.record(place.file, starts[i]!);
+        const returned = map(records[i], emit, ctx);
+        if (returned !== undefined && isPromise(returned)) {
+          this.#interruption = { kind: "promise", returned };
+          break;
+        }
+        if (emitter !== undefined) emitter.commit();
+        if (scope.dirty) this.#commitExtras();
+      }
+    } catch (thrown) {
+      this.#interruption = { kind: "threw", thrown };
+    }
+    this.records += i - from;
+    scope.open = false;
+    if (emitter !== undefined) emitter.open = false;
+    return i;
+  }
+
+  /** Goes on after the hot loop stopped at a record. */
+  async #resume(place: RecordPlace, interruption: Interruption): Promise<void> {
+    const { emitter } = this.#options;
+    this.#interruption = undefined;
+    this.#checkBroken();
+    if (interruption.kind === "promise") return this.#keep(place, interruption.returned);
+    const undone = emitter === undefined || emitter.rollback();
+    const left = !undone || this.#pendingLeft;
+    this.#scope.counts.discard();
+    this.#scope.dirty = false;
+    this.#pending.discard();
+    this.#pendingLeft = false;
+    await this.#secondTry(place, interruption.thrown, left);
+  }
+
+  /** The first promise: its call keeps the shared `emit` and `ctx`, and what it emitted so far becomes its own. */
+  #keep(place: RecordPlace, returned: PromiseLike<unknown>): Promise<void> {
+    const call = new RecordCall(this.#parts, place, { scope: this.#scope, records: this.#pending });
+    const detached = this.#options.emitter?.detach();
+    if (detached !== undefined) call.pairs.writeBytes(detached.pairs);
+    call.left = this.#pendingLeft || detached?.left === true;
+    this.#keeper = call;
+    this.#scope.open = true;
+    return this.#flights.start(call, call.settle(returned), bytesOf(place));
+  }
+
+  async #start(place: RecordPlace): Promise<void> {
+    const { status } = this.#options;
+    await this.#flights.room(bytesOf(place));
+    if (status.careful) status.record(place.file, place.offset);
+    const call = new RecordCall(this.#parts, place);
+    await this.#flights.start(call, call.begin(), bytesOf(place));
+  }
+
+  async #landed(call: RecordCall): Promise<void> {
+    this.#checkBroken();
+    if (call.outcome?.kind === "threw") await this.#secondTry(call.place, call.outcome.thrown, call.left);
+    else this.#take(call);
+  }
+
+  /** Maps a record once more after it failed; puts it aside, or ends the pass, when it fails again. */
+  async #secondTry(place: RecordPlace, first: unknown, left: boolean): Promise<void> {
+    const { deadLetters, tries } = this.#options;
+    this.#checkBroken();
+    if (tries === "none") return;
+    if (tries === "once") throw failed(place, first, false);
+    const call = new RecordCall(this.#parts, place);
+    call.keeps = !left;
+    this.#flights.lead(call);
+    const settled = call.begin();
+    if (settled !== undefined) await this.#flights.untilAborted(settled);
+    this.#checkBroken();
+    if (call.outcome?.kind !== "threw") {
+      // Some pairs of the first call have gone: only another attempt, without them, can be right.
+      if (left) throw failed(place, first, false);
+      this.#take(call);
+      return;
+    }
+    const { thrown } = call.outcome;
+    if (!sameError(first, thrown)) throw failed(place, thrown, false);
+    if (!deadLetters.room) throw failed(place, thrown, true);
+    if (left || call.left) throw new Remap(place, thrown);
+    this.putAside(place, { thrown, code: "user-error" });
+  }
+
+  /** All that the call emitted and counted counts. */
+  #take(call: RecordCall): void {
+    this.records++;
+    this.#guard(() => {
+      this.#options.emitter?.append(call.pairs.bytes, call.pairs.length);
+      this.#options.emitter?.commit();
+      call.records.commit(this.#options.sinks);
+    });
+    call.scope.counts.commit();
+  }
+
+  /** Pairs of a call that goes on, and holds too much. */
+  #handOnEarly(call: RecordCall): void {
+    call.left = true;
+    if (!call.keeps) {
+      call.forget();
+      return;
+    }
+    this.#guard(() => {
+      this.#options.emitter?.append(call.pairs.bytes, call.pairs.length);
+      call.pairs.reset();
+      call.records.commit(this.#options.sinks);
+    });
+  }
+
+  /** `emit.to`, and `emit` of a map-only job, of a synchronous map. */
+  #addRecord(output: number, record: unknown): void {
+    if (this.#keeper !== undefined || !this.#scope.open) {
+      this.#keeperOrLate().addRecord(output, record);
+      return;
+    }
+    this.#pending.add(output, record);
+    this.#scope.dirty = true;
+    if (this.#pending.bytes <= heldRecordsMax) return;
+    this.#pendingLeft = true;
+    this.#guard(() => this.#pending.commit(this.#options.sinks));
+  }
+
+  #commitExtras(): void {
+    this.#scope.dirty = false;
+    this.#scope.counts.commit();
+    this.#pendingLeft = false;
+    this.#guard(() => this.#pending.commit(this.#options.sinks));
+  }
+
+  #keeperOrLate(): RecordCall {
+    return this.#keeper ?? this.#tooLate();
+  }
+
+  #tooLate(): never {
+    const thrown = lateEmit();
+    this.#broken ??= { thrown };
+    throw thrown;
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (thrown) {
+      this.#broken ??= { thrown };
+      throw thrown;
+    }
+  }
+
+  #checkBroken(): void {
+    const broken = this.#broken ?? this.#options.emitter?.broken;
+    if (broken !== undefined) throw broken.thrown;
+  }
+}
+
+function failed(place: RecordPlace, thrown: unknown, final: boolean): TaskFailure {
+  const { file, offset, source, record } = place;
+  return userFailure(thrown, { at: { file, offset }, where: `${source}:${offset}`, excerpt: excerptOf(record), final });
+}
+
+/** Index of the first record from `from` on that is to be put aside; the number of records where there is none. */
+function nextAside(batch: RecordBatch<unknown>, from: number, aside: ReadonlyMap<number, AsideReason>): number {
+  let i = from;
+  while (i < batch.records.length && !aside.has(batch.starts[i]!)) i++;
+  return i;
+}
+
+function bytesOf(place: RecordPlace): number {
+  return place.record instanceof Uint8Array ? place.record.length : 0;
+}

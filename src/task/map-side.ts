@@ -1,0 +1,131 @@
+// What maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
+import type { AttemptId } from "../base/ids.ts";
+import type { JobDefinition } from "../job/definition.ts";
+import type { CollectOptions, Kernel, KernelPartitioner } from "../kernel/kernel.ts";
+import { type Collector, type CollectorStats, createCollector } from "../sort/collector.ts";
+import type { RunFiles, RunRef } from "../sort/run.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import { createEmitter, type Emitter } from "./emitter.ts";
+import { kernelFold } from "./fold.ts";
+import { MapPass, type PutAside } from "./map-pass.ts";
+import { type OutputSinks, outputTable, type RecordEncoder } from "./outputs.ts";
+import { PairEncoder } from "./pair-encoder.ts";
+import type { UserTask } from "./user-task.ts";
+
+export interface MapSideOptions {
+  readonly job: JobDefinition;
+  readonly attempt: AttemptId;
+  /** 0: map-only. */
+  readonly partitions: number;
+  readonly boundaries: readonly Uint8Array[];
+  readonly kernel: Kernel;
+  readonly files: RunFiles;
+  readonly task: UserTask;
+  readonly state: unknown;
+  /** How records of the outputs are encoded, by index. */
+  readonly encoders: readonly RecordEncoder[];
+  readonly sinks: OutputSinks;
+  readonly deadLetters: DeadLetters;
+  readonly putAside: PutAside;
+  readonly tries: "once" | "twice";
+  readonly signal: AbortSignal;
+}
+
+/** What collecting came to. */
+export interface Collected {
+  readonly run: RunRef;
+  readonly emissions: number;
+  readonly emissionDigest: bigint;
+  readonly stats: CollectorStats;
+}
+
+export class MapSide {
+  readonly #options: MapSideOptions;
+  readonly #encoder: PairEncoder | undefined;
+  readonly #collector: Collector | undefined;
+  readonly #emitter: Emitter | undefined;
+  #input = -1;
+  #pass: MapPass | undefined;
+  #recordsBefore = 0;
+
+  constructor(options: MapSideOptions) {
+    this.#options = options;
+    const { job, attempt, partitions, kernel, files } = options;
+    if (partitions === 0) return;
+    this.#encoder = new PairEncoder(job, partitions);
+    this.#collector = createCollector({ kernel, files, attempt, options: collectOptions(options) });
+    this.#emitter = createEmitter(this.#encoder, this.#collector);
+  }
+
+  /** Records given to map or put aside. */
+  get records(): number {
+    return this.#recordsBefore + (this.#pass?.records ?? 0);
+  }
+
+  /** The pass for records of an input of the job; waits for that of the input before it. */
+  async passOf(input: number): Promise<MapPass> {
+    if (this.#pass !== undefined && this.#input === input) return this.#pass;
+    await this.drain();
+    const { job, task, state, encoders } = this.#options;
+    this.#pass = new MapPass({
+      ...this.#options,
+      map: job.inputs[input]!.map,
+      base: task.base,
+      totals: task.totals,
+      status: task.status,
+      state,
+      table: outputTable(job, encoders),
+      encoder: this.#encoder,
+      emitter: this.#emitter,
+      concurrency: job.concurrency,
+    });
+    this.#input = input;
+    return this.#pass;
+  }
+
+  /** Waits for what is under way, and hands all pairs to the collector: the last record has been mapped. */
+  async drain(): Promise<void> {
+    if (this.#pass === undefined) return;
+    await this.#pass.finish();
+    this.#pass.close();
+    this.#recordsBefore += this.#pass.records;
+    this.#pass = undefined;
+    this.#emitter?.flush();
+  }
+
+  /** Sorts what was collected into one run; undefined for a map-only job. After `drain`. */
+  finish(): Collected | undefined {
+    if (this.#collector === undefined) return undefined;
+    const run = this.#collector.finish();
+    const { emissions, emissionDigest, stats } = this.#collector;
+    return { run, emissions, emissionDigest, stats };
+  }
+
+  /** Removes all that was collected; also after `finish`. */
+  abort(): void {
+    this.#pass?.close();
+    this.#collector?.abort();
+  }
+}
+
+function collectOptions({ job, partitions, boundaries }: MapSideOptions): CollectOptions {
+  return {
+    partitions,
+    partitioner: kernelPartitioner(job, boundaries),
+    group: job.group?.shapes,
+    fold: kernelFold(job),
+    combining: "auto",
+    firstEmission: 0,
+  };
+}
+
+function kernelPartitioner(job: JobDefinition, boundaries: readonly Uint8Array[]): KernelPartitioner {
+  switch (job.partition.kind) {
+    case "hash":
+      return { kind: "hash" };
+    case "range":
+      return { kind: "range", boundaries };
+    case "function":
+      return { kind: "explicit" };
+  }
+}

@@ -1,0 +1,220 @@
+// A map attempt: records of a split → map → batch → collector → one sorted run; output records → staged files.
+import { MillraceError } from "../base/error.ts";
+import { excerptOf } from "../base/excerpt.ts";
+import type { Position } from "../base/ids.ts";
+import { decompress } from "../format/compress.ts";
+import { BadRecordIn, type InputBatch, readSplit } from "../input/read-split.ts";
+import type { Assignment, AttemptDone, MapWork } from "../rpc/messages.ts";
+import { hashText } from "./context.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import type { TaskEnvironment } from "./environment.ts";
+import { badInputFailure, userFailure } from "./failure.ts";
+import { type AsideReason, Remap } from "./map-pass.ts";
+import { type Collected, MapSide } from "./map-side.ts";
+import { outputFormats, recordEncoders, StagedOutputs } from "./staged-outputs.ts";
+import { UserTask } from "./user-task.ts";
+
+/** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
+export async function runMapTask(assignment: Assignment, work: MapWork, env: TaskEnvironment): Promise<AttemptDone> {
+  const begun = env.clock.now();
+  const task = new UserTask(assignment, env);
+  const aside = new Aside(work.skip);
+  const attempt = await task.run(async (state) => {
+    for (;;) {
+      const attempt = new MapAttempt({ assignment, work, env, task, state, aside });
+      try {
+        await attempt.mapAll();
+        return attempt;
+      } catch (thrown) {
+        attempt.abort();
+        if (!(thrown instanceof Remap)) throw thrown;
+        // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
+        aside.add(thrown.place, { thrown: thrown.thrown, code: "user-error" });
+        task.totals.clear();
+      }
+    }
+  });
+  try {
+    return await attempt.finish(begun);
+  } catch (thrown) {
+    attempt.abort();
+    throw thrown;
+  }
+}
+
+/** Records that are not given to map, and why. */
+class Aside extends Map<number, Map<number, AsideReason>> {
+  constructor(skip: readonly Position[]) {
+    super();
+    const thrown = new MillraceError("slot-died", "the slot's process died on it, whenever map was called for it");
+    for (const position of skip) this.add(position, { thrown, code: "slot-died" });
+  }
+
+  add({ file, offset }: Position, reason: AsideReason): void {
+    this.set(file, (this.get(file) ?? new Map<number, AsideReason>()).set(offset, reason));
+  }
+}
+
+interface MapAttemptOptions {
+  readonly assignment: Assignment;
+  readonly work: MapWork;
+  readonly env: TaskEnvironment;
+  readonly task: UserTask;
+  readonly state: unknown;
+  readonly aside: Aside;
+}
+
+class MapAttempt {
+  readonly #options: MapAttemptOptions;
+  readonly #side: MapSide;
+  readonly #outputs: StagedOutputs;
+  readonly #deadLetters: DeadLetters;
+  #source = "";
+  #stream = (): number => 0;
+
+  constructor(options: MapAttemptOptions) {
+    this.#options = options;
+    const { assignment, work, env, task, state, aside } = options;
+    const { attempt, spec } = assignment;
+    const { job, storage, kernel, runs, signal } = env;
+    const formats = outputFormats(job, spec);
+    this.#outputs = new StagedOutputs({ job, spec, attempt, storage }, formats);
+    this.#deadLetters = new DeadLetters(attempt.index, work.deadLettersMax, (name) =>
+      storage.stage(spec.output, attempt, name),
+    );
+    this.#side = new MapSide({
+      job,
+      attempt,
+      partitions: work.partitions,
+      boundaries: work.boundaries,
+      kernel,
+      files: runs,
+      task,
+      state,
+      encoders: recordEncoders(formats),
+      sinks: this.#outputs,
+      deadLetters: this.#deadLetters,
+      putAside: aside,
+      tries: "twice",
+      signal,
+    });
+  }
+
+  async mapAll(): Promise<void> {
+    const { task, work } = this.#options;
+    if (work.partitions === 0) this.#outputs.open(0);
+    task.status.phase("map");
+    let from: Position | "end" | undefined;
+    while (from !== "end") from = await this.#mapFrom(from);
+    await this.#side.drain();
+  }
+
+  async finish(begun: number): Promise<AttemptDone> {
+    const { task, assignment } = this.#options;
+    task.status.phase("sort");
+    const collected = this.#side.finish();
+    task.status.phase("write");
+    task.end();
+    const files = await this.#outputs.finish();
+    const bytesOut = files.reduce((sum, file) => sum + file.bytes, 0);
+    return {
+      attempt: assignment.attempt,
+      ok: true,
+      ...(collected !== undefined && { run: collected.run, emissionDigest: collected.emissionDigest }),
+      staged: [...files, ...(await this.#deadLetters.finish())],
+      deadLetters: this.#deadLetters.positions,
+      counters: task.totals.report(),
+      stats: this.#stats(collected, bytesOut, begun),
+    };
+  }
+
+  abort(): void {
+    this.#side.abort();
+    this.#outputs.abort();
+    this.#deadLetters.abort();
+  }
+
+  /** Maps what is left of the split; returns where to go on, behind a record that was put aside because it can't be read. */
+  async #mapFrom(from: Position | undefined): Promise<Position | "end"> {
+    const { work, env } = this.#options;
+    const batches = readSplit({
+      split: work.split,
+      files: work.files,
+      formatOf: (input) => env.job.inputs[input]!.format,
+      storage: env.storage,
+      decompress,
+      signal: env.signal,
+      from,
+    });
+    try {
+      for (;;) {
+        let next: IteratorResult<InputBatch, void>;
+        try {
+          next = await batches.next();
+        } catch (thrown) {
+          return await this.#goOnBehind(thrown);
+        }
+        if (next.done === true) return "end";
+        await this.#map(next.value);
+      }
+    } finally {
+      await batches.return();
+    }
+  }
+
+  async #map({ batch, fileIndex, source, input }: InputBatch): Promise<void> {
+    const { status } = this.#options.task;
+    if (batch.records.length === 0) return;
+    status.records = this.#side.records;
+    status.record(fileIndex, batch.starts[0]!);
+    const pass = await this.#side.passOf(input);
+    await pass.mapBatch(batch, { file: fileIndex, source, stream: this.#streamOf(source) });
+    status.bytes += batch.end - batch.starts[0]!;
+  }
+
+  /** After reading failed: puts aside a record that the format refuses, where that is allowed. */
+  async #goOnBehind(thrown: unknown): Promise<Position> {
+    if (!(thrown instanceof BadRecordIn)) {
+      // What is neither is of a format of the user's own.
+      throw thrown instanceof MillraceError ? thrown : userFailure(thrown, { where: "the input format" });
+    }
+    const { file, source, start, end, bytes } = thrown;
+    if (!this.#deadLetters.room || end === undefined) {
+      throw badInputFailure(thrown, {
+        at: { file, offset: start },
+        where: `${source}:${start}`,
+        excerpt: excerptOf(bytes),
+      });
+    }
+    const pass = await this.#side.passOf(this.#options.work.files[file]!.input);
+    const place = { file, source, stream: this.#streamOf(source), record: bytes, offset: start };
+    pass.putAside(place, { thrown, code: "bad-input" });
+    return { file, offset: end };
+  }
+
+  #streamOf(source: string): () => number {
+    if (source !== this.#source) {
+      const stream = hashText(source);
+      this.#source = source;
+      this.#stream = () => stream;
+    }
+    return this.#stream;
+  }
+
+  #stats(collected: Collected | undefined, bytesOut: number, begun: number): AttemptDone["stats"] {
+    const { work, env } = this.#options;
+    return {
+      recordsIn: this.#side.records,
+      bytesIn: work.split.reduce((sum, piece) => sum + piece.end - piece.start, 0),
+      pairs: collected?.emissions ?? 0,
+      recordsOut: this.#outputs.records,
+      bytesOut,
+      memoryRunBytes: collected?.stats.memoryRunBytes ?? 0,
+      diskRunBytes: collected?.stats.diskRunBytes ?? 0,
+      spills: collected?.stats.spills ?? 0,
+      groups: 0,
+      groupMax: 0,
+      wallMs: env.clock.now() - begun,
+    };
+  }
+}

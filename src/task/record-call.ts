@@ -1,0 +1,143 @@
+// One call of map with an `emit` and a `ctx` of its own, never used for another record: for a map that returned a promise, and
+// for the second try at a record that failed. What it emits stays here until its turn comes, in record order.
+import { ByteBuffer } from "../base/byte-buffer.ts";
+import { MillraceError } from "../base/error.ts";
+import { type Context, type ContextBase, type ContextScope, createContext } from "./context.ts";
+import { type CounterTotals, PendingCounts } from "./counters.ts";
+import type { PairEmit } from "./emitter.ts";
+import { type OutputTable, PendingRecords } from "./outputs.ts";
+import type { PairEncoder } from "./pair-encoder.ts";
+
+export type MapFunction = (record: unknown, emit: unknown, ctx: unknown) => unknown;
+
+/** `emit` as user code gets it. */
+export type UserEmit = PairEmit & { to(name: unknown, record: unknown): void };
+
+/** What all calls of a pass share. */
+export interface CallParts {
+  readonly map: MapFunction;
+  readonly base: ContextBase;
+  readonly state: unknown;
+  readonly totals: CounterTotals;
+  readonly table: OutputTable;
+  /** undefined: a map-only job, whose `emit` takes records of the main output. */
+  readonly encoder: PairEncoder | undefined;
+  /** Told after each emission: may take what the call holds, or throw because it is too much. */
+  grown(call: RecordCall): void;
+  /** `emit` was used after its call had ended: throws. */
+  late(): never;
+}
+
+/** Which record a call is for. */
+export interface RecordPlace {
+  readonly record: unknown;
+  /** Index of its file in the plan. */
+  readonly file: number;
+  readonly source: string;
+  /** Of `source`: what seeds the record's random numbers beside its offset. */
+  readonly stream: () => number;
+  readonly offset: number;
+}
+
+export type CallOutcome = { readonly kind: "returned" } | { readonly kind: "threw"; readonly thrown: unknown };
+
+export class RecordCall {
+  readonly place: RecordPlace;
+  readonly emit: UserEmit;
+  readonly ctx: Context;
+  readonly scope: ContextScope;
+  readonly records: PendingRecords;
+  /** Framed as in the kernel's batch. */
+  readonly pairs = new ByteBuffer(256);
+  /** Some of what it emitted was handed on already, because it was too much to hold: it can't be undone. */
+  left = false;
+  /** False: what it emits does not count; it is called to see whether it fails again. */
+  keeps = true;
+  outcome: CallOutcome | undefined;
+  readonly #parts: CallParts;
+
+  /** `shared`: those of a synchronous call that turned out to return a promise, which keeps them. */
+  constructor(
+    parts: CallParts,
+    place: RecordPlace,
+    shared?: { readonly scope: ContextScope; readonly records: PendingRecords },
+  ) {
+    this.#parts = parts;
+    this.place = place;
+    this.scope = shared?.scope ?? callScope(parts, place);
+    this.records = shared?.records ?? new PendingRecords(parts.table);
+    const add = parts.encoder === undefined ? this.addRecord.bind(this, 0) : this.#addPair.bind(this, parts.encoder);
+    const to = (name: unknown, record: unknown) => this.addRecord(parts.table.indexOf(name), record);
+    this.emit = Object.assign(add, { to });
+    this.ctx = createContext(parts.base, this.scope);
+  }
+
+  get heldBytes(): number {
+    return this.pairs.length + this.records.bytes;
+  }
+
+  /** Calls map; resolves, never rejects, when it is done. undefined: it is done. */
+  begin(): Promise<void> | undefined {
+    try {
+      const returned = this.#parts.map(this.place.record, this.emit, this.ctx);
+      if (isPromise(returned)) return this.settle(returned);
+      this.#end({ kind: "returned" });
+    } catch (thrown) {
+      this.#end({ kind: "threw", thrown });
+    }
+    return undefined;
+  }
+
+  /** Waits for the promise that map returned; never rejects. */
+  async settle(returned: PromiseLike<unknown>): Promise<void> {
+    try {
+      await returned;
+      this.#end({ kind: "returned" });
+    } catch (thrown) {
+      this.#end({ kind: "threw", thrown });
+    }
+  }
+
+  /** Forgets what it emitted. */
+  forget(): void {
+    this.pairs.reset();
+    this.records.discard();
+    this.scope.counts.discard();
+  }
+
+  #end(outcome: CallOutcome): void {
+    this.outcome = outcome;
+    this.scope.open = false;
+  }
+
+  #addPair(encoder: PairEncoder, key: unknown, value: unknown): void {
+    if (!this.scope.open) this.#parts.late();
+    encoder.encode(key, value);
+    encoder.frame(this.pairs);
+    this.#parts.grown(this);
+  }
+
+  addRecord(output: number, record: unknown): void {
+    if (!this.scope.open) this.#parts.late();
+    this.records.add(output, record);
+    this.#parts.grown(this);
+  }
+}
+
+function callScope(parts: CallParts, place: RecordPlace): ContextScope {
+  const { source, offset, stream } = place;
+  const counts = new PendingCounts(parts.totals);
+  return { source, offset, serial: 0, stream, state: parts.state, counts, dirty: false, open: true };
+}
+
+/** What user code is told that goes on emitting after its record is done (fault 26). */
+export function lateEmit(): MillraceError {
+  return new MillraceError(
+    "user-error",
+    "emit was called after the call that it belongs to had ended, so what it emits can't count. Await what the function starts, or return its promise",
+  );
+}
+
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,176 @@
+// reduce over sorted pairs, wherever they come from. An error in reduce is never skipped: values of a key can't be put aside
+// like a record, and what is left would be a wrong result.
+import { MillraceError } from "../base/error.ts";
+import { excerptOf } from "../base/excerpt.ts";
+import type { JobDefinition } from "../job/definition.ts";
+import { Groups } from "../sort/group.ts";
+import type { Cursor } from "../sort/run.ts";
+import { type ContextScope, createContext, hashBytes } from "./context.ts";
+import { PendingCounts } from "./counters.ts";
+import { userFailure } from "./failure.ts";
+import { outputTable } from "./outputs.ts";
+import { isPromise, lateEmit } from "./record-call.ts";
+import type { UserTask } from "./user-task.ts";
+import { decoderOf, GroupValues } from "./values.ts";
+
+/** Takes output records as they are emitted. */
+export interface RecordSink {
+  /** Throws what the output's format throws. */
+  write(output: number, record: unknown): void;
+}
+
+export interface ReduceSideOptions {
+  readonly job: JobDefinition;
+  readonly task: UserTask;
+  readonly state: unknown;
+  /** Closed when `reduceAll` rejects; read to its end otherwise. */
+  readonly cursor: Cursor;
+  readonly sink: RecordSink;
+  readonly signal: AbortSignal;
+}
+
+/** The status page is written, and the signal looked at, every so many groups. */
+const groupsPerBeat = 1024;
+
+export class ReduceSide {
+  readonly #options: ReduceSideOptions;
+  readonly #groups: Groups;
+  /** What ends the attempt, whatever user code makes of the error: a full disk, an emit that came too late. */
+  #broken: { readonly thrown: unknown } | undefined;
+
+  constructor(options: ReduceSideOptions) {
+    this.#options = options;
+    const { job, cursor } = options;
+    // Without reduce pairs are written, with their whole keys.
+    this.#groups = new Groups(cursor, job.reduce === undefined ? undefined : job.group?.shapes);
+  }
+
+  get groups(): number {
+    return this.#groups.groups;
+  }
+
+  /** Most values of one key. */
+  get groupMax(): number {
+    return this.#groups.groupMax;
+  }
+
+  /** Throws a `TaskFailure`, or what the engine throws. */
+  async reduceAll(): Promise<void> {
+    const { job, task } = this.#options;
+    task.status.phase("reduce");
+    try {
+      if (job.reduce === undefined) this.#writePairs();
+      else await this.#reduceGroups(job.reduce);
+      this.#checkBroken();
+    } catch (thrown) {
+      this.#groups.close();
+      throw thrown;
+    }
+  }
+
+  /** Left out reduce: the folded values, or all values in order, as `[key, value]`. */
+  #writePairs(): void {
+    const { job, sink } = this.#options;
+    const groups = this.#groups;
+    const readKey = decoderOf(job.key);
+    const readValue = decoderOf(job.value);
+    while (groups.nextGroup()) {
+      const key = readKey(groups.key, 0, groups.keyBytes);
+      while (groups.nextValue()) {
+        const value = readValue(groups.bytes, groups.valueStart, groups.valueEnd);
+        try {
+          sink.write(0, [key, value]);
+        } catch (thrown) {
+          throw this.#failed(thrown, key);
+        }
+      }
+      this.#beatSometimes();
+    }
+  }
+
+  async #reduceGroups(reduce: NonNullable<JobDefinition["reduce"]>): Promise<void> {
+    const { job, task, state, sink } = this.#options;
+    const groups = this.#groups;
+    const readKey = decoderOf(job.group?.key ?? job.key);
+    const readValue = decoderOf(job.value);
+    const scope: ContextScope = {
+      source: "",
+      offset: 0,
+      serial: 0,
+      stream: () => hashBytes(groups.key, 0, groups.keyBytes),
+      state,
+      counts: new PendingCounts(task.totals),
+      dirty: false,
+      open: false,
+    };
+    const ctx = createContext(task.base, scope);
+    const table = outputTable(job, []);
+    const write = (output: number, record: unknown): void => {
+      if (!scope.open) throw this.#breaks(lateEmit());
+      try {
+        sink.write(output, record);
+      } catch (thrown) {
+        throw isEngines(thrown) ? this.#breaks(thrown) : thrown;
+      }
+    };
+    const emit = Object.assign((record: unknown) => write(0, record), {
+      to: (name: unknown, record: unknown) => write(table.indexOf(name), record),
+    });
+    const beat = () => this.#beat();
+
+    while (groups.nextGroup()) {
+      const key = readKey(groups.key, 0, groups.keyBytes);
+      const values = new GroupValues(groups, readValue, beat);
+      scope.serial++;
+      scope.open = true;
+      try {
+        const returned = reduce(key, values, emit, ctx);
+        if (returned !== undefined && isPromise(returned)) await returned;
+      } catch (thrown) {
+        this.#checkBroken(values);
+        throw this.#failed(thrown, key);
+      } finally {
+        scope.open = false;
+        values.end();
+      }
+      this.#checkBroken(values);
+      if (scope.dirty) {
+        scope.dirty = false;
+        scope.counts.commit();
+      }
+      this.#beatSometimes();
+    }
+  }
+
+  #breaks(thrown: unknown): unknown {
+    this.#broken ??= { thrown };
+    return thrown;
+  }
+
+  #checkBroken(values?: GroupValues): void {
+    const broken = this.#broken ?? values?.broken;
+    if (broken !== undefined) throw broken.thrown;
+  }
+
+  #failed(thrown: unknown, key: unknown): unknown {
+    if (isEngines(thrown)) return thrown;
+    const excerpt = excerptOf(key);
+    return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt });
+  }
+
+  #beatSometimes(): void {
+    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
+  }
+
+  #beat(): void {
+    const { task, signal } = this.#options;
+    task.status.records = this.#groups.groups;
+    task.status.touch();
+    if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
+  }
+}
+
+/** Thrown through user code by what it called: a full disk is not its fault. */
+function isEngines(thrown: unknown): boolean {
+  return thrown instanceof MillraceError && (thrown.code === "no-space" || thrown.code === "io-error");
+}

@@ -1,0 +1,113 @@
+// The output files of one attempt: one per output that something was written to, and one of the main output in any case.
+import type { AttemptId } from "../base/ids.ts";
+import { memberCompressor } from "../format/compress.ts";
+import type { OutputFormat } from "../format/format.ts";
+import type { JobDefinition } from "../job/definition.ts";
+import type { JobSpec } from "../job/spec.ts";
+import { partName } from "../output/part-name.ts";
+import { PartWriter } from "../output/part-writer.ts";
+import type { StagedFile, Storage } from "../storage/storage.ts";
+import { autoRecords } from "./auto-records.ts";
+import type { OutputSinks, RecordEncoder } from "./outputs.ts";
+
+export interface StagedOutputsOptions {
+  readonly job: JobDefinition;
+  readonly spec: JobSpec;
+  readonly attempt: AttemptId;
+  readonly storage: Storage;
+}
+
+/** How the outputs of a job are written: by their formats, or, where `run` reads the records back, the main one by `auto`. */
+export function outputFormats(job: JobDefinition, spec: JobSpec): readonly OutputFormat<unknown>[] {
+  return job.outputs.map(({ name, format }) => (spec.writes === "records" && name === "main" ? autoRecords : format));
+}
+
+export function recordEncoders(formats: readonly OutputFormat<unknown>[]): readonly RecordEncoder[] {
+  return formats.map((format) => (record, out) => format.write(record, out));
+}
+
+export class StagedOutputs implements OutputSinks {
+  readonly #options: StagedOutputsOptions;
+  readonly #formats: readonly OutputFormat<unknown>[];
+  readonly #writers: (PartWriter | undefined)[];
+  readonly #encoded: Encoded = { bytes: new Uint8Array(0), start: 0, end: 0 };
+
+  constructor(options: StagedOutputsOptions, formats: readonly OutputFormat<unknown>[]) {
+    this.#options = options;
+    this.#formats = formats;
+    this.#writers = formats.map(() => undefined);
+  }
+
+  get records(): number {
+    return this.#writers.reduce((sum, writer) => sum + (writer?.records ?? 0), 0);
+  }
+
+  /** Opens the file of an output though nothing may ever be written to it. */
+  open(output: number): void {
+    this.#writer(output);
+  }
+
+  append(output: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#encoded.bytes = bytes;
+    this.#encoded.start = start;
+    this.#encoded.end = end;
+    this.#writer(output).write(this.#encoded);
+  }
+
+  /** Encodes a record and writes it at once: for who never takes one back. */
+  write(output: number, record: unknown): void {
+    this.#writer(output).write(record);
+  }
+
+  async finish(): Promise<StagedFile[]> {
+    const staged: StagedFile[] = [];
+    for (const writer of this.#writers) if (writer !== undefined) staged.push(await writer.finish());
+    return staged;
+  }
+
+  abort(): void {
+    for (const writer of this.#writers) writer?.abort();
+  }
+
+  #writer(output: number): PartWriter {
+    return (this.#writers[output] ??= this.#open(output));
+  }
+
+  #open(output: number): PartWriter {
+    const { job, spec, attempt, storage } = this.#options;
+    const format = this.#formats[output]!;
+    const { name } = job.outputs[output]!;
+    const compress = format === autoRecords ? undefined : job.compress;
+    const encoded = this.#encoded;
+    return new PartWriter({
+      storage,
+      destination: spec.output,
+      attempt,
+      output: name,
+      name: partName({
+        output: name,
+        named: job.outputsNamed,
+        phase: attempt.phase,
+        index: attempt.index,
+        extension: format.extension,
+        compress,
+      }),
+      format: {
+        extension: format.extension,
+        write: (record, out) => {
+          if (record === encoded) out.writeBytes(encoded.bytes.subarray(encoded.start, encoded.end));
+          else format.write(record, out);
+        },
+        ...(format.header !== undefined && { header: (out) => format.header!(out) }),
+      },
+      compressMember: compress === undefined ? undefined : memberCompressor(compress),
+    });
+  }
+}
+
+/** A record that is bytes already; one object for all, so that none is made per record. */
+interface Encoded {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}

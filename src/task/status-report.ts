@@ -1,0 +1,35 @@
+import type { Position } from "../base/ids.ts";
+import type { StatusPage, TaskStatus } from "./environment.ts";
+
+/** Keeps the numbers of the status page, which is written whole each time. */
+export class StatusReport {
+  /** The page is written before each record, so that a death names the record. */
+  readonly careful: boolean;
+  records = 0;
+  bytes = 0;
+  readonly #page: StatusPage;
+  #phase: TaskStatus["phase"] = "setup";
+  #at: Position | undefined;
+
+  constructor(page: StatusPage, careful: boolean) {
+    this.#page = page;
+    this.careful = careful;
+  }
+
+  phase(phase: TaskStatus["phase"]): void {
+    this.#phase = phase;
+    this.#at = undefined;
+    this.touch();
+  }
+
+  /** The record or batch that is worked on from now. */
+  record(file: number, offset: number): void {
+    this.#at = { file, offset };
+    this.touch();
+  }
+
+  /** Says again what was said: a sign of life within a long call. */
+  readonly touch = (): void => {
+    this.#page.write({ phase: this.#phase, records: this.records, bytes: this.bytes, at: this.#at });
+  };
+}

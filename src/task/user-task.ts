@@ -1,0 +1,84 @@
+// What is the same for every attempt that runs user code: parameters, counters, the status page, and `setup` and `teardown`
+// around the rest.
+import { readParams } from "../job/read-params.ts";
+import type { Assignment } from "../rpc/messages.ts";
+import { type ContextBase, type ContextScope, contextBase, createContext, hashText } from "./context.ts";
+import { CounterTotals, PendingCounts } from "./counters.ts";
+import type { TaskEnvironment } from "./environment.ts";
+import { type TaskFailure, userFailure } from "./failure.ts";
+import { StatusReport } from "./status-report.ts";
+
+/** What a task needs of its assignment and environment; a test or an inline run has no more. */
+export type TaskFrame = Pick<Assignment, "attempt" | "spec" | "careful">;
+export type UserEnvironment = Pick<TaskEnvironment, "job" | "status" | "signal" | "log" | "file">;
+
+export class UserTask {
+  readonly status: StatusReport;
+  readonly totals = new CounterTotals();
+  readonly base: ContextBase;
+  readonly #env: UserEnvironment;
+  /** Of `setup` and `teardown`; what keeps its `ctx` may count with it until the attempt ends. */
+  readonly #scope: ContextScope;
+  readonly #ctx: unknown;
+
+  /** Throws `wrong-params`. */
+  constructor(frame: TaskFrame, env: UserEnvironment) {
+    this.#env = env;
+    this.status = new StatusReport(env.status, frame.careful);
+    this.base = contextBase(frame, env, readParams(env.job.params, frame.spec.params), this.status.touch);
+    const { phase, index } = frame.attempt;
+    this.#scope = {
+      source: "",
+      offset: 0,
+      serial: 0,
+      stream: () => hashText(`${phase}-${index}`),
+      state: undefined,
+      counts: new PendingCounts(this.totals),
+      dirty: false,
+      open: true,
+    };
+    this.#ctx = createContext(this.base, this.#scope);
+  }
+
+  /**
+   * `setup`, `body` with the state that it made, `teardown`, which also runs when the body failed and never hides why. Throws
+   * a `TaskFailure` for what setup or teardown throw.
+   */
+  async run<T>(body: (state: unknown) => Promise<T>): Promise<T> {
+    const { setup } = this.#env.job;
+    this.status.phase("setup");
+    try {
+      this.#scope.state = setup === undefined ? undefined : await setup(this.#ctx);
+    } catch (thrown) {
+      throw userFailure(thrown, { where: "setup" });
+    }
+    let result: T;
+    try {
+      result = await body(this.#scope.state);
+    } catch (thrown) {
+      await this.#teardown().catch((second: TaskFailure) =>
+        this.#env.log(`teardown failed too: ${second.message}`, undefined),
+      );
+      throw thrown;
+    }
+    await this.#teardown();
+    return result;
+  }
+
+  /** What was counted by `setup` and `teardown` counts; nothing may be counted any more. */
+  end(): void {
+    this.#scope.counts.commit();
+    this.#scope.open = false;
+  }
+
+  async #teardown(): Promise<void> {
+    const { teardown } = this.#env.job;
+    if (teardown === undefined) return;
+    this.status.phase("teardown");
+    try {
+      await teardown(this.#ctx);
+    } catch (thrown) {
+      throw userFailure(thrown, { where: "teardown" });
+    }
+  }
+}

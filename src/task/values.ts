@@ -1,0 +1,101 @@
+// Values of one key as reduce gets them: read once, decoded when they are asked for, never held. What is not read is read and
+// verified all the same, by `Groups`.
+import { asBuffer } from "../base/bytes.ts";
+import { MillraceError } from "../base/error.ts";
+import { readF64 } from "../base/f64.ts";
+import type { Codec } from "../job/codec.ts";
+import { f64Kind } from "../job/codecs/facts.ts";
+import { utf8 } from "../job/codecs/utf8.ts";
+import type { Groups } from "../sort/group.ts";
+
+/** Decodes bytes[start, end). */
+export type Decoder = (bytes: Uint8Array, start: number, end: number) => unknown;
+
+/** The codec's `read`, without a view per value where the codec is known. */
+export function decoderOf(codec: Codec<unknown>): Decoder {
+  if (f64Kind(codec) !== undefined) return readF64;
+  if (codec === (utf8 as Codec<unknown>)) return textDecoder();
+  return (bytes, start, end) => codec.read(bytes.subarray(start, end));
+}
+
+/** What Node's Buffer has and its types leave out: `toString` without the look at the encoding's name. */
+type SliceableBuffer = Buffer & {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+};
+
+function textDecoder(): Decoder {
+  // Blocks come one after the other from the same memory, so their Buffers are made once.
+  let last: Uint8Array = new Uint8Array(0);
+  let buffer = asBuffer(last) as SliceableBuffer;
+  return (bytes, start, end) => {
+    if (bytes !== last) {
+      last = bytes;
+      buffer = asBuffer(bytes) as SliceableBuffer;
+    }
+    // Most keys are short and ASCII, which `latin1Slice` copies; `utf8Slice` takes twice as long.
+    if (end - start <= 64) {
+      let at = start;
+      while (at < end && bytes[at]! < 0x80) at++;
+      if (at === end) return buffer.latin1Slice(start, end);
+    }
+    return buffer.utf8Slice(start, end);
+  };
+}
+
+/** What a reduce that reads its values for long tells of itself, every so many values. */
+const valuesPerBeat = 0x10000;
+
+export class GroupValues implements IterableIterator<unknown> {
+  readonly #groups: Groups;
+  readonly #read: Decoder;
+  readonly #beat: () => void;
+  #state: "open" | "ended" = "open";
+  /** What the engine threw while user code was reading: it may have swallowed it. */
+  broken: { readonly thrown: unknown } | undefined;
+
+  constructor(groups: Groups, read: Decoder, beat: () => void) {
+    this.#groups = groups;
+    this.#read = read;
+    this.#beat = beat;
+  }
+
+  [Symbol.iterator](): this {
+    if (this.#state === "ended") throw tooLate();
+    if (this.#groups.takeValues()) return this;
+    throw new MillraceError(
+      "user-error",
+      "the values of a key can be read once, because they stream from disk. Compute all you need in one loop, or collect them first ([...values]) where they are sure to fit into memory",
+    );
+  }
+
+  next(): IteratorResult<unknown, undefined> {
+    if (this.#state === "ended") throw tooLate();
+    const groups = this.#groups;
+    try {
+      if (!groups.nextValue()) return { done: true, value: undefined };
+      if (groups.pairs % valuesPerBeat === 0) this.#beat();
+    } catch (thrown) {
+      this.broken = { thrown };
+      throw thrown;
+    }
+    return { done: false, value: this.#read(groups.bytes, groups.valueStart, groups.valueEnd) };
+  }
+
+  /** A loop left early: what is left is skipped. */
+  return(): IteratorResult<unknown, undefined> {
+    return { done: true, value: undefined };
+  }
+
+  /** The call of reduce that they were for has ended. */
+  end(): void {
+    this.#state = "ended";
+  }
+}
+
+function tooLate(): MillraceError {
+  return new MillraceError(
+    "user-error",
+    "the values of a key were read after the call of reduce that they belong to had ended. Read them before reduce returns, or before its promise resolves",
+  );
+}
