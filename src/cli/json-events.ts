@@ -1,0 +1,56 @@
+// `--json`: one JSON object per line on standard error, for scripts. Fields are only ever added.
+import { formatDuration } from "../base/units.ts";
+import type { JobView } from "../schedule/step.ts";
+import type { ProgressSink } from "./progress.ts";
+
+/** Between two progress events. */
+const everyMs = 1_000;
+
+export function jsonEvents(sink: ProgressSink) {
+  let nextMs = Number.NEGATIVE_INFINITY;
+  let warned = 0;
+  let state: JobView["state"] | undefined;
+  const write = (event: Readonly<Record<string, unknown>>) => sink.write(`${JSON.stringify(event)}\n`);
+  const failures = (view: JobView) => {
+    for (const { task, error } of view.failures.slice(warned))
+      write({ event: "attempt-failed", job: view.job, task, error });
+    warned = view.failures.length;
+  };
+  return {
+    progress(view: JobView, nowMs: number): void {
+      failures(view);
+      if (view.state === state && nowMs < nextMs) return;
+      state = view.state;
+      nextMs = nowMs + everyMs;
+      write({
+        event: "progress",
+        job: view.job,
+        name: view.name,
+        state: view.state,
+        tasks: view.tasks,
+        records: view.stats.map.recordsIn,
+        bytes: view.stats.map.bytesIn,
+        inputBytes: view.stats.inputBytes,
+        deadLetters: view.deadLetters,
+      });
+    },
+    done(view: JobView, elapsedMs: number, output: string | undefined): void {
+      write({
+        event: "done",
+        job: view.job,
+        name: view.name,
+        output,
+        elapsed: formatDuration(elapsedMs),
+        elapsedMs: Math.round(elapsedMs),
+        counters: view.counters,
+        stats: view.stats,
+        deadLetters: view.deadLetters,
+      });
+    },
+    /** Failed or cancelled. */
+    ended(view: JobView): void {
+      failures(view);
+      write({ event: view.state, job: view.job, name: view.name, reason: view.reason, counters: view.counters });
+    },
+  };
+}

@@ -1,0 +1,74 @@
+// From the command line's words to what the engine is asked to do.
+import { join } from "node:path";
+import { MillraceError } from "../base/error.ts";
+import { spoolStdin } from "../input/spool.ts";
+import type { JobDescription } from "../job/describe.ts";
+import { paramsFromText } from "../job/give-params.ts";
+import type { LocalEngine, SubmitOptions } from "../local.ts";
+import type { RunFlags } from "./options.ts";
+
+export async function submitOptionsOf(
+  engine: LocalEngine,
+  inputs: readonly string[],
+  flags: RunFlags,
+  signal: AbortSignal,
+): Promise<SubmitOptions> {
+  const named = namedInputs(engine.description, inputs, flags.input);
+  return { ...submitFlags(engine.description, flags), inputs: await spooled(named, engine.directory, signal) };
+}
+
+/** All but the inputs. */
+export function submitFlags(description: JobDescription, flags: RunFlags): Omit<SubmitOptions, "inputs"> {
+  return {
+    params: paramsFromText(description.params, flags.param),
+    files: Object.fromEntries(flags.file),
+    attempts: flags.attempts,
+    skipBad: flags.skipBad,
+    taskTimeoutMs: flags.taskTimeout,
+    ...(flags.taskLimit !== undefined && { taskLimitMs: flags.taskLimit }),
+    ...(flags.reducers !== undefined && { reducers: flags.reducers }),
+    ...(flags.splitSize !== undefined && { splitBytes: flags.splitSize }),
+  };
+}
+
+/** Plain arguments are the one input's files; `--input` names those of several. */
+export function namedInputs(
+  description: JobDescription,
+  inputs: readonly string[],
+  byName: ReadonlyMap<string, readonly string[]>,
+): SubmitOptions["inputs"] {
+  const names = description.inputs.map(({ name }) => name);
+  if (names[0] === "" && byName.size > 0) {
+    throw new MillraceError("wrong-usage", `the job ${description.name} has one input: give its files without --input`);
+  }
+  if (names[0] !== "" && inputs.length > 0) {
+    throw new MillraceError(
+      "wrong-usage",
+      `the job ${description.name} has the inputs ${names.join(", ")}: give --input ${names[0]}=${inputs[0]} instead of ${inputs[0]}`,
+    );
+  }
+  const given = [...byName].map(([name, paths]) => ({ name, paths }));
+  return inputs.length > 0 ? [{ name: "", paths: inputs }, ...given] : given;
+}
+
+/** Replaces `-` by a file that standard input was written to. */
+async function spooled(
+  inputs: SubmitOptions["inputs"],
+  directory: string,
+  signal: AbortSignal,
+): Promise<SubmitOptions["inputs"]> {
+  if (inputs.flatMap(({ paths }) => paths).filter((path) => path === "-").length > 1) {
+    throw new MillraceError("wrong-usage", "standard input (-) can be read once");
+  }
+  const replaced = [];
+  for (const { name, paths } of inputs) {
+    const files: string[] = [];
+    for (const path of paths) {
+      const file = path === "-" ? join(directory, "standard-input") : path;
+      if (path === "-") await spoolStdin(process.stdin, file, signal);
+      files.push(file);
+    }
+    replaced.push({ name, paths: files });
+  }
+  return replaced;
+}
