@@ -3,12 +3,11 @@
 // descriptors than the fan-in of a merge.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
-import type { BlockSource } from "../kernel/kernel.ts";
 import { MergeCursor } from "../sort/cursor.ts";
 import { measureFiles } from "../sort/measured-files.ts";
 import { createMerger, type MergeOptions } from "../sort/merge.ts";
 import { type MergeInput, runInput } from "../sort/merge-input.ts";
-import type { Cursor, RunReader, RunRef } from "../sort/run.ts";
+import type { Cursor, RunReader, RunRef, RunSource } from "../sort/run.ts";
 import { corruptRun } from "../sort/run-format.ts";
 import { namingLoss } from "./segment-lost.ts";
 
@@ -65,10 +64,16 @@ function lossNamed(map: AttemptId, input: MergeInput): MergeInput {
     ...input,
     open() {
       const { source, close } = namingLoss(map, () => input.open());
-      const named: BlockSource = {
+      const named: RunSource = {
         blockBytesMax: source.blockBytesMax,
         read: (target, at) => namingLoss(map, () => source.read(target, at)),
         end: (pairs, digest) => namingLoss(map, () => source.end(pairs, digest)),
+        get lastPairs() {
+          return source.lastPairs;
+        },
+        get lastDigest() {
+          return source.lastDigest;
+        },
       };
       return { source: named, close };
     },

@@ -9,6 +9,7 @@ import {
   sortPairs,
   type TestPair,
 } from "../../test/support/pairs.ts";
+import { smallKernel } from "../../test/support/small-kernel.ts";
 import { KiB, MiB } from "../base/limits.ts";
 import type { KernelFold } from "../kernel/kernel.ts";
 import { createReferenceKernel } from "../kernel/reference.ts";
@@ -37,16 +38,27 @@ const pairs = (count: number) =>
       ),
       value: fc.oneof(
         fc.string({ maxLength: 20 }),
-        fc.integer({ min: 0, max: 300_000 }).map((n) => `${n}:`.padEnd(n, "v")),
+        fc.integer({ min: 0, max: 150_000 }).map((n) => `${n}:`.padEnd(n, "v")),
       ),
     }),
     { maxLength: count, size: "max" },
   );
 
+/** Values of equal keys joined. */
+function foldText(sorted: readonly TestPair[]): TestPair[] {
+  const folded: TestPair[] = [];
+  for (const pair of sorted) {
+    const last = folded.at(-1);
+    if (last === undefined || last.partition !== pair.partition || last.key !== pair.key) folded.push(pair);
+    else folded[folded.length - 1] = { ...last, value: last.value + pair.value };
+  }
+  return folded;
+}
+
 describe("collector", () => {
   it("makes one run that is the stable sort of all that was emitted, whatever its budget", () => {
     fc.assert(
-      fc.property(pairs(60), (given) => {
+      fc.property(pairs(40), (given) => {
         const { files, made } = collector();
         emitAll(made, given);
         const run = made.finish();
@@ -54,7 +66,43 @@ describe("collector", () => {
         expect(run.pairs).toBe(given.length);
         expect(files.paths).toEqual([run.path]);
       }),
-      { numRuns: 60 },
+      { numRuns: 15 },
+    );
+  });
+
+  it("is the same wherever it spills, however few runs are merged at once, in the arena or on the heap", () => {
+    const small = fc.record({
+      partition: fc.integer({ min: 0, max: 3 }),
+      key: fc.oneof(fc.constantFrom("", "a", "b"), fc.string({ maxLength: 8 })),
+      value: fc.oneof(
+        fc.string({ maxLength: 8 }),
+        fc.nat(400).map((n) => `${n}`.padEnd(n, "v")),
+      ),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(small, fc.boolean()), { maxLength: 60 }),
+        fc.integer({ min: 2, max: 5 }),
+        fc.constantFrom(100, 300, 100_000),
+        fc.boolean(),
+        (emitted, fanIn, blockBytesMax, folded) => {
+          const concatenate: KernelFold = { on: "bytes", by: (a, b) => Buffer.concat([a, b]) };
+          const fold = folded ? concatenate : undefined;
+          const kernel = smallKernel(fanIn, { blockBytesMax, batchBytes: 512 });
+          const { files, made } = collector({ kernel, options: explicitOptions(4, fold) });
+          for (const [pair, spill] of emitted) {
+            emitAll(made, [pair]);
+            if (spill) made.spill();
+          }
+          const run = made.finish();
+          const sorted = sortPairs(emitted.map(([pair]) => pair));
+          expect(readRun(openRef(files, run))).toEqual(folded ? foldText(sorted) : sorted);
+          expect(made.emissions).toBe(emitted.length);
+          expect(files.paths).toEqual([run.path]);
+          expect(files.opened).toBe(1); // by this test
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 
@@ -73,18 +121,17 @@ describe("collector", () => {
 
   it("keeps values of a key in order of emission through many spills and several passes", () => {
     const { files, made } = collector();
-    const given = Array.from({ length: 3_000 }, (_, i) => ({
+    const given = Array.from({ length: 450 }, (_, i) => ({
       partition: i % 3,
       key: `key-${i % 7}`,
-      value: `${i}`.padEnd(12_000 + (i % 5) * 500, "."),
+      value: `${i}`.padEnd(50_000 + (i % 5) * 500, "."),
     }));
-    const peak: number[] = [];
-    for (let at = 0; at < given.length; at += 100) {
-      emitAll(made, given.slice(at, at + 100));
-      peak.push(files.paths.length);
-    }
+    emitAll(made, given);
     const run = made.finish();
-    expect(made.stats.spills).toBeGreaterThan(32); // a merge of them all needs more than one pass in an arena of 1 MiB
+    // An arena of 1 MiB merges some 16 blocks of 50 kB at once, so each partition has intermediate runs.
+    expect(made.stats.spills).toBeGreaterThan(16);
+    const leastBytes = 2 * run.bytes;
+    expect(made.stats.memoryRunBytes).toBeGreaterThan(leastBytes * 1.1);
     expect(readRun(openRef(files, run))).toEqual(sortPairs(given));
     expect(files.paths).toEqual([run.path]);
     expect(files.opened).toBe(1); // by this test
@@ -171,7 +218,7 @@ describe("collector", () => {
   });
 
   it("folds equal keys across spills, from left to right", () => {
-    const fold: KernelFold = { on: "bytes", by: (a, b) => Buffer.concat([a, Buffer.from("+"), b]) };
+    const fold: KernelFold = { on: "bytes", by: (a, b) => Buffer.concat([a, b]) };
     const { files, made } = collector({ options: explicitOptions(2, fold) });
     const given = Array.from({ length: 40 }, (_, i) => ({
       partition: i % 2,
@@ -180,13 +227,7 @@ describe("collector", () => {
     }));
     emitAll(made, given);
     expect(made.stats.spills).toBeGreaterThan(1);
-    const expected = new Map<string, TestPair>();
-    for (const pair of sortPairs(given)) {
-      const name = `${pair.partition}${pair.key}`;
-      const held = expected.get(name);
-      expected.set(name, held === undefined ? pair : { ...pair, value: `${held.value}+${pair.value}` });
-    }
-    expect(readRun(openRef(files, made.finish()))).toEqual([...expected.values()]);
+    expect(readRun(openRef(files, made.finish()))).toEqual(foldText(sortPairs(given)));
   });
 
   it("goes on from the runs of an earlier attempt, and neither changes nor removes them", () => {

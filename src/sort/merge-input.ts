@@ -1,7 +1,6 @@
 import { assert } from "../base/assert.ts";
-import type { BlockSource } from "../kernel/kernel.ts";
 import type { Mergeable } from "./merge-plan.ts";
-import type { RunReader } from "./run.ts";
+import type { RunReader, RunSource } from "./run.ts";
 
 /** A sorted input that is opened when its turn comes: there may be thousands. */
 export interface MergeInput extends Mergeable {
@@ -11,7 +10,7 @@ export interface MergeInput extends Mergeable {
 }
 
 export interface OpenInput {
-  readonly source: BlockSource;
+  readonly source: RunSource;
   close(): void;
 }
 
@@ -45,7 +44,7 @@ export function runInput(open: () => RunReader, partition: number): MergeInput |
   );
 }
 
-function sourceOf(reader: RunReader, partition: number): BlockSource {
+function sourceOf(reader: RunReader, partition: number): RunSource {
   const source = reader.source(partition);
   assert(source !== undefined, "what has a segment has a source");
   return source;

@@ -3,13 +3,14 @@
 // are read. Every pass reads its inputs to their ends and checks counts and digests against what was written; where nothing
 // is folded, what comes out of a pass must also add up to what went in.
 //
-// Blocks that no arena holds (a value may have 64 MiB) are merged on the heap, a few at once (merge-plan.ts): at most about
-// (2 x fan-in + 2) x the largest block, which is 400 MiB for values of 64 MiB.
+// Blocks that no arena holds (a value may have 64 MiB) are merged on the heap, a few at once (merge-plan.ts): besides the arena
+// then `heapMergeBytes`, or two of the largest blocks. With a fold about three times that, as folded values are copies.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import type { Kernel, KernelFold, MergeStream, PairBlock } from "../kernel/kernel.ts";
 import { ReferenceMerge } from "../kernel/reference-merge.ts";
 import { MergeCursor } from "./cursor.ts";
+import { heapMerge } from "./heap-merge.ts";
 import { type MergeInput, type OpenInput, readerInput, runInput } from "./merge-input.ts";
 import { createFanIn, nextWindow } from "./merge-plan.ts";
 import type { Cursor, RunFiles, RunReader, RunRef } from "./run.ts";
@@ -107,9 +108,9 @@ class RunMerge implements Merge {
       blockBytesMax = Math.max(blockBytesMax, input.blockBytesMax);
     }
     const sources = this.#open.map((input) => input.source);
-    this.#stream = kernel.mergeFits(sources.length, blockBytesMax)
-      ? kernel.merge(sources, fold)
-      : new ReferenceMerge(sources, fold, kernel.blockBytes, () => true);
+    if (kernel.mergeFits(sources.length, blockBytesMax)) this.#stream = kernel.merge(sources, fold);
+    else if (fold === undefined) this.#stream = heapMerge(sources, kernel.blockBytes);
+    else this.#stream = new ReferenceMerge(sources, fold, kernel.blockBytes, () => true);
   }
 
   next(): PairBlock | undefined {

@@ -105,6 +105,7 @@ export function headerFault(header: Buffer, at: number, expected: ExpectedBlock)
 
 export const checksumAt = (header: Buffer, at: number): number => header.readUInt32LE(at + 4);
 export const payloadBytesAt = (header: Buffer, at: number): number => header.readUInt32LE(at + 8);
+export const digestAt = (header: Buffer, at: number): bigint => header.readBigUInt64LE(at + 56);
 export const pairsAt = (header: Buffer, at: number): number => header.readUInt32LE(at + 12);
 
 /** Footer and trailer, as they end a run. */

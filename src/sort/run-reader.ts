@@ -2,14 +2,14 @@ import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { BlockSource } from "../kernel/kernel.ts";
-import type { RunBytes, RunReader, Segment } from "./run.ts";
+import type { RunBytes, RunReader, RunSource, Segment } from "./run.ts";
 import {
   attemptOf,
   blockHeaderBytes,
   blockIdentity,
   checksumAt,
   corruptRun,
+  digestAt,
   type ExpectedBlock,
   type FooterTable,
   fileMagic,
@@ -117,7 +117,7 @@ class Reader implements RunReader {
     return this.#footer.find(partition);
   }
 
-  source(partition: number): BlockSource | undefined {
+  source(partition: number): RunSource | undefined {
     const segment = this.#footer.find(partition);
     if (segment === undefined) return undefined;
     this.#sources++;
@@ -164,7 +164,7 @@ class Reader implements RunReader {
 type Window = (length: number, position: number) => { readonly buffer: Buffer; readonly at: number };
 
 /** One segment, block by block. Small ones come by way of a window, others straight into the target. */
-class SegmentSource implements BlockSource {
+class SegmentSource implements RunSource {
   readonly blockBytesMax: number;
   readonly #segment: Segment;
   readonly #identity: Buffer;
@@ -175,6 +175,8 @@ class SegmentSource implements BlockSource {
   readonly #end: number;
   #sequence = 0;
   #pairs = 0;
+  lastPairs = 0;
+  lastDigest = 0n;
 
   constructor(segment: Segment, identity: Buffer, path: string, window: Window, bytes: RunBytes) {
     this.blockBytesMax = segment.blockBytesMax;
@@ -207,6 +209,7 @@ class SegmentSource implements BlockSource {
     const checksum = checksumAt(header, window.at);
     const headerSum = headerChecksum(header, window.at);
     const pairs = pairsAt(header, window.at);
+    const digest = digestAt(header, window.at);
     assert(at + payloadBytes <= target.length, "the target has room for the declared block");
     const payloadAt = window.at + blockHeaderBytes;
     if (payloadBytes + blockHeaderBytes <= windowBytes) {
@@ -220,6 +223,8 @@ class SegmentSource implements BlockSource {
     this.#position += blockHeaderBytes + payloadBytes;
     this.#sequence++;
     this.#pairs += pairs;
+    this.lastPairs = pairs;
+    this.lastDigest = digest;
     return payloadBytes;
   }
 

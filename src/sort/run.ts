@@ -67,8 +67,14 @@ export interface RunReader {
   readonly segments: readonly Segment[];
   segment(partition: number): Segment | undefined;
   /** The blocks of one partition, verified; undefined where it has none. */
-  source(partition: number): BlockSource | undefined;
+  source(partition: number): RunSource | undefined;
   close(): void;
+}
+
+export interface RunSource extends BlockSource {
+  /** Pairs and digest of the block read last, as its header says; the block's checksum covers them. */
+  readonly lastPairs: number;
+  readonly lastDigest: bigint;
 }
 
 /** A forward cursor; bytes and offsets are valid until the next `advance`. No view is made per pair. */
