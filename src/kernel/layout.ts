@@ -3,8 +3,9 @@
 //   collect:  state | batch | block | boundaries | partition counts | pool → … ← table, later sort records
 //   merge:    state | block (at least the largest of the inputs) | one input block per source
 import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/error.ts";
 import { KiB, limits } from "../base/limits.ts";
-import type { KernelOptions } from "./kernel.ts";
+import type { BlockSource, KernelOptions } from "./kernel.ts";
 
 /** Counters and pointers of the WebAssembly kernel, and a gap that no valid offset falls into. */
 export const stateBytes = 4 * KiB;
@@ -41,9 +42,28 @@ export function layoutOf(options: KernelOptions): Layout {
 }
 
 /** Bytes that a merge of sources with these largest blocks needs. */
-export function mergeBytes(layout: Layout, sources: number, sumOfBlocks: number, largestBlock: number): number {
+function mergeBytes(layout: Layout, sources: number, sumOfBlocks: number, largestBlock: number): number {
   const block = align(Math.max(layout.blockBytes, largestBlock) + slackBytes);
   return stateBytes + block + sources * (sourceBytes + 16) + sumOfBlocks;
+}
+
+/** Whether so many sources, each with blocks of at most so many bytes, fit. */
+export function mergeFitsIn(layout: Layout, sources: number, blockBytesMax: number): boolean {
+  return mergeBytes(layout, sources, sources * blockBytesMax, blockBytesMax) <= layout.arenaBytes;
+}
+
+/** Throws `over-limit` where the sources' blocks don't fit into the arena at once. */
+export function checkMergeFits(layout: Layout, sources: readonly BlockSource[]): void {
+  let sum = 0;
+  let largest = 0;
+  for (const source of sources) {
+    sum += source.blockBytesMax;
+    largest = Math.max(largest, source.blockBytesMax);
+  }
+  const needed = mergeBytes(layout, sources.length, sum, largest);
+  if (needed <= layout.arenaBytes) return;
+  const message = `merging ${sources.length} sources needs ${needed} bytes, the arena has ${layout.arenaBytes}: merge fewer at once`;
+  throw new MillraceError("over-limit", message);
 }
 
 export function align(bytes: number): number {

@@ -1,12 +1,12 @@
 import { assert } from "../base/assert.ts";
 import { asBuffer, compareBytes } from "../base/bytes.ts";
 import { readF64 } from "../base/f64.ts";
-import { mask64, partitionOfHash, xxh64Bigint } from "../base/xxh64.ts";
+import { mask64 } from "../base/xxh64.ts";
 import { foldNumbers } from "./fold.ts";
-import { groupEnd } from "./group.ts";
 import type { BlockSink, Collect, CollectOptions } from "./kernel.ts";
 import { heldBytes, type Layout, slackBytes } from "./layout.ts";
 import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair } from "./pair.ts";
+import { placeKey } from "./place.ts";
 import { foldRuns, numberBytes, type Pair, packBlocks } from "./reference-pairs.ts";
 
 /** Combining is judged after each so many pairs, and given up when more than 0.7 of them had a new key. */
@@ -89,7 +89,7 @@ export class ReferenceCollect implements Collect {
     partition: number | undefined,
   ): { readonly partition: number; readonly digest: bigint } {
     assert(this.#isCurrent(), "collect is over");
-    const place = this.#partitionOf(key, partition);
+    const place = placeKey(this.#options, key, partition);
     this.#count(key, value, place);
     return { partition: place, digest: pairDigest(key, value) };
   }
@@ -119,7 +119,7 @@ export class ReferenceCollect implements Collect {
   #add(key: Uint8Array, value: Uint8Array, given: number | undefined): boolean {
     const { fold } = this.#options;
     if (fold?.on === "f64") assert(value.length === 8, "a number must be 8 bytes");
-    const partition = this.#partitionOf(key, given);
+    const partition = placeKey(this.#options, key, given);
     // A key may have an explicit partition of its own choosing, so the table tells them apart.
     const name = this.#combining ? `${partition}:${asBuffer(key).toString("latin1")}` : "";
     const known = this.#combining ? this.#table.get(name) : undefined;
@@ -150,18 +150,5 @@ export class ReferenceCollect implements Collect {
   #count(key: Uint8Array, value: Uint8Array, partition: number): void {
     this.emissionDigest = (this.emissionDigest + emissionTerm(key, value, partition, this.emissions)) & mask64;
     this.emissions++;
-  }
-
-  #partitionOf(key: Uint8Array, given: number | undefined): number {
-    const { partitioner, group, partitions } = this.#options;
-    if (partitioner.kind === "explicit") {
-      assert(given !== undefined && given < partitions, "an explicit partition is missing or out of range");
-      return given;
-    }
-    const part = group === undefined ? key : key.subarray(0, groupEnd(key, 0, key.length, group));
-    if (partitioner.kind === "hash") return partitionOfHash(Number(xxh64Bigint(part) >> 32n), partitions);
-    let below = 0;
-    while (below < partitioner.boundaries.length && compareBytes(partitioner.boundaries[below]!, part) <= 0) below++;
-    return below;
   }
 }

@@ -1,8 +1,7 @@
 // The kernel in plain TypeScript: what the WebAssembly one is compared with, and what runs where WebAssembly doesn't. It keeps
 // pairs as JavaScript objects, but is "full" and refuses merges by the arena's arithmetic, so it spills like the other.
-import { MillraceError } from "../base/error.ts";
 import type { BlockSource, Collect, CollectOptions, Kernel, KernelFold, KernelOptions, MergeStream } from "./kernel.ts";
-import { type Layout, layoutOf, mergeBytes } from "./layout.ts";
+import { checkMergeFits, type Layout, layoutOf, mergeFitsIn } from "./layout.ts";
 import { ReferenceCollect } from "./reference-collect.ts";
 import { ReferenceMerge } from "./reference-merge.ts";
 
@@ -33,7 +32,7 @@ class ReferenceKernel implements Kernel {
   }
 
   mergeFits(sources: number, blockBytesMax: number): boolean {
-    return mergeBytes(this.#layout, sources, sources * blockBytesMax, blockBytesMax) <= this.#layout.arenaBytes;
+    return mergeFitsIn(this.#layout, sources, blockBytesMax);
   }
 
   #begin(): () => boolean {
@@ -41,18 +40,4 @@ class ReferenceKernel implements Kernel {
     this.#current = mine;
     return () => this.#current === mine;
   }
-}
-
-/** Throws `over-limit` where the sources' blocks don't fit into the arena at once. */
-export function checkMergeFits(layout: Layout, sources: readonly BlockSource[]): void {
-  let sum = 0;
-  let largest = 0;
-  for (const source of sources) {
-    sum += source.blockBytesMax;
-    largest = Math.max(largest, source.blockBytesMax);
-  }
-  const needed = mergeBytes(layout, sources.length, sum, largest);
-  if (needed <= layout.arenaBytes) return;
-  const message = `merging ${sources.length} sources needs ${needed} bytes, the arena has ${layout.arenaBytes}: merge fewer at once`;
-  throw new MillraceError("over-limit", message);
 }

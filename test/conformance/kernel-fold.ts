@@ -59,7 +59,7 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
         batchEvery: fc.integer({ min: 1, max: 50 }),
       });
       const property = fc.property(
-        fc.array(pair, { maxLength: 150 }),
+        fc.array(pair, { maxLength: 150, size: "max" }),
         fold,
         how,
         (given, by, { combining, partitions, ...cuts }) => {
@@ -187,7 +187,7 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
   describe("folding bytes", () => {
     it("joins the values of a key in input order, whatever the flushes", () => {
       const property = fc.property(
-        fc.array(fc.tuple(nastyKey, fc.nat(99)), { maxLength: 100 }),
+        fc.array(fc.tuple(nastyKey, fc.nat(99)), { maxLength: 100, size: "max" }),
         fc.integer({ min: 1, max: 150 }),
         fc.integer({ min: 1, max: 3 }),
         (given, flushEvery, partitions) => {

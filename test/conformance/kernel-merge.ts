@@ -32,7 +32,7 @@ export function mergeConformance(create: (options: KernelOptions) => Kernel): vo
   describe("merging", () => {
     it("gives all pairs in key order, equal keys in source order, and tells each source what it gave", () => {
       const property = fc.property(
-        fc.array(fc.array(nastyKey, { maxLength: 40 }), { maxLength: 9 }),
+        fc.array(fc.array(nastyKey, { maxLength: 40, size: "max" }), { maxLength: 9, size: "max" }),
         fc.integer({ min: 1, max: 300 }),
         (given, blockBytes) => {
           const lists = given.map((keys, s) => sorted(keys.map((key, i) => emit(key, `${s}.${i}`))));
@@ -51,7 +51,7 @@ export function mergeConformance(create: (options: KernelOptions) => Kernel): vo
     it("folds across sources and blocks, in source order", () => {
       const pair = fc.tuple(nastyKey, fc.nat(1000));
       const property = fc.property(
-        fc.array(fc.array(pair, { maxLength: 30 }), { maxLength: 6 }),
+        fc.array(fc.array(pair, { maxLength: 30, size: "max" }), { maxLength: 6, size: "max" }),
         fc.constantFrom(sumFold, firstFold, lastFold, joinFold),
         fc.integer({ min: 1, max: 200 }),
         (given, fold, blockBytes) => {
@@ -211,14 +211,18 @@ export function mergeConformance(create: (options: KernelOptions) => Kernel): vo
     });
 
     it("ends for any bytes at all", () => {
-      const property = fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.boolean(), (bytes, fold) => {
-        try {
-          read(bytes, bytes.length, fold);
-        } catch (error) {
-          // Bytes that happen to be pairs may be out of order, which the driver sees and the checksum of a block finds.
-          if (!/out of order|less than or equal/.test(String(error))) expect(error).toEqual(corrupt);
-        }
-      });
+      const property = fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 60, size: "max" }),
+        fc.boolean(),
+        (bytes, fold) => {
+          try {
+            read(bytes, bytes.length, fold);
+          } catch (error) {
+            // Bytes that happen to be pairs may be out of order, which the driver sees and the checksum of a block finds.
+            if (!/out of order|less than or equal/.test(String(error))) expect(error).toEqual(corrupt);
+          }
+        },
+      );
       fc.assert(property, { seed: 13, numRuns: 400 });
     });
 

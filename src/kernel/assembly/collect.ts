@@ -1,0 +1,287 @@
+// Taking pairs. The pool holds, in order of emission, what was emitted, or with a table one pair per key and its fold so far:
+//
+//   entry = u16 partition, pair       (the value of an entry of the table is a native f64 until it is sorted)
+//
+//   arena: … pool | entry entry entry →      free      ← table |
+//
+// The table is a hash table with linear probing: u64 slots of u32 entry offset and u32 hash; 0 is free. It starts small
+// and doubles, so that few keys stay within the processor's caches. The sort's records take its place afterwards: one pair's
+// two records are no less than its share of the table, so both are counted as one.
+import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
+import { foldNumbers, isBeyond, isNumbers } from "./fold";
+import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
+import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN } from "./state";
+import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
+
+/** Of the sort, per pair: two records. */
+const SORT_BYTES: u32 = 32;
+const TABLE_BITS_MIN: u32 = 10;
+/** Combining is judged after each so many pairs, once a quarter of the space is used. */
+const WINDOW: u32 = 65536;
+
+export let pool: usize = 0;
+export let poolEnd: usize = 0;
+/** Up to here values are native f64: entries of the table. */
+export let nativeEnd: usize = 0;
+export let held: u32 = 0;
+/** Pairs held per partition, u32 each. */
+export let counts: usize = 0;
+let spaceEnd: usize = 0;
+
+let combines: bool = false;
+let gives: bool = false;
+let combining: bool = false;
+let table: usize = 0;
+let mask: u32 = 0;
+let growAt: u32 = 0;
+let windowPairs: u32 = 0;
+let windowHeld: u32 = 0;
+
+let digest: u64 = 0;
+let indexTerm: u64 = 0;
+let emissions: f64 = 0;
+
+/** Begins. `withTable`: 0 never, 1 always, 2 given up while keys don't repeat. `end` leaves slack behind it. */
+export function beginCollect(poolAt: usize, end: usize, countsAt: usize, withTable: i32, firstEmission: f64): void {
+  pool = poolAt;
+  spaceEnd = end;
+  counts = countsAt;
+  combines = withTable != 0;
+  gives = withTable == 2;
+  digest = 0;
+  emissions = firstEmission;
+  indexTerm = <u64>firstEmission * P1;
+  emptyPool();
+  publish();
+}
+
+/** Forgets what is held. */
+export function emptyPool(): void {
+  poolEnd = pool;
+  held = 0;
+  memory.fill(counts, 0, <usize>partitions << 2);
+  combining = combines;
+  windowPairs = 0;
+  windowHeld = 0;
+  if (combining) openTable(TABLE_BITS_MIN);
+  else mask = 0;
+  nativeEnd = combining ? usize.MAX_VALUE : pool;
+  publish();
+}
+
+function publish(): void {
+  store<u64>(EMISSION_DIGEST, digest);
+  store<f64>(EMISSIONS, emissions);
+  store<u32>(HELD, held);
+}
+
+function openTable(bits: u32): void {
+  const bytes = <usize>8 << bits;
+  table = spaceEnd - bytes;
+  mask = (1 << bits) - 1;
+  growAt = (mask >> 1) + (mask >> 3); // 0.625
+  memory.fill(table, 0, bytes);
+}
+
+/** Doubles the table towards the pool; false when there is no room for it and a copy of the old one. */
+function growTable(entryBytes: u32): bool {
+  const bytes = (<usize>mask + 1) << 3;
+  if (poolEnd + entryBytes + 16 + bytes * 3 > spaceEnd) return false;
+  const old = table - bytes * 2;
+  memory.copy(old, table, bytes);
+  openTable(ctz<u32>(mask + 1) + 1);
+  for (let at = old; at < old + bytes; at += 8) {
+    const slot = load<u64>(at);
+    if (slot == 0) continue;
+    let i = <u32>(slot >> 32) & mask;
+    while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
+    store<u64>(table + (<usize>i << 3), slot);
+  }
+  return true;
+}
+
+/** Whether an entry of so many bytes fits, with what the sort needs for it; grows the table if it must. */
+// @ts-ignore
+@inline
+function reserve(entryBytes: u32): bool {
+  if (poolEnd + entryBytes + (<usize>(held + 1)) * SORT_BYTES > spaceEnd) return false;
+  if (!combining) return true;
+  if (held >= growAt && !growTable(entryBytes)) return false;
+  return poolEnd + entryBytes <= table;
+}
+
+/** Takes pairs from [at, end); results: DONE, FULL, MALFORMED, BEYOND. TAKEN says how far it got. */
+export function addBatch(at: usize, end: usize): i32 {
+  const before = emissions;
+  let result: i32;
+  if (combining) {
+    if (isByWholeHash()) result = take(at, end, true, true);
+    else result = take(at, end, true, false);
+  } else if (isByWholeHash()) {
+    result = take(at, end, false, true);
+  } else {
+    result = take(at, end, false, false);
+  }
+  publish();
+  if (combining) judge(<u32>(emissions - before));
+  return result;
+}
+
+/** Gives combining up when more than 0.7 of the window's keys were new. */
+function judge(pairs: u32): void {
+  windowPairs += pairs;
+  if (windowPairs < WINDOW) return;
+  if (gives && 10 * <u64>(held - windowHeld) > 7 * <u64>windowPairs) {
+    const used = poolEnd - pool + <usize>held * SORT_BYTES;
+    if (used > (spaceEnd - pool) >> 2) {
+      combining = false;
+      nativeEnd = poolEnd;
+    }
+  }
+  windowPairs = 0;
+  windowHeld = held;
+}
+
+// @ts-ignore
+@inline
+function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
+  let result: i32 = DONE;
+  let sum = digest;
+  let term = indexTerm;
+  let count: f64 = emissions;
+  while (at < end) {
+    // What this pair begins with.
+    let pair = at;
+    let partition: u32 = 0;
+    if (!wholeHash && mode == EXPLICIT) {
+      partition = load<u32>(pair);
+      pair += 4;
+      if (partition >= partitions) {
+        result = MALFORMED;
+        break;
+      }
+    }
+    let keyBytes: u32 = load<u8>(pair);
+    let valueBytes: u32 = load<u8>(pair, 1);
+    let key = pair + 2;
+    if (((keyBytes | valueBytes) & 0x80) != 0) {
+      keyBytes = readVarint(pair, end);
+      if (varintEnd != 0) valueBytes = readVarint(varintEnd, end);
+      key = varintEnd;
+    }
+    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end || (isNumbers && valueBytes != 8)) {
+      result = MALFORMED;
+      break;
+    }
+    const value = key + keyBytes;
+    const next = value + valueBytes;
+
+    const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+    if (wholeHash) partition = placeOfHash(hash);
+    else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
+    const pairBytes = <u32>(next - pair);
+
+    if (tabled) {
+      // One key may be in several explicit partitions, so they are part of what is looked up.
+      let tag = <u32>hash;
+      if (!wholeHash && mode == EXPLICIT) tag ^= partition * 0x9e3779b1;
+      const headerBytes = <u32>(key - pair) + 2;
+      const headerWord = load<u16>(pair); // equal for equal lengths under 128; longer keys compare theirs in full below
+      const isShort = headerBytes == 4;
+      let slot: usize = 0;
+      let found: usize = 0;
+      let i = tag & mask;
+      while (true) {
+        slot = table + (<usize>i << 3);
+        const content = load<u64>(slot);
+        if (content == 0) break;
+        if (<u32>(content >> 32) == tag) {
+          const entry = <usize>(<u32>content);
+          const isAlike = isShort ? load<u16>(entry, 2) == headerWord : same(entry + 2, pair, headerBytes - 2);
+          if (isAlike && same(entry + headerBytes, key, keyBytes) && (wholeHash || mode != EXPLICIT || load<u16>(entry) == <u16>partition)) {
+            found = entry + headerBytes + keyBytes;
+            break;
+          }
+        }
+        i = (i + 1) & mask;
+      }
+      const number = decodeNumber(load<u64>(value));
+      if (found != 0) {
+        const folded = foldNumbers(load<f64>(found), number, key, keyBytes);
+        if (isBeyond(folded)) {
+          result = failBeyond(key, keyBytes);
+          break;
+        }
+        store<f64>(found, folded);
+      } else {
+        const tableBefore = table;
+        if (!reserve(pairBytes + 2)) {
+          result = FULL;
+          break;
+        }
+        if (table != tableBefore) {
+          i = tag & mask;
+          while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
+          slot = table + (<usize>i << 3);
+        }
+        store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
+        append(partition, pair, pairBytes);
+        store<f64>(poolEnd - 8, number);
+      }
+    } else {
+      if (!reserve(pairBytes + 2)) {
+        result = FULL;
+        break;
+      }
+      append(partition, pair, pairBytes);
+    }
+
+    const seed = (hash + term) ^ (<u64>partition * P2);
+    sum += tabled || valueBytes == 8 ? xxh64Word(load<u64>(value), seed) : xxh64(value, valueBytes, seed);
+    term += P1;
+    count += 1;
+    at = next;
+  }
+  digest = sum;
+  indexTerm = term;
+  emissions = count;
+  store<u32>(TAKEN, <u32>at);
+  return result;
+}
+
+// @ts-ignore
+@inline
+function append(partition: u32, pair: usize, pairBytes: u32): void {
+  store<u16>(poolEnd, <u16>partition);
+  copy(poolEnd + 2, pair, pairBytes);
+  poolEnd += pairBytes + 2;
+  held++;
+  const at = counts + (<usize>partition << 2);
+  store<u32>(at, load<u32>(at) + 1);
+}
+
+/**
+ * Where the host may write a pair of so many bytes, its explicit partition included, to have it taken by `addBatch`; 0: full.
+ * It is where its entry will be, so nothing is held twice.
+ */
+export function reserveLarge(bytes: u32): usize {
+  const end = <u64>poolEnd + <u64>bytes + 16;
+  if (end + (<u64>held + 1) * SORT_BYTES > <u64>spaceEnd) return 0;
+  if (combining && end > <u64>table) return 0;
+  return mode == EXPLICIT ? poolEnd : poolEnd + 2;
+}
+
+/** Counts a pair that the host has placed and hashed itself. */
+export function countLarge(high: u32, low: u32): void {
+  digest += (<u64>high << 32) | <u64>low;
+  indexTerm += P1;
+  emissions += 1;
+  publish();
+}
+
+/** Writes the values of the table's entries as values are written; done once, before the sort. */
+// @ts-ignore
+@inline
+export function settleNumber(value: usize): void {
+  store<u64>(value, encodeNumber(load<f64>(value)));
+}

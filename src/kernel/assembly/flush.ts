@@ -1,0 +1,136 @@
+// Handing out what is held, sorted, block by block.
+import { addDigest, blockEnd, blockPairs, closeBlock, describePair, hasRoom, blockLimit, blockStart, push, tellOpenEnd } from "./block";
+import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
+import { counts, emptyPool, held, nativeEnd, pool, poolEnd } from "./collect";
+import { BYTES, foldNumbers, isBeyond, isNumbers, kind, NONE } from "./fold";
+import { keyAt, keyBytesAt, pairAt, sortPool } from "./sort";
+import { BLOCK, DONE, failBeyond, FOLD, FOLD_FROM, FOLD_TO } from "./state";
+import { xxh64, xxh64Word } from "./xxh64";
+
+let records: usize = 0;
+let total: u32 = 0;
+let index: u32 = 0;
+let partition: u32 = 0;
+let partitionEnd: u32 = 0;
+/** Whether equal keys may be neighbours and must be folded: not when the table held them all. */
+let folds: bool = false;
+
+export function beginFlush(): void {
+  records = (poolEnd + 16 + 15) & ~15;
+  total = held;
+  sortPool(records);
+  index = 0;
+  partition = 0;
+  partitionEnd = load<u32>(counts);
+  folds = kind != NONE && nativeEnd < poolEnd;
+}
+
+export function endFlush(): void {
+  emptyPool();
+}
+
+/** First of the record's pairs that differs in key; records [index, that) are equal. */
+// @ts-ignore
+@inline
+function runEnd(record: usize, key: usize, keyBytes: u32): u32 {
+  let next = index + 1;
+  for (; next < partitionEnd; next++) {
+    record += 16;
+    if (keyBytesAt(record) != keyBytes || !same(keyAt(record), key, keyBytes)) break;
+  }
+  return next;
+}
+
+/** Results: BLOCK (described), FOLD (records of FOLD_FROM to FOLD_TO, then `skipFolded`), BEYOND, DONE. */
+export function nextFlush(): i32 {
+  let digest: u64 = 0;
+  while (index < total) {
+    if (index == partitionEnd) {
+      // The next partition that has any.
+      addDigest(digest);
+      digest = 0;
+      if (blockPairs > 0) {
+        closeBlock(partition);
+        return BLOCK;
+      }
+      while (index == partitionEnd) {
+        partition++;
+        partitionEnd = load<u32>(counts + (<usize>partition << 2));
+      }
+    }
+    const record = records + (<usize>index << 4);
+    const pair = pairAt(record);
+    const key = keyAt(record);
+    const keyBytes = keyBytesAt(record);
+    const next = folds ? runEnd(record, key, keyBytes) : index + 1;
+    const repeats = next > index + 1;
+    if (repeats && kind == BYTES) {
+      addDigest(digest);
+      tellOpenEnd();
+      store<u32>(FOLD_FROM, <u32>record);
+      store<u32>(FOLD_TO, <u32>(records + (<usize>next << 4)));
+      return FOLD;
+    }
+    let valueBytes: u32 = 8;
+    if (!isNumbers) {
+      // Nearly always one byte in front of the key; where it has more, the byte before that has its high bit set.
+      valueBytes = load<u8>(key - 1);
+      if (load<u8>(key - 2) >= 0x80) {
+        readVarint(pair, poolEnd);
+        valueBytes = readVarint(varintEnd, poolEnd);
+      }
+    }
+    const pairBytes = <u32>(key - pair) + keyBytes + valueBytes;
+    if (!hasRoom(pairBytes)) {
+      addDigest(digest);
+      closeBlock(partition);
+      return BLOCK;
+    }
+    if (repeats && !foldRun(record, key, keyBytes, next - index)) return failBeyond(key, keyBytes);
+    index = next;
+    if (blockStart + pairBytes > blockLimit) {
+      describePair(pair, key, keyBytes, valueBytes, partition); // it is alone: the open block is empty
+      return BLOCK;
+    }
+    const hash = xxh64(key, keyBytes, 0);
+    digest += isNumbers ? xxh64Word(load<u64>(key + keyBytes), hash) : xxh64(key + keyBytes, valueBytes, hash);
+    const to = blockEnd;
+    copy(to, pair, pairBytes);
+    push(to + (key - pair), keyBytes, to + pairBytes);
+  }
+  addDigest(digest);
+  if (blockPairs > 0) {
+    closeBlock(partition);
+    return BLOCK;
+  }
+  return DONE;
+}
+
+/** Folds the numbers of `count` records of one key into the first of them. */
+function foldRun(record: usize, key: usize, keyBytes: u32, count: u32): bool {
+  let folded = decodeNumber(load<u64>(key + keyBytes));
+  for (let i: u32 = 1; i < count; i++) {
+    record += 16;
+    folded = foldNumbers(folded, decodeNumber(load<u64>(keyAt(record) + keyBytes)), key, keyBytes);
+    if (isBeyond(folded)) return false;
+  }
+  store<u64>(key + keyBytes, encodeNumber(folded));
+  return true;
+}
+
+/** Goes on behind the records of FOLD. */
+export function skipFolded(): void {
+  index = <u32>((load<u32>(FOLD_TO) - records) >> 4);
+}
+
+/** The records of FOLD belong to this partition. */
+export function flushPartition(): u32 {
+  return partition;
+}
+
+/** Closes the open block for the host, which has a pair with no room in it; DONE where none is open. */
+export function closeOpen(): i32 {
+  if (blockPairs == 0) return DONE;
+  closeBlock(partition);
+  return BLOCK;
+}

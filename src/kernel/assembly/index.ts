@@ -1,0 +1,8 @@
+// The byte engine of `kernel.ts` in WebAssembly: what `wasm.ts` calls.
+export { setBlock, pushWritten } from "./block";
+export { addBatch, beginCollect, countLarge, reserveLarge } from "./collect";
+export { beginFlush, closeOpen, endFlush, flushPartition, nextFlush, skipFolded } from "./flush";
+export { setFold } from "./fold";
+export { beginMerge, closeMerge, dropPending, loadBlock, nextMerge } from "./merge";
+export { setPlace } from "./place";
+export { setHistogram } from "./sort";

@@ -1,0 +1,190 @@
+import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/error.ts";
+import type { BlockSink, Collect, CollectOptions } from "./kernel.ts";
+import { align, type Layout, slackBytes } from "./layout.ts";
+import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, writePair } from "./pair.ts";
+import { placeKey } from "./place.ts";
+import { histogramBytes, type KernelExports, type KernelState, placing, result, tables } from "./wasm-exports.ts";
+import type { WasmFold } from "./wasm-fold.ts";
+
+/** What collects and merges of one kernel share. */
+export interface WasmParts {
+  readonly arena: Uint8Array;
+  readonly layout: Layout;
+  readonly kernel: KernelExports;
+  readonly state: KernelState;
+  readonly fold: WasmFold;
+}
+
+export class WasmCollect implements Collect {
+  readonly batchStart: number;
+  readonly batchEnd: number;
+  readonly #parts: WasmParts;
+  readonly #options: CollectOptions;
+  readonly #isCurrent: () => boolean;
+  readonly #view: DataView;
+  /** Up to here the batch has been taken. */
+  #taken: number;
+  readonly #at: PairAt = { keyStart: 0, keyEnd: 0, valueEnd: 0 };
+
+  constructor(parts: WasmParts, options: CollectOptions, isCurrent: () => boolean) {
+    const { layout, kernel, arena } = parts;
+    this.batchStart = layout.batchStart;
+    this.batchEnd = layout.batchEnd;
+    this.#taken = layout.batchStart;
+    this.#parts = parts;
+    this.#options = options;
+    this.#isCurrent = isCurrent;
+    this.#view = new DataView(arena.buffer);
+
+    const { partitions, partitioner, group = [], fold, combining, firstEmission } = options;
+    const histogram = layout.freeStart;
+    const counts = histogram + histogramBytes;
+    const groups = align(counts + partitions * 4);
+    const boundaries = align(groups + group.length * 4);
+    for (const [index, shape] of group.entries()) {
+      this.#view.setInt32(
+        groups + index * 4,
+        typeof shape === "number" ? shape : shape === "ascending" ? -1 : -2,
+        true,
+      );
+    }
+    const cuts = partitioner.kind === "range" ? partitioner.boundaries : [];
+    const cutBytes = cuts.reduce((sum, cut) => sum + cut.length + 16, slackBytes);
+    // Boundaries that would take more than an eighth of the arena stay outside and are looked up from there.
+    const isInside = cutBytes <= layout.arenaBytes / 8;
+    const mode = partitioner.kind === "range" && !isInside ? placing.hostRange : placing[partitioner.kind];
+    if (isInside) this.#writeBoundaries(boundaries, cuts);
+    parts.fold.set(fold, kernel);
+    kernel.setHistogram(histogram);
+    kernel.setPlace(partitions, mode, groups, group.length, boundaries, isInside ? cuts.length : 0);
+    kernel.setBlock(layout.blockStart, layout.blockBytes);
+    const table = fold?.on === "f64" ? tables[combining] : tables.never;
+    const pool = align(boundaries + (isInside ? cutBytes : 0));
+    kernel.beginCollect(pool, layout.arenaBytes - slackBytes, counts, table, firstEmission);
+  }
+
+  get held(): number {
+    return this.#parts.state.held;
+  }
+
+  get emissions(): number {
+    return this.#parts.state.emissions;
+  }
+
+  get emissionDigest(): bigint {
+    return this.#parts.state.emissionDigest;
+  }
+
+  addBatch(end: number): "taken" | "full" {
+    assert(this.#isCurrent(), "collect is over");
+    assert(end >= this.batchStart && end <= this.batchEnd, "the batch ends outside its region");
+    if (this.#take(this.#taken, end) === "taken") {
+      this.#taken = this.batchStart;
+      return "taken";
+    }
+    this.#taken = this.#parts.state.taken;
+    return "full";
+  }
+
+  addLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): "taken" | "full" {
+    assert(this.#isCurrent(), "collect is over");
+    checkKey(key);
+    const { kernel, arena } = this.#parts;
+    const isExplicit = this.#options.partitioner.kind === "explicit";
+    const start = kernel.reserveLarge(pairBytes(key.length, value.length) + (isExplicit ? 4 : 0));
+    if (start === 0) return "full";
+    let at = start;
+    if (isExplicit) {
+      this.#view.setUint32(start, placeKey(this.#options, key, partition), true);
+      at += 4;
+    }
+    return this.#take(start, writePair(arena, at, key, value));
+  }
+
+  placeLarge(
+    key: Uint8Array,
+    value: Uint8Array,
+    partition: number | undefined,
+  ): { readonly partition: number; readonly digest: bigint } {
+    assert(this.#isCurrent(), "collect is over");
+    const place = placeKey(this.#options, key, partition);
+    const term = emissionTerm(key, value, place, this.emissions);
+    this.#parts.kernel.countLarge(Number(term >> 32n), Number(term & 0xffffffffn));
+    return { partition: place, digest: pairDigest(key, value) };
+  }
+
+  flush(sink: BlockSink): void {
+    assert(this.#isCurrent(), "collect is over");
+    const { kernel, state, fold } = this.#parts;
+    kernel.beginFlush();
+    for (;;) {
+      const code = kernel.nextFlush();
+      if (code === result.done) break;
+      if (code === result.block) this.#handOut(sink);
+      else if (code === result.fold) this.#foldRun(sink);
+      else throw fold.beyond(state.errorKey);
+    }
+    kernel.endFlush();
+  }
+
+  #take(start: number, end: number): "taken" | "full" {
+    const { kernel, state, fold } = this.#parts;
+    const code = kernel.addBatch(start, end);
+    if (code === result.done) return "taken";
+    if (code === result.full) return "full";
+    if (code === result.beyond) throw fold.beyond(state.errorKey);
+    throw new Error(`millrace bug: no pair at ${state.taken} of a batch that ends at ${end}`);
+  }
+
+  /** Gives the sink the block that the kernel has described. */
+  #handOut(sink: BlockSink): void {
+    const { arena, state } = this.#parts;
+    const { blockPartition, blockStart, blockEnd, blockPairs, blockPrefix, blockDigest } = state;
+    sink.block(blockPartition, arena, blockStart, blockEnd, blockPairs, blockPrefix, blockDigest);
+  }
+
+  /** Folds the values of one key, which are bytes, and puts the pair into the open block or one of its own. */
+  #foldRun(sink: BlockSink): void {
+    const { arena, layout, kernel, state, fold } = this.#parts;
+    const { foldFrom, foldTo } = state;
+    const partition = kernel.flushPartition();
+    const at = this.#at;
+    parsePair(arena, state.pairOfRecord(foldFrom), arena.length, at);
+    const key = arena.subarray(at.keyStart, at.keyEnd);
+    let value = arena.subarray(at.keyEnd, at.valueEnd);
+    for (let record = foldFrom + 16; record < foldTo; record += 16) {
+      parsePair(arena, state.pairOfRecord(record), arena.length, at);
+      value = fold.bytes(value, arena.subarray(at.keyEnd, at.valueEnd));
+    }
+    const bytes = pairBytes(key.length, value.length);
+    const limit = layout.blockStart + layout.blockBytes;
+    if (state.openEnd + bytes > limit && kernel.closeOpen() === result.block) this.#handOut(sink);
+    if (bytes <= layout.blockBytes) {
+      const end = writePair(arena, state.openEnd, key, value);
+      kernel.pushWritten(end - key.length - value.length, key.length, value.length);
+    } else {
+      const block = new Uint8Array(bytes);
+      writePair(block, 0, key, value);
+      sink.block(partition, block, 0, bytes, 1, key.length, pairDigest(key, value));
+    }
+    kernel.skipFolded();
+  }
+
+  /** Per boundary 8 bytes for the kernel, its offset and its length; behind these the bytes. */
+  #writeBoundaries(start: number, boundaries: readonly Uint8Array[]): void {
+    let at = start + boundaries.length * 16;
+    for (const [index, boundary] of boundaries.entries()) {
+      this.#view.setUint32(start + index * 16 + 8, at, true);
+      this.#view.setUint32(start + index * 16 + 12, boundary.length, true);
+      this.#parts.arena.set(boundary, at);
+      at += boundary.length;
+    }
+  }
+}
+
+/** A sort record has 28 bits for a key's length. */
+function checkKey(key: Uint8Array): void {
+  if (key.length < 2 ** 28) return;
+  throw new MillraceError("over-limit", `a key has ${key.length} bytes, which no run can hold`);
+}

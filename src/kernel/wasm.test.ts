@@ -1,0 +1,134 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { kernelConformance } from "../../test/conformance/kernel.ts";
+import { nastyKey } from "../../test/conformance/kernel-collect.ts";
+import {
+  type Block,
+  collectAll,
+  drain,
+  emit,
+  joinFold,
+  MemorySource,
+  plain,
+  sumFold,
+} from "../../test/conformance/kernel-driver.ts";
+import { MiB } from "../base/limits.ts";
+import type { BlockSource, CollectOptions, Kernel, PairBlock } from "./kernel.ts";
+import { createReferenceKernel } from "./reference.ts";
+import { createWasmKernel } from "./wasm.ts";
+import { kernelModule } from "./wasm-exports.ts";
+
+describe("WebAssembly kernel", () => {
+  kernelConformance(createWasmKernel);
+
+  it("compiles its module once per process", () => {
+    expect(kernelModule()).toBe(kernelModule());
+  });
+
+  it("never grows its memory", () => {
+    const kernel = createWasmKernel({ arenaBytes: 1 * MiB });
+    const { buffer } = kernel.arena;
+    const pairs = Array.from({ length: 50_000 }, (_, i) => emit(`${i}`, "v".repeat(i % 90)));
+    expect(collectAll(kernel, plain, pairs).runs.length).toBeGreaterThan(1);
+    expect(kernel.arena.buffer).toBe(buffer);
+    expect(buffer.byteLength).toBe(1 * MiB);
+  });
+});
+
+describe("both kernels", () => {
+  const kernels = () =>
+    [createWasmKernel, createReferenceKernel].map((create) => create({ arenaBytes: 2 * MiB, blockBytes: 256 }));
+
+  it("hand out the same blocks, byte for byte", () => {
+    const how = fc.record({
+      partitions: fc.integer({ min: 1, max: 7 }),
+      fold: fc.constantFrom(undefined, sumFold, joinFold),
+      combining: fc.constantFrom("auto" as const, "always" as const, "never" as const),
+      firstEmission: fc.nat(1000),
+      group: fc.constantFrom(undefined, [1], ["ascending"] as const),
+    });
+    const given = fc.array(fc.tuple(nastyKey, fc.nat(500)), { maxLength: 200, size: "max" });
+    const property = fc.property(how, given, fc.integer({ min: 20, max: 300 }), (options, items, flushEvery) => {
+      const collectOptions: CollectOptions = { ...plain, ...options };
+      const pairs = items.map(([key, value]) => emit(key, options.fold === sumFold ? value : "v".repeat(value % 40)));
+      const [fast, reference] = kernels().map((kernel) => collectAll(kernel, collectOptions, pairs, { flushEvery }));
+      expect(fast!.emissionDigest).toBe(reference!.emissionDigest);
+      expect(fast!.runs.map(blockTexts)).toEqual(reference!.runs.map(blockTexts));
+      const merged = kernels().map((kernel) => mergedTexts(kernel, fast!.runs, options.fold));
+      expect(merged[0]).toEqual(merged[1]);
+    });
+    fc.assert(property, { seed: 99, numRuns: 120 });
+  });
+
+  it("fail alike on damaged blocks, or not at all", () => {
+    const damaged = fc.array(fc.oneof(fc.nat(12), fc.nat(255)), { minLength: 1, maxLength: 80, size: "max" });
+    const property = fc.property(damaged, damaged, fc.boolean(), (a, b, folds) => {
+      const ends = kernels().map((kernel) => {
+        const sources = [a, b].map((bytes) => new MemorySource([Uint8Array.from(bytes)]));
+        try {
+          return mergeTexts(kernel, sources, folds ? joinFold : undefined).length > 0 ? "pairs" : "none";
+        } catch (error) {
+          return String(error);
+        }
+      });
+      expect(ends[0]).toBe(ends[1]);
+    });
+    fc.assert(property, { seed: 98, numRuns: 500 });
+  });
+
+  it("never read or write outside the arena for keys out of order", () => {
+    // Blocks that parse, with keys shorter than what first and last key of the block share.
+    const kernel = createWasmKernel({ arenaBytes: 1 * MiB });
+    const long = "k".repeat(100_000);
+    const block = (...keys: readonly string[]) => {
+      const { runs } = collectAll(
+        createWasmKernel({ arenaBytes: 2 * MiB }),
+        plain,
+        keys.map((key) => emit(key, "")),
+        { flushEvery: 1 },
+      );
+      return Buffer.concat(runs.flat().map(({ payload }) => payload));
+    };
+    const sources = [block(long, "a", "", long), block(long, "", long)].map((bytes) => new MemorySource([bytes]));
+    const stream = kernel.merge(sources, undefined);
+    let pairs = 0;
+    for (let found = stream.next(); found !== undefined; found = stream.next()) pairs += found.pairs;
+    expect(pairs).toBe(7);
+    expect(() => drain(kernel.merge([], undefined), kernel)).not.toThrow();
+  });
+});
+
+function blockTexts(blocks: readonly Block[]): readonly string[] {
+  return blocks.map(
+    ({ partition, payload, pairs, digest }) =>
+      `${partition} ${pairs} ${digest} ${Buffer.from(payload).toString("hex")}`,
+  );
+}
+
+function mergedTexts(
+  kernel: Kernel,
+  runs: readonly (readonly Block[])[],
+  fold: CollectOptions["fold"],
+): readonly string[] {
+  const partitions = [...new Set(runs.flat().map(({ partition }) => partition))].sort((a, b) => a - b);
+  return partitions.flatMap((partition) => {
+    const payloads = runs.map((run) =>
+      run.filter((block) => block.partition === partition).map(({ payload }) => payload),
+    );
+    return mergeTexts(
+      kernel,
+      payloads.map((blocks) => new MemorySource(blocks)),
+      fold,
+    );
+  });
+}
+
+function mergeTexts(kernel: Kernel, sources: readonly BlockSource[], fold: CollectOptions["fold"]): readonly string[] {
+  const stream = kernel.merge(sources, fold);
+  const texts: string[] = [];
+  for (let block: PairBlock | undefined = stream.next(); block !== undefined; block = stream.next()) {
+    const { bytes, start, end, pairs, prefixBytes, digest } = block;
+    texts.push(`${pairs} ${prefixBytes} ${digest} ${Buffer.from(bytes.slice(start, end)).toString("hex")}`);
+  }
+  return texts;
+}
