@@ -28,6 +28,10 @@ export const limits = {
   asyncConcurrency: 16,
   /** Decompressed bytes per compressed byte above which a file counts as a bomb (gzip reaches 1032). */
   inflateRatioMax: 1100,
+  /** The ratio is checked from here on: a small file may well be one letter repeated. */
+  bombBytesMin: 64 * MiB,
+  /** Content of one zstd frame, which the decoder needs whole; more than a member of ours (8 MiB and one record) can have. */
+  zstdFrameBytesMax: 128 * MiB,
 
   // kernel and runs
   arenaBytesMin: 1 * MiB,

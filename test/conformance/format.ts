@@ -174,7 +174,7 @@ function startAt(format: InputFormat<unknown>, bytes: Uint8Array, wanted: number
 /** Each chunk is destroyed when the next is asked for: no record may keep a chunk's memory. */
 export async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array, void, undefined> {
   for (let at = 0; at < bytes.length; at += size) {
-    const chunk = bytes.slice(at, at + size);
+    const chunk = Uint8Array.from(bytes.subarray(at, at + size));
     yield chunk;
     chunk.fill(0x2a);
   }
