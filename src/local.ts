@@ -17,7 +17,16 @@ import type { PlannedFile } from "./input/plan.ts";
 import { bundleJob } from "./job/bundle.ts";
 import type { JobDescription } from "./job/describe.ts";
 import type { JobSpec } from "./job/spec.ts";
-import { type LocalPlaces, localPlaces, makeParents, refuseIfBusy, removeAbandoned } from "./local/places.ts";
+import {
+  type LocalPlaces,
+  localPlaces,
+  makeParents,
+  refuseIfBusy,
+  removeAbandoned,
+  removeOlder,
+  workDirectoriesOf,
+} from "./local/places.ts";
+import { checkSame, readStoredJob } from "./local/resume.ts";
 import { buildSpec, type SubmitOptions } from "./local/spec.ts";
 import { createMaster, isTerminal, jobIdOf, type Master } from "./master/loop.ts";
 import { manifestBuilder } from "./output/manifest.ts";
@@ -30,8 +39,14 @@ import { createLocalStorage } from "./storage/local.ts";
 import type { Storage } from "./storage/storage.ts";
 import { type Agent, startAgent } from "./worker/agent.ts";
 import { type Budget, planBudget } from "./worker/budget.ts";
+import { findOffered } from "./worker/offered.ts";
 import { type Bundle, Slot } from "./worker/slot.ts";
-import { createWorkDirectory, removeWorkDirectory, type WorkDirectory } from "./worker/work-directory.ts";
+import {
+  createWorkDirectory,
+  openWorkDirectory,
+  removeWorkDirectory,
+  type WorkDirectory,
+} from "./worker/work-directory.ts";
 
 export type { SubmitOptions } from "./local/spec.ts";
 
@@ -90,29 +105,14 @@ const leaseMs = 24 * 3_600_000;
 /** How often running attempts are looked at, and so how fresh a progress view is. */
 const heartbeatMs = 500;
 
-/** Bundles and describes the job, with all made ready to run it. On failure nothing is left behind. */
+/** Bundles and describes the job, with all made ready to run it. On failure nothing is left behind that was not there. */
 export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
   const storage = createLocalStorage();
-  const key = randomId();
-  const job = jobIdOf(key);
-  const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
-  const prepared = await storage.prepare(places.destination, options.overwrite ?? false);
   if (options.output !== undefined) refuseIfBusy(options.output, options.workDir);
   else removeAbandoned(options.workDir);
-  const removeParents = makeParents(places.work);
-  const work = createWorkDirectory({ path: places.work, id: job });
-  const engine = new Engine({
-    options,
-    budget,
-    storage,
-    places,
-    work,
-    key,
-    job,
-    replaces: prepared.replaces,
-    removeParents,
-  });
+  const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
+  const engine = new Engine({ ...parts, options, budget, storage });
   try {
     await engine.open();
     return engine;
@@ -122,12 +122,43 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
+type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "removeParents">;
+
+async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
+  const key = randomId();
+  const job = jobIdOf(key);
+  const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
+  const { replaces } = await storage.prepare(places.destination, options.overwrite ?? false);
+  const removeParents = makeParents(places.work);
+  const work = createWorkDirectory({ path: places.work, id: job });
+  return { key, job, places, work, replaces, removeParents };
+}
+
+/** Of the newest work directory that a run with this output left. */
+function resumedParts(options: LocalOptions): Parts {
+  if (options.output === undefined) {
+    throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
+  }
+  const left = workDirectoriesOf(options.output, options.workDir)[0];
+  if (left === undefined) {
+    throw new MillraceError(
+      "nothing-to-resume",
+      `no earlier run with the output ${options.output} has left anything to go on with: run without --resume`,
+    );
+  }
+  const { path, job } = left;
+  const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
+  const work = openWorkDirectory({ path, id: job });
+  return { key: "", job, places, work, replaces: undefined, removeParents: () => {} };
+}
+
 interface EngineParts {
   readonly options: LocalOptions;
   readonly budget: Budget;
   readonly storage: Storage;
   readonly places: LocalPlaces;
   readonly work: WorkDirectory;
+  /** Idempotency key of a new job. */
   readonly key: string;
   readonly job: JobId;
   readonly replaces: string | undefined;
@@ -145,21 +176,25 @@ class Engine implements LocalEngine {
   #description: JobDescription | undefined;
   #handle: JobHandle | undefined;
   #stopped: Promise<void> | undefined;
-  #isResumable = false;
+  /** What was there before stays until it is certain that it is not needed. */
+  #isResumable: boolean;
+  #end: JobView["state"] | "none" | "stopped" = "none";
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.#isResumable = parts.options.resume === true;
     const { budget, work } = parts;
     this.#masterStarted.promise.catch(() => {}); // who calls it hears of it
     this.#agent = startAgent({
       worker: "local",
-      incarnation: 1,
+      incarnation: systemClock.date().getTime(),
       address: "",
       master: memoryTransport(this.#masterStarted.promise),
       clock: systemClock,
       budget,
       runs: work.runs,
       slots: work.slots,
+      offered: parts.options.resume === true ? findOffered(work.runs) : [],
       openSlot: (name) =>
         new Slot({
           name,
@@ -206,14 +241,13 @@ class Engine implements LocalEngine {
       this.#bundle = { path: work.bundle, digest: bundle.digest, environment };
       return this.#agent.describe(this.#bundle);
     });
-    const [description] = await allOrFirstError([bundled, this.#startMaster()]);
+    const [description] = await allOrFirstError([bundled, this.#openStore()]);
     this.#description = description;
   }
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
     const { places, storage, key, job, replaces } = this.#parts;
-    const master = this.#master!;
     const spec = await buildSpec(options, {
       module: this.#parts.options.module,
       description: this.description,
@@ -224,8 +258,30 @@ class Engine implements LocalEngine {
       startedAt: systemClock.date().toISOString(),
       storage,
     });
+    if (this.#parts.options.resume === true) return await this.#resume(spec);
+    const master = this.#master!;
     await master.submit(spec, key);
     this.#handle = this.#handleOf(master, job, spec);
+    return this.#handle;
+  }
+
+  /** The master starts once it is certain that the stored job is the one that is meant: it goes on by itself. */
+  async #resume(spec: JobSpec): Promise<JobHandle> {
+    const { options, places, storage, job } = this.#parts;
+    const stored = await readStoredJob(this.#store!);
+    if (stored?.job !== job || stored.outcome === "succeeded" || stored.outcome === "cancelled") {
+      this.#isResumable = false;
+      const why = stored?.outcome === undefined ? "stopped before it began" : `had ended (${stored.outcome})`;
+      throw new MillraceError(
+        "nothing-to-resume",
+        `the earlier run with the output ${places.destination} ${why}: run without --resume`,
+      );
+    }
+    await checkSame(stored, spec, storage);
+    if (!stored.isDecided) await storage.prepare(places.destination, options.overwrite ?? false);
+    const master = await this.#startMaster();
+    if (stored.outcome === "failed") await master.resume(job);
+    this.#handle = this.#handleOf(master, job, stored.spec);
     return this.#handle;
   }
 
@@ -241,7 +297,8 @@ class Engine implements LocalEngine {
 
   removeNow(): void {
     if (this.#isResumable) return;
-    const { places, work, removeParents } = this.#parts;
+    const { options, places, work, removeParents } = this.#parts;
+    if (options.output !== undefined && this.#end === "succeeded") removeOlder(options.output, options.workDir);
     removeWorkDirectory(work);
     removeWorkDirectory({ path: places.beside, memory: undefined });
     removeParents();
@@ -266,29 +323,30 @@ class Engine implements LocalEngine {
     };
   }
 
-  async #startMaster(): Promise<void> {
-    const { storage, work } = this.#parts;
-    try {
-      this.#store = await openLevelStore(work.state);
-      this.#master = await createMaster({
-        store: this.#store,
-        storage,
-        clock: systemClock,
-        recover: recoverScheduler,
-        scheduler: schedulerOptions,
-        heartbeatMs,
-        owner: `process ${process.pid}`,
-      });
-      this.#masterStarted.resolve(this.#master);
-    } catch (error) {
-      this.#masterStarted.reject(error);
-      throw error;
-    }
+  async #openStore(): Promise<void> {
+    this.#store = await openLevelStore(this.#parts.work.state);
+    if (this.#parts.options.resume !== true) await this.#startMaster();
+  }
+
+  async #startMaster(): Promise<Master> {
+    this.#master = await createMaster({
+      store: this.#store!,
+      storage: this.#parts.storage,
+      clock: systemClock,
+      recover: recoverScheduler,
+      scheduler: schedulerOptions(this.#parts.options.output !== undefined),
+      heartbeatMs,
+      owner: `process ${process.pid}`,
+    });
+    this.#masterStarted.resolve(this.#master);
+    return this.#master;
   }
 
   async #stop(): Promise<void> {
-    const end = await this.#cancelled();
-    this.#isResumable = this.#parts.options.output !== undefined && (end === "failed" || end === "stopped");
+    this.#end = await this.#cancelled();
+    const { output } = this.#parts.options;
+    if (this.#end !== "none")
+      this.#isResumable = output !== undefined && (this.#end === "failed" || this.#end === "stopped");
     this.#masterStarted.reject(new MillraceError("not-leader", "the run was closed"));
     await this.#agent.close();
     await this.#master?.close();
@@ -313,14 +371,15 @@ const slotProgram = fileURLToPath(
   new URL(import.meta.url.includes("/chunks/") ? "../slot.js" : "./slot.js", import.meta.url),
 );
 
-const schedulerOptions: SchedulerOptions = {
+const schedulerOptions = (keepFailed: boolean): SchedulerOptions => ({
   leaseMs,
+  keepFailed,
   backupSlowdown: limits.backupSlowdown,
   failuresPerWorkerMax: limits.failuresPerWorkerMax,
   infrastructureFailuresMax: limits.infrastructureFailuresMax,
   digestRollbacksMax: limits.digestRollbacksMax,
   manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
-};
+});
 
 interface Deferred<T> {
   readonly promise: Promise<T>;

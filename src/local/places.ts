@@ -65,6 +65,15 @@ export function refuseIfBusy(output: string, workDir: string | undefined): void 
   }
 }
 
+/** Removes what ended runs with this output left: a later one has published it. */
+export function removeOlder(output: string, workDir: string | undefined): void {
+  for (const { path, job } of workDirectoriesOf(output, workDir)) {
+    if (userOf(path) !== undefined) continue;
+    removeLeftWorkDirectory(path);
+    removeLeftWorkDirectory(workDirectoryOf(output, job));
+  }
+}
+
 /** Removes what runs without an output left when they were killed: nobody can go on with them. */
 export function removeAbandoned(workDir: string | undefined): void {
   const parent = resolve(workDir ?? tmpdir());

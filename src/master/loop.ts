@@ -50,6 +50,8 @@ export interface Master {
   submit(spec: JobSpec, idempotencyKey: string): Promise<JobId>;
   /** "too-late": the job had ended, or its output was decided. */
   cancel(job: JobId): Promise<"cancelled" | "too-late">;
+  /** A failed job that was kept goes on, its failures forgiven; any other stays as it is. */
+  resume(job: JobId): Promise<void>;
   /** The state as of the last commit. */
   view(): ClusterView;
   /** The view now, and after each change, until the job has ended or the signal is aborted. */
@@ -141,6 +143,11 @@ class MasterLoop implements Master {
     this.#find(job);
     await this.#happened({ kind: "job-cancelled", job });
     return this.#find(job).state === "cancelled" ? "cancelled" : "too-late";
+  }
+
+  async resume(job: JobId): Promise<void> {
+    this.#find(job);
+    await this.#happened({ kind: "job-resumed", job });
   }
 
   view(): ClusterView {

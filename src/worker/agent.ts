@@ -127,6 +127,7 @@ class WorkerAgent implements Agent {
     this.#options = options;
     this.#clock = options.clock;
     this.#offered = options.offered ?? [];
+    for (const { run } of this.#offered) this.#keep(run);
     this.#heardAt = options.clock.now();
     this.#calls = this.#callMaster();
     this.#watchdog = this.#watch();
@@ -351,8 +352,8 @@ class WorkerAgent implements Agent {
     );
     this.#running.delete(key);
     const keeps = result.ok && result.run !== undefined && !running.isStopped && !this.#discarded.has(attempt.job);
-    if (!keeps) this.#removeFiles(key);
-    else if (this.#isInMemory(result.run!.path)) this.#jobFiles(attempt.job).heldBytes += result.run!.bytes;
+    if (keeps) this.#keep(result.run!);
+    else this.#removeFiles(key);
     // Who revoked it waits for no result; a failure that it caused is none.
     if (!running.isStopped) this.#finished.set(key, result);
     this.#raiseNews();
@@ -403,9 +404,12 @@ class WorkerAgent implements Agent {
     return tierShare(budget.tierBytes, held, granted, budget.slots - started);
   }
 
-  #isInMemory(path: string): boolean {
+  /** Until its job is over. */
+  #keep(run: RunRef): void {
     const { memory } = this.#options.runs;
-    return memory !== undefined && path.startsWith(`${memory}/`);
+    const files = this.#jobFiles(run.writtenBy.job);
+    files.seen.add(keyOf(run.writtenBy));
+    if (memory !== undefined && run.path.startsWith(`${memory}/`)) files.heldBytes += run.bytes;
   }
 
   #removeFiles(key: string): void {

@@ -1,0 +1,105 @@
+// What a run left in its store, and whether it may be gone on with: the same code, options and input files, or an error that
+// names what differs.
+import { isDeepStrictEqual } from "node:util";
+import { MillraceError } from "../base/error.ts";
+import type { JobId } from "../base/ids.ts";
+import type { Plan } from "../input/plan.ts";
+import { filesOf } from "../input/resolve.ts";
+import type { JobSpec } from "../job/spec.ts";
+import { decodePlan } from "../rpc/convert.ts";
+import { endedRecord, jobRecord, planRecord } from "../rpc/convert-records.ts";
+import { jobPrefix, parseKey } from "../schedule/records.ts";
+import type { StateStore } from "../state/store.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface StoredJob {
+  readonly job: JobId;
+  readonly spec: JobSpec;
+  /** Undefined until the job was planned. */
+  readonly plan: Plan | undefined;
+  readonly outcome: "succeeded" | "failed" | "cancelled" | undefined;
+  /** The commit decision is made: all that is left is to publish, which may have happened. */
+  readonly isDecided: boolean;
+}
+
+/** At most this many differences are named. */
+const namedMax = 5;
+
+/** The job of a store that one run used; undefined where it was never submitted. */
+export async function readStoredJob(store: StateStore): Promise<StoredJob | undefined> {
+  let job: JobId | undefined;
+  let spec: JobSpec | undefined;
+  let outcome: StoredJob["outcome"];
+  let isDecided = false;
+  let chunksValid = 0;
+  const chunks: Uint8Array[] = [];
+  for await (const { key, value } of store.scan(jobPrefix)) {
+    const parsed = parseKey(key);
+    if (parsed === undefined) continue;
+    job = parsed.job;
+    if (parsed.kind === "spec") spec = jobRecord.decode(value).spec;
+    else if (parsed.kind === "ended") outcome = endedRecord.decode(value).outcome;
+    else if (parsed.kind === "decision") isDecided = true;
+    else if (parsed.kind === "plan-valid") chunksValid = planRecord.decode(value).chunks;
+    else if (parsed.kind === "plan") chunks[parsed.number] = value;
+  }
+  if (job === undefined || spec === undefined) return undefined;
+  const plan = chunksValid === 0 ? undefined : decodePlan(chunks.slice(0, chunksValid));
+  return { job, spec, plan, outcome, isDecided };
+}
+
+/** Throws `nothing-to-resume`, naming what differs, unless `wanted` is the job that `stored` is. */
+export async function checkSame(stored: StoredJob, wanted: JobSpec, storage: Storage): Promise<void> {
+  const differences = [
+    ...specDifferences(stored.spec, wanted),
+    ...(stored.plan === undefined ? [] : await fileDifferences(stored.plan, wanted, storage)),
+  ];
+  if (differences.length === 0) return;
+  const more = differences.length > namedMax ? ` and ${differences.length - namedMax} more` : "";
+  throw new MillraceError(
+    "nothing-to-resume",
+    `can't go on with the earlier run: ${differences.slice(0, namedMax).join("; ")}${more}. Undo that, or run without --resume to begin anew`,
+  );
+}
+
+/** What makes a result another one, or is part of the stored plan. */
+const compared: readonly (readonly [keyof JobSpec, string])[] = [
+  ["bundle", "the job's code is not the same"],
+  ["params", "other parameters are given"],
+  ["partitions", "another number of reducers is given"],
+  ["inputs", "other inputs are given"],
+  ["files", "a side file is another, or was changed"],
+  ["environment", "other --env are given"],
+  ["splitBytes", "another --split-size is given"],
+  ["deadLettersMax", "another --skip-bad is given"],
+  ["writes", "the result is wanted in another form"],
+  ["output", "the output is another"],
+];
+
+function specDifferences(stored: JobSpec, wanted: JobSpec): string[] {
+  return compared
+    .filter(([field]) => !isDeepStrictEqual(plain(stored[field]), plain(wanted[field])))
+    .map(([, text]) => text);
+}
+
+/** Without what tells an object that was decoded from one that was written (prototypes, properties that are undefined). */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
+async function fileDifferences(plan: Plan, wanted: JobSpec, storage: Storage): Promise<string[]> {
+  const differences: string[] = [];
+  for (const [input, { paths }] of wanted.inputs.entries()) {
+    const now = new Map((await filesOf(storage, paths)).map((file) => [file.path, file]));
+    for (const planned of plan.files) {
+      if (planned.input !== input) continue;
+      const file = now.get(planned.path);
+      now.delete(planned.path);
+      if (file === undefined) differences.push(`${planned.path} is gone`);
+      else if (file.bytes !== planned.bytes || file.version !== planned.version)
+        differences.push(`${planned.path} was changed`);
+    }
+    for (const path of now.keys()) differences.push(`${path} is new`);
+  }
+  return differences;
+}
