@@ -1,5 +1,4 @@
 // The options that `run`, `plan` and `test` share, from words on the command line to checked values.
-import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
@@ -9,7 +8,7 @@ import { parseDuration, parseSize } from "../base/units.ts";
 export interface RunFlags {
   readonly output?: string;
   readonly reducers?: number;
-  readonly slots: number;
+  readonly slots?: number;
   readonly memory?: number;
   readonly splitSize?: number;
   readonly attempts: number;
@@ -35,7 +34,7 @@ export function addRunOptions(command: Command): Command {
       "partitions, one part file each (default: the job's, or by input size)",
       count("--reducers", 0, limits.partitionsMax),
     )
-    .option("--slots <n>", "processes that run tasks", count("--slots", 1, 1024), availableParallelism())
+    .option("--slots <n>", "processes that run tasks (default: one per core)", count("--slots", 1, 1024))
     .option(
       "--memory <size>",
       "for all slots and the memory tier together (default: a quarter of the machine's)",

@@ -1,0 +1,155 @@
+// `millrace plan`: what `run` would read, split, hold in memory and write. Touches nothing but a temporary folder of its own.
+import { statfsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import pc from "picocolors";
+import { systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { limits, MiB } from "../base/limits.ts";
+import { formatBytes, formatCount } from "../base/units.ts";
+import type { Plan } from "../input/plan.ts";
+import { totalBytes } from "../input/split.ts";
+import { createKernel } from "../kernel/create-kernel.ts";
+import { buildSpec } from "../local/spec.ts";
+import { createLocalStorage } from "../storage/local.ts";
+import { createTier } from "../storage/tier.ts";
+import { runAttempt } from "../task/run-attempt.ts";
+import { type Budget, planBudget } from "../worker/budget.ts";
+import { printable } from "./error-text.ts";
+import { type JobHere, loadHere } from "./here.ts";
+import type { RunFlags } from "./options.ts";
+import { namedInputs, submitFlags } from "./submit.ts";
+
+/** Files named before the rest is counted. */
+const filesShown = 10;
+
+export async function planCommand(job: string, inputs: readonly string[], flags: RunFlags): Promise<void> {
+  if (inputs.includes("-"))
+    throw new MillraceError("wrong-usage", "plan can't look at standard input without using it up");
+  const here = await loadHere(resolve(job));
+  try {
+    const budget = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
+    const plan = await planHere(here, job, inputs, flags);
+    const problem = await outputProblem(flags);
+    if (flags.json)
+      return void process.stdout.write(`${JSON.stringify(planJson(here, plan, budget, flags, problem))}\n`);
+    for (const line of planLines(here, plan, budget, flags, problem)) process.stdout.write(`${line}\n`);
+    if (problem !== undefined) process.exitCode = 2;
+  } finally {
+    here.close();
+  }
+}
+
+/** Runs the plan task in this process, as a slot would. */
+async function planHere(here: JobHere, module: string, inputs: readonly string[], flags: RunFlags): Promise<Plan> {
+  const storage = createLocalStorage();
+  const spec = await buildSpec(
+    { ...submitFlags(here.description, flags), inputs: namedInputs(here.description, inputs, flags.input) },
+    {
+      module: resolve(module),
+      description: here.description,
+      bundle: here.digest,
+      destination: resolve(flags.output ?? "output"),
+      replaces: undefined,
+      environment: Object.fromEntries(flags.env),
+      startedAt: systemClock.date().toISOString(),
+      storage,
+    },
+  );
+  const files = new Map(spec.files.map(({ name, path }) => [name, path]));
+  const result = await runAttempt(
+    {
+      attempt: { job: "plan", phase: "plan", index: 0, epoch: 0, attempt: 0 },
+      spec,
+      careful: false,
+      work: { phase: "plan" },
+    },
+    {
+      job: here.job,
+      storage,
+      kernel: createKernel({ arenaBytes: limits.arenaBytesMin }, "reference"),
+      runs: createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: here.folder }),
+      status: { write: () => {} },
+      clock: systemClock,
+      signal: new AbortController().signal,
+      file: (name) => files.get(name) ?? "",
+      log: () => {},
+    },
+    undefined,
+  );
+  if (result.ok) return result.plan!;
+  const { error } = result.reason;
+  throw new MillraceError("bad-input", `${error.message}${error.where === undefined ? "" : ` (at ${error.where})`}`);
+}
+
+/** Why the output could not be published as things are; undefined: nothing is in the way. */
+async function outputProblem(flags: RunFlags): Promise<string | undefined> {
+  if (flags.output === undefined) return undefined;
+  try {
+    await createLocalStorage().prepare(resolve(flags.output), flags.overwrite);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MillraceError) return error.message;
+    throw error;
+  }
+}
+
+function* planLines(
+  here: JobHere,
+  plan: Plan,
+  budget: Budget,
+  flags: RunFlags,
+  problem: string | undefined,
+): Generator<string> {
+  const { description } = here;
+  yield pc.bold(description.name);
+  const bytes = totalBytes(plan.files);
+  yield `  input    ${formatCount(plan.files.length)} ${plan.files.length === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;
+  for (const file of plan.files.slice(0, filesShown)) {
+    const name = description.inputs[file.input]?.name;
+    const how = file.compression === "none" ? "" : `, ${file.compression}: read whole`;
+    yield `           ${name === undefined || name === "" ? "" : `${name}: `}${printable(file.path)}  ${formatBytes(file.bytes)}${how}`;
+  }
+  if (plan.files.length > filesShown) yield `           and ${formatCount(plan.files.length - filesShown)} more`;
+  const splits = plan.splits.length;
+  yield `  map      ${formatCount(splits)} ${splits === 1 ? "task" : "tasks"}${splits > 1 ? ` of about ${formatBytes(Math.round(bytes / splits))}` : ""}`;
+  yield plan.partitions === 0
+    ? "  reduce   none: map writes the output"
+    : `  reduce   ${formatCount(plan.partitions)} ${plan.partitions === 1 ? "partition" : "partitions"}, by ${description.partition}${plan.boundaries.length > 0 ? ` (${plan.boundaries.length} boundaries sampled)` : ""}${description.combine === undefined ? "" : `, combined by ${description.combine}`}`;
+  yield `  memory   ${formatBytes(budget.memoryBytes)} for ${budget.slots} ${budget.slots === 1 ? "slot" : "slots"}: ${formatBytes(budget.arenaBytes)} each to sort in, ${formatBytes(budget.tierBytes)} for intermediate files before they go to disk`;
+  if (flags.output === undefined) {
+    yield "  output   standard output (-o DIR publishes it)";
+  } else {
+    yield `  output   ${printable(resolve(flags.output))}${freeBytes(flags.output)}`;
+    if (problem !== undefined) yield pc.yellow(`           ${printable(problem)}`);
+  }
+}
+
+function planJson(here: JobHere, plan: Plan, budget: Budget, flags: RunFlags, problem: string | undefined) {
+  return {
+    job: here.description.name,
+    files: plan.files.map(({ path, bytes, input, compression }) => ({
+      path,
+      bytes,
+      input: here.description.inputs[input]?.name,
+      compression,
+    })),
+    bytes: totalBytes(plan.files),
+    splits: plan.splits.length,
+    partitions: plan.partitions,
+    slots: budget.slots,
+    memoryBytes: budget.memoryBytes,
+    arenaBytes: budget.arenaBytes,
+    tierBytes: budget.tierBytes,
+    output: flags.output === undefined ? undefined : resolve(flags.output),
+    problem,
+  };
+}
+
+function freeBytes(output: string): string {
+  try {
+    const { bavail, bsize } = statfsSync(join(resolve(output), ".."));
+    return bavail * bsize < 1024 * MiB ? pc.yellow(` (${formatBytes(bavail * bsize)} free there)`) : "";
+  } catch {
+    return ""; // its parents are made when it is published
+  }
+}
