@@ -22,11 +22,7 @@ export interface ReadSplitOptions {
   readonly firstBytes?: number;
 }
 
-export type Decompress = (
-  compression: "gzip" | "zstd",
-  chunks: AsyncIterable<Uint8Array>,
-  compressedBytes: number,
-) => AsyncIterable<Uint8Array>;
+export type Decompress = (compression: "gzip" | "zstd", chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
 export interface InputBatch {
   /** Index in the plan. */
@@ -97,7 +93,7 @@ async function* readPiece(
   const content =
     file.compression === "none"
       ? chunksOf(options, file, 0, piece.end)
-      : options.decompress(file.compression, storage.read(file, 0, file.bytes), file.bytes);
+      : options.decompress(file.compression, storage.read(file, 0, file.bytes));
   // The head is part of what is read anyway, so the file is opened once.
   const iterator = content[Symbol.asyncIterator]();
   try {
