@@ -28,7 +28,7 @@ export async function bundleJob(module: string): Promise<JobBundle> {
   const path = await entryPath(module);
   let { code, warnings } = await build(path, "");
   // Packages in CommonJS call `require` for Node's own modules, which ESM doesn't have. Only then, as a job may define its own.
-  if (code.includes("Dynamic require of ")) ({ code, warnings } = await build(path, requireBanner));
+  if (code.includes("\nvar __require = ")) ({ code, warnings } = await build(path, requireBanner));
   if (code.length > limits.bundleBytesMax) {
     throw new MillraceError(
       "over-limit",

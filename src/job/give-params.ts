@@ -22,13 +22,15 @@ export function paramsFromText(described: ParamsDescription, given: ReadonlyMap<
 /** From `run(job, { params })`: what JSON can't carry is refused, and each slot checks the rest. Throws `wrong-params`. */
 export function paramsFromValues(given: unknown): string {
   if (given === undefined) return "{}";
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw wrongParams(`params is an object of parameters by name, not ${excerptOf(given)}`);
+  }
+  // A property that is undefined is one that is left out, as everywhere in options.
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
   try {
-    // A property that is undefined is one that is left out, as everywhere in options.
-    const entries = Object.entries(given as object).filter(([, value]) => value !== undefined);
     return strictJson(Object.fromEntries(entries), "params");
   } catch (thrown) {
-    if (thrown instanceof MillraceError) throw wrongParams(thrown.message);
-    throw wrongParams(`params is an object of parameters by name, not ${excerptOf(given)}`);
+    throw thrown instanceof MillraceError ? wrongParams(thrown.message) : thrown;
   }
 }
 

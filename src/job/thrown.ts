@@ -108,16 +108,16 @@ function relativeFrames(frames: readonly string[], directory: string): readonly 
     const inside = place.startsWith(directory.endsWith(sep) ? directory : directory + sep);
     const shown = inside ? relative(directory, place) : place;
     const name = /^at (.*) \(.*\)$/.exec(frame)?.[1];
-    return name === undefined ? `at ${shown}` : `at ${name} (${shown})`;
+    return name === undefined || name === "<anonymous>" ? `at ${shown}` : `at ${name} (${shown})`;
   });
 }
 
 /** This package's own code, as it runs (`dist`) and as source maps name it (`src`). */
 const ownDirectories = ((): readonly string[] => {
   const here = fileURLToPath(import.meta.url);
-  const inside = [`${sep}dist${sep}`, `${sep}src${sep}job${sep}`].map((part) => here.lastIndexOf(part));
-  const root = here.slice(0, Math.max(...inside));
-  return ["src", "dist", "bin"].map((folder) => `${root}${sep}${folder}${sep}`);
+  const end = Math.max(...[`${sep}dist${sep}`, `${sep}src${sep}job${sep}`].map((part) => here.lastIndexOf(part)));
+  const root = here.slice(0, Math.max(end, 0));
+  return end < 0 ? [here] : ["src", "dist", "bin"].map((folder) => `${root}${sep}${folder}${sep}`);
 })();
 
 function cut(text: string, characters: number): string {

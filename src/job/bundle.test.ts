@@ -1,0 +1,308 @@
+// Jobs as users write them: bundled from files, then loaded in a process of their own, as slots do.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bundleJob } from "./bundle.ts";
+import type { JobDescription } from "./describe.ts";
+
+const root = realpathSync(mkdtempSync(join(tmpdir(), "millrace-bundle-")));
+const loader = join(root, "dist", "loader.mjs");
+
+function write(path: string, content: string | Uint8Array): string {
+  const full = join(root, path);
+  mkdirSync(dirname(full), { recursive: true });
+  writeFileSync(full, content);
+  return full;
+}
+
+interface Loaded {
+  readonly description?: JobDescription;
+  /** What the first input's map threw for the record "x". */
+  readonly mapError?: { readonly message: string; readonly stack?: string };
+  readonly emitted?: readonly unknown[];
+  readonly error?: { readonly code?: string; readonly message: string; readonly stack?: string };
+}
+
+/** Loads the bundle in a new process, runs map once and tells what came of it. */
+async function load(
+  path: string,
+  options: { readonly install?: boolean; readonly digest?: string } = {},
+): Promise<Loaded> {
+  const { code, digest } = await bundleJob(path);
+  const bundle = write(`slots/${digest}.mjs`, code);
+  const request = { bundle, digest: options.digest ?? digest, install: options.install ?? true };
+  return JSON.parse(
+    execFileSync(process.execPath, [loader, JSON.stringify(request)], { encoding: "utf8", cwd: root }),
+  ) as Loaded;
+}
+
+beforeAll(async () => {
+  const here = fileURLToPath(new URL(".", import.meta.url));
+  await build({
+    stdin: {
+      resolveDir: here,
+      loader: "ts",
+      contents: `
+        import { describeJob } from "./describe.ts";
+        import { installMillrace, loadJob } from "./load.ts";
+        import { describeThrown } from "./thrown.ts";
+        const { bundle, digest, install } = JSON.parse(process.argv[2]!);
+        const answer: Record<string, unknown> = {};
+        try {
+          if (install) installMillrace();
+          const job = await loadJob(bundle, digest);
+          answer["description"] = describeJob(job);
+          const emitted: unknown[] = [];
+          try {
+            await job.inputs[0]!.map("x", (...pair: unknown[]) => emitted.push(pair), {});
+          } catch (thrown) {
+            answer["mapError"] = describeThrown(thrown);
+          }
+          answer["emitted"] = emitted;
+        } catch (thrown) {
+          answer["error"] = { code: (thrown as { code?: unknown }).code, ...describeThrown(thrown) };
+        }
+        console.log(JSON.stringify(answer));
+      `,
+    },
+    outfile: loader,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    packages: "external",
+    sourcemap: "linked",
+  });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const wordCount = `
+import { defineJob, text, utf8, uint, sum, type Emit } from "millrace";
+import { wordsOf } from "./lib/words.ts";
+
+interface Unused { a: string }
+
+export default defineJob({
+  name: "word-count",
+  input: text(),
+  key: utf8,
+  value: uint,
+  map(line, emit: Emit<string, number>) {
+    for (const word of wordsOf(line)) emit(word, 1);
+  },
+  combine: sum,
+});
+`;
+const wordsOf = `
+export function wordsOf(line: string): string[] {
+  return line.split(" ");
+}
+`;
+
+describe("bundleJob", () => {
+  it("bundles a job that a slot can load, with the slot's own objects", async () => {
+    write("good/lib/words.ts", wordsOf);
+    const loaded = await load(write("good/word-count.ts", wordCount));
+    expect(loaded.error).toBeUndefined();
+    expect(loaded.description).toMatchObject({ name: "word-count", combine: "sum", partition: "hash" });
+    expect(loaded.emitted).toEqual([["x", 1]]);
+  });
+
+  it("gives the same bytes wherever it is called, and by whatever name", async () => {
+    write("same/lib/words.ts", wordsOf);
+    const path = write("same/word-count.ts", wordCount);
+    symlinkSync(path, join(root, "same", "linked.ts"));
+    const first = await bundleJob(path);
+    const directory = process.cwd();
+    process.chdir(join(root, "same", "lib"));
+    try {
+      for (const name of ["../word-count.ts", pathToFileURL(path).href, join(root, "same", "linked.ts")]) {
+        expect((await bundleJob(name)).digest).toBe(first.digest);
+      }
+    } finally {
+      process.chdir(directory);
+    }
+    expect(Buffer.from(first.code).toString()).not.toContain(directory);
+    expect(first.warnings).toEqual([]);
+  });
+
+  it.each<[string, string, string, RegExp]>([
+    [
+      "a syntax error",
+      "syntax.ts",
+      `export default {\n  map(line) { return line +; }\n};\n`,
+      /syntax\.ts:2:28: Unexpected ";"\n {2}2 \| {3}map\(line\) \{ return line \+; \}/,
+    ],
+    [
+      "a missing module",
+      "missing.ts",
+      `import { x } from "./nowhere.ts";\nexport default x;\n`,
+      /missing\.ts:1:19: Could not resolve "\.\/nowhere\.ts"\n {2}1 \| import/,
+    ],
+    [
+      "a missing package",
+      "package.ts",
+      `import { x } from "left-pad/a";\nexport default x;\n`,
+      /Could not resolve "left-pad\/a".*npm install left-pad\)/,
+    ],
+    [
+      "an export that millrace does not have",
+      "export.ts",
+      `import { sums } from "millrace";\nexport default sums;\n`,
+      /export\.ts:1:10: No matching export in "millrace:millrace" for import "sums"/,
+    ],
+    [
+      "millrace/testing",
+      "testing.ts",
+      `import { runInline } from "millrace/testing";\nexport default runInline;\n`,
+      /testing\.ts:1:27: millrace\/testing can't be imported by a job: it is for tests/,
+    ],
+    [
+      "another module of millrace",
+      "other.ts",
+      `import x from "millrace/dist/index.js";\nexport default x;\n`,
+      /there is no such module/,
+    ],
+    [
+      "a native addon",
+      "addon.ts",
+      `import x from "./fast.node";\nexport default x;\n`,
+      /addon\.ts:1:15: \.\/fast\.node is a native addon/,
+    ],
+    [
+      "a loader of native addons",
+      "bindings.ts",
+      `import load from "bindings";\nexport default load("x");\n`,
+      /bindings loads a native addon/,
+    ],
+  ])("refuses %s and shows the line", async (_, name, content, message) => {
+    const path = write(`bad/${name}`, content);
+    write("bad/fast.node", "");
+    await expect(bundleJob(path)).rejects.toThrow(expect.objectContaining({ code: "wrong-job" }));
+    await expect(bundleJob(path)).rejects.toThrow(message);
+  });
+
+  it("refuses what is no file", async () => {
+    await expect(bundleJob(join(root, "nowhere.ts"))).rejects.toThrow(/there is no job file .*nowhere\.ts/);
+    await expect(bundleJob(root)).rejects.toThrow(/is not a file/);
+  });
+
+  it("refuses a bundle above 16 MiB, and says what to do with data", async () => {
+    write("large/data.json", JSON.stringify({ text: "x".repeat(17 << 20) }));
+    const path = write("large/job.ts", `import data from "./data.json";\nexport default data;\n`);
+    await expect(bundleJob(path)).rejects.toThrow(expect.objectContaining({ code: "over-limit" }));
+    await expect(bundleJob(path)).rejects.toThrow(/17\.0 MiB, and at most 16\.0 MiB.*side files/);
+  });
+
+  it("bundles packages in CommonJS, which call require for Node's modules", async () => {
+    write("cjs/node_modules/old/package.json", `{"name":"old","version":"1.0.0","main":"index.js"}`);
+    write("cjs/node_modules/old/index.js", `const path = require("path"); exports.base = (p) => path.basename(p);`);
+    const job = (
+      extra: string,
+    ) => `import { base } from "old";\nimport { createRequire } from "node:module";\nimport { defineJob, text } from "millrace";\n${extra}
+      export default defineJob({ name: "cjs", input: text(), map(line, emit) { emit(base("/a/" + line), 1); } });\n`;
+    expect(await load(write("cjs/job.ts", job("void createRequire;")))).toMatchObject({ emitted: [["x", 1]] });
+    const own = await load(
+      write("cjs/own.ts", job("const require = createRequire(import.meta.url); void require('fs');")),
+    );
+    expect(own).toMatchObject({ emitted: [["x", 1]] });
+  });
+
+  it("lets a job define require by itself", async () => {
+    const path = write(
+      "own-require/job.ts",
+      `import { createRequire } from "node:module";\nimport { defineJob, text } from "millrace";\nconst require = createRequire(import.meta.url);\nconst path = require("node:path");\nexport default defineJob({ name: "own", input: text(), map(line, emit) { emit(path.basename("/b/" + line), 1); } });\n`,
+    );
+    expect(await load(path)).toMatchObject({ emitted: [["x", 1]] });
+  });
+});
+
+describe("loadJob", () => {
+  const header = `import { defineJob, run, text, utf8, json, MillraceError } from "millrace";\n`;
+
+  it("maps the user's stack to their sources, and leaves the engine's frames out", async () => {
+    write(
+      "stack/lib/fail.ts",
+      `interface Shape { a: number }\n\nexport function fail(line: string, shape: Shape): never {\n  throw new TypeError("no " + line + shape.a);\n}\n`,
+    );
+    const path = write(
+      "stack/job.ts",
+      `${header}import { fail } from "./lib/fail.ts";\ntype Line = string;\nexport default defineJob({\n  name: "fails",\n  input: text(),\n  map(line: Line) {\n    fail(line, { a: 1 });\n  },\n});\n`,
+    );
+    const { mapError } = await load(path);
+    expect(mapError?.message).toBe("TypeError: no x1");
+    expect(mapError?.stack?.split("\n")).toEqual(
+      ["at fail (stack/lib/fail.ts:4:9)", "at map (stack/job.ts:8:5)"].map((line) =>
+        expect.stringContaining(line.split(" (")[1]!),
+      ),
+    );
+  });
+
+  it("shows where defineJob was called wrongly", async () => {
+    const { error } = await load(
+      write(
+        "wrong/define.ts",
+        `${header}\n\nexport default defineJob({ name: "x", input: text(), key: json() as never, map() {} });\n`,
+      ),
+    );
+    expect(error).toMatchObject({
+      code: "wrong-job",
+      message: expect.stringMatching(/job "x": key: json\(\) has no order/),
+    });
+    expect(error?.stack).toMatch(/^at wrong\/define\.ts:4:\d+$/);
+  });
+
+  it.each<[string, string, RegExp, RegExp | undefined]>([
+    [
+      "that throws",
+      `${header}const table: Record<string, () => void> = {};\ntable["x"]!();\n`,
+      /the job file throws while it is loaded: TypeError: .*not a function/,
+      /^at wrong\/job\.ts:3:/,
+    ],
+    ["fault 17: that throws null", `${header}throw null;\n`, /throws while it is loaded: null was thrown/, undefined],
+    [
+      "without default export",
+      `${header}export const job = 1;\n`,
+      /no default export: write export default defineJob/,
+      undefined,
+    ],
+    [
+      "whose default export is no job",
+      `${header}export default { name: "x", input: text(), map() {} };\n`,
+      /default export is not a job made by defineJob, but what defineJob takes/,
+      undefined,
+    ],
+    [
+      "that calls run",
+      `${header}const job = defineJob({ name: "x", input: text(), map() {} });\nexport default job;\nawait run(job, { inputs: ["a"] });\n`,
+      /a job module must not call run/,
+      /^at wrong\/job\.ts:4:/,
+    ],
+  ])("refuses a module %s", async (_, content, message, stack) => {
+    const { error } = await load(write("wrong/job.ts", content));
+    expect(error).toMatchObject({ code: "wrong-job", message: expect.stringMatching(message) });
+    if (stack === undefined) expect(error?.stack).toBeUndefined();
+    else expect(error?.stack).toMatch(stack);
+  });
+
+  it("refuses a bundle whose bytes are not those of its name, before it runs", async () => {
+    const { error } = await load(write("damaged/job.ts", `${header}process.exit(3);\nexport default 1;\n`), {
+      digest: "0".repeat(64),
+    });
+    expect(error).toMatchObject({
+      code: "io-error",
+      message: expect.stringMatching(/damaged: its SHA-256 is [0-9a-f]{64}, not 0{64}/),
+    });
+  });
+
+  it("says that a bundle belongs into a slot", async () => {
+    const { error } = await load(
+      write("bare/job.ts", `${header}export default defineJob({ name: "x", input: text(), map() {} });\n`),
+      { install: false },
+    );
+    expect(error?.message).toMatch(/bundle of a Millrace job, which only a slot can load/);
+  });
+});
