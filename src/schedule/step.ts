@@ -9,6 +9,8 @@ import type { CommitDecision } from "../storage/storage.ts";
 export type SchedulerEvent =
   | { readonly kind: "job-submitted"; readonly job: JobId; readonly spec: JobSpec; readonly idempotencyKey: string }
   | { readonly kind: "job-cancelled"; readonly job: JobId }
+  /** A failed job that was kept (`keepFailed`) goes on where it stopped; of no effect on any other. */
+  | { readonly kind: "job-resumed"; readonly job: JobId }
   | { readonly kind: "worker-heard"; readonly report: WorkerReport }
   | { readonly kind: "output-published"; readonly job: JobId }
   | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
@@ -58,6 +60,8 @@ export interface SchedulerOptions {
   readonly failuresPerWorkerMax: number;
   readonly infrastructureFailuresMax: number;
   readonly digestRollbacksMax: number;
+  /** A failed job keeps its records, runs and staged files, for `--resume`. Default: they are removed. */
+  readonly keepFailed?: boolean;
   /** Builds the bytes of `_SUCCESS` (output/manifest.ts), so that the scheduler knows no format. */
   readonly manifest: (job: FinishedJob) => Uint8Array;
 }

@@ -1,0 +1,165 @@
+// The records of the state store, to protobuf and back.
+import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord, Winner } from "../schedule/records.ts";
+import type { TaskCounts } from "../schedule/step.ts";
+import { big, messageCodec, num, oneOf, optional, required } from "./codec.ts";
+import {
+  fromAttemptId,
+  fromCounters,
+  fromFailureText,
+  fromPosition,
+  fromRunRef,
+  fromStagedFile,
+  fromStats,
+  toAttemptId,
+  toCounters,
+  toFailureText,
+  toPosition,
+  toRunRef,
+  toStagedFile,
+  toStats,
+} from "./convert-common.ts";
+import { fromSpec, toSpec } from "./convert-job.ts";
+import * as pb from "./gen/millrace/v1/stored_pb.ts";
+
+export const jobRecord = messageCodec(
+  pb.JobRecordSchema,
+  (record: JobRecord) => ({
+    spec: toSpec(record.spec),
+    idempotencyKey: record.idempotencyKey,
+    number: big(record.number),
+  }),
+  (record) => ({
+    spec: fromSpec(required(record.spec, "the job's specification")),
+    idempotencyKey: record.idempotencyKey,
+    number: num(record.number),
+  }),
+  "corrupt-state",
+);
+
+export const planRecord = messageCodec(
+  pb.PlanRecordSchema,
+  (record: PlanRecord) => ({ attempt: toAttemptId(record.attempt), chunks: record.chunks }),
+  (record) => ({ attempt: fromAttemptId(record.attempt), chunks: record.chunks }),
+  "corrupt-state",
+);
+
+export const taskRecord = messageCodec(pb.TaskRecordSchema, toTask, fromTask, "corrupt-state");
+
+export const failureRecord = messageCodec(
+  pb.FailureRecordSchema,
+  (record: FailureRecord) => ({
+    number: big(record.number),
+    task: record.task,
+    error: toFailureText(record.error),
+  }),
+  (record) => ({ number: num(record.number), task: record.task, error: fromFailureText(record.error) }),
+  "corrupt-state",
+);
+
+export const endedRecord = messageCodec(pb.EndedRecordSchema, toEnded, fromEnded, "corrupt-state");
+
+function toTask(task: TaskRecord) {
+  return {
+    winner: optional(task.winner, toWinner),
+    placements: task.placements,
+    digestVersion: big(task.digestVersion),
+    digestRollbacks: task.digestRollbacks,
+    failures: task.failures,
+    infrastructureFailures: task.infrastructureFailures,
+    careful: task.careful,
+    skip: task.skip.map(toPosition),
+    diedAt: optional(task.diedAt, toPosition),
+    userFailure: optional(task.userFailure, ({ message, at }) => ({ message, at: optional(at, toPosition) })),
+  };
+}
+
+function fromTask(task: pb.TaskRecord): TaskRecord {
+  return {
+    winner: optional(task.winner, fromWinner),
+    placements: task.placements,
+    digestVersion: num(task.digestVersion),
+    digestRollbacks: task.digestRollbacks,
+    failures: task.failures,
+    infrastructureFailures: task.infrastructureFailures,
+    careful: task.careful,
+    skip: task.skip.map(fromPosition),
+    diedAt: optional(task.diedAt, fromPosition),
+    userFailure: optional(task.userFailure, ({ message, at }) => ({ message, at: optional(at, fromPosition) })),
+  };
+}
+
+function toWinner(winner: Winner) {
+  return {
+    attempt: toAttemptId(winner.attempt),
+    worker: winner.worker,
+    incarnation: big(winner.incarnation),
+    address: winner.address,
+    run: optional(winner.run, toRunRef),
+    emissionDigest: winner.emissionDigest,
+    mapVersion: optional(winner.mapVersion, big),
+    staged: winner.staged.map(toStagedFile),
+    deadLetters: winner.deadLetters.map(toPosition),
+    counters: toCounters(winner.counters),
+    stats: toStats(winner.stats),
+    runLost: winner.runLost,
+  };
+}
+
+function fromWinner(winner: pb.TaskRecord_Winner): Winner {
+  return {
+    attempt: fromAttemptId(winner.attempt),
+    worker: winner.worker,
+    incarnation: num(winner.incarnation),
+    address: winner.address,
+    run: optional(winner.run, fromRunRef),
+    emissionDigest: winner.emissionDigest,
+    mapVersion: optional(winner.mapVersion, num),
+    staged: winner.staged.map(fromStagedFile),
+    deadLetters: winner.deadLetters.map(fromPosition),
+    counters: fromCounters(winner.counters),
+    stats: fromStats(winner.stats),
+    runLost: winner.runLost,
+  };
+}
+
+function toEnded(record: EndedRecord) {
+  return {
+    outcome: record.outcome,
+    reason: optional(record.reason, toFailureText),
+    counters: toCounters(record.counters),
+    inputBytes: big(record.inputBytes),
+    mapStats: toStats(record.mapStats),
+    reduceStats: toStats(record.reduceStats),
+    deadLetters: big(record.deadLetters),
+    planTasks: toTasks(record.tasks.plan),
+    mapTasks: toTasks(record.tasks.map),
+    reduceTasks: toTasks(record.tasks.reduce),
+  };
+}
+
+function fromEnded(record: pb.EndedRecord): EndedRecord {
+  return {
+    outcome: oneOf(["succeeded", "failed", "cancelled"], record.outcome),
+    reason: optional(record.reason, fromFailureText),
+    counters: fromCounters(record.counters),
+    inputBytes: num(record.inputBytes),
+    mapStats: fromStats(record.mapStats),
+    reduceStats: fromStats(record.reduceStats),
+    deadLetters: num(record.deadLetters),
+    tasks: {
+      plan: fromTasks(record.planTasks),
+      map: fromTasks(record.mapTasks),
+      reduce: fromTasks(record.reduceTasks),
+    },
+  };
+}
+
+/** Nothing runs any more when a job has ended. */
+function toTasks({ done, total }: TaskCounts) {
+  return { done, total };
+}
+
+function fromTasks(tasks: pb.EndedRecord_Tasks | undefined): TaskCounts {
+  const { done, total } = required(tasks, "the numbers of tasks");
+  return { done, running: 0, total };
+}

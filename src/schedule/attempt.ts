@@ -1,0 +1,93 @@
+// The life of an attempt: started or adopted, revoked, released.
+import type { AttemptId } from "../base/ids.ts";
+import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
+import { type Cluster, tell } from "./cluster.ts";
+import { isActive, isBarrierOpen, type Job, taskOf } from "./job.ts";
+import { type Attempt, attemptKey, isDone, type Task } from "./task.ts";
+import type { Worker } from "./worker.ts";
+
+export interface NewAttempt {
+  readonly id: AttemptId;
+  readonly task: Task;
+  readonly worker: Worker;
+  readonly state: Attempt["state"];
+  readonly assignment: Assignment | undefined;
+  readonly report: RunningAttempt | undefined;
+}
+
+export function addAttempt(cluster: Cluster, start: NewAttempt): Attempt {
+  const { assignment, task, worker } = start;
+  const mapVersion = assignment?.work.phase === "reduce" ? assignment.work.mapVersion : undefined;
+  const attempt: Attempt = { ...start, mapVersion, since: cluster.now };
+  worker.attempts.set(attemptKey(attempt.id), attempt);
+  task.attempts.push(attempt);
+  attemptsOf(task.job).add(attempt);
+  task.job.running[task.phase]++;
+  task.job.workers.add(worker.id);
+  task.job.view = undefined;
+  return attempt;
+}
+
+/** It can't win any more. Its worker keeps the slot until a report no longer lists it. */
+export function revoke(cluster: Cluster, attempt: Attempt): void {
+  if (attempt.state === "stopping") return;
+  forget(attempt);
+  attempt.state = "stopping";
+  attempt.assignment = undefined;
+  attempt.since = cluster.now;
+  tell(cluster, attempt.worker);
+}
+
+/** It has ended, or nobody will hear of it again. */
+export function release(attempt: Attempt): void {
+  attempt.worker.attempts.delete(attemptKey(attempt.id));
+  if (attempt.state !== "stopping") forget(attempt);
+}
+
+function forget(attempt: Attempt): void {
+  const { task } = attempt;
+  const at = task.attempts.indexOf(attempt);
+  if (at >= 0) task.attempts.splice(at, 1);
+  attemptsOf(task.job).delete(attempt);
+  task.job.running[task.phase]--;
+  task.job.view = undefined;
+}
+
+/**
+ * The task of an attempt that another master started and that may still win: its number is of an earlier epoch, and nobody has
+ * won since. `undefined` for all others: what this epoch started and does not know any more was revoked.
+ */
+export function adoptable(cluster: Cluster, id: AttemptId): Task | undefined {
+  if (id.epoch >= cluster.epoch) return undefined;
+  const job = cluster.jobs.get(id.job);
+  if (job === undefined || !isActive(job)) return undefined;
+  if (id.phase === "plan" && job.stage !== "planning") return undefined;
+  const task = taskOf(job, id.phase, id.index);
+  return task === undefined || isDone(task) ? undefined : task;
+}
+
+/** Back into its phase's queue. With `avoid`, not on that worker again for a lease, if there is another. */
+export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
+  if (avoid !== undefined) task.avoid = { worker: avoid, until: cluster.now + cluster.options.leaseMs };
+  if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;
+  task.isQueued = true;
+  task.job.queues[task.phase].push(task);
+}
+
+/**
+ * Reduces that no report has listed yet are taken back while map outputs are missing: they could not start, and would keep the
+ * slots that the maps need.
+ */
+export function withdrawReduces(cluster: Cluster, job: Job): void {
+  if (isBarrierOpen(job)) return;
+  for (const attempt of [...job.attempts]) {
+    if (attempt.id.phase !== "reduce" || attempt.state !== "assigned") continue;
+    revoke(cluster, attempt);
+    requeue(cluster, attempt.task);
+  }
+}
+
+/** Only this file changes the set. */
+function attemptsOf(job: Job): Set<Attempt> {
+  return job.attempts as Set<Attempt>;
+}

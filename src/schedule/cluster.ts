@@ -1,0 +1,72 @@
+// All that the scheduler knows, and the step under way: the changes and commands that it has led to so far.
+import type { Instant, JobId, WorkerId } from "../base/ids.ts";
+import { taskRecord } from "../rpc/convert-records.ts";
+import type { Change } from "../state/store.ts";
+import { Heap } from "./heap.ts";
+import type { Job } from "./job.ts";
+import { keys } from "./records.ts";
+import type { SchedulerCommand, SchedulerOptions } from "./step.ts";
+import { recordOf, type Task } from "./task.ts";
+import type { Worker } from "./worker.ts";
+
+export interface Cluster {
+  readonly epoch: number;
+  readonly options: SchedulerOptions;
+  now: Instant;
+  /** What the last step asked for. */
+  wakeAt: Instant | undefined;
+  attemptNumber: number;
+  jobNumber: number;
+  /** By order of submission; those that are over too. */
+  readonly jobs: Map<JobId, Job>;
+  /** Jobs that may have tasks to give out, the next to be served first. */
+  readonly turns: Map<JobId, Job>;
+  readonly workers: Map<WorkerId, Worker>;
+  /** Workers that may have room, the next to be served first. */
+  readonly idle: Set<Worker>;
+  /** One entry per worker; may be too early, then it goes back with the right time. */
+  readonly leases: Heap<{ readonly at: Instant; readonly worker: Worker }>;
+  /** Keys of jobs that are over, deleted in small portions. */
+  readonly sweeps: { readonly at: Instant; readonly keys: Iterator<string> }[];
+  /** Of the step under way. */
+  changes: Change[];
+  commands: SchedulerCommand[];
+  readonly toAnswer: Set<Worker>;
+  /** Jobs that something happened to: they may have become complete. */
+  readonly toAdvance: Set<Job>;
+}
+
+export function newCluster(epoch: number, options: SchedulerOptions, now: Instant): Cluster {
+  return {
+    epoch,
+    options,
+    now,
+    wakeAt: undefined,
+    attemptNumber: 1,
+    jobNumber: 1,
+    jobs: new Map(),
+    turns: new Map(),
+    workers: new Map(),
+    idle: new Set(),
+    leases: new Heap((a, b) => a.at < b.at),
+    sweeps: [],
+    changes: [],
+    commands: [],
+    toAnswer: new Set(),
+    toAdvance: new Set(),
+  };
+}
+
+export function put(cluster: Cluster, key: string, value: Uint8Array): void {
+  cluster.changes.push({ put: { key, value } });
+}
+
+export function saveTask(cluster: Cluster, task: Task): void {
+  put(cluster, keys.task(task.job.id, task.phase, task.index), taskRecord.encode(recordOf(task)));
+}
+
+/** The worker has something to do or to know: its waiting call is answered in this step, and its next report at once. */
+export function tell(cluster: Cluster, worker: Worker): void {
+  worker.hasNews = true;
+  cluster.toAnswer.add(worker);
+}

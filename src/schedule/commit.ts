@@ -1,0 +1,215 @@
+// How a job ends: decided, published, failed, cancelled; and what is cleared away then.
+import { assert } from "../base/assert.ts";
+import type { JobId, WorkerId } from "../base/ids.ts";
+import { encodeDecision } from "../rpc/convert.ts";
+import { endedRecord } from "../rpc/convert-records.ts";
+import type { FailureText } from "../rpc/messages.ts";
+import type { CommitDecision, StagedFile } from "../storage/storage.ts";
+import { requeue, revoke } from "./attempt.ts";
+import { type Cluster, put, saveTask, tell } from "./cluster.ts";
+import { plainText } from "./failure-text.ts";
+import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
+import { type EndedRecord, failuresKept, keys } from "./records.ts";
+import type { Task } from "./task.ts";
+
+/** A job is removed from its workers by orders that are repeated so many leases long: a reply may be lost, a worker late. */
+const discardLeases = 3;
+/** Keys of a job that is over are deleted so many at a time. */
+const sweepKeysMax = 1000;
+
+/** Something happened to the job: is it over its limits, is it complete? */
+export function advance(cluster: Cluster, job: Job): void {
+  if (job.stage !== "working") return;
+  const { deadLettersMax } = job.spec;
+  if (job.deadLetters > deadLettersMax) {
+    const message = `${job.deadLetters} bad records were put aside, and ${deadLettersMax} are allowed`;
+    failJob(cluster, job, plainText("bad-input", message));
+    return;
+  }
+  const overflow = job.sum?.overflow;
+  if (overflow !== undefined) {
+    const message = `the counter ${JSON.stringify(overflow)} adds up to more than 2^53-1 over all tasks`;
+    failJob(cluster, job, plainText("over-limit", message));
+    return;
+  }
+  if (isComplete(job)) decide(cluster, job);
+}
+
+function decide(cluster: Cluster, job: Job): void {
+  const totals = totalsOf(job);
+  const files = stagedFiles(job);
+  const manifest = cluster.options.manifest({
+    job: job.id,
+    spec: job.spec,
+    partitions: job.reduces.length,
+    files,
+    counters: totals.counters,
+    stats: { inputBytes: job.inputBytes, map: totals.map, reduce: totals.reduce },
+  });
+  const decision: CommitDecision = {
+    job: job.id,
+    destination: job.spec.output,
+    files,
+    replaces: job.spec.replaces,
+    manifest,
+  };
+  put(cluster, keys.decision(job.id), encodeDecision(decision));
+  job.decision = decision;
+  job.stage = "publishing";
+  job.view = undefined;
+  cluster.turns.delete(job.id);
+  for (const attempt of [...job.attempts]) revoke(cluster, attempt);
+  publish(cluster, job);
+}
+
+/** May be repeated: publishing the same decision twice has the effect of once. */
+export function publish(cluster: Cluster, job: Job): void {
+  assert(job.decision !== undefined, "what is published was decided");
+  cluster.commands.push({ kind: "publish-output", decision: job.decision });
+}
+
+/** Of the winners, by name; the names of a job's files are plain ASCII. */
+function stagedFiles(job: Job): StagedFile[] {
+  const files: StagedFile[] = [];
+  for (const task of [...job.maps, ...job.reduces]) if (task.winner !== undefined) files.push(...task.winner.staged);
+  return files.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+export function published(cluster: Cluster, id: JobId): void {
+  const job = cluster.jobs.get(id);
+  if (job?.stage === "publishing") end(cluster, job, "succeeded", undefined);
+}
+
+export function publishFailed(cluster: Cluster, id: JobId, error: FailureText): void {
+  const job = cluster.jobs.get(id);
+  if (job?.stage === "publishing") end(cluster, job, "failed", error);
+}
+
+/** Only an active job fails: after the decision nothing but publishing can. */
+export function failJob(cluster: Cluster, job: Job, reason: FailureText): void {
+  if (isActive(job)) end(cluster, job, "failed", reason);
+}
+
+/** After the decision it is too late. */
+export function cancel(cluster: Cluster, id: JobId): void {
+  const job = cluster.jobs.get(id);
+  if (job !== undefined && isActive(job)) end(cluster, job, "cancelled", undefined);
+}
+
+function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason: FailureText | undefined): void {
+  const totals = totalsOf(job);
+  const tasks = (phase: "plan" | "map" | "reduce") => ({ ...phaseTasksDone(job, phase), running: 0 });
+  job.ended = {
+    outcome,
+    reason,
+    counters: totals.counters,
+    inputBytes: job.inputBytes,
+    mapStats: totals.map,
+    reduceStats: totals.reduce,
+    deadLetters: job.deadLetters,
+    tasks: { plan: tasks("plan"), map: tasks("map"), reduce: tasks("reduce") },
+  };
+  put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
+  job.stage = "over";
+  job.view = undefined;
+  cluster.turns.delete(job.id);
+  for (const attempt of [...job.attempts]) revoke(cluster, attempt);
+  if (isKept(cluster, job)) return;
+  cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
+  for (const id of job.workers) discardFrom(cluster, id, job.id);
+  cluster.sweeps.push({ at: cluster.now + cluster.options.leaseMs, keys: keysOf(job) });
+  forgetTasks(cluster, job);
+}
+
+/** The worker is told to remove the job, for a while. */
+export function discardFrom(cluster: Cluster, id: WorkerId, job: JobId): void {
+  const worker = cluster.workers.get(id);
+  if (worker === undefined || worker.discards.has(job)) return;
+  worker.discards.set(job, cluster.now + discardLeases * cluster.options.leaseMs);
+  tell(cluster, worker);
+}
+
+/** A failed job may keep all it has for a later resume. */
+export function isKept(cluster: Cluster, job: Job): boolean {
+  return job.ended?.outcome === "failed" && cluster.options.keepFailed === true;
+}
+
+/** A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. */
+export function resume(cluster: Cluster, id: JobId): void {
+  const job = cluster.jobs.get(id);
+  if (job?.stage !== "over" || !isKept(cluster, job)) return;
+  for (const task of tasksOf(job)) {
+    if (task.failures === 0 && task.infrastructureFailures === 0 && task.userFailure === undefined) continue;
+    update(task, () => {
+      task.failures = 0;
+      task.infrastructureFailures = 0;
+      task.userFailure = undefined;
+    });
+    saveTask(cluster, task);
+  }
+  cluster.changes.push({ delete: keys.ended(job.id) });
+  job.ended = undefined;
+  job.view = undefined;
+  reopen(cluster, job);
+}
+
+/** Puts a job that is not over to where its records say it is. */
+export function reopen(cluster: Cluster, job: Job): void {
+  job.stage = job.decision !== undefined ? "publishing" : job.plan === undefined ? "planning" : "working";
+  if (job.stage === "publishing") {
+    publish(cluster, job);
+    return;
+  }
+  cluster.turns.set(job.id, job);
+  if (job.stage === "planning") requeue(cluster, job.planTask);
+  for (const task of job.maps) requeue(cluster, task);
+  for (const task of job.reduces) if (task.winner === undefined) requeue(cluster, task);
+  cluster.toAdvance.add(job);
+}
+
+function* tasksOf(job: Job): Iterable<Task> {
+  yield job.planTask;
+  yield* job.maps;
+  yield* job.reduces;
+}
+
+/** All records but those that say what the job was and how it ended. Names only: the tasks themselves are forgotten. */
+function* keysOf(job: Job): Iterator<string> {
+  const { id, planChunks } = job;
+  const maps = job.maps.length;
+  const reduces = job.reduces.length;
+  yield keys.decision(id);
+  yield keys.planValid(id);
+  for (let chunk = 0; chunk < planChunks; chunk++) yield keys.planChunk(id, chunk);
+  yield keys.task(id, "plan", 0);
+  for (let index = 0; index < maps; index++) yield keys.task(id, "map", index);
+  for (let index = 0; index < reduces; index++) yield keys.task(id, "reduce", index);
+  for (let slot = 0; slot < failuresKept; slot++) yield keys.failure(id, slot);
+}
+
+/** The job's tasks take no memory once it is over; what is shown of it is in `ended`. */
+function forgetTasks(cluster: Cluster, job: Job): void {
+  for (const task of job.maps) {
+    if (task.winner !== undefined) cluster.workers.get(task.winner.worker)?.runs.delete(task);
+  }
+  job.maps = [];
+  job.reduces = [];
+  job.plan = undefined;
+  job.places = undefined;
+  job.sum = undefined;
+  job.decision = undefined;
+}
+
+/** Deletes a portion of what jobs that are over have left in the store. */
+export function sweep(cluster: Cluster): void {
+  const first = cluster.sweeps[0];
+  if (first === undefined || first.at > cluster.now) return;
+  for (let count = 0; count < sweepKeysMax; count++) {
+    const next = first.keys.next();
+    if (next.done === true) {
+      cluster.sweeps.shift();
+      return;
+    }
+    cluster.changes.push({ delete: next.value });
+  }
+}

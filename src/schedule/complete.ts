@@ -1,0 +1,164 @@
+// An attempt succeeded: the first valid one wins.
+import { attemptName } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { encodePlan } from "../rpc/convert.ts";
+import { planRecord } from "../rpc/convert-records.ts";
+import type { AttemptDone, FailureText } from "../rpc/messages.ts";
+import { requeue, revoke } from "./attempt.ts";
+import { type Cluster, put, saveTask } from "./cluster.ts";
+import { failJob } from "./commit.ts";
+import { attemptFailed } from "./failure.ts";
+import { plainText } from "./failure-text.ts";
+import { type Job, setPlan, update } from "./job.ts";
+import { keys, type Winner } from "./records.ts";
+import { type Attempt, isDone, nameOf, type Task } from "./task.ts";
+
+/** The attempt is released already. Whatever comes of it, its task has a winner or waits again. */
+export function attemptSucceeded(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
+  const { task, worker } = attempt;
+  if (isDone(task)) return;
+  worker.failuresInRow = 0;
+  switch (task.phase) {
+    case "plan":
+      planned(cluster, attempt, done);
+      return;
+    case "map":
+      mapped(cluster, attempt, done);
+      return;
+    case "reduce":
+      reduced(cluster, attempt, done);
+      return;
+  }
+}
+
+function planned(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
+  const { job } = attempt.task;
+  if (done.plan === undefined) {
+    incomplete(cluster, attempt, "no plan");
+    return;
+  }
+  const chunks = encodePlan(done.plan, limits.planChunkBytes);
+  chunks.forEach((chunk, index) => {
+    put(cluster, keys.planChunk(job.id, index), chunk);
+  });
+  put(cluster, keys.planValid(job.id), planRecord.encode({ attempt: attempt.id, chunks: chunks.length }));
+  setPlan(job, done.plan, chunks.length);
+  for (const other of [...job.planTask.attempts]) revoke(cluster, other);
+  for (const task of job.maps) requeue(cluster, task);
+  for (const task of job.reduces) requeue(cluster, task);
+  cluster.toAdvance.add(job);
+}
+
+function mapped(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
+  const { task } = attempt;
+  const { job } = task;
+  const { emissionDigest, run } = done;
+  const isMapOnly = job.reduces.length === 0;
+  if (!isMapOnly && (run === undefined || emissionDigest === undefined)) {
+    incomplete(cluster, attempt, "no run");
+    return;
+  }
+  const before = task.winner;
+  const isChanged = before?.emissionDigest !== undefined && before.emissionDigest !== emissionDigest;
+  // Until every map has won once, no reduce can have read anything.
+  const mayBeRead = isChanged && job.mapsWon === job.maps.length;
+  if (isChanged && job.spec.nondeterministic === "fail") {
+    failJob(cluster, job, changedText(task, before));
+    return;
+  }
+  if (mayBeRead && job.digestRollbacks >= cluster.options.digestRollbacksMax) {
+    failJob(cluster, job, changedText(task, before));
+    return;
+  }
+  win(cluster, attempt, done, () => {
+    task.placements++;
+    if (mayBeRead) task.digestRollbacks++;
+  });
+  if (run !== undefined) attempt.worker.runs.add(task);
+  if (before !== undefined && before.worker !== attempt.worker.id) {
+    cluster.workers.get(before.worker)?.runs.delete(task);
+  }
+  if (isChanged) {
+    task.digestVersion = job.mapVersion;
+    job.mapVersionMin = job.mapVersion;
+    rollBackReduces(cluster, job);
+  }
+  saveTask(cluster, task);
+}
+
+/** What they read is no longer what the winners emitted. Nothing is stored for it: the version on record says the same. */
+function rollBackReduces(cluster: Cluster, job: Job): void {
+  for (const attempt of [...job.attempts]) {
+    if (attempt.mapVersion !== undefined && attempt.mapVersion < job.mapVersionMin) revoke(cluster, attempt);
+  }
+  for (const task of job.reduces) {
+    if (task.winner !== undefined) {
+      update(task, () => (task.winner = undefined));
+      job.sum = undefined;
+    }
+    requeue(cluster, task);
+  }
+}
+
+function reduced(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
+  const { task } = attempt;
+  const mapVersion = done.mapVersion ?? attempt.mapVersion;
+  if (mapVersion === undefined || mapVersion > task.job.mapVersion) {
+    incomplete(cluster, attempt, "no version of the map outputs that it read");
+    return;
+  }
+  if (mapVersion < task.job.mapVersionMin) {
+    requeue(cluster, task);
+    return;
+  }
+  win(cluster, attempt, { ...done, mapVersion }, () => {});
+  saveTask(cluster, task);
+}
+
+function win(cluster: Cluster, attempt: Attempt, done: AttemptDone, change: () => void): void {
+  const { task } = attempt;
+  const { job } = task;
+  const isFirst = task.winner === undefined;
+  update(task, () => {
+    task.winner = winnerOf(attempt, done);
+    change();
+  });
+  if (isFirst && task.phase !== "plan") job.sum?.add(task.phase, done);
+  else job.sum = undefined;
+  for (const other of [...task.attempts]) revoke(cluster, other);
+  cluster.toAdvance.add(job);
+}
+
+function winnerOf(attempt: Attempt, done: AttemptDone): Winner {
+  const { worker, id } = attempt;
+  return {
+    attempt: id,
+    worker: worker.id,
+    incarnation: worker.incarnation,
+    address: worker.address,
+    run: done.run,
+    emissionDigest: done.emissionDigest,
+    mapVersion: done.mapVersion,
+    staged: done.staged,
+    deadLetters: done.deadLetters,
+    counters: done.counters,
+    stats: done.stats,
+    runLost: undefined,
+  };
+}
+
+/** Only another version of the program, or a bug, reports a success like that. */
+function incomplete(cluster: Cluster, attempt: Attempt, what: string): void {
+  attemptFailed(cluster, attempt, {
+    kind: "infrastructure",
+    error: plainText("io-error", `${attemptName(attempt.id)} on ${attempt.worker.id} reported success with ${what}`),
+  });
+}
+
+function changedText(task: Task, before: Winner): FailureText {
+  return plainText(
+    "nondeterministic",
+    `${nameOf(task)} was run again, because ${before.runLost ?? "its output was lost"}, and emitted something else than before: ` +
+      "its map depends on more than its input. `millrace test` finds out where",
+  );
+}

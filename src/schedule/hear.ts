@@ -1,0 +1,165 @@
+// A worker's report: all it knows, heard once, twice, late or out of order.
+import type { AttemptId } from "../base/ids.ts";
+import { formatDuration } from "../base/units.ts";
+import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
+import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
+import { type Cluster, tell } from "./cluster.ts";
+import { discardFrom, isKept } from "./commit.ts";
+import { attemptSucceeded } from "./complete.ts";
+import { attemptFailed, attemptTimedOut, infrastructureFailed } from "./failure.ts";
+import { plainText } from "./failure-text.ts";
+import { isActive } from "./job.ts";
+import { loseAttempts, watchLease } from "./lease.ts";
+import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
+import { type Attempt, attemptKey, nameOf } from "./task.ts";
+import { capacity, newWorker, type Worker } from "./worker.ts";
+
+export function hear(cluster: Cluster, report: WorkerReport): void {
+  const worker = cluster.workers.get(report.worker) ?? addWorker(cluster, report);
+  if (report.incarnation < worker.incarnation) return; // of a process that is dead
+  const isReborn = report.incarnation > worker.incarnation;
+  if (isReborn) reincarnate(cluster, worker, report.incarnation);
+  const isNewest = report.sequence > worker.sequence;
+  if (isNewest) takeState(cluster, worker, report);
+  if (isReborn) loseRunsOfDead(cluster, worker);
+  if (isNewest) takeOffers(cluster, worker, report.offered);
+  for (const result of report.finished) settle(cluster, worker, result);
+  if (!isNewest) return;
+  takeRunning(cluster, worker, report.running);
+  discardUnknown(cluster, worker, report);
+  if (capacity(worker) > 0) cluster.idle.add(worker);
+  // What it reported is acknowledged at once; what it has not been told yet, it is told.
+  if (worker.hasNews || report.finished.length > 0) cluster.toAnswer.add(worker);
+}
+
+function addWorker(cluster: Cluster, report: WorkerReport): Worker {
+  const worker = newWorker(report.worker, report.incarnation, cluster.now);
+  cluster.workers.set(worker.id, worker);
+  watchLease(cluster, worker);
+  return worker;
+}
+
+/** The process that it was is dead, and its attempts with it. */
+function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): void {
+  loseAttempts(cluster, worker, `${worker.id} was started anew`);
+  worker.incarnation = incarnation;
+  worker.sequence = -1;
+  worker.failuresInRow = 0;
+  worker.discards.clear();
+}
+
+function takeState(cluster: Cluster, worker: Worker, report: WorkerReport): void {
+  worker.sequence = report.sequence;
+  worker.address = report.address;
+  worker.slots = report.slots;
+  worker.slotsFree = report.slotsFree;
+  worker.placesHeld = report.placesHeld;
+  worker.heardAt = cluster.now;
+  if (worker.isSilent) {
+    worker.isSilent = false;
+    watchLease(cluster, worker);
+    restoreRunsOfSilent(cluster, worker);
+  }
+  if (report.draining && !worker.isDraining) withdrawAssigned(cluster, worker);
+  worker.isDraining = report.draining;
+  for (const [job, until] of worker.discards) if (until <= cluster.now) worker.discards.delete(job);
+}
+
+/** A draining worker starts nothing new, so what it has not started goes to others. */
+function withdrawAssigned(cluster: Cluster, worker: Worker): void {
+  for (const attempt of [...worker.attempts.values()]) {
+    if (attempt.state !== "assigned") continue;
+    revoke(cluster, attempt);
+    requeue(cluster, attempt.task);
+  }
+}
+
+/** One result. Of an attempt that can't win any more nothing is used; the reply acknowledges it all the same. */
+function settle(cluster: Cluster, worker: Worker, result: AttemptResult): void {
+  const attempt = worker.attempts.get(attemptKey(result.attempt)) ?? adopt(cluster, worker, result.attempt, undefined);
+  if (attempt === undefined) return;
+  const canWin = attempt.state !== "stopping";
+  release(attempt);
+  if (!canWin || !isActive(attempt.task.job)) return;
+  if (result.ok) attemptSucceeded(cluster, attempt, result);
+  else attemptFailed(cluster, attempt, result.reason);
+}
+
+/** An attempt of an earlier master goes on under this one. */
+function adopt(
+  cluster: Cluster,
+  worker: Worker,
+  id: AttemptId,
+  report: RunningAttempt | undefined,
+): Attempt | undefined {
+  const task = adoptable(cluster, id);
+  if (task === undefined) return undefined;
+  // A result may still win against one that runs; a second one running is one too many.
+  if (report !== undefined && task.attempts.length > 0) return undefined;
+  return addAttempt(cluster, { id, task, worker, state: "running", assignment: undefined, report });
+}
+
+function takeRunning(cluster: Cluster, worker: Worker, running: readonly RunningAttempt[]): void {
+  const listed = new Set<string>();
+  const strays: AttemptId[] = [];
+  for (const report of running) {
+    const key = attemptKey(report.attempt);
+    listed.add(key);
+    const attempt = worker.attempts.get(key) ?? adopt(cluster, worker, report.attempt, report);
+    if (attempt === undefined) {
+      strays.push(report.attempt);
+      continue;
+    }
+    if (attempt.state === "stopping") continue;
+    attempt.state = "running";
+    attempt.assignment = undefined;
+    attempt.report = report;
+    attempt.task.job.view = undefined;
+    checkTime(cluster, attempt, report);
+  }
+  if (strays.some((id) => !worker.strays.some((known) => attemptKey(known) === attemptKey(id)))) tell(cluster, worker);
+  worker.strays = strays;
+  for (const [key, attempt] of [...worker.attempts]) {
+    if (!listed.has(key) && attempt.state !== "assigned") vanish(cluster, attempt);
+  }
+}
+
+/** A report that should list it does not: stopped as it was told, or gone without a result. */
+function vanish(cluster: Cluster, attempt: Attempt): void {
+  const { state, task, worker } = attempt;
+  release(attempt);
+  if (state === "stopping") return;
+  infrastructureFailed(
+    cluster,
+    attempt,
+    plainText("io-error", `${nameOf(task)} was lost: ${worker.id} has no result of it`),
+  );
+}
+
+function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: RunningAttempt): void {
+  const { taskTimeoutMs, taskLimitMs } = attempt.task.job.spec;
+  const name = nameOf(attempt.task);
+  if (idleMs >= taskTimeoutMs) {
+    attemptTimedOut(cluster, attempt, `${name} made no progress for ${formatDuration(idleMs)} and was stopped`);
+  } else if (taskLimitMs !== undefined && runningMs >= taskLimitMs) {
+    attemptTimedOut(
+      cluster,
+      attempt,
+      `${name} took longer than its limit of ${formatDuration(taskLimitMs)} and was stopped`,
+    );
+  }
+}
+
+/** Files of a job that is over, or that nobody knows any more, are removed. */
+function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport): void {
+  const mentioned = new Set([
+    ...Object.keys(report.placesHeld),
+    ...report.running.map(({ attempt }) => attempt.job),
+    ...report.finished.map(({ attempt }) => attempt.job),
+    ...report.offered.map(({ run }) => run.writtenBy.job),
+  ]);
+  for (const id of mentioned) {
+    const job = cluster.jobs.get(id);
+    if (job === undefined || (job.stage === "over" && !isKept(cluster, job))) discardFrom(cluster, worker.id, id);
+  }
+}

@@ -1,0 +1,165 @@
+// A job as the scheduler sees it. What is stored is in records.ts; sums and counts here follow from it.
+//
+//   planning ─► working (maps, then reduces) ─► publishing ─► over        planning, working ─► over (failed, cancelled)
+import type { JobId, Phase, WorkerId } from "../base/ids.ts";
+import type { Plan } from "../input/plan.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { Places } from "../rpc/messages.ts";
+import type { CommitDecision } from "../storage/storage.ts";
+import { Heap } from "./heap.ts";
+import type { EndedRecord, FailureRecord, JobRecord } from "./records.ts";
+import type { JobView } from "./step.ts";
+import { type Attempt, deadLettersOf, isDone, newTask, type Task } from "./task.ts";
+import { sumOf, type Totals, TotalsSum } from "./totals.ts";
+
+export interface Job {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly number: number;
+  stage: "planning" | "working" | "publishing" | "over";
+  plan: Plan | undefined;
+  planChunks: number;
+  inputBytes: number;
+  readonly planTask: Task;
+  maps: readonly Task[];
+  reduces: readonly Task[];
+  /** Tasks that wait, by index; one may have been won since (then it is passed over). */
+  readonly queues: Readonly<Record<Phase, Heap<Task>>>;
+  /** Map tasks that ever won; those of them whose run is there; reduces that won. */
+  mapsWon: number;
+  mapsLive: number;
+  reducesWon: number;
+  /** Counts the places of map outputs, from 1: the same version is the same runs in the same places. */
+  mapVersion: number;
+  /** Reduces of older versions read outputs that no winner stands for any more. */
+  mapVersionMin: number;
+  digestRollbacks: number;
+  deadLetters: number;
+  readonly failures: FailureRecord[];
+  failureNumber: number;
+  decision: CommitDecision | undefined;
+  ended: EndedRecord | undefined;
+  /** Live attempts by phase, without those being stopped. */
+  readonly attempts: ReadonlySet<Attempt>;
+  readonly running: Record<Phase, number>;
+  /** Workers that had an attempt of it: they have files to remove when it is over. */
+  readonly workers: Set<WorkerId>;
+  /** Undefined: to be summed again. */
+  sum: TotalsSum | undefined;
+  places: Places | undefined;
+  view: JobView | undefined;
+}
+
+export function newJob(id: JobId, record: JobRecord): Job {
+  const byIndex = (a: Task, b: Task) => a.index < b.index;
+  const job: Omit<Job, "planTask"> & { planTask: Task | undefined } = {
+    id,
+    spec: record.spec,
+    number: record.number,
+    stage: "planning",
+    plan: undefined,
+    planChunks: 0,
+    inputBytes: 0,
+    planTask: undefined,
+    maps: [],
+    reduces: [],
+    queues: { plan: new Heap(byIndex), map: new Heap(byIndex), reduce: new Heap(byIndex) },
+    mapsWon: 0,
+    mapsLive: 0,
+    reducesWon: 0,
+    mapVersion: 1,
+    mapVersionMin: 1,
+    digestRollbacks: 0,
+    deadLetters: 0,
+    failures: [],
+    failureNumber: 0,
+    decision: undefined,
+    ended: undefined,
+    attempts: new Set(),
+    running: { plan: 0, map: 0, reduce: 0 },
+    workers: new Set(),
+    sum: new TotalsSum(),
+    places: undefined,
+    view: undefined,
+  };
+  job.planTask = newTask(job as Job, "plan", 0);
+  return job as Job;
+}
+
+/** The plan is valid: its tasks exist from here on. */
+export function setPlan(job: Job, plan: Plan, chunks: number): void {
+  job.plan = plan;
+  job.planChunks = chunks;
+  job.inputBytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
+  job.maps = plan.splits.map((_, index) => newTask(job, "map", index));
+  job.reduces = Array.from({ length: plan.partitions }, (_, index) => newTask(job, "reduce", index));
+  job.stage = "working";
+  job.view = undefined;
+}
+
+export function taskOf(job: Job, phase: Phase, index: number): Task | undefined {
+  switch (phase) {
+    case "plan":
+      return index === 0 ? job.planTask : undefined;
+    case "map":
+      return job.maps[index];
+    case "reduce":
+      return job.reduces[index];
+  }
+}
+
+/** Attempts may be started and may win. */
+export function isActive(job: Job): boolean {
+  return job.stage === "planning" || job.stage === "working";
+}
+
+/** Every map output has a live place: reduces may start. */
+export function isBarrierOpen(job: Job): boolean {
+  return job.stage === "working" && job.mapsLive === job.maps.length;
+}
+
+/**
+ * Every task has a winner. A map run that was lost after all reduces had read it is not missed: what they read is what its
+ * winner emitted.
+ */
+export function isComplete(job: Job): boolean {
+  return job.stage === "working" && job.mapsWon === job.maps.length && job.reducesWon === job.reduces.length;
+}
+
+export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: number } {
+  switch (phase) {
+    case "plan":
+      return { done: job.plan === undefined ? 0 : 1, total: 1 };
+    case "map":
+      return { done: job.mapsLive, total: job.maps.length };
+    case "reduce":
+      return { done: job.reducesWon, total: job.reduces.length };
+  }
+}
+
+export function totalsOf(job: Job): Totals {
+  job.sum ??= sumOf(job);
+  return job.sum.result();
+}
+
+/** Changes what a task stands for, and the job's counts with it. */
+export function update(task: Task, change: () => void): void {
+  const { job } = task;
+  count(task, -1);
+  change();
+  count(task, 1);
+  job.view = undefined;
+}
+
+function count(task: Task, sign: 1 | -1): void {
+  const { job } = task;
+  job.deadLetters += sign * deadLettersOf(task);
+  if (task.phase === "map") {
+    if (task.winner !== undefined) job.mapsWon += sign;
+    if (isDone(task)) job.mapsLive += sign;
+    job.mapVersion += sign * Math.max(0, task.placements - 1);
+    job.digestRollbacks += sign * task.digestRollbacks;
+  } else if (task.phase === "reduce" && task.winner !== undefined) {
+    job.reducesWon += sign;
+  }
+}

@@ -1,0 +1,77 @@
+// Map outputs that get lost and that come back. The winner of a lost run stays on record: its digest tells whether the task
+// did the same again, and its counters and staged files count until another attempt has won.
+import { type AttemptId, sameAttempt } from "../base/ids.ts";
+import type { WorkerReport } from "../rpc/messages.ts";
+import { requeue, revoke, withdrawReduces } from "./attempt.ts";
+import { type Cluster, saveTask } from "./cluster.ts";
+import { isActive, taskOf, update } from "./job.ts";
+import type { Winner } from "./records.ts";
+import { isDone, type Task } from "./task.ts";
+import type { Worker } from "./worker.ts";
+
+const unheard = "its worker has not been heard of";
+
+/** The run is gone: the task is done again. */
+export function loseRun(cluster: Cluster, task: Task, why: string): void {
+  const { winner, job } = task;
+  if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) return;
+  update(task, () => (task.winner = { ...winner, runLost: why }));
+  saveTask(cluster, task);
+  requeue(cluster, task);
+  withdrawReduces(cluster, job);
+}
+
+/** The worker is silent. Its runs may come back with it. */
+export function loseRunsOfSilent(cluster: Cluster, worker: Worker): void {
+  for (const task of worker.runs) loseRun(cluster, task, unheard);
+}
+
+/** An unheard worker is heard again, in the same life: what lay on it lies there still. */
+export function restoreRunsOfSilent(cluster: Cluster, worker: Worker): void {
+  for (const task of worker.runs) {
+    const { winner } = task;
+    if (winner?.runLost === unheard && winner.incarnation === worker.incarnation) restore(cluster, task, winner);
+  }
+}
+
+/** The process that the worker was is dead. Its runs count only where its successor offers them. */
+export function loseRunsOfDead(cluster: Cluster, worker: Worker): void {
+  for (const task of worker.runs) loseRun(cluster, task, "its worker was started anew");
+  worker.runs.clear();
+}
+
+/** Runs that a new incarnation found and verified: those of winners, with the same digest, count again. */
+export function takeOffers(cluster: Cluster, worker: Worker, offered: WorkerReport["offered"]): void {
+  for (const { run, emissionDigest } of offered) {
+    const task = lostTask(cluster, run.writtenBy);
+    if (task?.winner?.emissionDigest !== emissionDigest) continue;
+    restore(cluster, task, {
+      ...task.winner,
+      worker: worker.id,
+      incarnation: worker.incarnation,
+      address: worker.address,
+      run,
+    });
+    worker.runs.add(task);
+  }
+}
+
+/** The task whose winner is this attempt, if its run is missed. */
+function lostTask(cluster: Cluster, id: AttemptId): Task | undefined {
+  const job = cluster.jobs.get(id.job);
+  if (job === undefined || !isActive(job) || id.phase !== "map") return undefined;
+  const task = taskOf(job, "map", id.index);
+  if (task?.winner === undefined || isDone(task) || !sameAttempt(task.winner.attempt, id)) return undefined;
+  return task;
+}
+
+function restore(cluster: Cluster, task: Task, winner: Winner): void {
+  const isMoved = task.winner?.incarnation !== winner.incarnation;
+  update(task, () => {
+    task.winner = { ...winner, runLost: undefined };
+    if (isMoved) task.placements++;
+  });
+  saveTask(cluster, task);
+  for (const attempt of [...task.attempts]) revoke(cluster, attempt);
+  cluster.toAdvance.add(task.job);
+}

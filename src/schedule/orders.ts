@@ -1,0 +1,53 @@
+// What a worker must do and know, complete as of now: giving it out twice changes nothing.
+import type { WorkerId } from "../base/ids.ts";
+import type { Assignment, Places, RunPlaces, WorkerOrders } from "../rpc/messages.ts";
+import type { RunRef } from "../sort/run.ts";
+import type { Cluster } from "./cluster.ts";
+import { isBarrierOpen, type Job } from "./job.ts";
+import type { Worker } from "./worker.ts";
+
+export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
+  const worker = cluster.workers.get(id);
+  const orders = { epoch: cluster.epoch, leaseMs: cluster.options.leaseMs };
+  if (worker === undefined) return { ...orders, start: [], stop: [], places: [], discard: [] };
+  const start: Assignment[] = [];
+  const stop = [...worker.strays];
+  for (const attempt of worker.attempts.values()) {
+    if (attempt.state === "stopping") stop.push(attempt.id);
+    if (attempt.assignment !== undefined) start.push(attempt.assignment);
+  }
+  return { ...orders, start, stop, places: missingPlaces(cluster, worker), discard: [...worker.discards.keys()] };
+}
+
+/** Of the jobs whose reduces it has, unless it holds the newest version. Incomplete lists are never sent. */
+function missingPlaces(cluster: Cluster, worker: Worker): Places[] {
+  const jobs = new Set<Job>();
+  for (const { id, state, task } of worker.attempts.values()) {
+    if (id.phase === "reduce" && state !== "stopping") jobs.add(task.job);
+  }
+  const places: Places[] = [];
+  for (const job of jobs) {
+    const held = worker.placesHeld[job.id];
+    if ((held === undefined || held < job.mapVersion) && isBarrierOpen(job)) places.push(placesOf(cluster, job));
+  }
+  return places;
+}
+
+/** Made once per version: it is as long as there are map tasks. */
+function placesOf(cluster: Cluster, job: Job): Places {
+  if (job.places?.mapVersion === job.mapVersion) return job.places;
+  const byWorker = new Map<WorkerId, { address: string; runs: RunRef[] }>();
+  for (const { winner } of job.maps) {
+    if (winner?.run === undefined) continue;
+    let place = byWorker.get(winner.worker);
+    if (place === undefined) {
+      const heard = cluster.workers.get(winner.worker);
+      const address = heard !== undefined && heard.sequence >= 0 ? heard.address : winner.address;
+      byWorker.set(winner.worker, (place = { address, runs: [] }));
+    }
+    place.runs.push(winner.run);
+  }
+  const runs: RunPlaces[] = [...byWorker].map(([worker, place]) => ({ worker, ...place }));
+  job.places = { job: job.id, mapVersion: job.mapVersion, runs };
+  return job.places;
+}

@@ -1,0 +1,129 @@
+// What is stored of a job, under which keys. Every record is true by itself and written whole, so every prefix of a commit is
+// a valid state; what can be derived (the version of the map outputs, which reduces are rolled back, sums) is not stored.
+//
+//   job/<id>/spec                 the job as submitted; there from submission on
+//   job/<id>/plan/<chunk>         a part of the plan, of no meaning before
+//   job/<id>/plan-valid           which says that the chunks are a plan
+//   job/<id>/task/<map-0000012>   winner, failures and skipped records of one task; missing: untouched
+//   job/<id>/failure/<slot>       one of the latest failures, for people
+//   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish
+//   job/<id>/ended                how it ended, with what is shown of it; the others may be deleted then
+import { assert } from "../base/assert.ts";
+import type { AttemptId, Counters, JobId, Phase, Position, WorkerId } from "../base/ids.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { AttemptStats, FailureText } from "../rpc/messages.ts";
+import type { RunRef } from "../sort/run.ts";
+import type { StagedFile } from "../storage/storage.ts";
+import type { TaskCounts } from "./step.ts";
+
+export interface JobRecord {
+  readonly spec: JobSpec;
+  readonly idempotencyKey: string;
+  /** Order of submission. */
+  readonly number: number;
+}
+
+export interface PlanRecord {
+  readonly attempt: AttemptId;
+  readonly chunks: number;
+}
+
+export interface TaskRecord {
+  readonly winner: Winner | undefined;
+  /** Of a map task: how often its output got a place; all places together make the job's map version. */
+  readonly placements: number;
+  /** Of a map task: the map version that its latest change of digest made; 0: none. Reduces of older versions don't count. */
+  readonly digestVersion: number;
+  /** Of a map task: such changes after reduces may have read its output. */
+  readonly digestRollbacks: number;
+  /** Charged against `attemptsMax`. */
+  readonly failures: number;
+  readonly infrastructureFailures: number;
+  /** The next attempt writes the status page before each record. */
+  readonly careful: boolean;
+  /** Records that killed their process twice: put aside. */
+  readonly skip: readonly Position[];
+  /** Where the last careful attempt died. */
+  readonly diedAt: Position | undefined;
+  /** The last error of the user's: the same one again is final. */
+  readonly userFailure: { readonly message: string; readonly at: Position | undefined } | undefined;
+}
+
+/** The attempt of a task whose result counts. */
+export interface Winner {
+  readonly attempt: AttemptId;
+  readonly worker: WorkerId;
+  readonly incarnation: number;
+  readonly address: string;
+  readonly run: RunRef | undefined;
+  readonly emissionDigest: bigint | undefined;
+  /** Of a reduce: the version of the map outputs that it read. */
+  readonly mapVersion: number | undefined;
+  readonly staged: readonly StagedFile[];
+  readonly deadLetters: readonly Position[];
+  readonly counters: Counters;
+  readonly stats: AttemptStats;
+  /** Why its run is gone, and the task to be done again; all else of it counts until another attempt wins. */
+  readonly runLost: string | undefined;
+}
+
+export interface FailureRecord {
+  readonly number: number;
+  readonly task: string;
+  readonly error: FailureText;
+}
+
+export interface EndedRecord {
+  readonly outcome: "succeeded" | "failed" | "cancelled";
+  readonly reason: FailureText | undefined;
+  readonly counters: Counters;
+  readonly inputBytes: number;
+  readonly mapStats: AttemptStats;
+  readonly reduceStats: AttemptStats;
+  readonly deadLetters: number;
+  readonly tasks: Readonly<Record<Phase, TaskCounts>>;
+}
+
+/** So many failures of a job are kept, in a ring. */
+export const failuresKept = 20;
+
+export const jobPrefix = "job/";
+
+/** Names of a job's records; ids never hold a slash. */
+export const keys = {
+  spec: (job: JobId) => `${prefixOf(job)}spec`,
+  planChunk: (job: JobId, chunk: number) => `${prefixOf(job)}plan/${padded(chunk)}`,
+  planValid: (job: JobId) => `${prefixOf(job)}plan-valid`,
+  task: (job: JobId, phase: Phase, index: number) => `${prefixOf(job)}task/${phase}-${padded(index)}`,
+  failure: (job: JobId, number: number) => `${prefixOf(job)}failure/${padded(number % failuresKept)}`,
+  decision: (job: JobId) => `${prefixOf(job)}decision`,
+  ended: (job: JobId) => `${prefixOf(job)}ended`,
+} as const;
+
+export type RecordKey =
+  | { readonly kind: "spec" | "plan-valid" | "decision" | "ended"; readonly job: JobId }
+  | { readonly kind: "plan" | "failure"; readonly job: JobId; readonly number: number }
+  | { readonly kind: "task"; readonly job: JobId; readonly phase: Phase; readonly index: number };
+
+/** Undefined for a key that is none of ours. */
+export function parseKey(key: string): RecordKey | undefined {
+  const match =
+    /^job\/([^/]+)\/(?:(spec|plan-valid|decision|ended)|(plan|failure)\/(\d+)|task\/(plan|map|reduce)-(\d+))$/.exec(
+      key,
+    );
+  if (match === null) return undefined;
+  const [, job, single, numbered, number, phase, index] = match;
+  if (single !== undefined) return { kind: single as "spec", job: job! };
+  if (numbered !== undefined) return { kind: numbered as "plan", job: job!, number: Number(number) };
+  return { kind: "task", job: job!, phase: phase as Phase, index: Number(index) };
+}
+
+function prefixOf(job: JobId): string {
+  assert(job !== "" && !job.includes("/"), `${JSON.stringify(job)} can't be a job's id`);
+  return `${jobPrefix}${job}/`;
+}
+
+/** Wide enough for a million tasks, so that keys sort as numbers do. */
+function padded(number: number): string {
+  return String(number).padStart(7, "0");
+}

@@ -1,0 +1,175 @@
+// From stored records back to the scheduler's state. Running attempts are not stored: their workers report them.
+import { assert } from "../base/assert.ts";
+import type { Instant, JobId } from "../base/ids.ts";
+import { decodeDecision, decodePlan } from "../rpc/convert.ts";
+import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "../rpc/convert-records.ts";
+import type { StoredRecord } from "../state/store.ts";
+import { type Cluster, newCluster } from "./cluster.ts";
+import { isKept, reopen } from "./commit.ts";
+import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
+import { watchLease } from "./lease.ts";
+import { failuresKept, parseKey, type RecordKey, type TaskRecord } from "./records.ts";
+import type { SchedulerOptions } from "./step.ts";
+import type { Task } from "./task.ts";
+import { newWorker } from "./worker.ts";
+
+/** The records of one job, as they are found. */
+interface Found {
+  spec: Uint8Array | undefined;
+  planValid: Uint8Array | undefined;
+  decision: Uint8Array | undefined;
+  ended: Uint8Array | undefined;
+  readonly plan: Map<number, Uint8Array>;
+  readonly tasks: { readonly key: Extract<RecordKey, { kind: "task" }>; readonly value: Uint8Array }[];
+  readonly failures: Uint8Array[];
+  /** All keys but those of `spec` and `ended`. */
+  readonly keys: string[];
+}
+
+export function recoverCluster(
+  records: Iterable<StoredRecord>,
+  epoch: number,
+  options: SchedulerOptions,
+  now: Instant,
+): Cluster {
+  const cluster = newCluster(epoch, options, now);
+  const jobs = [...findJobs(records)].flatMap(([id, found]) => {
+    const job = buildJob(id, found);
+    return job === undefined ? [] : [{ job, found }];
+  });
+  for (const { job, found } of jobs.sort((a, b) => a.job.number - b.job.number)) {
+    cluster.jobs.set(job.id, job);
+    cluster.jobNumber = Math.max(cluster.jobNumber, job.number + 1);
+    if (job.ended === undefined) {
+      findWorkers(cluster, job);
+      reopen(cluster, job);
+    } else if (!isKept(cluster, job)) {
+      leaveBehind(cluster, job, found.keys);
+    } else {
+      job.stage = "over";
+    }
+  }
+  return cluster;
+}
+
+function findJobs(records: Iterable<StoredRecord>): Map<JobId, Found> {
+  const jobs = new Map<JobId, Found>();
+  for (const { key, value } of records) {
+    const parsed = parseKey(key);
+    if (parsed === undefined) continue; // of a later version
+    let found = jobs.get(parsed.job);
+    if (found === undefined) {
+      found = {
+        spec: undefined,
+        planValid: undefined,
+        decision: undefined,
+        ended: undefined,
+        plan: new Map(),
+        tasks: [],
+        failures: [],
+        keys: [],
+      };
+      jobs.set(parsed.job, found);
+    }
+    if (parsed.kind !== "spec" && parsed.kind !== "ended") found.keys.push(key);
+    keep(found, parsed, value);
+  }
+  return jobs;
+}
+
+function keep(found: Found, key: RecordKey, value: Uint8Array): void {
+  switch (key.kind) {
+    case "spec":
+      found.spec = value;
+      return;
+    case "plan":
+      found.plan.set(key.number, value);
+      return;
+    case "plan-valid":
+      found.planValid = value;
+      return;
+    case "task":
+      found.tasks.push({ key, value });
+      return;
+    case "failure":
+      found.failures.push(value);
+      return;
+    case "decision":
+      found.decision = value;
+      return;
+    case "ended":
+      found.ended = value;
+      return;
+  }
+}
+
+function buildJob(id: JobId, found: Found): Job | undefined {
+  if (found.spec === undefined) return undefined; // nothing else is stored before it
+  const job = newJob(id, jobRecord.decode(found.spec));
+  job.failures.push(...found.failures.map(failureRecord.decode).sort((a, b) => a.number - b.number));
+  job.failures.splice(0, job.failures.length - failuresKept);
+  job.failureNumber = (job.failures.at(-1)?.number ?? -1) + 1;
+  if (found.ended !== undefined) job.ended = endedRecord.decode(found.ended);
+  // Of a job that is over the rest may be deleted in part.
+  if (job.ended !== undefined && job.ended.outcome !== "failed") return job;
+  if (found.planValid !== undefined) readPlan(job, found.planValid, found.plan);
+  for (const { key, value } of found.tasks) {
+    const task = taskOf(job, key.phase, key.index);
+    assert(task !== undefined || job.ended !== undefined, `a record of ${key.phase} ${key.index}, which no plan names`);
+    if (task !== undefined) readTask(task, taskRecord.decode(value));
+  }
+  for (const task of job.maps) job.mapVersionMin = Math.max(job.mapVersionMin, task.digestVersion);
+  for (const task of job.reduces) {
+    const version = task.winner?.mapVersion;
+    if (version !== undefined && version < job.mapVersionMin) update(task, () => (task.winner = undefined));
+  }
+  if (found.decision !== undefined) job.decision = decodeDecision(found.decision);
+  job.sum = undefined;
+  return job;
+}
+
+function readPlan(job: Job, planValid: Uint8Array, chunks: ReadonlyMap<number, Uint8Array>): void {
+  const { chunks: count } = planRecord.decode(planValid);
+  const parts: Uint8Array[] = [];
+  for (let index = 0; index < count; index++) {
+    const part = chunks.get(index);
+    if (part === undefined && job.ended !== undefined) return;
+    assert(part !== undefined, `part ${index} of a valid plan is missing`);
+    parts.push(part);
+  }
+  setPlan(job, decodePlan(parts), count);
+}
+
+function readTask(task: Task, record: TaskRecord): void {
+  update(task, () => Object.assign(task, record));
+}
+
+/** Workers that hold winning runs have a lease from now on to be heard of. A run of an older life of its worker is lost. */
+function findWorkers(cluster: Cluster, job: Job): void {
+  for (const task of job.maps) {
+    const { winner } = task;
+    if (winner === undefined) continue;
+    job.workers.add(winner.worker);
+    if (winner.run === undefined) continue;
+    let worker = cluster.workers.get(winner.worker);
+    if (worker === undefined) {
+      worker = newWorker(winner.worker, winner.incarnation, cluster.now);
+      cluster.workers.set(worker.id, worker);
+      watchLease(cluster, worker);
+    }
+    worker.incarnation = Math.max(worker.incarnation, winner.incarnation);
+    worker.runs.add(task);
+  }
+}
+
+/** It was over already: what its master did not get to clear away is cleared away now. */
+function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void {
+  job.stage = "over";
+  job.maps = [];
+  job.reduces = [];
+  job.plan = undefined;
+  job.decision = undefined;
+  if (keys.length === 0) return;
+  cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
+  cluster.sweeps.push({ at: cluster.now + cluster.options.leaseMs, keys: keys[Symbol.iterator]() });
+}

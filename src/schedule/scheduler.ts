@@ -1,0 +1,125 @@
+// The scheduler: one event, one step (step.ts). The nouns of its state have a file each; this one says what an event touches
+// and in which order a step goes.
+import { unreachable } from "../base/assert.ts";
+import type { Instant, WorkerId } from "../base/ids.ts";
+import { jobRecord } from "../rpc/convert-records.ts";
+import type { WorkerOrders } from "../rpc/messages.ts";
+import { assign } from "./assign.ts";
+import { requeue } from "./attempt.ts";
+import { type Cluster, put } from "./cluster.ts";
+import { advance, cancel, published, publishFailed, resume, sweep } from "./commit.ts";
+import { hear } from "./hear.ts";
+import { newJob } from "./job.ts";
+import { expireLeases, forgive } from "./lease.ts";
+import { ordersFor } from "./orders.ts";
+import { keys } from "./records.ts";
+import { recoverCluster } from "./recover.ts";
+import type {
+  ClusterView,
+  RecoverScheduler,
+  Scheduler,
+  SchedulerCommand,
+  SchedulerEvent,
+  SchedulerOptions,
+  Step,
+} from "./step.ts";
+import { viewOf } from "./view.ts";
+
+/** One without a past. */
+export function createScheduler(epoch: number, options: SchedulerOptions, now: Instant): Scheduler {
+  return recoverScheduler([], epoch, options, now);
+}
+
+export const recoverScheduler: RecoverScheduler = (records, epoch, options, now) =>
+  new ClusterScheduler(recoverCluster(records, epoch, options, now));
+
+class ClusterScheduler implements Scheduler {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  step(event: SchedulerEvent, now: Instant): Step {
+    const cluster = this.#cluster;
+    forgive(cluster, now);
+    cluster.now = now;
+    take(cluster, event);
+    expireLeases(cluster);
+    for (const job of cluster.toAdvance) advance(cluster, job);
+    cluster.toAdvance.clear();
+    const heldBackUntil = assign(cluster);
+    sweep(cluster);
+    answer(cluster, event);
+    cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, cluster.sweeps[0]?.at);
+    const { changes, commands, wakeAt } = cluster;
+    cluster.changes = [];
+    cluster.commands = [];
+    return { changes, commands, wakeAt };
+  }
+
+  ordersFor(worker: WorkerId): WorkerOrders {
+    return ordersFor(this.#cluster, worker);
+  }
+
+  view(): ClusterView {
+    return viewOf(this.#cluster);
+  }
+}
+
+function take(cluster: Cluster, event: SchedulerEvent): void {
+  switch (event.kind) {
+    case "job-submitted":
+      submit(cluster, event);
+      return;
+    case "job-cancelled":
+      cancel(cluster, event.job);
+      return;
+    case "job-resumed":
+      resume(cluster, event.job);
+      return;
+    case "worker-heard":
+      hear(cluster, event.report);
+      return;
+    case "output-published":
+      published(cluster, event.job);
+      return;
+    case "output-failed":
+      publishFailed(cluster, event.job, event.error);
+      return;
+    case "clock-ticked":
+      return;
+    default:
+      unreachable(event);
+  }
+}
+
+/** The same job again, by a client that missed the answer, changes nothing. */
+function submit(cluster: Cluster, event: Extract<SchedulerEvent, { kind: "job-submitted" }>): void {
+  const { job: id, spec, idempotencyKey } = event;
+  if (cluster.jobs.has(id)) return;
+  const record = { spec, idempotencyKey, number: cluster.jobNumber++ };
+  put(cluster, keys.spec(id), jobRecord.encode(record));
+  const job = newJob(id, record);
+  cluster.jobs.set(id, job);
+  cluster.turns.set(id, job);
+  requeue(cluster, job.planTask);
+}
+
+/** Who reported in this step gets the answer for certain; another worker's call may just not be there. */
+function answer(cluster: Cluster, event: SchedulerEvent): void {
+  for (const worker of cluster.toAnswer) {
+    const command: SchedulerCommand = { kind: "send-orders", worker: worker.id, orders: ordersFor(cluster, worker.id) };
+    cluster.commands.push(command);
+  }
+  cluster.toAnswer.clear();
+  if (event.kind !== "worker-heard") return;
+  const worker = cluster.workers.get(event.report.worker);
+  if (worker?.sequence === event.report.sequence) worker.hasNews = false;
+}
+
+function earliest(...instants: readonly (Instant | undefined)[]): Instant | undefined {
+  let first: Instant | undefined;
+  for (const at of instants) if (at !== undefined && (first === undefined || at < first)) first = at;
+  return first;
+}

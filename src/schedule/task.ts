@@ -1,0 +1,109 @@
+// A task and its attempts.
+//
+//   waiting ─► running (one attempt; two with a backup) ─► won ─► (map: run lost; reduce: rolled back) ─► waiting …
+import { type AttemptId, type Instant, type Phase, type Position, taskName } from "../base/ids.ts";
+import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
+import type { Job } from "./job.ts";
+import type { TaskRecord, Winner } from "./records.ts";
+import type { Worker } from "./worker.ts";
+
+/** The stored part is what `TaskRecord` says; the rest is forgotten with the process. */
+export interface Task {
+  readonly job: Job;
+  readonly phase: Phase;
+  readonly index: number;
+
+  winner: Winner | undefined;
+  placements: number;
+  digestVersion: number;
+  digestRollbacks: number;
+  failures: number;
+  infrastructureFailures: number;
+  careful: boolean;
+  skip: readonly Position[];
+  diedAt: Position | undefined;
+  userFailure: TaskRecord["userFailure"];
+
+  /** Those that may win: at most two. */
+  readonly attempts: Attempt[];
+  /** It is in its phase's queue. */
+  isQueued: boolean;
+  /** Not on this worker again before that time, as long as there is another. */
+  avoid: { readonly worker: Worker; readonly until: Instant } | undefined;
+}
+
+export interface Attempt {
+  readonly id: AttemptId;
+  readonly task: Task;
+  readonly worker: Worker;
+  /**
+   * assigned: no report has listed it yet, so the order is repeated. stopping: revoked, it can't win any more; forgotten once
+   * its worker no longer lists it.
+   */
+  state: "assigned" | "running" | "stopping";
+  /** Sent while assigned. */
+  assignment: Assignment | undefined;
+  /** Of a reduce; undefined when another master assigned it. */
+  mapVersion: number | undefined;
+  report: RunningAttempt | undefined;
+  /** When it was assigned, adopted or, stopping, revoked. */
+  since: Instant;
+}
+
+export function newTask(job: Job, phase: Phase, index: number): Task {
+  return {
+    job,
+    phase,
+    index,
+    winner: undefined,
+    placements: 0,
+    digestVersion: 0,
+    digestRollbacks: 0,
+    failures: 0,
+    infrastructureFailures: 0,
+    careful: false,
+    skip: [],
+    diedAt: undefined,
+    userFailure: undefined,
+    attempts: [],
+    isQueued: false,
+    avoid: undefined,
+  };
+}
+
+/** Nothing is left to do for it now. */
+export function isDone(task: Task): boolean {
+  return task.winner !== undefined && task.winner.runLost === undefined;
+}
+
+/** Dead letters that the task stands for: those of its winner, and records that no attempt may touch again. */
+export function deadLettersOf(task: Task): number {
+  return Math.max(task.winner?.deadLetters.length ?? 0, task.skip.length);
+}
+
+export function recordOf(task: Task): TaskRecord {
+  const { winner, placements, digestVersion, digestRollbacks, failures, infrastructureFailures } = task;
+  const { careful, skip, diedAt, userFailure } = task;
+  return {
+    winner,
+    placements,
+    digestVersion,
+    digestRollbacks,
+    failures,
+    infrastructureFailures,
+    careful,
+    skip,
+    diedAt,
+    userFailure,
+  };
+}
+
+/** (epoch, attempt) is unique by itself. */
+export function attemptKey(id: AttemptId): string {
+  return `${id.epoch}.${id.attempt}`;
+}
+
+/** "map-00012", for people. */
+export function nameOf({ job, phase, index }: Task): string {
+  return taskName({ job: job.id, phase, index });
+}

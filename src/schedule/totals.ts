@@ -1,0 +1,78 @@
+// Sums over winners: counters, statistics.
+import type { Counters } from "../base/ids.ts";
+import type { AttemptStats } from "../rpc/messages.ts";
+import type { Job } from "./job.ts";
+
+export const noStats: AttemptStats = {
+  recordsIn: 0,
+  bytesIn: 0,
+  pairs: 0,
+  recordsOut: 0,
+  bytesOut: 0,
+  memoryRunBytes: 0,
+  diskRunBytes: 0,
+  spills: 0,
+  groups: 0,
+  groupMax: 0,
+  wallMs: 0,
+};
+
+type Sums = { -readonly [name in keyof AttemptStats]: number };
+
+/** What the winners of a job did together. */
+export interface Totals {
+  readonly map: AttemptStats;
+  readonly reduce: AttemptStats;
+  readonly counters: Counters;
+}
+
+/** Sums that winners are added to. A winner that was replaced can't be taken out of a maximum: then all is summed again. */
+export class TotalsSum {
+  readonly #map: Sums = { ...noStats };
+  readonly #reduce: Sums = { ...noStats };
+  readonly #counters = new Map<string, number>();
+  #overflow: string | undefined;
+
+  /** A counter whose total is no safe integer any more: the job fails of it. */
+  get overflow(): string | undefined {
+    return this.#overflow;
+  }
+
+  add(phase: "map" | "reduce", winner: { readonly stats: AttemptStats; readonly counters: Counters }): void {
+    addStats(phase === "map" ? this.#map : this.#reduce, winner.stats);
+    for (const name of Object.keys(winner.counters)) {
+      const total = (this.#counters.get(name) ?? 0) + winner.counters[name]!;
+      if (!Number.isSafeInteger(total)) this.#overflow ??= name;
+      this.#counters.set(name, Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, total)));
+    }
+  }
+
+  /** Counters by name, so that the order in which tasks ended shows nowhere. */
+  result(): Totals {
+    const counters: Record<string, number> = Object.create(null);
+    for (const name of [...this.#counters.keys()].sort()) counters[name] = this.#counters.get(name)!;
+    return { map: { ...this.#map }, reduce: { ...this.#reduce }, counters };
+  }
+}
+
+/** All winners summed: after one of them was replaced, and at recovery. */
+export function sumOf(job: Job): TotalsSum {
+  const sum = new TotalsSum();
+  for (const task of job.maps) if (task.winner !== undefined) sum.add("map", task.winner);
+  for (const task of job.reduces) if (task.winner !== undefined) sum.add("reduce", task.winner);
+  return sum;
+}
+
+function addStats(sums: Sums, stats: AttemptStats): void {
+  sums.recordsIn += stats.recordsIn;
+  sums.bytesIn += stats.bytesIn;
+  sums.pairs += stats.pairs;
+  sums.recordsOut += stats.recordsOut;
+  sums.bytesOut += stats.bytesOut;
+  sums.memoryRunBytes += stats.memoryRunBytes;
+  sums.diskRunBytes += stats.diskRunBytes;
+  sums.spills += stats.spills;
+  sums.groups += stats.groups;
+  sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
+  sums.wallMs += stats.wallMs;
+}

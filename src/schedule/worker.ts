@@ -1,0 +1,61 @@
+// A worker as the scheduler knows it: from its reports, and from the winners that lie on it.
+import type { AttemptId, Instant, JobId, WorkerId } from "../base/ids.ts";
+import type { Attempt, Task } from "./task.ts";
+
+export interface Worker {
+  readonly id: WorkerId;
+  incarnation: number;
+  /** Of the newest report heard; -1: none yet, known from stored winners only. */
+  sequence: number;
+  address: string;
+  slots: number;
+  slotsFree: number;
+  isDraining: boolean;
+  /** Unheard for a lease: it has no attempts, and what lies on it counts as lost. */
+  isSilent: boolean;
+  heardAt: Instant;
+  /** When its lease is looked at next. */
+  leaseAt: Instant;
+  failuresInRow: number;
+  placesHeld: Readonly<Record<JobId, number>>;
+  /** By `attemptKey`, those being stopped included. */
+  readonly attempts: Map<string, Attempt>;
+  /** Attempts that its newest report lists and that nobody waits for. */
+  strays: AttemptId[];
+  /** Map tasks whose winning run lies here. */
+  readonly runs: Set<Task>;
+  /** Jobs to be removed, and until when it is told so. */
+  readonly discards: Map<JobId, Instant>;
+  /** It has not been told all yet: its next report is answered at once. */
+  hasNews: boolean;
+}
+
+export function newWorker(id: WorkerId, incarnation: number, now: Instant): Worker {
+  return {
+    id,
+    incarnation,
+    sequence: -1,
+    address: "",
+    slots: 0,
+    slotsFree: 0,
+    isDraining: false,
+    isSilent: false,
+    heardAt: now,
+    leaseAt: now,
+    failuresInRow: 0,
+    placesHeld: {},
+    attempts: new Map(),
+    strays: [],
+    runs: new Set(),
+    discards: new Map(),
+    hasNews: false,
+  };
+}
+
+/** Attempts that may be given to it now: never more than it has slots, nor than it said are free. */
+export function capacity(worker: Worker): number {
+  if (worker.isSilent || worker.isDraining || worker.sequence < 0) return 0;
+  let unlisted = 0;
+  for (const attempt of worker.attempts.values()) if (attempt.state === "assigned") unlisted++;
+  return Math.min(worker.slots - worker.attempts.size - worker.strays.length, worker.slotsFree - unlisted);
+}

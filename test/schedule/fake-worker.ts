@@ -1,0 +1,117 @@
+// A worker without slots: it follows orders as the real agent does (worker/agent.ts), and its attempts end as the test says.
+import type { AttemptId, JobId } from "../../src/base/ids.ts";
+import type {
+  Assignment,
+  AttemptDone,
+  AttemptResult,
+  Places,
+  RunningAttempt,
+  WorkerOrders,
+  WorkerReport,
+} from "../../src/rpc/messages.ts";
+import { attemptKey } from "../../src/schedule/task.ts";
+
+export interface FakeAttempt {
+  readonly assignment: Assignment;
+  idleMs: number;
+  runningMs: number;
+}
+
+export class FakeWorker {
+  readonly id: string;
+  readonly slots: number;
+  incarnation = 1;
+  sequence = 0;
+  isDraining = false;
+  epoch = 0;
+  readonly running = new Map<string, FakeAttempt>();
+  readonly finished = new Map<string, AttemptResult>();
+  readonly places = new Map<JobId, Places>();
+  /** Runs that lie here, with their digests; they outlive the process. */
+  readonly runs = new Map<string, { run: NonNullable<AttemptDone["run"]>; emissionDigest: bigint }>();
+  /** Everything ever started: an attempt runs once. */
+  readonly started: string[] = [];
+  readonly discarded = new Set<JobId>();
+  offered: WorkerReport["offered"] = [];
+
+  constructor(id: string, slots = 1) {
+    this.id = id;
+    this.slots = slots;
+  }
+
+  report(): WorkerReport {
+    return {
+      worker: this.id,
+      incarnation: this.incarnation,
+      sequence: ++this.sequence,
+      placesHeld: Object.fromEntries([...this.places].map(([job, places]) => [job, places.mapVersion])),
+      address: `${this.id}:${this.incarnation}`,
+      slots: this.slots,
+      slotsFree: this.isDraining ? 0 : Math.max(0, this.slots - this.running.size),
+      draining: this.isDraining,
+      running: [...this.running.values()].map(runningAttempt),
+      finished: [...this.finished.values()],
+      offered: this.offered,
+    };
+  }
+
+  /** The answer to `report`. May come late or twice. */
+  follow(orders: WorkerOrders, report: WorkerReport): void {
+    if (orders.epoch < this.epoch || report.incarnation !== this.incarnation) return;
+    this.epoch = orders.epoch;
+    for (const { attempt } of report.finished) this.finished.delete(attemptKey(attempt));
+    if (report.offered.length > 0) this.offered = [];
+    for (const places of orders.places) {
+      if ((this.places.get(places.job)?.mapVersion ?? 0) < places.mapVersion) this.places.set(places.job, places);
+    }
+    for (const attempt of orders.stop) this.stop(attempt);
+    for (const job of orders.discard) this.discard(job);
+    for (const assignment of orders.start) this.start(assignment);
+  }
+
+  /** The process dies and starts again; what it finds of its runs it offers. */
+  restart(keep: (key: string) => boolean = () => true): void {
+    this.incarnation++;
+    this.sequence = 0;
+    this.running.clear();
+    this.finished.clear();
+    this.places.clear();
+    for (const key of [...this.runs.keys()]) if (!keep(key)) this.runs.delete(key);
+    this.offered = [...this.runs.values()];
+  }
+
+  finish(key: string, result: AttemptResult): void {
+    this.running.delete(key);
+    this.finished.set(key, result);
+    if (result.ok && result.run !== undefined) {
+      this.runs.set(key, { run: result.run, emissionDigest: result.emissionDigest! });
+    }
+  }
+
+  private start(assignment: Assignment): void {
+    const { attempt, work } = assignment;
+    const key = attemptKey(attempt);
+    if (this.started.includes(key) || this.isDraining || this.running.size >= this.slots) return;
+    if (work.phase === "reduce" && this.places.get(attempt.job)?.mapVersion !== work.mapVersion) return;
+    this.started.push(key);
+    this.running.set(key, { assignment, idleMs: 0, runningMs: 0 });
+  }
+
+  private stop(attempt: AttemptId): void {
+    const key = attemptKey(attempt);
+    this.started.push(key);
+    this.running.delete(key);
+  }
+
+  private discard(job: JobId): void {
+    this.discarded.add(job);
+    this.places.delete(job);
+    for (const [key, { assignment }] of this.running) if (assignment.attempt.job === job) this.running.delete(key);
+    for (const [key, result] of this.finished) if (result.attempt.job === job) this.finished.delete(key);
+    for (const [key, { run }] of this.runs) if (run.writtenBy.job === job) this.runs.delete(key);
+  }
+}
+
+function runningAttempt({ assignment, idleMs, runningMs }: FakeAttempt): RunningAttempt {
+  return { attempt: assignment.attempt, records: 1, bytes: 10, idleMs, runningMs, at: undefined };
+}
