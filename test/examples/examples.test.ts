@@ -124,7 +124,7 @@ describe("examples", () => {
       {
         host: "b.example",
         terms: [
-          ["bread", 5],
+          ["bread", 4],
           ["flour", 2],
         ],
       },
