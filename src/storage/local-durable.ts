@@ -50,7 +50,7 @@ export async function namesIn(fs: LocalFs, path: string): Promise<string[] | und
 }
 
 /** Waits for a step that may find its work done already: these errors say so. */
-export async function unless(codes: readonly string[], step: Promise<void>): Promise<void> {
+export async function unless(codes: readonly string[], step: Promise<unknown>): Promise<void> {
   try {
     await step;
   } catch (thrown) {

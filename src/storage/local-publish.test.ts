@@ -126,7 +126,7 @@ describe.each(kinds)("publishing to: %s", (kind) => {
   });
 
   test("killed while discarding before the decision was carried out, what was there before is there, and nothing is left", async () => {
-    for (const publishCalls of [0, 30, 45, 60]) {
+    for (const publishCalls of [30, 50]) {
       await forEveryCall(async (n) => {
         const scene = await sceneOf(kind);
         let calls = 0;
@@ -173,7 +173,7 @@ describe.each(kinds)("publishing to: %s", (kind) => {
         if (thenDiscard) await plain.discard(scene.destination, scene.decision.job);
         await expectPublished(scene);
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 });

@@ -91,11 +91,13 @@ async function assemble(
   const { fs } = options;
   if (decision.files[0] !== undefined && (await lstatOf(fs, places.staging)) === undefined) return decision.files[0];
   await fs.promises.mkdir(places.parent, { recursive: true });
-  await fs.promises.mkdir(places.work, { recursive: true, mode: 0o700 });
-  await fs.promises.mkdir(places.files, { recursive: true, mode: 0o700 });
+  for (const directory of [places.work, places.staging, places.files]) {
+    await unless(["EEXIST"], fs.promises.mkdir(directory, { mode: 0o700 }));
+  }
+  await unless(["EEXIST"], fs.promises.mkdir(places.publish));
   const directories = new Set([places.publish]);
   for (const file of decision.files) directories.add(dirname(join(places.publish, file.name)));
-  for (const directory of directories) await fs.promises.mkdir(directory, { recursive: true });
+  for (const directory of [...directories].slice(1)) await fs.promises.mkdir(directory, { recursive: true });
   let missing: StagedFile | undefined;
   for (const file of decision.files) {
     if (!(await place(fs, file, places))) missing ??= file;

@@ -2,7 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
-import { MillraceError } from "../base/error.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import { type LocalFs, outputError } from "./local-fs.ts";
 import { checkedName, type Places, placesOf } from "./places.ts";
@@ -94,8 +94,14 @@ function makeStaging(fs: LocalFs, places: Places): void {
     for (let path = places.parent; path.length >= dirname(firstMade).length && path !== "/"; path = dirname(path))
       syncDirectory(fs, path);
   }
-  fs.mkdirSync(places.work, { recursive: true, mode: 0o700 });
-  fs.mkdirSync(places.files, { recursive: true, mode: 0o700 });
+  for (const directory of [places.work, places.staging, places.files]) {
+    try {
+      // One by one: Node's recursive mkdir says ENOENT where the file system is read-only.
+      fs.mkdirSync(directory, { mode: 0o700 });
+    } catch (thrown) {
+      if (systemCode(thrown) !== "EEXIST") throw thrown;
+    }
+  }
 }
 
 /** Names in a directory are durable once the directory is. */
