@@ -41,7 +41,7 @@ export type Context = Readonly<Record<string, unknown>>;
 
 export function contextBase(
   assignment: Pick<Assignment, "attempt" | "spec">,
-  env: Pick<TaskEnvironment, "signal" | "log" | "file">,
+  env: Pick<TaskEnvironment, "job" | "signal" | "log" | "file">,
   params: unknown,
   progress: () => void,
 ): ContextBase {
@@ -53,7 +53,15 @@ export function contextBase(
     startedAtMs,
     seed: hashText(`${assignment.spec.name}\n${assignment.spec.bundle}`),
     log: (message, fields) => env.log(message, fields),
-    file: (name) => env.file(name),
+    file(name) {
+      if (env.job.files.has(name)) return env.file(name);
+      const names = [...env.job.files.keys()];
+      const known = names.length === 0 ? "it has none" : `it has ${names.join(", ")}`;
+      throw new MillraceError(
+        "user-error",
+        `ctx.file(${JSON.stringify(name)}): the job has no such side file, ${known}`,
+      );
+    },
     progress,
   };
 }

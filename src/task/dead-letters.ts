@@ -2,6 +2,7 @@
 import { assert } from "../base/assert.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Position } from "../base/ids.ts";
+import { deadLettersOutput, partName } from "../output/part-name.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { StagedFile, StagedWriter } from "../storage/storage.ts";
 
@@ -24,7 +25,14 @@ export class DeadLetters {
   /** `split`: the map task's number; `max`: how many may still be put aside. */
   constructor(split: number, max: number, stage: (name: string) => StagedWriter) {
     this.#max = max;
-    this.#name = `_dead-letters/part-m-${String(split).padStart(5, "0")}.ndjson`;
+    this.#name = partName({
+      output: deadLettersOutput,
+      named: true,
+      phase: "map",
+      index: split,
+      extension: "ndjson",
+      compress: undefined,
+    });
     this.#stage = stage;
   }
 
@@ -56,7 +64,7 @@ export class DeadLetters {
     const { bytes, sha256, token } = await this.#writer.finish();
     this.#writer = undefined;
     const records = this.positions.length;
-    return [{ output: "_dead-letters", name: this.#name, bytes, records, sha256, token }];
+    return [{ output: deadLettersOutput, name: this.#name, bytes, records, sha256, token }];
   }
 
   abort(): void {

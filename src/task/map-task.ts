@@ -2,7 +2,7 @@
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Position } from "../base/ids.ts";
-import { decompress } from "../format/compress.ts";
+import { decompress, memberCompressor } from "../format/compress.ts";
 import { BadRecordIn, type InputBatch, readSplit } from "../input/read-split.ts";
 import type { Assignment, AttemptDone, MapWork } from "../rpc/messages.ts";
 import { hashText } from "./context.ts";
@@ -19,9 +19,11 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   const begun = env.clock.now();
   const task = new UserTask(assignment, env);
   const aside = new Aside(work.skip);
+  const { compress } = env.job;
+  const compressMember = compress && (await memberCompressor(compress));
   const attempt = await task.run(async (state) => {
     for (;;) {
-      const attempt = new MapAttempt({ assignment, work, env, task, state, aside });
+      const attempt = new MapAttempt({ assignment, work, env, task, state, aside, compressMember });
       try {
         await attempt.mapAll();
         return attempt;
@@ -62,6 +64,7 @@ interface MapAttemptOptions {
   readonly task: UserTask;
   readonly state: unknown;
   readonly aside: Aside;
+  readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
 }
 
 class MapAttempt {
@@ -74,11 +77,11 @@ class MapAttempt {
 
   constructor(options: MapAttemptOptions) {
     this.#options = options;
-    const { assignment, work, env, task, state, aside } = options;
+    const { assignment, work, env, task, state, aside, compressMember } = options;
     const { attempt, spec } = assignment;
     const { job, storage, kernel, runs, signal } = env;
     const formats = outputFormats(job, spec);
-    this.#outputs = new StagedOutputs({ job, spec, attempt, storage }, formats);
+    this.#outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, formats);
     this.#deadLetters = new DeadLetters(attempt.index, work.deadLettersMax, (name) =>
       storage.stage(spec.output, attempt, name),
     );

@@ -1,5 +1,6 @@
 // A reduce attempt: one partition of all map outputs → merge → groups → reduce (or the folded values) → one staged part file.
 import { assert } from "../base/assert.ts";
+import { memberCompressor } from "../format/compress.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../rpc/messages.ts";
 import { type Gathered, gather } from "../shuffle/gather.ts";
 import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
@@ -21,7 +22,8 @@ export async function runReduceTask(
   const { attempt, spec } = assignment;
   const { job, storage, kernel, runs } = env;
   const task = new UserTask(assignment, env);
-  const outputs = new StagedOutputs({ job, spec, attempt, storage }, outputFormats(job, spec));
+  const compressMember = job.compress && (await memberCompressor(job.compress));
+  const outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, outputFormats(job, spec));
   try {
     const { side, gathered } = await task.run(async (state) => {
       outputs.open(0);

@@ -1,29 +1,26 @@
 import type { InputBatch } from "../input/read-split.ts";
-import type { Assignment } from "../rpc/messages.ts";
 import { hashText } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { createEmitter } from "./emitter.ts";
-import type { TaskEnvironment } from "./environment.ts";
 import type { KeySample } from "./key-sample.ts";
 import { MapPass } from "./map-pass.ts";
 import { outputTable } from "./outputs.ts";
 import { PairEncoder } from "./pair-encoder.ts";
 import { recordEncoders } from "./staged-outputs.ts";
-import { UserTask } from "./user-task.ts";
+import { type TaskFrame, type UserEnvironment, UserTask } from "./user-task.ts";
 
 /**
  * Runs setup and map over sampled records for the keys that they emit. Counters, logs and `emit.to` are discarded, and records
  * that fail are passed over: mapping them will say what is wrong. Throws a `TaskFailure` when setup or teardown fail.
  */
 export async function sampleKeys(
-  assignment: Assignment,
-  env: TaskEnvironment,
+  frame: TaskFrame,
+  env: UserEnvironment,
   batches: AsyncIterable<InputBatch>,
   sample: KeySample,
 ): Promise<void> {
   const { job } = env;
-  const quiet: TaskEnvironment = { ...env, log: () => {} };
-  const task = new UserTask(assignment, quiet);
+  const task = new UserTask(frame, { ...env, log: () => {} });
   const encoder = new PairEncoder({ ...job, partition: { kind: "hash" } }, 1);
   const emitter = createEmitter(encoder, sample);
   await task.run(async (state) => {

@@ -1,6 +1,5 @@
 // The output files of one attempt: one per output that something was written to, and one of the main output in any case.
 import type { AttemptId } from "../base/ids.ts";
-import { memberCompressor } from "../format/compress.ts";
 import type { OutputFormat } from "../format/format.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobSpec } from "../job/spec.ts";
@@ -15,6 +14,8 @@ export interface StagedOutputsOptions {
   readonly spec: JobSpec;
   readonly attempt: AttemptId;
   readonly storage: Storage;
+  /** Where the job compresses its outputs: `memberCompressor` of its compression. */
+  readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
 }
 
 /** How the outputs of a job are written: by their formats, or, where `run` reads the records back, the main one by `auto`. */
@@ -30,7 +31,6 @@ export class StagedOutputs implements OutputSinks {
   readonly #options: StagedOutputsOptions;
   readonly #formats: readonly OutputFormat<unknown>[];
   readonly #writers: (PartWriter | undefined)[];
-  readonly #encoded: Encoded = { bytes: new Uint8Array(0), start: 0, end: 0 };
 
   constructor(options: StagedOutputsOptions, formats: readonly OutputFormat<unknown>[]) {
     this.#options = options;
@@ -48,10 +48,7 @@ export class StagedOutputs implements OutputSinks {
   }
 
   append(output: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#encoded.bytes = bytes;
-    this.#encoded.start = start;
-    this.#encoded.end = end;
-    this.#writer(output).write(this.#encoded);
+    this.#writer(output).append(bytes, start, end);
   }
 
   /** Encodes a record and writes it at once: for who never takes one back. */
@@ -78,7 +75,6 @@ export class StagedOutputs implements OutputSinks {
     const format = this.#formats[output]!;
     const { name } = job.outputs[output]!;
     const compress = format === autoRecords ? undefined : job.compress;
-    const encoded = this.#encoded;
     return new PartWriter({
       storage,
       destination: spec.output,
@@ -92,22 +88,8 @@ export class StagedOutputs implements OutputSinks {
         extension: format.extension,
         compress,
       }),
-      format: {
-        extension: format.extension,
-        write: (record, out) => {
-          if (record === encoded) out.writeBytes(encoded.bytes.subarray(encoded.start, encoded.end));
-          else format.write(record, out);
-        },
-        ...(format.header !== undefined && { header: (out) => format.header!(out) }),
-      },
-      compressMember: compress === undefined ? undefined : memberCompressor(compress),
+      format,
+      compressMember: compress === undefined ? undefined : this.#options.compressMember,
     });
   }
-}
-
-/** A record that is bytes already; one object for all, so that none is made per record. */
-interface Encoded {
-  bytes: Uint8Array;
-  start: number;
-  end: number;
 }

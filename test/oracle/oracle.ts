@@ -66,9 +66,10 @@ export function oracle(job: OracleJob, inputs: readonly (readonly Buffer[])[]): 
 /** Values of equal keys, folded from the left; all of them without `combine`. */
 function folded(emitted: readonly Emitted[], { combine }: OracleJob): Emitted[] {
   if (combine === undefined) return [...emitted];
-  return runsOf(emitted, (e) => e.bytes).map((run) =>
-    run.reduce((a, b) => ({ ...a, value: combine(a.value as never, b.value as never) })),
-  );
+  return runsOf(emitted, (e) => e.bytes).map((run) => {
+    const value = run.map((e) => e.value).reduce((a, b) => combine(a as never, b as never));
+    return { ...run[0]!, value };
+  });
 }
 
 /** Neighbours of one partition with equal keys. */
@@ -122,7 +123,7 @@ const [p1, p2, p3, p4, p5] = [
   1609587929392839161n,
   9650029242287828579n,
   2870177450012600261n,
-] as const;
+] as [bigint, bigint, bigint, bigint, bigint];
 const u64 = (n: bigint) => BigInt.asUintN(64, n);
 const rotate = (n: bigint, by: bigint) => u64((n << by) | (n >> (64n - by)));
 const round = (acc: bigint, lane: bigint) => u64(rotate(u64(acc + lane * p2), 31n) * p1);

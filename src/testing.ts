@@ -1,0 +1,48 @@
+// `millrace/testing`: a job over the records of a test, in this process.
+import { MillraceError } from "./base/error.ts";
+import { jobDefinition } from "./job/define-job.ts";
+import type { JobDefinition } from "./job/definition.ts";
+import { paramsFromValues } from "./job/give-params.ts";
+import type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
+import type { Job, JobTypes } from "./job/types.ts";
+import { runInlineJob } from "./task/inline.ts";
+
+export type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
+
+/**
+ * Runs a job in this process on the records given (an array, or an object of arrays where the job names its inputs): the same
+ * order, codecs and grouping as everywhere, no files, no workers, and breakpoints work. Rejects with what the job's own code
+ * throws, as it is.
+ */
+export async function runInline<T extends JobTypes>(
+  job: Job<T>,
+  records: InputRecords<T["input"]>,
+  ...[options]: {} extends T["params"] ? [options?: InlineOptions<T>] : [options: InlineOptions<T>]
+): Promise<InlineResult<T>> {
+  const definition = jobDefinition(job);
+  const { outputs, counters } = await runInlineJob(definition, {
+    inputs: inputsOf(definition, records),
+    partitions: partitionsOf(definition, options?.reducers),
+    source: options?.source ?? "inline",
+    params: paramsFromValues(options?.params),
+  });
+  const named = definition.outputs.map(({ name }, index) => [name, outputs[index]!] as const);
+  const others = Object.fromEntries(named.slice(1));
+  // What the records are is known to the compiler only, from `defineJob`.
+  return { records: outputs[0]!, others, counters } as unknown as InlineResult<T>;
+}
+
+function inputsOf(job: JobDefinition, records: unknown): readonly (readonly unknown[])[] {
+  return job.inputs.map(({ name }) => {
+    const given = name === "" ? records : (records as Readonly<Record<string, unknown>> | undefined)?.[name];
+    if (Array.isArray(given)) return given;
+    const where = name === "" ? "an array of records" : `an object with an array of records for the input ${name}`;
+    throw new MillraceError("wrong-usage", `runInline takes the job and ${where}`);
+  });
+}
+
+function partitionsOf(job: JobDefinition, reducers = 1): number {
+  if (job.reducers === 0) return 0;
+  if (Number.isSafeInteger(reducers) && reducers > 0) return reducers;
+  throw new MillraceError("wrong-usage", `reducers is a whole number from 1, not ${String(reducers)}`);
+}
