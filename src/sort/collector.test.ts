@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   emitAll,
   explicitOptions,
@@ -11,17 +11,19 @@ import {
 } from "../../test/support/pairs.ts";
 import { smallKernel } from "../../test/support/small-kernel.ts";
 import { KiB, MiB } from "../base/limits.ts";
-import type { KernelFold } from "../kernel/kernel.ts";
-import { createReferenceKernel } from "../kernel/reference.ts";
+import { createKernel } from "../kernel/create-kernel.ts";
+import type { Kernel, KernelFold } from "../kernel/kernel.ts";
 import { type CollectorOptions, createCollector } from "./collector.ts";
 import { createMemoryFiles } from "./memory-files.ts";
 import type { RunRef } from "./run.ts";
 
 const arenaBytes = 1 * MiB;
 
+/** The kernel that the tests below are about; one for all of them, as in a slot. */
+let kernel: Kernel;
+
 function collector(over: Partial<CollectorOptions> = {}) {
   const files = createMemoryFiles();
-  const kernel = createReferenceKernel({ arenaBytes });
   const made = createCollector({ kernel, files, attempt: mapAttempt(0), options: explicitOptions(10), ...over });
   return { files, made };
 }
@@ -55,7 +57,11 @@ function foldText(sorted: readonly TestPair[]): TestPair[] {
   return folded;
 }
 
-describe("collector", () => {
+describe.each(["wasm", "reference"] as const)("collector with the %s kernel", (kind) => {
+  beforeAll(() => {
+    kernel = createKernel({ arenaBytes }, kind);
+  });
+
   it("makes one run that is the stable sort of all that was emitted, whatever its budget", () => {
     fc.assert(
       fc.property(pairs(40), (given) => {
@@ -88,7 +94,7 @@ describe("collector", () => {
         (emitted, fanIn, blockBytesMax, folded) => {
           const concatenate: KernelFold = { on: "bytes", by: (a, b) => Buffer.concat([a, b]) };
           const fold = folded ? concatenate : undefined;
-          const kernel = smallKernel(fanIn, { blockBytesMax, batchBytes: 512 });
+          const kernel = smallKernel(fanIn, { blockBytesMax, batchBytes: 512, kind });
           const { files, made } = collector({ kernel, options: explicitOptions(4, fold) });
           for (const [pair, spill] of emitted) {
             emitAll(made, [pair]);
@@ -139,7 +145,11 @@ describe("collector", () => {
 
   it("fault 80: one key, all keys distinct, one partition, more partitions than keys", () => {
     const of = (key: (i: number) => string, partition: (i: number) => number, partitions: number) => {
-      const given = Array.from({ length: 30_000 }, (_, i) => ({ partition: partition(i), key: key(i), value: `${i}` }));
+      const given = Array.from({ length: 10_000 }, (_, i) => ({
+        partition: partition(i),
+        key: key(i),
+        value: `${i}`.padEnd(100),
+      }));
       const { files, made } = collector({ options: explicitOptions(partitions) });
       emitAll(made, given);
       expect(made.stats.spills).toBeGreaterThan(0);
@@ -199,7 +209,7 @@ describe("collector", () => {
     const fold: KernelFold = { on: "bytes", by: (a, b) => (a.length >= b.length ? a : b) };
     const digest = (bytes: number, emitted: readonly TestPair[], withFold?: KernelFold) => {
       const files = createMemoryFiles();
-      const kernel = createReferenceKernel({ arenaBytes: bytes });
+      const kernel = createKernel({ arenaBytes: bytes }, kind);
       const made = createCollector({ kernel, files, attempt: mapAttempt(0), options: explicitOptions(4, withFold) });
       emitAll(made, emitted);
       const run = made.finish();
@@ -237,7 +247,6 @@ describe("collector", () => {
       value: `${i}`.padEnd(300),
     }));
     const files = createMemoryFiles();
-    const kernel = createReferenceKernel({ arenaBytes });
     const options = explicitOptions(2);
     const first = createCollector({ kernel, files, attempt: mapAttempt(0, 1), options });
     emitAll(first, given.slice(0, 5_000));

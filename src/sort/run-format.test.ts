@@ -114,6 +114,20 @@ describe("run format", () => {
     }
   });
 
+  it("fault 53: refuses a block of another partition that is whole and stands in the right place", () => {
+    const files = createMemoryFiles();
+    const same = [0, 1].map((partition) => ({ partition, key: "k", value: "v" }));
+    const bytes = Buffer.from(files.bytesOf(writeRun(files, "x", attempt, same).path));
+    const [first, second, end] = blockStarts(bytes) as [number, number, number];
+    const swapped = [
+      bytes.subarray(0, 8),
+      bytes.subarray(second, end),
+      bytes.subarray(first, second),
+      bytes.subarray(end),
+    ];
+    expect(() => readAll(Buffer.concat(swapped))).toThrow("small: partition 0, byte 8: the block is of partition 1");
+  });
+
   it("fault 53: detects a block of another attempt, partition or place whose bytes are whole", () => {
     const other = createMemoryFiles();
     const at = (attempt: ReturnType<typeof mapAttempt>) =>
@@ -205,6 +219,35 @@ describe("run format", () => {
     const run = writeRun(files, "x", writtenBy, example, 65_536);
     expect(shown.toString("hex")).toBe(Buffer.from(files.bytesOf(run.path)).toString("hex"));
     expect(readRun(openRun(inMemory(shown), writtenBy, "the page"))).toEqual(example);
+  });
+
+  it("reads tiny segments of one run many at a time, and in any order", () => {
+    const files = createMemoryFiles();
+    const many = Array.from({ length: 1_000 }, (_, i) => ({ partition: i, key: `k${i}`, value: "v".repeat(i % 300) }));
+    const run = writeRun(files, "x", attempt, many);
+    let reads = 0;
+    const bytes = files.open(run.path);
+    const counting: RunBytes = {
+      size: bytes.size,
+      close: () => bytes.close(),
+      read(target, at, length, position) {
+        reads++;
+        return bytes.read(target, at, length, position);
+      },
+    };
+    const reader = openRun(counting, attempt, run.path);
+    reads = 0;
+    expect(readRun(reader)).toEqual(many);
+    expect(run.bytes).toBeGreaterThan(200_000);
+    expect(reads).toBeLessThan(10);
+    const target = new Uint8Array(1_000);
+    const sizeOf = (partition: number) => reader.source(partition)!.read(target, 0);
+    for (const partition of [999, 0, 500, 499, 501, 7, 998]) {
+      expect(sizeOf(partition), `${partition}`).toBe(reader.segment(partition)!.bytes - 64);
+    }
+    const two = [reader.source(3)!, reader.source(900)!];
+    for (const source of two) expect(source.read(target, 0)).toBeGreaterThan(0);
+    for (const source of two) expect(source.read(target, 0)).toBe(0);
   });
 
   it("an empty run is a run", () => {
