@@ -102,6 +102,15 @@ describe("listing", () => {
     await expect(storage.list(`${root}d/b*`)).rejects.toMatchObject(code("bad-input", /broken/));
   });
 
+  test("fault 68: a name that is not UTF-8, or holds a zero byte, is refused clearly", async () => {
+    mkdirSync(`${root}d`);
+    writeFileSync(Buffer.concat([Buffer.from(`${root}d/`), Buffer.of(0x61, 0xff)]), "x");
+    await expect(storage.list(`${root}d`)).rejects.toMatchObject(code("bad-input", /not valid UTF-8/));
+    await expect(storage.list(`${root}d/*`)).rejects.toMatchObject(code("bad-input", /not valid UTF-8/));
+    await expect(storage.list(`${root}a\0b`)).rejects.toMatchObject(code("bad-input"));
+    await expect(storage.prepare(`${root}a\0b`, false)).rejects.toMatchObject(code("wrong-usage", /zero byte/));
+  });
+
   test("a directory that exists by its name is taken literally, brackets and all", async () => {
     mkdirSync(`${root}[x] {y}`);
     writeFileSync(`${root}[x] {y}/a.txt`, "");

@@ -1,6 +1,6 @@
 // `_SUCCESS`: the last file to appear in an output directory. Whoever finds a whole one finds all the files it lists. It is
 // JSON for people and scripts; its last field is a SHA-256 of every byte before that field, so a flipped bit, a cut or an
-// edit anywhere is found (`docs/manifest.md`).
+// edit anywhere is found (docs/output.md).
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
 import type { Counters, JobId } from "../base/ids.ts";
