@@ -11,12 +11,20 @@ export default defineJob({
   params: {
     fault: { type: "string", default: "none" },
     trigger: { type: "string", default: "TRIGGER" },
-    /** A file that is there once the fault has happened: then it does not happen again. */
+    /** A file that is made when the fault happens; it does not happen where the file is there already. */
     once: { type: "string", default: "" },
+    /** A file that, as long as it is there, keeps the fault from happening. */
+    unless: { type: "string", default: "" },
+    /** A file that each attempt adds its name to. */
+    trace: { type: "string", default: "" },
+  },
+  setup(ctx) {
+    const { phase, index } = ctx.attempt;
+    if (ctx.params.trace !== "") appendFileSync(ctx.params.trace, `${phase}-${index}\n`);
   },
   map(line, emit, ctx) {
-    const { fault, trigger, once } = ctx.params;
-    if (line.includes(trigger) && !(once !== "" && existsSync(once))) {
+    const { fault, trigger, once, unless } = ctx.params;
+    if (line.includes(trigger) && !isThere(once) && !isThere(unless)) {
       if (once !== "") appendFileSync(once, "");
       faults[fault]?.();
     }
@@ -25,6 +33,10 @@ export default defineJob({
   combine: sum,
 });
 
+function isThere(path: string): boolean {
+  return path !== "" && existsSync(path);
+}
+
 const kept: unknown[] = [];
 
 const faults: Readonly<Record<string, () => void>> = {
@@ -32,7 +44,7 @@ const faults: Readonly<Record<string, () => void>> = {
   exit: () => process.exit(3),
   abort: () => process.abort(),
   heap: () => {
-    for (;;) kept.push(Array.from({ length: 1000 }, (_, i) => ({ i })));
+    for (;;) kept.push(new Array(1 << 20).fill(kept));
   },
   buffers: () => {
     for (;;) kept.push(Buffer.alloc(16 << 20, 1));
