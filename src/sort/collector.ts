@@ -18,6 +18,8 @@ export interface CollectorOptions {
   readonly attempt: AttemptId;
   /** `firstEmission` goes on behind `earlier`. */
   readonly options: CollectOptions;
+  /** Called for each block merged in `finish`: a long merge is alive. */
+  readonly beat?: (() => void) | undefined;
   /** What an earlier attempt at the task has spilled (Progress): read first, never changed or removed. */
   readonly earlier?: { readonly runs: readonly RunRef[]; readonly emissionDigest: bigint };
 }
@@ -30,7 +32,7 @@ export interface Collector {
   readonly batchEnd: number;
   /** Takes the pairs written to arena[batchStart, end), spilling as needed; then the batch is empty. */
   take(end: number): void;
-  /** Takes a pair that is too large for the batch; `partition` only with an explicit partitioner. */
+  /** Takes a pair that is too large for the batch, which is empty now (`take` first); `partition` only with an explicit partitioner. */
   takeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): void;
   /** Flushes what is held into a run, so that all that was taken is in `runs`; nothing where nothing is held. */
   spill(): void;
@@ -68,6 +70,7 @@ class RunCollector implements Collector {
   readonly #options: CollectOptions;
   readonly #collect: Collect;
   readonly #earlierDigest: bigint;
+  readonly #beat: (() => void) | undefined;
   #runs: readonly RunRef[];
   /** Paths of the runs made here that exist. */
   readonly #made = new Set<string>();
@@ -77,7 +80,8 @@ class RunCollector implements Collector {
   #emissions: number;
   #emissionDigest = 0n;
 
-  constructor({ kernel, files, attempt, options, earlier }: CollectorOptions) {
+  constructor({ kernel, files, attempt, options, earlier, beat }: CollectorOptions) {
+    this.#beat = beat;
     this.#kernel = kernel;
     this.#files = measureFiles(files);
     this.#attempt = attempt;
@@ -143,6 +147,7 @@ class RunCollector implements Collector {
       fold: this.#options.fold,
       files: this.#files,
       attempt: this.#attempt,
+      beat: this.#beat,
     });
     const kernelFanIn = createFanIn(this.#kernel);
     // Of runs, each of which is open for all partitions; a partition with blocks larger than most has passes of its own.

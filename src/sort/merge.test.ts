@@ -80,6 +80,18 @@ describe("merge of runs", () => {
     expect(Math.max(...kernel.merges)).toBe(4);
   });
 
+  it("says that it is alive at each block of each pass", () => {
+    const files = createMemoryFiles();
+    const runs = Array.from({ length: 9 }, (_, run) => [{ partition: 0, key: `${run}`, value: "v".repeat(100) }]);
+    let beats = 0;
+    const options = { kernel: smallKernel(3), fold: undefined, files, attempt, beat: () => beats++ };
+    const cursor = mergeRuns(write(files, runs), 0, options);
+    const before = beats;
+    expect(before).toBe(9); // three passes of three blocks each, before the last
+    expect(readCursor(cursor, 0)).toHaveLength(9);
+    expect(beats).toBe(18);
+  });
+
   it("folds in every pass, from left to right", () => {
     const fold: KernelFold = { on: "bytes", by: (a, b) => Buffer.concat([a, b]) };
     const files = createMemoryFiles();

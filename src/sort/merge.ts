@@ -25,6 +25,8 @@ export interface MergeOptions {
   readonly files: RunFiles;
   /** Who writes them. */
   readonly attempt: AttemptId;
+  /** Called for each block merged: a pass over many gigabytes is alive. */
+  readonly beat?: (() => void) | undefined;
 }
 
 /** A merge under way; reads on as its blocks are asked for. One at a time: it works in the kernel's arena. */
@@ -120,6 +122,7 @@ class RunMerge implements Merge {
       this.#end();
       return undefined;
     }
+    this.#options.beat?.();
     this.#pairsLeft -= block.pairs;
     this.#digestLeft -= block.digest;
     return block;
