@@ -4,6 +4,7 @@ import { ByteBuffer } from "../base/byte-buffer.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { RunFile, RunFiles, RunRef, RunWriter, Segment } from "./run.ts";
+import { writeFooter } from "./run-footer.ts";
 import {
   blockHeaderBytes,
   blockIdentity,
@@ -11,7 +12,6 @@ import {
   headerChecksum,
   writeBlockChecksum,
   writeBlockHeader,
-  writeFooter,
 } from "./run-format.ts";
 
 /** A run being written; `largePair` is for the pair that no arena holds, which is never copied together. */
