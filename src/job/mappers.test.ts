@@ -37,6 +37,8 @@ it("grep emits matching lines, each judged by itself", () => {
     ["awhile"],
     ["whale"],
   ]);
+  const atStart = grep(/a/y);
+  expect(["aab", "abb", "ba"].flatMap((line) => emitted(atStart, line))).toEqual([["aab"], ["abb"]]);
   expect(["aab", "baa"].flatMap((line) => emitted(grep(/a/y), line))).toEqual([["aab"]]);
 });
 

@@ -50,6 +50,11 @@ describe("fault 17: whatever is thrown", () => {
     ["a proxy that throws", trapped, /was thrown/],
     ["a revoked proxy", revoked, /was thrown/],
     ["a proxy of an error", new Proxy(new TypeError("inner"), {}), /^TypeError: inner$/],
+    [
+      "an error whose prototype can't be asked for",
+      new Proxy(new Error("inner"), { getPrototypeOf: explode }),
+      /^inner$/,
+    ],
     ["an object without prototype", Object.create(null), /was thrown/],
     ["a cycle", cyclic, /^round \(caused by: round/],
     ["a cyclic array", endless, /was thrown/],
