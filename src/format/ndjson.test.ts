@@ -155,6 +155,55 @@ describe("ndjson({ fields })", () => {
     await expect(read(line, columns)).rejects.toThrow(message);
   });
 
+  it("finds in any JSON object what JSON.parse finds there, whatever its layout", async () => {
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.string({ unit: fc.constantFrom('"', "\\", "{", "}", "[", ",", ":", "a", "é", "\n") }),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.maxSafeInteger(),
+    );
+    const name = fc.oneof(fc.constantFrom("s", "n", "b", "s\\u", 'q"', "é"), fc.string({ maxLength: 3 }));
+    const columns = { s: nullable(utf8), n: nullable(float64), b: nullable(bool), é: nullable(utf8) };
+    const types = { s: "string", n: "number", b: "boolean", é: "string" } as const;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(name, value), { maxLength: 6 }),
+        fc.constantFrom(0, 1, 2),
+        async (entries, layout) => {
+          const blank = layout === 0 ? "" : layout === 1 ? " " : "\t \r";
+          const body = entries
+            .map(([key, part]) => `${JSON.stringify(key)}${blank}:${blank}${JSON.stringify(part)}`)
+            .join(`${blank},${blank}`);
+          const line = `${blank}{${blank}${body}${blank}}${blank}`;
+          const object = JSON.parse(line) as Record<string, unknown>;
+          const expected: Record<string, unknown> = {};
+          let isWrong = false;
+          for (const [field, type] of Object.entries(types)) {
+            const found = (Object.hasOwn(object, field) ? object[field] : null) ?? null;
+            isWrong ||= found !== null && found !== "" && typeof found !== type; // nullable reads "" as null
+            expected[field] = found === "" ? null : Object.is(found, -0) ? 0 : found;
+          }
+          const reading = read(line, columns);
+          if (isWrong) await expect(reading).rejects.toThrow(/field/);
+          else expect(await reading).toEqual(expected);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("takes bigints only from numbers that no reader of JSON rounds", async () => {
+    expect(await read('{"n":9007199254740991}', { n: bigint })).toEqual({ n: 9007199254740991n });
+    await expect(read('{"n":9007199254740993}', { n: bigint })).rejects.toThrow(/beyond 2\^53/);
+    await expect(read('{"n":9007199254740993, "m":"\\n"}', { n: bigint })).rejects.toThrow(/beyond 2\^53/);
+    expect(await read('{"n":1e3,"m":-0}', { n: uint, m: int })).toEqual({ n: 1000, m: 0 });
+  });
+
+  it("takes the last one of a name that occurs twice, as JSON.parse does", async () => {
+    expect(await read('{"n":1,"n":2}', { n: uint })).toEqual({ n: 2 });
+    expect(await read('{"n":1,"\\u006e":2}', { n: uint })).toEqual({ n: 2 });
+  });
+
   it("does not find fields that objects inherit (fault 81)", async () => {
     await expect(read("{}", { toString: utf8 })).rejects.toThrow(/missing/);
     expect(

@@ -6,7 +6,7 @@ import type { Jsonable, JsonValue } from "../job/codec.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../job/params.ts";
 import type { Columns, ColumnsOf } from "../job/table.ts";
 import type { Format } from "./format.ts";
-import { jsonFields } from "./json-fields.ts";
+import { jsonFields, parseJson } from "./json-fields.ts";
 import { lineFeeds, noRecord, readLines, readParsed } from "./line-reader.ts";
 
 /** One JSON value per line. Writing takes any object; what JSON would lose (a Date, a Map) is an error at run time. */
@@ -18,11 +18,14 @@ export function ndjson<S extends StandardSchema>(schema: S): Format<SchemaOutput
 /** One JSON object per line, of which only these fields are read, and checked. Faster than the others. */
 export function ndjson<C extends Columns>(options: { readonly fields: C }): Format<ColumnsOf<C>>;
 export function ndjson(options?: StandardSchema | { readonly fields: Columns }): Format<unknown> {
-  if (options === undefined) return jsonLines(parseJson, writeJson);
-  if ("~standard" in options) return jsonLines(checkedBy(options), writeJson);
+  if (options === undefined) return jsonLines(() => parseJson, writeJson);
+  if ("~standard" in options) {
+    const parse = checkedBy(options);
+    return jsonLines(() => parse, writeJson);
+  }
   if (typeof options === "object" && typeof options.fields === "object" && options.fields !== null) {
-    const { read, write } = jsonFields(options.fields);
-    return jsonLines(read, write);
+    const { reader, write } = jsonFields(options.fields);
+    return jsonLines(reader, write);
   }
   throw new MillraceError(
     "wrong-job",
@@ -30,14 +33,16 @@ export function ndjson(options?: StandardSchema | { readonly fields: Columns }):
   );
 }
 
-function jsonLines(parse: (line: string) => unknown, print: (record: unknown) => string): Format<unknown> {
-  // Most lines are records, so what is not looked for a blank line is what could not be parsed.
-  const parseLine = (line: string) => (isBlank(line) ? noRecord : parse(line));
+/** `parser` is called once per file. */
+function jsonLines(parser: () => (line: string) => unknown, print: (record: unknown) => string): Format<unknown> {
   return {
     split: "anywhere",
     extension: "ndjson",
     recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
-    read: (chunks, from) => readParsed(readLines(chunks, from, lineFeeds), parseLine),
+    read(chunks, from) {
+      const parse = parser();
+      return readParsed(readLines(chunks, from, lineFeeds), (line) => (isBlank(line) ? noRecord : parse(line)));
+    },
     write(record, out) {
       out.writeUtf8(print(record));
       out.writeUint8(10);
@@ -52,15 +57,6 @@ function isBlank(line: string): boolean {
     if (unit !== 0x20 && unit !== 0x09 && unit !== 0x0d) return false;
   }
   return true;
-}
-
-export function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (thrown) {
-    if (!(thrown instanceof SyntaxError)) throw thrown;
-    throw new MillraceError("bad-input", `the line is not JSON: ${thrown.message}`);
-  }
 }
 
 function writeJson(record: unknown): string {
