@@ -9,7 +9,7 @@ import { requeue, revoke } from "./attempt.ts";
 import { type Cluster, put, saveTask, tell } from "./cluster.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
-import { type EndedRecord, failuresKept, keys } from "./records.ts";
+import { type EndedRecord, keys } from "./records.ts";
 import type { Task } from "./task.ts";
 
 /** A job is removed from its workers by orders that are repeated so many leases long: a reply may be lost, a worker late. */
@@ -173,7 +173,7 @@ function* tasksOf(job: Job): Iterable<Task> {
   yield* job.reduces;
 }
 
-/** All records but those that say what the job was and how it ended. Names only: the tasks themselves are forgotten. */
+/** All records but those that say what the job was, how it ended, and what failed on the way. Names only: the tasks themselves are forgotten. */
 function* keysOf(job: Job): Iterator<string> {
   const { id, planChunks } = job;
   const maps = job.maps.length;
@@ -184,7 +184,6 @@ function* keysOf(job: Job): Iterator<string> {
   yield keys.task(id, "plan", 0);
   for (let index = 0; index < maps; index++) yield keys.task(id, "map", index);
   for (let index = 0; index < reduces; index++) yield keys.task(id, "reduce", index);
-  for (let slot = 0; slot < failuresKept; slot++) yield keys.failure(id, slot);
 }
 
 /** The job's tasks take no memory once it is over; what is shown of it is in `ended`. */

@@ -122,6 +122,20 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
   for (const [key, attempt] of [...worker.attempts]) {
     if (!listed.has(key) && attempt.state !== "assigned") vanish(cluster, attempt);
   }
+  withdrawSurplus(cluster, worker);
+}
+
+/** What it runs of an earlier master's orders takes the slots of what it was given since. */
+function withdrawSurplus(cluster: Cluster, worker: Worker): void {
+  let live = 0;
+  for (const { state } of worker.attempts.values()) if (state !== "stopping") live++;
+  for (const attempt of [...worker.attempts.values()]) {
+    if (live <= worker.slots) return;
+    if (attempt.state !== "assigned") continue;
+    revoke(cluster, attempt);
+    requeue(cluster, attempt.task);
+    live--;
+  }
 }
 
 /** A report that should list it does not: stopped as it was told, or gone without a result. */

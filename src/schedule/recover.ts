@@ -22,7 +22,7 @@ interface Found {
   readonly plan: Map<number, Uint8Array>;
   readonly tasks: { readonly key: Extract<RecordKey, { kind: "task" }>; readonly value: Uint8Array }[];
   readonly failures: Uint8Array[];
-  /** All keys but those of `spec` and `ended`. */
+  /** All keys but those that stay when the job is over. */
   readonly keys: string[];
 }
 
@@ -71,7 +71,7 @@ function findJobs(records: Iterable<StoredRecord>): Map<JobId, Found> {
       };
       jobs.set(parsed.job, found);
     }
-    if (parsed.kind !== "spec" && parsed.kind !== "ended") found.keys.push(key);
+    if (parsed.kind !== "spec" && parsed.kind !== "ended" && parsed.kind !== "failure") found.keys.push(key);
     keep(found, parsed, value);
   }
   return jobs;

@@ -41,21 +41,7 @@ class ClusterScheduler implements Scheduler {
   }
 
   step(event: SchedulerEvent, now: Instant): Step {
-    const cluster = this.#cluster;
-    forgive(cluster, now);
-    cluster.now = now;
-    take(cluster, event);
-    expireLeases(cluster);
-    for (const job of cluster.toAdvance) advance(cluster, job);
-    cluster.toAdvance.clear();
-    const heldBackUntil = assign(cluster);
-    sweep(cluster);
-    answer(cluster, event);
-    cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, cluster.sweeps[0]?.at);
-    const { changes, commands, wakeAt } = cluster;
-    cluster.changes = [];
-    cluster.commands = [];
-    return { changes, commands, wakeAt };
+    return stepCluster(this.#cluster, event, now);
   }
 
   ordersFor(worker: WorkerId): WorkerOrders {
@@ -65,6 +51,24 @@ class ClusterScheduler implements Scheduler {
   view(): ClusterView {
     return viewOf(this.#cluster);
   }
+}
+
+/** What `Scheduler.step` does, on a state that tests may look into. */
+export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instant): Step {
+  forgive(cluster, now);
+  cluster.now = now;
+  take(cluster, event);
+  expireLeases(cluster);
+  for (const job of cluster.toAdvance) advance(cluster, job);
+  cluster.toAdvance.clear();
+  const heldBackUntil = assign(cluster);
+  sweep(cluster);
+  answer(cluster, event);
+  cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, cluster.sweeps[0]?.at);
+  const { changes, commands, wakeAt } = cluster;
+  cluster.changes = [];
+  cluster.commands = [];
+  return { changes, commands, wakeAt };
 }
 
 function take(cluster: Cluster, event: SchedulerEvent): void {

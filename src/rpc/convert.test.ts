@@ -1,0 +1,466 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MillraceError } from "../base/error.ts";
+import type { AttemptId, Counters, Position } from "../base/ids.ts";
+import type { Plan } from "../input/plan.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { EndedRecord, TaskRecord, Winner } from "../schedule/records.ts";
+import type { RunRef } from "../sort/run.ts";
+import type { CommitDecision, StagedFile } from "../storage/storage.ts";
+import {
+  decodeAssignment,
+  decodeDecision,
+  decodeOrders,
+  decodePlan,
+  decodeReport,
+  decodeResult,
+  decodeSpec,
+  encodeAssignment,
+  encodeDecision,
+  encodeOrders,
+  encodePlan,
+  encodeReport,
+  encodeResult,
+  encodeSpec,
+} from "./convert.ts";
+import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./convert-records.ts";
+import type {
+  Assignment,
+  AttemptResult,
+  AttemptStats,
+  Failure,
+  FailureText,
+  MapWork,
+  Progress,
+  WorkerOrders,
+  WorkerReport,
+} from "./messages.ts";
+import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "./slot-messages.ts";
+
+// ── values of every shape ────────────────────────────────────────────────────
+
+/** Names a user can choose, the ones that objects treat specially among them. */
+const name = fc.oneof(
+  fc.string({ unit: "grapheme", maxLength: 8 }),
+  fc.constantFrom("__proto__", "constructor", "toString", "7", ""),
+);
+const u32 = fc.nat({ max: 0xffffffff });
+const size = fc.maxSafeNat();
+const digest = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
+const ms = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+const few = <T>(value: fc.Arbitrary<T>) => fc.array(value, { maxLength: 3 });
+const bytes = fc.uint8Array({ maxLength: 12 });
+const dictionary = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
+  fc.array(fc.tuple(name, value), { maxLength: 4 }).map((entries) => {
+    const record: Record<string, T> = Object.create(null);
+    for (const [key, held] of entries) record[key] = held;
+    return record;
+  });
+
+const attempt: fc.Arbitrary<AttemptId> = fc.record({
+  job: name,
+  phase: fc.constantFrom("plan", "map", "reduce"),
+  index: u32,
+  epoch: size,
+  attempt: size,
+});
+const position: fc.Arbitrary<Position> = fc.record({ file: u32, offset: size });
+const counters: fc.Arbitrary<Counters> = dictionary(fc.maxSafeInteger());
+const run: fc.Arbitrary<RunRef> = fc.record({ writtenBy: attempt, path: name, bytes: size, pairs: size });
+const staged: fc.Arbitrary<StagedFile> = fc.record({
+  output: name,
+  name,
+  bytes: size,
+  records: size,
+  sha256: name,
+  token: name,
+});
+const failureText: fc.Arbitrary<FailureText> = fc.record({
+  code: name,
+  message: name,
+  stack: maybe(name),
+  where: maybe(name),
+  excerpt: maybe(name),
+});
+const stats: fc.Arbitrary<AttemptStats> = fc.record({
+  recordsIn: size,
+  bytesIn: size,
+  pairs: size,
+  recordsOut: size,
+  bytesOut: size,
+  memoryRunBytes: size,
+  diskRunBytes: size,
+  spills: size,
+  groups: size,
+  groupMax: size,
+  wallMs: ms,
+});
+const spec: fc.Arbitrary<JobSpec> = fc.record({
+  name,
+  bundle: name,
+  inputs: few(fc.record({ name, paths: few(name) })),
+  files: few(fc.record({ name, path: name, sha256: name })),
+  output: name,
+  writes: fc.constantFrom("formats", "records"),
+  partitions: maybe(u32),
+  splitBytes: maybe(size),
+  attemptsMax: u32,
+  deadLettersMax: size,
+  params: name,
+  taskTimeoutMs: ms,
+  taskLimitMs: maybe(ms),
+  nondeterministic: fc.constantFrom("rerun", "fail"),
+  replaces: maybe(name),
+  environment: dictionary(name),
+  startedAt: name,
+});
+const plannedFile = fc.record({
+  path: name,
+  bytes: size,
+  version: name,
+  hosts: few(name),
+  input: u32,
+  compression: fc.constantFrom("none" as const, "gzip" as const, "zstd" as const),
+});
+const split = few(fc.record({ file: u32, start: size, end: size }));
+const plan: fc.Arbitrary<Plan> = fc.record({
+  files: few(plannedFile),
+  splits: few(split),
+  boundaries: few(bytes),
+  partitions: u32,
+});
+const progress: fc.Arbitrary<Progress> = fc.record({
+  position,
+  runs: few(run),
+  emissionIndex: size,
+  emissionDigest: digest,
+  counters,
+  deadLetters: size,
+  staged: few(fc.record({ name, bytes: size })),
+});
+const mapWork: fc.Arbitrary<MapWork> = fc.record({
+  phase: fc.constant("map" as const),
+  split,
+  files: fc.dictionary(fc.nat({ max: 99 }).map(String), plannedFile, { maxKeys: 3, noNullPrototype: true }),
+  partitions: u32,
+  boundaries: few(bytes),
+  skip: few(position),
+  deadLettersMax: size,
+  from: maybe(progress),
+});
+const assignment: fc.Arbitrary<Assignment> = fc.record({
+  attempt,
+  spec,
+  careful: fc.boolean(),
+  work: fc.oneof(
+    fc.constant({ phase: "plan" as const }),
+    mapWork,
+    fc.record({ phase: fc.constant("reduce" as const), partitions: u32, mapVersion: size }),
+  ),
+});
+const failure: fc.Arbitrary<Failure> = fc.oneof(
+  fc.record({ kind: fc.constant("user-error" as const), error: failureText, at: maybe(position), final: fc.boolean() }),
+  fc.record({ kind: fc.constant("bad-input" as const), error: failureText, at: maybe(position) }),
+  fc.record({ kind: fc.constant("fatal" as const), error: failureText }),
+  fc.record({ kind: fc.constant("segment-lost" as const), map: attempt, error: failureText }),
+  fc.record({
+    kind: fc.constant("slot-died" as const),
+    error: failureText,
+    at: maybe(position),
+    careful: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant("infrastructure" as const), error: failureText }),
+);
+const result: fc.Arbitrary<AttemptResult> = fc.oneof(
+  fc.record(
+    {
+      attempt,
+      ok: fc.constant(true as const),
+      plan,
+      run,
+      emissionDigest: digest,
+      mapVersion: size,
+      staged: few(staged),
+      deadLetters: few(position),
+      counters,
+      stats,
+    },
+    { requiredKeys: ["attempt", "ok", "staged", "deadLetters", "counters", "stats"], noNullPrototype: true },
+  ),
+  fc.record({ attempt, ok: fc.constant(false as const), reason: failure }),
+);
+const report: fc.Arbitrary<WorkerReport> = fc.record({
+  worker: name,
+  incarnation: size,
+  sequence: size,
+  placesHeld: dictionary(size),
+  address: name,
+  slots: u32,
+  slotsFree: u32,
+  draining: fc.boolean(),
+  running: few(fc.record({ attempt, records: size, bytes: size, idleMs: ms, runningMs: ms, at: maybe(position) })),
+  finished: few(result),
+  offered: few(fc.record({ run, emissionDigest: digest })),
+});
+const orders: fc.Arbitrary<WorkerOrders> = fc.record({
+  epoch: size,
+  start: few(assignment),
+  stop: few(attempt),
+  places: few(
+    fc.record({
+      job: name,
+      mapVersion: size,
+      runs: few(fc.record({ worker: name, address: name, runs: few(run) })),
+    }),
+  ),
+  discard: few(name),
+  leaseMs: ms,
+});
+const decision: fc.Arbitrary<CommitDecision> = fc.record({
+  job: name,
+  destination: name,
+  files: few(staged),
+  replaces: maybe(name),
+  manifest: bytes,
+});
+const winner: fc.Arbitrary<Winner> = fc.record({
+  attempt,
+  worker: name,
+  incarnation: size,
+  address: name,
+  run: maybe(run),
+  emissionDigest: maybe(digest),
+  mapVersion: maybe(size),
+  staged: few(staged),
+  deadLetters: few(position),
+  counters,
+  stats,
+  runLost: maybe(name),
+});
+const task: fc.Arbitrary<TaskRecord> = fc.record({
+  winner: maybe(winner),
+  placements: u32,
+  digestVersion: size,
+  digestRollbacks: u32,
+  failures: u32,
+  infrastructureFailures: u32,
+  careful: fc.boolean(),
+  skip: few(position),
+  diedAt: maybe(position),
+  userFailure: maybe(fc.record({ message: name, at: maybe(position) })),
+});
+const tasks = fc.record({ done: u32, running: fc.constant(0), total: u32 });
+const ended: fc.Arbitrary<EndedRecord> = fc.record({
+  outcome: fc.constantFrom("succeeded", "failed", "cancelled"),
+  reason: maybe(failureText),
+  counters,
+  inputBytes: size,
+  mapStats: stats,
+  reduceStats: stats,
+  deadLetters: size,
+  tasks: fc.record({ plan: tasks, map: tasks, reduce: tasks }),
+});
+
+// ── what must hold of them ───────────────────────────────────────────────────
+
+function roundTrips<T>(value: fc.Arbitrary<T>, encode: (value: T) => Uint8Array, decode: (bytes: Uint8Array) => T) {
+  fc.assert(
+    fc.property(value, (original) => {
+      expect(decode(encode(original))).toEqual(original);
+    }),
+    { numRuns: 200 },
+  );
+}
+
+describe("messages survive their encoding, missing and empty kept apart", () => {
+  it("reports", () => roundTrips(report, encodeReport, decodeReport));
+  it("orders", () => roundTrips(orders, encodeOrders, decodeOrders));
+  it("assignments", () => roundTrips(assignment, encodeAssignment, decodeAssignment));
+  it("results", () => roundTrips(result, encodeResult, decodeResult));
+  it("specs", () => roundTrips(spec, encodeSpec, decodeSpec));
+  it("decisions", () => roundTrips(decision, encodeDecision, decodeDecision));
+  it("task records", () => roundTrips(task, taskRecord.encode, taskRecord.decode));
+  it("ended records", () => roundTrips(ended, endedRecord.encode, endedRecord.decode));
+  it("job, plan and failure records", () => {
+    roundTrips(fc.record({ spec, idempotencyKey: name, number: size }), jobRecord.encode, jobRecord.decode);
+    roundTrips(fc.record({ attempt, chunks: u32 }), planRecord.encode, planRecord.decode);
+    roundTrips(fc.record({ number: size, task: name, error: failureText }), failureRecord.encode, failureRecord.decode);
+  });
+  it("what agent and slot say", () => {
+    const load = fc.record({
+      kind: fc.constant("load" as const),
+      path: name,
+      digest: name,
+      environment: dictionary(name),
+    });
+    const start = fc.record({
+      kind: fc.constant("run" as const),
+      assignment,
+      directory: name,
+      memoryDirectory: maybe(name),
+      memoryBytesMax: size,
+      diskDirectory: name,
+      inputs: few(run),
+    });
+    roundTrips(
+      fc.oneof(load, start, fc.constant({ kind: "describe" as const }), fc.constant({ kind: "stop" as const })),
+      encodeToSlot,
+      decodeToSlot,
+    );
+    roundTrips(
+      fc.oneof(
+        fc.constant({ kind: "loaded" as const }),
+        fc.record({ kind: fc.constant("finished" as const), result }),
+        fc.record({ kind: fc.constant("failed" as const), error: failureText }),
+        fc.record({ kind: fc.constant("log" as const), message: name, fields: name }),
+      ),
+      encodeFromSlot,
+      decodeFromSlot,
+    );
+  });
+});
+
+describe("plans", () => {
+  it("come back from chunks of any size", () => {
+    fc.assert(
+      fc.property(plan, fc.integer({ min: 1, max: 400 }), (whole, bytesMax) => {
+        expect(decodePlan(encodePlan(whole, bytesMax))).toEqual(whole);
+      }),
+    );
+  });
+
+  it("are cut into chunks no larger than asked for, as long as no single element is", () => {
+    const files = Array.from({ length: 5000 }, (_, index) => ({
+      path: `/données/${index}`,
+      bytes: 2 ** 40 + index,
+      version: "1700000000000.5-123456789",
+      hosts: [],
+      input: 0,
+      compression: "none" as const,
+    }));
+    const splits = files.map((_, file) => [{ file, start: 2 ** 35, end: 2 ** 40 }]);
+    const chunks = encodePlan({ files, splits, boundaries: [], partitions: 3 }, 20_000);
+    expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThanOrEqual(20_000);
+    expect(chunks.length).toBeGreaterThan(10);
+    expect(decodePlan(chunks).splits).toEqual(splits);
+  });
+});
+
+describe("bytes that are no such message", () => {
+  const decoders = {
+    decodeReport,
+    decodeOrders,
+    decodeAssignment,
+    decodeResult,
+    decodeSpec,
+    decodeDecision,
+    decodeToSlot,
+    decodeFromSlot,
+  };
+
+  it.each(Object.entries(decoders))("%s: are a MillraceError or a message, never something else", (_, decode) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (noise) => {
+        try {
+          decode(noise);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MillraceError);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+
+  it("cut short or changed, a report is refused or is another report", () => {
+    fc.assert(
+      fc.property(report, fc.nat(), fc.nat(255), (original, at, byte) => {
+        const encoded = encodeReport(original);
+        if (encoded.length === 0) return;
+        const changed = encoded.slice();
+        changed[at % encoded.length] = byte;
+        for (const noise of [encoded.subarray(0, at % encoded.length), changed]) {
+          try {
+            decodeReport(noise);
+          } catch (error) {
+            expect(error).toBeInstanceOf(MillraceError);
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("fault 87: a number that JavaScript would round is refused on both sides", () => {
+    const position = { file: 0, offset: 2 ** 53 };
+    const failed: AttemptResult = {
+      attempt: { job: "j", phase: "map", index: 0, epoch: 1, attempt: 1 },
+      ok: false,
+      reason: {
+        kind: "bad-input",
+        error: { code: "", message: "", stack: undefined, where: undefined, excerpt: undefined },
+        at: position,
+      },
+    };
+    expect(() => encodeResult(failed)).toThrow(/2\^53/);
+    // AttemptId.epoch = 2^64 - 1
+    const bytes = Uint8Array.of(
+      0x0a,
+      0x11,
+      0x12,
+      0x04,
+      0x70,
+      0x6c,
+      0x61,
+      0x6e,
+      0x20,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0x01,
+    );
+    expect(() => decodeResult(bytes)).toThrow(/beyond 2\^53/);
+  });
+
+  it("a phase that this version does not know is refused by name", () => {
+    const bytes = Uint8Array.of(0x0a, 0x06, 0x12, 0x04, 0x70, 0x6c, 0x61, 0x79);
+    expect(() => decodeResult(bytes)).toThrow(/"play" is none of plan, map, reduce/);
+  });
+});
+
+it("the generated code is what the definitions say", () => {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const scratch = mkdtempSync(join(tmpdir(), "millrace-proto-"));
+  try {
+    const template = readFileSync(join(root, "buf.gen.yaml"), "utf8").replace(
+      "out: src/rpc/gen",
+      `out: ${scratch}/gen`,
+    );
+    writeFileSync(join(scratch, "buf.gen.yaml"), template);
+    execFileSync(
+      process.execPath,
+      [join(root, "node_modules/@bufbuild/buf/bin/buf"), "generate", "--template", join(scratch, "buf.gen.yaml")],
+      { cwd: root },
+    );
+    const made = join(scratch, "gen/millrace/v1");
+    const kept = join(root, "src/rpc/gen/millrace/v1");
+    expect(readdirSync(kept)).toEqual(readdirSync(made));
+    for (const file of readdirSync(made)) {
+      expect(readFileSync(join(kept, file), "utf8"), file).toBe(readFileSync(join(made, file), "utf8"));
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+});

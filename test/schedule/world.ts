@@ -1,0 +1,458 @@
+// A small world around the real scheduler: a store, workers that crash, pause and lose disks, a network that loses, repeats
+// and reorders, masters that die between any two records of a commit. One seed decides everything. After every step the
+// checks run; what is checked is written at each of them.
+import { isDeepStrictEqual } from "node:util";
+import { assert } from "../../src/base/assert.ts";
+import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "../../src/rpc/convert.ts";
+import type { AttemptResult, Failure, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { Cluster } from "../../src/schedule/cluster.ts";
+import type { Job } from "../../src/schedule/job.ts";
+import { ordersFor } from "../../src/schedule/orders.ts";
+import { recoverCluster } from "../../src/schedule/recover.ts";
+import { stepCluster } from "../../src/schedule/scheduler.ts";
+import type { SchedulerCommand, SchedulerEvent } from "../../src/schedule/step.ts";
+import { attemptKey, isDone, recordOf } from "../../src/schedule/task.ts";
+import { viewOf } from "../../src/schedule/view.ts";
+import type { Change, StoredRecord } from "../../src/state/store.ts";
+import type { CommitDecision } from "../../src/storage/storage.ts";
+import { done, failed, options, plan, spec, text } from "./build.ts";
+import { type FakeAttempt, FakeWorker } from "./fake-worker.ts";
+
+type Message =
+  | { readonly to: "master"; readonly report: WorkerReport }
+  | { readonly to: "worker"; readonly worker: string; readonly report: WorkerReport; readonly orders: WorkerOrders };
+
+/** What happened in a world, so that a test can see that its faults did happen. */
+export type Sightings = Map<string, number>;
+
+export class World {
+  readonly seed: number;
+  readonly random: () => number;
+  readonly sightings: Sightings;
+  readonly workers: FakeWorker[];
+  /** Workers that do nothing until then. */
+  readonly pausedUntil = new Map<string, number>();
+  readonly store = new Map<string, Uint8Array>();
+  readonly network: Message[] = [];
+  readonly waiting = new Map<string, WorkerReport>();
+  readonly publishing: CommitDecision[] = [];
+  readonly published = new Map<JobId, CommitDecision>();
+  readonly jobs: JobId[] = [];
+  /** Which digests a reduce attempt read, by its key. */
+  readonly read = new Map<string, { job: JobId; digests: readonly bigint[] }>();
+  readonly ends = new Map<JobId, string>();
+  readonly startedBy = new Map<string, string>();
+  epoch = 1;
+  now = 0;
+  isFaulty = true;
+  /** Which kinds of faults this world has (swarm testing): a world with all of them never gets far. */
+  readonly faults: ((worker: FakeWorker) => void)[];
+  readonly failureRate: number;
+  readonly dyingRate: number;
+  cluster: Cluster;
+
+  constructor(seed: number, sightings: Sightings) {
+    this.seed = seed;
+    this.random = seededRandom(seed, 1);
+    this.sightings = sightings;
+    this.workers = Array.from(
+      { length: 1 + this.pick(4) },
+      (_, index) => new FakeWorker(`w${index}`, 1 + this.pick(3)),
+    );
+    const all = [
+      (worker: FakeWorker) => this.restartWorker(worker),
+      (worker: FakeWorker) => this.pause(worker),
+      () => this.failOver(this.store),
+      () => this.chance(0.1) && this.cancel(),
+      (worker: FakeWorker) => this.idle(worker),
+      (worker: FakeWorker) => this.damage(worker),
+    ];
+    this.faults = all.filter(() => this.chance(0.5));
+    this.failureRate = [0, 0.1, 0.4][this.pick(3)]!;
+    this.dyingRate = [0, 0.02, 0.1][this.pick(3)]!;
+    this.cluster = recoverCluster([], this.epoch, options, this.now);
+  }
+
+  pick(below: number): number {
+    return Math.floor(this.random() * below);
+  }
+
+  chance(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  saw(what: string): void {
+    this.sightings.set(what, (this.sightings.get(what) ?? 0) + 1);
+  }
+
+  submit(): void {
+    const job = `j${this.jobs.length}`;
+    this.jobs.push(job);
+    this.step({
+      kind: "job-submitted",
+      job,
+      idempotencyKey: job,
+      spec: spec({
+        deadLettersMax: this.pick(4),
+        attemptsMax: 4 + this.pick(3),
+        nondeterministic: this.chance(0.1) ? "fail" : "rerun",
+        taskLimitMs: this.chance(0.5) ? 60_000 : undefined,
+      }),
+    });
+  }
+
+  /** Something happens. */
+  act(): void {
+    const worker = this.workers[this.pick(this.workers.length)]!;
+    const isPaused = (this.pausedUntil.get(worker.id) ?? 0) > this.now;
+    const dice = this.random();
+    if (dice < 0.25) {
+      if (!isPaused) this.send({ to: "master", report: worker.report() });
+    } else if (dice < 0.65) this.deliver();
+    else if (dice < 0.85) {
+      if (!isPaused) this.endAttempt(worker);
+    } else if (dice < 0.9) this.pass(this.pick(2_000));
+    else if (dice < 0.95) this.answer(worker.id);
+    else if (dice < 0.97) this.publish();
+    else this.disturb(worker);
+  }
+
+  private disturb(worker: FakeWorker): void {
+    const fault = this.faults[this.pick(this.faults.length)];
+    if (!this.isFaulty || fault === undefined) return;
+    fault(worker);
+  }
+
+  /** From here on nothing fails, and every worker reports again and again. */
+  heal(): void {
+    this.isFaulty = false;
+    this.pausedUntil.clear();
+    for (let round = 0; round < 400; round++) {
+      for (const worker of this.workers) {
+        for (const key of [...worker.running.keys()]) this.endAttempt(worker, key);
+        this.send({ to: "master", report: worker.report() });
+      }
+      while (this.network.length > 0) this.deliver();
+      for (const worker of this.workers) this.answer(worker.id);
+      while (this.network.length > 0) this.deliver();
+      while (this.publishing.length > 0) this.publish();
+      this.pass(1_000);
+      if (this.jobs.every((job) => this.cluster.jobs.get(job)?.ended !== undefined)) return;
+    }
+    throw new Error("jobs did not end though nothing failed any more"); // I16
+  }
+
+  step(event: SchedulerEvent): void {
+    const { changes, commands } = stepCluster(this.cluster, event, this.now);
+    if (this.isFaulty && changes.length > 0 && this.chance(this.dyingRate)) {
+      // A crash within the commit: any prefix of it may be durable, and no command was performed.
+      const prefix = this.pick(changes.length + 1);
+      if (prefix < changes.length) this.saw("commit cut");
+      apply(this.store, changes.slice(0, prefix));
+      if (event.kind === "job-submitted" && !this.store.has(`job/${event.job}/spec`)) this.jobs.pop();
+      this.failOver(this.store);
+      return;
+    }
+    apply(this.store, changes);
+    this.check(changes.length > 0);
+    for (const command of commands) this.perform(command);
+  }
+
+  private perform(command: SchedulerCommand): void {
+    switch (command.kind) {
+      case "send-orders":
+        this.reply(command.worker, command.orders);
+        return;
+      case "publish-output":
+        this.checkDecision(command.decision);
+        this.publishing.push(command.decision);
+        return;
+      case "discard-job":
+        // I9: staged files are removed only once nothing will publish them.
+        assert(this.store.has(`job/${command.job}/ended`), "discarded before it has ended");
+        return;
+    }
+  }
+
+  private answer(worker: string): void {
+    if (this.waiting.has(worker)) this.reply(worker, ordersFor(this.cluster, worker));
+  }
+
+  private reply(worker: string, orders: WorkerOrders): void {
+    const report = this.waiting.get(worker);
+    if (report === undefined) return;
+    this.waiting.delete(worker);
+    this.send({ to: "worker", worker, report, orders: decodeOrders(encodeOrders(orders)) });
+  }
+
+  private send(message: Message): void {
+    if (this.isFaulty && this.chance(0.05)) {
+      this.saw("message lost");
+      return;
+    }
+    this.network.push(message);
+    if (this.isFaulty && this.chance(0.05)) {
+      this.saw("message twice");
+      this.network.push(message);
+    }
+  }
+
+  private deliver(): void {
+    if (this.network.length === 0) return;
+    const at = this.isFaulty && this.chance(0.3) ? this.pick(this.network.length) : 0;
+    const [message] = this.network.splice(at, 1);
+    if (message!.to === "worker") {
+      this.workers.find(({ id }) => id === message!.worker)!.follow(message!.orders, message!.report);
+      this.checkStarts();
+      return;
+    }
+    const { report } = message!;
+    this.answer(report.worker);
+    const epoch = this.epoch;
+    this.waiting.set(report.worker, report);
+    this.step({ kind: "worker-heard", report: decodeReport(encodeReport(report)) });
+    if (epoch !== this.epoch) this.waiting.clear();
+  }
+
+  private endAttempt(worker: FakeWorker, chosen?: string): void {
+    const key = chosen ?? [...worker.running.keys()][this.pick(worker.running.size)];
+    const attempt = key === undefined ? undefined : worker.running.get(key);
+    if (attempt !== undefined) worker.finish(key!, this.result(attempt, worker));
+  }
+
+  private result({ assignment }: FakeAttempt, worker: FakeWorker): AttemptResult {
+    const { attempt, work, careful } = assignment;
+    if (work.phase === "reduce") {
+      const lost = this.gather(attempt, worker);
+      if (lost !== undefined) {
+        this.saw("segment lost");
+        return failed(attempt, { kind: "segment-lost", map: lost, error: text(`no ${attemptName(lost)}`) });
+      }
+    }
+    if (this.isFaulty && this.chance(this.failureRate))
+      return failed(attempt, this.failure(careful, work.phase === "map"));
+    if (work.phase === "plan") return done(assignment, { plan: plan(this.pick(8), this.pick(8)) });
+    const skipped = work.phase === "map" ? work.skip : [];
+    // A few maps emit something else each time.
+    const digest = BigInt(attempt.index + 1) + (attempt.index % 3 === 1 && this.chance(0.5) ? 100n : 0n);
+    return done(assignment, { digest, deadLetters: skipped });
+  }
+
+  private failure(careful: boolean, isMap: boolean): Failure {
+    switch (this.pick(8)) {
+      case 0:
+        return {
+          kind: "user-error",
+          error: text(`oops ${this.pick(3)}`),
+          at: { file: 0, offset: this.pick(2) },
+          final: false,
+        };
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+        this.saw("slot died");
+        return {
+          kind: "slot-died",
+          error: text("died", "slot-died"),
+          at: isMap ? { file: 0, offset: this.pick(2) } : undefined,
+          careful,
+        };
+      case 5:
+        if (this.chance(0.05)) return { kind: "bad-input", error: text("bad"), at: undefined };
+        return { kind: "infrastructure", error: text("disk", "io-error") };
+      default:
+        return { kind: "infrastructure", error: text("disk", "io-error") };
+    }
+  }
+
+  /** Reads the runs that the worker's places name; the one that is not there. */
+  private gather(attempt: AttemptId, worker: FakeWorker): AttemptId | undefined {
+    const digests: bigint[] = [];
+    for (const { worker: id, runs } of worker.places.get(attempt.job)?.runs ?? []) {
+      const holder = this.workers.find((candidate) => candidate.id === id)!;
+      for (const { writtenBy } of runs) {
+        const held = holder.runs.get(attemptKey(writtenBy));
+        if (held === undefined || (this.isFaulty && this.chance(0.01))) return writtenBy;
+        digests[writtenBy.index] = held.emissionDigest;
+      }
+    }
+    this.read.set(attemptKey(attempt), { job: attempt.job, digests });
+    return undefined;
+  }
+
+  private publish(): void {
+    const decision = this.publishing.shift();
+    if (decision === undefined) return;
+    const before = this.published.get(decision.job);
+    // I2: what is visible never changes.
+    assert(before === undefined || isDeepStrictEqual(before, decision), "published twice, differently");
+    assert(this.store.has(`job/${decision.job}/decision`) || this.ends.has(decision.job), "published undecided");
+    this.published.set(decision.job, decision);
+    this.step({ kind: "output-published", job: decision.job });
+  }
+
+  private cancel(): void {
+    const job = this.jobs[this.pick(this.jobs.length)];
+    if (job === undefined) return;
+    const isDecided = this.store.has(`job/${job}/decision`);
+    this.step({ kind: "job-cancelled", job });
+    const state = viewOf(this.cluster).jobs.find((view) => view.job === job)?.state;
+    if (isDecided) assert(state !== "cancelled", "cancelled after the decision");
+    this.saw(`cancel: ${state}`);
+  }
+
+  private restartWorker(worker: FakeWorker): void {
+    const keepsDisk = this.chance(0.5);
+    this.saw(keepsDisk ? "worker restarted" : "worker restarted without its disk");
+    worker.restart((_key) => keepsDisk && this.chance(0.9));
+  }
+
+  private pause(worker: FakeWorker): void {
+    this.saw("worker paused");
+    this.pausedUntil.set(worker.id, this.now + this.pick(25_000));
+  }
+
+  /** A run is lost, and nobody notices before it is read. */
+  private damage(worker: FakeWorker): void {
+    const key = [...worker.runs.keys()][this.pick(worker.runs.size)];
+    if (key !== undefined) worker.runs.delete(key);
+  }
+
+  private idle(worker: FakeWorker): void {
+    for (const attempt of worker.running.values()) {
+      attempt.runningMs += 30_000;
+      if (this.chance(0.3)) attempt.idleMs += 700_000;
+    }
+  }
+
+  private pass(ms: number): void {
+    this.now += ms;
+    if (this.cluster.wakeAt !== undefined && this.cluster.wakeAt <= this.now) this.step({ kind: "clock-ticked" });
+  }
+
+  /** Another master takes over, with what the store holds. */
+  private failOver(store: ReadonlyMap<string, Uint8Array>): void {
+    this.saw("failover");
+    this.waiting.clear();
+    this.publishing.length = 0;
+    this.epoch++;
+    this.cluster = recoverCluster(recordsOf(store), this.epoch, options, this.now);
+    this.step({ kind: "clock-ticked" });
+  }
+
+  private recovered(store: ReadonlyMap<string, Uint8Array>): Cluster {
+    return recoverCluster(recordsOf(store), this.epoch + 1, options, this.now);
+  }
+
+  // ── checks ─────────────────────────────────────────────────────────────────
+
+  private check(isChanged: boolean): void {
+    for (const job of this.cluster.jobs.values()) {
+      if (job.stage !== "over") this.checkJob(job);
+      const end = job.ended?.outcome;
+      // I9: a job ends once.
+      const before = this.ends.get(job.id);
+      assert(before === undefined || before === end, `${job.id} ended ${before}, then ${end}`);
+      if (end !== undefined) this.ends.set(job.id, end);
+    }
+    for (const worker of this.cluster.workers.values()) {
+      // I11: never more attempts than slots.
+      let live = 0;
+      for (const attempt of worker.attempts.values()) if (attempt.state !== "stopping") live++;
+      assert(live <= Math.max(worker.slots, 1), `${live} attempts for ${worker.slots} slots`);
+      assert(!worker.isSilent || live === 0, "a silent worker has attempts");
+    }
+    // A scheduler recovered from the store equals the running one.
+    if (this.chance(isChanged ? 0.2 : 0.02)) assertEqual(durable(this.recovered(this.store)), durable(this.cluster));
+  }
+
+  private checkJob(job: Job): void {
+    const live = job.maps.filter(isDone).length;
+    assert(live === job.mapsLive, "mapsLive is miscounted");
+    assert(job.maps.filter((task) => task.winner !== undefined).length === job.mapsWon, "mapsWon is miscounted");
+    assert(job.reduces.filter(isDone).length === job.reducesWon, "reducesWon is miscounted");
+    for (const task of [job.planTask, ...job.maps, ...job.reduces]) {
+      assert(task.attempts.length <= 2, "more than two attempts of a task");
+      const isWaiting = !isDone(task) && task.attempts.length === 0;
+      const mayWait = task.phase === "plan" ? job.plan === undefined : true;
+      // Nothing is forgotten.
+      assert(!isWaiting || !mayWait || task.isQueued || job.stage === "publishing", "nobody will run it");
+      for (const attempt of task.attempts)
+        assert(attempt.worker.attempts.has(attemptKey(attempt.id)), "unknown to its worker");
+      // I10
+      assert(task.failures < job.spec.attemptsMax, "failed too often");
+      assert(task.infrastructureFailures < options.infrastructureFailuresMax, "failed too often elsewhere");
+    }
+    assert(job.digestRollbacks <= options.digestRollbacksMax, "rolled back too often");
+  }
+
+  /** I6: an attempt is executed once, by one worker, in one of its lives. */
+  private checkStarts(): void {
+    for (const worker of this.workers) {
+      for (const key of worker.running.keys()) {
+        const by = `${worker.id}.${worker.incarnation}`;
+        const before = this.startedBy.get(key);
+        assert(before === undefined || before === by, `${key} ran on ${before} and on ${by}`);
+        this.startedBy.set(key, by);
+      }
+    }
+  }
+
+  /** I7: each reduce that counts read what the winner of each map emitted. */
+  private checkDecision(decision: CommitDecision): void {
+    const job = this.cluster.jobs.get(decision.job)!;
+    assert(decision.files.length === (job.reduces.length > 0 ? job.reduces.length : job.maps.length), "not all parts");
+    const emitted = job.maps.map((task) => task.winner?.emissionDigest);
+    for (const task of job.reduces) {
+      const read = this.read.get(attemptKey(task.winner!.attempt));
+      assertEqual(read?.digests, emitted);
+    }
+    this.saw("decision");
+    if (job.digestRollbacks > 0) this.saw("decision after a rollback");
+    if (job.maps.some((task) => !isDone(task))) this.saw("decision with a lost run");
+    if (job.maps.some((task) => task.skip.length > 0)) this.saw("decision with a skipped record");
+  }
+}
+
+/** What must survive a master, of a cluster. */
+function durable(cluster: Cluster): unknown {
+  return {
+    jobs: viewOf(cluster).jobs.map((view) => ({
+      ...view,
+      running: [],
+      tasks: Object.values(view.tasks).map(({ done, total }) => ({ done, total })),
+    })),
+    details: [...cluster.jobs.values()].map((job) =>
+      job.stage === "over"
+        ? job.stage
+        : {
+            stage: job.stage,
+            mapVersion: job.mapVersion,
+            mapVersionMin: job.mapVersionMin,
+            digestRollbacks: job.digestRollbacks,
+            decision: job.decision,
+            tasks: [job.planTask, ...job.maps, ...job.reduces].map(recordOf),
+          },
+    ),
+  };
+}
+
+function assertEqual(actual: unknown, expected: unknown): void {
+  if (isDeepStrictEqual(actual, expected)) return;
+  const show = (value: unknown) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
+  throw new Error(`not equal:\n${show(actual)}\n${show(expected)}`);
+}
+
+function recordsOf(store: ReadonlyMap<string, Uint8Array>): StoredRecord[] {
+  return [...store].map(([key, value]) => ({ key, value })).sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function apply(store: Map<string, Uint8Array>, changes: readonly Change[]): void {
+  for (const change of changes) {
+    if ("put" in change) store.set(change.put.key, change.put.value);
+    else store.delete(change.delete);
+  }
+}
