@@ -3,6 +3,7 @@
 import { Socket } from "node:net";
 import { assert, unreachable } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
@@ -179,7 +180,8 @@ function inputsOf(request: RunAttempt): ReduceInputs | undefined {
 
 function textOf(thrown: unknown): FailureText {
   const { message, stack } = describeThrown(thrown);
-  return { code: "user-error", message, stack, where: undefined, excerpt: undefined };
+  const code = thrown instanceof MillraceError ? thrown.code : "user-error";
+  return { code, message, stack, where: undefined, excerpt: undefined };
 }
 
 /** Fields of a log line are the user's: whatever they are, a log line must not fail the attempt. */

@@ -1,8 +1,19 @@
 // Runs a job by `run()` of the built package, as a user's program does: options as JSON in the only argument, the result as
 // JSON on standard output.
+import { existsSync } from "node:fs";
 import { run } from "../../dist/index.js";
 
-const { records, ...options } = JSON.parse(process.argv[2]);
+/** `cancelWhen`: a file whose appearance cancels the run. */
+const { records, cancelWhen, ...options } = JSON.parse(process.argv[2]);
+if (cancelWhen !== undefined) {
+  const controller = new AbortController();
+  options.signal = controller.signal;
+  const timer = setInterval(() => {
+    if (!existsSync(cancelWhen)) return;
+    clearInterval(timer);
+    controller.abort();
+  }, 10);
+}
 try {
   const result = await run({}, options);
   const kept = records ? ((await Array.fromAsync?.(result)) ?? (await collect(result))) : undefined;

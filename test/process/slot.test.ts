@@ -145,6 +145,33 @@ test("after SIGKILL to the run no process is left, whatever its code is doing", 
   await until(() => processesBelow(directory).length === 0);
 });
 
+test("a cancelled run ends at once, also in the midst of an endless loop, and leaves nothing behind", async () => {
+  const happened = join(directory, "happened");
+  const result = await runToEnd(optionsOf("loop", { cancelWhen: happened }, { once: happened }));
+  expect(result).toMatchObject({ ok: false, code: "cancelled" });
+  expect(existsSync(output())).toBe(false);
+  expectNothingLeft();
+});
+
+test("a job file that throws while it is loaded is one clear error, and nothing is left", async () => {
+  const module = join(directory, "job.ts");
+  writeFileSync(module, 'const options: Record<string, string> = {};\nthrow new Error("no " + options["x"]);\n');
+  const result = await runToEnd({ ...optionsOf("none"), module });
+  expect(result).toMatchObject({ ok: false, code: "wrong-job" });
+  expect(result.message).toMatch(/throws while it is loaded: no undefined/);
+  expect(result.stack).toMatch(/job\.ts:2/);
+  expectNothingLeft();
+});
+
+test("a job file that ends its process while it is loaded is one clear error", async () => {
+  const module = join(directory, "job.ts");
+  writeFileSync(module, "process.exit(7);\n");
+  const result = await runToEnd({ ...optionsOf("none"), module });
+  expect(result).toMatchObject({ ok: false, code: "slot-died" });
+  expect(result.message).toMatch(/process\.exit\(7\)/);
+  expectNothingLeft();
+});
+
 test("user code sees UTC, what --env gives and nothing else of who started the run", async () => {
   const module = join(import.meta.dirname, "jobs/environment.ts");
   const env = { SECRET_OF_THE_USER: "x", TZ: "Asia/Tokyo", NODE_OPTIONS: "--trace-warnings", HOME: "/home/somebody" };
