@@ -180,6 +180,8 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
     if (wholeHash) partition = placeOfHash(hash);
     else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
     const pairBytes = <u32>(next - pair);
+    // Read before the entry is made: a large pair was written where its entry goes, and the table's numbers are native.
+    const word = load<u64>(value);
 
     if (tabled) {
       // One key may be in several explicit partitions, so they are part of what is looked up.
@@ -205,7 +207,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
         }
         i = (i + 1) & mask;
       }
-      const number = decodeNumber(load<u64>(value));
+      const number = decodeNumber(word);
       if (found != 0) {
         const folded = foldNumbers(load<f64>(found), number, key, keyBytes);
         if (isBeyond(folded)) {
@@ -237,7 +239,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
     }
 
     const seed = (hash + term) ^ (<u64>partition * P2);
-    sum += tabled || valueBytes == 8 ? xxh64Word(load<u64>(value), seed) : xxh64(value, valueBytes, seed);
+    sum += tabled || valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
     term += P1;
     count += 1;
     at = next;
