@@ -3,8 +3,12 @@ export interface JobSpec {
   readonly name: string;
   /** SHA-256 of the bundle in hexadecimal, so every worker runs the same code. */
   readonly bundle: string;
-  /** Absolute paths and globs; one entry named "" where the job has one input. */
+  /** Paths and globs as given, relative ones to `directory`; one entry named "" where the job has one input. */
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
+  /** Absolute: where the job was started. */
+  readonly directory: string;
+  /** The file that `-` stands for. */
+  readonly standardInput: string | undefined;
   readonly files: readonly { readonly name: string; readonly path: string; readonly sha256: string }[];
   /** Absolute path (or URL) of the directory to publish. */
   readonly output: string;

@@ -14,10 +14,10 @@ import { readF64 } from "../../base/f64.ts";
 import { isPlainObject, nestingMax, notPlain } from "../../base/plain-value.ts";
 import type { AutoKey, AutoValue, Codec, KeyCodec } from "../codec.ts";
 import { bigintEnd, readBigint, writeBigint } from "./bigint.ts";
-import { withEncoded } from "./escape.ts";
+import { hasEscapes, unescaped, writeEscaped } from "./escape.ts";
 import { writeDouble } from "./f64.ts";
 import { builtIn } from "./facts.ts";
-import { utf8 } from "./utf8.ts";
+import { readText, writeTextEnded } from "./utf8.ts";
 
 const tag = {
   null: 1,
@@ -60,7 +60,7 @@ function write(value: unknown, out: ByteWriter, role: Role, path: (string | numb
     case "string":
       out.writeUint8(tag.string);
       if (path.length === 0) out.writeUtf8(value);
-      else withEncoded(utf8, value, (bytes) => writeEnded(bytes, out));
+      else writeTextEnded(value, 1, out);
       break;
     case "number":
       if (!Number.isFinite(value)) throw notPlain(role.carrier, value, path, "Use the codec float64, or null instead.");
@@ -96,7 +96,7 @@ function writeObject(value: object, out: ByteWriter, role: Role, path: (string |
   } else if (value instanceof Uint8Array) {
     out.writeUint8(tag.bytes);
     if (path.length === 0) out.writeBytes(value);
-    else writeEnded(asBuffer(value), out);
+    else writeEscaped(asBuffer(value), 1, out);
   } else if (types.isDate(value)) {
     const ms = Date.prototype.getTime.call(value);
     if (Number.isNaN(ms)) throw notPlain(role.carrier, value, path, "It is no valid date.");
@@ -120,7 +120,7 @@ function writeProperties(
   out.writeUint8(tag.object);
   for (const name of Object.keys(object)) {
     out.writeUint8(tag.string);
-    withEncoded(utf8, name, (bytes) => writeEnded(bytes, out));
+    writeTextEnded(name, 1, out);
     writePart(name, object[name], out, role, path);
   }
   out.writeUint8(end);
@@ -132,23 +132,10 @@ function writePart(step: string | number, part: unknown, out: ByteWriter, role: 
   path.pop();
 }
 
-/** Escaped and ended by one 00, which no FF can follow: a tag or another end comes next. */
-function writeEnded(bytes: Buffer, out: ByteWriter): void {
-  let from = 0;
-  for (let zero = bytes.indexOf(0); zero >= 0; zero = bytes.indexOf(0, from)) {
-    out.writeBytes(bytes.subarray(from, zero + 1));
-    out.writeUint8(0xff);
-    from = zero + 1;
-  }
-  out.writeBytes(from === 0 ? bytes : bytes.subarray(from));
-  out.writeUint8(end);
-}
-
-function read(encoded: Uint8Array): AutoValue {
-  const bytes = asBuffer(encoded);
+function read(bytes: Uint8Array): AutoValue {
   switch (bytes[0]) {
     case tag.string:
-      return bytes.toString("utf8", 1);
+      return readText(bytes, 1, bytes.length);
     case tag.bytes:
       return new Uint8Array(bytes.subarray(1));
     default:
@@ -158,10 +145,10 @@ function read(encoded: Uint8Array): AutoValue {
 
 /** Reads one value after the other, as they stand inside arrays. */
 class AutoReader {
-  readonly #bytes: Buffer;
+  readonly #bytes: Uint8Array;
   #at = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
@@ -184,9 +171,9 @@ class AutoReader {
         return value;
       }
       case tag.string:
-        return this.#ended().toString("utf8");
+        return this.#text();
       case tag.bytes:
-        return new Uint8Array(this.#ended());
+        return this.#plain();
       case tag.array:
         return this.#array();
       case tag.object:
@@ -212,7 +199,7 @@ class AutoReader {
     const object: Record<string, AutoValue> = {};
     while (this.#bytes[this.#at] !== end) {
       assert(this.#bytes[this.#at++] === tag.string, "a name of an object is no string");
-      const name = this.#ended().toString("utf8");
+      const name = this.#text();
       const value = this.value();
       // Assignment would set the prototype instead.
       if (name === "__proto__")
@@ -223,22 +210,30 @@ class AutoReader {
     return object;
   }
 
-  /** The bytes up to the end mark, unescaped. */
-  #ended(): Buffer {
-    const bytes = this.#bytes;
+  #text(): string {
     const start = this.#at;
-    const pieces: Buffer[] = [];
-    let from = start;
-    for (;;) {
-      const zero = bytes.indexOf(0, from);
-      assert(zero >= 0, "a string in the bytes of the auto codec has no end");
-      if (bytes[zero + 1] !== 0xff) {
-        this.#at = zero + 1;
-        const last = bytes.subarray(from, zero);
-        return pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
+    const end = this.#skipEnded();
+    if (!hasEscapes(this.#bytes, start, end)) return readText(this.#bytes, start, end);
+    const plain = unescaped(this.#bytes, start, end);
+    return readText(plain, 0, plain.length);
+  }
+
+  #plain(): Uint8Array {
+    const start = this.#at;
+    return unescaped(this.#bytes, start, this.#skipEnded());
+  }
+
+  /** Goes behind the end mark, and returns where it is. */
+  #skipEnded(): number {
+    const bytes = this.#bytes;
+    for (let i = this.#at; i < bytes.length; i++) {
+      if (bytes[i] !== 0) continue;
+      if (bytes[i + 1] !== 0xff) {
+        this.#at = i + 1;
+        return i;
       }
-      pieces.push(bytes.subarray(from, zero + 1));
-      from = zero + 2;
+      i++; // an escaped byte
     }
+    throw new Error("millrace bug: a string in the bytes of the auto codec has no end");
   }
 }

@@ -25,15 +25,15 @@ export function desc<T>(codec: KeyCodec<T>): KeyCodec<T> {
     };
     return builtIn(fixed, { name, width });
   }
-  const escaping: KeyCodec<T> = {
-    ordered: true,
-    write: (value: T, out: ByteWriter) => withEncoded(escaped, value, (bytes) => out.writeBytes(invert(bytes))),
-    read: (bytes) => codec.read(unescaped(invert(new Uint8Array(bytes)))),
-  };
   const escaped: Codec<T> = {
     ordered: true,
-    write: (value, out) => withEncoded(codec, value, (bytes) => writeEscaped(bytes, out)),
-    read: (bytes) => codec.read(unescaped(bytes)),
+    write: (value, out) => withEncoded(codec, value, (bytes) => writeEscaped(bytes, 2, out)),
+    read: (bytes) => codec.read(unescaped(bytes, 0, bytes.length - 2)),
   };
-  return builtIn(escaping, { name, descending: true });
+  const inverted: KeyCodec<T> = {
+    ordered: true,
+    write: (value: T, out: ByteWriter) => withEncoded(escaped, value, (bytes) => out.writeBytes(invert(bytes))),
+    read: (bytes) => escaped.read(invert(new Uint8Array(bytes))),
+  };
+  return builtIn(inverted, { name, descending: true });
 }

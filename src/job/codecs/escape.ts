@@ -2,7 +2,7 @@
 // reader finds their end. Inverted (`desc`), FF becomes FF 00 and FF FF is the end.
 import { assert } from "../../base/assert.ts";
 import { ByteBuffer } from "../../base/byte-buffer.ts";
-import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
+import type { ByteWriter } from "../../base/bytes.ts";
 import { MiB } from "../../base/limits.ts";
 import type { PartShape } from "../../kernel/kernel.ts";
 import type { Codec } from "../codec.ts";
@@ -25,8 +25,8 @@ export function withEncoded<T>(codec: Codec<T>, value: T, use: (bytes: Buffer) =
   }
 }
 
-/** Writes `bytes` escaped and ended. */
-export function writeEscaped(bytes: Buffer, out: ByteWriter): void {
+/** Writes `bytes` escaped, and `ends` zeros: two end a part of a tuple. */
+export function writeEscaped(bytes: Buffer, ends: 1 | 2, out: ByteWriter): void {
   let from = 0;
   for (let zero = bytes.indexOf(0); zero >= 0; zero = bytes.indexOf(0, from)) {
     out.writeBytes(bytes.subarray(from, zero + 1));
@@ -35,24 +35,25 @@ export function writeEscaped(bytes: Buffer, out: ByteWriter): void {
   }
   out.writeBytes(from === 0 ? bytes : bytes.subarray(from));
   out.writeUint8(0);
-  out.writeUint8(0);
+  if (ends === 2) out.writeUint8(0);
 }
 
-/** The bytes that were escaped, from what `writeEscaped` wrote, end included; a view where nothing was escaped. */
-export function unescaped(bytes: Uint8Array): Uint8Array {
-  const source = asBuffer(bytes);
-  const end = source.length - 2;
-  let zero = source.indexOf(0);
-  if (zero >= end) return source.subarray(0, end);
-  const plain = Buffer.allocUnsafe(end);
+/** The bytes of [start, end) as they were before they were escaped; their ends are not among them. */
+export function unescaped(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const plain = new Uint8Array(end - start);
   let length = 0;
-  let from = 0;
-  for (; zero < end; zero = source.indexOf(0, from)) {
-    length += source.copy(plain, length, from, zero + 1);
-    from = zero + 2;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    plain[length++] = byte;
+    if (byte === 0) i++; // the FF behind it
   }
-  length += source.copy(plain, length, from, end);
-  return plain.subarray(0, length);
+  return length === plain.length ? plain : plain.subarray(0, length);
+}
+
+/** Whether something in [start, end) was escaped. */
+export function hasEscapes(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] === 0) return true;
+  return false;
 }
 
 /** Offset behind the part that starts at `at`. */
@@ -62,8 +63,11 @@ export function partEnd(bytes: Uint8Array, at: number, shape: PartShape): number
     return at + shape;
   }
   const mark = shape === "ascending" ? 0 : 0xff;
-  for (let i = bytes.indexOf(mark, at); i >= 0; i = bytes.indexOf(mark, i + 2)) {
+  const last = bytes.length - 1;
+  for (let i = at; i < last; i++) {
+    if (bytes[i] !== mark) continue;
     if (bytes[i + 1] === mark) return i + 2;
+    i++; // an escaped byte
   }
   throw new Error("millrace bug: a part of a tuple has no end");
 }

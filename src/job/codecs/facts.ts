@@ -14,12 +14,16 @@ export interface CodecFacts {
   readonly descending?: true;
   /** Encoded by `writeF64`, which the kernel can fold. */
   readonly f64?: F64Kind;
+  /** Reads bytes[start, end) without a view of them, which costs more than most reads. */
+  readonly readAt?: ReadAt;
   /** Of a tuple. */
   readonly parts?: readonly Codec<unknown>[];
 }
 
 /** Which numbers the 8 bytes stand for: "uint" and "int" are whole and safe. */
 export type F64Kind = "uint" | "int" | "float64";
+
+export type ReadAt = (bytes: Uint8Array, start: number, end: number) => unknown;
 
 const known = new WeakMap<object, CodecFacts>();
 
@@ -41,6 +45,11 @@ export function fixedWidth(codec: Codec<unknown>): number | undefined {
 /** Which numbers the codec writes in the kernel's 8-byte form; undefined: none. */
 export function f64Kind(codec: Codec<unknown>): F64Kind | undefined {
   return known.get(codec)?.f64;
+}
+
+/** Reads a value that lies inside others. */
+export function reader(codec: Codec<unknown>): ReadAt {
+  return known.get(codec)?.readAt ?? ((bytes, start, end) => codec.read(bytes.subarray(start, end)));
 }
 
 /** How the codec's bytes end as a part of a tuple. */

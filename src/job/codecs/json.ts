@@ -16,7 +16,7 @@ const codec: JsonCodec<unknown> = builtIn(
     ordered: false,
     // A lone surrogate is written as an escape sequence, and so survives.
     write: (value, out) => out.writeUtf8(strictJson(value, "json()")),
-    read: (bytes) => JSON.parse(readText(bytes)),
+    read: (bytes) => JSON.parse(readText(bytes, 0, bytes.length)),
   } satisfies JsonCodec<unknown>,
   { name: "json()" },
 );

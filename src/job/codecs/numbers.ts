@@ -1,5 +1,6 @@
 // uint, int and float64: one encoding (8 bytes in numeric order, `base/f64.ts`), three ranges. As the kernel knows it, values
 // of these are folded without calling back.
+import { readF64 } from "../../base/f64.ts";
 import type { ColumnCodec } from "../codec.ts";
 import { readDouble, writeDouble } from "./f64.ts";
 import { builtIn, type F64Kind, wrongText, wrongValue } from "./facts.ts";
@@ -49,5 +50,5 @@ function numberCodec(
     },
     format: (value) => String(check(value)),
   };
-  return builtIn(codec, { name, width: 8, f64: name });
+  return builtIn(codec, { name, width: 8, f64: name, readAt: readF64 });
 }

@@ -1,8 +1,9 @@
 import type { ByteWriter } from "../../base/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { Codec, KeyCodec } from "../codec.ts";
-import { partEnd, unescaped, withEncoded, writeEscaped } from "./escape.ts";
-import { builtIn, codecName, codecShape, wrongValue } from "./facts.ts";
+import { hasEscapes, partEnd, unescaped, withEncoded, writeEscaped } from "./escape.ts";
+import { builtIn, codecName, codecShape, reader, wrongValue } from "./facts.ts";
+import { utf8, writeTextEnded } from "./utf8.ts";
 
 /**
  * Parts one after the other, sorted by the first, then the second, … A part without order (json) is fine in a value. Parts of
@@ -26,6 +27,7 @@ function makeTuple(parts: readonly Codec<unknown>[]): Codec<readonly unknown[]> 
   }
   const name = `tuple(${parts.map(codecName).join(", ")})`;
   const shapes = parts.map(codecShape);
+  const readers = parts.map(reader);
   const width = shapes.reduce<number | undefined>(
     (sum, shape) => (sum === undefined || typeof shape !== "number" ? undefined : sum + shape),
     0,
@@ -38,27 +40,32 @@ function makeTuple(parts: readonly Codec<unknown>[]): Codec<readonly unknown[]> 
       }
       for (let i = 0; i < parts.length; i++) writePart(i, value[i], out);
     },
-    read(bytes) {
-      const value: unknown[] = [];
-      let at = 0;
-      for (let i = 0; i < parts.length; i++) {
-        const end = partEnd(bytes, at, shapes[i]!);
-        const part = bytes.subarray(at, end);
-        value.push(parts[i]!.read(shapes[i] === "ascending" ? unescaped(part) : part));
-        at = end;
-      }
-      return value;
-    },
+    read: (bytes) => readParts(bytes, 0),
   };
   function writePart(index: number, value: unknown, out: ByteWriter): void {
     const part = parts[index]!;
     try {
       if (shapes[index] !== "ascending") part.write(value, out);
-      else withEncoded(part, value, (bytes) => writeEscaped(bytes, out));
+      else if (part === utf8 && typeof value === "string") writeTextEnded(value, 2, out);
+      else withEncoded(part, value, (bytes) => writeEscaped(bytes, 2, out));
     } catch (thrown) {
       if (!(thrown instanceof MillraceError)) throw thrown;
       throw new MillraceError(thrown.code, `part ${index + 1} of ${name}: ${thrown.message}`, { cause: thrown });
     }
   }
-  return builtIn(codec, width === undefined ? { name, parts } : { name, parts, width });
+  function readParts(bytes: Uint8Array, start: number): readonly unknown[] {
+    const value: unknown[] = [];
+    let at = start;
+    for (let i = 0; i < parts.length; i++) {
+      const shape = shapes[i]!;
+      const end = partEnd(bytes, at, shape);
+      if (shape !== "ascending") value.push(readers[i]!(bytes, at, end));
+      else if (!hasEscapes(bytes, at, end - 2)) value.push(readers[i]!(bytes, at, end - 2));
+      else value.push(parts[i]!.read(unescaped(bytes, at, end - 2)));
+      at = end;
+    }
+    return value;
+  }
+  const facts = { name, parts, readAt: readParts };
+  return builtIn(codec, width === undefined ? facts : { ...facts, width });
 }
