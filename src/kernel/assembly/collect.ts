@@ -180,8 +180,10 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
     if (wholeHash) partition = placeOfHash(hash);
     else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
     const pairBytes = <u32>(next - pair);
-    // Read before the entry is made: a large pair was written where its entry goes, and the table's numbers are native.
+    // Read before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
     const word = load<u64>(value);
+    const seed = (hash + term) ^ (<u64>partition * P2);
+    const emission = tabled || valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
 
     if (tabled) {
       // One key may be in several explicit partitions, so they are part of what is looked up.
@@ -238,8 +240,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
       append(partition, pair, pairBytes);
     }
 
-    const seed = (hash + term) ^ (<u64>partition * P2);
-    sum += tabled || valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
+    sum += emission;
     term += P1;
     count += 1;
     at = next;
