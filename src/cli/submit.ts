@@ -14,7 +14,12 @@ export async function submitOptionsOf(
   signal: AbortSignal,
 ): Promise<SubmitOptions> {
   const named = namedInputs(engine.description, inputs, flags.input);
-  return { ...submitFlags(engine.description, flags), inputs: await spooled(named, engine.directory, signal) };
+  const standardInput = await spooledInput(named, engine.directory, signal);
+  return {
+    ...submitFlags(engine.description, flags),
+    inputs: named,
+    ...(standardInput !== undefined && { standardInput }),
+  };
 }
 
 /** All but the inputs. */
@@ -51,24 +56,16 @@ export function namedInputs(
   return inputs.length > 0 ? [{ name: "", paths: inputs }, ...given] : given;
 }
 
-/** Replaces `-` by a file that standard input was written to. */
-async function spooled(
+/** The file that standard input was written to, where an argument is `-`. */
+async function spooledInput(
   inputs: SubmitOptions["inputs"],
   directory: string,
   signal: AbortSignal,
-): Promise<SubmitOptions["inputs"]> {
-  if (inputs.flatMap(({ paths }) => paths).filter((path) => path === "-").length > 1) {
-    throw new MillraceError("wrong-usage", "standard input (-) can be read once");
-  }
-  const replaced = [];
-  for (const { name, paths } of inputs) {
-    const files: string[] = [];
-    for (const path of paths) {
-      const file = path === "-" ? join(directory, "standard-input") : path;
-      if (path === "-") await spoolStdin(process.stdin, file, signal);
-      files.push(file);
-    }
-    replaced.push({ name, paths: files });
-  }
-  return replaced;
+): Promise<string | undefined> {
+  const times = inputs.flatMap(({ paths }) => paths).filter((path) => path === "-").length;
+  if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
+  if (times === 0) return undefined;
+  const file = join(directory, "standard-input");
+  await spoolStdin(process.stdin, file, signal);
+  return file;
 }

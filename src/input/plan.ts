@@ -12,6 +12,8 @@ export interface Plan {
 }
 
 export interface PlannedFile extends FileInfo {
+  /** What `ctx.source` and messages call it: relative where the argument was, "-" for standard input. */
+  readonly source: string;
   /** Index of the named input it belongs to; 0 where there is one input. */
   readonly input: number;
   readonly compression: "none" | "gzip" | "zstd";

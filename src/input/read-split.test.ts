@@ -24,7 +24,7 @@ function optionsFor(
   const storage = memoryInputs(files, chunkBytes);
   const plannedFiles = Object.entries(files).map(([path, content]): PlannedFile => {
     const bytes = Buffer.from(content).length;
-    return { path, bytes, version: "1", hosts: [], input: 0, compression: compressed ? "gzip" : "none" };
+    return { path, source: path, bytes, version: "1", hosts: [], input: 0, compression: compressed ? "gzip" : "none" };
   });
   const split: Split = plannedFiles.map(({ bytes }, file) => ({ file, start: 0, end: bytes }));
   const formatOf = () => text() as InputFormat<unknown>;

@@ -22,6 +22,7 @@ function resolve(inputs: Readonly<Record<string, readonly string[]>>, storage: S
   return resolveInputs({
     storage,
     inputs: Object.entries(inputs).map(([name, paths]) => ({ name, paths: paths.map((path) => root + path) })),
+    directory: "/",
     detectCompression,
   });
 }
@@ -70,6 +71,7 @@ test("fault 69: an argument that names nothing is refused with what to look at",
   const url = resolveInputs({
     storage: createLocalStorage(),
     inputs: [{ name: "", paths: ["s3://bucket/key"] }],
+    directory: "/",
     detectCompression,
   });
   await expect(url).rejects.toMatchObject({ code: "no-input", message: expect.stringContaining("is a URL") });
@@ -105,6 +107,7 @@ test("an aborted signal ends planning", async () => {
   const given = {
     storage: createLocalStorage(),
     inputs: [{ name: "", paths: [`${root}a`] }],
+    directory: "/",
     detectCompression,
     signal: AbortSignal.abort(),
   };
@@ -141,4 +144,19 @@ test("fault 76: thousands of tiny files are listed, planned and read in moments,
   }
   expect(records).toBe(count);
   expect(openMost).toBe(1);
+});
+
+test("a file is called as its argument calls it: relative, absolute, or - for standard input", async () => {
+  put("in/a.txt");
+  put("spooled");
+  const files = await resolveInputs({
+    storage: createLocalStorage(),
+    inputs: [{ name: "", paths: ["in/*.txt", `${root}in/../in/a.txt`, "-"] }],
+    directory: root,
+    standardInput: `${root}spooled`,
+    detectCompression,
+  });
+  expect(files.map(({ source }) => source)).toEqual(["in/a.txt", "-"]);
+  const absolute = await resolve({ "": ["in/a.txt"] });
+  expect(absolute.map(({ source }) => source)).toEqual([`${root}in/a.txt`]);
 });

@@ -1,4 +1,5 @@
 // Arguments become files: which ones, in which order, of which version, compressed how.
+import { isAbsolute, relative, resolve } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
@@ -10,6 +11,10 @@ export interface ResolveOptions {
   readonly storage: Storage;
   /** In the order in which the job declares its inputs; one named "" where it has one. */
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
+  /** Absolute; what relative paths are relative to. */
+  readonly directory: string;
+  /** The file that `-` stands for. */
+  readonly standardInput?: string | undefined;
   /** What a file's first bytes say: `format/compress.ts`. */
   readonly detectCompression: (head: Uint8Array) => PlannedFile["compression"];
   readonly signal?: AbortSignal | undefined;
@@ -23,6 +28,8 @@ export interface ResolveOptions {
 export async function resolveInputs({
   storage,
   inputs,
+  directory,
+  standardInput,
   detectCompression,
   signal,
 }: ResolveOptions): Promise<PlannedFile[]> {
@@ -30,7 +37,7 @@ export async function resolveInputs({
   for (const [input, { name, paths }] of inputs.entries()) {
     if (paths.length === 0)
       throw noInput(`no file was given${name === "" ? "" : ` for the input ${JSON.stringify(name)}`}`);
-    for (const file of await filesOf(storage, paths)) {
+    for (const file of await filesOf(storage, paths, directory, standardInput)) {
       if (signal?.aborted) throw new MillraceError("cancelled", "The job was cancelled while its input was looked at.");
       files.push({ ...file, input, compression: detectCompression(await headOf(storage, file, magicBytes)) });
     }
@@ -39,14 +46,36 @@ export async function resolveInputs({
 }
 
 /** The files that arguments name, each once, the first mention counts. */
-export async function filesOf(storage: Storage, paths: readonly string[]): Promise<FileInfo[]> {
-  const found = new Map<string, FileInfo>();
-  for (const path of paths) {
-    const listed = await storage.list(path);
-    if (listed.length === 0) throw noInput(hintFor(path));
-    for (const file of listed) if (!found.has(file.path)) found.set(file.path, file);
+export async function filesOf(
+  storage: Storage,
+  paths: readonly string[],
+  directory: string,
+  standardInput?: string,
+): Promise<(FileInfo & { readonly source: string })[]> {
+  const found = new Map<string, FileInfo & { readonly source: string }>();
+  for (const given of paths) {
+    const isStandardInput = given === "-" && standardInput !== undefined;
+    const listed = await storage.list(isStandardInput ? standardInput : absolutePath(directory, given));
+    if (listed.length === 0) throw noInput(hintFor(given));
+    for (const file of listed) {
+      if (found.has(file.path)) continue;
+      const isRelative = !isAbsolute(given) && !isUrl(given);
+      const source = isStandardInput ? "-" : isRelative ? relative(directory, file.path) : file.path;
+      found.set(file.path, { ...file, source });
+    }
   }
   return [...found.values()];
+}
+
+/** A URL stays as it is: the storage says whether it can read it. A folder keeps the slash that says it is one. */
+function absolutePath(directory: string, given: string): string {
+  if (isUrl(given)) return given;
+  const full = resolve(directory, given);
+  return given.endsWith("/") && !full.endsWith("/") ? `${full}/` : full;
+}
+
+function isUrl(path: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
 }
 
 /** The first bytes of a file: at most `bytes`, and as they are stored. */
@@ -62,8 +91,7 @@ function noInput(what: string): MillraceError {
 
 function hintFor(path: string): string {
   const shown = JSON.stringify(path);
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
-    return `${shown} is a URL, and this release reads files of a file system only`;
+  if (isUrl(path)) return `${shown} is a URL, and this release reads files of a file system only`;
   const skipped = "Names that begin with . or _ are skipped";
   if (/[*?[\]{}]/.test(path)) {
     return `no file matches ${shown}. Check the folder and the pattern (** crosses folders, patterns with spaces need quotes). ${skipped}`;

@@ -14,7 +14,7 @@ import { defaultPartitions, defaultSplitBytes, planSplits } from "./split.ts";
 const never = new AbortController().signal;
 
 function planned(path: string, bytes: number, more: Partial<PlannedFile> = {}): PlannedFile {
-  return { path, bytes, version: "1", hosts: [], input: 0, compression: "none", ...more };
+  return { path, source: path, bytes, version: "1", hosts: [], input: 0, compression: "none", ...more };
 }
 
 /** The records of all splits, one after the other, as "file:offset:record". */

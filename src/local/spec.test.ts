@@ -47,6 +47,8 @@ test("what is not said is filled in, so that a spec is complete", async () => {
     name: "job",
     bundle: "digest",
     inputs: [{ name: "", paths: [join(directory, "in")] }],
+    directory: process.cwd(),
+    standardInput: undefined,
     files: [],
     output: "/out",
     writes: "formats",

@@ -12,6 +12,8 @@ import type { Storage } from "../storage/storage.ts";
 export interface SubmitOptions {
   /** One entry named "" where the job has one input. Relative paths are of this process's working directory. */
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
+  /** The file that `-` stands for. */
+  readonly standardInput?: string;
   /** Side files by name, in place of those that the job names. */
   readonly files?: Readonly<Record<string, string>>;
   /** JSON of the parameters as they were given; default "{}". Validated in each slot. */
@@ -59,7 +61,9 @@ export async function buildSpec(options: SubmitOptions, parts: SpecParts): Promi
   return {
     name: description.name,
     bundle: parts.bundle,
-    inputs: await checkedInputs(options.inputs, description, parts.storage),
+    inputs: await checkedInputs(options.inputs, description, parts.storage, options.standardInput),
+    directory: process.cwd(),
+    standardInput: options.standardInput,
     files: await sideFiles(options.files ?? {}, parts),
     output: parts.destination,
     writes: options.writes ?? "formats",
@@ -82,6 +86,7 @@ async function checkedInputs(
   given: SubmitOptions["inputs"],
   description: JobDescription,
   storage: Storage,
+  standardInput: string | undefined,
 ): Promise<JobSpec["inputs"]> {
   const names = description.inputs.map(({ name }) => name);
   for (const { name } of given) {
@@ -99,7 +104,7 @@ async function checkedInputs(
   }
   const inputs = names.map((name) => ({
     name,
-    paths: given.filter((input) => input.name === name).flatMap(({ paths }) => paths.map((path) => absolute(path))),
+    paths: given.filter((input) => input.name === name).flatMap(({ paths }) => paths),
   }));
   for (const { name, paths } of inputs) {
     if (paths.length === 0) {
@@ -110,16 +115,9 @@ async function checkedInputs(
           : `the input ${name} has no files: give --input ${name}=PATH`,
       );
     }
-    await filesOf(storage, paths);
+    await filesOf(storage, paths, process.cwd(), standardInput);
   }
   return inputs;
-}
-
-/** A URL stays as it is: the storage says whether it can read it. */
-function absolute(path: string): string {
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return path;
-  const full = resolve(path);
-  return path.endsWith("/") && !full.endsWith("/") ? `${full}/` : full;
 }
 
 async function sideFiles(replaced: Readonly<Record<string, string>>, parts: SpecParts): Promise<JobSpec["files"]> {

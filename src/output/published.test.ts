@@ -56,6 +56,8 @@ async function finished(contents: Readonly<Record<string, string>>): Promise<Fin
       bundle: "ab",
       inputs: [],
       files: [],
+      directory: "/",
+      standardInput: undefined,
       output,
       writes: "formats",
       partitions: 2,

@@ -21,16 +21,25 @@ export function fromPlan(plan: pb.Plan): Plan {
   };
 }
 
-export function toPlannedFile({ path, bytes, version, hosts, input, compression }: PlannedFile) {
-  return { path, bytes: big(bytes), version, hosts: [...hosts], input, compression };
+export function toPlannedFile({ path, bytes, version, hosts, source, input, compression }: PlannedFile) {
+  return { path, bytes: big(bytes), version, hosts: [...hosts], source, input, compression };
 }
 
-export function fromPlannedFile({ path, bytes, version, hosts, input, compression }: pb.PlannedFile): PlannedFile {
+export function fromPlannedFile({
+  path,
+  bytes,
+  version,
+  hosts,
+  source,
+  input,
+  compression,
+}: pb.PlannedFile): PlannedFile {
   return {
     path,
     bytes: num(bytes),
     version,
     hosts,
+    source,
     input,
     compression: oneOf(["none", "gzip", "zstd"], compression),
   };
@@ -94,6 +103,6 @@ export function joinPlans(parts: readonly Plan[]): Plan {
 const pieceBytesMax = 30;
 
 function fileBytesMax(file: PlannedFile): number {
-  const texts = [file.path, file.version, ...file.hosts];
+  const texts = [file.path, file.source, file.version, ...file.hosts];
   return texts.reduce((sum, text) => sum + text.length * 3 + 8, 40);
 }

@@ -105,6 +105,8 @@ const spec: fc.Arbitrary<JobSpec> = fc.record({
   name,
   bundle: name,
   inputs: few(fc.record({ name, paths: few(name) })),
+  directory: name,
+  standardInput: maybe(name),
   files: few(fc.record({ name, path: name, sha256: name })),
   output: name,
   writes: fc.constantFrom("formats", "records"),
@@ -125,6 +127,7 @@ const plannedFile = fc.record({
   bytes: size,
   version: name,
   hosts: few(name),
+  source: name,
   input: u32,
   compression: fc.constantFrom("none" as const, "gzip" as const, "zstd" as const),
 });
@@ -341,6 +344,7 @@ describe("plans", () => {
       bytes: 2 ** 40 + index,
       version: "1700000000000.5-123456789",
       hosts: [],
+      source: "x",
       input: 0,
       compression: "none" as const,
     }));

@@ -226,6 +226,8 @@ function inlineSpec(job: JobDefinition, params: string): JobSpec {
     name: job.name,
     bundle: "",
     inputs: job.inputs.map(({ name }) => ({ name, paths: [] })),
+    directory: "",
+    standardInput: undefined,
     files: [],
     output: "",
     writes: "records",

@@ -20,7 +20,14 @@ export async function runPlanTask(assignment: Assignment, env: TaskEnvironment):
   const { spec, attempt } = assignment;
   const { job, storage, signal } = env;
   const formatOf = (input: number): InputFormat<unknown> => job.inputs[input]!.format;
-  const files = await resolveInputs({ storage, inputs: inputsInOrder(job, spec), detectCompression, signal });
+  const files = await resolveInputs({
+    storage,
+    inputs: inputsInOrder(job, spec),
+    directory: spec.directory,
+    standardInput: spec.standardInput,
+    detectCompression,
+    signal,
+  });
   const splits = await planSplits({ storage, files, formatOf, splitBytes: spec.splitBytes, signal });
   const bytes = totalBytes(files);
   const partitions = spec.partitions ?? job.reducers ?? defaultPartitions(bytes);

@@ -41,7 +41,7 @@ export class TaskRun {
   constructor(job: unknown, options: TaskRunOptions) {
     this.#job = job;
     this.#options = options;
-    const files = Object.entries(options.files).map(([path, text]) => [path, Buffer.from(text)] as const);
+    const files = Object.entries(options.files).map(([path, text]) => [`/${path}`, Buffer.from(text)] as const);
     this.storage = options.storage ?? createMemoryStorage(Object.fromEntries(files), options.chunkBytes);
     this.#kernel = options.kernel ?? smallReference();
   }
@@ -56,6 +56,8 @@ export class TaskRun {
         name,
         paths: name === "" ? paths : paths.filter((path) => path.startsWith(`${name}/`)),
       })),
+      directory: "/",
+      standardInput: undefined,
       files: [],
       output: "/out",
       writes: "formats",

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/plan.proto.
  */
 export const file_millrace_v1_plan: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9wbGFuLnByb3RvEgttaWxscmFjZS52MSJ7CgRQbGFuEicKBWZpbGVzGAEgAygLMhgubWlsbHJhY2UudjEuUGxhbm5lZEZpbGUSIgoGc3BsaXRzGAIgAygLMhIubWlsbHJhY2UudjEuU3BsaXQSEgoKYm91bmRhcmllcxgDIAMoDBISCgpwYXJ0aXRpb25zGAQgASgNIm4KC1BsYW5uZWRGaWxlEgwKBHBhdGgYASABKAkSDQoFYnl0ZXMYAiABKAQSDwoHdmVyc2lvbhgDIAEoCRINCgVob3N0cxgEIAMoCRINCgVpbnB1dBgFIAEoDRITCgtjb21wcmVzc2lvbhgGIAEoCSJkCgVTcGxpdBIoCgZwaWVjZXMYASADKAsyGC5taWxscmFjZS52MS5TcGxpdC5QaWVjZRoxCgVQaWVjZRIMCgRmaWxlGAEgASgNEg0KBXN0YXJ0GAIgASgEEgsKA2VuZBgDIAEoBGIGcHJvdG8z");
+  fileDesc("ChZtaWxscmFjZS92MS9wbGFuLnByb3RvEgttaWxscmFjZS52MSJ7CgRQbGFuEicKBWZpbGVzGAEgAygLMhgubWlsbHJhY2UudjEuUGxhbm5lZEZpbGUSIgoGc3BsaXRzGAIgAygLMhIubWlsbHJhY2UudjEuU3BsaXQSEgoKYm91bmRhcmllcxgDIAMoDBISCgpwYXJ0aXRpb25zGAQgASgNIn4KC1BsYW5uZWRGaWxlEgwKBHBhdGgYASABKAkSDQoFYnl0ZXMYAiABKAQSDwoHdmVyc2lvbhgDIAEoCRINCgVob3N0cxgEIAMoCRINCgVpbnB1dBgFIAEoDRITCgtjb21wcmVzc2lvbhgGIAEoCRIOCgZzb3VyY2UYByABKAkiZAoFU3BsaXQSKAoGcGllY2VzGAEgAygLMhgubWlsbHJhY2UudjEuU3BsaXQuUGllY2UaMQoFUGllY2USDAoEZmlsZRgBIAEoDRINCgVzdGFydBgCIAEoBBILCgNlbmQYAyABKARiBnByb3RvMw");
 
 /**
  * A plan, or a chunk of one: repeated fields of chunks are put one after the other, as protobuf's own concatenation does.
@@ -81,6 +81,11 @@ export type PlannedFile = Message<"millrace.v1.PlannedFile"> & {
    * @generated from field: string compression = 6;
    */
   compression: string;
+
+  /**
+   * @generated from field: string source = 7;
+   */
+  source: string;
 };
 
 /**
