@@ -1,20 +1,31 @@
 // Declared fields of JSON objects: `ndjson({ fields })`.
+import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { ColumnCodec } from "../job/codec.ts";
 import type { Columns } from "../job/table.ts";
-import { type JsonKind, JsonScanner } from "./json-scan.ts";
+import { type Block, readBlocks } from "./block-reader.ts";
+import { delimited } from "./boundary.ts";
+import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
+import { fieldJson, fieldValue, kindOf, messageOf, setField } from "./json-field.ts";
+import { isBlank, parseJson } from "./json-line.ts";
+import { JsonScanner, numberText } from "./json-scan.ts";
+import { byteOrderMark, type LineBatch, LineDecoder } from "./line-decoder.ts";
+import { lineFeeds, noRecord, readParsed } from "./line-reader.ts";
 
 interface Field {
   readonly name: string;
   readonly codec: ColumnCodec<unknown>;
 }
 
-/** How lines become objects of these fields, and back. One reader reads one line at a time. */
-export function jsonFields(columns: Columns): {
-  reader(): (line: string) => unknown;
+/** How lines become objects of these fields, and back. */
+export interface JsonFields {
+  /** Records of lines, as blocks of bytes. */
+  read(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<RecordBatch<unknown>>;
   write(record: unknown): string;
-} {
+}
+
+export function jsonFields(columns: Columns): JsonFields {
   const fields: Field[] = Object.entries(columns).map(([name, codec]) => ({ name, codec }));
   for (const { name, codec } of fields) {
     if (typeof codec?.parse === "function" && typeof codec.format === "function") continue;
@@ -24,118 +35,123 @@ export function jsonFields(columns: Columns): {
     );
   }
   return {
-    reader() {
-      const scanner = new JsonScanner(fields.map(({ name }) => name));
-      return (line) => readFields(line, fields, scanner);
-    },
+    read: (chunks, from) => readFields(chunks, from, fields),
     write: (record) => writeFields(record, fields),
   };
 }
 
-function readFields(line: string, fields: readonly Field[], scanner: JsonScanner): unknown {
-  if (!scanner.scan(line)) parseInto(line, fields, scanner);
-  const record: Record<string, unknown> = {};
-  for (let i = 0; i < fields.length; i++) {
-    const { name, codec } = fields[i]!;
-    setField(record, name, fieldValue(name, codec, scanner.kinds[i]!, scanner.texts[i]!));
-  }
-  return record;
-}
-
-/** What the scanner leaves alone, with the same result. */
-function parseInto(line: string, fields: readonly Field[], { kinds, texts }: JsonScanner): void {
-  const object = parseObject(line);
-  for (const [i, { name }] of fields.entries()) {
-    const value = Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
-    kinds[i] = kindOf(value);
-    texts[i] = String(value);
+async function* readFields(
+  chunks: AsyncIterable<Uint8Array>,
+  from: ReadFrom,
+  fields: readonly Field[],
+): AsyncGenerator<RecordBatch<unknown>, void, undefined> {
+  const reader = new FieldReader(fields);
+  const decoder = new LineDecoder(lineFeeds);
+  for await (const block of readBlocks(chunks, from, { boundary: delimited(Uint8Array.of(10)) })) {
+    if (isUtf8(block.bytes)) {
+      const { records, starts, end, bad } = reader.read(block);
+      if (records.length > 0) yield { records, starts, end };
+      if (bad !== undefined) throw bad;
+    } else {
+      yield* readParsed(readBatches([decoder.decode(block)]), (line) => reader.parse(line));
+    }
   }
 }
 
-function kindOf(value: unknown): JsonKind {
-  if (value === undefined) return "missing";
-  if (value === null) return "null";
-  const type = typeof value;
-  return type === "string" || type === "number" || type === "boolean" ? type : "other";
+/** Reads block after block of one file. */
+class FieldReader {
+  readonly #fields: readonly Field[];
+  readonly #scanner: JsonScanner;
+
+  constructor(fields: readonly Field[]) {
+    this.#fields = fields;
+    this.#scanner = new JsonScanner(fields.map(({ name }) => name));
+  }
+
+  read({ bytes, base }: Block): RecordBatch<unknown> & { readonly bad: BadRecord | undefined } {
+    const text = bytes.toString("latin1");
+    const records: unknown[] = [];
+    const starts: number[] = [];
+    const mark = byteOrderMark(bytes, base);
+    for (let at = mark; at < bytes.length; ) {
+      const found = text.indexOf("\n", at);
+      const end = found < 0 ? bytes.length : found;
+      const start = base + (at === mark ? 0 : at); // the mark is part of the first record
+      try {
+        const record = this.#scanner.scan(bytes, text, at, end)
+          ? this.#record(bytes, text)
+          : this.parse(bytes.toString("utf8", at, end));
+        if (record !== noRecord) {
+          records.push(record);
+          starts.push(start);
+        }
+      } catch (thrown) {
+        const bad = new BadRecord(
+          messageOf(thrown),
+          start,
+          base + Math.min(end + 1, bytes.length),
+          Uint8Array.from(bytes.subarray(at, end)),
+        );
+        return { records, starts: new Float64Array(starts), end: start, bad };
+      }
+      at = end + 1;
+    }
+    return { records, starts: new Float64Array(starts), end: base + bytes.length, bad: undefined };
+  }
+
+  /** What the scanner leaves alone, with the same result. */
+  parse(line: string): unknown {
+    if (isBlank(line)) return noRecord;
+    const object = parseObject(line);
+    const record: Record<string, unknown> = {};
+    for (const { name, codec } of this.#fields) {
+      const value = Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+      setField(record, name, fieldValue(name, codec, kindOf(value), String(value)));
+    }
+    return record;
+  }
+
+  /** What the scanner has found. `text` is the bytes as Latin-1: the same where they are ASCII. */
+  #record(bytes: Buffer, text: string): Record<string, unknown> {
+    const { kinds, starts, ends } = this.#scanner;
+    const record: Record<string, unknown> = {};
+    for (let i = 0; i < this.#fields.length; i++) {
+      const { name, codec } = this.#fields[i]!;
+      const kind = kinds[i]!;
+      let value = "";
+      if (kind === "string") value = stringAt(bytes, text, starts[i]!, ends[i]!);
+      else if (kind === "number" || kind === "boolean") value = text.slice(starts[i], ends[i]);
+      if (kind === "number") value = jsonNumber(value);
+      setField(record, name, fieldValue(name, codec, kind, value));
+    }
+    return record;
+  }
+}
+
+function stringAt(bytes: Buffer, text: string, start: number, end: number): string {
+  const plain = text.slice(start + 1, end - 1);
+  if (!notPlain.test(plain)) return plain;
+  // Escapes, characters beyond ASCII, or what JSON does not allow.
+  return parseJson(bytes.toString("utf8", start, end)) as string;
+}
+
+const notPlain = /[^\x20-\x5b\x5d-\x7f]/;
+
+function jsonNumber(text: string): string {
+  return numberText(text) ?? String(parseJson(text));
+}
+
+async function* readBatches(batches: readonly LineBatch[]): AsyncGenerator<LineBatch, void, undefined> {
+  for (const batch of batches) {
+    yield batch;
+    if (batch.bad !== undefined) throw batch.bad;
+  }
 }
 
 function parseObject(line: string): object {
   const value = parseJson(line);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   throw new MillraceError("bad-input", `the line is not a JSON object, but ${excerptOf(value)}`);
-}
-
-export function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (thrown) {
-    if (!(thrown instanceof SyntaxError)) throw thrown;
-    throw new MillraceError("bad-input", `the line is not JSON: ${thrown.message}`);
-  }
-}
-
-/** Plain assignment, but `__proto__` as a property like any other. */
-export function setField(record: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === "__proto__") {
-    Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
-  } else {
-    record[name] = value;
-  }
-}
-
-/**
- * The codec reads its text form, so a JSON string for a number's codec would pass: what comes out must be of the JSON value's
- * own type. Dates and bigints have no JSON form of their own and are taken from strings, bigints also from exact numbers.
- */
-function fieldValue(name: string, codec: ColumnCodec<unknown>, kind: JsonKind, text: string): unknown {
-  switch (kind) {
-    case "string": {
-      const value = parseField(name, codec, text);
-      if (typeof value !== "number" && typeof value !== "boolean") return value;
-      break;
-    }
-    case "number": {
-      const value = parseField(name, codec, text);
-      if (typeof value === "number" || (typeof value === "bigint" && Number.isSafeInteger(Number(text)))) return value;
-      if (typeof value !== "bigint") break;
-      throw new MillraceError(
-        "bad-input",
-        `field ${JSON.stringify(name)} is a number beyond 2^53, which JSON readers round: it must be a string to be a bigint`,
-      );
-    }
-    case "boolean": {
-      const value = parseField(name, codec, text);
-      if (typeof value === "boolean") return value;
-      break;
-    }
-    case "missing":
-    case "null":
-      if (takesNull(codec)) return null;
-      throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is ${kind}; nullable(…) reads that as null`);
-  }
-  const shown = kind === "other" ? "an object or array" : kind === "string" ? excerptOf(text) : text;
-  throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is of the wrong type: ${shown}`);
-}
-
-function parseField(name: string, codec: ColumnCodec<unknown>, text: string): unknown {
-  try {
-    return codec.parse(text);
-  } catch (thrown) {
-    throw new MillraceError("bad-input", `field ${JSON.stringify(name)}: ${messageOf(thrown)}`);
-  }
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}
-
-/** Whether the codec reads an empty text as null, as `nullable` does. */
-function takesNull(codec: ColumnCodec<unknown>): boolean {
-  try {
-    return codec.parse("") === null;
-  } catch {
-    return false; // A codec without an empty text form throws an error of its own.
-  }
 }
 
 function writeFields(record: unknown, fields: readonly Field[]): string {
@@ -148,18 +164,4 @@ function writeFields(record: unknown, fields: readonly Field[]): string {
     json += `${json === "{" ? "" : ","}${JSON.stringify(name)}:${fieldJson(name, codec, value)}`;
   }
   return `${json}}`;
-}
-
-function fieldJson(name: string, codec: ColumnCodec<unknown>, value: unknown): string {
-  let text: string;
-  try {
-    text = codec.format(value);
-  } catch (thrown) {
-    throw new MillraceError("bad-output", `field ${JSON.stringify(name)}: ${messageOf(thrown)}`);
-  }
-  if (value === null) return "null";
-  if (typeof value === "boolean") return text;
-  if (typeof value !== "number") return JSON.stringify(text);
-  if (Number.isFinite(value)) return text;
-  throw new MillraceError("bad-output", `field ${JSON.stringify(name)} is ${value}, which JSON has no number for`);
 }

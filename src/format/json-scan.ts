@@ -1,9 +1,13 @@
 // Finds declared fields in a line of JSON without parsing the rest of it: JSON.parse makes every value of a record, of which
-// a job often needs two. Hops from name to name; what is unusual (escaped names, odd numbers, any error) is left to JSON.parse.
+// a job often needs two. One pass over the bytes; what is unusual (escaped names, any error) is left to JSON.parse.
+//
+// Bytes, because charCodeAt takes twice as long, of a slice of a larger string four times; but strings are passed by `indexOf`
+// in the same bytes as Latin-1 text. A line of nine names, 180 bytes: 210 ns, by bytes alone 300, by text alone 400.
 
-/** What a field holds, with its text: of strings unescaped, of numbers as `String` writes them. */
+/** What a field holds. */
 export type JsonKind = "missing" | "string" | "number" | "boolean" | "null" | "other";
 
+const blank = [0x20, 0x09, 0x0d] as const;
 const quote = 0x22;
 const backslash = 0x5c;
 const comma = 0x2c;
@@ -13,185 +17,187 @@ const braceClose = 0x7d;
 const bracketOpen = 0x5b;
 const bracketClose = 0x5d;
 
-/** Keeps what it found until the next line. */
+/** Names remembered by their place in the line before: more than any record of lines in one layout has. */
+const placesMax = 1000;
+
+/** Keeps what it found until the next line. Offsets are indexes into the bytes given. */
 export class JsonScanner {
+  /** By field. */
   readonly kinds: JsonKind[];
-  readonly texts: string[];
-  readonly #indexes: ReadonlyMap<string, number>;
-  /** Names in the order of the line before, which is mostly that of the next one, with the field of each; -1: none. */
-  readonly #lastNames: string[] = [];
+  /** Where a string (its quotes included), number, true or false begins and ends. */
+  readonly starts: number[];
+  readonly ends: number[];
+  readonly #names: readonly string[];
+  /** `"name":` in the order of the line before, which is mostly that of the next one, with the field of each; -1: none. */
+  readonly #lastNames: Uint8Array[] = [];
   readonly #lastFields: number[] = [];
-  #line = "";
-  #at = 0;
+  /** Index behind the name that was passed, and its colon. */
+  #behindName = 0;
 
   constructor(names: readonly string[]) {
+    this.#names = names;
     this.kinds = names.map(() => "missing");
-    this.texts = names.map(() => "");
-    this.#indexes = new Map(names.map((name, i) => [name, i]));
+    this.starts = names.map(() => 0);
+    this.ends = names.map(() => 0);
   }
 
   /**
-   * Whether the line could be read here; otherwise it is JSON.parse's. Of a name that occurs twice the last one counts, as
-   * with JSON.parse. Values of other names are passed over: that they end is all that is checked of them.
+   * Whether bytes[start, end), which are UTF-8, could be read here; otherwise they are JSON.parse's. `text` is all bytes as
+   * Latin-1. Of a name that occurs twice the last one counts, as with JSON.parse. Of the values of other names only where they
+   * end is looked for.
    */
-  scan(line: string): boolean {
-    this.#line = line;
-    this.kinds.fill("missing");
-    this.#at = this.#behindBlanks(0);
-    if (line.charCodeAt(this.#at) !== braceOpen) return false;
-    this.#at = this.#behindBlanks(this.#at + 1);
-    if (line.charCodeAt(this.#at) === braceClose) return this.#isEnd();
-    for (let place = 0; ; place++) {
-      const field = this.#name(place);
+  scan(bytes: Buffer, text: string, start: number, end: number): boolean {
+    for (let i = 0; i < this.kinds.length; i++) this.kinds[i] = "missing";
+    let at = behindBlanks(bytes, start, end);
+    if (bytes[at] !== braceOpen) return false;
+    at = behindBlanks(bytes, at + 1, end);
+    if (bytes[at] === braceClose) return behindBlanks(bytes, at + 1, end) === end;
+    for (let place = 0; at < end; place++) {
+      const field = this.#name(bytes, text, at, end, place);
       if (field === undefined) return false;
-      this.#at = this.#behindBlanks(this.#at);
-      if (line.charCodeAt(this.#at) !== colon) return false;
-      this.#at = this.#behindBlanks(this.#at + 1);
-      if (!this.#value(field)) return false;
-      this.#at = this.#behindBlanks(this.#at);
-      const next = line.charCodeAt(this.#at);
-      if (next === braceClose) return this.#isEnd();
-      if (next !== comma) return false;
-      this.#at = this.#behindBlanks(this.#at + 1);
+      at = behindBlanks(bytes, this.#behindName, end);
+      const behind = behindValue(bytes, text, at, end);
+      if (field >= 0) {
+        this.kinds[field] = kindAt(bytes[at]!);
+        this.starts[field] = at;
+        this.ends[field] = behind;
+      }
+      if (behind < 0) return false;
+      at = behindBlanks(bytes, behind, end);
+      if (bytes[at] === braceClose) return behindBlanks(bytes, at + 1, end) === end;
+      if (bytes[at] !== comma) return false;
+      at = behindBlanks(bytes, at + 1, end);
     }
+    return false;
   }
 
-  #isEnd(): boolean {
-    return this.#behindBlanks(this.#at + 1) === this.#line.length;
-  }
-
-  #behindBlanks(from: number): number {
-    let at = from;
-    for (;;) {
-      const unit = this.#line.charCodeAt(at);
-      if (unit !== 0x20 && unit !== 0x09 && unit !== 0x0d) return at;
-      at++;
-    }
-  }
-
-  /** Passes the name of a property. The field it is, -1: none, undefined: not a plain name. */
-  #name(place: number): number | undefined {
-    const line = this.#line;
-    if (line.charCodeAt(this.#at) !== quote) return undefined;
-    const start = this.#at + 1;
+  /** Passes the name at `at` and its colon. The field it is, -1: none, undefined: not a plain name. */
+  #name(bytes: Buffer, text: string, at: number, end: number, place: number): number | undefined {
     const last = this.#lastNames[place];
-    if (last !== undefined && line.startsWith(last, start) && line.charCodeAt(start + last.length) === quote) {
-      this.#at = start + last.length + 1;
-      return this.#lastFields[place]!;
-    }
-    const end = line.indexOf('"', start);
-    const name = line.slice(start, end);
-    if (end < 0 || unusual.test(name)) return undefined;
-    const field = this.#indexes.get(name) ?? -1;
-    if (place < 1000) {
-      this.#lastNames[place] = name;
-      this.#lastFields[place] = field;
-    }
-    this.#at = end + 1;
-    return field;
-  }
-
-  /** Passes a value, and keeps it when it is of a field. */
-  #value(field: number): boolean {
-    const line = this.#line;
-    const start = this.#at;
-    switch (line.charCodeAt(start)) {
-      case quote:
-        this.#at = this.#behindString(start);
-        return this.#at > 0 && (field < 0 || this.#string(field, start));
-      case braceOpen:
-      case bracketOpen:
-        this.#at = this.#behindNested(start);
-        return this.#at > 0 && (field < 0 || this.#keep(field, "other", ""));
-      case 0x74:
-        return this.#word(field, "true", "boolean");
-      case 0x66:
-        return this.#word(field, "false", "boolean");
-      case 0x6e:
-        return this.#word(field, "null", "null");
-      default:
-        return this.#number(field);
-    }
-  }
-
-  #keep(field: number, kind: JsonKind, text: string): true {
-    this.kinds[field] = kind;
-    this.texts[field] = text;
-    return true;
-  }
-
-  #word(field: number, word: string, kind: JsonKind): boolean {
-    if (!this.#line.startsWith(word, this.#at)) return false;
-    this.#at += word.length;
-    return field < 0 || this.#keep(field, kind, word);
-  }
-
-  #string(field: number, start: number): boolean {
-    const text = this.#line.slice(start + 1, this.#at - 1);
-    if (!unusual.test(text)) return this.#keep(field, "string", text);
-    try {
-      return this.#keep(field, "string", JSON.parse(this.#line.slice(start, this.#at)) as string);
-    } catch {
-      return false; // JSON.parse of the whole line says what is wrong.
-    }
-  }
-
-  /** Index behind the string that begins at `start`; 0: it does not end. */
-  #behindString(start: number): number {
-    const line = this.#line;
-    for (let end = line.indexOf('"', start + 1); end > 0; end = line.indexOf('"', end + 1)) {
-      let slashes = 0;
-      while (line.charCodeAt(end - 1 - slashes) === backslash) slashes++;
-      if (slashes % 2 === 0) return end + 1;
-    }
-    return 0;
-  }
-
-  /** Index behind the object or array that begins at `start`; 0: it does not end. */
-  #behindNested(start: number): number {
-    const line = this.#line;
-    let depth = 0;
-    for (let at = start; at < line.length; at++) {
-      switch (line.charCodeAt(at)) {
-        case quote:
-          at = this.#behindString(at) - 1;
-          if (at < 0) return 0;
-          break;
-        case braceOpen:
-        case bracketOpen:
-          depth++;
-          break;
-        case braceClose:
-        case bracketClose:
-          if (--depth === 0) return at + 1;
+    if (last !== undefined) {
+      let i = 0;
+      while (i < last.length && bytes[at + i] === last[i]) i++;
+      if (i === last.length) {
+        this.#behindName = at + i;
+        return this.#lastFields[place]!;
       }
     }
-    return 0;
-  }
-
-  #number(field: number): boolean {
-    const line = this.#line;
-    const start = this.#at;
-    let at = start;
-    let isPlain = true;
-    for (; ; at++) {
-      const unit = line.charCodeAt(at);
-      if (unit >= 0x30 && unit <= 0x39) continue;
-      // + - . E e
-      if (unit !== 0x2b && unit !== 0x2d && unit !== 0x2e && unit !== 0x45 && unit !== 0x65) break;
-      isPlain = false;
+    if (bytes[at] !== quote) return undefined;
+    const behind = behindString(bytes, text, at, end);
+    const colonAt = behind < 0 ? -1 : behindBlanks(bytes, behind, end);
+    if (colonAt < 0 || bytes[colonAt] !== colon) return undefined;
+    const name = bytes.toString("utf8", at + 1, behind - 1);
+    if (unusual.test(name)) return undefined;
+    const field = this.#names.indexOf(name);
+    if (place < placesMax) {
+      this.#lastNames[place] = Uint8Array.from(bytes.subarray(at, colonAt + 1));
+      this.#lastFields[place] = field;
     }
-    if (at === start) return false;
-    this.#at = at;
-    if (field < 0) return true;
-    const text = line.slice(start, at);
-    // No sign, no zero in front, exact as a number: the text that `String` would write.
-    if (isPlain && text.length <= 15 && (text.charCodeAt(0) !== 0x30 || text.length === 1))
-      return this.#keep(field, "number", text);
-    return jsonNumber.test(text) && this.#keep(field, "number", String(Number(text)));
+    this.#behindName = colonAt + 1;
+    return field;
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what JSON does not allow in strings
+function kindAt(first: number): JsonKind {
+  switch (first) {
+    case quote:
+      return "string";
+    case braceOpen:
+    case bracketOpen:
+      return "other";
+    case 0x74:
+    case 0x66:
+      return "boolean";
+    case 0x6e:
+      return "null";
+    default:
+      return "number";
+  }
+}
+
+function behindBlanks(bytes: Buffer, from: number, end: number): number {
+  let at = from;
+  while (at < end && (bytes[at] === blank[0] || bytes[at] === blank[1] || bytes[at] === blank[2])) at++;
+  return at;
+}
+
+/** Index behind the value at `at`; -1: there is none. */
+function behindValue(bytes: Buffer, text: string, at: number, end: number): number {
+  switch (bytes[at]) {
+    case quote:
+      return behindString(bytes, text, at, end);
+    case braceOpen:
+    case bracketOpen:
+      return behindNested(bytes, text, at, end);
+    case 0x74:
+      return isWord(bytes, at, "true") ? at + 4 : -1;
+    case 0x66:
+      return isWord(bytes, at, "false") ? at + 5 : -1;
+    case 0x6e:
+      return isWord(bytes, at, "null") ? at + 4 : -1;
+    default:
+      return behindNumber(bytes, at, end);
+  }
+}
+
+function isWord(bytes: Buffer, at: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) if (bytes[at + i] !== word.charCodeAt(i)) return false;
+  return true;
+}
+
+/** Index behind the string whose opening quote is at `start`; -1: it does not end. */
+function behindString(bytes: Buffer, text: string, start: number, end: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0 && at < end; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (bytes[at - 1 - slashes] === backslash) slashes++;
+    if (slashes % 2 === 0) return at + 1;
+  }
+  return -1;
+}
+
+/** Index behind the object or array that begins at `start`; -1: it does not end. */
+function behindNested(bytes: Buffer, text: string, start: number, end: number): number {
+  let depth = 0;
+  for (let at = start; at < end; at++) {
+    switch (bytes[at]) {
+      case quote:
+        at = behindString(bytes, text, at, end) - 1;
+        if (at < 0) return -1;
+        break;
+      case braceOpen:
+      case bracketOpen:
+        depth++;
+        break;
+      case braceClose:
+      case bracketClose:
+        if (--depth === 0) return at + 1;
+    }
+  }
+  return -1;
+}
+
+/** Index behind what may be a number; -1: it is none. */
+function behindNumber(bytes: Buffer, start: number, end: number): number {
+  let at = start;
+  for (; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte >= 0x30 && byte <= 0x39) continue;
+    // + - . E e
+    if (byte !== 0x2b && byte !== 0x2d && byte !== 0x2e && byte !== 0x45 && byte !== 0x65) break;
+  }
+  return at === start ? -1 : at;
+}
+
+/** What JSON does not allow in a string as it is, or what stands for something else. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const unusual = /[\\\x00-\x1f]/;
+
+/** Whole numbers whose text `String` would write the same. */
+const plainNumber = /^(?:0|[1-9]\d{0,14})$/;
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** The text `String` writes for a JSON number; undefined: it is none. */
+export function numberText(text: string): string | undefined {
+  if (plainNumber.test(text)) return text;
+  return jsonNumber.test(text) ? String(Number(text)) : undefined;
+}

@@ -47,7 +47,7 @@ export class LineDecoder {
   /** All records of the block, without delimiters. Skips a byte order mark at the start of the file. */
   decode(block: Block): LineBatch {
     const { bytes, base } = block;
-    const mark = base === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    const mark = byteOrderMark(bytes, base);
     const records: string[] = [];
     let bad: BadRecord | undefined;
     let replaced = 0;
@@ -160,6 +160,11 @@ export class LineDecoder {
   #ends(text: string, delimiter: string): Ends {
     return this.#options.quoted && text.includes('"') ? new QuotedEnds(text) : new Ends(text, delimiter);
   }
+}
+
+/** Bytes of the mark that the file begins with; `base` is where in the file the bytes begin. */
+export function byteOrderMark(bytes: Uint8Array, base: number): number {
+  return base === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
 
 /** Ends of the records in a string; a record's end is the index of its delimiter. */

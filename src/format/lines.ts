@@ -44,5 +44,5 @@ function sliced({ bytes, base }: Block): RecordBatch<Uint8Array> {
     records.push(new Uint8Array(copy.buffer, at, end - at));
     at = end + 1;
   }
-  return { records, starts: Float64Array.from(starts), end: base + bytes.length };
+  return { records, starts: new Float64Array(starts), end: base + bytes.length };
 }

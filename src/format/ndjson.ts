@@ -5,8 +5,9 @@ import { strictJson } from "../base/strict-json.ts";
 import type { Jsonable, JsonValue } from "../job/codec.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../job/params.ts";
 import type { Columns, ColumnsOf } from "../job/table.ts";
-import type { Format } from "./format.ts";
-import { jsonFields, parseJson } from "./json-fields.ts";
+import type { Format, InputFormat } from "./format.ts";
+import { jsonFields } from "./json-fields.ts";
+import { isBlank, parseJson } from "./json-line.ts";
 import { lineFeeds, noRecord, readLines, readParsed } from "./line-reader.ts";
 
 /** One JSON value per line. Writing takes any object; what JSON would lose (a Date, a Map) is an error at run time. */
@@ -18,14 +19,11 @@ export function ndjson<S extends StandardSchema>(schema: S): Format<SchemaOutput
 /** One JSON object per line, of which only these fields are read, and checked. Faster than the others. */
 export function ndjson<C extends Columns>(options: { readonly fields: C }): Format<ColumnsOf<C>>;
 export function ndjson(options?: StandardSchema | { readonly fields: Columns }): Format<unknown> {
-  if (options === undefined) return jsonLines(() => parseJson, writeJson);
-  if ("~standard" in options) {
-    const parse = checkedBy(options);
-    return jsonLines(() => parse, writeJson);
-  }
+  if (options === undefined) return jsonLines(parsed(parseJson), writeJson);
+  if ("~standard" in options) return jsonLines(parsed(checkedBy(options)), writeJson);
   if (typeof options === "object" && typeof options.fields === "object" && options.fields !== null) {
-    const { reader, write } = jsonFields(options.fields);
-    return jsonLines(reader, write);
+    const { read, write } = jsonFields(options.fields);
+    return jsonLines(read, write);
   }
   throw new MillraceError(
     "wrong-job",
@@ -33,30 +31,22 @@ export function ndjson(options?: StandardSchema | { readonly fields: Columns }):
   );
 }
 
-/** `parser` is called once per file. */
-function jsonLines(parser: () => (line: string) => unknown, print: (record: unknown) => string): Format<unknown> {
+function parsed(parse: (line: string) => unknown): InputFormat<unknown>["read"] {
+  return (chunks, from) =>
+    readParsed(readLines(chunks, from, lineFeeds), (line) => (isBlank(line) ? noRecord : parse(line)));
+}
+
+function jsonLines(read: InputFormat<unknown>["read"], print: (record: unknown) => string): Format<unknown> {
   return {
     split: "anywhere",
     extension: "ndjson",
     recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
-    read(chunks, from) {
-      const parse = parser();
-      return readParsed(readLines(chunks, from, lineFeeds), (line) => (isBlank(line) ? noRecord : parse(line)));
-    },
+    read,
     write(record, out) {
       out.writeUtf8(print(record));
       out.writeUint8(10);
     },
   };
-}
-
-/** Only blanks, as JSON knows them; most lines are told by their first character. */
-function isBlank(line: string): boolean {
-  for (let i = 0; i < line.length; i++) {
-    const unit = line.charCodeAt(i);
-    if (unit !== 0x20 && unit !== 0x09 && unit !== 0x0d) return false;
-  }
-  return true;
 }
 
 function writeJson(record: unknown): string {

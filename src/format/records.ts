@@ -164,5 +164,5 @@ function batchOf(bytes: Uint8Array, base: number, sizeOf: RecordSize, skip: numb
     found.push(new Uint8Array(bytes.buffer, bytes.byteOffset + at + skip, size - skip));
     at += size;
   }
-  return { records: found, starts: Float64Array.from(starts), end: base + bytes.length };
+  return { records: found, starts: new Float64Array(starts), end: base + bytes.length };
 }

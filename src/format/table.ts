@@ -4,7 +4,7 @@ import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { ColumnCodec } from "../job/codec.ts";
 import type { TableOptions } from "../job/table.ts";
-import { setField } from "./json-fields.ts";
+import { setField } from "./json-field.ts";
 
 export interface Table {
   /** Whether the first line of a file names the columns. */
