@@ -5,22 +5,16 @@
 // must complain about.
 import { readFile } from "node:fs/promises";
 import {
-  type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, float64, type Job, type JsonValue, int, json,
+  type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, float64, int, type Job, type JsonValue, json,
   lines, max, min, ndjson, prefix, type Row, records, run, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
 } from "millrace";
-import type { InlineOptions, InlineResult, InputRecords, JobTypes } from "../../src/job/types.ts";
+import { runInline } from "millrace/testing";
 
 /** `is<Expected>()(value)` compiles if the value's type is exactly that. */
 declare function is<Expected>(): <Actual>(
   value: Actual,
   ...same: (<T>() => T extends Actual ? 1 : 2) extends (<T>() => T extends Expected ? 1 : 2) ? [] : [differs: never]
 ) => void;
-
-declare function runInline<T extends JobTypes>(
-  job: Job<T>,
-  records: InputRecords<T["input"]>,
-  ...options: {} extends T["params"] ? [options?: InlineOptions<T>] : [options: InlineOptions<T>]
-): Promise<InlineResult<T>>;
 
 interface User { id: string; name: string; age?: number }
 interface Order { user: string; cents: number }
