@@ -176,7 +176,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     const { bytes, keyEnd, end } = encoder;
     const total = header + varintLength(keyEnd) + varintLength(end - keyEnd) + end;
     if (total > pairBytesMax) {
-      addLarge(bytes.subarray(0, keyEnd), bytes.subarray(keyEnd, end), encoder.partition);
+      addLarge(encoder.keyView, encoder.valueView, encoder.partition);
       return;
     }
     if (at + total > batchEnd) makeRoom(total);
@@ -256,7 +256,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
       const total = pair.end - from;
       if (total > pairBytesMax) {
         const partition = header === 0 ? 0 : readPartition(pairs, from);
-        addLarge(pairs.subarray(pair.key, pair.value), pairs.subarray(pair.value, pair.end), partition);
+        addLarge(viewOf(pairs, pair.key, pair.value), viewOf(pairs, pair.value, pair.end), partition);
       } else {
         if (at + total > batchEnd) makeRoom(total);
         arena.set(pairs.subarray(from, pair.end), at);
@@ -285,6 +285,11 @@ export function readFrame(
     }
   }
   return { key: at, value: at + lengths[0]!, end: at + lengths[0]! + lengths[1]! };
+}
+
+/** No Buffer, whose `slice` does not copy. */
+function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
 function readPartition(pairs: Uint8Array, at: number): number {

@@ -54,7 +54,8 @@ function foldBytes(job: JobDefinition, call: Call): (a: Uint8Array, b: Uint8Arra
         `combine made a value of ${buffer.length} bytes, and at most ${limits.valueBytesMax} are allowed: ${excerptOf(folded)}`,
       );
     }
-    return buffer.view();
+    // No Buffer, whose `slice` does not copy.
+    return new Uint8Array(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.length);
   };
 }
 

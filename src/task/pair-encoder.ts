@@ -28,6 +28,17 @@ export class PairEncoder {
     return this.#buffer.bytes;
   }
 
+  /** Views for a kernel, which may call `slice`: of a Buffer that is no copy. */
+  get keyView(): Uint8Array {
+    const { buffer, byteOffset } = this.#buffer.bytes;
+    return new Uint8Array(buffer, byteOffset, this.keyEnd);
+  }
+
+  get valueView(): Uint8Array {
+    const { buffer, byteOffset } = this.#buffer.bytes;
+    return new Uint8Array(buffer, byteOffset + this.keyEnd, this.end - this.keyEnd);
+  }
+
   get end(): number {
     return this.#buffer.length;
   }

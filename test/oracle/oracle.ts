@@ -84,11 +84,12 @@ function runsOf(sorted: readonly Emitted[], keyOf: (e: Emitted) => Buffer): Emit
   return runs;
 }
 
-/** Lines end with LF, or with the file; one CR before it is not part of the line. */
+/** Lines end with LF, or with the file; one CR before the LF is not part of the line. */
 function linesOf(file: Buffer): string[] {
   const lines = file.toString("latin1").split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  return lines.map((line) => Buffer.from(line.replace(/\r$/, ""), "latin1").toString("utf8"));
+  const last = lines.pop()!;
+  const all = [...lines.map((line) => line.replace(/\r$/, "")), ...(last === "" ? [] : [last])];
+  return all.map((line) => Buffer.from(line, "latin1").toString("utf8"));
 }
 
 function cell(value: string | number): string {
