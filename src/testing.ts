@@ -29,7 +29,12 @@ export async function runInline<T extends JobTypes>(
   const named = definition.outputs.map(({ name }, index) => [name, outputs[index]!] as const);
   const others = Object.fromEntries(named.slice(1));
   // What the records are is known to the compiler only, from `defineJob`.
-  return { records: outputs[0]!, others, counters } as unknown as InlineResult<T>;
+  // Plain objects, which compare equal to literals; `fromEntries` keeps a counter named __proto__ as one.
+  return {
+    records: outputs[0]!,
+    others,
+    counters: Object.fromEntries(Object.entries(counters)),
+  } as unknown as InlineResult<T>;
 }
 
 function inputsOf(job: JobDefinition, records: unknown): readonly (readonly unknown[])[] {

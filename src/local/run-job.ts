@@ -54,13 +54,14 @@ export async function runJob(job: object, options: AnyRunOptions): Promise<JobRe
   });
   try {
     const view = await runToEnd(engine, submission(options), signal);
+    const counters = Object.fromEntries(Object.entries(view.counters)); // a plain object, equal to a literal
     if (options.output === undefined) {
       await engine.stop();
-      return { counters: view.counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
+      return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
     }
     const files = await publishedFiles(engine.storage, engine.destination);
     await engine.close();
-    return { counters: view.counters, files: files.map(({ path, bytes, records }) => ({ path, bytes, records })) };
+    return { counters, files: files.map(({ path, bytes, records }) => ({ path, bytes, records })) };
   } catch (error) {
     await engine.close();
     throw error;
