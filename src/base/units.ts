@@ -49,7 +49,7 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
     unit = next;
   }
-  return unit === "B" ? `${value} B` : `${threeDigits(value)} ${unit}`;
+  return unit === "B" ? `${Math.round(value)} B` : `${threeDigits(value)} ${unit}`;
 }
 
 /** 812 → "812 ms", 61_000 → "1 m 01 s". */

@@ -2,6 +2,7 @@
 // to the slot, which gives it its own objects. The same sources in the same place give the same bytes, wherever it is called.
 import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { BuildFailure, Message, Plugin } from "esbuild";
@@ -63,7 +64,8 @@ async function build(
   path: string,
   banner: string,
 ): Promise<{ readonly code: Buffer; readonly warnings: readonly string[] }> {
-  const esbuild = await import("esbuild");
+  // By require, when it is needed: to import a CommonJS module Node first parses it for the names of its exports, 60 ms here.
+  const esbuild = createRequire(import.meta.url)("esbuild") as typeof import("esbuild");
   const directory = dirname(path);
   try {
     const result = await esbuild.build({
