@@ -70,3 +70,14 @@ export function tell(cluster: Cluster, worker: Worker): void {
   worker.hasNews = true;
   cluster.toAnswer.add(worker);
 }
+
+/** From when it was last heard of, a worker has a lease. */
+export function watchLease(cluster: Cluster, worker: Worker): void {
+  watch(cluster, worker, worker.heardAt + cluster.options.leaseMs);
+}
+
+/** The worker is looked at again then. One entry per worker counts: the one that it names. */
+export function watch(cluster: Cluster, worker: Worker, at: Instant): void {
+  worker.leaseAt = at;
+  cluster.leases.push({ at, worker });
+}

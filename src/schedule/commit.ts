@@ -9,6 +9,7 @@ import { requeue, revoke } from "./attempt.ts";
 import { type Cluster, put, saveTask, tell } from "./cluster.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
+import { findRuns } from "./lost.ts";
 import { type EndedRecord, keys } from "./records.ts";
 import type { Task } from "./task.ts";
 
@@ -161,6 +162,7 @@ export function reopen(cluster: Cluster, job: Job): void {
     return;
   }
   cluster.turns.set(job.id, job);
+  findRuns(cluster, job);
   if (job.stage === "planning") requeue(cluster, job.planTask);
   for (const task of job.maps) requeue(cluster, task);
   for (const task of job.reduces) if (task.winner === undefined) requeue(cluster, task);

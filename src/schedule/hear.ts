@@ -3,13 +3,13 @@ import type { AttemptId } from "../base/ids.ts";
 import { formatDuration } from "../base/units.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
-import { type Cluster, tell } from "./cluster.ts";
+import { type Cluster, tell, watchLease } from "./cluster.ts";
 import { discardFrom, isKept } from "./commit.ts";
 import { attemptSucceeded } from "./complete.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive } from "./job.ts";
-import { loseAttempts, watchLease } from "./lease.ts";
+import { loseAttempts } from "./lease.ts";
 import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
 import { type Attempt, attemptKey, nameOf } from "./task.ts";
 import { capacity, newWorker, type Worker } from "./worker.ts";
@@ -22,7 +22,7 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   const isNewest = report.sequence > worker.sequence;
   if (isNewest) takeState(cluster, worker, report);
   if (isReborn) loseRunsOfDead(cluster, worker);
-  if (isNewest) takeOffers(cluster, worker, report.offered);
+  if (isNewest && report.offered.length > 0) takeOffers(cluster, worker, report.offered);
   for (const result of report.finished) settle(cluster, worker, result);
   if (!isNewest) return;
   takeRunning(cluster, worker, report.running);
@@ -45,6 +45,7 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
   worker.incarnation = incarnation;
   worker.sequence = -1;
   worker.failuresInRow = 0;
+  worker.offered = [];
   worker.discards.clear();
 }
 

@@ -2,7 +2,7 @@
 // numbers of its attempts, not by time.
 import type { Instant } from "../base/ids.ts";
 import { release, requeue } from "./attempt.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, watch } from "./cluster.ts";
 import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { loseRunsOfSilent } from "./lost.ts";
@@ -11,16 +11,6 @@ import type { Worker } from "./worker.ts";
 
 /** A worker that stays silent for so many leases is forgotten. */
 const forgottenLeases = 60;
-
-export function watchLease(cluster: Cluster, worker: Worker): void {
-  watch(cluster, worker, worker.heardAt + cluster.options.leaseMs);
-}
-
-/** One entry per worker counts: the one it names. */
-function watch(cluster: Cluster, worker: Worker, at: Instant): void {
-  worker.leaseAt = at;
-  cluster.leases.push({ at, worker });
-}
 
 /** Workers unheard for a lease lose their attempts and their runs. */
 export function expireLeases(cluster: Cluster): void {

@@ -3,13 +3,14 @@
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import type { WorkerReport } from "../rpc/messages.ts";
 import { requeue, revoke, withdrawReduces } from "./attempt.ts";
-import { type Cluster, saveTask } from "./cluster.ts";
-import { isActive, taskOf, update } from "./job.ts";
+import { type Cluster, saveTask, watchLease } from "./cluster.ts";
+import { isActive, type Job, taskOf, update } from "./job.ts";
 import type { Winner } from "./records.ts";
 import { isDone, type Task } from "./task.ts";
-import type { Worker } from "./worker.ts";
+import { newWorker, type Worker } from "./worker.ts";
 
 const unheard = "its worker has not been heard of";
+const startedAnew = "its worker was started anew";
 
 /** The run is gone: the task is done again. */
 export function loseRun(cluster: Cluster, task: Task, why: string): void {
@@ -36,12 +37,44 @@ export function restoreRunsOfSilent(cluster: Cluster, worker: Worker): void {
 
 /** The process that the worker was is dead. Its runs count only where its successor offers them. */
 export function loseRunsOfDead(cluster: Cluster, worker: Worker): void {
-  for (const task of worker.runs) loseRun(cluster, task, "its worker was started anew");
+  for (const task of worker.runs) loseRun(cluster, task, startedAnew);
   worker.runs.clear();
+}
+
+/**
+ * Of a job that is active again, after a master change or a resume: its runs are looked for on the workers as they are now. A
+ * worker that nobody knows has a lease from now on to be heard of.
+ */
+export function findRuns(cluster: Cluster, job: Job): void {
+  const workers = new Set<Worker>();
+  for (const task of job.maps) {
+    const { winner } = task;
+    if (winner?.run === undefined || winner.runLost !== undefined) continue;
+    const worker = holderOf(cluster, winner);
+    workers.add(worker);
+    job.workers.add(worker.id);
+    if (worker.incarnation === winner.incarnation) worker.runs.add(task);
+    if (worker.incarnation > winner.incarnation) loseRun(cluster, task, startedAnew);
+    else if (worker.isSilent) loseRun(cluster, task, unheard);
+  }
+  for (const worker of workers) if (worker.offered.length > 0) takeOffers(cluster, worker, worker.offered);
+}
+
+/** The worker that a winner's run lies on; before it is heard of, its newest incarnation is the one that winners name. */
+export function holderOf(cluster: Cluster, winner: Winner): Worker {
+  let worker = cluster.workers.get(winner.worker);
+  if (worker === undefined) {
+    worker = newWorker(winner.worker, winner.incarnation, cluster.now);
+    cluster.workers.set(worker.id, worker);
+    watchLease(cluster, worker);
+  }
+  if (worker.sequence < 0) worker.incarnation = Math.max(worker.incarnation, winner.incarnation);
+  return worker;
 }
 
 /** Runs that a new incarnation found and verified: those of winners, with the same digest, count again. */
 export function takeOffers(cluster: Cluster, worker: Worker, offered: WorkerReport["offered"]): void {
+  worker.offered = offered;
   for (const { run, emissionDigest } of offered) {
     const task = lostTask(cluster, run.writtenBy);
     if (task?.winner?.emissionDigest !== emissionDigest) continue;

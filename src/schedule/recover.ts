@@ -7,11 +7,10 @@ import type { StoredRecord } from "../state/store.ts";
 import { type Cluster, newCluster } from "./cluster.ts";
 import { isKept, reopen } from "./commit.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
-import { watchLease } from "./lease.ts";
+import { holderOf } from "./lost.ts";
 import { failuresKept, parseKey, type RecordKey, type TaskRecord } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./task.ts";
-import { newWorker } from "./worker.ts";
 
 /** The records of one job, as they are found. */
 interface Found {
@@ -40,15 +39,12 @@ export function recoverCluster(
   for (const { job, found } of jobs.sort((a, b) => a.job.number - b.job.number)) {
     cluster.jobs.set(job.id, job);
     cluster.jobNumber = Math.max(cluster.jobNumber, job.number + 1);
-    if (job.ended === undefined) {
-      findWorkers(cluster, job);
-      reopen(cluster, job);
-    } else if (!isKept(cluster, job)) {
-      leaveBehind(cluster, job, found.keys);
-    } else {
-      job.stage = "over";
-    }
+    if (job.ended !== undefined && isKept(cluster, job)) job.stage = "over";
+    else if (job.ended !== undefined) leaveBehind(cluster, job, found.keys);
   }
+  // Of all jobs first: which life of a worker is its newest is known only then.
+  for (const { job } of jobs) if (job.ended === undefined) findHolders(cluster, job);
+  for (const { job } of jobs) if (job.ended === undefined) reopen(cluster, job);
   return cluster;
 }
 
@@ -144,24 +140,6 @@ function readTask(task: Task, record: TaskRecord): void {
   update(task, () => Object.assign(task, record));
 }
 
-/** Workers that hold winning runs have a lease from now on to be heard of. A run of an older life of its worker is lost. */
-function findWorkers(cluster: Cluster, job: Job): void {
-  for (const task of job.maps) {
-    const { winner } = task;
-    if (winner === undefined) continue;
-    job.workers.add(winner.worker);
-    if (winner.run === undefined) continue;
-    let worker = cluster.workers.get(winner.worker);
-    if (worker === undefined) {
-      worker = newWorker(winner.worker, winner.incarnation, cluster.now);
-      cluster.workers.set(worker.id, worker);
-      watchLease(cluster, worker);
-    }
-    worker.incarnation = Math.max(worker.incarnation, winner.incarnation);
-    worker.runs.add(task);
-  }
-}
-
 /** It was over already: what its master did not get to clear away is cleared away now. */
 function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void {
   job.stage = "over";
@@ -172,4 +150,12 @@ function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void 
   if (keys.length === 0) return;
   cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
   cluster.sweeps.push({ at: cluster.now + cluster.options.leaseMs, keys: keys[Symbol.iterator]() });
+}
+
+function findHolders(cluster: Cluster, job: Job): void {
+  for (const { winner } of job.maps) {
+    if (winner === undefined) continue;
+    job.workers.add(winner.worker);
+    if (winner.run !== undefined) holderOf(cluster, winner);
+  }
 }

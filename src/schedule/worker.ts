@@ -1,5 +1,6 @@
 // A worker as the scheduler knows it: from its reports, and from the winners that lie on it.
 import type { AttemptId, Instant, JobId, WorkerId } from "../base/ids.ts";
+import type { WorkerReport } from "../rpc/messages.ts";
 import type { Attempt, Task } from "./task.ts";
 
 export interface Worker {
@@ -18,6 +19,8 @@ export interface Worker {
   leaseAt: Instant;
   failuresInRow: number;
   placesHeld: Readonly<Record<JobId, number>>;
+  /** Runs that this incarnation found when it started; a job that is resumed later asks for them. */
+  offered: WorkerReport["offered"];
   /** By `attemptKey`, those being stopped included. */
   readonly attempts: Map<string, Attempt>;
   /** Attempts that its newest report lists and that nobody waits for. */
@@ -44,6 +47,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     leaseAt: now,
     failuresInRow: 0,
     placesHeld: {},
+    offered: [],
     attempts: new Map(),
     strays: [],
     runs: new Set(),

@@ -12,7 +12,7 @@ import type { Job } from "../../src/schedule/job.ts";
 import { ordersFor } from "../../src/schedule/orders.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
-import type { SchedulerCommand, SchedulerEvent } from "../../src/schedule/step.ts";
+import type { SchedulerCommand, SchedulerEvent, SchedulerOptions } from "../../src/schedule/step.ts";
 import { attemptKey, isDone, recordOf } from "../../src/schedule/task.ts";
 import { viewOf } from "../../src/schedule/view.ts";
 import type { Change, StoredRecord } from "../../src/state/store.ts";
@@ -50,6 +50,9 @@ export class World {
   /** Which kinds of faults this world has (swarm testing): a world with all of them never gets far. */
   readonly faults: ((worker: FakeWorker) => void)[];
   readonly failureRate: number;
+  /** The map task that has a record on which its process dies, always; -1: none. */
+  readonly poisoned: number;
+  readonly options: SchedulerOptions;
   readonly dyingRate: number;
   cluster: Cluster;
 
@@ -68,11 +71,14 @@ export class World {
       () => this.chance(0.1) && this.cancel(),
       (worker: FakeWorker) => this.idle(worker),
       (worker: FakeWorker) => this.damage(worker),
+      () => this.resume(),
     ];
     this.faults = all.filter(() => this.chance(0.5));
     this.failureRate = [0, 0.1, 0.4][this.pick(3)]!;
     this.dyingRate = [0, 0.02, 0.1][this.pick(3)]!;
-    this.cluster = recoverCluster([], this.epoch, options, this.now);
+    this.poisoned = this.pick(8) - 4;
+    this.options = { ...options, keepFailed: this.chance(0.3) };
+    this.cluster = recoverCluster([], this.epoch, this.options, this.now);
   }
 
   pick(below: number): number {
@@ -231,6 +237,11 @@ export class World {
         return failed(attempt, { kind: "segment-lost", map: lost, error: text(`no ${attemptName(lost)}`) });
       }
     }
+    if (work.phase === "map" && attempt.index === this.poisoned && work.skip.length === 0) {
+      this.saw("slot died");
+      const at = { file: attempt.index, offset: 5 };
+      return failed(attempt, { kind: "slot-died", error: text("died", "slot-died"), at, careful });
+    }
     if (this.isFaulty && this.chance(this.failureRate))
       return failed(attempt, this.failure(careful, work.phase === "map"));
     if (work.phase === "plan") return done(assignment, { plan: plan(this.pick(8), this.pick(8)) });
@@ -304,6 +315,14 @@ export class World {
     this.saw(`cancel: ${state}`);
   }
 
+  private resume(): void {
+    const job = this.jobs[this.pick(this.jobs.length)];
+    if (job === undefined || this.cluster.jobs.get(job)?.ended?.outcome !== "failed") return;
+    if (this.options.keepFailed) this.ends.delete(job);
+    this.step({ kind: "job-resumed", job });
+    this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
+  }
+
   private restartWorker(worker: FakeWorker): void {
     const keepsDisk = this.chance(0.5);
     this.saw(keepsDisk ? "worker restarted" : "worker restarted without its disk");
@@ -339,12 +358,12 @@ export class World {
     this.waiting.clear();
     this.publishing.length = 0;
     this.epoch++;
-    this.cluster = recoverCluster(recordsOf(store), this.epoch, options, this.now);
+    this.cluster = recoverCluster(recordsOf(store), this.epoch, this.options, this.now);
     this.step({ kind: "clock-ticked" });
   }
 
   private recovered(store: ReadonlyMap<string, Uint8Array>): Cluster {
-    return recoverCluster(recordsOf(store), this.epoch + 1, options, this.now);
+    return recoverCluster(recordsOf(store), this.epoch + 1, this.options, this.now);
   }
 
   // ── checks ─────────────────────────────────────────────────────────────────
