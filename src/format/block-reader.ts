@@ -5,6 +5,7 @@
 //
 // 64 KiB, because a Latin-1 string of that size is copied into V8's heap at 0.1 ns a byte and then sliced without copying;
 // larger blocks leave the processor's cache (measured with bench/micro/lines.bench.ts).
+import { assert } from "../base/assert.ts";
 import { ByteBuffer } from "../base/byte-buffer.ts";
 import { asBuffer } from "../base/bytes.ts";
 import { KiB, limits } from "../base/limits.ts";
@@ -21,7 +22,7 @@ export interface Block {
 
 export interface BlockOptions {
   readonly boundary: Boundary;
-  /** A longer record is refused. Default `limits.recordBytesMax`. */
+  /** A longer record is refused. Default `limits.recordBytesMax`; at least `blockBytes`, as records within a block are not looked at. */
   readonly recordBytesMax?: number | undefined;
   /** Said after the message that a record is too long. */
   readonly hint?: string | undefined;
@@ -42,6 +43,7 @@ export async function* readBlocks(
 ): AsyncGenerator<Block, void, undefined> {
   if (from.start >= from.end) return;
   const { boundary, recordBytesMax = limits.recordBytesMax } = options;
+  assert(recordBytesMax >= blockBytes, "the limit of a record is less than a block");
   const tooLong = (start: number, end: number, bytes: Uint8Array) =>
     new BadRecord(
       `the record has ${formatCount(end - start)} bytes, more than the limit of ${formatBytes(recordBytesMax)}${options.hint ?? ""}`,
