@@ -8,7 +8,7 @@ import type { Places } from "../rpc/messages.ts";
 import type { CommitDecision } from "../storage/storage.ts";
 import { Heap } from "./heap.ts";
 import type { EndedRecord, FailureRecord, JobRecord } from "./records.ts";
-import type { JobView } from "./step.ts";
+import type { JobView, SchedulerOptions } from "./step.ts";
 import { type Attempt, deadLettersOf, isDone, newTask, type Task } from "./task.ts";
 import { sumOf, type Totals, TotalsSum } from "./totals.ts";
 
@@ -50,8 +50,8 @@ export interface Job {
   view: JobView | undefined;
 }
 
-export function newJob(id: JobId, record: JobRecord): Job {
-  const byIndex = (a: Task, b: Task) => a.index < b.index;
+export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["order"]): Job {
+  const byIndex = (a: Task, b: Task) => (order === "reverse" ? a.index > b.index : a.index < b.index);
   const job: Omit<Job, "planTask"> & { planTask: Task | undefined } = {
     id,
     spec: record.spec,

@@ -33,7 +33,7 @@ export function recoverCluster(
 ): Cluster {
   const cluster = newCluster(epoch, options, now);
   const jobs = [...findJobs(records)].flatMap(([id, found]) => {
-    const job = buildJob(id, found);
+    const job = buildJob(id, found, options.order);
     return job === undefined ? [] : [{ job, found }];
   });
   for (const { job, found } of jobs.sort((a, b) => a.job.number - b.job.number)) {
@@ -99,9 +99,9 @@ function keep(found: Found, key: RecordKey, value: Uint8Array): void {
   }
 }
 
-function buildJob(id: JobId, found: Found): Job | undefined {
+function buildJob(id: JobId, found: Found, order: SchedulerOptions["order"]): Job | undefined {
   if (found.spec === undefined) return undefined; // nothing else is stored before it
-  const job = newJob(id, jobRecord.decode(found.spec));
+  const job = newJob(id, jobRecord.decode(found.spec), order);
   job.failures.push(...found.failures.map(failureRecord.decode).sort((a, b) => a.number - b.number));
   job.failures.splice(0, job.failures.length - failuresKept);
   job.failureNumber = (job.failures.at(-1)?.number ?? -1) + 1;

@@ -104,7 +104,7 @@ function submit(cluster: Cluster, event: Extract<SchedulerEvent, { kind: "job-su
   if (cluster.jobs.has(id)) return;
   const record = { spec, idempotencyKey, number: cluster.jobNumber++ };
   put(cluster, keys.spec(id), jobRecord.encode(record));
-  const job = newJob(id, record);
+  const job = newJob(id, record, cluster.options.order);
   cluster.jobs.set(id, job);
   cluster.turns.set(id, job);
   requeue(cluster, job.planTask);

@@ -60,6 +60,8 @@ export interface SchedulerOptions {
   readonly failuresPerWorkerMax: number;
   readonly infrastructureFailuresMax: number;
   readonly digestRollbacksMax: number;
+  /** In which order the tasks of a phase are given out; the result must not depend on it. Default: by their index. */
+  readonly order?: "reverse" | undefined;
   /** A failed job keeps its records, runs and staged files, for `--resume`. Default: they are removed. */
   readonly keepFailed?: boolean;
   /** Builds the bytes of `_SUCCESS` (output/manifest.ts), so that the scheduler knows no format. */

@@ -1,9 +1,11 @@
 import type { Clock } from "../base/clock.ts";
 import type { Position } from "../base/ids.ts";
 import type { JobDefinition } from "../job/definition.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { CollectOptions, Kernel } from "../kernel/kernel.ts";
 import type { RunFiles, RunReader, RunRef } from "../sort/run.ts";
 import type { Storage } from "../storage/storage.ts";
+
+export type Combining = CollectOptions["combining"];
 
 /** What a task needs from whatever runs it: our worker's slot, a test, later another engine. */
 export interface TaskEnvironment {
@@ -19,6 +21,11 @@ export interface TaskEnvironment {
   /** Local path of a side file. */
   file(name: string): string;
   log(message: string, fields: Readonly<Record<string, unknown>> | undefined): void;
+  /**
+   * When combine is called: "auto" where it pays; "always"; "never" before reduce, which then gets every value. The result must
+   * not depend on it, and `millrace test` looks whether it does. Default "auto".
+   */
+  readonly combining?: Combining | undefined;
 }
 
 /** The map outputs that a reduce reads, one run per map task, in the order of their ordinals; opened when they are needed. */

@@ -6,6 +6,7 @@ import { type Collector, type CollectorStats, createCollector } from "../sort/co
 import type { RunFiles, RunRef } from "../sort/run.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createEmitter, type Emitter } from "./emitter.ts";
+import type { Combining } from "./environment.ts";
 import { kernelFold } from "./fold.ts";
 import { MapPass, type PutAside } from "./map-pass.ts";
 import { type OutputSinks, outputTable, type RecordEncoder } from "./outputs.ts";
@@ -29,6 +30,8 @@ export interface MapSideOptions {
   readonly putAside: PutAside;
   readonly tries: "once" | "twice";
   readonly signal: AbortSignal;
+  /** Default "auto". */
+  readonly combining?: Combining | undefined;
 }
 
 /** What collecting came to. */
@@ -108,13 +111,13 @@ export class MapSide {
   }
 }
 
-function collectOptions({ job, partitions, boundaries }: MapSideOptions): CollectOptions {
+function collectOptions({ job, partitions, boundaries, combining = "auto" }: MapSideOptions): CollectOptions {
   return {
     partitions,
     partitioner: kernelPartitioner(job, boundaries),
     group: job.group?.shapes,
-    fold: kernelFold(job),
-    combining: "auto",
+    fold: combining === "never" ? undefined : kernelFold(job),
+    combining,
     firstEmission: 0,
   };
 }

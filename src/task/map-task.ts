@@ -8,7 +8,7 @@ import type { Assignment, AttemptDone, MapWork } from "../rpc/messages.ts";
 import { hashText } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { TaskEnvironment } from "./environment.ts";
-import { badInputFailure, userFailure } from "./failure.ts";
+import { badInputFailure, isA, userFailure } from "./failure.ts";
 import { type AsideReason, Remap } from "./map-pass.ts";
 import { type Collected, MapSide } from "./map-side.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "./staged-outputs.ts";
@@ -29,7 +29,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
         return attempt;
       } catch (thrown) {
         attempt.abort();
-        if (!(thrown instanceof Remap)) throw thrown;
+        if (!isA(thrown, Remap)) throw thrown;
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
         aside.add(thrown.place, { thrown: thrown.thrown, code: "user-error" });
         task.totals.clear();
@@ -100,6 +100,7 @@ class MapAttempt {
       putAside: aside,
       tries: "twice",
       signal,
+      combining: env.combining,
     });
   }
 
@@ -177,9 +178,9 @@ class MapAttempt {
 
   /** After reading failed: puts aside a record that the format refuses, where that is allowed. */
   async #goOnBehind(thrown: unknown): Promise<Position> {
-    if (!(thrown instanceof BadRecordIn)) {
+    if (!isA(thrown, BadRecordIn)) {
       // What is neither is of a format of the user's own.
-      throw thrown instanceof MillraceError ? thrown : userFailure(thrown, { where: "the input format" });
+      throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
     }
     const { file, source, start, end, bytes } = thrown;
     if (!this.#deadLetters.room || end === undefined) {

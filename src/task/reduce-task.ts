@@ -29,7 +29,8 @@ export async function runReduceTask(
       outputs.open(0);
       const gathered = gather({
         kernel,
-        fold: kernelFold(job),
+        // Without reduce the folded value is the result.
+        fold: env.combining === "never" && job.reduce !== undefined ? undefined : kernelFold(job),
         files: runs,
         attempt,
         runs: inputs.runs,

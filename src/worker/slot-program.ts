@@ -17,7 +17,7 @@ import { decodeToSlot, encodeFromSlot, type FromSlot, type RunAttempt, type ToSl
 import { openRun } from "../sort/run-reader.ts";
 import { createLocalStorage } from "../storage/local.ts";
 import { createTier } from "../storage/tier.ts";
-import type { ReduceInputs, TaskEnvironment } from "../task/environment.ts";
+import type { Combining, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import { FrameReader, frameOf } from "./frames.ts";
 import { watchForOrphan } from "./orphan-watch.ts";
@@ -29,6 +29,8 @@ export interface SlotConfig {
   readonly arenaBytes: number;
   /** Process id of the agent. */
   readonly agent: number;
+  /** Default "auto". */
+  readonly combining?: Combining | undefined;
 }
 
 /** Log lines waiting to be sent: while user code keeps the thread, nothing is sent. More is dropped. */
@@ -119,6 +121,7 @@ export class SlotProgram {
       status: this.#page,
       clock: systemClock,
       signal,
+      combining: this.#config.combining,
       file: (name) => {
         const path = paths.get(name);
         assert(path !== undefined, `side file ${name} came with the job`);
