@@ -1,4 +1,5 @@
 // Failures and what they mean: whose fault, where, and so what may be done about it.
+import { types } from "node:util";
 import { type ErrorCode, MillraceError, systemCode } from "../base/error.ts";
 import type { AttemptId, Position } from "../base/ids.ts";
 import { describeThrown } from "../job/thrown.ts";
@@ -43,8 +44,8 @@ export function lostFailure(thrown: unknown, map: AttemptId): TaskFailure {
 
 /** Anything thrown by the engine itself, and whatever ended an attempt already. */
 export function engineFailure(thrown: unknown): TaskFailure {
-  if (thrown instanceof TaskFailure) return thrown;
-  const code = thrown instanceof MillraceError ? thrown.code : undefined;
+  if (isA(thrown, TaskFailure)) return thrown;
+  const code = codeOf(thrown);
   const error = failureText(thrown, code ?? (systemCode(thrown) === undefined ? "job-failed" : "io-error"), {});
   if (code === "bad-input") return new TaskFailure({ kind: "bad-input", error, at: undefined }, thrown);
   if (code !== undefined && userCodes.has(code)) {
@@ -71,13 +72,23 @@ const fatalCodes: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 function isBug(thrown: unknown): boolean {
-  return thrown instanceof Error && thrown.message.startsWith("millrace bug: ");
+  return isA(thrown, Error) && describeThrown(thrown).message.startsWith("millrace bug: ");
+}
+
+/** The code of an error of ours. */
+export function codeOf(thrown: unknown): ErrorCode | undefined {
+  return isA(thrown, MillraceError) ? thrown.code : undefined;
+}
+
+/** `instanceof` runs user code where a proxy was thrown. */
+export function isA<T>(thrown: unknown, of: abstract new (...args: never) => T): thrown is T {
+  return !types.isProxy(thrown) && thrown instanceof of;
 }
 
 export function failureText(thrown: unknown, code: string, place: FailedAt): FailureText {
   const { message, stack } = describeThrown(thrown);
   return {
-    code: thrown instanceof MillraceError ? thrown.code : code,
+    code: codeOf(thrown) ?? code,
     message,
     stack,
     where: place.where,

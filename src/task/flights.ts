@@ -79,7 +79,8 @@ export class Flights {
 
   grown(call: RecordCall): void {
     if (call === this.#first) {
-      if (call.heldBytes > heldByFirst) this.#options.handOn(call);
+      // One that has ended may have failed: then nothing of it counts.
+      if (call.outcome === undefined && call.heldBytes > heldByFirst) this.#options.handOn(call);
       return;
     }
     const before = this.#held.get(call) ?? 0;

@@ -19,7 +19,7 @@ import type { RunRef } from "../sort/run.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { hashText } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { TaskFailure } from "./failure.ts";
+import { isA, TaskFailure } from "./failure.ts";
 import { kernelFold } from "./fold.ts";
 import { KeySample } from "./key-sample.ts";
 import { MapSide } from "./map-side.ts";
@@ -53,7 +53,7 @@ export async function runInlineJob(job: JobDefinition, options: InlineJobOptions
   try {
     return await new InlineJob(job, options).run();
   } catch (thrown) {
-    throw thrown instanceof TaskFailure ? thrown.thrown : thrown;
+    throw isA(thrown, TaskFailure) ? thrown.thrown : thrown;
   }
 }
 

@@ -6,6 +6,7 @@ import { excerptOf } from "../base/excerpt.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { Codec } from "../job/types.ts";
+import { isA } from "./failure.ts";
 
 /** Encodes one pair at a time into `bytes`: the key is bytes[0, keyEnd), the value bytes[keyEnd, end). */
 export class PairEncoder {
@@ -87,7 +88,7 @@ export class PairEncoder {
 
 /** Our own errors say which pair they are about; what a user's codec throws stays as it is. */
 function named(thrown: unknown, where: string): unknown {
-  if (!(thrown instanceof MillraceError)) return thrown;
+  if (!isA(thrown, MillraceError)) return thrown;
   return new MillraceError(thrown.code, `${thrown.message} (${where})`, { retry: thrown.retry, cause: thrown });
 }
 

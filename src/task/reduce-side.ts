@@ -7,7 +7,7 @@ import { Groups } from "../sort/group.ts";
 import type { Cursor } from "../sort/run.ts";
 import { type ContextScope, createContext, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
-import { userFailure } from "./failure.ts";
+import { codeOf, userFailure } from "./failure.ts";
 import { outputTable } from "./outputs.ts";
 import { isPromise, lateEmit } from "./record-call.ts";
 import type { UserTask } from "./user-task.ts";
@@ -172,5 +172,6 @@ export class ReduceSide {
 
 /** Thrown through user code by what it called: a full disk is not its fault. */
 function isEngines(thrown: unknown): boolean {
-  return thrown instanceof MillraceError && (thrown.code === "no-space" || thrown.code === "io-error");
+  const code = codeOf(thrown);
+  return code === "no-space" || code === "io-error";
 }

@@ -2,7 +2,7 @@ import { unreachable } from "../base/assert.ts";
 import type { Assignment, AttemptDone, AttemptResult } from "../rpc/messages.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
-import { engineFailure, lostFailure } from "./failure.ts";
+import { engineFailure, isA, lostFailure } from "./failure.ts";
 import { runMapTask } from "./map-task.ts";
 import { runPlanTask } from "./plan-task.ts";
 import { runReduceTask } from "./reduce-task.ts";
@@ -19,7 +19,7 @@ export async function runAttempt(
   try {
     return await runTask(assignment, env, inputs);
   } catch (thrown) {
-    const failure = thrown instanceof SegmentLost ? lostFailure(thrown, thrown.map) : engineFailure(thrown);
+    const failure = isA(thrown, SegmentLost) ? lostFailure(thrown, thrown.map) : engineFailure(thrown);
     return { attempt: assignment.attempt, ok: false, reason: failure.reason };
   }
 }
