@@ -12,6 +12,7 @@ import { smallKernel } from "../../test/support/small-kernel.ts";
 import { MillraceError } from "../base/error.ts";
 import { createMemoryFiles, type MemoryFiles } from "../sort/memory-files.ts";
 import type { RunRef } from "../sort/run.ts";
+import { openRun } from "../sort/run-reader.ts";
 import { type GatherOptions, gather } from "./gather.ts";
 import { SegmentLost } from "./segment-lost.ts";
 
@@ -125,6 +126,10 @@ describe("gather", () => {
     const stranger = writeRun(files, "other", mapAttempt(1, 9), [{ partition: 1, key: "a", value: "b" }]);
     const wrongAttempt = runs.with(1, { ...runs[1]!, path: stranger.path });
     expect(thrownBy(options(files, wrongAttempt))).toMatchObject({ code: "segment-lost", map: mapAttempt(1) });
+    // Also when who opens it does not look.
+    const trusting = (run: RunRef) => openRun(files.open(run.path), undefined, run.path);
+    const sameCount = wrongAttempt.with(1, { ...wrongAttempt[1]!, pairs: 1 });
+    expect(thrownBy(options(files, sameCount, { open: trusting }))).toMatchObject({ map: mapAttempt(1) });
     const wrongCount = runs.with(1, { ...runs[1]!, pairs: 1 });
     expect(thrownBy(options(files, wrongCount))).toMatchObject({ code: "segment-lost", map: mapAttempt(1) });
     expect(files.opened).toBe(0);

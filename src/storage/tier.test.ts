@@ -152,6 +152,18 @@ describe("disk", () => {
     expect(Buffer.compare(fs.bytesOf(file.finish().path), content(1_000))).toBe(0);
   });
 
+  it("fault 60: a disk that writes nothing and says nothing is full too, and no loop for ever", () => {
+    const full = { memory: 300 - limits.memoryTierSpareBytes, overstated: 100 * MiB, silentWhenFull: true };
+    const moved = fakeTier({ ...full, disk: 10_000 }).tier.create("a");
+    for (let at = 0; at < 1_000; at += 100) moved.write(content(100));
+    expect(moved.finish()).toMatchObject({ bytes: 1_000, tier: "disk" });
+    const refused = fakeTier({ ...full, disk: 500 }).tier.create("a");
+    const write = () => {
+      for (let at = 0; at < 1_000; at += 100) refused.write(content(100));
+    };
+    expect(write).toThrow(expect.objectContaining({ code: "no-space" }));
+  });
+
   it("fault 61: too many open files, no permission and a missing directory say what to do", () => {
     const failing = (code: string) => {
       const { tier, fs } = fakeTier({ memory: 0, disk: 10_000 });

@@ -20,6 +20,8 @@ export interface FakeDisk {
   /** What freeBytes says more than is true: others write to a tmpfs too. */
   readonly overstated?: number;
   readonly openMax?: number;
+  /** A full disk writes nothing and does not say why. */
+  readonly silentWhenFull?: boolean;
 }
 
 export function systemError(code: string): Error {
@@ -28,7 +30,13 @@ export function systemError(code: string): Error {
 
 /** Disks in memory that fill up like real ones: a short write first, then ENOSPC (FAULTS 60). */
 export function createFakeTierFiles(disk: FakeDisk): FakeTierFiles {
-  const { capacity, callBytesMax = Number.POSITIVE_INFINITY, overstated = 0, openMax = 1000 } = disk;
+  const {
+    capacity,
+    callBytesMax = Number.POSITIVE_INFINITY,
+    overstated = 0,
+    openMax = 1000,
+    silentWhenFull = false,
+  } = disk;
   const files = new Map<string, { bytes: Buffer }>();
   const open = new Map<number, { bytes: Buffer; directory: string }>();
   const calls: (keyof TierFiles)[] = [];
@@ -88,7 +96,10 @@ export function createFakeTierFiles(disk: FakeDisk): FakeTierFiles {
       called("write");
       const file = fileOf(fd);
       const count = Math.min(length, callBytesMax, free(file.directory));
-      if (count <= 0 && length > 0) throw systemError("ENOSPC");
+      if (count <= 0 && length > 0) {
+        if (silentWhenFull) return 0;
+        throw systemError("ENOSPC");
+      }
       if (position !== file.bytes.length) throw new Error("files are written from start to end");
       file.bytes = Buffer.concat([file.bytes, bytes.subarray(start, start + count)]);
       return count;
