@@ -1,5 +1,6 @@
 // What a run left in its store, and whether it may be gone on with: the same code, options and input files, or an error that
 // names what differs.
+import { isAbsolute } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
@@ -77,9 +78,13 @@ const compared: readonly (readonly [keyof JobSpec, string])[] = [
 ];
 
 function specDifferences(stored: JobSpec, wanted: JobSpec): string[] {
-  return compared
+  const differences = compared
     .filter(([field]) => !isDeepStrictEqual(plain(stored[field]), plain(wanted[field])))
     .map(([, text]) => text);
+  const isMoved = stored.directory !== wanted.directory && stored.inputs.some(({ paths }) => !paths.every(isAbsolute));
+  return isMoved
+    ? [...differences, `it was started in ${stored.directory}, which its relative paths are of`]
+    : differences;
 }
 
 /** Without what tells an object that was decoded from one that was written (prototypes, properties that are undefined). */

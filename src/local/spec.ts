@@ -45,6 +45,14 @@ export interface SpecParts {
 
 /** Throws `wrong-usage`, `no-input` and `bad-input`. */
 export async function buildSpec(options: SubmitOptions, parts: SpecParts): Promise<JobSpec> {
+  return (await sizedSpec(options, parts)).spec;
+}
+
+/** The same, and how much there is to read. */
+export async function sizedSpec(
+  options: SubmitOptions,
+  parts: SpecParts,
+): Promise<{ readonly spec: JobSpec; readonly inputBytes: number }> {
   const { description } = parts;
   if (description.reducers === 0 && options.reducers !== undefined && options.reducers !== 0) {
     throw new MillraceError(
@@ -58,10 +66,11 @@ export async function buildSpec(options: SubmitOptions, parts: SpecParts): Promi
       `--reducers 0 makes no job map-only: write reducers: 0 in the job ${description.name}`,
     );
   }
-  return {
+  const { inputs, bytes } = await checkedInputs(options.inputs, description, parts.storage, options.standardInput);
+  const spec: JobSpec = {
     name: description.name,
     bundle: parts.bundle,
-    inputs: await checkedInputs(options.inputs, description, parts.storage, options.standardInput),
+    inputs,
     directory: process.cwd(),
     standardInput: options.standardInput,
     files: await sideFiles(options.files ?? {}, parts),
@@ -79,6 +88,7 @@ export async function buildSpec(options: SubmitOptions, parts: SpecParts): Promi
     environment: parts.environment,
     startedAt: parts.startedAt,
   };
+  return { spec, inputBytes: bytes };
 }
 
 /** In the order in which the job declares them. */
@@ -87,7 +97,7 @@ async function checkedInputs(
   description: JobDescription,
   storage: Storage,
   standardInput: string | undefined,
-): Promise<JobSpec["inputs"]> {
+): Promise<{ readonly inputs: JobSpec["inputs"]; readonly bytes: number }> {
   const names = description.inputs.map(({ name }) => name);
   for (const { name } of given) {
     if (names.includes(name)) continue;
@@ -106,6 +116,7 @@ async function checkedInputs(
     name,
     paths: given.filter((input) => input.name === name).flatMap(({ paths }) => paths),
   }));
+  let bytes = 0;
   for (const { name, paths } of inputs) {
     if (paths.length === 0) {
       throw new MillraceError(
@@ -115,9 +126,9 @@ async function checkedInputs(
           : `the input ${name} has no files: give --input ${name}=PATH`,
       );
     }
-    await filesOf(storage, paths, process.cwd(), standardInput);
+    for (const file of await filesOf(storage, paths, process.cwd(), standardInput)) bytes += file.bytes;
   }
-  return inputs;
+  return { inputs, bytes };
 }
 
 async function sideFiles(replaced: Readonly<Record<string, string>>, parts: SpecParts): Promise<JobSpec["files"]> {

@@ -21,9 +21,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
+let hangingLoads = false;
+afterEach(() => {
+  hangingLoads = false;
+});
+
 /** Answers nothing by itself: the test ends each attempt. */
 class FakeSlot implements TaskSlot {
   readonly pid = 1000;
+  isAlive = true;
   bundle: Bundle | undefined;
   readonly ended: Promise<FailureText>;
   readonly ran: RunAttempt[] = [];
@@ -39,6 +45,7 @@ class FakeSlot implements TaskSlot {
 
   async load(bundle: Bundle): Promise<void> {
     this.bundle = bundle;
+    if (hangingLoads) throw await this.ended;
   }
 
   async describe(): Promise<JobDescription> {
@@ -55,6 +62,7 @@ class FakeSlot implements TaskSlot {
   }
 
   kill(reason: KillReason): void {
+    this.isAlive = false;
     this.killedFor ??= reason;
     const attempt = this.ran.at(-1)?.assignment.attempt;
     const error = text("killed");
@@ -232,6 +240,37 @@ describe("the agent", () => {
     await master.answer({ start: [assignmentOf(attemptOf(0, "plan"))] });
     expect(slots).toHaveLength(1);
     expect(slots[0]!.ran).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("slots that were started early are the ones that run, also while they still load", async () => {
+    const { agent, master, slots } = start(2);
+    const bundle = { path: "/bundle.mjs", digest: "digest", environment: {} };
+    await agent.describe(bundle);
+    agent.prestart(2, bundle);
+    await master.answer({ start: [assignmentOf(attemptOf(1)), assignmentOf(attemptOf(2))] });
+    expect(slots.map((slot) => slot.ran.length)).toEqual([1, 1]);
+    await agent.close();
+  });
+
+  test("a slot that ended while it was idle is not given an attempt", async () => {
+    const { agent, master, slots } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    slots[0]!.finish();
+    slots[0]!.isAlive = false; // it has exited; its pipes are still being read
+    await settled();
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    expect(slots.map((slot) => slot.ran.length)).toEqual([1, 1]);
+    await agent.close();
+  });
+
+  test("a slot that hangs while it loads is killed when its attempt is revoked", async () => {
+    const { agent, master, slots, clock } = start(1);
+    hangingLoads = true;
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await master.answer({ stop: [attemptOf(1)] });
+    await clock.pass(500);
+    expect(slots[0]!.killedFor).toEqual({ kind: "stopped" });
     await agent.close();
   });
 

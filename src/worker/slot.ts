@@ -32,6 +32,8 @@ export interface Bundle {
 /** A place to run attempts; `slot.ts` is a process, tests have fakes. */
 export interface TaskSlot {
   readonly pid: number | undefined;
+  /** False once it has ended or is being ended: what is asked of it fails. */
+  readonly isAlive: boolean;
   /** What is loaded, or being loaded. */
   readonly bundle: Bundle | undefined;
   /** Resolves, with why, when the process has ended, whoever ended it. */
@@ -74,6 +76,7 @@ export class Slot implements TaskSlot {
   readonly #child: ChildProcess;
   readonly #pipe: Duplex;
   readonly #pagePath: string;
+  #isAlive = true;
   #bundle: Bundle | undefined;
   #reply: { resolve: (reply: Reply) => void; reject: (error: FailureText) => void } | undefined;
   #attempt: AttemptId | undefined;
@@ -98,6 +101,11 @@ export class Slot implements TaskSlot {
         stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
       },
     );
+    this.ended = this.#untilEnded();
+    // Too many open files: Node makes no streams then.
+    if (this.#child.stdio === undefined) {
+      throw new MillraceError("io-error", "a slot's process can't be started: too many open files");
+    }
     this.#pipe = this.#child.stdio[3] as Duplex;
     const frames = new FrameReader((message) => this.#receive(decodeFromSlot(message)));
     this.#pipe.on("data", (chunk: Buffer) => {
@@ -116,11 +124,14 @@ export class Slot implements TaskSlot {
       this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-stderrTailBytes);
       this.#output(chunk);
     });
-    this.ended = this.#untilEnded();
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
   }
 
   get bundle(): Bundle | undefined {
@@ -168,6 +179,7 @@ export class Slot implements TaskSlot {
   }
 
   kill(reason: KillReason): void {
+    this.#isAlive = false;
     this.#killedFor ??= reason;
     killGroup(this.#child.pid);
   }
@@ -176,12 +188,11 @@ export class Slot implements TaskSlot {
     return readStatusPage(this.#pagePath);
   }
 
-  /** A process that could not even be started is no fault of the job's. */
+  /** A process that could not be started, or had ended before the attempt's first page, is no fault of the attempt's. */
   #died(attempt: AttemptId, careful: boolean, error: FailureText): Failure {
-    if (this.#child.pid === undefined) return { kind: "infrastructure", error };
     const page = this.page();
     const isOurs = page !== undefined && page.epoch === attempt.epoch && page.attempt === attempt.attempt;
-    return { kind: "slot-died", error, at: isOurs ? page.at : undefined, careful };
+    return isOurs ? { kind: "slot-died", error, at: page.at, careful } : { kind: "infrastructure", error };
   }
 
   #ask(message: ToSlot): Promise<Reply> {
@@ -229,6 +240,7 @@ export class Slot implements TaskSlot {
       child.once("exit", (code, signal) => resolve({ code, signal }));
       child.once("error", (error) => resolve(error));
     });
+    this.#isAlive = false;
     if (!(end instanceof Error)) {
       // What the job's code started goes with it; what it wrote last is still in the pipes.
       killGroup(child.pid);
@@ -236,7 +248,7 @@ export class Slot implements TaskSlot {
       await Promise.race([closed, this.#options.clock.sleep(drainMs, timer.signal)]);
       timer.abort();
     }
-    for (const stream of child.stdio) stream?.destroy();
+    for (const stream of child.stdio ?? []) stream?.destroy();
     this.#log.close();
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
     this.#reply?.reject(this.#death);

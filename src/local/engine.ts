@@ -1,0 +1,287 @@
+// The engine of one run: state store, master and agent, opened, used for one job, and closed as one.
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import type { JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { version } from "../base/version.ts";
+import type { PlannedFile } from "../input/plan.ts";
+import { bundleJob } from "../job/bundle.ts";
+import type { JobDescription } from "../job/describe.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { JobHandle, LocalEngine, LocalOptions } from "../local.ts";
+import { createMaster, isTerminal, type Master } from "../master/loop.ts";
+import { manifestBuilder } from "../output/manifest.ts";
+import { memoryTransport } from "../rpc/memory-transport.ts";
+import { recoverScheduler } from "../schedule/scheduler.ts";
+import type { JobView, SchedulerOptions } from "../schedule/step.ts";
+import { openLevelStore } from "../state/leveldb.ts";
+import type { StateStore } from "../state/store.ts";
+import type { Storage } from "../storage/storage.ts";
+import { type Agent, startAgent } from "../worker/agent.ts";
+import type { Budget } from "../worker/budget.ts";
+import { findOffered } from "../worker/offered.ts";
+import { type Bundle, Slot } from "../worker/slot.ts";
+import { removeWorkDirectory, type WorkDirectory } from "../worker/work-directory.ts";
+import { type LocalPlaces, removeOlder } from "./places.ts";
+import { checkSame, readStoredJob } from "./resume.ts";
+import { type SubmitOptions, sizedSpec } from "./spec.ts";
+
+/** In one process nobody is ever out of reach: a laptop that slept must not lose its attempts. */
+const leaseMs = 24 * 3_600_000;
+/** How often running attempts are looked at, and so how fresh a progress view is. */
+const heartbeatMs = 500;
+
+export interface EngineParts {
+  readonly options: LocalOptions;
+  readonly budget: Budget;
+  readonly storage: Storage;
+  readonly places: LocalPlaces;
+  readonly work: WorkDirectory;
+  /** Idempotency key of a new job. */
+  readonly key: string;
+  readonly job: JobId;
+  readonly replaces: string | undefined;
+  readonly removeParents: () => void;
+}
+
+export class Engine implements LocalEngine {
+  readonly #parts: EngineParts;
+  readonly #agent: Agent;
+  readonly #masterStarted = deferred<Master>();
+  readonly #files = new Map<number, PlannedFile>();
+  #store: StateStore | undefined;
+  #master: Master | undefined;
+  #bundle: Bundle | undefined;
+  #description: JobDescription | undefined;
+  #handle: JobHandle | undefined;
+  #stopped: Promise<void> | undefined;
+  /** What was there before stays until it is certain that it is not needed. */
+  #isResumable: boolean;
+  #end: JobView["state"] | "none" | "stopped" = "none";
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#isResumable = parts.options.resume === true;
+    const { budget, work } = parts;
+    this.#masterStarted.promise.catch(() => {}); // who calls it hears of it
+    this.#agent = startAgent({
+      worker: "local",
+      incarnation: systemClock.date().getTime(),
+      address: "",
+      master: memoryTransport(this.#masterStarted.promise),
+      clock: systemClock,
+      budget,
+      runs: work.runs,
+      slots: work.slots,
+      offered: parts.options.resume === true ? findOffered(work.runs) : [],
+      openSlot: (name) =>
+        new Slot({
+          name,
+          program: slotProgram,
+          budget,
+          places: work,
+          clock: systemClock,
+          ...(parts.options.onOutput === undefined ? {} : { onOutput: parts.options.onOutput }),
+        }),
+      bundle: async () => this.#bundle!,
+      onStart: ({ work: part }) => {
+        if (part.phase === "map")
+          for (const [index, file] of Object.entries(part.files)) this.#files.set(Number(index), file);
+      },
+    });
+  }
+
+  get description(): JobDescription {
+    return this.#description!;
+  }
+
+  get budget(): Budget {
+    return this.#parts.budget;
+  }
+
+  get storage(): Storage {
+    return this.#parts.storage;
+  }
+
+  get destination(): string {
+    return this.#parts.places.destination;
+  }
+
+  get directory(): string {
+    return this.#parts.work.path;
+  }
+
+  async open(): Promise<void> {
+    const { options, work } = this.#parts;
+    this.#agent.prestart(1);
+    const environment = { TZ: "UTC", LANG: "C.UTF-8", ...options.environment };
+    const bundled = bundleJob(options.module).then((bundle) => {
+      writeFileSync(work.bundle, bundle.code, { mode: 0o600 });
+      this.#bundle = { path: work.bundle, digest: bundle.digest, environment };
+      return this.#agent.describe(this.#bundle);
+    });
+    const [description] = await allOrFirstError([bundled, this.#openStore()]);
+    this.#description = description;
+  }
+
+  async submit(options: SubmitOptions): Promise<JobHandle> {
+    if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
+    const { places, storage, key, job, replaces } = this.#parts;
+    const { spec, inputBytes } = await sizedSpec(options, {
+      module: this.#parts.options.module,
+      description: this.description,
+      bundle: this.#bundle!.digest,
+      destination: places.destination,
+      replaces,
+      environment: this.#bundle!.environment,
+      startedAt: systemClock.date().toISOString(),
+      storage,
+    });
+    // While the plan is made; a job of one split needs no other slot.
+    if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, this.#bundle);
+    if (this.#parts.options.resume === true) return await this.#resume(spec);
+    const master = this.#master!;
+    await master.submit(spec, key);
+    this.#handle = this.#handleOf(master, job, spec);
+    return this.#handle;
+  }
+
+  /** The master starts once it is certain that the stored job is the one that is meant: it goes on by itself. */
+  async #resume(spec: JobSpec): Promise<JobHandle> {
+    const { options, places, storage, job } = this.#parts;
+    const stored = await readStoredJob(this.#store!);
+    if (stored?.job !== job || stored.outcome === "succeeded" || stored.outcome === "cancelled") {
+      this.#isResumable = false;
+      const why = stored?.outcome === undefined ? "stopped before it began" : `had ended (${stored.outcome})`;
+      throw new MillraceError(
+        "nothing-to-resume",
+        `the earlier run with the output ${places.destination} ${why}: run without --resume`,
+      );
+    }
+    await checkSame(stored, spec, storage);
+    if (!stored.isDecided) await storage.prepare(places.destination, options.overwrite ?? false);
+    const master = await this.#startMaster();
+    if (stored.outcome === "failed") await master.resume(job);
+    this.#handle = this.#handleOf(master, job, stored.spec);
+    return this.#handle;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.removeNow();
+  }
+
+  removeNow(): void {
+    if (this.#isResumable) return;
+    const { options, places, work, removeParents } = this.#parts;
+    if (options.output !== undefined && this.#end === "succeeded") removeOlder(options.output, options.workDir);
+    removeWorkDirectory(work);
+    removeWorkDirectory({ path: places.beside, memory: undefined });
+    removeParents();
+  }
+
+  #handleOf(master: Master, job: JobId, spec: JobSpec): JobHandle {
+    const viewNow = () => master.view().jobs.find((view) => view.job === job)!;
+    const ended = (async () => {
+      let last = viewNow();
+      for await (const view of master.watch(job)) last = view;
+      return last;
+    })();
+    ended.catch(() => {}); // who waits for it hears of it; `close` does not
+    return {
+      job,
+      spec,
+      view: viewNow,
+      watch: (signal) => master.watch(job, signal),
+      ended,
+      cancel: () => master.cancel(job),
+      file: (index) => this.#files.get(index),
+    };
+  }
+
+  async #openStore(): Promise<void> {
+    this.#store = await openLevelStore(this.#parts.work.state);
+    if (this.#parts.options.resume !== true) await this.#startMaster();
+  }
+
+  async #startMaster(): Promise<Master> {
+    this.#master = await createMaster({
+      store: this.#store!,
+      storage: this.#parts.storage,
+      clock: systemClock,
+      recover: recoverScheduler,
+      scheduler: schedulerOptions(this.#parts.options.output !== undefined),
+      heartbeatMs,
+      owner: `process ${process.pid}`,
+    });
+    this.#masterStarted.resolve(this.#master);
+    return this.#master;
+  }
+
+  async #stop(): Promise<void> {
+    this.#end = await this.#cancelled();
+    const { output } = this.#parts.options;
+    if (this.#end !== "none")
+      this.#isResumable = output !== undefined && (this.#end === "failed" || this.#end === "stopped");
+    this.#masterStarted.reject(new MillraceError("not-leader", "the run was closed"));
+    await this.#agent.close();
+    await this.#master?.close();
+    await this.#store?.close();
+  }
+
+  /** How the job ended; "stopped": the master could not go on. What still runs is cancelled. */
+  async #cancelled(): Promise<JobView["state"] | "none" | "stopped"> {
+    const handle = this.#handle;
+    if (handle === undefined) return "none";
+    try {
+      if (!isTerminal(handle.view().state)) await handle.cancel();
+      return (await handle.ended).state;
+    } catch {
+      return "stopped";
+    }
+  }
+}
+
+/** `dist/slot.js`, beside the bundle that this file is part of, or beside its folder of chunks. */
+const slotProgram = fileURLToPath(
+  new URL(import.meta.url.includes("/chunks/") ? "../slot.js" : "./slot.js", import.meta.url),
+);
+
+const schedulerOptions = (keepFailed: boolean): SchedulerOptions => ({
+  leaseMs,
+  keepFailed,
+  backupSlowdown: limits.backupSlowdown,
+  failuresPerWorkerMax: limits.failuresPerWorkerMax,
+  infrastructureFailuresMax: limits.infrastructureFailuresMax,
+  digestRollbacksMax: limits.digestRollbacksMax,
+  manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
+});
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Waits for both also when one fails, so that nothing is still being made while it is being removed. */
+async function allOrFirstError<A, B>(promises: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
+}

@@ -1,0 +1,93 @@
+// Attempts that run on this worker, and how they are getting on.
+import type { Clock } from "../base/clock.ts";
+import { type AttemptId, attemptName, type Instant } from "../base/ids.ts";
+import type { RunningAttempt } from "../rpc/messages.ts";
+import type { TaskSlot } from "./slot.ts";
+import type { PageContent } from "./status-page.ts";
+
+export interface Running {
+  readonly attempt: AttemptId;
+  readonly startedAt: Instant;
+  /** Undefined while it waits for one, and when it is over. */
+  slot: TaskSlot | undefined;
+  /** It was revoked: whatever comes of it, nobody waits for it. */
+  isStopped: boolean;
+}
+
+interface Entry extends Running {
+  /** Of the page last read, and when it was first seen to be different. */
+  beats: number;
+  movedAt: Instant;
+}
+
+export class RunningAttempts {
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  [Symbol.iterator](): Iterator<Running> {
+    return this.#entries.values();
+  }
+
+  get(attempt: AttemptId): Running | undefined {
+    return this.#entries.get(keyOf(attempt));
+  }
+
+  /** `run` deletes the attempt when it is over; `settled` waits for it. */
+  add(attempt: AttemptId, run: (running: Running) => Promise<void>): void {
+    const now = this.#clock.now();
+    const entry: Entry = { attempt, startedAt: now, slot: undefined, isStopped: false, beats: -1, movedAt: now };
+    this.#entries.set(keyOf(attempt), entry);
+    const running = run(entry).finally(() => this.#ending.delete(running));
+    this.#ending.add(running);
+  }
+
+  delete(attempt: AttemptId): void {
+    this.#entries.delete(keyOf(attempt));
+  }
+
+  /** Resolves when nothing runs any more. */
+  async settled(): Promise<void> {
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+  }
+
+  /** As reported: read from the status pages now. */
+  statuses(): RunningAttempt[] {
+    return [...this.#entries.values()].map((entry) => this.#statusOf(entry));
+  }
+
+  #statusOf(entry: Entry): RunningAttempt {
+    const now = this.#clock.now();
+    const page = ownPage(entry);
+    if (page !== undefined && page.beats !== entry.beats) {
+      entry.beats = page.beats;
+      entry.movedAt = now;
+    }
+    return {
+      attempt: entry.attempt,
+      records: page?.records ?? 0,
+      bytes: page?.bytes ?? 0,
+      idleMs: Math.round(now - entry.movedAt),
+      runningMs: Math.round(now - entry.startedAt),
+      at: page?.at,
+    };
+  }
+}
+
+/** The slot's page, unless it is of the attempt before. */
+function ownPage({ slot, attempt }: Running): PageContent | undefined {
+  const page = slot?.page();
+  return page?.epoch === attempt.epoch && page.attempt === attempt.attempt ? page : undefined;
+}
+
+function keyOf(attempt: AttemptId): string {
+  return `${attempt.job}.${attemptName(attempt)}`;
+}

@@ -1,0 +1,139 @@
+// The slots of one worker: started early or when needed, used by one job only, replaced when they have ended.
+import type { Clock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import type { JobId } from "../base/ids.ts";
+import type { JobDescription } from "../job/describe.ts";
+import { residentBytes } from "./process-identity.ts";
+import type { Bundle, TaskSlot } from "./slot.ts";
+
+export interface SlotPoolOptions {
+  readonly clock: Clock;
+  /** At most so many processes. */
+  readonly slots: number;
+  /** A slot that holds more memory is killed. */
+  readonly rssBytesMax: number;
+  /** Starts a process; `name` is unique within this pool's life. */
+  readonly openSlot: (name: string) => TaskSlot;
+  /** Memory that a process holds. Default: what the system says. */
+  readonly residentBytes?: ((pid: number) => number | undefined) | undefined;
+}
+
+/** A slot in use by who took it, until it is given back. */
+export interface SlotEntry {
+  readonly slot: TaskSlot;
+  /** The one job whose code it may run, ever. */
+  job: JobId | undefined;
+  /** It runs an attempt, or describes. */
+  isBusy: boolean;
+  /** Of the one bundle that it ever loads. */
+  loading: Promise<void> | undefined;
+}
+
+/** A module that loads longer than this is stuck. */
+const describeTimeoutMs = 60_000;
+
+export class SlotPool {
+  readonly #options: SlotPoolOptions;
+  readonly #entries = new Set<SlotEntry>();
+  #opened = 0;
+  #isClosed = false;
+
+  constructor(options: SlotPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Starts slots, and loads the bundle into them, before there is anything to do, so that it is over when there is. */
+  prestart(slots: number, bundle: Bundle | undefined): void {
+    while (this.#entries.size < Math.min(slots, this.#options.slots)) this.#open();
+    if (bundle === undefined) return;
+    for (const entry of this.#entries) {
+      // Who needs the slot waits for the same promise, and hears of it.
+      if (entry.loading === undefined) this.load(entry, bundle).catch(() => {});
+    }
+  }
+
+  /** What a bundle says of its job. The slot that answered may run the job afterwards. */
+  async describe(bundle: Bundle): Promise<JobDescription> {
+    const entry = [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open();
+    entry.isBusy = true;
+    const timer = new AbortController();
+    const tooLong = this.#options.clock.sleep(describeTimeoutMs, timer.signal).then(() => {
+      if (!timer.signal.aborted) entry.slot.kill({ kind: "stopped" });
+      throw new MillraceError("wrong-job", `the job file did not finish loading within ${describeTimeoutMs / 1000} s`);
+    });
+    tooLong.catch(() => {}); // its time need not come
+    try {
+      const described = this.load(entry, bundle).then(() => entry.slot.describe());
+      return await Promise.race([described, tooLong]);
+    } finally {
+      timer.abort();
+      this.giveBack(entry);
+    }
+  }
+
+  /** A slot for the job: one of its own, one that has its code already, a fresh one, a new one. */
+  take(job: JobId, bundle: Bundle): SlotEntry {
+    const idle = [...this.#entries].filter((entry) => !entry.isBusy && entry.slot.isAlive);
+    const entry =
+      idle.find((candidate) => candidate.job === job) ??
+      idle.find((candidate) => candidate.job === undefined && hasLoaded(candidate.slot, bundle)) ??
+      idle.find((candidate) => candidate.job === undefined && candidate.loading === undefined) ??
+      this.#openInPlaceOf(idle[0]);
+    entry.job = job;
+    entry.isBusy = true;
+    return entry;
+  }
+
+  giveBack(entry: SlotEntry): void {
+    entry.isBusy = false;
+  }
+
+  /** Loads once; a slot that could not load its code is of no use to anybody. */
+  async load(entry: SlotEntry, bundle: Bundle): Promise<void> {
+    entry.loading ??= entry.slot.load(bundle).catch((error: unknown) => {
+      entry.slot.kill({ kind: "stopped" });
+      throw error;
+    });
+    await entry.loading;
+  }
+
+  /** The job is over: its slots are not used for another one. */
+  endJob(job: JobId): void {
+    for (const entry of this.#entries) if (entry.job === job) entry.slot.kill({ kind: "stopped" });
+  }
+
+  /** Ends slots that hold too much memory; what is outside of V8's heap has no limit of its own. */
+  checkMemory(): void {
+    const resident = this.#options.residentBytes ?? residentBytes;
+    for (const { slot } of this.#entries) {
+      const bytes = slot.pid === undefined ? undefined : resident(slot.pid);
+      if (bytes !== undefined && bytes > this.#options.rssBytesMax) slot.kill({ kind: "memory", bytes });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const entries = [...this.#entries];
+    for (const { slot } of entries) slot.kill({ kind: "stopped" });
+    await Promise.all(entries.map(({ slot }) => slot.ended));
+  }
+
+  #openInPlaceOf(replaced: SlotEntry | undefined): SlotEntry {
+    if (this.#entries.size >= this.#options.slots && replaced !== undefined) replaced.slot.kill({ kind: "stopped" });
+    return this.#open();
+  }
+
+  #open(): SlotEntry {
+    if (this.#isClosed) throw new MillraceError("cancelled", "the worker is closing");
+    const slot = this.#options.openSlot(`slot-${++this.#opened}`);
+    const entry: SlotEntry = { slot, job: undefined, isBusy: false, loading: undefined };
+    this.#entries.add(entry);
+    void slot.ended.then(() => this.#entries.delete(entry));
+    return entry;
+  }
+}
+
+function hasLoaded(slot: TaskSlot, bundle: Bundle): boolean {
+  const variables = ({ environment }: Bundle) => JSON.stringify(Object.entries(environment).toSorted());
+  return slot.bundle?.digest === bundle.digest && variables(slot.bundle) === variables(bundle);
+}
