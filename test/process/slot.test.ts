@@ -185,6 +185,19 @@ test("user code sees UTC, what --env gives and nothing else of who started the r
   expect(seen).toMatchObject({ GIVEN: "yes", LANG: "C.UTF-8", TZ: "UTC", hour: "0" });
 });
 
+describe("fault 59: intermediate data that is damaged is noticed, and made again", () => {
+  for (const how of ["flip", "cut", "remove"]) {
+    test(how, async () => {
+      const module = join(import.meta.dirname, "jobs/vandal.ts");
+      const once = join(directory, "happened");
+      const result = await runToEnd({ ...optionsOf("none"), module, slots: 2, memory: "128MB", params: { how, once } });
+      expectSuccess(result);
+      const attempts = readFileSync(`${once}.trace`, "utf8").split("\n");
+      expect(attempts.filter((name) => name === "map-0").length).toBeGreaterThan(1);
+    });
+  }
+});
+
 test("a second run on the same output is refused while the first is at work", async () => {
   const { child, ended } = startRun(optionsOf("loop", {}, { once: join(directory, "happened") }));
   await until(() => existsSync(join(directory, "happened")));
