@@ -20,6 +20,11 @@ export interface Block {
   readonly base: number;
 }
 
+/** The record at [start, end) of the file, delimiter included, refused. */
+export function badRecordIn({ bytes, base }: Block, message: string, start: number, end: number): BadRecord {
+  return new BadRecord(message, start, end, Uint8Array.from(bytes.subarray(start - base, end - base)));
+}
+
 export interface BlockOptions {
   readonly boundary: Boundary;
   /** A longer record is refused. Default `limits.recordBytesMax`; at least `blockBytes`, as records within a block are not looked at. */

@@ -144,6 +144,12 @@ describe("csv({ columns })", () => {
     });
   });
 
+  it("makes a malformed header a reason to stop, lest the next row be taken for it", async () => {
+    for (const content of ['id,"full" name\n1,a\n', "id,full name,id\n1,a,2\n"]) {
+      await expect(readAll(format, Buffer.from(content))).rejects.toMatchObject({ start: 0, end: undefined });
+    }
+  });
+
   it("says when the header is longer than what is kept of a file's beginning", async () => {
     const long = Buffer.from(`id,full name,${"x".repeat(100_000)}\n1,a,b\n`);
     const reading = async () => {

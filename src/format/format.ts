@@ -72,7 +72,7 @@ export class BadRecord extends Error {
   override readonly name = "BadRecord";
   readonly start: number;
   readonly end: number | undefined;
-  /** The record's bytes, at most `limits.recordBytesMax`, for the dead letter. */
+  /** The record's bytes from `start` to `end`, its delimiter included, or their beginning; at most `limits.recordBytesMax`, for the dead letter. */
   readonly bytes: Uint8Array;
 
   constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array) {

@@ -4,9 +4,9 @@ import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { ColumnCodec } from "../job/codec.ts";
 import type { Columns } from "../job/table.ts";
-import { type Block, readBlocks } from "./block-reader.ts";
+import { type Block, badRecordIn, readBlocks } from "./block-reader.ts";
 import { delimited } from "./boundary.ts";
-import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
+import type { BadRecord, ReadFrom, RecordBatch } from "./format.ts";
 import { fieldJson, fieldValue, kindOf, messageOf, setField } from "./json-field.ts";
 import { isBlank, parseJson } from "./json-line.ts";
 import { JsonScanner, numberText } from "./json-scan.ts";
@@ -68,7 +68,8 @@ class FieldReader {
     this.#scanner = new JsonScanner(fields.map(({ name }) => name));
   }
 
-  read({ bytes, base }: Block): RecordBatch<unknown> & { readonly bad: BadRecord | undefined } {
+  read(block: Block): RecordBatch<unknown> & { readonly bad: BadRecord | undefined } {
+    const { bytes, base } = block;
     const text = bytes.toString("latin1");
     const records: unknown[] = [];
     const starts: number[] = [];
@@ -76,22 +77,18 @@ class FieldReader {
     for (let at = mark; at < bytes.length; ) {
       const found = text.indexOf("\n", at);
       const end = found < 0 ? bytes.length : found;
+      const lineEnd = found > at && bytes[found - 1] === 13 ? found - 1 : end;
       const start = base + (at === mark ? 0 : at); // the mark is part of the first record
       try {
-        const record = this.#scanner.scan(bytes, text, at, end)
+        const record = this.#scanner.scan(bytes, text, at, lineEnd)
           ? this.#record(bytes, text)
-          : this.parse(bytes.toString("utf8", at, end));
+          : this.parse(bytes.toString("utf8", at, lineEnd));
         if (record !== noRecord) {
           records.push(record);
           starts.push(start);
         }
       } catch (thrown) {
-        const bad = new BadRecord(
-          messageOf(thrown),
-          start,
-          base + Math.min(end + 1, bytes.length),
-          Uint8Array.from(bytes.subarray(at, end)),
-        );
+        const bad = badRecordIn(block, messageOf(thrown), start, base + Math.min(end + 1, bytes.length));
         return { records, starts: new Float64Array(starts), end: start, bad };
       }
       at = end + 1;

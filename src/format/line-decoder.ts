@@ -8,9 +8,8 @@
 //                         Cyrillic 600 ns)
 //   not UTF-8             line by line, which finds the bad ones
 import { isAscii, isUtf8, transcode } from "node:buffer";
-import type { Block } from "./block-reader.ts";
-import { blockBytes } from "./block-reader.ts";
-import { BadRecord, type RecordBatch } from "./format.ts";
+import { type Block, badRecordIn, blockBytes } from "./block-reader.ts";
+import type { BadRecord, RecordBatch } from "./format.ts";
 
 export interface LineOptions {
   readonly delimiter: string;
@@ -57,7 +56,7 @@ export class LineDecoder {
       if (this.#sparse) this.#few(bytes, base, mark, records);
       else this.#many(bytes, base, mark, records);
     } else {
-      [bad, replaced] = this.#invalid(bytes, base, mark, records);
+      [bad, replaced] = this.#invalid(block, mark, records);
       if (bad !== undefined) end = bad.start;
     }
     const starts = scratch.slice(0, records.length);
@@ -123,12 +122,8 @@ export class LineDecoder {
     this.#sparse = decoded * 16 <= records.length;
   }
 
-  #invalid(
-    bytes: Buffer,
-    base: number,
-    mark: number,
-    records: string[],
-  ): [bad: BadRecord | undefined, replaced: number] {
+  #invalid(block: Block, mark: number, records: string[]): [bad: BadRecord | undefined, replaced: number] {
+    const { bytes, base } = block;
     const text = bytes.toString("latin1");
     const ends = this.#ends(text, this.#latin1Delimiter);
     let replaced = 0;
@@ -143,10 +138,8 @@ export class LineDecoder {
         if (this.#options.invalid === "fail") {
           const start = mark > 0 && at === mark ? 0 : at;
           const message = `the record is not UTF-8 (first wrong byte at offset ${base + at + firstInvalid(record)})`;
-          return [
-            new BadRecord(message, base + start, base + behind, Uint8Array.from(bytes.subarray(start, end))),
-            replaced,
-          ];
+          const behindRecord = base + Math.min(behind, bytes.length);
+          return [badRecordIn(block, message, base + start, behindRecord), replaced];
         }
         replaced++;
       }

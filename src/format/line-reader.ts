@@ -1,6 +1,6 @@
 // Records of text files: chunks → blocks of whole records → strings → what a format makes of a string.
 
-import { readBlocks } from "./block-reader.ts";
+import { badRecordIn, readBlocks } from "./block-reader.ts";
 import { delimited, quotedLines } from "./boundary.ts";
 import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
 import { type LineBatch, LineDecoder, type LineOptions } from "./line-decoder.ts";
@@ -64,9 +64,7 @@ export async function* readParsed<In>(
 
 function badLine(batch: LineBatch, index: number, thrown: unknown): BadRecord {
   if (thrown instanceof BadRecord) return thrown;
-  const { bytes, base } = batch.block;
-  const start = batch.starts[index]!;
   const end = index + 1 < batch.records.length ? batch.starts[index + 1]! : batch.end;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new BadRecord(message, start, end, Uint8Array.from(bytes.subarray(start - base, end - base)));
+  return badRecordIn(batch.block, message, batch.starts[index]!, end);
 }

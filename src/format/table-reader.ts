@@ -25,50 +25,60 @@ export async function* readTable(options: TableReaderOptions): AsyncGenerator<Re
   if (!table.hasHeader) rows = table.reader(undefined);
   else if (from.start > 0) {
     const found = await findHeader(options);
+    if (found === undefined) return;
     rows = found.rows;
     dataStart = found.end;
   }
   const parse = (line: string, start: number): unknown => {
     if (start < dataStart) return noRecord;
     if (line === "" && skipsEmptyLines && rows?.width !== 1) return noRecord;
-    const cells = split(line);
     if (rows === undefined) {
-      rows = headerRows(table, cells, line);
+      rows = headerRows(options, line);
       return noRecord;
     }
+    const cells = split(line);
     checkWidth(cells, rows.width);
     return rows.read(cells);
   };
   yield* readParsed(options.readLines(options.chunks, from), parse);
 }
 
-/** The header of a file that is read from its middle: in its first bytes. */
-async function findHeader(options: TableReaderOptions): Promise<{ readonly rows: RowReader; readonly end: number }> {
+/** The header of a file that is read from its middle: in its first bytes. undefined: all lines of the file are empty. */
+async function findHeader(
+  options: TableReaderOptions,
+): Promise<{ readonly rows: RowReader; readonly end: number } | undefined> {
   const { head } = options.from;
   const lines = options.readLines(chunksOf(head), { start: 0, end: Number.POSITIVE_INFINITY, head });
-  for await (const batch of lines) {
-    for (const [i, line] of batch.records.entries()) {
-      if (line === "" && options.skipsEmptyLines) continue;
-      const end = batch.starts[i + 1] ?? batch.end;
-      if (end === head.length && head.length >= limits.headBytes) break;
-      return { rows: headerRows(options.table, options.split(line), line), end };
+  try {
+    for await (const batch of lines) {
+      for (const [i, line] of batch.records.entries()) {
+        if (line === "" && options.skipsEmptyLines) continue;
+        const end = batch.starts[i + 1] ?? batch.end;
+        if (end === head.length && head.length >= limits.headBytes) break;
+        return { rows: headerRows(options, line), end };
+      }
     }
+  } catch (thrown) {
+    if (thrown instanceof BadRecord && thrown.end !== undefined)
+      throw badHeader(`the header: ${thrown.message}`, thrown.bytes);
+    throw thrown;
   }
-  throw new BadRecord(
-    `no header line was found in the file's first ${formatBytes(limits.headBytes)}`,
-    0,
-    undefined,
-    head.slice(0, limits.excerptBytes),
-  );
+  if (head.length < limits.headBytes) return undefined;
+  const message = `no header line was found in the file's first ${formatBytes(limits.headBytes)}`;
+  throw badHeader(message, head.slice(0, limits.excerptBytes));
 }
 
-/** A header that does not fit makes the whole file unreadable, which no skipping of records mends. */
-function headerRows(table: Table, cells: readonly string[], line: string): RowReader {
+/** A header that can't be read or does not fit makes the whole file unreadable, which no skipping of records mends. */
+function headerRows({ table, split }: TableReaderOptions, line: string): RowReader {
   try {
-    return table.reader(cells);
+    return table.reader(split(line));
   } catch (thrown) {
-    throw new BadRecord(thrown instanceof Error ? thrown.message : String(thrown), 0, undefined, Buffer.from(line));
+    throw badHeader(thrown instanceof Error ? thrown.message : String(thrown), Buffer.from(line));
   }
+}
+
+function badHeader(message: string, bytes: Uint8Array): BadRecord {
+  return new BadRecord(message, 0, undefined, bytes);
 }
 
 async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

@@ -86,7 +86,7 @@ describe("text()", () => {
     expect(bad).toBeInstanceOf(BadRecord);
     expect(bad).toMatchObject({ start: 8, end: 19 });
     expect((bad as BadRecord).message).toMatch(/not UTF-8.*offset 15/);
-    expect(Buffer.from((bad as BadRecord).bytes).toString("latin1")).toBe("so far \xc3(\r");
+    expect(Buffer.from((bad as BadRecord).bytes).toString("latin1")).toBe("so far \xc3(\r\n");
   });
 
   it("fault 72: replaces and counts what is not UTF-8, if asked to", async () => {

@@ -145,7 +145,7 @@ export function wantedEvery(size: number, length: number): number[] {
   return Array.from({ length: Math.max(0, Math.ceil(length / size) - 1) }, (_, i) => (i + 1) * size);
 }
 
-async function findStarts(
+export async function findStarts(
   format: InputFormat<unknown> & Partial<ScannedFormat>,
   bytes: Uint8Array,
   wanted: readonly number[],
