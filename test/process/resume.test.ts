@@ -95,6 +95,15 @@ describe("fault 32, I14: killed, resumed, and nobody can tell", () => {
   });
 });
 
+test("fault 37: a state that can't be written ends the run at once, and can be gone on with", async () => {
+  const failed = await runToEnd(optionsOf(), { MILLRACE_FAILPOINT: "master.beforeCommit:error:4" });
+  expect(failed).toMatchObject({ ok: false, code: "io-error" });
+  expect(existsSync(output())).toBe(false);
+  expect(processesBelow(directory)).toEqual([]);
+  expect(await runToEnd(optionsOf({ resume: true }))).toMatchObject({ ok: true });
+  expectUndisturbed();
+});
+
 test("fault 16: slots that die at every third attempt cost time, nothing else", async () => {
   expect(await runToEnd(optionsOf(), { MILLRACE_FAILPOINT: "slot.after.map:kill:3" })).toMatchObject({ ok: true });
   expectUndisturbed();

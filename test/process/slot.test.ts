@@ -136,13 +136,17 @@ test("fault 20: a flood of output neither stops the job nor fills the disk", asy
   expectSuccess(await always("flood"));
 });
 
-test("after SIGKILL to the run no process is left, whatever its code is doing", async () => {
-  const { child, ended } = startRun(optionsOf("loop", {}, { once: join(directory, "happened") }));
-  await until(() => existsSync(join(directory, "happened")));
-  expect(processesBelow(directory).length).toBeGreaterThan(0);
-  child.kill("SIGKILL");
-  expect((await ended).signal).toBe("SIGKILL");
-  await until(() => processesBelow(directory).length === 0);
+describe("after SIGKILL to the run no process is left, whatever its code is doing", () => {
+  for (const fault of ["loop", "wait", "child"]) {
+    test(fault, async () => {
+      const { child, ended } = startRun(optionsOf(fault, {}, { once: join(directory, "happened") }));
+      await until(() => existsSync(join(directory, "happened")));
+      expect(processesBelow(directory).length).toBeGreaterThan(0);
+      child.kill("SIGKILL");
+      expect((await ended).signal).toBe("SIGKILL");
+      await until(() => processesBelow(directory).length === 0);
+    });
+  }
 });
 
 test("a cancelled run ends at once, also in the midst of an endless loop, and leaves nothing behind", async () => {

@@ -1,0 +1,55 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type AttemptId, attemptName } from "../base/ids.ts";
+import { createRunWriter } from "../sort/run-writer.ts";
+import { createTier } from "../storage/tier.ts";
+import { findOffered } from "./offered.ts";
+
+let runs: { memory: string; disk: string };
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-offered-"));
+  runs = { memory: join(directory, "memory"), disk: join(directory, "disk") };
+  for (const path of [runs.memory, runs.disk]) mkdirSync(path);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function write(index: number, where: "memory" | "disk", name = "run", digest = 7n) {
+  const attempt: AttemptId = { job: "j", phase: "map", index, epoch: 1, attempt: index };
+  const diskDirectory = join(runs[where], `j.${attemptName(attempt)}`);
+  mkdirSync(diskDirectory, { recursive: true });
+  const tier = createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory });
+  return { run: createRunWriter(tier, name, attempt).finish(digest), directory: diskDirectory };
+}
+
+test("whole runs are offered with their digests, wherever they lie", () => {
+  const one = write(1, "memory", "run", 11n);
+  const two = write(2, "disk", "run", 12n);
+  expect(findOffered(runs)).toEqual([
+    { run: one.run, emissionDigest: 11n },
+    { run: two.run, emissionDigest: 12n },
+  ]);
+});
+
+test("fault 6: a run that is cut short, or damaged, or no run at all, is not offered but removed", () => {
+  const cut = write(1, "memory");
+  truncateSync(cut.run.path, cut.run.bytes - 1);
+  const damaged = write(2, "memory");
+  const bytes = readFileSync(damaged.run.path);
+  bytes[bytes.length - 20]! ^= 1;
+  writeFileSync(damaged.run.path, bytes);
+  const foreign = join(runs.disk, "j.map-00003.1.3");
+  mkdirSync(foreign);
+  writeFileSync(join(foreign, "notes"), "hello");
+  expect(findOffered(runs)).toEqual([]);
+  expect([cut.directory, damaged.directory, foreign].map((path) => existsSync(path))).toEqual([false, false, false]);
+});
+
+test("spills of an attempt that was not finished are no output of it", () => {
+  const first = write(1, "memory", "spill-0");
+  write(1, "disk", "spill-1");
+  expect(findOffered(runs)).toEqual([]);
+  expect(existsSync(first.directory)).toBe(false);
+});
