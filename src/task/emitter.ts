@@ -48,7 +48,7 @@ export interface Emitter {
 }
 
 /** Bytes in front of each pair in the batch where the job's own function chooses the partition. */
-const partitionBytes = 4;
+export const partitionBytes = 4;
 
 export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter {
   const { arena, batchStart, batchEnd } = target;

@@ -1,0 +1,64 @@
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { TaskRun } from "../../test/support/run-tasks.ts";
+import { text } from "../format/text.ts";
+import { tsv } from "../format/tsv.ts";
+import { uint } from "../job/codecs/numbers.ts";
+import { utf8 } from "../job/codecs/utf8.ts";
+import { defineJob } from "../job/define-job.ts";
+import { replayRecord } from "./replay.ts";
+
+const job = defineJob({
+  name: "replayed",
+  input: text(),
+  key: utf8,
+  value: uint,
+  output: { main: tsv(), seen: text() },
+  setup: () => ({ prefix: ">" }),
+  async map(line, emit, ctx) {
+    ctx.count("lines");
+    await Promise.resolve();
+    emit.to("seen", `${ctx.source}:${ctx.offset}`);
+    emit(ctx.state.prefix + line, line.length);
+    if (line === "bad") throw new TypeError("mine");
+    emit(line, 0);
+  },
+  partition: () => 0,
+  reduce: (key, _values, emit) => emit([key]),
+});
+
+const content = "first\nbad\nthird\n";
+const run = new TaskRun(job, { files: { plain: content, packed: gzipSync(content) } });
+const replay = (path: string, offset: number) =>
+  replayRecord({ env: run.environment(), spec: run.spec, input: "", path: `/${path}`, source: path, offset });
+
+test.each(["plain", "packed"])("one record of a %s file is mapped, and what it emits is listed", async (path) => {
+  expect(await replay(path, 10)).toEqual({
+    record: "third",
+    pairs: [
+      { key: ">third", value: 5 },
+      { key: "third", value: 0 },
+    ],
+    pairCount: 2,
+    records: [{ output: "seen", record: `${path}:10` }],
+    counters: { lines: 1 },
+    failed: undefined,
+  });
+});
+
+test("what map throws comes back as it is, with what was emitted before", async () => {
+  expect(await replay("plain", 6)).toMatchObject({
+    record: "bad",
+    pairs: [{ key: ">bad", value: 3 }],
+    failed: { thrown: expect.any(TypeError) },
+  });
+});
+
+test("an offset at which no record begins is refused", async () => {
+  await expect(replay("packed", 3)).rejects.toMatchObject({
+    code: "bad-input",
+    message: "no record begins at offset 3 of /packed",
+  });
+  await expect(replay("plain", 1000)).rejects.toMatchObject({ code: "bad-input" });
+  await expect(replay("missing", 0)).rejects.toMatchObject({ code: "bad-input" });
+});
