@@ -24,7 +24,7 @@ export class ByteBuffer implements ByteWriter {
 
   /** The bytes written, as a copy. */
   copy(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.bytes, 0, this.length);
+    return new Uint8Array(this.bytes.subarray(0, this.length));
   }
 
   /** Makes room for `count` more bytes. */

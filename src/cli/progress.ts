@@ -12,9 +12,6 @@ export interface ProgressSink {
   readonly columns: number;
 }
 
-/** Where a position is, for people: the file's path and the offset. */
-export type PositionText = (position: { readonly file: number; readonly offset: number }) => string;
-
 /** A task that takes longer than this on one record is named with the record. */
 const slowRecordMs = 60_000;
 const barWidth = 24;
