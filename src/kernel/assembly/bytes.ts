@@ -29,13 +29,15 @@ export function head(at: usize, length: i32): u64 {
 // @ts-ignore
 @inline
 export function same(a: usize, b: usize, length: u32): bool {
-  while (length > 8) {
-    if (load<u64>(a) != load<u64>(b)) return false;
-    a += 8;
-    b += 8;
-    length -= 8;
+  while (length > 16) {
+    if (v128.any_true(v128.xor(v128.load(a), v128.load(b)))) return false;
+    a += 16;
+    b += 16;
+    length -= 16;
   }
-  return length == 0 || (load<u64>(a) ^ load<u64>(b)) << (<u64>(64 - (length << 3))) == 0;
+  // The bytes that count, without a branch on how many: lengths of words can't be predicted.
+  const counts = i8x16.lt_u(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>length));
+  return !v128.any_true(v128.and(v128.xor(v128.load(a), v128.load(b)), counts));
 }
 
 /** Negative, 0 or positive; the first `from` bytes are known to be equal. */

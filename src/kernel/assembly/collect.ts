@@ -7,7 +7,7 @@
 // The table is a hash table with linear probing: u64 slots of u32 entry offset and u32 hash; 0 is free. It starts small
 // and doubles, so that few keys stay within the processor's caches. The sort's records take its place afterwards: one pair's
 // two records are no less than its share of the table, so both are counted as one.
-import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
+import { copy, decodeNumber, encodeNumber, readVarint, same, shared, varintEnd } from "./bytes";
 import { foldNumbers, isBeyond, isNumbers } from "./fold";
 import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
 import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN } from "./state";
@@ -19,6 +19,13 @@ const TABLE_BITS_MIN: u32 = 10;
 /** Combining is judged after each so many pairs, once a quarter of the space is used. */
 const WINDOW: u32 = 65536;
 
+/** Tables from this size on are looked ahead into. */
+const AHEAD_MASK: u32 = (1 << 16) - 1;
+const AHEAD: usize = 16;
+/** Hashes of the pairs ahead, in the state region. */
+const HASHES: usize = 512;
+let touched: u32 = 0;
+
 export let pool: usize = 0;
 export let poolEnd: usize = 0;
 /** Up to here values are native f64: entries of the table. */
@@ -27,6 +34,9 @@ export let held: u32 = 0;
 /** Pairs held per partition, u32 each. */
 export let counts: usize = 0;
 let spaceEnd: usize = 0;
+/** Leading bytes that all keys held share with the first, so that the sort's records begin behind them. */
+export let common: u32 = 0;
+let firstKey: usize = 0;
 
 let combines: bool = false;
 let gives: bool = false;
@@ -115,12 +125,13 @@ export function addBatch(at: usize, end: usize): i32 {
   const before = emissions;
   let result: i32;
   if (combining) {
-    if (isByWholeHash()) result = take(at, end, true, true);
-    else result = take(at, end, true, false);
+    if (!isByWholeHash()) result = take(at, end, true, false, false);
+    else if (mask < AHEAD_MASK) result = take(at, end, true, true, false);
+    else result = take(at, end, true, true, true);
   } else if (isByWholeHash()) {
-    result = take(at, end, false, true);
+    result = take(at, end, false, true, false);
   } else {
-    result = take(at, end, false, false);
+    result = take(at, end, false, false, false);
   }
   publish();
   if (combining) judge(<u32>(emissions - before));
@@ -144,12 +155,18 @@ function judge(pairs: u32): void {
 
 // @ts-ignore
 @inline
-function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
+function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool): i32 {
   let result: i32 = DONE;
   let sum = digest;
   let term = indexTerm;
   let count: f64 = emissions;
+  let hashAt: usize = 0;
+  let hashEnd: usize = 0;
   while (at < end) {
+    if (ahead && hashAt == hashEnd) {
+      hashAt = HASHES;
+      hashEnd = lookAhead(at, end);
+    }
     // What this pair begins with.
     let pair = at;
     let partition: u32 = 0;
@@ -176,7 +193,13 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
     const value = key + keyBytes;
     const next = value + valueBytes;
 
-    const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+    let hash: u64;
+    if (ahead && hashAt != hashEnd) {
+      hash = load<u64>(hashAt);
+      hashAt += 8;
+    } else {
+      hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+    }
     if (wholeHash) partition = placeOfHash(hash);
     else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
     const pairBytes = <u32>(next - pair);
@@ -229,7 +252,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
           slot = table + (<usize>i << 3);
         }
         store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
-        append(partition, pair, pairBytes);
+        append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
         store<f64>(poolEnd - 8, number);
       }
     } else {
@@ -237,7 +260,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
         result = FULL;
         break;
       }
-      append(partition, pair, pairBytes);
+      append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
     }
 
     sum += emission;
@@ -252,11 +275,46 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool): i32 {
   return result;
 }
 
+/**
+ * Hashes the keys of the next pairs and touches their slots and entries, so that the cache misses of a large table overlap.
+ * Returns the end of the hashes; stops at what is malformed.
+ */
+function lookAhead(at: usize, end: usize): usize {
+  let to = HASHES;
+  for (; to < HASHES + (AHEAD << 3) && at < end; to += 8) {
+    let keyBytes: u32 = load<u8>(at);
+    let valueBytes: u32 = load<u8>(at, 1);
+    let key = at + 2;
+    if (((keyBytes | valueBytes) & 0x80) != 0) {
+      keyBytes = readVarint(at, end);
+      if (varintEnd != 0) valueBytes = readVarint(varintEnd, end);
+      key = varintEnd;
+    }
+    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end) break;
+    const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+    store<u64>(to, hash);
+    touched = load<u32>(table + (<usize>(<u32>hash & mask) << 3));
+    at = key + keyBytes + valueBytes;
+  }
+  let sum: u32 = 0;
+  for (let from = HASHES; from < to; from += 8) {
+    sum += load<u8>(load<u32>(table + (<usize>(load<u32>(from) & mask) << 3)));
+  }
+  touched = sum;
+  return to;
+}
+
 // @ts-ignore
 @inline
-function append(partition: u32, pair: usize, pairBytes: u32): void {
+function append(partition: u32, pair: usize, pairBytes: u32, headerBytes: u32, keyBytes: u32): void {
   store<u16>(poolEnd, <u16>partition);
   copy(poolEnd + 2, pair, pairBytes);
+  if (held == 0) {
+    firstKey = poolEnd + 2 + headerBytes;
+    common = keyBytes;
+  } else if (common > 0) {
+    common = shared(firstKey, poolEnd + 2 + headerBytes, 0, min(common, keyBytes));
+  }
   poolEnd += pairBytes + 2;
   held++;
   const at = counts + (<usize>partition << 2);

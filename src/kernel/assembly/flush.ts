@@ -12,6 +12,12 @@ let total: u32 = 0;
 let index: u32 = 0;
 let partition: u32 = 0;
 let partitionEnd: u32 = 0;
+/** Pairs are read in another order than they lie, so each is a cache miss; touching some ahead lets the misses overlap. */
+const TOUCH: u32 = 32;
+let touchedTo: u32 = 0;
+/** Cache lines to touch per pair, by their mean length. */
+let touchLines: u32 = 1;
+let touched: u32 = 0;
 /** Whether equal keys may be neighbours and must be folded: not when the table held them all. */
 let folds: bool = false;
 
@@ -20,6 +26,8 @@ export function beginFlush(): void {
   total = held;
   sortPool(records);
   index = 0;
+  touchedTo = 0;
+  touchLines = total == 0 ? 1 : min<u32>(4, 1 + (<u32>(poolEnd - pool) / total + 31) / 64);
   partition = 0;
   partitionEnd = load<u32>(counts);
   folds = kind != NONE && nativeEnd < poolEnd;
@@ -27,6 +35,17 @@ export function beginFlush(): void {
 
 export function endFlush(): void {
   emptyPool();
+}
+
+function touchAhead(): void {
+  touchedTo = min(index + TOUCH, total);
+  const end = records + (<usize>touchedTo << 4);
+  let sum: u32 = 0;
+  for (let record = records + (<usize>index << 4); record < end; record += 16) {
+    const pair = pairAt(record);
+    for (let line: u32 = 0; line < touchLines; line++) sum += load<u8>(pair + (<usize>line << 6));
+  }
+  touched = sum;
 }
 
 /** First of the record's pairs that differs in key; records [index, that) are equal. */
@@ -58,6 +77,7 @@ export function nextFlush(): i32 {
         partitionEnd = load<u32>(counts + (<usize>partition << 2));
       }
     }
+    if (index >= touchedTo) touchAhead();
     const record = records + (<usize>index << 4);
     const pair = pairAt(record);
     const key = keyAt(record);

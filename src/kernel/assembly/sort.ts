@@ -7,13 +7,17 @@
 // differs; small buckets by insertion. Records that are still equal differ behind these 8 bytes or not at all: they are taken
 // apart by `splitTies`, again and again, deeper each time. Every step keeps the order of equals, so emission order survives.
 import { compare, head, readVarint, shared, varintEnd } from "./bytes";
-import { counts, nativeEnd, pool, poolEnd, settleNumber } from "./collect";
+import { common, counts, nativeEnd, pool, poolEnd, settleNumber } from "./collect";
 import { partitions } from "./place";
 
-const INSERTION_MAX: u32 = 24;
+const INSERTION_MAX: u32 = 16;
 const DIGIT_BITS_MAX: u32 = 10;
 /** Depth of `splitTies` from which on a merge sort takes over, so that the stack is bounded. */
-const LEVELS_MAX: i32 = 48;
+const LEVELS_MAX: i32 = 24;
+
+/** Of records whose keys are touched together. */
+const TOUCH_BYTES: usize = 32 << 4;
+let touched: u32 = 0;
 
 /** u32 per digit. */
 let histogram: usize = 0;
@@ -74,6 +78,7 @@ export function sortPool(records: usize): void {
 function writeRecords(records: usize): void {
   const end = poolEnd;
   const native = nativeEnd;
+  const depth = common;
   let at = pool;
   while (at < end) {
     const slot = counts + (<usize>load<u16>(at) << 2);
@@ -90,7 +95,7 @@ function writeRecords(records: usize): void {
     const index = load<u32>(slot);
     store<u32>(slot, index + 1);
     const record = records + (<usize>index << 4);
-    store<u64>(record, head(key, <i32>keyBytes));
+    store<u64>(record, head(key + depth, <i32>(keyBytes - depth)));
     store<u64>(record, <u64>pair | ((<u64>keyBytes << 4 | <u64>(key - pair)) << 32), 8);
     at = key + keyBytes + valueBytes;
   }
@@ -99,16 +104,17 @@ function writeRecords(records: usize): void {
 function sortPartition(records: usize, count: u32, scratch: usize): void {
   const difference = differenceOf(records, count);
   if (difference == 0) {
-    splitTies(records, count, scratch, 0, 0);
+    splitTies(records, count, scratch, common, 0);
     return;
   }
-  // Four or more shared bytes are worth another look at the keys: the radix sort then sees eight that matter.
-  let depth = <u32>clz<u64>(difference) >> 3;
-  if (depth >= 4 && count > INSERTION_MAX && shortest(records, count) >= depth) {
+  // Four or more bytes that this partition's keys share, beyond what all share, are worth another look at the keys: the radix
+  // sort then sees eight bytes that matter.
+  let depth = common + (<u32>clz<u64>(difference) >> 3);
+  if (depth >= common + 4 && count > INSERTION_MAX && shortest(records, count) >= depth) {
     loadPrefixes(records, count, depth);
     sortRecords(records, count, scratch, differenceOf(records, count));
   } else {
-    depth = 0;
+    depth = common;
     sortRecords(records, count, scratch, difference);
   }
   findTies(records, count, scratch, depth, 0);
@@ -221,11 +227,31 @@ function insertInto(to: usize, from: usize, count: u32): void {
   }
 }
 
+/** Touches the keys of ties that are about to be compared: so many cache misses overlap instead of adding up. */
+function touchTies(at: usize, end: usize, depth: u32): usize {
+  let sum: u32 = 0;
+  let prefix = prefixAt(at);
+  let isTie = false;
+  for (let next = at + 16; next < end; next += 16) {
+    const other = prefixAt(next);
+    if (other == prefix) {
+      if (!isTie) sum += load<u8>(keyAt(next - 16) + depth);
+      sum += load<u8>(keyAt(next) + depth);
+    }
+    isTie = other == prefix;
+    prefix = other;
+  }
+  touched = sum;
+  return end;
+}
+
 /** Takes apart runs of equal prefixes, which are the keys' bytes [depth, depth + 8). */
 function findTies(records: usize, count: u32, scratch: usize, depth: u32, level: i32): void {
   const end = records + (<usize>count << 4);
   let at = records;
+  let touchedTo = at;
   while (at < end) {
+    if (at >= touchedTo) touchedTo = touchTies(at, min(at + TOUCH_BYTES, end), depth);
     const prefix = prefixAt(at);
     let next = at + 16;
     while (next < end && prefixAt(next) == prefix) next += 16;

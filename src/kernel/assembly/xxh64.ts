@@ -52,7 +52,14 @@ export function xxh64(at: usize, length: u32, seed: u64): u64 {
   } else {
     h = seed + P5 + <u64>length;
   }
-  return finish(h, at, <u32>(end - at));
+  // Lengths of values repeat more often than not, so branches are right here.
+  for (; at + 8 <= end; at += 8) h = eight(h, load<u64>(at));
+  if (at + 4 <= end) {
+    h = rotl<u64>(h ^ (<u64>load<u32>(at) * P1), 23) * P2 + P3;
+    at += 4;
+  }
+  for (; at < end; at++) h = rotl<u64>(h ^ (<u64>load<u8>(at) * P5), 11) * P1;
+  return avalanche(h);
 }
 
 /** Inputs under 32 bytes, in line. */
@@ -69,16 +76,18 @@ export function xxh64Word(word: u64, seed: u64): u64 {
   return avalanche(eight(seed + P5 + 8, word));
 }
 
-// The last 7 bytes without branches: lengths of words are hard to predict, and a wrong guess costs more than all four steps.
+// Without branches on the length where it is under 16: lengths of words are hard to predict, and a wrong guess costs more than
+// the steps that are not needed.
 // @ts-ignore
 @inline
 function finish(h: u64, at: usize, length: u32): u64 {
-  while (length >= 8) {
+  while (length >= 16) {
     h = eight(h, load<u64>(at));
     at += 8;
     length -= 8;
   }
-  let w = load<u64>(at);
+  h = select<u64>(eight(h, load<u64>(at)), h, length >= 8);
+  let w = load<u64>(at + (length & 8));
   const four = length & 4;
   h = select<u64>(rotl<u64>(h ^ ((w & 0xffffffff) * P1), 23) * P2 + P3, h, four != 0);
   w = select<u64>(w >> 32, w, four != 0);
