@@ -18,8 +18,18 @@ const may = {
   worker: ["base", "task", "sort", "shuffle", "storage", "kernel", "rpc", "job", "output", "input"],
 };
 const forbidden = [
-  { name: "no-circular", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
-  { name: "no-tests-in-product", severity: "error", from: { path: "^src/", pathNot: "\\.test\\.ts$" }, to: { path: "^test/|\\.test\\.ts$" } },
+  {
+    name: "no-circular",
+    severity: "error",
+    from: {},
+    to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+  },
+  {
+    name: "no-tests-in-product",
+    severity: "error",
+    from: { path: "^src/", pathNot: "\\.test\\.ts$" },
+    to: { path: "^test/|\\.test\\.ts$" },
+  },
 ];
 for (const [folder, allowed] of Object.entries(may)) {
   const anyOf = [folder, ...allowed.filter((name) => !name.endsWith(":types"))].map((name) => `^src/${name}[/.]`);

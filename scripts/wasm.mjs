@@ -21,7 +21,9 @@ try {
     console.error(stderr.toString());
     process.exitCode = 1;
   } else if (isCheck && !readFileSync(out).equals(readFileSync(target))) {
-    console.error("src/kernel/kernel.wasm is not what src/kernel/assembly compiles to: run `npm run wasm` and commit it");
+    console.error(
+      "src/kernel/kernel.wasm is not what src/kernel/assembly compiles to: run `npm run wasm` and commit it",
+    );
     process.exitCode = 1;
   }
 } finally {

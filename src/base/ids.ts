@@ -40,5 +40,7 @@ export function attemptName(attempt: AttemptId): string {
 }
 
 export function sameAttempt(a: AttemptId, b: AttemptId): boolean {
-  return a.epoch === b.epoch && a.attempt === b.attempt && a.phase === b.phase && a.index === b.index && a.job === b.job;
+  return (
+    a.epoch === b.epoch && a.attempt === b.attempt && a.phase === b.phase && a.index === b.index && a.job === b.job
+  );
 }

@@ -9,9 +9,12 @@ describe("units", () => {
     expect(parseSize("512mb", "--memory")).toBe(512 * 1024 ** 2);
   });
 
-  it.each(["", "abc", "-1MB", "0", "1XB", "NaN", "1e400TB", "Infinity"])("refuses %j as a size and names the option", (text) => {
-    expect(() => parseSize(text, "--memory")).toThrow(/--memory takes a size/);
-  });
+  it.each(["", "abc", "-1MB", "0", "1XB", "NaN", "1e400TB", "Infinity"])(
+    "refuses %j as a size and names the option",
+    (text) => {
+      expect(() => parseSize(text, "--memory")).toThrow(/--memory takes a size/);
+    },
+  );
 
   it("reads durations", () => {
     expect(parseDuration("10m", "--task-timeout")).toBe(600_000);
@@ -24,8 +27,21 @@ describe("units", () => {
   });
 
   it("writes bytes, durations and counts for people", () => {
-    expect([0, 999, 1024, 1536, 3.3e6, 5e9].map(formatBytes)).toEqual(["0 B", "999 B", "1.00 KiB", "1.50 KiB", "3.15 MiB", "4.66 GiB"]);
-    expect([5, 999, 1500, 61_000, 3_725_000].map(formatDuration)).toEqual(["5 ms", "999 ms", "1.50 s", "1 m 01 s", "1 h 02 m"]);
+    expect([0, 999, 1024, 1536, 3.3e6, 5e9].map(formatBytes)).toEqual([
+      "0 B",
+      "999 B",
+      "1.00 KiB",
+      "1.50 KiB",
+      "3.15 MiB",
+      "4.66 GiB",
+    ]);
+    expect([5, 999, 1500, 61_000, 3_725_000].map(formatDuration)).toEqual([
+      "5 ms",
+      "999 ms",
+      "1.50 s",
+      "1 m 01 s",
+      "1 h 02 m",
+    ]);
     expect([0, 999, 1000, 1234567].map(formatCount)).toEqual(["0", "999", "1,000", "1,234,567"]);
   });
 });
