@@ -53,6 +53,9 @@ await build({
   sourcemap: "linked",
   sourcesContent: false,
   logLevel: "warning",
+  // Less to parse at every start of a command or a slot; names stay, for the stacks of bug reports.
+  minifyWhitespace: true,
+  minifySyntax: true,
   chunkNames: "chunks/[name]-[hash]",
 });
 const wasm = join(root, "src/kernel/kernel.wasm");

@@ -114,3 +114,5 @@ async function main(): Promise<void> {
 }
 
 await main();
+// All is awaited and closed by now; what Node would still wait for (esbuild's process, pipes of ended slots) nobody needs.
+process.exit();
