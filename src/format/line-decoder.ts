@@ -2,9 +2,9 @@
 // block there are, per 50-byte line on the machine of bench/micro/lines.bench.ts:
 //
 //   ASCII                 one Latin-1 string of the block, sliced                                        45 ns
-//   few lines are not     the same; those lines by `utf8Slice`                                           62 ns
+//   few lines are not     the same; those lines decoded one by one                                      50 ns
 //   many lines are not    also transcoded to UTF-16 as a whole; ASCII lines stay slices of the Latin-1    95 ns
-//                         string, so that their characters take one byte (`utf8Slice` per line: 212 ns,
+//                         string, so that their characters take one byte (one by one: 212 ns,
 //                         Cyrillic 600 ns)
 //   not UTF-8             line by line, which finds the bad ones
 import { isAscii, isUtf8, transcode } from "node:buffer";
