@@ -75,13 +75,13 @@ export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
 }
 
 /**
- * Reduces that no report has listed yet are taken back while map outputs are missing: they could not start, and would keep the
- * slots that the maps need.
+ * Map outputs were lost or have moved. Reduces that no report has listed yet are taken back where they can't start any more:
+ * while outputs are missing they would keep the slots that the maps need, and later they name an old version.
  */
 export function withdrawReduces(cluster: Cluster, job: Job): void {
-  if (isBarrierOpen(job)) return;
   for (const attempt of [...job.attempts]) {
     if (attempt.id.phase !== "reduce" || attempt.state !== "assigned") continue;
+    if (isBarrierOpen(job) && attempt.mapVersion === job.mapVersion) continue;
     revoke(cluster, attempt);
     requeue(cluster, attempt.task);
   }

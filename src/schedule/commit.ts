@@ -23,7 +23,7 @@ export function advance(cluster: Cluster, job: Job): void {
   if (job.stage !== "working") return;
   const { deadLettersMax } = job.spec;
   if (job.deadLetters > deadLettersMax) {
-    const message = `${job.deadLetters} bad records were put aside, and ${deadLettersMax} are allowed`;
+    const message = `${job.deadLetters} bad records were put aside, and no more than ${deadLettersMax} may be`;
     failJob(cluster, job, plainText("bad-input", message));
     return;
   }
@@ -175,14 +175,18 @@ function* tasksOf(job: Job): Iterable<Task> {
   yield* job.reduces;
 }
 
-/** All records but those that say what the job was, how it ended, and what failed on the way. Names only: the tasks themselves are forgotten. */
-function* keysOf(job: Job): Iterator<string> {
-  const { id, planChunks } = job;
-  const maps = job.maps.length;
-  const reduces = job.reduces.length;
+/**
+ * All records but those that say what the job was, how it ended, and what failed on the way. Counted now, as the tasks
+ * themselves are forgotten; named one by one, as there may be a million.
+ */
+function keysOf({ id, planChunks, maps, reduces }: Job): Iterator<string> {
+  return keysOfTasks(id, planChunks, maps.length, reduces.length);
+}
+
+function* keysOfTasks(id: JobId, chunks: number, maps: number, reduces: number): Iterator<string> {
   yield keys.decision(id);
   yield keys.planValid(id);
-  for (let chunk = 0; chunk < planChunks; chunk++) yield keys.planChunk(id, chunk);
+  for (let chunk = 0; chunk < chunks; chunk++) yield keys.planChunk(id, chunk);
   yield keys.task(id, "plan", 0);
   for (let index = 0; index < maps; index++) yield keys.task(id, "map", index);
   for (let index = 0; index < reduces; index++) yield keys.task(id, "reduce", index);

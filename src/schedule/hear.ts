@@ -22,7 +22,7 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   const isNewest = report.sequence > worker.sequence;
   if (isNewest) takeState(cluster, worker, report);
   if (isReborn) loseRunsOfDead(cluster, worker);
-  if (isNewest && report.offered.length > 0) takeOffers(cluster, worker, report.offered);
+  if (isNewest && report.offered.length > 0) takeOffers(cluster, worker);
   for (const result of report.finished) settle(cluster, worker, result);
   if (!isNewest) return;
   takeRunning(cluster, worker, report.running);
@@ -45,7 +45,7 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
   worker.incarnation = incarnation;
   worker.sequence = -1;
   worker.failuresInRow = 0;
-  worker.offered = [];
+  worker.offered.clear();
   worker.discards.clear();
 }
 
@@ -55,6 +55,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport): void
   worker.slots = report.slots;
   worker.slotsFree = report.slotsFree;
   worker.placesHeld = report.placesHeld;
+  for (const offer of report.offered) worker.offered.set(attemptKey(offer.run.writtenBy), offer);
   worker.heardAt = cluster.now;
   if (worker.isSilent) {
     worker.isSilent = false;

@@ -131,7 +131,8 @@ export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: n
     case "plan":
       return { done: job.plan === undefined ? 0 : 1, total: 1 };
     case "map":
-      return { done: job.mapsLive, total: job.maps.length };
+      // After the decision a lost run is missed by nobody.
+      return { done: job.stage === "publishing" ? job.mapsWon : job.mapsLive, total: job.maps.length };
     case "reduce":
       return { done: job.reducesWon, total: job.reduces.length };
   }

@@ -1,13 +1,12 @@
 // Map outputs that get lost and that come back. The winner of a lost run stays on record: its digest tells whether the task
 // did the same again, and its counters and staged files count until another attempt has won.
-import { type AttemptId, sameAttempt } from "../base/ids.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import { sameAttempt } from "../base/ids.ts";
 import { requeue, revoke, withdrawReduces } from "./attempt.ts";
 import { type Cluster, saveTask, watchLease } from "./cluster.ts";
 import { isActive, type Job, taskOf, update } from "./job.ts";
 import type { Winner } from "./records.ts";
-import { isDone, type Task } from "./task.ts";
-import { newWorker, type Worker } from "./worker.ts";
+import { attemptKey, isDone, type Task } from "./task.ts";
+import { newWorker, type Offer, type Worker } from "./worker.ts";
 
 const unheard = "its worker has not been heard of";
 const startedAnew = "its worker was started anew";
@@ -37,7 +36,7 @@ export function restoreRunsOfSilent(cluster: Cluster, worker: Worker): void {
 
 /** The process that the worker was is dead. Its runs count only where its successor offers them. */
 export function loseRunsOfDead(cluster: Cluster, worker: Worker): void {
-  for (const task of worker.runs) loseRun(cluster, task, startedAnew);
+  for (const task of worker.runs) if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAnew);
   worker.runs.clear();
 }
 
@@ -49,15 +48,16 @@ export function findRuns(cluster: Cluster, job: Job): void {
   const workers = new Set<Worker>();
   for (const task of job.maps) {
     const { winner } = task;
-    if (winner?.run === undefined || winner.runLost !== undefined) continue;
+    if (winner?.run === undefined) continue;
     const worker = holderOf(cluster, winner);
     workers.add(worker);
+    if (winner.runLost !== undefined) continue; // it may be offered by now
     job.workers.add(worker.id);
     if (worker.incarnation === winner.incarnation) worker.runs.add(task);
-    if (worker.incarnation > winner.incarnation) loseRun(cluster, task, startedAnew);
-    else if (worker.isSilent) loseRun(cluster, task, unheard);
+    else if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAnew);
+    if (worker.isSilent) loseRun(cluster, task, unheard);
   }
-  for (const worker of workers) if (worker.offered.length > 0) takeOffers(cluster, worker, worker.offered);
+  for (const worker of workers) takeOffers(cluster, worker);
 }
 
 /** The worker that a winner's run lies on; before it is heard of, its newest incarnation is the one that winners name. */
@@ -73,29 +73,26 @@ export function holderOf(cluster: Cluster, winner: Winner): Worker {
 }
 
 /** Runs that a new incarnation found and verified: those of winners, with the same digest, count again. */
-export function takeOffers(cluster: Cluster, worker: Worker, offered: WorkerReport["offered"]): void {
-  worker.offered = offered;
-  for (const { run, emissionDigest } of offered) {
-    const task = lostTask(cluster, run.writtenBy);
-    if (task?.winner?.emissionDigest !== emissionDigest) continue;
-    restore(cluster, task, {
-      ...task.winner,
-      worker: worker.id,
-      incarnation: worker.incarnation,
-      address: worker.address,
-      run,
-    });
+export function takeOffers(cluster: Cluster, worker: Worker): void {
+  for (const offer of worker.offered.values()) {
+    const { job: id, phase, index } = offer.run.writtenBy;
+    const job = cluster.jobs.get(id);
+    const task = job === undefined || !isActive(job) || phase !== "map" ? undefined : taskOf(job, phase, index);
+    if (task?.winner === undefined || offerFor(worker, task) !== offer) continue;
+    const { winner } = task;
+    if (isDone(task) && winner.worker === worker.id && winner.incarnation === worker.incarnation) continue;
+    const { id: name, incarnation, address } = worker;
+    restore(cluster, task, { ...winner, worker: name, incarnation, address, run: offer.run });
     worker.runs.add(task);
   }
 }
 
-/** The task whose winner is this attempt, if its run is missed. */
-function lostTask(cluster: Cluster, id: AttemptId): Task | undefined {
-  const job = cluster.jobs.get(id.job);
-  if (job === undefined || !isActive(job) || id.phase !== "map") return undefined;
-  const task = taskOf(job, "map", id.index);
-  if (task?.winner === undefined || isDone(task) || !sameAttempt(task.winner.attempt, id)) return undefined;
-  return task;
+/** What the worker offers for the task: the run of its winner, with the winner's digest. */
+function offerFor(worker: Worker, { winner }: Task): Offer | undefined {
+  if (winner === undefined) return undefined;
+  const offer = worker.offered.get(attemptKey(winner.attempt));
+  if (offer === undefined || !sameAttempt(offer.run.writtenBy, winner.attempt)) return undefined;
+  return offer.emissionDigest === winner.emissionDigest ? offer : undefined;
 }
 
 function restore(cluster: Cluster, task: Task, winner: Winner): void {
@@ -106,5 +103,6 @@ function restore(cluster: Cluster, task: Task, winner: Winner): void {
   });
   saveTask(cluster, task);
   for (const attempt of [...task.attempts]) revoke(cluster, attempt);
+  withdrawReduces(cluster, task.job);
   cluster.toAdvance.add(task.job);
 }

@@ -3,6 +3,8 @@ import type { AttemptId, Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../rpc/messages.ts";
 import type { Attempt, Task } from "./task.ts";
 
+export type Offer = WorkerReport["offered"][number];
+
 export interface Worker {
   readonly id: WorkerId;
   incarnation: number;
@@ -19,8 +21,8 @@ export interface Worker {
   leaseAt: Instant;
   failuresInRow: number;
   placesHeld: Readonly<Record<JobId, number>>;
-  /** Runs that this incarnation found when it started; a job that is resumed later asks for them. */
-  offered: WorkerReport["offered"];
+  /** Runs that this incarnation found when it started, by `attemptKey`; a job that is resumed later asks for them. */
+  readonly offered: Map<string, Offer>;
   /** By `attemptKey`, those being stopped included. */
   readonly attempts: Map<string, Attempt>;
   /** Attempts that its newest report lists and that nobody waits for. */
@@ -47,7 +49,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     leaseAt: now,
     failuresInRow: 0,
     placesHeld: {},
-    offered: [],
+    offered: new Map(),
     attempts: new Map(),
     strays: [],
     runs: new Set(),

@@ -13,6 +13,8 @@ import { attemptKey } from "../../src/schedule/task.ts";
 
 export interface FakeAttempt {
   readonly assignment: Assignment;
+  /** Of a reduce: what it reads, as it was known at its start. */
+  readonly places: Places | undefined;
   idleMs: number;
   runningMs: number;
 }
@@ -94,7 +96,8 @@ export class FakeWorker {
     if (this.started.includes(key) || this.isDraining || this.running.size >= this.slots) return;
     if (work.phase === "reduce" && this.places.get(attempt.job)?.mapVersion !== work.mapVersion) return;
     this.started.push(key);
-    this.running.set(key, { assignment, idleMs: 0, runningMs: 0 });
+    const places = work.phase === "reduce" ? this.places.get(attempt.job) : undefined;
+    this.running.set(key, { assignment, places, idleMs: 0, runningMs: 0 });
   }
 
   private stop(attempt: AttemptId): void {

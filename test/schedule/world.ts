@@ -3,10 +3,10 @@
 // checks run; what is checked is written at each of them.
 import { isDeepStrictEqual } from "node:util";
 import { assert } from "../../src/base/assert.ts";
-import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
+import { type AttemptId, attemptName, type JobId, sameAttempt } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "../../src/rpc/convert.ts";
-import type { AttemptResult, Failure, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { AttemptResult, Failure, Places, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
 import type { Cluster } from "../../src/schedule/cluster.ts";
 import type { Job } from "../../src/schedule/job.ts";
 import { ordersFor } from "../../src/schedule/orders.ts";
@@ -225,13 +225,13 @@ export class World {
   private endAttempt(worker: FakeWorker, chosen?: string): void {
     const key = chosen ?? [...worker.running.keys()][this.pick(worker.running.size)];
     const attempt = key === undefined ? undefined : worker.running.get(key);
-    if (attempt !== undefined) worker.finish(key!, this.result(attempt, worker));
+    if (attempt !== undefined) worker.finish(key!, this.result(attempt));
   }
 
-  private result({ assignment }: FakeAttempt, worker: FakeWorker): AttemptResult {
+  private result({ assignment, places }: FakeAttempt): AttemptResult {
     const { attempt, work, careful } = assignment;
     if (work.phase === "reduce") {
-      const lost = this.gather(attempt, worker);
+      const lost = this.gather(attempt, places);
       if (lost !== undefined) {
         this.saw("segment lost");
         return failed(attempt, { kind: "segment-lost", map: lost, error: text(`no ${attemptName(lost)}`) });
@@ -279,10 +279,10 @@ export class World {
     }
   }
 
-  /** Reads the runs that the worker's places name; the one that is not there. */
-  private gather(attempt: AttemptId, worker: FakeWorker): AttemptId | undefined {
+  /** Reads the runs that the places name; returns one that is not there. */
+  private gather(attempt: AttemptId, places: Places | undefined): AttemptId | undefined {
     const digests: bigint[] = [];
-    for (const { worker: id, runs } of worker.places.get(attempt.job)?.runs ?? []) {
+    for (const { worker: id, runs } of places?.runs ?? []) {
       const holder = this.workers.find((candidate) => candidate.id === id)!;
       for (const { writtenBy } of runs) {
         const held = holder.runs.get(attemptKey(writtenBy));
