@@ -399,6 +399,8 @@ export class World {
       const mayWait = task.phase === "plan" ? job.plan === undefined : true;
       // Nothing is forgotten.
       assert(!isWaiting || !mayWait || task.isQueued || job.stage === "publishing", "nobody will run it");
+      const run = task.winner?.run;
+      assert(run === undefined || sameAttempt(run.writtenBy, task.winner!.attempt), "a run that another attempt wrote");
       for (const attempt of task.attempts)
         assert(attempt.worker.attempts.has(attemptKey(attempt.id)), "unknown to its worker");
       // I10
