@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock, settled } from "../../test/support/fake-clock.ts";
-import type { AttemptId, Phase } from "../base/ids.ts";
+import { type AttemptId, attemptName, type Phase } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
@@ -374,19 +374,21 @@ describe("the agent", () => {
   test("I14: files of failed attempts go at once, those of winners with their job", async () => {
     const { agent, master, slots, memory } = start(2);
     await master.answer({ start: [assignmentOf(attemptOf(1)), assignmentOf(attemptOf(2))] });
-    const [lost, won] = slots.map((slot) => slot.ran[0]!);
-    for (const request of [lost!, won!]) writeFileSync(join(request.memoryDirectory!, "run"), "x");
+    const [lost, won] = slots.map((slot) => {
+      const { assignment, memoryDirectory, directory: cwd } = slot.ran[0]!;
+      const path = join(memoryDirectory!, `${attemptName(assignment.attempt)}.run`);
+      for (const file of [path, join(cwd, "scratch")]) writeFileSync(file, "x");
+      return path;
+    });
     slots[0]!.finish({ ok: false, reason: { kind: "infrastructure", error: text("no") } });
-    const run = { writtenBy: attemptOf(2), path: join(won!.memoryDirectory!, "run"), bytes: 1, pairs: 1 };
-    slots[1]!.finish({ run } as Partial<AttemptResult>);
+    slots[1]!.finish({ run: { writtenBy: attemptOf(2), path: won!, bytes: 1, pairs: 1 } } as Partial<AttemptResult>);
     await settled();
-    expect(existsSync(lost!.memoryDirectory!)).toBe(false);
-    expect(existsSync(run.path)).toBe(true);
-    expect(readdirSync(join(directory, "slots"))).toEqual([]);
+    expect([lost, won].map((path) => existsSync(path!))).toEqual([false, true]);
+    expect(slots.map((slot) => readdirSync(slot.ran[0]!.directory))).toEqual([[], []]);
     await master.answer({ discard: ["j"] });
-    expect(readdirSync(memory)).toEqual([]);
     expect(slots.every((slot) => slot.killedFor !== undefined)).toBe(true);
     await agent.close();
+    expect(readdirSync(memory)).toEqual([]);
   });
 
   test("what is in the memory tier is not given out again", async () => {

@@ -18,38 +18,38 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 function write(index: number, where: "memory" | "disk", name = "run", digest = 7n) {
   const attempt: AttemptId = { job: "j", phase: "map", index, epoch: 1, attempt: index };
-  const diskDirectory = join(runs[where], `j.${attemptName(attempt)}`);
+  const diskDirectory = join(runs[where], "j");
   mkdirSync(diskDirectory, { recursive: true });
   const tier = createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory });
-  return { run: createRunWriter(tier, name, attempt).finish(digest), directory: diskDirectory };
+  return createRunWriter(tier, `${attemptName(attempt)}.${name}`, attempt).finish(digest);
 }
 
 test("whole runs are offered with their digests, wherever they lie", () => {
   const one = write(1, "memory", "run", 11n);
   const two = write(2, "disk", "run", 12n);
   expect(findOffered(runs)).toEqual([
-    { run: one.run, emissionDigest: 11n },
-    { run: two.run, emissionDigest: 12n },
+    { run: one, emissionDigest: 11n },
+    { run: two, emissionDigest: 12n },
   ]);
 });
 
 test("fault 6: a run that is cut short, or damaged, or no run at all, is not offered but removed", () => {
   const cut = write(1, "memory");
-  truncateSync(cut.run.path, cut.run.bytes - 1);
+  truncateSync(cut.path, cut.bytes - 1);
   const damaged = write(2, "memory");
-  const bytes = readFileSync(damaged.run.path);
+  const bytes = readFileSync(damaged.path);
   bytes[bytes.length - 20]! ^= 1;
-  writeFileSync(damaged.run.path, bytes);
-  const foreign = join(runs.disk, "j.map-00003.1.3");
-  mkdirSync(foreign);
-  writeFileSync(join(foreign, "notes"), "hello");
+  writeFileSync(damaged.path, bytes);
+  const foreign = join(runs.disk, "j/notes");
+  mkdirSync(join(runs.disk, "j"));
+  writeFileSync(foreign, "hello");
   expect(findOffered(runs)).toEqual([]);
-  expect([cut.directory, damaged.directory, foreign].map((path) => existsSync(path))).toEqual([false, false, false]);
+  expect([cut.path, damaged.path, foreign].map((path) => existsSync(path))).toEqual([false, false, false]);
 });
 
 test("spills of an attempt that was not finished are no output of it", () => {
   const first = write(1, "memory", "spill-0");
   write(1, "disk", "spill-1");
   expect(findOffered(runs)).toEqual([]);
-  expect(existsSync(first.directory)).toBe(false);
+  expect(existsSync(first.path)).toBe(false);
 });

@@ -1,6 +1,8 @@
-// Where attempts on this worker keep their runs: a directory each in the memory tier and on disk, named after the attempt.
-// Those of a winner stay until the job is over, those of a failed attempt go at once.
-import { mkdirSync, rmSync } from "node:fs";
+// Where attempts on this worker keep their runs: a directory per job in the memory tier and one on disk; the names of files
+// begin with the attempt's. (A directory per attempt would be tidier, and cost more than a small attempt itself.) A winner's
+// stay until the job is over, a failed attempt's go at once.
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { RunRef } from "../sort/run.ts";
@@ -10,7 +12,7 @@ export interface RunStoreOptions {
   /** Undefined: no memory tier. */
   readonly memory: string | undefined;
   readonly disk: string;
-  /** Working directories of attempts. */
+  /** Working directories, one per slot, empty at the begin of each attempt. */
   readonly slots: string;
   /** Of the memory tier, for all attempts together. */
   readonly tierBytes: number;
@@ -32,52 +34,63 @@ export class RunStore {
   readonly #held = new Map<JobId, number>();
   /** Bytes of it given to attempts that run, by name. */
   readonly #granted = new Map<string, number>();
-  /** Names of attempts that have directories, by job. */
-  readonly #names = new Map<JobId, Set<string>>();
+  readonly #removing = new Set<Promise<void>>();
 
   constructor(options: RunStoreOptions) {
     this.#options = options;
   }
 
-  /** Makes the attempt's directories, and gives it a share of the memory tier until `end`. */
-  begin(attempt: AttemptId): AttemptPlaces {
+  /** Makes what the attempt needs, and gives it a share of the memory tier until `end`. */
+  begin(attempt: AttemptId, slot: string): AttemptPlaces {
     const { memory, disk, slots } = this.#options;
-    const name = nameOf(attempt);
-    const memoryDirectory = memory === undefined ? undefined : join(memory, name);
-    const diskDirectory = join(disk, name);
-    const directory = join(slots, name);
+    const memoryDirectory = memory === undefined ? undefined : join(memory, attempt.job);
+    const diskDirectory = join(disk, attempt.job);
+    const directory = join(slots, slot);
     const memoryBytesMax = memory === undefined ? 0 : this.#share();
-    this.#granted.set(name, memoryBytesMax);
-    this.#namesOf(attempt.job).add(name);
+    this.#granted.set(keyOf(attempt), memoryBytesMax);
     for (const path of [memoryDirectory, diskDirectory, directory]) {
       if (path !== undefined) mkdirSync(path, { recursive: true, mode: 0o700 });
     }
+    this.clear(slot); // a run that was killed may have left something
     return { directory, memoryDirectory, memoryBytesMax, diskDirectory };
   }
 
-  /** The attempt has ended; `kept` is what stays of it. May be called for one that never began. */
-  end(attempt: AttemptId, kept: RunRef | undefined): void {
-    const name = nameOf(attempt);
-    this.#granted.delete(name);
-    removeTree(join(this.#options.slots, name));
-    if (kept === undefined) this.#remove(name);
-    else this.keep(kept);
+  /** Of a slot that is in use no more: what an attempt left in its working directory goes. */
+  clear(slot: string): void {
+    const directory = join(this.#options.slots, slot);
+    for (const name of namesIn(directory))
+      rmSync(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** The attempt has ended. A failed one leaves nothing; of another one `kept` stays. */
+  end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void {
+    this.#granted.delete(keyOf(attempt));
+    if (outcome.kept !== undefined) this.keep(outcome.kept);
+    else if (outcome.isFailed) this.#removeFiles(attempt);
   }
 
   /** A run of an attempt that has ended counts as held. */
   keep(run: RunRef): void {
     const { memory } = this.#options;
     const { job } = run.writtenBy;
-    this.#namesOf(job).add(nameOf(run.writtenBy));
     if (memory !== undefined && run.path.startsWith(`${memory}/`))
       this.#held.set(job, (this.#held.get(job) ?? 0) + run.bytes);
   }
 
-  /** The job is over. */
+  /** The job is over. Its files go in the background: many are to be removed, and nobody waits for that. */
   discard(job: JobId): void {
-    for (const name of this.#namesOf(job)) this.#remove(name);
-    this.#names.delete(job);
     this.#held.delete(job);
+    for (const directory of this.#directoriesOf(job)) {
+      const removing = rm(directory, { recursive: true, force: true, maxRetries: 3 })
+        .catch(() => {}) // whoever owns the directories removes what is left
+        .finally(() => this.#removing.delete(removing));
+      this.#removing.add(removing);
+    }
+  }
+
+  /** Resolves when nothing is being removed any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#removing);
   }
 
   #share(): number {
@@ -86,24 +99,28 @@ export class RunStore {
     return tierShare(tierBytes, sum(this.#held.values()), sum(this.#granted.values()), slotsMax - this.#granted.size);
   }
 
-  #remove(name: string): void {
-    const { memory, disk } = this.#options;
-    for (const directory of [memory, disk]) if (directory !== undefined) removeTree(join(directory, name));
+  #removeFiles(attempt: AttemptId): void {
+    const prefix = `${attemptName(attempt)}.`;
+    for (const directory of this.#directoriesOf(attempt.job)) {
+      for (const name of namesIn(directory))
+        if (name.startsWith(prefix)) rmSync(join(directory, name), { force: true });
+    }
   }
 
-  #namesOf(job: JobId): Set<string> {
-    let names = this.#names.get(job);
-    if (names === undefined) this.#names.set(job, (names = new Set()));
-    return names;
+  #directoriesOf(job: JobId): string[] {
+    const { memory, disk } = this.#options;
+    return [memory, disk].filter((directory) => directory !== undefined).map((directory) => join(directory, job));
   }
 }
 
-/** With the job: on a worker of several jobs their attempts share the directories. */
-function nameOf(attempt: AttemptId): string {
+function keyOf(attempt: AttemptId): string {
   return `${attempt.job}.${attemptName(attempt)}`;
 }
 
-function removeTree(path: string): void {
-  // What is being killed may still make a file: then the directory is not empty the first time.
-  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return []; // not made yet, or removed with its job
+  }
 }

@@ -106,7 +106,6 @@ export class SlotProgram {
       return result;
     } finally {
       this.#attempt = undefined;
-      process.chdir("..");
     }
   }
 

@@ -4,13 +4,13 @@
 //     work.json           format, the process that uses it, the memory directory
 //     state/              the state store, locked while in use
 //     bundle.mjs          the job's code
-//     runs/ATTEMPT/       overflow of the memory tier, one directory per attempt
+//     runs/JOB/           overflow of the memory tier; names of files begin with the attempt's
 //     logs/ATTEMPT.log    what attempts printed
-//     slots/              working directories of attempts; status pages where there is no memory tier
+//     slots/SLOT/         working directories; status pages where there is no memory tier
 //     staging/            the storage's own
 //   MEMORY/               /dev/shm/millrace-UID-JOB, mode 0700, where that is a tmpfs we may write to
 //     owner.json          the process that uses it and the work directory it belongs to
-//     runs/ATTEMPT/       runs
+//     runs/JOB/           runs
 //     slots/              status pages
 import {
   lstatSync,

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { faultyJob, memoryDirectoriesOf, partsOf, processesBelow, runToEnd, until } from "./support.ts";
+import { faultyJob, memoryDirectoriesOf, partsOf, processesBelow, removeAll, runToEnd, until } from "./support.ts";
 
 let directory: string;
 let input: string;
@@ -26,7 +26,7 @@ afterAll(() => rmSync(input, { recursive: true, force: true }));
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "millrace-resume-"));
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(() => removeAll(directory));
 
 const output = () => join(directory, "out");
 const leftovers = () => readdirSync(directory).filter((name) => name !== "out");

@@ -10,6 +10,7 @@ import {
   partsOf,
   processesBelow,
   type RunResult,
+  removeAll,
   runToEnd,
   startRun,
   until,
@@ -24,7 +25,7 @@ beforeEach(() => {
   writeFileSync(join(input, "a.txt"), "one two\ntwo TRIGGER\nthree\n");
   writeFileSync(join(input, "b.txt"), "three three\n");
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(() => removeAll(directory));
 
 const output = () => join(directory, "out");
 const counts = "TRIGGER\t1\none\t1\nthree\t3\ntwo\t2\n";

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -99,6 +99,12 @@ export function memoryDirectoriesOf(directory: string): string[] {
         return false;
       }
     });
+}
+
+/** What failed runs below a directory kept for a resume that will not come, and the directory. */
+export function removeAll(directory: string): void {
+  for (const name of memoryDirectoriesOf(directory)) rmSync(`/dev/shm/${name}`, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function namesIn(path: string): string[] {

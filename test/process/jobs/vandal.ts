@@ -18,8 +18,8 @@ export default defineJob({
     const work = join(process.cwd(), "../..");
     const { memory } = JSON.parse(readFileSync(join(work, "work.json"), "utf8"));
     for (const runs of [join(work, "runs"), join(memory ?? work, "runs")]) {
-      for (const attempt of readdirSync(runs).filter((name) => /\.map-0000[01]\./.test(name))) {
-        for (const name of readdirSync(join(runs, attempt))) damage(how, join(runs, attempt, name));
+      for (const name of readdirSync(runs, { recursive: true }).map(String)) {
+        if (/map-0000[01]\./.test(name)) damage(how, join(runs, name));
       }
     }
   },
