@@ -15,9 +15,10 @@ import { Engine, type EngineParts } from "./local/engine.ts";
 import { localPlaces, makeParents, refuseIfBusy, removeAbandoned, workDirectoriesOf } from "./local/places.ts";
 import type { SubmitOptions } from "./local/spec.ts";
 import { jobIdOf } from "./master/loop.ts";
-import type { JobView } from "./schedule/step.ts";
+import type { JobView, SchedulerOptions } from "./schedule/step.ts";
 import { createLocalStorage } from "./storage/local.ts";
 import type { Storage } from "./storage/storage.ts";
+import type { Combining } from "./task/environment.ts";
 import { type Budget, planBudget } from "./worker/budget.ts";
 import { createWorkDirectory, openWorkDirectory } from "./worker/work-directory.ts";
 
@@ -38,8 +39,19 @@ export interface LocalOptions {
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
   readonly workDir?: string | undefined;
+  /** For `millrace test`: what must not change the result. */
+  readonly experiment?: Experiment | undefined;
   /** What attempts print to standard output and error, as it comes. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
+}
+
+export interface Experiment {
+  /** False: a fresh process for each attempt. */
+  readonly reuseSlots?: false;
+  readonly order?: SchedulerOptions["order"];
+  readonly combining?: Combining;
+  /** What `ctx.startedAt` says (ISO 8601), so that runs that are compared agree on it. */
+  readonly startedAt?: string;
 }
 
 export interface LocalEngine {

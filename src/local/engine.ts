@@ -75,6 +75,7 @@ export class Engine implements LocalEngine {
       budget,
       runs: work.runs,
       slots: work.slots,
+      reuseSlots: parts.options.experiment?.reuseSlots,
       offered: parts.options.resume === true ? findOffered(work.runs) : [],
       openSlot: (name) =>
         new Slot({
@@ -83,6 +84,7 @@ export class Engine implements LocalEngine {
           budget,
           places: work,
           clock: systemClock,
+          combining: parts.options.experiment?.combining,
           ...(parts.options.onOutput === undefined ? {} : { onOutput: parts.options.onOutput }),
         }),
       bundle: async () => this.#bundle!,
@@ -136,7 +138,7 @@ export class Engine implements LocalEngine {
       destination: places.destination,
       replaces,
       environment: this.#bundle!.environment,
-      startedAt: systemClock.date().toISOString(),
+      startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
       storage,
     });
     // While the plan is made; a job of one split needs no other slot.
@@ -217,7 +219,7 @@ export class Engine implements LocalEngine {
       storage: this.#parts.storage,
       clock: systemClock,
       recover: recoverScheduler,
-      scheduler: schedulerOptions(this.#parts.options.output !== undefined),
+      scheduler: schedulerOptions(this.#parts.options),
       heartbeatMs,
       owner: `process ${process.pid}`,
     });
@@ -254,9 +256,10 @@ const slotProgram = fileURLToPath(
   new URL(import.meta.url.includes("/chunks/") ? "../slot.js" : "./slot.js", import.meta.url),
 );
 
-const schedulerOptions = (keepFailed: boolean): SchedulerOptions => ({
+const schedulerOptions = ({ output, experiment }: LocalOptions): SchedulerOptions => ({
   leaseMs,
-  keepFailed,
+  keepFailed: output !== undefined,
+  order: experiment?.order,
   backupSlowdown: limits.backupSlowdown,
   failuresPerWorkerMax: limits.failuresPerWorkerMax,
   infrastructureFailuresMax: limits.infrastructureFailuresMax,

@@ -28,12 +28,14 @@ export interface AgentOptions {
   readonly master: Heartbeats;
   readonly clock: Clock;
   readonly budget: Budget;
-  /** One directory per job is made in each; undefined: no memory tier. */
+  /** One directory per attempt is made in each; undefined: no memory tier. */
   readonly runs: { readonly memory: string | undefined; readonly disk: string };
-  /** Working directories, one per slot. */
+  /** Working directories of attempts. */
   readonly slots: string;
   /** Starts a process; `name` is unique within this agent's life. */
   readonly openSlot: (name: string) => TaskSlot;
+  /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
+  readonly reuseSlots?: boolean | undefined;
   /** The code of a job, fetched or built already. */
   readonly bundle: (spec: JobSpec) => Promise<Bundle>;
   /** Told of each assignment that is begun. */
@@ -98,6 +100,7 @@ class WorkerAgent implements Agent {
       slots: budget.slots,
       rssBytesMax: budget.rssBytesMax,
       openSlot,
+      reuse: options.reuseSlots,
       residentBytes,
     });
     this.#runs = new RunStore({ ...runs, slots, tierBytes: budget.tierBytes, slotsMax: budget.slots });
@@ -135,7 +138,7 @@ class WorkerAgent implements Agent {
     this.#closing.abort();
     this.#raiseNews();
     await this.#slots.close();
-    await Promise.all([this.#running.settled(), this.#runs.settled(), this.#calls, this.#watch]);
+    await Promise.all([this.#running.settled(), this.#calls, this.#watch]);
   }
 
   // ── the call ───────────────────────────────────────────────────────────────
@@ -277,10 +280,7 @@ class WorkerAgent implements Agent {
       infrastructure(attempt, error),
     );
     const isWanted = !running.isStopped && !this.#discarded.has(attempt.job);
-    this.#runs.end(attempt, {
-      isFailed: !isWanted || !result.ok,
-      kept: isWanted && result.ok ? result.run : undefined,
-    });
+    this.#runs.end(attempt, isWanted && result.ok ? result.run : undefined);
     this.#running.delete(attempt);
     // Who revoked it waits for no result; a failure that it caused is none.
     if (isWanted) this.#finished.set(keyOf(attempt), result);
@@ -296,10 +296,9 @@ class WorkerAgent implements Agent {
     try {
       await this.#slots.load(entry, bundle);
       if (running.isStopped) return infrastructure(attempt, new Error("the attempt was stopped"));
-      return await entry.slot.run({ assignment, inputs, ...this.#runs.begin(attempt, entry.name) });
+      return await entry.slot.run({ assignment, inputs, ...this.#runs.begin(attempt) });
     } finally {
       running.slot = undefined;
-      this.#runs.clear(entry.name);
       this.#slots.giveBack(entry);
     }
   }

@@ -14,6 +14,8 @@ export interface SlotPoolOptions {
   readonly rssBytesMax: number;
   /** Starts a process; `name` is unique within this pool's life. */
   readonly openSlot: (name: string) => TaskSlot;
+  /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
+  readonly reuse?: boolean | undefined;
   /** Memory that a process holds. Default: what the system says. */
   readonly residentBytes?: ((pid: number) => number | undefined) | undefined;
 }
@@ -21,7 +23,6 @@ export interface SlotPoolOptions {
 /** A slot in use by who took it, until it is given back. */
 export interface SlotEntry {
   readonly slot: TaskSlot;
-  readonly name: string;
   /** The one job whose code it may run, ever. */
   job: JobId | undefined;
   /** It runs an attempt, or describes. */
@@ -86,6 +87,7 @@ export class SlotPool {
   }
 
   giveBack(entry: SlotEntry): void {
+    if (this.#options.reuse === false && entry.job !== undefined) entry.slot.kill({ kind: "stopped" });
     entry.isBusy = false;
   }
 
@@ -126,9 +128,8 @@ export class SlotPool {
 
   #open(): SlotEntry {
     if (this.#isClosed) throw new MillraceError("cancelled", "the worker is closing");
-    const name = `slot-${++this.#opened}`;
-    const slot = this.#options.openSlot(name);
-    const entry: SlotEntry = { slot, name, job: undefined, isBusy: false, loading: undefined };
+    const slot = this.#options.openSlot(`slot-${++this.#opened}`);
+    const entry: SlotEntry = { slot, job: undefined, isBusy: false, loading: undefined };
     this.#entries.add(entry);
     void slot.ended.then(() => this.#entries.delete(entry));
     return entry;

@@ -14,6 +14,7 @@ import { type AttemptId, attemptName } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
+import type { Combining } from "../task/environment.ts";
 import type { Budget } from "./budget.ts";
 import { type Death, deathText, type KillReason } from "./death.ts";
 import { FrameReader, frameOf } from "./frames.ts";
@@ -59,6 +60,8 @@ export interface SlotOptions {
   /** Working directories of attempts, logs, and status pages. */
   readonly places: { readonly slots: string; readonly logs: string; readonly pages: string };
   readonly clock: Clock;
+  /** When combine is called; default "auto". */
+  readonly combining?: Combining | undefined;
   /** What attempts print, as it comes; beside the log file. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
 }
@@ -90,7 +93,12 @@ export class Slot implements TaskSlot {
     this.#options = options;
     this.#pagePath = join(places.pages, `${name}.page`);
     this.#log = new LogFile(join(places.logs, `${name}.log`));
-    const config: SlotConfig = { page: this.#pagePath, arenaBytes: budget.arenaBytes, agent: process.pid };
+    const config: SlotConfig = {
+      page: this.#pagePath,
+      arenaBytes: budget.arenaBytes,
+      agent: process.pid,
+      combining: options.combining,
+    };
     this.#child = spawn(
       process.execPath,
       [`--max-old-space-size=${budget.heapMiB}`, options.program, JSON.stringify(config)],
