@@ -28,9 +28,9 @@ export interface AgentOptions {
   readonly master: Heartbeats;
   readonly clock: Clock;
   readonly budget: Budget;
-  /** One directory per attempt is made in each; undefined: no memory tier. */
+  /** One directory per job is made in each; undefined: no memory tier. */
   readonly runs: { readonly memory: string | undefined; readonly disk: string };
-  /** Working directories of attempts. */
+  /** Working directories, one per slot. */
   readonly slots: string;
   /** Starts a process; `name` is unique within this agent's life. */
   readonly openSlot: (name: string) => TaskSlot;
@@ -138,7 +138,7 @@ class WorkerAgent implements Agent {
     this.#closing.abort();
     this.#raiseNews();
     await this.#slots.close();
-    await Promise.all([this.#running.settled(), this.#calls, this.#watch]);
+    await Promise.all([this.#running.settled(), this.#runs.settled(), this.#calls, this.#watch]);
   }
 
   // ── the call ───────────────────────────────────────────────────────────────
@@ -280,7 +280,10 @@ class WorkerAgent implements Agent {
       infrastructure(attempt, error),
     );
     const isWanted = !running.isStopped && !this.#discarded.has(attempt.job);
-    this.#runs.end(attempt, isWanted && result.ok ? result.run : undefined);
+    this.#runs.end(attempt, {
+      isFailed: !isWanted || !result.ok,
+      kept: isWanted && result.ok ? result.run : undefined,
+    });
     this.#running.delete(attempt);
     // Who revoked it waits for no result; a failure that it caused is none.
     if (isWanted) this.#finished.set(keyOf(attempt), result);
@@ -296,9 +299,10 @@ class WorkerAgent implements Agent {
     try {
       await this.#slots.load(entry, bundle);
       if (running.isStopped) return infrastructure(attempt, new Error("the attempt was stopped"));
-      return await entry.slot.run({ assignment, inputs, ...this.#runs.begin(attempt) });
+      return await entry.slot.run({ assignment, inputs, ...this.#runs.begin(attempt, entry.name) });
     } finally {
       running.slot = undefined;
+      this.#runs.clear(entry.name);
       this.#slots.giveBack(entry);
     }
   }

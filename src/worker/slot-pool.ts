@@ -23,6 +23,7 @@ export interface SlotPoolOptions {
 /** A slot in use by who took it, until it is given back. */
 export interface SlotEntry {
   readonly slot: TaskSlot;
+  readonly name: string;
   /** The one job whose code it may run, ever. */
   job: JobId | undefined;
   /** It runs an attempt, or describes. */
@@ -128,8 +129,9 @@ export class SlotPool {
 
   #open(): SlotEntry {
     if (this.#isClosed) throw new MillraceError("cancelled", "the worker is closing");
-    const slot = this.#options.openSlot(`slot-${++this.#opened}`);
-    const entry: SlotEntry = { slot, job: undefined, isBusy: false, loading: undefined };
+    const name = `slot-${++this.#opened}`;
+    const slot = this.#options.openSlot(name);
+    const entry: SlotEntry = { slot, name, job: undefined, isBusy: false, loading: undefined };
     this.#entries.add(entry);
     void slot.ended.then(() => this.#entries.delete(entry));
     return entry;
