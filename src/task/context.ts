@@ -15,9 +15,10 @@ export interface ContextBase {
   readonly startedAtMs: number;
   /** Of job name and bundle: two jobs draw different numbers, a retry the same. */
   readonly seed: number;
-  log(message: string, fields: Readonly<Record<string, unknown>> | undefined): void;
-  file(name: string): string;
-  progress(): void;
+  // As user code gets them, on their own (`{ log }` in a parameter list).
+  readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly file: (name: string) => string;
+  readonly progress: () => void;
 }
 
 /** What a context is about now; its owner moves it. */
@@ -37,8 +38,6 @@ export interface ContextScope {
   open: boolean;
 }
 
-export type Context = Readonly<Record<string, unknown>>;
-
 export function contextBase(
   assignment: Pick<Assignment, "attempt" | "spec">,
   env: Pick<TaskEnvironment, "job" | "signal" | "log" | "file">,
@@ -52,8 +51,8 @@ export function contextBase(
     signal: env.signal,
     startedAtMs,
     seed: hashText(`${assignment.spec.name}\n${assignment.spec.bundle}`),
-    log: (message, fields) => env.log(message, fields),
-    file(name) {
+    log: (message, fields) => env.log(String(message), fields),
+    file: (name) => {
       if (env.job.files.has(name)) return env.file(name);
       const names = [...env.job.files.keys()];
       const known = names.length === 0 ? "it has none" : `it has ${names.join(", ")}`;
@@ -66,49 +65,69 @@ export function contextBase(
   };
 }
 
-export function createContext(base: ContextBase, scope: ContextScope): Context {
-  let draw: (() => number) | undefined;
-  let drawSerial = 0;
-  return {
-    params: base.params,
-    attempt: base.attempt,
-    signal: base.signal,
-    /** A new one each time: user code may change the one it got. */
-    get startedAt(): Date {
-      return new Date(base.startedAtMs);
-    },
-    get state(): unknown {
-      return scope.state;
-    },
-    get source(): string {
-      return scope.source;
-    },
-    get offset(): number {
-      return scope.offset;
-    },
-    log(message: string, fields?: Readonly<Record<string, unknown>>): void {
-      base.log(String(message), fields);
-    },
-    count(name: string, n = 1): void {
-      if (!scope.open) {
-        throw new MillraceError(
-          "user-error",
-          `ctx.count(${JSON.stringify(name)}) after the call that it belongs to had ended`,
-        );
-      }
-      scope.dirty = true;
-      scope.counts.add(name, n);
-    },
-    file: (name: string): string => base.file(name),
-    progress: base.progress,
-    random(): number {
-      if (draw === undefined || drawSerial !== scope.serial) {
-        drawSerial = scope.serial;
-        draw = seededRandom(base.seed ^ scope.stream(), hashOffset(scope.offset));
-      }
-      return draw();
-    },
-  };
+/** One is made per record where map returns promises, so what does not depend on the record is made once, in the base. */
+export class Context {
+  readonly params: unknown;
+  readonly attempt: AttemptId;
+  readonly signal: AbortSignal;
+  readonly log: ContextBase["log"];
+  readonly file: ContextBase["file"];
+  readonly progress: ContextBase["progress"];
+  readonly count: (name: string, n?: number) => void;
+  readonly random: () => number;
+  readonly #base: ContextBase;
+  readonly #scope: ContextScope;
+  #draw: (() => number) | undefined;
+  #drawSerial = 0;
+
+  constructor(base: ContextBase, scope: ContextScope) {
+    this.#base = base;
+    this.#scope = scope;
+    this.params = base.params;
+    this.attempt = base.attempt;
+    this.signal = base.signal;
+    this.log = base.log;
+    this.file = base.file;
+    this.progress = base.progress;
+    this.count = (name, n = 1) => this.#count(name, n);
+    this.random = () => this.#random();
+  }
+
+  /** A new one each time: user code may change the one it got. */
+  get startedAt(): Date {
+    return new Date(this.#base.startedAtMs);
+  }
+
+  get state(): unknown {
+    return this.#scope.state;
+  }
+
+  get source(): string {
+    return this.#scope.source;
+  }
+
+  get offset(): number {
+    return this.#scope.offset;
+  }
+
+  #count(name: string, n: number): void {
+    const scope = this.#scope;
+    if (!scope.open) {
+      const text = `ctx.count(${JSON.stringify(name)}) after the call that it belongs to had ended`;
+      throw new MillraceError("user-error", text);
+    }
+    scope.dirty = true;
+    scope.counts.add(name, n);
+  }
+
+  #random(): number {
+    const scope = this.#scope;
+    if (this.#draw === undefined || this.#drawSerial !== scope.serial) {
+      this.#drawSerial = scope.serial;
+      this.#draw = seededRandom(this.#base.seed ^ scope.stream(), hashOffset(scope.offset));
+    }
+    return this.#draw();
+  }
 }
 
 /** 32 bits of a text: FNV-1a over its UTF-16 units. */

@@ -29,9 +29,11 @@ export type PairEmit = (key: unknown, value: unknown) => void;
 
 export interface Emitter {
   readonly emit: PairEmit;
-  /** While false, `emit` goes to `redirect`. */
-  open: boolean;
-  /** Where pairs go that are emitted while `open` is false: to the record's own buffer, or an error. */
+  /** Pairs are taken from here on. Closed at first. */
+  open(): void;
+  /** `emit` goes to `redirect` from here on. */
+  close(): void;
+  /** Where pairs go that are emitted while it is closed: to the record's own buffer, or an error. */
   redirect: PairEmit;
   /** The current record's pairs count; the next record begins. */
   commit(): void;
@@ -59,21 +61,30 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   const header = choose === undefined ? 0 : partitionBytes;
   const pairBytesMax = Math.min(limits.batchPairBytesMax, batchEnd - batchStart);
   const isNumber = numberCheck(encoder.value);
-  /** UTF-16 units of a key that certainly fits beside its lengths and an 8-byte value. */
-  const fastLengthMax = Math.floor((pairBytesMax - header - 16) / 3);
+  /** Partition, lengths and an 8-byte value. */
+  const spareBytes = header + 16;
+  /** UTF-16 units of a key that certainly fits beside them. */
+  const fastLengthMax = Math.floor((pairBytesMax - spareBytes) / 3);
 
   let at = batchStart;
   let mark = batchStart;
   let left = false;
   let broken: { readonly thrown: unknown } | undefined;
-  let lastValue = Number.NaN;
+  /** Where a pair's text must end at the latest; -1 while nothing may be emitted, so that one comparison sees both. */
+  let limit = -1;
+  let lastValue: unknown = Number.NaN;
   let lastHigh = 0;
   let lastLow = 0;
 
   const emitter: Emitter = {
     emit: encoder.key === (utf8 as Codec<unknown>) && isNumber !== undefined ? emitTextNumber : emitAny,
-    open: false,
     redirect: () => {},
+    open() {
+      limit = batchEnd - spareBytes;
+    },
+    close() {
+      limit = -1;
+    },
     commit() {
       mark = at;
       left = false;
@@ -106,24 +117,15 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
    * codecs know the words for it.
    */
   function emitTextNumber(key: unknown, value: unknown): void {
-    if (!emitter.open || typeof key !== "string" || typeof value !== "number") {
+    if (typeof key !== "string" || (value !== lastValue && !encodeNumber(value))) {
       emitAny(key, value);
       return;
     }
     const length = key.length;
-    if (length > fastLengthMax) {
+    if (at + length * 3 > limit && !openRoom(length)) {
       emitAny(key, value);
       return;
     }
-    if (value !== lastValue) {
-      if (!isNumber!(value)) {
-        emitAny(key, value);
-        return;
-      }
-      encodeNumber(value);
-    }
-    const room = header + 16 + length * 3;
-    if (at + room > batchEnd) makeRoom(room);
     const lengthAt = at + header;
     // One or two bytes for the key's length, as if it were ASCII; set right below where it is not.
     const reserved = length < 128 ? 1 : 2;
@@ -167,8 +169,15 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     at = end + 8;
   }
 
+  /** Room for a text of so many units and a number; false: it is not for the fast path, or nothing may be emitted now. */
+  function openRoom(length: number): boolean {
+    if (limit < 0 || length > fastLengthMax) return false;
+    makeRoom(spareBytes + length * 3);
+    return true;
+  }
+
   function emitAny(key: unknown, value: unknown): void {
-    if (!emitter.open) {
+    if (limit < 0) {
       emitter.redirect(key, value);
       return;
     }
@@ -191,14 +200,16 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     at = to + end;
   }
 
-  function encodeNumber(value: number): void {
-    // As `writeF64`, kept for the next pair: most jobs emit the same number again and again.
+  /** As `writeF64`, kept for the next pair, as most jobs emit the same number again and again; false: the codec refuses it. */
+  function encodeNumber(value: unknown): boolean {
+    if (typeof value !== "number" || !isNumber!(value)) return false;
     double[0] = value + 0;
     const high = words[1]!;
     const negative = (high & 0x80000000) !== 0;
     lastHigh = negative ? ~high : high ^ 0x80000000;
     lastLow = negative ? ~words[0]! : words[0]!;
     lastValue = value;
+    return true;
   }
 
   function writeLength(to: number, length: number): number {

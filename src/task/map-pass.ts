@@ -8,7 +8,7 @@
 import { excerptOf } from "../base/excerpt.ts";
 import { MiB } from "../base/limits.ts";
 import type { RecordBatch } from "../format/format.ts";
-import { type ContextScope, createContext } from "./context.ts";
+import { Context, type ContextScope } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Emitter } from "./emitter.ts";
@@ -18,7 +18,7 @@ import { type OutputSinks, PendingRecords } from "./outputs.ts";
 import { type CallParts, isPromise, lateEmit, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
 import type { StatusReport } from "./status-report.ts";
 
-export interface MapPassOptions extends Omit<CallParts, "grown" | "late"> {
+export interface MapPassOptions extends Omit<CallParts, "buffers" | "grown" | "late"> {
   /** Takes the pairs; undefined in a map-only job. */
   readonly emitter: Emitter | undefined;
   readonly sinks: OutputSinks;
@@ -93,11 +93,11 @@ export class MapPass {
       landed: (call) => this.#landed(call),
       handOn: (call) => this.#handOnEarly(call),
     });
-    this.#parts = { ...options, grown: (call) => this.#flights.grown(call), late: () => this.#tooLate() };
+    this.#parts = { ...options, buffers: [], grown: (call) => this.#flights.grown(call), late: () => this.#tooLate() };
     this.#pending = new PendingRecords(table);
     const counts = new PendingCounts(totals);
     this.#scope = { source: "", offset: 0, serial: 0, stream: () => 0, state, counts, dirty: false, open: false };
-    this.#ctx = createContext(base, this.#scope);
+    this.#ctx = new Context(base, this.#scope);
     if (emitter !== undefined) emitter.redirect = (key, value) => this.#keeperOrLate().emit(key, value);
     this.#emit = Object.assign(emitter?.emit ?? ((record: unknown) => this.#addRecord(0, record)), {
       to: (name: unknown, record: unknown) => this.#addRecord(table.indexOf(name), record),
@@ -139,7 +139,7 @@ export class MapPass {
   close(): void {
     this.#scope.open = false;
     this.#flights.close();
-    if (this.#options.emitter !== undefined) this.#options.emitter.open = false;
+    this.#options.emitter?.close();
   }
 
   /** A record that no record could be made of, that user code failed at, or that an earlier attempt died on. */
@@ -160,7 +160,7 @@ export class MapPass {
     scope.source = place.source;
     scope.stream = place.stream;
     scope.open = true;
-    if (emitter !== undefined) emitter.open = true;
+    emitter?.open();
     let i = from;
     try {
       for (; i < to; i++) {
@@ -180,7 +180,7 @@ export class MapPass {
     }
     this.records += i - from;
     scope.open = false;
-    if (emitter !== undefined) emitter.open = false;
+    emitter?.close();
     return i;
   }
 
@@ -258,6 +258,7 @@ export class MapPass {
       call.records.commit(this.#options.sinks);
     });
     call.scope.counts.commit();
+    call.release();
   }
 
   /** Pairs of a call that goes on, and holds too much. */

@@ -2,6 +2,7 @@
 // may change what it emitted, and handed on when the record that emitted them counts.
 import { ByteBuffer } from "../base/byte-buffer.ts";
 import { MillraceError } from "../base/error.ts";
+import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 
 /** Writes one record of an output, as its format does or as the task's environment wants it. */
@@ -42,7 +43,7 @@ export function outputTable(job: JobDefinition, encoders: readonly RecordEncoder
 export class PendingRecords {
   readonly #table: OutputTable;
   /** Encoded records, one behind the other. */
-  #buffer = new ByteBuffer(256);
+  #buffer: ByteBuffer | undefined;
   readonly #outputs: number[] = [];
   readonly #ends: number[] = [];
 
@@ -51,20 +52,21 @@ export class PendingRecords {
   }
 
   get bytes(): number {
-    return this.#buffer.length;
+    return this.#buffer?.length ?? 0;
   }
 
   /** Throws what the format throws; then nothing was added. */
   add(output: number, record: unknown): void {
-    const start = this.#buffer.length;
+    const buffer = (this.#buffer ??= new ByteBuffer(256));
+    const start = buffer.length;
     try {
-      this.#table.encoders[output]!(record, this.#buffer);
+      this.#table.encoders[output]!(record, buffer);
     } catch (thrown) {
-      this.#buffer.length = start;
+      buffer.length = start;
       throw thrown;
     }
     this.#outputs.push(output);
-    this.#ends.push(this.#buffer.length);
+    this.#ends.push(buffer.length);
   }
 
   addTo(name: unknown, record: unknown): void {
@@ -73,10 +75,12 @@ export class PendingRecords {
 
   /** Hands all records on, in the order they were emitted in, and is empty. */
   commit(sinks: OutputSinks): void {
+    if (this.#buffer === undefined) return;
+    const { bytes } = this.#buffer;
     let start = 0;
     for (let i = 0; i < this.#ends.length; i++) {
       const end = this.#ends[i]!;
-      sinks.append(this.#outputs[i]!, this.#buffer.bytes, start, end);
+      sinks.append(this.#outputs[i]!, bytes, start, end);
       start = end;
     }
     this.discard();
@@ -85,7 +89,7 @@ export class PendingRecords {
   discard(): void {
     this.#outputs.length = 0;
     this.#ends.length = 0;
-    this.#buffer.reset();
-    if (this.#buffer.bytes.length > 4 * 1024 * 1024) this.#buffer = new ByteBuffer(256);
+    this.#buffer?.reset();
+    if (this.#buffer !== undefined && this.#buffer.bytes.length > 4 * MiB) this.#buffer = undefined; // not for ever
   }
 }

@@ -2,7 +2,8 @@
 // for the second try at a record that failed. What it emits stays here until its turn comes, in record order.
 import { ByteBuffer } from "../base/byte-buffer.ts";
 import { MillraceError } from "../base/error.ts";
-import { type Context, type ContextBase, type ContextScope, createContext } from "./context.ts";
+import { KiB } from "../base/limits.ts";
+import { Context, type ContextBase, type ContextScope } from "./context.ts";
 import { type CounterTotals, PendingCounts } from "./counters.ts";
 import type { PairEmit } from "./emitter.ts";
 import { type OutputTable, PendingRecords } from "./outputs.ts";
@@ -20,6 +21,8 @@ export interface CallParts {
   readonly state: unknown;
   readonly totals: CounterTotals;
   readonly table: OutputTable;
+  /** Those of calls that are over, for others: making one takes longer than all else about a call. */
+  readonly buffers: ByteBuffer[];
   /** undefined: a map-only job, whose `emit` takes records of the main output. */
   readonly encoder: PairEncoder | undefined;
   /** Told after each emission: may take what the call holds, or throw because it is too much. */
@@ -39,6 +42,9 @@ export interface RecordPlace {
   readonly offset: number;
 }
 
+/** A larger buffer is not kept for other calls. */
+const buffersBytesMax = 64 * KiB;
+
 export type CallOutcome = { readonly kind: "returned" } | { readonly kind: "threw"; readonly thrown: unknown };
 
 export class RecordCall {
@@ -48,7 +54,7 @@ export class RecordCall {
   readonly scope: ContextScope;
   readonly records: PendingRecords;
   /** Framed as in the kernel's batch. */
-  readonly pairs = new ByteBuffer(256);
+  readonly pairs: ByteBuffer;
   /** Some of what it emitted was handed on already, because it was too much to hold: it can't be undone. */
   left = false;
   /** False: what it emits does not count; it is called to see whether it fails again. */
@@ -64,12 +70,13 @@ export class RecordCall {
   ) {
     this.#parts = parts;
     this.place = place;
+    this.pairs = parts.buffers.pop() ?? new ByteBuffer(256);
     this.scope = shared?.scope ?? callScope(parts, place);
     this.records = shared?.records ?? new PendingRecords(parts.table);
     const add = parts.encoder === undefined ? this.addRecord.bind(this, 0) : this.#addPair.bind(this, parts.encoder);
     const to = (name: unknown, record: unknown) => this.addRecord(parts.table.indexOf(name), record);
     this.emit = Object.assign(add, { to });
-    this.ctx = createContext(parts.base, this.scope);
+    this.ctx = new Context(parts.base, this.scope);
   }
 
   get heldBytes(): number {
@@ -96,6 +103,13 @@ export class RecordCall {
     } catch (thrown) {
       this.#end({ kind: "threw", thrown });
     }
+  }
+
+  /** The call is over, and what it emitted dealt with. */
+  release(): void {
+    if (this.pairs.bytes.length > buffersBytesMax) return;
+    this.pairs.reset();
+    this.#parts.buffers.push(this.pairs);
   }
 
   /** Forgets what it emitted. */

@@ -5,7 +5,7 @@ import { excerptOf } from "../base/excerpt.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { Groups } from "../sort/group.ts";
 import type { Cursor } from "../sort/run.ts";
-import { type ContextScope, createContext, hashBytes } from "./context.ts";
+import { Context, type ContextScope, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import { codeOf, userFailure } from "./failure.ts";
 import { outputTable } from "./outputs.ts";
@@ -103,7 +103,7 @@ export class ReduceSide {
       dirty: false,
       open: false,
     };
-    const ctx = createContext(task.base, scope);
+    const ctx = new Context(task.base, scope);
     const table = outputTable(job, []);
     const write = (output: number, record: unknown): void => {
       if (!scope.open) throw this.#breaks(lateEmit());

@@ -65,6 +65,7 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
         state,
         totals: task.totals,
         table: outputTable(job, listingEncoders(job, records)),
+        buffers: [],
         encoder,
         grown: (call) => pairs.takeFrom(call),
         late: () => {

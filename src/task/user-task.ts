@@ -2,7 +2,7 @@
 // around the rest.
 import { readParams } from "../job/read-params.ts";
 import type { Assignment } from "../rpc/messages.ts";
-import { type ContextBase, type ContextScope, contextBase, createContext, hashText } from "./context.ts";
+import { Context, type ContextBase, type ContextScope, contextBase, hashText } from "./context.ts";
 import { CounterTotals, PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "./environment.ts";
 import { type TaskFailure, userFailure } from "./failure.ts";
@@ -37,7 +37,7 @@ export class UserTask {
       dirty: false,
       open: true,
     };
-    this.#ctx = createContext(this.base, this.#scope);
+    this.#ctx = new Context(this.base, this.#scope);
   }
 
   /**
