@@ -122,7 +122,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
       return;
     }
     const length = key.length;
-    if (at + length * 3 > limit && !openRoom(length)) {
+    if (length > fastLengthMax || (at + length * 3 > limit && !openRoom(length))) {
       emitAny(key, value);
       return;
     }
@@ -169,9 +169,9 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     at = end + 8;
   }
 
-  /** Room for a text of so many units and a number; false: it is not for the fast path, or nothing may be emitted now. */
+  /** Makes room for a text of so many units and a number; false: nothing may be emitted now. */
   function openRoom(length: number): boolean {
-    if (limit < 0 || length > fastLengthMax) return false;
+    if (limit < 0) return false;
     makeRoom(spareBytes + length * 3);
     return true;
   }
