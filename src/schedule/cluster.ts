@@ -15,6 +15,8 @@ export interface Cluster {
   now: Instant;
   /** What the last step asked for. */
   wakeAt: Instant | undefined;
+  /** When running attempts are looked at next for slow ones. */
+  backupsAt: Instant;
   attemptNumber: number;
   jobNumber: number;
   /** By order of submission; those that are over too. */
@@ -42,6 +44,7 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     options,
     now,
     wakeAt: undefined,
+    backupsAt: now,
     attemptNumber: 1,
     jobNumber: 1,
     jobs: new Map(),

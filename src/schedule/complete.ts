@@ -5,6 +5,7 @@ import { encodePlan } from "../rpc/convert.ts";
 import { planRecord } from "../rpc/convert-records.ts";
 import type { AttemptDone, FailureText } from "../rpc/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
+import { noteRate } from "./backup.ts";
 import { type Cluster, put, saveTask } from "./cluster.ts";
 import { failJob } from "./commit.ts";
 import { attemptFailed } from "./failure.ts";
@@ -123,6 +124,7 @@ function win(cluster: Cluster, attempt: Attempt, done: AttemptDone, change: () =
     task.winner = winnerOf(attempt, done);
     change();
   });
+  noteRate(task, done.stats.bytesIn, done.stats.wallMs);
   if (isFirst && task.phase !== "plan") job.sum?.add(task.phase, done);
   else job.sum = undefined;
   for (const other of [...task.attempts]) revoke(cluster, other);

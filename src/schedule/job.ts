@@ -47,6 +47,8 @@ export interface Job {
   /** Undefined: to be summed again. */
   sum: TotalsSum | undefined;
   places: Places | undefined;
+  /** Bytes per millisecond of its latest winners, for backup attempts. */
+  readonly rates: Record<"map" | "reduce", number[]>;
   view: JobView | undefined;
 }
 
@@ -80,6 +82,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     workers: new Set(),
     sum: new TotalsSum(),
     places: undefined,
+    rates: { map: [], reduce: [] },
     view: undefined,
   };
   job.planTask = newTask(job as Job, "plan", 0);

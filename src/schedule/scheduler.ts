@@ -6,6 +6,7 @@ import { jobRecord } from "../rpc/convert-records.ts";
 import type { WorkerOrders } from "../rpc/messages.ts";
 import { assign } from "./assign.ts";
 import { requeue } from "./attempt.ts";
+import { startBackups } from "./backup.ts";
 import { type Cluster, put } from "./cluster.ts";
 import { advance, cancel, published, publishFailed, resume, sweep } from "./commit.ts";
 import { hear } from "./hear.ts";
@@ -62,6 +63,7 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   for (const job of cluster.toAdvance) advance(cluster, job);
   cluster.toAdvance.clear();
   const heldBackUntil = assign(cluster);
+  startBackups(cluster);
   sweep(cluster);
   answer(cluster, event);
   cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, cluster.sweeps[0]?.at);

@@ -395,6 +395,11 @@ export class World {
     assert(job.reduces.filter(isDone).length === job.reducesWon, "reducesWon is miscounted");
     for (const task of [job.planTask, ...job.maps, ...job.reduces]) {
       assert(task.attempts.length <= 2, "more than two attempts of a task");
+      if (task.attempts.length === 2) this.saw("backup");
+      assert(
+        new Set(task.attempts.map(({ worker }) => worker)).size === task.attempts.length,
+        "backup on the same worker",
+      );
       const isWaiting = !isDone(task) && task.attempts.length === 0;
       const mayWait = task.phase === "plan" ? job.plan === undefined : true;
       // Nothing is forgotten.

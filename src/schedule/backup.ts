@@ -1,0 +1,57 @@
+// Backup attempts (MapReduce, OSDI'04, section 3.6): when slots are free and nothing waits, a task that is much slower than
+// its phase's median gets a second attempt on another worker. The first one that succeeds wins, as ever; the other is stopped.
+import { isExcluded, start } from "./assign.ts";
+import type { Cluster } from "./cluster.ts";
+import { isBarrierOpen } from "./job.ts";
+import type { Attempt, Task } from "./task.ts";
+import { capacity, type Worker } from "./worker.ts";
+
+/** The median is that of the latest winners, of at least `ratesMin` of them. */
+const ratesKept = 63;
+const ratesMin = 3;
+/** Between two looks at what runs: a fraction of a lease, as reports don't come more often. */
+const looksPerLease = 10;
+
+/** Bytes per millisecond of a winner. */
+export function noteRate(task: Task, bytes: number, ms: number): void {
+  if (task.phase === "plan") return;
+  const rates = task.job.rates[task.phase];
+  rates.push(bytes / Math.max(1, ms));
+  if (rates.length > ratesKept) rates.shift();
+}
+
+/** To be called when nothing waits any more. */
+export function startBackups(cluster: Cluster): void {
+  if (cluster.idle.size === 0 || cluster.now < cluster.backupsAt) return;
+  cluster.backupsAt = cluster.now + cluster.options.leaseMs / looksPerLease;
+  for (const job of cluster.turns.values()) {
+    const medians = { map: median(job.rates.map), reduce: median(job.rates.reduce) };
+    for (const attempt of [...job.attempts]) {
+      const { phase } = attempt.task;
+      if (phase === "plan" || !isSlow(cluster, attempt, medians[phase])) continue;
+      if (phase === "reduce" && !isBarrierOpen(job)) continue;
+      const worker = otherWorker(cluster, attempt.worker);
+      if (worker === undefined) return;
+      start(cluster, attempt.task, worker);
+    }
+  }
+}
+
+/** A careful attempt is slow by itself, and what it is to find out needs no second one. */
+function isSlow(cluster: Cluster, { report, task }: Attempt, medianRate: number | undefined): boolean {
+  if (report === undefined || medianRate === undefined || task.attempts.length > 1 || task.careful) return false;
+  if (report.runningMs < cluster.options.leaseMs) return false;
+  return (report.bytes / report.runningMs) * cluster.options.backupSlowdown < medianRate;
+}
+
+function otherWorker(cluster: Cluster, busy: Worker): Worker | undefined {
+  for (const worker of cluster.idle) {
+    if (worker !== busy && capacity(worker) > 0 && !isExcluded(cluster, worker)) return worker;
+  }
+  return undefined;
+}
+
+function median(rates: readonly number[]): number | undefined {
+  if (rates.length < ratesMin) return undefined;
+  return [...rates].sort((a, b) => a - b)[rates.length >> 1];
+}
