@@ -16,8 +16,8 @@ export class CounterTotals {
     return this.#totals.get(name);
   }
 
-  set(name: string, total: number): void {
-    this.#totals.set(name, total);
+  add(name: string, n: number): void {
+    this.#totals.set(name, (this.#totals.get(name) ?? 0) + n);
   }
 
   clear(): void {
@@ -60,7 +60,7 @@ export class PendingCounts {
   }
 
   commit(): void {
-    for (const [name, n] of this.#pending) this.#totals.set(name, (this.#totals.get(name) ?? 0) + n);
+    for (const [name, n] of this.#pending) this.#totals.add(name, n);
     this.#pending.clear();
   }
 

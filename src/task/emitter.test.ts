@@ -8,7 +8,8 @@ import { bytes } from "../job/codecs/bytes.ts";
 import { float64, int, uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import { defineJob, jobDefinition } from "../job/define-job.ts";
-import { createEmitter, type Emitter, type PairTarget, partitionBytes, readFrame } from "./emitter.ts";
+import { createEmitter, type Emitter, type PairTarget } from "./emitter.ts";
+import { partitionBytes, readFrame } from "./frame.ts";
 import { PairEncoder } from "./pair-encoder.ts";
 
 interface Taken {

@@ -11,6 +11,7 @@ import { limits } from "../base/limits.ts";
 import type { Codec } from "../job/codec.ts";
 import { f64Kind } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
+import { partitionBytes, readFrame, readPartition, viewOf } from "./frame.ts";
 import type { PairEncoder } from "./pair-encoder.ts";
 
 /** What takes the pairs: the collector of a map attempt. */
@@ -48,9 +49,6 @@ export interface Emitter {
   /** What the collector threw: the attempt can't go on, whatever user code made of the error. */
   readonly broken: { readonly thrown: unknown } | undefined;
 }
-
-/** Bytes in front of each pair in the batch where the job's own function chooses the partition. */
-export const partitionBytes = 4;
 
 export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter {
   const { arena, batchStart, batchEnd } = target;
@@ -276,35 +274,6 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
       from = pair.end;
     }
   }
-}
-
-/** Where key, value and end of the framed pair at `from` are. */
-export function readFrame(
-  pairs: Uint8Array,
-  from: number,
-  header: number,
-): { readonly key: number; readonly value: number; readonly end: number } {
-  let at = from + header;
-  const lengths = [0, 0];
-  for (let part = 0; part < 2; part++) {
-    let scale = 1;
-    for (;;) {
-      const byte = pairs[at++]!;
-      lengths[part]! += (byte & 127) * scale;
-      if (byte < 128) break;
-      scale *= 128;
-    }
-  }
-  return { key: at, value: at + lengths[0]!, end: at + lengths[0]! + lengths[1]! };
-}
-
-/** No Buffer, whose `slice` does not copy. */
-function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
-}
-
-function readPartition(pairs: Uint8Array, at: number): number {
-  return (pairs[at]! | (pairs[at + 1]! << 8) | (pairs[at + 2]! << 16) | (pairs[at + 3]! << 24)) >>> 0;
 }
 
 /** For the codecs that write a number as 8 ordered bytes: which numbers they take. */

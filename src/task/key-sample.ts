@@ -4,7 +4,8 @@ import { compareBytes, equalBytes } from "../base/bytes.ts";
 import { KiB, MiB } from "../base/limits.ts";
 import { groupEnd } from "../kernel/group.ts";
 import type { PartShape } from "../kernel/kernel.ts";
-import { type PairTarget, readFrame } from "./emitter.ts";
+import type { PairTarget } from "./emitter.ts";
+import { readFrame } from "./frame.ts";
 
 const batchBytes = 64 * KiB;
 /** Held at most; beyond it every second key is dropped, and from then on only every second one, fourth one, … is taken. */

@@ -15,6 +15,7 @@ import type { Emitter } from "./emitter.ts";
 import { failureText, sameError, type TaskFailure, userFailure } from "./failure.ts";
 import { Flights } from "./flights.ts";
 import { type OutputSinks, PendingRecords } from "./outputs.ts";
+import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
 import { type CallParts, isPromise, lateEmit, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
 import type { StatusReport } from "./status-report.ts";
 
@@ -35,28 +36,8 @@ export interface MapPassOptions extends Omit<CallParts, "buffers" | "grown" | "l
   readonly signal: AbortSignal;
 }
 
-export type PutAside = ReadonlyMap<number, ReadonlyMap<number, AsideReason>>;
-
-export interface AsideReason {
-  readonly thrown: unknown;
-  /** Of errors that have none. "slot-died": the scheduler has decided, and counted it as a dead letter. */
-  readonly code: "user-error" | "bad-input" | "slot-died";
-}
-
 /** Where the records of a batch are from. */
 export type BatchPlace = Pick<RecordPlace, "file" | "source" | "stream">;
-
-/** Thrown where a record can be put aside only by mapping the split again without it: its pairs have been handed on. */
-export class Remap extends Error {
-  readonly place: RecordPlace;
-  readonly thrown: unknown;
-
-  constructor(place: RecordPlace, thrown: unknown) {
-    super(`map again without ${place.source}:${place.offset}`);
-    this.place = place;
-    this.thrown = thrown;
-  }
-}
 
 /** Bytes of output records that a synchronous call may hold before they are handed on, though it has not ended. */
 const heldRecordsMax = 1 * MiB;
@@ -323,13 +304,6 @@ export class MapPass {
 function failed(place: RecordPlace, thrown: unknown, final: boolean): TaskFailure {
   const { file, offset, source, record } = place;
   return userFailure(thrown, { at: { file, offset }, where: `${source}:${offset}`, excerpt: excerptOf(record), final });
-}
-
-/** Index of the first record from `from` on that is to be put aside; the number of records where there is none. */
-function nextAside(batch: RecordBatch<unknown>, from: number, aside: ReadonlyMap<number, AsideReason>): number {
-  let i = from;
-  while (i < batch.records.length && !aside.has(batch.starts[i]!)) i++;
-  return i;
 }
 
 function bytesOf(place: RecordPlace): number {

@@ -8,9 +8,10 @@ import type { DeadLetters } from "./dead-letters.ts";
 import { createEmitter, type Emitter } from "./emitter.ts";
 import type { Combining } from "./environment.ts";
 import { kernelFold } from "./fold.ts";
-import { MapPass, type PutAside } from "./map-pass.ts";
+import { MapPass } from "./map-pass.ts";
 import { type OutputSinks, outputTable, type RecordEncoder } from "./outputs.ts";
 import { PairEncoder } from "./pair-encoder.ts";
+import type { PutAside } from "./put-aside.ts";
 import type { UserTask } from "./user-task.ts";
 
 export interface MapSideOptions {

@@ -147,6 +147,21 @@ describe("a record that fails", () => {
     expect(letters()).toMatchObject([{ text: "kills", code: "slot-died" }]);
   });
 
+  it("fault 72: that is no UTF-8 is bad input, or mended and counted where the format was told so", async () => {
+    const content = Buffer.from("a\n\xff\nb\n", "latin1");
+    const map = (line: string, emit: (key: string, value: number) => void) => emit(line, 1);
+    const strict = defineJob({ ...base, map });
+    expect(failed((await mapOnce(strict, content)).result)).toMatchObject({
+      kind: "bad-input",
+      at: { file: 0, offset: 2 },
+      error: { excerpt: "0xff0a" },
+    });
+    const mending = defineJob({ ...base, input: text({ invalid: "replace" }), map });
+    const done = succeeded((await mapOnce(mending, content)).result);
+    expect(done.counters).toEqual({ "records with invalid UTF-8": 1 });
+    expect(done.stats.pairs).toBe(3);
+  });
+
   it("that no record can be made of is put aside or fails the attempt as bad input", async () => {
     const job = defineJob({ ...base, input: ndjson<string>(), map: (word, emit) => emit(word, 1), combine: sum });
     const content = Buffer.concat([

@@ -9,8 +9,8 @@ import { hashText } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { TaskEnvironment } from "./environment.ts";
 import { badInputFailure, isA, userFailure } from "./failure.ts";
-import { type AsideReason, Remap } from "./map-pass.ts";
 import { type Collected, MapSide } from "./map-side.ts";
+import { Aside, Remap } from "./put-aside.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "./staged-outputs.ts";
 import { UserTask } from "./user-task.ts";
 
@@ -44,18 +44,8 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   }
 }
 
-/** Records that are not given to map, and why. */
-class Aside extends Map<number, Map<number, AsideReason>> {
-  constructor(skip: readonly Position[]) {
-    super();
-    const thrown = new MillraceError("slot-died", "the slot's process died on it, whenever map was called for it");
-    for (const position of skip) this.add(position, { thrown, code: "slot-died" });
-  }
-
-  add({ file, offset }: Position, reason: AsideReason): void {
-    this.set(file, (this.get(file) ?? new Map<number, AsideReason>()).set(offset, reason));
-  }
-}
+/** Counts what a format was told to mend: fault 72, chosen and counted. */
+const replacedCounter = "records with invalid UTF-8";
 
 interface MapAttemptOptions {
   readonly assignment: Assignment;
@@ -174,6 +164,8 @@ class MapAttempt {
     const pass = await this.#side.passOf(input);
     await pass.mapBatch(batch, { file: fileIndex, source, stream: this.#streamOf(source) });
     status.bytes += batch.end - batch.starts[0]!;
+    if (batch.replaced !== undefined && batch.replaced > 0)
+      this.#options.task.totals.add(replacedCounter, batch.replaced);
   }
 
   /** After reading failed: puts aside a record that the format refuses, where that is allowed. */

@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { MiB } from "../../src/base/limits.ts";
 import { text } from "../../src/format/text.ts";
 import { uint } from "../../src/job/codecs/numbers.ts";
 import { utf8 } from "../../src/job/codecs/utf8.ts";
 import { sum } from "../../src/job/combine.ts";
 import { defineJob } from "../../src/job/define-job.ts";
+import { createKernel } from "../../src/kernel/create-kernel.ts";
 import { partsOf, runTasks } from "../support/run-tasks.ts";
 
 const books = fileURLToPath(new URL("../../examples/data/books/", import.meta.url));
@@ -31,7 +33,8 @@ test("the words of the books are counted, whatever the splits and partitions", a
     [1, undefined],
     [5, 100_000],
   ] as const) {
-    const { files: output, maps } = await runTasks(wordCount, { files, spec: { partitions, splitBytes } });
+    const kernel = createKernel({ arenaBytes: 1 * MiB });
+    const { files: output, maps } = await runTasks(wordCount, { files, kernel, spec: { partitions, splitBytes } });
     const lines = partsOf(output).flatMap((part) => part.split("\n").slice(0, -1));
     expect(partsOf(output)).toHaveLength(partitions);
     expect(Object.fromEntries(lines.map((line) => line.split("\t")))).toEqual(

@@ -118,13 +118,8 @@ function partitionOf(bytes: Buffer, partitions: number): number {
   return Number(((xxh64(bytes) >> 32n) * BigInt(partitions)) >> 32n);
 }
 
-const [p1, p2, p3, p4, p5] = [
-  11400714785074694791n,
-  14029467366897019727n,
-  1609587929392839161n,
-  9650029242287828579n,
-  2870177450012600261n,
-] as [bigint, bigint, bigint, bigint, bigint];
+const [p1, p2, p3] = [11400714785074694791n, 14029467366897019727n, 1609587929392839161n] as [bigint, bigint, bigint];
+const [p4, p5] = [9650029242287828579n, 2870177450012600261n] as [bigint, bigint];
 const u64 = (n: bigint) => BigInt.asUintN(64, n);
 const rotate = (n: bigint, by: bigint) => u64((n << by) | (n >> (64n - by)));
 const round = (acc: bigint, lane: bigint) => u64(rotate(u64(acc + lane * p2), 31n) * p1);
