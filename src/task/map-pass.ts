@@ -94,7 +94,10 @@ export class MapPass {
       const stop = aside === undefined ? records.length : nextAside(batch, i, aside);
       if (i === stop) {
         await this.#flights.drain();
-        this.putAside({ ...place, record: records[i], offset: starts[i]! }, aside!.get(starts[i]!)!);
+        const reason = aside!.get(starts[i]!)!;
+        const next = { ...place, record: records[i], offset: starts[i]! };
+        if (reason.code !== "slot-died" && !this.#options.deadLetters.room) throw failed(next, reason.thrown, true);
+        this.putAside(next, reason);
         i++;
       } else if (this.#keeper === undefined) {
         i = this.#mapSync(batch, place, i, stop);

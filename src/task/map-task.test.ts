@@ -686,3 +686,28 @@ describe("the status page", () => {
     expect(quick.run.statuses.filter(({ at }) => at !== undefined)).toHaveLength(1);
   });
 });
+
+describe("dead letters and mapping again", () => {
+  it("a record waiting to be put aside fails the attempt when no letter is left for it", async () => {
+    let flaky = 0;
+    const long = "k".repeat(1000);
+    const job = defineJob({
+      ...base,
+      map(line, emit) {
+        // Fails from the second pass on, and so takes the letter that the pass was repeated for.
+        if (line === "flaky" && flaky++ > 0) throw new Error("flaky");
+        for (let i = 0; i < (line === "large" ? 2000 : 1); i++) emit(long, i);
+        if (line === "large") throw new Error("large");
+      },
+    });
+    const { result, run } = await mapOnce(job, "flaky\nlarge\n", { deadLettersMax: 1 });
+    expect(failed(result)).toMatchObject({
+      kind: "user-error",
+      final: true,
+      at: { offset: 6 },
+      error: { message: "large" },
+    });
+    expect(run.runFiles.paths).toEqual([]);
+    expect(run.storage.unfinished).toBe(0);
+  });
+});

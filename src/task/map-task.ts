@@ -174,7 +174,8 @@ class MapAttempt {
       // What is neither is of a format of the user's own.
       throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
     }
-    const { file, source, start, end, bytes } = thrown;
+    const { file, start, end, bytes } = thrown;
+    const { source, input } = this.#options.work.files[file]!;
     if (!this.#deadLetters.room || end === undefined) {
       throw badInputFailure(thrown, {
         at: { file, offset: start },
@@ -182,7 +183,7 @@ class MapAttempt {
         excerpt: excerptOf(bytes),
       });
     }
-    const pass = await this.#side.passOf(this.#options.work.files[file]!.input);
+    const pass = await this.#side.passOf(input);
     const place = { file, source, stream: this.#streamOf(source), record: bytes, offset: start };
     pass.putAside(place, { thrown, code: "bad-input" });
     return { file, offset: end };

@@ -123,6 +123,34 @@ describe("values", () => {
   });
 });
 
+describe("a codec of the job's own", () => {
+  it("may keep what `slice` gives it: it reads plain bytes, no Buffer, which would not copy", async () => {
+    const raw = {
+      ordered: true as const,
+      write: (value: Uint8Array, out: { writeBytes(bytes: Uint8Array): void }) => out.writeBytes(value),
+      read: (encoded: Uint8Array) => encoded.slice(),
+    };
+    const kept: Uint8Array[] = [];
+    const job = defineJob({
+      name: "raw",
+      input: text(),
+      key: raw,
+      value: raw,
+      map: (line, emit) => emit(Buffer.from(line), Buffer.from(line)),
+      combine(a, b) {
+        kept.push(a, b);
+        return a;
+      },
+      reduce(key, values, emit) {
+        kept.push(key, ...values);
+        emit([key.length]);
+      },
+    });
+    await runTasks(job, { files: { a: "b\na\nb\n" }, spec: { partitions: 1, splitBytes: 2 } });
+    expect(kept.map((one) => Buffer.from(one).toString()).sort()).toEqual(["a", "a", "b", "b", "b", "b"]);
+  });
+});
+
 describe("reduce", () => {
   it("that fails fails the attempt with the key, is never skipped, and leaves nothing", async () => {
     const fail = (): never => {

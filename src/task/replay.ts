@@ -10,7 +10,7 @@ import type { JobSpec } from "../job/spec.ts";
 import type { Storage } from "../storage/storage.ts";
 import { hashText } from "./context.ts";
 import { isA, TaskFailure } from "./failure.ts";
-import { partitionBytes, readFrame } from "./frame.ts";
+import { partitionBytes, readFrame, viewOf } from "./frame.ts";
 import { outputTable } from "./outputs.ts";
 import { PairEncoder } from "./pair-encoder.ts";
 import { type CallParts, lateEmit, RecordCall } from "./record-call.ts";
@@ -143,8 +143,8 @@ class ListedPairs {
     for (let at = 0; at < pairs.length; ) {
       const pair = readFrame(pairs.bytes, at, this.#header);
       if (this.count++ < listedMax) {
-        const key = this.#job.key.read(pairs.bytes.subarray(pair.key, pair.value));
-        this.listed.push({ key, value: this.#job.value.read(pairs.bytes.subarray(pair.value, pair.end)) });
+        const key = this.#job.key.read(viewOf(pairs.bytes, pair.key, pair.value));
+        this.listed.push({ key, value: this.#job.value.read(viewOf(pairs.bytes, pair.value, pair.end)) });
       }
       at = pair.end;
     }

@@ -7,6 +7,7 @@ import type { Codec } from "../job/codec.ts";
 import { f64Kind } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Groups } from "../sort/group.ts";
+import { viewOf } from "./frame.ts";
 
 /** Decodes bytes[start, end). */
 export type Decoder = (bytes: Uint8Array, start: number, end: number) => unknown;
@@ -15,7 +16,8 @@ export type Decoder = (bytes: Uint8Array, start: number, end: number) => unknown
 export function decoderOf(codec: Codec<unknown>): Decoder {
   if (f64Kind(codec) !== undefined) return readF64;
   if (codec === (utf8 as Codec<unknown>)) return textDecoder();
-  return (bytes, start, end) => codec.read(bytes.subarray(start, end));
+  // No Buffer: a user's codec may call `slice` for a copy, which of a Buffer is none.
+  return (bytes, start, end) => codec.read(viewOf(bytes, start, end));
 }
 
 /** What Node's Buffer has and its types leave out: `toString` without the look at the encoding's name. */
