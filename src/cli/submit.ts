@@ -1,4 +1,5 @@
 // From the command line's words to what the engine is asked to do.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import { spoolStdin } from "../input/spool.ts";
@@ -66,6 +67,8 @@ async function spooledInput(
   if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
   if (times === 0) return undefined;
   const file = join(directory, "standard-input");
+  // Of a run that is resumed: it was read to its end before that run's job was submitted.
+  if (existsSync(file)) return file;
   await spoolStdin(process.stdin, file, signal);
   return file;
 }
