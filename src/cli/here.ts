@@ -6,6 +6,7 @@ import { bundleJob } from "../job/bundle.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeJob, type JobDescription } from "../job/describe.ts";
 import { installMillrace, loadJob } from "../job/load.ts";
+import { slotEnvironment } from "../worker/slot.ts";
 
 export interface JobHere {
   readonly job: JobDefinition;
@@ -16,14 +17,18 @@ export interface JobHere {
   close(): void;
 }
 
-/** Throws what bundling and loading throw; then nothing is left behind. */
-export async function loadHere(module: string): Promise<JobHere> {
+/**
+ * `environment` is the job's (`--env`). From here on this process has the environment of a slot, so that the job's code sees
+ * the same as in a run: UTC, and nothing of the caller's. Throws what bundling and loading throw; then nothing is left behind.
+ */
+export async function loadHere(module: string, environment: Readonly<Record<string, string>> = {}): Promise<JobHere> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-here-"));
   const close = () => rmSync(folder, { recursive: true, force: true });
   try {
     const bundle = await bundleJob(module);
     const path = join(folder, "job.mjs");
     writeFileSync(path, bundle.code, { mode: 0o600 });
+    adoptEnvironment({ ...slotEnvironment(process.env), ...environment });
     installMillrace();
     const job = await loadJob(path, bundle.digest);
     return { job, description: describeJob(job), digest: bundle.digest, folder, close };
@@ -31,4 +36,9 @@ export async function loadHere(module: string): Promise<JobHere> {
     close();
     throw error;
   }
+}
+
+function adoptEnvironment(environment: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(process.env)) if (!Object.hasOwn(environment, name)) delete process.env[name];
+  Object.assign(process.env, environment);
 }

@@ -16,8 +16,7 @@ export function failureHints({ view, job, inputs, flags }: HintsOptions): string
   const where = view.reason?.where;
   const isOfRecord = where !== undefined && /:\d+$/.test(where);
   if (isOfRecord) {
-    const params = [...flags.param].map(([name, value]) => ` --param ${quote(`${name}=${value}`)}`).join("");
-    hints.push(`run this record again:  millrace replay ${quote(job)} ${quote(where)}${params}`);
+    hints.push(`run this record again:  millrace replay ${quoted(job)} ${quoted(where)}${replayWords(where, flags)}`);
     if (flags.skipBad === 0) hints.push("put bad records aside:  --skip-bad N");
   }
   if (flags.output !== undefined) {
@@ -26,21 +25,35 @@ export function failureHints({ view, job, inputs, flags }: HintsOptions): string
   return hints;
 }
 
+/** What the job needs, as it was given. */
+function replayWords(where: string, flags: RunFlags): string {
+  const words: string[] = [];
+  const path = where.replace(/:\d+$/, "");
+  // A folder or glob may hold files of several inputs' kinds: then replay asks.
+  const input = [...flags.input].find(([, paths]) => paths.includes(path))?.[0];
+  if (input !== undefined) words.push("--input", quoted(input));
+  for (const [name, value] of flags.param) words.push("--param", quoted(`${name}=${value}`));
+  for (const [name, file] of flags.file) words.push("--file", quoted(`${name}=${file}`));
+  for (const [name, value] of flags.env) words.push("--env", quoted(`${name}=${value}`));
+  return words.map((word) => ` ${word}`).join("");
+}
+
 /** The command as it was given, in the words a shell takes. */
 export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
-  const words = ["millrace", "run", quote(job), ...inputs.map(quote)];
-  for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quote(`${name}=${path}`));
-  for (const [name, path] of flags.file) words.push("--file", quote(`${name}=${path}`));
-  for (const [name, value] of flags.param) words.push("--param", quote(`${name}=${value}`));
-  for (const [name, value] of flags.env) words.push("--env", quote(`${name}=${value}`));
-  if (flags.output !== undefined) words.push("-o", quote(flags.output));
-  if (flags.workDir !== undefined) words.push("--work-dir", quote(flags.workDir));
+  const words = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
+  for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quoted(`${name}=${path}`));
+  for (const [name, path] of flags.file) words.push("--file", quoted(`${name}=${path}`));
+  for (const [name, value] of flags.param) words.push("--param", quoted(`${name}=${value}`));
+  for (const [name, value] of flags.env) words.push("--env", quoted(`${name}=${value}`));
+  if (flags.output !== undefined) words.push("-o", quoted(flags.output));
+  if (flags.workDir !== undefined) words.push("--work-dir", quoted(flags.workDir));
   if (flags.reducers !== undefined) words.push("--reducers", String(flags.reducers));
   if (flags.splitSize !== undefined) words.push("--split-size", String(flags.splitSize));
   if (flags.skipBad > 0) words.push("--skip-bad", String(flags.skipBad));
   return words.join(" ");
 }
 
-function quote(word: string): string {
+/** As a shell takes it. */
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -26,43 +26,59 @@ export interface RunFlags {
   readonly overwrite: boolean;
 }
 
+/** Of `run` and `plan`: `plan` takes what `run` would get. */
 export function addRunOptions(command: Command): Command {
-  return command
+  command
+    .optionsGroup("Output:")
     .option("-o, --output <dir>", "folder to publish; must not exist or be empty (default: print the result)")
+    .option("--overwrite", "replace the folder, if Millrace published it", false)
+    .option("--resume", "go on where a crashed or failed run with this output stopped", false);
+  addJobOptions(command);
+  return command.option("--quiet", "no progress and no summary", false);
+}
+
+/** Of `test` too, which publishes nothing. */
+export function addJobOptions(command: Command): Command {
+  return command
+    .optionsGroup("The job:")
+    .option("--input <name=path>", "a named input's file, folder or glob; may be repeated", lists("--input"), new Map())
+    .option("--param <name=value>", "a parameter of the job; may be repeated", pairs("--param"), new Map())
+    .option("--file <name=path>", "replaces a side file of the job; may be repeated", pairs("--file"), new Map())
+    .option("--env <name=value>", "environment variable of the job's code; may be repeated", pairs("--env"), new Map())
     .option(
       "--reducers <n>",
-      "partitions, one part file each (default: the job's, or by input size)",
+      "partitions, one part file each (default: the job's, else one per 64 MiB of input)",
       count("--reducers", 0, limits.partitionsMax),
     )
-    .option("--slots <n>", "processes that run tasks (default: one per core)", count("--slots", 1, 1024))
+    .optionsGroup("The machine (the result does not depend on these):")
+    .option("--slots <n>", "processes that run the job's code (default: one per core)", count("--slots", 1, 1024))
     .option(
       "--memory <size>",
-      "for all slots and the memory tier together (default: a quarter of the machine's)",
+      "for all slots and intermediate data together, like 2GB (default: a quarter of what there is)",
       size("--memory"),
     )
-    .option("--split-size <size>", "input of one map task (default: by input size, 1 to 64 MiB)", size("--split-size"))
-    .option("--attempts <n>", "tries at a task before the job fails", count("--attempts", 1, 100), limits.attemptsMax)
-    .addOption(
-      new Option("--task-timeout <time>", "without progress for this long a task is given to another slot")
-        .argParser(time("--task-timeout"))
-        .default(limits.taskTimeoutMs, "10m"),
+    .option(
+      "--split-size <size>",
+      "input of one map task, like 16MB (default: a 32nd of the input, 1 to 64 MiB)",
+      size("--split-size"),
     )
-    .option("--task-limit <time>", "longest a task may take (default: none)", time("--task-limit"))
-    .option("--param <name=value>", "a parameter of the job; may be repeated", pairs("--param"), new Map())
-    .option("--input <name=path>", "a named input's file, folder or glob; may be repeated", lists("--input"), new Map())
-    .option("--file <name=path>", "replaces a side file; may be repeated", pairs("--file"), new Map())
-    .option("--env <name=value>", "environment of the job's code; may be repeated", pairs("--env"), new Map())
-    .option("--work-dir <dir>", "where state and overflow go (default: beside the output)")
+    .option("--work-dir <dir>", "for intermediate data that memory can't hold (default: beside the output)")
+    .optionsGroup("When something fails:")
     .option(
       "--skip-bad <n>",
-      "put up to n bad records aside instead of failing",
+      "put up to n bad records aside, in _dead-letters, instead of failing",
       count("--skip-bad", 0, Number.MAX_SAFE_INTEGER),
       0,
     )
-    .option("--json", "events and the summary as JSON lines on standard error", false)
-    .option("--quiet", "no progress and no summary", false)
-    .option("--resume", "go on where a crashed or failed run of this output stopped", false)
-    .option("--overwrite", "replace a folder that Millrace published", false);
+    .option("--attempts <n>", "tries at a task before the job fails", count("--attempts", 1, 100), limits.attemptsMax)
+    .addOption(
+      new Option("--task-timeout <time>", "a task that makes no progress for this long is tried again, like 30s")
+        .argParser(time("--task-timeout"))
+        .default(limits.taskTimeoutMs, "10m"),
+    )
+    .option("--task-limit <time>", "longest that a task may take in all (default: no limit)", time("--task-limit"))
+    .optionsGroup("What is shown:")
+    .option("--json", "JSON lines for scripts instead of text for people", false);
 }
 
 function count(name: string, min: number, max: number): (text: string) => number {
@@ -96,7 +112,9 @@ function explained<T>(parse: () => T): T {
 }
 
 /** name=value; the same name twice is a mistake, not a wish. */
-function pairs(option: string): (text: string, previous: ReadonlyMap<string, string>) => ReadonlyMap<string, string> {
+export function pairs(
+  option: string,
+): (text: string, previous: ReadonlyMap<string, string>) => ReadonlyMap<string, string> {
   return (text, previous) => {
     const [name, value] = split(option, text);
     if (previous.has(name)) throw new InvalidArgumentError(`${option} ${name} is given twice.`);

@@ -2,21 +2,17 @@
 import { statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import pc from "picocolors";
-import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
-import { limits, MiB } from "../base/limits.ts";
+import { MiB } from "../base/limits.ts";
 import { formatBytes, formatCount } from "../base/units.ts";
 import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
-import { createKernel } from "../kernel/create-kernel.ts";
-import { buildSpec } from "../local/spec.ts";
 import { createLocalStorage } from "../storage/local.ts";
-import { createTier } from "../storage/tier.ts";
-import { runAttempt } from "../task/run-attempt.ts";
 import { type Budget, planBudget } from "../worker/budget.ts";
 import { printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import type { RunFlags } from "./options.ts";
+import { planHere } from "./plan-here.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
 
 /** Files named before the rest is counted. */
@@ -25,10 +21,19 @@ const filesShown = 10;
 export async function planCommand(job: string, inputs: readonly string[], flags: RunFlags): Promise<void> {
   if (inputs.includes("-"))
     throw new MillraceError("wrong-usage", "plan can't look at standard input without using it up");
-  const here = await loadHere(resolve(job));
+  const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
   try {
     const budget = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
-    const plan = await planHere(here, job, inputs, flags);
+    const environment = Object.fromEntries(flags.env);
+    const named = namedInputs(here.description, inputs, flags.input);
+    const { plan } = await planHere({
+      here,
+      module: resolve(job),
+      submit: { ...submitFlags(here.description, flags), inputs: named },
+      environment,
+      destination: resolve(flags.output ?? "output"),
+      folder: here.folder,
+    });
     const problem = await outputProblem(flags);
     if (flags.json)
       return void process.stdout.write(`${JSON.stringify(planJson(here, plan, budget, flags, problem))}\n`);
@@ -37,48 +42,6 @@ export async function planCommand(job: string, inputs: readonly string[], flags:
   } finally {
     here.close();
   }
-}
-
-/** Runs the plan task in this process, as a slot would. */
-async function planHere(here: JobHere, module: string, inputs: readonly string[], flags: RunFlags): Promise<Plan> {
-  const storage = createLocalStorage();
-  const spec = await buildSpec(
-    { ...submitFlags(here.description, flags), inputs: namedInputs(here.description, inputs, flags.input) },
-    {
-      module: resolve(module),
-      description: here.description,
-      bundle: here.digest,
-      destination: resolve(flags.output ?? "output"),
-      replaces: undefined,
-      environment: Object.fromEntries(flags.env),
-      startedAt: systemClock.date().toISOString(),
-      storage,
-    },
-  );
-  const files = new Map(spec.files.map(({ name, path }) => [name, path]));
-  const result = await runAttempt(
-    {
-      attempt: { job: "plan", phase: "plan", index: 0, epoch: 0, attempt: 0 },
-      spec,
-      careful: false,
-      work: { phase: "plan" },
-    },
-    {
-      job: here.job,
-      storage,
-      kernel: createKernel({ arenaBytes: limits.arenaBytesMin }, "reference"),
-      runs: createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: here.folder }),
-      status: { write: () => {} },
-      clock: systemClock,
-      signal: new AbortController().signal,
-      file: (name) => files.get(name) ?? "",
-      log: () => {},
-    },
-    undefined,
-  );
-  if (result.ok) return result.plan!;
-  const { error } = result.reason;
-  throw new MillraceError("bad-input", `${error.message}${error.where === undefined ? "" : ` (at ${error.where})`}`);
 }
 
 /** Why the output could not be published as things are; undefined: nothing is in the way. */

@@ -23,8 +23,13 @@ export async function submitOptionsOf(
   };
 }
 
+type SubmitFlags = Pick<
+  RunFlags,
+  "param" | "file" | "attempts" | "skipBad" | "taskTimeout" | "taskLimit" | "reducers" | "splitSize"
+>;
+
 /** All but the inputs. */
-export function submitFlags(description: JobDescription, flags: RunFlags): Omit<SubmitOptions, "inputs"> {
+export function submitFlags(description: JobDescription, flags: SubmitFlags): Omit<SubmitOptions, "inputs"> {
   return {
     params: paramsFromText(description.params, flags.param),
     files: Object.fromEntries(flags.file),
@@ -58,7 +63,7 @@ export function namedInputs(
 }
 
 /** The file that standard input was written to, where an argument is `-`. */
-async function spooledInput(
+export async function spooledInput(
   inputs: SubmitOptions["inputs"],
   directory: string,
   signal: AbortSignal,

@@ -1,5 +1,251 @@
+// `millrace test`: what a job must be for its result to depend on its input alone, tried on a sample. First a whole run, in
+// slots, so that code that throws, blocks or exits does so there; then checks in this process; then the same run in other ways.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { MillraceError } from "../base/error.ts";
+import { formatCount } from "../base/units.ts";
+import type { Plan } from "../input/plan.ts";
+import { totalBytes } from "../input/split.ts";
+import type { SubmitOptions } from "../local.ts";
+import { createLocalStorage } from "../storage/local.ts";
+import { TaskFailure } from "../task/failure.ts";
+import type { MappedRecord } from "../task/record-mapper.ts";
+import { planBudget } from "../worker/budget.ts";
+import { failureLines } from "./error-text.ts";
+import { type JobHere, loadHere } from "./here.ts";
+import { listenForInterrupts } from "./interrupts.ts";
+import type { RunFlags } from "./options.ts";
+import { planHere } from "./plan-here.ts";
+import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
+import { type Check, Checks, failed, ok, skipped } from "./test/check.ts";
+import { CodecCheck } from "./test/codec-check.ts";
+import { checkCombine } from "./test/combine-check.ts";
+import { type Difference, differenceBetween } from "./test/difference.ts";
+import { type InProcess, mapAll } from "./test/in-process.ts";
+import { checkMap } from "./test/map-check.ts";
+import { checkReduce } from "./test/reduce-check.ts";
+import { type DescribedDifference, ReportedDifferences } from "./test/reported.ts";
+import { sampleRecords } from "./test/sample.ts";
+import { checkTypes } from "./test/types.ts";
+import { meaningOf, type Variant, variantsOf } from "./test/variants.ts";
+import { type Settings, type WholeRun, type WholeRunOptions, wholeRun } from "./test/whole-run.ts";
+import { withUserCode } from "./user-code.ts";
 
-export async function testCommand(..._: unknown[]): Promise<void> {
-  throw new MillraceError("not-supported", "not built yet");
+/** Of `run`'s options all that say how, not where to. */
+export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;
+
+export async function testCommand(job: string, sample: readonly string[], flags: TestFlags): Promise<void> {
+  const interrupts = listenForInterrupts();
+  const parent = resolve(flags.workDir ?? tmpdir());
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, "millrace-test-"));
+  try {
+    const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
+    here.close();
+    const checks = new Checks((line) => process.stdout.write(`${line}\n`), flags.json);
+    const test = await JobTest.prepare({
+      here,
+      module: resolve(job),
+      sample,
+      flags,
+      folder,
+      checks,
+      signal: interrupts.signal,
+    });
+    await test.all();
+    checks.finish(interrupts.signal);
+    if (checks.failed > 0) process.exitCode = 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    interrupts.stop();
+  }
+}
+
+interface JobTestParts {
+  readonly here: JobHere;
+  /** Path of the job file. */
+  readonly module: string;
+  readonly flags: TestFlags;
+  /** Private, and removed by who made it. */
+  readonly folder: string;
+  readonly checks: Checks;
+  readonly signal: AbortSignal;
+}
+
+class JobTest {
+  readonly #parts: JobTestParts;
+  readonly #plan: Plan;
+  readonly #inProcess: Omit<InProcess, "records">;
+  readonly #runs: WholeRunOptions;
+  readonly #usual: Settings;
+  #combineIsWrong = false;
+  #mapIsWrong = false;
+
+  private constructor(parts: JobTestParts, submit: SubmitOptions, planned: Awaited<ReturnType<typeof planHere>>) {
+    const { here, flags, folder, module, signal } = parts;
+    this.#parts = parts;
+    this.#plan = planned.plan;
+    this.#inProcess = { job: here.job, spec: planned.spec, signal };
+    this.#runs = { module, environment: Object.fromEntries(flags.env), folder, submit, signal };
+    this.#usual = {
+      slots: flags.slots,
+      memoryBytes: flags.memory,
+      splitBytes: flags.splitSize,
+      experiment: { startedAt: planned.spec.startedAt },
+    };
+  }
+
+  /** Finds the sample. Throws `no-input`, `wrong-usage`, `wrong-params` and what else is wrong before anything is run. */
+  static async prepare(parts: JobTestParts & { readonly sample: readonly string[] }): Promise<JobTest> {
+    const { here, sample, flags, folder, module, signal } = parts;
+    const inputs = namedInputs(here.description, sample, flags.input);
+    const standardInput = await spooledInput(inputs, folder, signal);
+    const submit = {
+      ...submitFlags(here.description, flags),
+      inputs,
+      ...(standardInput !== undefined && { standardInput }),
+    };
+    const environment = Object.fromEntries(flags.env);
+    const planned = await planHere({ here, module, submit, environment, destination: folder, folder });
+    return new JobTest(parts, submit, planned);
+  }
+
+  async all(): Promise<void> {
+    const { checks, module, folder, signal } = this.#parts;
+    const types = checkTypes(module, folder, signal);
+    const usual = await wholeRun(this.#runs, this.#usual);
+    checks.add(await types);
+    if (signal.aborted) return;
+    checks.add(runCheck(usual));
+    if (usual.kind !== "succeeded") {
+      if (usual.kind === "failed") checks.add(skipped("all other checks", "the job fails on this sample"));
+      return;
+    }
+    try {
+      for await (const check of this.#inThisProcess()) checks.add(check);
+      if (!signal.aborted) await this.#inOtherWays(usual);
+    } finally {
+      await usual.close();
+    }
+  }
+
+  async *#inThisProcess(): AsyncGenerator<Check> {
+    const { job, spec, signal } = this.#inProcess;
+    const restore = silenceConsole();
+    try {
+      const records = await sampleRecords({ job, files: this.#plan.files, storage: createLocalStorage(), signal });
+      const here: InProcess = { ...this.#inProcess, records };
+      const codecs = new CodecCheck(job);
+      const mapped = await withUserCode(() =>
+        mapAll(here, {
+          order: records.map((_, index) => index),
+          emitted: (key, value, encoded) => codecs.add(key, encoded.keyView, value, encoded.valueView),
+        }),
+      );
+      yield this.#noted("map", await withUserCode(() => checkMap(here, mapped)));
+      yield codecs.result();
+      const good: MappedRecord[] = [...mapped.values()].filter(({ outcome }) => outcome.kind === "returned");
+      for (const check of checkCombine(job, good)) yield this.#noted("combine", check);
+      yield await withUserCode(() => checkReduce(job, spec, good));
+    } catch (thrown) {
+      // setup, for instance, which has worked in a slot.
+      const lines = thrown instanceof TaskFailure ? failureLines(thrown.reason.error) : [String(thrown)];
+      if (thrown instanceof MillraceError && thrown.code === "cancelled") return;
+      yield failed("the job runs in this process", lines[0]!, lines.slice(1));
+    } finally {
+      restore();
+    }
+  }
+
+  async #inOtherWays(usual: Extract<WholeRun, { readonly kind: "succeeded" }>): Promise<void> {
+    const { checks, here, flags, signal } = this.#parts;
+    const { slots } = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
+    const bytes = totalBytes(this.#plan.files);
+    const variants = variantsOf(this.#usual, { bytes, slots, description: here.description });
+    const reported = new ReportedDifferences();
+    let freshIsRight = false;
+    for (const variant of variants) {
+      if (signal.aborted) return;
+      const findings = {
+        hasCombine: here.description.combine !== undefined,
+        combineIsWrong: this.#combineIsWrong,
+        mapIsWrong: this.#mapIsWrong,
+        freshIsRight,
+      };
+      const check = await this.#variantCheck(variant, usual, (difference) =>
+        reported.describe(variant.name, difference, meaningOf(variant.about, findings)),
+      );
+      if (check === undefined) return;
+      checks.add(check);
+      if (variant.about === "fresh") freshIsRight = check.outcome === "ok";
+      if (variant.about === "again" && check.outcome === "failed") {
+        checks.add(skipped("all other runs", "a result that is never the same says nothing about them"));
+        return;
+      }
+    }
+  }
+
+  /** Undefined: cancelled. */
+  async #variantCheck(
+    { name, settings, skip }: Variant,
+    usual: Extract<WholeRun, { readonly kind: "succeeded" }>,
+    describe: (difference: Difference) => DescribedDifference,
+  ): Promise<Check | undefined> {
+    if (skip !== undefined) return skipped(name, skip);
+    const run = await wholeRun(this.#runs, settings);
+    if (run.kind === "cancelled") return undefined;
+    if (run.kind === "failed") {
+      return failed(name, "the job fails, which it did not before", failureLines(run.reason));
+    }
+    try {
+      const difference = await differenceBetween(usual.published, run.published);
+      if (difference === undefined) return ok(name, tasksText(run));
+      const { note, details } = describe(difference);
+      return failed(name, `${note} (${tasksText(run)})`, details);
+    } finally {
+      await run.close();
+    }
+  }
+
+  #noted(what: "combine" | "map", check: Check): Check {
+    if (check.outcome === "failed" && what === "combine") this.#combineIsWrong = true;
+    if (check.outcome === "failed" && what === "map") this.#mapIsWrong = true;
+    return check;
+  }
+}
+
+function runCheck(run: WholeRun): Check {
+  const name = "the job runs";
+  switch (run.kind) {
+    case "succeeded": {
+      const { stats, deadLetters } = run.view;
+      const bad = deadLetters === 0 ? "" : `, ${formatCount(deadLetters)} bad ones put aside`;
+      return ok(name, `${formatCount(stats.map.recordsIn)} records${bad}, ${tasksText(run)}`);
+    }
+    case "failed": {
+      const [first, ...others] = failureLines(run.reason);
+      return failed(name, first!, others);
+    }
+    case "cancelled":
+      return skipped(name, "cancelled");
+  }
+}
+
+function tasksText({ view }: Extract<WholeRun, { readonly kind: "succeeded" }>): string {
+  const { map, reduce } = view.tasks;
+  const maps = countText(map.total, "map task");
+  return reduce.total === 0 ? maps : `${maps}, ${countText(reduce.total, "reduce task")}`;
+}
+
+function countText(n: number, noun: string): string {
+  return `${formatCount(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** What the job prints for each record is no result of a test. */
+function silenceConsole(): () => void {
+  const { log, info, warn, error, debug } = console;
+  const nothing = () => {};
+  Object.assign(console, { log: nothing, info: nothing, warn: nothing, error: nothing, debug: nothing });
+  return () => void Object.assign(console, { log, info, warn, error, debug });
 }

@@ -1,0 +1,63 @@
+// The plan task run in this process, as a slot would run it.
+import { systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
+import type { Plan } from "../input/plan.ts";
+import type { JobSpec } from "../job/spec.ts";
+import { createKernel } from "../kernel/create-kernel.ts";
+import { buildSpec, type SubmitOptions } from "../local/spec.ts";
+import { createLocalStorage } from "../storage/local.ts";
+import { createTier } from "../storage/tier.ts";
+import { runAttempt } from "../task/run-attempt.ts";
+import type { JobHere } from "./here.ts";
+
+export interface PlanHereOptions {
+  readonly here: JobHere;
+  /** Path of the job file. */
+  readonly module: string;
+  readonly submit: SubmitOptions;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly destination: string;
+  /** A private one. */
+  readonly folder: string;
+}
+
+/** Throws what `buildSpec` throws, and `bad-input` for what the plan task fails of. */
+export async function planHere(options: PlanHereOptions): Promise<{ readonly plan: Plan; readonly spec: JobSpec }> {
+  const { here, module, submit, environment, destination, folder } = options;
+  const storage = createLocalStorage();
+  const spec = await buildSpec(submit, {
+    module,
+    description: here.description,
+    bundle: here.digest,
+    destination,
+    replaces: undefined,
+    environment,
+    startedAt: systemClock.date().toISOString(),
+    storage,
+  });
+  const files = new Map(spec.files.map(({ name, path }) => [name, path]));
+  const result = await runAttempt(
+    {
+      attempt: { job: "plan", phase: "plan", index: 0, epoch: 0, attempt: 0 },
+      spec,
+      careful: false,
+      work: { phase: "plan" },
+    },
+    {
+      job: here.job,
+      storage,
+      kernel: createKernel({ arenaBytes: limits.arenaBytesMin }, "reference"),
+      runs: createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: folder }),
+      status: { write: () => {} },
+      clock: systemClock,
+      signal: new AbortController().signal,
+      file: (name) => files.get(name) ?? "",
+      log: () => {},
+    },
+    undefined,
+  );
+  if (result.ok) return { plan: result.plan!, spec };
+  const { error } = result.reason;
+  throw new MillraceError("bad-input", `${error.message}${error.where === undefined ? "" : ` (at ${error.where})`}`);
+}

@@ -1,0 +1,34 @@
+// `--inspect`: a debugger attached to this process, stopped right before map is called.
+import inspector from "node:inspector";
+import type { JobDefinition } from "../../job/definition.ts";
+
+type MapFunction = JobDefinition["inputs"][number]["map"];
+
+export interface Inspected {
+  close(): void;
+}
+
+/** Where debuggers look by themselves; taken by somebody else, any port will do. */
+const portUsual = 9229;
+
+/** Opens the inspector, on the loopback interface only, and returns when a debugger is there. */
+export function openInspector(print: (line: string) => void): Inspected {
+  inspector.open(portUsual, "127.0.0.1");
+  if (inspector.url() === undefined) inspector.open(0, "127.0.0.1");
+  print(`waiting for a debugger at ${inspector.url()}`);
+  print(
+    "  open chrome://inspect in Chrome, or attach your editor to this Node process; it stops right before map is called",
+  );
+  print("");
+  inspector.waitForDebugger();
+  return { close: () => inspector.close() };
+}
+
+/** Step into the call below to be at the first line of the job's own map. */
+export function inspectedMap(map: MapFunction): MapFunction {
+  return (record, emit, ctx) => {
+    // biome-ignore lint/suspicious/noDebugger: stopping here is what --inspect is for
+    debugger;
+    return map(record, emit, ctx);
+  };
+}

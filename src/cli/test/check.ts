@@ -1,0 +1,72 @@
+// One line per check, with what is to know about it below, as it is done.
+import pc from "picocolors";
+import { MillraceError } from "../../base/error.ts";
+import { printable } from "../error-text.ts";
+
+export interface Check {
+  readonly name: string;
+  readonly outcome: "ok" | "failed" | "skipped";
+  /** On the same line: how much was checked, why it was skipped, what is wrong. */
+  readonly note: string;
+  /** Lines below it. */
+  readonly details?: readonly string[];
+}
+
+export const ok = (name: string, note = ""): Check => ({ name, outcome: "ok", note });
+export const skipped = (name: string, note: string): Check => ({ name, outcome: "skipped", note });
+export const failed = (name: string, note: string, details: readonly string[] = []): Check => ({
+  name,
+  outcome: "failed",
+  note,
+  details,
+});
+
+export class Checks {
+  readonly #json: boolean;
+  readonly #print: (line: string) => void;
+  readonly #counts = { ok: 0, failed: 0, skipped: 0 };
+
+  constructor(print: (line: string) => void, json: boolean) {
+    this.#print = print;
+    this.#json = json;
+  }
+
+  get failed(): number {
+    return this.#counts.failed;
+  }
+
+  add(check: Check): void {
+    const { name, outcome, note, details = [] } = check;
+    this.#counts[outcome]++;
+    if (this.#json) {
+      this.#print(JSON.stringify({ check: name, outcome, note, details }));
+      return;
+    }
+    const word = { ok: pc.green("ok     "), failed: pc.red("FAIL   "), skipped: pc.dim("skipped") }[outcome];
+    this.#print(
+      `${word}  ${name}${note === "" ? "" : `${outcome === "ok" ? "  " : ": "}${noted(outcome, printable(note))}`}`,
+    );
+    for (const line of details) this.#print(`           ${printable(line)}`);
+  }
+
+  /** The last line; throws `cancelled` for an interrupted test, which is neither good nor bad. */
+  finish(signal: AbortSignal): void {
+    if (signal.aborted) throw new MillraceError("cancelled", "cancelled: the test is not complete");
+    const { ok: good, failed: bad, skipped: left } = this.#counts;
+    if (this.#json) {
+      this.#print(JSON.stringify({ ok: good, failed: bad, skipped: left }));
+      return;
+    }
+    const rest = left === 0 ? "" : `, ${left} skipped`;
+    this.#print("");
+    this.#print(
+      bad === 0
+        ? `${pc.green("passed")} all ${good} checks${rest}`
+        : `${pc.red("failed")} ${bad} of ${good + bad} checks${rest}`,
+    );
+  }
+}
+
+function noted(outcome: Check["outcome"], note: string): string {
+  return outcome === "failed" ? note : pc.dim(note);
+}

@@ -1,0 +1,82 @@
+// Does reduce write the same every time? The pairs that map made of the sampled records go through it twice, by the tasks' own
+// code (values can be read once, need not be read at all), the second time on another day.
+import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { formatCount } from "../../base/units.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import { describeThrown } from "../../job/thrown.ts";
+import { runInlineJob } from "../../task/inline.ts";
+import type { MappedRecord } from "../../task/record-mapper.ts";
+import { readableBytes } from "../replay/readable.ts";
+import { type Check, failed, ok, skipped } from "./check.ts";
+import { clockAdvice, watchClockAndChance } from "./clock-and-chance.ts";
+
+const name = "reduce writes the same when it is called again";
+
+export async function checkReduce(job: JobDefinition, spec: JobSpec, mapped: readonly MappedRecord[]): Promise<Check> {
+  if (job.reduce === undefined) return skipped(name, "the job has no reduce");
+  const replaying = replayingJob(job, spec);
+  const run = async () => {
+    const { outputs } = await runInlineJob(replaying, {
+      inputs: [mapped, ...job.inputs.slice(1).map(() => [])],
+      partitions: 1,
+      source: "sample",
+      params: spec.params,
+    });
+    return outputs.flatMap((records, output) => records.map((record) => encoded(job, output, record)));
+  };
+  let first: Uint8Array[];
+  try {
+    first = await run();
+  } catch (thrown) {
+    // The whole sample went through it before; a part of it may be something that reduce never sees.
+    return skipped(name, `it throws on a part of the sample: ${describeThrown(thrown).message}`);
+  }
+  const watched = watchClockAndChance();
+  try {
+    const again = await run();
+    const index = first.findIndex((bytes, i) => again[i] === undefined || Buffer.compare(bytes, again[i]) !== 0);
+    if (index < 0 && again.length === first.length) return ok(name, `${formatCount(first.length)} records`);
+    const at = index < 0 ? first.length : index;
+    return failed(name, "it did not", [
+      `first  ${shown(first[at])}`,
+      `again  ${shown(again[at])}`,
+      clockAdvice(watched, "reduce") ??
+        "What reduce writes may depend on its key, the values, ctx.params and what setup reads: on nothing that it keeps outside, and not on the outside world.",
+    ]);
+  } catch (thrown) {
+    return failed(name, `the second time it threw ${describeThrown(thrown).message}`);
+  } finally {
+    watched.remove();
+  }
+}
+
+/** The same job on records that are mapped already. */
+function replayingJob(job: JobDefinition, spec: JobSpec): JobDefinition {
+  const emitPairs = (record: unknown, emit: unknown) => {
+    const { pairs, outcome } = record as MappedRecord;
+    if (outcome.kind === "threw") return;
+    for (const { key, value } of pairs) {
+      (emit as (key: unknown, value: unknown) => void)(job.key.read(key), job.value.read(value));
+    }
+  };
+  return {
+    ...job,
+    partition: { kind: "hash" },
+    inputs: job.inputs.map((input) => ({ ...input, map: emitPairs })),
+    // The module that they would be looked for beside is the bundle.
+    files: new Map(spec.files.map(({ name, path }) => [name, path])),
+    module: undefined,
+  };
+}
+
+function encoded(job: JobDefinition, output: number, record: unknown): Uint8Array {
+  const out = new ByteBuffer(64);
+  out.writeUint8(output);
+  job.outputs[output]!.format.write(record, out);
+  return out.copy();
+}
+
+function shown(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? "nothing more" : readableBytes(bytes.subarray(1));
+}

@@ -1,0 +1,44 @@
+// Some thousand records of the sample, spread over all of it, for the checks in this process.
+import { MiB } from "../../base/limits.ts";
+import { decompress } from "../../format/compress.ts";
+import type { PlannedFile } from "../../input/plan.ts";
+import { readSample } from "../../input/sample.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { Storage } from "../../storage/storage.ts";
+import { hashText } from "../../task/context.ts";
+import type { RecordPlace } from "../../task/record-mapper.ts";
+
+export interface SampleRecord extends RecordPlace {
+  /** Index of the job's input. */
+  readonly input: number;
+}
+
+/** Of input: the records are held in memory, with all that they emit. */
+const bytesMax = 32 * MiB;
+
+export async function sampleRecords(options: {
+  readonly job: JobDefinition;
+  readonly files: readonly PlannedFile[];
+  readonly storage: Storage;
+  readonly signal: AbortSignal;
+}): Promise<SampleRecord[]> {
+  const { job, files, storage, signal } = options;
+  const formatOf = (input: number) => job.inputs[input]!.format;
+  const records: SampleRecord[] = [];
+  let bytes = 0;
+  for await (const { batch, input, fileIndex, source } of readSample({
+    files,
+    formatOf,
+    storage,
+    decompress,
+    signal,
+  })) {
+    const stream = hashText(source);
+    for (const [i, record] of batch.records.entries()) {
+      records.push({ input, record, file: fileIndex, source, stream: () => stream, offset: batch.starts[i]! });
+    }
+    bytes += batch.end - (batch.starts[0] ?? batch.end);
+    if (bytes > bytesMax) break;
+  }
+  return records;
+}

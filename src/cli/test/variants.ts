@@ -1,0 +1,97 @@
+// In how many ways the same job is run, and what it usually means when one of them gives another result.
+import { limits } from "../../base/limits.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { JobDescription } from "../../job/describe.ts";
+import type { Settings } from "./whole-run.ts";
+
+export interface Variant {
+  readonly name: string;
+  readonly settings: Settings;
+  /** What it is that changes, for `meaningOf`. "shared": more tasks, and some of them in the same process. */
+  readonly about: "again" | "fresh" | "shared" | "memory" | "combining";
+  /** Instead of a run. */
+  readonly skip?: string;
+}
+
+/** `bytes`: of the whole sample. `slots`: how many the usual run had. */
+export function variantsOf(
+  usual: Settings,
+  {
+    bytes,
+    slots,
+    description,
+  }: { readonly bytes: number; readonly slots: number; readonly description: JobDescription },
+): Variant[] {
+  const seventh = Math.max(1, Math.ceil(bytes / 7));
+  const thirtieth = Math.max(1, Math.ceil(bytes / 30));
+  const withSlots = (n: number): Settings => ({
+    ...usual,
+    slots: n,
+    // What was given may not suffice for more slots.
+    memoryBytes:
+      usual.memoryBytes === undefined ? undefined : Math.max(usual.memoryBytes, n * limits.slotMemoryBytesMin),
+    splitBytes: thirtieth,
+  });
+  const combining = (word: "always" | "never"): Variant => ({
+    name: word === "always" ? "combine called wherever it can be" : "combine never called before reduce",
+    about: "combining",
+    settings: { ...usual, splitBytes: seventh, experiment: { ...usual.experiment, combining: word } },
+    ...(description.combine === undefined && { skip: "the job has no combine" }),
+  });
+  return [
+    { name: "once more, everything as before", about: "again", settings: usual },
+    {
+      // Before those whose tasks share processes: if it is right and they are not, then that is why.
+      name: `splits of ${formatBytes(seventh)}, a process of its own for each task`,
+      about: "fresh",
+      settings: { ...usual, splitBytes: seventh, experiment: { ...usual.experiment, reuseSlots: false } },
+    },
+    { name: `splits of ${formatBytes(seventh)}`, about: "shared", settings: { ...usual, splitBytes: seventh } },
+    { name: `splits of ${formatBytes(thirtieth)}`, about: "shared", settings: { ...usual, splitBytes: thirtieth } },
+    ...[1, 2, 3].map(
+      (n): Variant => ({ name: `${n} slot${n === 1 ? "" : "s"}`, about: "shared", settings: withSlots(n) }),
+    ),
+    {
+      name: "tasks in reverse order",
+      about: "shared",
+      settings: { ...usual, slots: 1, splitBytes: seventh, experiment: { ...usual.experiment, order: "reverse" } },
+    },
+    {
+      name: `${formatBytes(slots * limits.slotMemoryBytesMin)} of memory, the least for ${slots} slot${slots === 1 ? "" : "s"}`,
+      about: "memory",
+      settings: { ...usual, slots, memoryBytes: slots * limits.slotMemoryBytesMin },
+    },
+    combining("always"),
+    combining("never"),
+  ];
+}
+
+/** What is known when a variant's result differs. */
+export interface Findings {
+  readonly hasCombine: boolean;
+  /** What the checks in this process have found. */
+  readonly combineIsWrong: boolean;
+  readonly mapIsWrong: boolean;
+  /** Whether smaller splits gave the usual result where each task had a process of its own. */
+  readonly freshIsRight: boolean;
+}
+
+export function meaningOf(about: Variant["about"], findings: Findings): string {
+  const { hasCombine, combineIsWrong, mapIsWrong, freshIsRight } = findings;
+  if (about === "again") {
+    return "It is another result each time. Usually: Date.now() or Math.random() instead of ctx.startedAt and ctx.random(), ctx.attempt or a random id in what is emitted, or data from outside that changes.";
+  }
+  if (combineIsWrong) return "That is what a combine that is not associative does (see above).";
+  if (mapIsWrong) return "That is what a map does that does not emit the same again (see above).";
+  switch (about) {
+    case "fresh":
+    case "memory":
+      return `Usually: map keeps something from one record to the next, ${hasCombine ? "combine is not associative, " : ""}or setup counts, or draws ctx.random().`;
+    case "shared":
+      return freshIsRight
+        ? "Each task in a process of its own gave the usual result, so one finds what another has left: a variable of the module, or a file. What setup returns is made anew for each task; keep it there, as ctx.state."
+        : `Usually: map keeps something from one record to the next, ${hasCombine ? "combine is not associative, " : ""}or tasks share a file.`;
+    case "combining":
+      return "Usually: combine is not associative, or reduce expects each value as map emitted it, and gets some that are combined already (it counts them, for instance).";
+  }
+}

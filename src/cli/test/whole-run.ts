@@ -1,0 +1,74 @@
+// One run of the job by the engine that `millrace run` uses, in settings that must not change its result.
+import { type Experiment, type LocalEngine, openLocal, type SubmitOptions } from "../../local.ts";
+import type { FailureText } from "../../rpc/messages.ts";
+import type { JobView } from "../../schedule/step.ts";
+import { type Published, readPublished } from "./content.ts";
+
+export interface Settings {
+  readonly slots: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly splitBytes: number | undefined;
+  readonly experiment: Experiment;
+}
+
+export interface WholeRunOptions {
+  readonly module: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** A private one: all that the run leaves is in it, or gone. */
+  readonly folder: string;
+  readonly submit: SubmitOptions;
+  readonly signal: AbortSignal;
+}
+
+export type WholeRun =
+  | {
+      readonly kind: "succeeded";
+      readonly view: JobView;
+      readonly published: Published;
+      /** Removes the result. */
+      close(): Promise<void>;
+    }
+  | { readonly kind: "failed"; readonly reason: FailureText }
+  | { readonly kind: "cancelled" };
+
+/** Throws what `openLocal` and `submit` throw. */
+export async function wholeRun(options: WholeRunOptions, settings: Settings): Promise<WholeRun> {
+  const { module, environment, folder, submit, signal } = options;
+  const { slots, memoryBytes, splitBytes, experiment } = settings;
+  // Without an output nothing of it is ever kept for --resume.
+  const engine = await openLocal({ module, environment, workDir: folder, slots, memoryBytes, experiment });
+  try {
+    const view = await toTheEnd(engine, { ...submit, ...(splitBytes !== undefined && { splitBytes }) }, signal);
+    if (view.state === "succeeded") {
+      await engine.stop();
+      const published = await readPublished(engine.storage, engine.destination, engine.description);
+      return { kind: "succeeded", view, published, close: () => engine.close() };
+    }
+    await engine.close();
+    if (view.state === "cancelled") return { kind: "cancelled" };
+    return { kind: "failed", reason: view.reason ?? unknownReason };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+async function toTheEnd(engine: LocalEngine, submit: SubmitOptions, signal: AbortSignal): Promise<JobView> {
+  const handle = await engine.submit(submit);
+  const cancel = () => void handle.cancel().catch(() => {}); // `ended` tells what came of it
+  if (signal.aborted) cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    return await handle.ended;
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}
+
+const unknownReason: FailureText = {
+  code: "job-failed",
+  message: "the job failed, and no reason is known",
+  stack: undefined,
+  where: undefined,
+  excerpt: undefined,
+};
