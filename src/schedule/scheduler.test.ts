@@ -1,28 +1,176 @@
-import { expect, test } from "vitest";
-import { done, options, plan, spec } from "../../test/schedule/build.ts";
+// What is awkward to tell as a scenario; the rest is in test/scenarios, and in the simulation beside this file.
+import { describe, expect, test } from "vitest";
+import { done, failed, options, plan, report, spec, text } from "../../test/schedule/build.ts";
 import { FakeWorker } from "../../test/schedule/fake-worker.ts";
-import { createScheduler } from "./scheduler.ts";
-import type { SchedulerCommand } from "./step.ts";
+import type { Assignment, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { StoredRecord } from "../state/store.ts";
+import { createScheduler, recoverScheduler } from "./scheduler.ts";
+import type { Scheduler, Step } from "./step.ts";
 
-test("a job goes from submission to publication on one worker", () => {
+function hear(scheduler: Scheduler, heard: WorkerReport, now = 0): { step: Step; orders: WorkerOrders } {
+  const step = scheduler.step({ kind: "worker-heard", report: heard }, now);
+  return { step, orders: scheduler.ordersFor(heard.worker) };
+}
+
+function running({ attempt }: Assignment) {
+  return { attempt, records: 0, bytes: 0, idleMs: 0, runningMs: 0, at: undefined };
+}
+
+/** A job whose plan is running on "w", as its newest report, of sequence 2, says. */
+function planning() {
   const scheduler = createScheduler(1, options, 0);
-  const worker = new FakeWorker("w", 2);
   scheduler.step({ kind: "job-submitted", job: "j", spec: spec(), idempotencyKey: "k" }, 0);
-  const commands: SchedulerCommand[] = [];
-  for (let round = 0; round < 10; round++) {
-    const report = worker.report();
-    const step = scheduler.step({ kind: "worker-heard", report }, round);
-    commands.push(...step.commands);
-    for (const command of step.commands) if (command.kind === "send-orders") worker.follow(command.orders, report);
-    for (const [key, { assignment }] of [...worker.running]) worker.finish(key, done(assignment, { plan: plan(3, 2) }));
-  }
-  const publish = commands.find((command) => command.kind === "publish-output");
-  expect(publish?.decision.files.map((file) => file.name)).toEqual(["part-00000.tsv", "part-00001.tsv"]);
-  expect(worker.started).toEqual(["1.1", "1.2", "1.3", "1.4", "1.5", "1.6"]);
-  scheduler.step({ kind: "output-published", job: "j" }, 11);
-  expect(scheduler.view().jobs[0]).toMatchObject({
-    state: "succeeded",
-    counters: { groups: 6, records: 30 },
-    tasks: { map: { done: 3, total: 3 }, reduce: { done: 2, total: 2 } },
+  const assignment = hear(scheduler, report("w", 1)).orders.start[0]!;
+  hear(scheduler, report("w", 2, { slotsFree: 0, running: [running(assignment)] }));
+  return { scheduler, assignment };
+}
+
+describe("reports", () => {
+  test("fault 5: of an older report only what is finished is used", () => {
+    const { scheduler, assignment } = planning();
+    hear(scheduler, report("w", 1));
+    expect(scheduler.view().jobs[0]!.tasks.plan.running).toBe(1);
+    expect(scheduler.view().workers[0]).toMatchObject({ state: "busy", slotsFree: 0 });
+    const late = report("w", 1, { finished: [done(assignment)] });
+    hear(scheduler, late);
+    expect(scheduler.view().jobs[0]!.tasks.plan.done).toBe(1);
+  });
+
+  test("fault 3: a result that is reported twice counts once", () => {
+    const { scheduler, assignment } = planning();
+    const failure = failed(assignment.attempt, {
+      kind: "user-error",
+      error: text("oops"),
+      at: undefined,
+      final: false,
+    });
+    const { step } = hear(scheduler, report("w", 3, { finished: [failure] }));
+    expect(step.changes).not.toEqual([]);
+    expect(hear(scheduler, report("w", 4, { finished: [failure], slotsFree: 0 })).step.changes).toEqual([]);
+    expect(scheduler.view().jobs[0]!.failures).toHaveLength(1);
+  });
+
+  test("fault 6: of a process that is dead nothing is used", () => {
+    const { scheduler, assignment } = planning();
+    hear(scheduler, report("w", 1, { incarnation: 2, slotsFree: 0 }));
+    const { step } = hear(scheduler, report("w", 9, { incarnation: 1, finished: [done(assignment)] }));
+    expect(step.changes).toEqual([]);
+    expect(scheduler.view().jobs[0]!.tasks.plan.done).toBe(0);
+  });
+
+  test("an assignment is repeated, under the same id, until a report lists it", () => {
+    const scheduler = createScheduler(1, options, 0);
+    scheduler.step({ kind: "job-submitted", job: "j", spec: spec(), idempotencyKey: "k" }, 0);
+    const first = hear(scheduler, report("w", 1)).orders.start;
+    expect(hear(scheduler, report("w", 2)).orders.start).toEqual(first);
+    expect(hear(scheduler, report("w", 3, { running: [running(first[0]!)] })).orders.start).toEqual([]);
+  });
+
+  test("what a report says is finished is acknowledged at once, though nothing is to be done", () => {
+    const { scheduler, assignment } = planning();
+    const { step } = hear(scheduler, report("w", 3, { finished: [done(assignment, { plan: plan(0, 0) })] }));
+    expect(step.commands.map((command) => command.kind)).toContain("send-orders");
+    expect(hear(scheduler, report("w", 4)).step.commands.map((command) => command.kind)).not.toContain("send-orders");
+  });
+
+  test("a success without what it should bring is not one", () => {
+    const { scheduler, assignment } = planning();
+    const { plan: _, ...nothing } = done(assignment);
+    hear(scheduler, report("w", 3, { finished: [nothing] }));
+    expect(scheduler.view().jobs[0]).toMatchObject({ state: "planning", failures: [{ task: "plan-00000" }] });
+  });
+});
+
+describe("time", () => {
+  test("fault 40: a master that was stopped itself takes no lease for run out", () => {
+    const { scheduler } = planning();
+    const { wakeAt } = scheduler.step({ kind: "clock-ticked" }, 1);
+    scheduler.step({ kind: "clock-ticked" }, wakeAt! + options.leaseMs);
+    expect(scheduler.view().workers[0]!.state).toBe("busy");
+    scheduler.step({ kind: "clock-ticked" }, wakeAt! + 2 * options.leaseMs);
+    expect(scheduler.view().workers[0]!.state).toBe("silent");
+  });
+
+  test("a worker that is silent for very long is forgotten", () => {
+    const { scheduler } = planning();
+    let at: number | undefined = 0;
+    for (let ticks = 0; at !== undefined && ticks < 100; ticks++)
+      at = scheduler.step({ kind: "clock-ticked" }, at).wakeAt;
+    expect(scheduler.view().workers).toEqual([]);
+    expect(at).toBeUndefined();
+  });
+
+  test("fault 28: without workers a job waits, and nothing wakes the master", () => {
+    const scheduler = createScheduler(1, options, 0);
+    const step = scheduler.step({ kind: "job-submitted", job: "j", spec: spec(), idempotencyKey: "k" }, 0);
+    expect(step.wakeAt).toBeUndefined();
+    expect(scheduler.view().jobs[0]!.state).toBe("planning");
+  });
+});
+
+describe("fairness", () => {
+  test("jobs take turns", () => {
+    const scheduler = createScheduler(1, options, 0);
+    const worker = new FakeWorker("w", 4);
+    for (const job of ["a", "b"]) {
+      scheduler.step({ kind: "job-submitted", job, spec: spec(), idempotencyKey: job }, 0);
+    }
+    const phases: string[] = [];
+    for (let round = 0; round < 2; round++) {
+      const heard = worker.report();
+      const { orders } = hear(scheduler, heard);
+      worker.follow(orders, heard);
+      phases.push(...orders.start.map(({ attempt }) => attempt.job));
+      for (const [key, { assignment }] of [...worker.running])
+        worker.finish(key, done(assignment, { plan: plan(9, 1) }));
+    }
+    expect(phases.toSorted()).toEqual(["a", "a", "a", "b", "b", "b"]);
+  });
+});
+
+describe("counters", () => {
+  test("fault 87: a total that is no safe integer fails the job by name", () => {
+    const { scheduler, assignment } = planning();
+    const huge = { counters: { seen: Number.MAX_SAFE_INTEGER } };
+    const { orders } = hear(scheduler, report("w", 3, { slots: 2, slotsFree: 2, finished: [done(assignment)] }));
+    const finished = orders.start.map((start) => ({ ...done(start), ...huge }));
+    hear(scheduler, report("w", 4, { finished }));
+    expect(scheduler.view().jobs[0]).toMatchObject({
+      state: "failed",
+      reason: { code: "over-limit", message: expect.stringContaining('"seen"') },
+      counters: { seen: Number.MAX_SAFE_INTEGER },
+    });
+  });
+
+  test("fault 81: names that objects treat specially are counted like others", () => {
+    const { scheduler, assignment } = planning();
+    const counters = { ...JSON.parse('{ "__proto__": 2, "constructor": 1 }') } as Record<string, number>;
+    const { orders } = hear(scheduler, report("w", 3, { finished: [done(assignment)] }));
+    hear(scheduler, report("w", 4, { finished: [{ ...done(orders.start[0]!), counters }] }));
+    expect(Object.entries(scheduler.view().jobs[0]!.counters)).toEqual([
+      ["__proto__", 2],
+      ["constructor", 1],
+    ]);
+  });
+});
+
+describe("the store", () => {
+  test("records that a later version added are left alone; a damaged one is an error", () => {
+    const scheduler = createScheduler(1, options, 0);
+    const { changes } = scheduler.step({ kind: "job-submitted", job: "j", spec: spec(), idempotencyKey: "k" }, 0);
+    const stored = changes.flatMap((change): StoredRecord[] => ("put" in change ? [change.put] : []));
+    const future = { key: "job/j/notes", value: Uint8Array.of(1) };
+    expect(recoverScheduler([...stored, future], 2, options, 0).view().jobs).toHaveLength(1);
+    const damaged = stored.map(({ key }) => ({ key, value: Uint8Array.of(255) }));
+    expect(() => recoverScheduler(damaged, 2, options, 0)).toThrow(/JobRecord/);
+  });
+
+  test("I6: attempts of a new epoch never have the number of an old one", () => {
+    const { scheduler, assignment } = planning();
+    expect(assignment.attempt).toMatchObject({ epoch: 1, attempt: 1 });
+    const { changes } = scheduler.step({ kind: "job-submitted", job: "k", spec: spec(), idempotencyKey: "l" }, 0);
+    const stored = changes.flatMap((change): StoredRecord[] => ("put" in change ? [change.put] : []));
+    const next = recoverScheduler(stored, 2, options, 0);
+    expect(hear(next, report("w", 1)).orders.start[0]!.attempt).toMatchObject({ epoch: 2, attempt: 1 });
   });
 });

@@ -190,6 +190,10 @@ export class World {
     const report = this.waiting.get(worker);
     if (report === undefined) return;
     this.waiting.delete(worker);
+    for (const { job, runs } of orders.places) {
+      const count = runs.reduce((sum, place) => sum + place.runs.length, 0);
+      assert(count === this.cluster.jobs.get(job)!.maps.length, "places that are not complete");
+    }
     this.send({ to: "worker", worker, report, orders: decodeOrders(encodeOrders(orders)) });
   }
 
