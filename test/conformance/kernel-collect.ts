@@ -153,6 +153,7 @@ export function collectConformance(create: (options: KernelOptions) => Kernel): 
         // Keys that go on being equal for longer than is worth taking apart by prefixes.
         () => `${"b".repeat(Math.floor(random() * 900))}${random() < 0.5 ? "c" : ""}`,
         () => "\0".repeat(Math.floor(random() * 900)),
+        () => `${"\0".repeat(Math.floor(random() * 9))}${random() < 0.1 ? "a" : ""}`,
         () => "one key",
         () => `${"x".repeat(Math.floor(random() * 3) * 8)}${"\0".repeat(Math.floor(random() * 12))}`,
         () => String.fromCharCode(...Array.from({ length: 10 }, () => random() * 256)),

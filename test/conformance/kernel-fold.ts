@@ -5,6 +5,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import type { CollectOptions, Kernel, KernelFold, KernelOptions } from "../../src/kernel/kernel.ts";
 import { nastyKey } from "./kernel-collect.ts";
 import {
+  addAll,
   collectAll,
   drain,
   type Emitted,
@@ -100,6 +101,42 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
       const { runs } = collectAll(kernel, options, many);
       expect(runs.length).toBe(1);
       expect(show(pairsOf(runs[0]!), true).every((line) => line.endsWith("=2000"))).toBe(true);
+    });
+
+    it("keeps one pair per key while its table grows", () => {
+      const random = seededRandom(31, 1);
+      const pairs = Array.from({ length: 60_000 }, (_, i) =>
+        emit(`${i < 20_000 ? i : Math.floor(random() * 20_000)}`, i),
+      );
+      for (const partitioner of [{ kind: "hash" } as const, { kind: "explicit" } as const]) {
+        const options: CollectOptions = { ...plain, fold: sumFold, combining: "always", partitions: 3, partitioner };
+        const placed =
+          partitioner.kind === "hash" ? pairs : pairs.map((pair) => ({ ...pair, partition: pair.key[0]! % 3 }));
+        const { runs } = collectAll(create({ arenaBytes: 4 * MiB }), options, placed);
+        expect(runs.length).toBe(1);
+        expect(show(pairsOf(runs.flat()), true)).toEqual(show(modelResult(options, placed), true));
+      }
+    });
+
+    it("gives combining up while keys don't repeat, and tries again after the next flush", () => {
+      const options: CollectOptions = { ...plain, fold: sumFold };
+      const unlike = Array.from({ length: 80_000 }, (_, i) => emit(`${i}`, 1));
+      const alike = Array.from({ length: 1000 }, () => emit("0", 1));
+      const heldMore = (combining: CollectOptions["combining"], flushes: boolean) => {
+        const kernel = create({ arenaBytes: 6 * MiB });
+        const collect = kernel.collect({ ...options, combining });
+        const full = () => expect.fail("80,000 small pairs fit into 6 MiB");
+        addAll(collect, kernel, options, unlike, full);
+        if (flushes) collect.flush({ block() {} });
+        addAll(collect, kernel, options, [emit("0", 1)], full);
+        const before = collect.held;
+        addAll(collect, kernel, options, alike, full);
+        return collect.held - before;
+      };
+      expect(heldMore("always", false)).toBe(0);
+      expect(heldMore("auto", false)).toBe(1000);
+      expect(heldMore("auto", true)).toBe(0);
+      expect(heldMore("never", true)).toBe(1000);
     });
 
     it("spills more keys than the arena holds, and merges them to the right sums", () => {

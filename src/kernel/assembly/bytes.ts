@@ -40,7 +40,7 @@ export function same(a: usize, b: usize, length: u32): bool {
   return !v128.any_true(v128.and(v128.xor(v128.load(a), v128.load(b)), counts));
 }
 
-/** Negative, 0 or positive; the first `from` bytes are known to be equal. */
+/** Negative, 0 or positive; the first `from` bytes are known to be equal (a key shorter than that counts by its length). */
 export function compare(a: usize, aLength: u32, b: usize, bLength: u32, from: u32): i32 {
   const least = min(aLength, bLength);
   let i = from;

@@ -99,7 +99,7 @@ export function loadBlock(index: u32, buffer: usize, bytes: u32): i32 {
     keyBytes = load<u8>(at);
     let valueBytes: u32 = load<u8>(at, 1);
     key = at + 2;
-    if (((keyBytes | valueBytes) & 0x80) != 0 || key > end) {
+    if (((keyBytes | valueBytes) & 0x80) != 0) {
       keyBytes = readVarint(at, end);
       if (varintEnd != 0) valueBytes = readVarint(varintEnd, end);
       key = varintEnd;
@@ -157,10 +157,7 @@ function isBefore(a: u32, b: u32): bool {
   const y = sourceAt(b);
   if (load<u32>(x, 4) == 0) return false;
   if (load<u32>(y, 4) == 0) return true;
-  const xBytes = load<u32>(x, 16);
-  const yBytes = load<u32>(y, 16);
-  // A key shorter than the common prefix is out of order, which a damaged block may be: it must not lead outside.
-  const order = compare(load<u32>(x, 12), xBytes, load<u32>(y, 12), yBytes, min(common, min(xBytes, yBytes)));
+  const order = compare(load<u32>(x, 12), load<u32>(x, 16), load<u32>(y, 12), load<u32>(y, 16), common);
   return order != 0 ? order < 0 : a < b;
 }
 
