@@ -1,5 +1,5 @@
 // An attempt succeeded: the first valid one wins.
-import { attemptName } from "../base/ids.ts";
+import { attemptName, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { encodePlan } from "../rpc/convert.ts";
 import { planRecord } from "../rpc/convert-records.ts";
@@ -55,8 +55,8 @@ function mapped(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
   const { job } = task;
   const { emissionDigest, run } = done;
   const isMapOnly = job.reduces.length === 0;
-  if (!isMapOnly && (run === undefined || emissionDigest === undefined)) {
-    incomplete(cluster, attempt, "no run");
+  if (!isMapOnly && (run === undefined || emissionDigest === undefined || !sameAttempt(run.writtenBy, attempt.id))) {
+    incomplete(cluster, attempt, "no run of its own");
     return;
   }
   const before = task.winner;
@@ -138,7 +138,7 @@ function winnerOf(attempt: Attempt, done: AttemptDone): Winner {
     worker: worker.id,
     incarnation: worker.incarnation,
     address: worker.address,
-    run: done.run,
+    run: done.run === undefined ? undefined : { ...done.run, writtenBy: id },
     emissionDigest: done.emissionDigest,
     mapVersion: done.mapVersion,
     staged: done.staged,

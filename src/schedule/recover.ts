@@ -8,7 +8,7 @@ import { type Cluster, newCluster } from "./cluster.ts";
 import { isKept, reopen } from "./commit.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
 import { holderOf } from "./lost.ts";
-import { failuresKept, parseKey, type RecordKey, type TaskRecord } from "./records.ts";
+import { failuresKept, parseKey, type RecordKey, type TaskRecord, type Winner } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./task.ts";
 
@@ -137,7 +137,17 @@ function readPlan(job: Job, planValid: Uint8Array, chunks: ReadonlyMap<number, U
 }
 
 function readTask(task: Task, record: TaskRecord): void {
-  update(task, () => Object.assign(task, record));
+  update(task, () => {
+    Object.assign(task, record);
+    task.winner = record.winner === undefined ? undefined : sharingIds(task, record.winner);
+  });
+}
+
+/** The names that all tasks of a job repeat, once in memory: there may be a million of them. */
+function sharingIds(task: Task, winner: Winner): Winner {
+  const attempt = { ...winner.attempt, job: task.job.id };
+  const { run } = winner;
+  return { ...winner, attempt, run: run === undefined ? undefined : { ...run, writtenBy: attempt } };
 }
 
 /** It was over already: what its master did not get to clear away is cleared away now. */

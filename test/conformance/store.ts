@@ -93,6 +93,21 @@ export function storeConformance(
       expect(found.get("empty")).toHaveLength(0);
     });
 
+    it("shows a scan the store as it was when it began", async () => {
+      const leader = await store.lead("a", never);
+      await leader.commit([put("k/1", "old"), put("k/2", "old")]);
+      const seen: string[] = [];
+      for await (const { key, value } of store.scan("k/")) {
+        if (seen.length === 0) await leader.commit([put("k/2", "new"), put("k/3", "new"), { delete: "k/1" }]);
+        seen.push(`${key} ${new TextDecoder().decode(value)}`);
+      }
+      expect(seen).toEqual(["k/1 old", "k/2 old"]);
+      expect(await all(store, "k/")).toEqual([
+        ["k/2", "new"],
+        ["k/3", "new"],
+      ]);
+    });
+
     it("keeps ten thousand records of one commit, and all of them after a restart", async () => {
       const leader = await store.lead("a", never);
       await leader.commit([]);
