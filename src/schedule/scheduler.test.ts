@@ -56,6 +56,8 @@ describe("reports", () => {
     const { step } = hear(scheduler, report("w", 9, { incarnation: 1, finished: [done(assignment)] }));
     expect(step.changes).toEqual([]);
     expect(scheduler.view().jobs[0]!.tasks.plan.done).toBe(0);
+    hear(scheduler, report("w", 2, { incarnation: 2, slots: 7, slotsFree: 0 }));
+    expect(scheduler.view().workers[0]!.slots).toBe(7);
   });
 
   test("an assignment is repeated, under the same id, until a report lists it", () => {
