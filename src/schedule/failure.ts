@@ -118,14 +118,17 @@ export function infrastructureFailed(cluster: Cluster, attempt: Attempt, error: 
   requeue(cluster, task, worker);
 }
 
-/** No progress for too long, or too long in all: given to another, and charged. */
-export function attemptTimedOut(cluster: Cluster, attempt: Attempt, message: string): void {
-  const { job } = attempt.task;
-  const at = attempt.report?.at;
-  const placed = withPlace(job, plainText("task-timeout", message), at);
+/**
+ * No progress for too long, or too long in all: given to another, and charged. After a stuck attempt the next is careful, so that
+ * its report says which record it hangs on; what an ordinary one reports is where its batch began.
+ */
+export function attemptTimedOut(cluster: Cluster, attempt: Attempt, message: string, isStuck: boolean): void {
+  const { task } = attempt;
+  const error = plainText("task-timeout", message);
+  const placed = task.careful ? withPlace(task.job, error, attempt.report?.at) : error;
   revoke(cluster, attempt);
-  noteFailure(cluster, attempt.task, placed);
-  charge(cluster, attempt, placed, () => {});
+  noteFailure(cluster, task, placed);
+  charge(cluster, attempt, placed, () => (task.careful ||= isStuck));
 }
 
 function charge(cluster: Cluster, attempt: Attempt, error: FailureText, change: () => void): void {

@@ -156,12 +156,13 @@ function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: Ru
   const { taskTimeoutMs, taskLimitMs } = attempt.task.job.spec;
   const name = nameOf(attempt.task);
   if (idleMs >= taskTimeoutMs) {
-    attemptTimedOut(cluster, attempt, `${name} made no progress for ${formatDuration(idleMs)} and was stopped`);
+    attemptTimedOut(cluster, attempt, `${name} made no progress for ${formatDuration(idleMs)} and was stopped`, true);
   } else if (taskLimitMs !== undefined && runningMs >= taskLimitMs) {
     attemptTimedOut(
       cluster,
       attempt,
       `${name} took longer than its limit of ${formatDuration(taskLimitMs)} and was stopped`,
+      false,
     );
   }
 }
