@@ -68,7 +68,7 @@ export async function* readSplit(options: ReadSplitOptions): AsyncGenerator<Inpu
         if (batch.records.length > 0) yield { fileIndex: piece.file, source: file.source, input: file.input, batch };
       }
     } catch (thrown) {
-      if (thrown instanceof BadRecord) throw new BadRecordIn(thrown, piece.file, file.path);
+      if (thrown instanceof BadRecord) throw new BadRecordIn(thrown, piece.file, file.source);
       throw named(thrown, file.path);
     }
   }

@@ -7,7 +7,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { BuildFailure, Message, Plugin } from "esbuild";
 import { toHex } from "../base/bytes.ts";
-import { MillraceError } from "../base/error.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { formatBytes } from "../base/units.ts";
 import { version } from "../base/version.ts";
@@ -54,9 +54,15 @@ async function entryPath(module: string): Promise<string> {
     return path;
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    throw new MillraceError("wrong-job", `there is no job file ${shown(given)}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new MillraceError(
+      "wrong-job",
+      systemCode(error) === "ENOENT"
+        ? `there is no job file ${shown(given)}`
+        : `the job file ${shown(given)} can't be read: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -62,7 +62,9 @@ async function imported(path: string): Promise<Readonly<Record<string, unknown>>
     return await import(pathToFileURL(path).href);
   } catch (thrown) {
     if (thrown instanceof MillraceError) throw thrown; // by defineJob: it says what is wrong
-    throw new MillraceError("wrong-job", `the job file throws while it is loaded: ${describeThrown(thrown).message}`, {
+    const { message, stack } = describeThrown(thrown);
+    const frames = stack === undefined ? "" : `\n${stack.replace(/^/gm, "  ")}`;
+    throw new MillraceError("wrong-job", `the job file throws while it is loaded: ${message}${frames}`, {
       cause: thrown,
     });
   }

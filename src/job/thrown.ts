@@ -45,7 +45,8 @@ function messageOf(thrown: unknown, depth: number): string {
   if (typeof message !== "string") return `${excerptOf(thrown)} was thrown, which is no Error`;
   if (isOurs(thrown)) return message;
   const name = property(thrown, "name");
-  const named = typeof name === "string" && name !== "" && name !== "Error" ? `${cut(name, 100)}: ${message}` : message;
+  const isTelling = typeof name === "string" && !["", "Error", "BadRecord"].includes(name);
+  const named = isTelling ? `${cut(name, 100)}: ${message}` : message;
   const text = named === "" ? "an Error without a message was thrown" : cut(named, messageCharactersMax);
   if (depth >= causesMax) return text;
   const causes = causesOf(thrown).map((cause) => messageOf(cause, depth + 1));

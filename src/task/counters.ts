@@ -53,7 +53,9 @@ export class PendingCounts {
     if (!Number.isSafeInteger(n) || !Number.isSafeInteger((total ?? 0) + sum)) {
       throw new MillraceError(
         "wrong-value",
-        `counter ${JSON.stringify(name)}: ${String(n)} more than ${(total ?? 0) + (before ?? 0)} is no integer within ±(2^53-1)`,
+        Number.isSafeInteger(n)
+          ? `counter ${JSON.stringify(name)}: ${n} more than ${(total ?? 0) + (before ?? 0)} is beyond ±(2^53-1)`
+          : `counter ${JSON.stringify(name)}: count takes an integer within ±(2^53-1), not ${String(n)}`,
       );
     }
     this.#pending.set(name, sum);

@@ -24,6 +24,9 @@ export type KillReason =
   /** It wrote to its message pipe what is no message. */
   | { readonly kind: "broken-pipe"; readonly what: string };
 
+/** What a slot writes before the text of an error that was thrown between attempts, where there is none to report it for. */
+export const uncaughtMark = "uncaught, in a callback or promise that nothing waits for: ";
+
 const crashes: Readonly<Record<string, string>> = {
   SIGSEGV: "it touched memory that is not its own",
   SIGBUS: "it touched memory that is not there (a memory-mapped file that was cut, or a full tmpfs)",
@@ -55,10 +58,17 @@ function messageOf(death: Death): string {
   if (signal === "SIGKILL")
     return "the process of the job's code was killed (SIGKILL): by the system because memory ran out, or by someone";
   if (signal !== null) return `the process of the job's code was ended by the signal ${signal}`;
+  const last = lastLineOf(death.stderrTail);
+  if (last.startsWith(uncaughtMark))
+    return `an error in a callback or promise that nothing waits for: ${last.slice(uncaughtMark.length)}`;
   return `the job's code ended its process: process.exit(${code})${lastLine(death.stderrTail)}`;
 }
 
+function lastLineOf(stderr: string): string {
+  return stderr.trimEnd().split("\n").at(-1)?.trim() ?? "";
+}
+
 function lastLine(stderr: string): string {
-  const line = stderr.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  const line = lastLineOf(stderr);
   return line === "" ? "" : `; the last it wrote to standard error: ${line.slice(0, 200)}`;
 }

@@ -19,6 +19,7 @@ import { createLocalStorage } from "../storage/local.ts";
 import { createTier } from "../storage/tier.ts";
 import type { Combining, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { runAttempt } from "../task/run-attempt.ts";
+import { uncaughtMark } from "./death.ts";
 import { FrameReader, frameOf } from "./frames.ts";
 import { watchForOrphan } from "./orphan-watch.ts";
 import { StatusPageFile } from "./status-page.ts";
@@ -142,10 +143,12 @@ export class SlotProgram {
     const error = textOf(thrown);
     process.exitCode = 1;
     if (attempt === undefined) {
-      process.stderr.write(`${error.stack ?? error.message}\n`);
+      const place = error.stack?.split("\n", 1)[0];
+      process.stderr.write(`${uncaughtMark}${error.message}${place === undefined ? "" : ` (${place})`}\n`);
       process.exit(1);
     }
-    const reason = { kind: "user-error", error, at: undefined, final: false } as const;
+    const placed = { ...error, where: error.where ?? "a callback or promise that nothing waits for" };
+    const reason = { kind: "user-error", error: placed, at: undefined, final: false } as const;
     this.#pipe.end(frameOf(encodeFromSlot({ kind: "finished", result: { attempt, ok: false, reason } })), () =>
       process.exit(1),
     );
