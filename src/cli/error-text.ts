@@ -1,4 +1,5 @@
 // How an error looks on the screen: what, where, what to do. No stack traces of ours unless something is a bug.
+import { sep } from "node:path";
 import pc from "picocolors";
 import { MillraceError } from "../base/error.ts";
 import type { FailureText } from "../rpc/messages.ts";
@@ -8,23 +9,38 @@ export function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
+/** Places in the job's own sources as the shell's user would type them: relative where they are below the working directory. */
+export function fromHere(text: string, directory: string = process.cwd()): string {
+  const prefix = directory.endsWith(sep) ? directory : directory + sep;
+  return text.replaceAll(`(${prefix}`, "(").replaceAll(`at ${prefix}`, "at ");
+}
+
 /** The lines for an attempt's failure, as the summary and the final error show them. */
 export function failureLines(failure: FailureText): string[] {
-  const lines = [printable(failure.message)];
+  const lines = [printable(fromHere(failure.message))];
   if (failure.where !== undefined) lines.push(`  at ${printable(failure.where)}`);
   if (failure.excerpt !== undefined && failure.excerpt !== "") lines.push(pc.dim(`  | ${printable(failure.excerpt)}`));
   if (failure.stack !== undefined)
-    for (const line of failure.stack.split("\n")) lines.push(pc.dim(`  ${printable(line.trim())}`));
+    for (const line of fromHere(failure.stack).split("\n")) lines.push(pc.dim(`  ${printable(line.trim())}`));
   return lines;
 }
 
 /** The lines for whatever was thrown. Only a bug of ours shows its stack. */
 export function errorLines(thrown: unknown): string[] {
+  // Not an error: it is what was asked for.
+  if (thrown instanceof MillraceError && thrown.code === "cancelled") return [printable(thrown.message)];
   if (thrown instanceof MillraceError)
-    return [`${pc.red("error")} ${printable(thrown.message)} ${pc.dim(`[${thrown.code}]`)}`];
+    return [`${pc.red("error")} ${printable(fromHere(thrown.message))} ${pc.dim(`[${thrown.code}]`)}`];
   if (thrown instanceof Error)
     return [`${pc.red("error")} ${printable(thrown.message)}`, pc.dim(printable(thrown.stack ?? ""))];
   return [`${pc.red("error")} ${printable(String(thrown))}`];
+}
+
+/** The same for scripts (`--json`): one event of one line. */
+export function errorEvent(thrown: unknown): string {
+  const code = thrown instanceof MillraceError ? thrown.code : "job-failed";
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return JSON.stringify({ event: "error", code, message });
 }
 
 /** 1 job failed, 2 wrong usage, 130 interrupted. */

@@ -1,4 +1,5 @@
 // What a user can do about a failed job: commands to copy.
+import { limits } from "../base/limits.ts";
 import type { JobHandle } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
 import type { RunFlags } from "./options.ts";
@@ -11,44 +12,90 @@ export interface HintsOptions {
   readonly flags: RunFlags;
 }
 
+/**
+ * Failures of the job's code or of its data. What is done already was done with these, so a run with others begins anew:
+ * `--resume` compares them, and refuses.
+ */
+const ofJobOrInput: ReadonlySet<string> = new Set([
+  "user-error",
+  "bad-input",
+  "wrong-value",
+  "over-limit",
+  "bad-output",
+  "input-changed",
+  "nondeterministic",
+  "slot-died",
+  "task-timeout",
+]);
+
 export function failureHints({ view, job, inputs, flags }: HintsOptions): string[] {
   const hints: string[] = [];
-  const where = view.reason?.where;
+  const { where, code = "" } = view.reason ?? {};
   const isOfRecord = where !== undefined && /:\d+$/.test(where);
+  const command = commandLine(job, inputs, flags);
   if (isOfRecord) {
-    hints.push(`run this record again:  millrace replay ${quoted(job)} ${quoted(where)}${replayWords(where, flags)}`);
-    if (flags.skipBad === 0) hints.push("put bad records aside:  --skip-bad N");
+    hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
+    // A record on which a task hangs is no bad record: who is to say that it would not have ended?
+    if (flags.skipBad === 0 && code !== "task-timeout") hints.push(`put bad records aside:  ${command} --skip-bad 10`);
   }
-  if (flags.output !== undefined) {
-    hints.push(`go on when it is mended:  ${commandLine(job, inputs, flags)} --resume`);
-  }
+  if (flags.output === undefined) return hints;
+  if (ofJobOrInput.has(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
+  if (code !== "bad-input" && code !== "input-changed")
+    hints.push(
+      `go on where it stopped, ${ofJobOrInput.has(code) ? "with both as they are" : "when that is mended"}:  ${command} --resume`,
+    );
   return hints;
 }
 
-/** What the job needs, as it was given. */
-function replayWords(where: string, flags: RunFlags): string {
-  const words: string[] = [];
-  const path = where.replace(/:\d+$/, "");
-  // A folder or glob may hold files of several inputs' kinds: then replay asks.
-  const input = [...flags.input].find(([, paths]) => paths.includes(path))?.[0];
+function replayLine(job: string, where: string, flags: RunFlags): string {
+  const words = ["millrace", "replay", quoted(job), quoted(where)];
+  const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
   if (input !== undefined) words.push("--input", quoted(input));
-  for (const [name, value] of flags.param) words.push("--param", quoted(`${name}=${value}`));
-  for (const [name, file] of flags.file) words.push("--file", quoted(`${name}=${file}`));
-  for (const [name, value] of flags.env) words.push("--env", quoted(`${name}=${value}`));
-  return words.map((word) => ` ${word}`).join("");
+  words.push(
+    ...pairWords("--param", flags.param),
+    ...pairWords("--file", flags.file),
+    ...pairWords("--env", flags.env),
+  );
+  return words.join(" ");
+}
+
+/** The named input that a file belongs to, where the command line says so without a doubt. */
+function inputOf(file: string, inputs: RunFlags["input"]): string | undefined {
+  const names = [...inputs].flatMap(([name, paths]) =>
+    paths.some((path) => file === path || file.startsWith(fixedPart(path))) ? [name] : [],
+  );
+  return names.length === 1 ? names[0] : undefined;
+}
+
+/** "logs/" of "logs/*.gz" and of "logs": what the names of all its files begin with. */
+function fixedPart(path: string): string {
+  const wild = path.search(/[*?[{]/);
+  return wild < 0 ? (path.endsWith("/") ? path : `${path}/`) : path.slice(0, wild);
+}
+
+function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
+  return [...pairs].flatMap(([name, value]) => [option, quoted(`${name}=${value}`)]);
 }
 
 /** The command as it was given, in the words a shell takes. */
 export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
   const words = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
   for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quoted(`${name}=${path}`));
-  for (const [name, path] of flags.file) words.push("--file", quoted(`${name}=${path}`));
-  for (const [name, value] of flags.param) words.push("--param", quoted(`${name}=${value}`));
-  for (const [name, value] of flags.env) words.push("--env", quoted(`${name}=${value}`));
+  words.push(
+    ...pairWords("--file", flags.file),
+    ...pairWords("--param", flags.param),
+    ...pairWords("--env", flags.env),
+  );
   if (flags.output !== undefined) words.push("-o", quoted(flags.output));
   if (flags.workDir !== undefined) words.push("--work-dir", quoted(flags.workDir));
   if (flags.reducers !== undefined) words.push("--reducers", String(flags.reducers));
   if (flags.splitSize !== undefined) words.push("--split-size", String(flags.splitSize));
+  if (flags.slots !== undefined) words.push("--slots", String(flags.slots));
+  if (flags.memory !== undefined) words.push("--memory", String(flags.memory));
+  if (flags.attempts !== limits.attemptsMax) words.push("--attempts", String(flags.attempts));
+  if (flags.taskTimeout !== limits.taskTimeoutMs) words.push("--task-timeout", `${flags.taskTimeout}ms`);
+  if (flags.taskLimit !== undefined) words.push("--task-limit", `${flags.taskLimit}ms`);
+  if (flags.overwrite) words.push("--overwrite");
   if (flags.skipBad > 0) words.push("--skip-bad", String(flags.skipBad));
   return words.join(" ");
 }

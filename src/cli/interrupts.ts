@@ -16,7 +16,6 @@ export function listenForInterrupts(): Interrupts {
   const onSignal = (signal: NodeJS.Signals) => {
     // Slots end by themselves when this process does: they watch it.
     if (controller.signal.aborted) process.exit(130);
-    if (process.stderr.isTTY) process.stderr.write("\ncancelling; once more to stop at once\n");
     controller.abort(signal);
   };
   for (const signal of signals) process.on(signal, onSignal);

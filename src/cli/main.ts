@@ -1,7 +1,8 @@
 // The command line: words to values, and each command's file loaded only when it runs.
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
-import { errorLines, exitCodeOf } from "./error-text.ts";
+import { relative } from "node:path";
+import { Command, CommanderError, type Option } from "commander";
+import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
 import { addJobOptions, addRunOptions, pairs } from "./options.ts";
 
 const version = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version as string;
@@ -12,7 +13,7 @@ function program(): Command {
     .version(version, "-V, --version")
     .helpCommand(false)
     .showHelpAfterError("(--help shows what there is)")
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({ showGlobalOptions: false, optionDescription: describedOption })
     .addHelpText(
       "after",
       `
@@ -85,10 +86,16 @@ Examples:
     .addHelpText("after", "\nExample:\n  millrace init page-views")
     .action(async (name) => {
       const { initJob } = await import("./init.ts");
-      const files = initJob(name, process.cwd());
+      const files = initJob(name, process.cwd()).map((path) => relative(process.cwd(), path));
       process.stdout.write(`wrote ${files.join(" and ")}\n\n  millrace run ${files[0]} FILE -o result\n`);
     });
   return millrace;
+}
+
+/** With its default only where that says something: `{}` and `false` don't. */
+function describedOption({ description, defaultValue, defaultValueDescription }: Option): string {
+  const shown = defaultValueDescription ?? (typeof defaultValue === "number" ? String(defaultValue) : undefined);
+  return shown === undefined ? description : `${description} (default: ${shown})`;
 }
 
 async function main(): Promise<void> {
@@ -102,7 +109,8 @@ async function main(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       return;
     }
-    for (const line of errorLines(error)) process.stderr.write(`${line}\n`);
+    const lines = process.argv.includes("--json") ? [errorEvent(error)] : errorLines(error);
+    for (const line of lines) process.stderr.write(`${line}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -5,7 +5,7 @@ import type { Phase } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { formatBytes, formatCount, formatDuration } from "../base/units.ts";
 import type { JobView, TaskCounts } from "../schedule/step.ts";
-import { printable } from "./error-text.ts";
+import { fromHere, printable } from "./error-text.ts";
 
 export interface ProgressSink {
   write(text: string): void;
@@ -23,7 +23,7 @@ export class TerminalProgress {
   readonly #sink: ProgressSink;
   readonly #started: number;
   #linesShown = 0;
-  #warned = 0;
+  readonly #warnings = new Warnings();
 
   constructor(sink: ProgressSink, startedMs: number) {
     this.#sink = sink;
@@ -31,8 +31,7 @@ export class TerminalProgress {
   }
 
   update(view: JobView, nowMs: number): void {
-    const warnings = newWarnings(view, this.#warned);
-    this.#warned = view.failures.length;
+    const warnings = this.#warnings.next(view);
     const lines = [...progressLines(view, nowMs - this.#started)].map((line) => clip(line, this.#sink.columns));
     const up = this.#linesShown > 0 ? `\x1b[${this.#linesShown}A\x1b[0J` : "";
     this.#sink.write(`${up}${[...warnings, ...lines].map((line) => `${line}\n`).join("")}`);
@@ -46,13 +45,16 @@ export class TerminalProgress {
   }
 }
 
+/** The summary says these. */
+const ended: ReadonlySet<JobView["state"]> = new Set(["succeeded", "failed", "cancelled"]);
+
 /** One line every `everyMs`, and each failure once. */
 export class LineProgress {
   readonly #sink: ProgressSink;
   readonly #started: number;
   readonly #everyMs: number;
   #nextMs: number;
-  #warned = 0;
+  readonly #warnings = new Warnings();
 
   constructor(sink: ProgressSink, startedMs: number, everyMs = 3_000) {
     this.#sink = sink;
@@ -62,9 +64,8 @@ export class LineProgress {
   }
 
   update(view: JobView, nowMs: number): void {
-    for (const line of newWarnings(view, this.#warned)) this.#sink.write(`${line}\n`);
-    this.#warned = view.failures.length;
-    if (nowMs < this.#nextMs) return;
+    for (const line of this.#warnings.next(view)) this.#sink.write(`${line}\n`);
+    if (nowMs < this.#nextMs || ended.has(view.state)) return;
     this.#nextMs = nowMs + this.#everyMs;
     this.#sink.write(`${view.name} ${phaseWord(view)} ${counts(view)} ${formatDuration(nowMs - this.#started)}\n`);
   }
@@ -149,15 +150,34 @@ function phaseWord(view: JobView): string {
   return view.state;
 }
 
+/** A full disk fails a task many times a second; the failure says at last how often it was tried. */
+const warningsPerTask = 3;
+
 /** Attempts that failed since the last look: they are tried again, and worth a line. */
-function newWarnings(view: JobView, seen: number): string[] {
-  return view.failures
-    .slice(seen)
-    .map(({ task, error }) =>
-      pc.yellow(
-        `warning ${task} is tried again: ${printable(error.message).slice(0, limits.excerptBytes)}${error.where === undefined ? "" : ` at ${printable(error.where)}`}`,
-      ),
-    );
+class Warnings {
+  readonly #counts = new Map<string, number>();
+  #seen = 0;
+
+  /** None for the failure that ended the job: that one is not tried again, and is told in full by itself. */
+  next(view: JobView): string[] {
+    const news = view.failures.slice(this.#seen);
+    this.#seen = view.failures.length;
+    if (view.state === "failed") return [];
+    return news.flatMap(({ task, error }) => {
+      const times = (this.#counts.get(task) ?? 0) + 1;
+      this.#counts.set(task, times);
+      if (times > warningsPerTask + 1) return [];
+      if (times > warningsPerTask)
+        return [pc.yellow(`warning ${task} is tried again and again: that is not shown any more`)];
+      const place = error.where === undefined ? "" : ` at ${printable(error.where)}`;
+      return [pc.yellow(`warning ${task} is tried again: ${shortened(printable(error.message))}${place}`)];
+    });
+  }
+}
+
+function shortened(message: string): string {
+  const line = fromHere(message).replaceAll("\n", " ");
+  return line.length <= limits.excerptBytes ? line : `${line.slice(0, limits.excerptBytes - 1)}…`;
 }
 
 /** Cuts a line to the terminal's width, so that moving up by lines stays right. Colours count nothing. */

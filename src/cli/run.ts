@@ -1,5 +1,5 @@
 // `millrace run`: opens the engine, shows what it does, and says at the end what came of it.
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobHandle, LocalEngine } from "../local.ts";
@@ -100,7 +100,10 @@ function openScreen(flags: RunFlags, startedMs: number): Screen {
 
 /** Shows views until the job has ended; an interrupt cancels it. */
 async function follow(handle: JobHandle, screen: Screen, interrupts: Interrupts): Promise<JobView> {
-  const cancel = () => void handle.cancel();
+  const cancel = () => {
+    if (process.stderr.isTTY) screen.print("cancelling; Ctrl-C once more stops at once");
+    void handle.cancel();
+  };
   interrupts.signal.addEventListener("abort", cancel, { once: true });
   if (interrupts.signal.aborted) cancel();
   let shownMs = Number.NEGATIVE_INFINITY;
@@ -140,14 +143,17 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
       const lines = successLines(view, {
         elapsedMs,
         output: flags.output,
-        deadLetters: undefined,
+        deadLetters: flags.output === undefined ? undefined : join(flags.output, "_dead-letters"),
         phases: screen.phases.list(),
       });
       for (const line of lines) process.stderr.write(`${line}\n`);
       return;
     }
     case "cancelled":
-      screen.json?.ended(view);
+      if (screen.json !== undefined) {
+        process.exitCode = 130;
+        return screen.json.ended(view);
+      }
       throw new MillraceError("cancelled", "cancelled: nothing was published and nothing is left behind");
     case "failed": {
       process.exitCode = 1;

@@ -42,7 +42,7 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
   if (view.deadLetters > 0)
     lines.push(
       pc.yellow(
-        `  skipped  ${formatCount(view.deadLetters)} bad records, put aside in ${options.deadLetters ?? "_dead-letters"}`,
+        `  skipped  ${formatCount(view.deadLetters)} bad record${view.deadLetters === 1 ? "" : "s"}, put aside in ${options.deadLetters ?? "_dead-letters"}`,
       ),
     );
   if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
