@@ -99,6 +99,8 @@ function describedOption({ description, defaultValue, defaultValueDescription }:
 }
 
 async function main(): Promise<void> {
+  // Who reads progress and messages may go; the run goes on (`millrace run … 2>&1 | head`).
+  process.stderr.on("error", () => {});
   const command = program();
   for (const sub of [command, ...command.commands]) sub.exitOverride();
   try {
