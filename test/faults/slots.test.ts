@@ -1,0 +1,164 @@
+// What a job's code does to its process (FAULTS 2.1), with the built command: the fault happens, is named, and costs one attempt.
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  commandLineOf,
+  eventsOf,
+  failuresOf,
+  isRunning,
+  jobFile,
+  partsOf,
+  processIds,
+  runToEnd,
+  Scratch,
+  start,
+  until,
+} from "./support.ts";
+
+let scratch: Scratch;
+beforeEach(() => {
+  scratch = new Scratch();
+  scratch.write("in/a.txt", "one two\ntwo TRIGGER\nthree\n");
+  scratch.write("in/b.txt", "three three\n");
+});
+afterEach(() => scratch.remove());
+
+const counts = "TRIGGER\t1\none\t1\nthree\t3\ntwo\t2\n";
+
+function hostile(fault: string, more: readonly string[] = []): string[] {
+  const params = ["--param", `fault=${fault}`, "--param", `mark=${scratch.mark}`];
+  return [
+    "run",
+    jobFile("hostile"),
+    "in",
+    "-o",
+    "out",
+    "--json",
+    "--slots",
+    "1",
+    "--memory",
+    "64MB",
+    ...params,
+    ...more,
+  ];
+}
+
+describe("once is survived, and the failed attempt is told with its cause", () => {
+  const once = ["--param", "times=1"];
+  const cases: readonly (readonly [row: string, fault: string, message: RegExp, more: readonly string[]])[] = [
+    ["fault 16: an abort", "abort", /aborted/, []],
+    ["fault 16: a crash in native code", "segv", /SIGSEGV/, []],
+    ["fault 18: SIGTERM to itself", "term", /SIGTERM/, []],
+    ["fault 18: process.exit(0) is no success", "exit", /process\.exit\(0\)/, []],
+    ["fault 12: a regular expression without end", "regex", /progress/, ["--task-timeout", "1s"]],
+    ["fault 12: a loop without end", "loop", /progress/, ["--task-timeout", "1s"]],
+    ["fault 12: Atomics.wait", "wait", /progress/, ["--task-timeout", "1s"]],
+  ];
+  for (const [row, fault, message, more] of cases) {
+    test(row, async () => {
+      const { code, stderr } = await runToEnd(scratch, hostile(fault, [...once, ...more]));
+      expect({ code, fired: scratch.fired }).toEqual({ code: 0, fired: 1 });
+      expect(failuresOf(stderr).join()).toMatch(message);
+      expect(partsOf(scratch.output)).toBe(counts);
+      // Fault 87: what the dead attempt had counted is not in the sum.
+      expect(eventsOf(stderr).at(-1)).toMatchObject({ event: "done", counters: { lines: 4 } });
+      expect(scratch.leftovers()).toEqual([]);
+    });
+  }
+});
+
+test("fault 10: while the code keeps its thread, its slot is heard and watched all the same", async () => {
+  const go = join(scratch.path, "go");
+  const run = start(scratch, hostile("busy", ["--param", `path=${go}`]));
+  await until(() => scratch.fired === 1);
+  const before = eventsOf(run.stderr()).length;
+  await until(() => eventsOf(run.stderr()).length >= before + 2);
+  writeFileSync(go, "");
+  expect(await run.ended).toMatchObject({ code: 0 });
+  expect(scratch.fired).toBe(1);
+});
+
+test("fault 13: a child that the code waits for by spawnSync ends with its slot", async () => {
+  const run = start(scratch, hostile("spawn-sync", ["--param", "times=1", "--task-timeout", "1s"]));
+  let child: number | undefined;
+  await until(() => {
+    child = scratch.processes().find((pid) => commandLineOf(pid).startsWith("sleep 1000"));
+    return child !== undefined;
+  });
+  expect(await run.ended).toMatchObject({ code: 0 });
+  expect(isRunning(child!)).toBe(false);
+  expect(partsOf(scratch.output)).toBe(counts);
+});
+
+describe("fault 21: a record that always crashes its process", () => {
+  test("is named by file and offset", async () => {
+    const { code, stderr } = await runToEnd(scratch, hostile("segv"));
+    expect(code).toBe(1);
+    expect(scratch.fired).toBeGreaterThan(1);
+    const reason = (eventsOf(stderr).at(-1) as { reason: { where: string; message: string } }).reason;
+    expect(reason.where).toMatch(/in\/a\.txt:8$/);
+    expect(reason.message).toMatch(/SIGSEGV/);
+  });
+
+  test("is put aside with its bytes where that is allowed, and only it", async () => {
+    const { code } = await runToEnd(scratch, hostile("segv", ["--skip-bad", "1"]));
+    expect(code).toBe(0);
+    expect(scratch.fired).toBeGreaterThan(1);
+    expect(partsOf(scratch.output)).toBe("one\t1\nthree\t3\ntwo\t1\n");
+    const letters = join(scratch.output, "_dead-letters");
+    const text = readdirSync(letters).map((name) => readFileSync(join(letters, name), "utf8"));
+    expect(text.join("")).toMatch(/a\.txt.*TRIGGER/);
+    expect(JSON.parse(text.join(""))).toMatchObject({ offset: 8 });
+  });
+});
+
+test("fault 20: of a line of 1 GiB a log keeps a beginning, and how much more there was", async () => {
+  const { code, stderr } = await runToEnd(scratch, hostile("giant-line", ["--attempts", "1"]));
+  expect(code).toBe(1);
+  expect(scratch.fired).toBeGreaterThan(0);
+  expect(stderr).toMatch(/after a line of 1 GiB/);
+  const [work] = scratch.workFolders();
+  const logs = readdirSync(join(work!, "logs")).map((name) => join(work!, "logs", name));
+  const sizes = logs.map((path) => statSync(path).size);
+  expect(Math.max(...sizes)).toBeGreaterThanOrEqual(1 << 20);
+  expect(Math.max(...sizes)).toBeLessThan((1 << 20) + 200);
+  const dropped = logs.map((path) => Number(/(\d+) more bytes were dropped/.exec(readFileSync(path, "latin1"))?.[1]));
+  expect(Math.max(...dropped)).toBeGreaterThanOrEqual((1 << 30) - (1 << 20));
+}, 120_000);
+
+test("fault 19: state of a module lives as long as its slot, and what it leaves open keeps no run from ending", async () => {
+  for (const name of ["c", "d"]) scratch.write(`in/${name}.txt`, "x\n");
+  const words = ["run", jobFile("leaky"), "in", "-o", "out", "--slots", "1", "--split-size", "1B", "--quiet"];
+  const run = start(scratch, words);
+  expect(await run.ended).toMatchObject({ code: 0 });
+  // Six records in as many or fewer tasks; only with a shared module does the last one count all of them.
+  expect(partsOf(scratch.output)).toBe("records\t6\n");
+  expect(scratch.leftovers()).toEqual([]);
+  expect(processIds().filter((pid) => commandLineOf(pid).includes(scratch.path))).toEqual([]);
+});
+
+test("fault 22: when a map that ran again says something else, reduces that used the old are done again", async () => {
+  const trace = join(scratch.path, "trace");
+  scratch.write("in/a.txt", `${"alpha beta gamma delta epsilon zeta eta theta iota kappa\n".repeat(3)}`);
+  scratch.write("in/b.txt", "");
+  const words = ["run", jobFile("unsteady"), "in", "-o", "out", "--slots", "1", "--reducers", "3", "--json"];
+  const params = ["--param", `trace=${trace}`, "--param", "last=2"];
+  const { code, stderr } = await runToEnd(scratch, [...words, ...params, "--split-size", "1KB"]);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const attempts = readFileSync(trace, "utf8").split("\n");
+  expect(attempts.filter((name) => name === "map-0").length).toBe(2);
+  // They had ended before the run was lost.
+  expect(attempts.filter((name) => name === "reduce-0").length).toBe(2);
+  const said = partsOf(scratch.output).match(/map-0 by \d+/g)!;
+  expect(said.length).toBe(30);
+  expect(new Set(said).size).toBe(1);
+});
+
+test("fault 23: an attempt that died has had its effects, and the next one can tell itself apart", async () => {
+  const { code } = await runToEnd(scratch, hostile("kill", ["--param", "times=2"]));
+  expect(code).toBe(0);
+  const effects = readFileSync(scratch.mark, "utf8").trimEnd().split("\n");
+  expect(effects.map((line) => line.split(" ")[0])).toEqual(["map-0", "map-0"]);
+  expect(new Set(effects).size).toBe(2);
+});
