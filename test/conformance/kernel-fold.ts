@@ -11,6 +11,7 @@ import {
   type Emitted,
   emit,
   firstFold,
+  flushed,
   joinFold,
   lastFold,
   mergeRuns,
@@ -118,6 +119,21 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
       }
     });
 
+    it("holds long keys without the table in their way", () => {
+      const random = seededRandom(41, 1);
+      const pairs = Array.from({ length: 400 }, (_, i) =>
+        emit(`${Math.floor(random() * 90)} ${"k".repeat(i % 2 === 0 ? 15_000 : 14_000)}`, i),
+      );
+      const options: CollectOptions = { ...plain, fold: sumFold };
+      const kernel = small();
+      const { runs } = collectAll(kernel, options, pairs);
+      expect(runs.length).toBeGreaterThan(1);
+      const texts = [mergeRuns(kernel, runs, sumFold), modelResult(options, pairs)].map((list) =>
+        show(list, true).join("\n"),
+      );
+      expect(texts[0] === texts[1]).toBe(true);
+    });
+
     it("gives combining up while keys don't repeat, and tries again after the next flush", () => {
       const options: CollectOptions = { ...plain, fold: sumFold };
       const unlike = Array.from({ length: 80_000 }, (_, i) => emit(`${i}`, 1));
@@ -131,7 +147,11 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
         addAll(collect, kernel, options, [emit("0", 1)], full);
         const before = collect.held;
         addAll(collect, kernel, options, alike, full);
-        return collect.held - before;
+        const more = collect.held - before;
+        const expected = flushes ? [emit("0", 1001)] : modelResult(options, [...unlike, emit("0", 1001)]);
+        const texts = [pairsOf(flushed(collect, kernel)), expected].map((pairs) => show(pairs, true).join("\n"));
+        expect(texts[0] === texts[1], "keys are folded, also those from before and after giving up").toBe(true);
+        return more;
       };
       expect(heldMore("always", false)).toBe(0);
       expect(heldMore("auto", false)).toBe(1000);
