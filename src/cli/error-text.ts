@@ -1,7 +1,7 @@
 // How an error looks on the screen: what, where, what to do. No stack traces of ours unless something is a bug.
 import { sep } from "node:path";
 import pc from "picocolors";
-import { MillraceError } from "../base/error.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
 import type { FailureText } from "../rpc/messages.ts";
 
 /** Removes what could move the cursor or change colours: data of a user's must not write to the terminal by itself. */
@@ -31,6 +31,9 @@ export function errorLines(thrown: unknown): string[] {
   if (thrown instanceof MillraceError && thrown.code === "cancelled") return [printable(thrown.message)];
   if (thrown instanceof MillraceError)
     return [`${pc.red("error")} ${printable(fromHere(thrown.message))} ${pc.dim(`[${thrown.code}]`)}`];
+  // The operating system's word (a full disk, too many open files), for whatever was not said better before.
+  if (thrown instanceof Error && systemCode(thrown) !== undefined)
+    return [`${pc.red("error")} ${printable(thrown.message)}`];
   if (thrown instanceof Error)
     return [`${pc.red("error")} ${printable(thrown.message)}`, pc.dim(printable(thrown.stack ?? ""))];
   return [`${pc.red("error")} ${printable(String(thrown))}`];

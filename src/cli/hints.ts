@@ -34,7 +34,8 @@ export function failureHints({ view, job, inputs, flags }: HintsOptions): string
   const isOfRecord = where !== undefined && /:\d+$/.test(where);
   const command = commandLine(job, inputs, flags);
   if (isOfRecord) {
-    hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
+    // What was piped in is not there any more.
+    if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
     // A record on which a task hangs is no bad record: who is to say that it would not have ended?
     if (flags.skipBad === 0 && code !== "task-timeout") hints.push(`put bad records aside:  ${command} --skip-bad 10`);
   }

@@ -48,7 +48,7 @@ describe("progress", () => {
     progress.update(view({}), 1200);
     expect(out.written[1]).toContain(`\x1b[${lines}A`);
     progress.clear();
-    expect(out.written[2]).toBe(`\x1b[${lines}A\x1b[0J`);
+    expect(out.written[2]).toBe(`\r\x1b[${lines}A\x1b[0J`);
   });
 
   it("writes a line every few seconds elsewhere", () => {

@@ -33,16 +33,21 @@ export class TerminalProgress {
   update(view: JobView, nowMs: number): void {
     const warnings = this.#warnings.next(view);
     const lines = [...progressLines(view, nowMs - this.#started)].map((line) => clip(line, this.#sink.columns));
-    const up = this.#linesShown > 0 ? `\x1b[${this.#linesShown}A\x1b[0J` : "";
+    const up = this.#linesShown > 0 ? upBy(this.#linesShown) : "";
     this.#sink.write(`${up}${[...warnings, ...lines].map((line) => `${line}\n`).join("")}`);
     this.#linesShown = lines.length;
   }
 
   /** Removes the live lines: the summary says the same, better. */
   clear(): void {
-    if (this.#linesShown > 0) this.#sink.write(`\x1b[${this.#linesShown}A\x1b[0J`);
+    if (this.#linesShown > 0) this.#sink.write(upBy(this.#linesShown));
     this.#linesShown = 0;
   }
+}
+
+/** To the first column first: a Ctrl-C is echoed as two characters. */
+function upBy(lines: number): string {
+  return `\r\x1b[${lines}A\x1b[0J`;
 }
 
 /** The summary says these. */

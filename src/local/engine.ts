@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
-import { MillraceError } from "../base/error.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { version } from "../base/version.ts";
@@ -120,7 +120,15 @@ export class Engine implements LocalEngine {
     this.#agent.prestart(1);
     const environment = { TZ: "UTC", LANG: "C.UTF-8", ...options.environment };
     const bundled = bundleJob(options.module).then((bundle) => {
-      writeFileSync(work.bundle, bundle.code, { mode: 0o600 });
+      try {
+        writeFileSync(work.bundle, bundle.code, { mode: 0o600 });
+      } catch (error) {
+        throw new MillraceError(
+          systemCode(error) === "ENOSPC" ? "no-space" : "io-error",
+          `can't write to the work directory ${work.path}: ${(error as Error).message}. Choose another place with --work-dir`,
+          { cause: error },
+        );
+      }
       this.#bundle = { path: work.bundle, digest: bundle.digest, environment };
       return this.#agent.describe(this.#bundle);
     });

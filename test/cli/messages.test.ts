@@ -138,3 +138,11 @@ test("a named input's record is replayed with the input's name", async () => {
   const where = /at (orders\.ndjson:\d+)$/m.exec(stderr)?.[1];
   expect(commandBehind("run this record again:", stderr).slice(2)).toEqual([where, "--input", "orders"]);
 });
+
+test("what was piped in is not offered for a replay: it is not there any more", async () => {
+  writeJob("job.ts", 'throw new Error("none of these");');
+  const { code, stderr } = await millrace(["run", "job.ts", "-"], { cwd: folder.path, input: "a\n" });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/none of these\n +at -:0/);
+  expect(stderr).not.toContain("millrace replay");
+});
