@@ -101,7 +101,14 @@ export function commandLine(job: string, inputs: readonly string[], flags: RunFl
   return words.join(" ");
 }
 
-/** As a shell takes it. */
+/** As a shell takes it; control characters by their numbers, so that a name can't write to the terminal. */
 export function quoted(word: string): string {
+  if (/\p{Cc}/u.test(word)) {
+    const escaped = word.replace(/[\\']/g, "\\$&").replace(/\p{Cc}/gu, (c) => {
+      const digits = c.charCodeAt(0).toString(16);
+      return digits.length > 1 && digits >= "80" ? `\\u00${digits}` : `\\x${digits.padStart(2, "0")}`;
+    });
+    return `$'${escaped}'`;
+  }
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -127,11 +127,12 @@ function enter(path: string, memory: string | undefined): WorkDirectory {
   const pages = memory === undefined ? slots : join(memory, "slots");
   const logs = join(path, "logs");
   const runs = { memory: memory === undefined ? undefined : join(memory, "runs"), disk };
-  for (const directory of [disk, slots, logs, pages, runs.memory]) {
+  const state = join(path, "state");
+  for (const directory of [state, disk, slots, logs, pages, runs.memory]) {
     if (directory !== undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   writeJson(join(path, "work.json"), record);
-  return { path, memory, state: join(path, "state"), bundle: join(path, "bundle.mjs"), logs, slots, runs, pages };
+  return { path, memory, state, bundle: join(path, "bundle.mjs"), logs, slots, runs, pages };
 }
 
 /** Undefined where it can't be made: then all runs go to disk, which is slower and never wrong. */
