@@ -214,10 +214,20 @@ export function canMount(): boolean {
   return spawnSync("unshare", [...unshareWords, "mount", "-t", "tmpfs", "tmpfs", memoryRoot]).status === 0;
 }
 
-/** Words before a command that give it a tmpfs of a size at each of some folders, for it and its children only. */
-export function withSmall(mounts: Readonly<Record<string, string>>): string[] {
+/**
+ * Words before a command that give it a tmpfs of a size at each of some folders, for it and its children only; `afterwards`, a
+ * shell command, still sees them.
+ */
+export function withSmall(mounts: Readonly<Record<string, string>>, afterwards = "true"): string[] {
   const commands = Object.entries(mounts).map(([path, size]) => `mount -t tmpfs -o size=${size} tmpfs '${path}'`);
-  return ["unshare", ...unshareWords, "sh", "-c", `${commands.join(" && ")} && exec "$@"`, "sh"];
+  return [
+    "unshare",
+    ...unshareWords,
+    "sh",
+    "-c",
+    `${commands.join(" && ")} || exit 99; "$@"; code=$?; ${afterwards}; exit $code`,
+    "sh",
+  ];
 }
 
 const isRoot = process.getuid?.() === 0;

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { defineJob, sum, text, uint, utf8 } from "millrace";
 
 /**
@@ -78,6 +78,17 @@ const faults: Readonly<Record<string, (path: string) => void>> = {
   },
   rewrite: (path) => writeFileSync(path, "other words here\n".repeat(2000)),
   cut: (path) => writeFileSync(path, ""),
+  remove: (path) => rmSync(path),
+  "remove-runs": () => {
+    const { memory } = JSON.parse(readFileSync("../../work.json", "utf8")) as { memory?: string };
+    for (const folder of ["../../runs", `${memory ?? "../.."}/runs`]) rmSync(folder, { recursive: true });
+  },
+  // The next slot that loads it must notice.
+  "change-bundle": () => {
+    appendFileSync("../../bundle.mjs", "\n// changed\n");
+    signal("SIGKILL");
+  },
+  "print-environment": () => console.log(JSON.stringify(process.env)),
 };
 
 function signal(name: NodeJS.Signals): void {
