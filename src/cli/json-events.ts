@@ -8,13 +8,15 @@ const everyMs = 1_000;
 
 export function jsonEvents(sink: ProgressSink) {
   let nextMs = Number.NEGATIVE_INFINITY;
-  let warned = 0;
+  let next = 0;
   let state: JobView["state"] | undefined;
   const write = (event: Readonly<Record<string, unknown>>) => sink.write(`${JSON.stringify(event)}\n`);
   const failures = (view: JobView) => {
-    for (const { task, error } of view.failures.slice(warned))
+    for (const { number, task, error } of view.failures) {
+      if (number < next) continue;
       write({ event: "attempt-failed", job: view.job, task, error });
-    warned = view.failures.length;
+      next = number + 1;
+    }
   };
   return {
     progress(view: JobView, nowMs: number): void {

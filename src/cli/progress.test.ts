@@ -62,8 +62,10 @@ describe("progress", () => {
   it("warns of each failed attempt once", () => {
     const out = sink();
     const progress = new LineProgress(out, 0);
+    progress.update(view({}), 0);
     const failures = [
       {
+        number: 0,
         task: "map 3",
         error: {
           code: "slot-died",
@@ -78,6 +80,21 @@ describe("progress", () => {
     progress.update(view({ failures }), 2);
     expect(out.written).toHaveLength(1);
     expect(out.written[0]).toContain("a.txt:12");
+  });
+
+  it("warns of the failures behind the twenty that a view keeps, and not of those of a run that is resumed", () => {
+    const out = sink();
+    const progress = new LineProgress(out, 0);
+    const failure = (number: number) => ({
+      number,
+      task: `map ${number}`,
+      error: { code: "slot-died", message: "killed", stack: undefined, where: undefined, excerpt: undefined },
+    });
+    progress.update(view({ failures: [failure(0), failure(1)] }), 0);
+    expect(out.written).toEqual([]);
+    progress.update(view({ failures: Array.from({ length: 20 }, (_, i) => failure(i + 2)) }), 1);
+    progress.update(view({ failures: Array.from({ length: 20 }, (_, i) => failure(i + 3)) }), 2);
+    expect(out.written).toHaveLength(21);
   });
 
   it("gives no estimate before there is one", () => {

@@ -161,12 +161,14 @@ const warningsPerTask = 3;
 /** Attempts that failed since the last look: they are tried again, and worth a line. */
 class Warnings {
   readonly #counts = new Map<string, number>();
-  #seen = 0;
+  /** The number of the next failure; undefined before the first view, whose failures are those of a run that is resumed. */
+  #next: number | undefined;
 
   /** None for the failure that ended the job: that one is not tried again, and is told in full by itself. */
   next(view: JobView): string[] {
-    const news = view.failures.slice(this.#seen);
-    this.#seen = view.failures.length;
+    const from = this.#next ?? Number.POSITIVE_INFINITY;
+    const news = view.failures.filter(({ number }) => number >= from);
+    this.#next = (view.failures.at(-1)?.number ?? -1) + 1;
     if (view.state === "failed") return [];
     return news.flatMap(({ task, error }) => {
       const times = (this.#counts.get(task) ?? 0) + 1;

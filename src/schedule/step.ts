@@ -98,8 +98,8 @@ export interface JobView {
   readonly stats: JobStats;
   readonly deadLetters: number;
   readonly running: readonly RunningAttempt[];
-  /** Attempts that failed so far, newest last, at most 20: what a progress view warns of. */
-  readonly failures: readonly { readonly task: string; readonly error: FailureText }[];
+  /** The latest 20 attempts that failed, numbered over the job from 0: what a progress view warns of. */
+  readonly failures: readonly { readonly number: number; readonly task: string; readonly error: FailureText }[];
   readonly output: string;
   readonly reason?: FailureText;
 }

@@ -27,7 +27,7 @@ function jobView(job: Job): JobView {
     name: spec.name,
     state: stateOf(job),
     output: spec.output,
-    failures: job.failures.map(({ task, error }) => ({ task, error })),
+    failures: job.failures.map(({ number, task, error }) => ({ number, task, error })),
   };
   if (ended !== undefined) {
     return {

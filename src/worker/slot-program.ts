@@ -104,6 +104,9 @@ export class SlotProgram {
     try {
       const result = await runAttempt(assignment, this.#environment(request, stop.signal), inputsOf(request));
       failpoint(`slot.after.${assignment.attempt.phase}`);
+      // A turn of the event loop: what the attempt's code throws in a promise that nobody waits for, or in a timer that is
+      // due, is its own failure and not that of whatever runs next.
+      await new Promise((resolve) => setImmediate(resolve));
       return result;
     } finally {
       this.#attempt = undefined;
