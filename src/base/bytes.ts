@@ -1,3 +1,5 @@
+import { markAsUntransferable } from "node:worker_threads";
+
 /** What codecs and formats write into; owned and reused by the caller. */
 export interface ByteWriter {
   writeUint8(value: number): void;
@@ -36,4 +38,14 @@ export function varintLength(value: number): number {
   let length = 1;
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++;
   return length;
+}
+
+/**
+ * A copy of bytes[start, end) that several views for user code will share. Who moves one of them to another thread gets a copy
+ * there, instead of emptying the others.
+ */
+export function sharedCopy(bytes: Uint8Array, start: number, end: number): ArrayBuffer {
+  const { buffer } = new Uint8Array(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
+  markAsUntransferable(buffer);
+  return buffer;
 }

@@ -1,4 +1,6 @@
 import { assert } from "../base/assert.ts";
+import { sharedCopy } from "../base/bytes.ts";
+import { KiB } from "../base/limits.ts";
 import type { Merge } from "./merge.ts";
 import type { Cursor } from "./run.ts";
 
@@ -15,6 +17,10 @@ export class MergeCursor implements Cursor {
   /** Where the next pair begins, and where the block ends. */
   #at = 0;
   #end = 0;
+  /** A copy of the block's bytes [lastingStart, lastingEnd), which `lasting` hands out views of. */
+  #lasting: ArrayBuffer | undefined;
+  #lastingStart = 0;
+  #lastingEnd = 0;
 
   /** `closeInputs`: what else to let go of; may be repeated. */
   constructor(merge: Merge, closeInputs: () => void = () => {}) {
@@ -43,11 +49,27 @@ export class MergeCursor implements Cursor {
     return true;
   }
 
+  get isLast(): boolean {
+    return this.#at === this.#end;
+  }
+
+  lasting(start: number, end: number): Uint8Array {
+    if (start < this.#lastingStart || end > this.#lastingEnd || this.#lasting === undefined) {
+      // Of large pairs too few would share a copy to make up for it.
+      const alone = this.valueEnd - this.keyStart > sharingPairBytesMax;
+      this.#lasting = sharedCopy(this.bytes, start, alone ? end : Math.min(this.#end, start + lastingBytes));
+      this.#lastingStart = start;
+      this.#lastingEnd = start + this.#lasting.byteLength;
+    }
+    return new Uint8Array(this.#lasting, start - this.#lastingStart, end - start);
+  }
+
   drain(): void {
     while (this.#nextBlock());
   }
 
   close(): void {
+    this.#lasting = undefined;
     this.#merge.close();
     this.#closeInputs();
     this.#at = this.#end = 0;
@@ -62,9 +84,14 @@ export class MergeCursor implements Cursor {
     this.bytes = block.bytes;
     this.#at = block.start;
     this.#end = block.end;
+    this.#lasting = undefined;
     return true;
   }
 }
+
+/** Allocating takes some 5 microseconds whatever the size: shared by 300 pairs of 100 bytes it is hardly seen. */
+const lastingBytes = 32 * KiB;
+const sharingPairBytesMax = 2 * KiB;
 
 /** Bytes behind the first of the varint read last. */
 let varintEnd = 0;

@@ -13,6 +13,7 @@ class ListCursor implements Cursor {
   keyStart = 0;
   keyEnd = 0;
   valueEnd = 0;
+  readonly isLast = true;
   closed = false;
   readonly #pairs: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
   #at = -1;
@@ -33,6 +34,10 @@ class ListCursor implements Cursor {
     return true;
   }
 
+  lasting(start: number, end: number): Uint8Array {
+    return Uint8Array.from(this.bytes.subarray(start, end));
+  }
+
   drain(): void {}
 
   close(): void {
@@ -43,7 +48,7 @@ class ListCursor implements Cursor {
 const textPairs = (pairs: readonly (readonly [string, string])[]) =>
   new ListCursor(pairs.map(([key, value]) => ({ key: Buffer.from(key), value: Buffer.from(value) })));
 
-const shownKey = (groups: Groups) => Buffer.from(groups.key.subarray(0, groups.keyBytes)).toString();
+const shownKey = (groups: Groups) => Buffer.from(groups.key.subarray(groups.keyStart, groups.keyEnd)).toString();
 const shownValue = (groups: Groups) =>
   Buffer.from(groups.bytes.subarray(groups.valueStart, groups.valueEnd)).toString();
 
@@ -136,7 +141,7 @@ describe("groups", () => {
       while (groups.nextGroup()) {
         let count = 0;
         while (groups.nextValue()) count++;
-        list.push([Buffer.from(groups.key.subarray(0, groups.keyBytes)).toString("hex"), count]);
+        list.push([Buffer.from(groups.key.subarray(groups.keyStart, groups.keyEnd)).toString("hex"), count]);
       }
       return list;
     };

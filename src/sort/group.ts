@@ -8,16 +8,21 @@ import type { Cursor } from "./run.ts";
  * what is left of a group when the next is asked for is read and counted all the same. Nothing grows with a group.
  *
  *   while (groups.nextGroup()) {
- *     use(groups.key, groups.keyBytes);
+ *     use(groups.key, groups.keyStart, groups.keyEnd);
  *     while (groups.nextValue()) use(groups.bytes, groups.valueStart, groups.valueEnd);
  *   }
  */
 export class Groups {
   readonly #cursor: Cursor;
   readonly #shapes: readonly PartShape[] | undefined;
-  #key: Buffer = Buffer.allocUnsafeSlow(256);
-  /** The group's key is key[0, keyBytes), valid until the next group. */
-  keyBytes = 0;
+  /**
+   * The group's key is key[keyStart, keyEnd), valid until the next step: where its first pair is, or, when that is about to be
+   * written over, where it was saved.
+   */
+  key: Uint8Array = new Uint8Array(0);
+  keyStart = 0;
+  keyEnd = 0;
+  #saved: Buffer = Buffer.allocUnsafeSlow(256);
   /** Pairs read, and groups begun. */
   pairs = 0;
   groups = 0;
@@ -31,8 +36,9 @@ export class Groups {
     this.#shapes = shapes;
   }
 
-  get key(): Uint8Array {
-    return this.#key;
+  /** The pair stepped to; right after `nextGroup` the group's first. */
+  get pair(): Pick<Cursor, "bytes" | "lasting"> {
+    return this.#cursor;
   }
 
   /** The value stepped to is bytes[valueStart, valueEnd), valid until the next step. */
@@ -59,8 +65,8 @@ export class Groups {
       while (this.nextValue());
     }
     if (this.#state === "ended") return false;
-    this.#saveKey();
-    this.#groupMax = this.groupMax;
+    this.#takeKey();
+    if (this.#groupPairs > this.#groupMax) this.#groupMax = this.#groupPairs;
     this.#groupPairs = 0;
     this.groups++;
     this.#taken = false;
@@ -75,6 +81,7 @@ export class Groups {
         this.#state = "inside";
         break;
       case "inside":
+        if (this.#cursor.isLast) this.#saveKey();
         if (!this.#cursor.advance()) {
           this.#state = "ended";
           return false;
@@ -113,22 +120,35 @@ export class Groups {
   /** A grouping prefix says where it ends, so a key that begins with it has it. */
   #inGroup(): boolean {
     const { bytes, keyStart, keyEnd } = this.#cursor;
-    const length = this.keyBytes;
+    const { key, keyStart: from } = this;
+    const length = this.keyEnd - from;
     if (this.#shapes === undefined ? keyEnd - keyStart !== length : keyEnd - keyStart < length) return false;
-    const key = this.#key;
-    // A call of Buffer.compare costs as much as comparing some fifty bytes here.
-    if (length > 64) return key.compare(bytes, keyStart, keyStart + length, 0, length) === 0;
-    for (let i = 0; i < length; i++) if (key[i] !== bytes[keyStart + i]) return false;
-    return true;
+    // Most keys that differ do so soon, and a call of Buffer.compare costs as much as comparing some fifty bytes here.
+    const looked = length > 64 ? 16 : length;
+    for (let i = 0; i < looked; i++) if (key[from + i] !== bytes[keyStart + i]) return false;
+    return (
+      looked === length ||
+      compare.call(key, bytes, keyStart + looked, keyStart + length, from + looked, from + length) === 0
+    );
+  }
+
+  #takeKey(): void {
+    const { bytes, keyStart, keyEnd } = this.#cursor;
+    this.key = bytes;
+    this.keyStart = keyStart;
+    this.keyEnd = this.#shapes === undefined ? keyEnd : groupEnd(bytes, keyStart, keyEnd, this.#shapes);
+    assert(this.keyEnd >= keyStart, "a key does not end before it begins");
   }
 
   #saveKey(): void {
-    const { bytes, keyStart, keyEnd } = this.#cursor;
-    const end = this.#shapes === undefined ? keyEnd : groupEnd(bytes, keyStart, keyEnd, this.#shapes);
-    const length = end - keyStart;
-    assert(length >= 0, "a key does not end before it begins");
-    if (length > this.#key.length) this.#key = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#key.length));
-    for (let i = 0; i < length; i++) this.#key[i] = bytes[keyStart + i]!;
-    this.keyBytes = length;
+    if (this.key === this.#saved) return;
+    const length = this.keyEnd - this.keyStart;
+    if (length > this.#saved.length) this.#saved = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#saved.length));
+    this.#saved.set(this.key.subarray(this.keyStart, this.keyEnd));
+    this.key = this.#saved;
+    this.keyStart = 0;
+    this.keyEnd = length;
   }
 }
+
+const { compare } = Buffer.prototype;

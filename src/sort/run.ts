@@ -84,6 +84,13 @@ export interface Cursor {
   readonly keyStart: number;
   readonly keyEnd: number;
   readonly valueEnd: number;
+  /** Whether the next `advance` may write over this pair; without it the pair stays where it is a step longer. */
+  readonly isLast: boolean;
+  /**
+   * Bytes [start, end) of this pair as a view for user code, of memory that is never written again. The neighbours' views may
+   * share it, because memory for each costs more than all else about a pair: one that is kept keeps up to 32 KiB.
+   */
+  lasting(start: number, end: number): Uint8Array;
   /** Step to the first or next pair; false at the end. Throws `corrupt-run`. */
   advance(): boolean;
   /** Reads what is left, so that every segment is verified to its end, and lets go of the files. */

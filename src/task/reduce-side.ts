@@ -11,7 +11,7 @@ import { codeOf, userFailure } from "./failure.ts";
 import { outputTable } from "./outputs.ts";
 import { isPromise, lateEmit } from "./record-call.ts";
 import type { UserTask } from "./user-task.ts";
-import { decoderOf, GroupValues } from "./values.ts";
+import { type Decoder, decoderOf, GroupValues } from "./values.ts";
 
 /** Takes output records as they are emitted. */
 export interface RecordSink {
@@ -27,6 +27,24 @@ export interface ReduceSideOptions {
   readonly cursor: Cursor;
   readonly sink: RecordSink;
   readonly signal: AbortSignal;
+}
+
+/** What all calls of reduce share. */
+interface ReduceCall {
+  readonly reduce: NonNullable<JobDefinition["reduce"]>;
+  readonly readKey: Decoder;
+  readonly readValue: Decoder;
+  readonly scope: ContextScope;
+  readonly emit: unknown;
+  readonly ctx: Context;
+  readonly beat: () => void;
+}
+
+/** A call whose promise is under way. */
+interface PendingReduce {
+  readonly key: unknown;
+  readonly values: GroupValues;
+  readonly returned: PromiseLike<unknown>;
 }
 
 /** The status page is written, and the signal looked at, every so many groups. */
@@ -75,9 +93,9 @@ export class ReduceSide {
     const readKey = decoderOf(job.key);
     const readValue = decoderOf(job.value);
     while (groups.nextGroup()) {
-      const key = readKey(groups.key, 0, groups.keyBytes);
+      const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       while (groups.nextValue()) {
-        const value = readValue(groups.bytes, groups.valueStart, groups.valueEnd);
+        const value = readValue(groups.pair, groups.valueStart, groups.valueEnd);
         try {
           sink.write(0, [key, value]);
         } catch (thrown) {
@@ -97,7 +115,7 @@ export class ReduceSide {
       source: "",
       offset: 0,
       serial: 0,
-      stream: () => hashBytes(groups.key, 0, groups.keyBytes),
+      stream: () => hashBytes(groups.key, groups.keyStart, groups.keyEnd),
       state,
       counts: new PendingCounts(task.totals),
       dirty: false,
@@ -118,28 +136,53 @@ export class ReduceSide {
     });
     const beat = () => this.#beat();
 
+    const call: ReduceCall = { reduce, readKey, readValue, scope, emit, ctx, beat };
+    for (let pending = this.#reduceOn(call); pending !== undefined; pending = this.#reduceOn(call)) {
+      const { key, values, returned } = pending;
+      try {
+        await returned;
+      } catch (thrown) {
+        throw this.#fault(thrown, key, values, scope);
+      }
+      this.#end(values, scope);
+    }
+  }
+
+  /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
+  #reduceOn({ reduce, readKey, readValue, scope, emit, ctx, beat }: ReduceCall): PendingReduce | undefined {
+    const groups = this.#groups;
     while (groups.nextGroup()) {
-      const key = readKey(groups.key, 0, groups.keyBytes);
+      const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       const values = new GroupValues(groups, readValue, beat);
       scope.serial++;
       scope.open = true;
       try {
         const returned = reduce(key, values, emit, ctx);
-        if (returned !== undefined && isPromise(returned)) await returned;
+        if (returned !== undefined && isPromise(returned)) return { key, values, returned };
       } catch (thrown) {
-        this.#checkBroken(values);
-        throw this.#failed(thrown, key);
-      } finally {
-        scope.open = false;
-        values.end();
+        throw this.#fault(thrown, key, values, scope);
       }
-      this.#checkBroken(values);
-      if (scope.dirty) {
-        scope.dirty = false;
-        scope.counts.commit();
-      }
-      this.#beatSometimes();
+      this.#end(values, scope);
     }
+    return undefined;
+  }
+
+  #end(values: GroupValues, scope: ContextScope): void {
+    scope.open = false;
+    values.end();
+    this.#checkBroken(values);
+    if (scope.dirty) {
+      scope.dirty = false;
+      scope.counts.commit();
+    }
+    this.#beatSometimes();
+  }
+
+  #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
+    scope.open = false;
+    values.end();
+    this.#checkBroken(values);
+    return this.#failed(thrown, key);
   }
 
   #breaks(thrown: unknown): unknown {

@@ -4,21 +4,30 @@ import { asBuffer } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
 import { readF64 } from "../base/f64.ts";
 import type { Codec } from "../job/codec.ts";
+import { bytes } from "../job/codecs/bytes.ts";
 import { f64Kind } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Groups } from "../sort/group.ts";
 import { viewOf } from "./frame.ts";
 
-/** Decodes bytes[start, end). */
-export type Decoder = (bytes: Uint8Array, start: number, end: number) => unknown;
+/** Where a cursor's pair is. */
+export type PairBytes = Groups["pair"];
+
+/** Decodes bytes [start, end) of a pair. */
+export type Decoder = (pair: PairBytes, start: number, end: number) => unknown;
 
 /** The codec's `read`, without a view per value where the codec is known. */
 export function decoderOf(codec: Codec<unknown>): Decoder {
-  if (f64Kind(codec) !== undefined) return readF64;
+  if (f64Kind(codec) !== undefined) return (pair, start) => readF64(pair.bytes, start);
   if (codec === (utf8 as Codec<unknown>)) return textDecoder();
+  if (codec === (bytes as Codec<unknown>))
+    return (pair, start, end) => (start === end ? noBytes : pair.lasting(start, end));
   // No Buffer: a user's codec may call `slice` for a copy, which of a Buffer is none.
-  return (bytes, start, end) => codec.read(viewOf(bytes, start, end));
+  return (pair, start, end) => codec.read(viewOf(pair.bytes, start, end));
 }
+
+/** There is nothing in it that could change. */
+const noBytes = new Uint8Array(0);
 
 /** What Node's Buffer has and its types leave out: `toString` without the look at the encoding's name. */
 type SliceableBuffer = Buffer & {
@@ -30,7 +39,8 @@ function textDecoder(): Decoder {
   // Blocks come one after the other from the same memory, so their Buffers are made once.
   let last: Uint8Array = new Uint8Array(0);
   let buffer = asBuffer(last) as SliceableBuffer;
-  return (bytes, start, end) => {
+  return (pair, start, end) => {
+    const { bytes } = pair;
     if (bytes !== last) {
       last = bytes;
       buffer = asBuffer(bytes) as SliceableBuffer;
@@ -81,7 +91,7 @@ export class GroupValues implements IterableIterator<unknown> {
       this.broken = { thrown };
       throw thrown;
     }
-    return { done: false, value: this.#read(groups.bytes, groups.valueStart, groups.valueEnd) };
+    return { done: false, value: this.#read(groups.pair, groups.valueStart, groups.valueEnd) };
   }
 
   /** A loop left early: what is left is skipped. */
