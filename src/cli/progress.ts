@@ -80,7 +80,9 @@ export class LineProgress {
 
 function* progressLines(view: JobView, elapsedMs: number): Generator<string> {
   const eta = remainingMs(view, elapsedMs);
-  const left = eta === undefined ? "" : pc.dim(`  about ${formatDuration(eta)} left`);
+  // While maps run nobody knows how long the reduces will take, so the estimate says what it is of.
+  const of = view.state === "mapping" && view.tasks.reduce.total > 0 ? " of map" : "";
+  const left = eta === undefined ? "" : pc.dim(`  about ${formatDuration(eta)}${of} left`);
   yield `${pc.bold(view.name)}  ${phaseWord(view)}  ${formatDuration(elapsedMs)}${left}`;
   for (const phase of ["map", "reduce"] as const) {
     const tasks = view.tasks[phase];
@@ -130,14 +132,14 @@ function phaseFraction(view: JobView, phase: Phase): number {
 }
 
 /**
- * An estimate that does not lie: none before a tenth of the map phase and two seconds are over, and none for the reduce phase
- * before a reduce has finished; then by the rate so far.
+ * Of the phase under way, an estimate that does not lie: none before a tenth of the map phase and two seconds are over, and none
+ * of the reduce phase before a reduce has finished; then by the rate so far.
  */
 export function remainingMs(view: JobView, elapsedMs: number): number | undefined {
   if (elapsedMs < 2_000) return undefined;
   if (view.state === "mapping") {
     const done = phaseFraction(view, "map");
-    return done < 0.1 || view.tasks.reduce.total > 0 ? undefined : (elapsedMs * (1 - done)) / done;
+    return done < 0.1 ? undefined : (elapsedMs * (1 - done)) / done;
   }
   const { done, total } = view.tasks.reduce;
   if (view.state !== "reducing" || done === 0) return undefined;
