@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatBytes, formatCount, formatDuration, parseDuration, parseSize } from "./units.ts";
+import { formatBytes, formatCount, formatCounted, formatDuration, parseDuration, parseSize } from "./units.ts";
 
 describe("units", () => {
   it("reads sizes in powers of 1024, whatever the case", () => {
@@ -42,6 +42,7 @@ describe("units", () => {
       "1 m 01 s",
       "1 h 02 m",
     ]);
+    expect([0, 1, 1234].map((n) => formatCounted(n, "record"))).toEqual(["0 records", "1 record", "1,234 records"]);
     expect([0, 999, 1000, 1234567].map(formatCount)).toEqual(["0", "999", "1,000", "1,234,567"]);
   });
 });

@@ -15,7 +15,12 @@ export function listenForInterrupts(): Interrupts {
   const controller = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     // Slots end by themselves when this process does: they watch it.
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) {
+      process.stderr.write(
+        "\nstopped at once; the next run of this output removes what is left, or goes on from it with --resume\n",
+      );
+      process.exit(130);
+    }
     controller.abort(signal);
   };
   for (const signal of signals) process.on(signal, onSignal);

@@ -1,6 +1,6 @@
 // What is printed when a job has ended: what was read, made and written, where the time went, and what comes next.
 import pc from "picocolors";
-import { formatBytes, formatCount, formatDuration } from "../base/units.ts";
+import { formatBytes, formatCount, formatCounted, formatDuration } from "../base/units.ts";
 import type { JobView } from "../schedule/step.ts";
 import { failureLines, printable } from "./error-text.ts";
 
@@ -19,19 +19,19 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
   const wrote = view.tasks.reduce.total > 0 ? reduce : map;
   const lines = [
     `${pc.green("done")} ${pc.bold(view.name)} in ${formatDuration(options.elapsedMs)}`,
-    `  read     ${formatCount(map.recordsIn)} records, ${formatBytes(map.bytesIn)}${rate}`,
+    `  read     ${formatCounted(map.recordsIn, "record")}, ${formatBytes(map.bytesIn)}${rate}`,
   ];
   if (view.tasks.reduce.total > 0) {
     lines.push(
-      `  grouped  ${formatCount(map.pairs)} pairs into ${formatCount(reduce.groups)} groups; the largest has ${formatCount(reduce.groupMax)} after combining`,
+      `  grouped  ${formatCounted(map.pairs, "pair")} into ${formatCounted(reduce.groups, "group")}; the largest has ${formatCount(reduce.groupMax)} after combining`,
     );
   }
-  lines.push(`  wrote    ${formatCount(wrote.recordsOut)} records, ${formatBytes(wrote.bytesOut)}`);
+  lines.push(`  wrote    ${formatCounted(wrote.recordsOut, "record")}, ${formatBytes(wrote.bytesOut)}`);
   const memory = map.memoryRunBytes + reduce.memoryRunBytes;
   const disk = map.diskRunBytes + reduce.diskRunBytes;
   if (memory + disk > 0) {
     lines.push(
-      `  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCount(map.spills)} spills` : ""}`,
+      `  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCounted(map.spills, "spill")}` : ""}`,
     );
   }
   if (options.phases.length > 0)

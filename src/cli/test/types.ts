@@ -14,6 +14,8 @@ export async function checkTypes(module: string, folder: string, signal: AbortSi
   if (!/\.[cm]?tsx?$/.test(module)) return skipped(name, `the job is not TypeScript (${extname(module)})`);
   const compiler = compilerOf(module);
   if (compiler === undefined) return skipped(name, `typescript is not installed in ${dirname(module)} or above it`);
+  if (!canImportMillrace(module))
+    return skipped(name, `the package millrace is not installed in ${dirname(module)} or above it`);
   const config = join(folder, "tsconfig.json");
   writeFileSync(config, JSON.stringify(configFor(module)));
   const { code, output } = await run([compiler, "-p", config, "--pretty", "false"], dirname(module), signal);
@@ -34,6 +36,18 @@ function compilerOf(module: string): string | undefined {
     return bin?.tsc === undefined ? undefined : join(dirname(manifest), bin.tsc);
   } catch {
     return undefined; // not installed
+  }
+}
+
+/** Without it every type of the job would be unknown, and all errors follow from that one. */
+function canImportMillrace(module: string): boolean {
+  const own = foldersAbove(module).some((folder) => existsSync(join(folder, "tsconfig.json")));
+  if (own) return true; // its paths may say where it is
+  try {
+    createRequire(pathToFileURL(module)).resolve("millrace/package.json");
+    return true;
+  } catch {
+    return false;
   }
 }
 
