@@ -6,6 +6,7 @@ import type { CollectOptions, Kernel, KernelFold, KernelOptions } from "../../sr
 import { nastyKey } from "./kernel-collect.ts";
 import {
   addAll,
+  type Block,
   collectAll,
   drain,
   type Emitted,
@@ -78,20 +79,24 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
 
     it("keeps the order of a fold while combining is given up and tried again", () => {
       const random = seededRandom(21, 1);
-      // Repeating keys, then a long stretch of new ones, then the old ones again, twice.
-      const pairs: Emitted[] = [];
-      for (let round = 0; round < 2; round++) {
-        for (let i = 0; i < 10_000; i++) pairs.push(emit(`old ${Math.floor(random() * 400)}`, pairs.length));
-        for (let i = 0; i < 60_000; i++) pairs.push(emit(`new ${Math.floor(random() * 1e7)}`, pairs.length));
-      }
-      for (let i = 0; i < 2_000; i++) pairs.push(emit(`old ${i % 400}`, pairs.length));
-      for (const fold of [firstFold, lastFold]) {
-        const kernel = create({ arenaBytes: 5 * MiB });
-        const { runs } = collectAll(kernel, { ...plain, fold }, pairs);
-        expect(runs.length).toBeGreaterThan(1);
-        const found = Buffer.from(show(mergeRuns(kernel, runs, fold), true).join("\n"));
-        expect(found.equals(Buffer.from(show(modelResult({ ...plain, fold }, pairs), true).join("\n")))).toBe(true);
-      }
+      // Repeating keys, then a long stretch of new ones, then the old ones again.
+      const values: string[] = [];
+      for (let i = 0; i < 5_000; i++) values.push(`old ${Math.floor(random() * 400)}`);
+      for (let i = 0; i < 80_000; i++)
+        values.push(`${random() < 0.05 ? "old" : "new"} ${Math.floor(random() * 1e7) % (i % 7 === 0 ? 400 : 1e7)}`);
+      for (let i = 0; i < 5_000; i++) values.push(`old ${i % 400}`);
+      // A number that holds the first and the last of what it was folded from: associative, and any wrong order shows.
+      const scale = 2 ** 20;
+      const ends: KernelFold = { on: "f64", by: (a, b) => Math.floor(a / scale) * scale + (b % scale), integers: true };
+      const pairs = values.map((key, i) => emit(key, i * scale + i));
+      const options: CollectOptions = { ...plain, fold: ends };
+      const kernel = create({ arenaBytes: 4 * MiB });
+      const { runs } = collectAll(kernel, options, pairs);
+      expect(runs.length).toBeGreaterThan(1);
+      const texts = [mergeRuns(kernel, runs, ends), modelResult(options, pairs)].map((list) =>
+        show(list, true).join("\n"),
+      );
+      expect(texts[0] === texts[1]).toBe(true);
     });
 
     it("holds any number of pairs of few keys without a flush", () => {
@@ -120,15 +125,22 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
     });
 
     it("holds long keys without the table in their way", () => {
-      const random = seededRandom(41, 1);
-      const pairs = Array.from({ length: 400 }, (_, i) =>
-        emit(`${Math.floor(random() * 90)} ${"k".repeat(i % 2 === 0 ? 15_000 : 14_000)}`, i),
-      );
-      const options: CollectOptions = { ...plain, fold: sumFold };
       const kernel = small();
-      const { runs } = collectAll(kernel, options, pairs);
-      expect(runs.length).toBeGreaterThan(1);
-      const texts = [mergeRuns(kernel, runs, sumFold), modelResult(options, pairs)].map((list) =>
+      const options: CollectOptions = { ...plain, fold: sumFold };
+      const collect = kernel.collect(options);
+      const pairs: Emitted[] = [];
+      // Long keys fill the arena up to the table; a key of zeros, where slots would look free, and short ones come then.
+      for (let length = 400_000; length > 100; ) {
+        const pair = emit(`${pairs.length} ${"k".repeat(length)}`, 1);
+        if (collect.addLarge(pair.key, pair.value, undefined) === "taken") pairs.push(pair);
+        else length = Math.floor(length / 2);
+      }
+      const blocks: Block[] = [];
+      const short = Array.from({ length: 2000 }, (_, i) => emit(i === 0 ? "\0".repeat(5000) : `${i % 700}`, 1));
+      addAll(collect, kernel, options, short, () => blocks.push(...flushed(collect, kernel)));
+      const runs = [blocks, flushed(collect, kernel)];
+      const expected = modelResult(options, [...pairs, ...short]);
+      const texts = [mergeRuns(create({ arenaBytes: 8 * MiB }), runs, sumFold), expected].map((list) =>
         show(list, true).join("\n"),
       );
       expect(texts[0] === texts[1]).toBe(true);
