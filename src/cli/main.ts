@@ -20,7 +20,9 @@ function program(): Command {
 Examples:
   millrace run word-count.ts 'books/*.txt' -o counts      run a job, publish its result in ./counts
   millrace run word-count.ts 'books/*.txt' | head         print the result
-  millrace init page-views                                write a job and a test for it to begin with`,
+  millrace init page-views                                write a job and a test for it to begin with
+
+millrace COMMAND --help shows what a command takes. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
     );
 
   addRunOptions(millrace.command("run").description("run a job and publish its result"))
@@ -67,11 +69,11 @@ Examples:
     .command("replay")
     .description("run one record through map and show what it emits")
     .argument("<job>", "the job file")
-    .argument("<position>", "FILE:OFFSET, as an error message names it")
+    .argument("<position>", "FILE:OFFSET, the first byte of a record, as error messages name it")
     .option("--param <name=value>", "a parameter of the job; may be repeated", pairs("--param"), new Map())
-    .option("--input <name>", "which of the job's named inputs the file belongs to")
-    .option("--file <name=path>", "replaces a side file; may be repeated", pairs("--file"), new Map())
-    .option("--env <name=value>", "environment of the job's code; may be repeated", pairs("--env"), new Map())
+    .option("--input <name>", "which of the job's inputs the file belongs to, where it has several")
+    .option("--file <name=path>", "replaces a side file of the job; may be repeated", pairs("--file"), new Map())
+    .option("--env <name=value>", "environment variable of the job's code; may be repeated", pairs("--env"), new Map())
     .option("--inspect", "wait for a debugger, and stop right before map is called", false)
     .addHelpText(
       "after",

@@ -62,7 +62,10 @@ export function addJobOptions(command: Command): Command {
       "input of one map task, like 16MB (default: a 32nd of the input, 1 to 64 MiB)",
       size("--split-size"),
     )
-    .option("--work-dir <dir>", "for intermediate data that memory can't hold (default: beside the output)")
+    .option(
+      "--work-dir <dir>",
+      "for intermediate data that memory can't hold (default: beside the output, or a temporary folder)",
+    )
     .optionsGroup("When something fails:")
     .option(
       "--skip-bad <n>",
@@ -78,6 +81,7 @@ export function addJobOptions(command: Command): Command {
     )
     .option("--task-limit <time>", "longest that a task may take in all (default: no limit)", time("--task-limit"))
     .optionsGroup("What is shown:")
+    .addHelpOption(new Option("-h, --help", "this text").helpGroup("What is shown:"))
     .option("--json", "JSON lines for scripts instead of text for people", false);
 }
 

@@ -13,6 +13,7 @@ import { printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import type { RunFlags } from "./options.ts";
 import { planHere } from "./plan-here.ts";
+import { linePrinter } from "./stdout.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
 
 /** Files named before the rest is counted. */
@@ -21,6 +22,7 @@ const filesShown = 10;
 export async function planCommand(job: string, inputs: readonly string[], flags: RunFlags): Promise<void> {
   if (inputs.includes("-"))
     throw new MillraceError("wrong-usage", "plan can't look at standard input without using it up");
+  const print = linePrinter();
   const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
   try {
     const budget = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
@@ -35,9 +37,8 @@ export async function planCommand(job: string, inputs: readonly string[], flags:
       folder: here.folder,
     });
     const problem = await outputProblem(flags);
-    if (flags.json)
-      return void process.stdout.write(`${JSON.stringify(planJson(here, plan, budget, flags, problem))}\n`);
-    for (const line of planLines(here, plan, budget, flags, problem)) process.stdout.write(`${line}\n`);
+    if (flags.json) return print(JSON.stringify(planJson(here, plan, budget, flags, problem)));
+    for (const line of planLines(here, plan, budget, flags, problem)) print(line);
     if (problem !== undefined) process.exitCode = 2;
   } finally {
     here.close();

@@ -11,7 +11,7 @@ import { paramsFromText } from "../job/give-params.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { buildSpec } from "../local/spec.ts";
 import { createLocalStorage } from "../storage/local.ts";
-import { badInputFailure, TaskFailure, userFailure } from "../task/failure.ts";
+import { badInputFailure, isA, TaskFailure, userFailure } from "../task/failure.ts";
 import { type ReplayOptions, replayRecord } from "../task/replay.ts";
 import { failureLines, printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
@@ -20,6 +20,7 @@ import { type Inspected, inspectedMap, openInspector } from "./replay/inspect.ts
 import { parsePosition } from "./replay/position.ts";
 import { readable } from "./replay/readable.ts";
 import { emissionLines } from "./replay/show.ts";
+import { linePrinter } from "./stdout.ts";
 import { withUserCode } from "./user-code.ts";
 
 export interface ReplayFlags {
@@ -33,6 +34,7 @@ export interface ReplayFlags {
 
 export async function replayCommand(job: string, positionText: string, flags: ReplayFlags): Promise<void> {
   const position = parsePosition(positionText);
+  const print = linePrinter();
   const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
   here.close(); // it is in memory: nothing is left behind, however this process ends
   const input = inputIndex(here, flags.input);
@@ -65,8 +67,8 @@ export async function replayCommand(job: string, positionText: string, flags: Re
       }
     });
   } catch (thrown) {
-    if (thrown instanceof MillraceError) throw thrown;
-    showFailure(thrown instanceof TaskFailure ? thrown : userFailure(thrown));
+    if (isA(thrown, MillraceError)) throw thrown;
+    showFailure(isA(thrown, TaskFailure) ? thrown : userFailure(thrown));
   }
 }
 
@@ -186,10 +188,6 @@ function named(here: JobHere, input: number): string {
 
 function placeOf({ path, offset }: { readonly path: string; readonly offset: number }): string {
   return `${path}:${offset}`;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 function indented(text: string): string {

@@ -63,12 +63,35 @@ export async function copyToStdout(engine: LocalEngine): Promise<void> {
   }
 }
 
+/**
+ * Prints lines for who reads them, and quietly nothing once that is nobody (`… | head`): then `closed` is called. What can't be
+ * written for another reason makes the command fail.
+ */
+export function linePrinter(closed: () => void = () => {}): (line: string) => void {
+  let isOpen = true;
+  process.stdout.on("error", (error) => {
+    if (!isOpen) return;
+    isOpen = false;
+    closed();
+    if (isEnd(error)) return;
+    process.stderr.write(`can't write to standard output: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  return (line) => {
+    if (isOpen) process.stdout.write(`${line}\n`);
+  };
+}
+
 /** Who reads has had enough: that is no failure. */
 function endOf(error: unknown): void {
-  if (systemCode(error) === "EPIPE" || systemCode(error) === "ERR_STREAM_DESTROYED") return;
+  if (isEnd(error)) return;
   throw new MillraceError(
     "io-error",
     `the result can't be written to standard output: ${error instanceof Error ? error.message : String(error)}`,
     { cause: error },
   );
+}
+
+function isEnd(error: unknown): boolean {
+  return systemCode(error) === "EPIPE" || systemCode(error) === "ERR_STREAM_DESTROYED";
 }

@@ -4,21 +4,21 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MillraceError } from "../base/error.ts";
-import { formatCount } from "../base/units.ts";
+import { formatCount, formatCounted } from "../base/units.ts";
 import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
 import type { SubmitOptions } from "../local.ts";
 import { createLocalStorage } from "../storage/local.ts";
-import { TaskFailure } from "../task/failure.ts";
+import { isA, TaskFailure, userFailure } from "../task/failure.ts";
 import type { MappedRecord } from "../task/record-mapper.ts";
 import { planBudget } from "../worker/budget.ts";
-import { failureLines } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";
 import type { RunFlags } from "./options.ts";
 import { planHere } from "./plan-here.ts";
+import { linePrinter } from "./stdout.ts";
 import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
-import { type Check, Checks, failed, ok, skipped } from "./test/check.ts";
+import { broken, type Check, Checks, failed, ok, skipped } from "./test/check.ts";
 import { CodecCheck } from "./test/codec-check.ts";
 import { checkCombine } from "./test/combine-check.ts";
 import { type Difference, differenceBetween } from "./test/difference.ts";
@@ -43,7 +43,11 @@ export async function testCommand(job: string, sample: readonly string[], flags:
   try {
     const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
     here.close();
-    const checks = new Checks((line) => process.stdout.write(`${line}\n`), flags.json);
+    const unread = new AbortController();
+    const checks = new Checks(
+      linePrinter(() => unread.abort()),
+      flags.json,
+    );
     const test = await JobTest.prepare({
       here,
       module: resolve(job),
@@ -51,11 +55,12 @@ export async function testCommand(job: string, sample: readonly string[], flags:
       flags,
       folder,
       checks,
-      signal: interrupts.signal,
+      signal: AbortSignal.any([interrupts.signal, unread.signal]),
     });
     await test.all();
     checks.finish(interrupts.signal);
-    if (checks.failed > 0) process.exitCode = 1;
+    // Nobody has read what was left of it.
+    if (checks.failed > 0 || unread.signal.aborted) process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
     interrupts.stop();
@@ -150,9 +155,11 @@ class JobTest {
       yield await withUserCode(() => checkReduce(job, spec, good));
     } catch (thrown) {
       // setup, for instance, which has worked in a slot.
-      const lines = thrown instanceof TaskFailure ? failureLines(thrown.reason.error) : [String(thrown)];
-      if (thrown instanceof MillraceError && thrown.code === "cancelled") return;
-      yield failed("the job runs in this process", lines[0]!, lines.slice(1));
+      if (isA(thrown, MillraceError) && thrown.code === "cancelled") return;
+      yield broken(
+        "the job runs in this process",
+        (isA(thrown, TaskFailure) ? thrown : userFailure(thrown)).reason.error,
+      );
     } finally {
       restore();
     }
@@ -196,7 +203,7 @@ class JobTest {
     const run = await wholeRun(this.#runs, settings);
     if (run.kind === "cancelled") return undefined;
     if (run.kind === "failed") {
-      return failed(name, "the job fails, which it did not before", failureLines(run.reason));
+      return broken(name, run.reason, "it fails, which it did not before: ");
     }
     try {
       const difference = await differenceBetween(usual.published, run.published);
@@ -223,10 +230,8 @@ function runCheck(run: WholeRun): Check {
       const bad = deadLetters === 0 ? "" : `, ${formatCount(deadLetters)} bad ones put aside`;
       return ok(name, `${formatCount(stats.map.recordsIn)} records${bad}, ${tasksText(run)}`);
     }
-    case "failed": {
-      const [first, ...others] = failureLines(run.reason);
-      return failed(name, first!, others);
-    }
+    case "failed":
+      return broken(name, run.reason);
     case "cancelled":
       return skipped(name, "cancelled");
   }
@@ -234,12 +239,8 @@ function runCheck(run: WholeRun): Check {
 
 function tasksText({ view }: Extract<WholeRun, { readonly kind: "succeeded" }>): string {
   const { map, reduce } = view.tasks;
-  const maps = countText(map.total, "map task");
-  return reduce.total === 0 ? maps : `${maps}, ${countText(reduce.total, "reduce task")}`;
-}
-
-function countText(n: number, noun: string): string {
-  return `${formatCount(n)} ${noun}${n === 1 ? "" : "s"}`;
+  const maps = formatCounted(map.total, "map task");
+  return reduce.total === 0 ? maps : `${maps}, ${formatCounted(reduce.total, "reduce task")}`;
 }
 
 /** What the job prints for each record is no result of a test. */

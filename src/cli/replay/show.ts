@@ -1,6 +1,6 @@
 // What a record came to, in lines.
 import pc from "picocolors";
-import { formatCount } from "../../base/units.ts";
+import { formatCount, formatCounted } from "../../base/units.ts";
 import type { ReplayResult } from "../../task/replay.ts";
 import { printable } from "../error-text.ts";
 import { readable } from "./readable.ts";
@@ -9,7 +9,7 @@ export function* emissionLines({ pairs, pairCount, records, counters, failed }: 
   const before = failed === undefined ? "" : " before it failed";
   if (pairCount === 0 && records.length === 0) yield `emitted nothing${before}`;
   if (pairCount > 0) {
-    yield `emitted ${counted(pairCount, "pair")}${before}`;
+    yield `emitted ${formatCounted(pairCount, "pair")}${before}`;
     for (const { key, value } of pairs) {
       yield `  ${readable(key, { oneLine: true })}  ${pc.dim("→")}  ${readable(value, { oneLine: true })}`;
     }
@@ -17,14 +17,10 @@ export function* emissionLines({ pairs, pairCount, records, counters, failed }: 
   }
   for (const output of new Set(records.map((record) => record.output))) {
     const own = records.filter((record) => record.output === output);
-    yield `emitted ${counted(own.length, "record")}${output === "main" ? "" : ` to ${output}`}${before}`;
+    yield `emitted ${formatCounted(own.length, "record")}${output === "main" ? "" : ` to ${output}`}${before}`;
     for (const { record } of own) yield `  ${readable(record, { oneLine: true })}`;
   }
   const totals = Object.entries(counters);
   if (totals.length > 0) yield "counted";
   for (const [name, n] of totals) yield `  ${printable(name)}: ${formatCount(n)}`;
-}
-
-function counted(n: number, noun: string): string {
-  return `${formatCount(n)} ${noun}${n === 1 ? "" : "s"}`;
 }

@@ -1,7 +1,8 @@
 // One line per check, with what is to know about it below, as it is done.
 import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
-import { printable } from "../error-text.ts";
+import type { FailureText } from "../../rpc/messages.ts";
+import { fromHere, printable } from "../error-text.ts";
 
 export interface Check {
   readonly name: string;
@@ -20,6 +21,15 @@ export const failed = (name: string, note: string, details: readonly string[] = 
   note,
   details,
 });
+
+/** A check that ended by an error: what, where, and the job's own lines. */
+export function broken(name: string, { message, where, excerpt, stack }: FailureText, lead = ""): Check {
+  return failed(name, lead + fromHere(message), [
+    ...(where === undefined ? [] : [`at ${where}`]),
+    ...(excerpt === undefined || excerpt === "" ? [] : [`| ${excerpt}`]),
+    ...(stack === undefined ? [] : fromHere(stack).split("\n")),
+  ]);
+}
 
 export class Checks {
   readonly #json: boolean;

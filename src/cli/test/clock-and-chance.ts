@@ -4,11 +4,14 @@ const dayMs = 86_400_000;
 /** A year, a month and a bit: no field of a date stays the same. */
 const shiftMs = 400 * dayMs + ((7 * 60 + 11) * 60 + 13) * 1000 + 17;
 
-export interface ClockAndChance {
-  /** Since the last `reset`. */
+export interface Used {
   readonly readClock: boolean;
   readonly drewChance: boolean;
-  reset(): void;
+}
+
+export interface ClockAndChance {
+  /** What was used since this was last called, or since the beginning. */
+  takeUsed(): Used;
   /** Everything is as before. */
   remove(): void;
 }
@@ -33,15 +36,11 @@ export function watchClockAndChance(): ClockAndChance {
     return realRandom();
   };
   return {
-    get readClock() {
-      return readClock;
-    },
-    get drewChance() {
-      return drewChance;
-    },
-    reset() {
+    takeUsed() {
+      const used = { readClock, drewChance };
       readClock = false;
       drewChance = false;
+      return used;
     },
     remove() {
       globalThis.Date = RealDate;
@@ -51,7 +50,7 @@ export function watchClockAndChance(): ClockAndChance {
 }
 
 /** What to do about it; undefined when neither was used. */
-export function clockAdvice({ readClock, drewChance }: ClockAndChance, what: string): string | undefined {
+export function clockAdvice({ readClock, drewChance }: Used, what: string): string | undefined {
   const advice = [
     readClock ? `${what} reads the clock (Date.now(), new Date()): use ctx.startedAt` : undefined,
     drewChance ? `${what} calls Math.random(): use ctx.random()` : undefined,

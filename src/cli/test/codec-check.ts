@@ -1,8 +1,9 @@
 // Does every emitted key and value come back from its bytes as it was, and give the same bytes again?
+
 import { ByteBuffer } from "../../base/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { sameValue } from "../../base/same-value.ts";
-import { formatCount } from "../../base/units.ts";
+import { formatCounted } from "../../base/units.ts";
 import type { Codec } from "../../job/codec.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
@@ -35,7 +36,7 @@ export class CodecCheck {
   result(): Check {
     if (this.#problem !== undefined) return failed(name, "one did not", this.#problem);
     if (this.#job.reducers === 0) return skipped(name, "the job has no reducers, and so no keys");
-    return ok(name, `${formatCount(this.#pairs)} pairs`);
+    return ok(name, formatCounted(this.#pairs, "pair"));
   }
 
   #problemOf(what: "key" | "value", codec: Codec<unknown>, value: unknown, encoded: Uint8Array): string[] | undefined {

@@ -1,9 +1,10 @@
 // Is combine associative, and does it leave its arguments alone? Tried on values of one key as map emits them, in their order,
 // and on what combining them came to: combine(combine(a, b), c) against combine(a, combine(b, c)).
+
 import { ByteBuffer } from "../../base/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { differsInLastDigits } from "../../base/same-value.ts";
-import { formatCount } from "../../base/units.ts";
+import { formatCounted } from "../../base/units.ts";
 import type { Codec } from "../../job/codec.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
@@ -82,7 +83,7 @@ class CombineTrial {
 
   results(): Check[] {
     return [
-      this.#notAssociative ?? ok(associative, `${formatCount(this.triples)} triples of values`),
+      this.#notAssociative ?? ok(associative, `${formatCounted(this.triples, "triple")} of values`),
       this.#changes ?? ok(innocent),
     ];
   }

@@ -1,13 +1,13 @@
 // Does map make the same of a record every time? It is asked twice: in order, and from the last record to the first, after
 // setup has run again, on another day. What differs depends on what came before, on the clock, on chance, or on the world.
 import { excerptOf } from "../../base/excerpt.ts";
-import { formatCount } from "../../base/units.ts";
+import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
 import type { MappedRecord } from "../../task/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
 import { type Check, failed, ok } from "./check.ts";
-import { clockAdvice, watchClockAndChance } from "./clock-and-chance.ts";
+import { clockAdvice, type Used, watchClockAndChance } from "./clock-and-chance.ts";
 import { type InProcess, mapAll, placeOf } from "./in-process.ts";
 
 const name = "map emits the same when it is called again";
@@ -17,17 +17,22 @@ export async function checkMap(here: InProcess, first: ReadonlyMap<number, Mappe
   const { job, records } = here;
   const watched = watchClockAndChance();
   let differing = 0;
+  let bySetup: Used | undefined;
   let details: readonly string[] = [];
   try {
     await mapAll(here, {
       order: [...first.keys()].reverse(),
-      before: () => watched.reset(),
+      before() {
+        const used = watched.takeUsed();
+        bySetup ??= used;
+      },
       after(index, again) {
+        const used = watched.takeUsed();
         const before = first.get(index)!;
         const difference = differenceOf(job, before, again);
         if (difference === undefined) return;
         if (differing++ > 0) return;
-        const advice = clockAdvice(watched, "map") ?? stateAdvice;
+        const advice = clockAdvice(used, "map") ?? clockAdvice(bySetup!, "setup") ?? stateAdvice;
         details = [
           `the record at ${placeOf(records[index]!)}: ${excerptOf(records[index]!.record)}`,
           ...difference,
@@ -38,7 +43,7 @@ export async function checkMap(here: InProcess, first: ReadonlyMap<number, Mappe
   } finally {
     watched.remove();
   }
-  if (differing === 0) return ok(name, `${formatCount(first.size)} records, in order and backwards`);
+  if (differing === 0) return ok(name, `${formatCounted(first.size, "record")}, in order and backwards`);
   return failed(name, `it did not for ${formatCount(differing)} of ${formatCount(first.size)} records`, details);
 }
 

@@ -1,7 +1,8 @@
 // Does reduce write the same every time? The pairs that map made of the sampled records go through it twice, by the tasks' own
 // code (values can be read once, need not be read at all), the second time on another day.
+
 import { ByteBuffer } from "../../base/byte-buffer.ts";
-import { formatCount } from "../../base/units.ts";
+import { formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { describeThrown } from "../../job/thrown.ts";
@@ -9,39 +10,42 @@ import { runInlineJob } from "../../task/inline.ts";
 import type { MappedRecord } from "../../task/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
 import { type Check, failed, ok, skipped } from "./check.ts";
-import { clockAdvice, watchClockAndChance } from "./clock-and-chance.ts";
+import { type ClockAndChance, clockAdvice, watchClockAndChance } from "./clock-and-chance.ts";
 
 const name = "reduce writes the same when it is called again";
 
 export async function checkReduce(job: JobDefinition, spec: JobSpec, mapped: readonly MappedRecord[]): Promise<Check> {
   if (job.reduce === undefined) return skipped(name, "the job has no reduce");
-  const replaying = replayingJob(job, spec);
-  const run = async () => {
-    const { outputs } = await runInlineJob(replaying, {
-      inputs: [mapped, ...job.inputs.slice(1).map(() => [])],
-      partitions: 1,
-      source: "sample",
-      params: spec.params,
-    });
+  const run = async (reduce: JobDefinition["reduce"]) => {
+    const { outputs } = await runInlineJob(
+      { ...replayingJob(job, spec), reduce },
+      {
+        inputs: [mapped, ...job.inputs.slice(1).map(() => [])],
+        partitions: 1,
+        source: "sample",
+        params: spec.params,
+      },
+    );
     return outputs.flatMap((records, output) => records.map((record) => encoded(job, output, record)));
   };
   let first: Uint8Array[];
   try {
-    first = await run();
+    first = await run(job.reduce);
   } catch (thrown) {
     // The whole sample went through it before; a part of it may be something that reduce never sees.
     return skipped(name, `it throws on a part of the sample: ${describeThrown(thrown).message}`);
   }
   const watched = watchClockAndChance();
+  const used = { readClock: false, drewChance: false };
   try {
-    const again = await run();
+    const again = await run(watchedReduce(job.reduce, watched, used));
     const index = first.findIndex((bytes, i) => again[i] === undefined || Buffer.compare(bytes, again[i]) !== 0);
-    if (index < 0 && again.length === first.length) return ok(name, `${formatCount(first.length)} records`);
+    if (index < 0 && again.length === first.length) return ok(name, formatCounted(first.length, "record"));
     const at = index < 0 ? first.length : index;
     return failed(name, "it did not", [
       `first  ${shown(first[at])}`,
       `again  ${shown(again[at])}`,
-      clockAdvice(watched, "reduce") ??
+      clockAdvice(used, "reduce") ??
         "What reduce writes may depend on its key, the values, ctx.params and what setup reads: on nothing that it keeps outside, and not on the outside world.",
     ]);
   } catch (thrown) {
@@ -67,6 +71,30 @@ function replayingJob(job: JobDefinition, spec: JobSpec): JobDefinition {
     // The module that they would be looked for beside is the bundle.
     files: new Map(spec.files.map(({ name, path }) => [name, path])),
     module: undefined,
+  };
+}
+
+type Reduce = NonNullable<JobDefinition["reduce"]>;
+
+/** Notes what calls of reduce use: what runs around them reads the clock too. */
+function watchedReduce(
+  reduce: Reduce,
+  watched: ClockAndChance,
+  used: { readClock: boolean; drewChance: boolean },
+): Reduce {
+  const note = () => {
+    const { readClock, drewChance } = watched.takeUsed();
+    used.readClock ||= readClock;
+    used.drewChance ||= drewChance;
+  };
+  return (...call) => {
+    watched.takeUsed();
+    const returned = reduce(...call);
+    if (!(returned instanceof Promise)) {
+      note();
+      return returned;
+    }
+    return returned.finally(note);
   };
 }
 

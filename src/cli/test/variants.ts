@@ -1,6 +1,6 @@
 // In how many ways the same job is run, and what it usually means when one of them gives another result.
 import { limits } from "../../base/limits.ts";
-import { formatBytes } from "../../base/units.ts";
+import { formatBytes, formatCounted } from "../../base/units.ts";
 import type { JobDescription } from "../../job/describe.ts";
 import type { Settings } from "./whole-run.ts";
 
@@ -22,7 +22,7 @@ export function variantsOf(
     description,
   }: { readonly bytes: number; readonly slots: number; readonly description: JobDescription },
 ): Variant[] {
-  const seventh = Math.max(1, Math.ceil(bytes / 7));
+  const third = Math.max(1, Math.ceil(bytes / 3));
   const thirtieth = Math.max(1, Math.ceil(bytes / 30));
   const withSlots = (n: number): Settings => ({
     ...usual,
@@ -35,29 +35,27 @@ export function variantsOf(
   const combining = (word: "always" | "never"): Variant => ({
     name: word === "always" ? "combine called wherever it can be" : "combine never called before reduce",
     about: "combining",
-    settings: { ...usual, splitBytes: seventh, experiment: { ...usual.experiment, combining: word } },
+    settings: { ...usual, splitBytes: third, experiment: { ...usual.experiment, combining: word } },
     ...(description.combine === undefined && { skip: "the job has no combine" }),
   });
   return [
     { name: "once more, everything as before", about: "again", settings: usual },
     {
       // Before those whose tasks share processes: if it is right and they are not, then that is why.
-      name: `splits of ${formatBytes(seventh)}, a process of its own for each task`,
+      name: `splits of ${formatBytes(third)}, a process of its own for each task`,
       about: "fresh",
-      settings: { ...usual, splitBytes: seventh, experiment: { ...usual.experiment, reuseSlots: false } },
+      settings: { ...usual, splitBytes: third, experiment: { ...usual.experiment, reuseSlots: false } },
     },
-    { name: `splits of ${formatBytes(seventh)}`, about: "shared", settings: { ...usual, splitBytes: seventh } },
+    { name: `splits of ${formatBytes(third)}`, about: "shared", settings: { ...usual, splitBytes: third } },
     { name: `splits of ${formatBytes(thirtieth)}`, about: "shared", settings: { ...usual, splitBytes: thirtieth } },
-    ...[1, 2, 3].map(
-      (n): Variant => ({ name: `${n} slot${n === 1 ? "" : "s"}`, about: "shared", settings: withSlots(n) }),
-    ),
+    ...[1, 2, 3].map((n): Variant => ({ name: formatCounted(n, "slot"), about: "shared", settings: withSlots(n) })),
     {
       name: "tasks in reverse order",
       about: "shared",
-      settings: { ...usual, slots: 1, splitBytes: seventh, experiment: { ...usual.experiment, order: "reverse" } },
+      settings: { ...usual, slots: 1, splitBytes: third, experiment: { ...usual.experiment, order: "reverse" } },
     },
     {
-      name: `${formatBytes(slots * limits.slotMemoryBytesMin)} of memory, the least for ${slots} slot${slots === 1 ? "" : "s"}`,
+      name: `${formatBytes(slots * limits.slotMemoryBytesMin)} of memory, the least for ${formatCounted(slots, "slot")}`,
       about: "memory",
       settings: { ...usual, slots, memoryBytes: slots * limits.slotMemoryBytesMin },
     },
