@@ -1,7 +1,7 @@
 // Lines as bytes, unchanged: `lines()`. Described in docs/formats/lines.md.
-import { asBuffer } from "../base/bytes.ts";
+import { asBuffer, sharedCopy } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
-import { type Block, readBlocks } from "./block-reader.ts";
+import { type Block, blockBytes, readBlocks } from "./block-reader.ts";
 import { delimited } from "./boundary.ts";
 import type { Format, RecordBatch } from "./format.ts";
 
@@ -19,30 +19,35 @@ export function lines(): Format<Uint8Array> {
     write(record, out) {
       if (!(record instanceof Uint8Array))
         throw new MillraceError("bad-output", `lines() writes Uint8Array, not ${typeof record}`);
-      if (record.includes(10)) {
+      if (indexOf.call(record, 10) >= 0) {
         throw new MillraceError(
           "bad-output",
           "a record of lines() contains a line feed, so it would be read back as two. Use records().",
         );
       }
       out.writeBytes(record);
-      out.writeBytes(lineFeed);
+      out.writeUint8(10);
     },
   };
 }
 
+/** Takes a tenth of the time of Uint8Array's own, which knows no `memchr`. */
+const { indexOf } = Buffer.prototype;
+
+/** Filled by one call of `sliced`, which copies from it: a block that is larger than most is one record. */
+const scratch = new Float64Array(blockBytes + 1);
+
 /** The block's lines as views of one copy of it, as the chunk's memory may be used again. */
 function sliced({ bytes, base }: Block): RecordBatch<Uint8Array> {
-  const copy = new Uint8Array(bytes);
-  const text = bytes.toString("latin1");
+  const { length } = bytes;
+  const memory = sharedCopy(bytes, 0, length);
   const records: Uint8Array[] = [];
-  const starts: number[] = [];
-  for (let at = 0; at < text.length; ) {
-    const found = text.indexOf("\n", at);
-    const end = found < 0 ? text.length : found;
-    starts.push(base + at);
-    records.push(new Uint8Array(copy.buffer, at, end - at));
+  for (let at = 0; at < length; ) {
+    const found = bytes.indexOf(10, at);
+    const end = found < 0 ? length : found;
+    scratch[records.length] = base + at;
+    records.push(new Uint8Array(memory, at, end - at));
     at = end + 1;
   }
-  return { records, starts: new Float64Array(starts), end: base + bytes.length };
+  return { records, starts: scratch.slice(0, records.length), end: base + length };
 }

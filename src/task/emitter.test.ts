@@ -78,6 +78,7 @@ const pairKinds = {
   textUint: [utf8, uint, anyText, fc.oneof(fc.constantFrom(0, 1, 2 ** 53 - 1), fc.maxSafeNat())],
   textInt: [utf8, int, anyText, fc.oneof(fc.constantFrom(0, -0, 1, -1), fc.maxSafeInteger())],
   textFloat: [utf8, float64, anyText, fc.double({ noNaN: true })],
+  textText: [utf8, utf8, anyText, anyText],
   numberText: [float64, utf8, fc.double({ noNaN: true }), anyText],
   bytesBytes: [bytes, bytes, fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 20_000 })],
   autoText: [auto, utf8, fc.oneof(fc.integer(), anyText), anyText],
@@ -158,18 +159,23 @@ describe("emit", () => {
     expect(target.taken.map(({ key }) => Buffer.from(key, "hex").toString())).toEqual(["a", "d", "b", "c"]);
   });
 
-  it("goes elsewhere while it is closed", () => {
+  it.each([
+    ["text and a number", { key: utf8, value: uint }, "a", "a".repeat(10_000), 1],
+    ["texts", { key: utf8, value: utf8 }, "a", "a".repeat(10_000), "v"],
+    ["bytes", { key: bytes, value: bytes }, Uint8Array.of(1), new Uint8Array(20_000), Uint8Array.of(2)],
+    ["any", { key: auto, value: auto }, "a", "a".repeat(10_000), 1],
+  ] as const)("goes elsewhere while it is closed: %s", (_, codecs, short, long, value) => {
     const target = listing(1000, 0);
-    const emitter = emitterOf({ key: utf8, value: uint }, target);
+    const emitter = emitterOf(codecs, target);
     const elsewhere: unknown[] = [];
     emitter.redirect = (key, value) => void elsewhere.push([key, value]);
     emitter.close();
-    emitter.emit("a", 1);
-    emitter.emit("a".repeat(10_000), 1);
+    emitter.emit(short, value);
+    emitter.emit(long, value);
     emitter.flush();
     expect(elsewhere).toEqual([
-      ["a", 1],
-      ["a".repeat(10_000), 1],
+      [short, value],
+      [long, value],
     ]);
     expect(target.taken).toEqual([]);
   });
@@ -188,20 +194,24 @@ describe("emit", () => {
   });
 
   it("leaves no trace of a pair that is refused", () => {
-    const target = listing(1000, 0);
-    const emitter = emitterOf({ key: utf8, value: uint }, target);
-    for (const [key, value] of [
-      ["a\ud800", 1],
-      ["\udc00".repeat(70), 1],
-      ["a", -1],
-      [7, 1],
-      ["a", "1"],
-    ] as const) {
-      expect(() => emitter.emit(key, value)).toThrow(MillraceError);
+    const refused = [
+      [{ key: utf8, value: uint }, ["a\ud800", 1], ["\udc00".repeat(70), 1], ["a", -1], [7, 1], ["a", "1"]],
+      [{ key: utf8, value: utf8 }, ["a\ud800", "v"], ["a", "v\ud800"], [7, "v"], ["a", 1], ["a", undefined]],
+      [{ key: bytes, value: bytes }, ["a", Uint8Array.of(1)], [Uint8Array.of(1), "v"], [[1], Uint8Array.of(1)]],
+    ] as const;
+    const fine = [
+      ["b", 1],
+      ["b", "v"],
+      [Uint8Array.of(98), Uint8Array.of(1)],
+    ] as const;
+    for (const [index, [codecs, ...pairs]] of refused.entries()) {
+      const target = listing(1000, 0);
+      const emitter = emitterOf(codecs, target);
+      for (const [key, value] of pairs) expect(() => emitter.emit(key, value)).toThrow(MillraceError);
+      emitter.emit(fine[index]![0], fine[index]![1]);
+      emitter.commit();
+      emitter.flush();
+      expect(target.taken.map(({ key }) => key)).toEqual(["62"]);
     }
-    emitter.emit("b", 1);
-    emitter.commit();
-    emitter.flush();
-    expect(target.taken).toHaveLength(1);
   });
 });
