@@ -102,8 +102,9 @@ test("fault 12: an endless loop is named with its record, not with the beginning
 
 test("an error in a callback that outlives its call is told as one, with its place", async () => {
   writeJob("job.ts", 'void Promise.reject(new Error("nobody waits"));\n  emit(line, 1);');
-  const { stderr } = await run("job.ts", "three.txt", "-o", "out");
-  expect(stderr).toContain("in a callback or promise that nothing waits for");
+  const { code, stderr } = await run("job.ts", "three.txt", "-o", "out");
+  expect(code).toBe(1);
+  expect(stderr).toContain("at a callback or promise that nothing waits for");
   expect(stderr).toContain("nobody waits");
   expect(stderr).toMatch(/job\.ts:4:\d+/);
 });
