@@ -138,6 +138,13 @@ test("fault 19: state of a module lives as long as its slot, and what it leaves 
   expect(processIds().filter((pid) => commandLineOf(pid).includes(scratch.path))).toEqual([]);
 });
 
+test("fault 19: `millrace test` finds what a job keeps from task to task, by processes of their own", async () => {
+  const { code, stdout } = await runToEnd(scratch, ["test", jobFile("leaky"), "in"]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^FAIL +.*a process of its own for each task: the result differs/m);
+  expect(scratch.leftovers()).toEqual([]);
+});
+
 test("fault 22: when a map that ran again says something else, reduces that used the old are done again", async () => {
   const trace = join(scratch.path, "trace");
   scratch.write("in/a.txt", `${"alpha beta gamma delta epsilon zeta eta theta iota kappa\n".repeat(3)}`);

@@ -52,8 +52,11 @@ function always(fault: string, more: Readonly<Record<string, unknown>> = {}): Pr
 }
 
 /** The fault happens once; the run must then succeed. */
-function once(fault: string, more: Readonly<Record<string, unknown>> = {}): Promise<RunResult> {
-  return runToEnd(optionsOf(fault, more, { once: join(directory, "happened") }));
+async function once(fault: string, more: Readonly<Record<string, unknown>> = {}): Promise<RunResult> {
+  const happened = join(directory, "happened");
+  const result = await runToEnd(optionsOf(fault, more, { once: happened }));
+  expect(existsSync(happened)).toBe(true); // without it the run would succeed all the same
+  return result;
 }
 
 function expectSuccess(result: RunResult): void {
