@@ -17,7 +17,14 @@ export default defineJob({
   },
   combine: ([hits, bytes], [moreHits, moreBytes]) => [hits + moreHits, bytes + moreBytes] as const,
   reduce(url, totals, emit) {
-    for (const [hits, bytes] of totals) emit([url, hits, bytes]);
+    let hits = 0;
+    let bytes = 0;
+    // Mostly there is one, which all others have been combined into, but combine may not have been called.
+    for (const [moreHits, moreBytes] of totals) {
+      hits += moreHits;
+      bytes += moreBytes;
+    }
+    emit([url, hits, bytes]);
   },
   output: tsv<[url: string, hits: number, bytes: number]>(),
 });

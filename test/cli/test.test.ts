@@ -1,8 +1,11 @@
 // `millrace test` as a user runs it: right jobs pass, and each kind of wrong job is told apart.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type CliResult, millrace, repository, scratchFolder } from "../support/cli.ts";
+
+// Each of them runs a job more than a dozen times.
+vi.setConfig({ testTimeout: 240_000 });
 
 const folder = scratchFolder();
 const work = join(folder.path, "work");
@@ -51,15 +54,17 @@ test("the word count passes on the books, and leaves nothing behind", async () =
   expect(readdirSync(temporary)).toEqual([]);
 });
 
-test("several inputs and outputs, a header, side files and a map-only job pass", async () => {
-  const join_ = await tested(
-    ["examples/join.ts", "--input", "users=examples/data/users.csv", "--input", "orders=examples/data/orders.ndjson"],
-    repository,
-  );
-  expect(join_.failed, join_.text).toEqual([]);
-  const enrich = await tested(["examples/enrich.ts", "examples/data/orders.ndjson"], repository);
-  expect(enrich.failed, enrich.text).toEqual([]);
-  expect(enrich.checks.get("keys and values survive their codecs")).toMatchObject({ outcome: "skipped" });
+const [users, orders] = ["users=examples/data/users.csv", "orders=examples/data/orders.ndjson"];
+
+test.each([
+  ["several inputs and outputs, and a header", ["examples/join.ts", "--input", users, "--input", orders]],
+  ["a map-only job with a side file and promises", ["examples/enrich.ts", "examples/data/orders.ndjson"]],
+  ["bad records put aside", ["examples/url-counts.ts", "examples/data/access.log", "--skip-bad", "5"]],
+])("%s pass", async (_, words) => {
+  const { code, checks, failed, text } = await tested(words, repository);
+  expect(failed, text).toEqual([]);
+  expect(code, text).toBe(0);
+  expect(checks.size).toBeGreaterThanOrEqual(16);
 });
 
 test("a combine that is not associative: shown with three values, and with what it does to the result", async () => {

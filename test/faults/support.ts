@@ -68,7 +68,13 @@ export class Scratch {
   /** What a run may leave nothing of. */
   leftovers(): string[] {
     const temporary = readdirSync(this.temporary).map((name) => join(this.temporary, name));
-    return [...this.workFolders(), ...this.memoryFolders(), ...temporary, ...this.processes().map(String)];
+    // A process that was killed, or whose parent has ended (esbuild's), takes a moment to be gone.
+    let processes = this.processes();
+    for (let tries = 0; processes.length > 0 && tries < 250; tries++) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      processes = this.processes();
+    }
+    return [...this.workFolders(), ...this.memoryFolders(), ...temporary, ...processes.map(String)];
   }
 
   /** Processes that work in this folder or below, in removed folders too: the command, its slots, what they started. */

@@ -90,6 +90,6 @@ export function meaningOf(about: Variant["about"], findings: Findings): string {
         ? "Each task in a process of its own gave the usual result, so one finds what another has left: a variable of the module, or a file. What setup returns is made anew for each task; keep it there, as ctx.state."
         : `Usually: map keeps something from one record to the next, ${hasCombine ? "combine is not associative, " : ""}or tasks share a file.`;
     case "combining":
-      return "Usually: combine is not associative, or reduce expects each value as map emitted it, and gets some that are combined already (it counts them, for instance).";
+      return "Usually: combine is not associative, or reduce counts on how often it was called. Values may come to reduce as map emitted them, all combined into one, or anything between.";
   }
 }
