@@ -67,6 +67,8 @@ export const limits = {
   failuresPerWorkerMax: 5,
 
   // messages
+  /** Runs whose places travel in one message: some 2 MB. */
+  placesPerMessage: 16_384,
   messageBytesMax: 16 * MiB,
   bundleBytesMax: 16 * MiB,
   /** A plan is stored in chunks of at most this. */

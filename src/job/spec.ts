@@ -18,6 +18,8 @@ export interface JobSpec {
   readonly partitions: number | undefined;
   readonly splitBytes: number | undefined;
   readonly attemptsMax: number;
+  /** Slots that the job may use at once, over all workers; undefined: all there are. */
+  readonly slotsMax: number | undefined;
   readonly deadLettersMax: number;
   /** JSON as given; validated at submission and again in each slot. */
   readonly params: string;

@@ -55,6 +55,7 @@ test("what is not said is filled in, so that a spec is complete", async () => {
     partitions: undefined,
     splitBytes: undefined,
     attemptsMax: 4,
+    slotsMax: undefined,
     deadLettersMax: 0,
     params: "{}",
     taskTimeoutMs: 600_000,

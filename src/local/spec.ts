@@ -24,6 +24,8 @@ export interface SubmitOptions {
   readonly splitBytes?: number;
   /** Tries at a task. Default `limits.attemptsMax`. */
   readonly attempts?: number;
+  /** Slots that the job may use at once. Default: all there are. */
+  readonly maxSlots?: number | undefined;
   /** Bad records put aside before the job fails. Default 0. */
   readonly skipBad?: number;
   readonly taskTimeoutMs?: number;
@@ -79,6 +81,7 @@ export async function sizedSpec(
     partitions: options.reducers ?? description.reducers,
     splitBytes: options.splitBytes,
     attemptsMax: options.attempts ?? limits.attemptsMax,
+    slotsMax: options.maxSlots,
     deadLettersMax: options.skipBad ?? 0,
     params: options.params ?? "{}",
     taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,

@@ -60,7 +60,15 @@ class FakeStore implements StateStore, Leadership {
   async close(): Promise<void> {}
 }
 
-const noOrders: WorkerOrders = { epoch: 1, start: [], stop: [], places: [], discard: [], leaseMs: 10_000 };
+const noOrders: WorkerOrders = {
+  epoch: 1,
+  start: [],
+  stop: [],
+  places: [],
+  discard: [],
+  leaseMs: 10_000,
+  drain: false,
+};
 const spec = { name: "job" } as JobSpec;
 const decision = {
   job: "j",

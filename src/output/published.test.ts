@@ -63,6 +63,7 @@ async function finished(contents: Readonly<Record<string, string>>): Promise<Fin
       partitions: 2,
       splitBytes: undefined,
       attemptsMax: 4,
+      slotsMax: undefined,
       deadLettersMax: 0,
       params: '{"password":"secret"}',
       taskTimeoutMs: 1,

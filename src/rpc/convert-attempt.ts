@@ -2,7 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { Plan } from "../input/plan.ts";
-import { big, num, optional, required } from "./codec.ts";
+import { big, num, oneOf, optional, required } from "./codec.ts";
 import {
   fromAttemptId,
   fromCounters,
@@ -183,7 +183,7 @@ function toFailure(reason: Failure): MessageInitShape<typeof pb.FailureSchema>["
     case "fatal":
       return { case: "fatal" as const, value: { error } };
     case "segment-lost":
-      return { case: "segmentLost" as const, value: { error, map: toAttemptId(reason.map) } };
+      return { case: "segmentLost" as const, value: { error, map: toAttemptId(reason.map), how: reason.how } };
     case "slot-died":
       return {
         case: "slotDied" as const,
@@ -206,7 +206,12 @@ function fromFailure({ kind }: pb.Failure): Failure {
     case "fatal":
       return { kind: "fatal", error };
     case "segmentLost":
-      return { kind: "segment-lost", map: fromAttemptId(kind.value.map), error };
+      return {
+        kind: "segment-lost",
+        map: fromAttemptId(kind.value.map),
+        how: oneOf(["missing", "corrupt", "unreachable"], kind.value.how),
+        error,
+      };
     case "slotDied":
       return { kind: "slot-died", error, at: optional(kind.value.at, fromPosition), careful: kind.value.careful };
     case "infrastructure":

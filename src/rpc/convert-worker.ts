@@ -4,14 +4,18 @@ import { big, duration, num, optional, required } from "./codec.ts";
 import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
 import { fromAttemptId, fromPosition, fromRunRef, toAttemptId, toPosition, toRunRef } from "./convert-common.ts";
 import type * as pb from "./gen/millrace/v1/worker_pb.ts";
-import type { Places, RunningAttempt, WorkerOrders, WorkerReport } from "./messages.ts";
+import type { Places, PlacesHeld, RunningAttempt, RunPlaces, WorkerOrders, WorkerReport } from "./messages.ts";
 
 export function toReport(report: WorkerReport) {
   return {
     worker: report.worker,
     incarnation: big(report.incarnation),
     sequence: big(report.sequence),
-    placesHeld: Object.keys(report.placesHeld).map((job) => ({ job, mapVersion: big(report.placesHeld[job]!) })),
+    placesHeld: Object.keys(report.placesHeld).map((job) => ({
+      job,
+      mapVersion: big(report.placesHeld[job]!.mapVersion),
+      runs: big(report.placesHeld[job]!.runs),
+    })),
     address: report.address,
     slots: report.slots,
     slotsFree: report.slotsFree,
@@ -23,8 +27,9 @@ export function toReport(report: WorkerReport) {
 }
 
 export function fromReport(report: pb.WorkerReport): WorkerReport {
-  const placesHeld: Record<JobId, number> = Object.create(null);
-  for (const { job, mapVersion } of report.placesHeld) placesHeld[job] = num(mapVersion);
+  const placesHeld: Record<JobId, PlacesHeld> = Object.create(null);
+  for (const { job, mapVersion, runs } of report.placesHeld)
+    placesHeld[job] = { mapVersion: num(mapVersion), runs: num(runs) };
   return {
     worker: report.worker,
     incarnation: num(report.incarnation),
@@ -73,6 +78,7 @@ export function toOrders(orders: WorkerOrders) {
     places: orders.places.map(toPlaces),
     discard: [...orders.discard],
     leaseMs: duration(orders.leaseMs),
+    drain: orders.drain,
   };
 }
 
@@ -84,21 +90,22 @@ export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
     places: orders.places.map(fromPlaces),
     discard: orders.discard,
     leaseMs: duration(orders.leaseMs),
+    drain: orders.drain,
   };
 }
 
-function toPlaces({ job, mapVersion, runs }: Places) {
-  return {
-    job,
-    mapVersion: big(mapVersion),
-    runs: runs.map((place) => ({ worker: place.worker, address: place.address, runs: place.runs.map(toRunRef) })),
-  };
+function toPlaces({ job, mapVersion, from, total, runs }: Places) {
+  return { job, mapVersion: big(mapVersion), from: big(from), total: big(total), runs: runs.map(toRunPlaces) };
 }
 
-function fromPlaces({ job, mapVersion, runs }: pb.Places): Places {
-  return {
-    job,
-    mapVersion: num(mapVersion),
-    runs: runs.map((place) => ({ worker: place.worker, address: place.address, runs: place.runs.map(fromRunRef) })),
-  };
+function fromPlaces({ job, mapVersion, from, total, runs }: pb.Places): Places {
+  return { job, mapVersion: num(mapVersion), from: num(from), total: num(total), runs: runs.map(fromRunPlaces) };
+}
+
+export function toRunPlaces({ worker, address, runs }: RunPlaces) {
+  return { worker, address, runs: runs.map(toRunRef) };
+}
+
+export function fromRunPlaces({ worker, address, runs }: pb.RunPlaces): RunPlaces {
+  return { worker, address, runs: runs.map(fromRunRef) };
 }

@@ -113,6 +113,7 @@ const spec: fc.Arbitrary<JobSpec> = fc.record({
   partitions: maybe(u32),
   splitBytes: maybe(size),
   attemptsMax: u32,
+  slotsMax: fc.option(u32, { nil: undefined }),
   deadLettersMax: size,
   params: name,
   taskTimeoutMs: ms,
@@ -171,7 +172,12 @@ const failure: fc.Arbitrary<Failure> = fc.oneof(
   fc.record({ kind: fc.constant("user-error" as const), error: failureText, at: maybe(position), final: fc.boolean() }),
   fc.record({ kind: fc.constant("bad-input" as const), error: failureText, at: maybe(position) }),
   fc.record({ kind: fc.constant("fatal" as const), error: failureText }),
-  fc.record({ kind: fc.constant("segment-lost" as const), map: attempt, error: failureText }),
+  fc.record({
+    kind: fc.constant("segment-lost" as const),
+    how: fc.constantFrom("missing", "corrupt", "unreachable"),
+    map: attempt,
+    error: failureText,
+  }),
   fc.record({
     kind: fc.constant("slot-died" as const),
     error: failureText,
@@ -202,7 +208,7 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
   worker: name,
   incarnation: size,
   sequence: size,
-  placesHeld: dictionary(size),
+  placesHeld: dictionary(fc.record({ mapVersion: size, runs: size })),
   address: name,
   slots: u32,
   slotsFree: u32,
@@ -211,6 +217,7 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
   finished: few(result),
   offered: few(fc.record({ run, emissionDigest: digest })),
 });
+const runPlaces = fc.record({ worker: name, address: name, runs: few(run) });
 const orders: fc.Arbitrary<WorkerOrders> = fc.record({
   epoch: size,
   start: few(assignment),
@@ -219,11 +226,14 @@ const orders: fc.Arbitrary<WorkerOrders> = fc.record({
     fc.record({
       job: name,
       mapVersion: size,
-      runs: few(fc.record({ worker: name, address: name, runs: few(run) })),
+      from: size,
+      total: size,
+      runs: few(runPlaces),
     }),
   ),
   discard: few(name),
   leaseMs: ms,
+  drain: fc.boolean(),
 });
 const decision: fc.Arbitrary<CommitDecision> = fc.record({
   job: name,
@@ -310,6 +320,8 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       memoryBytesMax: size,
       diskDirectory: name,
       inputs: few(run),
+      remote: few(runPlaces),
+      access: maybe(fc.record({ key: name, ca: maybe(name) })),
     });
     roundTrips(
       fc.oneof(load, start, fc.constant({ kind: "describe" as const }), fc.constant({ kind: "stop" as const })),

@@ -6,7 +6,7 @@ const report: WorkerReport = {
   worker: "w",
   incarnation: 1,
   sequence: 2,
-  placesHeld: { j: 3 },
+  placesHeld: { j: { mapVersion: 3, runs: 1 } },
   address: "",
   slots: 2,
   slotsFree: 1,
@@ -15,7 +15,15 @@ const report: WorkerReport = {
   finished: [],
   offered: [],
 };
-const orders: WorkerOrders = { epoch: 4, start: [], stop: [], places: [], discard: ["j"], leaseMs: 10_000 };
+const orders: WorkerOrders = {
+  epoch: 4,
+  start: [],
+  stop: [],
+  places: [],
+  discard: ["j"],
+  leaseMs: 10_000,
+  drain: false,
+};
 
 test("messages arrive equal and are never the same object", async () => {
   let heard: WorkerReport | undefined;
@@ -36,9 +44,9 @@ test("a report says what was true when it was sent, also when the master is stil
   let start: (master: { heartbeat: () => Promise<WorkerOrders> }) => void = () => {};
   let heard: WorkerReport | undefined;
   const transport = memoryTransport(new Promise((resolve) => (start = resolve)));
-  const placesHeld = { j: 3 };
+  const placesHeld = { j: { mapVersion: 3, runs: 1 } };
   const call = transport.heartbeat({ ...report, placesHeld }, new AbortController().signal);
-  placesHeld.j = 9;
+  placesHeld.j.mapVersion = 9;
   start({
     heartbeat: async (received?: WorkerReport) => {
       heard = received;
@@ -46,7 +54,7 @@ test("a report says what was true when it was sent, also when the master is stil
     },
   });
   await call;
-  expect(heard?.placesHeld).toEqual({ j: 3 });
+  expect(heard?.placesHeld).toEqual({ j: { mapVersion: 3, runs: 1 } });
 });
 
 test("bytes that are no report are refused, as on a wire", async () => {

@@ -106,7 +106,16 @@ export type Failure =
   | { readonly kind: "bad-input"; readonly error: FailureText; readonly at: Position | undefined }
   /** A limit, an option, a changed file, too many dead letters: retrying can't help. */
   | { readonly kind: "fatal"; readonly error: FailureText }
-  | { readonly kind: "segment-lost"; readonly map: AttemptId; readonly error: FailureText }
+  /**
+   * `how`: "missing" (whoever holds it says that it isn't there), "corrupt" (its checks fail), "unreachable" (nobody answers:
+   * the fault may be on either side).
+   */
+  | {
+      readonly kind: "segment-lost";
+      readonly map: AttemptId;
+      readonly how: "missing" | "corrupt" | "unreachable";
+      readonly error: FailureText;
+    }
   /** The slot's process ended. `at`: the record it was working on, exact if the attempt was careful. */
   | {
       readonly kind: "slot-died";
@@ -134,8 +143,8 @@ export interface WorkerReport {
   readonly incarnation: number;
   /** Grows with each report; of one older than the newest heard only `finished` is used. */
   readonly sequence: number;
-  /** Newest mapVersion held, by job; older or missing: sent again. */
-  readonly placesHeld: Readonly<Record<JobId, number>>;
+  /** What it knows of where map outputs lie, by job; what is missing is sent. */
+  readonly placesHeld: Readonly<Record<JobId, PlacesHeld>>;
   readonly address: string;
   readonly slots: number;
   readonly slotsFree: number;
@@ -156,6 +165,12 @@ export interface RunningAttempt {
   readonly at: Position | undefined;
 }
 
+/** The newest version of a job's places, and how many of its runs have come so far. */
+export interface PlacesHeld {
+  readonly mapVersion: number;
+  readonly runs: number;
+}
+
 /** The reply: sent once the report is durable, so it also acknowledges `finished`. */
 export interface WorkerOrders {
   readonly epoch: number;
@@ -167,12 +182,17 @@ export interface WorkerOrders {
   readonly discard: readonly JobId[];
   /** Unheard for this long, the worker stops its attempts by itself. */
   readonly leaseMs: number;
+  /** Somebody wants this worker to drain: finish what runs, take nothing new, end when nobody needs its runs. */
+  readonly drain: boolean;
 }
 
-/** Where the map outputs of a job lie, by worker; complete for its version. */
+/** Where the map outputs of a job lie, by worker: a page of them, because a job may have a million. */
 export interface Places {
   readonly job: JobId;
   readonly mapVersion: number;
+  /** Runs on the pages before, and on all pages; a worker that holds fewer than `total` of the version waits for more. */
+  readonly from: number;
+  readonly total: number;
   readonly runs: readonly RunPlaces[];
 }
 

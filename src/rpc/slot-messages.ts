@@ -3,17 +3,18 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
-import { big, messageCodec, num, required } from "./codec.ts";
+import { big, messageCodec, num, optional, required } from "./codec.ts";
 import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
 import { fromFailureText, fromRunRef, toFailureText, toRunRef } from "./convert-common.ts";
 import { fromVariables, toVariables } from "./convert-job.ts";
+import { fromRunPlaces, toRunPlaces } from "./convert-worker.ts";
 import {
   type FromSlot as FromSlotMessage,
   FromSlotSchema,
   type ToSlot as ToSlotMessage,
   ToSlotSchema,
 } from "./gen/millrace/v1/slot_pb.ts";
-import type { Assignment, AttemptResult, FailureText } from "./messages.ts";
+import type { Assignment, AttemptResult, FailureText, RunPlaces } from "./messages.ts";
 
 /** Agent to slot. `load`, `describe` and `run` are answered, one at a time. */
 export type ToSlot =
@@ -38,8 +39,19 @@ export interface RunAttempt {
   readonly memoryDirectory: string | undefined;
   readonly memoryBytesMax: number;
   readonly diskDirectory: string;
-  /** Of a reduce: one run per map task, in the order of their ordinals. */
+  /** Of a reduce: the runs on this machine, read directly; at most one per map task, in the order of their ordinals. */
   readonly inputs: readonly RunRef[];
+  /** Of a reduce: runs on other workers, fetched over HTTP. */
+  readonly remote: readonly RunPlaces[];
+  /** What fetching needs; undefined where `remote` is empty. */
+  readonly access: ShuffleAccess | undefined;
+}
+
+export interface ShuffleAccess {
+  /** The job's shuffle key: signs requests to other workers' shuffle servers. */
+  readonly key: string;
+  /** PEM file of the authority that signed the workers' certificates; undefined: the system's. */
+  readonly ca: string | undefined;
 }
 
 /** Slot to agent: `loaded`, `described`, `finished` or `failed` answer; `log` comes at any time. */
@@ -77,6 +89,8 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
           memoryBytesMax: big(message.memoryBytesMax),
           diskDirectory: message.diskDirectory,
           inputs: message.inputs.map(toRunRef),
+          remote: message.remote.map(toRunPlaces),
+          access: message.access,
         },
       };
     case "stop":
@@ -103,6 +117,8 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
         memoryBytesMax: num(kind.value.memoryBytesMax),
         diskDirectory: kind.value.diskDirectory,
         inputs: kind.value.inputs.map(fromRunRef),
+        remote: kind.value.remote.map(fromRunPlaces),
+        access: optional(kind.value.access, ({ key, ca }) => ({ key, ca })),
       };
     case "stop":
       return { kind: "stop" };

@@ -1,5 +1,6 @@
 // What a worker must do and know, complete as of now: giving it out twice changes nothing.
 import type { WorkerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { Assignment, Places, RunPlaces, WorkerOrders } from "../rpc/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { Cluster } from "./cluster.ts";
@@ -8,7 +9,7 @@ import type { Worker } from "./worker.ts";
 
 export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   const worker = cluster.workers.get(id);
-  const orders = { epoch: cluster.epoch, leaseMs: cluster.options.leaseMs };
+  const orders = { epoch: cluster.epoch, leaseMs: cluster.options.leaseMs, drain: false };
   if (worker === undefined) return { ...orders, start: [], stop: [], places: [], discard: [] };
   const start: Assignment[] = [];
   const stop = [...worker.strays];
@@ -19,24 +20,43 @@ export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   return { ...orders, start, stop, places: missingPlaces(cluster, worker), discard: [...worker.discards.keys()] };
 }
 
-/** Of the jobs whose reduces it has, unless it holds the newest version. Incomplete lists are never sent. */
+/** Of the jobs whose reduces it has, the page after those that it holds. Lists that are not complete yet are never sent. */
 function missingPlaces(cluster: Cluster, worker: Worker): Places[] {
   const jobs = new Set<Job>();
   for (const { id, state, task } of worker.attempts.values()) {
     if (id.phase === "reduce" && state !== "stopping") jobs.add(task.job);
   }
-  const places: Places[] = [];
+  const pages: Places[] = [];
   for (const job of jobs) {
     const held = worker.placesHeld[job.id];
-    if ((held === undefined || held < job.mapVersion) && isBarrierOpen(job)) places.push(placesOf(cluster, job));
+    if ((held !== undefined && held.mapVersion > job.mapVersion) || !isBarrierOpen(job)) continue;
+    const { total, runs } = placesOf(cluster, job);
+    const from = held?.mapVersion === job.mapVersion ? held.runs : 0;
+    if (from < total || held?.mapVersion !== job.mapVersion)
+      pages.push({ job: job.id, mapVersion: job.mapVersion, from, total, runs: pageOf(runs, from) });
   }
-  return places;
+  return pages;
+}
+
+function pageOf(all: readonly RunPlaces[], from: number): RunPlaces[] {
+  const page: RunPlaces[] = [];
+  let skip = from;
+  let room: number = limits.placesPerMessage;
+  for (const { worker, address, runs } of all) {
+    const part = runs.slice(skip, skip + room);
+    skip = Math.max(0, skip - runs.length);
+    room -= part.length;
+    if (part.length > 0) page.push({ worker, address, runs: part });
+    if (room === 0) break;
+  }
+  return page;
 }
 
 /** Made once per version: it is as long as there are map tasks. */
 function placesOf(cluster: Cluster, job: Job): Places {
   if (job.places?.mapVersion === job.mapVersion) return job.places;
   const byWorker = new Map<WorkerId, { address: string; runs: RunRef[] }>();
+  let total = 0;
   for (const { winner } of job.maps) {
     if (winner?.run === undefined) continue;
     let place = byWorker.get(winner.worker);
@@ -46,8 +66,9 @@ function placesOf(cluster: Cluster, job: Job): Places {
       byWorker.set(winner.worker, (place = { address, runs: [] }));
     }
     place.runs.push(winner.run);
+    total++;
   }
   const runs: RunPlaces[] = [...byWorker].map(([worker, place]) => ({ worker, ...place }));
-  job.places = { job: job.id, mapVersion: job.mapVersion, runs };
+  job.places = { job: job.id, mapVersion: job.mapVersion, from: 0, total, runs };
   return job.places;
 }

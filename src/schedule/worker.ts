@@ -20,7 +20,7 @@ export interface Worker {
   /** When its lease is looked at next. */
   leaseAt: Instant;
   failuresInRow: number;
-  placesHeld: Readonly<Record<JobId, number>>;
+  placesHeld: WorkerReport["placesHeld"];
   /** Runs that this incarnation found when it started, by `attemptKey`; a job that is resumed later asks for them. */
   readonly offered: Map<string, Offer>;
   /** By `attemptKey`, those being stopped included. */

@@ -5,11 +5,14 @@ import { type AttemptId, attemptName } from "../base/ids.ts";
 export class SegmentLost extends MillraceError {
   /** The map attempt whose run it is. */
   readonly map: AttemptId;
+  /** As in the failure that is reported of it. */
+  readonly how: "missing" | "corrupt" | "unreachable";
 
-  constructor(map: AttemptId, cause: unknown) {
+  constructor(map: AttemptId, how: SegmentLost["how"], cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
     super("segment-lost", `the output of ${attemptName(map)} is lost: ${why}`, { retry: "elsewhere", cause });
     this.map = map;
+    this.how = how;
   }
 }
 
@@ -19,7 +22,8 @@ export function namingLoss<T>(map: AttemptId, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof MillraceError && (error.code === "corrupt-run" || error.code === "segment-lost")) {
-      throw error instanceof SegmentLost ? error : new SegmentLost(map, error);
+      if (error instanceof SegmentLost) throw error;
+      throw new SegmentLost(map, error.code === "corrupt-run" ? "corrupt" : "missing", error);
     }
     throw error; // too many open files, no permission: of this machine, not of the map's output
   }

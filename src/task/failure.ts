@@ -1,9 +1,10 @@
 // Failures and what they mean: whose fault, where, and so what may be done about it.
 import { types } from "node:util";
 import { type ErrorCode, MillraceError, systemCode } from "../base/error.ts";
-import type { AttemptId, Position } from "../base/ids.ts";
+import type { Position } from "../base/ids.ts";
 import { describeThrown } from "../job/thrown.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
+import type { SegmentLost } from "../shuffle/segment-lost.ts";
 
 /** An attempt's end by failure; `thrown` is what user code threw, for who debugs it in this process. */
 export class TaskFailure extends Error {
@@ -38,8 +39,9 @@ export function badInputFailure(thrown: unknown, place: FailedAt): TaskFailure {
 }
 
 /** A map's output that can't be had or doesn't pass its checks: that map runs again, and this attempt does not count. */
-export function lostFailure(thrown: unknown, map: AttemptId): TaskFailure {
-  return new TaskFailure({ kind: "segment-lost", map, error: failureText(thrown, "segment-lost", {}) }, thrown);
+export function lostFailure(thrown: SegmentLost): TaskFailure {
+  const { map, how } = thrown;
+  return new TaskFailure({ kind: "segment-lost", map, how, error: failureText(thrown, "segment-lost", {}) }, thrown);
 }
 
 /** Anything thrown by the engine itself, and whatever ended an attempt already. */

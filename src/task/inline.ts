@@ -234,6 +234,7 @@ function inlineSpec(job: JobDefinition, params: string): JobSpec {
     partitions: undefined,
     splitBytes: undefined,
     attemptsMax: 1,
+    slotsMax: undefined,
     deadLettersMax: 0,
     params,
     taskTimeoutMs: 0,

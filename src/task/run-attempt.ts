@@ -19,7 +19,7 @@ export async function runAttempt(
   try {
     return await runTask(assignment, env, inputs);
   } catch (thrown) {
-    const failure = isA(thrown, SegmentLost) ? lostFailure(thrown, thrown.map) : engineFailure(thrown);
+    const failure = isA(thrown, SegmentLost) ? lostFailure(thrown) : engineFailure(thrown);
     return { attempt: assignment.attempt, ok: false, reason: failure.reason };
   }
 }

@@ -113,7 +113,15 @@ class FakeMaster {
   }
 }
 
-const noOrders: WorkerOrders = { epoch: 1, start: [], stop: [], places: [], discard: [], leaseMs: 10_000 };
+const noOrders: WorkerOrders = {
+  epoch: 1,
+  start: [],
+  stop: [],
+  places: [],
+  discard: [],
+  leaseMs: 10_000,
+  drain: false,
+};
 const spec = { name: "job", bundle: "digest" } as JobSpec;
 
 function text(message: string): FailureText {
@@ -362,12 +370,12 @@ describe("the agent", () => {
     await master.answer(order);
     expect(slots).toHaveLength(0);
     const runs = [3, 1, 2].map((index) => ({ writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 }));
-    const places = [{ job: "j", mapVersion: 2, runs: [{ worker: "w", address: "", runs }] }];
+    const places = [{ job: "j", mapVersion: 2, from: 0, total: 3, runs: [{ worker: "w", address: "", runs }] }];
     await master.answer({ ...order, places });
-    expect(master.last.placesHeld).toEqual({ j: 2 });
+    expect(master.last.placesHeld).toEqual({ j: { mapVersion: 2, runs: 3 } });
     expect(slots[0]!.ran[0]!.inputs.map((run) => run.path)).toEqual(["/run-1", "/run-2", "/run-3"]);
     await master.answer({ places: [{ ...places[0]!, mapVersion: 1 }] });
-    expect(master.last.placesHeld).toEqual({ j: 2 });
+    expect(master.last.placesHeld).toEqual({ j: { mapVersion: 2, runs: 3 } });
     await agent.close();
   });
 

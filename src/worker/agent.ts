@@ -13,6 +13,7 @@ import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Heartbeats } from "../rpc/memory-transport.ts";
 import type { Assignment, AttemptResult, FailureText, Places, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import { heldOf, isWhole, joinPlaces } from "../rpc/places.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { Budget } from "./budget.ts";
 import { RunStore } from "./run-store.ts";
@@ -191,7 +192,7 @@ class WorkerAgent implements Agent {
       worker,
       incarnation,
       sequence: ++this.#sequence,
-      placesHeld: Object.fromEntries([...this.#places].map(([job, { mapVersion }]) => [job, mapVersion])),
+      placesHeld: Object.fromEntries([...this.#places].map(([job, places]) => [job, heldOf(places)])),
       address,
       slots: budget.slots,
       slotsFree: draining ? 0 : Math.max(0, budget.slots - this.#running.size),
@@ -222,8 +223,10 @@ class WorkerAgent implements Agent {
   }
 
   #takePlaces(places: Places): void {
-    const held = this.#places.get(places.job);
-    if (held === undefined || held.mapVersion < places.mapVersion) this.#places.set(places.job, places);
+    const joined = joinPlaces(this.#places.get(places.job), places);
+    if (joined === undefined) return;
+    this.#places.set(places.job, joined);
+    if (!isWhole(joined, joined.mapVersion)) this.#raiseNews(); // for the next page
   }
 
   /** False where there is nothing new: started already, or not to be started here and now. */
@@ -236,7 +239,7 @@ class WorkerAgent implements Agent {
     if (work.phase === "reduce") {
       const places = this.#places.get(attempt.job);
       // Places travel apart: an order that overtook them is repeated.
-      if (places?.mapVersion !== work.mapVersion) return false;
+      if (places === undefined || !isWhole(places, work.mapVersion)) return false;
       inputs = runsInOrder(places);
     }
     seen.add(attemptName(attempt));
@@ -299,7 +302,13 @@ class WorkerAgent implements Agent {
     try {
       await this.#slots.load(entry, bundle);
       if (running.isStopped) return infrastructure(attempt, new Error("the attempt was stopped"));
-      return await entry.slot.run({ assignment, inputs, ...this.#runs.begin(attempt, entry.name) });
+      return await entry.slot.run({
+        assignment,
+        inputs,
+        remote: [],
+        access: undefined,
+        ...this.#runs.begin(attempt, entry.name),
+      });
     } finally {
       running.slot = undefined;
       this.#runs.clear(entry.name);

@@ -36,6 +36,7 @@ export function spec(change: Partial<JobSpec> = {}): JobSpec {
     partitions: undefined,
     splitBytes: undefined,
     attemptsMax: 4,
+    slotsMax: undefined,
     deadLettersMax: 0,
     params: "{}",
     taskTimeoutMs: limits.taskTimeoutMs,

@@ -9,6 +9,7 @@ import type {
   WorkerOrders,
   WorkerReport,
 } from "../../src/rpc/messages.ts";
+import { heldOf, isWhole, joinPlaces } from "../../src/rpc/places.ts";
 import { attemptKey } from "../../src/schedule/task.ts";
 
 export interface FakeAttempt {
@@ -46,7 +47,7 @@ export class FakeWorker {
       worker: this.id,
       incarnation: this.incarnation,
       sequence: ++this.sequence,
-      placesHeld: Object.fromEntries([...this.places].map(([job, places]) => [job, places.mapVersion])),
+      placesHeld: Object.fromEntries([...this.places].map(([job, places]) => [job, heldOf(places)])),
       address: `${this.id}:${this.incarnation}`,
       slots: this.slots,
       slotsFree: this.isDraining ? 0 : Math.max(0, this.slots - this.running.size),
@@ -64,7 +65,8 @@ export class FakeWorker {
     for (const { attempt } of report.finished) this.finished.delete(attemptKey(attempt));
     if (report.offered.length > 0) this.offered = [];
     for (const places of orders.places) {
-      if ((this.places.get(places.job)?.mapVersion ?? 0) < places.mapVersion) this.places.set(places.job, places);
+      const joined = joinPlaces(this.places.get(places.job), places);
+      if (joined !== undefined) this.places.set(places.job, joined);
     }
     for (const attempt of orders.stop) this.stop(attempt);
     for (const job of orders.discard) this.discard(job);
@@ -94,7 +96,7 @@ export class FakeWorker {
     const { attempt, work } = assignment;
     const key = attemptKey(attempt);
     if (this.started.includes(key) || this.isDraining || this.running.size >= this.slots) return;
-    if (work.phase === "reduce" && this.places.get(attempt.job)?.mapVersion !== work.mapVersion) return;
+    if (work.phase === "reduce" && !isWhole(this.places.get(attempt.job), work.mapVersion)) return;
     this.started.push(key);
     const places = work.phase === "reduce" ? this.places.get(attempt.job) : undefined;
     this.running.set(key, { assignment, places, idleMs: 0, runningMs: 0 });

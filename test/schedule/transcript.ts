@@ -233,7 +233,7 @@ class Scenario {
         return { kind, error: text(message, "io-error") };
       case "segment-lost": {
         const map = this.#placed(assignment, message);
-        return { kind, map, error: text(`${message} can't be read`, "segment-lost") };
+        return { kind, map, how: "missing", error: text(`${message} can't be read`, "segment-lost") };
       }
       default:
         throw new Error(`a scenario fails with ${kind}, which is no class of failure`);

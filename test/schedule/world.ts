@@ -190,9 +190,10 @@ export class World {
     const report = this.waiting.get(worker);
     if (report === undefined) return;
     this.waiting.delete(worker);
-    for (const { job, runs } of orders.places) {
+    for (const { job, from, total, runs } of orders.places) {
       const count = runs.reduce((sum, place) => sum + place.runs.length, 0);
-      assert(count === this.cluster.jobs.get(job)!.maps.length, "places that are not complete");
+      assert(total === this.cluster.jobs.get(job)!.maps.length, "places that are not complete");
+      assert((count > 0 || total === 0) && from + count <= total, "a page that is no part of the whole");
     }
     this.send({ to: "worker", worker, report, orders: decodeOrders(encodeOrders(orders)) });
   }
@@ -238,7 +239,12 @@ export class World {
       const lost = this.gather(attempt, places);
       if (lost !== undefined) {
         this.saw("segment lost");
-        return failed(attempt, { kind: "segment-lost", map: lost, error: text(`no ${attemptName(lost)}`) });
+        return failed(attempt, {
+          kind: "segment-lost",
+          how: "missing",
+          map: lost,
+          error: text(`no ${attemptName(lost)}`),
+        });
       }
     }
     if (work.phase === "map" && attempt.index === this.poisoned && work.skip.length === 0) {

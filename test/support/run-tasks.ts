@@ -64,6 +64,7 @@ export class TaskRun {
       partitions: undefined,
       splitBytes: undefined,
       attemptsMax: 4,
+      slotsMax: undefined,
       deadLettersMax: 0,
       params: "{}",
       taskTimeoutMs: 600_000,

@@ -10,13 +10,15 @@ import type { Assignment, AttemptResult } from "./attempt_pb.ts";
 import { file_millrace_v1_attempt } from "./attempt_pb.ts";
 import type { FailureText, RunRef } from "./common_pb.ts";
 import { file_millrace_v1_common } from "./common_pb.ts";
+import type { RunPlaces } from "./worker_pb.ts";
+import { file_millrace_v1_worker } from "./worker_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file millrace/v1/slot.proto.
  */
 export const file_millrace_v1_slot: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSKtBAoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRrQAQoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWZCEwoRX21lbW9yeV9kaXJlY3RvcnkaBgoEU3RvcEIGCgRraW5kItICCghGcm9tU2xvdBIuCgZsb2FkZWQYASABKAsyHC5taWxscmFjZS52MS5Gcm9tU2xvdC5Mb2FkZWRIABI0CglkZXNjcmliZWQYAiABKAsyHy5taWxscmFjZS52MS5Gcm9tU2xvdC5EZXNjcmliZWRIABIuCghmaW5pc2hlZBgDIAEoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHRIABIqCgZmYWlsZWQYBCABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dEgAEigKA2xvZxgFIAEoCzIZLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvZ0gAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJQgYKBGtpbmRiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common]);
+  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSK+BQoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRqrAgoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSJgoGcmVtb3RlGAcgAygLMhYubWlsbHJhY2UudjEuUnVuUGxhY2VzEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzQhMKEV9tZW1vcnlfZGlyZWN0b3J5GjQKDVNodWZmbGVBY2Nlc3MSCwoDa2V5GAEgASgJEg8KAmNhGAIgASgJSACIAQFCBQoDX2NhGgYKBFN0b3BCBgoEa2luZCLSAgoIRnJvbVNsb3QSLgoGbG9hZGVkGAEgASgLMhwubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9hZGVkSAASNAoJZGVzY3JpYmVkGAIgASgLMh8ubWlsbHJhY2UudjEuRnJvbVNsb3QuRGVzY3JpYmVkSAASLgoIZmluaXNoZWQYAyABKAsyGi5taWxscmFjZS52MS5BdHRlbXB0UmVzdWx0SAASKgoGZmFpbGVkGAQgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHRIABIoCgNsb2cYBSABKAsyGS5taWxscmFjZS52MS5Gcm9tU2xvdC5Mb2dIABoICgZMb2FkZWQaIAoJRGVzY3JpYmVkEhMKC2Rlc2NyaXB0aW9uGAEgASgJGiYKA0xvZxIPCgdtZXNzYWdlGAEgASgJEg4KBmZpZWxkcxgCIAEoCUIGCgRraW5kYgZwcm90bzM", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ToSlot
@@ -154,6 +156,16 @@ export type ToSlot_Run = Message<"millrace.v1.ToSlot.Run"> & {
    * @generated from field: repeated millrace.v1.RunRef inputs = 6;
    */
   inputs: RunRef[];
+
+  /**
+   * @generated from field: repeated millrace.v1.RunPlaces remote = 7;
+   */
+  remote: RunPlaces[];
+
+  /**
+   * @generated from field: millrace.v1.ToSlot.ShuffleAccess access = 8;
+   */
+  access?: ToSlot_ShuffleAccess | undefined;
 };
 
 /**
@@ -162,6 +174,28 @@ export type ToSlot_Run = Message<"millrace.v1.ToSlot.Run"> & {
  */
 export const ToSlot_RunSchema: GenMessage<ToSlot_Run> = /*@__PURE__*/
   messageDesc(file_millrace_v1_slot, 0, 2);
+
+/**
+ * @generated from message millrace.v1.ToSlot.ShuffleAccess
+ */
+export type ToSlot_ShuffleAccess = Message<"millrace.v1.ToSlot.ShuffleAccess"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: optional string ca = 2;
+   */
+  ca?: string | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.ToSlot.ShuffleAccess.
+ * Use `create(ToSlot_ShuffleAccessSchema)` to create a new message.
+ */
+export const ToSlot_ShuffleAccessSchema: GenMessage<ToSlot_ShuffleAccess> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 0, 3);
 
 /**
  * @generated from message millrace.v1.ToSlot.Stop
@@ -174,7 +208,7 @@ export type ToSlot_Stop = Message<"millrace.v1.ToSlot.Stop"> & {
  * Use `create(ToSlot_StopSchema)` to create a new message.
  */
 export const ToSlot_StopSchema: GenMessage<ToSlot_Stop> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 3);
+  messageDesc(file_millrace_v1_slot, 0, 4);
 
 /**
  * @generated from message millrace.v1.FromSlot

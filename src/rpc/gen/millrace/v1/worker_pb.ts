@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/worker.proto.
  */
 export const file_millrace_v1_worker: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIrwDCgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjMKC3BsYWNlc19oZWxkGAQgAygLMh4ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0LkhlbGQSDwoHYWRkcmVzcxgFIAEoCRINCgVzbG90cxgGIAEoDRISCgpzbG90c19mcmVlGAcgASgNEhAKCGRyYWluaW5nGAggASgIEiwKB3J1bm5pbmcYCSADKAsyGy5taWxscmFjZS52MS5SdW5uaW5nQXR0ZW1wdBIsCghmaW5pc2hlZBgKIAMoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHQSMAoHb2ZmZXJlZBgLIAMoCzIfLm1pbGxyYWNlLnYxLldvcmtlclJlcG9ydC5PZmZlchooCgRIZWxkEgsKA2pvYhgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoBBpCCgVPZmZlchIgCgNydW4YASABKAsyEy5taWxscmFjZS52MS5SdW5SZWYSFwoPZW1pc3Npb25fZGlnZXN0GAIgASgGIqEBCg5SdW5uaW5nQXR0ZW1wdBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEg8KB3JlY29yZHMYAiABKAQSDQoFYnl0ZXMYAyABKAQSDwoHaWRsZV9tcxgEIAEoARISCgpydW5uaW5nX21zGAUgASgBEiEKAmF0GAYgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24iswEKDFdvcmtlck9yZGVycxINCgVlcG9jaBgBIAEoBBImCgVzdGFydBgCIAMoCzIXLm1pbGxyYWNlLnYxLkFzc2lnbm1lbnQSJAoEc3RvcBgDIAMoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIjCgZwbGFjZXMYBCADKAsyEy5taWxscmFjZS52MS5QbGFjZXMSDwoHZGlzY2FyZBgFIAMoCRIQCghsZWFzZV9tcxgGIAEoASJQCgZQbGFjZXMSCwoDam9iGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgEEiQKBHJ1bnMYAyADKAsyFi5taWxscmFjZS52MS5SdW5QbGFjZXMiTwoJUnVuUGxhY2VzEg4KBndvcmtlchgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEiEKBHJ1bnMYAyADKAsyEy5taWxscmFjZS52MS5SdW5SZWZiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common]);
+  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIsoDCgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjMKC3BsYWNlc19oZWxkGAQgAygLMh4ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0LkhlbGQSDwoHYWRkcmVzcxgFIAEoCRINCgVzbG90cxgGIAEoDRISCgpzbG90c19mcmVlGAcgASgNEhAKCGRyYWluaW5nGAggASgIEiwKB3J1bm5pbmcYCSADKAsyGy5taWxscmFjZS52MS5SdW5uaW5nQXR0ZW1wdBIsCghmaW5pc2hlZBgKIAMoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHQSMAoHb2ZmZXJlZBgLIAMoCzIfLm1pbGxyYWNlLnYxLldvcmtlclJlcG9ydC5PZmZlcho2CgRIZWxkEgsKA2pvYhgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoBBIMCgRydW5zGAMgASgEGkIKBU9mZmVyEiAKA3J1bhgBIAEoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIXCg9lbWlzc2lvbl9kaWdlc3QYAiABKAYioQEKDlJ1bm5pbmdBdHRlbXB0EicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSDwoHcmVjb3JkcxgCIAEoBBINCgVieXRlcxgDIAEoBBIPCgdpZGxlX21zGAQgASgBEhIKCnJ1bm5pbmdfbXMYBSABKAESIQoCYXQYBiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbiLCAQoMV29ya2VyT3JkZXJzEg0KBWVwb2NoGAEgASgEEiYKBXN0YXJ0GAIgAygLMhcubWlsbHJhY2UudjEuQXNzaWdubWVudBIkCgRzdG9wGAMgAygLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEiMKBnBsYWNlcxgEIAMoCzITLm1pbGxyYWNlLnYxLlBsYWNlcxIPCgdkaXNjYXJkGAUgAygJEhAKCGxlYXNlX21zGAYgASgBEg0KBWRyYWluGAcgASgIIm0KBlBsYWNlcxILCgNqb2IYASABKAkSEwoLbWFwX3ZlcnNpb24YAiABKAQSJAoEcnVucxgDIAMoCzIWLm1pbGxyYWNlLnYxLlJ1blBsYWNlcxIMCgRmcm9tGAQgASgEEg0KBXRvdGFsGAUgASgEIk8KCVJ1blBsYWNlcxIOCgZ3b3JrZXIYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIhCgRydW5zGAMgAygLMhMubWlsbHJhY2UudjEuUnVuUmVmYgZwcm90bzM", [file_millrace_v1_attempt, file_millrace_v1_common]);
 
 /**
  * @generated from message millrace.v1.WorkerReport
@@ -98,6 +98,11 @@ export type WorkerReport_Held = Message<"millrace.v1.WorkerReport.Held"> & {
    * @generated from field: uint64 map_version = 2;
    */
   mapVersion: bigint;
+
+  /**
+   * @generated from field: uint64 runs = 3;
+   */
+  runs: bigint;
 };
 
 /**
@@ -204,6 +209,11 @@ export type WorkerOrders = Message<"millrace.v1.WorkerOrders"> & {
    * @generated from field: double lease_ms = 6;
    */
   leaseMs: number;
+
+  /**
+   * @generated from field: bool drain = 7;
+   */
+  drain: boolean;
 };
 
 /**
@@ -231,6 +241,16 @@ export type Places = Message<"millrace.v1.Places"> & {
    * @generated from field: repeated millrace.v1.RunPlaces runs = 3;
    */
   runs: RunPlaces[];
+
+  /**
+   * @generated from field: uint64 from = 4;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: uint64 total = 5;
+   */
+  total: bigint;
 };
 
 /**
