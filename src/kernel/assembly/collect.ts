@@ -4,27 +4,19 @@
 //
 //   arena: … pool | entry entry entry →      free      ← table |
 //
-// The table is a hash table with linear probing: u64 slots of u32 entry offset and u32 hash; 0 is free. It starts small
-// and doubles, so that few keys stay within the processor's caches. The sort's records take its place afterwards: one pair's
-// two records are no less than its share of the table, so both are counted as one.
+// The sort's records take the table's place afterwards: one pair's two records are no less than its share of the table, so
+// both are counted as one.
 import { copy, decodeNumber, encodeNumber, readVarint, same, shared, varintEnd } from "./bytes";
 import { foldNumbers, isBeyond, isNumbers } from "./fold";
 import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
 import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN } from "./state";
+import { AHEAD_MASK, clearTable, growAt, growTable, HASHES, lookAhead, mask, table } from "./table";
 import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
 /** Of the sort, per pair: two records. */
 const SORT_BYTES: u32 = 32;
-const TABLE_BITS_MIN: u32 = 10;
 /** Combining is judged after each so many pairs, once a quarter of the space is used. */
 const WINDOW: u32 = 65536;
-
-/** Tables from this size on are looked ahead into. */
-const AHEAD_MASK: u32 = (1 << 16) - 1;
-const AHEAD: usize = 16;
-/** Hashes of the pairs ahead, in the state region. */
-const HASHES: usize = 512;
-let touched: u32 = 0;
 
 export let pool: usize = 0;
 export let poolEnd: usize = 0;
@@ -41,9 +33,6 @@ let firstKey: usize = 0;
 let combines: bool = false;
 let gives: bool = false;
 let combining: bool = false;
-let table: usize = 0;
-let mask: u32 = 0;
-let growAt: u32 = 0;
 let windowPairs: u32 = 0;
 let windowHeld: u32 = 0;
 
@@ -73,8 +62,7 @@ export function emptyPool(): void {
   combining = combines;
   windowPairs = 0;
   windowHeld = 0;
-  if (combining) openTable(TABLE_BITS_MIN);
-  else mask = 0;
+  if (combining) clearTable(spaceEnd);
   nativeEnd = combining ? usize.MAX_VALUE : pool;
   publish();
 }
@@ -85,38 +73,13 @@ function publish(): void {
   store<u32>(HELD, held);
 }
 
-function openTable(bits: u32): void {
-  const bytes = <usize>8 << bits;
-  table = spaceEnd - bytes;
-  mask = (1 << bits) - 1;
-  growAt = (mask >> 1) + (mask >> 3); // 0.625
-  memory.fill(table, 0, bytes);
-}
-
-/** Doubles the table towards the pool; false when there is no room for it and a copy of the old one. */
-function growTable(entryBytes: u32): bool {
-  const bytes = (<usize>mask + 1) << 3;
-  if (poolEnd + entryBytes + 16 + bytes * 3 > spaceEnd) return false;
-  const old = table - bytes * 2;
-  memory.copy(old, table, bytes);
-  openTable(ctz<u32>(mask + 1) + 1);
-  for (let at = old; at < old + bytes; at += 8) {
-    const slot = load<u64>(at);
-    if (slot == 0) continue;
-    let i = <u32>(slot >> 32) & mask;
-    while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
-    store<u64>(table + (<usize>i << 3), slot);
-  }
-  return true;
-}
-
 /** Whether an entry of so many bytes fits, with what the sort needs for it; grows the table if it must. */
 // @ts-ignore
 @inline
 function reserve(entryBytes: u32): bool {
   if (poolEnd + entryBytes + (<usize>(held + 1)) * SORT_BYTES > spaceEnd) return false;
   if (!combining) return true;
-  if (held >= growAt && !growTable(entryBytes)) return false;
+  if (held >= growAt && !growTable(poolEnd + entryBytes + 16)) return false;
   return poolEnd + entryBytes <= table;
 }
 
@@ -273,35 +236,6 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
   emissions = count;
   store<u32>(TAKEN, <u32>at);
   return result;
-}
-
-/**
- * Hashes the keys of the next pairs and touches their slots and entries, so that the cache misses of a large table overlap.
- * Returns the end of the hashes; stops at what is malformed.
- */
-function lookAhead(at: usize, end: usize): usize {
-  let to = HASHES;
-  for (; to < HASHES + (AHEAD << 3) && at < end; to += 8) {
-    let keyBytes: u32 = load<u8>(at);
-    let valueBytes: u32 = load<u8>(at, 1);
-    let key = at + 2;
-    if (((keyBytes | valueBytes) & 0x80) != 0) {
-      keyBytes = readVarint(at, end);
-      if (varintEnd != 0) valueBytes = readVarint(varintEnd, end);
-      key = varintEnd;
-    }
-    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end) break;
-    const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-    store<u64>(to, hash);
-    touched = load<u32>(table + (<usize>(<u32>hash & mask) << 3));
-    at = key + keyBytes + valueBytes;
-  }
-  let sum: u32 = 0;
-  for (let from = HASHES; from < to; from += 8) {
-    sum += load<u8>(load<u32>(table + (<usize>(load<u32>(from) & mask) << 3)));
-  }
-  touched = sum;
-  return to;
 }
 
 // @ts-ignore

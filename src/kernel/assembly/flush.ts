@@ -3,7 +3,8 @@ import { addDigest, blockEnd, blockPairs, closeBlock, describePair, hasRoom, blo
 import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
 import { counts, emptyPool, held, nativeEnd, pool, poolEnd } from "./collect";
 import { BYTES, foldNumbers, isBeyond, isNumbers, kind, NONE } from "./fold";
-import { keyAt, keyBytesAt, pairAt, sortPool } from "./sort";
+import { keyAt, keyBytesAt, pairAt } from "./radix";
+import { sortPool } from "./sort";
 import { BLOCK, DONE, failBeyond, FOLD, FOLD_FROM, FOLD_TO } from "./state";
 import { xxh64, xxh64Word } from "./xxh64";
 
