@@ -71,6 +71,8 @@ export const limits = {
   placesPerMessage: 16_384,
   messageBytesMax: 16 * MiB,
   bundleBytesMax: 16 * MiB,
+  /** Fetched whole by each worker. */
+  sideFileBytesMax: 1 * GiB,
   /** A plan is stored in chunks of at most this. */
   planChunkBytes: 256 * KiB,
   outputChunkBytes: 8 * MiB,
