@@ -28,11 +28,12 @@ export const errorCodes = {
   "slot-died": "a slot's process ended",
   "task-timeout": "a task made no progress within its time limit",
   "not-leader": "another master leads",
-  unreachable: "nobody answers at an address",
-  "not-allowed": "the token is missing or wrong, or does not allow this",
   "state-busy": "another process has the state directory open",
   cancelled: "the job was cancelled",
   "job-failed": "the job failed",
+  // a cluster
+  "no-access": "the token is missing, wrong, or does not allow this",
+  unreachable: "another process of the cluster can't be reached",
   "not-supported": "this build or platform can't do it",
 } as const;
 
