@@ -21,6 +21,7 @@ import type { StateStore } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Agent, startAgent } from "../worker/agent.ts";
 import type { Budget } from "../worker/budget.ts";
+import { FileRunStore } from "../worker/file-run-store.ts";
 import { findOffered } from "../worker/offered.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
 import { removeWorkDirectory, type WorkDirectory } from "../worker/work-directory.ts";
@@ -73,8 +74,13 @@ export class Engine implements LocalEngine {
       master: memoryTransport(this.#masterStarted.promise),
       clock: systemClock,
       budget,
-      runs: work.runs,
-      slots: work.slots,
+      runs: new FileRunStore({
+        ...work.runs,
+        slots: work.slots,
+        tierBytes: budget.tierBytes,
+        slotsMax: budget.slots,
+      }),
+      random: Math.random,
       reuseSlots: parts.options.experiment?.reuseSlots,
       offered: parts.options.resume === true ? findOffered(work.runs) : [],
       openSlot: (name) =>

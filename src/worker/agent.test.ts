@@ -12,6 +12,7 @@ import type { RunAttempt } from "../rpc/slot-messages.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { planBudget } from "./budget.ts";
 import type { KillReason } from "./death.ts";
+import { FileRunStore } from "./file-run-store.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";
 import type { PageContent } from "./status-page.ts";
 
@@ -151,15 +152,22 @@ function start(slotsMax = 2, resident: (pid: number) => number | undefined = () 
   const slots: FakeSlot[] = [];
   const memory = join(directory, "memory");
   for (const path of [memory, join(directory, "disk"), join(directory, "slots")]) mkdirSync(path, { recursive: true });
+  const budget = planBudget({ slots: slotsMax, memoryBytes: 64 * MiB * slotsMax });
   const agent = startAgent({
     worker: "w",
     incarnation: 1,
     address: "",
     master,
     clock,
-    budget: planBudget({ slots: slotsMax, memoryBytes: 64 * MiB * slotsMax }),
-    runs: { memory, disk: join(directory, "disk") },
-    slots: join(directory, "slots"),
+    budget,
+    runs: new FileRunStore({
+      memory,
+      disk: join(directory, "disk"),
+      slots: join(directory, "slots"),
+      tierBytes: budget.tierBytes,
+      slotsMax: budget.slots,
+    }),
+    random: () => 0.5,
     openSlot: () => {
       const slot = new FakeSlot();
       slots.push(slot);

@@ -16,7 +16,7 @@ import type { Assignment, AttemptResult, FailureText, Places, WorkerOrders, Work
 import { heldOf, isWhole, joinPlaces } from "../rpc/places.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { Budget } from "./budget.ts";
-import { RunStore } from "./run-store.ts";
+import type { RunStore } from "./run-store.ts";
 import { type Running, RunningAttempts } from "./running.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";
 import { SlotPool } from "./slot-pool.ts";
@@ -29,10 +29,9 @@ export interface AgentOptions {
   readonly master: Heartbeats;
   readonly clock: Clock;
   readonly budget: Budget;
-  /** One directory per job is made in each; undefined: no memory tier. */
-  readonly runs: { readonly memory: string | undefined; readonly disk: string };
-  /** Working directories, one per slot. */
-  readonly slots: string;
+  readonly runs: RunStore;
+  /** 0 <= x < 1: jitter, so that workers that lost the same master don't come back in step. */
+  readonly random: () => number;
   /** Starts a process; `name` is unique within this agent's life. */
   readonly openSlot: (name: string) => TaskSlot;
   /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
@@ -93,7 +92,7 @@ class WorkerAgent implements Agent {
   #heardAt: Instant;
 
   constructor(options: AgentOptions) {
-    const { clock, budget, runs, slots, openSlot, residentBytes } = options;
+    const { clock, budget, runs, openSlot, residentBytes } = options;
     this.#options = options;
     this.#clock = clock;
     this.#slots = new SlotPool({
@@ -104,7 +103,7 @@ class WorkerAgent implements Agent {
       reuse: options.reuseSlots,
       residentBytes,
     });
-    this.#runs = new RunStore({ ...runs, slots, tierBytes: budget.tierBytes, slotsMax: budget.slots });
+    this.#runs = runs;
     this.#running = new RunningAttempts(clock);
     this.#offered = options.offered ?? [];
     for (const { run } of this.#offered) {
@@ -150,7 +149,7 @@ class WorkerAgent implements Agent {
       this.#news = new AbortController();
       const outcome = await this.#call(this.#news.signal);
       if (outcome === "failed") {
-        await this.#clock.sleep(retryMs, this.#closing.signal);
+        await this.#clock.sleep(retryMs * (0.5 + this.#options.random() / 2), this.#closing.signal);
         retryMs = Math.min(retryMs * 2, limits.heartbeatMs);
       } else {
         retryMs = retryMsMin;

@@ -1,24 +1,7 @@
-// Where attempts on this worker keep their runs: a directory per job in the memory tier and one on disk; the names of files
-// begin with the attempt's. (A directory per attempt would be tidier, and cost more than a small attempt itself.) A winner's
-// stay until the job is over, a failed attempt's go at once.
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
+// Where attempts on this worker keep their runs. A winner's stay until the job is over, a failed attempt's go at once. An
+// interface, so that the agent runs without files in a simulation; `file-run-store.ts` is the real one.
+import type { AttemptId, JobId } from "../base/ids.ts";
 import type { RunRef } from "../sort/run.ts";
-import { tierShare } from "./budget.ts";
-
-export interface RunStoreOptions {
-  /** Undefined: no memory tier. */
-  readonly memory: string | undefined;
-  readonly disk: string;
-  /** Working directories, one per slot, empty at the begin of each attempt. */
-  readonly slots: string;
-  /** Of the memory tier, for all attempts together. */
-  readonly tierBytes: number;
-  /** Attempts that may run at once. */
-  readonly slotsMax: number;
-}
 
 /** What an attempt gets. */
 export interface AttemptPlaces {
@@ -28,99 +11,17 @@ export interface AttemptPlaces {
   readonly diskDirectory: string;
 }
 
-export class RunStore {
-  readonly #options: RunStoreOptions;
-  /** Bytes of kept runs in the memory tier, by job. */
-  readonly #held = new Map<JobId, number>();
-  /** Bytes of it given to attempts that run, by name. */
-  readonly #granted = new Map<string, number>();
-  readonly #removing = new Set<Promise<void>>();
-
-  constructor(options: RunStoreOptions) {
-    this.#options = options;
-  }
-
-  /** Makes what the attempt needs, and gives it a share of the memory tier until `end`. */
-  begin(attempt: AttemptId, slot: string): AttemptPlaces {
-    const { memory, disk, slots } = this.#options;
-    const memoryDirectory = memory === undefined ? undefined : join(memory, attempt.job);
-    const diskDirectory = join(disk, attempt.job);
-    const directory = join(slots, slot);
-    const memoryBytesMax = memory === undefined ? 0 : this.#share();
-    this.#granted.set(keyOf(attempt), memoryBytesMax);
-    for (const path of [memoryDirectory, diskDirectory, directory]) {
-      if (path !== undefined) mkdirSync(path, { recursive: true, mode: 0o700 });
-    }
-    this.clear(slot); // a run that was killed may have left something
-    return { directory, memoryDirectory, memoryBytesMax, diskDirectory };
-  }
-
+export interface RunStore {
+  /** Makes what the attempt needs, and gives it a share of the memory tier until `end`. May throw: a disk can be full. */
+  begin(attempt: AttemptId, slot: string): AttemptPlaces;
   /** Of a slot that is in use no more: what an attempt left in its working directory goes. */
-  clear(slot: string): void {
-    const directory = join(this.#options.slots, slot);
-    for (const name of namesIn(directory))
-      rmSync(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
-  }
-
+  clear(slot: string): void;
   /** The attempt has ended. A failed one leaves nothing; of another one `kept` stays. */
-  end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void {
-    this.#granted.delete(keyOf(attempt));
-    if (outcome.kept !== undefined) this.keep(outcome.kept);
-    else if (outcome.isFailed) this.#removeFiles(attempt);
-  }
-
+  end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void;
   /** A run of an attempt that has ended counts as held. */
-  keep(run: RunRef): void {
-    const { memory } = this.#options;
-    const { job } = run.writtenBy;
-    if (memory !== undefined && run.path.startsWith(`${memory}/`))
-      this.#held.set(job, (this.#held.get(job) ?? 0) + run.bytes);
-  }
-
-  /** The job is over. Its files go in the background: many are to be removed, and nobody waits for that. */
-  discard(job: JobId): void {
-    this.#held.delete(job);
-    for (const directory of this.#directoriesOf(job)) {
-      const removing = rm(directory, { recursive: true, force: true, maxRetries: 3 })
-        .catch(() => {}) // whoever owns the directories removes what is left
-        .finally(() => this.#removing.delete(removing));
-      this.#removing.add(removing);
-    }
-  }
-
+  keep(run: RunRef): void;
+  /** The job is over: nothing of it stays. */
+  discard(job: JobId): void;
   /** Resolves when nothing is being removed any more. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#removing);
-  }
-
-  #share(): number {
-    const { tierBytes, slotsMax } = this.#options;
-    const sum = (bytes: Iterable<number>) => [...bytes].reduce((total, one) => total + one, 0);
-    return tierShare(tierBytes, sum(this.#held.values()), sum(this.#granted.values()), slotsMax - this.#granted.size);
-  }
-
-  #removeFiles(attempt: AttemptId): void {
-    const prefix = `${attemptName(attempt)}.`;
-    for (const directory of this.#directoriesOf(attempt.job)) {
-      for (const name of namesIn(directory))
-        if (name.startsWith(prefix)) rmSync(join(directory, name), { force: true });
-    }
-  }
-
-  #directoriesOf(job: JobId): string[] {
-    const { memory, disk } = this.#options;
-    return [memory, disk].filter((directory) => directory !== undefined).map((directory) => join(directory, job));
-  }
-}
-
-function keyOf(attempt: AttemptId): string {
-  return `${attempt.job}.${attemptName(attempt)}`;
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return []; // not made yet, or removed with its job
-  }
+  settled(): Promise<void>;
 }
