@@ -48,7 +48,7 @@ export function fromReport(report: pb.WorkerReport): WorkerReport {
   };
 }
 
-function toRunning(running: RunningAttempt) {
+export function toRunning(running: RunningAttempt) {
   return {
     attempt: toAttemptId(running.attempt),
     records: big(running.records),
@@ -59,7 +59,7 @@ function toRunning(running: RunningAttempt) {
   };
 }
 
-function fromRunning(running: pb.RunningAttempt): RunningAttempt {
+export function fromRunning(running: pb.RunningAttempt): RunningAttempt {
   return {
     attempt: fromAttemptId(running.attempt),
     records: num(running.records),

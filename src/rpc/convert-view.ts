@@ -1,0 +1,112 @@
+// How jobs and workers look from outside, to protobuf and back.
+import type { ClusterView, JobState, JobStats, JobView, TaskCounts } from "../schedule/step.ts";
+import { big, num, oneOf, optional, required } from "./codec.ts";
+import { fromCounters, fromFailureText, fromStats, toCounters, toFailureText, toStats } from "./convert-common.ts";
+import { fromRunning, toRunning } from "./convert-worker.ts";
+import type * as pb from "./gen/millrace/v1/view_pb.ts";
+
+type WorkerView = ClusterView["workers"][number];
+
+/** Objects and not lists, so that a word that is added to the union is missed by the compiler. */
+const workerStates: Readonly<Record<WorkerView["state"], true>> = {
+  busy: true,
+  idle: true,
+  stuck: true,
+  silent: true,
+  draining: true,
+  excluded: true,
+};
+const jobStates: Readonly<Record<JobState, true>> = {
+  planning: true,
+  mapping: true,
+  reducing: true,
+  publishing: true,
+  succeeded: true,
+  failed: true,
+  cancelled: true,
+};
+const words = <W extends string>(set: Readonly<Record<W, true>>) => Object.keys(set) as W[];
+
+export function toClusterView(view: ClusterView) {
+  return {
+    epoch: big(view.epoch),
+    jobs: view.jobs.map(toJobView),
+    workers: view.workers.map(toWorkerView),
+  };
+}
+
+export function fromClusterView(view: pb.ClusterView): ClusterView {
+  return {
+    epoch: num(view.epoch),
+    jobs: view.jobs.map(fromJobView),
+    workers: view.workers.map(fromWorkerView),
+  };
+}
+
+function toWorkerView({ id, state, slots, slotsFree }: WorkerView) {
+  return { id, state, slots, slotsFree };
+}
+
+function fromWorkerView({ id, state, slots, slotsFree }: pb.WorkerView): WorkerView {
+  return { id, state: oneOf(words(workerStates), state), slots, slotsFree };
+}
+
+export function toJobView(view: JobView) {
+  return {
+    job: view.job,
+    name: view.name,
+    state: view.state,
+    tasks: { plan: tally(view.tasks.plan), map: tally(view.tasks.map), reduce: tally(view.tasks.reduce) },
+    counters: toCounters(view.counters),
+    stats: toJobStats(view.stats),
+    deadLetters: big(view.deadLetters),
+    running: view.running.map(toRunning),
+    failures: view.failures.map(({ number, task, error }) => ({
+      number: big(number),
+      task,
+      error: toFailureText(error),
+    })),
+    output: view.output,
+    reason: optional(view.reason, toFailureText),
+  };
+}
+
+export function fromJobView(view: pb.JobView): JobView {
+  const tasks = required(view.tasks, "the counts of tasks");
+  const reason = optional(view.reason, fromFailureText);
+  return {
+    job: view.job,
+    name: view.name,
+    state: oneOf(words(jobStates), view.state),
+    tasks: { plan: counts(tasks.plan), map: counts(tasks.map), reduce: counts(tasks.reduce) },
+    counters: fromCounters(view.counters),
+    stats: fromJobStats(view.stats),
+    deadLetters: num(view.deadLetters),
+    running: view.running.map(fromRunning),
+    failures: view.failures.map(({ number, task, error }) => ({
+      number: num(number),
+      task,
+      error: fromFailureText(error),
+    })),
+    output: view.output,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function tally({ done, running, total }: TaskCounts) {
+  return { done, running, total };
+}
+
+function counts(message: pb.TaskTally | undefined): TaskCounts {
+  const { done, running, total } = required(message, "the counts of a phase");
+  return { done, running, total };
+}
+
+function toJobStats(stats: JobStats) {
+  return { inputBytes: big(stats.inputBytes), map: toStats(stats.map), reduce: toStats(stats.reduce) };
+}
+
+function fromJobStats(message: pb.JobStats | undefined): JobStats {
+  const stats = required(message, "a job's statistics");
+  return { inputBytes: num(stats.inputBytes), map: fromStats(stats.map), reduce: fromStats(stats.reduce) };
+}
