@@ -1,150 +1,245 @@
 // The store of one machine: LevelDB, which survives kill -9 by restarting. One process has it open at a time (LevelDB's lock);
 // epochs tell the leaderships of one process and of its successors apart. Every stored value carries a CRC of its key and
-// bytes, so that damage which LevelDB does not notice is not served either.
+// bytes, and every batch a tally of all that is stored, so that damage which LevelDB does not notice, or goes on without, is
+// found: in a record when it is read, in the whole when a scan of everything ends.
 //
+//   "d"         the tally (tally.ts), not counted in itself
 //   "e"         the newest epoch, 8 bytes big-endian
 //   "r" + key   a record
+import { statfsSync } from "node:fs";
 import { ClassicLevel } from "classic-level";
-import { crc32Of } from "../base/checksum.ts";
-import { MillraceError, systemCode } from "../base/error.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { MiB } from "../base/limits.ts";
+import { Acknowledged } from "./acknowledged.ts";
+import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";
 import type { Change, Leadership, StateStore } from "./store.ts";
+import { decodeTally, emptyTally, encodeTally, nextBatch, type Tally, withoutRecord, withRecord } from "./tally.ts";
 
+const tallyKey = Buffer.from("d");
 const epochKey = Buffer.from("e");
 const recordPrefix = "r";
-const crcBytes = 4;
+/** A commit is cut into batches of this, each synced by itself: a plan of a million tasks is held in memory once, not thrice. */
+const batchBytes = 2 * MiB;
+/** How often a full disk is looked at again. */
+const spaceCheckMs = 500;
+
+export interface LevelStoreOptions {
+  /** Commits wait while the disk has less than this free beside them. Default 0: a full disk ends the leadership. */
+  readonly spareBytes?: number;
+  /** What to do about damage, in words. Default: that of a local run. */
+  readonly mend?: string;
+  readonly clock?: Clock;
+}
 
 type Database = ClassicLevel<Buffer, Buffer>;
+type Operation = { readonly key: Buffer; readonly value: Uint8Array | undefined };
 
 /** Opens or creates the store in `directory`. Errors: `state-busy`, `corrupt-state`, `io-error`. */
-export async function openLevelStore(directory: string): Promise<StateStore> {
+export async function openLevelStore(directory: string, options: LevelStoreOptions = {}): Promise<StateStore> {
   const database: Database = new ClassicLevel<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
   });
+  const trouble = new Trouble(directory, options.mend);
   try {
     await database.open();
   } catch (error) {
-    throw openError(directory, error);
+    throw trouble.ofOpening(error);
   }
-  let current: AbortController | undefined;
-
-  return {
-    async lead() {
-      current?.abort();
-      const lost = new AbortController();
-      current = lost;
-      const epoch = (await readEpoch(database, directory)) + 1;
-      const value = Buffer.alloc(8);
-      value.writeBigUInt64BE(BigInt(epoch));
-      await database.put(epochKey, seal(epochKey, value), { sync: true });
-      return leadership(database, directory, epoch, lost);
-    },
-
-    async *scan(prefix) {
-      const from = Buffer.from(recordPrefix + prefix);
-      try {
-        for await (const [key, sealed] of database.iterator({ gte: from })) {
-          if (!key.subarray(0, from.length).equals(from)) return;
-          yield { key: key.toString("utf8", 1), value: new Uint8Array(unseal(directory, key, sealed)) };
-        }
-      } catch (error) {
-        throw readError(directory, error);
-      }
-    },
-
-    async close() {
-      current?.abort();
-      await database.close();
-    },
-  };
-}
-
-function leadership(database: Database, directory: string, epoch: number, lost: AbortController): Leadership {
-  return {
-    epoch,
-    lost: lost.signal,
-    async commit(changes: readonly Change[]) {
-      if (lost.signal.aborted) throw notLeader(epoch);
-      if (changes.length === 0) return;
-      try {
-        await database.batch(changes.map(operation), { sync: true });
-      } catch (error) {
-        // After a failed sync nobody knows what is on the disk: this leadership is over, and a new one reads what is there.
-        lost.abort();
-        throw new MillraceError(
-          "io-error",
-          `the state in ${directory} can't be written: ${text(error)}. Check the disk and start again`,
-          { cause: error },
-        );
-      }
-    },
-    async resign() {
-      lost.abort();
-    },
-  };
-}
-
-function operation(change: Change) {
-  if ("delete" in change) return { type: "del" as const, key: Buffer.from(recordPrefix + change.delete) };
-  const key = Buffer.from(recordPrefix + change.put.key);
-  return { type: "put" as const, key, value: seal(key, change.put.value) };
-}
-
-async function readEpoch(database: Database, directory: string): Promise<number> {
-  let sealed: Buffer | undefined;
   try {
-    sealed = await database.get(epochKey);
+    return new LevelStore({ directory, database, options, trouble });
   } catch (error) {
-    throw readError(directory, error);
+    await database.close();
+    throw trouble.ofReading(error);
   }
-  return sealed === undefined ? 0 : Number(unseal(directory, epochKey, sealed).readBigUInt64BE());
 }
 
-function seal(key: Buffer, value: Uint8Array): Buffer {
-  const sealed = Buffer.allocUnsafe(crcBytes + value.length);
-  sealed.set(value, crcBytes);
-  sealed.writeUInt32LE(crc32Of(value, crc32Of(key)), 0);
-  return sealed;
+interface Parts {
+  readonly directory: string;
+  readonly database: Database;
+  readonly options: LevelStoreOptions;
+  readonly trouble: Trouble;
 }
 
-function unseal(directory: string, key: Buffer, sealed: Buffer): Buffer {
-  const value = sealed.subarray(crcBytes);
-  if (sealed.length < crcBytes || sealed.readUInt32LE(0) !== crc32Of(value, crc32Of(key))) {
-    throw corrupt(directory, `the record ${JSON.stringify(key.toString("utf8"))} fails its checksum`);
+class LevelStore implements StateStore {
+  readonly #parts: Parts;
+  readonly #acknowledged: Acknowledged;
+  readonly #closing = new AbortController();
+  #tally: Tally;
+  #current: AbortController | undefined;
+  /** Batches follow each other: each needs the tally of the one before. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { directory, trouble } = parts;
+    const stored = this.#read(tallyKey);
+    const tally = stored === undefined ? emptyTally : decodeTally(stored);
+    if (tally === undefined) throw trouble.corrupt("its tally has another form");
+    this.#tally = tally;
+    this.#acknowledged = new Acknowledged(directory);
+    const { atOpen } = this.#acknowledged;
+    if (tally.batches < atOpen) {
+      this.#acknowledged.close();
+      throw trouble.corrupt(`${atOpen - tally.batches} of the ${atOpen} commits that were acknowledged are gone`);
+    }
   }
-  return value;
-}
 
-function openError(directory: string, error: unknown): MillraceError {
-  const cause = (error as { cause?: unknown }).cause ?? error;
-  const code = systemCode(cause);
-  if (code === "LEVEL_LOCKED" || /lock/i.test(text(cause))) {
-    return new MillraceError(
-      "state-busy",
-      `${directory} is in use by another process: wait for it to end, or choose another output or --work-dir`,
-      { cause: error },
+  async lead(): Promise<Leadership> {
+    this.#current?.abort();
+    const lost = new AbortController();
+    this.#current = lost;
+    const epoch = Number(this.#read(epochKey)?.readBigUInt64BE() ?? 0n) + 1;
+    const value = Buffer.alloc(8);
+    value.writeBigUInt64BE(BigInt(epoch));
+    await this.#write([{ key: epochKey, value }]);
+    return {
+      epoch,
+      lost: lost.signal,
+      commit: async (changes) => {
+        for (const batch of batchesOf(changes)) {
+          if (lost.signal.aborted) throw notLeader(epoch);
+          try {
+            await this.#write(batch);
+          } catch (error) {
+            // After a failed sync nobody knows what is on the disk: this leadership is over, and a new one reads what is there.
+            lost.abort();
+            throw error;
+          }
+        }
+        if (lost.signal.aborted) throw notLeader(epoch);
+      },
+      resign: async () => lost.abort(),
+    };
+  }
+
+  /** Of all records: ends with `corrupt-state` where they are not what the tally says. */
+  async *scan(prefix: string) {
+    const { database, trouble } = this.#parts;
+    const from = Buffer.from(recordPrefix + prefix);
+    let found: Tally = emptyTally;
+    let wanted: Tally = emptyTally;
+    try {
+      for await (const [key, sealed] of database.iterator({ gte: prefix === "" ? tallyKey : from })) {
+        const value = trouble.unseal(key, sealed);
+        if (key.equals(tallyKey)) {
+          wanted = decodeTally(value) ?? wanted;
+          continue;
+        }
+        found = withRecord(found, checksumOf(sealed));
+        if (key.equals(epochKey)) continue;
+        if (!key.subarray(0, from.length).equals(from)) break;
+        yield { key: key.toString("utf8", 1), value: new Uint8Array(value) };
+      }
+    } catch (error) {
+      throw trouble.ofReading(error);
+    }
+    if (prefix !== "" || (found.records === wanted.records && found.sum === wanted.sum)) return;
+    throw trouble.corrupt(
+      found.records === wanted.records
+        ? "its records are not those that were stored last"
+        : `${found.records} records are there, ${wanted.records} were stored`,
     );
   }
-  if (code === "LEVEL_CORRUPTION" || /corruption|checksum|manifest/i.test(text(cause)))
-    return corrupt(directory, text(cause));
-  return new MillraceError("io-error", `the state in ${directory} can't be opened: ${text(cause)}`, { cause: error });
+
+  async close(): Promise<void> {
+    this.#current?.abort();
+    this.#closing.abort();
+    await this.#last.catch(() => {}); // who waits for it hears of it
+    await this.#parts.database.close();
+    this.#acknowledged.close();
+  }
+
+  /** One batch, atomic and durable. */
+  #write(operations: readonly Operation[]): Promise<void> {
+    const written = this.#last.then(() => this.#writeNext(operations));
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  async #writeNext(operations: readonly Operation[]): Promise<void> {
+    const { database, trouble } = this.#parts;
+    await this.#space(operations);
+    if (this.#closing.signal.aborted) throw new MillraceError("not-leader", "the state store was closed");
+    let tally = nextBatch(this.#tally);
+    /** What earlier operations of this batch have made of a key. */
+    const within = new Map<string, number | undefined>();
+    const batch = operations.map(({ key, value }) => {
+      const name = key.toString("latin1");
+      const before = within.has(name) ? within.get(name) : this.#checksum(key);
+      if (before !== undefined) tally = withoutRecord(tally, before);
+      if (value === undefined) {
+        within.set(name, undefined);
+        return { type: "del" as const, key };
+      }
+      const sealed = seal(key, value);
+      tally = withRecord(tally, checksumOf(sealed));
+      within.set(name, checksumOf(sealed));
+      return { type: "put" as const, key, value: sealed };
+    });
+    batch.push({ type: "put" as const, key: tallyKey, value: seal(tallyKey, encodeTally(tally)) });
+    try {
+      await database.batch(batch, { sync: true });
+      this.#tally = tally;
+      this.#acknowledged.write(tally.batches);
+    } catch (error) {
+      throw trouble.ofWriting(error);
+    }
+  }
+
+  /** Back-pressure instead of an end: LevelDB takes no more writes after one has failed (fault 37). */
+  async #space(operations: readonly Operation[]): Promise<void> {
+    const { directory, options } = this.#parts;
+    if (options.spareBytes === undefined) return;
+    const needed = options.spareBytes + operations.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    while (!this.#closing.signal.aborted) {
+      const { bavail, bsize } = statfsSync(directory);
+      if (bavail * bsize >= needed) return;
+      await (options.clock ?? systemClock).sleep(spaceCheckMs, this.#closing.signal);
+    }
+  }
+
+  #read(key: Buffer): Buffer | undefined {
+    const { database, trouble } = this.#parts;
+    try {
+      const sealed = database.getSync(key);
+      return sealed === undefined ? undefined : trouble.unseal(key, sealed);
+    } catch (error) {
+      throw trouble.ofReading(error);
+    }
+  }
+
+  #checksum(key: Buffer): number | undefined {
+    const { database, trouble } = this.#parts;
+    try {
+      const sealed = database.getSync(key);
+      return sealed === undefined ? undefined : checksumOf(sealed);
+    } catch (error) {
+      throw trouble.ofReading(error);
+    }
+  }
 }
 
-function readError(directory: string, error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  if (systemCode(error) === "LEVEL_CORRUPTION" || /corruption|checksum/i.test(text(error)))
-    return corrupt(directory, text(error));
-  return new MillraceError("io-error", `the state in ${directory} can't be read: ${text(error)}`, { cause: error });
+function* batchesOf(changes: readonly Change[]): Iterable<readonly Operation[]> {
+  let batch: Operation[] = [];
+  let bytes = 0;
+  for (const change of changes) {
+    const operation = operationOf(change);
+    const size = operation.key.length + (operation.value?.length ?? 0);
+    if (bytes + size > batchBytes && batch.length > 0) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(operation);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
 }
 
-function corrupt(directory: string, what: string): MillraceError {
-  return new MillraceError(
-    "corrupt-state",
-    `the state in ${directory} is damaged (${what}). Nothing was published from it: remove the folder and run the job again`,
-  );
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function operationOf(change: Change): Operation {
+  if ("delete" in change) return { key: Buffer.from(recordPrefix + change.delete), value: undefined };
+  return { key: Buffer.from(recordPrefix + change.put.key), value: change.put.value };
 }

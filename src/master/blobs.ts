@@ -1,0 +1,179 @@
+// Bundles and side files on the master's disk, one file per content, named by its SHA-256:
+//
+//   BLOBS/<64 hex digits>     complete, synced, read-only
+//   BLOBS/.new-<random>       being received; removed when the next master opens the directory
+//
+// A blob goes when no live job needs it and nobody has asked for it for an hour: a client puts its blobs before it submits.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { limits, MiB } from "../base/limits.ts";
+import { randomId } from "../base/random.ts";
+import type { Blobs } from "../rpc/services.ts";
+
+/** Kept this long after it was last put or asked for, whoever needs it. */
+export const blobUnusedMs = 3_600_000;
+/** Left free on the disk that also holds the state store. */
+const spareBytes = 64 * MiB;
+/** The free space is looked at again after so many bytes. */
+const checkEveryBytes = 8 * MiB;
+const readChunkBytes = 256 * 1024;
+const newPrefix = ".new-";
+
+export interface DiskBlobs extends Blobs {
+  /** Removes what is unused; resolves with the names. `isNeeded` is asked right before each removal. */
+  sweep(isNeeded: (sha256: string) => boolean): Promise<readonly string[]>;
+}
+
+/** Makes the directory where it is missing, and removes what a predecessor had not received to the end. */
+export async function openBlobs(directory: string, clock: Clock): Promise<DiskBlobs> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(directory)) if (name.startsWith(newPrefix)) await rm(join(directory, name));
+  /** Of a name that is nothing but one: paths lead nowhere else. */
+  const pathOf = (sha256: string): string => {
+    if (/^[0-9a-f]{64}$/.test(sha256)) return join(directory, sha256);
+    throw new MillraceError("wrong-usage", `${JSON.stringify(sha256.slice(0, 80))} is not a SHA-256 in hexadecimal`);
+  };
+
+  const has = async (sha256: string): Promise<boolean> => {
+    const now = clock.date();
+    try {
+      await utimes(pathOf(sha256), now, now);
+      return true;
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return false;
+      throw error;
+    }
+  };
+
+  return {
+    has,
+
+    async put(sha256, content, bytesMax, signal) {
+      const path = pathOf(sha256);
+      if (await has(sha256)) return;
+      const bound = Math.min(bytesMax, limits.sideFileBytesMax);
+      const temporary = join(directory, newPrefix + randomId());
+      try {
+        await receive(temporary, { sha256, content, bytesMax: bound, directory, signal });
+        await rename(temporary, path);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw writeError(directory, error);
+      }
+      await syncDirectory(directory);
+    },
+
+    async get(sha256) {
+      const path = pathOf(sha256);
+      if (!(await has(sha256))) {
+        throw new MillraceError(
+          "bad-input",
+          `there is no blob ${sha256} here: submit the job again, which puts it anew`,
+        );
+      }
+      return checked(path, sha256);
+    },
+
+    async sweep(isNeeded) {
+      const removed: string[] = [];
+      const before = clock.date().getTime() - blobUnusedMs;
+      for (const name of await readdir(directory)) {
+        if (!/^[0-9a-f]{64}$/.test(name)) continue;
+        const path = join(directory, name);
+        if ((await stat(path)).mtimeMs >= before || isNeeded(name)) continue;
+        await rm(path, { force: true });
+        removed.push(name);
+      }
+      return removed;
+    },
+  };
+}
+
+interface Receiving {
+  readonly sha256: string;
+  readonly content: AsyncIterable<Uint8Array>;
+  readonly bytesMax: number;
+  readonly directory: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Durable and of the right content when it resolves. */
+async function receive(path: string, { sha256, content, bytesMax, directory, signal }: Receiving): Promise<void> {
+  const hash = createHash("sha256");
+  const file = await open(path, "wx", 0o400);
+  try {
+    let bytes = 0;
+    let checkedAt = -checkEveryBytes;
+    for await (const chunk of content) {
+      signal?.throwIfAborted();
+      bytes += chunk.length;
+      if (bytes > bytesMax) {
+        throw new MillraceError(
+          "over-limit",
+          `the blob ${sha256} has more than ${bytesMax} bytes, the most it may have`,
+        );
+      }
+      if (bytes - checkedAt >= checkEveryBytes) {
+        checkedAt = bytes;
+        const { bavail, bsize } = await statfs(directory);
+        if (bavail * bsize < spareBytes + chunk.length) throw noSpace(directory);
+      }
+      hash.update(chunk);
+      await writeAll(file, chunk);
+    }
+    const found = hash.digest("hex");
+    if (found !== sha256) {
+      throw new MillraceError("corrupt-run", `what was sent as blob ${sha256} has the SHA-256 ${found}: send it again`);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAll(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+}
+
+/** The bytes, and at their end an error where they have rotted: the file is removed then, so that a new put mends it. */
+async function* checked(path: string, sha256: string): AsyncIterable<Uint8Array> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: readChunkBytes })) {
+    hash.update(chunk as Buffer);
+    yield chunk as Buffer;
+  }
+  if (hash.digest("hex") === sha256) return;
+  await rm(path, { force: true });
+  throw new MillraceError(
+    "corrupt-run",
+    `the blob ${sha256} has been damaged on the master's disk (${path}) and was removed: submit the job again`,
+  );
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function writeError(directory: string, error: unknown): unknown {
+  const code = systemCode(error);
+  if (error instanceof MillraceError || code === undefined) return error;
+  if (code === "ENOSPC" || code === "EDQUOT") return noSpace(directory, error);
+  return new MillraceError("io-error", `a blob can't be written in ${directory}: ${code}`, { cause: error });
+}
+
+function noSpace(directory: string, cause?: unknown): MillraceError {
+  return new MillraceError(
+    "no-space",
+    `the disk of the master's state is full (${directory}): make room there, then submit again`,
+    { cause },
+  );
+}

@@ -1,0 +1,116 @@
+// The directory that a master keeps everything in, its owner's alone (S16):
+//
+//   STATE/store/        the state store; its lock says which process is the master
+//   STATE/blobs/        bundles and side files (blobs.ts)
+//   STATE/history/      event logs (history.ts)
+//   STATE/tokens/       one file per scope (rpc/tokens.ts)
+//   STATE/owner.json    who has the lock: for the message of the one who doesn't get it
+//   STATE/ready.json    there while the master answers: its address, for scripts that wait
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { MiB } from "../base/limits.ts";
+import { openLevelStore } from "../state/leveldb.ts";
+import type { StateStore } from "../state/store.ts";
+
+/** Free space below which jobs are refused and commits wait: what LevelDB's background work may need is more than one commit. */
+export const stateSpareBytes = 48 * MiB;
+
+export interface StateDirectory {
+  readonly path: string;
+  readonly store: StateStore;
+  readonly blobs: string;
+  readonly history: string;
+  readonly tokens: string;
+  /** Says that the master answers, in one step. */
+  ready(content: Readonly<Record<string, unknown>>): void;
+  close(): Promise<void>;
+}
+
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  readonly since: string;
+}
+
+/** Errors: `state-busy` names the process that has it, `corrupt-state` says what to do, `wrong-usage`, `io-error`. */
+export async function openStateDirectory(directory: string, owner: Owner): Promise<StateDirectory> {
+  const path = resolve(directory);
+  makePrivate(path);
+  const at = (name: string) => join(path, name);
+  let store: StateStore;
+  try {
+    store = await openLevelStore(at("store"), {
+      spareBytes: stateSpareBytes,
+      mend: `Restore the directory from a copy of the whole, or move it away and start a master with an empty one: jobs that were running have to be submitted again`,
+    });
+  } catch (error) {
+    throw named(path, error);
+  }
+  rmSync(at("ready.json"), { force: true });
+  writeFileSync(at("owner.json"), JSON.stringify(owner), { mode: 0o600 });
+  return {
+    path,
+    store,
+    blobs: at("blobs"),
+    history: at("history"),
+    tokens: at("tokens"),
+    ready(content) {
+      const temporary = at(".ready.json");
+      writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+      renameSync(temporary, at("ready.json"));
+    },
+    async close() {
+      rmSync(at("ready.json"), { force: true });
+      rmSync(at("owner.json"), { force: true });
+      await store.close();
+    },
+  };
+}
+
+/** Made, or taken as it is: somebody's directory of other things is not. */
+function makePrivate(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const names = readdirSync(path);
+    if (names.length > 0 && !names.includes("store")) {
+      throw new MillraceError(
+        "wrong-usage",
+        `${path} holds other things than a master's state (${names.slice(0, 3).join(", ")}): give --state an empty directory or a new one`,
+      );
+    }
+    const { uid, mode } = statSync(path);
+    if (process.getuid !== undefined && uid !== process.getuid()) {
+      throw new MillraceError("wrong-usage", `${path} belongs to another user: start the master as that user`);
+    }
+    if ((mode & 0o077) !== 0) chmodSync(path, 0o700);
+    mkdirSync(join(path, "store"), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    const code = systemCode(error) ?? String(error);
+    throw new MillraceError("io-error", `the state directory ${path} can't be made or read: ${code}`, { cause: error });
+  }
+}
+
+/** "Another process" by its number, which the one that has the lock has written down. */
+function named(path: string, error: unknown): unknown {
+  if (!(error instanceof MillraceError) || error.code !== "state-busy") return error;
+  const owner = readOwner(path);
+  const who = owner === undefined ? "another process" : `process ${owner.pid} on ${owner.host}, since ${owner.since},`;
+  return new MillraceError(
+    "state-busy",
+    `${who} is the master of ${path} already: a state directory has one master. Stop that one first, or give --state another directory`,
+    { cause: error },
+  );
+}
+
+function readOwner(path: string): Owner | undefined {
+  try {
+    const read = JSON.parse(readFileSync(join(path, "owner.json"), "utf8")) as Partial<Owner>;
+    const { pid, host, since } = read;
+    if (typeof pid === "number" && typeof host === "string" && typeof since === "string") return { pid, host, since };
+  } catch {
+    // being written, or gone with its process
+  }
+  return undefined;
+}
