@@ -6,23 +6,20 @@
 //
 // `close` removes all that a run leaves, except after a failure: then state and runs stay for `resume`.
 import { MillraceError } from "./base/error.ts";
-import type { AttemptId, JobId } from "./base/ids.ts";
+import type { AttemptId } from "./base/ids.ts";
 import { randomId } from "./base/random.ts";
-import type { PlannedFile } from "./input/plan.ts";
-import type { JobDescription } from "./job/describe.ts";
-import type { JobSpec } from "./job/spec.ts";
+import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
 import { localPlaces, makeParents, refuseIfBusy, removeAbandoned, workDirectoriesOf } from "./local/places.ts";
-import type { SubmitOptions } from "./local/spec.ts";
 import { jobIdOf } from "./master/loop.ts";
-import type { JobView, SchedulerOptions } from "./schedule/step.ts";
+import type { SchedulerOptions } from "./schedule/step.ts";
 import { createLocalStorage } from "./storage/local.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { Combining } from "./task/environment.ts";
 import { type Budget, planBudget } from "./worker/budget.ts";
 import { createWorkDirectory, openWorkDirectory } from "./worker/work-directory.ts";
 
-export type { SubmitOptions } from "./local/spec.ts";
+export type { JobHandle, SubmitOptions } from "./engine.ts";
 
 export interface LocalOptions {
   /** Path of the module whose default export is the job. */
@@ -54,35 +51,13 @@ export interface Experiment {
   readonly startedAt?: string;
 }
 
-export interface LocalEngine {
-  readonly description: JobDescription;
+/** `stop` cancels what runs, and ends slots and master. */
+export interface LocalEngine extends JobEngine {
   readonly budget: Budget;
-  readonly storage: Storage;
-  /** What the job publishes: `output` as an absolute path, or the private directory. */
-  readonly destination: string;
-  /** The work directory: logs are in it, and a caller may put temporary files there. */
+  /** The work directory: logs are in it. */
   readonly directory: string;
-  /** Once per engine. */
-  submit(options: SubmitOptions): Promise<JobHandle>;
-  /** Cancels what runs, and ends slots and master; files stay. May be called again. */
-  stop(): Promise<void>;
-  /** Stops, and removes what nobody needs any more. May be called again. */
-  close(): Promise<void>;
   /** As `close` of a stopped engine, for a process that is about to exit. */
   removeNow(): void;
-}
-
-export interface JobHandle {
-  readonly job: JobId;
-  readonly spec: JobSpec;
-  view(): JobView;
-  /** The view now and after each change, until the job has ended. */
-  watch(signal?: AbortSignal): AsyncIterable<JobView>;
-  /** Resolves with the last view, whatever the end; rejects when the master can't go on (`io-error`). */
-  readonly ended: Promise<JobView>;
-  cancel(): Promise<"cancelled" | "too-late">;
-  /** A file of the plan by its index, as positions name it; undefined until an attempt on it was started. */
-  file(index: number): PlannedFile | undefined;
 }
 
 /** Bundles and describes the job, with all made ready to run it. On failure nothing is left behind that was not there. */

@@ -1,6 +1,6 @@
 // What a user can do about a failed job: commands to copy.
 import { limits } from "../base/limits.ts";
-import type { JobHandle } from "../local.ts";
+import type { JobHandle } from "../engine.ts";
 import type { JobView } from "../schedule/step.ts";
 import type { RunFlags } from "./options.ts";
 
@@ -39,6 +39,7 @@ export function failureHints({ view, job, inputs, flags }: HintsOptions): string
     // A record on which a task hangs is no bad record: who is to say that it would not have ended?
     if (flags.skipBad === 0 && code !== "task-timeout") hints.push(`put bad records aside:  ${command} --skip-bad 10`);
   }
+  if (flags.master !== undefined) return [...hints, ...clusterHints(view, code, command, flags)];
   if (flags.output === undefined) return hints;
   if (ofJobOrInput.has(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
   if (code !== "bad-input" && code !== "input-changed")
@@ -46,6 +47,35 @@ export function failureHints({ view, job, inputs, flags }: HintsOptions): string
       `go on where it stopped, ${ofJobOrInput.has(code) ? "with both as they are" : "when that is mended"}:  ${command} --resume`,
     );
   return hints;
+}
+
+/** A failed job stays with the master, and goes on there with the winners that it had. */
+function clusterHints({ job }: JobView, code: string, command: string, flags: RunFlags): string[] {
+  const hints = [`what it printed:  millrace logs ${shortId(job)}${masterWords(flags)}`];
+  if (ofJobOrInput.has(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
+  if (code !== "bad-input" && code !== "input-changed")
+    hints.push(
+      `go on where it stopped, ${ofJobOrInput.has(code) ? "with both as they are" : "when that is mended"}:  millrace retry ${shortId(job)}${masterWords(flags)}`,
+    );
+  return hints;
+}
+
+/** Enough to find a job again; commands take any beginning of an id that is one job's. */
+export function shortId(job: string): string {
+  return job.slice(0, 8);
+}
+
+/** The options that say which cluster, each after a space. */
+export function masterWords(flags: {
+  readonly master?: string | undefined;
+  readonly tokenFile?: string | undefined;
+  readonly ca?: string | undefined;
+}): string {
+  const words: string[] = [];
+  if (flags.master !== undefined) words.push("--master", quoted(flags.master));
+  if (flags.tokenFile !== undefined) words.push("--token-file", quoted(flags.tokenFile));
+  if (flags.ca !== undefined) words.push("--ca", quoted(flags.ca));
+  return words.map((word) => ` ${word}`).join("");
 }
 
 function replayLine(job: string, where: string, flags: RunFlags): string {
@@ -98,7 +128,8 @@ export function commandLine(job: string, inputs: readonly string[], flags: RunFl
   if (flags.taskLimit !== undefined) words.push("--task-limit", `${flags.taskLimit}ms`);
   if (flags.overwrite) words.push("--overwrite");
   if (flags.skipBad > 0) words.push("--skip-bad", String(flags.skipBad));
-  return words.join(" ");
+  if (flags.maxSlots !== undefined) words.push("--max-slots", String(flags.maxSlots));
+  return words.join(" ") + masterWords(flags);
 }
 
 /** As a shell takes it; control characters by their numbers, so that a name can't write to the terminal. */

@@ -1,5 +1,6 @@
 // Ctrl-C and its relatives: the first one cancels and cleans up, the second one ends the process at once.
 import { MillraceError } from "../base/error.ts";
+import { quoted } from "./hints.ts";
 
 export interface Interrupts {
   /** Aborted by the first interrupt. */
@@ -9,16 +10,35 @@ export interface Interrupts {
   stop(): void;
 }
 
+export interface InterruptOptions {
+  /** Said when the second one ends the process. */
+  readonly stopped: string;
+  /** A terminal that is closed ends the process and nothing else. */
+  readonly hangUpLeaves: boolean;
+}
+
+/** Slots end by themselves when this process does: they watch it. */
+export const localInterrupts: InterruptOptions = {
+  stopped: "stopped at once; the next run of this output removes what is left, or goes on from it with --resume",
+  hangUpLeaves: false,
+};
+
+/** A job of a cluster needs nobody who watches it. */
+export function remoteInterrupts(master: string): InterruptOptions {
+  return {
+    stopped: `left at once; whether the job was cancelled says  millrace jobs --master ${quoted(master)}`,
+    hangUpLeaves: true,
+  };
+}
+
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-export function listenForInterrupts(): Interrupts {
+export function listenForInterrupts(options: InterruptOptions = localInterrupts): Interrupts {
   const controller = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
-    // Slots end by themselves when this process does: they watch it.
+    if (signal === "SIGHUP" && options.hangUpLeaves) process.exit(130);
     if (controller.signal.aborted) {
-      process.stderr.write(
-        "\nstopped at once; the next run of this output removes what is left, or goes on from it with --resume\n",
-      );
+      process.stderr.write(`\n${options.stopped}\n`);
       process.exit(130);
     }
     controller.abort(signal);

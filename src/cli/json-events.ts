@@ -36,6 +36,13 @@ export function jsonEvents(sink: ProgressSink) {
         deadLetters: view.deadLetters,
       });
     },
+    /** A job that a cluster has taken. */
+    submitted(job: string, name: string): void {
+      write({ event: "submitted", job, name });
+    },
+    warning(message: string): void {
+      write({ event: "warning", message });
+    },
     done(view: JobView, elapsedMs: number, output: string | undefined): void {
       write({
         event: "done",

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
 import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
-import { addJobOptions, addRunOptions, pairs } from "./options.ts";
+import { addClusterOptions, addJobOptions, addRunOptions, pairs } from "./options.ts";
 
 const version = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version as string;
 
@@ -25,7 +25,7 @@ Examples:
 millrace COMMAND --help shows what a command takes. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
     );
 
-  addRunOptions(millrace.command("run").description("run a job and publish its result"))
+  addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
     .argument("<job>", "the job file, TypeScript or JavaScript")
     .argument("[input...]", "files, folders, globs, or - for standard input")
     .addHelpText(
@@ -36,6 +36,7 @@ Examples:
   millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
   millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
   millrace run job.ts logs -o counts --resume              go on after a crash or a failure
+  millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
   zcat huge.gz | millrace run job.ts - --quiet | head`,
     )
     .action(async (job, inputs, flags) => (await import("./run.ts")).runCommand(job, inputs, flags));

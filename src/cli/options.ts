@@ -24,6 +24,20 @@ export interface RunFlags {
   readonly quiet: boolean;
   readonly resume: boolean;
   readonly overwrite: boolean;
+  readonly maxSlots?: number;
+  /** A cluster's address; undefined: this machine. */
+  readonly master?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly detach?: boolean;
+}
+
+/** How a command finds its cluster. */
+export interface MasterFlags {
+  readonly master: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly json: boolean;
 }
 
 /** Of `run` and `plan`: `plan` takes what `run` would get. */
@@ -35,6 +49,31 @@ export function addRunOptions(command: Command): Command {
     .option("--resume", "go on where a crashed or failed run with this output stopped", false);
   addJobOptions(command);
   return command.option("--quiet", "no progress and no summary", false);
+}
+
+/** Of `run`: on a cluster instead of here. */
+export function addClusterOptions(command: Command): Command {
+  command
+    .optionsGroup("On a cluster:")
+    .option("--master <url>", "run the job there, like https://m1:7070 (default: on this machine)");
+  return addAccessOptions(command)
+    .option("--detach", "leave when the cluster has the job; print its id", false)
+    .option("--max-slots <n>", "slots that the job may use at once (default: all)", count("--max-slots", 1, 1_000_000));
+}
+
+/** Of the commands that ask a master something. */
+export function addMasterOptions(command: Command): Command {
+  command.requiredOption("--master <url>", "the cluster's address, like https://m1:7070");
+  return addAccessOptions(command).option("--json", "JSON lines for scripts instead of text for people", false);
+}
+
+export function addAccessOptions(command: Command): Command {
+  return command
+    .option(
+      "--token-file <file>",
+      "holds the token (default: $MILLRACE_TOKEN_FILE, else what a master on this machine has left for its user)",
+    )
+    .option("--ca <file>", "certificate that the master's is signed by (default: what this machine trusts)");
 }
 
 /** Of `test` too, which publishes nothing. */
@@ -85,7 +124,7 @@ export function addJobOptions(command: Command): Command {
     .option("--json", "JSON lines for scripts instead of text for people", false);
 }
 
-function count(name: string, min: number, max: number): (text: string) => number {
+export function count(name: string, min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < min || value > max) {
@@ -97,11 +136,11 @@ function count(name: string, min: number, max: number): (text: string) => number
   };
 }
 
-function size(name: string): (text: string) => number {
+export function size(name: string): (text: string) => number {
   return (text) => explained(() => parseSize(text, name));
 }
 
-function time(name: string): (text: string) => number {
+export function time(name: string): (text: string) => number {
   return (text) => explained(() => parseDuration(text, name));
 }
 

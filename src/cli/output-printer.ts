@@ -3,7 +3,7 @@
 import pc from "picocolors";
 import { type AttemptId, taskName } from "../base/ids.ts";
 import { printable } from "./error-text.ts";
-import type { Screen } from "./run.ts";
+import type { Screen } from "./screen.ts";
 
 /** Enough to debug with; a job that prints per record must not slow down its own run. */
 const linesMax = 200;

@@ -1,45 +1,37 @@
 // `millrace run`: opens the engine, shows what it does, and says at the end what came of it.
 import { join, resolve } from "node:path";
+import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
-import type { JobHandle, LocalEngine } from "../local.ts";
+import type { JobEngine, JobHandle } from "../engine.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
-import { failureHints } from "./hints.ts";
-import { type Interrupts, listenForInterrupts } from "./interrupts.ts";
-import { jsonEvents } from "./json-events.ts";
+import { printable } from "./error-text.ts";
+import { failureHints, masterWords, shortId } from "./hints.ts";
+import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
 import type { RunFlags } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
-import { PhaseTimes } from "./phase-times.ts";
-import { LineProgress, type ProgressSink, TerminalProgress } from "./progress.ts";
+import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
 import { submitOptionsOf } from "./submit.ts";
 import { failureSummary, successLines } from "./summary.ts";
 
-/** How often a terminal is redrawn at most. */
-const redrawMs = 100;
-
 export async function runCommand(job: string, inputs: readonly string[], flags: RunFlags): Promise<void> {
-  const interrupts = listenForInterrupts();
+  refuseMisplaced(flags);
+  const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
   const screen = openScreen(flags, startedMs);
-  let engine: LocalEngine | undefined;
+  let engine: JobEngine | undefined;
   try {
-    engine = await openLocal({
-      module: resolve(job),
-      output: flags.output,
-      slots: flags.slots,
-      memoryBytes: flags.memory,
-      environment: Object.fromEntries(flags.env),
-      overwrite: flags.overwrite,
-      resume: flags.resume,
-      workDir: flags.workDir,
-      ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
-    });
+    engine = await (flags.master === undefined ? openHere(job, flags, screen) : openThere(job, flags, screen));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
     const handle = await engine.submit(await submitOptionsOf(engine, inputs, flags, interrupts.signal));
-    const view = await follow(handle, screen, interrupts);
+    if (flags.master !== undefined) {
+      tellSubmitted(handle, flags, screen);
+      if (flags.detach) return;
+    }
+    const view = await follow(handle, flags, screen, interrupts);
     await finish({ engine, handle, view, job, inputs, flags, screen, elapsedMs: systemClock.now() - startedMs });
   } finally {
     screen.clear();
@@ -48,82 +40,97 @@ export async function runCommand(job: string, inputs: readonly string[], flags: 
   }
 }
 
-/** What shows a run's progress: a terminal's live lines, a line now and then, JSON events, or nothing. */
-export interface Screen {
-  update(view: JobView, nowMs: number): void;
-  clear(): void;
-  /** A line that stays: printed above what is rewritten in place. */
-  print(line: string): void;
-  readonly phases: PhaseTimes;
-  readonly json: ReturnType<typeof jsonEvents> | undefined;
+async function openHere(job: string, flags: RunFlags, screen: Screen): Promise<JobEngine> {
+  return await openLocal({
+    module: resolve(job),
+    output: flags.output,
+    slots: flags.slots,
+    memoryBytes: flags.memory,
+    environment: Object.fromEntries(flags.env),
+    overwrite: flags.overwrite,
+    resume: flags.resume,
+    workDir: flags.workDir,
+    ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
+  });
 }
 
-function openScreen(flags: RunFlags, startedMs: number): Screen {
-  const phases = new PhaseTimes(startedMs);
-  const sink: ProgressSink = {
-    write: (text) => void process.stderr.write(text),
-    get columns() {
-      return process.stderr.columns ?? 80;
-    },
-  };
-  const json = flags.json ? jsonEvents(sink) : undefined;
-  if (flags.quiet || json !== undefined) {
-    return {
-      phases,
-      json,
-      update: (view, nowMs) => {
-        phases.update(view, nowMs);
-        json?.progress(view, nowMs);
-      },
-      clear: () => {},
-      print: (line) => {
-        if (json === undefined && !flags.quiet) sink.write(`${line}\n`);
-      },
-    };
+/** Nothing of a cluster is loaded unless it is asked for. */
+async function openThere(job: string, flags: RunFlags, screen: Screen): Promise<JobEngine> {
+  const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
+  const master = await connectTo({ address: flags.master!, tokenFile: flags.tokenFile, ca: flags.ca });
+  return await openRemote({
+    module: resolve(job),
+    output: flags.output!,
+    master,
+    address: flags.master!,
+    environment: Object.fromEntries(flags.env),
+    overwrite: flags.overwrite,
+    onWarning: (warning) => warn(screen, warning),
+    ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
+  });
+}
+
+/** Options of the wrong kind of run: they would be without effect, and whoever gave them would not know. */
+function refuseMisplaced(flags: RunFlags): void {
+  if (flags.master === undefined) {
+    for (const [name, isGiven] of [
+      ["--detach", flags.detach],
+      ["--token-file", flags.tokenFile !== undefined],
+      ["--ca", flags.ca !== undefined],
+    ] as const) {
+      if (isGiven) throw new MillraceError("wrong-usage", `${name} is for a cluster: give --master URL too`);
+    }
+    return;
   }
-  const progress =
-    process.stderr.isTTY === true ? new TerminalProgress(sink, startedMs) : new LineProgress(sink, startedMs);
-  return {
-    phases,
-    json,
-    update: (view, nowMs) => {
-      phases.update(view, nowMs);
-      progress.update(view, nowMs);
-    },
-    clear: () => progress.clear(),
-    print: (line) => {
-      progress.clear();
-      sink.write(`${line}\n`);
-    },
-  };
+  for (const [name, isGiven, instead] of [
+    ["--slots", flags.slots !== undefined, "each worker has its own; --max-slots N limits what the job may use"],
+    ["--memory", flags.memory !== undefined, "each worker has its own (millrace worker --memory)"],
+    ["--work-dir", flags.workDir !== undefined, "each worker has its own (millrace worker --work-dir)"],
+    ["--resume", flags.resume, `a failed job is started again with  millrace retry JOB --master ${flags.master}`],
+  ] as const) {
+    if (isGiven)
+      throw new MillraceError("wrong-usage", `${name} is for a run on this machine, without --master: ${instead}`);
+  }
+  if (flags.output === undefined) {
+    throw new MillraceError(
+      "wrong-usage",
+      "a cluster publishes into a folder that all its workers see: give one with -o DIR",
+    );
+  }
+}
+
+/** The id is all that a script needs to ask for the job again. */
+function tellSubmitted({ job, spec }: JobHandle, flags: RunFlags, screen: Screen): void {
+  if (screen.json !== undefined) screen.json.submitted(job, spec.name);
+  const later = `millrace status ${shortId(job)} --watch${masterWords(flags)}`;
+  if (flags.detach) {
+    if (screen.json === undefined) process.stdout.write(`${job}\n`);
+    screen.print(`submitted ${printable(spec.name)} as job ${shortId(job)}; look at it with  ${later}`);
+  } else {
+    screen.print(pc.dim(`job ${shortId(job)}; from anywhere:  ${later}`));
+  }
 }
 
 /** Shows views until the job has ended; an interrupt cancels it. */
-async function follow(handle: JobHandle, screen: Screen, interrupts: Interrupts): Promise<JobView> {
+async function follow(handle: JobHandle, flags: RunFlags, screen: Screen, interrupts: Interrupts): Promise<JobView> {
   const cancel = () => {
-    if (process.stderr.isTTY) screen.print("cancelling; Ctrl-C once more stops at once");
-    void handle.cancel();
+    if (process.stderr.isTTY) {
+      screen.print(
+        flags.master === undefined
+          ? "cancelling; Ctrl-C once more stops at once"
+          : "cancelling the job; Ctrl-C once more leaves at once (with --detach the command leaves, and the job runs on)",
+      );
+    }
+    // What comes of it the view tells; a master that does not answer is told by who watches.
+    handle.cancel().catch(() => {});
   };
   interrupts.signal.addEventListener("abort", cancel, { once: true });
   if (interrupts.signal.aborted) cancel();
-  let shownMs = Number.NEGATIVE_INFINITY;
-  let last: JobView | undefined;
-  let lastState: JobView["state"] | undefined;
-  for await (const view of handle.watch()) {
-    const now = systemClock.now();
-    last = view;
-    if (view.state === lastState && now - shownMs < redrawMs) continue;
-    lastState = view.state;
-    shownMs = now;
-    screen.update(view, now);
-  }
-  const ended = await handle.ended;
-  screen.phases.update(ended, systemClock.now());
-  return last === undefined ? ended : { ...last, ...ended };
+  return await showUntilEnded(handle, screen);
 }
 
 interface Finish {
-  readonly engine: LocalEngine;
+  readonly engine: JobEngine;
   readonly handle: JobHandle;
   readonly view: JobView;
   readonly job: string;

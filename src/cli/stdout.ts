@@ -1,8 +1,8 @@
 // The result on standard output, when there is no -o: the parts in partition order, and nothing else.
 import { once } from "node:events";
 import { MillraceError, systemCode } from "../base/error.ts";
+import type { JobEngine } from "../engine.ts";
 import type { JobDescription } from "../job/describe.ts";
-import type { LocalEngine } from "../local.ts";
 import { publishedFiles } from "../output/published.ts";
 
 /** Formats whose records are bytes that a terminal can't show. */
@@ -31,7 +31,7 @@ export function refuseStdout(description: JobDescription, isTerminal: boolean): 
   }
 }
 
-export async function copyToStdout(engine: LocalEngine): Promise<void> {
+export async function copyToStdout(engine: JobEngine): Promise<void> {
   const headerBytes = engine.description.outputs[0]?.headerBytes ?? 0;
   const output = process.stdout;
   let closed: unknown;

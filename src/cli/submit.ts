@@ -2,20 +2,20 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../base/error.ts";
+import type { JobEngine, SubmitOptions } from "../engine.ts";
 import { spoolStdin } from "../input/spool.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { paramsFromText } from "../job/give-params.ts";
-import type { LocalEngine, SubmitOptions } from "../local.ts";
 import type { RunFlags } from "./options.ts";
 
 export async function submitOptionsOf(
-  engine: LocalEngine,
+  engine: JobEngine,
   inputs: readonly string[],
   flags: RunFlags,
   signal: AbortSignal,
 ): Promise<SubmitOptions> {
   const named = namedInputs(engine.description, inputs, flags.input);
-  const standardInput = await spooledInput(named, engine.directory, signal);
+  const standardInput = await spooledInput(named, () => engine.spoolDirectory(), signal);
   return {
     ...submitFlags(engine.description, flags),
     inputs: named,
@@ -25,7 +25,7 @@ export async function submitOptionsOf(
 
 type SubmitFlags = Pick<
   RunFlags,
-  "param" | "file" | "attempts" | "skipBad" | "taskTimeout" | "taskLimit" | "reducers" | "splitSize"
+  "param" | "file" | "attempts" | "skipBad" | "taskTimeout" | "taskLimit" | "reducers" | "splitSize" | "maxSlots"
 >;
 
 /** All but the inputs. */
@@ -36,6 +36,7 @@ export function submitFlags(description: JobDescription, flags: SubmitFlags): Om
     attempts: flags.attempts,
     skipBad: flags.skipBad,
     taskTimeoutMs: flags.taskTimeout,
+    ...(flags.maxSlots !== undefined && { maxSlots: flags.maxSlots }),
     ...(flags.taskLimit !== undefined && { taskLimitMs: flags.taskLimit }),
     ...(flags.reducers !== undefined && { reducers: flags.reducers }),
     ...(flags.splitSize !== undefined && { splitBytes: flags.splitSize }),
@@ -65,13 +66,13 @@ export function namedInputs(
 /** The file that standard input was written to, where an argument is `-`. */
 export async function spooledInput(
   inputs: SubmitOptions["inputs"],
-  directory: string,
+  directory: () => Promise<string>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const times = inputs.flatMap(({ paths }) => paths).filter((path) => path === "-").length;
   if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
   if (times === 0) return undefined;
-  const file = join(directory, "standard-input");
+  const file = join(await directory(), "standard-input");
   // Of a run that is resumed: it was read to its end before that run's job was submitted.
   if (existsSync(file)) return file;
   await spoolStdin(process.stdin, file, signal);

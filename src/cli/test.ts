@@ -105,7 +105,7 @@ class JobTest {
   static async prepare(parts: JobTestParts & { readonly sample: readonly string[] }): Promise<JobTest> {
     const { here, sample, flags, folder, module, signal } = parts;
     const inputs = namedInputs(here.description, sample, flags.input);
-    const standardInput = await spooledInput(inputs, folder, signal);
+    const standardInput = await spooledInput(inputs, async () => folder, signal);
     const submit = {
       ...submitFlags(here.description, flags),
       inputs,

@@ -1,16 +1,14 @@
 // The engine of one run: state store, master and agent, opened, used for one job, and closed as one.
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
-import { MillraceError, systemCode } from "../base/error.ts";
+import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { version } from "../base/version.ts";
+import type { JobHandle } from "../engine.ts";
 import type { PlannedFile } from "../input/plan.ts";
-import { bundleJob } from "../job/bundle.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { JobHandle, LocalEngine, LocalOptions } from "../local.ts";
+import type { LocalEngine, LocalOptions } from "../local.ts";
 import { createMaster, isTerminal, type Master } from "../master/loop.ts";
 import { manifestBuilder } from "../output/manifest.ts";
 import { memoryTransport } from "../rpc/memory-transport.ts";
@@ -25,6 +23,7 @@ import { FileRunStore } from "../worker/file-run-store.ts";
 import { findOffered } from "../worker/offered.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
 import { removeWorkDirectory, type WorkDirectory } from "../worker/work-directory.ts";
+import { jobEnvironment, slotProgram, writeBundle } from "./bundle-file.ts";
 import { type LocalPlaces, removeOlder } from "./places.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
 import { type SubmitOptions, sizedSpec } from "./spec.ts";
@@ -121,22 +120,17 @@ export class Engine implements LocalEngine {
     return this.#parts.work.path;
   }
 
+  async spoolDirectory(): Promise<string> {
+    return this.directory;
+  }
+
   async open(): Promise<void> {
     const { options, work } = this.#parts;
     this.#agent.prestart(1);
-    const environment = { TZ: "UTC", LANG: "C.UTF-8", ...options.environment };
-    const bundled = bundleJob(options.module).then((bundle) => {
-      try {
-        writeFileSync(work.bundle, bundle.code, { mode: 0o600 });
-      } catch (error) {
-        throw new MillraceError(
-          systemCode(error) === "ENOSPC" ? "no-space" : "io-error",
-          `can't write to the work directory ${work.path}: ${(error as Error).message}. Choose another place with --work-dir`,
-          { cause: error },
-        );
-      }
-      this.#bundle = { path: work.bundle, digest: bundle.digest, environment };
-      return this.#agent.describe(this.#bundle);
+    const environment = jobEnvironment(options.environment);
+    const bundled = writeBundle(options.module, work, environment).then((bundle) => {
+      this.#bundle = bundle;
+      return this.#agent.describe(bundle);
     });
     const [description] = await allOrFirstError([bundled, this.#openStore()]);
     this.#description = description;
@@ -264,11 +258,6 @@ export class Engine implements LocalEngine {
     }
   }
 }
-
-/** `dist/slot.js`, beside the bundle that this file is part of, or beside its folder of chunks. */
-const slotProgram = fileURLToPath(
-  new URL(import.meta.url.includes("/chunks/") ? "../slot.js" : "./slot.js", import.meta.url),
-);
 
 const schedulerOptions = ({ output, experiment }: LocalOptions): SchedulerOptions => ({
   leaseMs,

@@ -43,6 +43,11 @@ export interface SpecParts {
   readonly environment: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly storage: Storage;
+  /**
+   * Told why an input can't be read here, where that is no reason to refuse: the workers may see it. Without it that is an
+   * error.
+   */
+  readonly onUnseen?: (why: string) => void;
 }
 
 /** Throws `wrong-usage`, `no-input` and `bad-input`. */
@@ -68,7 +73,7 @@ export async function sizedSpec(
       `--reducers 0 makes no job map-only: write reducers: 0 in the job ${description.name}`,
     );
   }
-  const { inputs, bytes } = await checkedInputs(options.inputs, description, parts.storage, options.standardInput);
+  const { inputs, bytes } = await checkedInputs(options.inputs, parts, options.standardInput);
   const spec: JobSpec = {
     name: description.name,
     bundle: parts.bundle,
@@ -97,10 +102,10 @@ export async function sizedSpec(
 /** In the order in which the job declares them. */
 async function checkedInputs(
   given: SubmitOptions["inputs"],
-  description: JobDescription,
-  storage: Storage,
+  parts: SpecParts,
   standardInput: string | undefined,
 ): Promise<{ readonly inputs: JobSpec["inputs"]; readonly bytes: number }> {
+  const { description } = parts;
   const names = description.inputs.map(({ name }) => name);
   for (const { name } of given) {
     if (names.includes(name)) continue;
@@ -129,9 +134,20 @@ async function checkedInputs(
           : `the input ${name} has no files: give --input ${name}=PATH`,
       );
     }
-    for (const file of await filesOf(storage, paths, process.cwd(), standardInput)) bytes += file.bytes;
+    bytes += await bytesOf(paths, parts, standardInput);
   }
   return { inputs, bytes };
+}
+
+async function bytesOf(paths: readonly string[], parts: SpecParts, standardInput: string | undefined): Promise<number> {
+  let bytes = 0;
+  try {
+    for (const file of await filesOf(parts.storage, paths, process.cwd(), standardInput)) bytes += file.bytes;
+  } catch (error) {
+    if (parts.onUnseen === undefined || !(error instanceof MillraceError)) throw error;
+    parts.onUnseen(error.message);
+  }
+  return bytes;
 }
 
 async function sideFiles(replaced: Readonly<Record<string, string>>, parts: SpecParts): Promise<JobSpec["files"]> {

@@ -1,0 +1,193 @@
+// A job for a cluster: the twin of local.ts for `run --master` and `run(job, { master })`. Bundled, described and checked here;
+// planned, run and published there.
+//
+//   openRemote ─► bundle, describe in a slot ─► submit: blobs, then the job under its key ─► watch … ─► close
+//
+// The job is the cluster's from `submit` on: this process may end at any time, and nothing is lost by it.
+import { mkdir, rm, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { type Clock, systemClock } from "./base/clock.ts";
+import { MillraceError } from "./base/error.ts";
+import type { JobId } from "./base/ids.ts";
+import { randomId } from "./base/random.ts";
+import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
+import type { JobDescription } from "./job/describe.ts";
+import { sizedSpec } from "./local/spec.ts";
+import { jobIdOf } from "./master/loop.ts";
+import { type DescribedJob, describeInSlot } from "./remote/describe.ts";
+import { Feed } from "./remote/feed.ts";
+import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
+import type { RemoteMaster, Submission } from "./rpc/services.ts";
+import { createLocalStorage } from "./storage/local.ts";
+import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
+import type { Storage } from "./storage/storage.ts";
+
+export interface RemoteOptions {
+  /** Path of the module whose default export is the job. */
+  readonly module: string;
+  /** Directory to publish, as the workers see it too; or a URL. */
+  readonly output: string;
+  /** Said hello to already. `close` closes it. */
+  readonly master: RemoteMaster;
+  /** How the user names it, for commands in messages. */
+  readonly address: string;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  readonly overwrite?: boolean | undefined;
+  /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
+  readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
+  /** What is odd and no reason to stop, as a sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+  /** How long a master may be away while a job is watched. Default: 2 minutes. */
+  readonly patienceMs?: number | undefined;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+/** `stop` and `close` leave the job alone: `JobHandle.cancel` ends it. */
+export interface RemoteEngine extends JobEngine {
+  /** The id that the job will have, or has. */
+  readonly job: JobId;
+}
+
+/** Bundles and describes the job. On failure nothing is left behind, and the master is closed. */
+export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
+  const key = randomId();
+  const { module, environment, onOutput } = options;
+  try {
+    const described = await describeInSlot({ module, environment, onOutput, job: jobIdOf(key) });
+    return new Remote(options, key, described);
+  } catch (error) {
+    options.master.close();
+    throw error;
+  }
+}
+
+class Remote implements RemoteEngine {
+  readonly job: JobId;
+  readonly storage: Storage = createLocalStorage();
+  readonly destination: string;
+  readonly #options: RemoteOptions;
+  readonly #key: string;
+  readonly #described: DescribedJob;
+  readonly #closing = new AbortController();
+  #feed: Feed | undefined;
+  /** Under way: it may have arrived, whatever this process heard of it. */
+  #submission: "none" | "under-way" | "done" = "none";
+  #spooled: string | undefined;
+
+  constructor(options: RemoteOptions, key: string, described: DescribedJob) {
+    this.#options = options;
+    this.#key = key;
+    this.#described = described;
+    this.job = jobIdOf(key);
+    this.destination = isUrl(options.output) ? options.output : resolve(options.output);
+  }
+
+  get description(): JobDescription {
+    return this.#described.description;
+  }
+
+  /** Beside the output, where the job's staged files will be and go: what workers must see anyway. */
+  async spoolDirectory(): Promise<string> {
+    const parent = dirname(this.destination);
+    if (isUrl(this.destination) || !(await isDirectory(parent))) {
+      throw new MillraceError(
+        "wrong-usage",
+        `standard input can't be handed to the cluster: it is written beside the output, and this machine has no directory ${parent}. Write it to a file that the workers can read, and give that`,
+      );
+    }
+    const directory = stagingDirectoryOf(this.destination, this.job);
+    this.#spooled = workDirectoryOf(this.destination, this.job);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return directory;
+  }
+
+  async submit(options: SubmitOptions): Promise<JobHandle> {
+    if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
+    const { master, module, overwrite, clock = systemClock, random = Math.random, address } = this.#options;
+    const { bundle, description } = this.#described;
+    const { spec } = await sizedSpec(options, {
+      module,
+      description,
+      bundle: bundle.digest,
+      destination: this.destination,
+      replaces: undefined, // the master looks
+      environment: bundle.environment,
+      startedAt: clock.date().toISOString(),
+      storage: this.storage,
+      onUnseen: (why) =>
+        this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
+    });
+    const { signal } = this.#closing;
+    await upload(master.blobs, bundleUpload(bundle.path, bundle.digest), signal);
+    for (const { name, path, sha256 } of spec.files)
+      await upload(master.blobs, sideFileUpload(name, path, sha256), signal);
+    const job = await this.#deliver({ idempotencyKey: this.#key, spec, overwrite: overwrite ?? false });
+    const feed = new Feed({
+      master,
+      job,
+      first: await master.get(job, signal),
+      clock,
+      random,
+      patienceMs: this.#options.patienceMs,
+      later: `millrace status ${job.slice(0, 8)} --watch --master ${address}`,
+      onConnection: (state, why) =>
+        this.#options.onWarning?.(
+          state === "lost"
+            ? `the master does not answer (${why}): trying again. The job goes on without this command`
+            : "the master answers again",
+        ),
+    });
+    this.#feed = feed;
+    return {
+      job,
+      spec,
+      view: () => feed.latest,
+      watch: (stop) => feed.watch(stop),
+      ended: feed.ended,
+      cancel: () => master.cancel(job),
+      file: () => undefined,
+    };
+  }
+
+  async #deliver(submission: Submission): Promise<JobId> {
+    this.#submission = "under-way";
+    try {
+      const job = await this.#options.master.submit(submission, this.#closing.signal);
+      this.#submission = "done";
+      return job;
+    } catch (error) {
+      const isRefused = error instanceof MillraceError && error.code !== "unreachable" && error.code !== "cancelled";
+      if (isRefused) this.#submission = "none";
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#closing.abort();
+    this.#feed?.close();
+    this.#options.master.close();
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.#described.close();
+    if (this.#spooled !== undefined && this.#submission === "none")
+      await rm(this.#spooled, { recursive: true, force: true });
+  }
+}
+
+export function isUrl(path: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

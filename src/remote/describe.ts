@@ -1,0 +1,60 @@
+// What a job says of itself, asked in a slot on this machine: load errors show here, and the master never loads user code.
+import { systemClock } from "../base/clock.ts";
+import type { JobId } from "../base/ids.ts";
+import type { JobDescription } from "../job/describe.ts";
+import { jobEnvironment, slotProgram, writeBundle } from "../local/bundle-file.ts";
+import { localPlaces, removeAbandoned } from "../local/places.ts";
+import { planBudget } from "../worker/budget.ts";
+import { type Bundle, Slot } from "../worker/slot.ts";
+import { SlotPool } from "../worker/slot-pool.ts";
+import { createWorkDirectory, removeWorkDirectory } from "../worker/work-directory.ts";
+
+export interface DescribedJob {
+  readonly description: JobDescription;
+  /** In a private directory, until `close`. */
+  readonly bundle: Bundle;
+  close(): void;
+}
+
+export interface DescribeOptions {
+  readonly module: string;
+  readonly environment: Readonly<Record<string, string>> | undefined;
+  /** Names the private directory, so that a later run removes what a killed one left. */
+  readonly job: JobId;
+  /** What the module prints while it is loaded. */
+  readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
+}
+
+/** Throws what bundling and loading throw; then nothing is left behind. */
+export async function describeInSlot(options: DescribeOptions): Promise<DescribedJob> {
+  removeAbandoned(undefined);
+  const places = localPlaces({ output: undefined, workDir: undefined }, options.job);
+  const work = createWorkDirectory({ path: places.work, id: options.job });
+  const budget = planBudget({ slots: 1, memoryBytes: undefined });
+  const slots = new SlotPool({
+    clock: systemClock,
+    slots: 1,
+    rssBytesMax: budget.rssBytesMax,
+    openSlot: (name) =>
+      new Slot({
+        name,
+        program: slotProgram,
+        budget,
+        places: work,
+        clock: systemClock,
+        onOutput: (_, bytes) => options.onOutput?.(undefined, bytes),
+      }),
+  });
+  const close = () => removeWorkDirectory(work);
+  try {
+    slots.prestart(1, undefined);
+    const bundle = await writeBundle(options.module, work, jobEnvironment(options.environment));
+    const description = await slots.describe(bundle);
+    await slots.close();
+    return { description, bundle, close };
+  } catch (error) {
+    await slots.close();
+    close();
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+// A job's bundle and side files on their way to the master, each only where it has not been before.
+import { createReadStream, statSync } from "node:fs";
+import { MillraceError } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
+import { formatBytes } from "../base/units.ts";
+import type { Blobs } from "../rpc/services.ts";
+
+export interface Upload {
+  /** For messages: "the job's bundle", "the side file stop (/data/stop.txt)". */
+  readonly what: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytesMax: number;
+}
+
+/** Throws `over-limit`, and `input-changed` for a file that is another by now. */
+export async function upload(
+  blobs: Blobs,
+  { what, path, sha256, bytesMax }: Upload,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { size } = statSync(path);
+  if (size > bytesMax) {
+    throw new MillraceError(
+      "over-limit",
+      `${what} has ${formatBytes(size)}, and at most ${formatBytes(bytesMax)} are sent to a cluster: make it smaller, or read it as an input`,
+    );
+  }
+  if (await blobs.has(sha256, signal)) return;
+  try {
+    await blobs.put(sha256, createReadStream(path), bytesMax, signal);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== "corrupt-run") throw error;
+    throw new MillraceError("input-changed", `${what} was changed while it was sent: run the command again`, {
+      cause: error,
+    });
+  }
+}
+
+export const bundleUpload = (path: string, sha256: string): Upload => ({
+  what: "the job's bundle",
+  path,
+  sha256,
+  bytesMax: limits.bundleBytesMax,
+});
+
+export const sideFileUpload = (name: string, path: string, sha256: string): Upload => ({
+  what: `the side file ${name} (${path})`,
+  path,
+  sha256,
+  bytesMax: limits.sideFileBytesMax,
+});
