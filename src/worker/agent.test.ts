@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock, settled } from "../../test/support/fake-clock.ts";
+import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName, type Phase } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Assignment, AttemptResult, FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { RunAttempt } from "../rpc/slot-messages.ts";
-import { type Agent, startAgent } from "./agent.ts";
+import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 import { planBudget } from "./budget.ts";
 import type { KillReason } from "./death.ts";
 import { FileRunStore } from "./file-run-store.ts";
@@ -23,8 +24,11 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 let hangingLoads = false;
+/** Killed processes take their time to end. */
+let lingering = false;
 afterEach(() => {
   hangingLoads = false;
+  lingering = false;
 });
 
 /** Answers nothing by itself: the test ends each attempt. */
@@ -65,6 +69,12 @@ class FakeSlot implements TaskSlot {
   kill(reason: KillReason): void {
     this.isAlive = false;
     this.killedFor ??= reason;
+    if (!lingering) this.end();
+  }
+
+  /** The process is gone. */
+  end(): void {
+    this.isAlive = false;
     const attempt = this.ran.at(-1)?.assignment.attempt;
     const error = text("killed");
     if (attempt !== undefined)
@@ -146,7 +156,7 @@ interface World {
   readonly memory: string;
 }
 
-function start(slotsMax = 2, resident: (pid: number) => number | undefined = () => 0): World {
+function start(slotsMax = 2, options: Partial<AgentOptions> = {}): World {
   const master = new FakeMaster();
   const clock = new FakeClock();
   const slots: FakeSlot[] = [];
@@ -174,7 +184,8 @@ function start(slotsMax = 2, resident: (pid: number) => number | undefined = () 
       return slot;
     },
     bundle: async () => ({ path: "/bundle.mjs", digest: "digest", environment: {} }),
-    residentBytes: resident,
+    residentBytes: () => 0,
+    ...options,
   });
   return { agent, master, slots, clock, memory };
 }
@@ -276,6 +287,9 @@ describe("the agent", () => {
     slots[0]!.isAlive = false; // it has exited; its pipes are still being read
     await settled();
     await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    expect(slots.map((slot) => slot.ran.length)).toEqual([1]);
+    slots[0]!.end();
+    await settled();
     expect(slots.map((slot) => slot.ran.length)).toEqual([1, 1]);
     await agent.close();
   });
@@ -362,7 +376,7 @@ describe("the agent", () => {
 
   test("fault 15: a slot over its memory is killed, others are not", async () => {
     let bytes = 100 * MiB;
-    const { agent, master, slots, clock } = start(1, () => bytes);
+    const { agent, master, slots, clock } = start(1, { residentBytes: () => bytes });
     await master.answer({ start: [assignmentOf(attemptOf(1))] });
     await clock.pass(1000);
     expect(slots[0]!.killedFor).toBeUndefined();
@@ -435,6 +449,141 @@ describe("the agent", () => {
     expect(isDrained).toBe(false);
     await master.answer();
     await drained;
+    await agent.close();
+  });
+
+  test("a drain that the master orders is the worker's own", async () => {
+    let drains = 0;
+    const { agent, master } = start(2, { onDrain: () => drains++ });
+    await master.answer({ drain: true });
+    await master.answer({ drain: true });
+    expect(master.last).toMatchObject({ draining: true, slotsFree: 0 });
+    expect(drains).toBe(1);
+    await agent.close();
+  });
+
+  test("what is handed back is ended, and neither running nor finished any more", async () => {
+    const { agent, master, slots } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    const drained = agent.drain();
+    agent.handBack();
+    await settled();
+    expect(slots[0]!.killedFor).toEqual({ kind: "stopped" });
+    expect(master.last).toMatchObject({ running: [], finished: [] });
+    await master.answer();
+    await drained;
+    await agent.close();
+  });
+
+  test("a worker is released when the last job that has runs here is over", async () => {
+    const { agent, master, slots } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    const { memoryDirectory } = slots[0]!.ran[0]!;
+    const run = { writtenBy: attemptOf(1), path: join(memoryDirectory!, "run"), bytes: 1, pairs: 1 };
+    slots[0]!.finish({ run } as Partial<AttemptResult>);
+    await settled();
+    let isReleased = false;
+    void agent.released().then(() => (isReleased = true));
+    await master.answer();
+    expect(isReleased).toBe(false);
+    await master.answer({ discard: ["j"] });
+    expect(isReleased).toBe(true);
+    await agent.close();
+  });
+
+  test("a reduce gets what lies here to read, and what lies elsewhere to fetch", async () => {
+    const shuffleKey = (job: string) => `key of ${job}`;
+    const { agent, master, slots } = start(1, { access: { shuffleKey, ca: "/ca.pem" } });
+    const run = (index: number) => ({ writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 });
+    const place = (worker: string, ...indices: number[]) => ({
+      worker,
+      address: `at ${worker}`,
+      runs: indices.map(run),
+    });
+    const page = { job: "j", mapVersion: 1, total: 5 };
+    await master.answer({ places: [{ ...page, from: 0, runs: [place("other", 4, 1), place("w", 3)] }] });
+    await master.answer({
+      start: [assignmentOf(attemptOf(0, "reduce"))],
+      places: [{ ...page, from: 3, runs: [place("w", 0), place("other", 2)] }],
+    });
+    const { inputs, remote, access } = slots[0]!.ran[0]!;
+    expect(inputs.map(({ path }) => path)).toEqual(["/run-0", "/run-3"]);
+    expect(remote).toEqual([{ worker: "other", address: "at other", runs: [run(1), run(2), run(4)] }]);
+    expect(access).toEqual({ key: "key of j", ca: "/ca.pem" });
+    await agent.close();
+  });
+
+  test("what a job needs here is made first, and what fails is the attempt's infrastructure failure", async () => {
+    const prepare = async (job: string, given: JobSpec) => {
+      if (job === "bad") throw new MillraceError("unreachable", "w can't see /out");
+      return { ...given, name: "prepared" };
+    };
+    const { agent, master, slots } = start(2, { prepare });
+    await master.answer({ start: [assignmentOf(attemptOf(1)), assignmentOf(attemptOf(2, "map", "bad"))] });
+    expect(slots.flatMap(({ ran }) => ran).map(({ assignment }) => assignment.spec.name)).toEqual(["prepared"]);
+    expect(master.last.finished).toMatchObject([
+      { attempt: { job: "bad" }, reason: { kind: "infrastructure", error: { code: "unreachable" } } },
+    ]);
+    await agent.close();
+  });
+
+  test("an attempt that is revoked while its job is being prepared ends at once", async () => {
+    const { agent, master, slots } = start(1, { prepare: () => new Promise(() => {}) });
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await master.answer({ stop: [attemptOf(1)] });
+    expect(master.last).toMatchObject({ running: [], finished: [] });
+    expect(slots).toHaveLength(0);
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    await agent.close(); // does not wait for what never comes
+  });
+
+  test("I11: a job that needs the process of another job waits until that has ended", async () => {
+    const { agent, master, slots } = start(2);
+    await master.answer({ start: [assignmentOf(attemptOf(1)), assignmentOf(attemptOf(2))] });
+    for (const slot of slots) slot.finish();
+    await settled();
+    lingering = true;
+    await master.answer({ start: [assignmentOf(attemptOf(3, "map", "other"))] });
+    expect(slots.map(({ killedFor }) => killedFor?.kind)).toEqual(["stopped", undefined]);
+    await master.answer({ start: [assignmentOf(attemptOf(4))] });
+    expect(slots.map(({ ran }) => ran.length)).toEqual([1, 2]);
+    slots[0]!.end();
+    await settled();
+    expect(slots.map(({ ran }) => ran.length)).toEqual([1, 2, 1]);
+    for (const slot of slots) slot.end();
+    await agent.close();
+  });
+
+  test("a call that nobody answers is made again in time for the lease", async () => {
+    const { agent, master, clock } = start();
+    await master.answer();
+    const asked = master.reports.length;
+    await clock.pass(5_100);
+    expect(master.reports.length).toBe(asked + 1);
+    await master.answer();
+    expect(agent.status().unheardMs).toBeLessThan(1_000);
+    await agent.close();
+  });
+
+  test("fault 40: an answer that comes a lease late starts nothing", async () => {
+    const { agent, master, slots, clock } = start();
+    await master.answer();
+    clock.jump(20_000); // the process was stopped
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    expect(slots).toHaveLength(0);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    expect(slots).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("a job that was discarded is started again by a later order only", async () => {
+    const { agent, master, slots } = start(1);
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await master.answer({ discard: ["j"], start: [assignmentOf(attemptOf(1))] });
+    expect(slots.flatMap(({ ran }) => ran)).toHaveLength(1);
+    await settled();
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    expect(slots.flatMap(({ ran }) => ran)).toHaveLength(2);
     await agent.close();
   });
 });

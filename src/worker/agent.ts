@@ -5,15 +5,26 @@
 // sent at once; the master then ends the older call. Replies may come twice, late or in another order: every order is one
 // that may be repeated, an attempt id is started once and never again, and orders of an epoch lower than the highest seen are
 // not followed.
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { type AttemptId, attemptName, type Instant, type JobId, type WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Heartbeats } from "../rpc/memory-transport.ts";
-import type { Assignment, AttemptResult, FailureText, Places, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type {
+  Assignment,
+  AttemptResult,
+  FailureText,
+  Places,
+  RunPlaces,
+  WorkerOrders,
+  WorkerReport,
+} from "../rpc/messages.ts";
 import { heldOf, isWhole, joinPlaces } from "../rpc/places.ts";
+import type { RunAttempt, ShuffleAccess } from "../rpc/slot-messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { Budget } from "./budget.ts";
 import type { RunStore } from "./run-store.ts";
@@ -36,10 +47,28 @@ export interface AgentOptions {
   readonly openSlot: (name: string) => TaskSlot;
   /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
   readonly reuseSlots?: boolean | undefined;
-  /** The code of a job, fetched or built already. */
+  /** The code of a job, fetched or built already. A rejection is an infrastructure failure of the attempt. */
   readonly bundle: (spec: JobSpec) => Promise<Bundle>;
+  /**
+   * What else a job's attempts need on this machine: probes that the storage is in reach, fetches side files; resolves with the
+   * spec as slots get it. Default: the spec as it is.
+   */
+  readonly prepare?: (job: JobId, spec: JobSpec) => Promise<JobSpec>;
+  /** What slots need to fetch runs of other workers; undefined where there are none. */
+  readonly access?: {
+    /** The key that signs requests for a job's runs (rpc/signature.ts). */
+    readonly shuffleKey: (job: JobId) => string;
+    /** PEM file of the authority that signed the workers' certificates. */
+    readonly ca: string | undefined;
+  };
   /** Told of each assignment that is begun. */
   readonly onStart?: (assignment: Assignment) => void;
+  /** Told of each attempt that is over; `result` undefined: it was revoked, and nobody waits for one. */
+  readonly onEnd?: (attempt: AttemptId, result: AttemptResult | undefined) => void;
+  /** The master wants this worker to drain; told once. */
+  readonly onDrain?: () => void;
+  /** Told when a job's files, slots and secrets go; may be told again. */
+  readonly onDiscard?: (job: JobId) => void;
   /** Verified runs left by an earlier incarnation. */
   readonly offered?: WorkerReport["offered"];
   /** Memory that a process holds; for tests. */
@@ -53,8 +82,23 @@ export interface Agent {
   describe(bundle: Bundle): Promise<JobDescription>;
   /** Finishes what runs and takes nothing new; resolves when the last result is acknowledged. */
   drain(): Promise<void>;
+  /** Ends what runs without a result, so that the master gives it to others. */
+  handBack(): void;
+  /** Resolves when no job has runs here any more (`drain` first: a new attempt makes new ones). */
+  released(): Promise<void>;
+  status(): AgentStatus;
   /** Kills all slots and ends the calls. Files stay: who owns the directories removes them. */
   close(): Promise<void>;
+}
+
+export interface AgentStatus {
+  readonly running: number;
+  readonly isDraining: boolean;
+  /** Since the newest report that the master has answered was sent. */
+  readonly unheardMs: number;
+  readonly leaseMs: number;
+  /** No call was answered yet. */
+  readonly isNew: boolean;
 }
 
 /** Between two looks at the memory of slots and at the lease. */
@@ -79,12 +123,16 @@ class WorkerAgent implements Agent {
   /** Ids that were ever started here, by job: a delayed order must not start one again. */
   readonly #seen = new Map<JobId, Set<string>>();
   readonly #places = new Map<JobId, Places>();
-  readonly #discarded = new Set<JobId>();
+  /** With the newest report's sequence at the time: only an answer to a later one may start the job again. */
+  readonly #discarded = new Map<JobId, number>();
+  /** Sequences of the reports that may still be answered. */
+  readonly #asked = new Set<number>();
   readonly #calls: Promise<void>;
   readonly #watch: Promise<void>;
   #offered: WorkerReport["offered"];
   #news = new AbortController();
-  #drained: { readonly resolve: () => void; readonly promise: Promise<void> } | undefined;
+  #drained: Deferred | undefined;
+  #released: Deferred | undefined;
   #sequence = 0;
   #epoch = 0;
   #leaseMs: number = limits.leaseMs;
@@ -125,17 +173,37 @@ class WorkerAgent implements Agent {
 
   async drain(): Promise<void> {
     if (this.#drained === undefined) {
-      let resolve = () => {};
-      const promise = new Promise<void>((done) => (resolve = done));
-      this.#drained = { resolve, promise };
+      this.#drained = deferred();
       this.#raiseNews();
+      this.#options.onDrain?.();
     }
     this.#checkDrained();
     await this.#drained.promise;
   }
 
+  handBack(): void {
+    for (const running of this.#running) this.#kill(running);
+  }
+
+  async released(): Promise<void> {
+    this.#released ??= deferred();
+    this.#checkReleased();
+    await this.#released.promise;
+  }
+
+  status(): AgentStatus {
+    return {
+      running: this.#running.size,
+      isDraining: this.#drained !== undefined,
+      unheardMs: this.#clock.now() - this.#heardAt,
+      leaseMs: this.#leaseMs,
+      isNew: this.#epoch === 0,
+    };
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
+    for (const running of this.#running) running.stop.abort(); // also what waits for a fetch
     this.#raiseNews();
     await this.#slots.close();
     await Promise.all([this.#running.settled(), this.#runs.settled(), this.#calls, this.#watch]);
@@ -161,7 +229,7 @@ class WorkerAgent implements Agent {
   async #call(news: AbortSignal): Promise<"answered" | "news" | "failed"> {
     const sentAt = this.#clock.now();
     const report = this.#report();
-    const answered = this.#send(report).then(
+    const answered = this.#ask(report).then(
       (orders) => {
         this.#follow(orders, report, sentAt);
         return "answered" as const;
@@ -175,9 +243,25 @@ class WorkerAgent implements Agent {
     return await Promise.race([answered, newer]);
   }
 
-  async #send(report: WorkerReport): Promise<WorkerOrders> {
-    failpoint("worker.beforeReport");
-    return await this.#options.master.heartbeat(report, this.#closing.signal);
+  /** Fails after half a lease, so that a call whose answer is lost leaves time for another one. */
+  async #ask(report: WorkerReport): Promise<WorkerOrders> {
+    const giveUp = new AbortController();
+    const closing = () => giveUp.abort();
+    this.#closing.signal.addEventListener("abort", closing, { once: true });
+    const tooLong = this.#clock.sleep(this.#leaseMs / 2, giveUp.signal);
+    this.#asked.add(report.sequence);
+    try {
+      failpoint("worker.beforeReport");
+      const call = this.#options.master.heartbeat(report, giveUp.signal);
+      call.catch(() => {}); // given up
+      const orders = await Promise.race([call, tooLong]);
+      if (orders === undefined) throw new MillraceError("unreachable", "the master does not answer");
+      return orders;
+    } finally {
+      this.#closing.signal.removeEventListener("abort", closing);
+      giveUp.abort();
+      this.#asked.delete(report.sequence);
+    }
   }
 
   #raiseNews(): void {
@@ -214,11 +298,23 @@ class WorkerAgent implements Agent {
     if (report.offered.length > 0) this.#offered = [];
     for (const places of orders.places) this.#takePlaces(places);
     for (const attempt of orders.stop) this.#stop(attempt);
+    this.#forgetDiscarded();
     for (const job of orders.discard) this.#discard(job);
-    let isNew = false;
-    for (const assignment of orders.start) isNew = this.#start(assignment) || isNew;
-    if (isNew) this.#raiseNews();
+    if (orders.drain) void this.drain();
+    // Fault 40: an answer that lay about for a lease (a stopped process, a half-open connection) starts nothing.
+    if (this.#clock.now() - sentAt <= this.#leaseMs) this.#startAll(orders.start, report.sequence);
     this.#checkDrained();
+    this.#checkReleased();
+  }
+
+  #startAll(assignments: readonly Assignment[], sequence: number): void {
+    let isNew = false;
+    for (const assignment of assignments) {
+      const discardedAt = this.#discarded.get(assignment.attempt.job);
+      if (discardedAt !== undefined && sequence <= discardedAt) continue;
+      isNew = this.#start(assignment) || isNew;
+    }
+    if (isNew) this.#raiseNews();
   }
 
   #takePlaces(places: Places): void {
@@ -232,14 +328,14 @@ class WorkerAgent implements Agent {
   #start(assignment: Assignment): boolean {
     const { attempt, work } = assignment;
     const seen = this.#seenOf(attempt.job);
-    if (seen.has(attemptName(attempt)) || this.#discarded.has(attempt.job) || this.#drained !== undefined) return false;
+    if (seen.has(attemptName(attempt)) || this.#drained !== undefined) return false;
     if (this.#running.size >= this.#options.budget.slots) return false;
-    let inputs: readonly RunRef[] = [];
+    let inputs: Inputs = noInputs;
     if (work.phase === "reduce") {
       const places = this.#places.get(attempt.job);
       // Places travel apart: an order that overtook them is repeated.
       if (places === undefined || !isWhole(places, work.mapVersion)) return false;
-      inputs = runsInOrder(places);
+      inputs = inputsOf(places, this.#options.worker);
     }
     seen.add(attemptName(attempt));
     this.#options.onStart?.(assignment);
@@ -250,8 +346,8 @@ class WorkerAgent implements Agent {
   #stop(attempt: AttemptId): void {
     this.#seenOf(attempt.job).add(attemptName(attempt));
     const running = this.#running.get(attempt);
-    if (running === undefined || running.isStopped) return;
-    running.isStopped = true;
+    if (running === undefined || running.stop.signal.aborted) return;
+    running.stop.abort();
     running.slot?.stop();
     void this.#clock.sleep(stopGraceMs, this.#closing.signal).then(() => {
       if (this.#running.get(attempt) === running) running.slot?.kill({ kind: "stopped" });
@@ -259,13 +355,20 @@ class WorkerAgent implements Agent {
   }
 
   #discard(job: JobId): void {
-    this.#discarded.add(job);
-    for (const running of this.#running) if (running.attempt.job === job) running.isStopped = true;
+    this.#discarded.set(job, this.#sequence);
+    for (const running of this.#running) if (running.attempt.job === job) running.stop.abort();
     for (const [key, { attempt }] of this.#finished) if (attempt.job === job) this.#finished.delete(key);
     this.#slots.endJob(job);
     this.#runs.discard(job);
     this.#seen.delete(job);
     this.#places.delete(job);
+    this.#options.onDiscard?.(job);
+  }
+
+  /** Of what no answer can come any more that would start it. */
+  #forgetDiscarded(): void {
+    const oldest = Math.min(...this.#asked, this.#sequence);
+    for (const [job, sequence] of this.#discarded) if (sequence < oldest) this.#discarded.delete(job);
   }
 
   #seenOf(job: JobId): Set<string> {
@@ -276,12 +379,12 @@ class WorkerAgent implements Agent {
 
   // ── attempts ───────────────────────────────────────────────────────────────
 
-  async #runToEnd(assignment: Assignment, inputs: readonly RunRef[], running: Running): Promise<void> {
+  async #runToEnd(assignment: Assignment, inputs: Inputs, running: Running): Promise<void> {
     const { attempt } = assignment;
     const result = await this.#run(assignment, inputs, running).catch((error: unknown) =>
       infrastructure(attempt, error),
     );
-    const isWanted = !running.isStopped && !this.#discarded.has(attempt.job);
+    const isWanted = !running.stop.signal.aborted;
     this.#runs.end(attempt, {
       isFailed: !isWanted || !result.ok,
       kept: isWanted && result.ok ? result.run : undefined,
@@ -289,23 +392,26 @@ class WorkerAgent implements Agent {
     this.#running.delete(attempt);
     // Who revoked it waits for no result; a failure that it caused is none.
     if (isWanted) this.#finished.set(keyOf(attempt), result);
+    this.#options.onEnd?.(attempt, isWanted ? result : undefined);
+    this.#checkReleased();
     this.#raiseNews();
   }
 
-  async #run(assignment: Assignment, inputs: readonly RunRef[], running: Running): Promise<AttemptResult> {
-    const { attempt, spec } = assignment;
+  async #run(assignment: Assignment, inputs: Inputs, running: Running): Promise<AttemptResult> {
+    const { attempt } = assignment;
+    const { signal } = running.stop;
     failpoint("worker.beforeStart");
-    const bundle = await this.#options.bundle(spec);
-    const entry = this.#slots.take(attempt.job, bundle);
+    const access = inputs.remote.length === 0 ? undefined : this.#accessTo(attempt.job);
+    const { bundle, spec } = await unlessStopped(this.#prepare(assignment), signal);
+    const entry = await this.#slots.take(attempt.job, bundle, signal);
     running.slot = entry.slot;
     try {
       await this.#slots.load(entry, bundle);
-      if (running.isStopped) return infrastructure(attempt, new Error("the attempt was stopped"));
+      signal.throwIfAborted();
       return await entry.slot.run({
-        assignment,
-        inputs,
-        remote: [],
-        access: undefined,
+        assignment: { ...assignment, spec },
+        ...inputs,
+        access,
         ...this.#runs.begin(attempt, entry.name),
       });
     } finally {
@@ -313,6 +419,18 @@ class WorkerAgent implements Agent {
       this.#runs.clear(entry.name);
       this.#slots.giveBack(entry);
     }
+  }
+
+  async #prepare({ attempt, spec }: Assignment): Promise<{ readonly bundle: Bundle; readonly spec: JobSpec }> {
+    const { prepare, bundle } = this.#options;
+    const local = prepare === undefined ? spec : await prepare(attempt.job, spec);
+    return { bundle: await bundle(spec), spec: local };
+  }
+
+  #accessTo(job: JobId): ShuffleAccess {
+    const { access } = this.#options;
+    assert(access !== undefined, "a worker among others can fetch their runs");
+    return { key: access.shuffleKey(job), ca: access.ca };
   }
 
   // ── limits ─────────────────────────────────────────────────────────────────
@@ -327,15 +445,21 @@ class WorkerAgent implements Agent {
 
   /** Unheard for a lease: the master has given these attempts to others by now. */
   #endLease(): void {
-    for (const running of this.#running) {
-      if (running.isStopped) continue;
-      running.isStopped = true;
-      running.slot?.kill({ kind: "stopped" });
-    }
+    for (const running of this.#running) this.#kill(running);
+  }
+
+  #kill(running: Running): void {
+    if (running.stop.signal.aborted) return;
+    running.stop.abort();
+    running.slot?.kill({ kind: "stopped" });
   }
 
   #checkDrained(): void {
     if (this.#running.size === 0 && this.#finished.size === 0) this.#drained?.resolve();
+  }
+
+  #checkReleased(): void {
+    if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();
   }
 }
 
@@ -343,13 +467,54 @@ function keyOf(attempt: AttemptId): string {
   return `${attempt.job}.${attemptName(attempt)}`;
 }
 
+/** What a reduce reads, apart: what lies here, and what has to be fetched. */
+type Inputs = Pick<RunAttempt, "inputs" | "remote">;
+
+const noInputs: Inputs = { inputs: [], remote: [] };
+
 /** One run per map task, in the order of their ordinals: that is what keeps values in input order. */
-function runsInOrder(places: Places): readonly RunRef[] {
-  return places.runs.flatMap((place) => place.runs).toSorted((a, b) => a.writtenBy.index - b.writtenBy.index);
+function inputsOf(places: Places, self: WorkerId): Inputs {
+  const byOrdinal = (a: RunRef, b: RunRef) => a.writtenBy.index - b.writtenBy.index;
+  const here = places.runs.filter(({ worker }) => worker === self).flatMap(({ runs }) => runs);
+  // A worker may be on more than one page.
+  const others = new Map<string, RunPlaces>();
+  for (const place of places.runs) {
+    if (place.worker === self) continue;
+    const known = others.get(place.worker);
+    others.set(place.worker, { ...place, runs: [...(known?.runs ?? []), ...place.runs] });
+  }
+  return {
+    inputs: here.toSorted(byOrdinal),
+    remote: [...others.values()].map((place) => ({ ...place, runs: place.runs.toSorted(byOrdinal) })),
+  };
+}
+
+/** What is under way goes on for others who wait for it. */
+async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {}); // stopped before it failed
+  let stopped = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stopped = () => reject(signal.reason);
+    if (signal.aborted) stopped();
+    else signal.addEventListener("abort", stopped, { once: true });
+  });
+  return await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", stopped));
+}
+
+interface Deferred {
+  readonly resolve: () => void;
+  readonly promise: Promise<void>;
+}
+
+function deferred(): Deferred {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { resolve, promise };
 }
 
 function infrastructure(attempt: AttemptId, error: unknown): AttemptResult {
   const message = error instanceof Error ? error.message : String(error);
-  const text: FailureText = { code: "io-error", message, stack: undefined, where: undefined, excerpt: undefined };
+  const code = error instanceof MillraceError ? error.code : "io-error";
+  const text: FailureText = { code, message, stack: undefined, where: undefined, excerpt: undefined };
   return { attempt, ok: false, reason: { kind: "infrastructure", error: text } };
 }

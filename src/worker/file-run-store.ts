@@ -1,7 +1,7 @@
 // Runs in files: a directory per job in the memory tier and one on disk; the names of files
 // begin with the attempt's. (A directory per attempt would be tidier, and cost more than a small attempt itself.) A winner's
 // stay until the job is over, a failed attempt's go at once.
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
@@ -21,13 +21,17 @@ export interface FileRunStoreOptions {
   readonly slotsMax: number;
 }
 
+/** In the name of a job's directory that is being removed. */
+export const removedMark = ".removed-";
+
 export class FileRunStore implements RunStore {
   readonly #options: FileRunStoreOptions;
-  /** Bytes of kept runs in the memory tier, by job. */
-  readonly #held = new Map<JobId, number>();
+  /** Bytes of kept runs, by job. */
+  readonly #held = new Map<JobId, { readonly memory: number; readonly disk: number }>();
   /** Bytes of it given to attempts that run, by name. */
   readonly #granted = new Map<string, number>();
   readonly #removing = new Set<Promise<void>>();
+  #discards = 0;
 
   constructor(options: FileRunStoreOptions) {
     this.#options = options;
@@ -62,15 +66,37 @@ export class FileRunStore implements RunStore {
   keep(run: RunRef): void {
     const { memory } = this.#options;
     const { job } = run.writtenBy;
-    if (memory !== undefined && run.path.startsWith(`${memory}/`))
-      this.#held.set(job, (this.#held.get(job) ?? 0) + run.bytes);
+    const held = this.#held.get(job) ?? { memory: 0, disk: 0 };
+    const tier = memory !== undefined && run.path.startsWith(`${memory}/`) ? "memory" : "disk";
+    this.#held.set(job, { ...held, [tier]: held[tier] + run.bytes });
+  }
+
+  jobs(): readonly JobId[] {
+    return [...this.#held.keys()];
+  }
+
+  /** Bytes of kept runs. */
+  held(): { readonly memory: number; readonly disk: number } {
+    let [memory, disk] = [0, 0];
+    for (const held of this.#held.values()) {
+      memory += held.memory;
+      disk += held.disk;
+    }
+    return { memory, disk };
   }
 
   /** In the background: there may be many files, and nobody waits for that. */
   discard(job: JobId): void {
     this.#held.delete(job);
     for (const directory of this.#directoriesOf(job)) {
-      const removing = rm(directory, { recursive: true, force: true, maxRetries: 3 })
+      // Out of the way first: the job may be started again under its name.
+      const away = `${directory}${removedMark}${++this.#discards}`;
+      try {
+        renameSync(directory, away);
+      } catch {
+        continue; // it has none
+      }
+      const removing = rm(away, { recursive: true, force: true, maxRetries: 3 })
         .catch(() => {}) // whoever owns the directories removes what is left
         .finally(() => this.#removing.delete(removing));
       this.#removing.add(removing);
@@ -83,8 +109,9 @@ export class FileRunStore implements RunStore {
 
   #share(): number {
     const { tierBytes, slotsMax } = this.#options;
-    const sum = (bytes: Iterable<number>) => [...bytes].reduce((total, one) => total + one, 0);
-    return tierShare(tierBytes, sum(this.#held.values()), sum(this.#granted.values()), slotsMax - this.#granted.size);
+    let granted = 0;
+    for (const bytes of this.#granted.values()) granted += bytes;
+    return tierShare(tierBytes, this.held().memory, granted, slotsMax - this.#granted.size);
   }
 
   #removeFiles(attempt: AttemptId): void {

@@ -22,6 +22,8 @@ export interface RunStore {
   keep(run: RunRef): void;
   /** The job is over: nothing of it stays. */
   discard(job: JobId): void;
+  /** Jobs of which runs are kept: others may still want them. */
+  jobs(): readonly JobId[];
   /** Resolves when nothing is being removed any more. */
   settled(): Promise<void>;
 }

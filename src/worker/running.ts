@@ -10,8 +10,8 @@ export interface Running {
   readonly startedAt: Instant;
   /** Undefined while it waits for one, and when it is over. */
   slot: TaskSlot | undefined;
-  /** It was revoked: whatever comes of it, nobody waits for it. */
-  isStopped: boolean;
+  /** Aborted when it was revoked: whatever comes of it, nobody waits for it. */
+  readonly stop: AbortController;
 }
 
 interface Entry extends Running {
@@ -44,7 +44,8 @@ export class RunningAttempts {
   /** `run` deletes the attempt when it is over; `settled` waits for it. */
   add(attempt: AttemptId, run: (running: Running) => Promise<void>): void {
     const now = this.#clock.now();
-    const entry: Entry = { attempt, startedAt: now, slot: undefined, isStopped: false, beats: -1, movedAt: now };
+    const stop = new AbortController();
+    const entry: Entry = { attempt, startedAt: now, slot: undefined, stop, beats: -1, movedAt: now };
     this.#entries.set(keyOf(attempt), entry);
     const running = run(entry).finally(() => this.#ending.delete(running));
     this.#ending.add(running);

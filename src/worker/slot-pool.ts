@@ -38,6 +38,9 @@ const describeTimeoutMs = 60_000;
 export class SlotPool {
   readonly #options: SlotPoolOptions;
   readonly #entries = new Set<SlotEntry>();
+  readonly #changes = new Set<() => void>();
+  /** Attempts that wait for a slot. */
+  #waiting = 0;
   #opened = 0;
   #isClosed = false;
 
@@ -74,22 +77,37 @@ export class SlotPool {
     }
   }
 
-  /** A slot for the job: one of its own, one that has its code already, a fresh one, a new one. */
-  take(job: JobId, bundle: Bundle): SlotEntry {
-    const idle = [...this.#entries].filter((entry) => !entry.isBusy && entry.slot.isAlive);
-    const entry =
-      idle.find((candidate) => candidate.job === job) ??
-      idle.find((candidate) => candidate.job === undefined && hasLoaded(candidate.slot, bundle)) ??
-      idle.find((candidate) => candidate.job === undefined && candidate.loading === undefined) ??
-      this.#openInPlaceOf(idle[0]);
-    entry.job = job;
-    entry.isBusy = true;
-    return entry;
+  /**
+   * A slot for the job: one of its own, one that has its code already, a fresh one, a new one. Where there are as many
+   * processes as there may be, the one idle for longest is ended, and its end waited for. Rejects when `signal` is aborted.
+   */
+  async take(job: JobId, bundle: Bundle, signal: AbortSignal): Promise<SlotEntry> {
+    this.#waiting++;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        if (this.#isClosed) throw closing();
+        const entry = this.#idleFor(job, bundle) ?? (this.#isFull() ? undefined : this.#open());
+        if (entry !== undefined) {
+          entry.job = job;
+          entry.isBusy = true;
+          return entry;
+        }
+        const ending = [...this.#entries].filter(({ slot }) => !slot.isAlive).length;
+        if (ending < this.#waiting) this.#idle()[0]?.slot.kill({ kind: "stopped" });
+        await this.#change(signal);
+      }
+    } finally {
+      this.#waiting--;
+    }
   }
 
   giveBack(entry: SlotEntry): void {
     if (this.#options.reuse === false && entry.job !== undefined) entry.slot.kill({ kind: "stopped" });
     entry.isBusy = false;
+    // The set is in the order in which slots became idle.
+    if (this.#entries.delete(entry)) this.#entries.add(entry);
+    this.#changed();
   }
 
   /** Loads once; a slot that could not load its code is of no use to anybody. */
@@ -117,25 +135,62 @@ export class SlotPool {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#changed();
     const entries = [...this.#entries];
     for (const { slot } of entries) slot.kill({ kind: "stopped" });
     await Promise.all(entries.map(({ slot }) => slot.ended));
   }
 
-  #openInPlaceOf(replaced: SlotEntry | undefined): SlotEntry {
-    if (this.#entries.size >= this.#options.slots && replaced !== undefined) replaced.slot.kill({ kind: "stopped" });
-    return this.#open();
+  #idleFor(job: JobId, bundle: Bundle): SlotEntry | undefined {
+    const idle = this.#idle();
+    return (
+      idle.find((candidate) => candidate.job === job) ??
+      idle.find((candidate) => candidate.job === undefined && hasLoaded(candidate.slot, bundle)) ??
+      idle.find((candidate) => candidate.job === undefined && candidate.loading === undefined)
+    );
+  }
+
+  #idle(): SlotEntry[] {
+    return [...this.#entries].filter((entry) => !entry.isBusy && entry.slot.isAlive);
+  }
+
+  #isFull(): boolean {
+    return this.#entries.size >= this.#options.slots;
+  }
+
+  /** Resolves when a slot became idle or has ended, or the signal is aborted. */
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal.removeEventListener("abort", done);
+        this.#changes.delete(done);
+        resolve();
+      };
+      this.#changes.add(done);
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  #changed(): void {
+    for (const done of [...this.#changes]) done();
   }
 
   #open(): SlotEntry {
-    if (this.#isClosed) throw new MillraceError("cancelled", "the worker is closing");
+    if (this.#isClosed) throw closing();
     const name = `slot-${++this.#opened}`;
     const slot = this.#options.openSlot(name);
     const entry: SlotEntry = { slot, name, job: undefined, isBusy: false, loading: undefined };
     this.#entries.add(entry);
-    void slot.ended.then(() => this.#entries.delete(entry));
+    void slot.ended.then(() => {
+      this.#entries.delete(entry);
+      this.#changed();
+    });
     return entry;
   }
+}
+
+function closing(): MillraceError {
+  return new MillraceError("cancelled", "the worker is closing");
 }
 
 function hasLoaded(slot: TaskSlot, bundle: Bundle): boolean {

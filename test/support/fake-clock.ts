@@ -25,6 +25,11 @@ export class FakeClock implements Clock {
     });
   }
 
+  /** Time that passes unnoticed, as while a process is stopped: who should have woken does so with the next `pass`. */
+  jump(ms: number): void {
+    this.#now += ms;
+  }
+
   /** All sleeps that end within `ms` end, one after the other, each with what follows from it. */
   async pass(ms: number): Promise<void> {
     await settled();
