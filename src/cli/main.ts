@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
+import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
 import { addClusterOptions, addJobOptions, addRunOptions, pairs } from "./options.ts";
 
@@ -92,6 +93,7 @@ Examples:
       const files = initJob(name, process.cwd()).map((path) => relative(process.cwd(), path));
       process.stdout.write(`wrote ${files.join(" and ")}\n\n  millrace run ${files[0]} FILE -o result\n`);
     });
+  addClusterCommands(millrace);
   return millrace;
 }
 

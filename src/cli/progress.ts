@@ -78,7 +78,7 @@ export class LineProgress {
   clear(): void {}
 }
 
-function* progressLines(view: JobView, elapsedMs: number): Generator<string> {
+export function* progressLines(view: JobView, elapsedMs: number): Generator<string> {
   const eta = remainingMs(view, elapsedMs);
   // While maps run nobody knows how long the reduces will take, so the estimate says what it is of.
   const of = view.state === "mapping" && view.tasks.reduce.total > 0 ? " of map" : "";

@@ -5,7 +5,8 @@ import type { JobView } from "../schedule/step.ts";
 import { failureLines, printable } from "./error-text.ts";
 
 export interface SummaryOptions {
-  readonly elapsedMs: number;
+  /** Undefined where it is not known. */
+  readonly elapsedMs: number | undefined;
   /** Undefined when the result went to standard output. */
   readonly output: string | undefined;
   readonly deadLetters: string | undefined;
@@ -15,10 +16,11 @@ export interface SummaryOptions {
 
 export function successLines(view: JobView, options: SummaryOptions): string[] {
   const { map, reduce } = view.stats;
-  const rate = options.elapsedMs > 0 ? ` (${formatBytes((map.bytesIn * 1000) / options.elapsedMs)}/s)` : "";
+  const elapsedMs = options.elapsedMs ?? 0;
+  const rate = elapsedMs > 0 ? ` (${formatBytes((map.bytesIn * 1000) / elapsedMs)}/s)` : "";
   const wrote = view.tasks.reduce.total > 0 ? reduce : map;
   const lines = [
-    `${pc.green("done")} ${pc.bold(view.name)} in ${formatDuration(options.elapsedMs)}`,
+    `${pc.green("done")} ${pc.bold(view.name)}${options.elapsedMs === undefined ? "" : ` in ${formatDuration(elapsedMs)}`}`,
     `  read     ${formatCounted(map.recordsIn, "record")}, ${formatBytes(map.bytesIn)}${rate}`,
   ];
   if (view.tasks.reduce.total > 0) {

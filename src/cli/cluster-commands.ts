@@ -1,0 +1,53 @@
+// The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
+import type { Command } from "commander";
+import { addMasterOptions } from "./options.ts";
+
+const jobArgument = ["<job>", "the job's id, or the first digits of it"] as const;
+
+export function addClusterCommands(millrace: Command): void {
+  addMasterOptions(millrace.command("status").description("show a cluster, or one of its jobs"))
+    .argument("[job]", "the job's id, or the first digits of it")
+    .option("--watch", "follow the job until it has ended; the exit code is then that of the job", false)
+    .addHelpText(
+      "after",
+      `
+A worker is busy (it runs tasks), idle, draining, or
+  stuck      heard, but a task that it was told to stop is still there
+  silent     not heard for a lease: its tasks are given to others
+  excluded   too many tasks failed there in a row: it gets no more
+
+Examples:
+  millrace status --master http://127.0.0.1:7070
+  millrace status 3f2a --watch --master http://127.0.0.1:7070`,
+    )
+    .action(async (job, flags) => (await import("./status.ts")).statusCommand(job, flags));
+
+  addMasterOptions(millrace.command("jobs").description("list the jobs of a cluster")).action(async (flags) =>
+    (await import("./jobs.ts")).jobsCommand(flags),
+  );
+
+  addMasterOptions(millrace.command("workers").description("list the workers of a cluster")).action(async (flags) =>
+    (await import("./workers.ts")).workersCommand(flags),
+  );
+
+  addMasterOptions(millrace.command("logs").description("show what a job's attempts printed"))
+    .argument(...jobArgument)
+    .argument("[attempt]", "one attempt, like map-00012.1.7 (default: the newest that failed, or all that run)")
+    .action(async (job, attempt, flags) => (await import("./logs.ts")).logsCommand(job, attempt, flags));
+
+  addMasterOptions(millrace.command("history").description("show what happened to a job, when and where"))
+    .argument(...jobArgument)
+    .action(async (job, flags) => (await import("./history.ts")).historyCommand(job, flags));
+
+  addMasterOptions(millrace.command("cancel").description("cancel a job; nothing of it is published"))
+    .argument(...jobArgument)
+    .action(async (job, flags) => (await import("./cancel.ts")).cancelCommand(job, flags));
+
+  addMasterOptions(millrace.command("retry").description("start a failed job again, with what it had done"))
+    .argument(...jobArgument)
+    .action(async (job, flags) => (await import("./retry.ts")).retryCommand(job, flags));
+
+  addMasterOptions(millrace.command("drain").description("let a worker finish, and give it nothing new"))
+    .argument("<worker>", "the worker's id, or the first letters of it")
+    .action(async (worker, flags) => (await import("./drain.ts")).drainCommand(worker, flags));
+}

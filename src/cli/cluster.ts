@@ -1,0 +1,66 @@
+// What the commands that ask a master something have in common: the connection, and names cut short.
+import { MillraceError } from "../base/error.ts";
+import type { WorkerId } from "../base/ids.ts";
+import type { RemoteMaster } from "../rpc/services.ts";
+import type { JobView } from "../schedule/step.ts";
+import { shortId } from "./hints.ts";
+import type { MasterFlags } from "./options.ts";
+
+/** At most so many candidates are named. */
+const namedMax = 5;
+
+/** Connects, does the work, and lets go of the connection. */
+export async function withMaster<T>(flags: MasterFlags, work: (master: RemoteMaster) => Promise<T>): Promise<T> {
+  const { connectTo } = await import("../remote/connect.ts");
+  const master = await connectTo({ address: flags.master, tokenFile: flags.tokenFile, ca: flags.ca });
+  try {
+    return await work(master);
+  } finally {
+    master.close();
+  }
+}
+
+/** The one job whose id begins like this. */
+export async function findJob(master: RemoteMaster, start: string): Promise<JobView> {
+  const { jobs } = await master.view();
+  return theOne(
+    jobs.filter(({ job }) => job.startsWith(start)),
+    { noun: "job", start, listed: "millrace jobs", idOf: ({ job, name }) => `${shortId(job)} (${name})` },
+    ({ job }) => job === start,
+  );
+}
+
+export async function findWorker(master: RemoteMaster, start: string): Promise<WorkerId> {
+  const { workers } = await master.view();
+  const found = theOne(
+    workers.filter(({ id }) => id.startsWith(start)),
+    { noun: "worker", start, listed: "millrace workers", idOf: ({ id }) => id },
+    ({ id }) => id === start,
+  );
+  return found.id;
+}
+
+interface Names<T> {
+  readonly noun: string;
+  readonly start: string;
+  readonly listed: string;
+  readonly idOf: (found: T) => string;
+}
+
+export function theOne<T>(found: readonly T[], names: Names<T>, isExact: (found: T) => boolean): T {
+  const { noun, start, listed, idOf } = names;
+  const exact = found.find(isExact);
+  if (exact !== undefined) return exact;
+  if (found.length === 1) return found[0]!;
+  if (found.length === 0) {
+    throw new MillraceError(
+      "wrong-usage",
+      `no ${noun} has an id that begins with ${JSON.stringify(start)}: ${listed} lists them`,
+    );
+  }
+  const more = found.length > namedMax ? `, and ${found.length - namedMax} more` : "";
+  throw new MillraceError(
+    "wrong-usage",
+    `${found.length} ${noun}s have ids that begin with ${JSON.stringify(start)}: ${found.slice(0, namedMax).map(idOf).join(", ")}${more}. Give more of it`,
+  );
+}

@@ -1,0 +1,167 @@
+// `millrace status`: the cluster at a glance, or one job; with --watch the job as `millrace run` shows it, until it has ended.
+import { join } from "node:path";
+import pc from "picocolors";
+import { systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { formatCounted } from "../base/units.ts";
+import { Feed, isEnded } from "../remote/feed.ts";
+import type { RemoteMaster } from "../rpc/services.ts";
+import type { ClusterView, JobView } from "../schedule/step.ts";
+import { findJob, withMaster } from "./cluster.ts";
+import { printable } from "./error-text.ts";
+import { masterWords, shortId } from "./hints.ts";
+import { jobLines, stateWord } from "./jobs.ts";
+import type { MasterFlags } from "./options.ts";
+import { progressLines } from "./progress.ts";
+import { openScreen, showUntilEnded, warn } from "./screen.ts";
+import { linePrinter } from "./stdout.ts";
+import { failureSummary, successLines } from "./summary.ts";
+import { noWorkers, workerLines } from "./workers.ts";
+
+export interface StatusFlags extends MasterFlags {
+  readonly watch: boolean;
+}
+
+export async function statusCommand(id: string | undefined, flags: StatusFlags): Promise<void> {
+  if (id === undefined && flags.watch) {
+    throw new MillraceError("wrong-usage", "--watch follows one job: give its id (millrace jobs lists them)");
+  }
+  await withMaster(flags, async (master) => {
+    if (id === undefined) return showCluster(await master.view(), flags);
+    const view = await findJob(master, id);
+    const ageMs = await ageOf(master, view);
+    if (flags.watch) return await watch(master, view, flags, ageMs);
+    showJob(view, flags, ageMs);
+  });
+}
+
+function showCluster(view: ClusterView, flags: StatusFlags): void {
+  const print = linePrinter();
+  if (flags.json) {
+    print(JSON.stringify(view));
+    return;
+  }
+  const { workers, jobs } = view;
+  const running = jobs.filter((job) => !isEnded(job));
+  if (workers.length === 0) {
+    print(noWorkers(flags.master));
+  } else {
+    const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
+    print(`${pc.bold(flags.master)}: ${formatCounted(workers.length, "worker")} with ${formatCounted(slots, "slot")}`);
+    for (const line of workerLines(workers)) print(`  ${line}`);
+  }
+  print("");
+  print(
+    `${formatCounted(running.length, "job")} under way${jobs.length > running.length ? `, ${jobs.length - running.length} ended (millrace jobs lists all)` : ""}`,
+  );
+  if (running.length > 0) for (const line of jobLines(running)) print(`  ${line}`);
+  if (running.length > 0 && !workers.some(({ state }) => state === "busy" || state === "idle"))
+    print(pc.yellow("  no worker takes tasks: the jobs wait"));
+}
+
+function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): void {
+  const print = linePrinter();
+  if (flags.json) {
+    print(JSON.stringify(view));
+    return;
+  }
+  if (isEnded(view)) {
+    for (const line of endedLines(view, flags, ageMs)) print(line);
+  } else {
+    for (const line of progressLines(view, ageMs ?? 0)) print(line);
+    for (const { task, error } of view.failures.slice(-3))
+      print(pc.yellow(`  failed, tried again: ${task}: ${printable(error.message)}`));
+  }
+  print(pc.dim(`  job ${view.job}`));
+}
+
+async function watch(
+  master: RemoteMaster,
+  first: JobView,
+  flags: StatusFlags,
+  ageMs: number | undefined,
+): Promise<void> {
+  const startedMs = systemClock.now() - (ageMs ?? 0);
+  const screen = openScreen({ json: flags.json, quiet: false }, startedMs);
+  const feed = new Feed({
+    master,
+    job: first.job,
+    first,
+    clock: systemClock,
+    random: Math.random,
+    later: `millrace status ${shortId(first.job)} --watch${masterWords(flags)}`,
+    onConnection: (state, why) =>
+      warn(screen, state === "lost" ? `the master does not answer (${why}): trying again` : "the master answers again"),
+  });
+  // A look is over when it is interrupted; the job has nothing to do with it.
+  const leave = () => {
+    screen.clear();
+    process.exit(130);
+  };
+  process.on("SIGINT", leave);
+  try {
+    const view = await showUntilEnded({ watch: (signal) => feed.watch(signal), ended: feed.ended }, screen);
+    screen.clear();
+    process.exitCode = exitCodeOfEnd(view);
+    const elapsedMs = systemClock.now() - startedMs;
+    if (screen.json !== undefined) {
+      if (view.state === "succeeded") screen.json.done(view, elapsedMs, view.output);
+      else screen.json.ended(view);
+      return;
+    }
+    for (const line of endedLines(view, flags, ageMs === undefined ? undefined : elapsedMs))
+      process.stderr.write(`${line}\n`);
+  } finally {
+    screen.clear();
+    process.off("SIGINT", leave);
+    feed.close();
+  }
+}
+
+function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undefined): string[] {
+  const id = shortId(view.job);
+  switch (view.state) {
+    case "failed":
+      return failureSummary(view, [
+        `what it printed:  millrace logs ${id}${masterWords(flags)}`,
+        `go on where it stopped:  millrace retry ${id}${masterWords(flags)}`,
+      ]);
+    case "succeeded":
+      return successLines(view, {
+        elapsedMs,
+        output: view.output,
+        deadLetters: join(view.output, "_dead-letters"),
+        phases: [],
+      });
+    default:
+      return [`${stateWord(view.state)} ${pc.bold(printable(view.name))}`];
+  }
+}
+
+/** 1 for what did not come to be, as the command that would have waited for it. */
+function exitCodeOfEnd({ state }: JobView): number {
+  if (state === "succeeded") return 0;
+  return state === "cancelled" ? 130 : 1;
+}
+
+/**
+ * How long the job has been there, or was until it ended, by its history; undefined where there is none. For show: the clocks of
+ * two machines differ.
+ */
+async function ageOf(master: RemoteMaster, view: JobView): Promise<number | undefined> {
+  const enough = new AbortController();
+  let first: number | undefined;
+  let last = systemClock.date().getTime();
+  try {
+    for await (const { time } of master.history(view.job, enough.signal)) {
+      first ??= Date.parse(time);
+      if (!isEnded(view)) break;
+      last = Date.parse(time);
+    }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error; // no history: the times are left out
+  } finally {
+    enough.abort();
+  }
+  return first === undefined || Number.isNaN(last - first) ? undefined : Math.max(0, last - first);
+}
