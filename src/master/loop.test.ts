@@ -23,7 +23,7 @@ class FakeScheduler implements Scheduler {
       event.kind === "worker-heard" || event.kind === "clock-ticked"
         ? []
         : [{ put: { key: event.kind, value: new Uint8Array() } }];
-    return { changes, commands: [], wakeAt: undefined, ...this.answer(event) };
+    return { changes, commands: [], facts: [], wakeAt: undefined, ...this.answer(event) };
   }
 
   ordersFor(): WorkerOrders {

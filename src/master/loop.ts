@@ -12,6 +12,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { randomId } from "../base/random.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type {
@@ -23,9 +24,10 @@ import type {
   SchedulerCommand,
   SchedulerEvent,
   SchedulerOptions,
+  Step,
 } from "../schedule/step.ts";
 import type { Change, Leadership, StateStore, StoredRecord } from "../state/store.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { CommitDecision, Storage } from "../storage/storage.ts";
 
 export interface MasterOptions {
   readonly store: StateStore;
@@ -39,11 +41,26 @@ export interface MasterOptions {
   /** Who leads, for people who look into the store. */
   readonly owner: string;
   readonly signal?: AbortSignal;
+  /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
+  readonly publishTriesMax?: number;
+  /** Told what happened, for metrics and logs; nothing depends on it. */
+  readonly observer?: MasterObserver;
+}
+
+/** Called between two steps, so it must return at once; what it throws ends the master. */
+export interface MasterObserver {
+  /** After the commit that holds the step's changes. */
+  stepped?(step: Step): void;
+  committed?(commit: { readonly changes: number; readonly bytes: number; readonly ms: number }): void;
+  /** Something that only concerns itself failed: what it was is tried again by the next master. */
+  failed?(what: string, error: unknown): void;
 }
 
 /** Owns the loop. All methods reject with `not-leader` or `io-error` once `stopped` is aborted. */
 export interface Master {
   readonly epoch: number;
+  /** 32 hexadecimal digits: this state's, and no other's. */
+  readonly cluster: string;
   /** Aborted when the master has stepped down or was closed; its reason is the error that everything rejects with. */
   readonly stopped: AbortSignal;
   /** Resolves once the job is durable. The same key gives the same job, however often it is called. */
@@ -71,6 +88,9 @@ export function isTerminal(state: JobState): boolean {
   return state === "succeeded" || state === "failed" || state === "cancelled";
 }
 
+/** Before publishing is tried for the second time; doubled each time. */
+const publishPauseMs = 1_000;
+
 /** Events that one commit may carry: bounds its size and the time until the first is answered. */
 const eventsPerCommit = 1024;
 
@@ -91,8 +111,20 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const leadership = await options.store.lead(options.owner, options.signal ?? new AbortController().signal);
   const records: StoredRecord[] = [];
   for await (const record of options.store.scan("")) records.push(record);
+  const cluster = await clusterOf(records, leadership);
   const scheduler = options.recover(records, leadership.epoch, options.scheduler, options.clock.now());
-  return new MasterLoop(options, leadership, scheduler);
+  return new MasterLoop(options, leadership, scheduler, cluster);
+}
+
+/** The record that tells this state from every other. */
+const clusterKey = "cluster";
+
+async function clusterOf(records: readonly StoredRecord[], leadership: Leadership): Promise<string> {
+  const stored = records.find(({ key }) => key === clusterKey);
+  if (stored !== undefined) return Buffer.from(stored.value).toString();
+  const cluster = randomId();
+  await leadership.commit([{ put: { key: clusterKey, value: Buffer.from(cluster) } }]);
+  return cluster;
 }
 
 class MasterLoop implements Master {
@@ -114,8 +146,11 @@ class MasterLoop implements Master {
   #committedView: ClusterView | undefined;
   #isCommitting = false;
 
-  constructor(options: MasterOptions, leadership: Leadership, scheduler: Scheduler) {
+  readonly cluster: string;
+
+  constructor(options: MasterOptions, leadership: Leadership, scheduler: Scheduler, cluster: string) {
     this.#options = options;
+    this.cluster = cluster;
     this.#leadership = leadership;
     this.#scheduler = scheduler;
     // A commit under way says itself why it failed.
@@ -136,6 +171,7 @@ class MasterLoop implements Master {
   async submit(spec: JobSpec, idempotencyKey: string): Promise<JobId> {
     const job = jobIdOf(idempotencyKey);
     await this.#happened({ kind: "job-submitted", job, spec, idempotencyKey });
+    failpoint("master.afterSubmit");
     return job;
   }
 
@@ -179,6 +215,7 @@ class MasterLoop implements Master {
       };
       const waiting: Waiting = {
         answer: (orders) => {
+          failpoint("master.beforeReply");
           leave();
           resolve(orders);
         },
@@ -239,9 +276,11 @@ class MasterLoop implements Master {
     }
     const changes: Change[] = [];
     const commands: SchedulerCommand[] = [];
+    const steps: Step[] = [];
     try {
       for (const { event } of batch) {
         const step = this.#scheduler.step(event, now);
+        steps.push(step);
         changes.push(...step.changes);
         commands.push(...step.commands);
         this.#wakeAt = step.wakeAt;
@@ -254,6 +293,8 @@ class MasterLoop implements Master {
       throw error;
     }
     this.#committedView = undefined;
+    const { observer } = this.#options;
+    if (observer?.stepped !== undefined) for (const step of steps) observer.stepped(step);
     for (const item of batch) item.done();
     for (const command of commands) this.#perform(command);
     this.#answerOverdue();
@@ -263,11 +304,14 @@ class MasterLoop implements Master {
   async #commit(changes: readonly Change[]): Promise<void> {
     failpoint("master.beforeCommit");
     this.#isCommitting = true;
+    const { clock, observer } = this.#options;
+    const startedAt = clock.now();
     try {
       await this.#leadership.commit(changes);
     } finally {
       this.#isCommitting = false;
     }
+    observer?.committed?.({ changes: changes.length, bytes: bytesOf(changes), ms: clock.now() - startedAt });
     failpoint("master.afterCommit");
   }
 
@@ -278,11 +322,9 @@ class MasterLoop implements Master {
         return;
       case "publish-output": {
         const { job } = command.decision;
-        this.#inBackground(async () => {
+        this.#inBackground(`publishing job ${job}`, async () => {
           try {
-            failpoint("master.beforePublish");
-            await this.#options.storage.publish(command.decision);
-            failpoint("master.afterPublish");
+            await this.#publish(command.decision);
             await this.#happened({ kind: "output-published", job });
           } catch (error) {
             if (this.stopped.aborted) return; // a successor repeats the publish from the decision
@@ -292,17 +334,39 @@ class MasterLoop implements Master {
         return;
       }
       case "discard-job":
-        this.#inBackground(() => this.#options.storage.discard(command.destination, command.job));
+        this.#inBackground(`removing what job ${command.job} has staged`, () =>
+          this.#options.storage.discard(command.destination, command.job),
+        );
         return;
       default:
         unreachable(command);
     }
   }
 
+  /** A storage that is out of reach for a moment doesn't undo the work of hours. */
+  async #publish(decision: CommitDecision): Promise<void> {
+    const { storage, clock, publishTriesMax = 1 } = this.#options;
+    for (let tries = 1; ; tries++) {
+      failpoint("master.beforePublish");
+      try {
+        await storage.publish(decision);
+        failpoint("master.afterPublish");
+        return;
+      } catch (error) {
+        const mayHelp = error instanceof MillraceError && error.retry !== "never";
+        if (!mayHelp || tries >= publishTriesMax || this.stopped.aborted) throw error;
+        this.#options.observer?.failed?.(`publishing job ${decision.job}, try ${tries} of ${publishTriesMax}`, error);
+        await clock.sleep(publishPauseMs * 2 ** (tries - 1), this.stopped);
+      }
+    }
+  }
+
   /** Work that outlasts a turn; `close` waits for it. What it throws only concerns itself: nothing waits for it. */
-  #inBackground(work: () => Promise<void>): void {
+  #inBackground(what: string, work: () => Promise<void>): void {
     const promise = work()
-      .catch(() => {})
+      .catch((error) => {
+        if (!this.stopped.aborted) this.#options.observer?.failed?.(what, error);
+      })
       .finally(() => this.#publishing.delete(promise));
     this.#publishing.add(promise);
   }
@@ -405,6 +469,12 @@ class Signal {
 
 function notLeader(): MillraceError {
   return new MillraceError("not-leader", "another master leads now; this one has stopped");
+}
+
+function bytesOf(changes: readonly Change[]): number {
+  let bytes = 0;
+  for (const change of changes) if ("put" in change) bytes += change.put.value.length;
+  return bytes;
 }
 
 /** An error in words, for a record that outlives this process. */

@@ -29,7 +29,9 @@ export function nextBatch(tally: Tally): Tally {
 
 export function encodeTally({ batches, records, sum }: Tally): Buffer {
   const bytes = Buffer.alloc(24);
-  [batches, records, sum].forEach((value, index) => bytes.writeBigUInt64BE(BigInt(value), 8 * index));
+  bytes.writeBigUInt64BE(BigInt(batches), 0);
+  bytes.writeBigUInt64BE(BigInt(records), 8);
+  bytes.writeBigUInt64BE(BigInt(sum), 16);
   return bytes;
 }
 
