@@ -2,6 +2,7 @@
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { taskRecord } from "../rpc/convert-records.ts";
 import type { Change } from "../state/store.ts";
+import type { Fact } from "./facts.ts";
 import { Heap } from "./heap.ts";
 import type { Job } from "./job.ts";
 import { keys } from "./records.ts";
@@ -33,6 +34,7 @@ export interface Cluster {
   /** Of the step under way. */
   changes: Change[];
   commands: SchedulerCommand[];
+  facts: Fact[];
   readonly toAnswer: Set<Worker>;
   /** Jobs that something happened to: they may have become complete. */
   readonly toAdvance: Set<Job>;
@@ -55,6 +57,7 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     sweeps: [],
     changes: [],
     commands: [],
+    facts: [],
     toAnswer: new Set(),
     toAdvance: new Set(),
   };
@@ -62,6 +65,11 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
 
 export function put(cluster: Cluster, key: string, value: Uint8Array): void {
   cluster.changes.push({ put: { key, value } });
+}
+
+/** For people; see facts.ts. */
+export function tellFact(cluster: Cluster, fact: Fact): void {
+  cluster.facts.push(fact);
 }
 
 export function saveTask(cluster: Cluster, task: Task): void {

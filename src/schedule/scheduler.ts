@@ -67,10 +67,11 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   sweep(cluster);
   answer(cluster, event);
   cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, cluster.sweeps[0]?.at);
-  const { changes, commands, wakeAt } = cluster;
+  const { changes, commands, facts, wakeAt } = cluster;
   cluster.changes = [];
   cluster.commands = [];
-  return { changes, commands, wakeAt };
+  cluster.facts = [];
+  return { changes, commands, facts, wakeAt };
 }
 
 function take(cluster: Cluster, event: SchedulerEvent): void {

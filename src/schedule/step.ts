@@ -4,6 +4,7 @@ import type { JobSpec } from "../job/spec.ts";
 import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
 import type { CommitDecision } from "../storage/storage.ts";
+import type { Fact } from "./facts.ts";
 
 /** Everything that can happen to the scheduler. */
 export type SchedulerEvent =
@@ -32,6 +33,8 @@ export type SchedulerCommand =
 export interface Step {
   readonly changes: readonly Change[];
   readonly commands: readonly SchedulerCommand[];
+  /** What happened, for people: in order, never needed for correctness. Say it once the changes are durable. */
+  readonly facts: readonly Fact[];
   /** Send `clock-ticked` no later than this. */
   readonly wakeAt: Instant | undefined;
 }
