@@ -12,10 +12,12 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 export type Scope = "open" | "read" | "submit" | "worker" | "admin" | "job-key";
 
 export interface HttpRoute {
+  /** A GET route is asked by HEAD too, and then sends no body: see `request.raw.method`. */
   readonly method: "GET" | "PUT" | "POST";
   /** Matched whole; ":name" is one segment, given decoded and checked against /^[\w.-]+$/. */
   readonly path: string;
-  readonly scope: Scope;
+  /** Any of them will do. */
+  readonly scope: Scope | readonly Scope[];
   /** 0: no body. A longer one is answered with 413. */
   readonly bodyBytesMax: number;
   handle(request: HttpRequest, response: ServerResponse | Http2ServerResponse): Promise<void>;

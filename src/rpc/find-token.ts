@@ -1,0 +1,110 @@
+// Where a command or a worker finds its token, so that it never stands in arguments, environment or addresses (S19):
+//
+//   --token-file PATH  >  MILLRACE_TOKEN_FILE (a path)  >  ${XDG_CONFIG_HOME:-~/.config}/millrace/tokens/<host>_<port>
+//
+// The last one is left by a master for its user at start, so that on one machine commands work without any of the others.
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
+import type { Secret } from "./secret.ts";
+import { readTokenFile } from "./tokens.ts";
+
+export interface Environment {
+  readonly MILLRACE_TOKEN_FILE?: string | undefined;
+  readonly XDG_CONFIG_HOME?: string | undefined;
+  readonly HOME?: string | undefined;
+}
+
+export interface TokenPlace {
+  /** "https://m1:7070". */
+  readonly address: string;
+  /** What `--token-file` says. */
+  readonly tokenFile?: string | undefined;
+  /** Default: this process's. */
+  readonly env?: Environment;
+}
+
+/** The first token of the file. Throws `no-access`, saying where a token was looked for. */
+export function findToken(place: TokenPlace): Secret {
+  return findTokens(place)[0]!;
+}
+
+/** All tokens of the file, the one to use first: a worker accepts what is signed with any of them. */
+export function findTokens({ address, tokenFile, env = process.env }: TokenPlace): readonly Secret[] {
+  const given = tokenFile ?? (env.MILLRACE_TOKEN_FILE === "" ? undefined : env.MILLRACE_TOKEN_FILE);
+  if (given !== undefined) return readTokenFile(given);
+  const places = hostsOf(parseAddress(address)).map((host) => tokenPath(host, portOf(address), env));
+  for (const path of places) {
+    try {
+      return readTokenFile(path);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || systemCode(error.cause) !== "ENOENT") throw error;
+    }
+  }
+  throw new MillraceError(
+    "no-access",
+    `there is no token for ${address}: give --token-file PATH (or MILLRACE_TOKEN_FILE) with a copy of one of the files in the master's STATE/tokens; on the master's machine its user finds one in ${places[0]}, written when the master starts`,
+  );
+}
+
+/** Writes the file that commands of the same user find (0600); resolves to its path. */
+export function rememberToken(address: string, token: Secret, env: Environment = process.env): string {
+  const { hostname } = parseAddress(address);
+  const path = tokenPath(plainHost(hostname), portOf(address), env);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const next = `${path}.${process.pid}`;
+  rmSync(next, { force: true });
+  writeFileSync(next, `${token.reveal()}\n`, { mode: 0o600, flag: "wx" });
+  renameSync(next, path);
+  return path;
+}
+
+/** Removes what `rememberToken` wrote, unless another master has written its own since. */
+export function forgetToken(address: string, token: Secret, env: Environment = process.env): void {
+  const path = tokenPath(plainHost(parseAddress(address).hostname), portOf(address), env);
+  try {
+    if (readFileSync(path, "latin1").trim() === token.reveal()) rmSync(path);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
+
+/** An address as it is given on command lines. Throws `wrong-usage`. */
+export function parseAddress(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
+    throw new MillraceError(
+      "wrong-usage",
+      `${JSON.stringify(address)} is no address: write it like http://127.0.0.1:7070 or https://master.example:7070`,
+    );
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new MillraceError("wrong-usage", "an address holds no password or token: give --token-file PATH");
+  }
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
+    throw new MillraceError("wrong-usage", `${JSON.stringify(address)} has more than a host and a port`);
+  }
+  return url;
+}
+
+function portOf(address: string): string {
+  const { port, protocol } = parseAddress(address);
+  if (port !== "") return port;
+  return protocol === "https:" ? "443" : "80";
+}
+
+/** "localhost" is also what a master on 127.0.0.1 or ::1 has left. */
+function hostsOf({ hostname }: URL): readonly string[] {
+  return hostname === "localhost" ? ["localhost", "127.0.0.1", "--1"] : [plainHost(hostname)];
+}
+
+/** A host as a file's name: "[::1]" is "--1". */
+function plainHost(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, "").replace(/[^\w.-]/g, "-");
+}
+
+function tokenPath(host: string, port: string, env: Environment): string {
+  const config = env.XDG_CONFIG_HOME?.startsWith("/") ? env.XDG_CONFIG_HOME : join(env.HOME ?? homedir(), ".config");
+  return join(config, "millrace", "tokens", `${host}_${port}`);
+}

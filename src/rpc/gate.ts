@@ -1,0 +1,177 @@
+// The one gate in front of every route and method of a listener (S2, S12): nothing is read of a request's body, and nothing of
+// ours runs, before it has let the request pass. It looks at
+//
+//   1. Host and Origin: a page in somebody's browser must not talk to us, by whatever name it found us (DNS rebinding, S11);
+//   2. the token, or the signature with a job's key, and whether its scope suffices for the route.
+//
+// Who has failed too often is told to wait. A right token always passes: a wrong one, sent by anybody on the same machine or
+// behind the same address, must not lock its owner out; 256 bits are not guessed at any rate.
+import type { IncomingHttpHeaders } from "node:http";
+import { isIP } from "node:net";
+import type { Clock } from "../base/clock.ts";
+import { type Log, noLog } from "../base/log.ts";
+import type { Scope } from "./http.ts";
+import { checkSignature, expiresHeader, jobKey, signatureHeader } from "./signature.ts";
+import type { TokenScope, Tokens } from "./tokens.ts";
+
+export interface GateOptions {
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly log?: Log;
+}
+
+/** What the gate sees: a request's head. */
+export interface RequestHead {
+  readonly method: string;
+  /** As they were sent; `query` without "?". */
+  readonly path: string;
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string;
+  readonly isEncrypted: boolean;
+}
+
+export interface Refusal {
+  readonly status: 401 | 403 | 429;
+  readonly message: string;
+}
+
+/** What a token of a scope may do. */
+const holds: Readonly<Record<TokenScope, readonly Scope[]>> = {
+  read: ["read"],
+  submit: ["read", "submit"],
+  worker: ["read", "worker"],
+  admin: ["read", "submit", "worker", "admin"],
+};
+
+export class Gate {
+  readonly #tokens: Tokens;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #failures: FailureLimit;
+
+  constructor({ tokens, clock, log = noLog }: GateOptions) {
+    this.#tokens = tokens;
+    this.#clock = clock;
+    this.#log = log;
+    this.#failures = new FailureLimit(clock);
+  }
+
+  /** Whether anybody could pass at all. */
+  get hasTokens(): boolean {
+    return (["admin", "submit", "worker", "read"] as const).some((scope) => this.#tokens.all(scope).length > 0);
+  }
+
+  /**
+   * Undefined: it may pass. `scopes` of no route: any token will do, so that who has none learns nothing of what there is.
+   * `isLoopback`: of the listener.
+   */
+  check(
+    head: RequestHead,
+    { scopes, job, isLoopback }: { scopes: readonly Scope[]; job: string | undefined; isLoopback: boolean },
+  ): Refusal | undefined {
+    const foreign = isLoopback ? (foreignHost(head) ?? foreignOrigin(head)) : foreignOrigin(head);
+    if (foreign !== undefined) return { status: 403, message: foreign };
+    if (scopes.includes("open")) return undefined;
+    const refusal = this.#checkScope(head, scopes, job);
+    if (refusal?.status === 401 && !this.#failures.note(head.remoteAddress)) {
+      return { status: 429, message: "too many requests without a valid token from this address: wait a second" };
+    }
+    if (refusal !== undefined) {
+      const { method, path, remoteAddress } = head;
+      this.#log.warn({ method, path: path.slice(0, 200), remoteAddress, status: refusal.status }, refusal.message);
+    }
+    return refusal;
+  }
+
+  #checkScope(head: RequestHead, scopes: readonly Scope[], job: string | undefined): Refusal | undefined {
+    const { authorization } = head.headers;
+    if (authorization !== undefined) {
+      const token = /^Bearer ([\w-]{1,512})$/i.exec(authorization)?.[1] ?? "";
+      const scope = this.#tokens.scopeOf(token, this.#clock.now());
+      if (scope === undefined) return { status: 401, message: "the token is not one of this cluster's" };
+      if (scopes.length === 0 || scopes.some((wanted) => holds[scope].includes(wanted))) return undefined;
+      if (!scopes.includes("job-key")) {
+        return {
+          status: 403,
+          message: `a token of scope "${scope}" does not allow this: it needs "${scopes.join('" or "')}"`,
+        };
+      }
+    }
+    if (!scopes.includes("job-key") || job === undefined) {
+      return { status: 401, message: "a token is needed (Authorization: Bearer)" };
+    }
+    const keys = this.#tokens.all("worker").map((token) => jobKey(token, job));
+    const presented = { expires: only(head.headers[expiresHeader]), signature: only(head.headers[signatureHeader]) };
+    switch (checkSignature(keys, head, presented, this.#clock.date())) {
+      case "ok":
+        return undefined;
+      case "missing":
+        return { status: 401, message: "a signature with the job's key is needed" };
+      case "wrong":
+        return { status: 401, message: "the signature is not one with this job's key" };
+      case "expired":
+        return { status: 401, message: "the signature has expired: do the clocks of the two machines agree?" };
+    }
+  }
+}
+
+function only(header: string | string[] | undefined): string | undefined {
+  return typeof header === "string" ? header : undefined;
+}
+
+/** Says what is wrong with a name that a request to a loopback listener was made by; any port, for tunnels. */
+function foreignHost({ headers }: RequestHead): string | undefined {
+  const names = [headers.host, only(headers[":authority"])].filter((name) => name !== undefined);
+  if (names.length === 0) return "a request needs a Host";
+  for (const name of names) {
+    const host = /^(\[[\da-f:.]+\]|[^:]*)(:\d+)?$/i.exec(name)?.[1] ?? "";
+    if (!isLoopbackName(host))
+      return "this process is only reached by a name of this machine itself (localhost, 127.0.0.1)";
+  }
+  return undefined;
+}
+
+/** Says what is wrong with a request that a browser made for another site's page. */
+function foreignOrigin({ headers, isEncrypted }: RequestHead): string | undefined {
+  const message = "requests of another site's pages are refused";
+  const host = only(headers[":authority"]) ?? headers.host ?? "";
+  if (headers.origin !== undefined && headers.origin !== `${isEncrypted ? "https" : "http"}://${host}`) return message;
+  const site = only(headers["sec-fetch-site"]);
+  return site === undefined || site === "same-origin" || site === "none" ? undefined : message;
+}
+
+/** "localhost", "127.0.0.1", "::1", "[::1]". */
+export function isLoopbackName(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
+  return (
+    bare === "localhost" ||
+    bare === "::1" ||
+    bare === "::ffff:127.0.0.1" ||
+    (isIP(bare) === 4 && bare.startsWith("127."))
+  );
+}
+
+/** Of one address: so many failures at once, then one a second. Holds no more than some thousand addresses. */
+class FailureLimit {
+  static readonly #burst = 20;
+  static readonly #perMs = 1 / 1000;
+  static readonly #addressesMax = 4096;
+  readonly #clock: Clock;
+  readonly #left = new Map<string, { left: number; at: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** False: too many. */
+  note(address: string): boolean {
+    const now = this.#clock.now();
+    const before = this.#left.get(address) ?? { left: FailureLimit.#burst, at: now };
+    const left = Math.min(FailureLimit.#burst, before.left + (now - before.at) * FailureLimit.#perMs);
+    this.#left.delete(address);
+    this.#left.set(address, { left: Math.max(0, left - 1), at: now });
+    if (this.#left.size > FailureLimit.#addressesMax) this.#left.delete(this.#left.keys().next().value!);
+    return left >= 1;
+  }
+}

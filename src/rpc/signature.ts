@@ -1,0 +1,67 @@
+// Signed requests between workers, and from the master to workers (S19): no token leaves a process for them. The key of a job
+// is derived from the worker token, so nothing has to be handed out, and a slot that holds one job's key can't ask for
+// another's data:
+//
+//   key       = HKDF-SHA256(worker token, salt "millrace-shuffle", info job id), 32 bytes in hexadecimal
+//   signature = HMAC-SHA256(key, method \n path \n query \n expires), in hexadecimal
+//
+// A signature covers the question, not the answer: that is checked by its block checksums and identities. Loaded by slots: it
+// needs nothing but node:crypto.
+import { createHmac, hkdfSync } from "node:crypto";
+import { assert } from "../base/assert.ts";
+import type { JobId } from "../base/ids.ts";
+import { digestOf, type Secret, sameDigest } from "./secret.ts";
+
+export const expiresHeader = "x-millrace-expires";
+export const signatureHeader = "x-millrace-signature";
+
+/** A signature is good for this long. */
+const validMs = 120_000;
+/** Clocks of two machines may be this far apart. */
+const skewMs = 120_000;
+
+/** The shuffle key of a job. */
+export function jobKey(workerToken: Secret, job: JobId): string {
+  return Buffer.from(hkdfSync("sha256", workerToken.reveal(), "millrace-shuffle", job, 32)).toString("hex");
+}
+
+export interface SignedRequest {
+  readonly method: string;
+  /** As it is sent, without the query. */
+  readonly path: string;
+  /** As it is sent, without "?"; "" where there is none. */
+  readonly query: string;
+}
+
+/** The headers to send. `date` is the wall clock's: two machines must agree on it within two minutes. */
+export function signRequest(key: string, request: SignedRequest, date: Date): Record<string, string> {
+  const expires = String(Math.ceil((date.getTime() + validMs) / 1000));
+  return { [expiresHeader]: expires, [signatureHeader]: signature(key, request, expires) };
+}
+
+export interface PresentedSignature {
+  readonly expires: string | undefined;
+  readonly signature: string | undefined;
+}
+
+/** "expired": signed with the right key, but not now. `keys`: any of them will do. */
+export function checkSignature(
+  keys: readonly string[],
+  request: SignedRequest,
+  presented: PresentedSignature,
+  date: Date,
+): "ok" | "missing" | "wrong" | "expired" {
+  if (presented.expires === undefined || presented.signature === undefined) return "missing";
+  if (!/^\d{1,12}$/.test(presented.expires)) return "wrong";
+  const given = digestOf(presented.signature);
+  let isRight = false;
+  for (const key of keys) if (sameDigest(digestOf(signature(key, request, presented.expires)), given)) isRight = true;
+  if (!isRight) return "wrong";
+  const leftMs = Number(presented.expires) * 1000 - date.getTime();
+  return leftMs < -skewMs || leftMs > validMs + skewMs + 1000 ? "expired" : "ok";
+}
+
+function signature(key: string, { method, path, query }: SignedRequest, expires: string): string {
+  assert(/^[0-9a-f]{64}$/.test(key), "a job's key has 64 hexadecimal digits");
+  return createHmac("sha256", Buffer.from(key, "hex")).update(`${method}\n${path}\n${query}\n${expires}`).digest("hex");
+}

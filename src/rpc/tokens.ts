@@ -1,0 +1,189 @@
+// The tokens that a process accepts, by what they allow. On disk: one file per scope in a directory of the owner's,
+//
+//   TOKENS/admin  TOKENS/submit  TOKENS/worker  TOKENS/read      0600; one token per line, each of them valid
+//
+// A token is changed without anybody being shut out: put the new one below the old one everywhere, then above it, then remove
+// the old one. (The first line is the one that is used to sign; every line is accepted.) Files are looked at again while the
+// process runs, at most once a second, so a removed token is refused a second later.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
+import type { Instant } from "../base/ids.ts";
+import { type Log, noLog } from "../base/log.ts";
+import { digestOf, randomToken, Secret, sameDigest } from "./secret.ts";
+
+export type TokenScope = "read" | "submit" | "worker" | "admin";
+export const tokenScopes: readonly TokenScope[] = ["admin", "submit", "worker", "read"];
+
+/** How often files are looked at again. */
+const lookAgainMs = 1000;
+const fileBytesMax = 64 * 1024;
+
+export interface Tokens {
+  /** What a token allows; undefined: it is none of ours. Takes the same time for every one that is none of ours. */
+  scopeOf(presented: string, now: Instant): TokenScope | undefined;
+  /** All of a scope that are valid, the one to use first. */
+  all(scope: TokenScope): readonly Secret[];
+}
+
+/** Tokens that stay as they are: of a worker, which knows only its own, or of a test. */
+export function fixedTokens(tokens: Partial<Readonly<Record<TokenScope, readonly Secret[]>>>): Tokens {
+  const table = tokenScopes.map((scope) => ({ scope, tokens: tokens[scope] ?? [] }));
+  return new TokenTable(table);
+}
+
+/** Makes the files that are missing, each with one new token. Throws `no-access` where others could read them. */
+export function openTokens(directory: string, log: Log = noLog): Tokens {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const files = tokenScopes.map((scope) => ({ scope, path: join(directory, scope) }));
+  for (const { path } of files) createTokenFile(path);
+  return new TokenTable(
+    files.map(({ scope, path }) => ({ scope, path, tokens: readTokenFile(path) })),
+    log,
+  );
+}
+
+/** The tokens of a file that only its owner can read. Throws `no-access` with what to do. */
+export function readTokenFile(path: string): readonly Secret[] {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    const why = systemCode(error) === "ENOENT" ? "there is no such file" : (systemCode(error) ?? String(error));
+    throw new MillraceError("no-access", `the token file ${path} can't be read: ${why}`, { cause: error });
+  }
+  try {
+    const { mode, size } = fstatSync(descriptor);
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > fileBytesMax) {
+      throw new MillraceError("no-access", `${path} is no token file: one token per line is expected`);
+    }
+    if ((mode & 0o077) !== 0) {
+      const shown = (mode & 0o777).toString(8).padStart(4, "0");
+      throw new MillraceError(
+        "no-access",
+        `the token file ${path} can be read or written by others (its mode is ${shown}): run chmod 600 on it, and replace its tokens if somebody else may have seen them`,
+      );
+    }
+    return parseTokens(path, readFileSync(descriptor, "latin1"));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function parseTokens(path: string, content: string): readonly Secret[] {
+  const tokens: Secret[] = [];
+  for (const [index, line] of content.split("\n").entries()) {
+    const word = line.trim();
+    if (word === "") continue;
+    // At least 128 bits; ours have 256. What the line says is not repeated: it may be a token with a typing error.
+    if (!/^[\w-]{22,512}$/.test(word)) {
+      throw new MillraceError(
+        "no-access",
+        `line ${index + 1} of the token file ${path} is no token (22 or more letters, digits, - and _)`,
+      );
+    }
+    tokens.push(new Secret(word));
+  }
+  if (tokens.length === 0) throw new MillraceError("no-access", `the token file ${path} holds no token`);
+  return tokens;
+}
+
+function createTokenFile(path: string): void {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "wx", 0o600);
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return;
+    throw new MillraceError("io-error", `the token file ${path} can't be made: ${systemCode(error)}`, { cause: error });
+  }
+  try {
+    writeSync(descriptor, `${randomToken().reveal()}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+interface Row {
+  readonly scope: TokenScope;
+  /** Undefined: never read again. */
+  readonly path?: string;
+  tokens: readonly Secret[];
+  digests: readonly Buffer[];
+  /** Of the file as it was read. */
+  seen: string;
+}
+
+class TokenTable implements Tokens {
+  readonly #rows: readonly Row[];
+  readonly #log: Log;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    rows: readonly { readonly scope: TokenScope; readonly path?: string; readonly tokens: readonly Secret[] }[],
+    log: Log = noLog,
+  ) {
+    this.#rows = rows.map((row) => ({
+      ...row,
+      digests: row.tokens.map((token) => digestOf(token.reveal())),
+      seen: row.path === undefined ? "" : stamp(row.path),
+    }));
+    this.#log = log;
+  }
+
+  scopeOf(presented: string, now: Instant): TokenScope | undefined {
+    if (now - this.#lookedAt >= lookAgainMs) {
+      this.#lookedAt = now;
+      this.#lookAgain();
+    }
+    const digest = digestOf(presented);
+    let found: TokenScope | undefined;
+    for (const row of this.#rows) for (const known of row.digests) if (sameDigest(known, digest)) found ??= row.scope;
+    return found;
+  }
+
+  all(scope: TokenScope): readonly Secret[] {
+    return this.#rows.find((row) => row.scope === scope)?.tokens ?? [];
+  }
+
+  #lookAgain(): void {
+    for (const row of this.#rows) {
+      if (row.path === undefined) continue;
+      const now = stamp(row.path);
+      if (now === row.seen) continue;
+      row.seen = now;
+      try {
+        row.tokens = readTokenFile(row.path);
+      } catch (error) {
+        // Fails closed: a file that is gone, damaged or open to others takes its tokens with it until it is mended.
+        if (!(error instanceof MillraceError)) throw error;
+        this.#log.error(
+          { file: row.path, scope: row.scope },
+          `tokens of a scope are refused from now on: ${error.message}`,
+        );
+        row.tokens = [];
+      }
+      row.digests = row.tokens.map((token) => digestOf(token.reveal()));
+    }
+  }
+}
+
+/** Differs when the file has been changed. */
+function stamp(path: string): string {
+  try {
+    const { mtimeMs, ctimeMs, size, ino } = statSync(path);
+    return `${mtimeMs}.${ctimeMs}.${size}.${ino}`;
+  } catch {
+    return "gone";
+  }
+}
