@@ -12,7 +12,6 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { randomId } from "../base/random.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type {
@@ -41,6 +40,8 @@ export interface MasterOptions {
   /** Who leads, for people who look into the store. */
   readonly owner: string;
   readonly signal?: AbortSignal;
+  /** What a new state is called; one that has a name keeps it. Default: "", of a run on one machine. */
+  readonly newCluster?: string;
   /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
   readonly publishTriesMax?: number;
   /** Told what happened, for metrics and logs; nothing depends on it. */
@@ -59,7 +60,7 @@ export interface MasterObserver {
 /** Owns the loop. All methods reject with `not-leader` or `io-error` once `stopped` is aborted. */
 export interface Master {
   readonly epoch: number;
-  /** 32 hexadecimal digits: this state's, and no other's. */
+  /** Tells this state from every other. */
   readonly cluster: string;
   /** Aborted when the master has stepped down or was closed; its reason is the error that everything rejects with. */
   readonly stopped: AbortSignal;
@@ -111,7 +112,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const leadership = await options.store.lead(options.owner, options.signal ?? new AbortController().signal);
   const records: StoredRecord[] = [];
   for await (const record of options.store.scan("")) records.push(record);
-  const cluster = await clusterOf(records, leadership);
+  const cluster = await clusterOf(records, leadership, options.newCluster ?? "");
   const scheduler = options.recover(records, leadership.epoch, options.scheduler, options.clock.now());
   return new MasterLoop(options, leadership, scheduler, cluster);
 }
@@ -119,12 +120,11 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
 /** The record that tells this state from every other. */
 const clusterKey = "cluster";
 
-async function clusterOf(records: readonly StoredRecord[], leadership: Leadership): Promise<string> {
+async function clusterOf(records: readonly StoredRecord[], leadership: Leadership, name: string): Promise<string> {
   const stored = records.find(({ key }) => key === clusterKey);
   if (stored !== undefined) return Buffer.from(stored.value).toString();
-  const cluster = randomId();
-  await leadership.commit([{ put: { key: clusterKey, value: Buffer.from(cluster) } }]);
-  return cluster;
+  if (name !== "") await leadership.commit([{ put: { key: clusterKey, value: Buffer.from(name) } }]);
+  return name;
 }
 
 class MasterLoop implements Master {
