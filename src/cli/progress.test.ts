@@ -14,6 +14,7 @@ const noStats = {
   spills: 0,
   groups: 0,
   groupMax: 0,
+  fetchedBytes: 0,
   wallMs: 0,
 };
 const none = { done: 0, running: 0, total: 0 };

@@ -30,6 +30,7 @@ const noStats: AttemptStats = {
   spills: 0,
   groups: 0,
   groupMax: 0,
+  fetchedBytes: 0,
   wallMs: 0,
 };
 

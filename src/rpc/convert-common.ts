@@ -92,6 +92,7 @@ export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {
     spills: big(stats.spills),
     groups: big(stats.groups),
     groupMax: big(stats.groupMax),
+    fetchedBytes: big(stats.fetchedBytes),
     wallMs: duration(stats.wallMs),
   };
 }
@@ -109,6 +110,7 @@ export function fromStats(message: pb.AttemptStats | undefined): AttemptStats {
     spills: num(stats.spills),
     groups: num(stats.groups),
     groupMax: num(stats.groupMax),
+    fetchedBytes: num(stats.fetchedBytes),
     wallMs: duration(stats.wallMs),
   };
 }

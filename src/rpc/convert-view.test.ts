@@ -57,6 +57,7 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   spills: size,
   groups: size,
   groupMax: size,
+  fetchedBytes: size,
   wallMs: ms,
 });
 const running = fc.record({

@@ -99,6 +99,7 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   spills: size,
   groups: size,
   groupMax: size,
+  fetchedBytes: size,
   wallMs: ms,
 });
 const spec: fc.Arbitrary<JobSpec> = fc.record({

@@ -66,6 +66,8 @@ export interface AttemptStats {
   readonly groups: number;
   /** Most values of one key. */
   readonly groupMax: number;
+  /** Of map outputs that came from other workers, repeated ones included. */
+  readonly fetchedBytes: number;
   readonly wallMs: number;
 }
 

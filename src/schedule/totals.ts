@@ -14,6 +14,7 @@ export const noStats: AttemptStats = {
   spills: 0,
   groups: 0,
   groupMax: 0,
+  fetchedBytes: 0,
   wallMs: 0,
 };
 
@@ -74,5 +75,6 @@ function addStats(sums: Sums, stats: AttemptStats): void {
   sums.spills += stats.spills;
   sums.groups += stats.groups;
   sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
+  sums.fetchedBytes += stats.fetchedBytes;
   sums.wallMs += stats.wallMs;
 }

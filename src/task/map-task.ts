@@ -211,6 +211,7 @@ class MapAttempt {
       spills: collected?.stats.spills ?? 0,
       groups: 0,
       groupMax: 0,
+      fetchedBytes: 0,
       wallMs: env.clock.now() - begun,
     };
   }

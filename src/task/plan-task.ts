@@ -55,6 +55,7 @@ export async function runPlanTask(assignment: Assignment, env: TaskEnvironment):
       spills: 0,
       groups: 0,
       groupMax: 0,
+      fetchedBytes: 0,
       wallMs: env.clock.now() - begun,
     },
   };

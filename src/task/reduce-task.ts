@@ -75,5 +75,6 @@ function statsOf(
     spills: 0,
     groups: side.groups,
     groupMax: side.groupMax,
+    fetchedBytes: 0,
   };
 }

@@ -79,6 +79,7 @@ export function stats(change: Partial<AttemptStats> = {}): AttemptStats {
     spills: 0,
     groups: 0,
     groupMax: 0,
+    fetchedBytes: 0,
     wallMs: 5,
     ...change,
   };
