@@ -8,7 +8,7 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
   readonly output?: Folder;
   /** The module whose default export is the job (`import.meta.url`). Default: the file that called `defineJob`. */
   readonly module?: string;
-  /** A cluster's address. Default: this process and its children. */
+  /** A cluster's address, "https://m1:7070"; `output` is needed then. Default: this process and its children. */
   readonly master?: string;
   /** Replaces the job's own number; not for map-only jobs. */
   readonly reducers?: number;
@@ -25,13 +25,13 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
   readonly workDir?: string;
   readonly overwrite?: boolean;
   readonly resume?: boolean;
-  /** Cancels the job and cleans up. */
+  /** Cancels the job, wherever it runs, and cleans up. */
   readonly signal?: AbortSignal;
 };
 
 export interface JobResult {
   readonly counters: Readonly<Record<string, number>>;
-  /** Published files, in partition order; empty without `output`. */
+  /** Published files, in partition order; empty without `output`, and where a cluster's output can't be seen from here. */
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly records: number }[];
 }
 

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../base/error.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
+import type { JobEngine } from "../engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
 import { paramsFromValues } from "../job/give-params.ts";
 import type { JobResult } from "../job/run.ts";
@@ -35,13 +36,14 @@ export interface AnyRunOptions {
 
 type Records = JobResult & AsyncIterable<unknown>;
 
-/** Throws what the job failed of, `cancelled` when the signal was aborted, and what `openLocal` and `submit` throw. */
+/** Throws what the job failed of, `cancelled` when the signal was aborted, and what opening and submitting throw. */
 export async function runJob(job: object, options: AnyRunOptions): Promise<JobResult | Records> {
-  if (options.master !== undefined) {
-    throw new MillraceError("not-supported", "this release runs jobs on this machine only: leave out master");
-  }
   const { signal } = options;
   if (signal?.aborted) throw cancelled();
+  return options.master === undefined ? await runHere(job, options) : await runThere(job, options.master, options);
+}
+
+async function runHere(job: object, options: AnyRunOptions): Promise<JobResult | Records> {
   const engine = await openLocal({
     module: moduleOf(job, options.module),
     output: options.output,
@@ -53,22 +55,69 @@ export async function runJob(job: object, options: AnyRunOptions): Promise<JobRe
     workDir: options.workDir,
   });
   try {
-    const view = await runToEnd(engine, submission(options), signal);
-    const counters = Object.fromEntries(Object.entries(view.counters)); // a plain object, equal to a literal
+    const counters = countersOf(await runToEnd(engine, submission(options), options.signal));
     if (options.output === undefined) {
       await engine.stop();
       return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
     }
-    const files = await publishedFiles(engine.storage, engine.destination);
+    const files = await filesOf(engine);
     await engine.close();
-    return { counters, files: files.map(({ path, bytes, records }) => ({ path, bytes, records })) };
+    return { counters, files };
   } catch (error) {
     await engine.close();
     throw error;
   }
 }
 
-async function runToEnd(engine: LocalEngine, submit: SubmitOptions, signal: AbortSignal | undefined): Promise<JobView> {
+/** On a cluster. Nothing of it is loaded unless it is asked for. */
+async function runThere(job: object, address: string, options: AnyRunOptions): Promise<JobResult> {
+  const { output } = options;
+  if (output === undefined) {
+    throw new MillraceError(
+      "wrong-usage",
+      "a cluster publishes into a folder that all its workers see: give run an output",
+    );
+  }
+  for (const name of ["slots", "memory", "workDir", "resume"] as const) {
+    if (options[name] === undefined || options[name] === false) continue;
+    throw new MillraceError("wrong-usage", `${name} is for a run on this machine: leave it out, or leave out master`);
+  }
+  const module = moduleOf(job, options.module);
+  const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
+  const { env: environment, overwrite } = options;
+  const engine = await openRemote({
+    module,
+    output,
+    master: await connectTo({ address }),
+    address,
+    environment,
+    overwrite,
+  });
+  try {
+    const view = await runToEnd(engine, submission(options), options.signal);
+    return { counters: countersOf(view), files: await filesSeenFromHere(engine) };
+  } finally {
+    await engine.close();
+  }
+}
+
+/** A plain object, equal to a literal. */
+function countersOf(view: JobView): JobResult["counters"] {
+  return Object.fromEntries(Object.entries(view.counters));
+}
+
+/** None where the workers' folder is not to be seen from here: the job has succeeded all the same. */
+async function filesSeenFromHere(engine: JobEngine): Promise<JobResult["files"]> {
+  const isSeen = (await engine.storage.stat(`${engine.destination}/${manifestName}`)) !== undefined;
+  return isSeen ? await filesOf(engine) : [];
+}
+
+async function filesOf({ storage, destination }: JobEngine): Promise<JobResult["files"]> {
+  const files = await publishedFiles(storage, destination);
+  return files.map(({ path, bytes, records }) => ({ path, bytes, records }));
+}
+
+async function runToEnd(engine: JobEngine, submit: SubmitOptions, signal: AbortSignal | undefined): Promise<JobView> {
   const handle = await engine.submit(submit);
   const cancel = () => void handle.cancel().catch(() => {}); // whatever comes of it, `ended` tells
   if (signal?.aborted) cancel();
