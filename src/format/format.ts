@@ -1,5 +1,6 @@
 // The interface of formats. Reading and writing of one format live in one file beside this one.
 import type { ByteWriter } from "../base/bytes.ts";
+import type { Block } from "./block-reader.ts";
 
 /** Some records of a file, in order, with where each begins and where reading stopped. */
 export interface RecordBatch<In> {
@@ -8,6 +9,8 @@ export interface RecordBatch<In> {
   readonly starts: Float64Array;
   /** Offset behind the last record and its delimiter: where the next begins. */
   readonly end: number;
+  /** Records between these that were passed over because their mapper emits nothing for them. Left out: 0. */
+  readonly skipped?: number;
   /** Records of this batch in which bytes that are no UTF-8 were replaced by U+FFFD (`text({ invalid: "replace" })`). Left out: 0. */
   readonly replaced?: number;
 }
@@ -62,6 +65,12 @@ export interface Format<In, Out = In> extends InputFormat<In>, OutputFormat<Out>
  */
 export interface ScannedFormat {
   findStarts(chunks: AsyncIterable<Uint8Array>, wanted: readonly number[], size: number): Promise<readonly number[]>;
+}
+
+/** A format of UTF-8 lines that end with LF or CR LF, which can give whole blocks of them to a built-in mapper. Internal. */
+export interface BlockFormat {
+  /** As `InputFormat.read`. */
+  readBlocks(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<Block>;
 }
 
 /**

@@ -1,7 +1,8 @@
 // Lines as strings: `text()`. Described in docs/formats/text.md.
 import { MillraceError } from "../base/error.ts";
-import { overlapsItself } from "./boundary.ts";
-import type { Format } from "./format.ts";
+import { readBlocks } from "./block-reader.ts";
+import { delimited, overlapsItself } from "./boundary.ts";
+import type { BlockFormat, Format } from "./format.ts";
 import { readLines } from "./line-reader.ts";
 
 /** Lines as strings, without their delimiter. */
@@ -43,8 +44,13 @@ export function text(
   };
   // Which occurrences of "aa" in "aaa" are delimiters can't be told from the middle of a file.
   if (overlaps) return common;
+  const blocks: BlockFormat | undefined =
+    delimiter === "\n" && invalid === "fail"
+      ? { readBlocks: (chunks, from) => readBlocks(chunks, from, { boundary: delimited(bytes) }) }
+      : undefined;
   return {
     ...common,
+    ...blocks,
     split: "anywhere",
     recordStart(found) {
       const at = Buffer.from(found.buffer, found.byteOffset, found.length).indexOf(bytes);

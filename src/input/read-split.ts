@@ -65,7 +65,8 @@ export async function* readSplit(options: ReadSplitOptions): AsyncGenerator<Inpu
     try {
       for await (const batch of readPiece(options, file, piece, start)) {
         if (signal.aborted) throw new MillraceError("cancelled", "The attempt was revoked.");
-        if (batch.records.length > 0) yield { fileIndex: piece.file, source: file.source, input: file.input, batch };
+        if (batch.records.length > 0 || batch.skipped !== undefined)
+          yield { fileIndex: piece.file, source: file.source, input: file.input, batch };
       }
     } catch (thrown) {
       if (thrown instanceof BadRecord) throw new BadRecordIn(thrown, piece.file, file.source);

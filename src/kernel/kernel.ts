@@ -49,7 +49,22 @@ export interface CollectOptions {
   readonly combining: "auto" | "always" | "never";
   /** Emission index of the first pair. */
   readonly firstEmission: number;
+  /**
+   * All values are 1 and folded by `sum`; no explicit partitions. The emission digest is then the sum of the keys' hashes, each
+   * as often as the key was emitted: what a built-in mapper emits does not depend on the order, and words that are known need
+   * no digest of their own. It is complete after the last `flush`. Left out: false.
+   */
+  readonly counting?: boolean | undefined;
 }
+
+/** What stands between the words of a text: spaces and line ends (LF or CR LF), or whatever is no ASCII letter. */
+export type WordEnds = "spaces" | "letters";
+
+/** Of `addWords`. "long": the word at arena[start, end) is for the caller to emit; the rest of the text begins behind it. */
+export type WordsTaken =
+  | { readonly kind: "taken" }
+  | { readonly kind: "full"; readonly start: number }
+  | { readonly kind: "long"; readonly start: number; readonly end: number };
 
 export interface Kernel {
   /** The whole memory; the same object for the kernel's life. Nothing grows. */
@@ -76,6 +91,13 @@ export interface Collect {
    * call again with the same `end`, which goes on with the rest. After "taken" the batch is empty: write from batchStart.
    */
   addBatch(end: number): "taken" | "full";
+  /**
+   * With `counting`: takes each word of the text in arena[start, end), which lies within the batch's region while that holds no
+   * pairs, as emitted with 1. "full": flush, and go on from `start`.
+   */
+  addWords(start: number, end: number, ends: WordEnds): WordsTaken;
+  /** Line feeds in arena[start, end). */
+  countLines(start: number, end: number): number;
   /**
    * A pair too large for the batch; `partition` only with an explicit partitioner. "full": flush and try again; on an empty
    * collect: it can't be held at all, the caller writes it as a run of its own (`partitionOf`, `countLarge`).

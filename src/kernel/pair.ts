@@ -1,6 +1,7 @@
 // Pairs as bytes: the helpers that are not hot. Layout and digests are defined in `kernel.ts`.
 import { varintLength } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
+import { readF64 } from "../base/f64.ts";
 import { type Halves, mask64, prime1, prime2, xxh64, xxh64Bigint } from "../base/xxh64.ts";
 
 const half: Halves = { high: 0, low: 0 };
@@ -16,6 +17,11 @@ export function pairDigest(key: Uint8Array, value: Uint8Array): bigint {
 export function emissionTerm(key: Uint8Array, value: Uint8Array, partition: number, index: number): bigint {
   const seed = ((xxh64Bigint(key) + BigInt(index) * prime1) & mask64) ^ ((BigInt(partition) * prime2) & mask64);
   return xxh64Bigint(value, seed);
+}
+
+/** The same where all values are counts: `value` is how often the key was emitted. */
+export function countingTerm(key: Uint8Array, value: Uint8Array): bigint {
+  return (xxh64Bigint(key) * BigInt(readF64(value, 0))) & mask64;
 }
 
 export function pairBytes(keyBytes: number, valueBytes: number): number {

@@ -3,15 +3,19 @@ import { asBuffer, compareBytes } from "../base/bytes.ts";
 import { readF64 } from "../base/f64.ts";
 import { mask64 } from "../base/xxh64.ts";
 import { foldNumbers } from "./fold.ts";
-import type { BlockSink, Collect, CollectOptions } from "./kernel.ts";
+import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { heldBytes, type Layout, slackBytes } from "./layout.ts";
-import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair } from "./pair.ts";
+import { countingTerm, emissionTerm, type PairAt, pairBytes, pairDigest, parsePair } from "./pair.ts";
 import { placeKey } from "./place.ts";
 import { foldRuns, numberBytes, type Pair, packBlocks } from "./reference-pairs.ts";
 
 /** Combining is judged after each so many pairs, and given up when more than 0.7 of them had a new key. */
 export const combineWindow = 65_536;
 export const combineGiveUp = 0.7;
+
+/** A longer word is left to the caller, so that its length has at most two bytes. */
+export const wordBytesMax = 16_383;
+const one = numberBytes(1);
 
 interface Held {
   readonly partition: number;
@@ -76,6 +80,23 @@ export class ReferenceCollect implements Collect {
     }
     this.#taken = this.batchStart;
     return "taken";
+  }
+
+  addWords(start: number, end: number, ends: WordEnds): WordsTaken {
+    assert(this.#isCurrent(), "collect is over");
+    assert(this.#options.counting === true, "words are counted");
+    assert(this.#taken === this.batchStart, "the batch holds pairs");
+    for (const word of wordsIn(this.#arena.subarray(start, end), ends)) {
+      const place = { start: start + word.start, end: start + word.end };
+      if (word.end - word.start > wordBytesMax) return { kind: "long", ...place };
+      if (!this.#add(this.#arena.slice(place.start, place.end), one, undefined))
+        return { kind: "full", start: place.start };
+    }
+    return { kind: "taken" };
+  }
+
+  countLines(start: number, end: number): number {
+    return this.#arena.subarray(start, end).reduce((count, byte) => count + (byte === 10 ? 1 : 0), 0);
   }
 
   addLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): "taken" | "full" {
@@ -148,7 +169,23 @@ export class ReferenceCollect implements Collect {
   }
 
   #count(key: Uint8Array, value: Uint8Array, partition: number): void {
-    this.emissionDigest = (this.emissionDigest + emissionTerm(key, value, partition, this.emissions)) & mask64;
+    const term =
+      this.#options.counting === true ? countingTerm(key, value) : emissionTerm(key, value, partition, this.emissions);
+    this.emissionDigest = (this.emissionDigest + term) & mask64;
     this.emissions++;
+  }
+}
+
+function* wordsIn(bytes: Uint8Array, ends: WordEnds): Generator<{ readonly start: number; readonly end: number }> {
+  const isInWord = (byte: number) =>
+    ends === "spaces" ? byte !== 32 && byte !== 10 : (byte | 32) >= 97 && (byte | 32) <= 122;
+  let start = -1;
+  for (let at = 0; at <= bytes.length; at++) {
+    const inside = at < bytes.length && isInWord(bytes[at]!);
+    if (inside && start < 0) start = at;
+    if (inside || start < 0) continue;
+    const end = ends === "spaces" && bytes[at] === 10 && bytes[at - 1] === 13 ? at - 1 : at;
+    if (end > start) yield { start, end };
+    start = -1;
   }
 }

@@ -1,8 +1,8 @@
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import type { BlockSink, Collect, CollectOptions } from "./kernel.ts";
+import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { align, type Layout, slackBytes } from "./layout.ts";
-import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, writePair } from "./pair.ts";
+import { countingTerm, emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, writePair } from "./pair.ts";
 import { placeKey } from "./place.ts";
 import { histogramBytes, type KernelExports, type KernelState, placing, result, tables } from "./wasm-exports.ts";
 import type { WasmFold } from "./wasm-fold.ts";
@@ -37,7 +37,8 @@ export class WasmCollect implements Collect {
     this.#isCurrent = isCurrent;
     this.#view = new DataView(arena.buffer);
 
-    const { partitions, partitioner, group = [], fold, combining, firstEmission } = options;
+    const { partitions, partitioner, group = [], fold, combining, firstEmission, counting = false } = options;
+    assert(!counting || (fold?.on === "f64" && fold.by === "sum"), "what is counted is summed");
     const histogram = layout.freeStart;
     const counts = histogram + histogramBytes;
     const groups = align(counts + partitions * 4);
@@ -61,7 +62,7 @@ export class WasmCollect implements Collect {
     kernel.setBlock(layout.blockStart, layout.blockBytes);
     const table = fold?.on === "f64" ? tables[combining] : tables.never;
     const pool = align(boundaries + (isInside ? cutBytes : 0));
-    kernel.beginCollect(pool, layout.arenaBytes - slackBytes, counts, table, firstEmission);
+    kernel.beginCollect(pool, layout.arenaBytes - slackBytes, counts, table, firstEmission, counting ? 1 : 0);
   }
 
   get held(): number {
@@ -87,6 +88,23 @@ export class WasmCollect implements Collect {
     return "full";
   }
 
+  addWords(start: number, end: number, ends: WordEnds): WordsTaken {
+    assert(this.#isCurrent(), "collect is over");
+    assert(this.#options.counting === true, "words are counted");
+    assert(this.#taken === this.batchStart, "the batch holds pairs");
+    assert(start >= this.batchStart && end <= this.batchEnd, "the text lies outside the batch's region");
+    const { kernel, state } = this.#parts;
+    const code = kernel.addWords(start, end, ends === "letters" ? 1 : 0);
+    if (code === result.done) return { kind: "taken" };
+    if (code === result.full) return { kind: "full", start: state.taken };
+    assert(code === result.long, "addWords takes, is full, or finds a long word");
+    return { kind: "long", start: state.taken, end: state.wordEnd };
+  }
+
+  countLines(start: number, end: number): number {
+    return this.#parts.kernel.countLines(start, end);
+  }
+
   addLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): "taken" | "full" {
     assert(this.#isCurrent(), "collect is over");
     checkKey(key);
@@ -109,7 +127,8 @@ export class WasmCollect implements Collect {
   ): { readonly partition: number; readonly digest: bigint } {
     assert(this.#isCurrent(), "collect is over");
     const place = placeKey(this.#options, key, partition);
-    const term = emissionTerm(key, value, place, this.emissions);
+    const term =
+      this.#options.counting === true ? countingTerm(key, value) : emissionTerm(key, value, place, this.emissions);
     this.#parts.kernel.countLarge(Number(term >> 32n), Number(term & 0xffffffffn));
     return { partition: place, digest: pairDigest(key, value) };
   }

@@ -16,8 +16,17 @@ export interface KernelExports {
   setHistogram(at: number): void;
   setBlock(start: number, bytes: number): void;
   pushWritten(key: number, keyBytes: number, valueBytes: number): void;
-  beginCollect(pool: number, end: number, counts: number, withTable: number, firstEmission: number): void;
+  beginCollect(
+    pool: number,
+    end: number,
+    counts: number,
+    withTable: number,
+    firstEmission: number,
+    counting: number,
+  ): void;
   addBatch(at: number, end: number): number;
+  addWords(at: number, end: number, letters: number): number;
+  countLines(at: number, end: number): number;
   reserveLarge(bytes: number): number;
   countLarge(high: number, low: number): void;
   beginFlush(): void;
@@ -33,7 +42,17 @@ export interface KernelExports {
   closeMerge(): number;
 }
 
-export const result = { done: 0, block: 1, fold: 2, need: 3, settle: 4, full: 5, malformed: -1, beyond: -2 } as const;
+export const result = {
+  done: 0,
+  block: 1,
+  fold: 2,
+  need: 3,
+  settle: 4,
+  full: 5,
+  long: 6,
+  malformed: -1,
+  beyond: -2,
+} as const;
 export const placing = { hash: 0, range: 1, explicit: 2, hostRange: 3 } as const;
 export const folding = { none: 0, sum: 1, min: 2, max: 3, user: 4, bytes: 5 } as const;
 export const tables = { never: 0, always: 1, auto: 2 } as const;
@@ -59,6 +78,7 @@ const at = {
   left: 148,
   right: 156,
   source: 164,
+  wordEnd: 168,
 } as const;
 
 /** Reads results; each is of the last call. */
@@ -82,6 +102,9 @@ export class KernelState {
   }
   get taken(): number {
     return this.#word(at.taken);
+  }
+  get wordEnd(): number {
+    return this.#word(at.wordEnd);
   }
   get errorKey(): Uint8Array {
     return this.#bytesAt(at.errorKey);

@@ -2,7 +2,7 @@
 // (a spill); at the end all spills become one run. Where nothing was spilled, the arena is flushed straight into that run.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
-import type { Collect, CollectOptions, Kernel } from "../kernel/kernel.ts";
+import type { Collect, CollectOptions, Kernel, WordEnds } from "../kernel/kernel.ts";
 import { measureFiles } from "./measured-files.ts";
 import { createMerger, type Merger, removeQuietly } from "./merge.ts";
 import { type MergeInput, readerInput } from "./merge-input.ts";
@@ -32,6 +32,12 @@ export interface Collector {
   readonly batchEnd: number;
   /** Takes the pairs written to arena[batchStart, end), spilling as needed; then the batch is empty. */
   take(end: number): void;
+  /**
+   * Takes the words of the text in arena[start, end), within the batch's region, which holds no pairs now; returns a word that
+   * is too long for that, behind which the caller goes on. With `counting` (kernel.ts).
+   */
+  takeWords(start: number, end: number, ends: WordEnds): { readonly start: number; readonly end: number } | undefined;
+  countLines(start: number, end: number): number;
   /** Takes a pair that is too large for the batch, which is empty now (`take` first); `partition` only with an explicit partitioner. */
   takeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): void;
   /** Flushes what is held into a run, so that all that was taken is in `runs`; nothing where nothing is held. */
@@ -55,6 +61,9 @@ export interface CollectorStats {
   readonly memoryRunBytes: number;
   readonly diskRunBytes: number;
 }
+
+/** Of runs that are merged before anybody else sees them. */
+const noDigest = () => 0n;
 
 export function createCollector(options: CollectorOptions): Collector {
   return new RunCollector(options);
@@ -117,6 +126,21 @@ class RunCollector implements Collector {
     } while (this.#collect.addBatch(end) === "full");
   }
 
+  takeWords(start: number, end: number, ends: WordEnds): { readonly start: number; readonly end: number } | undefined {
+    for (let from = start; ; ) {
+      const taken = this.#collect.addWords(from, end, ends);
+      if (taken.kind === "taken") return undefined;
+      if (taken.kind === "long") return taken;
+      assert(this.#collect.held > 0, "a word always fits into an empty arena");
+      this.spill();
+      from = taken.start;
+    }
+  }
+
+  countLines(start: number, end: number): number {
+    return this.#collect.countLines(start, end);
+  }
+
   takeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): void {
     if (this.#collect.addLarge(key, value, partition) === "taken") return;
     this.spill();
@@ -134,8 +158,11 @@ class RunCollector implements Collector {
     assert(this.#state === "collecting", "collecting ends once");
     const name = `${attemptName(this.#attempt)}.run`;
     if (this.#runs.length === 0) {
-      const digest = this.emissionDigest;
-      const run = this.#write(name, digest, (writer) => this.#collect.flush(writer));
+      const run = this.#write(
+        name,
+        () => this.emissionDigest,
+        (writer) => this.#collect.flush(writer),
+      );
       this.#end();
       this.#runs = [run];
       return run;
@@ -161,8 +188,12 @@ class RunCollector implements Collector {
       const inputs = this.#runs.slice(start, end);
       const run =
         window === undefined
-          ? this.#write(name, this.emissionDigest, (writer) => this.#merge(inputs, writer, merger))
-          : this.#write(this.#spillName(), 0n, (writer) => this.#merge(inputs, writer, merger));
+          ? this.#write(
+              name,
+              () => this.emissionDigest,
+              (writer) => this.#merge(inputs, writer, merger),
+            )
+          : this.#write(this.#spillName(), noDigest, (writer) => this.#merge(inputs, writer, merger));
       this.#runs = [...this.#runs.slice(0, start), run, ...this.#runs.slice(end)];
       for (const input of inputs) this.#remove(input.path);
       if (window === undefined) return run;
@@ -188,16 +219,16 @@ class RunCollector implements Collector {
 
   #spill(fill: (writer: FileRunWriter) => void): void {
     assert(this.#state === "collecting", "collecting is over");
-    const run = this.#write(this.#spillName(), 0n, fill);
+    const run = this.#write(this.#spillName(), noDigest, fill);
     this.#runs = [...this.#runs, run];
     this.#spills++;
   }
 
-  #write(name: string, emissionDigest: bigint, fill: (writer: FileRunWriter) => void): RunRef {
+  #write(name: string, emissionDigest: () => bigint, fill: (writer: FileRunWriter) => void): RunRef {
     const writer = createRunWriter(this.#files, name, this.#attempt);
     try {
       fill(writer);
-      const run = writer.finish(emissionDigest);
+      const run = writer.finish(emissionDigest()); // complete when all is handed out
       this.#made.add(run.path);
       return run;
     } catch (error) {

@@ -1,9 +1,11 @@
 // What maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
 import type { AttemptId } from "../base/ids.ts";
+import { byteOrderMark } from "../format/line-decoder.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { CollectOptions, Kernel, KernelPartitioner } from "../kernel/kernel.ts";
 import { type Collector, type CollectorStats, createCollector } from "../sort/collector.ts";
 import type { RunFiles, RunRef } from "../sort/run.ts";
+import { isCounting, type WordBlock } from "./block-mappers.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createEmitter, type Emitter } from "./emitter.ts";
 import type { Combining } from "./environment.ts";
@@ -66,6 +68,40 @@ export class MapSide {
     return this.#recordsBefore + (this.#pass?.records ?? 0);
   }
 
+  /** The longest block that `countWords` takes. */
+  get blockBytesMax(): number {
+    return this.#collector === undefined ? 0 : this.#collector.batchEnd - this.#collector.batchStart;
+  }
+
+  /** Records that were passed over on good grounds count as given to map. */
+  skip(records: number): void {
+    this.#recordsBefore += records;
+  }
+
+  /** Counts the words of whole lines in the kernel; each line is a record. For jobs that count (block-mappers.ts). */
+  countWords({ block: { bytes, base }, ends }: WordBlock): void {
+    const collector = this.#collector!;
+    const emitter = this.#emitter!;
+    emitter.flush();
+    const { arena, batchStart } = collector;
+    arena.set(bytes, batchStart);
+    const end = batchStart + bytes.length;
+    for (let from = batchStart + byteOrderMark(bytes, base); ; ) {
+      const long = collector.takeWords(from, end, ends);
+      if (long === undefined) break;
+      // The emitter writes where the text is, so the rest of it is put there again.
+      emitter.open();
+      emitter.emit(bytes.toString("utf8", long.start - batchStart, long.end - batchStart), 1);
+      emitter.commit();
+      emitter.flush();
+      emitter.close();
+      arena.set(bytes.subarray(long.end - batchStart), long.end);
+      from = long.end;
+    }
+    this.#recordsBefore += collector.countLines(batchStart, end);
+    if (bytes.length > 0 && bytes[bytes.length - 1] !== 10) this.#recordsBefore++;
+  }
+
   /** The pass for records of an input of the job; waits for that of the input before it. */
   async passOf(input: number): Promise<MapPass> {
     if (this.#pass !== undefined && this.#input === input) return this.#pass;
@@ -120,6 +156,7 @@ function collectOptions({ job, partitions, boundaries, combining = "auto" }: Map
     fold: combining === "never" ? undefined : kernelFold(job),
     combining,
     firstEmission: 0,
+    counting: isCounting(job, combining),
   };
 }
 

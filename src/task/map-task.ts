@@ -3,8 +3,11 @@ import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Position } from "../base/ids.ts";
 import { decompress, memberCompressor } from "../format/compress.ts";
+import type { InputFormat } from "../format/format.ts";
 import { BadRecordIn, type InputBatch, readSplit } from "../input/read-split.ts";
+import type { NamedInput } from "../job/definition.ts";
 import type { Assignment, AttemptDone, MapWork } from "../rpc/messages.ts";
+import { blockFormat, isCounting, WordBlock } from "./block-mappers.ts";
 import { hashText } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { TaskEnvironment } from "./environment.ts";
@@ -134,7 +137,7 @@ class MapAttempt {
     const batches = readSplit({
       split: work.split,
       files: work.files,
-      formatOf: (input) => env.job.inputs[input]!.format,
+      formatOf: (input) => this.#formatOf(env.job.inputs[input]!),
       storage: env.storage,
       decompress,
       signal: env.signal,
@@ -158,6 +161,15 @@ class MapAttempt {
 
   async #map({ batch, fileIndex, source, input }: InputBatch): Promise<void> {
     const { status } = this.#options.task;
+    if (batch.skipped !== undefined) this.#side.skip(batch.skipped);
+    const [first] = batch.records;
+    if (first instanceof WordBlock) {
+      status.record(fileIndex, batch.starts[0]!);
+      this.#side.countWords(first);
+      status.records = this.#side.records;
+      status.bytes += batch.end - batch.starts[0]!;
+      return;
+    }
     if (batch.records.length === 0) return;
     status.records = this.#side.records;
     status.record(fileIndex, batch.starts[0]!);
@@ -187,6 +199,13 @@ class MapAttempt {
     const place = { file, source, stream: this.#streamOf(source), record: bytes, offset: start };
     pass.putAside(place, { thrown, code: "bad-input" });
     return { file, offset: end };
+  }
+
+  /** Built-in mappers take whole blocks, unless single records are looked at. */
+  #formatOf(input: NamedInput): InputFormat<unknown> {
+    const { task, work, env } = this.#options;
+    if (task.status.careful || work.skip.length > 0) return input.format;
+    return blockFormat(input, isCounting(env.job, env.combining ?? "auto") ? this.#side.blockBytesMax : 0);
   }
 
   #streamOf(source: string): () => number {

@@ -2,10 +2,12 @@ import type { Kernel, KernelOptions } from "../../src/kernel/kernel.ts";
 import { collectConformance } from "./kernel-collect.ts";
 import { foldConformance } from "./kernel-fold.ts";
 import { mergeConformance } from "./kernel-merge.ts";
+import { wordsConformance } from "./kernel-words.ts";
 
 /** What every kernel must do; run by each implementation's own test. */
 export function kernelConformance(create: (options: KernelOptions) => Kernel): void {
   collectConformance(create);
   foldConformance(create);
   mergeConformance(create);
+  wordsConformance(create);
 }

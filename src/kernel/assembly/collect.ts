@@ -1,6 +1,7 @@
 // Taking pairs. The pool holds, in order of emission, what was emitted, or with a table one pair per key and its fold so far:
 //
-//   entry = u16 partition, pair       (the value of an entry of the table is a native f64 until it is sorted)
+//   entry = u16 partition, pair
+//   entry of the table = u64 XXH64 of the key, u16 partition, pair    (its value is a native f64 until it is sorted)
 //
 //   arena: … pool | entry entry entry →      free      ← table |
 //
@@ -10,9 +11,11 @@ import { copy, decodeNumber, encodeNumber, readVarint, same, shared, varintEnd }
 import { foldNumbers, isBeyond, isNumbers } from "./fold";
 import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
 import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN } from "./state";
-import { AHEAD_MASK, clearTable, growAt, growTable, HASHES, lookAhead, mask, table } from "./table";
+import { AHEAD_MASK, clearTable, growAt, growTable, lookAhead, mask, table, tagOf, TAGS } from "./table";
 import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
+/** In front of an entry of the table: the hash that partition and digest need, so that it is made once per key. */
+export const HASH_BYTES: u32 = 8;
 /** Of the sort, per pair: two records. */
 const SORT_BYTES: u32 = 32;
 /** Combining is judged after each so many pairs, once a quarter of the space is used. */
@@ -39,9 +42,19 @@ let windowHeld: u32 = 0;
 let digest: u64 = 0;
 let indexTerm: u64 = 0;
 let emissions: f64 = 0;
+/** All values are 1 and summed: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
+export let counting: bool = false;
 
 /** Begins. `withTable`: 0 never, 1 always, 2 given up while keys don't repeat. `end` leaves slack behind it. */
-export function beginCollect(poolAt: usize, end: usize, countsAt: usize, withTable: i32, firstEmission: f64): void {
+export function beginCollect(
+  poolAt: usize,
+  end: usize,
+  countsAt: usize,
+  withTable: i32,
+  firstEmission: f64,
+  counts1: bool,
+): void {
+  counting = counts1;
   pool = poolAt;
   spaceEnd = end;
   counts = countsAt;
@@ -123,12 +136,12 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
   let sum = digest;
   let term = indexTerm;
   let count: f64 = emissions;
-  let hashAt: usize = 0;
-  let hashEnd: usize = 0;
+  let tagAt: usize = 0;
+  let tagEnd: usize = 0;
   while (at < end) {
-    if (ahead && hashAt == hashEnd) {
-      hashAt = HASHES;
-      hashEnd = lookAhead(at, end);
+    if (ahead && tagAt == tagEnd) {
+      tagAt = TAGS;
+      tagEnd = lookAhead(at, end);
     }
     // What this pair begins with.
     let pair = at;
@@ -157,23 +170,19 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
     const next = value + valueBytes;
 
     let hash: u64;
-    if (ahead && hashAt != hashEnd) {
-      hash = load<u64>(hashAt);
-      hashAt += 8;
-    } else {
-      hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-    }
-    if (wholeHash) partition = placeOfHash(hash);
-    else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
+    let emission: u64;
     const pairBytes = <u32>(next - pair);
     // Read before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
     const word = load<u64>(value);
-    const seed = (hash + term) ^ (<u64>partition * P2);
-    const emission = tabled || valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
-
     if (tabled) {
+      let tag: u32;
+      if (ahead && tagAt != tagEnd) {
+        tag = load<u32>(tagAt);
+        tagAt += 4;
+      } else {
+        tag = tagOf(key, keyBytes);
+      }
       // One key may be in several explicit partitions, so they are part of what is looked up.
-      let tag = <u32>hash;
       if (!wholeHash && mode == EXPLICIT) tag ^= partition * 0x9e3779b1;
       const headerBytes = <u32>(key - pair) + 2;
       const headerWord = load<u16>(pair); // equal for equal lengths under 128; longer keys compare theirs in full below
@@ -189,7 +198,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
           const entry = <usize>(<u32>content);
           const isAlike = isShort ? load<u16>(entry, 2) == headerWord : same(entry + 2, pair, headerBytes - 2);
           if (isAlike && same(entry + headerBytes, key, keyBytes) && (wholeHash || mode != EXPLICIT || load<u16>(entry) == <u16>partition)) {
-            found = entry + headerBytes + keyBytes;
+            found = entry;
             break;
           }
         }
@@ -197,15 +206,21 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
       }
       const number = decodeNumber(word);
       if (found != 0) {
-        const folded = foldNumbers(load<f64>(found), number, key, keyBytes);
+        const fold = found + headerBytes + keyBytes;
+        const folded = foldNumbers(load<f64>(fold), number, key, keyBytes);
         if (isBeyond(folded)) {
           result = failBeyond(key, keyBytes);
           break;
         }
-        store<f64>(found, folded);
+        store<f64>(fold, folded);
+        hash = load<u64>(found - HASH_BYTES);
+        partition = load<u16>(found);
       } else {
+        hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+        if (wholeHash) partition = placeOfHash(hash);
+        else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
         const tableBefore = table;
-        if (!reserve(pairBytes + 2)) {
+        if (!reserve(pairBytes + 2 + HASH_BYTES)) {
           result = FULL;
           break;
         }
@@ -214,11 +229,19 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
           while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
           slot = table + (<usize>i << 3);
         }
+        store<u64>(poolEnd, hash);
+        poolEnd += HASH_BYTES;
         store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
         append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
         store<f64>(poolEnd - 8, number);
       }
+      emission = xxh64Word(word, (hash + term) ^ (<u64>partition * P2));
     } else {
+      hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+      if (wholeHash) partition = placeOfHash(hash);
+      else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
+      const seed = (hash + term) ^ (<u64>partition * P2);
+      emission = valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
       if (!reserve(pairBytes + 2)) {
         result = FULL;
         break;
@@ -231,7 +254,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
     count += 1;
     at = next;
   }
-  digest = sum;
+  if (!counting) digest = sum;
   indexTerm = term;
   emissions = count;
   store<u32>(TAKEN, <u32>at);
@@ -243,16 +266,83 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
 function append(partition: u32, pair: usize, pairBytes: u32, headerBytes: u32, keyBytes: u32): void {
   store<u16>(poolEnd, <u16>partition);
   copy(poolEnd + 2, pair, pairBytes);
+  hold(partition, poolEnd + 2 + headerBytes, keyBytes, poolEnd + 2 + pairBytes);
+}
+
+// @ts-ignore
+@inline
+function hold(partition: u32, key: usize, keyBytes: u32, end: usize): void {
   if (held == 0) {
-    firstKey = poolEnd + 2 + headerBytes;
+    firstKey = key;
     common = keyBytes;
   } else if (common > 0) {
-    common = shared(firstKey, poolEnd + 2 + headerBytes, 0, min(common, keyBytes));
+    common = shared(firstKey, key, 0, min(common, keyBytes));
   }
-  poolEnd += pairBytes + 2;
+  poolEnd = end;
   held++;
   const at = counts + (<usize>partition << 2);
   store<u32>(at, load<u32>(at) + 1);
+}
+
+/** Whether there is a table now. */
+export function collecting(): bool {
+  return combining;
+}
+
+/** So many words have been taken. */
+export function countWords(count: f64): void {
+  emissions += count;
+  publish();
+  if (combining) judge(<u32>count);
+}
+
+/** Of a pair that is handed out: its key was emitted as often as its value says. */
+// @ts-ignore
+@inline
+export function emitted(hash: u64, value: u64): void {
+  digest += hash * <u64>decodeNumber(value);
+}
+
+/** A key that the table lacks, with 1; `slot` is where it belongs. False: full. */
+export function makeEntryInTable(
+  slot: usize,
+  tag: u32,
+  key: usize,
+  keyBytes: u32,
+  header: u32,
+  headerBytes: u32,
+): bool {
+  const tableBefore = table;
+  if (!reserve(keyBytes + headerBytes + 10 + HASH_BYTES)) return false;
+  if (table != tableBefore) {
+    let i = tag & mask;
+    while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
+    slot = table + (<usize>i << 3);
+  }
+  const hash = xxh64(key, keyBytes, 0);
+  store<u64>(poolEnd, hash);
+  poolEnd += HASH_BYTES;
+  store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
+  writeEntry(placeOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, reinterpret<u64>(<f64>1));
+  return true;
+}
+
+/** A key with this value, without a table. False: full. */
+export function makeEntry(key: usize, keyBytes: u32, header: u32, headerBytes: u32, value: u64): bool {
+  if (!reserve(keyBytes + headerBytes + 10)) return false;
+  writeEntry(placeOf(key, keyBytes, xxh64(key, keyBytes, 0)), key, keyBytes, header, headerBytes, value);
+  return true;
+}
+
+// @ts-ignore
+@inline
+function writeEntry(partition: u32, key: usize, keyBytes: u32, header: u32, headerBytes: u32, value: u64): void {
+  store<u16>(poolEnd, <u16>partition);
+  store<u32>(poolEnd + 2, header | 0x80000);
+  const to = poolEnd + 2 + headerBytes;
+  copy(to, key, keyBytes);
+  store<u64>(to + keyBytes, value);
+  hold(partition, to, keyBytes, to + keyBytes + 8);
 }
 
 /**
@@ -260,10 +350,11 @@ function append(partition: u32, pair: usize, pairBytes: u32, headerBytes: u32, k
  * It is where its entry will be, so nothing is held twice.
  */
 export function reserveLarge(bytes: u32): usize {
-  const end = <u64>poolEnd + <u64>bytes + 16;
+  const hashBytes = combining ? HASH_BYTES : 0;
+  const end = <u64>poolEnd + <u64>bytes + <u64>hashBytes + 16;
   if (end + (<u64>held + 1) * SORT_BYTES > <u64>spaceEnd) return 0;
   if (combining && end > <u64>table) return 0;
-  return mode == EXPLICIT ? poolEnd : poolEnd + 2;
+  return hashBytes + (mode == EXPLICIT ? poolEnd : poolEnd + 2);
 }
 
 /** Counts a pair that the host has placed and hashed itself. */

@@ -7,3 +7,4 @@ export { beginMerge, closeMerge, dropPending, nextMerge } from "./merge";
 export { setPlace } from "./place";
 export { setHistogram } from "./radix";
 export { loadBlock } from "./tree";
+export { addWords, countLines } from "./words";

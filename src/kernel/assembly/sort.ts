@@ -7,7 +7,7 @@
 // differs; small buckets by insertion. Records that are still equal differ behind these 8 bytes or not at all: they are taken
 // apart by `splitTies`, again and again, deeper each time. Every step keeps the order of equals, so emission order survives.
 import { compare, head, readVarint, shared, varintEnd } from "./bytes";
-import { common, counts, nativeEnd, pool, poolEnd, settleNumber } from "./collect";
+import { common, counts, HASH_BYTES, nativeEnd, pool, poolEnd, settleNumber } from "./collect";
 import { partitions } from "./place";
 import { differenceOf, histogram, INSERTION_MAX, keyAt, keyBytesAt, move, prefixAt, radix } from "./radix";
 
@@ -43,6 +43,7 @@ function writeRecords(records: usize): void {
   const depth = common;
   let at = pool;
   while (at < end) {
+    if (at < native) at += HASH_BYTES;
     const slot = counts + (<usize>load<u16>(at) << 2);
     const pair = at + 2;
     let keyBytes: u32 = load<u8>(pair);

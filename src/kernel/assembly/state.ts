@@ -29,6 +29,8 @@ export const RIGHT_AT: usize = 156; // u32
 export const RIGHT_BYTES: usize = 160; // u32
 /** The source that needs its next block. */
 export const SOURCE: usize = 164; // u32
+/** Where a word ends that is too long to be taken. */
+export const WORD_END: usize = 168; // u32
 
 // Results of calls.
 export const DONE = 0;
@@ -37,6 +39,7 @@ export const FOLD = 2;
 export const NEED = 3;
 export const SETTLE = 4;
 export const FULL = 5;
+export const LONG = 6;
 export const MALFORMED = -1;
 export const BEYOND = -2;
 

@@ -1,0 +1,126 @@
+// Built-in mappers on whole blocks of lines, without a string per line. What a block holds that they can't do is decoded and
+// mapped as any other text, with the same pairs: that a block was fast is not to be seen in any output.
+//
+//   words   a block goes into the kernel as it is, which finds and counts the words (kernel.ts, `addWords`)
+//   grep    of a literal: only lines in which it is found are decoded at all
+import { isAscii, isUtf8 } from "node:buffer";
+import type { Block } from "../format/block-reader.ts";
+import type { BlockFormat, InputFormat, RecordBatch } from "../format/format.ts";
+import { byteOrderMark, LineDecoder } from "../format/line-decoder.ts";
+import { lineFeeds } from "../format/line-reader.ts";
+import { f64Kind } from "../job/codecs/facts.ts";
+import { utf8 } from "../job/codecs/utf8.ts";
+import type { JobDefinition, NamedInput } from "../job/definition.ts";
+import { type MapperKind, mapperKind } from "../job/mappers.ts";
+import type { WordEnds } from "../kernel/kernel.ts";
+import type { Combining } from "./environment.ts";
+
+/** Whole lines as a record of their own, for `MapSide.countWords`. */
+export class WordBlock {
+  readonly block: Block;
+  readonly ends: WordEnds;
+
+  constructor(block: Block, ends: WordEnds) {
+    this.block = block;
+    this.ends = ends;
+  }
+}
+
+/**
+ * Whether all that the job's maps emit is words with 1 that are summed: then the kernel counts, and the emission digest is that
+ * of counts in every attempt, fast or not.
+ */
+export function isCounting(job: JobDefinition, combining: Combining): boolean {
+  return (
+    combining !== "never" &&
+    (job.key as unknown) === utf8 &&
+    f64Kind(job.value) !== undefined &&
+    job.combine?.kind === "sum" &&
+    job.group === undefined &&
+    job.partition.kind !== "function" &&
+    job.inputs.every(({ map }) => mapperKind(map)?.kind === "words")
+  );
+}
+
+/** The input's format, reading blocks where its map is a built-in one that takes them; words in blocks of up to `wordBytesMax`. */
+export function blockFormat({ format, map }: NamedInput, wordBytesMax: number): InputFormat<unknown> {
+  const mapper = mapperKind(map);
+  if (mapper === undefined || !hasBlocks(format)) return format;
+  const read = readerOf(mapper, wordBytesMax);
+  return read === undefined ? format : { ...format, read: (chunks, from) => read(format.readBlocks(chunks, from)) };
+}
+
+type BlockReader = (blocks: AsyncIterable<Block>) => AsyncIterable<RecordBatch<unknown>>;
+
+function readerOf(mapper: MapperKind, wordBytesMax: number): BlockReader | undefined {
+  if (mapper.kind === "words") {
+    return wordBytesMax === 0 ? undefined : (blocks) => readWords(blocks, mapper.by, wordBytesMax);
+  }
+  const literal = literalOf(mapper.pattern);
+  return literal === undefined ? undefined : (blocks) => readMatches(blocks, literal);
+}
+
+async function* readWords(
+  blocks: AsyncIterable<Block>,
+  ends: WordEnds,
+  bytesMax: number,
+): AsyncGenerator<RecordBatch<unknown>> {
+  const decoder = new LineDecoder(lineFeeds);
+  for await (const block of blocks) {
+    const { bytes, base } = block;
+    const isFast = bytes.length <= bytesMax && (ends === "letters" ? isAscii(bytes) : isUtf8(bytes));
+    if (isFast)
+      yield { records: [new WordBlock(block, ends)], starts: Float64Array.of(base), end: base + bytes.length };
+    else yield* decoded(decoder, block);
+  }
+}
+
+/** Lines that hold the literal; of the others only how many they are. */
+async function* readMatches(blocks: AsyncIterable<Block>, literal: Buffer): AsyncGenerator<RecordBatch<unknown>> {
+  const decoder = new LineDecoder(lineFeeds);
+  for await (const block of blocks) {
+    if (isUtf8(block.bytes)) yield matchesIn(block, literal);
+    else yield* decoded(decoder, block);
+  }
+}
+
+function matchesIn({ bytes, base }: Block, literal: Buffer): RecordBatch<string> {
+  const records: string[] = [];
+  const starts: number[] = [];
+  const mark = byteOrderMark(bytes, base);
+  for (let found = bytes.indexOf(literal, mark); found >= 0; ) {
+    const before = bytes.lastIndexOf(10, found);
+    const start = before < mark ? mark : before + 1;
+    const feed = bytes.indexOf(10, found);
+    const end = feed < 0 ? bytes.length : feed;
+    starts.push(base + (start === mark ? 0 : start)); // the mark is the first record's
+    records.push(bytes.toString("utf8", start, feed > start && bytes[feed - 1] === 13 ? end - 1 : end));
+    found = bytes.indexOf(literal, end);
+  }
+  const skipped = countLines(bytes) - records.length;
+  return { records, starts: Float64Array.from(starts), end: base + bytes.length, skipped };
+}
+
+function* decoded(decoder: LineDecoder, block: Block): Generator<RecordBatch<unknown>> {
+  const batch = decoder.decode(block);
+  if (batch.records.length > 0) yield batch;
+  if (batch.bad !== undefined) throw batch.bad;
+}
+
+/** Records of a block: its last line may lack its line feed. */
+function countLines(bytes: Buffer): number {
+  let lines = bytes.length > 0 && bytes[bytes.length - 1] !== 10 ? 1 : 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines++;
+  return lines;
+}
+
+/** The bytes that a pattern stands for, where it stands for nothing but itself. */
+function literalOf({ source, flags }: RegExp): Buffer | undefined {
+  if (!/^u?$/.test(flags) || !/^(?:[^\\^$.*+?()[\]{}|/\r\n]|\\[\\^$.*+?()[\]{}|/])+$/.test(source)) return undefined;
+  const text = source.replace(/\\(.)/g, "$1");
+  return text.isWellFormed() ? Buffer.from(text) : undefined;
+}
+
+function hasBlocks(format: InputFormat<unknown>): format is InputFormat<unknown> & BlockFormat {
+  return "readBlocks" in format && typeof format.readBlocks === "function";
+}
