@@ -9,6 +9,7 @@ import type { JobResult } from "../job/run.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";
 import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
+import { manifestName } from "../storage/manifest.ts";
 import { readRecords } from "./records.ts";
 
 /** `RunOptions` of any job. */
