@@ -66,6 +66,38 @@ export const limits = {
   backupSlowdown: 3,
   failuresPerWorkerMax: 5,
 
+  // shuffle
+  /** Workers that one reduce fetches from at once: enough to fill a network card, few enough not to trample a server. */
+  fetchWorkersMax: 4,
+  /** Maps in one request (20 bytes each), and how many bytes it aims at: what a broken request can lose is small anyway. */
+  fetchMapsMax: 1024,
+  fetchBytesAim: 64 * MiB,
+  /** Requests in a row without progress. */
+  fetchTriesMax: 5,
+  fetchBackOffMsMin: 100,
+  fetchBackOffMsMax: 3_000,
+  /** In each window so many bytes must come; 16 KiB in 10 s is what the slowest usable network brings. */
+  fetchWindowMs: 10_000,
+  fetchWindowBytesMin: 16 * KiB,
+  /** A request that takes longer is begun anew where it was. */
+  fetchDeadlineMs: 5 * 60_000,
+  /** Progress is a map's whole segment, or so many bytes of one. */
+  fetchProgressBytes: 1 * MiB,
+  /** How long a server may say that it is busy. */
+  fetchBusyMsMax: 2 * 60_000,
+  /** Collected before they are written: few system calls. One buffer per worker that is fetched from. */
+  fetchWriteBytes: 512 * KiB,
+  /** Requests served at once; two buffers each. */
+  servedFetchesMax: 64,
+  serveBufferBytes: 256 * KiB,
+  /** Who does not read a buffer's bytes in this time is dropped. */
+  serveStallMs: 30_000,
+  /** Segments up to this are read whole, a few ahead. */
+  serveSmallBytes: 64 * KiB,
+  serveAhead: 8,
+  /** Footers held so that a run's is read once, not once per partition. */
+  footerCacheBytes: 64 * MiB,
+
   // messages
   /** Runs whose places travel in one message: some 2 MB. */
   placesPerMessage: 16_384,

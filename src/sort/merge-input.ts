@@ -1,6 +1,9 @@
 import { assert } from "../base/assert.ts";
+import type { AttemptId } from "../base/ids.ts";
 import type { Mergeable } from "./merge-plan.ts";
-import type { RunReader, RunSource } from "./run.ts";
+import type { RunFiles, RunReader, RunSource, Segment } from "./run.ts";
+import { blockIdentity } from "./run-format.ts";
+import { readAll, SegmentSource, scratch } from "./segment-source.ts";
 
 /** A sorted input that is opened when its turn comes: there may be thousands. */
 export interface MergeInput extends Mergeable {
@@ -42,6 +45,22 @@ export function runInput(open: () => RunReader, partition: number): MergeInput |
       },
     }
   );
+}
+
+/** A segment that was fetched into a file, where it lies among others; the file is open only while it is read. */
+export function segmentInput(segment: Segment, writtenBy: AttemptId, files: RunFiles, path: string): MergeInput {
+  return {
+    ...segment,
+    open() {
+      const bytes = files.open(path);
+      const window = (length: number, position: number) => {
+        readAll(bytes, scratch, 0, length, position, path);
+        return { buffer: scratch, at: 0 };
+      };
+      const source = new SegmentSource(segment, blockIdentity(writtenBy), path, window, bytes);
+      return { source, close: () => bytes.close() };
+    },
+  };
 }
 
 function sourceOf(reader: RunReader, partition: number): RunSource {

@@ -102,6 +102,11 @@ export class FooterTable implements Footer {
     this.#count = count;
   }
 
+  /** What it keeps in memory, about. */
+  get heldBytes(): number {
+    return this.#bytes.length + 512;
+  }
+
   get segments(): readonly Segment[] {
     return Array.from({ length: this.#count }, (_, index) => this.#segment(index));
   }

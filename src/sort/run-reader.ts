@@ -1,10 +1,11 @@
 import { assert } from "../base/assert.ts";
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { footerReads } from "./footer-reads.ts";
 import type { RunBytes, RunReader, RunSource, Segment } from "./run.ts";
-import { type FooterTable, footerBytesAt, parseFooter, trailerBytes } from "./run-footer.ts";
-import { attemptOf, blockIdentity, corruptRun, fileMagic } from "./run-format.ts";
-import { readAll, SegmentSource } from "./segment-source.ts";
+import type { FooterTable } from "./run-footer.ts";
+import { attemptOf, blockIdentity, corruptRun } from "./run-format.ts";
+import { readAll, SegmentSource, scratch } from "./segment-source.ts";
 
 /**
  * Opens a run: reads and checks all but its blocks, which are checked as they are read. `expected`: who must have written
@@ -24,26 +25,15 @@ export function openRun(bytes: RunBytes, expected: AttemptId | undefined, path: 
 }
 
 function readFooter(bytes: RunBytes, path: string): FooterTable {
-  const { size } = bytes;
-  if (size < fileMagic.length + trailerBytes) throw corruptRun(path, `${size} bytes are too few for a run`);
-  // One read gets the footer of most runs, and all of a small run.
-  const tailBytes = Math.min(size, scratch.length);
-  readAll(bytes, scratch, 0, tailBytes, size - tailBytes, path);
-  const footerBytes = footerBytesAt(scratch, tailBytes - trailerBytes);
-  if (footerBytes === undefined) throw corruptRun(path, "it does not end like a run");
-  const endBytes = footerBytes + trailerBytes;
-  if (endBytes > size - fileMagic.length) throw corruptRun(path, `a footer of ${footerBytes} bytes can't be here`);
-  // A copy: the footer is kept as long as the run is open, the scratch only until the next read.
-  const end = Buffer.allocUnsafeSlow(endBytes);
-  if (endBytes <= tailBytes) scratch.copy(end, 0, tailBytes - endBytes, tailBytes);
-  else readAll(bytes, end, 0, endBytes, size - endBytes, path);
-  const footer = parseFooter(end, size);
-  if (typeof footer === "string") throw corruptRun(path, footer);
-  if (tailBytes < size) readAll(bytes, scratch, 0, fileMagic.length, 0, path);
-  if (scratch.compare(fileMagic, 0, fileMagic.length, 0, fileMagic.length) !== 0) {
-    throw corruptRun(path, "it does not begin like a run of version 1");
+  const reads = footerReads(bytes.size, path);
+  let next = reads.next();
+  while (next.done !== true) {
+    const { length, position } = next.value;
+    const buffer = length <= scratch.length ? scratch.subarray(0, length) : Buffer.allocUnsafeSlow(length);
+    readAll(bytes, buffer, 0, length, position, path);
+    next = reads.next(buffer);
   }
-  return footer;
+  return next.value;
 }
 
 /** Bytes that were read but not yet used; valid for one run until it is filled again. */
@@ -132,6 +122,3 @@ class Reader implements RunReader {
     return { buffer: ahead.buffer, at: position - ahead.start };
   }
 }
-
-/** Used within one call, never across: one for all runs. */
-const scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);

@@ -103,6 +103,10 @@ export class SegmentSource implements RunSource {
 
 /** A block of at most this is read together with its header; copying more costs as much as a second call. */
 const smallBytes = 16 * 1024;
+
+/** Used within one call, never across: one for all runs. */
+export const scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+
 /** Reads exactly `length` bytes. Throws `corrupt-run`. */
 export function readAll(
   bytes: RunBytes,
