@@ -1,7 +1,7 @@
 // The life of an attempt: started or adopted, revoked, released.
 import type { AttemptId } from "../base/ids.ts";
 import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
-import { type Cluster, tell } from "./cluster.ts";
+import { type Cluster, note, tell } from "./cluster.ts";
 import { isActive, isBarrierOpen, type Job, taskOf } from "./job.ts";
 import { type Attempt, attemptKey, isDone, type Task } from "./task.ts";
 import type { Worker } from "./worker.ts";
@@ -25,12 +25,30 @@ export function addAttempt(cluster: Cluster, start: NewAttempt): Attempt {
   task.job.running[task.phase]++;
   task.job.workers.add(worker.id);
   task.job.view = undefined;
+  noteStart(cluster, attempt);
   return attempt;
 }
 
-/** It can't win any more. Its worker keeps the slot until a report no longer lists it. */
-export function revoke(cluster: Cluster, attempt: Attempt): void {
+function noteStart(cluster: Cluster, { id, task, worker, assignment }: Attempt): void {
+  const about = { attempt: id, worker: worker.id };
+  if (assignment === undefined) note(cluster, { kind: "attempt-adopted", ...about });
+  else
+    note(cluster, {
+      kind: "attempt-started",
+      ...about,
+      isBackup: task.attempts.length > 1,
+      careful: assignment.careful,
+    });
+}
+
+/**
+ * It can't win any more. Its worker keeps the slot until a report no longer lists it. `why` is for people; undefined: they
+ * have been told.
+ */
+export function revoke(cluster: Cluster, attempt: Attempt, why: string | undefined): void {
   if (attempt.state === "stopping") return;
+  if (why !== undefined)
+    note(cluster, { kind: "attempt-revoked", attempt: attempt.id, worker: attempt.worker.id, why });
   forget(attempt);
   attempt.state = "stopping";
   attempt.assignment = undefined;
@@ -82,7 +100,7 @@ export function withdrawReduces(cluster: Cluster, job: Job): void {
   for (const attempt of [...job.attempts]) {
     if (attempt.id.phase !== "reduce" || attempt.state !== "assigned") continue;
     if (isBarrierOpen(job) && attempt.mapVersion === job.mapVersion) continue;
-    revoke(cluster, attempt);
+    revoke(cluster, attempt, "map outputs that it reads were lost or have moved");
     requeue(cluster, attempt.task);
   }
 }

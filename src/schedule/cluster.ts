@@ -68,7 +68,7 @@ export function put(cluster: Cluster, key: string, value: Uint8Array): void {
 }
 
 /** For people; see facts.ts. */
-export function tellFact(cluster: Cluster, fact: Fact): void {
+export function note(cluster: Cluster, fact: Fact): void {
   cluster.facts.push(fact);
 }
 

@@ -6,7 +6,7 @@ import { endedRecord } from "../rpc/convert-records.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";
-import { type Cluster, put, saveTask, tell } from "./cluster.ts";
+import { type Cluster, note, put, saveTask, tell } from "./cluster.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
@@ -59,7 +59,9 @@ function decide(cluster: Cluster, job: Job): void {
   job.stage = "publishing";
   job.view = undefined;
   cluster.turns.delete(job.id);
-  for (const attempt of [...job.attempts]) revoke(cluster, attempt);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  note(cluster, { kind: "job-decided", job: job.id, files: files.length, bytes });
+  for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job needs it no more");
   publish(cluster, job);
 }
 
@@ -78,7 +80,9 @@ function stagedFiles(job: Job): StagedFile[] {
 
 export function published(cluster: Cluster, id: JobId): void {
   const job = cluster.jobs.get(id);
-  if (job?.stage === "publishing") end(cluster, job, "succeeded", undefined);
+  if (job?.stage !== "publishing") return;
+  note(cluster, { kind: "job-published", job: id });
+  end(cluster, job, "succeeded", undefined);
 }
 
 export function publishFailed(cluster: Cluster, id: JobId, error: FailureText): void {
@@ -114,7 +118,8 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
   job.stage = "over";
   job.view = undefined;
   cluster.turns.delete(job.id);
-  for (const attempt of [...job.attempts]) revoke(cluster, attempt);
+  for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job is over");
+  note(cluster, { kind: "job-ended", job: job.id, outcome, reason });
   if (isKept(cluster, job)) return;
   cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
   for (const id of job.workers) discardFrom(cluster, id, job.id);
@@ -151,6 +156,7 @@ export function resume(cluster: Cluster, id: JobId): void {
   cluster.changes.push({ delete: keys.ended(job.id) });
   job.ended = undefined;
   job.view = undefined;
+  note(cluster, { kind: "job-resumed", job: id });
   reopen(cluster, job);
 }
 

@@ -6,7 +6,7 @@ import { planRecord } from "../rpc/convert-records.ts";
 import type { AttemptDone, FailureText } from "../rpc/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { noteRate } from "./backup.ts";
-import { type Cluster, put, saveTask } from "./cluster.ts";
+import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { failJob } from "./commit.ts";
 import { attemptFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
@@ -44,7 +44,10 @@ function planned(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
   });
   put(cluster, keys.planValid(job.id), planRecord.encode({ attempt: attempt.id, chunks: chunks.length }));
   setPlan(job, done.plan, chunks.length);
-  for (const other of [...job.planTask.attempts]) revoke(cluster, other);
+  noteWinner(cluster, attempt, done);
+  const { maps, reduces, inputBytes } = job;
+  note(cluster, { kind: "job-planned", job: job.id, maps: maps.length, reduces: reduces.length, inputBytes });
+  for (const other of [...job.planTask.attempts]) revoke(cluster, other, wonBefore);
   for (const task of job.maps) requeue(cluster, task);
   for (const task of job.reduces) requeue(cluster, task);
   cluster.toAdvance.add(job);
@@ -63,12 +66,12 @@ function mapped(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
   const isChanged = before?.emissionDigest !== undefined && before.emissionDigest !== emissionDigest;
   // Until every map has won once, no reduce can have read anything.
   const mayBeRead = isChanged && job.mapsWon === job.maps.length;
-  if (isChanged && job.spec.nondeterministic === "fail") {
-    failJob(cluster, job, changedText(task, before));
-    return;
-  }
-  if (mayBeRead && job.digestRollbacks >= cluster.options.digestRollbacksMax) {
-    failJob(cluster, job, changedText(task, before));
+  const isOverLimit = mayBeRead && job.digestRollbacks >= cluster.options.digestRollbacksMax;
+  if (isChanged && (isOverLimit || job.spec.nondeterministic === "fail")) {
+    const { id, worker } = attempt;
+    const error = changedText(task, before);
+    note(cluster, { kind: "attempt-failed", attempt: id, worker: worker.id, failure: "nondeterministic", error });
+    failJob(cluster, job, error);
     return;
   }
   win(cluster, attempt, done, () => {
@@ -80,6 +83,7 @@ function mapped(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
     cluster.workers.get(before.worker)?.runs.delete(task);
   }
   if (isChanged) {
+    note(cluster, { kind: "digest-changed", attempt: attempt.id, worker: attempt.worker.id });
     task.digestVersion = job.mapVersion;
     job.mapVersionMin = job.mapVersion;
     rollBackReduces(cluster, job);
@@ -90,7 +94,12 @@ function mapped(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
 /** What they read is no longer what the winners emitted. Nothing is stored for it: the version on record says the same. */
 function rollBackReduces(cluster: Cluster, job: Job): void {
   for (const attempt of [...job.attempts]) {
-    if (attempt.mapVersion !== undefined && attempt.mapVersion < job.mapVersionMin) revoke(cluster, attempt);
+    if (attempt.mapVersion !== undefined && attempt.mapVersion < job.mapVersionMin)
+      revoke(cluster, attempt, "a map output that it reads has changed");
+  }
+  if (job.reducesWon > 0) {
+    const { id, reducesWon, mapVersion } = job;
+    note(cluster, { kind: "reduces-rolled-back", job: id, reduces: reducesWon, mapVersion });
   }
   for (const task of job.reduces) {
     if (task.winner !== undefined) {
@@ -109,6 +118,8 @@ function reduced(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
     return;
   }
   if (mapVersion < task.job.mapVersionMin) {
+    const why = "a map output that it read has changed since";
+    note(cluster, { kind: "attempt-revoked", attempt: attempt.id, worker: attempt.worker.id, why });
     requeue(cluster, task);
     return;
   }
@@ -127,8 +138,15 @@ function win(cluster: Cluster, attempt: Attempt, done: AttemptDone, change: () =
   noteRate(task, done.stats.bytesIn, done.stats.wallMs);
   if (isFirst && task.phase !== "plan") job.sum?.add(task.phase, done);
   else job.sum = undefined;
-  for (const other of [...task.attempts]) revoke(cluster, other);
+  noteWinner(cluster, attempt, done);
+  for (const other of [...task.attempts]) revoke(cluster, other, wonBefore);
   cluster.toAdvance.add(job);
+}
+
+const wonBefore = "another attempt has won";
+
+function noteWinner(cluster: Cluster, { id, worker }: Attempt, { stats }: AttemptDone): void {
+  note(cluster, { kind: "attempt-won", attempt: id, worker: worker.id, stats });
 }
 
 function winnerOf(attempt: Attempt, done: AttemptDone): Winner {

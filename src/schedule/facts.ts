@@ -53,7 +53,7 @@ export type AttemptFact =
       readonly kind: "attempt-failed";
       readonly attempt: AttemptId;
       readonly worker: WorkerId;
-      readonly failure: Failure["kind"] | "timed-out" | "vanished";
+      readonly failure: Failure["kind"] | "timed-out" | "vanished" | "nondeterministic";
       readonly error: FailureText;
     }
   /** It can't win any more: somebody else has, its job is over, its inputs have changed, its worker drains. */

@@ -4,7 +4,7 @@ import { type Position, sameAttempt } from "../base/ids.ts";
 import { failureRecord } from "../rpc/convert-records.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
-import { type Cluster, put, saveTask } from "./cluster.ts";
+import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { failJob } from "./commit.ts";
 import { plainText, withCount, withPlace } from "./failure-text.ts";
 import { taskOf, update } from "./job.ts";
@@ -17,7 +17,7 @@ type Of<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;
 /** The attempt is released already. */
 export function attemptFailed(cluster: Cluster, attempt: Attempt, reason: Failure): void {
   const { task } = attempt;
-  noteFailure(cluster, task, reason.error);
+  noteFailure(cluster, attempt, reason.kind, reason.error);
   switch (reason.kind) {
     case "bad-input":
     case "fatal":
@@ -126,8 +126,8 @@ export function attemptTimedOut(cluster: Cluster, attempt: Attempt, message: str
   const { task } = attempt;
   const error = plainText("task-timeout", message);
   const placed = task.careful ? withPlace(task.job, error, attempt.report?.at) : error;
-  revoke(cluster, attempt);
-  noteFailure(cluster, task, placed);
+  revoke(cluster, attempt, undefined);
+  noteFailure(cluster, attempt, "timed-out", placed);
   charge(cluster, attempt, placed, () => (task.careful ||= isStuck));
 }
 
@@ -147,8 +147,15 @@ function charge(cluster: Cluster, attempt: Attempt, error: FailureText, change: 
 }
 
 /** For people: the latest failures, in a ring. */
-function noteFailure(cluster: Cluster, task: Task, error: FailureText): void {
+function noteFailure(
+  cluster: Cluster,
+  attempt: Attempt,
+  failure: Failure["kind"] | "timed-out",
+  error: FailureText,
+): void {
+  const { id, task, worker } = attempt;
   const { job } = task;
+  note(cluster, { kind: "attempt-failed", attempt: id, worker: worker.id, failure, error });
   const record = { number: job.failureNumber++, task: nameOf(task), error };
   job.failures.push(record);
   if (job.failures.length > failuresKept) job.failures.shift();

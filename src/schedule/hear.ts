@@ -3,7 +3,7 @@ import type { AttemptId } from "../base/ids.ts";
 import { formatDuration } from "../base/units.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
-import { type Cluster, tell, watchLease } from "./cluster.ts";
+import { type Cluster, note, tell, watchLease } from "./cluster.ts";
 import { discardFrom, isKept } from "./commit.ts";
 import { attemptSucceeded } from "./complete.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed } from "./failure.ts";
@@ -20,7 +20,7 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   const isReborn = report.incarnation > worker.incarnation;
   if (isReborn) reincarnate(cluster, worker, report.incarnation);
   const isNewest = report.sequence > worker.sequence;
-  if (isNewest) takeState(cluster, worker, report);
+  if (isNewest) takeState(cluster, worker, report, isReborn);
   if (isReborn) loseRunsOfDead(cluster, worker);
   if (isNewest && report.offered.length > 0) takeOffers(cluster, worker);
   for (const result of report.finished) settle(cluster, worker, result);
@@ -49,7 +49,8 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
   worker.discards.clear();
 }
 
-function takeState(cluster: Cluster, worker: Worker, report: WorkerReport): void {
+function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReborn: boolean): void {
+  noteArrival(cluster, worker, report, isReborn);
   worker.sequence = report.sequence;
   worker.address = report.address;
   worker.slots = report.slots;
@@ -62,16 +63,27 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport): void
     watchLease(cluster, worker);
     restoreRunsOfSilent(cluster, worker);
   }
-  if (report.draining && !worker.isDraining) withdrawAssigned(cluster, worker);
+  if (report.draining && !worker.isDraining) {
+    note(cluster, { kind: "worker-draining", worker: worker.id });
+    withdrawAssigned(cluster, worker);
+  }
   worker.isDraining = report.draining;
   for (const [job, until] of worker.discards) if (until <= cluster.now) worker.discards.delete(job);
+}
+
+function noteArrival(cluster: Cluster, worker: Worker, report: WorkerReport, isReborn: boolean): void {
+  const { incarnation, address, slots } = report;
+  const about = { worker: worker.id, incarnation, address, slots };
+  if (isReborn) note(cluster, { kind: "worker-reborn", ...about });
+  else if (worker.sequence < 0) note(cluster, { kind: "worker-joined", ...about });
+  else if (worker.isSilent) note(cluster, { kind: "worker-back", ...about });
 }
 
 /** A draining worker starts nothing new, so what it has not started goes to others. */
 function withdrawAssigned(cluster: Cluster, worker: Worker): void {
   for (const attempt of [...worker.attempts.values()]) {
     if (attempt.state !== "assigned") continue;
-    revoke(cluster, attempt);
+    revoke(cluster, attempt, "its worker drains");
     requeue(cluster, attempt.task);
   }
 }
@@ -134,7 +146,7 @@ function withdrawSurplus(cluster: Cluster, worker: Worker): void {
   for (const attempt of [...worker.attempts.values()]) {
     if (live <= worker.slots) return;
     if (attempt.state !== "assigned") continue;
-    revoke(cluster, attempt);
+    revoke(cluster, attempt, "its worker has no slot for it");
     requeue(cluster, attempt.task);
     live--;
   }
@@ -145,11 +157,9 @@ function vanish(cluster: Cluster, attempt: Attempt): void {
   const { state, task, worker } = attempt;
   release(attempt);
   if (state === "stopping") return;
-  infrastructureFailed(
-    cluster,
-    attempt,
-    plainText("io-error", `${nameOf(task)} was lost: ${worker.id} has no result of it`),
-  );
+  const error = plainText("io-error", `${nameOf(task)} was lost: ${worker.id} has no result of it`);
+  note(cluster, { kind: "attempt-failed", attempt: attempt.id, worker: worker.id, failure: "vanished", error });
+  infrastructureFailed(cluster, attempt, error);
 }
 
 function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: RunningAttempt): void {

@@ -2,7 +2,7 @@
 // numbers of its attempts, not by time.
 import type { Instant } from "../base/ids.ts";
 import { release, requeue } from "./attempt.ts";
-import { type Cluster, watch } from "./cluster.ts";
+import { type Cluster, note, watch } from "./cluster.ts";
 import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { loseRunsOfSilent } from "./lost.ts";
@@ -28,6 +28,7 @@ export function expireLeases(cluster: Cluster): void {
       watch(cluster, worker, forgottenAt);
     } else {
       cluster.workers.delete(worker.id);
+      note(cluster, { kind: "worker-forgotten", worker: worker.id });
     }
   }
 }
@@ -35,6 +36,7 @@ export function expireLeases(cluster: Cluster): void {
 function silence(cluster: Cluster, worker: Worker): void {
   worker.isSilent = true;
   cluster.idle.delete(worker);
+  note(cluster, { kind: "worker-silent", worker: worker.id });
   loseAttempts(cluster, worker, `${worker.id} has not been heard of for ${cluster.options.leaseMs / 1000} s`);
   loseRunsOfSilent(cluster, worker);
 }
@@ -55,6 +57,7 @@ export function loseAttempts(cluster: Cluster, worker: Worker, why: string): voi
     const { state, task } = attempt;
     release(attempt);
     if (state === "stopping") continue;
+    note(cluster, { kind: "attempt-lost", attempt: attempt.id, worker: worker.id, why });
     if (state === "assigned") requeue(cluster, task);
     else infrastructureFailed(cluster, attempt, plainText("io-error", `${nameOf(task)} was lost: ${why}`));
   }

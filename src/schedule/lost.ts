@@ -2,7 +2,7 @@
 // did the same again, and its counters and staged files count until another attempt has won.
 import { sameAttempt } from "../base/ids.ts";
 import { requeue, revoke, withdrawReduces } from "./attempt.ts";
-import { type Cluster, saveTask, watchLease } from "./cluster.ts";
+import { type Cluster, note, saveTask, watchLease } from "./cluster.ts";
 import { isActive, type Job, taskOf, update } from "./job.ts";
 import type { Winner } from "./records.ts";
 import { attemptKey, isDone, type Task } from "./task.ts";
@@ -16,6 +16,7 @@ export function loseRun(cluster: Cluster, task: Task, why: string): void {
   const { winner, job } = task;
   if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) return;
   update(task, () => (task.winner = { ...winner, runLost: why }));
+  note(cluster, { kind: "map-output-lost", attempt: winner.attempt, worker: winner.worker, why });
   saveTask(cluster, task);
   requeue(cluster, task);
   withdrawReduces(cluster, job);
@@ -102,7 +103,8 @@ function restore(cluster: Cluster, task: Task, winner: Winner): void {
     if (isMoved) task.placements++;
   });
   saveTask(cluster, task);
-  for (const attempt of [...task.attempts]) revoke(cluster, attempt);
+  note(cluster, { kind: "map-output-restored", attempt: winner.attempt, worker: winner.worker });
+  for (const attempt of [...task.attempts]) revoke(cluster, attempt, "the output that was lost is back");
   withdrawReduces(cluster, task.job);
   cluster.toAdvance.add(task.job);
 }

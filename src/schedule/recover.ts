@@ -4,13 +4,14 @@ import type { Instant, JobId } from "../base/ids.ts";
 import { decodeDecision, decodePlan } from "../rpc/convert.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "../rpc/convert-records.ts";
 import type { StoredRecord } from "../state/store.ts";
-import { type Cluster, newCluster } from "./cluster.ts";
+import { type Cluster, newCluster, note } from "./cluster.ts";
 import { isKept, reopen } from "./commit.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
 import { holderOf } from "./lost.ts";
 import { failuresKept, parseKey, type RecordKey, type TaskRecord, type Winner } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./task.ts";
+import { stateOf } from "./view.ts";
 
 /** The records of one job, as they are found. */
 interface Found {
@@ -44,7 +45,11 @@ export function recoverCluster(
   }
   // Of all jobs first: which life of a worker is its newest is known only then.
   for (const { job } of jobs) if (job.ended === undefined) findHolders(cluster, job);
-  for (const { job } of jobs) if (job.ended === undefined) reopen(cluster, job);
+  for (const { job } of jobs) {
+    if (job.ended !== undefined) continue;
+    reopen(cluster, job);
+    note(cluster, { kind: "job-recovered", job: job.id, state: stateOf(job) });
+  }
   return cluster;
 }
 

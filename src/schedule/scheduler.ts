@@ -7,7 +7,7 @@ import type { WorkerOrders } from "../rpc/messages.ts";
 import { assign } from "./assign.ts";
 import { requeue } from "./attempt.ts";
 import { startBackups } from "./backup.ts";
-import { type Cluster, put } from "./cluster.ts";
+import { type Cluster, note, put } from "./cluster.ts";
 import { advance, cancel, published, publishFailed, resume, sweep } from "./commit.ts";
 import { hear } from "./hear.ts";
 import { newJob } from "./job.ts";
@@ -105,6 +105,7 @@ function take(cluster: Cluster, event: SchedulerEvent): void {
 function submit(cluster: Cluster, event: Extract<SchedulerEvent, { kind: "job-submitted" }>): void {
   const { job: id, spec, idempotencyKey } = event;
   if (cluster.jobs.has(id)) return;
+  note(cluster, { kind: "job-submitted", job: id, name: spec.name });
   const record = { spec, idempotencyKey, number: cluster.jobNumber++ };
   put(cluster, keys.spec(id), jobRecord.encode(record));
   const job = newJob(id, record, cluster.options.order);

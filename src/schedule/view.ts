@@ -57,7 +57,7 @@ function tasksOf(job: Job, phase: Phase): TaskCounts {
 }
 
 /** Never goes back: a job that reduces stays so while a lost map output is made again. */
-function stateOf(job: Job): JobState {
+export function stateOf(job: Job): JobState {
   if (job.ended !== undefined) return job.ended.outcome;
   if (job.stage === "publishing") return "publishing";
   if (job.stage === "planning") return "planning";

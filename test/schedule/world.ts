@@ -8,6 +8,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "../../src/rpc/convert.ts";
 import type { AttemptResult, Failure, Places, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
 import type { Cluster } from "../../src/schedule/cluster.ts";
+import type { Fact } from "../../src/schedule/facts.ts";
 import type { Job } from "../../src/schedule/job.ts";
 import { ordersFor } from "../../src/schedule/orders.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
@@ -44,6 +45,8 @@ export class World {
   readonly read = new Map<string, { job: JobId; digests: readonly bigint[] }>();
   readonly ends = new Map<JobId, string>();
   readonly startedBy = new Map<string, string>();
+  /** Attempts that facts have said to have begun, and not yet to have ended. */
+  readonly told = new Set<string>();
   epoch = 1;
   now = 0;
   isFaulty = true;
@@ -151,7 +154,8 @@ export class World {
   }
 
   step(event: SchedulerEvent): void {
-    const { changes, commands } = stepCluster(this.cluster, event, this.now);
+    const { changes, commands, facts } = stepCluster(this.cluster, event, this.now);
+    for (const fact of facts) this.checkFact(fact);
     if (this.isFaulty && changes.length > 0 && this.chance(this.dyingRate)) {
       // A crash within the commit: any prefix of it may be durable, and no command was performed.
       const prefix = this.pick(changes.length + 1);
@@ -367,6 +371,7 @@ export class World {
     this.saw("failover");
     this.waiting.clear();
     this.publishing.length = 0;
+    this.told.clear();
     this.epoch++;
     this.cluster = recoverCluster(recordsOf(store), this.epoch, this.options, this.now);
     this.step({ kind: "clock-ticked" });
@@ -379,6 +384,7 @@ export class World {
   // ── checks ─────────────────────────────────────────────────────────────────
 
   private check(isChanged: boolean): void {
+    if (isChanged) this.checkTold();
     for (const job of this.cluster.jobs.values()) {
       if (job.stage !== "over") this.checkJob(job);
       const end = job.ended?.outcome;
@@ -396,6 +402,24 @@ export class World {
     }
     // A scheduler recovered from the store equals the running one.
     if (this.chance(isChanged ? 0.2 : 0.02)) assertEqual(durable(this.recovered(this.store)), durable(this.cluster));
+  }
+
+  /** Of one master: what it started or adopted has one end, and that is told. */
+  private checkFact(fact: Fact): void {
+    this.saw(`fact ${fact.kind}`);
+    if (!("attempt" in fact) || !fact.kind.startsWith("attempt-")) return;
+    const key = attemptKey(fact.attempt);
+    const isStart = fact.kind === "attempt-started" || fact.kind === "attempt-adopted";
+    assert(this.told.has(key) !== isStart, `${fact.kind} of ${key}, which ${isStart ? "has" : "has not"} begun`);
+    if (isStart) this.told.add(key);
+    else this.told.delete(key);
+  }
+
+  private checkTold(): void {
+    const live = [...this.cluster.workers.values()].flatMap((worker) =>
+      [...worker.attempts].flatMap(([key, { state }]) => (state === "stopping" ? [] : [key])),
+    );
+    assertEqual([...this.told].sort(), live.sort());
   }
 
   private checkJob(job: Job): void {
