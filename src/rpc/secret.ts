@@ -1,31 +1,8 @@
-// A token or key that can't be printed by accident (S25): whatever turns it into text gets "***".
+// Tokens: how they are made and compared. What holds one is a `Secret`, which can't be printed by accident (S25).
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { inspect } from "node:util";
+import { Secret } from "../base/secret.ts";
 
-export class Secret {
-  readonly #value: string;
-
-  constructor(value: string) {
-    this.#value = value;
-  }
-
-  /** For the one place that sends, stores or derives from it. */
-  reveal(): string {
-    return this.#value;
-  }
-
-  toString(): string {
-    return "***";
-  }
-
-  toJSON(): string {
-    return "***";
-  }
-
-  [inspect.custom](): string {
-    return "***";
-  }
-}
+export { Secret };
 
 /** 256 bits in base64url: 43 characters. */
 export function randomToken(): Secret {

@@ -1,0 +1,161 @@
+// Blobs of a master over HTTP/1.1: several times gRPC's rate, and no message in memory.
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { type ErrorCode, errorCodes, MillraceError } from "../base/error.ts";
+import { describeFailure } from "./reach.ts";
+import type { Secret } from "./secret.ts";
+import type { Blobs } from "./services.ts";
+import { clientTls } from "./tls.ts";
+
+export interface BlobClientOptions {
+  readonly address: string;
+  readonly token: Secret;
+  readonly ca: string | undefined;
+  readonly closed: AbortSignal;
+  /** Makes a call again while that may help. */
+  readonly repeat: <T>(signal: AbortSignal | undefined, call: (live: AbortSignal) => Promise<T>) => Promise<T>;
+}
+
+/** Nothing moved for so long: the connection is dead. */
+const idleMs = 30_000;
+
+export function blobClient(options: BlobClientOptions): Blobs {
+  return {
+    has: (sha256, signal) =>
+      options.repeat(signal, async (live) => {
+        const response = await ask(options, "HEAD", sha256, live);
+        response.resume();
+        if (response.statusCode === 200) return true;
+        if (response.statusCode === 404) return false;
+        throw await refused(options, response);
+      }),
+
+    async put(sha256, content, bytesMax, signal) {
+      const live = signal === undefined ? options.closed : AbortSignal.any([signal, options.closed]);
+      // Content can be read once, so only its caller can put it again.
+      const response = await ask(options, "PUT", sha256, live, bounded(content, sha256, bytesMax));
+      if (response.statusCode !== 204) throw await refused(options, response);
+      response.resume();
+    },
+
+    get: (sha256, signal) =>
+      options.repeat(signal, async (live) => {
+        const response = await ask(options, "GET", sha256, live);
+        if (response.statusCode === 200) return whole(options, sha256, response);
+        if (response.statusCode !== 404) throw await refused(options, response);
+        response.resume();
+        throw new MillraceError(
+          "bad-input",
+          `the master has no blob ${sha256}: submit the job again, which puts it anew`,
+        );
+      }),
+  };
+}
+
+async function* bounded(content: AsyncIterable<Uint8Array>, sha256: string, bytesMax: number) {
+  let bytes = 0;
+  for await (const chunk of content) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw new MillraceError("over-limit", `the blob ${sha256} has more than ${bytesMax} bytes`);
+    yield chunk;
+  }
+}
+
+/** Resolves with the head of the answer. */
+async function ask(
+  { address, token, ca }: BlobClientOptions,
+  method: "HEAD" | "GET" | "PUT",
+  sha256: string,
+  signal: AbortSignal,
+  body?: AsyncIterable<Uint8Array>,
+): Promise<IncomingMessage> {
+  const url = new URL(`/v1/blobs/${sha256}`, address);
+  const headers: Record<string, string> = { authorization: `Bearer ${token.reveal()}` };
+  // Nothing is sent in vain to a master that refuses it.
+  if (body !== undefined) headers.expect = "100-continue";
+  const options = { method, headers, signal, agent: false as const };
+  const request =
+    url.protocol === "https:" ? httpsRequest(url, { ...options, ...clientTls(ca) }) : httpRequest(url, options);
+  request.setTimeout(idleMs, () =>
+    request.destroy(
+      new MillraceError("unreachable", `the master at ${address} has not answered for ${idleMs / 1000} s`, {
+        retry: "same",
+      }),
+    ),
+  );
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once("response", resolve);
+    request.once("error", reject);
+  });
+  let sent: Promise<unknown> = Promise.resolve();
+  if (body === undefined) request.end();
+  else {
+    sent = new Promise<void>((resolve, reject) => {
+      const send = () => pipeline(Readable.from(body), request).then(resolve, reject);
+      request.once("continue", () => void send());
+      request.once("response", () => resolve());
+      request.once("close", () => resolve());
+      request.flushHeaders();
+    });
+  }
+  sent.catch(() => {}); // awaited below, unless the answer came first
+  try {
+    return await Promise.race([answered, sent.then(() => answered)]);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw describeFailure(error, { address, sinceMs: undefined });
+  }
+}
+
+/** The bytes, and an error where they are fewer than announced. */
+async function* whole(
+  { address }: BlobClientOptions,
+  sha256: string,
+  response: IncomingMessage,
+): AsyncIterable<Uint8Array> {
+  const expected = response.headers["content-length"];
+  let bytes = 0;
+  try {
+    for await (const chunk of response) {
+      bytes += (chunk as Buffer).length;
+      yield chunk as Buffer;
+    }
+  } catch (error) {
+    throw describeFailure(error, { address, sinceMs: undefined });
+  }
+  if (!response.complete || (expected !== undefined && bytes !== Number(expected))) {
+    throw new MillraceError("unreachable", `the blob ${sha256} ended after ${bytes} bytes: the connection was lost`, {
+      retry: "same",
+    });
+  }
+}
+
+async function refused({ address }: BlobClientOptions, response: IncomingMessage): Promise<MillraceError> {
+  const { code, message } = await readError(response);
+  const status = response.statusCode ?? 0;
+  if (status === 401 || status === 403)
+    return new MillraceError("no-access", `the master at ${address} refuses the token: ${message}`);
+  const known: ErrorCode | undefined = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : undefined;
+  return new MillraceError(known ?? "io-error", message, {
+    retry: status === 429 || status === 503 ? "same" : "never",
+  });
+}
+
+async function readError(response: IncomingMessage): Promise<{ code: string; message: string }> {
+  let text = "";
+  try {
+    for await (const chunk of response) {
+      text += String(chunk);
+      if (text.length > 10_000) break;
+    }
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "object" && parsed !== null && "message" in parsed && "code" in parsed) {
+      return { code: String(parsed.code), message: String(parsed.message) };
+    }
+  } catch {
+    // no error of ours
+  }
+  return { code: "", message: `HTTP ${response.statusCode}` };
+}

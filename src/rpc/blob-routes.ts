@@ -1,0 +1,57 @@
+// Bundles and side files by content: `PUT /v1/blobs/:sha256` (204), `GET` and `HEAD` (200 or 404).
+import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { MillraceError } from "../base/error.ts";
+import { GiB } from "../base/limits.ts";
+import type { HttpRoute } from "./http.ts";
+import type { Blobs } from "./services.ts";
+
+/** No blob is larger; callers have tighter bounds for each kind. */
+export const blobBytesMax = 1 * GiB;
+
+/** `blobs` checks the digest of what is put. */
+export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {
+  const path = "/v1/blobs/:sha256";
+  return [
+    {
+      method: "PUT",
+      path,
+      scope: "submit",
+      bodyBytesMax: blobBytesMax,
+      async handle({ raw, params, signal }, response) {
+        await blobs.put(nameOf(params), raw, blobBytesMax, signal);
+        response.writeHead(204).end();
+      },
+    },
+    {
+      method: "GET",
+      path,
+      // A bundle is its owner's code, so looking on is not enough.
+      scope: ["submit", "worker"],
+      bodyBytesMax: 0,
+      async handle({ raw, params, signal }, response) {
+        const sha256 = nameOf(params);
+        if (!(await blobs.has(sha256, signal))) {
+          response.writeHead(404).end();
+          return;
+        }
+        response.setHeader("content-type", "application/octet-stream");
+        response.setHeader("content-disposition", "attachment");
+        if (raw.method === "HEAD") {
+          response.writeHead(200).end();
+          return;
+        }
+        const content = await blobs.get(sha256, signal);
+        response.writeHead(200);
+        await pipeline(Readable.from(content), response as ServerResponse, { signal });
+      },
+    },
+  ];
+}
+
+function nameOf(params: Readonly<Record<string, string>>): string {
+  const name = params.sha256 ?? "";
+  if (/^[0-9a-f]{64}$/.test(name)) return name;
+  throw new MillraceError("wrong-usage", "a blob is named by its SHA-256: 64 hexadecimal digits, small letters");
+}

@@ -1,0 +1,344 @@
+// A master somewhere else, with the interface of one in this process (gRPC over one HTTP/2 connection, blobs over HTTP/1.1).
+//
+// Every call has a deadline and may be repeated, so a call that failed on its way is made again after a while, until the master
+// has been silent for longer than the caller is patient. Two are not: a heartbeat, because the agent makes the next one by
+// itself with newer content, and logs that have begun. A black hole is noticed by pings, not by waiting (fault 49).
+import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import type { Clock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import type { JobId, WorkerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { backOffMs } from "./back-off.ts";
+import { blobClient } from "./blob-client.ts";
+import { fromHistoryEvent, fromLogChunk, fromWelcome, toHello, toSubmission } from "./convert-service.ts";
+import { fromClusterView, fromJobView } from "./convert-view.ts";
+import { fromOrders, toReport } from "./convert-worker.ts";
+import { parseAddress } from "./find-token.ts";
+import { Jobs, Workers } from "./gen/millrace/v1/service_pb.ts";
+import type { WorkerOrders, WorkerReport } from "./messages.ts";
+import { describeFailure, isTransient } from "./reach.ts";
+import type { Secret } from "./secret.ts";
+import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "./services.ts";
+import { clientTls } from "./tls.ts";
+import { ourVersions } from "./versions.ts";
+
+export interface ConnectOptions {
+  /** "https://m1:7070". */
+  readonly address: string;
+  readonly token: Secret;
+  /** PEM file of the authority that signed the master's certificate. Default: those of this system. */
+  readonly ca?: string | undefined;
+  readonly role: "worker" | "client";
+  /** Of a worker. */
+  readonly worker?: WorkerId | undefined;
+  readonly clock: Clock;
+  /** 0 <= x < 1: jitter. */
+  readonly random: () => number;
+  /** How long a master may not answer before a call gives up: one that never has, and one that has answered before. */
+  readonly patienceMs?: { readonly first?: number; readonly later?: number };
+  readonly deadlineMs?: Partial<Deadlines>;
+  readonly pingMs?: number;
+  /** Called after each handshake: at first use, and after the connection was lost. `cluster` may be another one then. */
+  readonly onWelcome?: (welcome: Welcome) => void;
+}
+
+interface Deadlines {
+  readonly hello: number;
+  /** Default: the lease that the master has said. Until then the usual one. */
+  readonly heartbeat: number;
+  /** Of calls that a master answers from memory. */
+  readonly question: number;
+  /** Of calls that it makes durable, or probes storage and workers for. */
+  readonly action: number;
+}
+
+const defaultDeadlines = { hello: 5_000, question: 10_000, action: 120_000 };
+/** Whoever runs a command wants to know soon that its address is wrong; who has a job there waits for a master's restart. */
+const defaultPatience = { first: 10_000, later: 120_000 };
+const defaultPingMs = 3_000;
+
+export function connectMaster(options: ConnectOptions): RemoteMaster {
+  return new Remote(options);
+}
+
+class Remote implements RemoteMaster {
+  readonly blobs: Blobs;
+  readonly #options: ConnectOptions;
+  readonly #sessions: Http2SessionManager;
+  readonly #workers: Client<typeof Workers>;
+  readonly #jobs: Client<typeof Jobs>;
+  readonly #closed = new AbortController();
+  /** Of the connection that is open now; undefined: say hello first. */
+  #welcome: Promise<Welcome> | undefined;
+  #leaseMs: number = limits.leaseMs;
+  #heardAt: number | undefined;
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+    const { origin } = parseAddress(options.address);
+    const tls = clientTls(options.ca);
+    const pingMs = options.pingMs ?? defaultPingMs;
+    this.#sessions = new Http2SessionManager(
+      origin,
+      { pingIntervalMs: pingMs, pingTimeoutMs: pingMs, pingIdleConnection: true },
+      origin.startsWith("https:") ? tls : {},
+    );
+    const bearer: Interceptor = (next) => (request) => {
+      request.header.set("authorization", `Bearer ${options.token.reveal()}`);
+      return next(request);
+    };
+    const transport = createGrpcTransport({
+      baseUrl: origin,
+      sessionManager: this.#sessions,
+      interceptors: [bearer],
+      readMaxBytes: limits.messageBytesMax,
+      writeMaxBytes: limits.messageBytesMax,
+      acceptCompression: [],
+    });
+    this.#workers = createClient(Workers, transport);
+    this.#jobs = createClient(Jobs, transport);
+    this.blobs = blobClient({
+      address: options.address,
+      token: options.token,
+      ca: options.ca,
+      closed: this.#closed.signal,
+      repeat: (signal, call) => this.#repeat(signal, call),
+    });
+  }
+
+  close(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(new MillraceError("cancelled", "the connection to the master was closed here"));
+    this.#sessions.abort();
+  }
+
+  /** Says hello anew, whatever `hello` holds: the versions are this process's. */
+  async hello(_hello: unknown, signal?: AbortSignal): Promise<Welcome> {
+    return await this.#repeat(signal, (live) => this.#handshake(live));
+  }
+
+  async heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {
+    const live = this.#live(signal);
+    try {
+      await this.#greeted(live);
+      const timeoutMs = this.#options.deadlineMs?.heartbeat ?? this.#leaseMs;
+      const orders = fromOrders(await this.#workers.heartbeat(toReport(report), { signal: live, timeoutMs }));
+      this.#heardAt = this.#options.clock.now();
+      return orders;
+    } catch (error) {
+      throw this.#failed(error, live);
+    }
+  }
+
+  submit(submission: Submission, signal?: AbortSignal): Promise<JobId> {
+    const request = toSubmission(submission);
+    return this.#call("action", signal, async (call) => (await this.#jobs.submit(request, call)).job);
+  }
+
+  get(job: JobId, signal?: AbortSignal) {
+    return this.#call("question", signal, async (call) => fromJobView(await this.#jobs.get({ job }, call)));
+  }
+
+  view(signal?: AbortSignal) {
+    return this.#call("question", signal, async (call) => fromClusterView(await this.#jobs.view({}, call)));
+  }
+
+  cancel(job: JobId, signal?: AbortSignal): Promise<"cancelled" | "too-late"> {
+    return this.#call("action", signal, async (call) => {
+      const { outcome } = await this.#jobs.cancel({ job }, call);
+      return outcome === "cancelled" ? "cancelled" : "too-late";
+    });
+  }
+
+  async retry(job: JobId, signal?: AbortSignal): Promise<void> {
+    await this.#call("action", signal, (call) => this.#jobs.retry({ job }, call));
+  }
+
+  async drain(worker: WorkerId, signal?: AbortSignal): Promise<void> {
+    await this.#call("action", signal, (call) => this.#jobs.drain({ worker }, call));
+  }
+
+  /** Goes on after the master was away: the views of a job are whole, so none is missed that matters. */
+  async *watch(job: JobId, signal?: AbortSignal) {
+    let state = "";
+    yield* this.#stream(signal, async function* (this: Remote, live: AbortSignal) {
+      for await (const message of this.#jobs.watch({ job }, { signal: live, timeoutMs: 0 })) {
+        const view = fromJobView(message);
+        state = view.state;
+        yield view;
+      }
+      // A master that ends in good order ends its streams so.
+      if (!isEnd(state)) throw new ConnectError("the master ended the watch", Code.Unavailable);
+    });
+  }
+
+  async *logs(job: JobId, attempt: string | undefined, signal?: AbortSignal): AsyncIterable<LogChunk> {
+    let isBegun = false;
+    yield* this.#stream(
+      signal,
+      async function* (this: Remote, live: AbortSignal) {
+        for await (const chunk of this.#jobs.logs(
+          { job, ...(attempt === undefined ? {} : { attempt }) },
+          { signal: live, timeoutMs: 0 },
+        )) {
+          isBegun = true;
+          yield fromLogChunk(chunk);
+        }
+      },
+      () => !isBegun,
+    );
+  }
+
+  /** An event log only grows, so what was given out already is passed over. */
+  async *history(job: JobId, signal?: AbortSignal): AsyncIterable<HistoryEvent> {
+    let given = 0;
+    yield* this.#stream(signal, async function* (this: Remote, live: AbortSignal) {
+      let index = 0;
+      for await (const event of this.#jobs.history({ job }, { signal: live, timeoutMs: 0 })) {
+        if (index++ < given) continue;
+        given++;
+        yield fromHistoryEvent(event);
+      }
+    });
+  }
+
+  async #call<T>(
+    kind: "question" | "action",
+    signal: AbortSignal | undefined,
+    call: (options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
+  ): Promise<T> {
+    const timeoutMs = this.#options.deadlineMs?.[kind] ?? defaultDeadlines[kind];
+    return await this.#repeat(signal, async (live) => {
+      await this.#greeted(live);
+      return await call({ signal: live, timeoutMs });
+    });
+  }
+
+  /** Once per connection, however many calls wait for it. */
+  async #greeted(live: AbortSignal): Promise<void> {
+    this.#welcome ??= this.#handshake(this.#closed.signal).catch((error) => {
+      this.#welcome = undefined;
+      throw error;
+    });
+    const welcome = this.#welcome;
+    await new Promise<void>((resolve, reject) => {
+      const leave = () => reject(live.reason);
+      if (live.aborted) leave();
+      live.addEventListener("abort", leave, { once: true });
+      welcome.then(() => resolve(), reject).finally(() => live.removeEventListener("abort", leave));
+    });
+  }
+
+  async #handshake(signal: AbortSignal): Promise<Welcome> {
+    const { role, worker, deadlineMs, onWelcome, clock } = this.#options;
+    const request = toHello({ ...ourVersions, role, worker });
+    const call = { signal, timeoutMs: deadlineMs?.hello ?? defaultDeadlines.hello };
+    const answer = role === "worker" ? this.#workers.hello(request, call) : this.#jobs.hello(request, call);
+    const welcome = fromWelcome(await answer);
+    this.#leaseMs = welcome.leaseMs;
+    this.#heardAt = clock.now();
+    this.#welcome = Promise.resolve(welcome);
+    onWelcome?.(welcome);
+    return welcome;
+  }
+
+  /** Makes a call until it is answered, or fails for a reason that stays, or patience ends. */
+  async #repeat<T>(signal: AbortSignal | undefined, call: (live: AbortSignal) => Promise<T>): Promise<T> {
+    const live = this.#live(signal);
+    const patience = new Patience(this.#options, () => this.#heardAt);
+    for (;;) {
+      try {
+        const answer = await call(live);
+        this.#heardAt = this.#options.clock.now();
+        return answer;
+      } catch (error) {
+        await patience.after(error, this.#failed(error, live), live);
+      }
+    }
+  }
+
+  async *#stream<T>(
+    signal: AbortSignal | undefined,
+    open: (this: Remote, live: AbortSignal) => AsyncIterable<T>,
+    mayRepeat: () => boolean = () => true,
+  ): AsyncIterable<T> {
+    const live = this.#live(signal);
+    const patience = new Patience(this.#options, () => this.#heardAt);
+    for (;;) {
+      try {
+        await this.#greeted(live);
+        for await (const item of open.call(this, live)) {
+          this.#heardAt = this.#options.clock.now();
+          patience.restart();
+          yield item;
+        }
+        return;
+      } catch (error) {
+        // As a `watch` in this process: who leaves is not told of it.
+        if (signal?.aborted) return;
+        const failure = this.#failed(error, live);
+        if (!mayRepeat()) throw failure;
+        await patience.after(error, failure, live);
+      }
+    }
+  }
+
+  /** Ends with the caller's signal, and when this connection is closed. */
+  #live(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
+  }
+
+  /** An error in our words. After one of the connection's the next call says hello again. */
+  #failed(error: unknown, live: AbortSignal): Error {
+    if (live.aborted)
+      return live.reason instanceof Error ? live.reason : new MillraceError("cancelled", "the call was given up");
+    if (isTransient(error)) {
+      this.#welcome = undefined;
+      // A call that nobody answered may have gone into a black hole: the next one takes a new connection.
+      if (error instanceof ConnectError && error.code === Code.DeadlineExceeded) this.#sessions.abort();
+    }
+    return describeFailure(error, { address: this.#options.address, sinceMs: undefined });
+  }
+}
+
+/** Waits between tries, and knows when to stop. */
+class Patience {
+  readonly #options: ConnectOptions;
+  readonly #heardAt: () => number | undefined;
+  #failures = 0;
+  #failingSince: number | undefined;
+
+  constructor(options: ConnectOptions, heardAt: () => number | undefined) {
+    this.#options = options;
+    this.#heardAt = heardAt;
+  }
+
+  restart(): void {
+    this.#failures = 0;
+    this.#failingSince = undefined;
+  }
+
+  /** Resolves when the call should be made again; rejects with `failure` where that can't help. */
+  async after(error: unknown, failure: Error, live: AbortSignal): Promise<void> {
+    if (live.aborted || !isTransient(error)) throw failure;
+    const { clock, random, patienceMs, address } = this.#options;
+    const now = clock.now();
+    this.#failingSince ??= now;
+    this.#failures++;
+    const heardAt = this.#heardAt();
+    const sinceMs = now - Math.max(this.#failingSince, heardAt ?? 0);
+    const mostMs =
+      heardAt === undefined
+        ? (patienceMs?.first ?? defaultPatience.first)
+        : (patienceMs?.later ?? defaultPatience.later);
+    const pauseMs = backOffMs(this.#failures, random);
+    if (sinceMs + pauseMs > mostMs) throw describeFailure(error, { address, sinceMs });
+    await clock.sleep(pauseMs, live);
+    if (live.aborted) throw failure;
+  }
+}
+
+function isEnd(state: string): boolean {
+  return state === "succeeded" || state === "failed" || state === "cancelled";
+}

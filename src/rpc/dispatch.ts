@@ -1,0 +1,265 @@
+// What happens to one request, the same over HTTP/1.1 and HTTP/2:
+//
+//   head ─► route? ─► gate ─► 404, 405, 413 ─► body within its bound ─► handler
+//
+// Nothing of a body is read before the gate has let the request pass; whether a path exists is told only to who has a token.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import type { Gate, RequestHead } from "./gate.ts";
+import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
+
+export type AnyRequest = IncomingMessage | Http2ServerRequest;
+export type AnyResponse = ServerResponse | Http2ServerResponse;
+
+/** The methods of Connect services, all by POST (`service.ts`). */
+export interface RpcMethods {
+  /** By path: "/millrace.v1.Jobs/Get". */
+  readonly scopes: ReadonlyMap<string, Scope | readonly Scope[]>;
+  handle(request: AnyRequest, response: AnyResponse): Promise<void>;
+}
+
+export interface DispatchOptions {
+  readonly gate: Gate;
+  readonly routes: readonly HttpRoute[];
+  readonly rpc: RpcMethods | undefined;
+  readonly isLoopback: boolean;
+  readonly log: Log;
+  /** Aborted when the listener closes. */
+  readonly closing: AbortSignal;
+}
+
+interface Found {
+  readonly scopes: readonly Scope[];
+  readonly params: Readonly<Record<string, string>>;
+  /** Undefined: a method of `rpc`. */
+  readonly route: HttpRoute | undefined;
+}
+
+export class Dispatch {
+  readonly #options: DispatchOptions;
+  readonly #routes: readonly { readonly route: HttpRoute; readonly parts: readonly string[] }[];
+
+  constructor(options: DispatchOptions) {
+    this.#options = options;
+    for (const { path, scope } of options.routes) {
+      assert(path.startsWith("/"), `a path begins with "/": ${path}`);
+      assert(scopesOf(scope).length > 0, `${path} names no scope`);
+      assert(!scopesOf(scope).includes("job-key") || path.includes("/:job"), `${path} is signed, and names no job`);
+    }
+    for (const [path, scope] of options.rpc?.scopes ?? []) assert(scopesOf(scope).length > 0, `${path} names no scope`);
+    this.#routes = options.routes.map((route) => ({ route, parts: route.path.split("/") }));
+  }
+
+  /** `passed` is called when the gate has let the request pass with a token; `mayGoOn` answers `Expect: 100-continue`. */
+  async handle(
+    request: AnyRequest,
+    response: AnyResponse,
+    { passed, mayGoOn }: { passed: () => void; mayGoOn?: () => void },
+  ): Promise<void> {
+    const { gate, isLoopback, rpc, log } = this.#options;
+    // A connection that breaks is the signal's matter; without a listener the error would end the process.
+    request.on("error", () => {});
+    response.on("error", () => {});
+    const head = headOf(request);
+    const { found, isPathKnown } = this.#find(head);
+    const refusal = gate.check(head, { scopes: found?.scopes ?? [], job: found?.params.job, isLoopback });
+    if (refusal !== undefined) return refuse(request, response, refusal.status, refusal.message);
+    if (found === undefined) {
+      return isPathKnown
+        ? refuse(request, response, 405, `${head.method} is not for ${head.path}`)
+        : refuse(request, response, 404, `there is no ${head.path} here`);
+    }
+    if (!found.scopes.includes("open")) passed();
+    if (found.route !== undefined) {
+      const declared = Number(request.headers["content-length"] ?? 0);
+      if (declared > found.route.bodyBytesMax) {
+        return refuse(request, response, 413, `a body of at most ${found.route.bodyBytesMax} bytes is taken here`);
+      }
+      boundBody(request, response, found.route.bodyBytesMax);
+    }
+    mayGoOn?.();
+    try {
+      response.setHeader("x-content-type-options", "nosniff");
+      if (found.route === undefined) await rpc!.handle(request, response);
+      else await found.route.handle(this.#requestOf(request, response, found.params), response);
+    } catch (error) {
+      if (!(error instanceof MillraceError) && !response.destroyed) {
+        log.error({ path: head.path, error: text(error) }, "a request's handler failed");
+      }
+      answerError(request, response, error);
+    }
+  }
+
+  #find(head: RequestHead): { found: Found | undefined; isPathKnown: boolean } {
+    const scope = this.#options.rpc?.scopes.get(head.path);
+    if (scope !== undefined) {
+      const found = { scopes: scopesOf(scope), params: {}, route: undefined };
+      return { found: head.method === "POST" ? found : undefined, isPathKnown: true };
+    }
+    let isPathKnown = false;
+    const parts = head.path.split("/");
+    for (const { route, parts: wanted } of this.#routes) {
+      const params = match(wanted, parts);
+      if (params === undefined) continue;
+      isPathKnown = true;
+      if (route.method === head.method || (route.method === "GET" && head.method === "HEAD"))
+        return { found: { scopes: scopesOf(route.scope), params, route }, isPathKnown };
+    }
+    return { found: undefined, isPathKnown };
+  }
+
+  #requestOf(raw: AnyRequest, response: AnyResponse, params: Readonly<Record<string, string>>): HttpRequest {
+    const gone = new AbortController();
+    const { closing } = this.#options;
+    const onClosing = () => gone.abort(closing.reason);
+    if (closing.aborted) onClosing();
+    closing.addEventListener("abort", onClosing, { once: true });
+    response.once("close", () => {
+      closing.removeEventListener("abort", onClosing);
+      if (!response.writableFinished) gone.abort(new MillraceError("cancelled", "the client hung up"));
+    });
+    const query = (raw.url ?? "").split("?", 2)[1] ?? "";
+    return { raw, params, query: new URLSearchParams(query), signal: gone.signal };
+  }
+}
+
+function scopesOf(scope: Scope | readonly Scope[]): readonly Scope[] {
+  return typeof scope === "string" ? [scope] : scope;
+}
+
+/** Literal parts are compared as they were sent, so an encoded letter in them is another path (S8). */
+function match(wanted: readonly string[], parts: readonly string[]): Record<string, string> | undefined {
+  if (wanted.length !== parts.length) return undefined;
+  const params: Record<string, string> = Object.create(null);
+  for (const [index, part] of parts.entries()) {
+    const want = wanted[index]!;
+    if (!want.startsWith(":")) {
+      if (want !== part) return undefined;
+      continue;
+    }
+    const value = decoded(part);
+    if (!/^[\w.-]+$/.test(value) || value === "." || value === "..") return undefined;
+    params[want.slice(1)] = value;
+  }
+  return params;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return ""; // no UTF-8
+  }
+}
+
+function headOf(request: AnyRequest): RequestHead {
+  const url = request.url ?? "";
+  const at = url.indexOf("?");
+  return {
+    method: request.method ?? "",
+    path: at < 0 ? url : url.slice(0, at),
+    query: at < 0 ? "" : url.slice(at + 1),
+    headers: request.headers,
+    remoteAddress: request.socket.remoteAddress ?? "",
+    isEncrypted: "encrypted" in request.socket && request.socket.encrypted === true,
+  };
+}
+
+/**
+ * Ends a request whose body grows beyond its bound, whatever the handler reads it with. (A stream that is paused stays paused
+ * with a listener for data, and tells it what others read.)
+ */
+function boundBody(request: AnyRequest, response: AnyResponse, bytesMax: number): void {
+  let bytes = 0;
+  request.pause();
+  request.on("data", (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    if (bytes <= bytesMax) return;
+    const error = new MillraceError("over-limit", `a body of at most ${bytesMax} bytes is taken here`);
+    answerError(request, response, error);
+    request.destroy(error);
+  });
+}
+
+const connectCodes: Readonly<Record<number, string>> = {
+  400: "invalid_argument",
+  401: "unauthenticated",
+  403: "permission_denied",
+  404: "unimplemented",
+  405: "unimplemented",
+  413: "resource_exhausted",
+  429: "unavailable",
+};
+
+/**
+ * Answers without looking at the body. The body of the answer is an error as Connect writes it; gRPC clients, which don't read
+ * it, find the message in a header.
+ */
+function refuse(request: AnyRequest, response: AnyResponse, status: number, message: string): void {
+  const body = JSON.stringify({ code: connectCodes[status] ?? "unknown", message });
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(body)),
+    "x-content-type-options": "nosniff",
+    "x-millrace-error": encodeURIComponent(message),
+  };
+  if (status === 401) headers["www-authenticate"] = "Bearer";
+  if (status === 429) headers["retry-after"] = "1";
+  // What may still come of the body is not read: the connection ends with the answer.
+  if (request.httpVersionMajor === 1) headers.connection = "close";
+  send(request, response, { status, headers, body });
+}
+
+const statusOf: Partial<Readonly<Record<MillraceError["code"], number>>> = {
+  "wrong-usage": 400,
+  "no-access": 403,
+  "over-limit": 413,
+  "corrupt-run": 422,
+  "no-space": 507,
+  "not-leader": 503,
+  cancelled: 499,
+};
+
+/** An error as JSON: `{ code, message, retry }`, with a word of `base/error.ts`. */
+function answerError(request: AnyRequest, response: AnyResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    // Too late for a status: a connection that breaks says that the answer is not whole.
+    if (!response.writableFinished) response.destroy();
+    return;
+  }
+  const known = error instanceof MillraceError;
+  const body = JSON.stringify({
+    code: known ? error.code : "io-error",
+    message: known ? error.message : "the request failed inside; the log of the process says why",
+    retry: known ? error.retry : "never",
+  });
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(body)),
+    "x-content-type-options": "nosniff",
+  };
+  if (request.httpVersionMajor === 1) headers.connection = "close";
+  send(request, response, { status: (known ? statusOf[error.code] : undefined) ?? 500, headers, body });
+}
+
+function send(
+  request: AnyRequest,
+  response: AnyResponse,
+  { status, headers, body }: { status: number; headers: Record<string, string>; body: string },
+): void {
+  response.writeHead(status, headers);
+  const text = request.method === "HEAD" ? "" : body;
+  if ("stream" in response) {
+    // NO_ERROR after a whole answer: "stop sending, nothing is wrong" (RFC 9113, 8.1).
+    response.end(text, () => response.stream?.close(0));
+  } else {
+    (response as ServerResponse).end(text);
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

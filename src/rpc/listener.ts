@@ -1,0 +1,373 @@
+// One port of a process. It looks at what a connection begins with and hands it on:
+//
+//   clear text    "PRI" (HTTP/2 with prior knowledge, as gRPC speaks it) ─► HTTP/2;  anything else ─► HTTP/1.1
+//   TLS 1.3       ALPN says "h2" ─► HTTP/2;  "http/1.1" or nothing ─► HTTP/1.1
+//
+// (Node's clear-text HTTP/2 server can't do both.) What a connection may cost before it has shown a token is bounded (S21):
+// heads of 8 kB, no body, 10 s, and so many connections; the oldest one without a token makes room for the next, so that who
+// only holds connections open keeps nobody out.
+import { setMaxListeners } from "node:events";
+import {
+  createServer as createHttp1,
+  type Server as Http1Server,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import {
+  createServer as createHttp2,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
+import { type AddressInfo, createServer as createTcp, type Server, type Socket } from "node:net";
+import { hostname } from "node:os";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { MillraceError, systemCode } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import { noLog } from "../base/log.ts";
+import { Dispatch, type RpcMethods } from "./dispatch.ts";
+import { type Gate, isLoopbackName } from "./gate.ts";
+import type { HttpRoute, Listener, TlsFiles } from "./http.ts";
+import { assertSafeToListen, serverTls } from "./tls.ts";
+
+export interface ListenOptions {
+  /** "127.0.0.1". Anything but this machine itself needs `tls`. */
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly tls?: TlsFiles | undefined;
+  readonly gate: Gate;
+  readonly routes: readonly HttpRoute[];
+  /** Connect services: `masterService(api)`. */
+  readonly rpc?: RpcMethods | undefined;
+  /** The host by which others reach this process. Default: `host`, or this machine's name where that is no one address. */
+  readonly advertise?: string | undefined;
+  readonly log?: Log;
+  readonly bounds?: Partial<ListenerBounds>;
+}
+
+export interface ListenerBounds {
+  readonly headBytes: number;
+  /** Until a connection has sent a head, and shown a token. */
+  readonly headMs: number;
+  readonly connections: number;
+  /** Of those, without a token: in all, and from one address. */
+  readonly unknownConnections: number;
+  readonly unknownPerAddress: number;
+  /** A connection by HTTP/1.1 on which nothing moves is ended. */
+  readonly idleMs: number;
+  /** HTTP/2 connections are pinged this often, and ended when an answer is missing for as long (fault 49). */
+  readonly pingMs: number;
+}
+
+const defaultBounds: ListenerBounds = {
+  headBytes: 8 * 1024,
+  headMs: 10_000,
+  connections: 20_000,
+  unknownConnections: 4096,
+  unknownPerAddress: 2048,
+  idleMs: 60_000,
+  pingMs: 10_000,
+};
+
+/** Long enough for requests under way. */
+const defaultGraceMs = 1000;
+
+/** Throws `wrong-usage` where listening there would be unsafe or impossible. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  assertSafeToListen({ host: options.host, tls: options.tls, hasTokens: options.gate.hasTokens });
+  const port = new Port(options);
+  await port.open();
+  return port;
+}
+
+class Port implements Listener {
+  readonly #options: ListenOptions;
+  readonly #bounds: ListenerBounds;
+  readonly #server: Server;
+  readonly #http1: Http1Server;
+  readonly #http2: Http2Server;
+  readonly #dispatch: Dispatch;
+  readonly #connections = new Map<string, Connection>();
+  readonly #unknown = new Unknown();
+  readonly #sessions = new Map<ServerHttp2Session, Connection>();
+  readonly #closing = new AbortController();
+  #isClosing = false;
+  #address = "";
+
+  constructor(options: ListenOptions) {
+    this.#options = options;
+    this.#bounds = { ...defaultBounds, ...options.bounds };
+    setMaxListeners(0, this.#closing.signal); // every request under way listens
+    this.#dispatch = new Dispatch({
+      gate: options.gate,
+      routes: options.routes,
+      rpc: options.rpc,
+      isLoopback: isLoopbackName(options.host),
+      log: options.log ?? noLog,
+      closing: this.#closing.signal,
+    });
+    this.#http1 = this.#makeHttp1();
+    this.#http2 = this.#makeHttp2();
+    this.#server = this.#makeServer();
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  async open(): Promise<void> {
+    const { host, port, tls, advertise } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port, backlog: 4096 }, resolve);
+    }).catch((error) => {
+      throw new MillraceError("wrong-usage", `can't listen on ${host}:${port}: ${whyNot(systemCode(error))}`, {
+        cause: error,
+      });
+    });
+    const bound = this.#server.address() as AddressInfo;
+    if (tls === undefined && !isLoopbackName(bound.address)) {
+      // "localhost" may be any address in /etc/hosts.
+      await this.close(0);
+      assertSafeToListen({ host: bound.address, tls, hasTokens: true });
+    }
+    const isWildcard = bound.address === "0.0.0.0" || bound.address === "::";
+    const name = advertise ?? (isWildcard ? hostname() : host);
+    this.#address = `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${bound.port}`;
+    this.#http1.emit("listening"); // starts its watch over slow heads
+  }
+
+  async close(graceMs: number = defaultGraceMs): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions.keys()) session.close();
+    this.#http1.closeIdleConnections();
+    const timer = setTimeout(() => this.#abandon(), graceMs);
+    await closed;
+    clearTimeout(timer);
+    this.#closing.abort(closedReason());
+    this.#http1.close();
+  }
+
+  /** Ends everything at once. */
+  #abandon(): void {
+    this.#closing.abort(closedReason());
+    for (const { socket } of [...this.#connections.values()]) socket.destroy();
+  }
+
+  #makeServer(): Server {
+    const { tls } = this.#options;
+    if (tls === undefined) {
+      const server = createTcp({ noDelay: true }, (socket) => {
+        if (this.#admit(socket)) this.#peek(socket);
+      });
+      server.maxConnections = this.#bounds.connections;
+      return server;
+    }
+    const server = createTlsServer({
+      ...serverTls(tls),
+      ALPNProtocols: ["h2", "http/1.1"],
+      handshakeTimeout: this.#bounds.headMs,
+      noDelay: true,
+    });
+    server.maxConnections = this.#bounds.connections;
+    server.prependListener("connection", (socket: Socket) => void this.#admit(socket));
+    server.on("secureConnection", (socket: TLSSocket) => {
+      socket.on("error", () => {});
+      this.#hand(socket, socket.alpnProtocol === "h2");
+    });
+    server.on("tlsClientError", (_error, socket) => socket.destroy());
+    return server;
+  }
+
+  /** False: the connection was ended. */
+  #admit(socket: Socket): boolean {
+    socket.on("error", () => {}); // it closes then, and that is all there is to do
+    if (this.#isClosing || socket.remoteAddress === undefined) {
+      socket.destroy();
+      return false;
+    }
+    socket.setKeepAlive(true, 15_000);
+    const key = keyOf(socket);
+    const connection = new Connection(socket, socket.remoteAddress);
+    this.#connections.set(key, connection);
+    socket.once("close", () => {
+      this.#connections.delete(key);
+      this.#unknown.remove(connection);
+    });
+    this.#unknown.add(connection, this.#bounds.headMs);
+    for (const evicted of this.#unknown.surplus(connection, this.#bounds)) evicted.socket.destroy();
+    return !socket.destroyed;
+  }
+
+  /** Waits for the first bytes: three tell PRI from PUT, POST and the rest. */
+  #peek(socket: Socket): void {
+    const look = () => {
+      const bytes: Buffer | null = socket.read();
+      if (bytes === null) return;
+      socket.unshift(bytes);
+      const isPreface = bytes.subarray(0, 3).equals(preface.subarray(0, bytes.length));
+      if (isPreface && bytes.length < preface.length) return; // "readable" comes again with more
+      socket.off("readable", look);
+      this.#hand(socket, isPreface);
+    };
+    socket.on("readable", look);
+  }
+
+  #hand(socket: Socket, isHttp2: boolean): void {
+    const connection = this.#connections.get(keyOf(socket));
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    if (isHttp2) {
+      // The session is made and announced within this call.
+      this.#http2.once("session", (session) => this.#keep(session, connection));
+      this.#http2.emit("connection", socket);
+    } else {
+      this.#http1.emit("connection", socket);
+    }
+  }
+
+  #makeHttp1(): Http1Server {
+    const { headBytes, headMs, idleMs } = this.#bounds;
+    const server = createHttp1({
+      maxHeaderSize: headBytes,
+      headersTimeout: headMs,
+      requestTimeout: 0,
+      keepAliveTimeout: idleMs,
+      connectionsCheckingInterval: Math.min(1000, headMs),
+    });
+    server.timeout = idleMs;
+    const handle = (request: IncomingMessage, response: ServerResponse, mayGoOn?: () => void) => {
+      const connection = this.#connections.get(keyOf(request.socket));
+      response.once("close", () => this.#isClosing && setImmediate(() => this.#http1.closeIdleConnections()));
+      void this.#dispatch.handle(request, response, {
+        passed: () => connection !== undefined && this.#unknown.remove(connection),
+        ...(mayGoOn === undefined ? {} : { mayGoOn }),
+      });
+    };
+    server.on("request", handle);
+    server.on("checkContinue", (request, response) => handle(request, response, () => response.writeContinue()));
+    return server;
+  }
+
+  #makeHttp2(): Http2Server {
+    const server = createHttp2({
+      maxSessionInvalidFrames: 10,
+      maxSessionRejectedStreams: 10,
+      settings: { maxHeaderListSize: this.#bounds.headBytes, maxConcurrentStreams: 128, enablePush: false },
+    });
+    const handle = (request: Http2ServerRequest, response: Http2ServerResponse, mayGoOn?: () => void) => {
+      const session = request.stream.session as ServerHttp2Session | undefined;
+      const connection = session && this.#sessions.get(session);
+      void this.#dispatch.handle(request, response, {
+        passed: () => connection !== undefined && this.#unknown.remove(connection),
+        ...(mayGoOn === undefined ? {} : { mayGoOn }),
+      });
+    };
+    server.on("request", handle);
+    server.on("checkContinue", (request, response) => handle(request, response, () => response.writeContinue()));
+    server.on("sessionError", () => {}); // the session ends by itself
+    return server;
+  }
+
+  /** Pings both ways keep half-open connections from lingering; the other end pings too (client.ts). */
+  #keep(session: ServerHttp2Session, connection: Connection): void {
+    this.#sessions.set(session, connection);
+    let isWaiting = false;
+    const timer = setInterval(() => {
+      if (isWaiting) {
+        session.destroy();
+        return;
+      }
+      isWaiting = true;
+      const isSent = session.ping((error: Error | null) => {
+        if (error === null) isWaiting = false;
+      });
+      if (!isSent) session.destroy();
+    }, this.#bounds.pingMs).unref();
+    session.once("close", () => {
+      clearInterval(timer);
+      this.#sessions.delete(session);
+    });
+  }
+}
+
+const preface = Buffer.from("PRI");
+
+/** One accepted connection, whatever is spoken on it. */
+class Connection {
+  readonly socket: Socket;
+  readonly remoteAddress: string;
+  /** Ends it if it shows no token in time. */
+  deadline: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket, remoteAddress: string) {
+    this.socket = socket;
+    this.remoteAddress = remoteAddress;
+  }
+}
+
+/** Connections that have not shown a token yet, the oldest first. */
+class Unknown {
+  readonly #all = new Set<Connection>();
+  readonly #byAddress = new Map<string, Set<Connection>>();
+
+  add(connection: Connection, ms: number): void {
+    this.#all.add(connection);
+    const same = this.#byAddress.get(connection.remoteAddress) ?? new Set();
+    same.add(connection);
+    this.#byAddress.set(connection.remoteAddress, same);
+    connection.deadline = setTimeout(() => connection.socket.destroy(), ms).unref();
+  }
+
+  remove(connection: Connection): void {
+    if (!this.#all.delete(connection)) return;
+    clearTimeout(connection.deadline);
+    const same = this.#byAddress.get(connection.remoteAddress);
+    same?.delete(connection);
+    if (same?.size === 0) this.#byAddress.delete(connection.remoteAddress);
+  }
+
+  /** Those that have to make room for a connection just added. */
+  *surplus(added: Connection, { unknownConnections, unknownPerAddress }: ListenerBounds): Generator<Connection> {
+    const same = this.#byAddress.get(added.remoteAddress);
+    if (same !== undefined && same.size > unknownPerAddress) yield* first(same);
+    else if (this.#all.size > unknownConnections) yield* first(this.#all);
+  }
+}
+
+function* first<T>(set: ReadonlySet<T>): Generator<T> {
+  for (const item of set) {
+    yield item;
+    return;
+  }
+}
+
+/** Unlike the objects that stand for a connection (raw, TLS, of a session), its ends are the same for all of them. */
+function keyOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
+
+function closedReason(): MillraceError {
+  return new MillraceError("cancelled", "this process is ending");
+}
+
+function whyNot(code: string | undefined): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return "another process listens there already; choose another port";
+    case "EACCES":
+      return "this user may not (ports below 1024 need rights)";
+    case "EADDRNOTAVAIL":
+      return "that is no address of this machine";
+    case "ENOTFOUND":
+      return "there is no machine of that name";
+    default:
+      return code ?? "it failed";
+  }
+}

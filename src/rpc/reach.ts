@@ -1,0 +1,171 @@
+// Why a call has failed, in words that say what to do, and whether making it again can help.
+import { Code, ConnectError } from "@connectrpc/connect";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { fromWire } from "./wire-error.ts";
+
+/** After a server's SIGKILL a stream ends as Canceled or Aborted, not as Unavailable; a reset session as Internal. */
+const transientCodes: ReadonlySet<Code> = new Set([
+  Code.Unavailable,
+  Code.DeadlineExceeded,
+  Code.Canceled,
+  Code.Aborted,
+]);
+
+/** Whether the same call may succeed later. Not to be asked of a call that its caller has given up. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof MillraceError) return error.retry === "same";
+  if (!(error instanceof ConnectError)) return isConnectionCode(systemCode(error));
+  const ours = fromWire(error);
+  if (ours !== undefined) return ours.retry !== "never";
+  if (isCertificateError(error)) return false;
+  if (transientCodes.has(error.code)) return true;
+  // What broke is the connection, not the call: HTTP/2 reports it so.
+  return (
+    (error.code === Code.Internal || error.code === Code.Unknown) &&
+    causes(error).some((cause) => isConnectionCode(systemCode(cause)))
+  );
+}
+
+/** `sinceMs`: how long the master has not answered; undefined: this was one try. */
+export function describeFailure(
+  error: unknown,
+  { address, sinceMs }: { readonly address: string; readonly sinceMs: number | undefined },
+): Error {
+  if (!(error instanceof ConnectError)) {
+    if (error instanceof MillraceError || !isConnectionCode(systemCode(error))) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+    return unreachable(address, why(error), sinceMs, error);
+  }
+  const ours = fromWire(error);
+  if (ours !== undefined) return ours;
+  const said = saidByGate(error);
+  switch (error.code) {
+    case Code.Unauthenticated:
+      return new MillraceError(
+        "no-access",
+        `the master at ${address} refuses the token: ${said ?? "it is not one of this cluster's"}; give --token-file with a copy of one of the files in its STATE/tokens`,
+        { cause: error },
+      );
+    case Code.PermissionDenied:
+      return new MillraceError("no-access", `the master at ${address} refuses this: ${said ?? error.rawMessage}`, {
+        cause: error,
+      });
+    case Code.Unimplemented:
+      return new MillraceError(
+        "not-supported",
+        `what answers at ${address} is no master of this version of millrace (${said ?? error.rawMessage})`,
+        { cause: error },
+      );
+    case Code.ResourceExhausted:
+      return new MillraceError("over-limit", `the master at ${address} refuses this message: ${error.rawMessage}`, {
+        cause: error,
+      });
+    case Code.InvalidArgument:
+      return new MillraceError(
+        "not-supported",
+        `the master at ${address} can't read this message: ${error.rawMessage}`,
+        { cause: error },
+      );
+    default:
+      if (isTransient(error) || isCertificateError(error) || isNoMaster(error)) {
+        return unreachable(address, why(error), sinceMs, error);
+      }
+      return new MillraceError("io-error", `the call to the master at ${address} failed: ${error.rawMessage}`, {
+        cause: error,
+      });
+  }
+}
+
+function unreachable(address: string, reason: string, sinceMs: number | undefined, cause: unknown): MillraceError {
+  const since = sinceMs === undefined || sinceMs < 1000 ? "" : ` (tried for ${Math.round(sinceMs / 1000)} s)`;
+  // Its caller may try again; `isTransient` of the cause says whether that helps.
+  return new MillraceError("unreachable", `can't reach the master at ${address}: ${reason}${since}`, {
+    cause,
+    retry: isTransient(cause) ? "same" : "never",
+  });
+}
+
+/** The reason in words, with the likeliest thing to do. */
+function why(error: unknown): string {
+  for (const cause of causes(error)) {
+    const code = systemCode(cause);
+    switch (code) {
+      case "ECONNREFUSED":
+        return "connection refused; is it running?";
+      case "ENOTFOUND":
+        return "there is no machine of that name";
+      case "EAI_AGAIN":
+        return "its name can't be looked up now (DNS)";
+      case "EHOSTUNREACH":
+      case "ENETUNREACH":
+        return "there is no way to its network";
+      case "ETIMEDOUT":
+        return "the connection timed out; is a firewall between?";
+      case "ECONNRESET":
+      case "EPIPE":
+        return "the connection was reset; is this the master's port, and does it speak TLS there (https://)?";
+      case "DEPTH_ZERO_SELF_SIGNED_CERT":
+      case "SELF_SIGNED_CERT_IN_CHAIN":
+      case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      case "UNABLE_TO_GET_ISSUER_CERT":
+        return "its certificate is not signed by an authority that is trusted here; give --ca FILE";
+      case "ERR_TLS_CERT_ALTNAME_INVALID":
+        return "its certificate is for another name; use the name that the certificate has";
+      case "CERT_HAS_EXPIRED":
+        return "its certificate has expired";
+      case "ERR_HTTP2_ERROR":
+      case "ERR_HTTP2_SESSION_ERROR":
+        return "what answers there does not speak HTTP/2; is it the right port?";
+    }
+    if (code?.startsWith("ERR_SSL_") || code === "EPROTO") {
+      return "TLS can't be agreed on; does the master speak TLS (https://) or not (http://)?";
+    }
+  }
+  if (error instanceof ConnectError) {
+    if (error.code === Code.DeadlineExceeded) return "it does not answer in time";
+    if (error.code === Code.Canceled || error.code === Code.Aborted) return "the connection was lost";
+    return error.rawMessage;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isConnectionCode(code: string | undefined): boolean {
+  return (
+    code !== undefined &&
+    /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ERR_HTTP2_\w+|ERR_STREAM_\w+|UND_ERR_\w+)$/.test(
+      code,
+    )
+  );
+}
+
+/** Of the other side's certificate: repeating the call shows the same one. */
+function isCertificateError(error: unknown): boolean {
+  return causes(error).some((cause) => /CERT|^ERR_SSL_|^EPROTO$/.test(systemCode(cause) ?? ""));
+}
+
+/** Something answers, and it isn't gRPC. */
+function isNoMaster(error: ConnectError): boolean {
+  return error.code === Code.Unknown || error.code === Code.Internal;
+}
+
+/** What the gate has written where gRPC clients find it. */
+function saidByGate(error: ConnectError): string | undefined {
+  const message = error.metadata.get("x-millrace-error");
+  try {
+    return message === null ? undefined : decodeURIComponent(message);
+  } catch {
+    return undefined;
+  }
+}
+
+function causes(error: unknown): readonly unknown[] {
+  const all: unknown[] = [];
+  for (let next = error; next instanceof Error && all.length < 8; next = next.cause) {
+    all.push(next);
+    // Several addresses of one name were tried.
+    if (next instanceof AggregateError) all.push(...next.errors);
+  }
+  return all;
+}

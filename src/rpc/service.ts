@@ -1,0 +1,176 @@
+// The services of `proto/millrace/v1/service.proto` in front of a `MasterApi`: gRPC, gRPC-Web and Connect (plain JSON too), all by
+// the same handlers. Loaded by a master only.
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  type HandlerContext,
+  type ServiceImpl,
+} from "@connectrpc/connect";
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { limits, MiB } from "../base/limits.ts";
+import { type Log, noLog } from "../base/log.ts";
+import { fromHello, fromSubmission, toHistoryEvent, toLogChunk, toWelcome } from "./convert-service.ts";
+import { toClusterView, toJobView } from "./convert-view.ts";
+import { fromReport, toOrders } from "./convert-worker.ts";
+import type { AnyRequest, AnyResponse, RpcMethods } from "./dispatch.ts";
+import { Jobs, Workers } from "./gen/millrace/v1/service_pb.ts";
+import type { Scope } from "./http.ts";
+import type { MasterApi } from "./services.ts";
+import { toWire } from "./wire-error.ts";
+import { checkWorkerAddress } from "./worker-address.ts";
+
+export interface ServiceOptions {
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+/** Larger ones are refused before they are read; reports and orders may be `limits.messageBytesMax`. */
+export const controlBytesMax = 4 * MiB;
+/** A watch shows the newest view, at most so often, however fast the job changes. */
+const watchEveryMs = 100;
+
+const scopes: Readonly<Record<keyof typeof Workers.method | `jobs.${keyof typeof Jobs.method}`, Scope>> = {
+  hello: "worker",
+  heartbeat: "worker",
+  "jobs.hello": "read",
+  "jobs.submit": "submit",
+  "jobs.get": "read",
+  "jobs.view": "read",
+  "jobs.watch": "read",
+  "jobs.cancel": "submit",
+  "jobs.retry": "submit",
+  "jobs.drain": "admin",
+  "jobs.logs": "read",
+  "jobs.history": "read",
+};
+
+/** To be given to `listen` as `rpc`. */
+export function masterService(api: MasterApi, { clock = systemClock, log = noLog }: ServiceOptions = {}): RpcMethods {
+  const router = createConnectRouter({ acceptCompression: [compressionGzip], writeMaxBytes: limits.messageBytesMax });
+  serveWorkers(router, api, log);
+  serveJobs(router, api, { clock, log });
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return {
+    scopes: methodScopes(),
+    async handle(request: AnyRequest, response: AnyResponse): Promise<void> {
+      const handler = handlers.get((request.url ?? "").split("?", 1)[0]!)!;
+      try {
+        const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
+        await universalResponseToNodeResponse(answer, response);
+      } catch (error) {
+        // Who asked is gone; an error of the handler itself has been answered already.
+        log.debug({ path: request.url, error: String(error) }, "a call ended before its answer was sent");
+        response.destroy();
+      }
+    },
+  };
+}
+
+function methodScopes(): ReadonlyMap<string, Scope> {
+  const all = new Map<string, Scope>();
+  for (const method of Workers.methods)
+    all.set(`/${Workers.typeName}/${method.name}`, scopes[method.localName as keyof typeof Workers.method]);
+  for (const method of Jobs.methods)
+    all.set(`/${Jobs.typeName}/${method.name}`, scopes[`jobs.${method.localName as keyof typeof Jobs.method}`]);
+  return all;
+}
+
+function serveWorkers(router: ConnectRouter, api: MasterApi, log: Log): void {
+  const service: ServiceImpl<typeof Workers> = {
+    hello: (request, { signal }) =>
+      guarded(log, async () => toWelcome(await api.hello(read(fromHello, request), signal))),
+    heartbeat: (request, { signal }) =>
+      guarded(log, async () => {
+        const report = read(fromReport, request);
+        checkWorkerAddress(report.address);
+        return toOrders(await api.heartbeat(report, signal));
+      }),
+  };
+  router.service(Workers, service, { readMaxBytes: limits.messageBytesMax });
+}
+
+function serveJobs(router: ConnectRouter, api: MasterApi, { clock, log }: Required<ServiceOptions>): void {
+  const service: ServiceImpl<typeof Jobs> = {
+    hello: (request, { signal }) =>
+      guarded(log, async () => toWelcome(await api.hello(read(fromHello, request), signal))),
+    submit: (request, { signal }) =>
+      guarded(log, async () => ({ job: await api.submit(read(fromSubmission, request), signal) })),
+    get: ({ job }, { signal }) => guarded(log, async () => toJobView(await api.get(job, signal))),
+    view: (_request, { signal }) => guarded(log, async () => toClusterView(await api.view(signal))),
+    watch: ({ job }, { signal }) =>
+      guardedStream(log, signal, async function* () {
+        for await (const view of api.watch(job, signal)) {
+          yield toJobView(view);
+          await clock.sleep(watchEveryMs, signal);
+        }
+      }),
+    cancel: ({ job }, { signal }) => guarded(log, async () => ({ outcome: await api.cancel(job, signal) })),
+    retry: ({ job }, { signal }) => guarded(log, async () => done(await api.retry(job, signal))),
+    drain: ({ worker }, { signal }) => guarded(log, async () => done(await api.drain(worker, signal))),
+    logs: ({ job, attempt }, { signal }) =>
+      guardedStream(log, signal, async function* () {
+        for await (const chunk of api.logs(job, attempt, signal)) yield toLogChunk(chunk);
+      }),
+    history: ({ job }, { signal }) =>
+      guardedStream(log, signal, async function* () {
+        for await (const event of api.history(job, signal)) yield toHistoryEvent(event);
+      }),
+  };
+  router.service(Jobs, service, { readMaxBytes: controlBytesMax });
+}
+
+/** The empty message. */
+function done(_nothing: void) {
+  return {};
+}
+
+/** What a message says, or that it says nothing that we understand. */
+function read<M, T>(from: (message: M) => T, message: M): T {
+  try {
+    return from(message);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConnectError(
+      `the request can't be read (${why}); was it written by another version?`,
+      Code.InvalidArgument,
+    );
+  }
+}
+
+async function guarded<T>(log: Log, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw wireError(log, error);
+  }
+}
+
+async function* guardedStream<T>(
+  log: Log,
+  signal: HandlerContext["signal"],
+  call: () => AsyncIterable<T>,
+): AsyncIterable<T> {
+  try {
+    for await (const item of call()) {
+      yield item;
+      if (signal.aborted) return;
+    }
+  } catch (error) {
+    throw wireError(log, error);
+  }
+}
+
+function wireError(log: Log, error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (error instanceof MillraceError) return toWire(error);
+  log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "a call failed inside");
+  return new ConnectError("the call failed inside; the master's log says why", Code.Internal);
+}

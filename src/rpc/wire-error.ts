@@ -1,0 +1,40 @@
+// Errors on the wire: a gRPC code for whoever knows nothing of us, and in the details our own code and what may be done about it.
+// Causes, stacks and unexpected errors stay where they are.
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type ErrorCode, errorCodes, MillraceError, type Retry } from "../base/error.ts";
+import { ErrorDetailSchema } from "./gen/millrace/v1/service_pb.ts";
+
+const codes: Partial<Readonly<Record<ErrorCode, Code>>> = {
+  "wrong-usage": Code.InvalidArgument,
+  "wrong-job": Code.InvalidArgument,
+  "wrong-params": Code.InvalidArgument,
+  "no-input": Code.NotFound,
+  "bad-input": Code.InvalidArgument,
+  "output-exists": Code.AlreadyExists,
+  "over-limit": Code.ResourceExhausted,
+  "no-space": Code.ResourceExhausted,
+  "no-access": Code.PermissionDenied,
+  "not-leader": Code.Unavailable,
+  unreachable: Code.Unavailable,
+  cancelled: Code.Aborted,
+  "not-supported": Code.FailedPrecondition,
+  "state-busy": Code.FailedPrecondition,
+  "corrupt-state": Code.DataLoss,
+};
+
+export function toWire(error: MillraceError): ConnectError {
+  // Who is told "not-leader" asks again: the master that leads then knows the answer.
+  const retry: Retry = error.code === "not-leader" ? "same" : error.retry;
+  const detail = { desc: ErrorDetailSchema, value: create(ErrorDetailSchema, { code: error.code, retry }) };
+  return new ConnectError(error.message, codes[error.code] ?? Code.Internal, undefined, [detail], error);
+}
+
+/** Undefined: it was not written by a master. */
+export function fromWire(error: ConnectError): MillraceError | undefined {
+  const detail = error.findDetails(ErrorDetailSchema)[0];
+  if (detail === undefined) return undefined;
+  const code: ErrorCode = Object.hasOwn(errorCodes, detail.code) ? (detail.code as ErrorCode) : "io-error";
+  const retry: Retry = detail.retry === "same" || detail.retry === "elsewhere" ? detail.retry : "never";
+  return new MillraceError(code, error.rawMessage, { retry, cause: error });
+}
