@@ -19,6 +19,7 @@ import type {
   AttemptResult,
   FailureText,
   Places,
+  PlacesHeld,
   RunPlaces,
   WorkerOrders,
   WorkerReport,
@@ -48,7 +49,7 @@ export interface AgentOptions {
   /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
   readonly reuseSlots?: boolean | undefined;
   /** The code of a job, fetched or built already. A rejection is an infrastructure failure of the attempt. */
-  readonly bundle: (spec: JobSpec) => Promise<Bundle>;
+  readonly bundle: (spec: JobSpec, job: JobId) => Promise<Bundle>;
   /**
    * What else a job's attempts need on this machine: probes that the storage is in reach, fetches side files; resolves with the
    * spec as slots get it. Default: the spec as it is.
@@ -67,6 +68,8 @@ export interface AgentOptions {
   readonly onEnd?: (attempt: AttemptId, result: AttemptResult | undefined) => void;
   /** The master wants this worker to drain; told once. */
   readonly onDrain?: () => void;
+  /** Told of each call that failed; it is made again. */
+  readonly onCallFailed?: (error: unknown) => void;
   /** Told when a job's files, slots and secrets go; may be told again. */
   readonly onDiscard?: (job: JobId) => void;
   /** Verified runs left by an earlier incarnation. */
@@ -234,7 +237,10 @@ class WorkerAgent implements Agent {
         this.#follow(orders, report, sentAt);
         return "answered" as const;
       },
-      () => "failed" as const,
+      (error) => {
+        if (!this.#closing.signal.aborted) this.#options.onCallFailed?.(error);
+        return "failed" as const;
+      },
     );
     const newer = new Promise<"news">((resolve) => {
       if (news.aborted) resolve("news");
@@ -275,7 +281,7 @@ class WorkerAgent implements Agent {
       worker,
       incarnation,
       sequence: ++this.#sequence,
-      placesHeld: Object.fromEntries([...this.#places].map(([job, places]) => [job, heldOf(places)])),
+      placesHeld: this.#placesHeld(),
       address,
       slots: budget.slots,
       slotsFree: draining ? 0 : Math.max(0, budget.slots - this.#running.size),
@@ -284,6 +290,14 @@ class WorkerAgent implements Agent {
       finished: [...this.#finished.values()],
       offered: this.#offered,
     };
+  }
+
+  /** Names every job that has anything here, so that the master can say of each that it is over, whatever it said before. */
+  #placesHeld(): WorkerReport["placesHeld"] {
+    const held: Record<JobId, PlacesHeld> = {};
+    for (const job of [...this.#seen.keys(), ...this.#runs.jobs()]) held[job] = { mapVersion: 0, runs: 0 };
+    for (const [job, places] of this.#places) held[job] = heldOf(places);
+    return held;
   }
 
   // ── orders ─────────────────────────────────────────────────────────────────
@@ -424,7 +438,7 @@ class WorkerAgent implements Agent {
   async #prepare({ attempt, spec }: Assignment): Promise<{ readonly bundle: Bundle; readonly spec: JobSpec }> {
     const { prepare, bundle } = this.#options;
     const local = prepare === undefined ? spec : await prepare(attempt.job, spec);
-    return { bundle: await bundle(spec), spec: local };
+    return { bundle: await bundle(spec, attempt.job), spec: local };
   }
 
   #accessTo(job: JobId): ShuffleAccess {

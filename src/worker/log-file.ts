@@ -5,26 +5,38 @@ import { limits, MiB } from "../base/limits.ts";
 /** Per attempt. What comes after it is counted, not kept. */
 const logBytesMax = 1 * MiB;
 
+/** What a log shares with others of its job. */
+export interface LogShare {
+  /** Bytes that they may still write together; counted down. */
+  readonly left: { bytes: number };
+  /** Makes the directory, before the file is made. */
+  prepare(): void;
+}
+
 export class LogFile {
   readonly #path: string;
   readonly #bytesMax: number;
+  readonly #share: LogShare | undefined;
   #fd: number | undefined;
   #bytes = 0;
   #dropped = 0;
 
   /** The file is made with the first byte: most attempts print nothing. */
-  constructor(path: string, bytesMax = logBytesMax) {
+  constructor(path: string, bytesMax = logBytesMax, share?: LogShare) {
     this.#path = path;
     this.#bytesMax = bytesMax;
+    this.#share = share;
   }
 
   /** Takes what fits. A disk that is full loses the log, never the attempt. */
   write(bytes: Uint8Array): void {
-    const taken = Math.min(bytes.length, this.#bytesMax - this.#bytes);
+    const left = this.#share?.left;
+    const taken = Math.min(bytes.length, this.#bytesMax - this.#bytes, left?.bytes ?? Number.POSITIVE_INFINITY);
     this.#dropped += bytes.length - taken;
     if (taken > 0) {
       this.#append(bytes.subarray(0, taken));
       this.#bytes += taken;
+      if (left !== undefined) left.bytes -= taken;
     }
   }
 
@@ -38,6 +50,7 @@ export class LogFile {
   #append(bytes: Uint8Array): void {
     if (this.#fd === -1) return;
     try {
+      if (this.#fd === undefined) this.#share?.prepare();
       this.#fd ??= openSync(this.#path, "a", 0o600);
       writeSync(this.#fd, bytes);
     } catch {

@@ -60,6 +60,8 @@ export interface SlotOptions {
   /** Working directories of attempts, logs, and status pages. */
   readonly places: { readonly slots: string; readonly logs: string; readonly pages: string };
   readonly clock: Clock;
+  /** The log of an attempt. Default: a file of its own in `places.logs`. */
+  readonly openLog?: ((attempt: AttemptId) => LogFile) | undefined;
   /** When combine is called; default "auto". */
   readonly combining?: Combining | undefined;
   /** What attempts print, as it comes; beside the log file. */
@@ -168,7 +170,7 @@ export class Slot implements TaskSlot {
   async run(request: RunAttempt): Promise<AttemptResult> {
     const { attempt, careful } = request.assignment;
     this.#log.close();
-    this.#log = new LogFile(join(this.#options.places.logs, `${attemptName(attempt)}.log`));
+    this.#log = this.#openLog(attempt);
     this.#attempt = attempt;
     try {
       const reply = await this.#ask({ kind: "run", ...request });
@@ -180,6 +182,11 @@ export class Slot implements TaskSlot {
     } finally {
       this.#attempt = undefined;
     }
+  }
+
+  #openLog(attempt: AttemptId): LogFile {
+    const { openLog, places } = this.#options;
+    return openLog?.(attempt) ?? new LogFile(join(places.logs, `${attemptName(attempt)}.log`));
   }
 
   stop(): void {

@@ -139,6 +139,8 @@ function enter(path: string, memory: string | undefined): WorkDirectory {
 function createMemoryDirectory(root: string, options: WorkDirectoryOptions): string | undefined {
   removeStaleMemory(root);
   const path = join(root, `${memoryPrefix()}${options.id}`);
+  // Of an earlier process with this work directory, which has forgotten it.
+  if (isOwnDirectory(path) && !isInUse(path)) removeTree(path);
   try {
     mkdirSync(path, { mode: 0o700 });
     writeJson(join(path, "owner.json"), { process: thisProcess(), work: options.path });
@@ -146,6 +148,11 @@ function createMemoryDirectory(root: string, options: WorkDirectoryOptions): str
   } catch {
     return undefined;
   }
+}
+
+function isInUse(memory: string): boolean {
+  const owner = readJson(join(memory, "owner.json")) as { process?: ProcessIdentity } | undefined;
+  return owner?.process !== undefined && isAlive(owner.process);
 }
 
 function memoryPrefix(): string {

@@ -1,0 +1,226 @@
+// The directory that a worker keeps everything in, over all its starts:
+//
+//   WORKDIR/              mode 0700
+//     lock.N              the process that uses it (directory-lock.ts)
+//     worker.json         id, incarnation, and the cluster whose runs these are
+//     runs/ logs/ slots/  as in a local run (work-directory.ts), logs in a directory per job
+//     bundles/ files/     jobs' code and side files, by their SHA-256
+import { createHash, randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
+import type { WorkerId } from "../base/ids.ts";
+import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
+import { removedMark } from "./file-run-store.ts";
+import { openWorkDirectory, removeWorkDirectory, type WorkDirectory } from "./work-directory.ts";
+
+export interface WorkerDirectory {
+  readonly work: WorkDirectory;
+  readonly bundles: string;
+  readonly files: string;
+  readonly id: WorkerId;
+  /** Greater than that of any earlier start; durable already. */
+  readonly incarnation: number;
+  /** Notes whose worker this is from now on; what is another cluster's is removed first. True: there was such. */
+  joinCluster(cluster: string): boolean;
+  /** Lets go of the lock. With `remove` nothing of the runs stays, in the memory tier neither. */
+  close(how: "keep" | "remove"): void;
+}
+
+export interface WorkerDirectoryOptions {
+  readonly path: string;
+  /** Default: as before, or a random one. */
+  readonly name: WorkerId | undefined;
+  readonly date: Date;
+  readonly memoryRoot?: string | undefined;
+}
+
+/** What `worker.json` says. */
+interface WorkerRecord {
+  readonly version: 1;
+  readonly id: WorkerId;
+  readonly incarnation: number;
+  /** Undefined: it never got as far as that. */
+  readonly cluster?: string | undefined;
+}
+
+/** Throws `state-busy` while another worker uses it, `wrong-usage` for a directory of other things, `io-error`, `no-space`. */
+export function openWorkerDirectory(options: WorkerDirectoryOptions): WorkerDirectory {
+  const { name, date, memoryRoot } = options;
+  if (name !== undefined && !/^[\w.-]{1,64}$/.test(name)) {
+    throw new MillraceError("wrong-usage", `--name ${JSON.stringify(name)}: 1 to 64 letters, digits, ".", "-" and "_"`);
+  }
+  const path = makePrivate(options.path);
+  const lock = lockDirectory(path);
+  try {
+    const before = readRecord(path);
+    const record: WorkerRecord = {
+      version: 1,
+      id: name ?? before?.id ?? `w-${randomBytes(3).toString("hex")}`,
+      // By the date, because a work directory may be lost while its worker's name stays.
+      incarnation: Math.max((before?.incarnation ?? 0) + 1, date.getTime()),
+      cluster: before?.cluster,
+    };
+    writeRecord(path, record);
+    const id = `worker-${createHash("sha256").update(path).digest("hex").slice(0, 16)}`;
+    const work = openWorkDirectory({ path, id, ...(memoryRoot === undefined ? {} : { memoryRoot }) });
+    return new OpenWorkerDirectory(work, lock, record);
+  } catch (error) {
+    lock.release();
+    throw named(path, error);
+  }
+}
+
+class OpenWorkerDirectory implements WorkerDirectory {
+  readonly work: WorkDirectory;
+  readonly bundles: string;
+  readonly files: string;
+  readonly #lock: DirectoryLock;
+  #record: WorkerRecord;
+
+  constructor(work: WorkDirectory, lock: DirectoryLock, record: WorkerRecord) {
+    this.work = work;
+    this.bundles = join(work.path, "bundles");
+    this.files = join(work.path, "files");
+    this.#lock = lock;
+    this.#record = record;
+    for (const directory of [this.bundles, this.files]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Slots of an earlier process have ended with it, and what was being removed then is still to be removed.
+    for (const directory of new Set([work.slots, work.pages])) empty(directory);
+    for (const runs of [work.runs.memory, work.runs.disk]) {
+      if (runs !== undefined) empty(runs, (name) => name.includes(removedMark));
+    }
+  }
+
+  get id(): WorkerId {
+    return this.#record.id;
+  }
+
+  get incarnation(): number {
+    return this.#record.incarnation;
+  }
+
+  joinCluster(cluster: string): boolean {
+    const { cluster: before } = this.#record;
+    if (before === cluster) return false;
+    const { runs, logs } = this.work;
+    // Before the note, so that a crash between the two removes again. Of a worker that never got an answer there is nothing.
+    for (const directory of [runs.memory, runs.disk, logs, this.bundles, this.files]) {
+      if (directory !== undefined) empty(directory);
+    }
+    this.#record = { ...this.#record, cluster };
+    writeRecord(this.work.path, this.#record);
+    return before !== undefined;
+  }
+
+  close(how: "keep" | "remove"): void {
+    const { work } = this;
+    for (const directory of new Set([work.slots, work.pages])) empty(directory);
+    if (how === "remove") {
+      empty(work.runs.disk);
+      // The next start makes it anew; memory that nobody comes back for would be lost to the machine.
+      if (work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
+    }
+    this.#lock.release();
+  }
+}
+
+/** Made, or taken as it is: somebody's directory of other things is not. */
+function makePrivate(directory: string): string {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const path = realpathSync(directory);
+    const names = readdirSync(path).filter((name) => name !== "lost+found");
+    const isOurs = names.some((name) => name === "worker.json" || name.startsWith("lock"));
+    if (names.length > 0 && !isOurs) {
+      throw new MillraceError(
+        "wrong-usage",
+        `${path} holds other things than a worker's (${names.slice(0, 3).join(", ")}): give --work-dir an empty directory or a new one`,
+      );
+    }
+    const { uid, mode } = statSync(path);
+    if (process.getuid !== undefined && uid !== process.getuid()) {
+      throw new MillraceError("wrong-usage", `${path} belongs to another user: start the worker as that user`);
+    }
+    if ((mode & 0o077) !== 0) chmodSync(path, 0o700);
+    return path;
+  } catch (error) {
+    throw named(directory, error);
+  }
+}
+
+function named(path: string, error: unknown): unknown {
+  const code = systemCode(error);
+  if (error instanceof MillraceError || code === undefined) return error;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new MillraceError(
+      "no-space",
+      `the disk of the work directory ${path} is full: make room, or choose another --work-dir`,
+      { cause: error },
+    );
+  }
+  return new MillraceError("io-error", `the work directory ${path} can't be used: ${code}; choose another --work-dir`, {
+    cause: error,
+  });
+}
+
+function readRecord(path: string): WorkerRecord | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(path, "worker.json"), "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const { version, id, incarnation, cluster } = JSON.parse(text) as Partial<WorkerRecord>;
+    if (version !== 1 || typeof id !== "string" || !Number.isSafeInteger(incarnation)) return undefined;
+    return { version, id, incarnation: incarnation!, cluster: typeof cluster === "string" ? cluster : undefined };
+  } catch {
+    return undefined; // cut short: a new worker, whose incarnation is by the date
+  }
+}
+
+/** In one step, and durable: an incarnation must not be used twice. */
+function writeRecord(path: string, record: WorkerRecord): void {
+  const target = join(path, "worker.json");
+  const fd = openSync(`${target}.new`, "w", 0o600);
+  try {
+    writeSync(fd, `${JSON.stringify(record)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${target}.new`, target);
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function empty(directory: string, isRemoved: (name: string) => boolean = () => true): void {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return; // removed with the memory tier
+  }
+  for (const name of names) {
+    if (isRemoved(name)) rmSync(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+}
