@@ -70,6 +70,8 @@ export interface Master {
   cancel(job: JobId): Promise<"cancelled" | "too-late">;
   /** A failed job that was kept goes on, its failures forgiven; any other stays as it is. */
   resume(job: JobId): Promise<void>;
+  /** The worker takes nothing new, until it is started anew. */
+  drain(worker: WorkerId): Promise<void>;
   /** The state as of the last commit. */
   view(): ClusterView;
   /** The view now, and after each change, until the job has ended or the signal is aborted. */
@@ -184,6 +186,13 @@ class MasterLoop implements Master {
   async resume(job: JobId): Promise<void> {
     this.#find(job);
     await this.#happened({ kind: "job-resumed", job });
+  }
+
+  async drain(worker: WorkerId): Promise<void> {
+    if (!this.view().workers.some(({ id }) => id === worker)) {
+      throw new MillraceError("wrong-usage", `there is no worker ${worker}`);
+    }
+    await this.#happened({ kind: "worker-drained", worker });
   }
 
   view(): ClusterView {

@@ -7,6 +7,7 @@
 //   STATE/owner.json    who has the lock: for the message of the one who doesn't get it
 //   STATE/ready.json    there while the master answers: its address, for scripts that wait
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { MiB } from "../base/limits.ts";
@@ -22,6 +23,8 @@ export interface StateDirectory {
   readonly blobs: string;
   readonly history: string;
   readonly tokens: string;
+  /** Of the store, on disk. */
+  storeBytes(): Promise<number>;
   /** Says that the master answers, in one step. */
   ready(content: Readonly<Record<string, unknown>>): void;
   close(): Promise<void>;
@@ -55,6 +58,12 @@ export async function openStateDirectory(directory: string, owner: Owner): Promi
     blobs: at("blobs"),
     history: at("history"),
     tokens: at("tokens"),
+    async storeBytes() {
+      let bytes = 0;
+      // LevelDB removes files at any time.
+      for (const name of await readdir(at("store"))) bytes += (await stat(join(at("store"), name)).catch(noSize)).size;
+      return bytes;
+    },
     ready(content) {
       const temporary = at(".ready.json");
       writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
@@ -66,6 +75,11 @@ export async function openStateDirectory(directory: string, owner: Owner): Promi
       await store.close();
     },
   };
+}
+
+function noSize(error: unknown): { readonly size: number } {
+  if (systemCode(error) === "ENOENT") return { size: 0 };
+  throw error;
 }
 
 /** Made, or taken as it is: somebody's directory of other things is not. */

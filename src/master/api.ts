@@ -1,0 +1,239 @@
+// What a master answers: the scheduler's loop, with the checks and the places (blobs, event logs, workers' logs) around it.
+// Every call may be repeated.
+import type { Clock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
+import type { JobId, WorkerId } from "../base/ids.ts";
+import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { Blobs, Hello, HistoryEvent, LogChunk, MasterApi, Submission, Welcome } from "../rpc/services.ts";
+import { checkHello, ourVersions } from "../rpc/versions.ts";
+import type { ClusterView, JobView } from "../schedule/step.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { History } from "./history.ts";
+import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
+import { isTerminal, jobIdOf, type Master } from "./loop.ts";
+import { checkBlobs, checkSubmission, outputTaken, prepareOutput, probeInputs, within } from "./submission.ts";
+import { type AddressRules, workerAddress } from "./worker-address.ts";
+
+/** Jobs that are not over; more would be kept waiting for days, and all of them are in memory. */
+const liveJobsMax = 1_000;
+
+export interface ApiParts {
+  readonly master: Master;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly blobs: Blobs;
+  readonly history: History;
+  readonly leaseMs: number;
+  readonly addresses: AddressRules;
+  readonly logs: LogProxyOptions;
+  /** Leaves what workers look for before they start (output/probe.ts). */
+  readonly writeProbe: (destination: string, job: JobId) => Promise<void>;
+  /** Throws `no-space` while the state's disk is too full for another job. */
+  readonly checkSpace: () => Promise<void>;
+  /** For metrics. */
+  readonly heard?: (ms: number) => void;
+  readonly submitted?: (outcome: "taken" | "refused") => void;
+}
+
+/** Calls may come as soon as it is made. */
+export class Api implements MasterApi {
+  readonly #parts: ApiParts;
+  /** Being checked: the same job again waits for the first, and another may not have its output. */
+  readonly #submitting = new Map<JobId, { readonly output: string; readonly taken: Promise<JobId> }>();
+  /** As announced; forgotten with the worker. */
+  readonly #addresses = new Map<WorkerId, string>();
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
+
+  async hello(hello: Hello): Promise<Welcome> {
+    const { master, leaseMs } = this.#parts;
+    master.stopped.throwIfAborted();
+    checkHello(hello);
+    return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs };
+  }
+
+  async heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {
+    const { master, clock, addresses, heard } = this.#parts;
+    if (this.#addresses.get(report.worker) !== report.address) {
+      workerAddress(report.worker, report.address, addresses);
+      this.#addresses.set(report.worker, report.address);
+    }
+    const startedAt = clock.now();
+    try {
+      return await master.heartbeat(report, signal);
+    } finally {
+      heard?.(clock.now() - startedAt);
+    }
+  }
+
+  async submit(submission: Submission, signal?: AbortSignal): Promise<JobId> {
+    try {
+      const job = await this.#submit(submission, signal);
+      this.#parts.submitted?.("taken");
+      return job;
+    } catch (error) {
+      this.#parts.submitted?.("refused");
+      throw error;
+    }
+  }
+
+  async get(job: JobId): Promise<JobView> {
+    const found = this.#find(job);
+    if (found === undefined) throw unknownJob(job);
+    return found;
+  }
+
+  async view(): Promise<ClusterView> {
+    return this.#parts.master.view();
+  }
+
+  watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView> {
+    return this.#parts.master.watch(job, signal);
+  }
+
+  async cancel(job: JobId): Promise<"cancelled" | "too-late"> {
+    return await this.#parts.master.cancel(job);
+  }
+
+  async retry(job: JobId): Promise<void> {
+    const { master, writeProbe } = this.#parts;
+    const found = await this.get(job);
+    if (!isTerminal(found.state)) return; // it goes on already: the answer to the first call was lost
+    if (found.state !== "failed") {
+      throw new MillraceError(
+        "nothing-to-resume",
+        `job ${job} has ${found.state}: only one that failed can be retried`,
+      );
+    }
+    if (!found.resumable) {
+      throw new MillraceError(
+        "nothing-to-resume",
+        `what job ${job} had done is no longer kept: run it again as a new job`,
+      );
+    }
+    this.#refuseTaken(found.output, job);
+    await writeProbe(found.output, job);
+    await master.resume(job);
+  }
+
+  async drain(worker: WorkerId): Promise<void> {
+    await this.#parts.master.drain(worker);
+  }
+
+  async *logs(job: JobId, attempt: string | undefined, signal?: AbortSignal): AsyncIterable<LogChunk> {
+    const { history } = this.#parts;
+    await this.get(job);
+    if (attempt !== undefined && !/^(plan|map|reduce)-\d+\.\d+\.\d+$/.test(attempt)) {
+      throw new MillraceError("wrong-usage", `${JSON.stringify(attempt)} is no attempt: they look like map-00012.1.7`);
+    }
+    const sources = await logSources(history.read(job, signal), attempt);
+    for (const { attempt: name, worker } of sources) {
+      try {
+        yield* this.#log(job, name, worker, signal);
+      } catch (error) {
+        // Of several, those that can be had are shown, and what is missing is said.
+        if (sources.length === 1 || !(error instanceof MillraceError) || signal?.aborted) throw error;
+        yield { attempt: name, worker: worker ?? "", bytes: Buffer.from(`[${error.message}]\n`) };
+      }
+    }
+  }
+
+  async *history(job: JobId, signal?: AbortSignal): AsyncIterable<HistoryEvent> {
+    let isEmpty = true;
+    for await (const event of this.#parts.history.read(job, signal)) {
+      isEmpty = false;
+      yield event;
+    }
+    if (isEmpty) await this.get(job);
+  }
+
+  /** A worker that is forgotten has no address. */
+  forget(worker: WorkerId): void {
+    this.#addresses.delete(worker);
+  }
+
+  // ── submission ─────────────────────────────────────────────────────────────
+
+  async #submit(submission: Submission, signal: AbortSignal | undefined): Promise<JobId> {
+    checkSubmission(submission);
+    const job = jobIdOf(submission.idempotencyKey);
+    // Asked first: what a repeated call would be refused for may be there because of the first one (fault 44).
+    if (this.#find(job) !== undefined) return job;
+    const first = this.#submitting.get(job);
+    if (first !== undefined) return await first.taken;
+    this.#refuseTaken(submission.spec.output, job);
+    this.#refuseTooMany();
+    const taken = this.#take(job, submission, signal);
+    this.#submitting.set(job, { output: submission.spec.output, taken });
+    try {
+      return await taken;
+    } finally {
+      this.#submitting.delete(job);
+    }
+  }
+
+  async #take(job: JobId, { spec, overwrite, idempotencyKey }: Submission, signal?: AbortSignal): Promise<JobId> {
+    const { master, storage, blobs, clock, checkSpace, writeProbe } = this.#parts;
+    const probing = { storage, clock, signal };
+    await checkSpace();
+    await checkBlobs(spec, blobs);
+    await probeInputs(spec, probing);
+    const prepared = await prepareOutput(spec, overwrite, probing);
+    await within(probing, `writing beside the output ${spec.output}`, writeProbe(spec.output, job));
+    failpoint("master.afterProbe");
+    // From here on it is the master's: a client that hangs up now finds the job there.
+    return await master.submit(prepared, idempotencyKey);
+  }
+
+  /** Two jobs that publish to one place: the second would fail at the end. */
+  #refuseTaken(output: string, own: JobId): void {
+    for (const { job, state, output: other } of this.#parts.master.view().jobs) {
+      if (job !== own && other === output && !isTerminal(state)) throw outputTaken(output, job);
+    }
+    for (const [job, { output: other }] of this.#submitting) {
+      if (job !== own && other === output) throw outputTaken(output, job);
+    }
+  }
+
+  #refuseTooMany(): void {
+    const live = this.#parts.master.view().jobs.filter(({ state }) => !isTerminal(state)).length;
+    if (live + this.#submitting.size < liveJobsMax) return;
+    throw new MillraceError("over-limit", `${live} jobs are not over yet, as many as a master takes: submit later`);
+  }
+
+  // ── logs ───────────────────────────────────────────────────────────────────
+
+  async *#log(
+    job: JobId,
+    attempt: string,
+    worker: WorkerId | undefined,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<LogChunk> {
+    if (worker === undefined) {
+      throw new MillraceError(
+        "bad-input",
+        `job ${job} has no attempt ${attempt} that is noted: see millrace history ${job}`,
+      );
+    }
+    const address = this.#addresses.get(worker);
+    if (address === undefined) {
+      throw new MillraceError(
+        "unreachable",
+        `worker ${worker}, which has the log of ${attempt}, has not been heard of since this master started or for long`,
+      );
+    }
+    const url = workerAddress(worker, address, this.#parts.addresses);
+    yield* readLog({ worker, address: url, job, attempt }, this.#parts.logs, signal);
+  }
+
+  #find(job: JobId): JobView | undefined {
+    return this.#parts.master.view().jobs.find((view) => view.job === job);
+  }
+}
+
+function unknownJob(job: JobId): MillraceError {
+  return new MillraceError("wrong-usage", `there is no job ${job}`);
+}

@@ -1,0 +1,120 @@
+// Facts in words: a line of a job's event log, and a log entry of the master's.
+import { unreachable } from "../base/assert.ts";
+import { attemptName, taskName } from "../base/ids.ts";
+import type { Log } from "../base/log.ts";
+import { formatBytes } from "../base/units.ts";
+import type { HistoryEvent } from "../rpc/services.ts";
+import { type Fact, jobOf } from "../schedule/facts.ts";
+
+/** Undefined for a fact that belongs to no job. */
+export function historyEvent(fact: Fact, date: Date): HistoryEvent | undefined {
+  const job = jobOf(fact);
+  if (job === undefined) return undefined;
+  const attempt = "attempt" in fact ? fact.attempt : undefined;
+  return {
+    time: date.toISOString(),
+    kind: fact.kind,
+    job,
+    task: attempt === undefined ? undefined : taskName(attempt),
+    attempt: attempt === undefined ? undefined : attemptName(attempt),
+    worker: "worker" in fact ? fact.worker : undefined,
+    message: messageOf(fact),
+  };
+}
+
+/** What somebody should look at is a warning, what happens once per attempt is for debugging. */
+export function logFact(log: Log, fact: Fact): void {
+  const fields: Record<string, unknown> = { event: fact.kind };
+  const job = jobOf(fact);
+  if (job !== undefined) fields["job"] = job;
+  if ("attempt" in fact) fields["attempt"] = attemptName(fact.attempt);
+  if ("worker" in fact) fields["worker"] = fact.worker;
+  log[levelOf(fact)](fields, messageOf(fact));
+}
+
+function levelOf(fact: Fact): "debug" | "info" | "warn" {
+  switch (fact.kind) {
+    case "attempt-started":
+    case "attempt-adopted":
+    case "attempt-won":
+    case "attempt-revoked":
+    case "map-output-restored":
+      return "debug";
+    case "attempt-failed":
+    case "attempt-lost":
+    case "map-output-lost":
+    case "holder-unreachable":
+    case "digest-changed":
+    case "reduces-rolled-back":
+    case "worker-silent":
+    case "worker-forgotten":
+    case "worker-excluded":
+    case "worker-quarantined":
+      return "warn";
+    case "job-ended":
+      return fact.outcome === "failed" ? "warn" : "info";
+    default:
+      return "info";
+  }
+}
+
+function messageOf(fact: Fact): string {
+  switch (fact.kind) {
+    case "job-submitted":
+      return `${fact.name} was submitted`;
+    case "job-planned":
+      return `planned: ${fact.maps} maps of ${formatBytes(fact.inputBytes)}, ${fact.reduces} reduces`;
+    case "job-resumed":
+      return "a failed job goes on where it stopped";
+    case "job-recovered":
+      return `taken over from an earlier master while ${fact.state}`;
+    case "job-decided":
+      return `complete: ${fact.files} files, ${formatBytes(fact.bytes)}, are to be published`;
+    case "job-published":
+      return "published";
+    case "job-ended":
+      return fact.reason === undefined ? fact.outcome : `${fact.outcome}: ${fact.reason.message}`;
+    case "job-forgotten":
+      return fact.isShown ? "what was kept of it is removed: it can't be resumed any more" : "is no longer shown";
+    case "attempt-started":
+      return `${fact.isBackup ? "backup of a slow attempt" : "started"}${fact.careful ? ", careful" : ""}`;
+    case "attempt-adopted":
+      return "goes on, started by an earlier master";
+    case "attempt-won":
+      return `done in ${(fact.stats.wallMs / 1000).toFixed(1)} s: ${fact.stats.recordsIn} records in, ${fact.stats.recordsOut} out`;
+    case "attempt-failed":
+      return `${fact.failure}: ${fact.error.message}`;
+    case "attempt-revoked":
+    case "attempt-lost":
+    case "map-output-lost":
+      return fact.why;
+    case "map-output-restored":
+      return "its output is there again";
+    case "holder-unreachable":
+      return `${fact.worker} can't reach ${fact.holder}, which holds the output of ${attemptName(fact.attempt)}`;
+    case "digest-changed":
+      return "a map that ran again emitted something else than before";
+    case "reduces-rolled-back":
+      return `${fact.reduces} reduces have read what is no longer so and are done again (version ${fact.mapVersion})`;
+    case "worker-joined":
+      return `${fact.worker} joined at ${fact.address} with ${fact.slots} slots`;
+    case "worker-reborn":
+      return `${fact.worker} was started anew at ${fact.address}: what its earlier life ran is lost`;
+    case "worker-back":
+      return `${fact.worker} is heard of again at ${fact.address}`;
+    case "worker-silent":
+      return `${fact.worker} has not been heard of for a lease: its attempts are given to others`;
+    case "worker-forgotten":
+      return `${fact.worker} has not been heard of for long and is forgotten`;
+    case "worker-draining":
+      return `${fact.worker} takes nothing new`;
+    case "worker-excluded":
+      return `${fact.worker} gets no work: everything has failed there`;
+    case "worker-readmitted":
+      return `${fact.worker} gets work again`;
+    case "worker-quarantined":
+      return `${fact.worker} came and went too often: it gets no work for ${Math.round(fact.ms / 1000)} s`;
+    default:
+      return unreachable(fact);
+  }
+}

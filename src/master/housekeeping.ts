@@ -1,0 +1,66 @@
+// What a master does now and then: blobs that nobody needs any more and the oldest event logs go.
+import type { Clock } from "../base/clock.ts";
+import type { JobId } from "../base/ids.ts";
+import type { Log } from "../base/log.ts";
+import { jobRecord } from "../rpc/convert-records.ts";
+import { keys } from "../schedule/records.ts";
+import type { StateStore } from "../state/store.ts";
+import type { DiskBlobs } from "./blobs.ts";
+import type { History } from "./history.ts";
+import type { Master } from "./loop.ts";
+
+const everyMs = 10 * 60_000;
+
+export interface House {
+  readonly master: Master;
+  readonly store: StateStore;
+  readonly blobs: DiskBlobs;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function keepHouse(house: House): { close(): Promise<void> } {
+  const closing = new AbortController();
+  const run = async () => {
+    while (!closing.signal.aborted) {
+      try {
+        await tidy(house);
+      } catch (error) {
+        house.log.warn({ error: String(error) }, "clearing away has failed; it is tried again later");
+      }
+      await house.clock.sleep(everyMs, closing.signal);
+    }
+  };
+  const running = run();
+  return {
+    async close() {
+      closing.abort();
+      await running;
+    },
+  };
+}
+
+/** Once. A job that failed may be retried, so its blobs stay as long as it is known. */
+export async function tidy({ master, store, blobs, history, log }: House): Promise<void> {
+  const { jobs } = master.view();
+  const known = new Set<JobId>(jobs.map(({ job }) => job));
+  const needed = new Set<string>();
+  for (const { job, state } of jobs) {
+    if (state === "succeeded" || state === "cancelled") continue;
+    for (const sha256 of await blobsOf(store, job)) needed.add(sha256);
+  }
+  const removed = await blobs.sweep((sha256) => needed.has(sha256));
+  if (removed.length > 0) log.info({ blobs: removed.length }, "blobs that no job needs any more were removed");
+  await history.sweep((job) => known.has(job));
+}
+
+/** The master doesn't keep the specs of all jobs at hand, so they are read. */
+async function blobsOf(store: StateStore, job: JobId): Promise<readonly string[]> {
+  for await (const { key, value } of store.scan(keys.spec(job))) {
+    if (key !== keys.spec(job)) continue;
+    const { spec } = jobRecord.decode(value);
+    return [spec.bundle, ...spec.files.map(({ sha256 }) => sha256)];
+  }
+  return [];
+}

@@ -1,0 +1,36 @@
+// How long the process does nothing else: a huge step, a garbage collection, or SIGSTOP. Measured by a sleep that comes back
+// too late, on the clock that counts the time a process was stopped.
+import type { Clock } from "../base/clock.ts";
+
+const everyMs = 250;
+
+export interface LagWatch {
+  /** The worst since it was last asked for, in ms. */
+  worst(): number;
+  close(): void;
+}
+
+/** `onLag` hears of every sleep that came back late. */
+export function watchLag(clock: Clock, onLag: (lagMs: number) => void): LagWatch {
+  const closing = new AbortController();
+  let worst = 0;
+  const run = async () => {
+    while (!closing.signal.aborted) {
+      const wanted = clock.now() + everyMs;
+      await clock.sleep(everyMs, closing.signal);
+      const lagMs = Math.max(0, clock.now() - wanted);
+      if (closing.signal.aborted) return;
+      worst = Math.max(worst, lagMs);
+      onLag(lagMs);
+    }
+  };
+  void run();
+  return {
+    worst() {
+      const seen = worst;
+      worst = 0;
+      return seen;
+    },
+    close: () => closing.abort(),
+  };
+}

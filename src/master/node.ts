@@ -1,0 +1,282 @@
+// A master as a process: its state directory, the loop, the one port, and what keeps house meanwhile.
+//
+//   state directory ─► store, tokens, blobs, event logs ─► lead, recover ─► listen ─► ready.json
+//
+// It is loaded by `millrace master` only. When it has stepped down (`stopped`), for a disk that failed for example, nothing is
+// answered any more and its process has to end: the next one recovers from what is on disk.
+import { statfs } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { limits, MiB } from "../base/limits.ts";
+import { type Log, noLog } from "../base/log.ts";
+import { randomId } from "../base/random.ts";
+import type { Secret } from "../base/secret.ts";
+import { version } from "../base/version.ts";
+import { manifestBuilder } from "../output/manifest.ts";
+import { writeProbe } from "../output/probe.ts";
+import { blobRoutes } from "../rpc/blob-routes.ts";
+import { forgetToken, rememberToken } from "../rpc/find-token.ts";
+import { Gate, isLoopbackName } from "../rpc/gate.ts";
+import type { TlsFiles } from "../rpc/http.ts";
+import { listen } from "../rpc/listener.ts";
+import { masterService } from "../rpc/service.ts";
+import type { MasterApi } from "../rpc/services.ts";
+import { clientTls } from "../rpc/tls.ts";
+import { openTokens } from "../rpc/tokens.ts";
+import { recoverScheduler } from "../schedule/scheduler.ts";
+import type { SchedulerOptions } from "../schedule/step.ts";
+import { createLocalStorage } from "../storage/local.ts";
+import type { Storage } from "../storage/storage.ts";
+import { Api } from "./api.ts";
+import { openBlobs } from "./blobs.ts";
+import { historyEvent, logFact } from "./fact-text.ts";
+import { openHistory } from "./history.ts";
+import { keepHouse } from "./housekeeping.ts";
+import { watchLag } from "./lag.ts";
+import { createMaster } from "./loop.ts";
+import { createMetrics } from "./metrics.ts";
+import { openStateDirectory, type StateDirectory, stateSpareBytes } from "./state-directory.ts";
+import { statusRoutes } from "./status-routes.ts";
+
+/** A storage that is out of reach is tried for some minutes: 1 s, 2 s, … 128 s apart. */
+const publishTriesMax = 9;
+/** Beyond what commits hold back for. */
+const jobSpareBytes = 16 * MiB;
+
+export interface MasterNodeOptions {
+  /** The state directory, made where it is missing. */
+  readonly state: string;
+  /** "127.0.0.1:7070"; port 0: any that is free. */
+  readonly listen: string;
+  readonly tls?: TlsFiles | undefined;
+  /** PEM file of the authority that signed the workers' certificates; default: the system's. */
+  readonly ca?: string | undefined;
+  /** The host by which others reach this process, where that is not what it listens on. */
+  readonly advertise?: string | undefined;
+  /** Default `limits.leaseMs`. */
+  readonly leaseMs?: number | undefined;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Default: the file system. */
+  readonly storage?: Storage;
+}
+
+export interface MasterNode {
+  /** "http://127.0.0.1:7070" */
+  readonly address: string;
+  /** Tells this state from every other. */
+  readonly cluster: string;
+  readonly epoch: number;
+  /** The directory of the token files. */
+  readonly tokens: string;
+  /** Where commands of this user find a token for the address. */
+  readonly tokenFile: string;
+  readonly api: MasterApi;
+  /** Aborted when it can't go on; the reason says why. Its process should end then. */
+  readonly stopped: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** Errors: `state-busy`, `corrupt-state`, `wrong-usage`, `no-access`, `io-error`. */
+export async function openMasterNode(options: MasterNodeOptions): Promise<MasterNode> {
+  const { clock = systemClock, log = noLog } = options;
+  const where = parseListen(options.listen);
+  const owner = { pid: process.pid, host: hostname(), since: clock.date().toISOString() };
+  const directory = await openStateDirectory(options.state, owner);
+  const parts = new Parts();
+  parts.add(() => directory.close());
+  try {
+    return await openIn({ directory, where, parts }, { ...options, clock, log });
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}
+
+/** What was opened, to be closed in the opposite order. */
+class Parts {
+  readonly #close: (() => Promise<void> | void)[] = [];
+  #closed: Promise<void> | undefined;
+
+  add(close: () => Promise<void> | void): void {
+    this.#close.push(close);
+  }
+
+  get isClosing(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      for (const close of this.#close.toReversed()) await close();
+    })();
+    return this.#closed;
+  }
+}
+
+interface Place {
+  readonly directory: StateDirectory;
+  readonly where: Where;
+  readonly parts: Parts;
+}
+
+type Complete = MasterNodeOptions & Required<Pick<MasterNodeOptions, "clock" | "log">>;
+
+async function openIn({ directory, where, parts }: Place, options: Complete): Promise<MasterNode> {
+  const { clock, log, leaseMs = limits.leaseMs, storage = createLocalStorage() } = options;
+  const tokens = openTokens(directory.tokens, log);
+  const blobs = await openBlobs(directory.blobs, clock);
+  const history = await openHistory(directory.history, { clock, log });
+  parts.add(() => history.close());
+  const freeBytes = async () => {
+    const { bavail, bsize } = await statfs(directory.path);
+    return bavail * bsize;
+  };
+  const lag = watchLag(clock, (lagMs) => {
+    if (lagMs < leaseMs / 2) return;
+    log.warn(
+      { lagMs: Math.round(lagMs) },
+      "the master stood still for more than half a lease (stopped, or too much to do at once); no other can have taken over, so it goes on and forgives its workers the time",
+    );
+  });
+  parts.add(() => lag.close());
+  const metrics = createMetrics({
+    view: () => (master.stopped.aborted ? undefined : master.view()),
+    storeBytes: () => directory.storeBytes(),
+    freeBytes,
+    lagMs: () => lag.worst(),
+  });
+  const startedAt = clock.now();
+  let api: Api | undefined;
+  const master = await createMaster({
+    store: directory.store,
+    storage,
+    clock,
+    recover: recoverScheduler,
+    scheduler: schedulerOptions(leaseMs),
+    heartbeatMs: Math.min(limits.heartbeatMs, leaseMs / 3),
+    owner: `process ${process.pid}`,
+    newCluster: randomId(),
+    publishTriesMax,
+    observer: {
+      stepped: ({ facts }) => {
+        for (const fact of facts) {
+          const event = historyEvent(fact, clock.date());
+          if (event !== undefined) history.append(event);
+          metrics.fact(fact);
+          logFact(log, fact);
+          if (fact.kind === "worker-forgotten") api?.forget(fact.worker);
+        }
+      },
+      committed: (commit) => metrics.committed(commit),
+      failed: (what, error) => log.warn({ error: String(error) }, `${what} has failed`),
+    },
+  });
+  // One that has stepped down leaves at once, and what it was publishing to its successor.
+  parts.add(() => (master.stopped.aborted ? undefined : master.close()));
+  api = new Api({
+    master,
+    storage,
+    clock,
+    blobs,
+    history,
+    leaseMs,
+    addresses: { loopbackOnly: isLoopbackName(where.host), tls: options.tls !== undefined },
+    logs: { workerTokens: () => tokens.all("worker"), tls: clientTls(options.ca), clock },
+    writeProbe,
+    checkSpace: async () => {
+      if ((await freeBytes()) >= stateSpareBytes + jobSpareBytes) return;
+      throw new MillraceError(
+        "no-space",
+        `the disk of the master's state is nearly full (${directory.path}): no job is taken until there is room; those that run go on`,
+      );
+    },
+    heard: (ms) => metrics.heartbeat(ms),
+    submitted: (outcome) => metrics.submitted(outcome),
+  });
+  const listener = await listen({
+    ...where,
+    tls: options.tls,
+    gate: new Gate({ tokens, clock, log }),
+    routes: [...blobRoutes(blobs), ...statusRoutes({ metrics, isReady: () => !master.stopped.aborted })],
+    rpc: masterService(api, { clock, log }),
+    advertise: options.advertise,
+    log,
+  });
+  parts.add(() => listener.close(closeGraceMs));
+  const { address } = listener;
+  const admin = tokens.all("admin")[0]!;
+  const tokenFile = remembered({ address, admin, directory, log });
+  parts.add(() => forgetToken(address, admin));
+  const house = keepHouse({ master, store: directory.store, blobs, history, clock, log });
+  parts.add(() => house.close());
+  directory.ready({ address, pid: process.pid, cluster: master.cluster, epoch: master.epoch });
+  log.info(
+    { address, cluster: master.cluster, epoch: master.epoch, ms: Math.round(clock.now() - startedAt) },
+    "the master leads",
+  );
+  // Stepped down by itself: nobody may take it for the master any more.
+  const onStopped = () => {
+    if (parts.isClosing) return;
+    const { reason } = master.stopped;
+    log.error(
+      { code: reason instanceof MillraceError ? reason.code : undefined },
+      `the master has stepped down: ${reason}`,
+    );
+    void listener.close(0);
+  };
+  if (master.stopped.aborted) onStopped();
+  else master.stopped.addEventListener("abort", onStopped, { once: true });
+  return {
+    address,
+    cluster: master.cluster,
+    epoch: master.epoch,
+    tokens: directory.tokens,
+    tokenFile,
+    api,
+    stopped: master.stopped,
+    close: () => parts.close(),
+  };
+}
+
+/** Commands work without the file too, when they are told where the token is: a home that can't be written to is no reason to end. */
+function remembered(master: { address: string; admin: Secret; directory: StateDirectory; log: Log }): string {
+  const { address, admin, directory, log } = master;
+  try {
+    return rememberToken(address, admin);
+  } catch (error) {
+    log.warn({ error: String(error) }, "the token file for commands of this user can't be written: give --token-file");
+    return join(directory.tokens, "admin");
+  }
+}
+
+/** For calls under way: most wait for news, and their callers try again. */
+const closeGraceMs = 200;
+
+interface Where {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** "127.0.0.1:7070", "[::1]:7070", "m1.example:7070". */
+export function parseListen(text: string): Where {
+  const match = /^(?:\[([\da-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new MillraceError("wrong-usage", `--listen ${JSON.stringify(text)} is not HOST:PORT, like 127.0.0.1:7070`);
+  }
+  return { host: (match[1] ?? match[2])!, port };
+}
+
+const schedulerOptions = (leaseMs: number): SchedulerOptions => ({
+  leaseMs,
+  keepFailed: true,
+  backupSlowdown: limits.backupSlowdown,
+  failuresPerWorkerMax: limits.failuresPerWorkerMax,
+  infrastructureFailuresMax: limits.infrastructureFailuresMax,
+  digestRollbacksMax: limits.digestRollbacksMax,
+  manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
+});

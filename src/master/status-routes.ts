@@ -1,0 +1,37 @@
+// What a master tells machines that watch it: two questions without a token that say yes or no, and metrics for who may read.
+import type { HttpRoute } from "../rpc/http.ts";
+import type { MasterMetrics } from "./metrics.ts";
+
+export interface StatusSources {
+  readonly metrics: MasterMetrics;
+  /** It leads, and has recovered what its predecessor knew. */
+  isReady(): boolean;
+}
+
+export function statusRoutes({ metrics, isReady }: StatusSources): readonly HttpRoute[] {
+  return [
+    get("/healthz", "open", () => ({ status: 200, text: "ok\n" })),
+    get("/readyz", "open", () => (isReady() ? { status: 200, text: "ready\n" } : { status: 503, text: "not ready\n" })),
+    get("/metrics", "read", async () => ({ status: 200, ...(await metrics.page()) })),
+  ];
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly contentType?: string;
+}
+
+function get(path: string, scope: HttpRoute["scope"], answer: () => Answer | Promise<Answer>): HttpRoute {
+  return {
+    method: "GET",
+    path,
+    scope,
+    bodyBytesMax: 0,
+    async handle(_request, response) {
+      const { status, text, contentType = "text/plain; charset=utf-8" } = await answer();
+      response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(text) });
+      response.end(text);
+    },
+  };
+}
