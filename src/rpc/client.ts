@@ -4,7 +4,7 @@
 // has been silent for longer than the caller is patient. Two are not: a heartbeat, because the agent makes the next one by
 // itself with newer content, and logs that have begun. A black hole is noticed by pings, not by waiting (fault 49).
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
@@ -20,6 +20,7 @@ import type { WorkerOrders, WorkerReport } from "./messages.ts";
 import { describeFailure, isTransient } from "./reach.ts";
 import type { Secret } from "./secret.ts";
 import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "./services.ts";
+import { Session } from "./session.ts";
 import { clientTls } from "./tls.ts";
 import { ourVersions } from "./versions.ts";
 
@@ -65,7 +66,7 @@ export function connectMaster(options: ConnectOptions): RemoteMaster {
 class Remote implements RemoteMaster {
   readonly blobs: Blobs;
   readonly #options: ConnectOptions;
-  readonly #sessions: Http2SessionManager;
+  readonly #session: Session;
   readonly #workers: Client<typeof Workers>;
   readonly #jobs: Client<typeof Jobs>;
   readonly #closed = new AbortController();
@@ -79,18 +80,14 @@ class Remote implements RemoteMaster {
     const { origin } = parseAddress(options.address);
     const tls = clientTls(options.ca);
     const pingMs = options.pingMs ?? defaultPingMs;
-    this.#sessions = new Http2SessionManager(
-      origin,
-      { pingIntervalMs: pingMs, pingTimeoutMs: pingMs, pingIdleConnection: true },
-      origin.startsWith("https:") ? tls : {},
-    );
+    this.#session = new Session({ authority: origin, tls: origin.startsWith("https:") ? tls : {}, pingMs });
     const bearer: Interceptor = (next) => (request) => {
       request.header.set("authorization", `Bearer ${options.token.reveal()}`);
       return next(request);
     };
     const transport = createGrpcTransport({
       baseUrl: origin,
-      sessionManager: this.#sessions,
+      sessionManager: this.#session,
       interceptors: [bearer],
       readMaxBytes: limits.messageBytesMax,
       writeMaxBytes: limits.messageBytesMax,
@@ -110,7 +107,7 @@ class Remote implements RemoteMaster {
   close(): void {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new MillraceError("cancelled", "the connection to the master was closed here"));
-    this.#sessions.abort();
+    this.#session.abort();
   }
 
   /** Says hello anew, whatever `hello` holds: the versions are this process's. */
@@ -296,7 +293,7 @@ class Remote implements RemoteMaster {
     if (isTransient(error)) {
       this.#welcome = undefined;
       // A call that nobody answered may have gone into a black hole: the next one takes a new connection.
-      if (error instanceof ConnectError && error.code === Code.DeadlineExceeded) this.#sessions.abort();
+      if (error instanceof ConnectError && error.code === Code.DeadlineExceeded) this.#session.abort();
     }
     return describeFailure(error, { address: this.#options.address, sinceMs: undefined });
   }

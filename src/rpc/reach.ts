@@ -145,9 +145,9 @@ function isCertificateError(error: unknown): boolean {
   return causes(error).some((cause) => /CERT|^ERR_SSL_|^EPROTO$/.test(systemCode(cause) ?? ""));
 }
 
-/** Something answers, and it isn't gRPC. */
+/** Something answers, and it isn't gRPC: no master of ours answers "unknown". */
 function isNoMaster(error: ConnectError): boolean {
-  return error.code === Code.Unknown || error.code === Code.Internal;
+  return error.code === Code.Unknown;
 }
 
 /** What the gate has written where gRPC clients find it. */

@@ -1,0 +1,95 @@
+// One HTTP/2 connection to one place, made when it is first needed and again after it was lost. (The session manager that
+// connect-node brings takes its error listener off before the last error has come, which ends the process; seen with a port
+// that speaks HTTP/1.1.)
+//
+//   none ─► connecting ─► open ─► (error, closed, GOAWAY, ping unanswered) ─► none
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionOptions,
+  connect,
+  constants,
+  type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
+} from "node:http2";
+
+export interface SessionOptions {
+  /** "https://m1:7070" */
+  readonly authority: string;
+  readonly tls: ClientSessionOptions | SecureClientSessionOptions;
+  /** A ping so often; one that is not answered until the next is due ends the connection (fault 49). */
+  readonly pingMs: number;
+}
+
+export class Session {
+  readonly authority: string;
+  readonly #options: SessionOptions;
+  #current: { readonly session: ClientHttp2Session; readonly isOpen: Promise<void> } | undefined;
+
+  constructor(options: SessionOptions) {
+    this.authority = options.authority;
+    this.#options = options;
+  }
+
+  /** Rejects with the error of the connection where there is none to be had. */
+  async request(method: string, path: string, headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
+    this.#current ??= this.#connect();
+    const { session, isOpen } = this.#current;
+    await isOpen;
+    return session.request({ ...headers, ":method": method, ":path": path });
+  }
+
+  /** Part of what connect-node asks for; pings do without it. */
+  notifyResponseByteRead(): void {}
+
+  /** Ends the connection and all that is under way on it, as cancelled. The next request makes a new one. */
+  abort(): void {
+    const session = this.#current?.session;
+    this.#current = undefined;
+    session?.destroy(undefined, constants.NGHTTP2_CANCEL);
+  }
+
+  #connect() {
+    const session = connect(this.authority, this.#options.tls);
+    const leave = () => {
+      if (this.#current?.session === session) this.#current = undefined;
+    };
+    const isOpen = new Promise<void>((resolve, reject) => {
+      session.once("connect", () => resolve());
+      // Stays on for good: there may be a second error after the first.
+      session.on("error", (error) => {
+        leave();
+        reject(error);
+      });
+      session.once("close", () => {
+        leave();
+        reject(lost("the connection was closed before it was open", "ECONNRESET"));
+      });
+    });
+    isOpen.catch(() => {}); // told to whoever waits for it
+    session.once("goaway", leave); // requests under way are answered; new ones go elsewhere
+    this.#keepAlive(session);
+    return { session, isOpen };
+  }
+
+  #keepAlive(session: ClientHttp2Session): void {
+    let isWaiting = false;
+    const timer = setInterval(() => {
+      if (session.connecting) return; // calls have deadlines of their own
+      if (isWaiting) {
+        session.destroy(lost("a ping was not answered", "ETIMEDOUT"));
+        return;
+      }
+      isWaiting = true;
+      const isSent = session.ping((error: Error | null) => {
+        if (error === null) isWaiting = false;
+      });
+      if (!isSent) session.destroy(lost("no ping can be sent", "ETIMEDOUT"));
+    }, this.#options.pingMs).unref();
+    session.once("close", () => clearInterval(timer));
+  }
+}
+
+function lost(message: string, code: "ECONNRESET" | "ETIMEDOUT"): Error {
+  return Object.assign(new Error(message), { code });
+}
