@@ -1,10 +1,35 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 import type { Command } from "commander";
-import { addMasterOptions } from "./options.ts";
+import { limits } from "../base/limits.ts";
+import { addMasterOptions, addServiceOptions, time } from "./options.ts";
 
 const jobArgument = ["<job>", "the job's id, or the first digits of it"] as const;
 
 export function addClusterCommands(millrace: Command): void {
+  addServiceOptions(
+    millrace
+      .command("master")
+      .description("lead a cluster: hand out tasks, keep its state")
+      .requiredOption("--state <dir>", "for all that the master knows, on a local disk; made where it is missing")
+      .option("--listen <host:port>", "where workers and commands reach it (default: 127.0.0.1:7070)", "127.0.0.1:7070"),
+  )
+    .option(
+      "--lease <time>",
+      `how long a worker may go unheard before its tasks are given to others (default: ${limits.leaseMs / 1000}s)`,
+      time("--lease"),
+    )
+    .addHelpText(
+      "after",
+      `
+Makes tokens in DIR/tokens (admin, submit, worker, read) and leaves one where this user's commands find it. Listens beyond
+this machine only with TLS. SIGTERM and Ctrl-C end it; started again with the same DIR it goes on where it stopped.
+
+Examples:
+  millrace master --state /var/lib/millrace/state
+  millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`,
+    )
+    .action(async (flags) => (await import("./master.ts")).masterCommand(flags));
+
   addMasterOptions(millrace.command("status").description("show a cluster, or one of its jobs"))
     .argument("[job]", "the job's id, or the first digits of it")
     .option("--watch", "follow the job until it has ended; the exit code is then that of the job", false)

@@ -21,7 +21,7 @@ export async function jobsCommand(flags: MasterFlags): Promise<void> {
 
 export function jobLines(jobs: readonly JobView[]): string[] {
   return tableLines(
-    ["JOB", "NAME", "STATE", "MAP", "REDUCE", "RUNNING", "OUTPUT"],
+    ["JOB", "NAME", "STATE", "MAP", "REDUCE", "RUNNING", "WAITS FOR", "OUTPUT"],
     jobs.map((view) => [
       shortId(view.job),
       printable(view.name),
@@ -29,10 +29,18 @@ export function jobLines(jobs: readonly JobView[]): string[] {
       share(view.tasks.map),
       share(view.tasks.reduce),
       String(view.tasks.plan.running + view.tasks.map.running + view.tasks.reduce.running),
+      view.waiting === undefined ? "-" : pc.yellow(waitsFor[view.waiting]),
       printable(view.output),
     ]),
   );
 }
+
+const waitsFor: Readonly<Record<NonNullable<JobView["waiting"]>, string>> = {
+  "no workers": "a worker",
+  "workers draining": "a worker that does not drain",
+  "workers quarantined": "the end of quarantine",
+  "no free slots": "a free slot",
+};
 
 export function stateWord(state: JobView["state"]): string {
   if (state === "succeeded") return pc.green(state);

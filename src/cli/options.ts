@@ -67,6 +67,21 @@ export function addMasterOptions(command: Command): Command {
   return addAccessOptions(command).option("--json", "JSON lines for scripts instead of text for people", false);
 }
 
+/** Of `master` and `worker`. */
+export function addServiceOptions(command: Command): Command {
+  return command
+    .option("--advertise <host>", "name or address that others reach this machine by (default: that of --listen)")
+    .option("--tls-cert <file>", "this machine's certificate (PEM)")
+    .option("--tls-key <file>", "its key (PEM)")
+    .option("--ca <file>", "certificate that those of the others are signed by (default: what this machine trusts)")
+    .addOption(
+      new Option("--log-level <level>", "what is logged on standard error, as JSON lines")
+        .choices(["debug", "info", "warn", "error"])
+        .default("info", "info"),
+    )
+    .option("--json", "say that it is ready as JSON", false);
+}
+
 export function addAccessOptions(command: Command): Command {
   return command
     .option(

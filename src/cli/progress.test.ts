@@ -23,7 +23,9 @@ function view(change: Partial<JobView>): JobView {
   return {
     job: "j",
     name: "word-count",
+    number: 1,
     state: "mapping",
+    resumable: false,
     tasks: { plan: { done: 1, running: 0, total: 1 }, map: { done: 2, running: 2, total: 8 }, reduce: none },
     counters: {},
     stats: { inputBytes: 1000, map: { ...noStats, recordsIn: 20, bytesIn: 250 }, reduce: noStats },

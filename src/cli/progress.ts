@@ -84,6 +84,7 @@ export function* progressLines(view: JobView, elapsedMs: number): Generator<stri
   const of = view.state === "mapping" && view.tasks.reduce.total > 0 ? " of map" : "";
   const left = eta === undefined ? "" : pc.dim(`  about ${formatDuration(eta)}${of} left`);
   yield `${pc.bold(view.name)}  ${phaseWord(view)}  ${formatDuration(elapsedMs)}${left}`;
+  if (view.waiting !== undefined) yield pc.yellow(`  ${waitingWords[view.waiting]}`);
   for (const phase of ["map", "reduce"] as const) {
     const tasks = view.tasks[phase];
     if (tasks.total > 0)
@@ -103,6 +104,14 @@ export function* progressLines(view: JobView, elapsedMs: number): Generator<stri
   }
 }
 
+/** Why nothing of a job runs; on one machine there is always a slot of its own. */
+const waitingWords: Readonly<Record<NonNullable<JobView["waiting"]>, string>> = {
+  "no workers": "waits: there is no worker to run it",
+  "workers draining": "waits: all workers are draining",
+  "workers quarantined": "waits: all workers are quarantined, because they came and went too often",
+  "no free slots": "waits for a free slot: other jobs have them all",
+};
+
 function counts(view: JobView): string {
   const { records, bytes } = readSoFar(view);
   const phases = (["map", "reduce"] as const).filter((phase) => view.tasks[phase].total > 0);
@@ -110,6 +119,7 @@ function counts(view: JobView): string {
     ...phases.map((phase) => `${phase} ${view.tasks[phase].done}/${view.tasks[phase].total}`),
     `${formatCount(records)} records`,
     formatBytes(bytes),
+    ...(view.waiting === undefined ? [] : [waitingWords[view.waiting]]),
   ].join(" · ");
 }
 

@@ -55,8 +55,6 @@ function showCluster(view: ClusterView, flags: StatusFlags): void {
     `${formatCounted(running.length, "job")} under way${jobs.length > running.length ? `, ${jobs.length - running.length} ended (millrace jobs lists all)` : ""}`,
   );
   if (running.length > 0) for (const line of jobLines(running)) print(`  ${line}`);
-  if (running.length > 0 && !workers.some(({ state }) => state === "busy" || state === "idle"))
-    print(pc.yellow("  no worker takes tasks: the jobs wait"));
 }
 
 function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): void {
@@ -124,7 +122,7 @@ function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undef
     case "failed":
       return failureSummary(view, [
         `what it printed:  millrace logs ${id}${masterWords(flags)}`,
-        `go on where it stopped:  millrace retry ${id}${masterWords(flags)}`,
+        ...(view.resumable ? [`go on where it stopped:  millrace retry ${id}${masterWords(flags)}`] : []),
       ]);
     case "succeeded":
       return successLines(view, {

@@ -1,24 +1,20 @@
 // `millrace workers`: who works, and what state each is in. Busy, stuck and silent are three things: one works, one does not
 // end what it was told to end, one is not heard.
 import pc from "picocolors";
-import type { ClusterView } from "../schedule/step.ts";
+import type { WorkerState, WorkerView } from "../schedule/step.ts";
 import { withMaster } from "./cluster.ts";
 import { printable } from "./error-text.ts";
 import type { MasterFlags } from "./options.ts";
 import { linePrinter } from "./stdout.ts";
 import { tableLines } from "./table.ts";
 
-type WorkerView = ClusterView["workers"][number];
-
-/** What each state means; a state that this version does not know is shown without. */
-const meanings: Readonly<Record<string, string>> = {
-  busy: "runs tasks",
-  idle: "waits for tasks",
-  stuck: "heard, but a task that it was told to stop is still there",
-  silent: "not heard for a lease: its tasks are given to others",
-  draining: "finishes what it runs, takes nothing new",
-  excluded: "gets no tasks: too many failed there in a row",
-  quarantined: "gets no tasks for a while: it came and went too often",
+/** Of states that somebody may have to do something about. */
+const meanings: Partial<Readonly<Record<WorkerState, string>>> = {
+  stuck: "heard, but an attempt that it was told to stop is still there",
+  silent: "not heard for a lease: its attempts are given to others",
+  draining: "finishes what it has, takes nothing new",
+  excluded: "gets no attempts: too many failed there",
+  quarantined: "gets no attempts for a while: it came and went too often",
 };
 
 export async function workersCommand(flags: MasterFlags): Promise<void> {
@@ -37,19 +33,25 @@ export function noWorkers(master: string): string {
 }
 
 export function workerLines(workers: readonly WorkerView[]): string[] {
-  return tableLines(
-    ["WORKER", "STATE", "SLOTS", "FREE", ""],
-    workers.map(({ id, state, slots, slotsFree }) => [
+  const lines = tableLines(
+    ["WORKER", "STATE", "SLOTS", "FREE", "RUNS", "HEARD", "ADDRESS"],
+    workers.map(({ id, state, slots, slotsFree, runs, heardMs, address }) => [
       printable(id),
-      workerStateWord(state),
+      stateWord(state),
       String(slots),
       String(slotsFree),
-      pc.dim(meanings[state] ?? ""),
+      String(runs),
+      `${Math.round(heardMs / 1000)} s ago`,
+      printable(address),
     ]),
   );
+  const shown = new Set(workers.map(({ state }) => state));
+  for (const [state, meaning] of Object.entries(meanings))
+    if (shown.has(state as WorkerState)) lines.push(pc.dim(`${state}: ${meaning}`));
+  return lines;
 }
 
-function workerStateWord(state: WorkerView["state"]): string {
+function stateWord(state: WorkerState): string {
   if (state === "busy") return pc.green(state);
   if (state === "stuck" || state === "silent" || state === "excluded") return pc.red(state);
   return state === "idle" ? state : pc.yellow(state);

@@ -1,5 +1,9 @@
 // From what a user says about a cluster to a master that has been said hello to.
+import { systemClock } from "../base/clock.ts";
+import { connectMaster } from "../rpc/client.ts";
+import { findToken } from "../rpc/find-token.ts";
 import type { RemoteMaster } from "../rpc/services.ts";
+import { ourVersions } from "../rpc/versions.ts";
 
 export interface ConnectOptions {
   /** "https://m1:7070". */
@@ -10,6 +14,18 @@ export interface ConnectOptions {
   readonly ca?: string | undefined;
 }
 
-export async function connectTo(_options: ConnectOptions): Promise<RemoteMaster> {
-  throw new Error("not yet");
+/**
+ * Throws `wrong-usage` for what is no address, `no-access` where there is no token or it is refused, `not-supported` for a master
+ * of another version, and `unreachable` when nobody has answered for some seconds.
+ */
+export async function connectTo({ address, tokenFile, ca }: ConnectOptions): Promise<RemoteMaster> {
+  const token = findToken({ address, tokenFile });
+  const master = connectMaster({ address, token, ca, role: "client", clock: systemClock, random: Math.random });
+  try {
+    await master.hello({ ...ourVersions, role: "client", worker: undefined });
+    return master;
+  } catch (error) {
+    master.close();
+    throw error;
+  }
 }

@@ -1,0 +1,276 @@
+// One master and two workers as their user starts them: the same job gives the same bytes as on one machine, and whoever runs it may
+// go and come back.
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { millrace, repository } from "../support/cli.ts";
+import { startCluster, type TestCluster, until } from "./processes.ts";
+
+const gateJob = fileURLToPath(new URL("./jobs/gate.ts", import.meta.url));
+const books = join(repository, "examples/data/books");
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.close());
+
+const at = (name: string) => join(cluster.folder, name);
+const ask = (...words: string[]) => cluster.ask(words);
+
+/** Every file below a folder but the manifest, which holds times and counts of spills, by its name. */
+function filesOf(folder: string): Readonly<Record<string, string>> {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /part-/.test(name));
+  return Object.fromEntries(names.toSorted().map((name) => [name, readFileSync(join(folder, name), "latin1")]));
+}
+
+/** A folder of `files` small files; "BOOM" is in the last one. */
+function writeInput(name: string, files: number, last = "the last BOOM"): string {
+  mkdirSync(at(name));
+  for (let i = 0; i < files; i++)
+    writeFileSync(join(at(name), `${i}.txt`), i === files - 1 ? `${last}\n` : `the file ${i}\n`);
+  return at(name);
+}
+
+/** Each file is a split of its own, as each is larger than this. */
+const ownSplits = ["--split-size", "8"];
+
+function json(text: Buffer | string): Record<string, unknown>[] {
+  return text
+    .toString()
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line));
+}
+
+async function stateOf(id: string): Promise<unknown> {
+  return json((await ask("status", id, "--json")).stdout)[0]!["state"];
+}
+
+describe("a job on a cluster", () => {
+  test.each([
+    ["word count", ["examples/word-count.ts", books, "--reducers", "3", "--split-size", "200KB"]],
+    ["a total sort", ["examples/total-sort.ts", books, "--reducers", "4", "--split-size", "200KB"]],
+    [
+      "a join of CSV and NDJSON with two outputs",
+      ["examples/join.ts", "--input", "users=examples/data/users.csv", "--input", "orders=examples/data/orders.ndjson"],
+    ],
+  ])("gives the same bytes as on one machine: %s", async (name, words) => {
+    const [here, there] = [at(`${name} here`), at(`${name} there`)];
+    const local = await millrace(["run", ...words, "-o", here]);
+    expect(local.code, local.stderr).toBe(0);
+    const remote = await ask("run", ...words, "-o", there);
+    expect(remote.code, remote.stderr).toBe(0);
+    expect(filesOf(there)).toEqual(filesOf(here));
+    expect(Object.keys(filesOf(here)).length).toBeGreaterThan(0);
+    expect(remote.stderr).toMatch(/^done \S+ in /m);
+    // The same summary but for the times, and where intermediate data lay.
+    const facts = (text: string) => text.split("\n").filter((line) => /^ {2}(grouped|wrote|count) /.test(line));
+    expect(facts(remote.stderr)).toEqual(facts(local.stderr));
+  });
+
+  test("two jobs at once share the workers, and the first need not end for the second", async () => {
+    const input = writeInput("shared", 3);
+    const gate = at("gate-of-the-first");
+    const mended = ["--param", `mended=${input}`];
+    const first = ask(
+      "run",
+      gateJob,
+      input,
+      "-o",
+      at("first"),
+      ...ownSplits,
+      "--param",
+      `gate=${gate}`,
+      ...mended,
+      "--max-slots",
+      "1",
+    );
+    await until(async () =>
+      json((await ask("jobs", "--json")).stdout).some(
+        ({ output, state }) => output === at("first") && state === "mapping",
+      ),
+    );
+    const second = await ask("run", gateJob, input, "-o", at("second"), ...ownSplits, ...mended);
+    expect(second.code, second.stderr).toBe(0);
+    writeFileSync(gate, "");
+    const ended = await first;
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(filesOf(at("first"))).toEqual(filesOf(at("second")));
+  });
+
+  test("reads standard input, which is gone from beside the output at the end", async () => {
+    const { code, stderr } = await cluster.ask(["run", "examples/word-count.ts", "-", "-o", at("piped")], {
+      input: "to be or not to be\n",
+    });
+    expect(code, stderr).toBe(0);
+    expect(Object.values(filesOf(at("piped"))).join("")).toContain("be\t2\n");
+    expect(readdirSync(cluster.folder).filter((name) => name.startsWith(".piped"))).toEqual([]);
+  });
+});
+
+describe("whoever has started a job", () => {
+  test("may leave at once with --detach and look again with its id, or the beginning of it", async () => {
+    const input = writeInput("detached", 2);
+    const gate = at("gate-of-the-detached");
+    const words = ["run", gateJob, input, "-o", at("later"), "--param", `gate=${gate}`, "--param", `mended=${input}`];
+    const { code, stdout, stderr } = await ask(...words, "--detach");
+    expect(code, stderr).toBe(0);
+    const id = stdout.toString().trim();
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(stderr).toContain(`submitted gate as job ${id.slice(0, 8)}`);
+    const watching = ask("status", id.slice(0, 8), "--watch");
+    await until(async () => (await stateOf(id)) === "mapping");
+    writeFileSync(gate, "");
+    const watched = await watching;
+    expect(watched.code, watched.stderr).toBe(0);
+    expect(watched.stderr).toMatch(/^done gate in /m);
+    expect(Object.values(filesOf(at("later"))).join("")).toContain("the\t2\n");
+  });
+
+  test("may be killed: the job goes on, and nothing of it is lost", async () => {
+    const input = writeInput("killed", 2);
+    const gate = at("gate-of-the-killed");
+    const words = ["run", gateJob, input, "-o", at("orphan"), "--param", `gate=${gate}`, "--param", `mended=${input}`];
+    const client = spawn(
+      process.execPath,
+      [join(repository, "bin/millrace.js"), ...words, "--master", cluster.address],
+      {
+        env: { ...process.env, ...cluster.env },
+        stdio: "ignore",
+      },
+    );
+    const ended = new Promise((resolve) => client.once("close", resolve));
+    let id = "";
+    await until(async () => {
+      const job = json((await ask("jobs", "--json")).stdout).find(({ output }) => output === at("orphan"));
+      id = (job?.["job"] as string | undefined) ?? "";
+      return job?.["state"] === "mapping";
+    });
+    client.kill("SIGKILL");
+    await ended;
+    writeFileSync(gate, "");
+    const watched = await ask("status", id, "--watch", "--json");
+    expect(watched.code, watched.stderr).toBe(0);
+    expect(json(watched.stderr).at(-1)).toMatchObject({ event: "done", job: id });
+    expect(Object.values(filesOf(at("orphan"))).join("")).toContain("the\t2\n");
+  });
+
+  test("cancels it with the first Ctrl-C, and is told how to leave instead", async () => {
+    const input = writeInput("interrupted", 2);
+    const words = ["run", gateJob, input, "-o", at("never"), "--param", `gate=${at("never-made")}`];
+    let id = "";
+    const { code, stderr } = await cluster.ask([...words, "--json"], {
+      started: (child) =>
+        void until(async () => {
+          const job = json((await ask("jobs", "--json")).stdout).find(({ output }) => output === at("never"));
+          id = (job?.["job"] as string | undefined) ?? "";
+          return job?.["state"] === "mapping";
+        }).then(() => child.kill("SIGINT")),
+    });
+    expect(code, stderr).toBe(130);
+    expect(await stateOf(id)).toBe("cancelled");
+    expect(readdirSync(cluster.folder)).not.toContain("never");
+  });
+
+  test("does not notice that the master is started again, but for a word", async () => {
+    const input = writeInput("restarted", 2);
+    const gate = at("gate-of-the-restarted");
+    const running = ask(
+      "run",
+      gateJob,
+      input,
+      "-o",
+      at("survivor"),
+      "--param",
+      `gate=${gate}`,
+      "--param",
+      `mended=${input}`,
+    );
+    await until(async () =>
+      json((await ask("jobs", "--json")).stdout).some(
+        ({ output, state }) => output === at("survivor") && state === "mapping",
+      ),
+    );
+    cluster.master.child.kill("SIGKILL");
+    await cluster.master.ended;
+    await cluster.restartMaster();
+    writeFileSync(gate, "");
+    const { code, stderr } = await running;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("warning the master does not answer");
+    expect(stderr).toContain("warning the master answers again");
+    expect(Object.values(filesOf(at("survivor"))).join("")).toContain("the\t2\n");
+  });
+});
+
+describe("a job that has failed", () => {
+  test("is explained, and started again without doing twice what was done", async () => {
+    const input = writeInput("broken", 4);
+    const [mended, trace] = [at("mended"), at("trace")];
+    const words = ["run", gateJob, input, "-o", at("mended-output"), ...ownSplits];
+    const failed = await ask(...words, "--param", `mended=${mended}`, "--param", `trace=${trace}`);
+    expect(failed.code, failed.stderr).toBe(1);
+    expect(failed.stderr).toContain("this line is broken");
+    expect(failed.stderr).toMatch(/at .*broken\/3\.txt:0/);
+    const retry = failed.stderr.split("\n").find((line) => line.includes("go on where it stopped"))!;
+    const id = /millrace retry ([0-9a-f]{8}) --master /.exec(retry)![1]!;
+
+    const logs = await ask("logs", id);
+    expect(logs.code, logs.stderr).toBe(0);
+    expect(logs.stdout.toString()).toMatch(/^map-00003\.\d+\.\d+ on w[12]$/m);
+    // S6: what a job prints is data.
+    expect(logs.stdout.toString()).toContain("waiting for the gate \\x1b[31m");
+
+    const done = new Set(
+      readFileSync(trace, "utf8")
+        .split("\n")
+        .filter((line) => line.startsWith("map-") && line !== "map-3"),
+    );
+    writeFileSync(trace, "");
+    writeFileSync(mended, "");
+    const retried = await ask("retry", id);
+    expect(retried.code, retried.stderr).toBe(0);
+    const watched = await ask("status", id, "--watch");
+    expect(watched.code, watched.stderr).toBe(0);
+    expect(Object.values(filesOf(at("mended-output"))).join("")).toContain("the\t4\n");
+    const again = readFileSync(trace, "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith("map-"));
+    expect(again).toContain("map-3");
+    expect(again.filter((task) => done.has(task))).toEqual([]);
+
+    const history = (await ask("history", id)).stdout.toString();
+    const kinds = json((await ask("history", id, "--json")).stdout).map(({ kind }) => kind);
+    expect(kinds).toEqual(
+      expect.arrayContaining(["job-submitted", "attempt-started", "attempt-failed", "attempt-won", "job-resumed"]),
+    );
+    expect(kinds.indexOf("job-submitted")).toBe(0);
+    expect(history).toMatch(/^\+.* attempt-failed +map-00003\.\S+ on w[12]: .*this line is broken/m);
+    expect((await ask("retry", id)).stderr).toContain("only a failed job can be started again");
+  });
+});
+
+test("workers are shown, and one that drains finishes and ends", async () => {
+  const worker = await cluster.startWorker("w3");
+  expect((await ask("workers")).stdout.toString()).toMatch(/^w3 +idle +1 +1 /m);
+  expect((await ask("status")).stdout.toString()).toContain("3 workers with 3 slots");
+  const drained = await ask("drain", "w3");
+  expect(drained.code, drained.stderr).toBe(0);
+  expect((await worker.ended).code).toBe(0);
+});
+
+test("SIGTERM ends a master and a worker cleanly, and nothing of theirs is left running", async () => {
+  const other = await startCluster(["w1"]);
+  try {
+    const worker = await other.startWorker("w2");
+    worker.child.kill("SIGTERM");
+    expect(await worker.ended).toEqual({ code: 0, signal: null });
+    other.master.child.kill("SIGTERM");
+    expect(await other.master.ended).toEqual({ code: 0, signal: null });
+  } finally {
+    await other.close();
+  }
+});
