@@ -175,7 +175,7 @@ export function versionOf(stats: BigIntStats): string {
 }
 
 /** UTF-8 byte order, which differs from that of JavaScript strings beyond the basic plane. */
-function inByteOrder(files: FileInfo[]): FileInfo[] {
+export function inByteOrder(files: readonly FileInfo[]): FileInfo[] {
   return files
     .map((file) => ({ file, bytes: Buffer.from(file.path) }))
     .sort((a, b) => Buffer.compare(a.bytes, b.bytes))

@@ -73,6 +73,35 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 }
 
 /**
+ * What stands in a manifest's place while an output is replaced where that takes several steps (an object store): nobody may
+ * take the files for the old output, nor for the new one.
+ */
+export interface Replacing {
+  /** Which job does it. */
+  readonly job: JobId;
+  /** Names of all files of the old output and the new one. */
+  readonly files: readonly string[];
+}
+
+export function encodeReplacing({ job, files }: Replacing): Uint8Array {
+  const body = Buffer.from(
+    `{\n  "millrace": ${version},\n  "replacing": ${JSON.stringify(job)},\n  "files": ${JSON.stringify(files)},\n`,
+  );
+  return Buffer.concat([body, tailOf(body)]);
+}
+
+/** Undefined for whatever else there is. */
+export function parseReplacing(bytes: Uint8Array): Replacing | undefined {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!text.includes('"replacing": ')) return undefined;
+  const start = text.lastIndexOf('  "checksum": "');
+  if (start < 0 || !text.subarray(start).equals(tailOf(text.subarray(0, start)))) return undefined;
+  const { replacing, files } = JSON.parse(text.toString("utf8")) as Record<string, unknown>;
+  if (typeof replacing !== "string" || !Array.isArray(files)) return undefined;
+  return { job: replacing, files: files.filter((name) => typeof name === "string").map(checkedName) };
+}
+
+/**
  * The manifest, or undefined where the file is another system's (Hadoop's is empty, others write their own JSON). Throws
  * `corrupt-output` when it is ours and damaged, `not-supported` when a newer release wrote it. `path` is for messages.
  */
@@ -91,6 +120,12 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest | undef
     throw new MillraceError(
       "not-supported",
       `${path} was written by a newer release of Millrace (manifest version ${String(root["millrace"])}): read it with that one.`,
+    );
+  }
+  if (root["replacing"] !== undefined) {
+    throw new MillraceError(
+      "corrupt-output",
+      `${path} says that job ${String(root["replacing"])} is replacing this output, or was cut off doing so: wait until that has ended, or resume it.`,
     );
   }
   const job = record(root["job"], path);

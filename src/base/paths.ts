@@ -1,0 +1,29 @@
+// Paths as users give them: of a file system, relative or not, or URLs, which node:path would damage ("s3://a" → "s3:/a").
+import { isAbsolute, resolve } from "node:path";
+
+/** Whether it begins with a scheme: "s3://bucket/key". */
+export function isUrl(path: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
+}
+
+/** A URL stays as it is: the storage says whether it can read it. A folder keeps the slash that says it is one. */
+export function absolutePath(directory: string, given: string): string {
+  if (isUrl(given)) return given;
+  const full = resolve(directory, given);
+  return given.endsWith("/") && !full.endsWith("/") ? `${full}/` : full;
+}
+
+/** Whether it means the same wherever it is said. */
+export function isAbsoluteOrUrl(path: string): boolean {
+  return isUrl(path) || isAbsolute(path);
+}
+
+/** Where an output is published: absolute, or a URL without the slashes at its end. */
+export function outputPath(given: string): string {
+  return isUrl(given) ? given.replace(/(?<![:/])\/+$/, "") : resolve(given);
+}
+
+/** `name` below a directory or URL, whether that ends with a slash or not. */
+export function pathBelow(directory: string, name: string): string {
+  return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
+}

@@ -1,0 +1,52 @@
+// All the places that a path may name: "s3://BUCKET/KEY" is an object store's, what has no scheme is a file system's.
+import { tmpdir } from "node:os";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { isUrl } from "../base/paths.ts";
+import { createLocalStorage } from "./local.ts";
+import { showPath } from "./local-fs.ts";
+import { createS3Storage } from "./s3.ts";
+import { type S3Access, s3AccessFrom } from "./s3-access.ts";
+import type { Storage } from "./storage.ts";
+
+export interface AnyStorageOptions {
+  /** Of the object store, asked for when it is needed. Default: the environment's, as it is now. */
+  readonly s3?: (() => S3Access | undefined) | undefined;
+  /** Where output files are kept until they are uploaded. Default: the temporary directory. */
+  readonly spoolDirectory?: (() => string) | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: (() => number) | undefined;
+}
+
+export function createStorage(options: AnyStorageOptions = {}): Storage {
+  const local = createLocalStorage();
+  const fromEnvironment = options.s3 === undefined ? s3AccessFrom(process.env) : undefined;
+  const s3 = createS3Storage({
+    access: options.s3 ?? (() => fromEnvironment),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    spoolDirectory: options.spoolDirectory ?? tmpdir,
+  });
+  const of = (path: string): Storage => {
+    if (!isUrl(path)) return local;
+    if (/^s3:/i.test(path)) return s3;
+    throw new MillraceError(
+      "wrong-usage",
+      `${showPath(path)}: there are paths of a file system and of object stores (s3://BUCKET/KEY), no others.`,
+    );
+  };
+  return {
+    list: async (pattern) => await of(pattern).list(pattern),
+    stat: async (path) => await of(path).stat(path),
+    read: (file, start, end) => of(file.path).read(file, start, end),
+    stage: (destination, attempt, name) => of(destination).stage(destination, attempt, name),
+    prepare: async (destination, overwrite) => await of(destination).prepare(destination, overwrite),
+    publish: async (decision) => await of(decision.destination).publish(decision),
+    discard: async (destination, job) => await of(destination).discard(destination, job),
+  };
+}
+
+/** Whether any of these is on an object store: then whoever works on them needs its credentials. */
+export function needsS3(paths: readonly string[]): boolean {
+  return paths.some((path) => /^s3:\/\//i.test(path));
+}

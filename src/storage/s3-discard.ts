@@ -1,0 +1,34 @@
+// Removing what a job staged on an object store and did not publish.
+import type { JobId } from "../base/ids.ts";
+import { forEachAtMost } from "../base/parallel.ts";
+import { claimPlace, recordsPrefix, type S3Destination } from "./s3-names.ts";
+import type { S3Objects } from "./s3-objects.ts";
+
+const requestsAtOnce = 16;
+
+/** Aborts a job's uploads, and removes its records and its claim. */
+export async function discardS3(objects: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
+  const records = await objects.listAll(destination.bucket, recordsPrefix(destination, job));
+  await forEachAtMost(requestsAtOnce, records, async ({ key }) => {
+    const place = { bucket: destination.bucket, key };
+    const record = await objects.get(place);
+    const upload = record === undefined ? undefined : uploadOf(record.bytes, destination);
+    if (upload !== undefined) await objects.abortUpload({ bucket: destination.bucket, key: upload.key }, upload.upload);
+    await objects.remove(place);
+  });
+  // After the uploads: nothing can appear under this claim any more.
+  await objects.remove(claimPlace(destination, job));
+}
+
+function uploadOf(
+  record: Buffer,
+  { prefix }: S3Destination,
+): { readonly key: string; readonly upload: string } | undefined {
+  try {
+    const { key, upload } = JSON.parse(record.toString("utf8")) as Record<string, unknown>;
+    if (typeof key === "string" && key.startsWith(prefix) && typeof upload === "string") return { key, upload };
+  } catch {
+    // not one of ours
+  }
+  return undefined;
+}

@@ -1,0 +1,118 @@
+// One HTTP exchange with an object store, its answer held in memory. Not `fetch`: that decompresses what was stored with a
+// Content-Encoding, and what is counted here are the bytes as they are stored.
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { MillraceError } from "../base/error.ts";
+
+export interface S3Body {
+  readonly bytes: number;
+  /** From the start; asked for again when the request is repeated. */
+  chunks(): Iterable<Uint8Array>;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: S3Body | undefined;
+  /** Aborted when its time is up, or nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** What comes after so many bytes of the answer is not read. */
+  readonly bytesMax: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** Rejects with a system error (ECONNRESET, …) or the signal's reason; an answer of any status is an answer. */
+export type S3Transport = (request: HttpRequest) => Promise<HttpResponse>;
+
+/** Connections at a time. */
+const socketsMax = 32;
+
+/** Over connections that are kept; they keep no process alive. Loaded with the first request. */
+export function nodeTransport(): S3Transport {
+  let loading: Promise<(request: HttpRequest) => ClientRequest> | undefined;
+  return async (request) => {
+    loading ??= openAgents();
+    const open = await loading;
+    return await exchange(open(request), request);
+  };
+}
+
+async function openAgents(): Promise<(request: HttpRequest) => ClientRequest> {
+  const http = await import("node:http");
+  const https = await import("node:https");
+  const options = { keepAlive: true, maxSockets: socketsMax };
+  const plain = new http.Agent(options);
+  const secure = new https.Agent(options);
+  return ({ method, url, headers, body, signal }) => {
+    const length = body === undefined ? undefined : String(body.bytes);
+    const settings = {
+      method,
+      headers: { ...headers, ...(length === undefined ? {} : { "content-length": length }) },
+      signal,
+    };
+    return url.startsWith("https:")
+      ? https.request(url, { ...settings, agent: secure })
+      : http.request(url, { ...settings, agent: plain });
+  };
+}
+
+function exchange(outgoing: ClientRequest, request: HttpRequest): Promise<HttpResponse> {
+  return new Promise<HttpResponse>((resolve, reject) => {
+    outgoing.on("error", reject);
+    outgoing.on(
+      "response",
+      (incoming) => void receive(incoming, request.bytesMax, request.method).then(resolve, reject),
+    );
+    void send(outgoing, request.body).catch((error: unknown) => outgoing.destroy(error as Error));
+  });
+}
+
+async function send(outgoing: ClientRequest, body: S3Body | undefined): Promise<void> {
+  if (body !== undefined) {
+    for (const chunk of body.chunks()) {
+      if (outgoing.destroyed) return;
+      if (!outgoing.write(chunk)) await drained(outgoing);
+    }
+  }
+  outgoing.end();
+}
+
+/** Or closed: what went wrong is told by its error. */
+function drained(outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done);
+      outgoing.off("close", done);
+      resolve();
+    };
+    outgoing.on("drain", done);
+    outgoing.on("close", done);
+  });
+}
+
+async function receive(incoming: IncomingMessage, bytesMax: number, method: string): Promise<HttpResponse> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= bytesMax && bytes !== Number(incoming.headers["content-length"])) {
+      incoming.destroy();
+      break;
+    }
+  }
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(incoming.headers)) headers[name] = String(value);
+  const promised = headers["content-length"];
+  // Node says so itself for most, but an answer cut by a proxy may look whole.
+  if (promised !== undefined && method !== "HEAD" && bytes < Math.min(Number(promised), bytesMax)) {
+    throw new MillraceError("io-error", `the answer was cut off after ${bytes} of ${promised} bytes`);
+  }
+  return { status: incoming.statusCode ?? 0, headers, body: Buffer.concat(chunks, Math.min(bytes, bytesMax)) };
+}

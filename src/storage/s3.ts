@@ -1,0 +1,60 @@
+// Input and output on an object store that speaks S3's protocol.
+import type { Clock } from "../base/clock.ts";
+import type { S3Access } from "./s3-access.ts";
+import { S3Client } from "./s3-client.ts";
+import { discardS3 } from "./s3-discard.ts";
+import { s3OutputError } from "./s3-error.ts";
+import { S3Lister } from "./s3-list.ts";
+import { destinationOf } from "./s3-names.ts";
+import { S3Objects } from "./s3-objects.ts";
+import { publishS3 } from "./s3-publish.ts";
+import { readS3 } from "./s3-read.ts";
+import { nodeSpoolFs, S3StagedWriter, type SpoolFs } from "./s3-stage.ts";
+import { prepareS3 } from "./s3-standing.ts";
+import { nodeTransport, type S3Transport } from "./s3-transport.ts";
+import type { Storage } from "./storage.ts";
+
+export interface S3StorageOptions {
+  /** Asked for with each request, so that credentials may change; undefined: there are none, which is an error then. */
+  readonly access: () => S3Access | undefined;
+  readonly clock: Clock;
+  /** 0 <= x < 1, for the time between tries. */
+  readonly random: () => number;
+  /** Where output files are kept until they are uploaded. Asked for with each file. */
+  readonly spoolDirectory: () => string;
+  /** Bucket in the path instead of the host's name. Default: yes for an endpoint of one's own. */
+  readonly pathStyle?: boolean | undefined;
+  /** Default: the network. */
+  readonly transport?: S3Transport | undefined;
+  readonly spoolFs?: SpoolFs | undefined;
+  /** Bytes of an upload's part. Default 8 MiB, more for large files. */
+  readonly partBytes?: number | undefined;
+}
+
+export function createS3Storage(options: S3StorageOptions): Storage {
+  const { access, clock, random, pathStyle, partBytes, spoolDirectory } = options;
+  const transport = options.transport ?? nodeTransport();
+  const objects = new S3Objects(new S3Client({ access, pathStyle, transport, clock, random }));
+  const lister = new S3Lister(objects);
+  const fs = options.spoolFs ?? nodeSpoolFs;
+  /** What is thrown by requests becomes an error that says what was being done. */
+  const doing = async <T>(what: string, path: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (thrown) {
+      throw s3OutputError(thrown, what, path);
+    }
+  };
+  return {
+    list: (argument) => lister.list(argument),
+    stat: (path) => lister.file(path),
+    read: (file, start, end) => readS3(objects, file, start, end),
+    stage: (destination, attempt, name) =>
+      new S3StagedWriter({ objects, fs, directory: spoolDirectory(), partBytes }, destination, attempt, name),
+    prepare: (destination, overwrite) =>
+      doing("Checking", destination, () => prepareS3(objects, destinationOf(destination), overwrite)),
+    publish: (decision) => doing("Publishing", decision.destination, () => publishS3(decision, { objects, clock })),
+    discard: (destination, job) =>
+      doing("Removing the staged files of", destination, () => discardS3(objects, destinationOf(destination), job)),
+  };
+}
