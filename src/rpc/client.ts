@@ -42,6 +42,8 @@ export interface ConnectOptions {
   readonly pingMs?: number;
   /** Called after each handshake: at first use, and after the connection was lost. `cluster` may be another one then. */
   readonly onWelcome?: (welcome: Welcome) => void;
+  /** Called before each pause after which a call is made again. */
+  readonly onRepeat?: (failure: Error) => void;
 }
 
 interface Deadlines {
@@ -319,7 +321,7 @@ class Patience {
   /** Resolves when the call should be made again; rejects with `failure` where that can't help. */
   async after(error: unknown, failure: Error, live: AbortSignal): Promise<void> {
     if (live.aborted || !isTransient(error)) throw failure;
-    const { clock, random, patienceMs, address } = this.#options;
+    const { clock, random, patienceMs, address, onRepeat } = this.#options;
     const now = clock.now();
     this.#failingSince ??= now;
     this.#failures++;
@@ -331,6 +333,7 @@ class Patience {
         : (patienceMs?.later ?? defaultPatience.later);
     const pauseMs = backOffMs(this.#failures, random);
     if (sinceMs + pauseMs > mostMs) throw describeFailure(error, { address, sinceMs });
+    onRepeat?.(failure);
     await clock.sleep(pauseMs, live);
     if (live.aborted) throw failure;
   }
