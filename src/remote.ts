@@ -37,10 +37,7 @@ export interface RemoteOptions {
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
   /** What is odd and no reason to stop, as a sentence. */
   readonly onWarning?: ((warning: string) => void) | undefined;
-  /** How long a master may be away while a job is watched. Default: 2 minutes. */
-  readonly patienceMs?: number | undefined;
   readonly clock?: Clock;
-  readonly random?: () => number;
 }
 
 /** `stop` and `close` leave the job alone: `JobHandle.cancel` ends it. */
@@ -104,7 +101,7 @@ class Remote implements RemoteEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { master, module, overwrite, clock = systemClock, random = Math.random, address } = this.#options;
+    const { master, module, overwrite, clock = systemClock, address } = this.#options;
     const { bundle, description } = this.#described;
     const { spec } = await sizedSpec(options, {
       module,
@@ -127,16 +124,7 @@ class Remote implements RemoteEngine {
       master,
       job,
       first: await master.get(job, signal),
-      clock,
-      random,
-      patienceMs: this.#options.patienceMs,
       later: `millrace status ${job.slice(0, 8)} --watch --master ${address}`,
-      onConnection: (state, why) =>
-        this.#options.onWarning?.(
-          state === "lost"
-            ? `the master does not answer (${why}): trying again. The job goes on without this command`
-            : "the master answers again",
-        ),
     });
     this.#feed = feed;
     return {

@@ -11,7 +11,11 @@ export function addClusterCommands(millrace: Command): void {
       .command("master")
       .description("lead a cluster: hand out tasks, keep its state")
       .requiredOption("--state <dir>", "for all that the master knows, on a local disk; made where it is missing")
-      .option("--listen <host:port>", "where workers and commands reach it (default: 127.0.0.1:7070)", "127.0.0.1:7070"),
+      .option(
+        "--listen <host:port>",
+        "where workers and commands reach it (default: 127.0.0.1:7070)",
+        "127.0.0.1:7070",
+      ),
   )
     .option(
       "--lease <time>",

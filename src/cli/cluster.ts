@@ -1,23 +1,41 @@
 // What the commands that ask a master something have in common: the connection, and names cut short.
+import pc from "picocolors";
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
 import type { RemoteMaster } from "../rpc/services.ts";
 import type { JobView } from "../schedule/step.ts";
+import { printable } from "./error-text.ts";
 import { shortId } from "./hints.ts";
 import type { MasterFlags } from "./options.ts";
 
 /** At most so many candidates are named. */
 const namedMax = 5;
 
-/** Connects, does the work, and lets go of the connection. */
-export async function withMaster<T>(flags: MasterFlags, work: (master: RemoteMaster) => Promise<T>): Promise<T> {
+/** Connects, does the work, and lets go of the connection. `told`: takes a sentence that stays on the screen. */
+export async function withMaster<T>(
+  flags: MasterFlags,
+  work: (master: RemoteMaster) => Promise<T>,
+  told: (warning: string) => void = (warning) => tellOnStderr(warning, flags),
+): Promise<T> {
   const { connectTo } = await import("../remote/connect.ts");
-  const master = await connectTo({ address: flags.master, tokenFile: flags.tokenFile, ca: flags.ca });
+  const onConnection = (state: "lost" | "back", why: string) => told(connectionText(state, why));
+  const master = await connectTo({ address: flags.master, tokenFile: flags.tokenFile, ca: flags.ca, onConnection });
   try {
     return await work(master);
   } finally {
     master.close();
   }
+}
+
+export function connectionText(state: "lost" | "back", why: string): string {
+  return state === "lost" ? `${why}; trying again` : "the master answers again";
+}
+
+export function tellOnStderr(warning: string, { json }: MasterFlags): void {
+  const line = json
+    ? JSON.stringify({ event: "warning", message: warning })
+    : pc.yellow(`warning ${printable(warning)}`);
+  process.stderr.write(`${line}\n`);
 }
 
 /** The one job whose id begins like this. */

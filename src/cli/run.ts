@@ -6,6 +6,7 @@ import { MillraceError } from "../base/error.ts";
 import type { JobEngine, JobHandle } from "../engine.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
+import { connectionText } from "./cluster.ts";
 import { printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
@@ -57,7 +58,12 @@ async function openHere(job: string, flags: RunFlags, screen: Screen): Promise<J
 /** Nothing of a cluster is loaded unless it is asked for. */
 async function openThere(job: string, flags: RunFlags, screen: Screen): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
-  const master = await connectTo({ address: flags.master!, tokenFile: flags.tokenFile, ca: flags.ca });
+  const master = await connectTo({
+    address: flags.master!,
+    tokenFile: flags.tokenFile,
+    ca: flags.ca,
+    onConnection: (state, why) => warn(screen, connectionText(state, why)),
+  });
   return await openRemote({
     module: resolve(job),
     output: flags.output!,

@@ -7,13 +7,13 @@ import { formatCounted } from "../base/units.ts";
 import { Feed, isEnded } from "../remote/feed.ts";
 import type { RemoteMaster } from "../rpc/services.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
-import { findJob, withMaster } from "./cluster.ts";
+import { findJob, tellOnStderr, withMaster } from "./cluster.ts";
 import { printable } from "./error-text.ts";
 import { masterWords, shortId } from "./hints.ts";
 import { jobLines, stateWord } from "./jobs.ts";
 import type { MasterFlags } from "./options.ts";
 import { progressLines } from "./progress.ts";
-import { openScreen, showUntilEnded, warn } from "./screen.ts";
+import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { linePrinter } from "./stdout.ts";
 import { failureSummary, successLines } from "./summary.ts";
 import { noWorkers, workerLines } from "./workers.ts";
@@ -26,13 +26,21 @@ export async function statusCommand(id: string | undefined, flags: StatusFlags):
   if (id === undefined && flags.watch) {
     throw new MillraceError("wrong-usage", "--watch follows one job: give its id (millrace jobs lists them)");
   }
-  await withMaster(flags, async (master) => {
-    if (id === undefined) return showCluster(await master.view(), flags);
-    const view = await findJob(master, id);
-    const ageMs = await ageOf(master, view);
-    if (flags.watch) return await watch(master, view, flags, ageMs);
-    showJob(view, flags, ageMs);
-  });
+  /** What is on the terminal while a job is watched. */
+  let screen: Screen | undefined;
+  await withMaster(
+    flags,
+    async (master) => {
+      if (id === undefined) return showCluster(await master.view(), flags);
+      const view = await findJob(master, id);
+      const ageMs = await ageOf(master, view);
+      if (!flags.watch) return showJob(view, flags, ageMs);
+      const startedMs = systemClock.now() - (ageMs ?? 0);
+      screen = openScreen({ json: flags.json, quiet: false }, startedMs);
+      await watch({ master, first: view, flags, screen, startedMs: ageMs === undefined ? undefined : startedMs });
+    },
+    (warning) => (screen === undefined ? tellOnStderr(warning, flags) : warn(screen, warning)),
+  );
 }
 
 function showCluster(view: ClusterView, flags: StatusFlags): void {
@@ -73,23 +81,21 @@ function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): 
   print(pc.dim(`  job ${view.job}`));
 }
 
-async function watch(
-  master: RemoteMaster,
-  first: JobView,
-  flags: StatusFlags,
-  ageMs: number | undefined,
-): Promise<void> {
-  const startedMs = systemClock.now() - (ageMs ?? 0);
-  const screen = openScreen({ json: flags.json, quiet: false }, startedMs);
+interface Watch {
+  readonly master: RemoteMaster;
+  readonly first: JobView;
+  readonly flags: StatusFlags;
+  readonly screen: Screen;
+  /** Undefined where it is not known. */
+  readonly startedMs: number | undefined;
+}
+
+async function watch({ master, first, flags, screen, startedMs }: Watch): Promise<void> {
   const feed = new Feed({
     master,
     job: first.job,
     first,
-    clock: systemClock,
-    random: Math.random,
     later: `millrace status ${shortId(first.job)} --watch${masterWords(flags)}`,
-    onConnection: (state, why) =>
-      warn(screen, state === "lost" ? `the master does not answer (${why}): trying again` : "the master answers again"),
   });
   // A look is over when it is interrupted; the job has nothing to do with it.
   const leave = () => {
@@ -101,14 +107,13 @@ async function watch(
     const view = await showUntilEnded({ watch: (signal) => feed.watch(signal), ended: feed.ended }, screen);
     screen.clear();
     process.exitCode = exitCodeOfEnd(view);
-    const elapsedMs = systemClock.now() - startedMs;
+    const elapsedMs = startedMs === undefined ? undefined : systemClock.now() - startedMs;
     if (screen.json !== undefined) {
-      if (view.state === "succeeded") screen.json.done(view, elapsedMs, view.output);
+      if (view.state === "succeeded") screen.json.done(view, elapsedMs ?? 0, view.output);
       else screen.json.ended(view);
       return;
     }
-    for (const line of endedLines(view, flags, ageMs === undefined ? undefined : elapsedMs))
-      process.stderr.write(`${line}\n`);
+    for (const line of endedLines(view, flags, elapsedMs)) process.stderr.write(`${line}\n`);
   } finally {
     screen.clear();
     process.off("SIGINT", leave);

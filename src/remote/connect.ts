@@ -12,15 +12,33 @@ export interface ConnectOptions {
   readonly tokenFile?: string | undefined;
   /** PEM file. Default: what this machine trusts. */
   readonly ca?: string | undefined;
+  /** Told once when the master does not answer any more, with the reason, and once when it does again. */
+  readonly onConnection?: ((state: "lost" | "back", why: string) => void) | undefined;
 }
 
 /**
  * Throws `wrong-usage` for what is no address, `no-access` where there is no token or it is refused, `not-supported` for a master
  * of another version, and `unreachable` when nobody has answered for some seconds.
  */
-export async function connectTo({ address, tokenFile, ca }: ConnectOptions): Promise<RemoteMaster> {
+export async function connectTo({ address, tokenFile, ca, onConnection }: ConnectOptions): Promise<RemoteMaster> {
   const token = findToken({ address, tokenFile });
-  const master = connectMaster({ address, token, ca, role: "client", clock: systemClock, random: Math.random });
+  let isLost = false;
+  const master = connectMaster({
+    address,
+    token,
+    ca,
+    role: "client",
+    clock: systemClock,
+    random: Math.random,
+    onRepeat: ({ message }) => {
+      if (!isLost) onConnection?.("lost", message);
+      isLost = true;
+    },
+    onWelcome: () => {
+      if (isLost) onConnection?.("back", "");
+      isLost = false;
+    },
+  });
   try {
     await master.hello({ ...ourVersions, role: "client", worker: undefined });
     return master;

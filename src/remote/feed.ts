@@ -1,35 +1,16 @@
-// A job's views, from a master that may go away for a while: what is watched is kept, and asked for again.
-//
-//   master.watch ──view──► latest ──► everybody who watches here
-//        │ ends early, or nobody answers
-//        └──► wait (doubled, with chance), ask again … until the master is unheard for `patienceMs`
-//
-// Nothing is lost by a call that was cut off: each one begins with the view as it is now.
-import type { Clock } from "../base/clock.ts";
+// A job's views for everybody who watches here, from one watch of the master, which goes on by itself after the master was away.
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
-import type { MasterApi } from "../rpc/services.ts";
+import type { RemoteMaster } from "../rpc/services.ts";
 import type { JobView } from "../schedule/step.ts";
 
 export interface FeedOptions {
-  readonly master: Pick<MasterApi, "watch">;
+  readonly master: Pick<RemoteMaster, "watch">;
   readonly job: JobId;
   readonly first: JobView;
-  readonly clock: Clock;
-  /** 0 <= x < 1. */
-  readonly random: () => number;
-  /** Default `patienceMsDefault`. */
-  readonly patienceMs?: number | undefined;
-  /** Told once when the master does not answer any more, and once when it does again. */
-  readonly onConnection?: ((state: "lost" | "back", why: string) => void) | undefined;
-  /** What the user may do later: a command. Part of the error when patience has ended. */
+  /** What the user may do when the master stays away: a command. */
   readonly later: string;
 }
-
-/** A master is started again by its service manager, or moved: that takes seconds, seldom minutes. */
-export const patienceMsDefault = 120_000;
-const waitMsMin = 250;
-const waitMsMax = 5_000;
 
 export class Feed {
   readonly #options: FeedOptions;
@@ -42,7 +23,7 @@ export class Feed {
   constructor(options: FeedOptions) {
     this.#options = options;
     this.#latest = options.first;
-    this.#ended = this.#pump();
+    this.#ended = this.#follow();
     this.#ended.catch((error: unknown) => {
       this.#failure = { error };
       this.#announce();
@@ -82,53 +63,25 @@ export class Feed {
     this.#stop.abort();
   }
 
-  async #pump(): Promise<JobView> {
-    const { clock } = this.#options;
-    /** When the master was found to be away; undefined: it answers. */
-    let lostAt: number | undefined;
-    let waitMs = waitMsMin;
-    while (!isEnded(this.#latest)) {
-      const why = await this.#once(() => {
-        if (lostAt !== undefined) this.#options.onConnection?.("back", "");
-        lostAt = undefined;
-        waitMs = waitMsMin;
-      });
-      if (isEnded(this.#latest)) break;
-      if (this.#stop.signal.aborted) throw new MillraceError("cancelled", "the job is not watched any more");
-      if (lostAt === undefined) {
-        lostAt = clock.now();
-        this.#options.onConnection?.("lost", why);
-      }
-      const patienceMs = this.#options.patienceMs ?? patienceMsDefault;
-      if (clock.now() - lostAt >= patienceMs) throw this.#gaveUp(why, patienceMs);
-      await clock.sleep(waitMs * (0.5 + this.#options.random() / 2), this.#stop.signal);
-      waitMs = Math.min(waitMs * 2, waitMsMax);
-    }
-    return this.#latest;
-  }
-
-  /** Watches until the job has ended or the call has; returns why it did. */
-  async #once(heard: () => void): Promise<string> {
-    const { master, job } = this.#options;
+  async #follow(): Promise<JobView> {
+    const { master, job, later } = this.#options;
     try {
-      for await (const view of master.watch(job, this.#stop.signal)) {
-        heard();
-        this.#latest = view;
-        this.#announce();
+      if (!isEnded(this.#latest)) {
+        for await (const view of master.watch(job, this.#stop.signal)) {
+          this.#latest = view;
+          this.#announce();
+        }
       }
-      return "it ended the connection";
     } catch (error) {
-      if (this.#stop.signal.aborted) return "";
-      if (!isPassing(error)) throw error;
-      return error.message;
+      if (!(error instanceof MillraceError) || error.code !== "unreachable" || this.#stop.signal.aborted) throw error;
+      throw new MillraceError(
+        "unreachable",
+        `${error.message}. The job is not lost: when the master is back, look at it with  ${later}`,
+        { cause: error },
+      );
     }
-  }
-
-  #gaveUp(why: string, patienceMs: number): MillraceError {
-    return new MillraceError(
-      "unreachable",
-      `the master has not answered for ${Math.round(patienceMs / 1000)} s (${why}). The job is not lost: when the master is back, look at it with  ${this.#options.later}`,
-    );
+    if (isEnded(this.#latest)) return this.#latest;
+    throw new MillraceError("cancelled", "the job is not watched any more");
   }
 
   #announce(): void {
@@ -136,11 +89,6 @@ export class Feed {
     this.#wake = [];
     for (const resolve of wake) resolve();
   }
-}
-
-/** What may be over in a moment: the master is being started again, or another one takes its place. */
-function isPassing(error: unknown): error is MillraceError {
-  return error instanceof MillraceError && (error.code === "unreachable" || error.code === "not-leader");
 }
 
 export function isEnded({ state }: JobView): boolean {
