@@ -1,8 +1,10 @@
 // What an agent and its slots tell each other on their pipe (worker/frames.ts cuts it into messages).
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
+import { Secret } from "../base/secret.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
+import type { S3Access } from "../storage/s3-access.ts";
 import { big, messageCodec, num, optional, required } from "./codec.ts";
 import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
 import { fromFailureText, fromRunRef, toFailureText, toRunRef } from "./convert-common.ts";
@@ -11,6 +13,7 @@ import { fromRunPlaces, toRunPlaces } from "./convert-worker.ts";
 import {
   type FromSlot as FromSlotMessage,
   FromSlotSchema,
+  type ToSlot_S3Access,
   type ToSlot as ToSlotMessage,
   ToSlotSchema,
 } from "./gen/millrace/v1/slot_pb.ts";
@@ -26,7 +29,11 @@ export type ToSlot =
       readonly environment: Readonly<Record<string, string>>;
     }
   | { readonly kind: "describe" }
-  | ({ readonly kind: "run" } & RunAttempt)
+  | ({
+      readonly kind: "run";
+      /** Of an object store, when the job reads or writes one: the slot's environment holds no credentials. */
+      readonly s3?: S3Access | undefined;
+    } & RunAttempt)
   /** Abort the `signal` of the attempt under way. */
   | { readonly kind: "stop" };
 
@@ -91,6 +98,7 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
           inputs: message.inputs.map(toRunRef),
           remote: message.remote.map(toRunPlaces),
           access: message.access,
+          s3: message.s3 === undefined ? undefined : toS3Access(message.s3),
         },
       };
     case "stop":
@@ -119,12 +127,34 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
         inputs: kind.value.inputs.map(fromRunRef),
         remote: kind.value.remote.map(fromRunPlaces),
         access: optional(kind.value.access, ({ key, ca }) => ({ key, ca })),
+        s3: optional(kind.value.s3, fromS3Access),
       };
     case "stop":
       return { kind: "stop" };
     default:
       throw new Error("it has no kind that is known here");
   }
+}
+
+function toS3Access({ endpoint, region, accessKeyId, secretAccessKey, sessionToken }: S3Access) {
+  return {
+    endpoint,
+    region,
+    accessKeyId,
+    secretAccessKey: secretAccessKey.reveal(),
+    sessionToken: sessionToken?.reveal(),
+  };
+}
+
+function fromS3Access(message: ToSlot_S3Access): S3Access {
+  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken } = message;
+  return {
+    endpoint,
+    region,
+    accessKeyId,
+    secretAccessKey: new Secret(secretAccessKey),
+    sessionToken: sessionToken === undefined ? undefined : new Secret(sessionToken),
+  };
 }
 
 function fromSlotKind(message: FromSlot): MessageInitShape<typeof FromSlotSchema>["kind"] {

@@ -1,6 +1,7 @@
 // What a slot's process does: messages in on descriptor 3, one thing done at a time, messages out. The pipe is no channel of
 // Node's, so `process.send` and `process.on("message")` of user code do not meet it, and Node does not hand it to children.
 import { Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { assert, unreachable } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
@@ -14,10 +15,12 @@ import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AttemptResult, FailureText } from "../rpc/messages.ts";
 import { decodeToSlot, encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
+import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createStorage } from "../storage/any.ts";
+import type { S3Access } from "../storage/s3-access.ts";
 import { createTier } from "../storage/tier.ts";
-import type { Combining, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
+import type { Combining, FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import { uncaughtMark } from "./death.ts";
 import { FrameReader, frameOf } from "./frames.ts";
@@ -40,7 +43,12 @@ const logBytesWaitingMax = 1 * MiB;
 export class SlotProgram {
   readonly #config: SlotConfig;
   readonly #pipe = new Socket({ fd: 3, readable: true, writable: true });
-  readonly #storage = createLocalStorage();
+  readonly #storage = createStorage({
+    s3: () => this.#s3,
+    spoolDirectory: () => this.#attempt?.request.directory ?? tmpdir(),
+  });
+  /** Came with the attempt. */
+  #s3: S3Access | undefined;
   readonly #page: StatusPageFile;
   #job: JobDefinition | undefined;
   /** Made with the first attempt; one for all, because an arena is never given back. */
@@ -76,6 +84,7 @@ export class SlotProgram {
         this.#answer(async () => ({ kind: "described", description: describeJob(this.#loaded()) }));
         return;
       case "run":
+        this.#s3 = message.s3;
         this.#answer(async () => ({ kind: "finished", result: await this.#run(message) }));
         return;
       case "stop":
@@ -183,7 +192,15 @@ function inputsOf(request: RunAttempt): ReduceInputs | undefined {
     mapVersion: work.mapVersion,
     runs: request.inputs,
     open: (run) => openRun(tier.open(run.path), run.writtenBy, run.path),
+    fetch: request.remote.length === 0 ? undefined : (wanted) => fetchRemote(request, wanted),
   };
+}
+
+/** Loaded when it is needed: a run on one machine has no use for HTTP. */
+async function fetchRemote({ remote, access }: RunAttempt, wanted: FetchRequest): Promise<Fetched> {
+  assert(access !== undefined, "who is to fetch gets what that needs");
+  const { fetchSegments } = await import("../shuffle/client.ts");
+  return await fetchSegments({ ...wanted, remote, access, clock: systemClock, random: Math.random });
 }
 
 function textOf(thrown: unknown): FailureText {

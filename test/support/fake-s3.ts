@@ -47,7 +47,7 @@ export interface FakeS3Options {
   readonly before?: (request: FakeRequest) => Fault | undefined | Promise<Fault | undefined>;
 }
 
-export const fakeCredentials = {
+export const fakeCredentials: NonNullable<FakeS3Options["credentials"]> = {
   accessKeyId: "AKIDEXAMPLE",
   secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
 };
@@ -92,12 +92,12 @@ export class FakeS3 {
         const url = `http://${incoming.headers.host}${incoming.url}`;
         const parsed = parse({ method: incoming.method ?? "", headers, body: Buffer.concat(chunks) }, url);
         const fault = await this.options.before?.(parsed);
-        if (fault?.kind === "reset") return incoming.socket.destroy();
+        if (fault?.kind === "reset") return void incoming.socket.destroy();
         const answer =
           fault?.kind === "status"
             ? errorResponse(fault.status, fault.code)
             : this.answer(parsed, incoming.headers.host ?? "", rawPath(url));
-        if (fault?.kind === "lost") return incoming.socket.destroy();
+        if (fault?.kind === "lost") return void incoming.socket.destroy();
         outgoing.writeHead(answer.status, { ...answer.headers });
         outgoing.end(parsed.method === "HEAD" ? undefined : answer.body);
       })().catch((error: unknown) => outgoing.destroy(error as Error));

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/slot.proto.
  */
 export const file_millrace_v1_slot: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSK+BQoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRqrAgoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSJgoGcmVtb3RlGAcgAygLMhYubWlsbHJhY2UudjEuUnVuUGxhY2VzEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzQhMKEV9tZW1vcnlfZGlyZWN0b3J5GjQKDVNodWZmbGVBY2Nlc3MSCwoDa2V5GAEgASgJEg8KAmNhGAIgASgJSACIAQFCBQoDX2NhGgYKBFN0b3BCBgoEa2luZCLSAgoIRnJvbVNsb3QSLgoGbG9hZGVkGAEgASgLMhwubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9hZGVkSAASNAoJZGVzY3JpYmVkGAIgASgLMh8ubWlsbHJhY2UudjEuRnJvbVNsb3QuRGVzY3JpYmVkSAASLgoIZmluaXNoZWQYAyABKAsyGi5taWxscmFjZS52MS5BdHRlbXB0UmVzdWx0SAASKgoGZmFpbGVkGAQgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHRIABIoCgNsb2cYBSABKAsyGS5taWxscmFjZS52MS5Gcm9tU2xvdC5Mb2dIABoICgZMb2FkZWQaIAoJRGVzY3JpYmVkEhMKC2Rlc2NyaXB0aW9uGAEgASgJGiYKA0xvZxIPCgdtZXNzYWdlGAEgASgJEg4KBmZpZWxkcxgCIAEoCUIGCgRraW5kYgZwcm90bzM", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
+  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSKJBwoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRrVAgoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSJgoGcmVtb3RlGAcgAygLMhYubWlsbHJhY2UudjEuUnVuUGxhY2VzEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzEigKAnMzGAkgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LlMzQWNjZXNzQhMKEV9tZW1vcnlfZGlyZWN0b3J5GjQKDVNodWZmbGVBY2Nlc3MSCwoDa2V5GAEgASgJEg8KAmNhGAIgASgJSACIAQFCBQoDX2NhGp4BCghTM0FjY2VzcxIVCghlbmRwb2ludBgBIAEoCUgAiAEBEg4KBnJlZ2lvbhgCIAEoCRIVCg1hY2Nlc3Nfa2V5X2lkGAMgASgJEhkKEXNlY3JldF9hY2Nlc3Nfa2V5GAQgASgJEhoKDXNlc3Npb25fdG9rZW4YBSABKAlIAYgBAUILCglfZW5kcG9pbnRCEAoOX3Nlc3Npb25fdG9rZW4aBgoEU3RvcEIGCgRraW5kItICCghGcm9tU2xvdBIuCgZsb2FkZWQYASABKAsyHC5taWxscmFjZS52MS5Gcm9tU2xvdC5Mb2FkZWRIABI0CglkZXNjcmliZWQYAiABKAsyHy5taWxscmFjZS52MS5Gcm9tU2xvdC5EZXNjcmliZWRIABIuCghmaW5pc2hlZBgDIAEoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHRIABIqCgZmYWlsZWQYBCABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dEgAEigKA2xvZxgFIAEoCzIZLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvZ0gAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJQgYKBGtpbmRiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ToSlot
@@ -166,6 +166,11 @@ export type ToSlot_Run = Message<"millrace.v1.ToSlot.Run"> & {
    * @generated from field: millrace.v1.ToSlot.ShuffleAccess access = 8;
    */
   access?: ToSlot_ShuffleAccess | undefined;
+
+  /**
+   * @generated from field: millrace.v1.ToSlot.S3Access s3 = 9;
+   */
+  s3?: ToSlot_S3Access | undefined;
 };
 
 /**
@@ -198,6 +203,45 @@ export const ToSlot_ShuffleAccessSchema: GenMessage<ToSlot_ShuffleAccess> = /*@_
   messageDesc(file_millrace_v1_slot, 0, 3);
 
 /**
+ * Of an object store, when the job reads or writes one: a slot's environment holds no credentials.
+ *
+ * @generated from message millrace.v1.ToSlot.S3Access
+ */
+export type ToSlot_S3Access = Message<"millrace.v1.ToSlot.S3Access"> & {
+  /**
+   * @generated from field: optional string endpoint = 1;
+   */
+  endpoint?: string | undefined;
+
+  /**
+   * @generated from field: string region = 2;
+   */
+  region: string;
+
+  /**
+   * @generated from field: string access_key_id = 3;
+   */
+  accessKeyId: string;
+
+  /**
+   * @generated from field: string secret_access_key = 4;
+   */
+  secretAccessKey: string;
+
+  /**
+   * @generated from field: optional string session_token = 5;
+   */
+  sessionToken?: string | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.ToSlot.S3Access.
+ * Use `create(ToSlot_S3AccessSchema)` to create a new message.
+ */
+export const ToSlot_S3AccessSchema: GenMessage<ToSlot_S3Access> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 0, 4);
+
+/**
  * @generated from message millrace.v1.ToSlot.Stop
  */
 export type ToSlot_Stop = Message<"millrace.v1.ToSlot.Stop"> & {
@@ -208,7 +252,7 @@ export type ToSlot_Stop = Message<"millrace.v1.ToSlot.Stop"> & {
  * Use `create(ToSlot_StopSchema)` to create a new message.
  */
 export const ToSlot_StopSchema: GenMessage<ToSlot_Stop> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 4);
+  messageDesc(file_millrace_v1_slot, 0, 5);
 
 /**
  * @generated from message millrace.v1.FromSlot
