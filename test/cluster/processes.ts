@@ -61,12 +61,18 @@ export function startProcess(
 }
 
 /** A master, and workers with one slot each. */
-export async function startCluster(workers: readonly string[] = ["w1", "w2"]): Promise<TestCluster> {
+export async function startCluster(
+  workers: readonly string[] = ["w1", "w2"],
+  masterWords: readonly string[] = [],
+): Promise<TestCluster> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-cluster-"));
   const env = { XDG_CONFIG_HOME: join(folder, "config") };
   const processes: ClusterProcess[] = [];
   const startMaster = async (listen: string) => {
-    const master = await startProcess(["master", "--state", join(folder, "state"), "--listen", listen], env);
+    const master = await startProcess(
+      ["master", "--state", join(folder, "state"), "--listen", listen, ...masterWords],
+      env,
+    );
     processes.push(master);
     return master;
   };
