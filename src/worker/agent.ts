@@ -72,6 +72,8 @@ export interface AgentOptions {
   readonly onCallFailed?: (error: unknown) => void;
   /** Told when a job's files, slots and secrets go; may be told again. */
   readonly onDiscard?: (job: JobId) => void;
+  /** Who it is, for messages of unreadable files, which others may be able to read: "worker w2 (on m2)". Default: not said. */
+  readonly who?: string;
   /** Verified runs left by an earlier incarnation. */
   readonly offered?: WorkerReport["offered"];
   /** Memory that a process holds; for tests. */
@@ -395,8 +397,9 @@ class WorkerAgent implements Agent {
 
   async #runToEnd(assignment: Assignment, inputs: Inputs, running: Running): Promise<void> {
     const { attempt } = assignment;
-    const result = await this.#run(assignment, inputs, running).catch((error: unknown) =>
-      infrastructure(attempt, error),
+    const result = await this.#run(assignment, inputs, running).then(
+      (done) => this.#placed(done),
+      (error: unknown) => infrastructure(attempt, error),
     );
     const isWanted = !running.stop.signal.aborted;
     this.#runs.end(attempt, {
@@ -433,6 +436,16 @@ class WorkerAgent implements Agent {
       this.#runs.clear(entry.name);
       this.#slots.giveBack(entry);
     }
+  }
+
+  /** A file that can't be read may be one that is not shared: then it matters where. */
+  #placed(result: AttemptResult): AttemptResult {
+    const { who } = this.#options;
+    if (who === undefined || result.ok) return result;
+    const { reason } = result;
+    if (reason.kind !== "bad-input" && reason.error.code !== "no-input") return result;
+    const error = { ...reason.error, message: `${reason.error.message} (as ${who} sees it)` };
+    return { ...result, reason: { ...reason, error } };
   }
 
   async #prepare({ attempt, spec }: Assignment): Promise<{ readonly bundle: Bundle; readonly spec: JobSpec }> {

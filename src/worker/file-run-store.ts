@@ -4,6 +4,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { MillraceError, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { RunRef } from "../sort/run.ts";
 import { tierShare } from "./budget.ts";
@@ -26,8 +27,8 @@ export const removedMark = ".removed-";
 
 export class FileRunStore implements RunStore {
   readonly #options: FileRunStoreOptions;
-  /** Bytes of kept runs, by job. */
-  readonly #held = new Map<JobId, { readonly memory: number; readonly disk: number }>();
+  /** Kept runs and their bytes, by job. */
+  readonly #held = new Map<JobId, { memory: number; disk: number; readonly runs: Map<string, RunRef> }>();
   /** Bytes of it given to attempts that run, by name. */
   readonly #granted = new Map<string, number>();
   readonly #removing = new Set<Promise<void>>();
@@ -43,11 +44,11 @@ export class FileRunStore implements RunStore {
     const diskDirectory = join(disk, attempt.job);
     const directory = join(slots, slot);
     const memoryBytesMax = memory === undefined ? 0 : this.#share();
-    this.#granted.set(keyOf(attempt), memoryBytesMax);
     for (const path of [memoryDirectory, diskDirectory, directory]) {
-      if (path !== undefined) mkdirSync(path, { recursive: true, mode: 0o700 });
+      if (path !== undefined) makeDirectory(path);
     }
     this.clear(slot); // a run that was killed may have left something
+    this.#granted.set(keyOf(attempt), memoryBytesMax);
     return { directory, memoryDirectory, memoryBytesMax, diskDirectory };
   }
 
@@ -66,9 +67,15 @@ export class FileRunStore implements RunStore {
   keep(run: RunRef): void {
     const { memory } = this.#options;
     const { job } = run.writtenBy;
-    const held = this.#held.get(job) ?? { memory: 0, disk: 0 };
-    const tier = memory !== undefined && run.path.startsWith(`${memory}/`) ? "memory" : "disk";
-    this.#held.set(job, { ...held, [tier]: held[tier] + run.bytes });
+    let held = this.#held.get(job);
+    if (held === undefined) this.#held.set(job, (held = { memory: 0, disk: 0, runs: new Map() }));
+    held[memory !== undefined && run.path.startsWith(`${memory}/`) ? "memory" : "disk"] += run.bytes;
+    held.runs.set(attemptName(run.writtenBy), run);
+  }
+
+  /** The run of a map attempt, for those who want to read it. */
+  find(attempt: AttemptId): RunRef | undefined {
+    return this.#held.get(attempt.job)?.runs.get(attemptName(attempt));
   }
 
   jobs(): readonly JobId[] {
@@ -125,6 +132,20 @@ export class FileRunStore implements RunStore {
   #directoriesOf(job: JobId): string[] {
     const { memory, disk } = this.#options;
     return [memory, disk].filter((directory) => directory !== undefined).map((directory) => join(directory, job));
+  }
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const code = systemCode(error) ?? String(error);
+    const isFull = code === "ENOSPC" || code === "EDQUOT";
+    throw new MillraceError(
+      isFull ? "no-space" : "io-error",
+      `${path} can't be made for an attempt: ${isFull ? "the disk is full; make room" : code}, or choose another place with --work-dir`,
+      { retry: "elsewhere", cause: error },
+    );
   }
 }
 

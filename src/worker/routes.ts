@@ -12,7 +12,7 @@ export interface WorkerRoutesOptions {
   readonly logs: Pick<JobLogs, "read">;
   /** Undefined: takes work, and the master hears it. Else why not. */
   readonly notReady: () => string | undefined;
-  readonly metrics: () => Promise<WorkerMetrics>;
+  readonly metrics: WorkerMetrics;
 }
 
 export function workerRoutes({ logs, notReady, metrics }: WorkerRoutesOptions): readonly HttpRoute[] {
@@ -22,11 +22,15 @@ export function workerRoutes({ logs, notReady, metrics }: WorkerRoutesOptions): 
       path: "/v1/logs/:job/:attempt",
       scope: "job-key",
       bodyBytesMax: 0,
-      async handle({ params, signal }, response) {
+      async handle({ params, signal, raw }, response) {
         const log = logs.read(params["job"] ?? "", params["attempt"] ?? "");
         if (log === undefined) return answer(response, 404, "there is no such log: it may have printed nothing");
         // As it was printed: whoever shows it on a terminal takes care of what terminals obey.
         head(response, 200, { "content-type": "text/plain; charset=utf-8", "content-length": String(log.bytes) });
+        if (raw.method === "HEAD") {
+          response.end();
+          return;
+        }
         await pipeline(log.content, response as ServerResponse, { signal });
       },
     },
@@ -53,7 +57,7 @@ export function workerRoutes({ logs, notReady, metrics }: WorkerRoutesOptions): 
       scope: "read",
       bodyBytesMax: 0,
       async handle(_request, response) {
-        const { contentType, text } = await (await metrics()).page();
+        const { contentType, text } = await metrics.page();
         head(response, 200, { "content-type": contentType });
         response.end(text);
       },

@@ -16,7 +16,7 @@ import type { StatusPage, TaskStatus } from "../task/environment.ts";
 
 const pageBytes = 64;
 const magic = 0x3150524d;
-const phases = ["setup", "map", "sort", "reduce", "write", "teardown"] as const;
+const phases = ["setup", "map", "sort", "reduce", "write", "teardown", "fetch"] as const;
 /** A reader that meets a write in progress tries again; a page that stays broken is of a machine that crashed. */
 const readsMax = 8;
 
