@@ -10,6 +10,7 @@ import {
 } from "../../test/support/pairs.ts";
 import { smallKernel } from "../../test/support/small-kernel.ts";
 import { MillraceError } from "../base/error.ts";
+import { measureFiles } from "../sort/measured-files.ts";
 import { createMemoryFiles, type MemoryFiles } from "../sort/memory-files.ts";
 import type { RunRef } from "../sort/run.ts";
 import { openRun } from "../sort/run-reader.ts";
@@ -59,11 +60,12 @@ describe("gather", () => {
   it("gives one partition of all map outputs, values in the order of the maps", () => {
     const files = createMemoryFiles();
     const { runs, pairs } = mapOutputs(files, 40);
-    const gathered = gather(options(files, runs));
+    const measured = measureFiles(files);
+    const gathered = gather(options(files, runs, { files: measured }));
     const expected = sortPairs(pairs).filter(({ partition }) => partition === 1);
     expect(gathered.pairs).toBe(expected.length);
     expect(readCursor(gathered.cursor, 1)).toEqual(expected);
-    expect(gathered.memoryRunBytes).toBeGreaterThan(0); // 32 of them have the partition: more than 8
+    expect(measured.memoryBytes).toBeGreaterThan(0); // 32 of them have the partition: more than 8
     expect(files.paths).toHaveLength(40);
     expect(files.opened).toBe(0);
   });

@@ -1,10 +1,9 @@
-// The reduce side of the shuffle: one partition of all map outputs as one sorted stream. Each run is opened to look at its
-// footer, closed, and opened again when its turn to be merged comes, so that thousands of map tasks need no more file
-// descriptors than the fan-in of a merge.
+// The reduce side of the shuffle: one partition of all map outputs as one sorted stream, those on this machine and those that
+// were fetched (client.ts). Each run is opened to look at its footer, closed, and opened again when its turn to be merged
+// comes, so that thousands of map tasks need no more file descriptors than the fan-in of a merge.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import { MergeCursor } from "../sort/cursor.ts";
-import { measureFiles } from "../sort/measured-files.ts";
 import { createMerger, type MergeOptions } from "../sort/merge.ts";
 import { type MergeInput, runInput } from "../sort/merge-input.ts";
 import type { Cursor, RunReader, RunRef, RunSource } from "../sort/run.ts";
@@ -12,11 +11,19 @@ import { corruptRun } from "../sort/run-format.ts";
 import { namingLoss } from "./segment-lost.ts";
 
 export interface GatherOptions extends MergeOptions {
-  /** One per map task, in the order of their ordinals. */
+  /** At most one per map task, in the order of their ordinals. */
   readonly runs: readonly RunRef[];
+  /** Of the other map tasks, in the same order. Default: there are none. */
+  readonly fetched?: readonly MappedInput[];
   /** May be called more than once for a run; what it opens is closed here. */
   open(run: RunRef): RunReader;
   readonly partition: number;
+}
+
+/** Where one map's pairs of the partition are read. */
+export interface MappedInput {
+  readonly map: AttemptId;
+  readonly input: MergeInput;
 }
 
 export interface Gathered {
@@ -24,31 +31,40 @@ export interface Gathered {
   /** Of the partition, before folding: what the cursor gives where there is no fold. */
   readonly pairs: number;
   readonly bytes: number;
-  /** Of intermediate runs written on the way. */
-  readonly memoryRunBytes: number;
-  readonly diskRunBytes: number;
 }
 
 /** Throws, also while the cursor is read, `SegmentLost` for a map output that can't be opened or verified. */
 export function gather(options: GatherOptions): Gathered {
-  const { runs, partition } = options;
-  const files = measureFiles(options.files);
-  let last = -1;
-  const inputs: MergeInput[] = [];
-  for (const run of runs) {
-    assert(run.writtenBy.index > last, "runs come in the order of their ordinals");
-    last = run.writtenBy.index;
-    const input = namingLoss(run.writtenBy, () => runInput(() => openChecked(options, run), partition));
-    if (input !== undefined) inputs.push(lossNamed(run.writtenBy, input));
-  }
-  const merge = createMerger({ ...options, files }).merge(inputs, partition);
+  const { partition } = options;
+  const inputs = inputsInOrder(options);
+  const merge = createMerger(options).merge(inputs, partition);
   return {
     cursor: new MergeCursor(merge),
     pairs: inputs.reduce((sum, input) => sum + input.pairs, 0),
     bytes: inputs.reduce((sum, input) => sum + input.bytes, 0),
-    memoryRunBytes: files.memoryBytes,
-    diskRunBytes: files.diskBytes,
   };
+}
+
+/** One per map that has pairs in the partition: their order is that of the values of a key. */
+function inputsInOrder(options: GatherOptions): MergeInput[] {
+  const { runs, partition, fetched = [] } = options;
+  const mapped = [...fetched];
+  for (const run of runs) {
+    const input = namingLoss(run.writtenBy, () => runInput(() => openChecked(options, run), partition));
+    if (input !== undefined) mapped.push({ map: run.writtenBy, input: lossNamed(run.writtenBy, input) });
+  }
+  assertOrder(runs.map((run) => run.writtenBy));
+  mapped.sort((a, b) => a.map.index - b.map.index);
+  assertOrder(mapped.map(({ map }) => map));
+  return mapped.map(({ input }) => input);
+}
+
+function assertOrder(maps: readonly AttemptId[]): void {
+  let last = -1;
+  for (const { index } of maps) {
+    assert(index > last, "maps come once, in the order of their ordinals");
+    last = index;
+  }
 }
 
 /** Opens a run and compares it with what its winner reported. */

@@ -1,7 +1,8 @@
 import type { Clock } from "../base/clock.ts";
-import type { Position } from "../base/ids.ts";
+import type { AttemptId, Position } from "../base/ids.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { CollectOptions, Kernel } from "../kernel/kernel.ts";
+import type { Fetched } from "../shuffle/client.ts";
 import type { RunFiles, RunReader, RunRef } from "../sort/run.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -28,12 +29,25 @@ export interface TaskEnvironment {
   readonly combining?: Combining | undefined;
 }
 
-/** The map outputs that a reduce reads, one run per map task, in the order of their ordinals; opened when they are needed. */
+/** The map outputs that a reduce reads: `runs` and what is fetched are one per map task, in the order of their ordinals. */
 export interface ReduceInputs {
   readonly mapVersion: number;
+  /** On this machine; opened when they are needed. */
   readonly runs: readonly RunRef[];
   /** Throws `segment-lost` when it can't be had. */
   open(run: RunRef): RunReader;
+  /** Brings what lies on other machines; left out where all is here. Rejects with `SegmentLost`; then nothing is left of it. */
+  readonly fetch?: ((request: FetchRequest) => Promise<Fetched>) | undefined;
+}
+
+export interface FetchRequest {
+  readonly attempt: AttemptId;
+  readonly partition: number;
+  readonly partitions: number;
+  /** What is fetched is put here. */
+  readonly files: RunFiles;
+  readonly signal: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
 }
 
 /**
@@ -45,7 +59,7 @@ export interface StatusPage {
 }
 
 export interface TaskStatus {
-  readonly phase: "setup" | "map" | "sort" | "reduce" | "write" | "teardown";
+  readonly phase: "setup" | "map" | "sort" | "reduce" | "write" | "teardown" | "fetch";
   readonly records: number;
   readonly bytes: number;
   /** The record being worked on (careful) or the batch's first. */

@@ -1,9 +1,13 @@
-// A reduce attempt: one partition of all map outputs → merge → groups → reduce (or the folded values) → one staged part file.
+// A reduce attempt: one partition of all map outputs → fetch what lies elsewhere → merge → groups → reduce (or the folded
+// values) → one staged part file.
 import { assert } from "../base/assert.ts";
 import { memberCompressor } from "../format/compress.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../rpc/messages.ts";
+import type { Fetched } from "../shuffle/client.ts";
 import { type Gathered, gather } from "../shuffle/gather.ts";
-import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
+import { type MeasuredFiles, measureFiles } from "../sort/measured-files.ts";
+import type { RunFiles } from "../sort/run.ts";
+import type { FetchRequest, ReduceInputs, TaskEnvironment } from "./environment.ts";
 import { kernelFold } from "./fold.ts";
 import { ReduceSide } from "./reduce-side.ts";
 import { outputFormats, StagedOutputs } from "./staged-outputs.ts";
@@ -20,21 +24,27 @@ export async function runReduceTask(
   assert(inputs.mapVersion === work.mapVersion, "the inputs are of the assignment's version");
   const begun = env.clock.now();
   const { attempt, spec } = assignment;
-  const { job, storage, kernel, runs } = env;
+  const { job, storage, kernel } = env;
+  const files = measureFiles(env.runs);
   const task = new UserTask(assignment, env);
   const compressMember = job.compress && (await memberCompressor(job.compress));
   const outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, outputFormats(job, spec));
+  let fetched: Fetched | undefined;
   try {
+    // Before any user code: what it waits for or keeps open does not have to outlast the network.
+    if (inputs.fetch !== undefined) fetched = await inputs.fetch(fetchRequest(assignment, work, task, env, files));
     const { side, gathered } = await task.run(async (state) => {
       outputs.open(0);
       const gathered = gather({
         kernel,
         // Without reduce the folded value is the result.
         fold: env.combining === "never" && job.reduce !== undefined ? undefined : kernelFold(job),
-        files: runs,
+        files,
         attempt,
         runs: inputs.runs,
+        fetched: fetched?.inputs ?? [],
         open: (run) => inputs.open(run),
+        beat: task.status.touch,
         partition: attempt.index,
       });
       const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink: outputs, signal: env.signal });
@@ -53,28 +63,52 @@ export async function runReduceTask(
       staged,
       deadLetters: [],
       counters: task.totals.report(),
-      stats: { ...statsOf(side, gathered), recordsOut: records, bytesOut, wallMs: env.clock.now() - begun },
+      stats: {
+        ...statsOf(side, gathered, files, fetched),
+        recordsOut: records,
+        bytesOut,
+        wallMs: env.clock.now() - begun,
+      },
     };
   } catch (thrown) {
     outputs.abort();
     throw thrown;
+  } finally {
+    fetched?.close();
   }
+}
+
+/** From here on the attempt says that it fetches, and how much has come. */
+function fetchRequest(
+  { attempt }: Assignment,
+  { partitions }: ReduceWork,
+  { status }: UserTask,
+  { signal }: TaskEnvironment,
+  files: RunFiles,
+): FetchRequest {
+  status.phase("fetch");
+  const onBytes = (bytes: number) => {
+    status.bytes += bytes;
+    status.touch();
+  };
+  return { attempt, partition: attempt.index, partitions, files, signal, onBytes };
 }
 
 function statsOf(
   side: ReduceSide,
-  gathered: Gathered,
+  { pairs, bytes }: Gathered,
+  { memoryBytes, diskBytes }: MeasuredFiles,
+  fetched: Fetched | undefined,
 ): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "wallMs"> {
-  const { memoryRunBytes, diskRunBytes, pairs, bytes } = gathered;
   return {
     recordsIn: side.groups,
     bytesIn: bytes,
     pairs,
-    memoryRunBytes,
-    diskRunBytes,
+    memoryRunBytes: memoryBytes,
+    diskRunBytes: diskBytes,
     spills: 0,
     groups: side.groups,
     groupMax: side.groupMax,
-    fetchedBytes: 0,
+    fetchedBytes: fetched?.bytes ?? 0,
   };
 }

@@ -1,0 +1,92 @@
+import type { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import type { Clock } from "../base/clock.ts";
+
+/**
+ * A response's body in pieces of one buffer: while one buffer is on its way, the next is filled. Holds two buffers, whoever
+ * reads however slowly; who does not take one within `stallMs` is dropped (fault 54). All reject once the connection is gone.
+ */
+export class BodyWriter {
+  readonly #response: ServerResponse | Http2ServerResponse;
+  readonly #clock: Clock;
+  readonly #stallMs: number;
+  #filling: Buffer;
+  #spare: Buffer;
+  #filled = 0;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(
+    response: ServerResponse | Http2ServerResponse,
+    options: { readonly clock: Clock; readonly stallMs: number; readonly bufferBytes: number },
+  ) {
+    this.#response = response;
+    this.#clock = options.clock;
+    this.#stallMs = options.stallMs;
+    this.#filling = Buffer.allocUnsafeSlow(options.bufferBytes);
+    this.#spare = Buffer.allocUnsafeSlow(options.bufferBytes);
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const { buffer, start, end } = await this.room(1);
+      const length = Math.min(bytes.length - at, end - start);
+      buffer.set(bytes.subarray(at, at + length), start);
+      this.add(length);
+      at += length;
+    }
+  }
+
+  /** A place for at least `wanted` bytes, or a whole buffer; call `add` with how many were put there. */
+  async room(wanted: number): Promise<{ readonly buffer: Buffer; readonly start: number; readonly end: number }> {
+    const { length } = this.#filling;
+    if (this.#filled > 0 && length - this.#filled < Math.min(wanted, length)) await this.#flush();
+    return { buffer: this.#filling, start: this.#filled, end: length };
+  }
+
+  add(length: number): void {
+    this.#filled += length;
+  }
+
+  /** All that was appended is on its way, and the body complete. */
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#sending;
+    this.#response.end();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#filled === 0) return;
+    await this.#sending;
+    const full = this.#filling;
+    this.#sending = this.#send(full.subarray(0, this.#filled));
+    this.#sending.catch(() => {}); // whoever waits for the next one is told
+    this.#filling = this.#spare;
+    this.#spare = full;
+    this.#filled = 0;
+  }
+
+  async #send(bytes: Buffer): Promise<void> {
+    const response = this.#response;
+    const over = new AbortController();
+    const written = new Promise<void>((resolve, reject) => {
+      if (response.destroyed) return reject(gone());
+      const onClose = () => reject(gone());
+      response.once("close", onClose);
+      over.signal.addEventListener("abort", () => response.off("close", onClose), { once: true });
+      const write: (bytes: Buffer, done: (error?: Error | null) => void) => boolean = response.write.bind(response);
+      write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+    void this.#clock.sleep(this.#stallMs, over.signal).then(() => {
+      if (!over.signal.aborted) response.destroy();
+    });
+    try {
+      await written;
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+function gone(): Error {
+  return new Error("the connection is gone");
+}

@@ -1,0 +1,54 @@
+import { assert } from "../base/assert.ts";
+import type { RunFile, RunFiles } from "../sort/run.ts";
+import type { SegmentSink } from "./segment-stream.ts";
+
+/** The file that the segments of one request go to, written in large pieces; made with the first byte. */
+export class FetchFile implements SegmentSink {
+  position = 0;
+  readonly #files: RunFiles;
+  readonly #name: string;
+  /** Shared by files that are written one after the other. */
+  readonly #buffer: Buffer;
+  #buffered = 0;
+  #file: RunFile | undefined;
+
+  constructor(files: RunFiles, name: string, buffer: Buffer) {
+    this.#files = files;
+    this.#name = name;
+    this.#buffer = buffer;
+  }
+
+  append(bytes: Uint8Array, start: number, end: number): void {
+    this.position += end - start;
+    for (let at = start; at < end; ) {
+      if (this.#buffered === this.#buffer.length) this.#flush();
+      const length = Math.min(end - at, this.#buffer.length - this.#buffered);
+      this.#buffer.set(bytes.subarray(at, at + length), this.#buffered);
+      this.#buffered += length;
+      at += length;
+    }
+  }
+
+  /** The path; undefined: nothing was appended, and there is no file. */
+  finish(): string | undefined {
+    if (this.position === 0) return undefined;
+    this.#flush();
+    assert(this.#file !== undefined, "what has bytes was made");
+    const { path, bytes } = this.#file.finish();
+    assert(bytes === this.position, "the file has the bytes that were appended");
+    this.#file = undefined;
+    return path;
+  }
+
+  /** Removes what was written, unless it was finished. */
+  abort(): void {
+    this.#file?.abort();
+    this.#file = undefined;
+  }
+
+  #flush(): void {
+    this.#file ??= this.#files.create(this.#name);
+    this.#file.write(this.#buffer.subarray(0, this.#buffered));
+    this.#buffered = 0;
+  }
+}

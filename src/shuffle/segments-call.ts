@@ -1,0 +1,154 @@
+// One request to one shuffle server: sends it, hands what comes to `push`, and sees to it that something comes (faults 49, 53,
+// 54, 56). No redirects are followed, nothing but status 200 with the right type is read.
+
+import { readFileSync } from "node:fs";
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest, Agent as TlsAgent } from "node:https";
+import type { Clock } from "../base/clock.ts";
+import type { JobId } from "../base/ids.ts";
+import { signRequest } from "../rpc/signature.ts";
+import { TransferFault } from "./transfer-fault.ts";
+import { segmentsPath, segmentsType } from "./wire.ts";
+import { guardedLookup, parseAddress } from "./worker-address.ts";
+
+/** What fetching needs besides an address. */
+export interface ShuffleAccess {
+  /** The job's shuffle key: 64 hexadecimal digits. */
+  readonly key: string;
+  /** PEM file of the authority that signed the workers' certificates; undefined: the system's. */
+  readonly ca: string | undefined;
+}
+
+export interface CallLimits {
+  /** In each window of so many milliseconds at least so many bytes must come. */
+  readonly windowMs: number;
+  readonly windowBytesMin: number;
+  readonly deadlineMs: number;
+}
+
+export interface CallOptions {
+  readonly job: JobId;
+  readonly body: Buffer;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly limits: CallLimits;
+  /** What it throws ends the call, which rejects with it. */
+  readonly push: (chunk: Buffer) => void;
+  /** All that was asked for has come. */
+  readonly isComplete: () => boolean;
+}
+
+/** Calls to one worker, one after the other on one connection. */
+export class WorkerCalls {
+  readonly #agent: Agent;
+  readonly #isTls: boolean;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #key: string;
+
+  /** Throws a `TransferFault` for what is no worker's address. */
+  constructor(address: string, { key, ca }: ShuffleAccess) {
+    const { isTls, host, port } = parseAddress(address);
+    const keep = { keepAlive: true, maxSockets: 1, lookup: guardedLookup };
+    this.#agent = isTls
+      ? new TlsAgent({ ...keep, minVersion: "TLSv1.3", ...(ca !== undefined && { ca: readFileSync(ca) }) })
+      : new Agent(keep);
+    this.#isTls = isTls;
+    this.#host = host;
+    this.#port = port;
+    this.#key = key;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** Resolves when all has come; rejects with a `TransferFault`, or with what `push` throws. Aborted: likewise. */
+  async call(options: CallOptions): Promise<void> {
+    const over = new AbortController();
+    let bytes = 0;
+    const request = this.#open(options);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const fail = (reason: unknown) => {
+          reject(reason);
+          request.destroy();
+        };
+        if (options.signal.aborted) fail(unreachable("stopped"));
+        options.signal.addEventListener("abort", () => fail(unreachable("stopped")), { signal: over.signal });
+        request.on("error", (error) => fail(unreachable(error.message, error)));
+        request.on("response", (response) => {
+          const fault = responseFault(response);
+          if (fault !== undefined) return fail(fault);
+          response.on("data", (chunk: Buffer) => {
+            bytes += chunk.length;
+            try {
+              options.push(chunk);
+            } catch (error) {
+              fail(error);
+            }
+          });
+          response.on("end", () => (options.isComplete() ? resolve() : fail(short())));
+          response.on("error", (error) => fail(unreachable(error.message, error)));
+          response.on("close", () => fail(short()));
+        });
+        void watch(options, over.signal, () => bytes).then((fault) => {
+          if (fault !== undefined) fail(fault);
+        });
+        request.end(options.body);
+      });
+    } finally {
+      over.abort();
+    }
+  }
+
+  #open({ job, body, clock }: CallOptions): ClientRequest {
+    const path = segmentsPath(job);
+    const signed = signRequest(this.#key, { method: "POST", path, query: "" }, clock.date());
+    const headers = { ...signed, "content-type": segmentsType, "content-length": body.length };
+    const options = { agent: this.#agent, host: this.#host, port: this.#port, method: "POST", path, headers };
+    return this.#isTls ? httpsRequest(options) : httpRequest(options);
+  }
+}
+
+/** Undefined: it is over. */
+async function watch(
+  { clock, limits }: CallOptions,
+  over: AbortSignal,
+  received: () => number,
+): Promise<TransferFault | undefined> {
+  const begun = clock.now();
+  for (let before = 0; ; ) {
+    await clock.sleep(limits.windowMs, over);
+    // What has come while this process was busy or stopped is read before it is judged.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (over.aborted) return undefined;
+    const bytes = received();
+    if (bytes - before < limits.windowBytesMin) {
+      return unreachable(`${bytes - before} bytes came in ${limits.windowMs} ms`);
+    }
+    if (clock.now() - begun > limits.deadlineMs) return unreachable(`it takes more than ${limits.deadlineMs} ms`);
+    before = bytes;
+  }
+}
+
+function responseFault({ statusCode, headers }: IncomingMessage): TransferFault | undefined {
+  if (statusCode === 503) return new TransferFault("busy", "it is busy");
+  if (statusCode === 401 || statusCode === 403) {
+    return unreachable(
+      `it refuses the job's key (${statusCode}): another process may have its port, or the clocks differ`,
+    );
+  }
+  if (statusCode !== 200 || headers["content-type"] !== segmentsType) {
+    return new TransferFault("garbled", `what answers is no worker (status ${statusCode})`);
+  }
+  return undefined;
+}
+
+function short(): TransferFault {
+  return unreachable("the answer breaks off");
+}
+
+function unreachable(message: string, cause?: unknown): TransferFault {
+  return new TransferFault("unreachable", message, cause);
+}

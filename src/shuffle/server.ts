@@ -1,0 +1,210 @@
+// The serving side of the shuffle: a worker's agent hands out segments of the runs that lie on it (docs/shuffle.md). Bytes go
+// from file to socket as they are; whoever asked checks them. Nothing here blocks the process, and a request holds two buffers
+// and a few small segments, however large what it asks for and however slowly it is read.
+import type { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import type { AttemptId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { HttpRequest, HttpRoute } from "../rpc/http.ts";
+import type { RunRef } from "../sort/run.ts";
+import { AsyncFile } from "./async-file.ts";
+import { BodyWriter } from "./body-writer.ts";
+import { FooterCache } from "./footer-cache.ts";
+import {
+  noSegment,
+  parseRequest,
+  requestBytesMax,
+  type SegmentHeader,
+  type SegmentsRequest,
+  segmentsType,
+  writeSegmentHeader,
+} from "./wire.ts";
+
+export interface ShuffleOptions {
+  /** The run of a map attempt that lies here, verified if an earlier process wrote it. */
+  readonly find: (attempt: AttemptId) => RunRef | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Told of bytes that were sent, for metrics. */
+  readonly onSent?: (bytes: number) => void;
+  /** Defaults in `limits`: servedFetchesMax, serveStallMs, serveBufferBytes, footerCacheBytes. */
+  readonly servedMax?: number;
+  readonly stallMs?: number;
+  readonly bufferBytes?: number;
+  readonly footerCacheBytes?: number;
+}
+
+/** What a map's answer begins with, and where the rest comes from. */
+interface Prepared {
+  readonly map: AttemptId;
+  readonly header: SegmentHeader;
+  /** Of the part that was asked for: its bytes, or the file that has them at `position`. Closed by whoever takes it. */
+  readonly small?: Buffer;
+  readonly file?: AsyncFile;
+  readonly position?: number;
+  readonly bytes: number;
+}
+
+/** The routes of one worker, for its listener; the gate in front has checked the signature (scope "job-key"). */
+export function shuffleRoutes(options: ShuffleOptions): HttpRoute[] {
+  const server = new ShuffleServer(options);
+  return [
+    {
+      method: "POST",
+      path: "/v1/segments/:job",
+      scope: "job-key",
+      bodyBytesMax: requestBytesMax,
+      handle: (request, response) => server.handle(request, response),
+    },
+  ];
+}
+
+class ShuffleServer {
+  readonly #options: ShuffleOptions;
+  readonly #clock: Clock;
+  readonly #footers: FooterCache;
+  #serving = 0;
+
+  constructor(options: ShuffleOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#footers = new FooterCache(options.footerCacheBytes ?? limits.footerCacheBytes);
+  }
+
+  /** Never rejects: what goes wrong after the headers were sent can only be told by breaking off. */
+  async handle({ raw, params, signal }: HttpRequest, response: ServerResponse | Http2ServerResponse): Promise<void> {
+    if (this.#serving >= (this.#options.servedMax ?? limits.servedFetchesMax)) {
+      refuse(response, 503, "as many requests as this worker serves at once are under way");
+      return;
+    }
+    this.#serving++;
+    try {
+      const body = await readBody(raw);
+      const request = body && parseRequest(params["job"] ?? "", body);
+      if (request === undefined) {
+        refuse(response, body === undefined ? 413 : 400, "this is no request for segments of version 1");
+        return;
+      }
+      await this.#answer(request, response, signal);
+    } catch {
+      // The client is gone, or a file can't be opened for now (too many are): it comes again.
+      if (response.headersSent) response.destroy();
+      else refuse(response, 503, "the segments can't be read now");
+    } finally {
+      this.#serving--;
+    }
+  }
+
+  async #answer(
+    request: SegmentsRequest,
+    response: ServerResponse | Http2ServerResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { maps, partition } = request;
+    const bufferBytes = this.#options.bufferBytes ?? limits.serveBufferBytes;
+    const stallMs = this.#options.stallMs ?? limits.serveStallMs;
+    const ahead: Promise<Prepared>[] = [];
+    let next = 0;
+    const prepareMore = () => {
+      for (; next < maps.length && ahead.length < limits.serveAhead; next++) {
+        const prepared = this.#prepare(maps[next]!, partition, next === 0 ? request.from : 0);
+        prepared.catch(() => {}); // told when its turn comes
+        ahead.push(prepared);
+      }
+    };
+    try {
+      prepareMore();
+      // What is wrong with the first map's file by fault of this machine can still be told by a status.
+      await ahead[0];
+      response.writeHead(200, { "content-type": segmentsType, "cache-control": "no-store" });
+      const body = new BodyWriter(response, { clock: this.#clock, stallMs, bufferBytes });
+      for (let taken = ahead.shift(); taken !== undefined; taken = ahead.shift()) {
+        const prepared = await taken;
+        try {
+          prepareMore();
+          await this.#send(prepared, partition, body, signal);
+        } finally {
+          await prepared.file?.close();
+        }
+      }
+      await body.end();
+    } finally {
+      for (const left of await Promise.allSettled(ahead)) {
+        if (left.status === "fulfilled") await left.value.file?.close();
+      }
+    }
+  }
+
+  async #send(prepared: Prepared, partition: number, body: BodyWriter, signal: AbortSignal): Promise<void> {
+    const { map, header, small, file, position = 0, bytes } = prepared;
+    await body.append(writeSegmentHeader(map, partition, header));
+    if (small !== undefined) await body.append(small);
+    for (let sent = 0; file !== undefined && sent < bytes; ) {
+      if (signal.aborted) throw new Error("the connection is gone");
+      const { buffer, start, end } = await body.room(Math.min(bytes - sent, limits.serveSmallBytes));
+      const length = Math.min(end - start, bytes - sent);
+      await file.read(buffer, start, length, position + sent);
+      body.add(length);
+      sent += length;
+    }
+    this.#options.onSent?.(bytes);
+  }
+
+  /** Looks for one map's segment. Rejects where this machine is at fault for now; its loss or damage is an answer. */
+  async #prepare(map: AttemptId, partition: number, from: number): Promise<Prepared> {
+    const run = this.#options.find(map);
+    if (run === undefined) return { map, header: { status: "missing", ...noSegment }, bytes: 0 };
+    let file: AsyncFile | undefined;
+    try {
+      let footer = this.#footers.find(run);
+      if (footer === undefined) {
+        file = await AsyncFile.open(run.path);
+        footer = await this.#footers.read(run, file);
+      }
+      const { pairs: runPairs } = footer;
+      const segment = footer.find(partition);
+      if (segment === undefined) {
+        await file?.close();
+        return { map, header: { status: "none", ...noSegment, runPairs }, bytes: 0 };
+      }
+      const header: SegmentHeader = { status: "segment", ...segment, runPairs };
+      const bytes = Math.max(0, segment.bytes - from);
+      const position = segment.offset + from;
+      file ??= await AsyncFile.open(run.path);
+      if (bytes > limits.serveSmallBytes) return { map, header, file, position, bytes };
+      const small = Buffer.allocUnsafe(bytes);
+      await file.read(small, 0, bytes, position);
+      await file.close();
+      return { map, header, small, bytes };
+    } catch (error) {
+      await file?.close();
+      this.#footers.drop(run);
+      const code = error instanceof MillraceError ? error.code : undefined;
+      if (code === "segment-lost") return { map, header: { status: "missing", ...noSegment }, bytes: 0 };
+      if (code === "corrupt-run") return { map, header: { status: "corrupt", ...noSegment }, bytes: 0 };
+      throw error;
+    }
+  }
+}
+
+/** Undefined: longer than any request. */
+async function readBody(raw: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of raw) {
+    bytes += piece.length;
+    if (bytes > requestBytesMax) return undefined;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function refuse(response: ServerResponse | Http2ServerResponse, status: number, message: string): void {
+  const text = Buffer.from(`${message}\n`);
+  const headers = { "content-type": "text/plain; charset=utf-8", "content-length": text.length };
+  response.writeHead(status, status === 503 ? { ...headers, "retry-after": "1" } : headers);
+  if ("stream" in response) response.end(text);
+  else response.end(text);
+}
