@@ -1,8 +1,8 @@
 // One process per directory, also after a crash: files lock.1, lock.2, … of which the one with the highest number says who has
 // it. Who finds it held by a process that has ended makes the next number; of several who do so at once one succeeds, because a
 // file is linked under its name with its content, or not at all. (Removing the old file instead would let the second of two
-// remove the lock of the first.)
-import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// remove the lock of the first.) Release empties the file and leaves it, so that numbers only grow.
+import { linkSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { isAlive, type ProcessIdentity, thisProcess } from "./process-identity.ts";
@@ -34,7 +34,7 @@ export function lockDirectory(directory: string, self: ProcessIdentity = thisPro
         continue;
       }
       for (const number of numbers) if (number <= last) rmSync(lockPath(directory, number), { force: true });
-      return { release: () => rmSync(path, { force: true }) };
+      return { release: () => empty(path) };
     }
   } finally {
     rmSync(mine, { force: true });
@@ -53,6 +53,14 @@ function refuseIfAlive(directory: string, number: number): void {
     "state-busy",
     `process ${holder.pid} is a worker with the work directory ${directory} already: stop that one first, or give this one another --work-dir`,
   );
+}
+
+function empty(path: string): void {
+  try {
+    truncateSync(path);
+  } catch {
+    // taken over since, or removed with its directory
+  }
 }
 
 const lockPath = (directory: string, number: number) => join(directory, `lock.${number}`);
