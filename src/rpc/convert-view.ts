@@ -1,11 +1,9 @@
 // How jobs and workers look from outside, to protobuf and back.
-import type { ClusterView, JobState, JobStats, JobView, TaskCounts } from "../schedule/step.ts";
+import type { ClusterView, JobState, JobStats, JobView, TaskCounts, WorkerView } from "../schedule/step.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
 import { fromCounters, fromFailureText, fromStats, toCounters, toFailureText, toStats } from "./convert-common.ts";
 import { fromRunning, toRunning } from "./convert-worker.ts";
 import type * as pb from "./gen/millrace/v1/view_pb.ts";
-
-type WorkerView = ClusterView["workers"][number];
 
 /** Objects and not lists, so that a word that is added to the union is missed by the compiler. */
 const workerStates: Readonly<Record<WorkerView["state"], true>> = {
@@ -15,6 +13,13 @@ const workerStates: Readonly<Record<WorkerView["state"], true>> = {
   silent: true,
   draining: true,
   excluded: true,
+  quarantined: true,
+};
+const waitingFor: Readonly<Record<NonNullable<JobView["waiting"]>, true>> = {
+  "no workers": true,
+  "workers draining": true,
+  "workers quarantined": true,
+  "no free slots": true,
 };
 const jobStates: Readonly<Record<JobState, true>> = {
   planning: true,
@@ -43,19 +48,24 @@ export function fromClusterView(view: pb.ClusterView): ClusterView {
   };
 }
 
-function toWorkerView({ id, state, slots, slotsFree }: WorkerView) {
-  return { id, state, slots, slotsFree };
+function toWorkerView({ heardMs, ...view }: WorkerView) {
+  return { ...view, heardMs: big(Math.max(0, Math.round(heardMs))) };
 }
 
-function fromWorkerView({ id, state, slots, slotsFree }: pb.WorkerView): WorkerView {
-  return { id, state: oneOf(words(workerStates), state), slots, slotsFree };
+function fromWorkerView(view: pb.WorkerView): WorkerView {
+  const { id, address, slots, slotsFree, running, runs } = view;
+  const state = oneOf(words(workerStates), view.state);
+  return { id, state, address, slots, slotsFree, heardMs: num(view.heardMs), running, runs };
 }
 
 export function toJobView(view: JobView) {
   return {
     job: view.job,
     name: view.name,
+    number: big(view.number),
     state: view.state,
+    waiting: view.waiting ?? "",
+    resumable: view.resumable,
     tasks: { plan: tally(view.tasks.plan), map: tally(view.tasks.map), reduce: tally(view.tasks.reduce) },
     counters: toCounters(view.counters),
     stats: toJobStats(view.stats),
@@ -77,7 +87,10 @@ export function fromJobView(view: pb.JobView): JobView {
   return {
     job: view.job,
     name: view.name,
+    number: num(view.number),
     state: oneOf(words(jobStates), view.state),
+    ...(view.waiting === "" ? {} : { waiting: oneOf(words(waitingFor), view.waiting) }),
+    resumable: view.resumable,
     tasks: { plan: counts(tasks.plan), map: counts(tasks.map), reduce: counts(tasks.reduce) },
     counters: fromCounters(view.counters),
     stats: fromJobStats(view.stats),

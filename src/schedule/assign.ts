@@ -6,7 +6,7 @@ import { addAttempt, requeue } from "./attempt.ts";
 import { type Cluster, tell } from "./cluster.ts";
 import { isBarrierOpen, type Job } from "./job.ts";
 import { deadLettersOf, isDone, type Task } from "./task.ts";
-import { capacity, type Worker } from "./worker.ts";
+import { capacity, isLeaving, isLive, type Worker } from "./worker.ts";
 
 /** Gives out what can be given out. Returns when a task that was held back for another worker may go to any. */
 export function assign(cluster: Cluster): Instant | undefined {
@@ -78,7 +78,7 @@ function isAvoided(cluster: Cluster, { avoid }: Task, worker: Worker): boolean {
 /** Whether somebody else could do it: the last worker is never refused, or nothing would go on. */
 function hasOther(cluster: Cluster, worker: Worker): boolean {
   for (const other of cluster.workers.values()) {
-    if (other === worker || other.isSilent || other.isDraining || other.sequence < 0) continue;
+    if (other === worker || !isLive(other) || isLeaving(other)) continue;
     if (!isExcluded(cluster, other)) return true;
   }
   return false;

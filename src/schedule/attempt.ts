@@ -25,6 +25,7 @@ export function addAttempt(cluster: Cluster, start: NewAttempt): Attempt {
   task.job.running[task.phase]++;
   task.job.workers.add(worker.id);
   task.job.view = undefined;
+  worker.view = undefined;
   noteStart(cluster, attempt);
   return attempt;
 }
@@ -53,11 +54,13 @@ export function revoke(cluster: Cluster, attempt: Attempt, why: string | undefin
   attempt.state = "stopping";
   attempt.assignment = undefined;
   attempt.since = cluster.now;
+  attempt.worker.view = undefined;
   tell(cluster, attempt.worker);
 }
 
 /** It has ended, or nobody will hear of it again. */
 export function release(attempt: Attempt): void {
+  attempt.worker.view = undefined;
   attempt.worker.attempts.delete(attemptKey(attempt.id));
   if (attempt.state !== "stopping") forget(attempt);
 }

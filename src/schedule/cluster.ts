@@ -30,7 +30,9 @@ export interface Cluster {
   /** One entry per worker; may be too early, then it goes back with the right time. */
   readonly leases: Heap<{ readonly at: Instant; readonly worker: Worker }>;
   /** Keys of jobs that are over, deleted in small portions. */
-  readonly sweeps: { readonly at: Instant; readonly keys: Iterator<string> }[];
+  readonly sweeps: { readonly at: Instant; readonly job: JobId; readonly keys: Iterator<string> }[];
+  /** Jobs that an earlier master ended and did not clear away: not all workers may know yet. */
+  readonly leftBehind: Set<JobId>;
   /** Of the step under way. */
   changes: Change[];
   commands: SchedulerCommand[];
@@ -55,6 +57,7 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     idle: new Set(),
     leases: new Heap((a, b) => a.at < b.at),
     sweeps: [],
+    leftBehind: new Set(),
     changes: [],
     commands: [],
     facts: [],

@@ -1,20 +1,20 @@
 // How a job ends: decided, published, failed, cancelled; and what is cleared away then.
 import { assert } from "../base/assert.ts";
-import type { JobId, WorkerId } from "../base/ids.ts";
+import type { JobId } from "../base/ids.ts";
 import { encodeDecision } from "../rpc/convert.ts";
 import { endedRecord } from "../rpc/convert-records.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";
-import { type Cluster, note, put, saveTask, tell } from "./cluster.ts";
+import { type Cluster, note, put, saveTask } from "./cluster.ts";
+import { discardedAt, discardFrom, discardKept, isKept } from "./discard.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
 import { type EndedRecord, keys } from "./records.ts";
 import type { Task } from "./task.ts";
+import { isLeaving } from "./worker.ts";
 
-/** A job is removed from its workers by orders that are repeated so many leases long: a reply may be lost, a worker late. */
-const discardLeases = 3;
 /** Keys of a job that is over are deleted so many at a time. */
 const sweepKeysMax = 1000;
 
@@ -120,24 +120,17 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
   cluster.turns.delete(job.id);
   for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job is over");
   note(cluster, { kind: "job-ended", job: job.id, outcome, reason });
-  if (isKept(cluster, job)) return;
+  if (isKept(cluster, job)) {
+    for (const id of job.workers) {
+      const worker = cluster.workers.get(id);
+      if (worker !== undefined && isLeaving(worker)) discardKept(cluster, job, worker);
+    }
+    return;
+  }
   cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
   for (const id of job.workers) discardFrom(cluster, id, job.id);
-  cluster.sweeps.push({ at: cluster.now + cluster.options.leaseMs, keys: keysOf(job) });
+  cluster.sweeps.push({ at: discardedAt(cluster), job: job.id, keys: keysOf(job) });
   forgetTasks(cluster, job);
-}
-
-/** The worker is told to remove the job, for a while. */
-export function discardFrom(cluster: Cluster, id: WorkerId, job: JobId): void {
-  const worker = cluster.workers.get(id);
-  if (worker === undefined || worker.discards.has(job)) return;
-  worker.discards.set(job, cluster.now + discardLeases * cluster.options.leaseMs);
-  tell(cluster, worker);
-}
-
-/** A failed job may keep all it has for a later resume. */
-export function isKept(cluster: Cluster, job: Job): boolean {
-  return job.ended?.outcome === "failed" && cluster.options.keepFailed === true;
 }
 
 /** A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. */
@@ -156,6 +149,7 @@ export function resume(cluster: Cluster, id: JobId): void {
   cluster.changes.push({ delete: keys.ended(job.id) });
   job.ended = undefined;
   job.view = undefined;
+  for (const worker of cluster.workers.values()) worker.discards.delete(id);
   note(cluster, { kind: "job-resumed", job: id });
   reopen(cluster, job);
 }
@@ -219,6 +213,7 @@ export function sweep(cluster: Cluster): void {
     const next = first.keys.next();
     if (next.done === true) {
       cluster.sweeps.shift();
+      cluster.leftBehind.delete(first.job);
       return;
     }
     cluster.changes.push({ delete: next.value });

@@ -4,15 +4,16 @@ import { formatDuration } from "../base/units.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
 import { type Cluster, note, tell, watchLease } from "./cluster.ts";
-import { discardFrom, isKept } from "./commit.ts";
 import { attemptSucceeded } from "./complete.ts";
+import { discardFrom, isKept, retellDiscards } from "./discard.ts";
+import { forgetWish, leave } from "./drain.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive } from "./job.ts";
 import { loseAttempts } from "./lease.ts";
 import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
 import { type Attempt, attemptKey, nameOf } from "./task.ts";
-import { capacity, newWorker, type Worker } from "./worker.ts";
+import { capacity, isLeaving, newWorker, type Worker } from "./worker.ts";
 
 export function hear(cluster: Cluster, report: WorkerReport): void {
   const worker = cluster.workers.get(report.worker) ?? addWorker(cluster, report);
@@ -45,12 +46,16 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
   worker.incarnation = incarnation;
   worker.sequence = -1;
   worker.failuresInRow = 0;
+  worker.isDraining = false;
+  forgetWish(cluster, worker);
   worker.offered.clear();
   worker.discards.clear();
 }
 
 function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReborn: boolean): void {
   noteArrival(cluster, worker, report, isReborn);
+  if (worker.sequence < 0) for (const job of cluster.leftBehind) discardFrom(cluster, worker.id, job);
+  worker.view = undefined;
   worker.sequence = report.sequence;
   worker.address = report.address;
   worker.slots = report.slots;
@@ -60,14 +65,13 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   worker.heardAt = cluster.now;
   if (worker.isSilent) {
     worker.isSilent = false;
+    retellDiscards(cluster, worker);
     watchLease(cluster, worker);
     restoreRunsOfSilent(cluster, worker);
   }
-  if (report.draining && !worker.isDraining) {
-    note(cluster, { kind: "worker-draining", worker: worker.id });
-    withdrawAssigned(cluster, worker);
-  }
+  const wasLeaving = isLeaving(worker);
   worker.isDraining = report.draining;
+  if (isLeaving(worker) && !wasLeaving) leave(cluster, worker);
   for (const [job, until] of worker.discards) if (until <= cluster.now) worker.discards.delete(job);
 }
 
@@ -77,15 +81,6 @@ function noteArrival(cluster: Cluster, worker: Worker, report: WorkerReport, isR
   if (isReborn) note(cluster, { kind: "worker-reborn", ...about });
   else if (worker.sequence < 0) note(cluster, { kind: "worker-joined", ...about });
   else if (worker.isSilent) note(cluster, { kind: "worker-back", ...about });
-}
-
-/** A draining worker starts nothing new, so what it has not started goes to others. */
-function withdrawAssigned(cluster: Cluster, worker: Worker): void {
-  for (const attempt of [...worker.attempts.values()]) {
-    if (attempt.state !== "assigned") continue;
-    revoke(cluster, attempt, "its worker drains");
-    requeue(cluster, attempt.task);
-  }
 }
 
 /** One result. Of an attempt that can't win any more nothing is used; the reply acknowledges it all the same. */

@@ -3,6 +3,7 @@
 import type { Instant } from "../base/ids.ts";
 import { release, requeue } from "./attempt.ts";
 import { type Cluster, note, watch } from "./cluster.ts";
+import { forgetWish } from "./drain.ts";
 import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { loseRunsOfSilent } from "./lost.ts";
@@ -27,6 +28,7 @@ export function expireLeases(cluster: Cluster): void {
       silence(cluster, worker);
       watch(cluster, worker, forgottenAt);
     } else {
+      forgetWish(cluster, worker);
       cluster.workers.delete(worker.id);
       note(cluster, { kind: "worker-forgotten", worker: worker.id });
     }
@@ -35,6 +37,7 @@ export function expireLeases(cluster: Cluster): void {
 
 function silence(cluster: Cluster, worker: Worker): void {
   worker.isSilent = true;
+  worker.view = undefined;
   cluster.idle.delete(worker);
   note(cluster, { kind: "worker-silent", worker: worker.id });
   loseAttempts(cluster, worker, `${worker.id} has not been heard of for ${cluster.options.leaseMs / 1000} s`);

@@ -9,7 +9,7 @@ import type { Worker } from "./worker.ts";
 
 export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   const worker = cluster.workers.get(id);
-  const orders = { epoch: cluster.epoch, leaseMs: cluster.options.leaseMs, drain: false };
+  const orders = { epoch: cluster.epoch, leaseMs: cluster.options.leaseMs, drain: worker?.isToDrain ?? false };
   if (worker === undefined) return { ...orders, start: [], stop: [], places: [], discard: [] };
   const start: Assignment[] = [];
   const stop = [...worker.strays];

@@ -8,7 +8,9 @@
 //   job/<id>/failure/<slot>       one of the latest failures, for people
 //   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish
 //   job/<id>/ended                how it ended, with what is shown of it; the others may be deleted then
+//   worker/<id>/drain             the life (incarnation) of a worker that is to drain
 import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, JobId, Phase, Position, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { AttemptStats, FailureText } from "../rpc/messages.ts";
@@ -88,6 +90,7 @@ export interface EndedRecord {
 export const failuresKept = 20;
 
 export const jobPrefix = "job/";
+export const workerPrefix = "worker/";
 
 /** Names of a job's records; ids never hold a slash. */
 export const keys = {
@@ -98,12 +101,14 @@ export const keys = {
   failure: (job: JobId, number: number) => `${prefixOf(job)}failure/${padded(number % failuresKept)}`,
   decision: (job: JobId) => `${prefixOf(job)}decision`,
   ended: (job: JobId) => `${prefixOf(job)}ended`,
+  drain: (worker: WorkerId) => `${workerPrefix}${encodeURIComponent(worker)}/drain`,
 } as const;
 
 export type RecordKey =
   | { readonly kind: "spec" | "plan-valid" | "decision" | "ended"; readonly job: JobId }
   | { readonly kind: "plan" | "failure"; readonly job: JobId; readonly number: number }
-  | { readonly kind: "task"; readonly job: JobId; readonly phase: Phase; readonly index: number };
+  | { readonly kind: "task"; readonly job: JobId; readonly phase: Phase; readonly index: number }
+  | { readonly kind: "drain"; readonly worker: WorkerId };
 
 /** Undefined for a key that is none of ours. */
 export function parseKey(key: string): RecordKey | undefined {
@@ -111,12 +116,27 @@ export function parseKey(key: string): RecordKey | undefined {
     /^job\/([^/]+)\/(?:(spec|plan-valid|decision|ended)|(plan|failure)\/(\d+)|task\/(plan|map|reduce)-(\d+))$/.exec(
       key,
     );
-  if (match === null) return undefined;
+  if (match === null) return parseWorkerKey(key);
   const [, job, single, numbered, number, phase, index] = match;
   if (single !== undefined) return { kind: single as "spec", job: job! };
   if (numbered !== undefined) return { kind: numbered as "plan", job: job!, number: Number(number) };
   return { kind: "task", job: job!, phase: phase as Phase, index: Number(index) };
 }
+
+function parseWorkerKey(key: string): RecordKey | undefined {
+  const worker = /^worker\/([^/]+)\/drain$/.exec(key)?.[1];
+  return worker === undefined ? undefined : { kind: "drain", worker: decodeURIComponent(worker) };
+}
+
+/** The value of a worker's drain record. */
+export const drainRecord = {
+  encode: (incarnation: number) => new TextEncoder().encode(String(incarnation)),
+  decode(bytes: Uint8Array): number {
+    const incarnation = Number(new TextDecoder().decode(bytes));
+    if (bytes.length > 0 && Number.isSafeInteger(incarnation)) return incarnation;
+    throw new MillraceError("corrupt-state", "a DrainRecord of the state store is damaged: it holds no number");
+  },
+} as const;
 
 function prefixOf(job: JobId): string {
   assert(job !== "" && !job.includes("/"), `${JSON.stringify(job)} can't be a job's id`);

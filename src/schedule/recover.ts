@@ -1,17 +1,19 @@
 // From stored records back to the scheduler's state. Running attempts are not stored: their workers report them.
 import { assert } from "../base/assert.ts";
-import type { Instant, JobId } from "../base/ids.ts";
+import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { decodeDecision, decodePlan } from "../rpc/convert.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "../rpc/convert-records.ts";
 import type { StoredRecord } from "../state/store.ts";
-import { type Cluster, newCluster, note } from "./cluster.ts";
-import { isKept, reopen } from "./commit.ts";
+import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";
+import { reopen } from "./commit.ts";
+import { discardedAt, isKept } from "./discard.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
 import { holderOf } from "./lost.ts";
-import { failuresKept, parseKey, type RecordKey, type TaskRecord, type Winner } from "./records.ts";
+import { drainRecord, failuresKept, parseKey, type RecordKey, type TaskRecord, type Winner } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./task.ts";
 import { stateOf } from "./view.ts";
+import { newWorker } from "./worker.ts";
 
 /** The records of one job, as they are found. */
 interface Found {
@@ -33,7 +35,7 @@ export function recoverCluster(
   now: Instant,
 ): Cluster {
   const cluster = newCluster(epoch, options, now);
-  const jobs = [...findJobs(records)].flatMap(([id, found]) => {
+  const jobs = [...findJobs(cluster, records)].flatMap(([id, found]) => {
     const job = buildJob(id, found, options.order);
     return job === undefined ? [] : [{ job, found }];
   });
@@ -53,11 +55,15 @@ export function recoverCluster(
   return cluster;
 }
 
-function findJobs(records: Iterable<StoredRecord>): Map<JobId, Found> {
+function findJobs(cluster: Cluster, records: Iterable<StoredRecord>): Map<JobId, Found> {
   const jobs = new Map<JobId, Found>();
   for (const { key, value } of records) {
     const parsed = parseKey(key);
     if (parsed === undefined) continue; // of a later version
+    if (parsed.kind === "drain") {
+      recoverDrain(cluster, parsed.worker, drainRecord.decode(value));
+      continue;
+    }
     let found = jobs.get(parsed.job);
     if (found === undefined) {
       found = {
@@ -78,7 +84,15 @@ function findJobs(records: Iterable<StoredRecord>): Map<JobId, Found> {
   return jobs;
 }
 
-function keep(found: Found, key: RecordKey, value: Uint8Array): void {
+/** It has a lease from now on to be heard of. */
+function recoverDrain(cluster: Cluster, id: WorkerId, incarnation: number): void {
+  const worker = newWorker(id, incarnation, cluster.now);
+  worker.isToDrain = true;
+  cluster.workers.set(id, worker);
+  watchLease(cluster, worker);
+}
+
+function keep(found: Found, key: Exclude<RecordKey, { kind: "drain" }>, value: Uint8Array): void {
   switch (key.kind) {
     case "spec":
       found.spec = value;
@@ -164,7 +178,8 @@ function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void 
   job.decision = undefined;
   if (keys.length === 0) return;
   cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
-  cluster.sweeps.push({ at: cluster.now + cluster.options.leaseMs, keys: keys[Symbol.iterator]() });
+  cluster.leftBehind.add(job.id);
+  cluster.sweeps.push({ at: discardedAt(cluster), job: job.id, keys: keys[Symbol.iterator]() });
 }
 
 function findHolders(cluster: Cluster, job: Job): void {

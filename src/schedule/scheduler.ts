@@ -9,6 +9,7 @@ import { requeue } from "./attempt.ts";
 import { startBackups } from "./backup.ts";
 import { type Cluster, note, put } from "./cluster.ts";
 import { advance, cancel, published, publishFailed, resume, sweep } from "./commit.ts";
+import { wishDrain } from "./drain.ts";
 import { hear } from "./hear.ts";
 import { newJob } from "./job.ts";
 import { expireLeases, forgive } from "./lease.ts";
@@ -87,6 +88,9 @@ function take(cluster: Cluster, event: SchedulerEvent): void {
       return;
     case "worker-heard":
       hear(cluster, event.report);
+      return;
+    case "worker-drained":
+      wishDrain(cluster, event.worker);
       return;
     case "output-published":
       published(cluster, event.job);

@@ -13,6 +13,8 @@ export type SchedulerEvent =
   /** A failed job that was kept (`keepFailed`) goes on where it stopped; of no effect on any other. */
   | { readonly kind: "job-resumed"; readonly job: JobId }
   | { readonly kind: "worker-heard"; readonly report: WorkerReport }
+  /** An administrator wants it to drain: it gets nothing new, and is told so until it is started anew. */
+  | { readonly kind: "worker-drained"; readonly worker: WorkerId }
   | { readonly kind: "output-published"; readonly job: JobId }
   | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
   | { readonly kind: "clock-ticked" };
@@ -84,18 +86,41 @@ export interface FinishedJob {
 export interface ClusterView {
   readonly epoch: number;
   readonly jobs: readonly JobView[];
-  readonly workers: readonly {
-    readonly id: WorkerId;
-    readonly state: "busy" | "idle" | "stuck" | "silent" | "draining" | "excluded";
-    readonly slots: number;
-    readonly slotsFree: number;
-  }[];
+  readonly workers: readonly WorkerView[];
 }
+
+export interface WorkerView {
+  readonly id: WorkerId;
+  readonly state: WorkerState;
+  /** "" until it has been heard. */
+  readonly address: string;
+  readonly slots: number;
+  readonly slotsFree: number;
+  /** Since its last report, a second more or less. */
+  readonly heardMs: number;
+  /** Attempts that it has, without those that it was told to stop. */
+  readonly running: number;
+  /** Map outputs on it that a job may still need. */
+  readonly runs: number;
+}
+
+/**
+ * busy, idle: works, waits for work. stuck: heard, but an attempt that it was told to stop is still there a lease later. silent:
+ * not heard for a lease. draining: finishes what it has. excluded: too much failed there. quarantined: it came and went too
+ * often.
+ */
+export type WorkerState = "busy" | "idle" | "stuck" | "silent" | "draining" | "excluded" | "quarantined";
 
 export interface JobView {
   readonly job: JobId;
   readonly name: string;
+  /** Order of submission, from 1. */
+  readonly number: number;
   readonly state: JobState;
+  /** Why nothing of it runs although it could go on: nobody is there to do it, or all slots are taken by other jobs. */
+  readonly waiting?: "no workers" | "workers draining" | "workers quarantined" | "no free slots";
+  /** A failed job that can still be started again with the winners it had. */
+  readonly resumable: boolean;
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
   readonly counters: Counters;
   readonly stats: JobStats;

@@ -3,29 +3,66 @@
 import type { Phase } from "../base/ids.ts";
 import { isExcluded } from "./assign.ts";
 import type { Cluster } from "./cluster.ts";
-import { type Job, phaseTasksDone, totalsOf } from "./job.ts";
-import type { ClusterView, JobState, JobView, TaskCounts } from "./step.ts";
-import type { Worker } from "./worker.ts";
+import { isKept } from "./discard.ts";
+import { isActive, type Job, phaseTasksDone, totalsOf } from "./job.ts";
+import type { ClusterView, JobState, JobView, TaskCounts, WorkerState, WorkerView } from "./step.ts";
+import { capacity, isLeaving, isLive, type Worker } from "./worker.ts";
+
+/** A worker's part is made again when something happened to it, and when it is so old: durations grow by themselves. */
+const workerViewMs = 1_000;
 
 export function viewOf(cluster: Cluster): ClusterView {
-  return {
-    epoch: cluster.epoch,
-    jobs: [...cluster.jobs.values()].map((job) => (job.view ??= jobView(job))),
-    workers: [...cluster.workers.values()].map((worker) => ({
-      id: worker.id,
-      state: workerState(cluster, worker),
-      slots: worker.slots,
-      slotsFree: Math.max(0, worker.slots - worker.attempts.size - worker.strays.length),
-    })),
-  };
+  const workers: WorkerView[] = [];
+  for (const worker of cluster.workers.values()) workers.push(workerView(cluster, worker));
+  let why: JobView["waiting"] | null | undefined;
+  const jobs: JobView[] = [];
+  for (const job of cluster.jobs.values()) {
+    const view = (job.view ??= jobView(cluster, job));
+    if (!isActive(job) || job.attempts.size > 0) {
+      jobs.push(view);
+      continue;
+    }
+    why ??= whyWaiting(cluster) ?? null;
+    jobs.push(why === null ? view : { ...view, waiting: why });
+  }
+  return { epoch: cluster.epoch, jobs, workers };
 }
 
-function jobView(job: Job): JobView {
+function workerView(cluster: Cluster, worker: Worker): WorkerView {
+  if (worker.view !== undefined && cluster.now - worker.view.madeAt < workerViewMs) return worker.view.seen;
+  let running = 0;
+  for (const { state } of worker.attempts.values()) if (state !== "stopping") running++;
+  const seen = {
+    id: worker.id,
+    state: workerState(cluster, worker),
+    address: worker.address,
+    slots: worker.slots,
+    slotsFree: Math.max(0, worker.slots - worker.attempts.size - worker.strays.length),
+    heardMs: Math.max(0, cluster.now - worker.heardAt),
+    running,
+    runs: worker.runs.size,
+  };
+  worker.view = { madeAt: cluster.now, seen };
+  return seen;
+}
+
+/** Of a job that nothing runs of, though it is not over. Undefined: something will, at once or when its time has come. */
+function whyWaiting(cluster: Cluster): JobView["waiting"] {
+  const live = [...cluster.workers.values()].filter(isLive);
+  if (live.length === 0) return "no workers";
+  const staying = live.filter((worker) => !isLeaving(worker));
+  if (staying.length === 0) return "workers draining";
+  return staying.some((worker) => capacity(worker) > 0) ? undefined : "no free slots";
+}
+
+function jobView(cluster: Cluster, job: Job): JobView {
   const { id, spec, ended } = job;
   const shared = {
     job: id,
     name: spec.name,
+    number: job.number,
     state: stateOf(job),
+    resumable: isKept(cluster, job),
     output: spec.output,
     failures: job.failures.map(({ number, task, error }) => ({ number, task, error })),
   };
@@ -65,9 +102,9 @@ export function stateOf(job: Job): JobState {
 }
 
 /** Stuck: an attempt that was to be stopped is still there a lease later. */
-function workerState(cluster: Cluster, worker: Worker): ClusterView["workers"][number]["state"] {
+function workerState(cluster: Cluster, worker: Worker): WorkerState {
   if (worker.isSilent) return "silent";
-  if (worker.isDraining) return "draining";
+  if (isLeaving(worker)) return "draining";
   if (isExcluded(cluster, worker)) return "excluded";
   let hasWork = false;
   for (const { state, since } of worker.attempts.values()) {

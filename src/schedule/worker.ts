@@ -1,6 +1,7 @@
 // A worker as the scheduler knows it: from its reports, and from the winners that lie on it.
 import type { AttemptId, Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerView } from "./step.ts";
 import type { Attempt, Task } from "./task.ts";
 
 export type Offer = WorkerReport["offered"][number];
@@ -13,7 +14,10 @@ export interface Worker {
   address: string;
   slots: number;
   slotsFree: number;
+  /** It says that it drains. */
   isDraining: boolean;
+  /** An administrator wants it to; stored, until it is started anew. */
+  isToDrain: boolean;
   /** Unheard for a lease: it has no attempts, and what lies on it counts as lost. */
   isSilent: boolean;
   heardAt: Instant;
@@ -33,6 +37,8 @@ export interface Worker {
   readonly discards: Map<JobId, Instant>;
   /** It has not been told all yet: its next report is answered at once. */
   hasNews: boolean;
+  /** How it looks from outside; undefined: to be made anew. */
+  view: { readonly madeAt: Instant; readonly seen: WorkerView } | undefined;
 }
 
 export function newWorker(id: WorkerId, incarnation: number, now: Instant): Worker {
@@ -44,6 +50,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     slots: 0,
     slotsFree: 0,
     isDraining: false,
+    isToDrain: false,
     isSilent: false,
     heardAt: now,
     leaseAt: now,
@@ -55,12 +62,23 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     runs: new Set(),
     discards: new Map(),
     hasNews: false,
+    view: undefined,
   };
+}
+
+/** It gets nothing new; what lies on it is served until nobody needs it. */
+export function isLeaving(worker: Worker): boolean {
+  return worker.isDraining || worker.isToDrain;
+}
+
+/** It is heard. */
+export function isLive(worker: Worker): boolean {
+  return !worker.isSilent && worker.sequence >= 0;
 }
 
 /** Attempts that may be given to it now: never more than it has slots, nor than it said are free. */
 export function capacity(worker: Worker): number {
-  if (worker.isSilent || worker.isDraining || worker.sequence < 0) return 0;
+  if (!isLive(worker) || isLeaving(worker)) return 0;
   let unlisted = 0;
   for (const attempt of worker.attempts.values()) if (attempt.state === "assigned") unlisted++;
   return Math.min(worker.slots - worker.attempts.size - worker.strays.length, worker.slotsFree - unlisted);

@@ -68,6 +68,7 @@ export class FakeWorker {
       const joined = joinPlaces(this.places.get(places.job), places);
       if (joined !== undefined) this.places.set(places.job, joined);
     }
+    if (orders.drain) this.isDraining = true;
     for (const attempt of orders.stop) this.stop(attempt);
     for (const job of orders.discard) this.discard(job);
     for (const assignment of orders.start) this.start(assignment);
@@ -76,6 +77,7 @@ export class FakeWorker {
   /** The process dies and starts again; what it finds of its runs it offers. */
   restart(keep: (key: string) => boolean = () => true): void {
     this.incarnation++;
+    this.isDraining = false;
     this.sequence = 0;
     this.running.clear();
     this.finished.clear();

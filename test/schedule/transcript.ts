@@ -75,6 +75,9 @@ class Scenario {
       case "report":
         this.#report(this.#worker(subject), flags.get("answer") !== "lost");
         return;
+      case "wish-drain":
+        this.#step({ kind: "worker-drained", worker: subject });
+        return;
       case "drain":
         this.#worker(subject).isDraining = true;
         this.#report(this.#worker(subject));
@@ -259,13 +262,16 @@ class Scenario {
       this.#out.push(
         `${job.job} ${job.state}, ${counts}${running}${job.deadLetters > 0 ? `, ${job.deadLetters} dead letters` : ""}`,
       );
+      if (job.waiting !== undefined) this.#out.push(`  waits: ${job.waiting}`);
       if (job.reason !== undefined)
         this.#out.push(
           `  because: ${job.reason.message}${job.reason.where === undefined ? "" : ` at ${job.reason.where}`}`,
         );
     }
     for (const worker of workers)
-      this.#out.push(`${worker.id} ${worker.state}, ${worker.slotsFree} of ${worker.slots} slots free`);
+      this.#out.push(
+        `${worker.id} ${worker.state}, ${worker.slotsFree} of ${worker.slots} slots free${worker.runs > 0 ? `, ${worker.runs} runs` : ""}`,
+      );
   }
 }
 
@@ -308,6 +314,7 @@ function shownTask(task: TaskRecord): string {
 
 function shownOrders(worker: string, orders: WorkerOrders): string[] {
   const lines = [
+    ...(orders.drain ? ["drain"] : []),
     ...orders.places.map(({ job, mapVersion, runs }) => {
       const places = runs.map(
         ({ worker: at, runs: held }) => `${at}(${held.map(({ writtenBy }) => attemptKey(writtenBy)).join(" ")})`,

@@ -75,6 +75,7 @@ export class World {
       (worker: FakeWorker) => this.idle(worker),
       (worker: FakeWorker) => this.damage(worker),
       () => this.resume(),
+      (worker: FakeWorker) => this.chance(0.2) && this.drain(worker),
     ];
     this.faults = all.filter(() => this.chance(0.5));
     this.failureRate = [0, 0.1, 0.4][this.pick(3)]!;
@@ -138,6 +139,8 @@ export class World {
   heal(): void {
     this.isFaulty = false;
     this.pausedUntil.clear();
+    for (const worker of this.workers)
+      if (worker.isDraining || this.cluster.workers.get(worker.id)?.isToDrain) worker.restart();
     for (let round = 0; round < 400; round++) {
       for (const worker of this.workers) {
         for (const key of [...worker.running.keys()]) this.endAttempt(worker, key);
@@ -337,6 +340,13 @@ export class World {
     this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
   }
 
+  /** The wish is not forgotten by another master; heal() starts those anew that follow it. */
+  private drain(worker: FakeWorker): void {
+    if (!this.cluster.workers.has(worker.id)) return;
+    this.saw("drain wished");
+    this.step({ kind: "worker-drained", worker: worker.id });
+  }
+
   private restartWorker(worker: FakeWorker): void {
     const keepsDisk = this.chance(0.5);
     this.saw(keepsDisk ? "worker restarted" : "worker restarted without its disk");
@@ -480,7 +490,8 @@ export class World {
 /** What must survive a master, of a cluster. */
 function durable(cluster: Cluster): unknown {
   return {
-    jobs: viewOf(cluster).jobs.map((view) => ({
+    wishes: [...cluster.workers.values()].flatMap(({ id, isToDrain }) => (isToDrain ? [id] : [])).sort(),
+    jobs: viewOf(cluster).jobs.map(({ waiting: _, ...view }) => ({
       ...view,
       running: [],
       tasks: Object.values(view.tasks).map(({ done, total }) => ({ done, total })),

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/view.proto.
  */
 export const file_millrace_v1_view: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS92aWV3LnByb3RvEgttaWxscmFjZS52MSJqCgtDbHVzdGVyVmlldxINCgVlcG9jaBgBIAEoBBIiCgRqb2JzGAIgAygLMhQubWlsbHJhY2UudjEuSm9iVmlldxIoCgd3b3JrZXJzGAMgAygLMhcubWlsbHJhY2UudjEuV29ya2VyVmlldyJKCgpXb3JrZXJWaWV3EgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEg0KBXNsb3RzGAMgASgNEhIKCnNsb3RzX2ZyZWUYBCABKA0ipgMKB0pvYlZpZXcSCwoDam9iGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSJwoFdGFza3MYBCABKAsyGC5taWxscmFjZS52MS5QaGFzZUNvdW50cxIkCghjb3VudGVycxgFIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EiQKBXN0YXRzGAYgASgLMhUubWlsbHJhY2UudjEuSm9iU3RhdHMSFAoMZGVhZF9sZXR0ZXJzGAcgASgEEiwKB3J1bm5pbmcYCCADKAsyGy5taWxscmFjZS52MS5SdW5uaW5nQXR0ZW1wdBItCghmYWlsdXJlcxgJIAMoCzIbLm1pbGxyYWNlLnYxLkpvYlZpZXcuRmFpbGVkEg4KBm91dHB1dBgKIAEoCRIoCgZyZWFzb24YCyABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBpPCgZGYWlsZWQSDgoGbnVtYmVyGAEgASgEEgwKBHRhc2sYAiABKAkSJwoFZXJyb3IYAyABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dCKAAQoLUGhhc2VDb3VudHMSJAoEcGxhbhgBIAEoCzIWLm1pbGxyYWNlLnYxLlRhc2tUYWxseRIjCgNtYXAYAiABKAsyFi5taWxscmFjZS52MS5UYXNrVGFsbHkSJgoGcmVkdWNlGAMgASgLMhYubWlsbHJhY2UudjEuVGFza1RhbGx5IjkKCVRhc2tUYWxseRIMCgRkb25lGAEgASgNEg8KB3J1bm5pbmcYAiABKA0SDQoFdG90YWwYAyABKA0icgoISm9iU3RhdHMSEwoLaW5wdXRfYnl0ZXMYASABKAQSJgoDbWFwGAIgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEikKBnJlZHVjZRgDIAEoCzIZLm1pbGxyYWNlLnYxLkF0dGVtcHRTdGF0c2IGcHJvdG8z", [file_millrace_v1_common, file_millrace_v1_worker]);
+  fileDesc("ChZtaWxscmFjZS92MS92aWV3LnByb3RvEgttaWxscmFjZS52MSJqCgtDbHVzdGVyVmlldxINCgVlcG9jaBgBIAEoBBIiCgRqb2JzGAIgAygLMhQubWlsbHJhY2UudjEuSm9iVmlldxIoCgd3b3JrZXJzGAMgAygLMhcubWlsbHJhY2UudjEuV29ya2VyVmlldyKMAQoKV29ya2VyVmlldxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRINCgVzbG90cxgDIAEoDRISCgpzbG90c19mcmVlGAQgASgNEg8KB2FkZHJlc3MYBSABKAkSEAoIaGVhcmRfbXMYBiABKAQSDwoHcnVubmluZxgHIAEoDRIMCgRydW5zGAggASgNItoDCgdKb2JWaWV3EgsKA2pvYhgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEicKBXRhc2tzGAQgASgLMhgubWlsbHJhY2UudjEuUGhhc2VDb3VudHMSJAoIY291bnRlcnMYBSADKAsyEi5taWxscmFjZS52MS5Db3VudBIkCgVzdGF0cxgGIAEoCzIVLm1pbGxyYWNlLnYxLkpvYlN0YXRzEhQKDGRlYWRfbGV0dGVycxgHIAEoBBIsCgdydW5uaW5nGAggAygLMhsubWlsbHJhY2UudjEuUnVubmluZ0F0dGVtcHQSLQoIZmFpbHVyZXMYCSADKAsyGy5taWxscmFjZS52MS5Kb2JWaWV3LkZhaWxlZBIOCgZvdXRwdXQYCiABKAkSKAoGcmVhc29uGAsgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQSDgoGbnVtYmVyGAwgASgEEg8KB3dhaXRpbmcYDSABKAkSEQoJcmVzdW1hYmxlGA4gASgIGk8KBkZhaWxlZBIOCgZudW1iZXIYASABKAQSDAoEdGFzaxgCIAEoCRInCgVlcnJvchgDIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0IoABCgtQaGFzZUNvdW50cxIkCgRwbGFuGAEgASgLMhYubWlsbHJhY2UudjEuVGFza1RhbGx5EiMKA21hcBgCIAEoCzIWLm1pbGxyYWNlLnYxLlRhc2tUYWxseRImCgZyZWR1Y2UYAyABKAsyFi5taWxscmFjZS52MS5UYXNrVGFsbHkiOQoJVGFza1RhbGx5EgwKBGRvbmUYASABKA0SDwoHcnVubmluZxgCIAEoDRINCgV0b3RhbBgDIAEoDSJyCghKb2JTdGF0cxITCgtpbnB1dF9ieXRlcxgBIAEoBBImCgNtYXAYAiABKAsyGS5taWxscmFjZS52MS5BdHRlbXB0U3RhdHMSKQoGcmVkdWNlGAMgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzYgZwcm90bzM", [file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ClusterView
@@ -55,7 +55,7 @@ export type WorkerView = Message<"millrace.v1.WorkerView"> & {
   id: string;
 
   /**
-   * "busy", "idle", "stuck", "silent", "draining", "excluded", …
+   * "busy", "idle", "stuck", "silent", "draining", "excluded", "quarantined", …
    *
    * @generated from field: string state = 2;
    */
@@ -70,6 +70,30 @@ export type WorkerView = Message<"millrace.v1.WorkerView"> & {
    * @generated from field: uint32 slots_free = 4;
    */
   slotsFree: number;
+
+  /**
+   * @generated from field: string address = 5;
+   */
+  address: string;
+
+  /**
+   * Since its last report.
+   *
+   * @generated from field: uint64 heard_ms = 6;
+   */
+  heardMs: bigint;
+
+  /**
+   * Attempts, and map outputs that jobs may still need.
+   *
+   * @generated from field: uint32 running = 7;
+   */
+  running: number;
+
+  /**
+   * @generated from field: uint32 runs = 8;
+   */
+  runs: number;
 };
 
 /**
@@ -139,6 +163,27 @@ export type JobView = Message<"millrace.v1.JobView"> & {
    * @generated from field: millrace.v1.FailureText reason = 11;
    */
   reason?: FailureText | undefined;
+
+  /**
+   * Order of submission.
+   *
+   * @generated from field: uint64 number = 12;
+   */
+  number: bigint;
+
+  /**
+   * Why nothing of it runs: "no workers", …
+   *
+   * @generated from field: string waiting = 13;
+   */
+  waiting: string;
+
+  /**
+   * A failed job that can be started again.
+   *
+   * @generated from field: bool resumable = 14;
+   */
+  resumable: boolean;
 };
 
 /**
