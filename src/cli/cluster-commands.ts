@@ -1,7 +1,7 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
-import { addMasterOptions, addServiceOptions, time } from "./options.ts";
+import { addMasterOptions, addServiceOptions, count, size, time } from "./options.ts";
 
 const jobArgument = ["<job>", "the job's id, or the first digits of it"] as const;
 
@@ -33,6 +33,38 @@ Examples:
   millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`,
     )
     .action(async (flags) => (await import("./master.ts")).masterCommand(flags));
+
+  addServiceOptions(
+    millrace
+      .command("worker")
+      .description("work for a cluster: run tasks of its jobs, keep map outputs for the others")
+      .requiredOption("--master <url>", "the cluster's address, like https://m1:7070")
+      .requiredOption("--work-dir <dir>", "for all that it keeps, on a local disk; made where it is missing")
+      .option("--slots <n>", "processes that run jobs' code (default: one per core)", count("--slots", 1, 1024))
+      .option(
+        "--memory <size>",
+        "for all slots and intermediate data together, like 8GB (default: a quarter of what there is)",
+        size("--memory"),
+      )
+      .option("--name <name>", "its id in the cluster (default: as before in DIR, or a random one)")
+      .option("--listen <host:port>", "where other workers reach it (default: 127.0.0.1, any port)", "127.0.0.1:0")
+      .option(
+        "--token-file <file>",
+        "holds the worker token (default: $MILLRACE_TOKEN_FILE, else the master's on this machine)",
+      ),
+  )
+    .addHelpText(
+      "after",
+      `
+Runs the code of whoever may submit jobs, as this user. SIGTERM and Ctrl-C drain it: what runs is finished or handed back, and
+map outputs are served until nobody needs them; a second one ends it at once. Start it again with the same DIR.
+
+Examples:
+  millrace worker --master http://127.0.0.1:7070 --work-dir /var/lib/millrace/work
+  millrace worker --master https://m1:7070 --token-file worker-token --name w1 --listen w1:7071 --work-dir /var/lib/millrace/work \\
+    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`,
+    )
+    .action(async (flags) => (await import("./worker.ts")).workerCommand(flags));
 
   addMasterOptions(millrace.command("status").description("show a cluster, or one of its jobs"))
     .argument("[job]", "the job's id, or the first digits of it")

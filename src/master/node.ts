@@ -28,7 +28,7 @@ import { clientTls } from "../rpc/tls.ts";
 import { openTokens } from "../rpc/tokens.ts";
 import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../schedule/step.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createStorage } from "../storage/any.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Api } from "./api.ts";
 import { openBlobs } from "./blobs.ts";
@@ -126,7 +126,7 @@ interface Place {
 type Complete = MasterNodeOptions & Required<Pick<MasterNodeOptions, "clock" | "log">>;
 
 async function openIn({ directory, where, parts }: Place, options: Complete): Promise<MasterNode> {
-  const { clock, log, leaseMs = limits.leaseMs, storage = createLocalStorage() } = options;
+  const { clock, log, leaseMs = limits.leaseMs, storage = createStorage() } = options;
   const tokens = openTokens(directory.tokens, log);
   const blobs = await openBlobs(directory.blobs, clock);
   const history = await openHistory(directory.history, { clock, log });
@@ -209,8 +209,12 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
   parts.add(() => listener.close(closeGraceMs));
   const { address } = listener;
   const admin = tokens.all("admin")[0]!;
-  const tokenFile = remembered({ address, admin, directory, log });
-  parts.add(() => forgetToken(address, admin));
+  const worker = tokens.all("worker")[0]!;
+  const tokenFile = remembered({ address, admin, worker, directory, log });
+  parts.add(() => {
+    forgetToken(address, admin);
+    forgetToken(address, worker, undefined, "worker");
+  });
   const house = keepHouse({ master, store: directory.store, blobs, history, clock, log });
   parts.add(() => house.close());
   directory.ready({ address, pid: process.pid, cluster: master.cluster, epoch: master.epoch });
@@ -243,9 +247,16 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
 }
 
 /** Commands work without the file too, when they are told where the token is: a home that can't be written to is no reason to end. */
-function remembered(master: { address: string; admin: Secret; directory: StateDirectory; log: Log }): string {
-  const { address, admin, directory, log } = master;
+function remembered(master: {
+  address: string;
+  admin: Secret;
+  worker: Secret;
+  directory: StateDirectory;
+  log: Log;
+}): string {
+  const { address, admin, worker, directory, log } = master;
   try {
+    rememberToken(address, worker, undefined, "worker");
     return rememberToken(address, admin);
   } catch (error) {
     log.warn({ error: String(error) }, "the token file for commands of this user can't be written: give --token-file");

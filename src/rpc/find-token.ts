@@ -2,7 +2,9 @@
 //
 //   --token-file PATH  >  MILLRACE_TOKEN_FILE (a path)  >  ${XDG_CONFIG_HOME:-~/.config}/millrace/tokens/<host>_<port>
 //
-// The last one is left by a master for its user at start, so that on one machine commands work without any of the others.
+// The last one is left by a master for its user at start, so that on one machine commands work without any of the others; and
+// beside it, with ".worker" at the end, the one for workers: theirs is not only shown, keys are derived from it, so all
+// workers of a cluster have to have the same one.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -21,9 +23,13 @@ export interface TokenPlace {
   readonly address: string;
   /** What `--token-file` says. */
   readonly tokenFile?: string | undefined;
+  /** Default: "client". */
+  readonly role?: TokenRole;
   /** Default: this process's. */
   readonly env?: Environment;
 }
+
+export type TokenRole = "client" | "worker";
 
 /** The first token of the file. Throws `no-access`, saying where a token was looked for. */
 export function findToken(place: TokenPlace): Secret {
@@ -31,10 +37,10 @@ export function findToken(place: TokenPlace): Secret {
 }
 
 /** All tokens of the file, the one to use first: a worker accepts what is signed with any of them. */
-export function findTokens({ address, tokenFile, env = process.env }: TokenPlace): readonly Secret[] {
+export function findTokens({ address, tokenFile, role = "client", env = process.env }: TokenPlace): readonly Secret[] {
   const given = tokenFile ?? (env.MILLRACE_TOKEN_FILE === "" ? undefined : env.MILLRACE_TOKEN_FILE);
   if (given !== undefined) return readTokenFile(given);
-  const places = hostsOf(parseAddress(address)).map((host) => tokenPath(host, portOf(address), env));
+  const places = hostsOf(parseAddress(address)).map((host) => tokenPath(host, portOf(address), role, env));
   for (const path of places) {
     try {
       return readTokenFile(path);
@@ -49,9 +55,14 @@ export function findTokens({ address, tokenFile, env = process.env }: TokenPlace
 }
 
 /** Writes the file that commands of the same user find (0600); resolves to its path. */
-export function rememberToken(address: string, token: Secret, env: Environment = process.env): string {
+export function rememberToken(
+  address: string,
+  token: Secret,
+  env: Environment = process.env,
+  role: TokenRole = "client",
+): string {
   const { hostname } = parseAddress(address);
-  const path = tokenPath(plainHost(hostname), portOf(address), env);
+  const path = tokenPath(plainHost(hostname), portOf(address), role, env);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const next = `${path}.${process.pid}`;
   rmSync(next, { force: true });
@@ -61,8 +72,13 @@ export function rememberToken(address: string, token: Secret, env: Environment =
 }
 
 /** Removes what `rememberToken` wrote, unless another master has written its own since. */
-export function forgetToken(address: string, token: Secret, env: Environment = process.env): void {
-  const path = tokenPath(plainHost(parseAddress(address).hostname), portOf(address), env);
+export function forgetToken(
+  address: string,
+  token: Secret,
+  env: Environment = process.env,
+  role: TokenRole = "client",
+): void {
+  const path = tokenPath(plainHost(parseAddress(address).hostname), portOf(address), role, env);
   try {
     if (readFileSync(path, "latin1").trim() === token.reveal()) rmSync(path);
   } catch (error) {
@@ -104,7 +120,7 @@ function plainHost(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, "").replace(/[^\w.-]/g, "-");
 }
 
-function tokenPath(host: string, port: string, env: Environment): string {
+function tokenPath(host: string, port: string, role: TokenRole, env: Environment): string {
   const config = env.XDG_CONFIG_HOME?.startsWith("/") ? env.XDG_CONFIG_HOME : join(env.HOME ?? homedir(), ".config");
-  return join(config, "millrace", "tokens", `${host}_${port}`);
+  return join(config, "millrace", "tokens", `${host}_${port}${role === "worker" ? ".worker" : ""}`);
 }
