@@ -13,7 +13,7 @@ import { Engine, type EngineParts } from "./local/engine.ts";
 import { localPlaces, makeParents, refuseIfBusy, removeAbandoned, workDirectoriesOf } from "./local/places.ts";
 import { jobIdOf } from "./master/loop.ts";
 import type { SchedulerOptions } from "./schedule/step.ts";
-import { createLocalStorage } from "./storage/local.ts";
+import { createStorage } from "./storage/any.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { Combining } from "./task/environment.ts";
 import { type Budget, planBudget } from "./worker/budget.ts";
@@ -63,7 +63,7 @@ export interface LocalEngine extends JobEngine {
 /** Bundles and describes the job, with all made ready to run it. On failure nothing is left behind that was not there. */
 export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
-  const storage = createLocalStorage();
+  const storage = createStorage();
   if (options.output !== undefined) refuseIfBusy(options.output, options.workDir);
   else removeAbandoned(options.workDir);
   const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);

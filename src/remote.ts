@@ -5,10 +5,11 @@
 //
 // The job is the cluster's from `submit` on: this process may end at any time, and nothing is lost by it.
 import { mkdir, rm, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { MillraceError } from "./base/error.ts";
 import type { JobId } from "./base/ids.ts";
+import { isUrl, outputPath } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
 import type { JobDescription } from "./job/describe.ts";
@@ -18,7 +19,7 @@ import { type DescribedJob, describeInSlot } from "./remote/describe.ts";
 import { Feed } from "./remote/feed.ts";
 import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
 import type { RemoteMaster, Submission } from "./rpc/services.ts";
-import { createLocalStorage } from "./storage/local.ts";
+import { createStorage } from "./storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
 import type { Storage } from "./storage/storage.ts";
 
@@ -61,7 +62,7 @@ export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> 
 
 class Remote implements RemoteEngine {
   readonly job: JobId;
-  readonly storage: Storage = createLocalStorage();
+  readonly storage: Storage = createStorage();
   readonly destination: string;
   readonly #options: RemoteOptions;
   readonly #key: string;
@@ -77,7 +78,7 @@ class Remote implements RemoteEngine {
     this.#key = key;
     this.#described = described;
     this.job = jobIdOf(key);
-    this.destination = isUrl(options.output) ? options.output : resolve(options.output);
+    this.destination = outputPath(options.output);
   }
 
   get description(): JobDescription {
@@ -163,10 +164,6 @@ class Remote implements RemoteEngine {
     if (this.#spooled !== undefined && this.#submission === "none")
       await rm(this.#spooled, { recursive: true, force: true });
   }
-}
-
-export function isUrl(path: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -6,7 +6,7 @@ import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import { buildSpec, type SubmitOptions } from "../local/spec.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createStorage } from "../storage/any.ts";
 import { createTier } from "../storage/tier.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import type { JobHere } from "./here.ts";
@@ -25,7 +25,7 @@ export interface PlanHereOptions {
 /** Throws what `buildSpec` throws, and `bad-input` for what the plan task fails of. */
 export async function planHere(options: PlanHereOptions): Promise<{ readonly plan: Plan; readonly spec: JobSpec }> {
   const { here, module, submit, environment, destination, folder } = options;
-  const storage = createLocalStorage();
+  const storage = createStorage();
   const spec = await buildSpec(submit, {
     module,
     description: here.description,

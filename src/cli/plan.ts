@@ -4,10 +4,11 @@ import { join, resolve } from "node:path";
 import pc from "picocolors";
 import { MillraceError } from "../base/error.ts";
 import { MiB } from "../base/limits.ts";
+import { isUrl, outputPath } from "../base/paths.ts";
 import { formatBytes, formatCount } from "../base/units.ts";
 import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createStorage } from "../storage/any.ts";
 import { type Budget, planBudget } from "../worker/budget.ts";
 import { printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
@@ -33,7 +34,7 @@ export async function planCommand(job: string, inputs: readonly string[], flags:
       module: resolve(job),
       submit: { ...submitFlags(here.description, flags), inputs: named },
       environment,
-      destination: resolve(flags.output ?? "output"),
+      destination: outputPath(flags.output ?? "output"),
       folder: here.folder,
     });
     const problem = await outputProblem(flags);
@@ -49,7 +50,7 @@ export async function planCommand(job: string, inputs: readonly string[], flags:
 async function outputProblem(flags: RunFlags): Promise<string | undefined> {
   if (flags.output === undefined) return undefined;
   try {
-    await createLocalStorage().prepare(resolve(flags.output), flags.overwrite);
+    await createStorage().prepare(outputPath(flags.output), flags.overwrite);
     return undefined;
   } catch (error) {
     if (error instanceof MillraceError) return error.message;
@@ -83,7 +84,7 @@ function* planLines(
   if (flags.output === undefined) {
     yield "  output   standard output (-o DIR publishes it)";
   } else {
-    yield `  output   ${printable(resolve(flags.output))}${freeBytes(flags.output)}`;
+    yield `  output   ${printable(outputPath(flags.output))}${freeBytes(flags.output)}`;
     if (problem !== undefined) yield pc.yellow(`           ${printable(problem)}`);
   }
 }
@@ -104,12 +105,13 @@ function planJson(here: JobHere, plan: Plan, budget: Budget, flags: RunFlags, pr
     memoryBytes: budget.memoryBytes,
     arenaBytes: budget.arenaBytes,
     tierBytes: budget.tierBytes,
-    output: flags.output === undefined ? undefined : resolve(flags.output),
+    output: flags.output === undefined ? undefined : outputPath(flags.output),
     problem,
   };
 }
 
 function freeBytes(output: string): string {
+  if (isUrl(output)) return "";
   try {
     const { bavail, bsize } = statfsSync(join(resolve(output), ".."));
     return bavail * bsize < 1024 * MiB ? pc.yellow(` (${formatBytes(bavail * bsize)} free there)`) : "";

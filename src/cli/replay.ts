@@ -10,7 +10,7 @@ import { resolveInputs } from "../input/resolve.ts";
 import { paramsFromText } from "../job/give-params.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { buildSpec } from "../local/spec.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createStorage } from "../storage/any.ts";
 import { badInputFailure, isA, TaskFailure, userFailure } from "../task/failure.ts";
 import { type ReplayOptions, replayRecord } from "../task/replay.ts";
 import { failureLines, printable } from "./error-text.ts";
@@ -41,7 +41,7 @@ export async function replayCommand(job: string, positionText: string, flags: Re
   const { file, spec } = await prepare(here, resolve(job), input, position.path, flags);
   const format = here.job.inputs[input]!.format;
   const signal = new AbortController().signal;
-  const storage = createLocalStorage();
+  const storage = createStorage();
   try {
     await withUserCode(async () => {
       const found = await findRecord({ storage, file, format, decompress, signal }, position.offset);
@@ -97,7 +97,7 @@ async function prepare(
   flags: ReplayFlags,
 ): Promise<{ readonly file: PlannedFile; readonly spec: JobSpec }> {
   const { description } = here;
-  const storage = createLocalStorage();
+  const storage = createStorage();
   const { name } = description.inputs[input]!;
   const spec = await buildSpec(
     {
@@ -128,7 +128,7 @@ function environmentOf({ job }: JobHere, spec: JobSpec, isInspected: boolean): R
   const inputs = job.inputs.map((input) => ({ ...input, map: inspectedMap(input.map) }));
   return {
     job: isInspected ? { ...job, inputs } : job,
-    storage: createLocalStorage(),
+    storage: createStorage(),
     status: { write() {} },
     signal: new AbortController().signal,
     file: (name) => paths.get(name)!,

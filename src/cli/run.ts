@@ -1,8 +1,9 @@
 // `millrace run`: opens the engine, shows what it does, and says at the end what came of it.
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { pathBelow } from "../base/paths.ts";
 import type { JobEngine, JobHandle } from "../engine.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
@@ -156,7 +157,7 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
       const lines = successLines(view, {
         elapsedMs,
         output: flags.output,
-        deadLetters: flags.output === undefined ? undefined : join(flags.output, "_dead-letters"),
+        deadLetters: flags.output === undefined ? undefined : pathBelow(flags.output, "_dead-letters"),
         phases: screen.phases.list(),
       });
       for (const line of lines) process.stderr.write(`${line}\n`);

@@ -1,8 +1,8 @@
 // `millrace status`: the cluster at a glance, or one job; with --watch the job as `millrace run` shows it, until it has ended.
-import { join } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { pathBelow } from "../base/paths.ts";
 import { formatCounted } from "../base/units.ts";
 import { Feed, isEnded } from "../remote/feed.ts";
 import type { RemoteMaster } from "../rpc/services.ts";
@@ -133,7 +133,7 @@ function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undef
       return successLines(view, {
         elapsedMs,
         output: view.output,
-        deadLetters: join(view.output, "_dead-letters"),
+        deadLetters: pathBelow(view.output, "_dead-letters"),
         phases: [],
       });
     default:

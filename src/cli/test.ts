@@ -8,7 +8,7 @@ import { formatCount, formatCounted } from "../base/units.ts";
 import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
 import type { SubmitOptions } from "../local.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createStorage } from "../storage/any.ts";
 import { isA, TaskFailure, userFailure } from "../task/failure.ts";
 import type { MappedRecord } from "../task/record-mapper.ts";
 import { planBudget } from "../worker/budget.ts";
@@ -139,7 +139,7 @@ class JobTest {
     const { job, spec, signal } = this.#inProcess;
     const restore = silenceConsole();
     try {
-      const records = await sampleRecords({ job, files: this.#plan.files, storage: createLocalStorage(), signal });
+      const records = await sampleRecords({ job, files: this.#plan.files, storage: createStorage(), signal });
       const here: InProcess = { ...this.#inProcess, records };
       const codecs = new CodecCheck(job);
       const mapped = await withUserCode(() =>

@@ -1,6 +1,7 @@
 // Arguments become files: which ones, in which order, of which version, compressed how.
-import { isAbsolute, relative, resolve } from "node:path";
+import { relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
+import { absolutePath, isAbsoluteOrUrl, isUrl } from "../base/paths.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
 
@@ -59,23 +60,11 @@ export async function filesOf(
     if (listed.length === 0) throw noInput(hintFor(given));
     for (const file of listed) {
       if (found.has(file.path)) continue;
-      const isRelative = !isAbsolute(given) && !isUrl(given);
-      const source = isStandardInput ? "-" : isRelative ? relative(directory, file.path) : file.path;
+      const source = isStandardInput ? "-" : isAbsoluteOrUrl(given) ? file.path : relative(directory, file.path);
       found.set(file.path, { ...file, source });
     }
   }
   return [...found.values()];
-}
-
-/** A URL stays as it is: the storage says whether it can read it. A folder keeps the slash that says it is one. */
-function absolutePath(directory: string, given: string): string {
-  if (isUrl(given)) return given;
-  const full = resolve(directory, given);
-  return given.endsWith("/") && !full.endsWith("/") ? `${full}/` : full;
-}
-
-function isUrl(path: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
 }
 
 /** The first bytes of a file: at most `bytes`, and as they are stored. */
@@ -91,8 +80,8 @@ function noInput(what: string): MillraceError {
 
 function hintFor(path: string): string {
   const shown = JSON.stringify(path);
-  if (isUrl(path)) return `${shown} is a URL, and this release reads files of a file system only`;
   const skipped = "Names that begin with . or _ are skipped";
+  if (isUrl(path)) return `no object matches ${shown}. Check the bucket and the pattern. ${skipped}`;
   if (/[*?[\]{}]/.test(path)) {
     return `no file matches ${shown}. Check the folder and the pattern (** crosses folders, patterns with spaces need quotes). ${skipped}`;
   }

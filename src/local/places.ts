@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
+import { isUrl, outputPath } from "../base/paths.ts";
 import { workDirectoryOf, workDirectoryPrefix } from "../storage/places.ts";
 import { removeLeftWorkDirectory, userOf } from "../worker/work-directory.ts";
 
@@ -28,7 +29,7 @@ export function localPlaces(options: PlacesOptions, job: JobId): LocalPlaces {
     const destination = join(work, "output");
     return { destination, work, beside: workDirectoryOf(destination, job) };
   }
-  const destination = resolve(options.output);
+  const destination = outputPath(options.output);
   const beside = workDirectoryOf(destination, job);
   const work = options.workDir === undefined ? beside : join(resolve(options.workDir), basename(beside));
   return { destination, work, beside };
@@ -39,10 +40,12 @@ export function workDirectoriesOf(
   output: string,
   workDir: string | undefined,
 ): { readonly path: string; readonly job: JobId }[] {
-  const prefix = basename(workDirectoryPrefix(output));
-  const parent = workDir === undefined ? dirname(resolve(output)) : resolve(workDir);
+  const beside = workDirectoryPrefix(output);
+  const prefix = basename(beside);
+  const parent = workDir === undefined ? dirname(beside) : resolve(workDir);
   return namesIn(parent)
     .filter((name) => name.startsWith(prefix))
+    .filter((name) => !isUrl(output) || isOurs(join(parent, name)))
     .map((name) => ({
       path: join(parent, name),
       job: name.slice(prefix.length),

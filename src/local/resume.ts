@@ -1,9 +1,9 @@
 // What a run left in its store, and whether it may be gone on with: the same code, options and input files, or an error that
 // names what differs.
-import { isAbsolute } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
+import { isAbsoluteOrUrl } from "../base/paths.ts";
 import type { Plan } from "../input/plan.ts";
 import { filesOf } from "../input/resolve.ts";
 import type { JobSpec } from "../job/spec.ts";
@@ -81,7 +81,8 @@ function specDifferences(stored: JobSpec, wanted: JobSpec): string[] {
   const differences = compared
     .filter(([field]) => !isDeepStrictEqual(plain(stored[field]), plain(wanted[field])))
     .map(([, text]) => text);
-  const isMoved = stored.directory !== wanted.directory && stored.inputs.some(({ paths }) => !paths.every(isAbsolute));
+  const isMoved =
+    stored.directory !== wanted.directory && stored.inputs.some(({ paths }) => !paths.every(isAbsoluteOrUrl));
   return isMoved
     ? [...differences, `it was started in ${stored.directory}, which its relative paths are of`]
     : differences;

@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
+import { isUrl } from "../base/paths.ts";
 import { filesOf } from "../input/resolve.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
@@ -161,8 +162,14 @@ async function sideFiles(replaced: Readonly<Record<string, string>>, parts: Spec
   }
   return await Promise.all(
     description.files.map(async ({ name, path }) => {
-      const own = resolve(dirname(parts.module), path);
-      const full = Object.hasOwn(replaced, name) ? resolve(replaced[name]!) : own;
+      const given = Object.hasOwn(replaced, name) ? replaced[name]! : undefined;
+      if (isUrl(given ?? path)) {
+        throw new MillraceError(
+          "not-supported",
+          `the side file ${name} is ${given ?? path}: side files are files of this machine. Download it, and give it with --file ${name}=PATH`,
+        );
+      }
+      const full = given === undefined ? resolve(dirname(parts.module), path) : resolve(given);
       return { name, path: full, sha256: await digestOf(name, full) };
     }),
   );

@@ -9,8 +9,16 @@ import { createS3Storage } from "./s3.ts";
 import { type S3Access, s3AccessFrom } from "./s3-access.ts";
 import type { Storage } from "./storage.ts";
 
+/** Commands that load a job's code into their own process take its environment away first. */
+const atStart = s3AccessFrom(process.env);
+
+/** Credentials of this process: what its environment says now, or said when it was started. */
+export function ownS3Access(): S3Access | undefined {
+  return s3AccessFrom(process.env) ?? atStart;
+}
+
 export interface AnyStorageOptions {
-  /** Of the object store, asked for when it is needed. Default: the environment's, as it is now. */
+  /** Of the object store, asked for when it is needed. Default: `ownS3Access`. */
   readonly s3?: (() => S3Access | undefined) | undefined;
   /** Where output files are kept until they are uploaded. Default: the temporary directory. */
   readonly spoolDirectory?: (() => string) | undefined;
@@ -20,9 +28,8 @@ export interface AnyStorageOptions {
 
 export function createStorage(options: AnyStorageOptions = {}): Storage {
   const local = createLocalStorage();
-  const fromEnvironment = options.s3 === undefined ? s3AccessFrom(process.env) : undefined;
   const s3 = createS3Storage({
-    access: options.s3 ?? (() => fromEnvironment),
+    access: options.s3 ?? ownS3Access,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
     spoolDirectory: options.spoolDirectory ?? tmpdir,

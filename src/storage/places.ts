@@ -7,10 +7,12 @@
 //       publish/                        the output directory while it is put together
 //       replaced/                       what `--overwrite` moved aside
 import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
+import { isUrl, outputPath } from "../base/paths.ts";
 
 /** Bytes that a file name may have on the file systems in use, minus what we put around it and a 32-digit job id. */
 const nameBytesMax = 255 - ".".length - ".millrace-".length - 64;
@@ -21,8 +23,12 @@ export function workDirectoryOf(destination: string, job: JobId): string {
   return workDirectoryPrefix(destination) + job;
 }
 
-/** What the work directories of all jobs with this destination begin with; the job id follows. */
+/**
+ * What the work directories of all jobs with this destination begin with; the job id follows. There is nothing beside a URL:
+ * then they are in the temporary directory, named after all of it.
+ */
 export function workDirectoryPrefix(destination: string): string {
+  if (isUrl(destination)) return join(tmpdir(), `.${urlName(destination)}.millrace-`);
   const path = resolve(destination);
   return join(dirname(path), `.${shortName(basename(path))}.millrace-`);
 }
@@ -69,6 +75,14 @@ export function checkedName(name: string): string {
     );
   }
   return name;
+}
+
+/** Its last part, for people, and a digest that tells it from others. */
+function urlName(url: string): string {
+  const path = outputPath(url);
+  const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
+  const last = path.slice(path.lastIndexOf("/") + 1).replace(/[^\w.-]+/g, "_");
+  return `${last.slice(0, 64)}~${digest}`;
 }
 
 function shortName(name: string): string {

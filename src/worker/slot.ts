@@ -14,8 +14,8 @@ import { type AttemptId, attemptName } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
-import { needsS3 } from "../storage/any.ts";
-import { type S3Access, s3AccessFrom } from "../storage/s3-access.ts";
+import { needsS3, ownS3Access } from "../storage/any.ts";
+import type { S3Access } from "../storage/s3-access.ts";
 import type { Combining } from "../task/environment.ts";
 import type { Budget } from "./budget.ts";
 import { type Death, deathText, type KillReason } from "./death.ts";
@@ -295,7 +295,7 @@ export function slotEnvironment(ours: NodeJS.ProcessEnv): Record<string, string>
 /** Credentials leave this process only for a job that reads or writes an object store (S25). */
 function s3AccessOf({ assignment }: RunAttempt): S3Access | undefined {
   const { inputs, output } = assignment.spec;
-  return needsS3([output, ...inputs.flatMap(({ paths }) => paths)]) ? s3AccessFrom(process.env) : undefined;
+  return needsS3([output, ...inputs.flatMap(({ paths }) => paths)]) ? ownS3Access() : undefined;
 }
 
 /** The whole group: the slot leads one, and what its code started is in it. */
