@@ -1,0 +1,51 @@
+// The same suite over HTTP, against a server that others wrote.
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll } from "vitest";
+import { type StorageUnderTest, storageConformance } from "../../test/conformance/storage.ts";
+import { type RunningS3, startS3rver } from "../../test/support/s3rver.ts";
+import { systemClock } from "../base/clock.ts";
+import { createS3Storage } from "./s3.ts";
+import { s3AccessFrom } from "./s3-access.ts";
+import { S3Client } from "./s3-client.ts";
+import { S3Objects } from "./s3-objects.ts";
+import { nodeTransport } from "./s3-transport.ts";
+
+let server: RunningS3;
+beforeAll(async () => {
+  server = await startS3rver("bucket");
+});
+afterAll(() => server.close());
+
+let round = 0;
+storageConformance("s3rver", async () => underTest());
+
+function underTest(): StorageUnderTest {
+  const access = () => s3AccessFrom(server.env);
+  const options = { access, clock: systemClock, random: () => 0, transport: nodeTransport() };
+  const objects = new S3Objects(new S3Client({ ...options, pathStyle: undefined }));
+  const top = `test${round++}`;
+  const below = (destination: string) => `${destination.slice("s3://bucket/".length)}/`;
+  const contents = async (prefix: string) => {
+    const found = new Map<string, string>();
+    for (const { key } of await objects.listAll("bucket", prefix)) {
+      const { bytes } = (await objects.get({ bucket: "bucket", key }))!;
+      found.set(key.slice(prefix.length), bytes.toString("utf8"));
+    }
+    return found;
+  };
+  return {
+    storage: createS3Storage({ ...options, spoolDirectory: tmpdir, partBytes: 3 }),
+    root: `s3://bucket/${top}/in/`,
+    put: async (name, content) => {
+      await objects.put({ bucket: "bucket", key: `${top}/in/${name}` }, Buffer.from(content));
+      return `s3://bucket/${top}/in/${name}`;
+    },
+    destination: (name) => `s3://bucket/${top}/${name}`,
+    published: async (destination) => {
+      const all = [...(await contents(below(destination)))].filter(([name]) => !name.startsWith(".millrace-"));
+      return all.length === 0 ? undefined : new Map(all);
+    },
+    leftovers: async () => [...(await contents(`${top}/`)).keys()].filter((key) => key.includes(".millrace-")),
+    close: async () => {},
+  };
+}
