@@ -33,9 +33,9 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.close());
 
-/** One split a file: each is larger than this. */
+/** One split a file: each fits, and no two of them do. */
 const words = (folder: string, ...more: string[]) => [
-  ...["--split-size", "1KB", "--reducers", String(reducers), "--param", `folder=${folder}`],
+  ...["--split-size", "100KB", "--reducers", String(reducers), "--param", `folder=${folder}`],
   ...more,
 ];
 
