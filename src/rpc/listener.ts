@@ -6,6 +6,7 @@
 // (Node's clear-text HTTP/2 server can't do both.) What a connection may cost before it has shown a token is bounded (S21):
 // heads of 8 kB, no body, 10 s, and so many connections; the oldest one without a token makes room for the next, so that who
 // only holds connections open keeps nobody out.
+import { channel } from "node:diagnostics_channel";
 import { setMaxListeners } from "node:events";
 import {
   createServer as createHttp1,
@@ -74,11 +75,26 @@ const defaultBounds: ListenerBounds = {
 /** Long enough for requests under way. */
 const defaultGraceMs = 1000;
 
+/**
+ * Tells every listener that is opened in this process, with all that it answers: a test finds out that way whether each route
+ * is one that somebody has thought about (S27).
+ */
+export const opened = channel("millrace.listener.opened");
+export interface Opened {
+  readonly listener: Listener;
+  readonly served: readonly { readonly method: string; readonly path: string; readonly scope: HttpRoute["scope"] }[];
+}
+
 /** Throws `wrong-usage` where listening there would be unsafe or impossible. */
 export async function listen(options: ListenOptions): Promise<Listener> {
   assertSafeToListen({ host: options.host, tls: options.tls, hasTokens: options.gate.hasTokens });
   const port = new Port(options);
   await port.open();
+  if (opened.hasSubscribers) {
+    const methods = [...(options.rpc?.scopes ?? [])].map(([path, scope]) => ({ method: "POST", path, scope }));
+    const routes = options.routes.map(({ method, path, scope }) => ({ method, path, scope }));
+    opened.publish({ listener: port, served: [...routes, ...methods] } satisfies Opened);
+  }
   return port;
 }
 
