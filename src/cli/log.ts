@@ -5,8 +5,11 @@ import type { Log } from "../base/log.ts";
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Written at once, so that the last line before a crash is there too. */
+/** `fields` are in every line. Tokens are `Secret`s, which print as "***". */
 export function openLog(level: LogLevel, fields: Readonly<Record<string, unknown>>): Log {
+  // Written at once: the last lines of a process that dies are those that are wanted.
+  const destination = pino.destination({ fd: 2, sync: true });
+  destination.on("error", () => {}); // nobody reads any more (EPIPE), and that ends nothing
   return pino(
     {
       level,
@@ -14,6 +17,6 @@ export function openLog(level: LogLevel, fields: Readonly<Record<string, unknown
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination,
   );
 }
