@@ -37,7 +37,7 @@ export class Trouble {
   ofOpening(error: unknown): MillraceError {
     const cause = (error as { cause?: unknown }).cause ?? error;
     const code = systemCode(cause);
-    if (code === "LEVEL_LOCKED" || /lock/i.test(text(cause))) {
+    if (code === "LEVEL_LOCKED") {
       return new MillraceError(
         "state-busy",
         `${this.#directory} is in use by another process: wait for it to end, or choose another output or --work-dir`,

@@ -6,7 +6,7 @@
 //   "d"         the tally (tally.ts), not counted in itself
 //   "e"         the newest epoch, 8 bytes big-endian
 //   "r" + key   a record
-import { statfsSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { ClassicLevel } from "classic-level";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
@@ -15,6 +15,7 @@ import { Acknowledged } from "./acknowledged.ts";
 import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";
 import type { Change, Leadership, StateStore } from "./store.ts";
+import { tableDamage } from "./table-check.ts";
 import { decodeTally, emptyTally, encodeTally, nextBatch, type Tally, withoutRecord, withRecord } from "./tally.ts";
 
 const tallyKey = Buffer.from("d");
@@ -31,6 +32,8 @@ export interface LevelStoreOptions {
   /** What to do about damage, in words. Default: that of a local run. */
   readonly mend?: string;
   readonly clock?: Clock;
+  /** Bytes that the disk has free. Default: asks the file system. */
+  readonly freeBytes?: () => number;
 }
 
 type Database = ClassicLevel<Buffer, Buffer>;
@@ -38,11 +41,15 @@ type Operation = { readonly key: Buffer; readonly value: Uint8Array | undefined 
 
 /** Opens or creates the store in `directory`. Errors: `state-busy`, `corrupt-state`, `io-error`. */
 export async function openLevelStore(directory: string, options: LevelStoreOptions = {}): Promise<StateStore> {
+  const trouble = new Trouble(directory, options.mend);
+  const damage = existsSync(directory) ? tableDamage(directory) : undefined;
+  if (damage !== undefined) throw trouble.corrupt(damage);
+  // It begins to open by itself.
   const database: Database = new ClassicLevel<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
+    compression: false, // records are small and dense; and so tables can be checked (table-check.ts)
   });
-  const trouble = new Trouble(directory, options.mend);
   try {
     await database.open();
   } catch (error) {
@@ -195,8 +202,7 @@ class LevelStore implements StateStore {
     if (options.spareBytes === undefined) return;
     const needed = options.spareBytes + operations.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
     while (!this.#closing.signal.aborted) {
-      const { bavail, bsize } = statfsSync(directory);
-      if (bavail * bsize >= needed) return;
+      if ((options.freeBytes?.() ?? freeBytesOf(directory)) >= needed) return;
       await (options.clock ?? systemClock).sleep(spaceCheckMs, this.#closing.signal);
     }
   }
@@ -220,6 +226,11 @@ class LevelStore implements StateStore {
       throw trouble.ofReading(error);
     }
   }
+}
+
+function freeBytesOf(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
 }
 
 function* batchesOf(changes: readonly Change[]): Iterable<readonly Operation[]> {

@@ -1,0 +1,204 @@
+// Checks the tables of a LevelDB before LevelDB opens them. It reads them without looking at their checksums, and on a damaged
+// block it may end the process by an assertion, or serve what is not there; so every block of every table that counts is
+// checked here first. Which ones count is said by the manifest: a crash may leave half a table that nobody has taken up yet.
+// (Formats: doc/table_format.md and doc/log_format.md of LevelDB. Tables are written without compression here.)
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemCode } from "../base/error.ts";
+import { crc32c } from "./crc32c.ts";
+
+const footerBytes = 48;
+const trailerBytes = 5;
+const tableMagic = 0xdb4775248b80fb57n;
+const logBlockBytes = 32 * 1024;
+const logHeaderBytes = 7;
+
+/** What is wrong with the tables in `directory`; undefined: nothing, or nothing that LevelDB doesn't find by itself. */
+export function tableDamage(directory: string): string | undefined {
+  const manifest = readManifest(directory);
+  if (manifest === undefined) return undefined;
+  const live = liveTables(manifest);
+  if (live === undefined) return undefined; // its checksums say so to LevelDB, too
+  const names = new Map(tableNames(directory));
+  for (const number of live) {
+    const name = names.get(number);
+    if (name === undefined) return `table ${number} is missing`;
+    const damage = damageOf(readFileSync(join(directory, name)));
+    if (damage !== undefined) return `${name}: ${damage}`;
+  }
+  return undefined;
+}
+
+function tableNames(directory: string): [number, string][] {
+  return readdirSync(directory).flatMap((name) => {
+    const number = /^(\d+)\.(?:ldb|sst)$/.exec(name)?.[1];
+    return number === undefined ? [] : [[Number(number), name] as [number, string]];
+  });
+}
+
+function readManifest(directory: string): Buffer | undefined {
+  try {
+    const name = readFileSync(join(directory, "CURRENT"), "latin1").trim();
+    return /^MANIFEST-\d+$/.test(name) ? readFileSync(join(directory, name)) : undefined;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined; // new, or LevelDB says so
+    throw error;
+  }
+}
+
+/** The numbers of the tables that a manifest's edits add up to; undefined where it is damaged. */
+function liveTables(manifest: Buffer): ReadonlySet<number> | undefined {
+  const live = new Set<number>();
+  try {
+    for (const record of logRecords(manifest)) applyEdit(new Reader(record), live);
+  } catch (error) {
+    if (error instanceof Damage) return undefined;
+    throw error;
+  }
+  return live;
+}
+
+function* logRecords(log: Buffer): Iterable<Buffer> {
+  let pieces: Buffer[] = [];
+  for (let at = 0; at + logHeaderBytes <= log.length; ) {
+    const left = logBlockBytes - (at % logBlockBytes);
+    if (left < logHeaderBytes) {
+      at += left;
+      continue;
+    }
+    const length = log.readUInt16LE(at + 4);
+    const type = log[at + 6]!;
+    const end = at + logHeaderBytes + length;
+    if (type === 0 && length === 0) return; // space that was set aside
+    if (end > log.length) return; // the last record was being written
+    if (crc32c(log, at + 6, end) !== unmasked(log.readUInt32LE(at))) throw new Damage("a record fails its checksum");
+    pieces.push(log.subarray(at + logHeaderBytes, end));
+    // full, first, middle, last
+    if (type === 1 || type === 4) {
+      yield Buffer.concat(pieces);
+      pieces = [];
+    }
+    at = end;
+  }
+}
+
+function applyEdit(edit: Reader, live: Set<number>): void {
+  while (!edit.isAtEnd) {
+    const tag = edit.varint();
+    switch (tag) {
+      case 1: // comparator
+        edit.bytes(edit.varint());
+        break;
+      case 2: // log number
+      case 3: // next file number
+      case 4: // last sequence
+      case 9: // previous log number
+        edit.varint();
+        break;
+      case 5: // compaction pointer: level, key
+        edit.varint();
+        edit.bytes(edit.varint());
+        break;
+      case 6: // deleted file: level, number
+        edit.varint();
+        live.delete(edit.varint());
+        break;
+      case 7: // new file: level, number, size, smallest, largest
+        edit.varint();
+        live.add(edit.varint());
+        edit.varint();
+        edit.bytes(edit.varint());
+        edit.bytes(edit.varint());
+        break;
+      default:
+        throw new Damage(`an edit of the unknown kind ${tag}`);
+    }
+  }
+}
+
+function damageOf(table: Buffer): string | undefined {
+  try {
+    if (table.length < footerBytes || table.readBigUInt64LE(table.length - 8) !== tableMagic) {
+      return "it does not end like a table";
+    }
+    const footer = new Reader(table.subarray(table.length - footerBytes));
+    const meta = blockAt(table, footer.handle());
+    const index = blockAt(table, footer.handle());
+    for (const handle of [...handlesIn(meta), ...handlesIn(index)]) blockAt(table, handle);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Damage) return error.message;
+    throw error;
+  }
+}
+
+interface Handle {
+  readonly offset: number;
+  readonly size: number;
+}
+
+function blockAt(table: Buffer, { offset, size }: Handle): Buffer {
+  const end = offset + size;
+  if (end + trailerBytes > table.length) throw new Damage(`a block beyond the end of the file (${offset})`);
+  if (crc32c(table, offset, end + 1) !== unmasked(table.readUInt32LE(end + 1))) {
+    throw new Damage(`the block at ${offset} fails its checksum`);
+  }
+  if (table[end] !== 0) throw new Damage(`the block at ${offset} is compressed, which none is here`);
+  return table.subarray(offset, end);
+}
+
+/** The values of an index block are the places of other blocks. */
+function* handlesIn(block: Buffer): Iterable<Handle> {
+  const restarts = block.readUInt32LE(block.length - 4);
+  const entries = new Reader(block.subarray(0, block.length - 4 * (restarts + 1)));
+  while (!entries.isAtEnd) {
+    entries.varint(); // bytes that the key shares with the one before
+    const keyBytes = entries.varint();
+    const valueBytes = entries.varint();
+    entries.bytes(keyBytes);
+    yield new Reader(entries.bytes(valueBytes)).handle();
+  }
+}
+
+/** What a checksum is stored as, so that checksums of checksums are none by accident. */
+function unmasked(masked: number): number {
+  const rotated = (masked - 0xa282ead8) >>> 0;
+  return ((rotated >>> 17) | (rotated << 15)) >>> 0;
+}
+
+class Damage extends Error {}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined || factor > 2 ** 56) throw new Damage("a number without an end");
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  }
+
+  bytes(length: number): Buffer {
+    const end = this.#at + length;
+    if (end > this.#bytes.length) throw new Damage("a string without an end");
+    const found = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return found;
+  }
+
+  handle(): Handle {
+    return { offset: this.varint(), size: this.varint() };
+  }
+}
