@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { killedAtHalf, openCluster } from "./cluster.mjs";
 import { generate } from "./generate.mjs";
 import { median, ratio, rounds } from "./measure.mjs";
 
@@ -73,6 +74,11 @@ const cases = {
       row("naive script / word count", results, "naive", "millrace", ">= 4"),
     ];
   },
+  async words({ rounds: n }) {
+    const input = data("text", 500);
+    const results = await rounds([millrace("word-count-builtin", input), duckdb("word-count", input)], n, log);
+    return [row("word count 500 MB by words() / DuckDB", results, "millrace", "duckdb", "<= 0.5")];
+  },
   async sort({ rounds: n }) {
     const input = data("tera", 200);
     const results = await rounds([millrace("sort", input), gnuSort(input, "1G"), duckdb("sort", input)], n, log);
@@ -87,6 +93,46 @@ const cases = {
     return [
       row("NDJSON sum 200 MB / DuckDB", results, "millrace", "duckdb", ""),
       row("naive script / NDJSON sum", results, "naive", "millrace", ""),
+    ];
+  },
+  async cluster({ rounds: n }) {
+    const cluster = await openCluster();
+    try {
+      const rows = [];
+      for (const [job, kind] of [
+        ["word-count", "text"],
+        ["sort", "tera"],
+      ]) {
+        const input = data(kind, 200);
+        const remote = { ...millrace(job, input, [], "cluster"), env: cluster.env };
+        remote.args = [
+          ...remote.args.filter((word, i, all) => word !== "--slots" && all[i - 1] !== "--slots"),
+          ...["--master", cluster.address],
+        ];
+        const results = await rounds([remote, millrace(job, input)], n, log);
+        rows.push(row(`${job} 200 MB: master + 2 workers x 1 slot / one process x 2 slots`, results, "cluster", "millrace", "<= 1.15")); // biome-ignore format: a row
+      }
+      return rows;
+    } finally {
+      await cluster.close();
+    }
+  },
+  async kill({ rounds: n }) {
+    const results = await killedAtHalf({
+      job: join(here, "jobs/slow-count.ts"),
+      input: data("text", 200),
+      output: output("kill"),
+      words: ["--split-size", "2MB"],
+      rounds: Math.min(n, 3),
+      log,
+    });
+    return [
+      { what: "one of two workers killed at half time and restarted", ...ratio(results.get("restarted"), results.get("undisturbed")), goal: "<= 1.15" }, // biome-ignore format: a row
+      {
+        what: "the same, its disk lost",
+        ...ratio(results.get("disk lost"), results.get("undisturbed")),
+        goal: "<= 1.4",
+      },
     ];
   },
   async hello({ rounds: n }) {

@@ -17,5 +17,6 @@ await build({
   platform: "node",
   format: "esm",
   packages: "external",
+  alias: { millrace: join(here, "../../src/index.ts") },
 });
 await import(outfile);

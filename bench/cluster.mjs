@@ -1,0 +1,99 @@
+// A cluster on this machine for the benchmarks: a master and two workers with one slot each, started with the built command.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { measure } from "./measure.mjs";
+
+const program = join(dirname(dirname(fileURLToPath(import.meta.url))), "bin/millrace.js");
+
+/** `--json` processes print one event per line; resolves when `"event":"ready"` has come. */
+function start(words, env) {
+  const child = spawn(process.execPath, [program, ...words, "--json"], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stderr.on("data", (chunk) => (stderr = (stderr + chunk).slice(-4000)));
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  return new Promise((resolve, reject) => {
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+      const line = stdout.split("\n").find((one) => one.includes('"event":"ready"'));
+      if (line !== undefined && stdout.includes("\n")) resolve({ child, ended, ready: JSON.parse(line) });
+    });
+    void ended.then(() => reject(new Error(`millrace ${words.join(" ")} ended:\n${stderr}`)));
+  });
+}
+
+export async function openCluster({ lease = "10s", memory = "1GB" } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
+  const env = { XDG_CONFIG_HOME: join(folder, "config") };
+  const all = [];
+  const keep = async (process) => {
+    all.push(await process);
+    return all.at(-1);
+  };
+  const state = ["--state", join(folder, "state"), "--listen", "127.0.0.1:0", "--lease", lease];
+  const master = await keep(start(["master", ...state], env));
+  const address = master.ready.address;
+  const workers = new Map();
+  const startWorker = async (name) => {
+    const where = ["--master", address, "--work-dir", join(folder, name), "--name", name];
+    workers.set(name, await keep(start(["worker", ...where, "--slots", "1", "--memory", memory], env)));
+  };
+  await Promise.all(["w1", "w2"].map(startWorker));
+  return {
+    address,
+    env,
+    /** Kills a worker and starts it again, with what it had on disk or without. */
+    async restart(name, { diskLost }) {
+      const { child, ended } = workers.get(name);
+      child.kill("SIGKILL");
+      await ended;
+      if (diskLost) rmSync(join(folder, name), { recursive: true, force: true });
+      await startWorker(name);
+    },
+    async close() {
+      for (const { child } of all) child.kill("SIGKILL");
+      await Promise.all(all.map(({ ended }) => ended));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Seconds that a job of at least `seconds` takes, undisturbed and with a worker killed at half of that. */
+export async function killedAtHalf({ job, input, output, words, rounds, log }) {
+  const results = new Map([
+    ["undisturbed", []],
+    ["restarted", []],
+    ["disk lost", []],
+  ]);
+  let half = 0;
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, list] of results) {
+      const cluster = await openCluster({ lease: "3s" });
+      try {
+        rmSync(output, { recursive: true, force: true });
+        const timer =
+          name === "undisturbed"
+            ? undefined
+            : setTimeout(() => void cluster.restart("w2", { diskLost: name === "disk lost" }), half * 1000);
+        const result = await measure({
+          command: process.execPath,
+          args: [program, "run", job, input, "-o", output, "--master", cluster.address, "--quiet", ...words],
+          env: cluster.env,
+        });
+        clearTimeout(timer);
+        list.push(result);
+        if (name === "undisturbed") half = result.seconds / 2;
+        log(`round ${round + 1} ${name}: ${result.seconds.toFixed(1)} s`);
+      } finally {
+        await cluster.close();
+      }
+    }
+  }
+  return results;
+}
