@@ -221,13 +221,16 @@ class Port implements Listener {
 
   /** Waits for the first bytes: three tell PRI from PUT, POST and the rest. */
   #peek(socket: Socket): void {
+    // Kept here until they are enough: what is put back would be announced again at once, and for ever.
+    let seen = Buffer.alloc(0);
     const look = () => {
       const bytes: Buffer | null = socket.read();
       if (bytes === null) return;
-      socket.unshift(bytes);
-      const isPreface = bytes.subarray(0, 3).equals(preface.subarray(0, bytes.length));
-      if (isPreface && bytes.length < preface.length) return; // "readable" comes again with more
+      seen = Buffer.concat([seen, bytes]);
+      const isPreface = seen.subarray(0, preface.length).equals(preface.subarray(0, seen.length));
+      if (isPreface && seen.length < preface.length) return;
       socket.off("readable", look);
+      socket.unshift(seen);
       this.#hand(socket, isPreface);
     };
     socket.on("readable", look);
