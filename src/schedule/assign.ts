@@ -1,19 +1,39 @@
-// Who does what next: jobs in turn, tasks by their index, workers in turn.
+// Who does what next. The job with the fewest running attempts goes first, those that have as many take turns; within a job
+// tasks go by their index, workers in turn.
 import type { AttemptId, Instant } from "../base/ids.ts";
 import type { Plan, Split } from "../input/plan.ts";
 import type { Assignment, MapWork } from "../rpc/messages.ts";
 import { addAttempt, requeue } from "./attempt.ts";
 import { type Cluster, tell } from "./cluster.ts";
-import { isBarrierOpen, type Job } from "./job.ts";
-import { deadLettersOf, isDone, type Task } from "./task.ts";
-import { capacity, isLeaving, isLive, type Worker } from "./worker.ts";
+import { hasRoom, isBarrierOpen, type Job } from "./job.ts";
+import { takeNear } from "./locality.ts";
+import { hasOther, isRefused } from "./standing.ts";
+import { deadLettersOf, isWaiting, type Task } from "./task.ts";
+import { isCutOff } from "./unreachable.ts";
+import { capacity, type Worker } from "./worker.ts";
 
-/** Gives out what can be given out. Returns when a task that was held back for another worker may go to any. */
-export function assign(cluster: Cluster): Instant | undefined {
+/** So many tasks are held back for other workers in one step; those behind them wait for the next. */
+const heldBackMax = 64;
+/** So many workers are asked whether a task's file lies on their machine. */
+const nearWorkersMax = 16;
+
+export interface Assigned {
+  /** When a task that was held back for another worker may go to any. */
+  readonly heldBackUntil: Instant | undefined;
+  /** Something waits that could not be given out, though there is room. */
+  readonly isHeldBack: boolean;
+}
+
+/** Gives out what can be given out. */
+export function assign(cluster: Cluster): Assigned {
   const heldBack: Task[] = [];
-  while (cluster.idle.size > 0) {
-    const task = takeTask(cluster);
-    if (task === undefined) break;
+  while (heldBack.length < heldBackMax && hasIdle(cluster)) {
+    const job = nextJob(cluster);
+    if (job === undefined) break;
+    cluster.turns.delete(job.id);
+    cluster.turns.set(job.id, job);
+    if (startNear(cluster, job)) continue;
+    const task = takeTask(job)!;
     const worker = chooseWorker(cluster, task);
     if (worker === undefined) heldBack.push(task);
     else start(cluster, task, worker);
@@ -23,71 +43,93 @@ export function assign(cluster: Cluster): Instant | undefined {
     requeue(cluster, task);
     if (task.avoid !== undefined) until = Math.min(until ?? task.avoid.until, task.avoid.until);
   }
-  return until;
+  return { heldBackUntil: until, isHeldBack: heldBack.length > 0 };
 }
 
-/** The next task, out of its queue; its job goes to the end of the line. */
-function takeTask(cluster: Cluster): Task | undefined {
+/** Whether anybody has room; who has none, or gets nothing now, is not asked again before its next report. */
+function hasIdle(cluster: Cluster): boolean {
+  for (const worker of cluster.idle) {
+    if (capacity(worker) > 0 && !isRefused(cluster, worker)) return true;
+    cluster.idle.delete(worker);
+  }
+  return false;
+}
+
+/** Of those that have something to give out. Jobs are few; a heap would have to follow every attempt. */
+function nextJob(cluster: Cluster): Job | undefined {
+  let first: Job | undefined;
   for (const job of cluster.turns.values()) {
-    const task = nextTask(job);
-    if (task === undefined) continue;
-    cluster.turns.delete(job.id);
-    cluster.turns.set(job.id, job);
-    return task;
+    if (first !== undefined && job.attempts.size >= first.attempts.size) continue;
+    if (hasRoom(job) && peekTask(job) !== undefined) first = job;
   }
-  return undefined;
+  return first;
 }
 
-function nextTask(job: Job): Task | undefined {
-  if (job.stage === "planning") return takeWaiting(job, "plan");
-  return takeWaiting(job, "map") ?? (isBarrierOpen(job) ? takeWaiting(job, "reduce") : undefined);
+function peekTask(job: Job): Task | undefined {
+  if (job.stage === "planning") return peekWaiting(job, "plan");
+  return peekWaiting(job, "map") ?? (isBarrierOpen(job) ? peekWaiting(job, "reduce") : undefined);
 }
 
-function takeWaiting(job: Job, phase: "plan" | "map" | "reduce"): Task | undefined {
+function peekWaiting(job: Job, phase: "plan" | "map" | "reduce"): Task | undefined {
   const queue = job.queues[phase];
-  for (let task = queue.pop(); task !== undefined; task = queue.pop()) {
+  for (let task = queue.peek(); task !== undefined; task = queue.peek()) {
+    if (isWaiting(task)) return task;
+    queue.pop();
     task.isQueued = false;
-    if (!isDone(task) && task.attempts.length === 0) return task;
   }
   return undefined;
+}
+
+function takeTask(job: Job): Task | undefined {
+  const task = peekTask(job);
+  if (task === undefined) return undefined;
+  job.queues[task.phase].pop();
+  task.isQueued = false;
+  return task;
+}
+
+/** A map task to a worker whose machine has its file. */
+function startNear(cluster: Cluster, job: Job): boolean {
+  if (job.near.size === 0) return false;
+  let asked = 0;
+  for (const worker of cluster.idle) {
+    if (asked++ === nearWorkersMax) return false;
+    if (capacity(worker) <= 0 || isRefused(cluster, worker)) continue;
+    const task = takeNear(job, worker);
+    if (task === undefined) continue;
+    start(cluster, task, worker);
+    return true;
+  }
+  return false;
 }
 
 /** The first that has room and may have this task; undefined: none has. */
-export function chooseWorker(cluster: Cluster, task: Task): Worker | undefined {
+function chooseWorker(cluster: Cluster, task: Task): Worker | undefined {
+  const { prefer } = task;
+  if (prefer !== undefined && cluster.idle.has(prefer) && capacity(prefer) > 0 && !isRefused(cluster, prefer))
+    return prefer;
+  let otherwise: Worker | undefined;
   for (const worker of cluster.idle) {
-    if (capacity(worker) <= 0) {
+    if (capacity(worker) <= 0 || isRefused(cluster, worker)) {
       cluster.idle.delete(worker);
       continue;
     }
-    if (isExcluded(cluster, worker) && hasOther(cluster, worker)) continue;
     if (isAvoided(cluster, task, worker) && hasOther(cluster, worker)) continue;
-    return worker;
+    if (task.phase !== "reduce" || !isCutOff(cluster, worker)) return worker;
+    otherwise ??= worker;
   }
-  return undefined;
-}
-
-/** It failed too often in a row; a restart, or a success of what it still runs, makes it good again. */
-export function isExcluded(cluster: Cluster, worker: Worker): boolean {
-  return worker.failuresInRow >= cluster.options.failuresPerWorkerMax;
+  return otherwise;
 }
 
 function isAvoided(cluster: Cluster, { avoid }: Task, worker: Worker): boolean {
   return avoid !== undefined && avoid.worker === worker && avoid.until > cluster.now;
 }
 
-/** Whether somebody else could do it: the last worker is never refused, or nothing would go on. */
-function hasOther(cluster: Cluster, worker: Worker): boolean {
-  for (const other of cluster.workers.values()) {
-    if (other === worker || !isLive(other) || isLeaving(other)) continue;
-    if (!isExcluded(cluster, other)) return true;
-  }
-  return false;
-}
-
 export function start(cluster: Cluster, task: Task, worker: Worker): void {
   const { job, phase, index } = task;
   const id: AttemptId = { job: job.id, phase, index, epoch: cluster.epoch, attempt: cluster.attemptNumber++ };
   const assignment: Assignment = { attempt: id, spec: job.spec, careful: task.careful, work: workOf(task) };
+  task.prefer = undefined;
   addAttempt(cluster, { id, task, worker, state: "assigned", assignment, report: undefined });
   tell(cluster, worker);
   cluster.idle.delete(worker);

@@ -3,6 +3,7 @@ import type { AttemptId } from "../base/ids.ts";
 import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
 import { type Cluster, note, tell } from "./cluster.ts";
 import { isActive, isBarrierOpen, type Job, taskOf } from "./job.ts";
+import { queueByHost } from "./locality.ts";
 import { type Attempt, attemptKey, isDone, type Task } from "./task.ts";
 import type { Worker } from "./worker.ts";
 
@@ -18,7 +19,7 @@ export interface NewAttempt {
 export function addAttempt(cluster: Cluster, start: NewAttempt): Attempt {
   const { assignment, task, worker } = start;
   const mapVersion = assignment?.work.phase === "reduce" ? assignment.work.mapVersion : undefined;
-  const attempt: Attempt = { ...start, mapVersion, since: cluster.now };
+  const attempt: Attempt = { ...start, careful: assignment?.careful ?? false, mapVersion, since: cluster.now };
   worker.attempts.set(attemptKey(attempt.id), attempt);
   task.attempts.push(attempt);
   attemptsOf(task.job).add(attempt);
@@ -52,6 +53,7 @@ export function revoke(cluster: Cluster, attempt: Attempt, why: string | undefin
     note(cluster, { kind: "attempt-revoked", attempt: attempt.id, worker: attempt.worker.id, why });
   forget(attempt);
   attempt.state = "stopping";
+  attempt.task.job.stopping++;
   attempt.assignment = undefined;
   attempt.since = cluster.now;
   attempt.worker.view = undefined;
@@ -62,7 +64,8 @@ export function revoke(cluster: Cluster, attempt: Attempt, why: string | undefin
 export function release(attempt: Attempt): void {
   attempt.worker.view = undefined;
   attempt.worker.attempts.delete(attemptKey(attempt.id));
-  if (attempt.state !== "stopping") forget(attempt);
+  if (attempt.state === "stopping") attempt.task.job.stopping--;
+  else forget(attempt);
 }
 
 function forget(attempt: Attempt): void {
@@ -92,7 +95,9 @@ export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
   if (avoid !== undefined) task.avoid = { worker: avoid, until: cluster.now + cluster.options.leaseMs };
   if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;
   task.isQueued = true;
-  task.job.queues[task.phase].push(task);
+  const { job } = task;
+  job.queues[task.phase].push(task);
+  queueByHost(job, task, job.isBefore);
 }
 
 /**

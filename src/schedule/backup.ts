@@ -1,8 +1,9 @@
 // Backup attempts (MapReduce, OSDI'04, section 3.6): when slots are free and nothing waits, a task that is much slower than
 // its phase's median gets a second attempt on another worker. The first one that succeeds wins, as ever; the other is stopped.
-import { isExcluded, start } from "./assign.ts";
+import { start } from "./assign.ts";
 import type { Cluster } from "./cluster.ts";
-import { isBarrierOpen } from "./job.ts";
+import { hasRoom, isBarrierOpen } from "./job.ts";
+import { isFit } from "./standing.ts";
 import type { Attempt, Task } from "./task.ts";
 import { capacity, type Worker } from "./worker.ts";
 
@@ -20,14 +21,15 @@ export function noteRate(task: Task, bytes: number, ms: number): void {
   if (rates.length > ratesKept) rates.shift();
 }
 
-/** To be called when nothing waits any more. */
-export function startBackups(cluster: Cluster): void {
-  if (cluster.idle.size === 0 || cluster.now < cluster.backupsAt) return;
+/** To be called when all was given out that could be. What waits for another worker goes before a second attempt. */
+export function startBackups(cluster: Cluster, isHeldBack: boolean): void {
+  if (isHeldBack || cluster.idle.size === 0 || cluster.now < cluster.backupsAt) return;
   cluster.backupsAt = cluster.now + cluster.options.leaseMs / looksPerLease;
   for (const job of cluster.turns.values()) {
     const medians = { map: median(job.rates.map), reduce: median(job.rates.reduce) };
     for (const attempt of [...job.attempts]) {
       const { phase } = attempt.task;
+      if (!hasRoom(job)) break;
       if (phase === "plan" || !isSlow(cluster, attempt, medians[phase])) continue;
       if (phase === "reduce" && !isBarrierOpen(job)) continue;
       const worker = otherWorker(cluster, attempt.worker);
@@ -46,7 +48,7 @@ function isSlow(cluster: Cluster, { report, task }: Attempt, medianRate: number 
 
 function otherWorker(cluster: Cluster, busy: Worker): Worker | undefined {
   for (const worker of cluster.idle) {
-    if (worker !== busy && capacity(worker) > 0 && !isExcluded(cluster, worker)) return worker;
+    if (worker !== busy && capacity(worker) > 0 && isFit(cluster, worker)) return worker;
   }
   return undefined;
 }

@@ -12,13 +12,15 @@ import { attemptFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { type Job, setPlan, update } from "./job.ts";
 import { keys, type Winner } from "./records.ts";
+import { noteSuccessThere } from "./standing.ts";
 import { type Attempt, isDone, nameOf, type Task } from "./task.ts";
+import { noteReached } from "./unreachable.ts";
 
 /** The attempt is released already. Whatever comes of it, its task has a winner or waits again. */
 export function attemptSucceeded(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
   const { task, worker } = attempt;
   if (isDone(task)) return;
-  worker.failuresInRow = 0;
+  noteSuccessThere(cluster, worker);
   switch (task.phase) {
     case "plan":
       planned(cluster, attempt, done);
@@ -78,6 +80,7 @@ function mapped(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
     task.placements++;
     if (mayBeRead) task.digestRollbacks++;
   });
+  task.placedAt = job.mapVersion;
   if (run !== undefined) attempt.worker.runs.add(task);
   if (before !== undefined && before.worker !== attempt.worker.id) {
     cluster.workers.get(before.worker)?.runs.delete(task);
@@ -123,6 +126,7 @@ function reduced(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
     requeue(cluster, task);
     return;
   }
+  if (mapVersion === task.job.mapVersion) noteReached(attempt.worker, task);
   win(cluster, attempt, { ...done, mapVersion }, () => {});
   saveTask(cluster, task);
 }

@@ -10,7 +10,9 @@ import { plainText, withCount, withPlace } from "./failure-text.ts";
 import { taskOf, update } from "./job.ts";
 import { loseRun } from "./lost.ts";
 import { failuresKept, keys } from "./records.ts";
+import { noteFailureThere, quarantine } from "./standing.ts";
 import { type Attempt, isDone, nameOf, type Task } from "./task.ts";
+import { forgetComplaints, judgeUnreachable } from "./unreachable.ts";
 
 type Of<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;
 
@@ -27,14 +29,15 @@ export function attemptFailed(cluster: Cluster, attempt: Attempt, reason: Failur
       userError(cluster, attempt, reason);
       return;
     case "slot-died":
-      slotDied(cluster, attempt, reason);
+      noteDeathThere(cluster, attempt);
+      stoppedAt(cluster, attempt, reason);
       return;
     case "segment-lost":
       segmentLost(cluster, attempt, reason);
       return;
     case "infrastructure":
-      attempt.worker.failuresInRow++;
-      infrastructureFailed(cluster, attempt, reason.error);
+      if (noteFailureThere(cluster, attempt.worker, task, true)) requeue(cluster, task, attempt.worker);
+      else infrastructureFailed(cluster, attempt, reason.error);
       return;
     default:
       unreachable(reason);
@@ -53,11 +56,18 @@ function userError(cluster: Cluster, attempt: Attempt, { error, at, final }: Of<
   charge(cluster, attempt, error, () => (task.userFailure = { message: error.message, at }));
 }
 
+/** Where an attempt died or hung. */
+interface Stop {
+  readonly error: FailureText;
+  readonly at: Position | undefined;
+  readonly careful: boolean;
+}
+
 /**
- * The next attempt is careful: its death names the record. A second careful death at the same record is final: the record is
- * put aside if that many are allowed, or the job fails.
+ * Its slot died, or it made no progress for too long. The next attempt is careful: its end names the record. A second careful
+ * end at the same record is final: the record is put aside if that many are allowed, or the job fails.
  */
-function slotDied(cluster: Cluster, attempt: Attempt, { error, at, careful }: Of<"slot-died">): void {
+function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful }: Stop): void {
   const { task } = attempt;
   const { job } = task;
   if (careful && at !== undefined && isSamePosition(task.diedAt, at)) {
@@ -80,21 +90,25 @@ function slotDied(cluster: Cluster, attempt: Attempt, { error, at, careful }: Of
   });
 }
 
+/** A record that kills its process does so everywhere: one task's deaths say nothing of the worker. */
+function noteDeathThere(cluster: Cluster, { task, worker }: Attempt): void {
+  if (worker.died.has(task)) return;
+  worker.died.add(task);
+  noteFailureThere(cluster, worker, task, false);
+}
+
 /** The map that wrote it is done again, if it is the winner still; the reduce is not charged. */
-function segmentLost(cluster: Cluster, attempt: Attempt, { error, map }: Of<"segment-lost">): void {
-  const { task } = attempt;
+function segmentLost(cluster: Cluster, attempt: Attempt, { error, map, how }: Of<"segment-lost">): void {
+  const { task, worker, mapVersion } = attempt;
   const { job } = task;
   const lost = taskOf(job, "map", map.index);
   if (lost?.winner !== undefined && sameAttempt(lost.winner.attempt, map)) {
-    if (isDone(lost)) {
-      if (isOverInfrastructureLimit(cluster, lost)) {
-        failJob(cluster, job, tried(error, lost));
-        return;
-      }
-      lost.infrastructureFailures++;
-      cluster.workers.get(lost.winner.worker)?.runs.delete(lost);
-      loseRun(cluster, lost, error.message);
+    const isOldNews = !isDone(lost) || (mapVersion !== undefined && mapVersion < lost.placedAt);
+    if (!isOldNews && how === "unreachable" && judgeUnreachable(cluster, attempt, lost) === "move") {
+      requeue(cluster, task, worker);
+      return;
     }
+    if (!isOldNews) giveUpRuns(cluster, lost, how, error);
     requeue(cluster, task);
     return;
   }
@@ -104,6 +118,26 @@ function segmentLost(cluster: Cluster, attempt: Attempt, { error, map }: Of<"seg
     return;
   }
   requeue(cluster, task);
+}
+
+/** Of a holder that nobody can reach all that the job has there, and it is given no more for a while. */
+function giveUpRuns(cluster: Cluster, lost: Task, how: Of<"segment-lost">["how"], error: FailureText): void {
+  const { job } = lost;
+  const holder = cluster.workers.get(lost.winner!.worker);
+  const isCutOff = how === "unreachable" && holder !== undefined;
+  const runs = isCutOff ? [...holder.runs].filter((task) => task.job === job && isDone(task)) : [lost];
+  for (const task of runs.includes(lost) ? runs : [lost, ...runs]) {
+    if (isOverInfrastructureLimit(cluster, task)) {
+      failJob(cluster, job, tried(error, task));
+      return;
+    }
+    task.infrastructureFailures++;
+    holder?.runs.delete(task);
+    loseRun(cluster, task, error.message, how === "missing" ? undefined : holder);
+  }
+  if (!isCutOff) return;
+  forgetComplaints(holder);
+  quarantine(cluster, holder);
 }
 
 /** Tried elsewhere, not charged to the task, but not for ever either. */
@@ -119,16 +153,18 @@ export function infrastructureFailed(cluster: Cluster, attempt: Attempt, error: 
 }
 
 /**
- * No progress for too long, or too long in all: given to another, and charged. After a stuck attempt the next is careful, so that
- * its report says which record it hangs on; what an ordinary one reports is where its batch began.
+ * No progress for too long, or too long in all: given to another, and charged. A record that an attempt hangs on is found as one
+ * that kills it is; what an ordinary attempt reports is only where its batch began.
  */
 export function attemptTimedOut(cluster: Cluster, attempt: Attempt, message: string, isStuck: boolean): void {
-  const { task } = attempt;
+  const { task, careful } = attempt;
+  const at = attempt.report?.at;
   const error = plainText("task-timeout", message);
-  const placed = task.careful ? withPlace(task.job, error, attempt.report?.at) : error;
+  const placed = careful ? withPlace(task.job, error, at) : error;
   revoke(cluster, attempt, undefined);
   noteFailure(cluster, attempt, "timed-out", placed);
-  charge(cluster, attempt, placed, () => (task.careful ||= isStuck));
+  if (isStuck) stoppedAt(cluster, attempt, { error: placed, at, careful });
+  else charge(cluster, attempt, placed, () => {});
 }
 
 function charge(cluster: Cluster, attempt: Attempt, error: FailureText, change: () => void): void {

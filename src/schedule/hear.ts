@@ -9,10 +9,13 @@ import { discardFrom, isKept, retellDiscards } from "./discard.ts";
 import { forgetWish, leave } from "./drain.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
-import { isActive } from "./job.ts";
+import { hasRoom, isActive } from "./job.ts";
 import { loseAttempts } from "./lease.ts";
+import { hostOf } from "./locality.ts";
 import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
-import { type Attempt, attemptKey, nameOf } from "./task.ts";
+import { endPenalty, forgiveFailures, noteFlap } from "./standing.ts";
+import { type Attempt, attemptKey, nameOf, type Task } from "./task.ts";
+import { forgetComplaints } from "./unreachable.ts";
 import { capacity, isLeaving, newWorker, type Worker } from "./worker.ts";
 
 export function hear(cluster: Cluster, report: WorkerReport): void {
@@ -45,7 +48,8 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
   loseAttempts(cluster, worker, `${worker.id} was started anew`);
   worker.incarnation = incarnation;
   worker.sequence = -1;
-  worker.failuresInRow = 0;
+  forgiveFailures(cluster, worker);
+  forgetComplaints(worker);
   worker.isDraining = false;
   forgetWish(cluster, worker);
   worker.offered.clear();
@@ -55,9 +59,13 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
 function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReborn: boolean): void {
   noteArrival(cluster, worker, report, isReborn);
   if (worker.sequence < 0) for (const job of cluster.leftBehind) discardFrom(cluster, worker.id, job);
+  endPenalty(cluster, worker);
   worker.view = undefined;
   worker.sequence = report.sequence;
-  worker.address = report.address;
+  if (worker.address !== report.address) {
+    worker.address = report.address;
+    worker.host = hostOf(report.address);
+  }
   worker.slots = report.slots;
   worker.slotsFree = report.slotsFree;
   worker.placesHeld = report.placesHeld;
@@ -65,6 +73,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   worker.heardAt = cluster.now;
   if (worker.isSilent) {
     worker.isSilent = false;
+    forgetComplaints(worker);
     retellDiscards(cluster, worker);
     watchLease(cluster, worker);
     restoreRunsOfSilent(cluster, worker);
@@ -81,6 +90,8 @@ function noteArrival(cluster: Cluster, worker: Worker, report: WorkerReport, isR
   if (isReborn) note(cluster, { kind: "worker-reborn", ...about });
   else if (worker.sequence < 0) note(cluster, { kind: "worker-joined", ...about });
   else if (worker.isSilent) note(cluster, { kind: "worker-back", ...about });
+  else return;
+  if (isReborn || worker.sequence >= 0) noteFlap(cluster, worker);
 }
 
 /** One result. Of an attempt that can't win any more nothing is used; the reply acknowledges it all the same. */
@@ -103,9 +114,32 @@ function adopt(
 ): Attempt | undefined {
   const task = adoptable(cluster, id);
   if (task === undefined) return undefined;
-  // A result may still win against one that runs; a second one running is one too many.
-  if (report !== undefined && task.attempts.length > 0) return undefined;
+  if (report !== undefined && !makeWay(cluster, task, report)) return undefined;
   return addAttempt(cluster, { id, task, worker, state: "running", assignment: undefined, report });
+}
+
+/**
+ * A result may still win against one that runs; a second one running is one too many. What this master gave out before it heard
+ * of the attempt is taken back, where it has not run as long.
+ */
+function makeWay(cluster: Cluster, task: Task, report: RunningAttempt): boolean {
+  if (task.attempts.some((other) => (other.report?.runningMs ?? 0) >= report.runningMs)) return false;
+  const { job } = task;
+  let newest: Attempt | undefined;
+  if (task.attempts.length === 0 && !hasRoom(job)) {
+    for (const other of job.attempts) if (newest === undefined || isNewer(other, newest)) newest = other;
+    if (newest === undefined || newest.state !== "assigned") return false;
+  }
+  const why = "an attempt that an earlier master started goes on";
+  for (const other of newest === undefined ? [...task.attempts] : [newest]) {
+    revoke(cluster, other, why);
+    if (other.task !== task) requeue(cluster, other.task);
+  }
+  return true;
+}
+
+function isNewer(a: Attempt, b: Attempt): boolean {
+  return a.id.epoch !== b.id.epoch ? a.id.epoch > b.id.epoch : a.id.attempt > b.id.attempt;
 }
 
 function takeRunning(cluster: Cluster, worker: Worker, running: readonly RunningAttempt[]): void {

@@ -25,6 +25,10 @@ export interface Job {
   reduces: readonly Task[];
   /** Tasks that wait, by index; one may have been won since (then it is passed over). */
   readonly queues: Readonly<Record<Phase, Heap<Task>>>;
+  /** Waiting map tasks by the host that has their file, where the plan names hosts. */
+  readonly near: Map<string, Heap<Task>>;
+  hasHosts: boolean;
+  readonly isBefore: (a: Task, b: Task) => boolean;
   /** Map tasks that ever won; those of them whose run is there; reduces that won. */
   mapsWon: number;
   mapsLive: number;
@@ -42,6 +46,8 @@ export interface Job {
   /** Live attempts by phase, without those being stopped. */
   readonly attempts: ReadonlySet<Attempt>;
   readonly running: Record<Phase, number>;
+  /** Attempts that were told to stop and have not: they take slots still. */
+  stopping: number;
   /** Workers that had an attempt of it: they have files to remove when it is over. */
   readonly workers: Set<WorkerId>;
   /** Undefined: to be summed again. */
@@ -65,6 +71,9 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     planTask: undefined,
     maps: [],
     reduces: [],
+    near: new Map(),
+    hasHosts: false,
+    isBefore: byIndex,
     queues: { plan: new Heap(byIndex), map: new Heap(byIndex), reduce: new Heap(byIndex) },
     mapsWon: 0,
     mapsLive: 0,
@@ -79,6 +88,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     ended: undefined,
     attempts: new Set(),
     running: { plan: 0, map: 0, reduce: 0 },
+    stopping: 0,
     workers: new Set(),
     sum: new TotalsSum(),
     places: undefined,
@@ -93,6 +103,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
 export function setPlan(job: Job, plan: Plan, chunks: number): void {
   job.plan = plan;
   job.planChunks = chunks;
+  job.hasHosts = plan.files.some(({ hosts }) => hosts.length > 0);
   job.inputBytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   job.maps = plan.splits.map((_, index) => newTask(job, "map", index));
   job.reduces = Array.from({ length: plan.partitions }, (_, index) => newTask(job, "reduce", index));
@@ -114,6 +125,11 @@ export function taskOf(job: Job, phase: Phase, index: number): Task | undefined 
 /** Attempts may be started and may win. */
 export function isActive(job: Job): boolean {
   return job.stage === "planning" || job.stage === "working";
+}
+
+/** It may use one more slot (`slotsMax`). */
+export function hasRoom({ spec, attempts, stopping }: Job): boolean {
+  return spec.slotsMax === undefined || attempts.size + stopping < spec.slotsMax;
 }
 
 /** Every map output has a live place: reduces may start. */

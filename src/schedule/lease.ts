@@ -8,6 +8,7 @@ import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { loseRunsOfSilent } from "./lost.ts";
 import { nameOf } from "./task.ts";
+import { forgetComplaints } from "./unreachable.ts";
 import type { Worker } from "./worker.ts";
 
 /** A worker that stays silent for so many leases is forgotten. */
@@ -29,6 +30,7 @@ export function expireLeases(cluster: Cluster): void {
       watch(cluster, worker, forgottenAt);
     } else {
       forgetWish(cluster, worker);
+      forgetComplaints(worker);
       cluster.workers.delete(worker.id);
       note(cluster, { kind: "worker-forgotten", worker: worker.id });
     }

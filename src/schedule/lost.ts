@@ -11,14 +11,14 @@ import { newWorker, type Offer, type Worker } from "./worker.ts";
 const unheard = "its worker has not been heard of";
 const startedAnew = "its worker was started anew";
 
-/** The run is gone: the task is done again. */
-export function loseRun(cluster: Cluster, task: Task, why: string): void {
+/** The run is gone: the task is done again, elsewhere than on `avoid`. */
+export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worker): void {
   const { winner, job } = task;
   if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) return;
   update(task, () => (task.winner = { ...winner, runLost: why }));
   note(cluster, { kind: "map-output-lost", attempt: winner.attempt, worker: winner.worker, why });
   saveTask(cluster, task);
-  requeue(cluster, task);
+  requeue(cluster, task, avoid);
   withdrawReduces(cluster, job);
 }
 
@@ -102,6 +102,7 @@ function restore(cluster: Cluster, task: Task, winner: Winner): void {
     task.winner = { ...winner, runLost: undefined };
     if (isMoved) task.placements++;
   });
+  if (isMoved) task.placedAt = task.job.mapVersion;
   saveTask(cluster, task);
   note(cluster, { kind: "map-output-restored", attempt: winner.attempt, worker: winner.worker });
   for (const attempt of [...task.attempts]) revoke(cluster, attempt, "the output that was lost is back");

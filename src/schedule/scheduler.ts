@@ -63,8 +63,8 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   expireLeases(cluster);
   for (const job of cluster.toAdvance) advance(cluster, job);
   cluster.toAdvance.clear();
-  const heldBackUntil = assign(cluster);
-  startBackups(cluster);
+  const { heldBackUntil, isHeldBack } = assign(cluster);
+  startBackups(cluster, isHeldBack);
   sweep(cluster);
   answer(cluster, event);
   cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, cluster.sweeps[0]?.at);

@@ -4,7 +4,7 @@ import { type Sightings, World } from "../../test/schedule/world.ts";
 const seeds = Number(process.env["MILLRACE_SEEDS"] ?? 30);
 const first = Number(process.env["MILLRACE_SEED"] ?? 1);
 
-test("faults 1 to 9, 21, 22, 31, 43 to 46: whatever fails, recovery equals the live state and every job ends rightly", () => {
+test("faults 1 to 9, 21, 22, 27, 31, 43 to 46, 51: whatever fails, recovery equals the live state and every job ends rightly", () => {
   const sightings: Sightings = new Map();
   for (let seed = first; seed < first + seeds; seed++) {
     const world = new World(seed, sightings);
@@ -29,7 +29,13 @@ test("faults 1 to 9, 21, 22, 31, 43 to 46: whatever fails, recovery equals the l
   for (const what of [
     "commit cut",
     "failover",
-    "segment lost",
+    "segment missing",
+    "segment corrupt",
+    "segment unreachable",
+    "fact holder-unreachable",
+    "fact worker-quarantined",
+    "fact worker-excluded",
+    "drain wished",
     "decision after a rollback",
     "decision with a skipped record",
     "cancel: cancelled",

@@ -30,6 +30,12 @@ export interface Task {
   isQueued: boolean;
   /** Not on this worker again before that time, as long as there is another. */
   avoid: { readonly worker: Worker; readonly until: Instant } | undefined;
+  /** Its next attempt is best there: it holds what others could not fetch. */
+  prefer: Worker | undefined;
+  /** Of a reduce: how often it was moved because its worker could not reach another. */
+  moves: number;
+  /** Of a map: the version of the map outputs that its run was placed by; 0: by an earlier master. */
+  placedAt: number;
 }
 
 export interface Attempt {
@@ -43,6 +49,8 @@ export interface Attempt {
   state: "assigned" | "running" | "stopping";
   /** Sent while assigned. */
   assignment: Assignment | undefined;
+  /** Where it is is where it is exactly; false where another master assigned it. */
+  readonly careful: boolean;
   /** Of a reduce; undefined when another master assigned it. */
   mapVersion: number | undefined;
   report: RunningAttempt | undefined;
@@ -68,12 +76,20 @@ export function newTask(job: Job, phase: Phase, index: number): Task {
     attempts: [],
     isQueued: false,
     avoid: undefined,
+    prefer: undefined,
+    moves: 0,
+    placedAt: 0,
   };
 }
 
 /** Nothing is left to do for it now. */
 export function isDone(task: Task): boolean {
   return task.winner !== undefined && task.winner.runLost === undefined;
+}
+
+/** It can be given out. */
+export function isWaiting(task: Task): boolean {
+  return task.attempts.length === 0 && !isDone(task);
 }
 
 /** Dead letters that the task stands for: those of its winner, and records that no attempt may touch again. */

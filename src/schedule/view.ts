@@ -1,10 +1,10 @@
 // The read model. A job's part is made again only when something happened to it, at a cost of its running attempts, never of
 // its tasks (unless a winner was replaced: then its sums are made again).
 import type { Phase } from "../base/ids.ts";
-import { isExcluded } from "./assign.ts";
 import type { Cluster } from "./cluster.ts";
 import { isKept } from "./discard.ts";
 import { isActive, type Job, phaseTasksDone, totalsOf } from "./job.ts";
+import { isExcluded, isQuarantined } from "./standing.ts";
 import type { ClusterView, JobState, JobView, TaskCounts, WorkerState, WorkerView } from "./step.ts";
 import { capacity, isLeaving, isLive, type Worker } from "./worker.ts";
 
@@ -52,6 +52,7 @@ function whyWaiting(cluster: Cluster): JobView["waiting"] {
   if (live.length === 0) return "no workers";
   const staying = live.filter((worker) => !isLeaving(worker));
   if (staying.length === 0) return "workers draining";
+  if (staying.every((worker) => isQuarantined(cluster, worker))) return "workers quarantined";
   return staying.some((worker) => capacity(worker) > 0) ? undefined : "no free slots";
 }
 
@@ -105,6 +106,7 @@ export function stateOf(job: Job): JobState {
 function workerState(cluster: Cluster, worker: Worker): WorkerState {
   if (worker.isSilent) return "silent";
   if (isLeaving(worker)) return "draining";
+  if (isQuarantined(cluster, worker)) return "quarantined";
   if (isExcluded(cluster, worker)) return "excluded";
   let hasWork = false;
   for (const { state, since } of worker.attempts.values()) {

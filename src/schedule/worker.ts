@@ -1,6 +1,7 @@
 // A worker as the scheduler knows it: from its reports, and from the winners that lie on it.
 import type { AttemptId, Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../rpc/messages.ts";
+import type { Penalty } from "./standing.ts";
 import type { WorkerView } from "./step.ts";
 import type { Attempt, Task } from "./task.ts";
 
@@ -12,6 +13,8 @@ export interface Worker {
   /** Of the newest report heard; -1: none yet, known from stored winners only. */
   sequence: number;
   address: string;
+  /** Of its address: what files' `hosts` are compared with. */
+  host: string;
   slots: number;
   slotsFree: number;
   /** It says that it drains. */
@@ -24,6 +27,19 @@ export interface Worker {
   /** When its lease is looked at next. */
   leaseAt: Instant;
   failuresInRow: number;
+  /** Tasks that were charged for its failures in a row, and those whose slots died here since its last success. */
+  readonly charged: Task[];
+  readonly died: Set<Task>;
+  /** When it was started anew or came back, lately. */
+  flaps: Instant[];
+  /** The latest; served when its time is over, and remembered for a while. */
+  penalty: Penalty | undefined;
+  penaltyLevel: number;
+  /** That its penalty is over was said. */
+  isReadmitted: boolean;
+  /** Workers that could not fetch from it, and until when that counts; and the other way round. */
+  readonly complaints: Map<Worker, Instant>;
+  readonly cutOffFrom: Set<Worker>;
   placesHeld: WorkerReport["placesHeld"];
   /** Runs that this incarnation found when it started, by `attemptKey`; a job that is resumed later asks for them. */
   readonly offered: Map<string, Offer>;
@@ -47,6 +63,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     incarnation,
     sequence: -1,
     address: "",
+    host: "",
     slots: 0,
     slotsFree: 0,
     isDraining: false,
@@ -55,6 +72,14 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     heardAt: now,
     leaseAt: now,
     failuresInRow: 0,
+    charged: [],
+    died: new Set(),
+    flaps: [],
+    penalty: undefined,
+    penaltyLevel: 0,
+    isReadmitted: false,
+    complaints: new Map(),
+    cutOffFrom: new Set(),
     placesHeld: {},
     offered: new Map(),
     attempts: new Map(),

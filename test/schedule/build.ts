@@ -49,14 +49,14 @@ export function spec(change: Partial<JobSpec> = {}): JobSpec {
   };
 }
 
-/** One file of 100 bytes per split. */
-export function plan(maps: number, partitions: number): Plan {
+/** One file of 100 bytes per split; those of split n lie on the n-th of the hosts, if any are named. */
+export function plan(maps: number, partitions: number, hosts: readonly string[] = []): Plan {
   return {
     files: Array.from({ length: maps }, (_, index) => ({
       path: `/in/${index}`,
       bytes: 100,
       version: "v1",
-      hosts: [],
+      hosts: hosts[index] === undefined ? [] : [hosts[index]],
       input: 0,
       source: "in",
       compression: "none" as const,

@@ -1,5 +1,5 @@
 // A worker without slots: it follows orders as the real agent does (worker/agent.ts), and its attempts end as the test says.
-import type { AttemptId, JobId } from "../../src/base/ids.ts";
+import type { AttemptId, JobId, Position } from "../../src/base/ids.ts";
 import type {
   Assignment,
   AttemptDone,
@@ -18,11 +18,14 @@ export interface FakeAttempt {
   readonly places: Places | undefined;
   idleMs: number;
   runningMs: number;
+  at?: Position;
 }
 
 export class FakeWorker {
   readonly id: string;
   readonly slots: number;
+  /** Of its machine; its address is this and its incarnation. */
+  readonly host: string;
   incarnation = 1;
   sequence = 0;
   isDraining = false;
@@ -37,8 +40,9 @@ export class FakeWorker {
   readonly discarded = new Set<JobId>();
   offered: WorkerReport["offered"] = [];
 
-  constructor(id: string, slots = 1) {
+  constructor(id: string, slots = 1, host = id) {
     this.id = id;
+    this.host = host;
     this.slots = slots;
   }
 
@@ -48,7 +52,7 @@ export class FakeWorker {
       incarnation: this.incarnation,
       sequence: ++this.sequence,
       placesHeld: Object.fromEntries([...this.places].map(([job, places]) => [job, heldOf(places)])),
-      address: `${this.id}:${this.incarnation}`,
+      address: `${this.host}:${this.incarnation}`,
       slots: this.slots,
       slotsFree: this.isDraining ? 0 : Math.max(0, this.slots - this.running.size),
       draining: this.isDraining,
@@ -119,6 +123,6 @@ export class FakeWorker {
   }
 }
 
-function runningAttempt({ assignment, idleMs, runningMs }: FakeAttempt): RunningAttempt {
-  return { attempt: assignment.attempt, records: 1, bytes: 10, idleMs, runningMs, at: undefined };
+function runningAttempt({ assignment, idleMs, runningMs, at }: FakeAttempt): RunningAttempt {
+  return { attempt: assignment.attempt, records: 1, bytes: 10, idleMs, runningMs, at };
 }

@@ -1,6 +1,6 @@
 // Runs a scenario and writes down what happens: each event with the changes and commands that it led to. The language is what
 // the files in test/scenarios show; `run` returns the same file with its outputs made anew.
-import { unreachable } from "../../src/base/assert.ts";
+import { assert, unreachable } from "../../src/base/assert.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
 import { decodeDecision } from "../../src/rpc/convert.ts";
 import { endedRecord, planRecord, taskRecord } from "../../src/rpc/convert-records.ts";
@@ -62,6 +62,7 @@ class Scenario {
           idempotencyKey: subject,
           spec: spec({
             attemptsMax: number("attempts", 4),
+            slotsMax: flags.has("slots") ? number("slots", 0) : undefined,
             deadLettersMax: number("dead-letters", 0),
             taskLimitMs: flags.has("limit") ? duration(flags.get("limit")!) : undefined,
             nondeterministic: flags.get("nondeterministic") === "fail" ? "fail" : "rerun",
@@ -69,7 +70,7 @@ class Scenario {
         });
         return;
       case "worker":
-        this.#workers.set(subject, new FakeWorker(subject, number("slots", 1)));
+        this.#workers.set(subject, new FakeWorker(subject, number("slots", 1), flags.get("host")));
         this.#report(this.#worker(subject));
         return;
       case "report":
@@ -86,7 +87,7 @@ class Scenario {
       case "done-unsent": {
         const [worker, key, assignment] = this.#find(subject);
         const result = done(assignment, {
-          plan: plan(number("maps", 2), number("partitions", 1)),
+          plan: plan(number("maps", 2), number("partitions", 1), flags.get("hosts")?.split(",")),
           ...(flags.has("digest") && { digest: BigInt(flags.get("digest")!) }),
           ...(flags.has("dead-letter") && { deadLetters: [position(flags.get("dead-letter")!)] }),
         });
@@ -102,8 +103,10 @@ class Scenario {
       }
       case "slow": {
         const [worker, key] = this.#find(subject);
-        worker.running.get(key)!.idleMs = duration(flags.get("idle") ?? "0s");
-        worker.running.get(key)!.runningMs = duration(flags.get("running") ?? flags.get("idle") ?? "0s");
+        const attempt = worker.running.get(key)!;
+        attempt.idleMs = duration(flags.get("idle") ?? "0s");
+        attempt.runningMs = duration(flags.get("running") ?? flags.get("idle") ?? "0s");
+        if (flags.has("at")) attempt.at = position(flags.get("at")!);
         this.#report(worker);
         return;
       }
@@ -236,7 +239,9 @@ class Scenario {
         return { kind, error: text(message, "io-error") };
       case "segment-lost": {
         const map = this.#placed(assignment, message);
-        return { kind, map, how: "missing", error: text(`${message} can't be read`, "segment-lost") };
+        const how = flags.get("how") ?? "missing";
+        assert(how === "missing" || how === "corrupt" || how === "unreachable", `${how} is no way to lose a segment`);
+        return { kind, map, how, error: text(`${message} can't be read: ${how}`, "segment-lost") };
       }
       default:
         throw new Error(`a scenario fails with ${kind}, which is no class of failure`);

@@ -50,6 +50,8 @@ export class World {
   epoch = 1;
   now = 0;
   isFaulty = true;
+  /** "w1>w2": w1 can't fetch from w2. */
+  readonly cuts = new Set<string>();
   /** Which kinds of faults this world has (swarm testing): a world with all of them never gets far. */
   readonly faults: ((worker: FakeWorker) => void)[];
   readonly failureRate: number;
@@ -76,6 +78,8 @@ export class World {
       (worker: FakeWorker) => this.damage(worker),
       () => this.resume(),
       (worker: FakeWorker) => this.chance(0.2) && this.drain(worker),
+      (worker: FakeWorker) => this.cut(worker),
+      (worker: FakeWorker) => this.chance(0.1) && this.flap(worker),
     ];
     this.faults = all.filter(() => this.chance(0.5));
     this.failureRate = [0, 0.1, 0.4][this.pick(3)]!;
@@ -109,6 +113,7 @@ export class World {
         attemptsMax: 4 + this.pick(3),
         nondeterministic: this.chance(0.1) ? "fail" : "rerun",
         taskLimitMs: this.chance(0.5) ? 60_000 : undefined,
+        slotsMax: this.chance(0.3) ? 1 + this.pick(3) : undefined,
       }),
     });
   }
@@ -138,6 +143,8 @@ export class World {
   /** From here on nothing fails, and every worker reports again and again. */
   heal(): void {
     this.isFaulty = false;
+    // Of two workers one may stay cut off for ever: jobs end all the same.
+    if (this.chance(0.5)) this.cuts.clear();
     this.pausedUntil.clear();
     for (const worker of this.workers)
       if (worker.isDraining || this.cluster.workers.get(worker.id)?.isToDrain) worker.restart();
@@ -237,21 +244,17 @@ export class World {
   private endAttempt(worker: FakeWorker, chosen?: string): void {
     const key = chosen ?? [...worker.running.keys()][this.pick(worker.running.size)];
     const attempt = key === undefined ? undefined : worker.running.get(key);
-    if (attempt !== undefined) worker.finish(key!, this.result(attempt));
+    if (attempt !== undefined) worker.finish(key!, this.result(worker, attempt));
   }
 
-  private result({ assignment, places }: FakeAttempt): AttemptResult {
+  private result(worker: FakeWorker, { assignment, places }: FakeAttempt): AttemptResult {
     const { attempt, work, careful } = assignment;
     if (work.phase === "reduce") {
-      const lost = this.gather(attempt, places);
+      const lost = this.gather(worker, attempt, places);
       if (lost !== undefined) {
-        this.saw("segment lost");
-        return failed(attempt, {
-          kind: "segment-lost",
-          how: "missing",
-          map: lost,
-          error: text(`no ${attemptName(lost)}`),
-        });
+        const { map, how } = lost;
+        this.saw(`segment ${how}`);
+        return failed(attempt, { kind: "segment-lost", how, map, error: text(`no ${attemptName(map)}`) });
       }
     }
     if (work.phase === "map" && attempt.index === this.poisoned && work.skip.length === 0) {
@@ -297,13 +300,19 @@ export class World {
   }
 
   /** Reads the runs that the places name; returns one that is not there. */
-  private gather(attempt: AttemptId, places: Places | undefined): AttemptId | undefined {
+  private gather(
+    worker: FakeWorker,
+    attempt: AttemptId,
+    places: Places | undefined,
+  ): { readonly map: AttemptId; readonly how: "missing" | "corrupt" | "unreachable" } | undefined {
     const digests: bigint[] = [];
     for (const { worker: id, runs } of places?.runs ?? []) {
       const holder = this.workers.find((candidate) => candidate.id === id)!;
       for (const { writtenBy } of runs) {
+        if (this.cuts.has(`${worker.id}>${id}`)) return { map: writtenBy, how: "unreachable" };
         const held = holder.runs.get(attemptKey(writtenBy));
-        if (held === undefined || (this.isFaulty && this.chance(0.01))) return writtenBy;
+        if (held === undefined) return { map: writtenBy, how: "missing" };
+        if (this.isFaulty && this.chance(0.01)) return { map: writtenBy, how: "corrupt" };
         digests[writtenBy.index] = held.emissionDigest;
       }
     }
@@ -353,6 +362,24 @@ export class World {
     worker.restart((_key) => keepsDisk && this.chance(0.9));
   }
 
+  /** One way, or both. */
+  private cut(worker: FakeWorker): void {
+    const other = this.workers[this.pick(this.workers.length)]!;
+    if (other === worker) return;
+    this.saw("cut");
+    this.cuts.add(`${worker.id}>${other.id}`);
+    if (this.chance(0.5)) this.cuts.add(`${other.id}>${worker.id}`);
+    if (this.chance(0.3)) this.cuts.clear();
+  }
+
+  private flap(worker: FakeWorker): void {
+    for (let times = 0; times < 7; times++) {
+      worker.restart();
+      this.step({ kind: "worker-heard", report: worker.report() });
+      this.pass(100);
+    }
+  }
+
   private pause(worker: FakeWorker): void {
     this.saw("worker paused");
     this.pausedUntil.set(worker.id, this.now + this.pick(25_000));
@@ -367,6 +394,7 @@ export class World {
   private idle(worker: FakeWorker): void {
     for (const attempt of worker.running.values()) {
       attempt.runningMs += 30_000;
+      attempt.at = { file: 0, offset: this.pick(2) };
       if (this.chance(0.3)) attempt.idleMs += 700_000;
     }
   }
@@ -456,6 +484,8 @@ export class World {
       assert(task.failures < job.spec.attemptsMax, "failed too often");
       assert(task.infrastructureFailures < options.infrastructureFailuresMax, "failed too often elsewhere");
     }
+    const { slotsMax } = job.spec;
+    assert(slotsMax === undefined || job.attempts.size <= slotsMax, "more slots than it may have");
     assert(job.digestRollbacks <= options.digestRollbacksMax, "rolled back too often");
   }
 

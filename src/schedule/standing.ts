@@ -1,0 +1,145 @@
+// Workers that get no work for a while: excluded, because too much failed there in a row, or quarantined, because they came and
+// went too often, or because nobody can fetch from them. The time doubles with each penalty, and who has served one is on
+// probation: the next failure or flap brings the next. (FAULTS 27 and 29; Spark's "excludeOnFailure" has the same two parts.)
+import type { Instant } from "../base/ids.ts";
+import { type Cluster, note, saveTask } from "./cluster.ts";
+import { isActive } from "./job.ts";
+import { isDone, type Task } from "./task.ts";
+import { isLeaving, isLive, type Worker } from "./worker.ts";
+
+/** Restarts and returns from silence within a window that are still taken for bad luck. */
+export const flapsMax = 5;
+const flapWindowLeases = 12;
+/** The first penalty is a lease; no penalty is longer than this. Who had none for as long again begins anew. */
+const penaltyLeasesMax = 60;
+
+export interface Penalty {
+  readonly kind: "excluded" | "quarantined";
+  readonly since: Instant;
+  readonly until: Instant;
+}
+
+export function isExcluded(cluster: Cluster, worker: Worker): boolean {
+  return isServing(cluster, worker) && worker.penalty?.kind === "excluded";
+}
+
+export function isQuarantined(cluster: Cluster, worker: Worker): boolean {
+  return isServing(cluster, worker) && worker.penalty?.kind === "quarantined";
+}
+
+function isServing(cluster: Cluster, { penalty }: Worker): boolean {
+  return penalty !== undefined && penalty.until > cluster.now;
+}
+
+/** It may be given new work as any other. */
+export function isFit(cluster: Cluster, worker: Worker): boolean {
+  return isLive(worker) && !isLeaving(worker) && !isServing(cluster, worker);
+}
+
+/** Whether somebody else could do it. */
+export function hasOther(cluster: Cluster, worker: Worker): boolean {
+  for (const other of cluster.workers.values()) if (other !== worker && isFit(cluster, other)) return true;
+  return false;
+}
+
+/**
+ * It gets nothing now. The last worker is never refused for its failures, or nothing would go on; a quarantined one that is the
+ * last waits a lease.
+ */
+export function isRefused(cluster: Cluster, worker: Worker): boolean {
+  const { penalty } = worker;
+  if (penalty === undefined || !isServing(cluster, worker)) return false;
+  if (penalty.kind === "quarantined" && cluster.now < penalty.since + cluster.options.leaseMs) return true;
+  return hasOther(cluster, worker);
+}
+
+/** It was started anew, or is back from silence. */
+export function noteFlap(cluster: Cluster, worker: Worker): void {
+  const from = cluster.now - flapWindowLeases * cluster.options.leaseMs;
+  worker.flaps = worker.flaps.filter((at) => at > from);
+  worker.flaps.push(cluster.now);
+  const isOnProbation =
+    worker.penaltyLevel > 0 && worker.penalty?.kind === "quarantined" && !isForgiven(cluster, worker);
+  if (isOnProbation || worker.flaps.length > flapsMax) quarantine(cluster, worker);
+}
+
+export function quarantine(cluster: Cluster, worker: Worker): void {
+  worker.flaps = [];
+  const ms = penalize(cluster, worker, "quarantined");
+  note(cluster, { kind: "worker-quarantined", worker: worker.id, ms });
+}
+
+/**
+ * The worker could not do the task. True: too much has failed there, and others can do it, so nothing of it is held against
+ * tasks: what they were charged for is taken back.
+ */
+export function noteFailureThere(cluster: Cluster, worker: Worker, task: Task, isCharged: boolean): boolean {
+  const { failuresPerWorkerMax } = cluster.options;
+  if (isCharged) worker.charged.push(task);
+  worker.failuresInRow++;
+  if (worker.failuresInRow < failuresPerWorkerMax) return false;
+  worker.failuresInRow = failuresPerWorkerMax - 1;
+  const hasHelp = hasOther(cluster, worker);
+  if (!isExcluded(cluster, worker)) {
+    penalize(cluster, worker, "excluded");
+    note(cluster, { kind: "worker-excluded", worker: worker.id });
+  }
+  const charged = worker.charged.splice(0);
+  if (!hasHelp) return false;
+  for (const other of isCharged ? charged.slice(0, -1) : charged) refund(cluster, other);
+  return true;
+}
+
+function refund(cluster: Cluster, task: Task): void {
+  if (isDone(task) || !isActive(task.job) || task.infrastructureFailures === 0) return;
+  task.infrastructureFailures--;
+  saveTask(cluster, task);
+}
+
+/** It works. */
+export function noteSuccessThere(cluster: Cluster, worker: Worker): void {
+  worker.failuresInRow = 0;
+  worker.charged.length = 0;
+  worker.died.clear();
+  if (worker.penalty?.kind === "excluded") readmit(cluster, worker, 0);
+}
+
+/** A penalty that is served is over; the worker is on probation. */
+export function endPenalty(cluster: Cluster, worker: Worker): void {
+  if (worker.penalty === undefined || worker.isReadmitted || isServing(cluster, worker)) return;
+  worker.isReadmitted = true;
+  worker.view = undefined;
+  note(cluster, { kind: "worker-readmitted", worker: worker.id });
+}
+
+/** Another process: what failed in the old one is not held against it, how often it was started is. */
+export function forgiveFailures(cluster: Cluster, worker: Worker): void {
+  worker.failuresInRow = 0;
+  worker.charged.length = 0;
+  worker.died.clear();
+  if (worker.penalty?.kind === "excluded") readmit(cluster, worker, 0);
+}
+
+function readmit(cluster: Cluster, worker: Worker, level: number): void {
+  if (!worker.isReadmitted) note(cluster, { kind: "worker-readmitted", worker: worker.id });
+  worker.penalty = undefined;
+  worker.isReadmitted = false;
+  worker.penaltyLevel = level;
+  worker.view = undefined;
+}
+
+function penalize(cluster: Cluster, worker: Worker, kind: Penalty["kind"]): number {
+  const { now, options } = cluster;
+  if (isForgiven(cluster, worker)) worker.penaltyLevel = 0;
+  const ms = options.leaseMs * Math.min(penaltyLeasesMax, 2 ** worker.penaltyLevel);
+  worker.penaltyLevel++;
+  worker.penalty = { kind, since: now, until: now + ms };
+  worker.isReadmitted = false;
+  worker.view = undefined;
+  cluster.idle.delete(worker);
+  return ms;
+}
+
+function isForgiven(cluster: Cluster, { penalty }: Worker): boolean {
+  return penalty !== undefined && penalty.until + penaltyLeasesMax * cluster.options.leaseMs < cluster.now;
+}
