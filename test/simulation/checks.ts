@@ -1,0 +1,116 @@
+// Where a world tells what happens in it, and who is told: the invariants (invariants/), each in a file with its neighbours.
+import type { AttemptId, JobId } from "../../src/base/ids.ts";
+import type { WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
+import type { Cluster } from "../../src/schedule/cluster.ts";
+import type { ClusterView, SchedulerEvent, Step } from "../../src/schedule/step.ts";
+import type { Change } from "../../src/state/store.ts";
+import { Acknowledged } from "./invariants/acknowledged.ts";
+import { Attempts } from "./invariants/attempts.ts";
+import { Bounds } from "./invariants/bounds.ts";
+import { Ends } from "./invariants/ends.ts";
+import { Epochs } from "./invariants/epochs.ts";
+import { History } from "./invariants/history.ts";
+import { Leaks } from "./invariants/leaks.ts";
+import { Output } from "./invariants/output.ts";
+import { Seen } from "./invariants/seen.ts";
+import { Winners } from "./invariants/winners.ts";
+import type { MasterLife } from "./master.ts";
+import type { SimWorker } from "./worker.ts";
+import type { SimJob } from "./workload.ts";
+import type { World } from "./world.ts";
+
+/** What can be watched. Each is called at the moment it happens. */
+export interface Invariant {
+  /** An attempt begins to run in a slot; it is over there. */
+  started?(worker: SimWorker, request: RunAttempt): void;
+  ended?(worker: SimWorker, attempt: AttemptId): void;
+  /** A reduce could not read the output of this map attempt, which was said to lie on that worker. */
+  missed?(map: AttemptId, how: "missing" | "corrupt" | "unreachable", holder: string): void;
+  /** A worker's process is gone. */
+  died?(worker: SimWorker): void;
+  reported?(worker: SimWorker, report: WorkerReport): void;
+  /** Orders arrive; they are not followed yet. */
+  heardOrders?(worker: SimWorker, orders: WorkerOrders): void;
+  led?(epoch: number, host: string): void;
+  /** A change is durable. */
+  stored?(change: Change, before: Uint8Array | undefined, epoch: number): void;
+  visible?(destination: string, job: JobId, name: string): void;
+  recovered?(master: MasterLife, cluster: Cluster): void;
+  stepped?(master: MasterLife, cluster: Cluster, event: SchedulerEvent, step: Step): void;
+  /** What the scheduler has stepped to is durable, all of it. */
+  committed?(master: MasterLife): void;
+  /** A heartbeat's answer leaves. */
+  answered?(master: MasterLife, report: WorkerReport, orders: WorkerOrders): void;
+  /** A client is told that its job is there; how its cancellation went; how things are. */
+  submitted?(job: SimJob, id: JobId): void;
+  cancelAnswered?(job: SimJob, answer: "cancelled" | "too-late"): void;
+  viewed?(job: SimJob, view: ClusterView): void;
+  resuming?(job: SimJob): void;
+  /** After every event. */
+  happened?(): void;
+  /** All jobs are over, and all is quiet. */
+  atEnd?(): void;
+}
+
+export class Checks {
+  readonly ends: Ends;
+  readonly #all: readonly Invariant[];
+
+  constructor(world: World) {
+    const ends = new Ends(world);
+    this.ends = ends;
+    this.#all = [
+      ends,
+      new Epochs(world),
+      new Winners(world),
+      new Output(world),
+      new Attempts(world),
+      new Bounds(world),
+      new Acknowledged(world),
+      new History(world),
+      new Leaks(world),
+      new Seen(world),
+    ];
+    // Only those that watch a thing are told of it.
+    for (const name of hooks) {
+      const watching = this.#all.filter((invariant) => invariant[name] !== undefined);
+      const tell = (...what: never[]) => {
+        for (const invariant of watching) (invariant[name] as (...what: never[]) => void)(...what);
+      };
+      Object.defineProperty(this, name, { value: tell });
+    }
+  }
+
+  areJobsOver(): boolean {
+    return this.ends.areAllOver();
+  }
+
+  unfinished(): string {
+    return this.ends.unfinished();
+  }
+}
+
+export interface Checks extends Required<Invariant> {}
+
+const hooks = [
+  "started",
+  "ended",
+  "missed",
+  "died",
+  "reported",
+  "heardOrders",
+  "led",
+  "stored",
+  "visible",
+  "recovered",
+  "stepped",
+  "committed",
+  "answered",
+  "submitted",
+  "cancelAnswered",
+  "viewed",
+  "resuming",
+  "happened",
+  "atEnd",
+] as const satisfies readonly (keyof Invariant)[];

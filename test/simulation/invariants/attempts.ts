@@ -1,0 +1,83 @@
+// I6 attempt unique: no attempt is executed twice, by whomever, whenever. I11 capacity: no worker runs more than it has slots,
+// no task has more than two attempts alive for the master that leads. I12 dependency: no reduce runs before it has a place for
+// the output of every map, one each.
+import type { AttemptId } from "../../../src/base/ids.ts";
+import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
+import type { Cluster } from "../../../src/schedule/cluster.ts";
+import { isDone } from "../../../src/schedule/task.ts";
+import type { Invariant } from "../checks.ts";
+import type { MasterLife } from "../master.ts";
+import { fullName } from "../slot.ts";
+import type { SimWorker } from "../worker.ts";
+import type { World } from "../world.ts";
+
+export class Attempts implements Invariant {
+  /** Who executed it. */
+  readonly #executed = new Map<string, string>();
+  /** Of each worker's life, what its slots run now. */
+  readonly #running = new Map<SimWorker, Set<string>>();
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  started(worker: SimWorker, { assignment, inputs, remote }: RunAttempt): void {
+    const { attempt, work } = assignment;
+    const name = fullName(attempt);
+    const by = `${worker.host} in its life ${worker.incarnation}`;
+    this.#world.trace.note(this.#world.now, `${worker.host} runs ${name.slice(0, 4)}${name.slice(32)}`);
+    const before = this.#executed.get(name);
+    if (before !== undefined) this.#world.violate("I6", `${name} is executed by ${before}, and by ${by}`);
+    // The pair (epoch, attempt) is never used for anything else either.
+    const number = `#${attempt.epoch}.${attempt.attempt}`;
+    const other = this.#executed.get(number);
+    if (other !== undefined && other !== name) this.#world.violate("I6", `${name} has the number of ${other}`);
+    this.#executed.set(name, by);
+    this.#executed.set(number, name);
+    let running = this.#running.get(worker);
+    if (running === undefined) this.#running.set(worker, (running = new Set()));
+    running.add(name);
+    if (running.size > worker.slots)
+      this.#world.violate("I11", `${worker.host} runs ${running.size} attempts in ${worker.slots} slots`);
+    if (work.phase !== "reduce") return;
+    const maps = [...inputs, ...remote.flatMap(({ runs }) => runs)].map(({ writtenBy }) => writtenBy.index);
+    const must = this.#world.jobOf(attempt.job).maps;
+    if (new Set(maps).size !== must || maps.length !== must)
+      this.#world.violate("I12", `${name} starts with the outputs of maps ${maps.join()} of ${must}`);
+  }
+
+  ended(worker: SimWorker, attempt: AttemptId): void {
+    const name = fullName(attempt);
+    this.#running.get(worker)?.delete(name);
+    this.#world.trace.note(this.#world.now, `${worker.host} ends ${name.slice(0, 4)}${name.slice(32)}`);
+  }
+
+  died(worker: SimWorker): void {
+    this.#running.delete(worker);
+  }
+
+  stepped(_master: MasterLife, cluster: Cluster): void {
+    for (const worker of cluster.workers.values()) {
+      let live = 0;
+      for (const { state } of worker.attempts.values()) if (state !== "stopping") live++;
+      if (live > Math.max(worker.slots, 1))
+        this.#world.violate("I11", `${worker.id} is to run ${live} attempts in ${worker.slots} slots`);
+      if (live > 0 && worker.isSilent) this.#world.violate("I11", `${worker.id} is silent and has attempts`);
+    }
+    for (const job of cluster.jobs.values()) {
+      if (job.attempts.size === 0) continue;
+      for (const { task, worker } of job.attempts) {
+        if (task.attempts.length > 2) this.#world.violate("I11", `${task.phase} ${task.index} has too many attempts`);
+        if (task.attempts.length === 2 && task.attempts.every((attempt) => attempt.worker === worker))
+          this.#world.violate("I11", `${task.phase} ${task.index} has its backup where it is slow`);
+        if (isDone(task)) this.#world.violate("I11", `${task.phase} ${task.index} is won and still runs`);
+      }
+    }
+  }
+
+  /** Nothing of it runs anywhere. */
+  isIdle(isOf: (worker: SimWorker) => boolean): boolean {
+    return [...this.#running].every(([worker, running]) => !isOf(worker) || running.size === 0);
+  }
+}

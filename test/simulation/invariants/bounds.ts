@@ -1,0 +1,59 @@
+// I13 bounded: what a scheduler keeps and what it sends stays under its limits. I16 in part: no storm of messages.
+import { encodeOrders, encodeReport } from "../../../src/rpc/convert.ts";
+import type { WorkerOrders, WorkerReport } from "../../../src/rpc/messages.ts";
+import type { Cluster } from "../../../src/schedule/cluster.ts";
+import { failuresKept } from "../../../src/schedule/records.ts";
+import type { Invariant } from "../checks.ts";
+import type { MasterLife } from "../master.ts";
+import type { SimWorker } from "../worker.ts";
+import type { World } from "../world.ts";
+
+/** Reports of one worker within a lease: a heartbeat's, those with news, and retries. */
+const reportsPerLeaseMax = 250;
+const messageBytesMax = 64 * 1024;
+
+export class Bounds implements Invariant {
+  readonly #world: World;
+  readonly #reports = new Map<string, { since: number; count: number }>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  reported(worker: SimWorker, report: WorkerReport): void {
+    const { now, options } = this.#world;
+    let window = this.#reports.get(worker.host);
+    if (window === undefined || now - window.since > options.leaseMs)
+      this.#reports.set(worker.host, (window = { since: now, count: 0 }));
+    window.count++;
+    if (window.count > reportsPerLeaseMax)
+      this.#world.violate("I16", `${worker.host} reported ${window.count} times within a lease`);
+    const { running, finished, slots } = report;
+    if (running.length > slots) this.#world.violate("I13", `${worker.host} reports ${running.length} running attempts`);
+    // Results wait for an answer; what runs meanwhile adds to them, but only what a master ordered runs.
+    if (finished.length > 100 && encodeReport(report).length > messageBytesMax)
+      this.#world.violate("I13", `${worker.host} reports ${finished.length} results`);
+  }
+
+  answered(_master: MasterLife, report: WorkerReport, orders: WorkerOrders): void {
+    if (orders.start.length > Math.max(1, report.slots))
+      this.#world.violate("I11", `${report.worker} is given ${orders.start.length} attempts for ${report.slots} slots`);
+    if (orders.stop.length + orders.discard.length > 100 && encodeOrders(orders).length > messageBytesMax)
+      this.#world.violate("I13", `${report.worker} is sent ${orders.stop.length} attempts to stop`);
+  }
+
+  stepped(_master: MasterLife, cluster: Cluster): void {
+    const { workers, jobs } = this.#world;
+    if (cluster.workers.size > workers.length) this.#world.violate("I13", `${cluster.workers.size} workers are known`);
+    if (cluster.leases.size > 20 * workers.length)
+      this.#world.violate("I13", `${cluster.leases.size} leases are watched`);
+    if (cluster.jobs.size > jobs.length) this.#world.violate("I13", `${cluster.jobs.size} jobs are known`);
+    for (const job of cluster.jobs.values()) {
+      if (job.failures.length > failuresKept) this.#world.violate("I13", `${job.failures.length} failures are kept`);
+      if (job.stage === "over") continue;
+      for (const phase of ["plan", "map", "reduce"] as const)
+        if (job.queues[phase].size > 2 * Math.max(job.maps.length, job.reduces.length, 1))
+          this.#world.violate("I13", `${job.queues[phase].size} tasks wait in the ${phase} queue`);
+    }
+  }
+}

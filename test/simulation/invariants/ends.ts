@@ -1,0 +1,82 @@
+// I9 commit once: a job's decision and its end are written once; what is decided is never undone. I2 in part: a job that has
+// failed or was cancelled publishes nothing. A failed job that was kept may be resumed by who asks for it.
+import type { JobId } from "../../../src/base/ids.ts";
+import { decodeDecision } from "../../../src/rpc/convert.ts";
+import { endedRecord } from "../../../src/rpc/convert-records.ts";
+import { parseKey } from "../../../src/schedule/records.ts";
+import type { Change } from "../../../src/state/store.ts";
+import type { CommitDecision } from "../../../src/storage/storage.ts";
+import type { Invariant } from "../checks.ts";
+import type { SimJob } from "../workload.ts";
+import type { World } from "../world.ts";
+
+export class Ends implements Invariant {
+  /** As stored. */
+  readonly decisions = new Map<JobId, CommitDecision>();
+  readonly outcomes = new Map<JobId, "succeeded" | "failed" | "cancelled">();
+  readonly #world: World;
+  readonly #resumable = new Set<JobId>();
+  readonly #specs = new Set<JobId>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  stored(change: Change): void {
+    const key = "put" in change ? change.put.key : change.delete;
+    const parsed = parseKey(key);
+    if (parsed === undefined) return this.#world.violate("I9", `a record ${key} that nobody knows`);
+    if (parsed.kind === "drain") return;
+    const { job } = parsed;
+    if (parsed.kind === "spec") {
+      if (!("put" in change)) this.#world.violate("I4", `the job ${job} is removed`);
+      this.#specs.add(job);
+    }
+    if (parsed.kind === "decision" && "put" in change) this.#decided(job, decodeDecision(change.put.value));
+    if (parsed.kind !== "ended") return;
+    const before = this.outcomes.get(job);
+    if ("put" in change) {
+      const { outcome, reason } = endedRecord.decode(change.put.value);
+      this.#world.trace.note(this.#world.now, `${job.slice(0, 4)} ${outcome} ${reason?.message ?? ""}`);
+      if (before !== undefined) this.#world.violate("I9", `${job} ended ${before}, then ${outcome}`);
+      if (outcome === "succeeded" && !this.decisions.has(job)) this.#world.violate("I9", `${job} ended undecided`);
+      if (outcome === "cancelled" && this.decisions.has(job))
+        this.#world.violate("I9", `${job} cancelled when decided`);
+      this.outcomes.set(job, outcome);
+    } else {
+      if (before !== "failed" || !this.#resumable.has(job)) this.#world.violate("I9", `the end of ${job} is undone`);
+      this.outcomes.delete(job);
+    }
+  }
+
+  resuming({ id }: SimJob): void {
+    if (this.#world.options.keepFailed) this.#resumable.add(id);
+  }
+
+  visible(_destination: string, job: JobId, name: string): void {
+    const outcome = this.outcomes.get(job);
+    if (outcome === "failed" || outcome === "cancelled")
+      this.#world.violate("I2", `${name} of ${job}, which ${outcome}, became visible`);
+    if (!this.decisions.has(job)) this.#world.violate("I2", `${name} of ${job} became visible before it was decided`);
+  }
+
+  areAllOver(): boolean {
+    return this.#world.clients.every(({ job, isSubmitted }) => isSubmitted && this.outcomes.has(job.id));
+  }
+
+  unfinished(): string {
+    return this.#world.clients
+      .filter(({ job }) => !this.outcomes.has(job.id))
+      .map(({ job, isSubmitted }) => {
+        const stage = this.decisions.has(job.id) ? "decided" : this.#specs.has(job.id) ? "stored" : "not stored";
+        return `${job.spec.name} (${stage}${isSubmitted ? "" : ", its client does not know"})`;
+      })
+      .join(", ");
+  }
+
+  #decided(job: JobId, decision: CommitDecision): void {
+    if (this.decisions.has(job)) this.#world.violate("I9", `${job} is decided twice`);
+    if (this.outcomes.has(job)) this.#world.violate("I9", `${job} is decided when it has ended`);
+    this.decisions.set(job, decision);
+  }
+}

@@ -1,0 +1,31 @@
+// I3 fence: the store's epoch never decreases and it takes no write of an older one; each epoch has one leader; no worker
+// starts a task for a lower epoch than it has seen.
+import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
+import type { Change } from "../../../src/state/store.ts";
+import type { Invariant } from "../checks.ts";
+import type { SimWorker } from "../worker.ts";
+import type { World } from "../world.ts";
+
+export class Epochs implements Invariant {
+  readonly #world: World;
+  #epoch = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  led(epoch: number): void {
+    if (epoch <= this.#epoch) this.#world.violate("I3", `epoch ${epoch} begins after epoch ${this.#epoch}`);
+    this.#epoch = epoch;
+  }
+
+  stored(_change: Change, _before: Uint8Array | undefined, epoch: number): void {
+    if (epoch !== this.#epoch) this.#world.violate("I3", `a write of epoch ${epoch} is taken in epoch ${this.#epoch}`);
+  }
+
+  started(worker: SimWorker, { assignment }: RunAttempt): void {
+    const { epoch } = assignment.attempt;
+    if (epoch < worker.epochSeen)
+      this.#world.violate("I3", `${worker.host} starts a task of epoch ${epoch}, having seen ${worker.epochSeen}`);
+  }
+}

@@ -1,0 +1,84 @@
+// No invariant: what has been seen of a world, for the sometimes-assertions.
+import type { JobId } from "../../../src/base/ids.ts";
+import { endedRecord, taskRecord } from "../../../src/rpc/convert-records.ts";
+import type { WorkerOrders } from "../../../src/rpc/messages.ts";
+import type { Cluster } from "../../../src/schedule/cluster.ts";
+import { parseKey } from "../../../src/schedule/records.ts";
+import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import { attemptKey, isDone } from "../../../src/schedule/task.ts";
+import type { Change } from "../../../src/state/store.ts";
+import type { Invariant } from "../checks.ts";
+import type { MasterLife } from "../master.ts";
+import type { SimWorker } from "../worker.ts";
+import type { World } from "../world.ts";
+
+export class Seen implements Invariant {
+  readonly #world: World;
+  readonly #finished = new Set<string>();
+  readonly #publishing = new Map<JobId, number>();
+  readonly #backups = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  heardOrders(worker: SimWorker, orders: WorkerOrders): void {
+    if (orders.epoch < worker.epochSeen) this.#world.sightings.saw("stale epoch rejected at a worker");
+  }
+
+  recovered(_master: MasterLife, cluster: Cluster): void {
+    for (const job of cluster.jobs.values())
+      if (job.stage === "publishing") this.#world.sightings.saw("publish resumed by a successor");
+  }
+
+  stored(change: Change, before: Uint8Array | undefined): void {
+    if (!("put" in change)) return;
+    const { sightings } = this.#world;
+    const parsed = parseKey(change.put.key);
+    if (parsed?.kind === "decision") this.#publishing.set(parsed.job, this.#world.now);
+    if (parsed?.kind === "ended") {
+      const { outcome, deadLetters } = endedRecord.decode(change.put.value);
+      if (outcome === "succeeded") sightings.saw("job succeeded");
+      if (outcome === "failed") sightings.saw("job failed");
+      if (outcome === "succeeded" && deadLetters > 0) sightings.saw("poison record put aside");
+      const since = this.#publishing.get(parsed.job);
+      if (since !== undefined && this.#world.now - since > this.#world.options.leaseMs)
+        sightings.saw("lease expired during publish");
+    }
+    if (parsed?.kind !== "task" || before === undefined) return;
+    const [was, is] = [taskRecord.decode(before), taskRecord.decode(change.put.value)];
+    if (is.digestRollbacks > was.digestRollbacks) sightings.saw("digest rolled back");
+    const why = was.winner?.runLost;
+    if (why !== undefined && why.includes(" is ") && is.winner?.runLost === undefined)
+      sightings.saw("fetch failed, map run again");
+  }
+
+  stepped(_master: MasterLife, cluster: Cluster, event: SchedulerEvent, _step: Step): void {
+    const { sightings } = this.#world;
+    for (const job of cluster.jobs.values()) {
+      for (const { task, id } of job.attempts) {
+        if (task.attempts.length === 2 && !this.#backups.has(attemptKey(id))) {
+          this.#backups.add(attemptKey(id));
+          sightings.saw("backup attempt");
+        }
+      }
+    }
+    if (event.kind !== "worker-heard") return;
+    for (const { attempt, ok } of event.report.finished) {
+      const key = attemptKey(attempt);
+      if (this.#finished.has(key)) sightings.saw("completion repeated");
+      else if (ok && this.#backups.has(key)) {
+        const job = cluster.jobs.get(attempt.job);
+        const task = attempt.phase === "map" ? job?.maps[attempt.index] : job?.reduces[attempt.index];
+        if (task?.winner !== undefined && isDone(task) && attemptKey(task.winner.attempt) !== key)
+          sightings.saw("speculative loser");
+      }
+      this.#finished.add(key);
+      if (attempt.epoch < cluster.epoch) sightings.saw("attempt adopted by a successor");
+      const job = cluster.jobs.get(attempt.job);
+      const task = attempt.phase === "map" ? job?.maps[attempt.index] : job?.reduces[attempt.index];
+      if (ok && task?.winner !== undefined && attemptKey(task.winner.attempt) !== key)
+        sightings.saw("stale attempt rejected");
+    }
+  }
+}

@@ -1,0 +1,115 @@
+// I5 one winner: of a task nobody has won to one attempt, and from there to another only where the first one's output is
+// lost or, of a reduce, rolled back; an output counts as lost only for a reason that happened. I10 failure accounting: no
+// task has failed oftener than it may. Watched where it counts, in what is durable.
+import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
+import { taskRecord } from "../../../src/rpc/convert-records.ts";
+import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
+import { parseKey, type TaskRecord, type Winner } from "../../../src/schedule/records.ts";
+import type { Change } from "../../../src/state/store.ts";
+import type { Invariant } from "../checks.ts";
+import { fullName } from "../slot.ts";
+import type { SimWorker } from "../worker.ts";
+import type { World } from "../world.ts";
+
+export class Winners implements Invariant {
+  /** Tasks of jobs that are not over, as stored: by job, then by "map-0000001". */
+  readonly tasks = new Map<JobId, Map<string, TaskRecord>>();
+  readonly #world: World;
+  /** Map attempts whose output a reduce could not read. */
+  readonly #missed = new Set<string>();
+  /** "… on w1": nobody answered for it there. */
+  readonly #unreachable = new Set<string>();
+  readonly #starts = new Map<string, number>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  missed(map: AttemptId, how: "missing" | "corrupt" | "unreachable", holder: string): void {
+    this.#missed.add(fullName(map));
+    if (how === "unreachable") this.#unreachable.add(`${fullName(map)} on ${holder}`);
+  }
+
+  started(_worker: SimWorker, { assignment }: RunAttempt): void {
+    const { job, phase, index } = assignment.attempt;
+    const key = `${job}/${phase}-${index}`;
+    const starts = (this.#starts.get(key) ?? 0) + 1;
+    this.#starts.set(key, starts);
+    // Generous: what a world's faults can cost. A task that is tried without end goes past it all the same.
+    if (starts > 120) this.#world.violate("I10", `${phase} ${index} was started ${starts} times`);
+  }
+
+  stored(change: Change, before: Uint8Array | undefined): void {
+    const parsed = parseKey("put" in change ? change.put.key : change.delete);
+    if (parsed?.kind !== "task") return;
+    const { job } = parsed;
+    const name = `${parsed.phase}-${parsed.index}`;
+    let tasks = this.tasks.get(job);
+    if (tasks === undefined) this.tasks.set(job, (tasks = new Map()));
+    if (!("put" in change)) {
+      if (!this.#world.checks.ends.outcomes.has(job))
+        this.#world.violate("I5", `${name} of ${job} is forgotten while its job is not over`);
+      tasks.delete(name);
+      return;
+    }
+    const after = taskRecord.decode(change.put.value);
+    const was = before === undefined ? undefined : taskRecord.decode(before);
+    this.#compare(job, name, was, after);
+    tasks.set(name, after);
+  }
+
+  #compare(job: JobId, name: string, was: TaskRecord | undefined, is: TaskRecord): void {
+    const { attemptsMax } = this.#world.jobOf(job).spec;
+    if (is.failures >= attemptsMax) this.#world.violate("I10", `${name} failed ${is.failures} times`);
+    if (is.infrastructureFailures >= 16)
+      this.#world.violate("I10", `${name} failed ${is.infrastructureFailures} times elsewhere`);
+    if (is.digestRollbacks > 3) this.#world.violate("I10", `${name} was rolled back ${is.digestRollbacks} times`);
+    const [old, now] = [was?.winner, is.winner];
+    if (old === undefined) return;
+    if (now === undefined) {
+      if (name.startsWith("map") || !this.#isRolledBack(job, old))
+        this.#world.violate("I5", `${name} lost its winner ${fullName(old.attempt)}`);
+      return;
+    }
+    if (sameAttempt(old.attempt, now.attempt)) return this.#sameWinner(name, old, now);
+    if (name.startsWith("reduce") ? !this.#isRolledBack(job, old) : old.runLost === undefined)
+      this.#world.violate(
+        "I5",
+        `${name} was won by ${fullName(old.attempt)} and now by ${fullName(now.attempt)} for no reason`,
+      );
+  }
+
+  #sameWinner(name: string, old: Winner, now: Winner): void {
+    if (old.emissionDigest !== now.emissionDigest) this.#world.violate("I5", `${name}'s winner changed its digest`);
+    if (old.runLost !== undefined || now.runLost === undefined) return;
+    const { runLost, attempt, worker } = now;
+    const isUnheard = runLost.includes("not been heard");
+    const isReborn = runLost.includes("anew");
+    if (isReborn) {
+      const host = this.#world.workers.find(({ id }) => id === worker);
+      if ((host?.incarnation ?? 0) <= old.incarnation)
+        this.#world.violate("I5", `${name}: ${worker} was not started anew since its life ${old.incarnation}`);
+    } else if (runLost.includes("drained")) {
+      if (!this.#world.workers.some(({ id, hasDrained }) => id === worker && hasDrained))
+        this.#world.violate("I5", `${name}: ${worker} was never drained`);
+    } else if (!isUnheard && !this.#isMissed(runLost, attempt, worker)) {
+      this.#world.violate(
+        "I5",
+        `${name}: the output of ${fullName(attempt)} is lost (${runLost}), and nobody missed it`,
+      );
+    }
+  }
+
+  /** Where one output of a worker can't be reached, none there can. */
+  #isMissed(runLost: string, attempt: AttemptId, worker: string): boolean {
+    const named = /the output of (\S+) is unreachable/.exec(runLost)?.[1];
+    return this.#missed.has(fullName(attempt)) || this.#unreachable.has(`${named} on ${worker}`);
+  }
+
+  /** A map has another digest since the version that it read. */
+  #isRolledBack(job: JobId, { mapVersion }: Winner): boolean {
+    let least = 1;
+    for (const record of this.tasks.get(job)?.values() ?? []) least = Math.max(least, record.digestVersion);
+    return mapVersion !== undefined && mapVersion < least;
+  }
+}

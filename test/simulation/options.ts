@@ -1,0 +1,118 @@
+// What a seed decides before anything happens: how large the world is, how it is tuned, which kinds of faults it knows. A
+// world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA 2012).
+import { Chance } from "./chance.ts";
+
+export const faultKinds = [
+  "lose-messages",
+  "repeat-messages",
+  "slow-messages",
+  "late-messages",
+  "cut-links",
+  "cut-workers",
+  "crash-workers",
+  "lose-disks",
+  "stop-workers",
+  "drain-workers",
+  "flap-worker",
+  "crash-masters",
+  "stop-masters",
+  "depose-masters",
+  "slow-store",
+  "failing-store",
+  "slow-storage",
+  "failing-storage",
+  "slot-deaths",
+  "failing-attempts",
+  "hanging-attempts",
+  "stragglers",
+  "bad-worker",
+  "lose-runs",
+  "damage-runs",
+  "poison-record",
+  "user-errors",
+  "cancel-jobs",
+  "resume-jobs",
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly masters: number;
+  readonly workers: number;
+  readonly slotsMax: number;
+  readonly jobs: number;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  /** Timers of workers are no finer than this. */
+  readonly timerMs: number;
+  /** Until a call that is not answered is given up. */
+  readonly callMs: number;
+  /** Faults happen until then; afterwards only what is bad for ever stays bad. */
+  readonly chaosMs: number;
+  /** Mean time between two faults. */
+  readonly faultEveryMs: number;
+  readonly faults: ReadonlySet<FaultKind>;
+  /** Probabilities, per message and per attempt. */
+  readonly messageRate: number;
+  readonly attemptRate: number;
+  /** Mean duration of an attempt, in leases. */
+  readonly attemptLeases: number;
+  readonly backupSlowdown: number;
+  readonly failuresPerWorkerMax: number;
+  readonly keepFailed: boolean;
+  /** Leaders give up by their own clock when the store does not answer, before another one can lead. */
+  readonly stepsDownByClock: boolean;
+  /** A restarted worker listens where it did before. */
+  readonly samePorts: boolean;
+  /** Outputs appear by one rename, or file by file with `_SUCCESS` last. */
+  readonly storage: "rename" | "copy";
+  /** Changes per transaction of the store. */
+  readonly transactionMax: number;
+  /** Of the jobs: how much is random in what their maps emit. */
+  readonly mapsMax: number;
+  readonly partitionsMax: number;
+}
+
+/** Fixed by whoever asks: the swarm profile of a seeded bug. */
+export interface Profile {
+  readonly faults?: readonly FaultKind[];
+  readonly without?: readonly FaultKind[];
+  readonly change?: Partial<SimOptions>;
+}
+
+export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
+  const chance = new Chance(seed, 1);
+  const leaseMs = chance.one([3_000, 5_000, 10_000]);
+  const intensity = chance.one([0.1, 0.15, 0.25, 0.5]);
+  const faults = new Set(faultKinds.filter(() => chance.happens(0.5)));
+  for (const kind of profile.without ?? []) faults.delete(kind);
+  for (const kind of profile.faults ?? []) faults.add(kind);
+  return {
+    seed,
+    masters: chance.one([1, 2, 2, 3]),
+    workers: 2 + chance.below(4),
+    slotsMax: 1 + chance.below(3),
+    jobs: 1 + chance.below(3),
+    leaseMs,
+    heartbeatMs: leaseMs * chance.one([0.2, 0.3]),
+    timerMs: leaseMs / chance.one([5, 10, 20]),
+    callMs: leaseMs * chance.one([0.6, 1, 1, 12]),
+    chaosMs: leaseMs * (8 + chance.below(8)),
+    faultEveryMs: leaseMs * intensity,
+    faults,
+    messageRate: chance.one([0.01, 0.03, 0.1]),
+    attemptRate: chance.one([0.02, 0.05, 0.15]),
+    attemptLeases: chance.one([0.1, 0.3, 0.8]),
+    backupSlowdown: chance.one([1.2, 2, 3]),
+    failuresPerWorkerMax: chance.one([2, 5]),
+    keepFailed: chance.happens(0.5),
+    stepsDownByClock: chance.happens(0.5),
+    samePorts: chance.happens(0.5),
+    storage: chance.one(["rename", "copy"]),
+    transactionMax: chance.one([1, 3, 1000]),
+    mapsMax: chance.one([1, 4, 8]),
+    partitionsMax: chance.one([1, 3, 5]),
+    ...profile.change,
+  };
+}

@@ -1,0 +1,87 @@
+// How a simulated reduce reads map outputs: those on its own machine directly, others over the network, from whoever answers
+// at the address. What comes is verified as the product does (checks of blocks, identity of the run), and what can't be had
+// is told apart: missing, corrupt, unreachable.
+import { MillraceError } from "../../src/base/error.ts";
+import { type AttemptId, sameAttempt } from "../../src/base/ids.ts";
+import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
+import type { RunRef } from "../../src/sort/run.ts";
+import type { Disk } from "./disk.ts";
+import { fullName } from "./slot.ts";
+import type { SimWorker } from "./worker.ts";
+
+export interface Segment {
+  readonly map: AttemptId;
+  readonly digest: bigint;
+  readonly ids: readonly string[];
+}
+
+interface SegmentReply extends Segment {
+  readonly isDamaged: boolean;
+}
+
+interface SegmentRequest {
+  readonly path: string;
+  readonly partition: number;
+}
+
+export class SegmentMissed extends Error {
+  readonly map: AttemptId;
+  readonly how: "missing" | "corrupt" | "unreachable";
+  /** The worker that it was to be had from. */
+  readonly holder: string;
+
+  constructor(map: AttemptId, how: SegmentMissed["how"], holder: string) {
+    super(`the output of ${fullName(map)} is ${how}`);
+    this.map = map;
+    this.how = how;
+    this.holder = holder;
+  }
+}
+
+/** One segment per map task, in their order. */
+export async function fetchAll(worker: SimWorker, request: RunAttempt): Promise<Segment[]> {
+  const partition = request.assignment.attempt.index;
+  const sources: { readonly run: RunRef; readonly address: string | undefined }[] = [
+    ...request.inputs.map((run) => ({ run, address: undefined })),
+    ...request.remote.flatMap(({ address, runs }) => runs.map((run) => ({ run, address }))),
+  ].sort((a, b) => a.run.writtenBy.index - b.run.writtenBy.index);
+  return await Promise.all(sources.map(({ run, address }) => fetchOne(worker, run, address, partition)));
+}
+
+async function fetchOne(
+  worker: SimWorker,
+  run: RunRef,
+  address: string | undefined,
+  partition: number,
+): Promise<Segment> {
+  const holder = address?.split(":")[0] ?? worker.host;
+  const reply = address === undefined ? read(worker.disk, { path: run.path, partition }) : await ask();
+  if (reply === undefined) throw new SegmentMissed(run.writtenBy, "missing", holder);
+  if (reply.isDamaged || !sameAttempt(reply.map, run.writtenBy))
+    throw new SegmentMissed(run.writtenBy, "corrupt", holder);
+  return reply;
+
+  async function ask(): Promise<SegmentReply | undefined> {
+    const { network, options } = worker.world;
+    const body: SegmentRequest = { path: run.path, partition };
+    try {
+      const timeoutMs = options.leaseMs / 2;
+      return (await network.call(worker.machine, address!, "segment", body, { timeoutMs })) as SegmentReply | undefined;
+    } catch (error) {
+      if (error instanceof MillraceError) throw new SegmentMissed(run.writtenBy, "unreachable", holder);
+      throw error;
+    }
+  }
+}
+
+/** What a worker answers. */
+export function serveSegment(disk: Disk, body: unknown): SegmentReply | undefined {
+  return read(disk, body as SegmentRequest);
+}
+
+function read(disk: Disk, { path, partition }: SegmentRequest): SegmentReply | undefined {
+  const found = disk.runs.get(path);
+  if (found === undefined) return undefined;
+  const { attempt, emissionDigest, partitions } = found.content;
+  return { map: attempt, digest: emissionDigest, ids: partitions[partition] ?? [], isDamaged: found.isDamaged };
+}

@@ -1,0 +1,44 @@
+// Sometimes-assertions: what must have happened somewhere among many seeds, or the generator is blind to it.
+export const sometimes = [
+  "stale attempt rejected",
+  "stale epoch rejected at the store",
+  "stale epoch rejected at a worker",
+  "completion repeated",
+  "fetch failed, map run again",
+  "digest rolled back",
+  "publish resumed by a successor",
+  "backup attempt",
+  "speculative loser",
+  "corrupt block found",
+  "no space",
+  "poison record put aside",
+  "cancelled before the decision",
+  "cancel came too late",
+  "submission repeated",
+  "lease expired during publish",
+  "worker offered its runs",
+  "commit cut",
+  "job succeeded",
+  "job failed",
+  "attempt adopted by a successor",
+  "reduce moved away from a cut",
+] as const;
+
+export type Sighting = (typeof sometimes)[number];
+
+export type FaultCounts = Record<string, number>;
+
+/** Counts of one world. */
+export class Sightings {
+  readonly seen: Partial<Record<Sighting, number>> = {};
+  readonly faults: FaultCounts = {};
+  masterChanges = 0;
+
+  saw(what: Sighting): void {
+    this.seen[what] = (this.seen[what] ?? 0) + 1;
+  }
+
+  fault(kind: string): void {
+    this.faults[kind] = (this.faults[kind] ?? 0) + 1;
+  }
+}

@@ -1,0 +1,270 @@
+// A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways slots fail.
+// Its time passes on the worker's machine, which goes on when only the agent is stopped.
+import { MillraceError } from "../../src/base/error.ts";
+import { type AttemptId, attemptName, type Position } from "../../src/base/ids.ts";
+import type { JobDescription } from "../../src/job/describe.ts";
+import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from "../../src/rpc/messages.ts";
+import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
+import type { Bundle, TaskSlot } from "../../src/worker/slot.ts";
+import type { PageContent } from "../../src/worker/status-page.ts";
+import { fetchAll, SegmentMissed } from "./segments.ts";
+import type { SimWorker } from "./worker.ts";
+import { emit, idsOf, type PartContent, planOf, recordBytes, recordsPerMap, type SimJob } from "./workload.ts";
+
+interface Work {
+  readonly request: RunAttempt;
+  readonly startedAt: number;
+  readonly ms: number;
+  /** Progress ends here: 0 to 1. */
+  readonly hangsAt: number;
+  readonly finish: (result: AttemptResult) => void;
+  readonly staged: string[];
+}
+
+export class SimSlot implements TaskSlot {
+  readonly pid = undefined;
+  isAlive = true;
+  bundle: Bundle | undefined;
+  readonly ended: Promise<FailureText>;
+  readonly #worker: SimWorker;
+  #end: (why: FailureText) => void = () => {};
+  #work: Work | undefined;
+  #lastPage: PageContent | undefined;
+
+  constructor(worker: SimWorker) {
+    this.#worker = worker;
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  load(bundle: Bundle): Promise<void> {
+    this.bundle = bundle;
+    return new Promise((resolve) => void this.#worker.machine.after(5, () => this.#worker.agentHears(resolve)));
+  }
+
+  async describe(): Promise<JobDescription> {
+    throw new Error("nobody asks a simulated slot");
+  }
+
+  run(request: RunAttempt): Promise<AttemptResult> {
+    const { world, machine } = this.#worker;
+    const { options, slotChance: chance } = world;
+    const { attempt } = request.assignment;
+    world.checks.started(this.#worker, request);
+    return new Promise((resolve) => {
+      const isSlow = options.faults.has("stragglers") && world.isFaulty && chance.happens(options.attemptRate);
+      const hangs = options.faults.has("hanging-attempts") && world.isFaulty && chance.happens(options.attemptRate);
+      if (isSlow) world.sightings.fault("straggler");
+      if (hangs) world.sightings.fault("attempt hangs");
+      const mean = options.attemptLeases * options.leaseMs * (isSlow ? 12 : 1);
+      const ms = attempt.phase === "plan" ? chance.between(5, mean / 2) : mean * chance.between(0.5, 1.5);
+      const work: Work = {
+        request,
+        startedAt: world.now,
+        ms,
+        hangsAt: hangs ? chance.random() : Number.POSITIVE_INFINITY,
+        staged: [],
+        finish: (result) => {
+          if (this.#work !== work) return;
+          this.#lastPage = this.page();
+          this.#work = undefined;
+          world.checks.ended(this.#worker, attempt);
+          if (!result.ok) for (const token of work.staged) world.files.unstage(token);
+          machine.after(1, () => this.#worker.agentHears(() => resolve(result)));
+        },
+      };
+      this.#work = work;
+      if (hangs) return;
+      machine.after(ms, () => {
+        if (this.#work === work) this.#complete(work);
+      });
+    });
+  }
+
+  stop(): void {
+    const work = this.#work;
+    if (work === undefined || this.#worker.world.slotChance.happens(0.5)) return;
+    this.#worker.machine.after(10, () => work.finish(failed(work, { kind: "infrastructure", error: text("stopped") })));
+  }
+
+  kill(): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    const work = this.#work;
+    if (work !== undefined) {
+      // SIGKILL: it cleans nothing up.
+      work.staged.length = 0;
+      const { careful } = work.request.assignment;
+      work.finish(failed(work, { kind: "slot-died", error: text("killed"), at: undefined, careful }));
+    }
+    this.#worker.machine.after(2, () => this.#worker.agentHears(() => this.#end(text("killed"))));
+  }
+
+  page(): PageContent | undefined {
+    const work = this.#work;
+    if (work === undefined) return this.#lastPage;
+    const { attempt } = work.request.assignment;
+    const share = Math.min((this.#worker.world.now - work.startedAt) / work.ms, 1, work.hangsAt);
+    return {
+      epoch: attempt.epoch,
+      attempt: attempt.attempt,
+      phase: attempt.phase === "reduce" ? "reduce" : "map",
+      records: Math.floor(share * recordsPerMap),
+      bytes: Math.floor(share * 1000),
+      at: undefined,
+      beats: Math.floor(share * 100),
+    } as PageContent;
+  }
+
+  // ── how an attempt ends ────────────────────────────────────────────────────
+
+  #complete(work: Work): void {
+    const { world } = this.#worker;
+    const { attempt, careful } = work.request.assignment;
+    const job = world.jobOf(attempt.job);
+    const failure = this.#failure(job, work);
+    if (failure === "dies") {
+      world.sightings.fault("slot died");
+      this.isAlive = false;
+      work.staged.length = 0;
+      work.finish(failed(work, { kind: "slot-died", error: text("died"), at: this.#diedAt(job, work), careful }));
+      this.#worker.machine.after(2, () => this.#worker.agentHears(() => this.#end(text("died"))));
+      return;
+    }
+    if (failure !== undefined) return work.finish(failed(work, failure));
+    this.#succeed(job, work).catch((error: unknown) => {
+      if (error instanceof SegmentMissed) {
+        const { map, how } = error;
+        world.checks.missed(map, how, error.holder);
+        if (how === "corrupt") world.sightings.saw("corrupt block found");
+        work.finish(failed(work, { kind: "segment-lost", map, how, error: text(error.message) }));
+        return;
+      }
+      if (!(error instanceof MillraceError)) throw error;
+      if (error.code === "no-space") world.sightings.saw("no space");
+      work.finish(failed(work, { kind: "infrastructure", error: text(error.message, error.code) }));
+    });
+  }
+
+  /** What the faults of this world, and of the job itself, make of it. */
+  #failure(job: SimJob, { request }: Work): Failure | "dies" | undefined {
+    const { world } = this.#worker;
+    const { options, slotChance: chance } = world;
+    const { attempt, work } = request.assignment;
+    if (this.#worker.isBad) return { kind: "infrastructure", error: text("this machine fails everything") };
+    if (work.phase === "map") {
+      if (job.poison?.map === attempt.index && !isSkipped(work, attempt.index, job.poison.record)) return "dies";
+      if (job.throwing?.map === attempt.index && (job.throwing.isAlways || chance.happens(0.4))) {
+        const at = job.throwing.isAlways ? 0 : chance.below(recordsPerMap);
+        return {
+          kind: "user-error",
+          error: text(`record ${at} is odd`, "user-error"),
+          at: position(attempt.index, at),
+          final: false,
+        };
+      }
+    }
+    if (!world.isFaulty) return undefined;
+    if (options.faults.has("slot-deaths") && chance.happens(options.attemptRate)) return "dies";
+    if (options.faults.has("failing-attempts") && chance.happens(options.attemptRate)) {
+      world.sightings.fault("attempt failed");
+      return { kind: "infrastructure", error: text("the disk is odd") };
+    }
+    return undefined;
+  }
+
+  #diedAt({ poison }: SimJob, { request }: Work): Position | undefined {
+    const { attempt, careful, work } = request.assignment;
+    if (work.phase !== "map") return undefined;
+    if (poison?.map === attempt.index && !isSkipped(work, attempt.index, poison.record))
+      return position(attempt.index, careful ? poison.record : 0);
+    return position(attempt.index, careful ? this.#worker.world.slotChance.below(recordsPerMap) : 0);
+  }
+
+  async #succeed(job: SimJob, work: Work): Promise<void> {
+    const { assignment } = work.request;
+    const { attempt } = assignment;
+    const base = { attempt, ok: true as const, staged: [], deadLetters: [], stats: stats(work) };
+    switch (assignment.work.phase) {
+      case "plan":
+        return work.finish({ ...base, counters: {}, plan: planOf(job) });
+      case "map": {
+        const { skip, partitions } = assignment.work;
+        const skipped = new Set(skip.map(({ file, offset }) => `${file}.${offset / recordBytes}`));
+        const counters = { records: recordsPerMap - skipped.size };
+        if (partitions === 0) {
+          const ids = idsOf(attempt.index).filter((id) => !skipped.has(id));
+          const part: PartContent = { attempt, ids, consumed: [] };
+          return this.#stageAndFinish(work, { ...base, counters, deadLetters: skip }, part);
+        }
+        const content = emit(job, attempt, skipped);
+        const run = this.#worker.disk.write(content);
+        const { emissionDigest } = content;
+        return work.finish({ ...base, counters, deadLetters: skip, run, emissionDigest });
+      }
+      case "reduce": {
+        const { mapVersion } = assignment.work;
+        const segments = await fetchAll(this.#worker, work.request);
+        const ids = segments.flatMap((segment) => segment.ids);
+        const consumed = segments.map(({ map, digest }) => ({ map, digest }));
+        this.#stageAndFinish(
+          work,
+          { ...base, counters: { written: ids.length }, mapVersion },
+          { attempt, ids, consumed },
+        );
+      }
+    }
+  }
+
+  /** The file is staged some time before its attempt says so, and a crash may come between. */
+  #stageAndFinish(work: Work, done: Extract<AttemptResult, { ok: true }>, part: PartContent): void {
+    const { world, machine, host } = this.#worker;
+    if (this.#work !== work) return;
+    if (world.network.isCut(host, "storage") || world.files.failsUntil > world.now)
+      throw new MillraceError("io-error", "storage can't be written", { retry: "elsewhere" });
+    const { attempt } = part;
+    const name = `part-${attempt.phase === "map" ? "m-" : ""}${String(attempt.index).padStart(5, "0")}`;
+    const token = world.files.stage(attempt, name, part);
+    work.staged.push(token);
+    const bytes = part.ids.length * recordBytes;
+    const file = { output: "main", name, bytes, records: part.ids.length, sha256: part.ids.join(), token };
+    machine.after(world.slotChance.between(1, 50), () => work.finish({ ...done, staged: [file] }));
+  }
+}
+
+function isSkipped({ skip }: MapWork, map: number, record: number): boolean {
+  return skip.some(({ file, offset }) => file === map && offset === record * recordBytes);
+}
+
+function position(map: number, record: number): Position {
+  return { file: map, offset: record * recordBytes };
+}
+
+function failed({ request }: Work, reason: Failure): AttemptResult {
+  return { attempt: request.assignment.attempt, ok: false, reason };
+}
+
+function text(message: string, code = "io-error"): FailureText {
+  return { code, message, stack: undefined, where: undefined, excerpt: undefined };
+}
+
+function stats({ ms }: Work): AttemptStats {
+  return {
+    recordsIn: recordsPerMap,
+    bytesIn: 1000,
+    pairs: recordsPerMap,
+    recordsOut: recordsPerMap,
+    bytesOut: 30,
+    memoryRunBytes: 0,
+    diskRunBytes: 0,
+    spills: 0,
+    groups: 0,
+    groupMax: 0,
+    fetchedBytes: 0,
+    wallMs: Math.ceil(ms),
+  };
+}
+
+/** "j/map-00001.1.7", for checks and traces. */
+export function fullName(attempt: AttemptId): string {
+  return `${attempt.job}/${attemptName(attempt)}`;
+}

@@ -1,0 +1,79 @@
+// A master's end of the state store: the product's `StateStore` over the simulated network.
+import { MillraceError } from "../../src/base/error.ts";
+import type { Change, Leadership, StateStore, StoredRecord } from "../../src/state/store.ts";
+import type { Network } from "./network.ts";
+import type { SimOptions } from "./options.ts";
+import type { Process } from "./process.ts";
+import { notLeader, type StateServer } from "./state-server.ts";
+
+export function stateClient(
+  process: Process,
+  network: Network,
+  server: StateServer,
+  options: SimOptions,
+  onCommitted: () => void,
+): StateStore {
+  const call = (kind: string, body: unknown, timeoutMs = options.leaseMs * 3) =>
+    network.call(process, "store", kind, body, { timeoutMs, isSteady: true });
+
+  return {
+    async lead() {
+      const askedAt = process.clock.now();
+      // Whoever leads may lead for long.
+      const epoch = (await call("lead", undefined, 1e9)) as number;
+      return leadershipOf(epoch, process.clock.now() - askedAt < server.sessionMs ? askedAt : process.clock.now());
+    },
+    async *scan(prefix) {
+      yield* (await call("scan", prefix)) as readonly StoredRecord[];
+    },
+    async close() {},
+  };
+
+  function leadershipOf(epoch: number, heardAt: number): Leadership {
+    const lost = new AbortController();
+    void keepAlive(epoch, heardAt, lost);
+    return {
+      epoch,
+      lost: lost.signal,
+      async commit(changes: readonly Change[]) {
+        if (lost.signal.aborted) throw notLeader();
+        try {
+          await call("commit", { epoch, changes });
+          onCommitted();
+        } catch (error) {
+          lost.abort();
+          // What became of it is not known: whoever leads next reads what is there.
+          if (error instanceof MillraceError && error.code === "unreachable")
+            throw new MillraceError("io-error", "the store does not answer");
+          throw error;
+        }
+      },
+      async resign() {
+        lost.abort();
+        await call("resign", epoch);
+      },
+    };
+  }
+
+  /** Signs of life, until the store says that somebody else leads. */
+  async function keepAlive(epoch: number, heardAt: number, lost: AbortController): Promise<void> {
+    let newest = heardAt;
+    while (!lost.signal.aborted) {
+      await process.clock.sleep(server.sessionMs / 3);
+      if (lost.signal.aborted) return;
+      const sentAt = process.clock.now();
+      if (options.stepsDownByClock && sentAt - newest > server.sessionMs) {
+        lost.abort();
+        return;
+      }
+      call("keep", epoch, server.sessionMs).then(
+        () => {
+          newest = Math.max(newest, sentAt);
+        },
+        (error: unknown) => {
+          if (error instanceof MillraceError && error.code === "not-leader") lost.abort();
+        },
+      );
+    }
+  }
+}

@@ -1,0 +1,178 @@
+// The state store as a service that several masters use: the product's store in memory, behind a session for whoever leads. A
+// commit goes in as transactions, each fenced by the store, so a crash or an error may leave a prefix of it (store.ts).
+import { MillraceError } from "../../src/base/error.ts";
+import { createMemoryStore } from "../../src/state/memory.ts";
+import type { Change, Leadership, StoredRecord } from "../../src/state/store.ts";
+import type { Chance } from "./chance.ts";
+import type { Endpoint, Request } from "./network.ts";
+import type { SimOptions } from "./options.ts";
+import type { Process } from "./process.ts";
+import type { Sightings } from "./sightings.ts";
+import type { Planned } from "./timeline.ts";
+
+export interface CommitRequest {
+  readonly epoch: number;
+  readonly changes: readonly Change[];
+}
+
+/** Sees every change the moment it is durable. */
+export type StoreWatcher = (change: Change, before: Uint8Array | undefined, epoch: number) => void;
+
+interface Waiter {
+  readonly host: string;
+  readonly resolve: (epoch: number) => void;
+}
+
+export class StateServer implements Endpoint {
+  readonly process: Process;
+  /** What is durable, as seen from outside of the store. */
+  readonly records = new Map<string, Uint8Array>();
+  epoch = 0;
+  /** Commits and scans fail, or take long, until then. */
+  failsUntil = 0;
+  slowUntil = 0;
+  watch: StoreWatcher = () => {};
+  /** Told of each new leader. */
+  onLead: (epoch: number, host: string) => void = () => {};
+  readonly #chance: Chance;
+  readonly #options: SimOptions;
+  readonly #sightings: Sightings;
+  readonly #now: () => number;
+  readonly #store = createMemoryStore();
+  readonly #leaderships = new Map<number, Leadership>();
+  readonly #waiting: Waiter[] = [];
+  #isElecting = false;
+  #session: { readonly epoch: number; readonly host: string; expires: Planned } | undefined;
+
+  constructor(process: Process, now: () => number, chance: Chance, options: SimOptions, sightings: Sightings) {
+    this.process = process;
+    this.#now = now;
+    this.#chance = chance;
+    this.#options = options;
+    this.#sightings = sightings;
+  }
+
+  /** Who leads as far as the store knows. */
+  get leader(): string | undefined {
+    return this.#session?.host;
+  }
+
+  /** A session without a sign of life ends after this. */
+  get sessionMs(): number {
+    return this.#options.leaseMs / 2;
+  }
+
+  serve({ kind, body, from }: Request): Promise<unknown> {
+    switch (kind) {
+      case "lead":
+        return this.#lead(from);
+      case "keep":
+        return this.#keep(body as number);
+      case "resign":
+        return Promise.resolve(this.#end(body as number));
+      case "scan":
+        return this.#scan(body as string);
+      case "commit":
+        return this.#commit(body as CommitRequest);
+      default:
+        throw new Error(`the store knows no ${kind}`);
+    }
+  }
+
+  /** Leadership goes to whoever waits for it, though its holder is well (etcd issue 15247). */
+  depose(): void {
+    if (this.#session !== undefined) this.#end(this.#session.epoch);
+  }
+
+  #lead(host: string): Promise<number> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ host, resolve });
+      void this.#elect();
+    });
+  }
+
+  async #elect(): Promise<void> {
+    if (this.#session !== undefined || this.#isElecting) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#isElecting = true;
+    const leadership = await this.#store.lead(next.host, new AbortController().signal);
+    this.#isElecting = false;
+    const { epoch } = leadership;
+    this.#leaderships.set(epoch, leadership);
+    this.epoch = epoch;
+    this.#session = { epoch, host: next.host, expires: this.#expiry(epoch) };
+    if (epoch > 1) this.#sightings.masterChanges++;
+    this.onLead(epoch, next.host);
+    next.resolve(epoch);
+  }
+
+  async #keep(epoch: number): Promise<void> {
+    const session = this.#session;
+    if (session?.epoch !== epoch) throw notLeader();
+    session.expires.run = undefined;
+    session.expires = this.#expiry(epoch);
+  }
+
+  #expiry(epoch: number): Planned {
+    return this.process.after(this.sessionMs, () => this.#end(epoch));
+  }
+
+  #end(epoch: number): void {
+    if (this.#session?.epoch !== epoch) return;
+    this.#session.expires.run = undefined;
+    this.#session = undefined;
+    void this.#elect();
+  }
+
+  async #scan(prefix: string): Promise<readonly StoredRecord[]> {
+    await this.#wait();
+    if (this.#fails) throw new MillraceError("io-error", "the store can't be read");
+    const found: StoredRecord[] = [];
+    for await (const record of this.#store.scan(prefix)) found.push(record);
+    return found;
+  }
+
+  async #commit({ epoch, changes }: CommitRequest): Promise<void> {
+    const { transactionMax } = this.#options;
+    const failsAt = this.#fails ? this.#chance.below(changes.length + 1) : Number.POSITIVE_INFINITY;
+    for (let from = 0; from < changes.length; from += transactionMax) {
+      await this.#wait();
+      const transaction = changes.slice(from, Math.min(from + transactionMax, failsAt));
+      try {
+        await this.#leaderships.get(epoch)!.commit(transaction);
+      } catch (error) {
+        this.#sightings.saw("stale epoch rejected at the store");
+        throw error;
+      }
+      for (const change of transaction) this.#note(change, epoch);
+      if (failsAt < from + transactionMax) {
+        this.#sightings.saw("commit cut");
+        throw new MillraceError("io-error", "the store can't be written");
+      }
+    }
+    await this.#wait(); // the records are synced; the answer may still get lost
+  }
+
+  #note(change: Change, epoch: number): void {
+    const key = "put" in change ? change.put.key : change.delete;
+    const before = this.records.get(key);
+    if ("put" in change) this.records.set(key, change.put.value);
+    else this.records.delete(key);
+    this.watch(change, before, epoch);
+  }
+
+  get #fails(): boolean {
+    return this.failsUntil > this.#now();
+  }
+
+  #wait(): Promise<void> {
+    const isSlow = this.slowUntil > this.#now();
+    const ms = isSlow ? this.#chance.between(0, this.#options.leaseMs) : this.#chance.between(0.1, 3);
+    return new Promise((resolve) => void this.process.after(ms, resolve));
+  }
+}
+
+export function notLeader(): MillraceError {
+  return new MillraceError("not-leader", "another master leads now");
+}
