@@ -8,7 +8,7 @@ const may = {
   input: ["base", "storage", "format", "job:types"],
   kernel: ["base"],
   sort: ["base", "kernel", "storage:types"],
-  shuffle: ["base", "sort", "kernel:types", "rpc/http:types", "rpc/signature"],
+  shuffle: ["base", "sort", "kernel:types", "rpc/http:types", "rpc/signature", "rpc/worker-address"],
   output: ["base", "storage", "format", "schedule:types"],
   task: ["base", "job", "format", "input", "storage", "kernel", "sort", "shuffle", "output", "rpc/messages:types"],
   schedule: ["base", "job:types", "input:types", "sort:types", "storage:types", "rpc", "state:types"],

@@ -29,7 +29,8 @@ function isDefaultPort(address: string, url: URL): boolean {
   return url.port === "" && address === `${url.origin}:${url.protocol === "https:" ? 443 : 80}`;
 }
 
-function isReserved(host: string): boolean {
+/** Of an address in digits: nobody else's machine has it. */
+export function isReserved(host: string): boolean {
   switch (isIP(host)) {
     case 4: {
       const [a, b] = host.split(".").map(Number) as [number, number];

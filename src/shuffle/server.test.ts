@@ -1,0 +1,142 @@
+import { request } from "node:http";
+import { connect, type Socket } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { mapAttempt, sortPairs, writeRun } from "../../test/support/pairs.ts";
+import { access, fetching, serveRuns, TestFiles, type TestServer } from "../../test/support/shuffle-server.ts";
+import { KiB, MiB } from "../base/limits.ts";
+import { expiresHeader, signatureHeader, signRequest } from "../rpc/signature.ts";
+import { AsyncFile } from "./async-file.ts";
+import { FooterCache } from "./footer-cache.ts";
+import { segmentsPath, writeRequest } from "./wire.ts";
+
+const path = segmentsPath("job-1");
+const body = writeRequest({ partition: 1, from: 0, maps: [mapAttempt(0)] });
+
+function signed(date = new Date(), key = access.key): Record<string, string> {
+  return signRequest(key, { method: "POST", path, query: "" }, date);
+}
+
+function ask(server: TestServer, headers: Record<string, string>, sent = body, at = path): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { port } = server;
+    const options = { host: "127.0.0.1", port, method: "POST", path: at, headers, agent: false };
+    const call = request(options, (response) => {
+      response.resume().on("end", () => resolve(response.statusCode ?? 0));
+      response.on("error", reject);
+    });
+    call.on("error", reject);
+    call.end(sent);
+  });
+}
+
+/** One run with `bytes` of values in partition 1. */
+function largeRun(bytes: number) {
+  const files = new TestFiles();
+  const pairs = Array.from({ length: Math.ceil(bytes / MiB) }, (_, i) => ({
+    partition: 1,
+    key: `k${i}`,
+    value: "x".repeat(MiB),
+  }));
+  return writeRun(files.tier, "map-0", mapAttempt(0), sortPairs(pairs), 64 * KiB);
+}
+
+/** Sends the request and reads nothing until told to. */
+async function stalledReader(server: TestServer): Promise<Socket> {
+  const socket = connect({ port: server.port, host: "127.0.0.1" });
+  onTestFinished(() => void socket.destroy());
+  socket.pause();
+  socket.on("error", () => {});
+  const headers = Object.entries({ ...signed(), host: "127.0.0.1", "content-length": body.length });
+  socket.write(`POST ${path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+  socket.write(body);
+  await new Promise((resolve) => socket.once("connect", resolve));
+  return socket;
+}
+
+describe("the shuffle's server", () => {
+  it("S19: only a request that is signed with this job's key, for this path, now, is answered", async () => {
+    const server = await serveRuns([largeRun(1)]);
+    expect(await ask(server, signed())).toBe(200);
+    expect(await ask(server, {})).toBe(401);
+    expect(await ask(server, signed(new Date(), "ab".repeat(32)))).toBe(401);
+    expect(await ask(server, { ...signed(), [signatureHeader]: "00" })).toBe(401);
+    expect(await ask(server, { ...signed(), [expiresHeader]: "99999999999" })).toBe(401);
+    expect(await ask(server, signed(new Date(Date.now() - 10 * 60_000)))).toBe(401);
+    expect(await ask(server, signed(new Date(Date.now() + 60 * 60_000)))).toBe(401);
+    // The key of one job opens no other.
+    expect(await ask(server, signed(), body, segmentsPath("job-2"))).toBe(401);
+  });
+
+  it("what is no request is refused, and one that is too long is not read", async () => {
+    const server = await serveRuns([largeRun(1)]);
+    expect(await ask(server, signed(), Buffer.alloc(0))).toBe(400);
+    expect(await ask(server, signed(), Buffer.from("hello"))).toBe(400);
+    expect(await ask(server, signed(), body.subarray(0, 30))).toBe(400);
+    expect(await ask(server, signed(), Buffer.alloc(100_000))).toBe(413);
+    expect(await ask(server, signed())).toBe(200);
+  });
+
+  it("fault 54: who stalls holds two buffers at most, and is dropped after a while", async () => {
+    const server = await serveRuns([largeRun(40 * MiB)], { servedMax: 1, stallMs: 200 });
+    const socket = await stalledReader(server);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    let status = 0;
+    while (status !== 503) status = await ask(server, signed()); // until it is under way
+    while (status !== 200) status = await ask(server, signed()); // until it was dropped
+    socket.resume();
+    await closed;
+    expect(socket.bytesRead).toBeLessThan(39 * MiB);
+    const other = await fetching(new TestFiles(), [server]);
+    expect(other.inputs).toHaveLength(1);
+  });
+
+  it("serves so many at once and tells the others to come back", async () => {
+    const run = largeRun(40 * MiB);
+    const server = await serveRuns([run], { servedMax: 1 });
+    const socket = await stalledReader(server);
+    let status = 0;
+    while (status !== 503) status = await ask(server, signed()); // until the other is under way
+    const waiting = fetching(new TestFiles(), [server]);
+    socket.destroy();
+    expect((await waiting).inputs).toHaveLength(1);
+  });
+
+  it("serves a segment through buffers that are smaller", async () => {
+    const run = largeRun(2 * MiB);
+    const server = await serveRuns([run], { bufferBytes: 10 * KiB });
+    const here = new TestFiles();
+    const fetched = await fetching(here, [server]);
+    expect(fetched.inputs[0]!.input.bytes).toBeGreaterThan(2 * MiB);
+    expect(here.names).toHaveLength(1);
+  });
+});
+
+describe("FooterCache", () => {
+  it("holds the footers that were used last, within its bound", async () => {
+    const files = new TestFiles();
+    const runs = Array.from({ length: 10 }, (_, map) =>
+      writeRun(files.tier, `map-${map}`, mapAttempt(map), [{ partition: 1, key: "a", value: "b" }]),
+    );
+    const cache = new FooterCache(3_000);
+    for (const run of runs) {
+      const file = await AsyncFile.open(run.path);
+      expect((await cache.read(run, file)).pairs).toBe(1);
+      await file.close();
+      expect(cache.find(runs[0]!)?.writtenBy).toEqual(mapAttempt(0)); // always used
+    }
+    expect(cache.bytes).toBeLessThanOrEqual(3_000);
+    const held = runs.filter((run) => cache.find(run) !== undefined).map((run) => run.writtenBy.index);
+    expect(held).toEqual([0, 7, 8, 9]);
+    cache.drop(runs[9]!);
+    expect(cache.find(runs[9]!)).toBeUndefined();
+  });
+
+  it("refuses a run by another attempt", async () => {
+    const files = new TestFiles();
+    const run = writeRun(files.tier, "map-0", mapAttempt(0), [{ partition: 1, key: "a", value: "b" }]);
+    const file = await AsyncFile.open(run.path);
+    const other = { ...run, writtenBy: mapAttempt(0, 2) };
+    await expect(new FooterCache(1_000).read(other, file)).rejects.toThrow("written by map-00000.1.1");
+    await file.close();
+  });
+});
