@@ -196,7 +196,7 @@ test.each(seeds)(
     const watch = watchOutput(output);
     try {
       await chaos.startWorkers(["w1", "w2", "w3"]);
-      follow(["run", ...words, "-o", output, "--param", "lineMicros=150"]);
+      follow(["run", ...words, "-o", output, "--param", "lineMicros=800"]);
       await until(async () => (await jobs()) !== undefined);
       await chaos.run(() => isOver);
       expect(existsSync(join(output, "_SUCCESS")), clientOutput.slice(-3000)).toBe(true);
