@@ -105,7 +105,7 @@ async function ask(
     return await Promise.race([answered, sent.then(() => answered)]);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw describeFailure(error, { address, sinceMs: undefined });
+    throw describeFailure(error, { address, hasAnswered: true });
   }
 }
 
@@ -123,7 +123,7 @@ async function* whole(
       yield chunk as Buffer;
     }
   } catch (error) {
-    throw describeFailure(error, { address, sinceMs: undefined });
+    throw describeFailure(error, { address, hasAnswered: true });
   }
   if (!response.complete || (expected !== undefined && bytes !== Number(expected))) {
     throw new MillraceError("unreachable", `the blob ${sha256} ended after ${bytes} bytes: the connection was lost`, {
@@ -157,5 +157,15 @@ async function readError(response: IncomingMessage): Promise<{ code: string; mes
   } catch {
     // no error of ours
   }
-  return { code: "", message: `HTTP ${response.statusCode}` };
+  // The answer to a HEAD has no body, and the gate's words are in its head too.
+  const said = response.headers["x-millrace-error"];
+  return { code: "", message: typeof said === "string" ? decoded(said) : `HTTP ${response.statusCode}` };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

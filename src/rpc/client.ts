@@ -297,7 +297,7 @@ class Remote implements RemoteMaster {
       // A call that nobody answered may have gone into a black hole: the next one takes a new connection.
       if (error instanceof ConnectError && error.code === Code.DeadlineExceeded) this.#session.abort();
     }
-    return describeFailure(error, { address: this.#options.address, sinceMs: undefined });
+    return describeFailure(error, { address: this.#options.address, hasAnswered: this.#heardAt !== undefined });
   }
 }
 
@@ -326,13 +326,14 @@ class Patience {
     this.#failingSince ??= now;
     this.#failures++;
     const heardAt = this.#heardAt();
-    const sinceMs = now - Math.max(this.#failingSince, heardAt ?? 0);
+    const sinceMs = now - this.#failingSince;
     const mostMs =
       heardAt === undefined
         ? (patienceMs?.first ?? defaultPatience.first)
         : (patienceMs?.later ?? defaultPatience.later);
     const pauseMs = backOffMs(this.#failures, random);
-    if (sinceMs + pauseMs > mostMs) throw describeFailure(error, { address, sinceMs });
+    if (sinceMs + pauseMs > mostMs)
+      throw describeFailure(error, { address, sinceMs, hasAnswered: heardAt !== undefined });
     onRepeat?.(failure);
     await clock.sleep(pauseMs, live);
     if (live.aborted) throw failure;

@@ -15,6 +15,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import {
+  constants,
   createServer as createHttp2,
   type Http2Server,
   type Http2ServerRequest,
@@ -281,6 +282,11 @@ class Port implements Listener {
       settings: { maxHeaderListSize: this.#bounds.headBytes, maxConcurrentStreams: 128, enablePush: false },
     });
     const handle = (request: Http2ServerRequest, response: Http2ServerResponse, mayGoOn?: () => void) => {
+      // Node holds to the setting only once the other side has agreed to it.
+      if (headBytesOf(request) > this.#bounds.headBytes) {
+        request.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        return;
+      }
       const session = request.stream.session as ServerHttp2Session | undefined;
       const connection = session && this.#sessions.get(session);
       void this.#dispatch.handle(request, response, {
@@ -365,6 +371,12 @@ function* first<T>(set: ReadonlySet<T>): Generator<T> {
     yield item;
     return;
   }
+}
+
+function headBytesOf({ rawHeaders }: Http2ServerRequest): number {
+  let bytes = 0;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
 }
 
 /** Unlike the objects that stand for a connection (raw, TLS, of a session), its ends are the same for all of them. */

@@ -26,16 +26,21 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
-/** `sinceMs`: how long the master has not answered; undefined: this was one try. */
-export function describeFailure(
-  error: unknown,
-  { address, sinceMs }: { readonly address: string; readonly sinceMs: number | undefined },
-): Error {
+export interface Reached {
+  readonly address: string;
+  /** Whether it has ever answered: if not, the address may be wrong. */
+  readonly hasAnswered: boolean;
+  /** How long it has not answered; undefined: this was one try. */
+  readonly sinceMs?: number;
+}
+
+export function describeFailure(error: unknown, reached: Reached): Error {
+  const { address } = reached;
   if (!(error instanceof ConnectError)) {
     if (error instanceof MillraceError || !isConnectionCode(systemCode(error))) {
       return error instanceof Error ? error : new Error(String(error));
     }
-    return unreachable(address, why(error), sinceMs, error);
+    return unreachable(reached, error);
   }
   const ours = fromWire(error);
   if (ours !== undefined) return ours;
@@ -69,7 +74,7 @@ export function describeFailure(
       );
     default:
       if (isTransient(error) || isCertificateError(error) || isNoMaster(error)) {
-        return unreachable(address, why(error), sinceMs, error);
+        return unreachable(reached, error);
       }
       return new MillraceError("io-error", `the call to the master at ${address} failed: ${error.rawMessage}`, {
         cause: error,
@@ -77,7 +82,8 @@ export function describeFailure(
   }
 }
 
-function unreachable(address: string, reason: string, sinceMs: number | undefined, cause: unknown): MillraceError {
+function unreachable({ address, hasAnswered, sinceMs }: Reached, cause: unknown): MillraceError {
+  const reason = why(cause, hasAnswered);
   const since = sinceMs === undefined || sinceMs < 1000 ? "" : ` (tried for ${Math.round(sinceMs / 1000)} s)`;
   // Its caller may try again; `isTransient` of the cause says whether that helps.
   return new MillraceError("unreachable", `can't reach the master at ${address}: ${reason}${since}`, {
@@ -87,7 +93,10 @@ function unreachable(address: string, reason: string, sinceMs: number | undefine
 }
 
 /** The reason in words, with the likeliest thing to do. */
-function why(error: unknown): string {
+function why(error: unknown, hasAnswered: boolean): string {
+  const isItThere = hasAnswered
+    ? ""
+    : "; is this the master's port, and does it speak TLS there (https://) or not (http://)?";
   for (const cause of causes(error)) {
     const code = systemCode(cause);
     switch (code) {
@@ -104,7 +113,7 @@ function why(error: unknown): string {
         return "the connection timed out; is a firewall between?";
       case "ECONNRESET":
       case "EPIPE":
-        return "the connection was reset; is this the master's port, and does it speak TLS there (https://)?";
+        return `the connection was reset${isItThere}`;
       case "DEPTH_ZERO_SELF_SIGNED_CERT":
       case "SELF_SIGNED_CERT_IN_CHAIN":
       case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
@@ -117,16 +126,16 @@ function why(error: unknown): string {
         return "its certificate has expired";
       case "ERR_HTTP2_ERROR":
       case "ERR_HTTP2_SESSION_ERROR":
-        return "what answers there does not speak HTTP/2; is it the right port?";
+        return `what answers there does not speak HTTP/2${isItThere}`;
     }
     if (code?.startsWith("ERR_SSL_") || code === "EPROTO") {
-      return "TLS can't be agreed on; does the master speak TLS (https://) or not (http://)?";
+      return `TLS can't be agreed on${isItThere}`;
     }
   }
   if (error instanceof ConnectError) {
     if (error.code === Code.DeadlineExceeded) return "it does not answer in time";
-    if (error.code === Code.Canceled || error.code === Code.Aborted) return "the connection was lost";
-    return error.rawMessage;
+    if (error.code === Code.Canceled || error.code === Code.Aborted) return `the connection was lost${isItThere}`;
+    return saidByGate(error) ?? error.rawMessage;
   }
   return error instanceof Error ? error.message : String(error);
 }
