@@ -3,6 +3,7 @@ import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { isUrl } from "../base/paths.ts";
 import { version } from "../base/version.ts";
 import type { JobHandle } from "../engine.ts";
 import type { PlannedFile } from "../input/plan.ts";
@@ -24,7 +25,7 @@ import { findOffered } from "../worker/offered.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
 import { removeWorkDirectory, type WorkDirectory } from "../worker/work-directory.ts";
 import { jobEnvironment, slotProgram, writeBundle } from "./bundle-file.ts";
-import { type LocalPlaces, removeOlder } from "./places.ts";
+import { earlierJobs, type LocalPlaces, removeOlder } from "./places.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
 import { type SubmitOptions, sizedSpec } from "./spec.ts";
 
@@ -185,6 +186,7 @@ export class Engine implements LocalEngine {
 
   async close(): Promise<void> {
     await this.stop();
+    await this.#discardElsewhere();
     this.removeNow();
   }
 
@@ -195,6 +197,19 @@ export class Engine implements LocalEngine {
     removeWorkDirectory(work);
     removeWorkDirectory({ path: places.beside, memory: undefined });
     removeParents();
+  }
+
+  /**
+   * What runs that were killed have staged where no work directory holds it. Of other runs only once this one has published:
+   * until then somebody may want to go on with them.
+   */
+  async #discardElsewhere(): Promise<void> {
+    const { options, places, storage, job } = this.#parts;
+    if (options.output === undefined || !isUrl(options.output) || this.#isResumable) return;
+    const jobs = this.#end === "succeeded" ? earlierJobs(options.output, options.workDir) : [];
+    if (this.#end === "none" && options.resume === true) jobs.push(job);
+    // Hidden, and in nobody's way: no reason to fail.
+    for (const each of jobs) await storage.discard(places.destination, each).catch(() => {});
   }
 
   #handleOf(master: Master, job: JobId, spec: JobSpec): JobHandle {

@@ -68,6 +68,13 @@ export function refuseIfBusy(output: string, workDir: string | undefined): void 
   }
 }
 
+/** Ended runs with this output, whose work directories are there still. */
+export function earlierJobs(output: string, workDir: string | undefined): JobId[] {
+  return workDirectoriesOf(output, workDir)
+    .filter(({ path }) => userOf(path) === undefined)
+    .map(({ job }) => job);
+}
+
 /** Removes what ended runs with this output left: a later one has published it. */
 export function removeOlder(output: string, workDir: string | undefined): void {
   for (const { path, job } of workDirectoriesOf(output, workDir)) {

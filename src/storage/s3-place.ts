@@ -16,7 +16,7 @@ export function parseS3(path: string): S3Place {
   const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/is.exec(path);
   if (match === null) throw wrong(path, "it has to look like s3://BUCKET/KEY");
   const [, bucket = "", key = ""] = match;
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/.test(bucket)) {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(bucket)) {
     throw wrong(path, `${JSON.stringify(bucket)} can't be a bucket's name`);
   }
   if (key.split("/").some((segment) => segment === "." || segment === "..")) {

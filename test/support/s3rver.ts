@@ -24,8 +24,8 @@ export interface RunningS3 {
   readonly env: Readonly<Record<string, string>>;
   /** "METHOD path?query", as they came. */
   readonly log: readonly string[];
-  /** Called before each request is passed on. */
-  onRequest: ((line: string) => void) | undefined;
+  /** Called when a request has had its effect: a client that is killed in the middle of one leaves half an object here. */
+  onAnswer: ((line: string) => void) | undefined;
   close(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export async function startS3rver(...buckets: readonly string[]): Promise<Runnin
   const server = createServer((request, response) => {
     const line = `${request.method} ${request.url}`;
     log.push(line);
-    running.onRequest?.(line);
+    response.on("finish", () => running.onAnswer?.(line));
     const url = new URL(request.url ?? "", "http://localhost");
     const upload = url.searchParams.get("uploadId");
     if (upload !== null && /^[0-9a-f]{32}$/.test(upload) && request.method !== "PUT") {
@@ -65,7 +65,7 @@ export async function startS3rver(...buckets: readonly string[]): Promise<Runnin
   const running: RunningS3 = {
     url,
     log,
-    onRequest: undefined,
+    onAnswer: undefined,
     env: {
       AWS_ACCESS_KEY_ID: "S3RVER",
       AWS_SECRET_ACCESS_KEY: "S3RVER",
