@@ -56,6 +56,7 @@ export function exitCodeOf(thrown: unknown): number {
     case "no-input":
     case "output-exists":
     case "nothing-to-resume":
+    case "no-access":
       return 2;
     case "cancelled":
       return 130;

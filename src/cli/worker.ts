@@ -33,6 +33,8 @@ export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
   const { master, ca } = flags;
   const print = linePrinter();
   const endings = listenForEndings();
+  const log = openLog(flags.logLevel, { process: "worker" });
+  let isToldOfSilence = false;
   const tokens = findTokens({ address: master, tokenFile: flags.tokenFile, role: "worker" });
   const node = await openWorkerNode({
     connect: ({ worker, onWelcome }) =>
@@ -43,6 +45,11 @@ export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
         role: "worker",
         worker,
         onWelcome,
+        // Before it is welcomed nobody else says so; from then on the node does.
+        onRepeat: ({ message }) => {
+          if (!isToldOfSilence) log.warn({}, `${message}; trying again`);
+          isToldOfSilence = true;
+        },
         clock: systemClock,
         random: Math.random,
       }),
@@ -55,7 +62,7 @@ export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
     tls: tlsFilesOf(flags),
     ca,
     tokens: fixedTokens({ worker: tokens }),
-    log: openLog(flags.logLevel, { process: "worker" }),
+    log,
   });
   try {
     const { id, incarnation, address } = node;

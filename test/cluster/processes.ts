@@ -22,7 +22,8 @@ export interface TestCluster {
   readonly address: string;
   readonly master: ClusterProcess;
   readonly env: Readonly<Record<string, string>>;
-  startWorker(name: string, words?: readonly string[]): Promise<ClusterProcess>;
+  /** `inside`: a command that is given the worker's command line to run. */
+  startWorker(name: string, words?: readonly string[], inside?: readonly string[]): Promise<ClusterProcess>;
   /** `millrace …words --master ADDRESS`, as the user who has started the master. */
   ask(words: readonly string[], options?: Parameters<typeof millrace>[1]): Promise<CliResult>;
   /** Starts the master of the same state at the same address again. */
@@ -35,8 +36,10 @@ export interface TestCluster {
 export function startProcess(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  inside: readonly string[] = [],
 ): Promise<ClusterProcess> {
-  const child = spawn(process.execPath, [program, ...words, "--json"], {
+  const line = [...inside, process.execPath, program, ...words, "--json"];
+  const child = spawn(line[0]!, line.slice(1), {
     env: { ...process.env, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -85,9 +88,13 @@ export async function startCluster(
     get master() {
       return master;
     },
-    async startWorker(name, words = []) {
+    async startWorker(name, words = [], inside = []) {
       const where = ["--master", address, "--work-dir", join(folder, name), "--name", name];
-      const worker = await startProcess(["worker", ...where, "--slots", "1", "--memory", "128MB", ...words], env);
+      const worker = await startProcess(
+        ["worker", ...where, "--slots", "1", "--memory", "128MB", ...words],
+        env,
+        inside,
+      );
       processes.push(worker);
       return worker;
     },
