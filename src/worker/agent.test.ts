@@ -586,4 +586,28 @@ describe("the agent", () => {
     expect(slots.flatMap(({ ran }) => ran)).toHaveLength(2);
     await agent.close();
   });
+
+  test("a worker that fails by its own fault takes nothing new for a while, longer each time, until something succeeds", async () => {
+    let isFull = true;
+    const prepare = async (_job: string, given: JobSpec) => {
+      if (isFull) throw new MillraceError("no-space", "the disk is full");
+      return given;
+    };
+    const { agent, master, slots, clock } = start(2, { prepare, coolDownMs: (failures) => 1000 * failures });
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    expect(master.last).toMatchObject({ slotsFree: 0, finished: [{ ok: false }] });
+    await clock.pass(1000);
+    expect(master.last.slotsFree).toBe(2);
+    await master.answer({ start: [assignmentOf(attemptOf(2))] });
+    await clock.pass(1500);
+    expect(master.last.slotsFree).toBe(0);
+    await clock.pass(500);
+    expect(master.last.slotsFree).toBe(2);
+    isFull = false;
+    await master.answer({ start: [assignmentOf(attemptOf(3))] });
+    slots[0]!.finish();
+    await settled();
+    expect(master.last.slotsFree).toBe(2);
+    await agent.close();
+  });
 });

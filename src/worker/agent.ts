@@ -62,6 +62,11 @@ export interface AgentOptions {
     /** PEM file of the authority that signed the workers' certificates. */
     readonly ca: string | undefined;
   };
+  /**
+   * For how long nothing new is taken after so many infrastructure failures in a row: a worker that fails at once (a full disk)
+   * would use up a job's tries before anybody else has a turn. Default: not at all.
+   */
+  readonly coolDownMs?: (failures: number) => number;
   /** Told of each assignment that is begun. */
   readonly onStart?: (assignment: Assignment) => void;
   /** Told of each attempt that is over; `result` undefined: it was revoked, and nobody waits for one. */
@@ -138,6 +143,8 @@ class WorkerAgent implements Agent {
   #news = new AbortController();
   #drained: Deferred | undefined;
   #released: Deferred | undefined;
+  #failuresInRow = 0;
+  #isCooling = false;
   #sequence = 0;
   #epoch = 0;
   #leaseMs: number = limits.leaseMs;
@@ -279,6 +286,7 @@ class WorkerAgent implements Agent {
   #report(): WorkerReport {
     const { worker, incarnation, address, budget } = this.#options;
     const draining = this.#drained !== undefined;
+    const takesNothing = draining || this.#isCooling;
     return {
       worker,
       incarnation,
@@ -286,7 +294,7 @@ class WorkerAgent implements Agent {
       placesHeld: this.#placesHeld(),
       address,
       slots: budget.slots,
-      slotsFree: draining ? 0 : Math.max(0, budget.slots - this.#running.size),
+      slotsFree: takesNothing ? 0 : Math.max(0, budget.slots - this.#running.size),
       draining,
       running: this.#running.statuses(),
       finished: [...this.#finished.values()],
@@ -408,10 +416,25 @@ class WorkerAgent implements Agent {
     });
     this.#running.delete(attempt);
     // Who revoked it waits for no result; a failure that it caused is none.
-    if (isWanted) this.#finished.set(keyOf(attempt), result);
+    if (isWanted) {
+      this.#finished.set(keyOf(attempt), result);
+      this.#coolDown(result);
+    }
     this.#options.onEnd?.(attempt, isWanted ? result : undefined);
     this.#checkReleased();
     this.#raiseNews();
+  }
+
+  #coolDown(result: AttemptResult): void {
+    const isOurs = !result.ok && result.reason.kind === "infrastructure";
+    this.#failuresInRow = isOurs ? this.#failuresInRow + 1 : 0;
+    const { coolDownMs } = this.#options;
+    if (!isOurs || coolDownMs === undefined || this.#isCooling) return;
+    this.#isCooling = true;
+    void this.#clock.sleep(coolDownMs(this.#failuresInRow), this.#closing.signal).then(() => {
+      this.#isCooling = false;
+      this.#raiseNews();
+    });
   }
 
   async #run(assignment: Assignment, inputs: Inputs, running: Running): Promise<AttemptResult> {

@@ -86,6 +86,7 @@ export interface WorkerNode {
 
 const drainGraceMs = 60_000;
 const drainLimitMs = 30 * 60_000;
+const coolDown = { firstMs: 250, mostMs: 15_000 };
 /** Between two looks at whether the master is heard, and between two cleanings. */
 const watchMs = 1000;
 const sweepMs = 10 * 60_000;
@@ -242,6 +243,7 @@ class Node implements WorkerNode {
       prepare: (job, spec) => this.#needs.prepare(job, spec),
       bundle: (spec, job) => this.#needs.bundle(job, spec),
       access: { shuffleKey: (job) => this.#shuffleKey(tokens, job), ca },
+      coolDownMs: (failures) => Math.min(coolDown.mostMs, coolDown.firstMs * 2 ** (failures - 1)),
       who: `worker ${this.id} (on ${hostname()})`,
       offered,
       onStart: ({ attempt }) => this.#log.debug(fieldsOf(attempt), "an attempt begins"),
