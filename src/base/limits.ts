@@ -66,6 +66,13 @@ export const limits = {
   backupSlowdown: 3,
   failuresPerWorkerMax: 5,
 
+  // jobs that are over
+  /** Shown so long after their end; a master's records of them are some kilobytes each. */
+  endedJobsKept: 1_000,
+  /** What a failed job has is kept so long for a retry, by the clock of the master that leads, and of so many jobs. */
+  keepFailedMs: 24 * 60 * 60_000,
+  failedJobsKept: 100,
+
   // shuffle
   /** Workers that one reduce fetches from at once: enough to fill a network card, few enough not to trample a server. */
   fetchWorkersMax: 4,
@@ -86,7 +93,7 @@ export const limits = {
   /** How long a server may say that it is busy. */
   fetchBusyMsMax: 2 * 60_000,
   /** Collected before they are written: few system calls. One buffer per worker that is fetched from. */
-  fetchWriteBytes: 512 * KiB,
+  fetchWriteBytes: 256 * KiB,
   /** Requests served at once; two buffers each. */
   servedFetchesMax: 64,
   serveBufferBytes: 256 * KiB,

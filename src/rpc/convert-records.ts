@@ -134,6 +134,8 @@ function toEnded(record: EndedRecord) {
     planTasks: toTasks(record.tasks.plan),
     mapTasks: toTasks(record.tasks.map),
     reduceTasks: toTasks(record.tasks.reduce),
+    kept: record.kept,
+    number: big(record.number),
   };
 }
 
@@ -146,6 +148,8 @@ function fromEnded(record: pb.EndedRecord): EndedRecord {
     mapStats: fromStats(record.mapStats),
     reduceStats: fromStats(record.reduceStats),
     deadLetters: num(record.deadLetters),
+    kept: record.kept,
+    number: num(record.number),
     tasks: {
       plan: fromTasks(record.planTasks),
       map: fromTasks(record.mapTasks),

@@ -279,6 +279,8 @@ const ended: fc.Arbitrary<EndedRecord> = fc.record({
   reduceStats: stats,
   deadLetters: size,
   tasks: fc.record({ plan: tasks, map: tasks, reduce: tasks }),
+  kept: fc.boolean(),
+  number: size,
 });
 
 // ── what must hold of them ───────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import type { Attempt, Task } from "./task.ts";
 import { capacity, type Worker } from "./worker.ts";
 
 /** The median is that of the latest winners, of at least `ratesMin` of them. */
-const ratesKept = 63;
+export const ratesKept = 63;
 const ratesMin = 3;
 /** Between two looks at what runs: a fraction of a lease, as reports don't come more often. */
 const looksPerLease = 10;

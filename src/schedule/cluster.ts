@@ -20,6 +20,7 @@ export interface Cluster {
   backupsAt: Instant;
   attemptNumber: number;
   jobNumber: number;
+  endNumber: number;
   /** By order of submission; those that are over too. */
   readonly jobs: Map<JobId, Job>;
   /** Jobs that may have tasks to give out, the next to be served first. */
@@ -29,8 +30,10 @@ export interface Cluster {
   readonly idle: Set<Worker>;
   /** One entry per worker; may be too early, then it goes back with the right time. */
   readonly leases: Heap<{ readonly at: Instant; readonly worker: Worker }>;
-  /** Keys of jobs that are over, deleted in small portions. */
-  readonly sweeps: { readonly at: Instant; readonly job: JobId; readonly keys: Iterator<string> }[];
+  /** Keys of jobs that are over, deleted in small portions from that time on; by that time. */
+  readonly sweeps: Map<JobId, { readonly at: Instant; readonly keys: Iterator<string> }>;
+  /** Failed jobs that can be resumed, by when that ends; those that were resumed since are passed over. */
+  readonly kept: Heap<{ readonly at: Instant; readonly job: Job }>;
   /** Jobs that an earlier master ended and did not clear away: not all workers may know yet. */
   readonly leftBehind: Set<JobId>;
   /** Of the step under way. */
@@ -51,12 +54,14 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     backupsAt: now,
     attemptNumber: 1,
     jobNumber: 1,
+    endNumber: 1,
     jobs: new Map(),
     turns: new Map(),
     workers: new Map(),
     idle: new Set(),
     leases: new Heap((a, b) => a.at < b.at),
-    sweeps: [],
+    sweeps: new Map(),
+    kept: new Heap((a, b) => a.at < b.at),
     leftBehind: new Set(),
     changes: [],
     commands: [],

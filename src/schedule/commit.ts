@@ -7,16 +7,13 @@ import type { FailureText } from "../rpc/messages.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { type Cluster, note, put, saveTask } from "./cluster.ts";
-import { discardedAt, discardFrom, discardKept, isKept } from "./discard.ts";
+import { isKept } from "./discard.ts";
+import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
 import { type EndedRecord, keys } from "./records.ts";
 import type { Task } from "./task.ts";
-import { isLeaving } from "./worker.ts";
-
-/** Keys of a job that is over are deleted so many at a time. */
-const sweepKeysMax = 1000;
 
 /** Something happened to the job: is it over its limits, is it complete? */
 export function advance(cluster: Cluster, job: Job): void {
@@ -113,6 +110,8 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
     reduceStats: totals.reduce,
     deadLetters: job.deadLetters,
     tasks: { plan: tasks("plan"), map: tasks("map"), reduce: tasks("reduce") },
+    kept: outcome === "failed" && cluster.options.keepFailed === true,
+    number: cluster.endNumber++,
   };
   put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
   job.stage = "over";
@@ -120,23 +119,15 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
   cluster.turns.delete(job.id);
   for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job is over");
   note(cluster, { kind: "job-ended", job: job.id, outcome, reason });
-  if (isKept(cluster, job)) {
-    for (const id of job.workers) {
-      const worker = cluster.workers.get(id);
-      if (worker !== undefined && isLeaving(worker)) discardKept(cluster, job, worker);
-    }
-    return;
-  }
-  cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
-  for (const id of job.workers) discardFrom(cluster, id, job.id);
-  cluster.sweeps.push({ at: discardedAt(cluster), job: job.id, keys: keysOf(job) });
-  forgetTasks(cluster, job);
+  if (isKept(job)) keepFailed(cluster, job);
+  else clearAway(cluster, job);
+  boundEnded(cluster);
 }
 
 /** A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. */
 export function resume(cluster: Cluster, id: JobId): void {
   const job = cluster.jobs.get(id);
-  if (job?.stage !== "over" || !isKept(cluster, job)) return;
+  if (job?.stage !== "over" || !isKept(job)) return;
   for (const task of tasksOf(job)) {
     if (task.failures === 0 && task.infrastructureFailures === 0 && task.userFailure === undefined) continue;
     update(task, () => {
@@ -173,49 +164,4 @@ function* tasksOf(job: Job): Iterable<Task> {
   yield job.planTask;
   yield* job.maps;
   yield* job.reduces;
-}
-
-/**
- * All records but those that say what the job was, how it ended, and what failed on the way. Counted now, as the tasks
- * themselves are forgotten; named one by one, as there may be a million.
- */
-function keysOf({ id, planChunks, maps, reduces }: Job): Iterator<string> {
-  return keysOfTasks(id, planChunks, maps.length, reduces.length);
-}
-
-function* keysOfTasks(id: JobId, chunks: number, maps: number, reduces: number): Iterator<string> {
-  yield keys.decision(id);
-  yield keys.planValid(id);
-  for (let chunk = 0; chunk < chunks; chunk++) yield keys.planChunk(id, chunk);
-  yield keys.task(id, "plan", 0);
-  for (let index = 0; index < maps; index++) yield keys.task(id, "map", index);
-  for (let index = 0; index < reduces; index++) yield keys.task(id, "reduce", index);
-}
-
-/** The job's tasks take no memory once it is over; what is shown of it is in `ended`. */
-function forgetTasks(cluster: Cluster, job: Job): void {
-  for (const task of job.maps) {
-    if (task.winner !== undefined) cluster.workers.get(task.winner.worker)?.runs.delete(task);
-  }
-  job.maps = [];
-  job.reduces = [];
-  job.plan = undefined;
-  job.places = undefined;
-  job.sum = undefined;
-  job.decision = undefined;
-}
-
-/** Deletes a portion of what jobs that are over have left in the store. */
-export function sweep(cluster: Cluster): void {
-  const first = cluster.sweeps[0];
-  if (first === undefined || first.at > cluster.now) return;
-  for (let count = 0; count < sweepKeysMax; count++) {
-    const next = first.keys.next();
-    if (next.done === true) {
-      cluster.sweeps.shift();
-      cluster.leftBehind.delete(first.job);
-      return;
-    }
-    cluster.changes.push({ delete: next.value });
-  }
 }

@@ -26,8 +26,8 @@ export function retellDiscards(cluster: Cluster, worker: Worker): void {
 }
 
 /** A failed job may keep all it has for a later resume. */
-export function isKept(cluster: Cluster, job: Job): boolean {
-  return job.ended?.outcome === "failed" && cluster.options.keepFailed === true;
+export function isKept({ ended }: Job): boolean {
+  return ended?.kept === true;
 }
 
 /** The job has failed and waits to be resumed: its runs on a worker that leaves are given up. */

@@ -34,5 +34,5 @@ export function leave(cluster: Cluster, worker: Worker): void {
     revoke(cluster, attempt, "its worker drains");
     requeue(cluster, attempt.task);
   }
-  for (const job of cluster.jobs.values()) if (isKept(cluster, job)) discardKept(cluster, job, worker);
+  for (const job of cluster.jobs.values()) if (isKept(job)) discardKept(cluster, job, worker);
 }

@@ -13,7 +13,7 @@ import { hasRoom, isActive } from "./job.ts";
 import { loseAttempts } from "./lease.ts";
 import { hostOf } from "./locality.ts";
 import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
-import { endPenalty, forgiveFailures, noteFlap } from "./standing.ts";
+import { endPenalty, forgiveFailures, noteFailureThere, noteFlap } from "./standing.ts";
 import { type Attempt, attemptKey, nameOf, type Task } from "./task.ts";
 import { forgetComplaints } from "./unreachable.ts";
 import { capacity, isLeaving, newWorker, type Worker } from "./worker.ts";
@@ -163,7 +163,9 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
   if (strays.some((id) => !worker.strays.some((known) => attemptKey(known) === attemptKey(id)))) tell(cluster, worker);
   worker.strays = strays;
   for (const [key, attempt] of [...worker.attempts]) {
-    if (!listed.has(key) && attempt.state !== "assigned") vanish(cluster, attempt);
+    if (listed.has(key)) continue;
+    if (attempt.state !== "assigned") vanish(cluster, attempt);
+    else if (cluster.now - attempt.since > cluster.options.leaseMs) giveUpOn(cluster, attempt);
   }
   withdrawSurplus(cluster, worker);
 }
@@ -179,6 +181,17 @@ function withdrawSurplus(cluster: Cluster, worker: Worker): void {
     requeue(cluster, attempt.task);
     live--;
   }
+}
+
+/**
+ * Its worker has reported for a lease and not begun it: orders don't get there, though reports get here (fault 52), or it
+ * refuses them. (Found by the simulation: seed 170.)
+ */
+function giveUpOn(cluster: Cluster, attempt: Attempt): void {
+  const { task, worker } = attempt;
+  revoke(cluster, attempt, "its worker does not begin it");
+  noteFailureThere(cluster, worker, task, false);
+  requeue(cluster, task, worker);
 }
 
 /** A report that should list it does not: stopped as it was told, or gone without a result. */
@@ -216,6 +229,6 @@ function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport):
   ]);
   for (const id of mentioned) {
     const job = cluster.jobs.get(id);
-    if (job === undefined || (job.stage === "over" && !isKept(cluster, job))) discardFrom(cluster, worker.id, id);
+    if (job === undefined || (job.stage === "over" && !isKept(job))) discardFrom(cluster, worker.id, id);
   }
 }

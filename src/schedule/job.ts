@@ -1,7 +1,7 @@
 // A job as the scheduler sees it. What is stored is in records.ts; sums and counts here follow from it.
 //
 //   planning ─► working (maps, then reduces) ─► publishing ─► over        planning, working ─► over (failed, cancelled)
-import type { JobId, Phase, WorkerId } from "../base/ids.ts";
+import type { Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Places } from "../rpc/messages.ts";
@@ -43,6 +43,8 @@ export interface Job {
   failureNumber: number;
   decision: CommitDecision | undefined;
   ended: EndedRecord | undefined;
+  /** Of a failed job that can be resumed. */
+  keptUntil: Instant;
   /** Live attempts by phase, without those being stopped. */
   readonly attempts: ReadonlySet<Attempt>;
   readonly running: Record<Phase, number>;
@@ -86,6 +88,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     failureNumber: 0,
     decision: undefined,
     ended: undefined,
+    keptUntil: 0,
     attempts: new Set(),
     running: { plan: 0, map: 0, reduce: 0 },
     stopping: 0,

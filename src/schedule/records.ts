@@ -84,6 +84,10 @@ export interface EndedRecord {
   readonly reduceStats: AttemptStats;
   readonly deadLetters: number;
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
+  /** A failed job whose other records are all there, so that it can be resumed. */
+  readonly kept: boolean;
+  /** Order in which jobs ended. */
+  readonly number: number;
 }
 
 /** So many failures of a job are kept, in a ring. */

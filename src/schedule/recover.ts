@@ -4,9 +4,11 @@ import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { decodeDecision, decodePlan } from "../rpc/convert.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "../rpc/convert-records.ts";
 import type { StoredRecord } from "../state/store.ts";
+import { noteRate, ratesKept } from "./backup.ts";
 import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";
 import { reopen } from "./commit.ts";
 import { discardedAt, isKept } from "./discard.ts";
+import { boundEnded, watchKept } from "./ended.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
 import { holderOf } from "./lost.ts";
 import { drainRecord, failuresKept, parseKey, type RecordKey, type TaskRecord, type Winner } from "./records.ts";
@@ -26,6 +28,8 @@ interface Found {
   readonly failures: Uint8Array[];
   /** All keys but those that stay when the job is over. */
   readonly keys: string[];
+  /** Of those that stay, all but the job's own. */
+  readonly shownKeys: string[];
 }
 
 export function recoverCluster(
@@ -37,21 +41,26 @@ export function recoverCluster(
   const cluster = newCluster(epoch, options, now);
   const jobs = [...findJobs(cluster, records)].flatMap(([id, found]) => {
     const job = buildJob(id, found, options.order);
-    return job === undefined ? [] : [{ job, found }];
+    if (job !== undefined) return [{ job, found }];
+    sweepLater(cluster, id, [...found.keys, ...found.shownKeys]); // nothing but what a forgotten job has left is stored without it
+    return [];
   });
   for (const { job, found } of jobs.sort((a, b) => a.job.number - b.job.number)) {
     cluster.jobs.set(job.id, job);
     cluster.jobNumber = Math.max(cluster.jobNumber, job.number + 1);
-    if (job.ended !== undefined && isKept(cluster, job)) job.stage = "over";
+    cluster.endNumber = Math.max(cluster.endNumber, (job.ended?.number ?? 0) + 1);
+    if (isKept(job)) keepAgain(cluster, job);
     else if (job.ended !== undefined) leaveBehind(cluster, job, found.keys);
   }
   // Of all jobs first: which life of a worker is its newest is known only then.
   for (const { job } of jobs) if (job.ended === undefined) findHolders(cluster, job);
   for (const { job } of jobs) {
     if (job.ended !== undefined) continue;
+    recoverRates(job);
     reopen(cluster, job);
     note(cluster, { kind: "job-recovered", job: job.id, state: stateOf(job) });
   }
+  boundEnded(cluster);
   return cluster;
 }
 
@@ -75,10 +84,12 @@ function findJobs(cluster: Cluster, records: Iterable<StoredRecord>): Map<JobId,
         tasks: [],
         failures: [],
         keys: [],
+        shownKeys: [],
       };
       jobs.set(parsed.job, found);
     }
-    if (parsed.kind !== "spec" && parsed.kind !== "ended" && parsed.kind !== "failure") found.keys.push(key);
+    if (parsed.kind === "ended" || parsed.kind === "failure") found.shownKeys.push(key);
+    else if (parsed.kind !== "spec") found.keys.push(key);
     keep(found, parsed, value);
   }
   return jobs;
@@ -119,14 +130,14 @@ function keep(found: Found, key: Exclude<RecordKey, { kind: "drain" }>, value: U
 }
 
 function buildJob(id: JobId, found: Found, order: SchedulerOptions["order"]): Job | undefined {
-  if (found.spec === undefined) return undefined; // nothing else is stored before it
+  if (found.spec === undefined) return undefined;
   const job = newJob(id, jobRecord.decode(found.spec), order);
   job.failures.push(...found.failures.map(failureRecord.decode).sort((a, b) => a.number - b.number));
   job.failures.splice(0, job.failures.length - failuresKept);
   job.failureNumber = (job.failures.at(-1)?.number ?? -1) + 1;
   if (found.ended !== undefined) job.ended = endedRecord.decode(found.ended);
   // Of a job that is over the rest may be deleted in part.
-  if (job.ended !== undefined && job.ended.outcome !== "failed") return job;
+  if (job.ended !== undefined && !isKept(job)) return job;
   if (found.planValid !== undefined) readPlan(job, found.planValid, found.plan);
   for (const { key, value } of found.tasks) {
     const task = taskOf(job, key.phase, key.index);
@@ -169,6 +180,18 @@ function sharingIds(task: Task, winner: Winner): Winner {
   return { ...winner, attempt, run: run === undefined ? undefined : { ...run, writtenBy: attempt } };
 }
 
+/** So that slow tasks are told from others at once. */
+function recoverRates(job: Job): void {
+  for (const tasks of [job.maps, job.reduces]) {
+    for (let at = tasks.length - 1, left = ratesKept; at >= 0 && left > 0; at--) {
+      const task = tasks[at]!;
+      if (task.winner === undefined) continue;
+      noteRate(task, task.winner.stats.bytesIn, task.winner.stats.wallMs);
+      left--;
+    }
+  }
+}
+
 /** It was over already: what its master did not get to clear away is cleared away now. */
 function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void {
   job.stage = "over";
@@ -179,7 +202,18 @@ function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void 
   if (keys.length === 0) return;
   cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
   cluster.leftBehind.add(job.id);
-  cluster.sweeps.push({ at: discardedAt(cluster), job: job.id, keys: keys[Symbol.iterator]() });
+  sweepLater(cluster, job.id, keys);
+}
+
+function sweepLater(cluster: Cluster, job: JobId, keys: readonly string[]): void {
+  cluster.sweeps.set(job, { at: discardedAt(cluster), keys: keys[Symbol.iterator]() });
+}
+
+/** The workers that have files of a job that may be resumed, or given up. */
+function keepAgain(cluster: Cluster, job: Job): void {
+  job.stage = "over";
+  for (const { winner } of [...job.maps, ...job.reduces]) if (winner !== undefined) job.workers.add(winner.worker);
+  watchKept(cluster, job);
 }
 
 function findHolders(cluster: Cluster, job: Job): void {

@@ -8,8 +8,9 @@ import { assign } from "./assign.ts";
 import { requeue } from "./attempt.ts";
 import { startBackups } from "./backup.ts";
 import { type Cluster, note, put } from "./cluster.ts";
-import { advance, cancel, published, publishFailed, resume, sweep } from "./commit.ts";
+import { advance, cancel, published, publishFailed, resume } from "./commit.ts";
 import { wishDrain } from "./drain.ts";
+import { expireKept, nextSweepAt, sweep, sweepAll } from "./ended.ts";
 import { hear } from "./hear.ts";
 import { newJob } from "./job.ts";
 import { expireLeases, forgive } from "./lease.ts";
@@ -61,13 +62,14 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   cluster.now = now;
   take(cluster, event);
   expireLeases(cluster);
+  expireKept(cluster);
   for (const job of cluster.toAdvance) advance(cluster, job);
   cluster.toAdvance.clear();
   const { heldBackUntil, isHeldBack } = assign(cluster);
   startBackups(cluster, isHeldBack);
   sweep(cluster);
   answer(cluster, event);
-  cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, cluster.sweeps[0]?.at);
+  cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, nextSweepAt(cluster), cluster.kept.peek()?.at);
   const { changes, commands, facts, wakeAt } = cluster;
   cluster.changes = [];
   cluster.commands = [];
@@ -109,6 +111,7 @@ function take(cluster: Cluster, event: SchedulerEvent): void {
 function submit(cluster: Cluster, event: Extract<SchedulerEvent, { kind: "job-submitted" }>): void {
   const { job: id, spec, idempotencyKey } = event;
   if (cluster.jobs.has(id)) return;
+  sweepAll(cluster, id);
   note(cluster, { kind: "job-submitted", job: id, name: spec.name });
   const record = { spec, idempotencyKey, number: cluster.jobNumber++ };
   put(cluster, keys.spec(id), jobRecord.encode(record));

@@ -36,6 +36,8 @@ test("faults 1 to 9, 21, 22, 27, 31, 43 to 46, 51: whatever fails, recovery equa
     "fact worker-quarantined",
     "fact worker-excluded",
     "drain wished",
+    "fact job-forgotten",
+    "resumed: working",
     "decision after a rollback",
     "decision with a skipped record",
     "cancel: cancelled",

@@ -67,8 +67,12 @@ export interface SchedulerOptions {
   readonly digestRollbacksMax: number;
   /** In which order the tasks of a phase are given out; the result must not depend on it. Default: by their index. */
   readonly order?: "reverse" | undefined;
-  /** A failed job keeps its records, runs and staged files, for `--resume`. Default: they are removed. */
+  /** A failed job keeps its records, runs and staged files, for `--resume` and `retry`. Default: they are removed. */
   readonly keepFailed?: boolean;
+  /** How long; a new master counts anew. Default `limits.keepFailedMs`; `limits.failedJobsKept` bounds how many. */
+  readonly keepFailedMs?: number;
+  /** Jobs that are over and still shown. Default `limits.endedJobsKept`. */
+  readonly endedJobsKept?: number;
   /** Builds the bytes of `_SUCCESS` (output/manifest.ts), so that the scheduler knows no format. */
   readonly manifest: (job: FinishedJob) => Uint8Array;
 }

@@ -17,7 +17,7 @@ export function viewOf(cluster: Cluster): ClusterView {
   let why: JobView["waiting"] | null | undefined;
   const jobs: JobView[] = [];
   for (const job of cluster.jobs.values()) {
-    const view = (job.view ??= jobView(cluster, job));
+    const view = (job.view ??= jobView(job));
     if (!isActive(job) || job.attempts.size > 0) {
       jobs.push(view);
       continue;
@@ -56,14 +56,14 @@ function whyWaiting(cluster: Cluster): JobView["waiting"] {
   return staying.some((worker) => capacity(worker) > 0) ? undefined : "no free slots";
 }
 
-function jobView(cluster: Cluster, job: Job): JobView {
+function jobView(job: Job): JobView {
   const { id, spec, ended } = job;
   const shared = {
     job: id,
     name: spec.name,
     number: job.number,
     state: stateOf(job),
-    resumable: isKept(cluster, job),
+    resumable: isKept(job),
     output: spec.output,
     failures: job.failures.map(({ number, task, error }) => ({ number, task, error })),
   };

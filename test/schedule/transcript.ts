@@ -52,7 +52,12 @@ class Scenario {
     const number = (name: string, otherwise: number) => Number(flags.get(name) ?? otherwise);
     switch (verb) {
       case "options":
-        this.#options = { ...options, keepFailed: subject === "keep-failed" };
+        this.#options = {
+          ...options,
+          keepFailed: subject === "keep-failed",
+          ...(flags.has("for") && { keepFailedMs: duration(flags.get("for")!) }),
+          ...(flags.has("ended") && { endedJobsKept: number("ended", 0) }),
+        };
         this.#scheduler = createScheduler(1, this.#options, 0);
         return;
       case "submit":
@@ -293,8 +298,8 @@ function shownChange(change: Change): string {
     case "decision":
       return `store ${key}: ${files(decodeDecision(value).files)}`;
     case "ended": {
-      const { outcome, reason } = endedRecord.decode(value);
-      return `store ${key}: ${outcome}${reason === undefined ? "" : ` (${reason.message})`}`;
+      const { outcome, reason, kept } = endedRecord.decode(value);
+      return `store ${key}: ${outcome}${reason === undefined ? "" : ` (${reason.message})`}${kept ? ", kept" : ""}`;
     }
     default:
       return `store ${key}`;

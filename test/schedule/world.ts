@@ -85,7 +85,12 @@ export class World {
     this.failureRate = [0, 0.1, 0.4][this.pick(3)]!;
     this.dyingRate = [0, 0.02, 0.1][this.pick(3)]!;
     this.poisoned = this.pick(8) - 4;
-    this.options = { ...options, keepFailed: this.chance(0.3) };
+    this.options = {
+      ...options,
+      keepFailed: this.chance(0.3),
+      ...(this.chance(0.3) && { keepFailedMs: this.pick(60_000) }),
+      ...(this.chance(0.3) && { endedJobsKept: 1 + this.pick(3) }),
+    };
     this.cluster = recoverCluster([], this.epoch, this.options, this.now);
   }
 
@@ -158,7 +163,7 @@ export class World {
       while (this.network.length > 0) this.deliver();
       while (this.publishing.length > 0) this.publish();
       this.pass(1_000);
-      if (this.jobs.every((job) => this.cluster.jobs.get(job)?.ended !== undefined)) return;
+      if ([...this.cluster.jobs.values()].every((job) => job.ended !== undefined)) return;
     }
     throw new Error("jobs did not end though nothing failed any more"); // I16
   }
@@ -191,7 +196,10 @@ export class World {
         return;
       case "discard-job":
         // I9: staged files are removed only once nothing will publish them.
-        assert(this.store.has(`job/${command.job}/ended`), "discarded before it has ended");
+        assert(
+          !this.cluster.jobs.has(command.job) || this.store.has(`job/${command.job}/ended`),
+          "discarded before it has ended",
+        );
         return;
     }
   }
@@ -312,7 +320,7 @@ export class World {
         if (this.cuts.has(`${worker.id}>${id}`)) return { map: writtenBy, how: "unreachable" };
         const held = holder.runs.get(attemptKey(writtenBy));
         if (held === undefined) return { map: writtenBy, how: "missing" };
-        if (this.isFaulty && this.chance(0.01)) return { map: writtenBy, how: "corrupt" };
+        if (this.isFaulty && this.chance(0.03)) return { map: writtenBy, how: "corrupt" };
         digests[writtenBy.index] = held.emissionDigest;
       }
     }
@@ -344,7 +352,7 @@ export class World {
   private resume(): void {
     const job = this.jobs[this.pick(this.jobs.length)];
     if (job === undefined || this.cluster.jobs.get(job)?.ended?.outcome !== "failed") return;
-    if (this.options.keepFailed) this.ends.delete(job);
+    if (this.cluster.jobs.get(job)?.ended?.kept) this.ends.delete(job);
     this.step({ kind: "job-resumed", job });
     this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
   }

@@ -1,0 +1,142 @@
+// Jobs that are over: what they leave behind is cleared away, at once or, of a failed job, when nobody may resume it any more;
+// and of old ones nothing stays at all, so that a master that runs for years stays small.
+import type { Instant, JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { endedRecord } from "../rpc/convert-records.ts";
+import { type Cluster, note, put } from "./cluster.ts";
+import { discardedAt, discardFrom, discardKept, isKept } from "./discard.ts";
+import type { Job } from "./job.ts";
+import { failuresKept, keys } from "./records.ts";
+import { isLeaving } from "./worker.ts";
+
+/** Keys of a job that is over are deleted so many at a time. */
+const sweepKeysMax = 1000;
+
+/** All that it has is removed, but what is shown of it. */
+export function clearAway(cluster: Cluster, job: Job): void {
+  cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
+  for (const id of job.workers) discardFrom(cluster, id, job.id);
+  cluster.sweeps.set(job.id, { at: discardedAt(cluster), keys: keysOf(job) });
+  forgetTasks(cluster, job);
+}
+
+/** A failed job waits to be resumed; workers that leave don't wait for it. */
+export function keepFailed(cluster: Cluster, job: Job): void {
+  for (const id of job.workers) {
+    const worker = cluster.workers.get(id);
+    if (worker !== undefined && isLeaving(worker)) discardKept(cluster, job, worker);
+  }
+  watchKept(cluster, job);
+}
+
+export function watchKept(cluster: Cluster, job: Job): void {
+  job.keptUntil = cluster.now + (cluster.options.keepFailedMs ?? limits.keepFailedMs);
+  cluster.kept.push({ at: job.keptUntil, job });
+}
+
+/** Failed jobs that were kept long enough. */
+export function expireKept(cluster: Cluster): void {
+  const { kept, now } = cluster;
+  for (let next = kept.peek(); next !== undefined && next.at <= now; next = kept.peek()) {
+    kept.pop();
+    if (isKept(next.job) && next.job.keptUntil === next.at) giveUp(cluster, next.job);
+  }
+}
+
+/** That it can't be resumed any more is stored before the first of its records goes. */
+function giveUp(cluster: Cluster, job: Job): void {
+  job.ended = { ...job.ended!, kept: false };
+  job.view = undefined;
+  put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
+  note(cluster, { kind: "job-forgotten", job: job.id, isShown: true });
+  clearAway(cluster, job);
+}
+
+/** Those that ended first go when there are too many. */
+export function boundEnded(cluster: Cluster): void {
+  const kept: Job[] = [];
+  const over: Job[] = [];
+  for (const job of cluster.jobs.values()) if (job.ended !== undefined) (isKept(job) ? kept : over).push(job);
+  kept.sort(byEnd);
+  for (const job of kept.slice(0, Math.max(0, kept.length - limits.failedJobsKept))) {
+    giveUp(cluster, job);
+    over.push(job);
+  }
+  const surplus = over.length - (cluster.options.endedJobsKept ?? limits.endedJobsKept);
+  if (surplus <= 0) return;
+  over.sort(byEnd);
+  for (const job of over.slice(0, surplus)) forgetJob(cluster, job);
+}
+
+function byEnd(a: Job, b: Job): number {
+  return a.ended!.number - b.ended!.number;
+}
+
+/** The job's record goes first: what is there without it means nothing, and is removed by whoever finds it. */
+function forgetJob(cluster: Cluster, job: Job): void {
+  cluster.changes.push({ delete: keys.spec(job.id) });
+  const failures = Math.min(failuresKept, job.failureNumber);
+  for (let number = 0; number < failures; number++) cluster.changes.push({ delete: keys.failure(job.id, number) });
+  cluster.changes.push({ delete: keys.ended(job.id) });
+  cluster.jobs.delete(job.id);
+  note(cluster, { kind: "job-forgotten", job: job.id, isShown: false });
+}
+
+/** Deletes a portion of what jobs that are over have left in the store. */
+export function sweep(cluster: Cluster): void {
+  const [first] = cluster.sweeps;
+  if (first !== undefined && first[1].at <= cluster.now) sweepJob(cluster, first[0], sweepKeysMax);
+}
+
+/** The same job is submitted again: nothing of the old one may be deleted later. */
+export function sweepAll(cluster: Cluster, job: JobId): void {
+  sweepJob(cluster, job, Infinity);
+}
+
+export function nextSweepAt(cluster: Cluster): Instant | undefined {
+  for (const { at } of cluster.sweeps.values()) return at;
+  return undefined;
+}
+
+function sweepJob(cluster: Cluster, job: JobId, keysMax: number): void {
+  const sweep = cluster.sweeps.get(job);
+  for (let count = 0; sweep !== undefined && count < keysMax; count++) {
+    const next = sweep.keys.next();
+    if (next.done === true) {
+      cluster.sweeps.delete(job);
+      cluster.leftBehind.delete(job);
+      return;
+    }
+    cluster.changes.push({ delete: next.value });
+  }
+}
+
+/**
+ * All records but those that say what the job was, how it ended, and what failed on the way. Counted now, as the tasks
+ * themselves are forgotten; named one by one, as there may be a million.
+ */
+function keysOf({ id, planChunks, maps, reduces }: Job): Iterator<string> {
+  return keysOfTasks(id, planChunks, maps.length, reduces.length);
+}
+
+function* keysOfTasks(id: JobId, chunks: number, maps: number, reduces: number): Iterator<string> {
+  yield keys.decision(id);
+  yield keys.planValid(id);
+  for (let chunk = 0; chunk < chunks; chunk++) yield keys.planChunk(id, chunk);
+  yield keys.task(id, "plan", 0);
+  for (let index = 0; index < maps; index++) yield keys.task(id, "map", index);
+  for (let index = 0; index < reduces; index++) yield keys.task(id, "reduce", index);
+}
+
+/** The job's tasks take no memory once it is over; what is shown of it is in `ended`. */
+function forgetTasks(cluster: Cluster, job: Job): void {
+  for (const task of job.maps) {
+    if (task.winner !== undefined) cluster.workers.get(task.winner.worker)?.runs.delete(task);
+  }
+  job.maps = [];
+  job.reduces = [];
+  job.plan = undefined;
+  job.places = undefined;
+  job.sum = undefined;
+  job.decision = undefined;
+}
