@@ -91,13 +91,14 @@ class Publishing {
   async run(): Promise<void> {
     const before = await this.#look();
     if (before.kind !== "published") {
-      const claim = await this.#takeClaim(before);
+      let claim: Claim | undefined;
       try {
+        claim = await this.#takeClaim(before);
         await this.#publish(claim);
       } catch (thrown) {
         // Whatever was in the way: when the output is complete, another publisher of the same decision made it so.
         if (!(await this.#isPublished())) {
-          await this.#giveUp(claim, thrown);
+          if (claim !== undefined) await this.#giveUp(claim, thrown);
           throw thrown;
         }
       }
