@@ -27,6 +27,7 @@ import type {
 } from "../schedule/step.ts";
 import type { Change, Leadership, StateStore, StoredRecord } from "../state/store.ts";
 import type { CommitDecision, Storage } from "../storage/storage.ts";
+import { Adoption, Presence } from "./adoption.ts";
 
 export interface MasterOptions {
   readonly store: StateStore;
@@ -42,6 +43,11 @@ export interface MasterOptions {
   readonly signal?: AbortSignal;
   /** What a new state is called; one that has a name keeps it. Default: "", of a run on one machine. */
   readonly newCluster?: string;
+  /**
+   * How long a new master waits at most for the workers of its predecessor to say what they run, before it gives out tasks of
+   * jobs that were under way. Default 0, of a run on one machine.
+   */
+  readonly adoptMs?: number;
   /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
   readonly publishTriesMax?: number;
   /** Told what happened, for metrics and logs; nothing depends on it. */
@@ -116,7 +122,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   for await (const record of options.store.scan("")) records.push(record);
   const cluster = await clusterOf(records, leadership, options.newCluster ?? "");
   const scheduler = options.recover(records, leadership.epoch, options.scheduler, options.clock.now());
-  return new MasterLoop(options, leadership, scheduler, cluster);
+  return new MasterLoop(options, { leadership, scheduler, cluster, presence: new Presence(records) });
 }
 
 /** The record that tells this state from every other. */
@@ -127,6 +133,13 @@ async function clusterOf(records: readonly StoredRecord[], leadership: Leadershi
   if (stored !== undefined) return Buffer.from(stored.value).toString();
   if (name !== "") await leadership.commit([{ put: { key: clusterKey, value: Buffer.from(name) } }]);
   return name;
+}
+
+interface Recovered {
+  readonly leadership: Leadership;
+  readonly scheduler: Scheduler;
+  readonly cluster: string;
+  readonly presence: Presence;
 }
 
 class MasterLoop implements Master {
@@ -141,6 +154,8 @@ class MasterLoop implements Master {
   readonly #overdue = new Set<WorkerId>();
   readonly #publishing = new Set<Promise<void>>();
   readonly #running: Promise<void>;
+  readonly #presence: Presence;
+  #adoption: Adoption | undefined;
   #wake = new Signal();
   #changed = new Signal();
   #wakeAt: Instant | undefined;
@@ -150,11 +165,15 @@ class MasterLoop implements Master {
 
   readonly cluster: string;
 
-  constructor(options: MasterOptions, leadership: Leadership, scheduler: Scheduler, cluster: string) {
+  constructor(options: MasterOptions, { leadership, scheduler, cluster, presence }: Recovered) {
     this.#options = options;
     this.cluster = cluster;
     this.#leadership = leadership;
     this.#scheduler = scheduler;
+    this.#presence = presence;
+    if (this.#adoptMs > 0 && scheduler.view().jobs.some(({ state }) => !isTerminal(state))) {
+      this.#adoption = new Adoption(presence.known, options.clock.now() + this.#adoptMs);
+    }
     // A commit under way says itself why it failed.
     leadership.lost.addEventListener("abort", () => this.#isCommitting || this.#stepDown(notLeader()), { once: true });
     // What a predecessor decided and did not get to do comes out of the first step.
@@ -288,9 +307,9 @@ class MasterLoop implements Master {
     const steps: Step[] = [];
     try {
       for (const { event } of batch) {
-        const step = this.#scheduler.step(event, now);
+        const step = this.#scheduler.step(this.#asItCounts(event, now), now);
         steps.push(step);
-        changes.push(...step.changes);
+        changes.push(...step.changes, ...this.#presenceOf(event, step));
         commands.push(...step.commands);
         this.#wakeAt = step.wakeAt;
       }
@@ -306,8 +325,29 @@ class MasterLoop implements Master {
     if (observer?.stepped !== undefined) for (const step of steps) observer.stepped(step);
     for (const item of batch) item.done();
     for (const command of commands) this.#perform(command);
+    if (this.#adoption?.isOver(now)) {
+      // Everybody says anew what is free.
+      this.#adoption = undefined;
+      for (const worker of this.#waiting.keys()) this.#overdue.add(worker);
+    }
     this.#answerOverdue();
     if (batch.length > 0) this.#announce();
+  }
+
+  get #adoptMs(): number {
+    return this.#options.adoptMs ?? 0;
+  }
+
+  #asItCounts(event: SchedulerEvent, now: Instant): SchedulerEvent {
+    const adoption = this.#adoption;
+    if (event.kind !== "worker-heard" || adoption === undefined || adoption.isOver(now)) return event;
+    return { ...event, report: adoption.heard(event.report) };
+  }
+
+  #presenceOf(event: SchedulerEvent, step: Step): readonly Change[] {
+    if (this.#adoptMs === 0) return [];
+    const left = this.#presence.noted(step.facts);
+    return event.kind === "worker-heard" ? [...left, ...this.#presence.heard(event.report.worker)] : left;
   }
 
   async #commit(changes: readonly Change[]): Promise<void> {
@@ -389,13 +429,14 @@ class MasterLoop implements Master {
   async #sleepUntilNeeded(): Promise<void> {
     while (!this.stopped.aborted && this.#queue.length === 0 && this.#overdue.size === 0) {
       const now = this.#options.clock.now();
-      if (this.#wakeAt !== undefined && this.#wakeAt <= now) return;
+      const wakeAt = Math.min(this.#wakeAt ?? Infinity, this.#adoption?.until ?? Infinity);
+      if (wakeAt <= now) return;
       const woken = this.#wake;
-      if (this.#wakeAt === undefined) {
+      if (wakeAt === Infinity) {
         await woken.wait();
       } else {
         const timer = new AbortController();
-        await Promise.race([woken.wait(), this.#options.clock.sleep(this.#wakeAt - now, timer.signal)]);
+        await Promise.race([woken.wait(), this.#options.clock.sleep(wakeAt - now, timer.signal)]);
         timer.abort();
       }
     }

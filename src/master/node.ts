@@ -161,6 +161,7 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
     owner: `process ${process.pid}`,
     newCluster: randomId(),
     publishTriesMax,
+    adoptMs: leaseMs,
     observer: {
       stepped: ({ facts }) => {
         for (const fact of facts) {
