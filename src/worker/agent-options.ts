@@ -1,0 +1,88 @@
+// What an agent needs of whatever runs it (a local run, a worker node, a simulation), and what it offers.
+import type { Clock } from "../base/clock.ts";
+import type { AttemptId, JobId, WorkerId } from "../base/ids.ts";
+import type { JobDescription } from "../job/describe.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { Heartbeats } from "../rpc/memory-transport.ts";
+import type { Assignment, AttemptResult, WorkerReport } from "../rpc/messages.ts";
+import type { Budget } from "./budget.ts";
+import type { RunStore } from "./run-store.ts";
+import type { Bundle, TaskSlot } from "./slot.ts";
+
+export interface AgentOptions {
+  readonly worker: WorkerId;
+  /** Grows with each start of this worker. */
+  readonly incarnation: number;
+  readonly address: string;
+  readonly master: Heartbeats;
+  readonly clock: Clock;
+  readonly budget: Budget;
+  readonly runs: RunStore;
+  /** 0 <= x < 1: jitter, so that workers that lost the same master don't come back in step. */
+  readonly random: () => number;
+  /** Starts a process; `name` is unique within this agent's life. */
+  readonly openSlot: (name: string) => TaskSlot;
+  /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
+  readonly reuseSlots?: boolean | undefined;
+  /** The code of a job, fetched or built already. A rejection is an infrastructure failure of the attempt. */
+  readonly bundle: (spec: JobSpec, job: JobId) => Promise<Bundle>;
+  /**
+   * What else a job's attempts need on this machine: probes that the storage is in reach, fetches side files; resolves with the
+   * spec as slots get it. Default: the spec as it is.
+   */
+  readonly prepare?: (job: JobId, spec: JobSpec) => Promise<JobSpec>;
+  /** What slots need to fetch runs of other workers; undefined where there are none. */
+  readonly access?: {
+    /** The key that signs requests for a job's runs (rpc/signature.ts). */
+    readonly shuffleKey: (job: JobId) => string;
+    /** PEM file of the authority that signed the workers' certificates. */
+    readonly ca: string | undefined;
+  };
+  /**
+   * For how long nothing new is taken after so many infrastructure failures in a row: a worker that fails at once (a full disk)
+   * would use up a job's tries before anybody else has a turn. Default: not at all.
+   */
+  readonly coolDownMs?: (failures: number) => number;
+  /** Told of each assignment that is begun. */
+  readonly onStart?: (assignment: Assignment) => void;
+  /** Told of each attempt that is over; `result` undefined: it was revoked, and nobody waits for one. */
+  readonly onEnd?: (attempt: AttemptId, result: AttemptResult | undefined) => void;
+  /** The master wants this worker to drain; told once. */
+  readonly onDrain?: () => void;
+  /** Told of each call that failed; it is made again. */
+  readonly onCallFailed?: (error: unknown) => void;
+  /** Told when a job's files, slots and secrets go; may be told again. */
+  readonly onDiscard?: (job: JobId) => void;
+  /** Who it is, for messages of unreadable files, which others may be able to read: "worker w2 (on m2)". Default: not said. */
+  readonly who?: string;
+  /** Verified runs left by an earlier incarnation. */
+  readonly offered?: WorkerReport["offered"];
+  /** Memory that a process holds; for tests. */
+  readonly residentBytes?: (pid: number) => number | undefined;
+}
+
+export interface Agent {
+  /** Starts slots, and loads the bundle into them, before there is anything to do, so that it is over when there is. */
+  prestart(slots: number, bundle?: Bundle): void;
+  /** What a bundle says of its job. The slot that answered goes on to run the job's first attempt. */
+  describe(bundle: Bundle): Promise<JobDescription>;
+  /** Finishes what runs and takes nothing new; resolves when the last result is acknowledged. */
+  drain(): Promise<void>;
+  /** Ends what runs without a result, so that the master gives it to others. */
+  handBack(): void;
+  /** Resolves when no job has runs here any more (`drain` first: a new attempt makes new ones). */
+  released(): Promise<void>;
+  status(): AgentStatus;
+  /** Kills all slots and ends the calls. Files stay: who owns the directories removes them. */
+  close(): Promise<void>;
+}
+
+export interface AgentStatus {
+  readonly running: number;
+  readonly isDraining: boolean;
+  /** Since the newest report that the master has answered was sent. */
+  readonly unheardMs: number;
+  readonly leaseMs: number;
+  /** No call was answered yet. */
+  readonly isNew: boolean;
+}
