@@ -36,7 +36,7 @@ export async function readStoredJob(store: StateStore): Promise<StoredJob | unde
   const chunks: Uint8Array[] = [];
   for await (const { key, value } of store.scan(jobPrefix)) {
     const parsed = parseKey(key);
-    if (parsed === undefined) continue;
+    if (parsed === undefined || parsed.kind === "drain") continue; // of a later version, or of no job
     job = parsed.job;
     if (parsed.kind === "spec") spec = jobRecord.decode(value).spec;
     else if (parsed.kind === "ended") outcome = endedRecord.decode(value).outcome;
