@@ -18,10 +18,15 @@ export function stateClient(
 
   return {
     async lead() {
-      const askedAt = process.clock.now();
-      // Whoever leads may lead for long.
-      const epoch = (await call("lead", undefined, 1e9)) as number;
-      return leadershipOf(epoch, process.clock.now() - askedAt < server.sessionMs ? askedAt : process.clock.now());
+      for (;;) {
+        try {
+          const epoch = (await call("lead", undefined, options.leaseMs * 2)) as number;
+          return leadershipOf(epoch, process.clock.now());
+        } catch (error) {
+          // Whoever leads may lead for long.
+          if (!(error instanceof MillraceError) || error.code !== "unreachable") throw error;
+        }
+      }
     },
     async *scan(prefix) {
       yield* (await call("scan", prefix)) as readonly StoredRecord[];

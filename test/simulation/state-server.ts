@@ -86,6 +86,9 @@ export class StateServer implements Endpoint {
 
   #lead(host: string): Promise<number> {
     return new Promise((resolve) => {
+      // Who asks again has given up the call before.
+      const before = this.#waiting.findIndex((waiter) => waiter.host === host);
+      if (before >= 0) this.#waiting.splice(before, 1);
       this.#waiting.push({ host, resolve });
       void this.#elect();
     });

@@ -149,17 +149,23 @@ export class SimWorker implements Endpoint {
     const { network, options, checks } = this.world;
     const address = `m${this.#target % options.masters}`;
     checks.reported(this, report);
+    const turnAway = () => {
+      if (address === `m${this.#target % options.masters}`) this.#target++;
+    };
+    // Given up by the agent, which has a newer call by then, or by the network.
+    signal.addEventListener("abort", turnAway, { once: true });
     try {
       const bytes = await network.call(this.process, address, "heartbeat", encodeReport(report), {
         timeoutMs: options.callMs,
       });
-      signal.throwIfAborted(); // the agent has given it up
+      signal.throwIfAborted();
+      signal.removeEventListener("abort", turnAway);
       const orders = decodeOrders(bytes as Uint8Array);
       checks.heardOrders(this, orders);
       this.epochSeen = Math.max(this.epochSeen, orders.epoch);
       return orders;
     } catch (error) {
-      if (address === `m${this.#target % options.masters}`) this.#target++;
+      if (!signal.aborted) turnAway();
       throw error;
     }
   }

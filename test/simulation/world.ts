@@ -28,8 +28,9 @@ export interface Violation {
 
 /** From the end of chaos a job has this many leases to end (I16). */
 export const healedLeasesMax = 20;
-/** And then all that is left of it this many to go. */
-const quietLeases = 6;
+/** And then all that is left of it this many to go, under one leader. */
+const quietLeases = 8;
+const quietLeasesMax = 40;
 
 export class World {
   readonly options: SimOptions;
@@ -52,6 +53,7 @@ export class World {
   isFaulty = true;
   violation: Violation | undefined;
   readonly #nemesis: Nemesis;
+  #ledAt = 0;
 
   constructor(seed: number, profile?: Profile, onLine?: (line: string) => void) {
     const options = optionsOf(seed, profile);
@@ -73,6 +75,7 @@ export class World {
     this.server.watch = (change, before, epoch) => this.checks.stored(change, before, epoch);
     this.server.onLead = (epoch, host) => {
       this.trace.note(this.now, `epoch ${epoch} for ${host}`);
+      this.#ledAt = this.now;
       this.checks.led(epoch, host);
     };
     this.files = new Files(new Process(timeline, "storage", this.chance.random, 0), now, new Chance(seed, 6), options);
@@ -144,7 +147,11 @@ export class World {
       return;
     }
     // Late messages of the chaos come in, and what is left is cleared away.
-    await timeline.runUntil(this.now + quietLeases * leaseMs, isOver);
-    if (!isOver()) checks.atEnd();
+    const calmSince = () => Math.max(this.#ledAt, end - healedLeasesMax * leaseMs, checks.ends.endedAt);
+    for (let lease = 0; lease < quietLeasesMax && this.now < calmSince() + quietLeases * leaseMs; lease++) {
+      await timeline.runUntil(this.now + leaseMs, isOver);
+      if (isOver()) return;
+    }
+    checks.atEnd();
   }
 }

@@ -14,7 +14,11 @@ export class Ends implements Invariant {
   /** As stored. */
   readonly decisions = new Map<JobId, CommitDecision>();
   readonly outcomes = new Map<JobId, "succeeded" | "failed" | "cancelled">();
+  /** When a job last ended. */
+  endedAt = 0;
   readonly #world: World;
+  /** Failed, and to be resumed: all they have is kept. */
+  readonly #kept = new Set<JobId>();
   readonly #resumable = new Set<JobId>();
   readonly #specs = new Set<JobId>();
 
@@ -36,7 +40,12 @@ export class Ends implements Invariant {
     if (parsed.kind !== "ended") return;
     const before = this.outcomes.get(job);
     if ("put" in change) {
-      const { outcome, reason } = endedRecord.decode(change.put.value);
+      const { outcome, reason, kept } = endedRecord.decode(change.put.value);
+      const isGivenUp = before === "failed" && outcome === "failed" && this.#kept.has(job) && !kept;
+      if (kept) this.#kept.add(job);
+      else this.#kept.delete(job);
+      this.endedAt = this.#world.now;
+      if (isGivenUp) return;
       this.#world.trace.note(this.#world.now, `${job.slice(0, 4)} ${outcome} ${reason?.message ?? ""}`);
       if (before !== undefined) this.#world.violate("I9", `${job} ended ${before}, then ${outcome}`);
       if (outcome === "succeeded" && !this.decisions.has(job)) this.#world.violate("I9", `${job} ended undecided`);
@@ -60,6 +69,10 @@ export class Ends implements Invariant {
     if (!this.decisions.has(job)) this.#world.violate("I2", `${name} of ${job} became visible before it was decided`);
   }
 
+  isKept(job: JobId): boolean {
+    return this.#kept.has(job);
+  }
+
   areAllOver(): boolean {
     return this.#world.clients.every(({ job, isSubmitted }) => isSubmitted && this.outcomes.has(job.id));
   }
@@ -69,9 +82,27 @@ export class Ends implements Invariant {
       .filter(({ job }) => !this.outcomes.has(job.id))
       .map(({ job, isSubmitted }) => {
         const stage = this.decisions.has(job.id) ? "decided" : this.#specs.has(job.id) ? "stored" : "not stored";
-        return `${job.spec.name} (${stage}${isSubmitted ? "" : ", its client does not know"})`;
+        return `${job.spec.name} (${stage}${isSubmitted ? "" : ", its client does not know"}) ${this.#tasksOf(job.id)}`;
       })
       .join(", ");
+  }
+
+  /** As the leader sees it. */
+  #tasksOf(id: JobId): string {
+    const { masters, server } = this.#world;
+    const cluster = masters.find(({ host }) => host === server.leader)?.life?.cluster;
+    const job = cluster?.jobs.get(id);
+    if (cluster === undefined || job === undefined) return "";
+    const tasks = [job.planTask, ...job.maps, ...job.reduces].map((task) => {
+      const { phase, index, winner, attempts, isQueued } = task;
+      const runs = attempts.map(({ id: { epoch, attempt }, worker, state }) => `${epoch}.${attempt} ${state} on ${worker.id}`);
+      return `${phase}-${index} ${winner === undefined ? "" : `won ${winner.runLost ?? ""}`}${isQueued ? " queued" : ""} ${runs.join()}`;
+    });
+    const workers = [...cluster.workers.values()].map(
+      ({ id: name, slots, slotsFree, isSilent, isDraining, isToDrain, attempts, strays, failuresInRow }) =>
+        `${name} ${slots}/${slotsFree} ${isSilent ? "silent" : ""} ${isDraining || isToDrain ? "leaves" : ""} ${attempts.size}+${strays.length} failed ${failuresInRow}`,
+    );
+    return `${job.stage}: ${tasks.join("; ")} | ${workers.join("; ")}`;
   }
 
   #decided(job: JobId, decision: CommitDecision): void {

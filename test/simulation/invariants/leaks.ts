@@ -12,8 +12,8 @@ export class Leaks implements Invariant {
   }
 
   atEnd(): void {
-    const { workers, core, files, server, checks, options } = this.#world;
-    const isKept = (job: string) => options.keepFailed && checks.ends.outcomes.get(job) === "failed";
+    const { workers, core, files, server, checks } = this.#world;
+    const isKept = (job: string) => checks.ends.isKept(job);
     for (const { id, disk } of workers) {
       if (!core.has(id)) continue;
       for (const { ref } of disk.runs.values())
