@@ -59,6 +59,8 @@ export async function openBlobs(directory: string, clock: Clock): Promise<DiskBl
       const temporary = join(directory, newPrefix + randomId());
       try {
         await receive(temporary, { sha256, content, bytesMax: bound, directory, signal });
+        const now = clock.date();
+        await utimes(temporary, now, now); // a file server's clock is another
         await rename(temporary, path);
       } catch (error) {
         await rm(temporary, { force: true });
