@@ -2,6 +2,7 @@
 //
 //   ```ts file=NAME        written into the page's workspace under this name and type-checked; run when NAME ends in .test.ts
 //   ```sh [exits=N]        run by bash in the workspace, `millrace` and `node` on the PATH; the last command's exit code is N (0)
+//   ```sh host=NAME        run on a machine of that name, one bash for all of them: test/cluster/guide.test.ts
 //   ```LANG no-run: why    not executed; listed and counted, with its reason
 //   ```text, ```json, …    output or layout: nothing to execute
 
@@ -11,6 +12,7 @@ export interface Fence {
   readonly language: string;
   readonly file: string | undefined;
   readonly exits: number;
+  readonly host: string | undefined;
   readonly reason: string | undefined;
   readonly code: string;
 }
@@ -32,6 +34,7 @@ export function fencesOf(page: string, markdown: string): Fence[] {
       language,
       file: /(?:^|\s)file=(\S+)/.exec(words)?.[1],
       exits: Number(/(?:^|\s)exits=(\d+)/.exec(words)?.[1] ?? 0),
+      host: /(?:^|\s)host=(\S+)/.exec(words)?.[1],
       reason: /(?:^|\s)no-run: (.+)$/.exec(words)?.[1],
       code: `${lines.slice(start + 1, i).join("\n")}\n`,
     });
@@ -39,6 +42,7 @@ export function fencesOf(page: string, markdown: string): Fence[] {
   return fences;
 }
 
+/** By the page's own test; those of hosts have another one. */
 export function isExecutable(fence: Fence): boolean {
-  return executable.has(fence.language);
+  return executable.has(fence.language) && fence.host === undefined;
 }
