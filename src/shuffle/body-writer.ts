@@ -4,26 +4,34 @@ import type { Clock } from "../base/clock.ts";
 
 /**
  * A response's body in pieces of one buffer: while one buffer is on its way, the next is filled. Holds two buffers, whoever
- * reads however slowly; who does not take one within `stallMs` is dropped (fault 54). All reject once the connection is gone.
+ * reads however slowly; who takes none for `stallMs` (twice that at most) is dropped (fault 54). All reject once the connection
+ * is gone.
  */
 export class BodyWriter {
   readonly #response: ServerResponse | Http2ServerResponse;
-  readonly #clock: Clock;
-  readonly #stallMs: number;
+  readonly #write: (bytes: Buffer, done: (error?: Error | null) => void) => boolean;
   #filling: Buffer;
   #spare: Buffer;
   #filled = 0;
   #sending: Promise<void> = Promise.resolve();
+  /** Rejects what is on its way. */
+  #fail: ((error: Error) => void) | undefined;
+  #sends = 0;
 
   constructor(
     response: ServerResponse | Http2ServerResponse,
     options: { readonly clock: Clock; readonly stallMs: number; readonly bufferBytes: number },
   ) {
     this.#response = response;
-    this.#clock = options.clock;
-    this.#stallMs = options.stallMs;
+    this.#write = response.write.bind(response);
     this.#filling = Buffer.allocUnsafeSlow(options.bufferBytes);
     this.#spare = Buffer.allocUnsafeSlow(options.bufferBytes);
+    const over = new AbortController();
+    response.once("close", () => {
+      over.abort();
+      this.#fail?.(gone());
+    });
+    void this.#watch(options.clock, options.stallMs, over.signal);
   }
 
   async append(bytes: Uint8Array): Promise<void> {
@@ -65,24 +73,25 @@ export class BodyWriter {
     this.#filled = 0;
   }
 
-  async #send(bytes: Buffer): Promise<void> {
-    const response = this.#response;
-    const over = new AbortController();
-    const written = new Promise<void>((resolve, reject) => {
-      if (response.destroyed) return reject(gone());
-      const onClose = () => reject(gone());
-      response.once("close", onClose);
-      over.signal.addEventListener("abort", () => response.off("close", onClose), { once: true });
-      const write: (bytes: Buffer, done: (error?: Error | null) => void) => boolean = response.write.bind(response);
-      write(bytes, (error) => (error ? reject(error) : resolve()));
+  #send(bytes: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#response.destroyed) return reject(gone());
+      this.#fail = reject;
+      this.#write(bytes, (error) => {
+        this.#fail = undefined;
+        this.#sends++;
+        if (error) reject(error);
+        else resolve();
+      });
     });
-    void this.#clock.sleep(this.#stallMs, over.signal).then(() => {
-      if (!over.signal.aborted) response.destroy();
-    });
-    try {
-      await written;
-    } finally {
-      over.abort();
+  }
+
+  async #watch(clock: Clock, stallMs: number, over: AbortSignal): Promise<void> {
+    for (let before = -1; !over.aborted; ) {
+      const isSending = this.#fail !== undefined;
+      if (isSending && this.#sends === before) this.#response.destroy();
+      before = isSending ? this.#sends : -1;
+      await clock.sleep(stallMs, over);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { KiB } from "../base/limits.ts";
 import type { RunFile, RunFiles } from "../sort/run.ts";
 import type { SegmentSink } from "./segment-stream.ts";
 
@@ -20,12 +21,13 @@ export class FetchFile implements SegmentSink {
 
   append(bytes: Uint8Array, start: number, end: number): void {
     this.position += end - start;
-    for (let at = start; at < end; ) {
-      if (this.#buffered === this.#buffer.length) this.#flush();
-      const length = Math.min(end - at, this.#buffer.length - this.#buffered);
-      this.#buffer.set(bytes.subarray(at, at + length), this.#buffered);
-      this.#buffered += length;
-      at += length;
+    if (end - start > this.#buffer.length - this.#buffered) this.#flush();
+    if (end - start >= alonePieceBytes) {
+      this.#flush();
+      this.#write(bytes.subarray(start, end));
+    } else {
+      this.#buffer.set(bytes.subarray(start, end), this.#buffered);
+      this.#buffered += end - start;
     }
   }
 
@@ -47,8 +49,16 @@ export class FetchFile implements SegmentSink {
   }
 
   #flush(): void {
-    this.#file ??= this.#files.create(this.#name);
-    this.#file.write(this.#buffer.subarray(0, this.#buffered));
+    if (this.#buffered === 0) return;
+    this.#write(this.#buffer.subarray(0, this.#buffered));
     this.#buffered = 0;
   }
+
+  #write(bytes: Uint8Array): void {
+    this.#file ??= this.#files.create(this.#name);
+    this.#file.write(bytes);
+  }
 }
+
+/** A piece of this size is written as it is: a system call costs less than copying it. Sockets give up to 64 KiB. */
+const alonePieceBytes = 16 * KiB;

@@ -3,7 +3,7 @@ import { footerReads } from "../sort/footer-reads.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { FooterTable } from "../sort/run-footer.ts";
 import { attemptOf, corruptRun } from "../sort/run-format.ts";
-import type { AsyncFile } from "./async-file.ts";
+import type { ServedFile } from "./served-file.ts";
 
 /** Footers of runs that were asked for, those used last: a run is asked for once per partition. */
 export class FooterCache {
@@ -29,7 +29,7 @@ export class FooterCache {
   }
 
   /** Reads and keeps it. Rejects with `corrupt-run` unless it is that of the run that was reported. */
-  async read(run: RunRef, file: AsyncFile): Promise<FooterTable> {
+  async read(run: RunRef, file: ServedFile): Promise<FooterTable> {
     const { path, bytes, writtenBy } = run;
     const reads = footerReads(bytes, path);
     let next = reads.next();

@@ -5,8 +5,8 @@ import { mapAttempt, sortPairs, writeRun } from "../../test/support/pairs.ts";
 import { access, fetching, serveRuns, TestFiles, type TestServer } from "../../test/support/shuffle-server.ts";
 import { KiB, MiB } from "../base/limits.ts";
 import { expiresHeader, signatureHeader, signRequest } from "../rpc/signature.ts";
-import { AsyncFile } from "./async-file.ts";
 import { FooterCache } from "./footer-cache.ts";
+import { ServedFile } from "./served-file.ts";
 import { segmentsPath, writeRequest } from "./wire.ts";
 
 const path = segmentsPath("job-1");
@@ -119,7 +119,7 @@ describe("FooterCache", () => {
     );
     const cache = new FooterCache(3_000);
     for (const run of runs) {
-      const file = await AsyncFile.open(run.path);
+      const file = await ServedFile.open(run.path);
       expect((await cache.read(run, file)).pairs).toBe(1);
       await file.close();
       expect(cache.find(runs[0]!)?.writtenBy).toEqual(mapAttempt(0)); // always used
@@ -134,7 +134,7 @@ describe("FooterCache", () => {
   it("refuses a run by another attempt", async () => {
     const files = new TestFiles();
     const run = writeRun(files.tier, "map-0", mapAttempt(0), [{ partition: 1, key: "a", value: "b" }]);
-    const file = await AsyncFile.open(run.path);
+    const file = await ServedFile.open(run.path);
     const other = { ...run, writtenBy: mapAttempt(0, 2) };
     await expect(new FooterCache(1_000).read(other, file)).rejects.toThrow("written by map-00000.1.1");
     await file.close();

@@ -9,9 +9,9 @@ import type { AttemptId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { HttpRequest, HttpRoute } from "../rpc/http.ts";
 import type { RunRef } from "../sort/run.ts";
-import { AsyncFile } from "./async-file.ts";
 import { BodyWriter } from "./body-writer.ts";
 import { FooterCache } from "./footer-cache.ts";
+import { ServedFile } from "./served-file.ts";
 import {
   noSegment,
   parseRequest,
@@ -42,7 +42,7 @@ interface Prepared {
   readonly header: SegmentHeader;
   /** Of the part that was asked for: its bytes, or the file that has them at `position`. Closed by whoever takes it. */
   readonly small?: Buffer;
-  readonly file?: AsyncFile;
+  readonly file?: ServedFile;
   readonly position?: number;
   readonly bytes: number;
 }
@@ -156,11 +156,11 @@ class ShuffleServer {
   async #prepare(map: AttemptId, partition: number, from: number): Promise<Prepared> {
     const run = this.#options.find(map);
     if (run === undefined) return { map, header: { status: "missing", ...noSegment }, bytes: 0 };
-    let file: AsyncFile | undefined;
+    let file: ServedFile | undefined;
     try {
       let footer = this.#footers.find(run);
       if (footer === undefined) {
-        file = await AsyncFile.open(run.path);
+        file = await ServedFile.open(run.path);
         footer = await this.#footers.read(run, file);
       }
       const { pairs: runPairs } = footer;
@@ -172,7 +172,7 @@ class ShuffleServer {
       const header: SegmentHeader = { status: "segment", ...segment, runPairs };
       const bytes = Math.max(0, segment.bytes - from);
       const position = segment.offset + from;
-      file ??= await AsyncFile.open(run.path);
+      file ??= await ServedFile.open(run.path);
       if (bytes > limits.serveSmallBytes) return { map, header, file, position, bytes };
       const small = Buffer.allocUnsafe(bytes);
       await file.read(small, 0, bytes, position);
