@@ -1,7 +1,13 @@
-import { limits } from "../base/limits.ts";
+import { KiB, limits } from "../base/limits.ts";
 import type { TierOptions } from "./tier.ts";
 import { tierError } from "./tier-error.ts";
 import type { TierFiles } from "./tier-files.ts";
+
+/**
+ * Looking costs as much as writing 64 KiB does, and others use the same file system: each of them may go so far beyond what
+ * is spared.
+ */
+const lookAgainBytes = 512 * KiB;
 
 /** What may still be put into the memory tier. */
 export class Budget {
@@ -9,6 +15,8 @@ export class Budget {
   readonly #fs: TierFiles;
   readonly #options: TierOptions;
   readonly #files = new Map<string, number>();
+  /** Bytes that may be taken before what is free is looked at again. */
+  #allowance = 0;
 
   constructor(fs: TierFiles, options: TierOptions) {
     this.#fs = fs;
@@ -20,13 +28,17 @@ export class Budget {
   reserve(bytes: number): boolean {
     const { memoryDirectory, memoryBytesMax } = this.#options;
     if (memoryDirectory === undefined || this.used + bytes > memoryBytesMax) return false;
-    let free: number;
-    try {
-      free = this.#fs.freeBytes(memoryDirectory);
-    } catch (error) {
-      throw tierError("can't be used", memoryDirectory, error);
+    if (bytes > this.#allowance) {
+      let free: number;
+      try {
+        free = this.#fs.freeBytes(memoryDirectory);
+      } catch (error) {
+        throw tierError("can't be used", memoryDirectory, error);
+      }
+      if (free < bytes + limits.memoryTierSpareBytes) return false;
+      this.#allowance = Math.max(bytes, Math.min(lookAgainBytes, free - limits.memoryTierSpareBytes));
     }
-    if (free < bytes + limits.memoryTierSpareBytes) return false;
+    this.#allowance -= bytes;
     this.used += bytes;
     return true;
   }
