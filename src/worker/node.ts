@@ -18,7 +18,7 @@ import { Gate } from "../rpc/gate.ts";
 import type { Listener, TlsFiles } from "../rpc/http.ts";
 import { listen } from "../rpc/listener.ts";
 import type { AttemptResult } from "../rpc/messages.ts";
-import type { RemoteMaster, Welcome } from "../rpc/services.ts";
+import type { Blobs, RemoteMaster, Welcome } from "../rpc/services.ts";
 import { jobKey } from "../rpc/signature.ts";
 import type { Tokens } from "../rpc/tokens.ts";
 import { ourVersions } from "../rpc/versions.ts";
@@ -40,7 +40,7 @@ export interface WorkerNodeOptions {
   readonly connect: (self: {
     readonly worker: WorkerId;
     readonly onWelcome: (welcome: Welcome) => void;
-  }) => Pick<RemoteMaster, "hello" | "heartbeat" | "blobs" | "close">;
+  }) => WorkersMaster;
   /** Made where it is missing. */
   readonly workDir: string;
   /** Default: one per core, fewer where memory does not suffice. */
@@ -69,6 +69,11 @@ export interface WorkerNodeOptions {
   readonly slotProgram?: string;
   /** Where a memory directory may be made. Default /dev/shm. */
   readonly memoryRoot?: string;
+}
+
+/** What a worker asks of a master. */
+export interface WorkersMaster extends Pick<RemoteMaster, "hello" | "heartbeat" | "close"> {
+  readonly blobs: Pick<Blobs, "get">;
 }
 
 export interface WorkerNode {
@@ -116,7 +121,7 @@ class Node implements WorkerNode {
   readonly #log: Log;
   readonly #budget: Budget;
   readonly #directory: WorkerDirectory;
-  readonly #master: ReturnType<WorkerNodeOptions["connect"]>;
+  readonly #master: WorkersMaster;
   readonly #runs: FileRunStore;
   readonly #logs: JobLogs;
   readonly #needs: JobNeeds;
