@@ -24,6 +24,8 @@ export interface AgentOptions {
   readonly openSlot: (name: string) => TaskSlot;
   /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
   readonly reuseSlots?: boolean | undefined;
+  /** True: slots of a job that is over are replaced at once. Default: when they are needed. */
+  readonly spareSlots?: boolean | undefined;
   /** The code of a job, fetched or built already. A rejection is an infrastructure failure of the attempt. */
   readonly bundle: (spec: JobSpec, job: JobId) => Promise<Bundle>;
   /**

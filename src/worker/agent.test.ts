@@ -261,6 +261,22 @@ describe("the agent", () => {
     await agent.close();
   });
 
+  test("slots of a job that is over are replaced by such that know no job yet", async () => {
+    const { agent, master, slots } = start(2, { spareSlots: true });
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    slots[0]!.finish();
+    await settled();
+    await master.answer({ discard: ["j"] });
+    await master.answer({ discard: ["j"] });
+    expect(slots.map(({ isAlive, bundle }) => [isAlive, bundle?.digest])).toEqual([
+      [false, "digest"],
+      [true, undefined],
+    ]);
+    await master.answer({ start: [assignmentOf(attemptOf(1, "map", "k"))] });
+    expect(slots.map(({ ran }) => ran.length)).toEqual([1, 1]);
+    await agent.close();
+  });
+
   test("the slot that described goes on to run", async () => {
     const { agent, master, slots } = start(2);
     await agent.describe({ path: "/bundle.mjs", digest: "digest", environment: {} });

@@ -60,6 +60,7 @@ class WorkerAgent implements Agent {
       rssBytesMax: budget.rssBytesMax,
       openSlot,
       reuse: options.reuseSlots,
+      spare: options.spareSlots,
       residentBytes,
     });
     this.#runs = runs;

@@ -205,6 +205,7 @@ class Node implements WorkerNode {
     }
     const offered = findOffered(this.#directory.work.runs);
     this.#agent = this.#startAgent(offered);
+    this.#agent.prestart(this.#budget.slots);
     this.#loops.push(this.#watch(), this.#sweep());
     log.info(
       {
@@ -245,6 +246,7 @@ class Node implements WorkerNode {
       budget: this.#budget,
       runs: this.#runs,
       openSlot: (name) => this.#openSlot(name),
+      spareSlots: true,
       prepare: (job, spec) => this.#needs.prepare(job, spec),
       bundle: (spec, job) => this.#needs.bundle(job, spec),
       access: { shuffleKey: (job) => this.#shuffleKey(tokens, job), ca },

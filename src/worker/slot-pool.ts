@@ -16,6 +16,8 @@ export interface SlotPoolOptions {
   readonly openSlot: (name: string) => TaskSlot;
   /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
   readonly reuse?: boolean | undefined;
+  /** True: slots of a job that is over are replaced, so that the next job need not wait for processes to start. */
+  readonly spare?: boolean | undefined;
   /** Memory that a process holds. Default: what the system says. */
   readonly residentBytes?: ((pid: number) => number | undefined) | undefined;
 }
@@ -119,9 +121,13 @@ export class SlotPool {
     await entry.loading;
   }
 
-  /** The job is over: its slots are not used for another one. */
+  /** The job is over: its slots are not used for another one. As many that know no job yet take their place. */
   endJob(job: JobId): void {
-    for (const entry of this.#entries) if (entry.job === job) entry.slot.kill({ kind: "stopped" });
+    for (const entry of this.#entries) {
+      if (entry.job !== job) continue;
+      entry.slot.kill({ kind: "stopped" });
+      if (this.#options.spare === true) void entry.slot.ended.then(() => this.#openSpare());
+    }
   }
 
   /** Ends slots that hold too much memory; what is outside of V8's heap has no limit of its own. */
@@ -173,6 +179,15 @@ export class SlotPool {
 
   #changed(): void {
     for (const done of [...this.#changes]) done();
+  }
+
+  #openSpare(): void {
+    if (this.#isClosed || this.#isFull() || this.#waiting > 0) return;
+    try {
+      this.#open();
+    } catch {
+      // too many open files: who needs a slot hears of it
+    }
   }
 
   #open(): SlotEntry {
