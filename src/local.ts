@@ -10,14 +10,21 @@ import type { AttemptId } from "./base/ids.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
-import { localPlaces, makeParents, refuseIfBusy, removeAbandoned, workDirectoriesOf } from "./local/places.ts";
+import {
+  localPlaces,
+  makeParents,
+  refuseIfBusy,
+  refuseIfOvertaken,
+  removeAbandoned,
+  workDirectoriesOf,
+} from "./local/places.ts";
 import { jobIdOf } from "./master/loop.ts";
 import type { SchedulerOptions } from "./schedule/step.ts";
 import { createStorage } from "./storage/any.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { Combining } from "./task/environment.ts";
 import { type Budget, planBudget } from "./worker/budget.ts";
-import { createWorkDirectory, openWorkDirectory } from "./worker/work-directory.ts";
+import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./worker/work-directory.ts";
 
 export type { JobHandle, SubmitOptions } from "./engine.ts";
 
@@ -86,6 +93,13 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const { replaces } = await storage.prepare(places.destination, options.overwrite ?? false);
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
+  try {
+    if (options.output !== undefined) refuseIfOvertaken(options.output, options.workDir, places.work);
+  } catch (error) {
+    removeWorkDirectory(work);
+    removeParents();
+    throw error;
+  }
   return { key, job, places, work, replaces, removeParents };
 }
 

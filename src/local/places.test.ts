@@ -1,9 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createWorkDirectory, removeWorkDirectory } from "../worker/work-directory.ts";
-import { localPlaces, makeParents, refuseIfBusy, removeAbandoned, workDirectoriesOf } from "./places.ts";
+import {
+  localPlaces,
+  makeParents,
+  refuseIfBusy,
+  refuseIfOvertaken,
+  removeAbandoned,
+  workDirectoriesOf,
+} from "./places.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -49,6 +56,52 @@ test("a second run on the same output is refused while the first one is at work,
   left(path, 2 ** 22 + 1);
   refuseIfBusy(output, undefined);
   expect(workDirectoriesOf(output, undefined)).toEqual([{ path, job }]);
+});
+
+test("of two runs on the same output that begin at once, the one that was there first goes on", () => {
+  const output = join(directory, "out");
+  const make = (id: string) => {
+    const { work: path } = localPlaces({ output, workDir: undefined }, id);
+    return createWorkDirectory({ path, id: `places-${process.pid}-${id}`, memoryRoot: directory });
+  };
+  // Both have looked and seen nobody.
+  const first = make("f".repeat(32));
+  refuseIfOvertaken(output, undefined, first.path);
+  // Until the file system's clock has ticked.
+  let second = make(job);
+  while (changedAt(second.path) === changedAt(first.path)) {
+    removeWorkDirectory(second);
+    second = make(job);
+  }
+  expect(() => refuseIfOvertaken(output, undefined, second.path)).toThrow(
+    new RegExp(`process ${process.pid} is running`),
+  );
+  refuseIfOvertaken(output, undefined, first.path);
+  removeWorkDirectory(second);
+  // An ended one is in nobody's way.
+  writeFileSync(
+    join(first.path, "work.json"),
+    JSON.stringify({ version: 1, process: { pid: 2 ** 22 + 1, started: "1" } }),
+  );
+  const third = make(job);
+  refuseIfOvertaken(output, undefined, third.path);
+});
+
+function changedAt(work: string): bigint {
+  return lstatSync(join(work, "work.json"), { bigint: true }).ctimeNs;
+}
+
+test("an output on an object store has its work directory in the temporary one, found by its whole name", () => {
+  const at = (output: string) => localPlaces({ output, workDir: directory }, job);
+  expect(at("s3://bucket/a/out/")).toMatchObject({ destination: "s3://bucket/a/out" });
+  expect(at("s3://bucket/a/out/").work).toBe(at("s3://bucket/a/out").work);
+  expect(at("s3://bucket/b/out").work).not.toBe(at("s3://bucket/a/out").work);
+  expect(
+    localPlaces({ output: "s3://bucket/a/out", workDir: undefined }, job).work.startsWith(`${tmpdir()}/.out~`),
+  ).toBe(true);
+  left(at("s3://bucket/a/out").work, 2 ** 22 + 1);
+  expect(workDirectoriesOf("s3://bucket/a/out/", directory)).toEqual([{ path: at("s3://bucket/a/out").work, job }]);
+  expect(workDirectoriesOf("s3://bucket/b/out", directory)).toEqual([]);
 });
 
 test("what a killed run without output left is removed by the next one; what runs and what is not ours stays", () => {

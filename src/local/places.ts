@@ -60,11 +60,37 @@ export function workDirectoriesOf(
 export function refuseIfBusy(output: string, workDir: string | undefined): void {
   for (const { path } of workDirectoriesOf(output, workDir)) {
     const user = userOf(path);
-    if (user === undefined) continue;
-    throw new MillraceError(
-      "state-busy",
-      `process ${user.pid} is running a job with the output ${output} already (${path}): wait for it to end, or choose another output`,
-    );
+    if (user !== undefined) throw busy(output, path, user.pid);
+  }
+}
+
+/**
+ * The same for two that began at once, asked by each when its own work directory is there: whoever's was there first goes on.
+ * Neither does if the file system's clock can't tell.
+ */
+export function refuseIfOvertaken(output: string, workDir: string | undefined, own: string): void {
+  const mine = appearedAt(own);
+  for (const { path } of workDirectoriesOf(output, workDir)) {
+    if (path === own || mine === undefined) continue;
+    const theirs = appearedAt(path);
+    const user = theirs !== undefined && theirs <= mine ? userOf(path) : undefined;
+    if (user !== undefined) throw busy(output, path, user.pid);
+  }
+}
+
+function busy(output: string, path: string, pid: number): MillraceError {
+  return new MillraceError(
+    "state-busy",
+    `process ${pid} is running a job with the output ${output} already (${path}): wait for it to end, or choose another output`,
+  );
+}
+
+/** When it got its record: renaming that into place is what changed last. Nanoseconds. */
+function appearedAt(path: string): bigint | undefined {
+  try {
+    return lstatSync(join(path, "work.json"), { bigint: true }).ctimeNs;
+  } catch {
+    return undefined; // being made, or being removed
   }
 }
 

@@ -71,7 +71,8 @@ export class LocalLister {
   /** What the manifest of an output directory lists as its main output; undefined where there is none of ours. */
   #mainFilesOf(inside: string): { name: string; bytes: number | undefined }[] | undefined {
     const path = inside + manifestName;
-    const stats = this.#stat(path);
+    // A folder that may not be entered is what can't be read, not a manifest that it may not even have.
+    const stats = this.#stat(path, inside.length > 1 ? inside.slice(0, -1) : inside);
     if (stats === undefined || !stats.isFile() || stats.size === 0n) return undefined;
     let content: Buffer;
     try {
@@ -102,13 +103,14 @@ export class LocalLister {
     }
   }
 
-  #stat(path: string): BigIntStats | undefined {
+  /** `named`: what an error is about. */
+  #stat(path: string, named = path): BigIntStats | undefined {
     try {
       return this.#fs.statSync(path, { bigint: true });
     } catch (thrown) {
       const code = systemCode(thrown);
       if (code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG") return undefined;
-      throw inputError(thrown, path);
+      throw inputError(thrown, named);
     }
   }
 

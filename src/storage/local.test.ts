@@ -86,6 +86,16 @@ describe("listing", () => {
     mkdirSync(`${root}d/locked`, { recursive: true });
     writeFileSync(`${root}d/a`, "");
     await expect(denying.list(`${root}d`)).rejects.toMatchObject(code("bad-input", /locked can't be read by user/));
+    // One that may not be entered: the look for its manifest is what fails.
+    const closed = createLocalStorage({
+      fs: interposedFs(({ name, args }) => {
+        if (name === "statSync" && String(args[0]).includes("/locked/"))
+          throw systemError("EACCES", "permission denied");
+      }),
+    });
+    const refusal = code("bad-input", /d\/locked can't be read by user/);
+    await expect(closed.list(`${root}d`)).rejects.toMatchObject(refusal);
+    await expect(closed.list(`${root}d`)).rejects.not.toThrow(/_SUCCESS/);
     // A glob may not leave it out in silence either.
     await expect(denying.list(`${root}d/**/*`)).rejects.toMatchObject(code("bad-input", /locked/));
   });
