@@ -85,6 +85,7 @@ export class S3Client {
     if (request.signal?.aborted) giveUp();
     try {
       const { url, headers } = await this.#signed(request);
+      stop.signal.throwIfAborted();
       const response = await transport({ method, url, headers, body, signal: stop.signal, bytesMax });
       return errorIn(request, response) ?? response;
     } catch (thrown) {
