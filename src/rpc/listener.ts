@@ -305,6 +305,7 @@ class Port implements Listener {
     this.#sessions.set(session, connection);
     let isWaiting = false;
     const timer = setInterval(() => {
+      if (session.destroyed) return; // "close" is still to come; a ping would throw
       if (isWaiting) {
         session.destroy();
         return;

@@ -17,6 +17,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
+import { decodeReport, encodeOrders } from "./convert.ts";
 import { fromHello, fromSubmission, toHistoryEvent, toLogChunk, toWelcome } from "./convert-service.ts";
 import { toClusterView, toJobView } from "./convert-view.ts";
 import { fromReport, toOrders } from "./convert-worker.ts";
@@ -24,6 +25,7 @@ import type { AnyRequest, AnyResponse, RpcMethods } from "./dispatch.ts";
 import { Jobs, Workers } from "./gen/millrace/v1/service_pb.ts";
 import type { Scope } from "./http.ts";
 import type { MasterApi } from "./services.ts";
+import { isPlainGrpc, serveUnary, type UnaryCall } from "./unary.ts";
 import { toWire } from "./wire-error.ts";
 import { checkWorkerAddress } from "./worker-address.ts";
 
@@ -58,10 +60,22 @@ export function masterService(api: MasterApi, { clock = systemClock, log = noLog
   serveWorkers(router, api, log);
   serveJobs(router, api, { clock, log });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const heartbeatPath = `/${Workers.typeName}/${Workers.method.heartbeat.name}`;
+  const heartbeatCall: UnaryCall = {
+    bytesMax: limits.messageBytesMax,
+    answer: (message, signal) =>
+      guarded(log, async () => {
+        const report = read(decodeReport, message);
+        checkWorkerAddress(report.address);
+        return encodeOrders(await api.heartbeat(report, signal));
+      }),
+  };
   return {
     scopes: methodScopes(),
     async handle(request: AnyRequest, response: AnyResponse): Promise<void> {
-      const handler = handlers.get((request.url ?? "").split("?", 1)[0]!)!;
+      const path = (request.url ?? "").split("?", 1)[0]!;
+      if (path === heartbeatPath && isPlainGrpc(request)) return await serveUnary(request, response, heartbeatCall);
+      const handler = handlers.get(path)!;
       try {
         const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
         await universalResponseToNodeResponse(answer, response);

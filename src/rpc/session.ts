@@ -75,7 +75,8 @@ export class Session {
   #keepAlive(session: ClientHttp2Session): void {
     let isWaiting = false;
     const timer = setInterval(() => {
-      if (session.connecting) return; // calls have deadlines of their own
+      // Calls have deadlines of their own; of a destroyed session only "close" is still to come, and a ping would throw.
+      if (session.connecting || session.destroyed) return;
       if (isWaiting) {
         session.destroy(lost("a ping was not answered", "ETIMEDOUT"));
         return;

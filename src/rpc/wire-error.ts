@@ -23,11 +23,20 @@ const codes: Partial<Readonly<Record<ErrorCode, Code>>> = {
   "corrupt-state": Code.DataLoss,
 };
 
+/** It travels in a header, percent-encoded and once more in the details. */
+const messageCharactersMax = 4000;
+
 export function toWire(error: MillraceError): ConnectError {
   // Who is told "not-leader" asks again: the master that leads then knows the answer.
   const retry: Retry = error.code === "not-leader" ? "same" : error.retry;
   const detail = { desc: ErrorDetailSchema, value: create(ErrorDetailSchema, { code: error.code, retry }) };
-  return new ConnectError(error.message, codes[error.code] ?? Code.Internal, undefined, [detail], error);
+  return new ConnectError(
+    error.message.slice(0, messageCharactersMax),
+    codes[error.code] ?? Code.Internal,
+    undefined,
+    [detail],
+    error,
+  );
 }
 
 /** Undefined: it was not written by a master. */
