@@ -50,7 +50,7 @@ export class Api implements MasterApi {
 
   async hello(hello: Hello): Promise<Welcome> {
     const { master, leaseMs } = this.#parts;
-    master.stopped.throwIfAborted();
+    this.#throwIfStopped();
     checkHello(hello);
     return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs };
   }
@@ -63,7 +63,7 @@ export class Api implements MasterApi {
     }
     const startedAt = clock.now();
     try {
-      return await master.heartbeat(report, signal);
+      return await this.#led(master.heartbeat(report, signal));
     } finally {
       heard?.(clock.now() - startedAt);
     }
@@ -87,15 +87,20 @@ export class Api implements MasterApi {
   }
 
   async view(): Promise<ClusterView> {
+    this.#throwIfStopped();
     return this.#parts.master.view();
   }
 
-  watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView> {
-    return this.#parts.master.watch(job, signal);
+  async *watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView> {
+    try {
+      yield* this.#parts.master.watch(job, signal);
+    } catch (error) {
+      throw this.#explained(error);
+    }
   }
 
   async cancel(job: JobId): Promise<"cancelled" | "too-late"> {
-    return await this.#parts.master.cancel(job);
+    return await this.#led(this.#parts.master.cancel(job));
   }
 
   async retry(job: JobId): Promise<void> {
@@ -116,11 +121,11 @@ export class Api implements MasterApi {
     }
     this.#refuseTaken(found.output, job);
     await writeProbe(found.output, job);
-    await master.resume(job);
+    await this.#led(master.resume(job));
   }
 
   async drain(worker: WorkerId): Promise<void> {
-    await this.#parts.master.drain(worker);
+    await this.#led(this.#parts.master.drain(worker));
   }
 
   async *logs(job: JobId, attempt: string | undefined, signal?: AbortSignal): AsyncIterable<LogChunk> {
@@ -185,7 +190,7 @@ export class Api implements MasterApi {
     await within(probing, `writing beside the output ${spec.output}`, writeProbe(spec.output, job));
     failpoint("master.afterProbe");
     // From here on it is the master's: a client that hangs up now finds the job there.
-    return await master.submit(prepared, idempotencyKey);
+    return await this.#led(master.submit(prepared, idempotencyKey));
   }
 
   /** Two jobs that publish to one place: the second would fail at the end. */
@@ -229,7 +234,32 @@ export class Api implements MasterApi {
     yield* readLog({ worker, address: url, job, attempt }, this.#parts.logs, signal);
   }
 
+  // ── a master that has stepped down ─────────────────────────────────────────
+
+  async #led<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+
+  #throwIfStopped(): void {
+    const { stopped } = this.#parts.master;
+    if (stopped.aborted) throw this.#explained(stopped.reason);
+  }
+
+  /** Whatever has ended this master: who asks is to ask the next one, and is told why. */
+  #explained(error: unknown): unknown {
+    const { stopped } = this.#parts.master;
+    if (!stopped.aborted || error !== stopped.reason) return error;
+    if (error instanceof MillraceError && error.code === "not-leader") return error;
+    const why = error instanceof Error ? error.message : String(error);
+    return new MillraceError("not-leader", `the master has stepped down: ${why}`, { cause: error, retry: "same" });
+  }
+
   #find(job: JobId): JobView | undefined {
+    this.#throwIfStopped();
     return this.#parts.master.view().jobs.find((view) => view.job === job);
   }
 }

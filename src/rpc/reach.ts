@@ -22,7 +22,8 @@ export function isTransient(error: unknown): boolean {
   // What broke is the connection, not the call: HTTP/2 reports it so.
   return (
     (error.code === Code.Internal || error.code === Code.Unknown) &&
-    causes(error).some((cause) => isConnectionCode(systemCode(cause)))
+    // An answer without an end (gRPC's status comes last): its sender was ended in the middle of it.
+    (causes(error).some((cause) => isConnectionCode(systemCode(cause))) || error.rawMessage.endsWith("missing status"))
   );
 }
 
