@@ -40,6 +40,8 @@ export interface Invariant {
   stepped?(master: MasterLife, cluster: Cluster, event: SchedulerEvent, step: Step): void;
   /** What the scheduler has stepped to is durable, all of it. */
   committed?(master: MasterLife): void;
+  /** A heartbeat reaches a master that leads, or thinks so. */
+  served?(master: MasterLife, report: WorkerReport): void;
   /** A heartbeat's answer leaves. */
   answered?(master: MasterLife, report: WorkerReport, orders: WorkerOrders): void;
   /** A client is told that its job is there; how its cancellation went; how things are. */
@@ -106,6 +108,7 @@ const hooks = [
   "recovered",
   "stepped",
   "committed",
+  "served",
   "answered",
   "submitted",
   "cancelAnswered",

@@ -98,6 +98,9 @@ export class MasterLife implements Endpoint {
       clock: process.clock,
       heartbeatMs: options.heartbeatMs,
       owner: this.host,
+      adoptMs: options.adoptMs,
+      // As a cluster's master has it (master/node.ts).
+      publishTriesMax: 9,
       scheduler: schedulerOptions(world),
       recover: (records, epoch, schedulerOptions, now) => {
         const cluster = recoverCluster(records, epoch, schedulerOptions, now);
@@ -123,6 +126,7 @@ export class MasterLife implements Endpoint {
     switch (kind) {
       case "heartbeat": {
         const report = decodeReport(body as Uint8Array);
+        this.world.checks.served(this, report);
         const orders = await master.heartbeat(report);
         this.world.checks.answered(this, report, orders);
         return encodeOrders(orders);

@@ -60,6 +60,8 @@ export interface SimOptions {
   readonly attemptLeases: number;
   readonly backupSlowdown: number;
   readonly failuresPerWorkerMax: number;
+  /** A new master waits that long for the workers of its predecessor. */
+  readonly adoptMs: number;
   readonly keepFailed: boolean;
   /** Leaders give up by their own clock when the store does not answer, before another one can lead. */
   readonly stepsDownByClock: boolean;
@@ -107,6 +109,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     backupSlowdown: chance.one([1.2, 2, 3]),
     failuresPerWorkerMax: chance.one([2, 5]),
     keepFailed: chance.happens(0.5),
+    adoptMs: chance.happens(0.5) ? leaseMs : 0,
     stepsDownByClock: chance.happens(0.5),
     samePorts: chance.happens(0.5),
     storage: chance.one(["rename", "copy"]),

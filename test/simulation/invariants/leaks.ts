@@ -29,8 +29,8 @@ export class Leaks implements Invariant {
       for (const [token, { job }] of files.staged)
         if (!isKept(job)) this.#world.violate("I14", `${token} is left, and its job is over`);
     for (const key of server.records.keys()) {
-      const parsed = parseKey(key)!;
-      if (parsed.kind === "drain") continue;
+      const parsed = parseKey(key);
+      if (parsed === undefined || parsed.kind === "drain") continue;
       if (parsed.kind !== "spec" && parsed.kind !== "ended" && parsed.kind !== "failure" && !isKept(parsed.job))
         this.#world.violate("I14", `${key} is left, and its job is over`);
     }

@@ -4,9 +4,12 @@
 import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { taskRecord } from "../../../src/rpc/convert-records.ts";
 import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
+import type { Cluster } from "../../../src/schedule/cluster.ts";
+import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import { parseKey, type TaskRecord, type Winner } from "../../../src/schedule/records.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";
+import type { MasterLife } from "../master.ts";
 import { fullName } from "../slot.ts";
 import type { SimWorker } from "../worker.ts";
 import type { World } from "../world.ts";
@@ -17,12 +20,35 @@ export class Winners implements Invariant {
   readonly #world: World;
   /** Map attempts whose output a reduce could not read. */
   readonly #missed = new Set<string>();
+  /** When a master last took a report of a worker that was newer than those before. */
+  readonly #heard = new Map<MasterLife, Map<string, { at: number; incarnation: number; sequence: number }>>();
   /** "… on w1": nobody answered for it there. */
   readonly #unreachable = new Set<string>();
   readonly #starts = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
+  }
+
+  stepped(master: MasterLife, _cluster: Cluster, event: SchedulerEvent, { facts }: Step): void {
+    const { now, options } = this.#world;
+    let heard = this.#heard.get(master);
+    if (heard === undefined) this.#heard.set(master, (heard = new Map()));
+    for (const fact of facts) {
+      if (fact.kind !== "worker-silent") continue;
+      const at = heard.get(fact.worker)?.at ?? Number.NEGATIVE_INFINITY;
+      // Clocks differ by a hundredth.
+      if (now - at < options.leaseMs * 0.95)
+        this.#world.violate("I5", `${fact.worker} counts as silent, ${Math.round(now - at)} ms after its report`);
+    }
+    if (event.kind !== "worker-heard") return;
+    const { worker, incarnation, sequence } = event.report;
+    const before = heard.get(worker);
+    const isNewer =
+      before === undefined ||
+      incarnation > before.incarnation ||
+      (incarnation === before.incarnation && sequence > before.sequence);
+    if (isNewer) heard.set(worker, { at: now, incarnation, sequence });
   }
 
   missed(map: AttemptId, how: "missing" | "corrupt" | "unreachable", holder: string): void {
@@ -85,6 +111,7 @@ export class Winners implements Invariant {
     const { runLost, attempt, worker } = now;
     const isUnheard = runLost.includes("not been heard");
     const isReborn = runLost.includes("anew");
+    if (isUnheard) return;
     if (isReborn) {
       const host = this.#world.workers.find(({ id }) => id === worker);
       if ((host?.incarnation ?? 0) <= old.incarnation)
@@ -92,7 +119,7 @@ export class Winners implements Invariant {
     } else if (runLost.includes("drained")) {
       if (!this.#world.workers.some(({ id, hasDrained }) => id === worker && hasDrained))
         this.#world.violate("I5", `${name}: ${worker} was never drained`);
-    } else if (!isUnheard && !this.#isMissed(runLost, attempt, worker)) {
+    } else if (!this.#isMissed(runLost, attempt, worker)) {
       this.#world.violate(
         "I5",
         `${name}: the output of ${fullName(attempt)} is lost (${runLost}), and nobody missed it`,
