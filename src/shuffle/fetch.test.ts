@@ -1,7 +1,10 @@
 // Fetching from real servers: listener, gate, sockets and files. Faults of the network are made by the proxy.
-import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { faultProxy } from "../../test/support/fault-proxy.ts";
 import {
@@ -16,6 +19,7 @@ import {
 import { access, fetching, serveRuns, TestFiles } from "../../test/support/shuffle-server.ts";
 import { smallKernel } from "../../test/support/small-kernel.ts";
 import { MiB } from "../base/limits.ts";
+import type { TlsFiles } from "../rpc/http.ts";
 import { randomToken } from "../rpc/secret.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { Fetched, RemoteRuns } from "./client.ts";
@@ -466,5 +470,52 @@ describe("fault 56: whoever has the worker's port now", () => {
     expect(await thrownBy(fetching(new TestFiles(), [server], { access: other, limits }))).toMatchObject({
       how: "unreachable",
     });
+  });
+});
+
+const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+describe.skipIf(!hasOpenssl && process.env["CI"] === undefined)("by TLS (needs openssl)", () => {
+  /** A certificate that is its own authority. */
+  function certificate(name: string): TlsFiles {
+    const directory = mkdtempSync(join(tmpdir(), "millrace-tls-"));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const files = { cert: join(directory, "cert.pem"), key: join(directory, "key.pem") };
+    execFileSync(
+      "openssl",
+      [
+        ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=worker".split(" "),
+        ...["-addext", `subjectAltName=${name}`, "-keyout", files.key, "-out", files.cert],
+      ],
+      { stdio: "ignore" },
+    );
+    return files;
+  }
+
+  it("fetches from a worker whose certificate the authority has signed, and from no other", async () => {
+    const tls = certificate("IP:127.0.0.1");
+    const { runs, pairs } = mapOutputs(new TestFiles(), upTo(5));
+    const server = await serveRuns(runs, { tls });
+    expect(server.address).toMatch(/^https:/);
+    const here = new TestFiles();
+    const fetched = await fetching(here, [server], { access: { ...access, ca: tls.cert } });
+    expect(readAll(here, fetched)).toEqual(wanted(pairs));
+    fetched.close();
+    const other = certificate("IP:127.0.0.1");
+    const limits = { triesMax: 2 };
+    for (const ca of [other.cert, undefined]) {
+      expect(await thrownBy(fetching(here, [server], { access: { ...access, ca }, limits }))).toMatchObject({
+        how: "unreachable",
+      });
+    }
+    // A machine's name that is not the certificate's.
+    const elsewhere = certificate("DNS:elsewhere");
+    const impostor = await serveRuns(runs, { tls: elsewhere });
+    const trusting = { ...access, ca: elsewhere.cert };
+    expect(await thrownBy(fetching(here, [impostor], { access: trusting, limits }))).toMatchObject({
+      how: "unreachable",
+    });
+    const missing = { ...access, ca: join(here.directory, "none.pem") };
+    expect(await thrownBy(fetching(here, [server], { access: missing }))).toMatchObject({ code: "io-error" });
+    expect(here.names).toEqual([]);
   });
 });

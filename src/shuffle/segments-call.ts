@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as TlsAgent } from "node:https";
 import type { Clock } from "../base/clock.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { signRequest } from "../rpc/signature.ts";
 import { TransferFault } from "./transfer-fault.ts";
@@ -51,7 +52,7 @@ export class WorkerCalls {
     const { isTls, host, port } = parseAddress(address);
     const keep = { keepAlive: true, maxSockets: 1, lookup: guardedLookup };
     this.#agent = isTls
-      ? new TlsAgent({ ...keep, minVersion: "TLSv1.3", ...(ca !== undefined && { ca: readFileSync(ca) }) })
+      ? new TlsAgent({ ...keep, minVersion: "TLSv1.3", ...(ca !== undefined && { ca: readAuthority(ca) }) })
       : new Agent(keep);
     this.#isTls = isTls;
     this.#host = host;
@@ -108,6 +109,15 @@ export class WorkerCalls {
     const headers = { ...signed, "content-type": segmentsType, "content-length": body.length };
     const options = { agent: this.#agent, host: this.#host, port: this.#port, method: "POST", path, headers };
     return this.#isTls ? httpsRequest(options) : httpRequest(options);
+  }
+}
+
+function readAuthority(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const message = `the certificate of the workers' authority (--ca ${path}) can't be read: ${systemCode(error)}`;
+    throw new MillraceError("io-error", message, { retry: "elsewhere", cause: error });
   }
 }
 

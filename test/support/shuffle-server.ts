@@ -8,7 +8,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { type AttemptId, attemptName } from "../../src/base/ids.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { Gate } from "../../src/rpc/gate.ts";
-import type { Listener } from "../../src/rpc/http.ts";
+import type { Listener, TlsFiles } from "../../src/rpc/http.ts";
 import { listen } from "../../src/rpc/listener.ts";
 import { jobKey } from "../../src/rpc/signature.ts";
 import { fixedTokens } from "../../src/rpc/tokens.ts";
@@ -43,6 +43,7 @@ export const access = { key: jobKey(workerToken, "job-1"), ca: undefined };
 export interface ServeOptions extends Partial<ShuffleOptions> {
   readonly port?: number;
   readonly token?: Secret;
+  readonly tls?: TlsFiles;
 }
 
 export async function serveRuns(runs: readonly RunRef[], options: ServeOptions = {}): Promise<TestServer> {
@@ -51,6 +52,7 @@ export async function serveRuns(runs: readonly RunRef[], options: ServeOptions =
   const listener = await listen({
     host: "127.0.0.1",
     port: options.port ?? 0,
+    tls: options.tls,
     gate: new Gate({ tokens: fixedTokens({ worker: [options.token ?? workerToken] }), clock: systemClock }),
     routes: shuffleRoutes({ find, ...options }),
   });
