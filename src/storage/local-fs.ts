@@ -56,7 +56,7 @@ export function outputError(thrown: unknown, doing: string, path: string): Millr
     return new MillraceError(
       "no-space",
       `${doing} ${showPath(path)}: ${code === "EDQUOT" ? "the disk quota is used up" : "no space left on the disk"}. Free some, or choose another output directory with -o.`,
-      { cause: thrown },
+      { cause: thrown, retry: "elsewhere" },
     );
   }
   const advice = isPermission(code)

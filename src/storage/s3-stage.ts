@@ -113,7 +113,7 @@ export class S3StagedWriter implements StagedWriter {
 
   async #uploadParts(upload: string): Promise<string[]> {
     const { objects, partBytes = partBytesMin } = this.#options;
-    const size = Math.max(partBytes, Math.ceil(this.#bytes / partsMax / MiB) * MiB);
+    const size = Math.max(partBytes, Math.ceil(this.#bytes / partsMax));
     // An empty file is one empty part.
     const count = Math.max(1, Math.ceil(this.#bytes / size));
     const etags: string[] = [];
