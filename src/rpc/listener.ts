@@ -307,7 +307,8 @@ class Port implements Listener {
     const timer = setInterval(() => {
       if (session.destroyed) return; // "close" is still to come; a ping would throw
       if (isWaiting) {
-        session.destroy();
+        // After this process stood still, answers wait to be read: they are, before immediates are called.
+        setImmediate(() => isWaiting && session.destroy());
         return;
       }
       isWaiting = true;

@@ -78,7 +78,8 @@ export class Session {
       // Calls have deadlines of their own; of a destroyed session only "close" is still to come, and a ping would throw.
       if (session.connecting || session.destroyed) return;
       if (isWaiting) {
-        session.destroy(lost("a ping was not answered", "ETIMEDOUT"));
+        // After this process stood still, an answer waits to be read: it is, before immediates are called.
+        setImmediate(() => isWaiting && session.destroy(lost("a ping was not answered", "ETIMEDOUT")));
         return;
       }
       isWaiting = true;
