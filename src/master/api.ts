@@ -43,6 +43,8 @@ export class Api implements MasterApi {
   readonly #submitting = new Map<JobId, { readonly output: string; readonly taken: Promise<JobId> }>();
   /** As announced; forgotten with the worker. */
   readonly #addresses = new Map<WorkerId, string>();
+  /** The newest that was heard of each worker. */
+  readonly #incarnations = new Map<WorkerId, number>();
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
@@ -57,6 +59,7 @@ export class Api implements MasterApi {
 
   async heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {
     const { master, clock, addresses, heard } = this.#parts;
+    this.#refuseSuperseded(report);
     if (this.#addresses.get(report.worker) !== report.address) {
       workerAddress(report.worker, report.address, addresses);
       this.#addresses.set(report.worker, report.address);
@@ -158,6 +161,18 @@ export class Api implements MasterApi {
   /** A worker that is forgotten has no address. */
   forget(worker: WorkerId): void {
     this.#addresses.delete(worker);
+    this.#incarnations.delete(worker);
+  }
+
+  /** Two processes of one name would both follow the orders of one: an attempt would be run twice under its id (I6). */
+  #refuseSuperseded({ worker, incarnation }: WorkerReport): void {
+    const newest = this.#incarnations.get(worker) ?? incarnation;
+    this.#incarnations.set(worker, Math.max(newest, incarnation));
+    if (incarnation >= newest) return;
+    throw new MillraceError(
+      "state-busy",
+      `another process was started as worker ${worker} since this one: give each worker a --name of its own, or none`,
+    );
   }
 
   // ── submission ─────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { ClusterView, JobView, Scheduler, SchedulerEvent, Step } from "../schedule/step.ts";
 import type { Change, Leadership, StateStore } from "../state/store.ts";
 import type { CommitDecision, Storage } from "../storage/storage.ts";
-import { createMaster, jobIdOf, type Master } from "./loop.ts";
+import { createMaster, jobIdOf, type Master, type MasterOptions } from "./loop.ts";
 
 /** A scheduler that does what the test says, and remembers what it was told. */
 class FakeScheduler implements Scheduler {
@@ -86,8 +86,11 @@ function report(sequence: number, worker = "w"): WorkerReport {
   return { worker, incarnation: 1, sequence } as WorkerReport;
 }
 
-async function start(publish: () => Promise<void> = () => Promise.resolve()) {
-  const clock = new FakeClock();
+async function start(
+  publish: () => Promise<void> = () => Promise.resolve(),
+  options: Partial<MasterOptions> & { readonly clock?: FakeClock } = {},
+) {
+  const clock = options.clock ?? new FakeClock();
   const store = new FakeStore();
   const scheduler = new FakeScheduler();
   const discarded: string[] = [];
@@ -98,11 +101,12 @@ async function start(publish: () => Promise<void> = () => Promise.resolve()) {
   const master: Master = await createMaster({
     store,
     storage,
-    clock,
     recover: () => scheduler,
     scheduler: {} as never,
     heartbeatMs: 3000,
     owner: "test",
+    ...options,
+    clock,
   });
   await settled();
   return { clock, store, scheduler, master, discarded };
@@ -270,6 +274,84 @@ describe("the master loop", () => {
       kind: "output-failed",
       error: { code: "output-exists", message: "/out exists already" },
     });
+    await master.close();
+  });
+
+  test("a publish that may succeed later is tried again, at growing distances, and then is one that fails", async () => {
+    const down = () => Promise.reject(new MillraceError("io-error", "nobody answers", { retry: "same" }));
+    let tries = 0;
+    const publish = () => (++tries < 3 ? down() : Promise.resolve());
+    const failed: string[] = [];
+    const observer = { failed: (what: string) => failed.push(what) };
+    const { clock, scheduler, master } = await start(publish, { publishTriesMax: 3, observer });
+    scheduler.answer = (event) =>
+      event.kind === "job-submitted" ? { commands: [{ kind: "publish-output", decision }] } : {};
+    await master.submit(spec, "a");
+    await clock.pass(999);
+    expect(tries).toBe(1);
+    await clock.pass(1);
+    expect(tries).toBe(2);
+    await clock.pass(2000);
+    expect(scheduler.events.at(-1)).toMatchObject({ kind: "output-published" });
+    expect(failed).toEqual(["publishing job j, try 1 of 3", "publishing job j, try 2 of 3"]);
+    tries = -10;
+    await master.submit(spec, "b");
+    await clock.pass(60_000);
+    expect(scheduler.events.at(-1)).toMatchObject({ kind: "output-failed" });
+    expect(tries).toBe(-7);
+    await master.close();
+  });
+
+  test("fault 35: however long a commit takes, one report of each worker waits, the newest; the older calls end", async () => {
+    const { clock, store, scheduler, master } = await start();
+    let open = () => {};
+    store.gate = new Promise((resolve) => (open = resolve));
+    const submitted = master.submit(spec, "a");
+    await settled();
+    const calls = Array.from({ length: 50 }, (_, n) => master.heartbeat(report(n)));
+    const late = master.heartbeat(report(7)); // by a detour
+    const reborn = master.heartbeat({ ...report(0), incarnation: 2 });
+    const outcomes = Promise.allSettled(calls);
+    await settled();
+    expect(scheduler.events.filter((event) => event.kind === "worker-heard")).toEqual([]);
+    open();
+    await submitted;
+    await clock.pass(3000);
+    expect((await outcomes).map(({ status }) => status)).toEqual([...Array(49).fill("rejected"), "fulfilled"]);
+    expect(await late).toEqual(noOrders);
+    expect(await reborn).toEqual(noOrders);
+    const heard = scheduler.events.flatMap((event) => (event.kind === "worker-heard" ? [event.report] : []));
+    expect(heard.map(({ incarnation, sequence }) => [incarnation, sequence])).toEqual([
+      [1, 49],
+      [1, 7],
+      [2, 0],
+    ]);
+    await master.close();
+  });
+
+  test("fault 39: nothing depends on the wall clock", async () => {
+    class Timeless extends FakeClock {
+      override date(): Date {
+        throw new Error("somebody has asked for the date");
+      }
+    }
+    const { clock, master } = await start(undefined, { clock: new Timeless() });
+    const call = master.heartbeat(report(1));
+    await master.submit(spec, "a");
+    await clock.pass(3000);
+    expect(await call).toEqual(noOrders);
+    await master.close();
+  });
+
+  test("goes on when what happened can't be noted", async () => {
+    const stepped = () => {
+      throw new Error("the log is full");
+    };
+    const failed: string[] = [];
+    const { master } = await start(undefined, { observer: { stepped, failed: (what) => failed.push(what) } });
+    await master.submit(spec, "a");
+    expect(master.stopped.aborted).toBe(false);
+    expect(failed).toContain("noting what happened");
     await master.close();
   });
 

@@ -54,7 +54,7 @@ export interface MasterOptions {
   readonly observer?: MasterObserver;
 }
 
-/** Called between two steps, so it must return at once; what it throws ends the master. */
+/** Called between two steps, so it must return at once. */
 export interface MasterObserver {
   /** After the commit that holds the step's changes. */
   stepped?(step: Step): void;
@@ -104,10 +104,10 @@ const publishPauseMs = 1_000;
 const eventsPerCommit = 1024;
 
 interface Queued {
-  readonly event: SchedulerEvent;
+  event: SchedulerEvent;
   /** Called after the commit that holds the event. */
-  readonly done: () => void;
-  readonly failed: (error: unknown) => void;
+  done: () => void;
+  failed: (error: unknown) => void;
 }
 
 interface Waiting {
@@ -148,6 +148,8 @@ class MasterLoop implements Master {
   readonly #scheduler: Scheduler;
   readonly #stop = new AbortController();
   readonly #queue: Queued[] = [];
+  /** At most one report of each worker: however long a commit takes, and however often they call meanwhile. */
+  readonly #queuedReports = new Map<WorkerId, Queued>();
   /** At most one call of each worker waits: the newest. */
   readonly #waiting = new Map<WorkerId, Waiting>();
   /** Workers whose call's time is up, answered between two steps. */
@@ -297,6 +299,7 @@ class MasterLoop implements Master {
 
   async #turn(): Promise<void> {
     const batch = this.#queue.splice(0, eventsPerCommit);
+    for (const { event } of batch) if (event.kind === "worker-heard") this.#queuedReports.delete(event.report.worker);
     const now = this.#options.clock.now();
     this.#committedView ??= this.#scheduler.view();
     if (this.#wakeAt !== undefined && this.#wakeAt <= now) {
@@ -321,8 +324,7 @@ class MasterLoop implements Master {
       throw error;
     }
     this.#committedView = undefined;
-    const { observer } = this.#options;
-    if (observer?.stepped !== undefined) for (const step of steps) observer.stepped(step);
+    this.#tell(steps);
     for (const item of batch) item.done();
     for (const command of commands) this.#perform(command);
     if (this.#adoption?.isOver(now)) {
@@ -348,6 +350,16 @@ class MasterLoop implements Master {
     if (this.#adoptMs === 0) return [];
     const left = this.#presence.noted(step.facts);
     return event.kind === "worker-heard" ? [...left, ...this.#presence.heard(event.report.worker)] : left;
+  }
+
+  /** What can't be noted is not worth the master's end. */
+  #tell(steps: readonly Step[]): void {
+    const { observer } = this.#options;
+    try {
+      for (const step of steps) observer?.stepped?.(step);
+    } catch (error) {
+      observer?.failed?.("noting what happened", error);
+    }
   }
 
   async #commit(changes: readonly Change[]): Promise<void> {
@@ -451,8 +463,28 @@ class MasterLoop implements Master {
       item.failed(this.stopped.reason);
       return;
     }
+    if (item.event.kind === "worker-heard" && this.#replacesQueued(item, item.event.report)) return;
     this.#queue.push(item);
     this.#poke();
+  }
+
+  /** A newer report says all that the older one said, and what has not been acknowledged again. */
+  #replacesQueued(item: Queued, report: WorkerReport): boolean {
+    const queued = this.#queuedReports.get(report.worker);
+    const older = queued?.event.kind === "worker-heard" ? queued.event.report : undefined;
+    const isNewer =
+      older === undefined ||
+      older.incarnation < report.incarnation ||
+      (older.incarnation === report.incarnation && older.sequence < report.sequence);
+    if (!isNewer) return false; // late by a detour: both count
+    if (queued === undefined || older === undefined || older.incarnation !== report.incarnation) {
+      this.#queuedReports.set(report.worker, item);
+      return false;
+    }
+    const { failed } = queued;
+    Object.assign(queued, item);
+    failed(new MillraceError("cancelled", "a newer report has taken the place of this one"));
+    return true;
   }
 
   #poke(): void {
