@@ -72,6 +72,7 @@ class FakeMaster {
   isClosed = false;
   #orders: Partial<WorkerOrders>[] = [];
   #answer: ((orders: WorkerOrders) => void) | undefined;
+  #reject: ((error: Error) => void) | undefined;
 
   async hello(): Promise<Welcome> {
     if (this.refuse !== undefined) throw this.refuse;
@@ -84,6 +85,7 @@ class FakeMaster {
     this.#answer?.(ordersOf({}));
     return new Promise((resolve, reject) => {
       this.#answer = resolve;
+      this.#reject = reject;
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       this.#next();
     });
@@ -92,6 +94,10 @@ class FakeMaster {
   order(orders: Partial<WorkerOrders>): void {
     this.#orders.push(orders);
     this.#next();
+  }
+
+  fail(error: Error): void {
+    this.#reject?.(error);
   }
 
   get last(): WorkerReport {
@@ -230,6 +236,12 @@ test("another cluster behind the same address ends it with what to do", async ()
   const { master } = await open();
   master.onWelcome({ ...master.welcome, cluster: "d".repeat(32) });
   await expect(node!.ended).rejects.toThrow(/another cluster's now/);
+});
+
+test("I6: a worker whose name another process has taken ends, and runs nothing of that one's", async () => {
+  const { master } = await open();
+  master.fail(new MillraceError("state-busy", "another process was started as worker w1 since this one"));
+  await expect(node!.ended).rejects.toThrow(/another process was started as worker w1/);
 });
 
 test("where it can't begin nothing is left open", async () => {

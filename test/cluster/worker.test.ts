@@ -266,6 +266,20 @@ describe("directories", () => {
     expect(second.stderr).toContain(`process ${worker.child.pid} is a worker with the work directory ${at("w1")}`);
   });
 
+  test("I6: of two workers with one name the one that was started last goes on, the other ends and says why", async () => {
+    const first = await cluster.startWorker("w1");
+    const second = await startProcess(
+      ["worker", "--master", cluster.address, "--work-dir", at("elsewhere"), "--name", "w1"],
+      cluster.env,
+    );
+    others.push(second);
+    expect((await first.ended).code).not.toBe(0);
+    expect(first.output()).toContain("another process was started as worker w1 since this one");
+    writeInput(2);
+    await succeeds(runJob(), 2);
+    expect(second.child.exitCode).toBeNull();
+  });
+
   test("a worker that was another cluster's begins with an empty directory", async () => {
     writeInput(2);
     const worker = await cluster.startWorker("w1");
