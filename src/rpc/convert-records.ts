@@ -1,25 +1,20 @@
 // The records of the state store, to protobuf and back.
-import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord, Winner } from "../schedule/records.ts";
+import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord } from "../schedule/records.ts";
 import type { TaskCounts } from "../schedule/step.ts";
-import { big, messageCodec, num, oneOf, optional, required } from "./codec.ts";
+import { big, type MessageCodec, messageCodec, num, oneOf, optional, required } from "./codec.ts";
 import {
   fromAttemptId,
   fromCounters,
   fromFailureText,
-  fromPosition,
-  fromRunRef,
-  fromStagedFile,
   fromStats,
   toAttemptId,
   toCounters,
   toFailureText,
-  toPosition,
-  toRunRef,
-  toStagedFile,
   toStats,
 } from "./convert-common.ts";
 import { fromSpec, toSpec } from "./convert-job.ts";
 import * as pb from "./gen/millrace/v1/stored_pb.ts";
+import { decodeTaskRecord, encodeTaskRecord } from "./task-record.ts";
 
 export const jobRecord = messageCodec(
   pb.JobRecordSchema,
@@ -43,7 +38,10 @@ export const planRecord = messageCodec(
   "corrupt-state",
 );
 
-export const taskRecord = messageCodec(pb.TaskRecordSchema, toTask, fromTask, "corrupt-state");
+export const taskRecord: MessageCodec<TaskRecord> = {
+  encode: encodeTaskRecord,
+  decode: (bytes) => decodeTaskRecord(bytes),
+};
 
 export const failureRecord = messageCodec(
   pb.FailureRecordSchema,
@@ -57,70 +55,6 @@ export const failureRecord = messageCodec(
 );
 
 export const endedRecord = messageCodec(pb.EndedRecordSchema, toEnded, fromEnded, "corrupt-state");
-
-function toTask(task: TaskRecord) {
-  return {
-    winner: optional(task.winner, toWinner),
-    placements: task.placements,
-    digestVersion: big(task.digestVersion),
-    digestRollbacks: task.digestRollbacks,
-    failures: task.failures,
-    infrastructureFailures: task.infrastructureFailures,
-    careful: task.careful,
-    skip: task.skip.map(toPosition),
-    diedAt: optional(task.diedAt, toPosition),
-    userFailure: optional(task.userFailure, ({ message, at }) => ({ message, at: optional(at, toPosition) })),
-  };
-}
-
-function fromTask(task: pb.TaskRecord): TaskRecord {
-  return {
-    winner: optional(task.winner, fromWinner),
-    placements: task.placements,
-    digestVersion: num(task.digestVersion),
-    digestRollbacks: task.digestRollbacks,
-    failures: task.failures,
-    infrastructureFailures: task.infrastructureFailures,
-    careful: task.careful,
-    skip: task.skip.map(fromPosition),
-    diedAt: optional(task.diedAt, fromPosition),
-    userFailure: optional(task.userFailure, ({ message, at }) => ({ message, at: optional(at, fromPosition) })),
-  };
-}
-
-function toWinner(winner: Winner) {
-  return {
-    attempt: toAttemptId(winner.attempt),
-    worker: winner.worker,
-    incarnation: big(winner.incarnation),
-    address: winner.address,
-    run: optional(winner.run, toRunRef),
-    emissionDigest: winner.emissionDigest,
-    mapVersion: optional(winner.mapVersion, big),
-    staged: winner.staged.map(toStagedFile),
-    deadLetters: winner.deadLetters.map(toPosition),
-    counters: toCounters(winner.counters),
-    stats: toStats(winner.stats),
-    runLost: winner.runLost,
-  };
-}
-
-function fromWinner(winner: pb.TaskRecord_Winner): Winner {
-  return {
-    attempt: fromAttemptId(winner.attempt),
-    worker: winner.worker,
-    incarnation: num(winner.incarnation),
-    address: winner.address,
-    run: optional(winner.run, fromRunRef),
-    emissionDigest: winner.emissionDigest,
-    mapVersion: optional(winner.mapVersion, num),
-    staged: winner.staged.map(fromStagedFile),
-    deadLetters: winner.deadLetters.map(fromPosition),
-    counters: fromCounters(winner.counters),
-    stats: fromStats(winner.stats),
-    runLost: winner.runLost,
-  };
-}
 
 function toEnded(record: EndedRecord) {
   return {

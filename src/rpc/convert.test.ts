@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
@@ -29,6 +30,7 @@ import {
   encodeSpec,
 } from "./convert.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./convert-records.ts";
+import { TaskRecordSchema } from "./gen/millrace/v1/stored_pb.ts";
 import type {
   Assignment,
   AttemptResult,
@@ -302,6 +304,36 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
   it("specs", () => roundTrips(spec, encodeSpec, decodeSpec));
   it("decisions", () => roundTrips(decision, encodeDecision, decodeDecision));
   it("task records", () => roundTrips(task, taskRecord.encode, taskRecord.decode));
+  it("task records, written and read by hand, as the library writes and reads them", () => {
+    fc.assert(
+      fc.property(task, (original) => {
+        const bytes = taskRecord.encode(original);
+        const again = toBinary(TaskRecordSchema, fromBinary(TaskRecordSchema, bytes));
+        expect(again).toEqual(bytes);
+        expect(taskRecord.decode(again)).toEqual(original);
+      }),
+      { numRuns: 300 },
+    );
+  });
+  it("of a damaged task record what is read is a record, or a named error; fields of a later version are passed over", () => {
+    fc.assert(
+      fc.property(task, fc.nat(), fc.integer({ min: 1, max: 255 }), (original, where, flip) => {
+        const bytes = taskRecord.encode(original);
+        const at = where % Math.max(1, bytes.length);
+        for (const damaged of [bytes.slice(0, at), bytes.map((byte, index) => (index === at ? byte ^ flip : byte))]) {
+          try {
+            taskRecord.decode(damaged);
+          } catch (error) {
+            expect(error).toBeInstanceOf(MillraceError);
+            expect((error as MillraceError).code).toBe("corrupt-state");
+          }
+        }
+        const later = [0x80 | (5 << 3), 0x0c, 7, 0x82 | (5 << 3), 0x0c, 2, 1, 1]; // fields 197, by their wire types
+        expect(taskRecord.decode(Uint8Array.from([...bytes, ...later]))).toEqual(original);
+      }),
+      { numRuns: 200 },
+    );
+  });
   it("ended records", () => roundTrips(ended, endedRecord.encode, endedRecord.decode));
   it("job, plan and failure records", () => {
     roundTrips(fc.record({ spec, idempotencyKey: name, number: size }), jobRecord.encode, jobRecord.decode);

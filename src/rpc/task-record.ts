@@ -1,0 +1,358 @@
+// The record of a task, to protobuf and back (TaskRecord of stored.proto), by hand: a master stores one per decision and reads a
+// million when it takes over. convert.test.ts holds it against what the library makes of the same schema.
+import { MillraceError } from "../base/error.ts";
+import type { AttemptId, Phase, Position } from "../base/ids.ts";
+import type { TaskRecord, Winner } from "../schedule/records.ts";
+import type { RunRef } from "../sort/run.ts";
+import type { StagedFile } from "../storage/storage.ts";
+import { duration } from "./codec.ts";
+import type { AttemptStats } from "./messages.ts";
+import { WireReader, WireWriter } from "./wire.ts";
+
+/** Gives the same string for equal ones: names that records repeat are kept once. */
+export type Share = (text: string) => string;
+
+const writer = new WireWriter();
+const reader = new WireReader();
+
+export function encodeTaskRecord(task: TaskRecord): Uint8Array<ArrayBuffer> {
+  if (task.winner !== undefined) writeWinner(1, task.winner);
+  writer.uint(2, task.placements);
+  writer.uint(3, task.digestVersion);
+  writer.uint(4, task.digestRollbacks);
+  writer.uint(5, task.failures);
+  writer.uint(6, task.infrastructureFailures);
+  writer.uint(7, task.careful ? 1 : 0);
+  for (const position of task.skip) writePosition(8, position);
+  if (task.diedAt !== undefined) writePosition(9, task.diedAt);
+  if (task.userFailure !== undefined) {
+    const from = writer.begin(10);
+    writer.string(1, task.userFailure.message);
+    if (task.userFailure.at !== undefined) writePosition(2, task.userFailure.at);
+    writer.end(from);
+  }
+  return writer.finish();
+}
+
+/** Throws `corrupt-state` on bytes that are no such record. */
+export function decodeTaskRecord(bytes: Uint8Array, share: Share = (text) => text): TaskRecord {
+  try {
+    reader.open(bytes);
+    return readTask(share);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `${bytes.length} bytes are no readable TaskRecord (${why}); were they written by another version?`;
+    throw new MillraceError("corrupt-state", message, { cause: error });
+  }
+}
+
+function writeWinner(field: number, winner: Winner): void {
+  const from = writer.begin(field);
+  writeAttemptId(1, winner.attempt);
+  writer.string(2, winner.worker);
+  writer.uint(3, winner.incarnation);
+  writer.string(4, winner.address);
+  if (winner.run !== undefined) writeRun(5, winner.run);
+  if (winner.emissionDigest !== undefined) writer.presentFixed64(6, winner.emissionDigest);
+  if (winner.mapVersion !== undefined) writer.presentUint(7, winner.mapVersion);
+  for (const file of winner.staged) writeStaged(8, file);
+  for (const position of winner.deadLetters) writePosition(9, position);
+  for (const name of Object.keys(winner.counters)) {
+    const count = writer.begin(10);
+    writer.string(1, name);
+    writer.sint(2, winner.counters[name]!);
+    writer.end(count);
+  }
+  writeStats(11, winner.stats);
+  if (winner.runLost !== undefined) writer.presentString(12, winner.runLost);
+  writer.end(from);
+}
+
+function writeAttemptId(field: number, id: AttemptId): void {
+  const from = writer.begin(field);
+  writer.string(1, id.job);
+  writer.string(2, id.phase);
+  writer.uint(3, id.index);
+  writer.uint(4, id.epoch);
+  writer.uint(5, id.attempt);
+  writer.end(from);
+}
+
+function writePosition(field: number, { file, offset }: Position): void {
+  const from = writer.begin(field);
+  writer.uint(1, file);
+  writer.uint(2, offset);
+  writer.end(from);
+}
+
+function writeRun(field: number, run: RunRef): void {
+  const from = writer.begin(field);
+  writeAttemptId(1, run.writtenBy);
+  writer.string(2, run.path);
+  writer.uint(3, run.bytes);
+  writer.uint(4, run.pairs);
+  writer.end(from);
+}
+
+function writeStaged(field: number, file: StagedFile): void {
+  const from = writer.begin(field);
+  writer.string(1, file.output);
+  writer.string(2, file.name);
+  writer.uint(3, file.bytes);
+  writer.uint(4, file.records);
+  writer.string(5, file.sha256);
+  writer.string(6, file.token);
+  writer.end(from);
+}
+
+function writeStats(field: number, stats: AttemptStats): void {
+  const from = writer.begin(field);
+  writer.uint(1, stats.recordsIn);
+  writer.uint(2, stats.bytesIn);
+  writer.uint(3, stats.pairs);
+  writer.uint(4, stats.recordsOut);
+  writer.uint(5, stats.bytesOut);
+  writer.uint(6, stats.memoryRunBytes);
+  writer.uint(7, stats.diskRunBytes);
+  writer.uint(8, stats.spills);
+  writer.uint(9, stats.groups);
+  writer.uint(10, stats.groupMax);
+  writer.double(11, duration(stats.wallMs));
+  writer.uint(12, stats.fetchedBytes);
+  writer.end(from);
+}
+
+const none: readonly never[] = [];
+
+function readTask(share: Share): TaskRecord {
+  let winner: Winner | undefined;
+  let placements = 0;
+  let digestVersion = 0;
+  let digestRollbacks = 0;
+  let failures = 0;
+  let infrastructureFailures = 0;
+  let careful = false;
+  let skip: Position[] | undefined;
+  let diedAt: Position | undefined;
+  let userFailure: TaskRecord["userFailure"];
+  while (reader.next()) {
+    if (reader.field === 1) winner = readWinner(share);
+    else if (reader.field === 2) placements = reader.uint();
+    else if (reader.field === 3) digestVersion = reader.uint();
+    else if (reader.field === 4) digestRollbacks = reader.uint();
+    else if (reader.field === 5) failures = reader.uint();
+    else if (reader.field === 6) infrastructureFailures = reader.uint();
+    else if (reader.field === 7) careful = reader.bool();
+    else if (reader.field === 8) (skip ??= []).push(readPosition());
+    else if (reader.field === 9) diedAt = readPosition();
+    else if (reader.field === 10) userFailure = readUserFailure();
+    else reader.skip();
+  }
+  return {
+    winner,
+    placements,
+    digestVersion,
+    digestRollbacks,
+    failures,
+    infrastructureFailures,
+    careful,
+    skip: skip ?? none,
+    diedAt,
+    userFailure,
+  };
+}
+
+function readUserFailure(): NonNullable<TaskRecord["userFailure"]> {
+  const outer = reader.enter();
+  let message = "";
+  let at: Position | undefined;
+  while (reader.next()) {
+    if (reader.field === 1) message = reader.string();
+    else if (reader.field === 2) at = readPosition();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { message, at };
+}
+
+function readWinner(share: Share): Winner {
+  const outer = reader.enter();
+  let attempt: AttemptId | undefined;
+  let worker = "";
+  let incarnation = 0;
+  let address = "";
+  let run: RunRef | undefined;
+  let emissionDigest: bigint | undefined;
+  let mapVersion: number | undefined;
+  let staged: StagedFile[] | undefined;
+  let deadLetters: Position[] | undefined;
+  const counters: Record<string, number> = Object.create(null);
+  let stats: AttemptStats | undefined;
+  let runLost: string | undefined;
+  while (reader.next()) {
+    if (reader.field === 1) attempt = readAttemptId(share);
+    else if (reader.field === 2) worker = share(reader.string());
+    else if (reader.field === 3) incarnation = reader.uint();
+    else if (reader.field === 4) address = share(reader.string());
+    else if (reader.field === 5) run = readRun(share);
+    else if (reader.field === 6) emissionDigest = reader.fixed64();
+    else if (reader.field === 7) mapVersion = reader.uint();
+    else if (reader.field === 8) (staged ??= []).push(readStaged(share));
+    else if (reader.field === 9) (deadLetters ??= []).push(readPosition());
+    else if (reader.field === 10) readCount(counters, share);
+    else if (reader.field === 11) stats = readStats();
+    else if (reader.field === 12) runLost = share(reader.string());
+    else reader.skip();
+  }
+  reader.leave(outer);
+  if (attempt === undefined) throw new Error("it lacks an attempt's id");
+  if (stats === undefined) throw new Error("it lacks statistics");
+  return {
+    attempt,
+    worker,
+    incarnation,
+    address,
+    run,
+    emissionDigest,
+    mapVersion,
+    staged: staged ?? none,
+    deadLetters: deadLetters ?? none,
+    counters,
+    stats,
+    runLost,
+  };
+}
+
+function readAttemptId(share: Share): AttemptId {
+  const outer = reader.enter();
+  let job = "";
+  let phase: Phase | undefined;
+  let index = 0;
+  let epoch = 0;
+  let attempt = 0;
+  while (reader.next()) {
+    if (reader.field === 1) job = share(reader.string());
+    else if (reader.field === 2) phase = phaseOf(reader.string());
+    else if (reader.field === 3) index = reader.uint();
+    else if (reader.field === 4) epoch = reader.uint();
+    else if (reader.field === 5) attempt = reader.uint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { job, phase: phase ?? phaseOf(""), index, epoch, attempt };
+}
+
+function phaseOf(word: string): Phase {
+  if (word === "map" || word === "reduce" || word === "plan") return word;
+  throw new Error(`${JSON.stringify(word)} is none of plan, map, reduce`);
+}
+
+function readPosition(): Position {
+  const outer = reader.enter();
+  let file = 0;
+  let offset = 0;
+  while (reader.next()) {
+    if (reader.field === 1) file = reader.uint();
+    else if (reader.field === 2) offset = reader.uint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { file, offset };
+}
+
+function readRun(share: Share): RunRef {
+  const outer = reader.enter();
+  let writtenBy: AttemptId | undefined;
+  let path = "";
+  let bytes = 0;
+  let pairs = 0;
+  while (reader.next()) {
+    if (reader.field === 1) writtenBy = readAttemptId(share);
+    else if (reader.field === 2) path = reader.string();
+    else if (reader.field === 3) bytes = reader.uint();
+    else if (reader.field === 4) pairs = reader.uint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  if (writtenBy === undefined) throw new Error("it lacks the id of the attempt that wrote its run");
+  return { writtenBy, path, bytes, pairs };
+}
+
+function readStaged(share: Share): StagedFile {
+  const outer = reader.enter();
+  let output = "";
+  let name = "";
+  let bytes = 0;
+  let records = 0;
+  let sha256 = "";
+  let token = "";
+  while (reader.next()) {
+    if (reader.field === 1) output = share(reader.string());
+    else if (reader.field === 2) name = reader.string();
+    else if (reader.field === 3) bytes = reader.uint();
+    else if (reader.field === 4) records = reader.uint();
+    else if (reader.field === 5) sha256 = reader.string();
+    else if (reader.field === 6) token = reader.string();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { output, name, bytes, records, sha256, token };
+}
+
+function readCount(counters: Record<string, number>, share: Share): void {
+  const outer = reader.enter();
+  let name = "";
+  let value = 0;
+  while (reader.next()) {
+    if (reader.field === 1) name = share(reader.string());
+    else if (reader.field === 2) value = reader.sint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  counters[name] = value;
+}
+
+function readStats(): AttemptStats {
+  const outer = reader.enter();
+  const stats = { ...noStats };
+  while (reader.next()) {
+    const name = statNames[reader.field];
+    if (name === "wallMs") stats.wallMs = duration(reader.double());
+    else if (name !== undefined) stats[name] = reader.uint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return stats;
+}
+
+const noStats = {
+  recordsIn: 0,
+  bytesIn: 0,
+  pairs: 0,
+  recordsOut: 0,
+  bytesOut: 0,
+  memoryRunBytes: 0,
+  diskRunBytes: 0,
+  spills: 0,
+  groups: 0,
+  groupMax: 0,
+  fetchedBytes: 0,
+  wallMs: 0,
+};
+
+/** By their field numbers. */
+const statNames: readonly (keyof typeof noStats | undefined)[] = [
+  undefined,
+  "recordsIn",
+  "bytesIn",
+  "pairs",
+  "recordsOut",
+  "bytesOut",
+  "memoryRunBytes",
+  "diskRunBytes",
+  "spills",
+  "groups",
+  "groupMax",
+  "wallMs",
+  "fetchedBytes",
+];
