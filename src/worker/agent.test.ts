@@ -468,6 +468,25 @@ describe("the agent", () => {
     await agent.close();
   });
 
+  test("a worker with nothing to do goes when the master has heard that it drains, or does not answer", async () => {
+    const heard = start(1);
+    await heard.master.answer();
+    let isDrained = false;
+    const drained = heard.agent.drain().then(() => (isDrained = true));
+    await settled();
+    expect(isDrained).toBe(false);
+    await heard.master.answer();
+    await drained;
+    await heard.agent.close();
+
+    const alone = start(1);
+    await alone.master.answer();
+    const gone = alone.agent.drain();
+    await alone.clock.pass(1_000);
+    await gone;
+    await alone.agent.close();
+  });
+
   test("a drain that the master orders is the worker's own", async () => {
     let drains = 0;
     const { agent, master } = start(2, { onDrain: () => drains++ });

@@ -28,6 +28,8 @@ export type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";
 const watchMs = 250;
 /** Until a revoked attempt that does not end by itself is killed. */
 const stopGraceMs = 500;
+/** Until a drained worker goes without the master's having heard of it. */
+const tellLeaveMs = 1_000;
 
 export function startAgent(options: AgentOptions): Agent {
   return new WorkerAgent(options);
@@ -46,6 +48,8 @@ class WorkerAgent implements Agent {
   readonly #watch: Promise<void>;
   #offered: WorkerReport["offered"];
   #drained: Deferred | undefined;
+  /** The master has heard that this worker drains: it gives it nothing more, also when it is gone before its lease. */
+  #isLeaveTold = false;
   #released: Deferred | undefined;
   #failuresInRow = 0;
   #isCooling = false;
@@ -149,6 +153,7 @@ class WorkerAgent implements Agent {
   }
 
   #follow(orders: WorkerOrders, report: WorkerReport, isFresh: boolean): void {
+    if (report.draining) this.#isLeaveTold = true;
     for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));
     if (report.offered.length > 0) this.#offered = [];
     let isNews = false;
@@ -298,7 +303,11 @@ class WorkerAgent implements Agent {
   }
 
   #checkDrained(): void {
-    if (this.#running.size === 0 && this.#finished.size === 0) this.#drained?.resolve();
+    const drained = this.#drained;
+    if (drained === undefined || this.#running.size > 0 || this.#finished.size > 0) return;
+    if (this.#isLeaveTold) drained.resolve();
+    // A master that is away learns it by the lease; nobody waits long for it.
+    else void this.#clock.sleep(tellLeaveMs, this.#closing.signal).then(() => drained.resolve());
   }
 
   #checkReleased(): void {

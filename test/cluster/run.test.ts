@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runToEnd } from "../process/support.ts";
 import { millrace, repository } from "../support/cli.ts";
 import { startCluster, type TestCluster, until } from "./processes.ts";
 
@@ -253,6 +254,53 @@ describe("a job that has failed", () => {
   });
 });
 
+describe("run() with a master", () => {
+  const options = (output: string, more: object = {}) => ({
+    module: gateJob,
+    output,
+    master: cluster.address,
+    ...more,
+  });
+
+  test("gives counters and the files that can be seen from here", async () => {
+    const input = writeInput("from-code", 2, "the last");
+    const result = await runToEnd(options(at("from-code-output"), { inputs: [input] }), cluster.env);
+    expect(result, result.stderr).toMatchObject({ ok: true, counters: {} });
+    expect(result.files!.map(({ path, records }) => [path, records])).toEqual([
+      [join(at("from-code-output"), "part-00000.tsv"), 3],
+    ]);
+  });
+
+  test("cancels the job when its signal says so", async () => {
+    const input = writeInput("aborted", 2, "the last");
+    const inputs = [input];
+    const [cancelWhen, gate] = [at("cancel-now"), at("never-opened")];
+    const running = runToEnd(options(at("aborted-output"), { inputs, cancelWhen, params: { gate } }), cluster.env);
+    let id: unknown;
+    await until(async () => {
+      const job = json((await ask("jobs", "--json")).stdout).find(({ output }) => output === at("aborted-output"));
+      id = job?.["job"];
+      return job?.["state"] === "mapping";
+    });
+    writeFileSync(cancelWhen, "");
+    expect(await running).toMatchObject({ ok: false, code: "cancelled" });
+    expect(await stateOf(String(id))).toBe("cancelled");
+  });
+
+  test("needs an output, and takes nothing that is for this machine", async () => {
+    const inputs = [books];
+    const { output: _, ...without } = options("", { inputs });
+    expect(await runToEnd(without, cluster.env)).toMatchObject({
+      code: "wrong-usage",
+      message: "a cluster publishes into a folder that all its workers see: give run an output",
+    });
+    expect(await runToEnd(options(at("refused"), { inputs, slots: 2 }), cluster.env)).toMatchObject({
+      code: "wrong-usage",
+      message: "slots is for a run on this machine: leave it out, or leave out master",
+    });
+  });
+});
+
 test("workers are shown, and one that drains finishes and ends", async () => {
   const worker = await cluster.startWorker("w3");
   expect((await ask("workers")).stdout.toString()).toMatch(/^w3 +idle +1 +1 /m);
@@ -268,6 +316,8 @@ test("SIGTERM ends a master and a worker cleanly, and nothing of theirs is left 
     const worker = await other.startWorker("w2");
     worker.child.kill("SIGTERM");
     expect(await worker.ended).toEqual({ code: 0, signal: null });
+    // Nothing is given to who has left, not even until its lease is over.
+    expect((await other.ask(["workers"])).stdout.toString()).not.toMatch(/^w2 +(idle|busy) /m);
     other.master.child.kill("SIGTERM");
     expect(await other.master.ended).toEqual({ code: 0, signal: null });
   } finally {
