@@ -324,7 +324,10 @@ class Node implements WorkerNode {
 
   #callFailed(error: unknown): void {
     // Another process goes by this worker's name now, and gets its orders.
-    if (error instanceof MillraceError && error.code === "state-busy") return this.#fail(error);
+    if (error instanceof MillraceError && error.code === "state-busy") {
+      this.#fail(error);
+      return;
+    }
     const message = error instanceof Error ? error.message : String(error);
     if (message === this.#callFailure) return;
     this.#callFailure = message;
