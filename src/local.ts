@@ -26,7 +26,7 @@ import type { Combining } from "./task/environment.ts";
 import { type Budget, planBudget } from "./worker/budget.ts";
 import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./worker/work-directory.ts";
 
-export type { JobHandle, SubmitOptions } from "./engine.ts";
+export type { SubmitOptions } from "./engine.ts";
 
 export interface LocalOptions {
   /** Path of the module whose default export is the job. */
