@@ -38,9 +38,13 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-export async function faultProxy(target: { readonly port: number; readonly host?: string }): Promise<FaultProxy> {
+/** `at`: where it listens. Default: any port of 127.0.0.1. */
+export async function faultProxy(
+  target: { readonly port: number; readonly host?: string },
+  at: { readonly port?: number; readonly host?: string } = {},
+): Promise<FaultProxy> {
   const proxy = new TcpProxy(target);
-  await proxy.listen();
+  await proxy.listen(at.port ?? 0, at.host ?? "127.0.0.1");
   return proxy;
 }
 
@@ -65,10 +69,10 @@ class TcpProxy implements FaultProxy {
     });
   }
 
-  listen(): Promise<void> {
+  listen(port: number, host: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(0, "127.0.0.1", resolve);
+      this.#server.listen(port, host, resolve);
     });
   }
 
