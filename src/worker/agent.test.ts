@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock, settled } from "../../test/support/fake-clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName, type Phase } from "../base/ids.ts";
-import { MiB } from "../base/limits.ts";
+import { limits, MiB } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Assignment, AttemptResult, FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
@@ -643,6 +643,24 @@ describe("the agent", () => {
     slots[0]!.finish();
     await settled();
     expect(master.last.slotsFree).toBe(2);
+    await agent.close();
+  });
+
+  test("runs of an earlier start are offered in pages that a message can hold, each until it is acknowledged", async () => {
+    const count = limits.placesPerMessage + 1;
+    const offered = Array.from({ length: count }, (_, index) => {
+      const run = { writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 };
+      return { run, emissionDigest: 0n };
+    });
+    const { agent, master, clock } = start(1, { offered });
+    expect(master.last.offered).toHaveLength(limits.placesPerMessage);
+    await master.fail();
+    await clock.pass(100);
+    expect(master.last.offered).toHaveLength(limits.placesPerMessage);
+    await master.answer();
+    expect(master.last.offered).toEqual([offered.at(-1)]);
+    await master.answer();
+    expect(master.last.offered).toEqual([]);
     await agent.close();
   });
 });

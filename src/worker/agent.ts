@@ -10,6 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Assignment, AttemptResult, FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
@@ -148,15 +149,15 @@ class WorkerAgent implements Agent {
       draining,
       running: this.#running.statuses(),
       finished: [...this.#finished.values()],
-      offered: this.#offered,
+      // A page of them: there may be a million.
+      offered: this.#offered.slice(0, limits.placesPerMessage),
     };
   }
 
   #follow(orders: WorkerOrders, report: WorkerReport, isFresh: boolean): void {
     if (report.draining) this.#isLeaveTold = true;
     for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));
-    if (report.offered.length > 0) this.#offered = [];
-    let isNews = false;
+    let isNews = this.#offeredAre(report.offered);
     for (const places of orders.places) isNews = this.#jobs.takePlaces(places) || isNews;
     for (const attempt of orders.stop) this.#stop(attempt);
     this.#jobs.forgetBefore(this.#calls.oldestAsked);
@@ -167,6 +168,14 @@ class WorkerAgent implements Agent {
     if (isNews) this.#calls.raiseNews();
     this.#checkDrained();
     this.#checkReleased();
+  }
+
+  /** Told to the master. True: there are more. */
+  #offeredAre(told: WorkerReport["offered"]): boolean {
+    if (told.length === 0) return false;
+    const known = new Set(told);
+    this.#offered = this.#offered.filter((offer) => !known.has(offer));
+    return this.#offered.length > 0;
   }
 
   /** False where there is nothing new: started already, or not to be started here and now. */
