@@ -23,6 +23,9 @@ const epochKey = Buffer.from("e");
 const recordPrefix = "r";
 /** A commit is cut into batches of this, each synced by itself: a plan of a million tasks is held in memory once, not thrice. */
 const batchBytes = 2 * MiB;
+/** A scan reads so much at once. */
+const scanRecords = 1000;
+const scanBytes = 1 * MiB;
 /** How often a full disk is looked at again. */
 const spaceCheckMs = 500;
 
@@ -128,20 +131,30 @@ class LevelStore implements StateStore {
     const from = Buffer.from(recordPrefix + prefix);
     let found: Tally = emptyTally;
     let wanted: Tally = emptyTally;
+    const gte = prefix === "" ? tallyKey : from;
+    const iterator = database.iterator({ gte, highWaterMarkBytes: scanBytes });
     try {
-      for await (const [key, sealed] of database.iterator({ gte: prefix === "" ? tallyKey : from })) {
-        const value = trouble.unseal(key, sealed);
-        if (key.equals(tallyKey)) {
-          wanted = decodeTally(value) ?? wanted;
-          continue;
+      // A portion at a time: one by one takes several times as long.
+      for (let isOver = false; !isOver; ) {
+        const portion = await iterator.nextv(scanRecords);
+        isOver = portion.length === 0;
+        for (const [key, sealed] of portion) {
+          const value = trouble.unseal(key, sealed);
+          if (key.equals(tallyKey)) {
+            wanted = decodeTally(value) ?? wanted;
+            continue;
+          }
+          found = withRecord(found, checksumOf(sealed));
+          if (key.equals(epochKey)) continue;
+          isOver = !key.subarray(0, from.length).equals(from);
+          if (isOver) break;
+          yield { key: key.toString("utf8", 1), value: new Uint8Array(value) };
         }
-        found = withRecord(found, checksumOf(sealed));
-        if (key.equals(epochKey)) continue;
-        if (!key.subarray(0, from.length).equals(from)) break;
-        yield { key: key.toString("utf8", 1), value: new Uint8Array(value) };
       }
     } catch (error) {
       throw trouble.ofReading(error);
+    } finally {
+      await iterator.close();
     }
     if (prefix !== "" || (found.records === wanted.records && found.sum === wanted.sum)) return;
     throw trouble.corrupt(
