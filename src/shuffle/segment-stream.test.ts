@@ -71,20 +71,26 @@ function pushAll(stream: SegmentStream, answer: Buffer, sizes: readonly number[]
 /** All segments came as they stand in the runs. */
 function expectWhole(files: MemoryFiles, runs: readonly RunRef[], stream: SegmentStream, sink: Sink): void {
   expect(stream.isComplete).toBe(true);
+  expect(expectRight(files, runs, stream, sink)).toBe(stream.received.length);
+}
+
+/** The segments that came are the first ones, as they stand in the runs; returns how many there are in all. */
+function expectRight(files: MemoryFiles, runs: readonly RunRef[], stream: SegmentStream, sink: Sink): number {
   const expected = runs.flatMap((run) => {
     const reader = openRef(files, run);
     const segment = reader.segment(partition);
     reader.close();
     return segment === undefined ? [] : [{ run, segment }];
   });
-  expect(stream.received.map(({ map }) => map)).toEqual(expected.map(({ run }) => run.writtenBy));
   const { bytes } = sink;
-  for (const [index, { run, segment }] of expected.entries()) {
-    const { segment: got } = stream.received[index]!;
+  for (const [index, { map, segment: got }] of stream.received.entries()) {
+    const { run, segment } = expected[index]!;
+    expect(map).toEqual(run.writtenBy);
     expect(got).toEqual({ ...segment, offset: got.offset });
     const stored = files.bytesOf(run.path).subarray(segment.offset, segment.offset + segment.bytes);
     expect(bytes.subarray(got.offset, got.offset + got.bytes).equals(stored)).toBe(true);
   }
+  return expected.length;
 }
 
 const pieces = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 8 });
@@ -158,6 +164,40 @@ describe("SegmentStream", () => {
       }
       expectWhole(files, runs, stream, sink);
     }
+  });
+
+  it("fault 53: whatever parts of an answer are cut out, doubled, swapped or overwritten, nothing wrong is taken", () => {
+    const change = fc.record({
+      kind: fc.constantFrom("remove", "double", "swap", "noise", "zero"),
+      at: fc.nat(answer.length - 1),
+      to: fc.nat(answer.length - 1),
+      bytes: fc.integer({ min: 1, max: 200 }),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), pieces, (changes, sizes) => {
+        let bytes: Buffer = Buffer.from(answer);
+        for (const { kind, at, to, bytes: length } of changes) {
+          const [before, part, after] = [
+            bytes.subarray(0, at),
+            bytes.subarray(at, at + length),
+            bytes.subarray(at + length),
+          ];
+          if (kind === "remove") bytes = Buffer.concat([before, after]);
+          else if (kind === "double") bytes = Buffer.concat([before, part, part, after]);
+          else if (kind === "swap") bytes = Buffer.concat([before, answer.subarray(to, to + part.length), after]);
+          else bytes = Buffer.concat([before, Buffer.alloc(part.length, kind === "zero" ? 0 : to), after]);
+        }
+        const { sink, stream } = streamOf(runs);
+        try {
+          pushAll(stream, bytes, sizes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(TransferFault);
+        }
+        expectRight(files, runs, stream, sink);
+        if (stream.isComplete) expectWhole(files, runs, stream, sink);
+      }),
+      { numRuns: 400 },
+    );
   });
 
   it("fault 53: more than was asked for, another map's segment, or another's blocks are no answer", () => {
