@@ -1,16 +1,13 @@
 // The record of a task, to protobuf and back (TaskRecord of stored.proto), by hand: a master stores one per decision and reads a
 // million when it takes over. convert.test.ts holds it against what the library makes of the same schema.
 import { MillraceError } from "../base/error.ts";
-import type { AttemptId, Phase, Position } from "../base/ids.ts";
+import { type AttemptId, type Phase, type Position, sameAttempt } from "../base/ids.ts";
 import type { TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration } from "./codec.ts";
 import type { AttemptStats } from "./messages.ts";
-import { WireReader, WireWriter } from "./wire.ts";
-
-/** Gives the same string for equal ones: names that records repeat are kept once. */
-export type Share = (text: string) => string;
+import { StringTable, WireReader, WireWriter } from "./wire.ts";
 
 const writer = new WireWriter();
 const reader = new WireReader();
@@ -34,11 +31,11 @@ export function encodeTaskRecord(task: TaskRecord): Uint8Array<ArrayBuffer> {
   return writer.finish();
 }
 
-/** Throws `corrupt-state` on bytes that are no such record. */
-export function decodeTaskRecord(bytes: Uint8Array, share: Share = (text) => text): TaskRecord {
+/** Throws `corrupt-state` on bytes that are no such record. `names` holds the strings that records repeat. */
+export function decodeTaskRecord(bytes: Uint8Array, names = new StringTable(16)): TaskRecord {
   try {
     reader.open(bytes);
-    return readTask(share);
+    return readTask(names);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `${bytes.length} bytes are no readable TaskRecord (${why}); were they written by another version?`;
@@ -124,7 +121,7 @@ function writeStats(field: number, stats: AttemptStats): void {
 
 const none: readonly never[] = [];
 
-function readTask(share: Share): TaskRecord {
+function readTask(names: StringTable): TaskRecord {
   let winner: Winner | undefined;
   let placements = 0;
   let digestVersion = 0;
@@ -136,7 +133,7 @@ function readTask(share: Share): TaskRecord {
   let diedAt: Position | undefined;
   let userFailure: TaskRecord["userFailure"];
   while (reader.next()) {
-    if (reader.field === 1) winner = readWinner(share);
+    if (reader.field === 1) winner = readWinner(names);
     else if (reader.field === 2) placements = reader.uint();
     else if (reader.field === 3) digestVersion = reader.uint();
     else if (reader.field === 4) digestRollbacks = reader.uint();
@@ -175,7 +172,7 @@ function readUserFailure(): NonNullable<TaskRecord["userFailure"]> {
   return { message, at };
 }
 
-function readWinner(share: Share): Winner {
+function readWinner(names: StringTable): Winner {
   const outer = reader.enter();
   let attempt: AttemptId | undefined;
   let worker = "";
@@ -190,23 +187,25 @@ function readWinner(share: Share): Winner {
   let stats: AttemptStats | undefined;
   let runLost: string | undefined;
   while (reader.next()) {
-    if (reader.field === 1) attempt = readAttemptId(share);
-    else if (reader.field === 2) worker = share(reader.string());
+    if (reader.field === 1) attempt = readAttemptId(names);
+    else if (reader.field === 2) worker = reader.repeated(names);
     else if (reader.field === 3) incarnation = reader.uint();
-    else if (reader.field === 4) address = share(reader.string());
-    else if (reader.field === 5) run = readRun(share);
+    else if (reader.field === 4) address = reader.repeated(names);
+    else if (reader.field === 5) run = readRun(names);
     else if (reader.field === 6) emissionDigest = reader.fixed64();
     else if (reader.field === 7) mapVersion = reader.uint();
-    else if (reader.field === 8) (staged ??= []).push(readStaged(share));
+    else if (reader.field === 8) (staged ??= []).push(readStaged(names));
     else if (reader.field === 9) (deadLetters ??= []).push(readPosition());
-    else if (reader.field === 10) readCount(counters, share);
+    else if (reader.field === 10) readCount(counters, names);
     else if (reader.field === 11) stats = readStats();
-    else if (reader.field === 12) runLost = share(reader.string());
+    else if (reader.field === 12) runLost = reader.repeated(names);
     else reader.skip();
   }
   reader.leave(outer);
   if (attempt === undefined) throw new Error("it lacks an attempt's id");
   if (stats === undefined) throw new Error("it lacks statistics");
+  // It wrote its run itself: one id for both.
+  if (run !== undefined && sameAttempt(run.writtenBy, attempt)) run = { ...run, writtenBy: attempt };
   return {
     attempt,
     worker,
@@ -223,7 +222,7 @@ function readWinner(share: Share): Winner {
   };
 }
 
-function readAttemptId(share: Share): AttemptId {
+function readAttemptId(names: StringTable): AttemptId {
   const outer = reader.enter();
   let job = "";
   let phase: Phase | undefined;
@@ -231,8 +230,8 @@ function readAttemptId(share: Share): AttemptId {
   let epoch = 0;
   let attempt = 0;
   while (reader.next()) {
-    if (reader.field === 1) job = share(reader.string());
-    else if (reader.field === 2) phase = phaseOf(reader.string());
+    if (reader.field === 1) job = reader.repeated(names);
+    else if (reader.field === 2) phase = phaseOf(reader.repeated(names));
     else if (reader.field === 3) index = reader.uint();
     else if (reader.field === 4) epoch = reader.uint();
     else if (reader.field === 5) attempt = reader.uint();
@@ -260,14 +259,14 @@ function readPosition(): Position {
   return { file, offset };
 }
 
-function readRun(share: Share): RunRef {
+function readRun(names: StringTable): RunRef {
   const outer = reader.enter();
   let writtenBy: AttemptId | undefined;
   let path = "";
   let bytes = 0;
   let pairs = 0;
   while (reader.next()) {
-    if (reader.field === 1) writtenBy = readAttemptId(share);
+    if (reader.field === 1) writtenBy = readAttemptId(names);
     else if (reader.field === 2) path = reader.string();
     else if (reader.field === 3) bytes = reader.uint();
     else if (reader.field === 4) pairs = reader.uint();
@@ -278,7 +277,7 @@ function readRun(share: Share): RunRef {
   return { writtenBy, path, bytes, pairs };
 }
 
-function readStaged(share: Share): StagedFile {
+function readStaged(names: StringTable): StagedFile {
   const outer = reader.enter();
   let output = "";
   let name = "";
@@ -287,7 +286,7 @@ function readStaged(share: Share): StagedFile {
   let sha256 = "";
   let token = "";
   while (reader.next()) {
-    if (reader.field === 1) output = share(reader.string());
+    if (reader.field === 1) output = reader.repeated(names);
     else if (reader.field === 2) name = reader.string();
     else if (reader.field === 3) bytes = reader.uint();
     else if (reader.field === 4) records = reader.uint();
@@ -299,12 +298,12 @@ function readStaged(share: Share): StagedFile {
   return { output, name, bytes, records, sha256, token };
 }
 
-function readCount(counters: Record<string, number>, share: Share): void {
+function readCount(counters: Record<string, number>, names: StringTable): void {
   const outer = reader.enter();
   let name = "";
   let value = 0;
   while (reader.next()) {
-    if (reader.field === 1) name = share(reader.string());
+    if (reader.field === 1) name = reader.repeated(names);
     else if (reader.field === 2) value = reader.sint();
     else reader.skip();
   }

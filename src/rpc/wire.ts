@@ -173,6 +173,11 @@ export class WireReader {
 
   sint(): number {
     this.#expect(varint);
+    const from = this.#at;
+    if (this.#bytes[from]! < 128 || this.#bytes[from + 1]! < 128 || this.#bytes[from + 2]! < 128) {
+      const small = this.#varint();
+      return small % 2 === 0 ? small / 2 : -(small + 1) / 2;
+    }
     const bits = this.#bigVarint();
     const value = Number(bits & 1n ? -(bits >> 1n) - 1n : bits >> 1n);
     if (!Number.isSafeInteger(value)) throw new Error(`${value} is beyond 2^53`);
@@ -191,11 +196,20 @@ export class WireReader {
 
   string(): string {
     const from = this.#open();
-    const to = this.#at;
+    return this.#string(from, this.#at);
+  }
+
+  #string(from: number, to: number): string {
     for (let at = from; at < to; at++) {
       if (this.#bytes[at]! >= 128) return decoder.decode(this.#bytes.subarray(from, to));
     }
     return this.#text.toString("latin1", from, to);
+  }
+
+  /** A string that repeats from record to record: the same one again where the table has it, without making it first. */
+  repeated(table: StringTable): string {
+    const from = this.#open();
+    return table.take(this.#bytes, from, this.#at) ?? this.#string(from, this.#at);
   }
 
   /** Steps into a message; `leave` takes what is returned. */
@@ -269,6 +283,39 @@ export class WireReader {
   #expect(type: number): void {
     if (this.#type !== type) throw new Error(`field ${this.field} is of wire type ${this.#type}, not ${type}`);
   }
+}
+
+/** Short ASCII strings by their bytes; of two with the same place the later one stays. */
+export class StringTable {
+  readonly #strings: (string | undefined)[];
+
+  /** `size`: a power of two. */
+  constructor(size: number) {
+    this.#strings = new Array<string | undefined>(size).fill(undefined);
+  }
+
+  /** Undefined for what is long, or no ASCII. */
+  take(bytes: Uint8Array, from: number, to: number): string | undefined {
+    if (to - from > 64) return undefined;
+    let hash = 0x811c9dc5; // FNV-1a
+    for (let at = from; at < to; at++) {
+      const byte = bytes[at]!;
+      if (byte >= 128) return undefined;
+      hash = Math.imul(hash ^ byte, 0x01000193);
+    }
+    const place = (hash ^ (hash >>> 15)) & (this.#strings.length - 1);
+    const known = this.#strings[place];
+    if (known !== undefined && isEqual(known, bytes, from, to)) return known;
+    const text = String.fromCharCode(...bytes.subarray(from, to));
+    this.#strings[place] = text;
+    return text;
+  }
+}
+
+function isEqual(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let at = from; at < to; at++) if (text.charCodeAt(at - from) !== bytes[at]) return false;
+  return true;
 }
 
 const encoder = new TextEncoder();

@@ -116,15 +116,41 @@ export type RecordKey =
 
 /** Undefined for a key that is none of ours. */
 export function parseKey(key: string): RecordKey | undefined {
-  const match =
-    /^job\/([^/]+)\/(?:(spec|plan-valid|decision|ended)|(plan|failure)\/(\d+)|task\/(plan|map|reduce)-(\d+))$/.exec(
-      key,
-    );
+  return parseTaskKey(key) ?? parseOtherKey(key);
+}
+
+/** "job/<id>/task/map-0000012", of which there may be a million: without a regular expression. */
+function parseTaskKey(key: string): RecordKey | undefined {
+  if (!key.startsWith(jobPrefix)) return undefined;
+  const idEnd = key.indexOf("/", jobPrefix.length);
+  if (idEnd <= jobPrefix.length || !key.startsWith("/task/", idEnd)) return undefined;
+  const nameAt = idEnd + 6;
+  for (const phase of phases) {
+    if (!key.startsWith(phase, nameAt) || key[nameAt + phase.length] !== "-") continue;
+    const index = digitsOf(key, nameAt + phase.length + 1);
+    return index === undefined ? undefined : { kind: "task", job: key.slice(jobPrefix.length, idEnd), phase, index };
+  }
+  return undefined;
+}
+
+const phases = ["map", "reduce", "plan"] as const;
+
+function digitsOf(key: string, from: number): number | undefined {
+  let number = 0;
+  for (let at = from; at < key.length; at++) {
+    const digit = key.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
+  }
+  return from < key.length && Number.isSafeInteger(number) ? number : undefined;
+}
+
+function parseOtherKey(key: string): RecordKey | undefined {
+  const match = /^job\/([^/]+)\/(?:(spec|plan-valid|decision|ended)|(plan|failure)\/(\d+))$/.exec(key);
   if (match === null) return parseWorkerKey(key);
-  const [, job, single, numbered, number, phase, index] = match;
+  const [, job, single, numbered, number] = match;
   if (single !== undefined) return { kind: single as "spec", job: job! };
-  if (numbered !== undefined) return { kind: numbered as "plan", job: job!, number: Number(number) };
-  return { kind: "task", job: job!, phase: phase as Phase, index: Number(index) };
+  return { kind: numbered as "plan", job: job!, number: Number(number) };
 }
 
 function parseWorkerKey(key: string): RecordKey | undefined {

@@ -2,7 +2,9 @@
 import { assert } from "../base/assert.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { decodeDecision, decodePlan } from "../rpc/convert.ts";
-import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "../rpc/convert-records.ts";
+import { endedRecord, failureRecord, jobRecord, planRecord } from "../rpc/convert-records.ts";
+import { decodeTaskRecord } from "../rpc/task-record.ts";
+import { StringTable } from "../rpc/wire.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { noteRate, ratesKept } from "./backup.ts";
 import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";
@@ -11,11 +13,14 @@ import { discardedAt, isKept } from "./discard.ts";
 import { boundEnded, watchKept } from "./ended.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
 import { holderOf } from "./lost.ts";
-import { drainRecord, failuresKept, parseKey, type RecordKey, type TaskRecord, type Winner } from "./records.ts";
+import { drainRecord, failuresKept, parseKey, type RecordKey, type TaskRecord } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./task.ts";
 import { stateOf } from "./view.ts";
 import { newWorker } from "./worker.ts";
+
+/** Names of workers, their addresses, of counters and outputs: once in memory, as there may be a million tasks. */
+const sharedNames = 65_536;
 
 /** The records of one job, as they are found. */
 interface Found {
@@ -139,10 +144,11 @@ function buildJob(id: JobId, found: Found, order: SchedulerOptions["order"]): Jo
   // Of a job that is over the rest may be deleted in part.
   if (job.ended !== undefined && !isKept(job)) return job;
   if (found.planValid !== undefined) readPlan(job, found.planValid, found.plan);
+  const names = new StringTable(sharedNames);
   for (const { key, value } of found.tasks) {
     const task = taskOf(job, key.phase, key.index);
     assert(task !== undefined || job.ended !== undefined, `a record of ${key.phase} ${key.index}, which no plan names`);
-    if (task !== undefined) readTask(task, taskRecord.decode(value));
+    if (task !== undefined) readTask(task, decodeTaskRecord(value, names));
   }
   for (const task of job.maps) job.mapVersionMin = Math.max(job.mapVersionMin, task.digestVersion);
   for (const task of job.reduces) {
@@ -168,16 +174,17 @@ function readPlan(job: Job, planValid: Uint8Array, chunks: ReadonlyMap<number, U
 
 function readTask(task: Task, record: TaskRecord): void {
   update(task, () => {
-    Object.assign(task, record);
-    task.winner = record.winner === undefined ? undefined : sharingIds(task, record.winner);
+    task.winner = record.winner;
+    task.placements = record.placements;
+    task.digestVersion = record.digestVersion;
+    task.digestRollbacks = record.digestRollbacks;
+    task.failures = record.failures;
+    task.infrastructureFailures = record.infrastructureFailures;
+    task.careful = record.careful;
+    task.skip = record.skip;
+    task.diedAt = record.diedAt;
+    task.userFailure = record.userFailure;
   });
-}
-
-/** The names that all tasks of a job repeat, once in memory: there may be a million of them. */
-function sharingIds(task: Task, winner: Winner): Winner {
-  const attempt = { ...winner.attempt, job: task.job.id };
-  const { run } = winner;
-  return { ...winner, attempt, run: run === undefined ? undefined : { ...run, writtenBy: attempt } };
 }
 
 /** So that slow tasks are told from others at once. */
