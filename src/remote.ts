@@ -38,6 +38,8 @@ export interface RemoteOptions {
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
   /** What is odd and no reason to stop, as a sentence. */
   readonly onWarning?: ((warning: string) => void) | undefined;
+  /** Ends what comes before the submission; from then on the job has to be cancelled. */
+  readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
 }
 
@@ -116,15 +118,17 @@ class Remote implements RemoteEngine {
       onUnseen: (why) =>
         this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
     });
-    const { signal } = this.#closing;
+    const { signal: given } = this.#options;
+    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     await upload(master.blobs, bundleUpload(bundle.path, bundle.digest), signal);
     for (const { name, path, sha256 } of spec.files)
       await upload(master.blobs, sideFileUpload(name, path, sha256), signal);
+    signal.throwIfAborted();
     const job = await this.#deliver({ idempotencyKey: this.#key, spec, overwrite: overwrite ?? false });
     const feed = new Feed({
       master,
       job,
-      first: await master.get(job, signal),
+      first: await master.get(job, this.#closing.signal),
       later: `millrace status ${job.slice(0, 8)} --watch --master ${address}`,
     });
     this.#feed = feed;

@@ -31,6 +31,11 @@ export function remoteInterrupts(master: string): InterruptOptions {
   };
 }
 
+/** What a wait that the interrupt ends rejects with: once the job runs it is cancelled instead. */
+function beforeStart(): MillraceError {
+  return new MillraceError("cancelled", "cancelled before the job was started");
+}
+
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export function listenForInterrupts(options: InterruptOptions = localInterrupts): Interrupts {
@@ -41,13 +46,13 @@ export function listenForInterrupts(options: InterruptOptions = localInterrupts)
       process.stderr.write(`\n${options.stopped}\n`);
       process.exit(130);
     }
-    controller.abort(signal);
+    controller.abort(beforeStart());
   };
   for (const signal of signals) process.on(signal, onSignal);
   return {
     signal: controller.signal,
     throwIfInterrupted() {
-      if (controller.signal.aborted) throw new MillraceError("cancelled", "cancelled before the job was started");
+      if (controller.signal.aborted) throw beforeStart();
     },
     stop() {
       for (const signal of signals) process.off(signal, onSignal);

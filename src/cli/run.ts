@@ -25,7 +25,9 @@ export async function runCommand(job: string, inputs: readonly string[], flags: 
   const screen = openScreen(flags, startedMs);
   let engine: JobEngine | undefined;
   try {
-    engine = await (flags.master === undefined ? openHere(job, flags, screen) : openThere(job, flags, screen));
+    engine = await (flags.master === undefined
+      ? openHere(job, flags, screen)
+      : openThere(job, flags, screen, interrupts.signal));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
     const handle = await engine.submit(await submitOptionsOf(engine, inputs, flags, interrupts.signal));
@@ -57,12 +59,13 @@ async function openHere(job: string, flags: RunFlags, screen: Screen): Promise<J
 }
 
 /** Nothing of a cluster is loaded unless it is asked for. */
-async function openThere(job: string, flags: RunFlags, screen: Screen): Promise<JobEngine> {
+async function openThere(job: string, flags: RunFlags, screen: Screen, signal: AbortSignal): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
   const master = await connectTo({
     address: flags.master!,
     tokenFile: flags.tokenFile,
     ca: flags.ca,
+    signal,
     onConnection: (state, why) => warn(screen, connectionText(state, why)),
   });
   return await openRemote({
@@ -72,6 +75,7 @@ async function openThere(job: string, flags: RunFlags, screen: Screen): Promise<
     address: flags.master!,
     environment: Object.fromEntries(flags.env),
     overwrite: flags.overwrite,
+    signal,
     onWarning: (warning) => warn(screen, warning),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });

@@ -1,15 +1,9 @@
-// The job's bundle as a file that a slot can load, and the program that a slot is.
+// The job's bundle as a file that a slot can load.
 import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { bundleJob } from "../job/bundle.ts";
 import type { Bundle } from "../worker/slot.ts";
 import type { WorkDirectory } from "../worker/work-directory.ts";
-
-/** `dist/slot.js`, beside the bundle that this file is part of, or beside its folder of chunks. */
-export const slotProgram = fileURLToPath(
-  new URL(import.meta.url.includes("/chunks/") ? "../slot.js" : "./slot.js", import.meta.url),
-);
 
 /** What the job's code finds in its environment, wherever it runs: nothing that depends on who started it. */
 export function jobEnvironment(given: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {

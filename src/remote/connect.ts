@@ -12,6 +12,8 @@ export interface ConnectOptions {
   readonly tokenFile?: string | undefined;
   /** PEM file. Default: what this machine trusts. */
   readonly ca?: string | undefined;
+  /** Ends the wait for a master that does not answer. */
+  readonly signal?: AbortSignal | undefined;
   /** Told once when the master does not answer any more, with the reason, and once when it does again. */
   readonly onConnection?: ((state: "lost" | "back", why: string) => void) | undefined;
 }
@@ -20,7 +22,13 @@ export interface ConnectOptions {
  * Throws `wrong-usage` for what is no address, `no-access` where there is no token or it is refused, `not-supported` for a master
  * of another version, and `unreachable` when nobody has answered for some seconds.
  */
-export async function connectTo({ address, tokenFile, ca, onConnection }: ConnectOptions): Promise<RemoteMaster> {
+export async function connectTo({
+  address,
+  tokenFile,
+  ca,
+  signal,
+  onConnection,
+}: ConnectOptions): Promise<RemoteMaster> {
   const token = findToken({ address, tokenFile });
   let isLost = false;
   const master = connectMaster({
@@ -40,10 +48,10 @@ export async function connectTo({ address, tokenFile, ca, onConnection }: Connec
     },
   });
   try {
-    await master.hello({ ...ourVersions, role: "client", worker: undefined });
+    await master.hello({ ...ourVersions, role: "client", worker: undefined }, signal);
     return master;
   } catch (error) {
     master.close();
-    throw error;
+    throw signal?.aborted ? signal.reason : error;
   }
 }

@@ -2,10 +2,11 @@
 import { systemClock } from "../base/clock.ts";
 import type { JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
-import { jobEnvironment, slotProgram, writeBundle } from "../local/bundle-file.ts";
+import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
 import { planBudget } from "../worker/budget.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
+import { slotProgram } from "../worker/slot-path.ts";
 import { SlotPool } from "../worker/slot-pool.ts";
 import { createWorkDirectory, removeWorkDirectory } from "../worker/work-directory.ts";
 

@@ -62,3 +62,20 @@ it("says so when a side file is changed while it is sent", async () => {
     message: `the side file stop (${path}) was changed while it was sent: run the command again`,
   });
 });
+
+it("is sent again from its beginning when the connection breaks, some times", async () => {
+  const { store, held } = blobs();
+  const path = file("code");
+  let breaks = 2;
+  const put: Blobs["put"] = async (...given) => {
+    if (breaks-- > 0) throw new MillraceError("unreachable", "reset", { retry: "same" });
+    await store.put(...given);
+  };
+  await upload({ ...store, put }, bundleUpload(path, digestOf("code")));
+  expect([...held.values()]).toEqual(["code"]);
+  held.clear();
+  breaks = 99;
+  await expect(upload({ ...store, put }, bundleUpload(path, digestOf("code")))).rejects.toMatchObject({
+    code: "unreachable",
+  });
+});

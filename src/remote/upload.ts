@@ -5,6 +5,9 @@ import { limits } from "../base/limits.ts";
 import { formatBytes } from "../base/units.ts";
 import type { Blobs } from "../rpc/services.ts";
 
+/** A connection that breaks this often in the middle of a file does so for a reason. */
+const triesMax = 5;
+
 export interface Upload {
   /** For messages: "the job's bundle", "the side file stop (/data/stop.txt)". */
   readonly what: string;
@@ -26,14 +29,22 @@ export async function upload(
       `${what} has ${formatBytes(size)}, and at most ${formatBytes(bytesMax)} are sent to a cluster: make it smaller, or read it as an input`,
     );
   }
-  if (await blobs.has(sha256, signal)) return;
-  try {
-    await blobs.put(sha256, createReadStream(path), bytesMax, signal);
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== "corrupt-run") throw error;
-    throw new MillraceError("input-changed", `${what} was changed while it was sent: run the command again`, {
-      cause: error,
-    });
+  // To ask whether it is there waits for a master that is away; what was sent of it is sent again.
+  for (let tries = 1; !(await blobs.has(sha256, signal)); tries++) {
+    const content = createReadStream(path);
+    content.on("error", () => {}); // who reads it hears of it
+    try {
+      return await blobs.put(sha256, content, bytesMax, signal);
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      if (error.code === "unreachable" && error.retry === "same" && tries < triesMax) continue;
+      if (error.code !== "corrupt-run") throw error;
+      throw new MillraceError("input-changed", `${what} was changed while it was sent: run the command again`, {
+        cause: error,
+      });
+    } finally {
+      content.destroy();
+    }
   }
 }
 

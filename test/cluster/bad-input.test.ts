@@ -291,3 +291,18 @@ describe("a master or worker", () => {
     expect(code).toBe(1);
   });
 });
+
+test("Ctrl-C ends the wait for a master that does not answer", async () => {
+  const { code, stderr } = await millrace(
+    [...wordCount, at("in.txt"), "-o", at("out"), "--master", "http://127.0.0.1:1"],
+    {
+      env: { ...cluster.env, MILLRACE_TOKEN_FILE: join(cluster.folder, "state/tokens/admin") },
+      started: (child) =>
+        child.stderr!.on("data", (chunk: Buffer) => {
+          if (chunk.includes("trying again")) child.kill("SIGINT");
+        }),
+    },
+  );
+  expect(stderr).toMatch(/trying again\ncancelled before the job was started\n$/);
+  expect(code).toBe(130);
+});
