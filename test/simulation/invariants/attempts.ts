@@ -4,7 +4,9 @@
 import type { AttemptId } from "../../../src/base/ids.ts";
 import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
+import { isActive } from "../../../src/schedule/job.ts";
 import { isDone } from "../../../src/schedule/task.ts";
+import type { Worker } from "../../../src/schedule/worker.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
 import { fullName } from "../slot.ts";
@@ -63,6 +65,7 @@ export class Attempts implements Invariant {
       for (const { state } of worker.attempts.values()) if (state !== "stopping") live++;
       if (live > Math.max(worker.slots, 1))
         this.#world.violate("I11", `${worker.id} is to run ${live} attempts in ${worker.slots} slots`);
+      this.#checkRuns(worker);
       if (live > 0 && worker.isSilent) this.#world.violate("I11", `${worker.id} is silent and has attempts`);
     }
     for (const job of cluster.jobs.values()) {
@@ -76,8 +79,13 @@ export class Attempts implements Invariant {
     }
   }
 
-  /** Nothing of it runs anywhere. */
-  isIdle(isOf: (worker: SimWorker) => boolean): boolean {
-    return [...this.#running].every(([worker, running]) => !isOf(worker) || running.size === 0);
+  /** What lies on a worker that is silent, or was started anew since, counts as lost until it is offered. */
+  #checkRuns(worker: Worker): void {
+    for (const { winner, job, index } of worker.runs) {
+      if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) continue;
+      if (worker.isSilent) this.#world.violate("I12", `the output of map ${index} counts, and ${worker.id} is silent`);
+      if (winner.worker !== worker.id || winner.incarnation !== worker.incarnation)
+        this.#world.violate("I12", `the output of map ${index} is of another life than ${worker.id}'s`);
+    }
   }
 }

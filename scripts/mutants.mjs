@@ -1,0 +1,105 @@
+// `npm run mutants`: each seeded bug (simulate/mutants.mjs) must be caught by one of its invariants, within 300 seeds of its own
+// swarm profile. `npm run mutants -- --only WORD`: some of them. `--all`: they are looked for without profiles too, and the
+// table of docs/mutants.md is written.
+import { fork } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { bundleSimulation } from "./simulate/bundle.mjs";
+import { mutants } from "./simulate/mutants.mjs";
+
+const { values } = parseArgs({
+  options: { only: { type: "string" }, all: { type: "boolean", default: false }, general: { type: "string", default: "1000" } },
+});
+const seedsMax = 300;
+const scratch = mkdtempSync(join(tmpdir(), "millrace-mutants-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+
+const started = performance.now();
+const chosen = mutants.filter(({ name }) => values.only === undefined || name.includes(values.only));
+const rows = [];
+let next = 0;
+await Promise.all(
+  Array.from({ length: Math.min(8, availableParallelism()) }, async () => {
+    while (next < chosen.length) {
+      const mutant = chosen[next++];
+      rows.push({ mutant, ...(await tryOut(mutant)) });
+      const { caught, general } = rows.at(-1);
+      console.log(
+        `${caught.invariant === undefined ? "FAIL" : "ok  "}  ${mutant.name}: ${caught.text}` +
+          (general === undefined ? "" : `; without a profile: ${general.text}`),
+      );
+    }
+  }),
+);
+const missed = rows.filter(({ caught }) => caught.invariant === undefined);
+const seconds = (performance.now() - started) / 1000;
+if (values.all && values.only === undefined) writeTable();
+console.log(`${rows.length - missed.length} of ${rows.length} seeded bugs caught in ${seconds.toFixed(1)} s`);
+process.exitCode = missed.length === 0 ? 0 : 1;
+
+async function tryOut(mutant) {
+  let bundle;
+  try {
+    const name = `mutant-${mutants.indexOf(mutant)}.mjs`;
+    bundle = await bundleSimulation(join(scratch, name), mutant.patches);
+  } catch (error) {
+    return { caught: { text: `the patch does not fit: ${error.message.split("\n").find((line) => line.includes("times")) ?? error.message}` } };
+  }
+  const caught = await hunt(bundle, mutant, mutant.profile, seedsMax);
+  const general = values.all ? await hunt(bundle, mutant, undefined, Number(values.general)) : undefined;
+  return { caught, general };
+}
+
+/** Resolves with the first seed at which one of its invariants noticed the bug. */
+function hunt(bundle, { invariants }, profile, seeds) {
+  const child = fork(fileURLToPath(new URL("simulate/run-seeds.mjs", import.meta.url)), [bundle]);
+  return new Promise((resolve) => {
+    let from = 1;
+    const others = new Map();
+    const end = (result) => {
+      child.kill("SIGKILL");
+      resolve(result);
+    };
+    child.on("message", (message) => {
+      if (message === "more") {
+        if (from > seeds) {
+          const noticed = [...others].map(([invariant, count]) => `${invariant} ${count}`).join(", ");
+          return end({ text: `not caught in ${seeds} seeds${noticed === "" ? "" : ` (but: ${noticed})`}` });
+        }
+        const count = Math.min(5, seeds - from + 1);
+        child.send({ from, count, repeatedEvery: Infinity, profile });
+        from += count;
+        return;
+      }
+      const { seed, violation } = message;
+      if (violation === undefined) return;
+      if (invariants.includes(violation.invariant))
+        return end({ invariant: violation.invariant, seed, text: `${violation.invariant} at seed ${seed}` });
+      others.set(violation.invariant, (others.get(violation.invariant) ?? 0) + 1);
+    });
+    child.on("exit", (code) => end({ text: `the simulation ended with ${code}` }));
+  });
+}
+
+function writeTable() {
+  const ordered = mutants.map((mutant) => rows.find((row) => row.mutant === mutant));
+  const cell = (found) => (found.invariant === undefined ? found.text : `${found.invariant}, ${found.seed}`);
+  const lines = ordered.map(
+    ({ mutant, caught, general }) => `| ${mutant.name} | ${mutant.source} | ${cell(caught)} | ${cell(general)} |`,
+  );
+  const text = `# Seeded bugs
+
+A check counts for nothing until it has caught a bug. Each row is a bug that is patched into the sources when the simulation is
+bundled (\`scripts/simulate/mutants.mjs\`; what ships has no switches), with the invariant (docs/simulation.md) that noticed it
+first and the number of seeds that took: within the swarm profile in which it shows soonest, as every \`npm test\` repeats it, and
+among worlds of any kind. Written by \`npm run mutants -- --all\`.
+
+| bug | where it comes from | caught by, at seed | in general |
+|---|---|---|---|
+${lines.join("\n")}
+`;
+  writeFileSync(fileURLToPath(new URL("../docs/mutants.md", import.meta.url)), text);
+}
