@@ -3,12 +3,17 @@
 import type { BigIntStats, Dirent } from "node:fs";
 import type { LocalFs } from "./local-fs.ts";
 import { globPaths, hasGlob } from "./local-glob.ts";
-import type { S3Objects } from "./s3-objects.ts";
+import type { S3Object, S3Objects } from "./s3-objects.ts";
 import { isFolderMarker } from "./s3-standing.ts";
 
-/** Keys of objects, and of folders (ending with a slash), that the pattern names. */
-export async function globKeys(objects: S3Objects, bucket: string, pattern: string): Promise<string[]> {
-  const found: string[] = [];
+export interface GlobMatch {
+  readonly objects: S3Object[];
+  /** Ending with a slash. */
+  readonly folders: string[];
+}
+
+export async function globS3(objects: S3Objects, bucket: string, pattern: string): Promise<GlobMatch> {
+  const found: GlobMatch = { objects: [], folders: [] };
   let under = [""];
   const segments = pattern.split("/");
   for (let at = 0; at < segments.length && under.length > 0; at++) {
@@ -21,16 +26,21 @@ export async function globKeys(objects: S3Objects, bucket: string, pattern: stri
         continue;
       }
       if (!isWhole(segment)) {
-        found.push(...(await match(objects, bucket, base, segments.slice(at).join("/"), undefined)));
+        addTo(found, await match(objects, bucket, base, segments.slice(at).join("/"), undefined));
         continue;
       }
       const matched = await match(objects, bucket, base, segment, "/");
-      if (isLast) found.push(...matched);
-      else next.push(...matched.filter((key) => key.endsWith("/")));
+      if (isLast) addTo(found, matched);
+      else next.push(...matched.folders);
     }
     under = next;
   }
   return found;
+}
+
+function addTo(found: GlobMatch, { objects, folders }: GlobMatch): void {
+  for (const object of objects) found.objects.push(object);
+  for (const folder of folders) found.folders.push(folder);
 }
 
 /** Whether it can be matched by itself: a brace that is closed in a later segment, or `**`, reaches further. */
@@ -52,22 +62,29 @@ async function match(
   base: string,
   pattern: string,
   delimiter: "/" | undefined,
-): Promise<string[]> {
+): Promise<GlobMatch> {
   const fixed = pattern.slice(0, pattern.search(/[*?[\]{}()!+@\\/]|$/));
   const tree = new Tree();
+  const listed = new Map<string, S3Object>();
   for await (const page of objects.list(bucket, base + fixed, delimiter === undefined ? {} : { delimiter })) {
-    for (const object of page.objects) if (!isFolderMarker(object)) tree.add(object.key.slice(base.length));
+    for (const object of page.objects) {
+      if (isFolderMarker(object)) continue;
+      const name = object.key.slice(base.length);
+      tree.add(name);
+      listed.set(name, object);
+    }
     for (const prefix of page.prefixes) tree.add(prefix.slice(base.length));
   }
   const look = { fs: tree as unknown as LocalFs, stat: (path: string) => tree.stat(path) as BigIntStats | undefined };
   const names = await globPaths(`/${pattern}`, look);
-  return names.flatMap((path) => {
+  const found: GlobMatch = { objects: [], folders: [] };
+  for (const path of names) {
     const name = path.slice(1);
-    const keys: string[] = [];
-    if (tree.isFile(name)) keys.push(base + name);
-    if (tree.isFolder(name)) keys.push(`${base}${name}/`);
-    return keys;
-  });
+    const object = listed.get(name);
+    if (object !== undefined) found.objects.push(object);
+    if (tree.isFolder(name)) found.folders.push(`${base}${name}/`);
+  }
+  return found;
 }
 
 /** A listing as the glob library sees folders: with "/" above it. */
@@ -92,10 +109,6 @@ class Tree {
     }
   }
 
-  isFile(name: string): boolean {
-    return this.#files.has(name);
-  }
-
   isFolder(name: string): boolean {
     return this.#folders.has(name);
   }
@@ -103,7 +116,7 @@ class Tree {
   stat(path: string): { isDirectory(): boolean } | undefined {
     const name = trimmed(path);
     const isFolder = this.isFolder(name);
-    return isFolder || this.isFile(name) ? { isDirectory: () => isFolder } : undefined;
+    return isFolder || this.#files.has(name) ? { isDirectory: () => isFolder } : undefined;
   }
 
   readdirSync(path: string): Pick<Dirent, "name" | "isFile" | "isDirectory" | "isSymbolicLink">[] {

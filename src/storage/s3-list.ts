@@ -6,7 +6,7 @@ import { hasGlob, isHidden } from "./local-glob.ts";
 import { inByteOrder } from "./local-list.ts";
 import { manifestName, parseManifest } from "./manifest.ts";
 import { s3InputError } from "./s3-error.ts";
-import { globKeys } from "./s3-glob.ts";
+import { globS3 } from "./s3-glob.ts";
 import { publishingFolder } from "./s3-names.ts";
 import type { S3Object, S3Objects } from "./s3-objects.ts";
 import { parseS3, type S3Place, s3Path } from "./s3-place.ts";
@@ -52,19 +52,10 @@ export class S3Lister {
     }
     await this.#addFolder(bucket, isNamed ? `${key}/` : key, found);
     if (found.size > 0 || !isNamed || !hasGlob(key)) return found;
-    for (const match of await globKeys(this.#objects, bucket, key)) {
-      if (match.endsWith("/")) await this.#addFolder(bucket, match, found);
-      else await this.#addObject({ bucket, key: match }, found);
-    }
+    const { objects, folders } = await globS3(this.#objects, bucket, key);
+    for (const object of objects) add(found, bucket, object);
+    for (const folder of folders) await this.#addFolder(bucket, folder, found);
     return found;
-  }
-
-  async #addObject(place: S3Place, found: Map<string, FileInfo>): Promise<void> {
-    const head = await this.#objects.head(place);
-    if (head === undefined) {
-      throw new MillraceError("bad-input", `${showPath(s3Path(place))} was found, but removed just now.`);
-    }
-    add(found, place.bucket, head);
   }
 
   /** `prefix` ends with a slash, or is "" for the whole bucket. */

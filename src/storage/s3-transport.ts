@@ -97,22 +97,28 @@ function drained(outgoing: ClientRequest): Promise<void> {
 }
 
 async function receive(incoming: IncomingMessage, bytesMax: number, method: string): Promise<HttpResponse> {
-  const chunks: Buffer[] = [];
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(incoming.headers)) headers[name] = String(value);
+  const promised = method === "HEAD" ? undefined : headers["content-length"];
+  const wanted = promised === undefined ? undefined : Math.min(Number(promised), bytesMax);
+  // Of one piece from the start, as it may be large.
+  let body = Buffer.allocUnsafe(wanted ?? 0);
   let bytes = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= bytesMax && bytes !== Number(incoming.headers["content-length"])) {
+    if (bytes + chunk.length > body.length && wanted === undefined) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * body.length, bytes + chunk.length));
+      body.copy(larger, 0, 0, bytes);
+      body = larger;
+    }
+    bytes += chunk.copy(body, bytes, 0, Math.min(chunk.length, bytesMax - bytes));
+    if (bytes === bytesMax && bytes !== Number(promised)) {
       incoming.destroy();
       break;
     }
   }
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(incoming.headers)) headers[name] = String(value);
-  const promised = headers["content-length"];
   // Node says so itself for most, but an answer cut by a proxy may look whole.
-  if (promised !== undefined && method !== "HEAD" && bytes < Math.min(Number(promised), bytesMax)) {
+  if (wanted !== undefined && bytes < wanted) {
     throw new MillraceError("io-error", `the answer was cut off after ${bytes} of ${promised} bytes`);
   }
-  return { status: incoming.statusCode ?? 0, headers, body: Buffer.concat(chunks, Math.min(bytes, bytesMax)) };
+  return { status: incoming.statusCode ?? 0, headers, body: body.subarray(0, bytes) };
 }

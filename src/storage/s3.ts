@@ -8,7 +8,7 @@ import { S3Lister } from "./s3-list.ts";
 import { destinationOf } from "./s3-names.ts";
 import { S3Objects } from "./s3-objects.ts";
 import { publishS3 } from "./s3-publish.ts";
-import { readS3 } from "./s3-read.ts";
+import { S3Reader } from "./s3-read.ts";
 import { nodeSpoolFs, S3StagedWriter, type SpoolFs } from "./s3-stage.ts";
 import { prepareS3 } from "./s3-standing.ts";
 import { nodeTransport, type S3Transport } from "./s3-transport.ts";
@@ -36,6 +36,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
   const transport = options.transport ?? nodeTransport();
   const objects = new S3Objects(new S3Client({ access, pathStyle, transport, clock, random }));
   const lister = new S3Lister(objects);
+  const reader = new S3Reader(objects);
   const fs = options.spoolFs ?? nodeSpoolFs;
   /** What is thrown by requests becomes an error that says what was being done. */
   const doing = async <T>(what: string, path: string, work: () => Promise<T>): Promise<T> => {
@@ -48,7 +49,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
   return {
     list: (argument) => lister.list(argument),
     stat: (path) => lister.file(path),
-    read: (file, start, end) => readS3(objects, file, start, end),
+    read: (file, start, end) => reader.read(file, start, end),
     stage: (destination, attempt, name) =>
       new S3StagedWriter({ objects, fs, directory: spoolDirectory(), partBytes }, destination, attempt, name),
     prepare: (destination, overwrite) =>
