@@ -310,6 +310,26 @@ test("workers are shown, and one that drains finishes and ends", async () => {
   expect((await worker.ended).code).toBe(0);
 });
 
+test("fault 28: a job without workers waits, says so, and is done when one comes", async () => {
+  const other = await startCluster([]);
+  try {
+    let said = "";
+    const output = join(other.folder, "patient");
+    const running = other.ask(["run", "examples/word-count.ts", books, "-o", output], {
+      started: (child) => child.stderr!.on("data", (chunk) => (said += chunk)),
+    });
+    await until(() => said.includes("waits: there is no worker to run it"));
+    expect((await other.ask(["jobs"])).stdout.toString()).toMatch(/ planning .* a worker /);
+    expect((await other.ask(["status"])).stdout.toString()).toContain("no workers; start some:");
+    await other.startWorker("w1");
+    const { code, stderr } = await running;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/^done word-count in /m);
+  } finally {
+    await other.close();
+  }
+});
+
 test("SIGTERM ends a master and a worker cleanly, and nothing of theirs is left running", async () => {
   const other = await startCluster(["w1"]);
   try {
