@@ -10,6 +10,8 @@ import { LineProgress, type ProgressSink, TerminalProgress } from "./progress.ts
 
 /** How often a terminal is redrawn at most. */
 const redrawMs = 100;
+/** How often at least. */
+const idleRedrawMs = 1_000;
 
 export interface Screen {
   update(view: JobView, nowMs: number): void;
@@ -66,20 +68,27 @@ export function warn(screen: Screen, warning: string): void {
   else screen.print(pc.yellow(`warning ${printable(warning)}`));
 }
 
-/** Shows views until the job has ended. */
+/** Shows views until the job has ended; the time that passes is shown also while nothing happens. */
 export async function showUntilEnded(handle: Pick<JobHandle, "watch" | "ended">, screen: Screen): Promise<JobView> {
   let shownMs = Number.NEGATIVE_INFINITY;
   let last: JobView | undefined;
-  let lastState: JobView["state"] | undefined;
-  for await (const view of handle.watch()) {
-    const now = systemClock.now();
-    last = view;
-    if (view.state === lastState && now - shownMs < redrawMs) continue;
-    lastState = view.state;
-    shownMs = now;
-    screen.update(view, now);
+  const show = (view: JobView) => {
+    shownMs = systemClock.now();
+    screen.update(view, shownMs);
+  };
+  const timer = setInterval(() => {
+    if (last !== undefined && systemClock.now() - shownMs >= idleRedrawMs) show(last);
+  }, idleRedrawMs / 2);
+  try {
+    for await (const view of handle.watch()) {
+      const isSame = view.state === last?.state;
+      last = view;
+      if (!isSame || systemClock.now() - shownMs >= redrawMs) show(view);
+    }
+    const ended = await handle.ended;
+    screen.phases.update(ended, systemClock.now());
+    return last === undefined ? ended : { ...last, ...ended };
+  } finally {
+    clearInterval(timer);
   }
-  const ended = await handle.ended;
-  screen.phases.update(ended, systemClock.now());
-  return last === undefined ? ended : { ...last, ...ended };
 }
