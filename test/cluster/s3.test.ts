@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { s3AccessFrom } from "../../src/storage/s3-access.ts";
 import { S3Client } from "../../src/storage/s3-client.ts";
@@ -11,6 +11,7 @@ import { nodeTransport } from "../../src/storage/s3-transport.ts";
 import { type CliOptions, type CliResult, millrace, repository } from "../support/cli.ts";
 import { FakeS3 as Fake, type FakeS3 } from "../support/fake-s3.ts";
 import { type RunningS3, startS3rver } from "../support/s3rver.ts";
+import { startCluster, type TestCluster, until } from "./processes.ts";
 
 const job = join(repository, "examples/word-count.ts");
 /** In no message, log, argument, environment or file (S25). */
@@ -182,6 +183,51 @@ test("Ctrl-C leaves nothing: no output, no upload, no record", async () => {
   expect(stopped.code).toBe(130);
   expect(await published()).toBeUndefined();
   expect(await leftovers()).toEqual([]);
+});
+
+describe("a cluster", () => {
+  let cluster: TestCluster;
+  beforeEach(async () => {
+    for (const [name, value] of Object.entries(server.env)) vi.stubEnv(name, value);
+    cluster = await startCluster();
+  });
+  afterEach(async () => {
+    await cluster.close();
+    vi.unstubAllEnvs();
+  });
+
+  const words = (...more: string[]) => [
+    ...["run", job, "s3://in/books/*.txt", "-o", output, "--reducers", "3", "--split-size", "4KB"],
+    ...more,
+  ];
+
+  test("the same bytes, though a worker is killed while it uploads; nothing is left", async () => {
+    const victim = await cluster.startWorker("w3");
+    const done = await cluster.ask(words(), { started: () => killAtFirstPart(() => victim.child.kill("SIGKILL")) });
+    expect(done).toMatchObject({ code: 0 });
+    expect(partsOf(await published())).toEqual(localParts());
+    await until(async () => (await leftovers()).length === 0);
+  });
+
+  test("fault 32: a master that is killed while it publishes goes on when it is started again", async () => {
+    let isPublishing = false;
+    const { master } = cluster;
+    const done = await cluster.ask(words(), {
+      started: () => {
+        server.onAnswer = (line) => {
+          if (!isPublishing && line.includes("/.millrace-publishing/") && line.startsWith("PUT ")) {
+            isPublishing = true;
+            master.child.kill("SIGKILL");
+            void master.ended.then(() => cluster.restartMaster());
+          }
+        };
+      },
+    });
+    expect(isPublishing).toBe(true);
+    expect(done).toMatchObject({ code: 0 });
+    expect(partsOf(await published())).toEqual(localParts());
+    await until(async () => (await leftovers()).length === 0);
+  });
 });
 
 describe("S25: secrets", () => {
