@@ -168,20 +168,19 @@ function headOf(request: AnyRequest): RequestHead {
   };
 }
 
-/**
- * Ends a request whose body grows beyond its bound, whatever the handler reads it with. (A stream that is paused stays paused
- * with a listener for data, and tells it what others read.)
- */
+/** Ends a request whose body grows beyond its bound, whatever the handler reads it with: all that comes goes through `push`. */
 function boundBody(request: AnyRequest, response: AnyResponse, bytesMax: number): void {
+  const push = request.push.bind(request);
   let bytes = 0;
-  request.pause();
-  request.on("data", (chunk: Uint8Array) => {
-    bytes += chunk.length;
-    if (bytes <= bytesMax) return;
+  request.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
+    bytes += chunk?.length ?? 0;
+    if (bytes <= bytesMax) return push(chunk, encoding);
+    if (request.destroyed) return false;
     const error = new MillraceError("over-limit", `a body of at most ${bytesMax} bytes is taken here`);
     answerError(request, response, error);
     request.destroy(error);
-  });
+    return false;
+  };
 }
 
 const connectCodes: Readonly<Record<number, string>> = {

@@ -293,6 +293,24 @@ describe("bodies", () => {
     socket.write(`400\r\n${"x".repeat(1024)}\r\n`);
     expect(await answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(ended).toMatch(/at most 1000 bytes/);
+    ended = "";
+    const session = connectHttp2(served.address);
+    open.push({ close: () => session.destroy() });
+    const over = async (body: string) => {
+      const call = session.request({ ...bearer(served), ":method": "PUT", ":path": "/b" });
+      call.on("error", () => {});
+      let text = "";
+      call.setEncoding("utf8").on("data", (part) => (text += part));
+      const status = new Promise((resolve) => call.once("response", (head) => resolve(head[":status"])));
+      for (let at = 0; at < body.length; at += 400) call.write(body.slice(at, at + 400));
+      call.end();
+      const found = await status;
+      await new Promise((resolve) => call.once("close", resolve));
+      return [found, text];
+    };
+    expect(await over("x".repeat(1000))).toEqual([200, "1000"]);
+    expect((await over("x".repeat(1001)))[0]).toBe(413);
+    expect(ended).toMatch(/at most 1000 bytes/);
   });
 
   it("S18: a small message that grows to a gigabyte is refused, and memory stays flat", async () => {

@@ -126,6 +126,9 @@ function verdictOf(scopes: readonly string[] | undefined, tokens: KnownTokens, w
   return scopes.includes("job-key") ? 401 : 403;
 }
 
+/** Far longer than any answer takes, long polls among them. */
+const answerMs = 15_000;
+
 /** Asks from an address of its own each time, so that nobody is told to wait for the failures of others. */
 export class Asker {
   readonly #port: number;
@@ -135,9 +138,17 @@ export class Asker {
     this.#port = port;
   }
 
-  async verdict(asked: Asked): Promise<Verdict> {
-    const { status, refused } = asked.protocol === "1.1" ? await this.#http1(asked) : await this.#http2(asked);
-    return refused ? status : "passed";
+  /** Of a request that is not answered: "no answer". */
+  async verdict(asked: Asked): Promise<Verdict | "no answer"> {
+    const answer = asked.protocol === "1.1" ? this.#http1(asked) : this.#http2(asked);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), answerMs);
+    });
+    const found = await Promise.race([answer, late]);
+    clearTimeout(timer);
+    if (found === undefined) return "no answer";
+    return found.refused ? found.status : "passed";
   }
 
   #nextAddress(): string {
