@@ -33,7 +33,7 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
   const disk = map.diskRunBytes + reduce.diskRunBytes;
   if (memory + disk > 0) {
     lines.push(
-      `  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCounted(map.spills, "spill")}` : ""}`,
+      `  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCounted(map.spills, "spill")}` : ""}${reduce.fetchedBytes > 0 ? `, ${formatBytes(reduce.fetchedBytes)} fetched from other workers` : ""}`,
     );
   }
   if (options.phases.length > 0)
