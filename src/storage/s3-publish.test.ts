@@ -379,6 +379,47 @@ describe("--overwrite", () => {
   });
 });
 
+test("a publisher that was paused at any request brings back nothing while another job replaces what it had published, nor later", async () => {
+  await forEveryRequest(async (n) => {
+    const fake = new FakeS3();
+    const storage = s3StorageOn(fake);
+    const mine = await stagedDecision(storage, destination, oldContents);
+    const before = contentsOf(mine, oldContents);
+    let isReplaced = false;
+    let requests = 0;
+    const paused = s3StorageOn(fake, {
+      before: async () => {
+        if (requests++ !== n) return undefined;
+        isReplaced = true;
+        await storage.publish(mine);
+        const { replaces } = await storage.prepare(destination, true);
+        const theirs = await stagedDecision(storage, destination, newContents, replaces);
+        const scene = { fake, decision: theirs, before, after: contentsOf(theirs, newContents) };
+        // The other job is cut off between its uploads; this one's request comes then.
+        let completed = 0;
+        const dying = s3StorageOn(fake, {
+          before: ({ method, key }) => {
+            if (method === "POST" && key.startsWith(prefix)) completed++;
+            return completed > 1 ? { kind: "status", status: 400, code: "Dying" } : undefined;
+          },
+        });
+        expect(await succeeded(dying.publish(theirs))).toBe(false);
+        later = async () => {
+          expectNoPart(scene);
+          await storage.publish(theirs);
+          expect(visibleIn(fake, destination)).toEqual(scene.after);
+        };
+        return undefined;
+      },
+    });
+    let later = async () => {};
+    // Refused, or done: it had seen its output complete before it was paused.
+    await succeeded(paused.publish(mine));
+    await later();
+    return !isReplaced;
+  });
+});
+
 describe("refused before anything is visible", () => {
   async function staged(): Promise<{ fake: FakeS3; storage: Storage; decision: CommitDecision }> {
     const fake = new FakeS3();
