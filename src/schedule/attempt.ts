@@ -105,6 +105,7 @@ export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
  * while outputs are missing they would keep the slots that the maps need, and later they name an old version.
  */
 export function withdrawReduces(cluster: Cluster, job: Job): void {
+  if (job.running.reduce === 0) return; // many runs may be lost at once
   for (const attempt of [...job.attempts]) {
     if (attempt.id.phase !== "reduce" || attempt.state !== "assigned") continue;
     if (isBarrierOpen(job) && attempt.mapVersion === job.mapVersion) continue;

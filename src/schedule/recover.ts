@@ -1,9 +1,5 @@
 // From stored records back to the scheduler's state. Running attempts are not stored: their workers report them.
-import { assert } from "../base/assert.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
-import { decodeDecision, decodePlan } from "../rpc/convert.ts";
-import { endedRecord, failureRecord, jobRecord, planRecord } from "../rpc/convert-records.ts";
-import { decodeTaskRecord } from "../rpc/task-record.ts";
 import { StringTable } from "../rpc/wire.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { noteRate, ratesKept } from "./backup.ts";
@@ -11,31 +7,16 @@ import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";
 import { reopen } from "./commit.ts";
 import { discardedAt, isKept } from "./discard.ts";
 import { boundEnded, watchKept } from "./ended.ts";
-import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
+import type { Job } from "./job.ts";
 import { holderOf } from "./lost.ts";
-import { drainRecord, failuresKept, parseKey, type RecordKey, type TaskRecord } from "./records.ts";
+import { drainRecord, parseKey } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
-import type { Task } from "./task.ts";
+import { StoredJob } from "./stored-job.ts";
 import { stateOf } from "./view.ts";
 import { newWorker } from "./worker.ts";
 
 /** Names of workers, their addresses, of counters and outputs: once in memory, as there may be a million tasks. */
 const sharedNames = 65_536;
-
-/** The records of one job, as they are found. */
-interface Found {
-  spec: Uint8Array | undefined;
-  planValid: Uint8Array | undefined;
-  decision: Uint8Array | undefined;
-  ended: Uint8Array | undefined;
-  readonly plan: Map<number, Uint8Array>;
-  readonly tasks: { readonly key: Extract<RecordKey, { kind: "task" }>; readonly value: Uint8Array }[];
-  readonly failures: Uint8Array[];
-  /** All keys but those that stay when the job is over. */
-  readonly keys: string[];
-  /** Of those that stay, all but the job's own. */
-  readonly shownKeys: string[];
-}
 
 export function recoverCluster(
   records: Iterable<StoredRecord>,
@@ -44,10 +25,10 @@ export function recoverCluster(
   now: Instant,
 ): Cluster {
   const cluster = newCluster(epoch, options, now);
-  const jobs = [...findJobs(cluster, records)].flatMap(([id, found]) => {
-    const job = buildJob(id, found, options.order);
+  const jobs = findJobs(cluster, records).flatMap((found) => {
+    const job = found.finish();
     if (job !== undefined) return [{ job, found }];
-    sweepLater(cluster, id, [...found.keys, ...found.shownKeys]); // nothing but what a forgotten job has left is stored without it
+    sweepLater(cluster, found.id, [...found.keys, ...found.shownKeys]);
     return [];
   });
   for (const { job, found } of jobs.sort((a, b) => a.job.number - b.job.number)) {
@@ -69,35 +50,29 @@ export function recoverCluster(
   return cluster;
 }
 
-function findJobs(cluster: Cluster, records: Iterable<StoredRecord>): Map<JobId, Found> {
-  const jobs = new Map<JobId, Found>();
-  for (const { key, value } of records) {
-    const parsed = parseKey(key);
-    if (parsed === undefined) continue; // of a later version
-    if (parsed.kind === "drain") {
-      recoverDrain(cluster, parsed.worker, drainRecord.decode(value));
+function findJobs(cluster: Cluster, records: Iterable<StoredRecord>): StoredJob[] {
+  const names = new StringTable(sharedNames);
+  const jobs: StoredJob[] = [];
+  let job: StoredJob | undefined;
+  for (const { key: name, value } of inOrder(records)) {
+    const key = parseKey(name);
+    if (key === undefined) continue; // of a later version
+    if (key.kind === "drain") {
+      recoverDrain(cluster, key.worker, drainRecord.decode(value));
       continue;
     }
-    let found = jobs.get(parsed.job);
-    if (found === undefined) {
-      found = {
-        spec: undefined,
-        planValid: undefined,
-        decision: undefined,
-        ended: undefined,
-        plan: new Map(),
-        tasks: [],
-        failures: [],
-        keys: [],
-        shownKeys: [],
-      };
-      jobs.set(parsed.job, found);
-    }
-    if (parsed.kind === "ended" || parsed.kind === "failure") found.shownKeys.push(key);
-    else if (parsed.kind !== "spec") found.keys.push(key);
-    keep(found, parsed, value);
+    // Keys of one job come one after the other, as they begin alike.
+    if (job?.id !== key.job) jobs.push((job = new StoredJob(key.job, cluster.options.order, names)));
+    job.add(key, name, value);
   }
   return jobs;
+}
+
+/** A store gives its records in the order of their keys; whoever else does not has few. */
+function inOrder(records: Iterable<StoredRecord>): Iterable<StoredRecord> {
+  const all = Array.isArray(records) ? (records as readonly StoredRecord[]) : [...records];
+  const isSorted = all.every(({ key }, index) => index === 0 || all[index - 1]!.key <= key);
+  return isSorted ? all : all.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 
 /** It has a lease from now on to be heard of. */
@@ -106,85 +81,6 @@ function recoverDrain(cluster: Cluster, id: WorkerId, incarnation: number): void
   worker.isToDrain = true;
   cluster.workers.set(id, worker);
   watchLease(cluster, worker);
-}
-
-function keep(found: Found, key: Exclude<RecordKey, { kind: "drain" }>, value: Uint8Array): void {
-  switch (key.kind) {
-    case "spec":
-      found.spec = value;
-      return;
-    case "plan":
-      found.plan.set(key.number, value);
-      return;
-    case "plan-valid":
-      found.planValid = value;
-      return;
-    case "task":
-      found.tasks.push({ key, value });
-      return;
-    case "failure":
-      found.failures.push(value);
-      return;
-    case "decision":
-      found.decision = value;
-      return;
-    case "ended":
-      found.ended = value;
-      return;
-  }
-}
-
-function buildJob(id: JobId, found: Found, order: SchedulerOptions["order"]): Job | undefined {
-  if (found.spec === undefined) return undefined;
-  const job = newJob(id, jobRecord.decode(found.spec), order);
-  job.failures.push(...found.failures.map(failureRecord.decode).sort((a, b) => a.number - b.number));
-  job.failures.splice(0, job.failures.length - failuresKept);
-  job.failureNumber = (job.failures.at(-1)?.number ?? -1) + 1;
-  if (found.ended !== undefined) job.ended = endedRecord.decode(found.ended);
-  // Of a job that is over the rest may be deleted in part.
-  if (job.ended !== undefined && !isKept(job)) return job;
-  if (found.planValid !== undefined) readPlan(job, found.planValid, found.plan);
-  const names = new StringTable(sharedNames);
-  for (const { key, value } of found.tasks) {
-    const task = taskOf(job, key.phase, key.index);
-    assert(task !== undefined || job.ended !== undefined, `a record of ${key.phase} ${key.index}, which no plan names`);
-    if (task !== undefined) readTask(task, decodeTaskRecord(value, names));
-  }
-  for (const task of job.maps) job.mapVersionMin = Math.max(job.mapVersionMin, task.digestVersion);
-  for (const task of job.reduces) {
-    const version = task.winner?.mapVersion;
-    if (version !== undefined && version < job.mapVersionMin) update(task, () => (task.winner = undefined));
-  }
-  if (found.decision !== undefined) job.decision = decodeDecision(found.decision);
-  job.sum = undefined;
-  return job;
-}
-
-function readPlan(job: Job, planValid: Uint8Array, chunks: ReadonlyMap<number, Uint8Array>): void {
-  const { chunks: count } = planRecord.decode(planValid);
-  const parts: Uint8Array[] = [];
-  for (let index = 0; index < count; index++) {
-    const part = chunks.get(index);
-    if (part === undefined && job.ended !== undefined) return;
-    assert(part !== undefined, `part ${index} of a valid plan is missing`);
-    parts.push(part);
-  }
-  setPlan(job, decodePlan(parts), count);
-}
-
-function readTask(task: Task, record: TaskRecord): void {
-  update(task, () => {
-    task.winner = record.winner;
-    task.placements = record.placements;
-    task.digestVersion = record.digestVersion;
-    task.digestRollbacks = record.digestRollbacks;
-    task.failures = record.failures;
-    task.infrastructureFailures = record.infrastructureFailures;
-    task.careful = record.careful;
-    task.skip = record.skip;
-    task.diedAt = record.diedAt;
-    task.userFailure = record.userFailure;
-  });
 }
 
 /** So that slow tasks are told from others at once. */
