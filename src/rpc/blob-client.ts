@@ -14,6 +14,8 @@ export interface BlobClientOptions {
   readonly token: Secret;
   readonly ca: string | undefined;
   readonly closed: AbortSignal;
+  /** Waits as long as one should after so many failures in a row. */
+  readonly pause: (failures: number, signal: AbortSignal) => Promise<void>;
   /** Makes a call again while that may help. */
   readonly repeat: <T>(signal: AbortSignal | undefined, call: (live: AbortSignal) => Promise<T>) => Promise<T>;
 }
@@ -22,6 +24,7 @@ export interface BlobClientOptions {
 const idleMs = 30_000;
 
 export function blobClient(options: BlobClientOptions): Blobs {
+  let failures = 0;
   return {
     has: (sha256, signal) =>
       options.repeat(signal, async (live) => {
@@ -34,10 +37,16 @@ export function blobClient(options: BlobClientOptions): Blobs {
 
     async put(sha256, content, bytesMax, signal) {
       const live = signal === undefined ? options.closed : AbortSignal.any([signal, options.closed]);
-      // Content can be read once, so only its caller can put it again.
-      const response = await ask(options, "PUT", sha256, live, bounded(content, sha256, bytesMax));
-      if (response.statusCode !== 204) throw await refused(options, response);
-      response.resume();
+      try {
+        const response = await ask(options, "PUT", sha256, live, bounded(content, sha256, bytesMax));
+        if (response.statusCode !== 204) throw await refused(options, response);
+        response.resume();
+        failures = 0;
+      } catch (error) {
+        // Content can be read once, so only its caller can put it again: after a while, as with every other call.
+        if (error instanceof MillraceError && error.retry === "same") await options.pause(++failures, live);
+        throw error;
+      }
     },
 
     get: (sha256, signal) =>
@@ -137,6 +146,16 @@ async function refused({ address }: BlobClientOptions, response: IncomingMessage
   const status = response.statusCode ?? 0;
   if (status === 401 || status === 403)
     return new MillraceError("no-access", `the master at ${address} refuses the token: ${message}`);
+  // Node's own answer to a head that was cut off on its way, and a gateway's: what was asked never got there.
+  if (code === "" && [400, 408, 502, 503, 504].includes(status)) {
+    return new MillraceError(
+      "unreachable",
+      `the master at ${address} did not understand what arrived there (${message})`,
+      {
+        retry: "same",
+      },
+    );
+  }
   const known: ErrorCode | undefined = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : undefined;
   return new MillraceError(known ?? "io-error", message, {
     retry: status === 429 || status === 503 ? "same" : "never",

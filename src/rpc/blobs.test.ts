@@ -123,6 +123,15 @@ describe("fault 53: blobs over a network that breaks", () => {
     expect(kept.size).toBe(0);
   });
 
+  it("a question whose head is cut off on its way is asked again", async () => {
+    kept.set(name, content);
+    proxy.fault = { kind: "cut", afterBytes: 40, direction: "up" };
+    const has = blobs("worker").has(name);
+    while (proxy.accepted < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+    proxy.fault = { kind: "none" };
+    expect(await has).toBe(true);
+  });
+
   it("questions are asked again", async () => {
     kept.set(name, content);
     proxy.fault = { kind: "refuse" };

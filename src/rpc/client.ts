@@ -102,6 +102,7 @@ class Remote implements RemoteMaster {
       token: options.token,
       ca: options.ca,
       closed: this.#closed.signal,
+      pause: (failures, signal) => options.clock.sleep(backOffMs(failures, options.random), signal),
       repeat: (signal, call) => this.#repeat(signal, call),
     });
   }

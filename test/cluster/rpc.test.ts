@@ -10,8 +10,10 @@ import { connectMaster } from "../../src/rpc/client.ts";
 import { type Opened, opened } from "../../src/rpc/listener.ts";
 import { fixedTokens, openTokens, type Tokens } from "../../src/rpc/tokens.ts";
 import { openWorkerNode } from "../../src/worker/node.ts";
+import { millrace } from "../support/cli.ts";
+import { type Fault, type FaultProxy, faultProxy } from "../support/fault-proxy.ts";
 import { gateCases, type RouteTable, wrongVerdicts } from "../support/gate-cases.ts";
-import { type ClusterProcess, startCluster, type TestCluster } from "./processes.ts";
+import { type ClusterProcess, startCluster, startProcess, type TestCluster } from "./processes.ts";
 
 // A route or method that is new has to be written down here, with whom it is for; that is what these tables are for.
 const masterTable: RouteTable = {
@@ -195,6 +197,61 @@ describe("a cluster's processes", () => {
     expect(names.filter((name) => !allowed.some((pattern) => pattern.test(name)))).toEqual([]);
     expect(names.length).toBe(6);
   }, 60_000);
+});
+
+describe("a network that breaks between everybody and the master", () => {
+  let cluster: TestCluster;
+  let proxy: FaultProxy;
+  let worker: ClusterProcess | undefined;
+  beforeEach(async () => {
+    cluster = await startCluster([], ["--lease", "2s"]);
+    proxy = await faultProxy({ port: Number(new URL(cluster.address).port) });
+  }, 60_000);
+  afterEach(async () => {
+    worker?.child.kill("SIGKILL");
+    await worker?.ended;
+    await proxy.close();
+    await cluster.close();
+  });
+
+  it("faults 49, 50, 58: resets, refusals, delays and black holes change nothing of the result", async () => {
+    const master = ["--master", `http://127.0.0.1:${proxy.port}`];
+    const token = (scope: string) => ["--token-file", join(cluster.folder, "state/tokens", scope)];
+    const place = ["--work-dir", join(cluster.folder, "w"), "--slots", "1", "--memory", "128MB"];
+    worker = await startProcess(["worker", ...master, ...token("worker"), ...place], cluster.env);
+    const faults: readonly Fault[] = [
+      { kind: "none" },
+      { kind: "delay", ms: 20 },
+      { kind: "refuse" },
+      { kind: "reset", afterBytes: 300 },
+      { kind: "black-hole", direction: "down" },
+      { kind: "cut", afterBytes: 200, direction: "up" },
+      { kind: "black-hole" },
+      { kind: "none" },
+      { kind: "drip", bytes: 50, everyMs: 5 },
+    ];
+    let made = 0;
+    const weather = setInterval(() => {
+      proxy.fault = faults[made++ % faults.length]!;
+      if (made % 4 === 0) proxy.resetAll();
+    }, 400);
+    try {
+      const job = fileURLToPath(new URL("../../examples/word-count.ts", import.meta.url));
+      const books = fileURLToPath(new URL("../../examples/data/books", import.meta.url));
+      const [there, here] = [join(cluster.folder, "there"), join(cluster.folder, "here")];
+      const words = ["run", job, books, "--reducers", "3", "--split-size", "100000"];
+      const far = await millrace([...words, "-o", there, ...master, ...token("submit")], { env: cluster.env });
+      expect([far.stderr, far.code]).toEqual([expect.anything(), 0]);
+      expect(made).toBeGreaterThan(faults.length);
+      await millrace([...words, "-o", here, "--slots", "1"]);
+      const parts = readdirSync(here).filter((name) => name.startsWith("part-"));
+      expect(parts.length).toBe(3);
+      for (const part of parts)
+        expect(readFileSync(join(there, part)).equals(readFileSync(join(here, part)))).toBe(true);
+    } finally {
+      clearInterval(weather);
+    }
+  }, 120_000);
 });
 
 /** Addresses that a process listens at, as in /proc/net/tcp: "0100007F:1F90". */
