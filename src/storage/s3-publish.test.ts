@@ -195,6 +195,26 @@ describe.each(kinds)("publishing: $name", ({ kind, options }) => {
     });
   });
 
+  if (options.conditional !== false) {
+    test("one that was paused while another published, and dies after its next request, changes nothing either", async () => {
+      await forEveryRequest(async (n) => {
+        const scene = await sceneOf(kind, options);
+        let requests = 0;
+        const paused = s3StorageOn(scene.fake, {
+          before: async () => {
+            if (requests++ < n) return undefined;
+            if (requests > n + 1) return { kind: "status", status: 400, code: "Dying" };
+            await s3StorageOn(scene.fake).publish(scene.decision);
+            return undefined;
+          },
+        });
+        await succeeded(paused.publish(scene.decision));
+        expect(visibleIn(scene.fake, destination)).toEqual(requests <= n ? expect.anything() : scene.after);
+        return requests <= n;
+      });
+    });
+  }
+
   test("discarding, cut off at any request and repeated, leaves nothing staged and touches nothing that is published", async () => {
     await forEveryRequest(async (n) => {
       const scene = await sceneOf(kind, options);
