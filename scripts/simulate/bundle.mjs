@@ -20,7 +20,7 @@ export async function bundleSimulation(outfile, patches = []) {
     format: "esm",
     target: "node20",
     sourcemap: "inline",
-    logLevel: "error",
+    logLevel: "silent",
     external: ["classic-level"],
     plugins: [
       {

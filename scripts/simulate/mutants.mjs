@@ -13,7 +13,7 @@ export const mutants = [
   {
     name: "attempt numbers begin anew with each master",
     source: "SPARK-24552, FAULTS 43",
-    invariants: ["I6", "I5"],
+    invariants: ["I6", "I3", "I5"],
     profile: { ...calm, faults: masterFaults },
     patches: [patch(scheduler("assign"), "epoch: cluster.epoch, attempt: cluster.attemptNumber++", "epoch: 1, attempt: cluster.attemptNumber++")],
   },
@@ -29,7 +29,7 @@ export const mutants = [
     source: "FAULTS 33",
     invariants: ["I3"],
     profile: { ...calm, faults: [...masterFaults, "late-messages", "slow-messages"], change: { masters: 3, adoptMs: 0, messageRate: 0.1 } },
-    patches: [patch("src/worker/agent.ts", "if (orders.epoch < this.#epoch) return;", "")],
+    patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return;", "")],
   },
   {
     name: "the last completion wins",
@@ -73,7 +73,11 @@ export const mutants = [
     name: "a reduce of an old version counts",
     source: "FAULTS 5 (no input-version vector)",
     invariants: ["I7", "I1", "I5"],
-    profile: { ...calm, faults: [...workerFaults, ...masterFaults] },
+    profile: {
+      faults: ["stragglers", "depose-masters", "crash-workers", "lose-disks"],
+      without: [...calm.without, "slow-store", "failing-store", "stop-masters", "crash-masters", "cut-links", "stop-workers", "drain-workers", "bad-worker", "flap-worker", "lose-messages", "late-messages", "failing-attempts"],
+      change: { attemptLeases: 0.3, attemptRate: 0.5, mapsMax: 4, partitionsMax: 3, workers: 5, backupSlowdown: 3, leaseMs: 3000, faultEveryMs: 1500 },
+    },
     patches: [patch(scheduler("complete"), "if (mapVersion < task.job.mapVersionMin) {", "if (mapVersion < 0) {")],
   },
   {
@@ -164,7 +168,7 @@ export const mutants = [
     profile: { ...calm, faults: workerFaults },
     patches: [
       patch(scheduler("attempt"), "if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;", "if (task.isQueued || isDone(task)) return;"),
-      patch(scheduler("assign"), "if (!isDone(task) && task.attempts.length === 0) ", "if (!isDone(task)) "),
+      patch(scheduler("task"), "return task.attempts.length === 0 && !isDone(task);", "return !isDone(task);"),
     ],
   },
   {
@@ -190,7 +194,7 @@ export const mutants = [
     source: "FAULTS 5",
     invariants: ["I6", "I11"],
     profile: { faults: ["repeat-messages", "late-messages", "slow-messages"], change: { messageRate: 0.1 } },
-    patches: [patch("src/worker/agent.ts", "if (seen.has(attemptName(attempt)) || ", "if (")],
+    patches: [patch("src/worker/known-jobs.ts", "return this.#seen.get(attempt.job)?.has(attemptName(attempt)) !== true;", "return attemptName(attempt) !== \"\";")],
   },
   {
     name: "a worker gets more than it has slots",
@@ -250,7 +254,7 @@ export const mutants = [
   {
     name: "a worker that was started anew goes unheard until it has reported as often as before",
     source: "KAFKA-20357",
-    invariants: ["I16"],
+    invariants: ["I16", "I5"],
     profile: { ...calm, faults: ["crash-workers", "flap-worker", "drain-workers"], change: { masters: 1 }, without: [...calm.without, "crash-masters", "stop-masters", "depose-masters", "failing-store"] },
     patches: [patch(scheduler("hear"), "  worker.sequence = -1;\n", "")],
   },
@@ -285,7 +289,7 @@ export const mutants = [
   {
     name: "what a job has in the store stays there",
     source: "I14, FAULTS 47",
-    invariants: ["I14"],
+    invariants: ["I14", "I16"],
     profile: calm,
     patches: [patch(scheduler("scheduler"), "  sweep(cluster);\n", "")],
   },

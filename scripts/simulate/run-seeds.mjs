@@ -1,4 +1,5 @@
 // One process of `simulate.mjs`: runs the seeds that it is given, and says what came of each.
+import { setMaxListeners } from "node:events";
 import { pathToFileURL } from "node:url";
 
 // What a world must not depend on fails here.
@@ -9,6 +10,7 @@ Date.now = forbid("Date.now");
 Math.random = forbid("Math.random");
 globalThis.setTimeout = forbid("setTimeout");
 globalThis.setInterval = forbid("setInterval");
+setMaxListeners(0);
 // Errors are part of the work here, and their stacks cost more than all else about them.
 Error.stackTraceLimit = 0;
 

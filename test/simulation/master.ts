@@ -17,6 +17,8 @@ import { Process } from "./process.ts";
 import { stateClient } from "./state-client.ts";
 import type { World } from "./world.ts";
 
+const stepsAtOnceMax = 5_000;
+
 export class MasterHost {
   readonly host: string;
   readonly world: World;
@@ -47,6 +49,8 @@ export class MasterLife implements Endpoint {
   /** Between the step and the end of its commit the state is ahead of the store. */
   isAhead = false;
   #master: Master | undefined;
+  #steps = 0;
+  #steppedAt = 0;
 
   constructor(owner: MasterHost) {
     const { world, host } = owner;
@@ -63,6 +67,15 @@ export class MasterLife implements Endpoint {
 
   end(): void {
     this.process.crash();
+  }
+
+  /** A master that steps without end at one instant would never let time go on. */
+  #countStep(): void {
+    const { world } = this;
+    if (world.now !== this.#steppedAt) this.#steps = 0;
+    this.#steppedAt = world.now;
+    if (++this.#steps > stepsAtOnceMax) world.violate("I16", `${this.host} steps without end`);
+    if (world.violation !== undefined && this.#steps > stepsAtOnceMax) throw new Error("it is over");
   }
 
   /** Leads until it does not, then ends as a process does, and is started anew. */
@@ -108,6 +121,7 @@ export class MasterLife implements Endpoint {
         world.checks.recovered(this, cluster);
         return {
           step: (event, at) => {
+            this.#countStep();
             const step = stepCluster(cluster, event, at);
             if (step.changes.length > 0) this.isAhead = true;
             world.checks.stepped(this, cluster, event, step);

@@ -7,7 +7,7 @@ import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from 
 import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
 import type { Bundle, TaskSlot } from "../../src/worker/slot.ts";
 import type { PageContent } from "../../src/worker/status-page.ts";
-import { fetchAll, SegmentMissed } from "./segments.ts";
+import { fetchAll, type Segment, SegmentMissed } from "./segments.ts";
 import type { SimWorker } from "./worker.ts";
 import { emit, idsOf, type PartContent, planOf, recordBytes, recordsPerMap, type SimJob } from "./workload.ts";
 
@@ -19,6 +19,8 @@ interface Work {
   readonly hangsAt: number;
   readonly finish: (result: AttemptResult) => void;
   readonly staged: string[];
+  /** Of a reduce, from when it reads. */
+  segments: Promise<Segment[]> | undefined;
 }
 
 export class SimSlot implements TaskSlot {
@@ -65,6 +67,7 @@ export class SimSlot implements TaskSlot {
         ms,
         hangsAt: hangs ? chance.random() : Number.POSITIVE_INFINITY,
         staged: [],
+        segments: undefined,
         finish: (result) => {
           if (this.#work !== work) return;
           this.#lastPage = this.page();
@@ -76,6 +79,14 @@ export class SimSlot implements TaskSlot {
       };
       this.#work = work;
       if (hangs) return;
+      if (attempt.phase === "reduce") {
+        // It reads the map outputs on the way; much may change between that and its end.
+        machine.after(ms * chance.random(), () => {
+          if (this.#work !== work) return;
+          work.segments = fetchAll(this.#worker, request);
+          work.segments.catch(() => {}); // heard of at the end
+        });
+      }
       machine.after(ms, () => {
         if (this.#work === work) this.#complete(work);
       });
@@ -205,7 +216,7 @@ export class SimSlot implements TaskSlot {
       }
       case "reduce": {
         const { mapVersion } = assignment.work;
-        const segments = await fetchAll(this.#worker, work.request);
+        const segments = await work.segments!;
         const ids = segments.flatMap((segment) => segment.ids);
         const consumed = segments.map(({ map, digest }) => ({ map, digest }));
         this.#stageAndFinish(
