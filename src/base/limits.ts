@@ -94,6 +94,8 @@ export const limits = {
   fetchBusyMsMax: 2 * 60_000,
   /** Collected before they are written: few system calls. One buffer per worker that is fetched from. */
   fetchWriteBytes: 256 * KiB,
+  /** Lost map outputs that one failure names: some 100 kB. */
+  lostMapsMax: 1_000,
   /** Requests served at once; two buffers each. */
   servedFetchesMax: 64,
   serveBufferBytes: 256 * KiB,

@@ -183,7 +183,15 @@ function toFailure(reason: Failure): MessageInitShape<typeof pb.FailureSchema>["
     case "fatal":
       return { case: "fatal" as const, value: { error } };
     case "segment-lost":
-      return { case: "segmentLost" as const, value: { error, map: toAttemptId(reason.map), how: reason.how } };
+      return {
+        case: "segmentLost" as const,
+        value: {
+          error,
+          map: toAttemptId(reason.map),
+          how: reason.how,
+          others: (reason.others ?? []).map((other) => toAttemptId(other)),
+        },
+      };
     case "slot-died":
       return {
         case: "slotDied" as const,
@@ -210,6 +218,7 @@ function fromFailure({ kind }: pb.Failure): Failure {
         kind: "segment-lost",
         map: fromAttemptId(kind.value.map),
         how: oneOf(["missing", "corrupt", "unreachable"], kind.value.how),
+        ...(kind.value.others.length > 0 && { others: kind.value.others.map((other) => fromAttemptId(other)) }),
         error,
       };
     case "slotDied":

@@ -182,6 +182,13 @@ const failure: fc.Arbitrary<Failure> = fc.oneof(
     error: failureText,
   }),
   fc.record({
+    kind: fc.constant("segment-lost" as const),
+    how: fc.constantFrom("missing", "corrupt", "unreachable"),
+    map: attempt,
+    others: fc.array(attempt, { minLength: 1, maxLength: 3 }),
+    error: failureText,
+  }),
+  fc.record({
     kind: fc.constant("slot-died" as const),
     error: failureText,
     at: maybe(position),

@@ -116,6 +116,8 @@ export type Failure =
       readonly kind: "segment-lost";
       readonly map: AttemptId;
       readonly how: "missing" | "corrupt" | "unreachable";
+      /** Others that were found missing or corrupt on the way. */
+      readonly others?: readonly AttemptId[] | undefined;
       readonly error: FailureText;
     }
   /** The slot's process ended. `at`: the record it was working on, exact if the attempt was careful. */

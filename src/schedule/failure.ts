@@ -1,13 +1,13 @@
 // An attempt failed, and the class of the failure says what to do (messages.ts, `Failure`).
 import { unreachable } from "../base/assert.ts";
-import { type Position, sameAttempt } from "../base/ids.ts";
+import { type AttemptId, type Position, sameAttempt } from "../base/ids.ts";
 import { failureRecord } from "../rpc/convert-records.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { failJob } from "./commit.ts";
 import { plainText, withCount, withPlace } from "./failure-text.ts";
-import { taskOf, update } from "./job.ts";
+import { isActive, taskOf, update } from "./job.ts";
 import { loseRun } from "./lost.ts";
 import { failuresKept, keys } from "./records.ts";
 import { noteFailureThere, quarantine } from "./standing.ts";
@@ -98,7 +98,8 @@ function noteDeathThere(cluster: Cluster, { task, worker }: Attempt): void {
 }
 
 /** The map that wrote it is done again, if it is the winner still; the reduce is not charged. */
-function segmentLost(cluster: Cluster, attempt: Attempt, { error, map, how }: Of<"segment-lost">): void {
+function segmentLost(cluster: Cluster, attempt: Attempt, reason: Of<"segment-lost">): void {
+  const { error, map, how, others = [] } = reason;
   const { task, worker, mapVersion } = attempt;
   const { job } = task;
   const lost = taskOf(job, "map", map.index);
@@ -109,6 +110,7 @@ function segmentLost(cluster: Cluster, attempt: Attempt, { error, map, how }: Of
       return;
     }
     if (!isOldNews) giveUpRuns(cluster, lost, how, error);
+    if (how !== "unreachable") giveUpOthers(cluster, attempt, others, how, error);
     requeue(cluster, task);
     return;
   }
@@ -118,6 +120,23 @@ function segmentLost(cluster: Cluster, attempt: Attempt, { error, map, how }: Of
     return;
   }
   requeue(cluster, task);
+}
+
+/** What else it found missing or corrupt: each by itself would cost another attempt. */
+function giveUpOthers(
+  cluster: Cluster,
+  { task, mapVersion }: Attempt,
+  others: readonly AttemptId[],
+  how: "missing" | "corrupt",
+  error: FailureText,
+): void {
+  for (const map of others) {
+    if (!isActive(task.job)) return; // one of them was lost too often
+    const lost = taskOf(task.job, "map", map.index);
+    if (lost?.winner === undefined || !sameAttempt(lost.winner.attempt, map) || !isDone(lost)) continue;
+    if (mapVersion !== undefined && mapVersion < lost.placedAt) continue;
+    giveUpRuns(cluster, lost, how, error);
+  }
 }
 
 /** Of a holder that nobody can reach all that the job has there, and it is given no more for a while. */

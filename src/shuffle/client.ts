@@ -12,11 +12,11 @@ import { segmentInput } from "../sort/merge-input.ts";
 import type { RunFiles, RunRef } from "../sort/run.ts";
 import { FetchFile } from "./fetch-file.ts";
 import type { MappedInput } from "./gather.ts";
-import { SegmentLost } from "./segment-lost.ts";
+import { lostTogether, SegmentLost } from "./segment-lost.ts";
 import { SegmentStream } from "./segment-stream.ts";
 import { type CallLimits, type ShuffleAccess, WorkerCalls } from "./segments-call.ts";
 import { TransferFault } from "./transfer-fault.ts";
-import { writeRequest } from "./wire.ts";
+import { noPartition, writeRequest } from "./wire.ts";
 
 export type { ShuffleAccess } from "./segments-call.ts";
 
@@ -154,6 +154,9 @@ class Fetch {
       for (const runs of cut(worker.runs, this.#options.partitions, this.#limits)) {
         await this.#fetchList(worker, calls, runs, buffer);
       }
+    } catch (error) {
+      if (!(error instanceof SegmentLost) || error.how === "unreachable") throw error;
+      throw lostTogether([error, ...(await this.#findLost(worker, calls, error.map))]);
     } finally {
       calls.close();
     }
@@ -166,6 +169,29 @@ class Fetch {
       if (error instanceof TransferFault) throw new SegmentLost(first.writtenBy, "unreachable", error);
       throw error;
     }
+  }
+
+  /**
+   * Which of the worker's runs behind a lost one are lost too: a disk seldom loses one file, and each that is found later costs
+   * another attempt. Looks for runs and footers only; what goes wrong meanwhile ends it.
+   */
+  async #findLost(worker: RemoteRuns, calls: WorkerCalls, map: AttemptId): Promise<SegmentLost[]> {
+    const lost: SegmentLost[] = [];
+    const nothing = { position: 0, append() {} };
+    let rest = worker.runs.slice(worker.runs.findIndex((run) => run.writtenBy === map) + 1);
+    while (rest.length > 0 && lost.length < limits.lostMapsMax) {
+      const list = rest.slice(0, this.#limits.mapsMax);
+      const stream = new SegmentStream(list, noPartition, nothing);
+      const fault = await this.#call(calls, stream, noPartition);
+      if (stream.isComplete) {
+        rest = rest.slice(list.length);
+        continue;
+      }
+      if (fault?.kind !== "missing" && fault?.kind !== "corrupt") break;
+      lost.push(new SegmentLost(stream.map.writtenBy, fault.kind, fault));
+      rest = rest.slice(list.indexOf(stream.map) + 1);
+    }
+    return lost;
   }
 
   /** The segments of some maps, into one file. */
@@ -213,8 +239,12 @@ class Fetch {
   }
 
   /** One call; what goes wrong with the way or the other end is returned, what goes wrong here thrown. */
-  async #call(calls: WorkerCalls, stream: SegmentStream): Promise<TransferFault | undefined> {
-    const { attempt, partition, clock, onBytes } = this.#options;
+  async #call(
+    calls: WorkerCalls,
+    stream: SegmentStream,
+    partition = this.#options.partition,
+  ): Promise<TransferFault | undefined> {
+    const { attempt, clock, onBytes } = this.#options;
     const { from, maps } = stream.begin();
     try {
       await calls.call({

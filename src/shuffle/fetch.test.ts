@@ -162,6 +162,22 @@ describe("map outputs that can't be had", () => {
     expect(here.names).toEqual([]);
   });
 
+  it("what else is missing or damaged there is found at once, as each by itself would cost an attempt", async () => {
+    const here = new TestFiles();
+    const { runs } = mapOutputs(new TestFiles(), upTo(30));
+    const server = await serveRuns(runs.toSpliced(25, 1));
+    (await fetching(here, [{ ...server, runs: runs.toSpliced(25, 1) }])).close(); // footers are held
+    for (const map of [7, 8, 20]) rmSync(runs[map]!.path);
+    truncateSync(runs[28]!.path, 40);
+    const remote = { ...server, runs };
+    for (const limits of [{}, { mapsMax: 4 }]) {
+      const lost = await thrownBy(fetching(here, [remote], { limits }));
+      expect(lost).toMatchObject({ map: runs[7]!.writtenBy, how: "missing" });
+      expect((lost as SegmentLost).others).toEqual([8, 20, 25, 28].map((map) => runs[map]!.writtenBy));
+    }
+    expect(here.names).toEqual([]);
+  });
+
   it("a footer is held, but a file that is gone is not answered for from it", async () => {
     const here = new TestFiles();
     const { runs } = mapOutputs(new TestFiles(), upTo(3));

@@ -122,6 +122,19 @@ describe("gather", () => {
     expect(again.paths).toHaveLength(11);
   });
 
+  it("names all whose outputs are gone, damaged at the end or not those reported, as each by itself would cost an attempt", () => {
+    const files = createMemoryFiles();
+    const { runs } = mapOutputs(files, 12);
+    for (const map of [3, 9]) files.remove(runs[map]!.path);
+    files.bytesOf(runs[5]!.path)[files.bytesOf(runs[5]!.path).length - 20]! ^= 1;
+    const reported = runs.with(11, { ...runs[11]!, pairs: 99 });
+    expect(thrownBy(options(files, reported))).toMatchObject({
+      map: runs[3]!.writtenBy,
+      how: "missing",
+      others: [5, 9, 11].map((map) => runs[map]!.writtenBy),
+    });
+  });
+
   it("fault 53: a whole run of another attempt, or with another count, is not what was reported", () => {
     const files = createMemoryFiles();
     const { runs } = mapOutputs(files, 3);

@@ -8,7 +8,7 @@ import { createMerger, type MergeOptions } from "../sort/merge.ts";
 import { type MergeInput, runInput } from "../sort/merge-input.ts";
 import type { Cursor, RunReader, RunRef, RunSource } from "../sort/run.ts";
 import { corruptRun } from "../sort/run-format.ts";
-import { namingLoss } from "./segment-lost.ts";
+import { lostTogether, namingLoss, SegmentLost } from "./segment-lost.ts";
 
 export interface GatherOptions extends MergeOptions {
   /** At most one per map task, in the order of their ordinals. */
@@ -49,10 +49,17 @@ export function gather(options: GatherOptions): Gathered {
 function inputsInOrder(options: GatherOptions): MergeInput[] {
   const { runs, partition, fetched = [] } = options;
   const mapped = [...fetched];
+  const lost: SegmentLost[] = [];
   for (const run of runs) {
-    const input = namingLoss(run.writtenBy, () => runInput(() => openChecked(options, run), partition));
-    if (input !== undefined) mapped.push({ map: run.writtenBy, input: lossNamed(run.writtenBy, input) });
+    try {
+      const input = namingLoss(run.writtenBy, () => runInput(() => openChecked(options, run), partition));
+      if (input !== undefined) mapped.push({ map: run.writtenBy, input: lossNamed(run.writtenBy, input) });
+    } catch (error) {
+      if (!(error instanceof SegmentLost)) throw error;
+      lost.push(error); // looks at the others too: each that is found later costs another attempt
+    }
   }
+  if (lost.length > 0) throw lostTogether(lost);
   assertOrder(runs.map((run) => run.writtenBy));
   mapped.sort((a, b) => a.map.index - b.map.index);
   assertOrder(mapped.map(({ map }) => map));

@@ -13,6 +13,7 @@ import { BodyWriter } from "./body-writer.ts";
 import { FooterCache } from "./footer-cache.ts";
 import { ServedFile } from "./served-file.ts";
 import {
+  noPartition,
   noSegment,
   parseRequest,
   requestBytesMax,
@@ -158,7 +159,7 @@ class ShuffleServer {
     if (run === undefined) return { map, header: { status: "missing", ...noSegment }, bytes: 0 };
     let file: ServedFile | undefined;
     try {
-      let footer = this.#footers.find(run);
+      let footer = partition === noPartition ? undefined : this.#footers.find(run);
       if (footer === undefined) {
         file = await ServedFile.open(run.path);
         footer = await this.#footers.read(run, file);

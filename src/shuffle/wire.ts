@@ -19,6 +19,9 @@ export function segmentsPath(job: JobId): string {
   return `/v1/segments/${encodeURIComponent(job)}`;
 }
 
+/** No run has it: who asks for it learns which runs are there, and nothing else. */
+export const noPartition = 0xffff_ffff;
+
 export interface SegmentsRequest {
   readonly partition: number;
   readonly from: number;

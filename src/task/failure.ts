@@ -40,8 +40,9 @@ export function badInputFailure(thrown: unknown, place: FailedAt): TaskFailure {
 
 /** A map's output that can't be had or doesn't pass its checks: that map runs again, and this attempt does not count. */
 export function lostFailure(thrown: SegmentLost): TaskFailure {
-  const { map, how } = thrown;
-  return new TaskFailure({ kind: "segment-lost", map, how, error: failureText(thrown, "segment-lost", {}) }, thrown);
+  const { map, how, others } = thrown;
+  const error = failureText(thrown, "segment-lost", {});
+  return new TaskFailure({ kind: "segment-lost", map, how, ...(others.length > 0 && { others }), error }, thrown);
 }
 
 /** Anything thrown by the engine itself, and whatever ended an attempt already. */

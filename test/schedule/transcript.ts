@@ -246,7 +246,15 @@ class Scenario {
         const map = this.#placed(assignment, message);
         const how = flags.get("how") ?? "missing";
         assert(how === "missing" || how === "corrupt" || how === "unreachable", `${how} is no way to lose a segment`);
-        return { kind, map, how, error: text(`${message} can't be read: ${how}`, "segment-lost") };
+        const names = flags.get("others")?.split(",") ?? [];
+        const others = names.map((name) => this.#placed(assignment, name));
+        return {
+          kind,
+          map,
+          how,
+          ...(others.length > 0 && { others }),
+          error: text(`${message} can't be read: ${how}`, "segment-lost"),
+        };
       }
       default:
         throw new Error(`a scenario fails with ${kind}, which is no class of failure`);
