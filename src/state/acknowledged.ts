@@ -4,6 +4,7 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { crc32Of } from "../base/checksum.ts";
+import { systemCode } from "../base/error.ts";
 
 /** No name that LevelDB would take for one of its own. */
 const fileName = "acknowledged";
@@ -23,11 +24,16 @@ export class Acknowledged {
     this.atOpen = isWhole ? Number(this.#bytes.readBigUInt64LE(0)) : 0;
   }
 
-  /** A disk that has no room has room for this: its block is there already. Whatever else fails, fails for LevelDB too. */
+  /** Says less than it could on a disk that is full and writes nothing in place; whatever else fails, fails for LevelDB too. */
   write(batches: number): void {
     this.#bytes.writeBigUInt64LE(BigInt(batches), 0);
     this.#bytes.writeUInt32LE(crc32Of(this.#bytes.subarray(0, 8)), 8);
-    writeSync(this.#fd, this.#bytes, 0, 12, 0);
+    try {
+      writeSync(this.#fd, this.#bytes, 0, 12, 0);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+    }
   }
 
   close(): void {

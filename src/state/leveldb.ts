@@ -140,13 +140,14 @@ class LevelStore implements StateStore {
         isOver = portion.length === 0;
         for (const [key, sealed] of portion) {
           const value = trouble.unseal(key, sealed);
-          if (key.equals(tallyKey)) {
+          const kind = key[0];
+          if (kind === tallyKey[0]) {
             wanted = decodeTally(value) ?? wanted;
             continue;
           }
           found = withRecord(found, checksumOf(sealed));
-          if (key.equals(epochKey)) continue;
-          isOver = !key.subarray(0, from.length).equals(from);
+          if (kind === epochKey[0]) continue;
+          isOver = prefix !== "" && !key.subarray(0, from.length).equals(from);
           if (isOver) break;
           yield { key: key.toString("utf8", 1), value: new Uint8Array(value) };
         }
