@@ -237,6 +237,8 @@ class Remote implements RemoteMaster {
     const answer = role === "worker" ? this.#workers.hello(request, call) : this.#jobs.hello(request, call);
     const welcome = fromWelcome(await answer);
     this.#leaseMs = welcome.leaseMs;
+    // A black hole is noticed within two pings, so that there is time for another connection before the lease is over.
+    if (role === "worker") this.#session.pingMs = Math.min(this.#session.pingMs, Math.max(100, welcome.leaseMs * 0.3));
     this.#heardAt = clock.now();
     this.#welcome = Promise.resolve(welcome);
     onWelcome?.(welcome);

@@ -24,11 +24,14 @@ export interface SessionOptions {
 export class Session {
   readonly authority: string;
   readonly #options: SessionOptions;
+  /** May be changed: it holds from the next ping on. */
+  pingMs: number;
   #current: { readonly session: ClientHttp2Session; readonly isOpen: Promise<void> } | undefined;
 
   constructor(options: SessionOptions) {
     this.authority = options.authority;
     this.#options = options;
+    this.pingMs = options.pingMs;
   }
 
   /** Rejects with the error of the connection where there is none to be had. */
@@ -74,9 +77,15 @@ export class Session {
 
   #keepAlive(session: ClientHttp2Session): void {
     let isWaiting = false;
-    const timer = setInterval(() => {
-      // Calls have deadlines of their own; of a destroyed session only "close" is still to come, and a ping would throw.
-      if (session.connecting || session.destroyed) return;
+    let timer: NodeJS.Timeout;
+    const later = () => {
+      timer = setTimeout(tick, this.pingMs).unref();
+    };
+    const tick = () => {
+      // Of a destroyed session only "close" is still to come, and a ping would throw.
+      if (session.destroyed) return;
+      later();
+      if (session.connecting) return; // calls have deadlines of their own
       if (isWaiting) {
         // After this process stood still, an answer waits to be read: it is, before immediates are called.
         setImmediate(() => isWaiting && session.destroy(lost("a ping was not answered", "ETIMEDOUT")));
@@ -87,8 +96,9 @@ export class Session {
         if (error === null) isWaiting = false;
       });
       if (!isSent) session.destroy(lost("no ping can be sent", "ETIMEDOUT"));
-    }, this.#options.pingMs).unref();
-    session.once("close", () => clearInterval(timer));
+    };
+    later();
+    session.once("close", () => clearTimeout(timer));
   }
 }
 
