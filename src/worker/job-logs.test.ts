@@ -96,3 +96,14 @@ test("I14: logs go by age and by count, those of a job that is not over stay", a
   expect(["running", "a", "b", "c"].filter((job) => existsSync(join(directory, job)))).toEqual(["running", "c"]);
   expect(readFileSync(join(directory, "c", "map-00003.1.1.log"), "utf8")).toBe("x");
 });
+
+test("I13: all logs that are kept have a bound, and the oldest go first", async () => {
+  const { logs } = make({ keptBytesMax: 25 });
+  for (const [age, job] of ["a", "b", "c"].entries()) {
+    print(logs, attempt(1, job), "0123456789");
+    logs.end(job);
+    utimesSync(join(directory, job), 0, age);
+  }
+  await logs.sweep();
+  expect(["a", "b", "c"].filter((job) => existsSync(join(directory, job)))).toEqual(["b", "c"]);
+});

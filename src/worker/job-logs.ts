@@ -5,7 +5,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
-import { MiB } from "../base/limits.ts";
+import { GiB, MiB } from "../base/limits.ts";
 import { LogFile } from "./log-file.ts";
 
 export interface JobLogsOptions {
@@ -15,11 +15,18 @@ export interface JobLogsOptions {
   readonly jobBytesMax?: number;
   /** How long logs of a job stay after it was last written to. Default: three days. */
   readonly keptMs?: number;
-  /** Of jobs that are over, so many keep their logs. */
+  /** Of jobs that are over, so many keep their logs, and so many bytes of them. */
   readonly jobsMax?: number;
+  readonly keptBytesMax?: number;
 }
 
-const defaults = { attemptBytesMax: 1 * MiB, jobBytesMax: 64 * MiB, keptMs: 3 * 86_400_000, jobsMax: 200 };
+const defaults = {
+  attemptBytesMax: 1 * MiB,
+  jobBytesMax: 64 * MiB,
+  keptMs: 3 * 86_400_000,
+  jobsMax: 200,
+  keptBytesMax: 1 * GiB,
+};
 
 /** "map-00012.1.7" */
 export const attemptPattern = /^(?:plan|map|reduce)-\d{1,9}\.\d{1,12}\.\d{1,12}$/;
@@ -30,6 +37,9 @@ export class JobLogs {
   readonly #options: Required<JobLogsOptions>;
   /** Bytes that may still be written, by job that is not over. */
   readonly #left = new Map<JobId, { bytes: number }>();
+
+  /** Bytes of logs of jobs that are over. */
+  readonly #kept = new Map<JobId, number>();
 
   constructor(options: JobLogsOptions) {
     this.#options = { ...defaults, ...options };
@@ -66,9 +76,9 @@ export class JobLogs {
     }
   }
 
-  /** Removes logs of jobs that are over by age, and the oldest beyond the count. Call it at the start and now and then. */
+  /** Removes logs of jobs that are over by age, and the oldest beyond the bounds. Call it at the start and now and then. */
   async sweep(): Promise<void> {
-    const { directory, clock, keptMs, jobsMax } = this.#options;
+    const { directory, clock, keptMs, jobsMax, keptBytesMax } = this.#options;
     const now = clock.date().getTime();
     const over = entriesOf(directory)
       .filter((entry) => !(entry.isDirectory() && this.#left.has(entry.name)))
@@ -77,15 +87,26 @@ export class JobLogs {
         age: now - (statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? 0),
       }))
       .toSorted((a, b) => a.age - b.age);
-    const removed = over.filter(({ age }, index) => index >= jobsMax || age > keptMs);
-    for (const { name } of removed) {
+    let bytes = 0;
+    for (const [index, { name, age }] of over.entries()) {
+      bytes += this.#bytesOf(name);
+      if (index < jobsMax && age <= keptMs && bytes <= keptBytesMax) continue;
+      this.#kept.delete(name);
       await rm(join(directory, name), { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     }
+  }
+
+  /** Counted once: nothing is added any more. */
+  #bytesOf(job: JobId): number {
+    let bytes = this.#kept.get(job);
+    if (bytes === undefined) this.#kept.set(job, (bytes = bytesIn(join(this.#options.directory, job))));
+    return bytes;
   }
 
   #leftOf(job: JobId): { bytes: number } {
     let left = this.#left.get(job);
     if (left === undefined) {
+      this.#kept.delete(job);
       const used = bytesIn(join(this.#options.directory, job));
       this.#left.set(job, (left = { bytes: Math.max(0, this.#options.jobBytesMax - used) }));
     }

@@ -192,6 +192,7 @@ class Node implements WorkerNode {
         ...workerRoutes({ logs: this.#logs, notReady: () => this.#notReady(), metrics: this.#metrics }),
         ...shuffleRoutes({
           find: (attempt) => this.#runs.find(attempt),
+          isReady: () => this.#agent !== undefined,
           clock,
           onSent: (bytes) => this.#metrics.served(bytes),
         }),

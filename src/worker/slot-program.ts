@@ -64,7 +64,7 @@ export class SlotProgram {
     const frames = new FrameReader((message) => this.#receive(decodeToSlot(message)));
     this.#pipe.on("data", (chunk: Buffer) => frames.push(chunk));
     // The agent has died, or has let go of this slot.
-    this.#pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
+    this.#pipe.on("close", endGroup);
     this.#pipe.on("error", () => {}); // followed by close
     process.on("uncaughtException", (thrown) => this.#uncaught(thrown));
   }
@@ -173,6 +173,15 @@ export class SlotProgram {
 
   #send(message: FromSlot): void {
     if (!this.#pipe.destroyed && !this.#pipe.writableEnded) this.#pipe.write(frameOf(encodeFromSlot(message)));
+  }
+}
+
+/** With whatever the job's code has started: nobody else ends that once this process is gone. */
+function endGroup(): void {
+  try {
+    process.kill(-process.pid, "SIGKILL");
+  } catch {
+    process.kill(process.pid, "SIGKILL"); // started by hand: it leads no group
   }
 }
 

@@ -64,7 +64,7 @@ export function openWorkerDirectory(options: WorkerDirectoryOptions): WorkerDire
     throw new MillraceError("wrong-usage", `--name ${JSON.stringify(name)}: 1 to 64 letters, digits, ".", "-" and "_"`);
   }
   const path = makePrivate(options.path);
-  const lock = lockDirectory(path);
+  const lock = lockOf(path);
   try {
     const before = readRecord(path);
     const record: WorkerRecord = {
@@ -135,6 +135,14 @@ class OpenWorkerDirectory implements WorkerDirectory {
       if (work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
     }
     this.#lock.release();
+  }
+}
+
+function lockOf(path: string): DirectoryLock {
+  try {
+    return lockDirectory(path);
+  } catch (error) {
+    throw named(path, error);
   }
 }
 

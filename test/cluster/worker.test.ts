@@ -199,18 +199,21 @@ describe("a worker that stalls or dies", () => {
     expect(mapsOf(traced())).toHaveLength(5);
   });
 
-  test("fault 1, 13: no slot outlives its killed worker, not even one whose code listens to nothing", async () => {
-    writeInput(1);
-    const worker = await cluster.startWorker("w1");
-    const running = runJob({ mode: "loop" });
-    await until(() => begunBy(worker).length === 1 && slotsOf("w1").length > 0);
-    worker.child.kill("SIGKILL");
-    await worker.ended;
-    await until(() => slotsOf("w1").length === 0);
-    const job = await theJob();
-    await cluster.ask(["cancel", job]);
-    expect((await running).code).toBe(130);
-  });
+  test.each(["loop", "child"])(
+    "fault 1, 13: no process outlives a killed worker, whatever its slots' code is at: %s",
+    async (mode) => {
+      writeInput(1);
+      const worker = await cluster.startWorker("w1");
+      const running = runJob({ mode });
+      const least = mode === "child" ? 2 : 1;
+      await until(() => begunBy(worker).length === 1 && processesBelow(at("w1")).length >= least);
+      worker.child.kill("SIGKILL");
+      await worker.ended;
+      await until(() => processesBelow(at("w1")).length === 0);
+      await cluster.ask(["cancel", await theJob()]);
+      expect((await running).code).toBe(130);
+    },
+  );
 });
 
 describe("draining", () => {

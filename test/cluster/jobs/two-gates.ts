@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { defineJob, text, uint, utf8 } from "millrace";
@@ -16,7 +17,7 @@ export default defineJob({
     trace: { type: "string" },
     mapGate: { type: "string", default: "" },
     reduceGate: { type: "string", default: "" },
-    /** "loop": never ends. "hog": keeps buffers. "lines": prints many. */
+    /** "loop": never ends. "child": waits for a program that never ends. "hog": keeps buffers. "lines": prints many. */
     mode: { type: "string", default: "" },
   },
   async setup(ctx) {
@@ -27,8 +28,9 @@ export default defineJob({
     const gate = phase === "map" ? mapGate : reduceGate;
     while (gate !== "" && !existsSync(gate)) await setTimeout(20);
   },
-  map(line, emit, ctx) {
+  async map(line, emit, ctx) {
     const { mode } = ctx.params;
+    if (mode === "child") await new Promise((resolve) => spawn("sleep", ["3600"]).once("close", resolve));
     if (mode === "loop") for (;;) pause(1000);
     if (mode === "hog") {
       const kept: Buffer[] = [];
