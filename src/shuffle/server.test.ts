@@ -101,6 +101,16 @@ describe("the shuffle's server", () => {
     expect((await waiting).inputs).toHaveLength(1);
   });
 
+  it("fault 6: one that does not know yet what it has tells nobody that something is missing", async () => {
+    const run = largeRun(1);
+    let asked = 0;
+    const server = await serveRuns([run], { isReady: () => ++asked > 3 });
+    expect(await ask(server, signed())).toBe(503);
+    const fetched = await fetching(new TestFiles(), [server], { limits: { triesMax: 1 } });
+    expect(asked).toBe(4);
+    expect(fetched.inputs).toHaveLength(1);
+  });
+
   it("serves a segment through buffers that are smaller", async () => {
     const run = largeRun(2 * MiB);
     const server = await serveRuns([run], { bufferBytes: 10 * KiB });

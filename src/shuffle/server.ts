@@ -26,6 +26,11 @@ import {
 export interface ShuffleOptions {
   /** The run of a map attempt that lies here, verified if an earlier process wrote it. */
   readonly find: (attempt: AttemptId) => RunRef | undefined;
+  /**
+   * False: `find` does not know yet what an earlier process left here. Who asks is told to come back: "missing" would have maps
+   * run again. Default: always true.
+   */
+  readonly isReady?: () => boolean;
   /** Default: the system's. */
   readonly clock?: Clock;
   /** Told of bytes that were sent, for metrics. */
@@ -76,6 +81,10 @@ class ShuffleServer {
 
   /** Never rejects: what goes wrong after the headers were sent can only be told by breaking off. */
   async handle({ raw, params, signal }: HttpRequest, response: ServerResponse | Http2ServerResponse): Promise<void> {
+    if (this.#options.isReady?.() === false) {
+      refuse(response, 503, "this worker has just started and looks for its runs");
+      return;
+    }
     if (this.#serving >= (this.#options.servedMax ?? limits.servedFetchesMax)) {
       refuse(response, 503, "as many requests as this worker serves at once are under way");
       return;
