@@ -58,13 +58,20 @@ export function reasonOf(thrown: unknown): string {
       ? ": this machine's clock is wrong"
       : thrown.code === "ExpiredToken"
         ? ": AWS_SESSION_TOKEN is too old"
-        : thrown.status === 301 || thrown.code === "AuthorizationHeaderMalformed"
+        : isElsewhere(thrown)
           ? ": the bucket is in another region, set AWS_REGION"
           : "";
   return `${thrown.message}${advice}`;
 }
 
+/** A redirection: requests are signed for one region. */
+function isElsewhere(thrown: unknown): boolean {
+  if (!(thrown instanceof S3Error)) return false;
+  return thrown.status === 301 || thrown.status === 307 || thrown.code === "AuthorizationHeaderMalformed";
+}
+
 function unavailable(thrown: unknown, what: string): MillraceError {
+  if (isElsewhere(thrown)) return new MillraceError("wrong-usage", `${what}: ${reasonOf(thrown)}.`, { cause: thrown });
   const code = systemCode(thrown);
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new MillraceError(

@@ -127,6 +127,17 @@ describe("listing", () => {
     await expect(storage.list("s3://other/a")).rejects.toMatchObject(code("bad-input", /no such bucket/));
     const denied = s3StorageOn(fake, { before: () => ({ kind: "status", status: 403, code: "AccessDenied" }) });
     await expect(denied.list("s3://bucket/a")).rejects.toMatchObject(code("bad-input", /AWS_ACCESS_KEY_ID.*allowed/));
+    for (const [status, name] of [
+      [301, "PermanentRedirect"],
+      [307, "TemporaryRedirect"],
+      [400, "AuthorizationHeaderMalformed"],
+    ] as const) {
+      const elsewhere = s3StorageOn(fake, { before: () => ({ kind: "status", status, code: name }) });
+      await expect(elsewhere.list("s3://bucket/a")).rejects.toMatchObject(code("wrong-usage", /set AWS_REGION/));
+      await expect(elsewhere.prepare("s3://bucket/out", false)).rejects.toMatchObject(
+        code("wrong-usage", /AWS_REGION/),
+      );
+    }
     const late = s3StorageOn(fake, { before: () => ({ kind: "status", status: 403, code: "RequestTimeTooSkewed" }) });
     await expect(late.list("s3://bucket/a")).rejects.toMatchObject({
       ...code("io-error", /clock is wrong/),

@@ -466,6 +466,22 @@ describe("refused before anything is visible", () => {
     expect(hidden(fake).filter((key) => key.includes("publishing"))).toEqual([]);
   });
 
+  test("an object that nobody decided, there before the claim or put right after it", async () => {
+    for (const isLate of [false, true]) {
+      const { fake, decision } = await staged();
+      if (!isLate) fake.put("bucket", `${prefix}thesis.tex`, "years of work");
+      const storage = s3StorageOn(fake, {
+        before: ({ method, key }) => {
+          if (isLate && method === "GET" && key === "") fake.put("bucket", `${prefix}thesis.tex`, "years of work");
+          return undefined;
+        },
+      });
+      await expect(storage.publish(decision)).rejects.toMatchObject({ code: "output-exists" });
+      expect(visibleIn(fake, destination)).toEqual(new Map([["thesis.tex", "years of work"]]));
+      expect(hidden(fake).filter((key) => key.includes("publishing"))).toEqual([]);
+    }
+  });
+
   test("a file that is lost or cut between its completion and _SUCCESS", async () => {
     for (const content of [undefined, "n"]) {
       const { fake, decision } = await staged();

@@ -50,7 +50,8 @@ async function openAgents(): Promise<(request: HttpRequest) => ClientRequest> {
   const plain = new http.Agent(options);
   const secure = new https.Agent(options);
   return ({ method, url, headers, body, signal }) => {
-    const length = body === undefined ? undefined : String(body.bytes);
+    const isSending = method === "PUT" || method === "POST";
+    const length = body === undefined && !isSending ? undefined : String(body?.bytes ?? 0);
     const settings = {
       method,
       headers: { ...headers, ...(length === undefined ? {} : { "content-length": length }) },
