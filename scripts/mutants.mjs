@@ -11,7 +11,11 @@ import { bundleSimulation } from "./simulate/bundle.mjs";
 import { mutants } from "./simulate/mutants.mjs";
 
 const { values } = parseArgs({
-  options: { only: { type: "string" }, all: { type: "boolean", default: false }, general: { type: "string", default: "1000" } },
+  options: {
+    only: { type: "string" },
+    all: { type: "boolean", default: false },
+    general: { type: "string", default: "1000" },
+  },
 });
 const seedsMax = 300;
 const scratch = mkdtempSync(join(tmpdir(), "millrace-mutants-"));
@@ -46,7 +50,11 @@ async function tryOut(mutant) {
     const name = `mutant-${mutants.indexOf(mutant)}.mjs`;
     bundle = await bundleSimulation(join(scratch, name), mutant.patches);
   } catch (error) {
-    return { caught: { text: `the patch does not fit: ${error.message.split("\n").find((line) => line.includes("times")) ?? error.message}` } };
+    return {
+      caught: {
+        text: `the patch does not fit: ${error.message.split("\n").find((line) => line.includes("times")) ?? error.message}`,
+      },
+    };
   }
   const caught = await hunt(bundle, mutant, mutant.profile, seedsMax);
   const general = values.all ? await hunt(bundle, mutant, undefined, Number(values.general)) : undefined;

@@ -1,5 +1,5 @@
-// `npm test`: the checks, then all tests, then one closing line that counts both: "N passed, N failed[, N skipped]".
-// `npm test -- PATTERN…` hands the patterns to vitest and leaves the checks out.
+// `npm test`: the checks, then all tests, then 5,000 simulated clusters and the bugs seeded into them, then one closing line that
+// counts all: "N passed, N failed[, N skipped]". `npm test -- PATTERN…` hands the patterns to vitest and leaves the rest out.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,6 +51,18 @@ try {
   failed++;
 }
 if (tests.status !== 0 && failed === 0) failed++;
+
+// By themselves: they take all cores, and their times are promises.
+const simulations = [
+  ["5,000 simulated clusters", ["scripts/simulate.mjs", "--seeds", "5000"]],
+  ["seeded bugs are caught", ["scripts/mutants.mjs"]],
+];
+for (const [name, command] of patterns.length === 0 ? simulations : []) {
+  const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: "inherit" });
+  console.log(`${status === 0 ? "ok  " : "FAIL"}  ${name}`);
+  if (status === 0) passed++;
+  else failed++;
+}
 rmSync(scratch, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exit(failed === 0 ? 0 : 1);

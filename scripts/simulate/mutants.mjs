@@ -15,7 +15,13 @@ export const mutants = [
     source: "SPARK-24552, FAULTS 43",
     invariants: ["I6", "I3", "I5"],
     profile: { ...calm, faults: masterFaults },
-    patches: [patch(scheduler("assign"), "epoch: cluster.epoch, attempt: cluster.attemptNumber++", "epoch: 1, attempt: cluster.attemptNumber++")],
+    patches: [
+      patch(
+        scheduler("assign"),
+        "epoch: cluster.epoch, attempt: cluster.attemptNumber++",
+        "epoch: 1, attempt: cluster.attemptNumber++",
+      ),
+    ],
   },
   {
     name: "the store does not fence",
@@ -28,7 +34,11 @@ export const mutants = [
     name: "a worker follows orders of lower epochs",
     source: "FAULTS 33",
     invariants: ["I3"],
-    profile: { ...calm, faults: [...masterFaults, "late-messages", "slow-messages"], change: { masters: 3, adoptMs: 0, messageRate: 0.1 } },
+    profile: {
+      ...calm,
+      faults: [...masterFaults, "late-messages", "slow-messages"],
+      change: { masters: 3, adoptMs: 0, messageRate: 0.1 },
+    },
     patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return;", "")],
   },
   {
@@ -38,7 +48,11 @@ export const mutants = [
     profile: { faults: ["stragglers", "repeat-messages"], change: { backupSlowdown: 1.2 } },
     patches: [
       patch(scheduler("complete"), "  if (isDone(task)) return;\n", ""),
-      patch(scheduler("hear"), "if (!canWin || !isActive(attempt.task.job)) return;", "if (!isActive(attempt.task.job)) return;"),
+      patch(
+        scheduler("hear"),
+        "if (!canWin || !isActive(attempt.task.job)) return;",
+        "if (!isActive(attempt.task.job)) return;",
+      ),
     ],
   },
   {
@@ -60,14 +74,22 @@ export const mutants = [
     source: "SPARK-23207, FAULTS 22",
     invariants: ["I7", "I1", "I5"],
     profile: { ...calm, faults: workerFaults },
-    patches: [patch(scheduler("complete"), "const isChanged = before?.emissionDigest !== undefined && before.emissionDigest !== emissionDigest;", "const isChanged = (before === undefined) !== (before === undefined);")],
+    patches: [
+      patch(
+        scheduler("complete"),
+        "const isChanged = before?.emissionDigest !== undefined && before.emissionDigest !== emissionDigest;",
+        "const isChanged = (before === undefined) !== (before === undefined);",
+      ),
+    ],
   },
   {
     name: "reduces that won stay when a digest changed",
     source: "SPARK-23243",
     invariants: ["I7", "I1", "I4"],
     profile: { ...calm, faults: workerFaults, change: { partitionsMax: 5 } },
-    patches: [patch(scheduler("complete"), "update(task, () => (task.winner = undefined));\n      job.sum = undefined;", "")],
+    patches: [
+      patch(scheduler("complete"), "update(task, () => (task.winner = undefined));\n      job.sum = undefined;", ""),
+    ],
   },
   {
     name: "a reduce of an old version counts",
@@ -75,8 +97,31 @@ export const mutants = [
     invariants: ["I7", "I1", "I5"],
     profile: {
       faults: ["stragglers", "depose-masters", "crash-workers", "lose-disks"],
-      without: [...calm.without, "slow-store", "failing-store", "stop-masters", "crash-masters", "cut-links", "stop-workers", "drain-workers", "bad-worker", "flap-worker", "lose-messages", "late-messages", "failing-attempts"],
-      change: { attemptLeases: 0.3, attemptRate: 0.5, mapsMax: 4, partitionsMax: 3, workers: 5, backupSlowdown: 3, leaseMs: 3000, faultEveryMs: 1500 },
+      without: [
+        ...calm.without,
+        "slow-store",
+        "failing-store",
+        "stop-masters",
+        "crash-masters",
+        "cut-links",
+        "stop-workers",
+        "drain-workers",
+        "bad-worker",
+        "flap-worker",
+        "lose-messages",
+        "late-messages",
+        "failing-attempts",
+      ],
+      change: {
+        attemptLeases: 0.3,
+        attemptRate: 0.5,
+        mapsMax: 4,
+        partitionsMax: 3,
+        workers: 5,
+        backupSlowdown: 3,
+        leaseMs: 3000,
+        faultEveryMs: 1500,
+      },
     },
     patches: [patch(scheduler("complete"), "if (mapVersion < task.job.mapVersionMin) {", "if (mapVersion < 0) {")],
   },
@@ -85,28 +130,52 @@ export const mutants = [
     source: "FAULTS 22 and 46",
     invariants: ["I7", "I1", "I4", "I5"],
     profile: { ...calm, faults: [...workerFaults, ...masterFaults] },
-    patches: [patch(scheduler("recover"), "for (const task of job.maps) job.mapVersionMin = Math.max(job.mapVersionMin, task.digestVersion);", "")],
+    patches: [
+      patch(
+        scheduler("recover"),
+        "for (const task of job.maps) job.mapVersionMin = Math.max(job.mapVersionMin, task.digestVersion);",
+        "",
+      ),
+    ],
   },
   {
     name: "acknowledged before it is durable",
     source: "Jepsen NATS 2.12.1, FAULTS 31",
     invariants: ["I4"],
     profile: { faults: [...masterFaults, "slow-store"] },
-    patches: [patch("src/master/loop.ts", "if (changes.length > 0) await this.#commit(changes);", "for (const item of batch) item.done();\n      if (changes.length > 0) await this.#commit(changes);")],
+    patches: [
+      patch(
+        "src/master/loop.ts",
+        "if (changes.length > 0) await this.#commit(changes);",
+        "for (const item of batch) item.done();\n      if (changes.length > 0) await this.#commit(changes);",
+      ),
+    ],
   },
   {
     name: "published without a durable decision",
     source: "Hadoop's committer v2, FAULTS 32",
     invariants: ["I2", "I9"],
     profile: calm,
-    patches: [patch(scheduler("commit"), "put(cluster, keys.decision(job.id), encodeDecision(decision));", "encodeDecision(decision);")],
+    patches: [
+      patch(
+        scheduler("commit"),
+        "put(cluster, keys.decision(job.id), encodeDecision(decision));",
+        "encodeDecision(decision);",
+      ),
+    ],
   },
   {
     name: "what was decided is not published by the next master",
     source: "MAPREDUCE-5485, FAULTS 32",
     invariants: ["I16"],
     profile: { ...calm, faults: [...masterFaults, "slow-storage"] },
-    patches: [patch(scheduler("commit"), '  if (job.stage === "publishing") {\n    publish(cluster, job);\n    return;\n  }', '  if (job.stage === "publishing") return;')],
+    patches: [
+      patch(
+        scheduler("commit"),
+        '  if (job.stage === "publishing") {\n    publish(cluster, job);\n    return;\n  }',
+        '  if (job.stage === "publishing") return;',
+      ),
+    ],
   },
   {
     name: "a job ends again with each report that it is published",
@@ -114,24 +183,52 @@ export const mutants = [
     invariants: ["I9", "I2"],
     profile: { ...calm, faults: [...masterFaults, "slow-storage", "failing-storage"] },
     patches: [
-      patch(scheduler("commit"), 'if (job?.stage !== "publishing") return;\n  note', "if (job === undefined) return;\n  note"),
-      patch(scheduler("commit"), 'if (job?.stage === "publishing") end(cluster, job, "failed", error);', 'if (job?.ended === undefined && job !== undefined) end(cluster, job, "failed", error);'),
-      patch("src/master/loop.ts", 'await this.#happened({ kind: "output-published", job });', 'await this.#happened({ kind: "output-published", job });\n            await this.#happened({ kind: "output-published", job });'),
+      patch(
+        scheduler("commit"),
+        'if (job?.stage !== "publishing") return;\n  note',
+        "if (job === undefined) return;\n  note",
+      ),
+      patch(
+        scheduler("commit"),
+        'if (job?.stage === "publishing") end(cluster, job, "failed", error);',
+        'if (job?.ended === undefined && job !== undefined) end(cluster, job, "failed", error);',
+      ),
+      patch(
+        "src/master/loop.ts",
+        'await this.#happened({ kind: "output-published", job });',
+        'await this.#happened({ kind: "output-published", job });\n            await this.#happened({ kind: "output-published", job });',
+      ),
     ],
   },
   {
     name: "a decided job can be cancelled",
     source: "FAULTS 45",
     invariants: ["I9", "I2", "I17"],
-    profile: { faults: ["cancel-jobs", "slow-storage"], without: ["user-errors", "poison-record"], change: { jobs: 3 } },
-    patches: [patch(scheduler("commit"), 'if (job !== undefined && isActive(job)) end(cluster, job, "cancelled", undefined);', 'if (job !== undefined && job.stage !== "over") end(cluster, job, "cancelled", undefined);')],
+    profile: {
+      faults: ["cancel-jobs", "slow-storage"],
+      without: ["user-errors", "poison-record"],
+      change: { jobs: 3 },
+    },
+    patches: [
+      patch(
+        scheduler("commit"),
+        'if (job !== undefined && isActive(job)) end(cluster, job, "cancelled", undefined);',
+        'if (job !== undefined && job.stage !== "over") end(cluster, job, "cancelled", undefined);',
+      ),
+    ],
   },
   {
     name: "a fetch failure is believed of whatever attempt",
     source: "FAULTS 5 (stale fetch failure)",
     invariants: ["I5"],
     profile: { ...calm, faults: [...workerFaults, "slow-messages", "late-messages"] },
-    patches: [patch(scheduler("failure"), "if (lost?.winner !== undefined && sameAttempt(lost.winner.attempt, map)) {", "if (lost?.winner !== undefined) {")],
+    patches: [
+      patch(
+        scheduler("failure"),
+        "if (lost?.winner !== undefined && sameAttempt(lost.winner.attempt, map)) {",
+        "if (lost?.winner !== undefined) {",
+      ),
+    ],
   },
   {
     name: "maps of a lost worker are not done again",
@@ -151,7 +248,20 @@ export const mutants = [
     name: "nobody's lease ends",
     source: "mrlite: is_assigned is never reset; no heartbeat",
     invariants: ["I16"],
-    profile: { ...calm, faults: ["crash-workers", "stop-workers"], change: { masters: 1 }, without: [...calm.without, "crash-masters", "stop-masters", "depose-masters", "failing-store", "flap-worker", "cut-links"] },
+    profile: {
+      ...calm,
+      faults: ["crash-workers", "stop-workers"],
+      change: { masters: 1 },
+      without: [
+        ...calm.without,
+        "crash-masters",
+        "stop-masters",
+        "depose-masters",
+        "failing-store",
+        "flap-worker",
+        "cut-links",
+      ],
+    },
     patches: [patch(scheduler("scheduler"), "  expireLeases(cluster);\n", "")],
   },
   {
@@ -167,7 +277,11 @@ export const mutants = [
     invariants: ["I11", "I5"],
     profile: { ...calm, faults: workerFaults },
     patches: [
-      patch(scheduler("attempt"), "if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;", "if (task.isQueued || isDone(task)) return;"),
+      patch(
+        scheduler("attempt"),
+        "if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;",
+        "if (task.isQueued || isDone(task)) return;",
+      ),
       patch(scheduler("task"), "return task.attempts.length === 0 && !isDone(task);", "return !isDone(task);"),
     ],
   },
@@ -176,7 +290,13 @@ export const mutants = [
     source: "corral: reduces run although a map has failed",
     invariants: ["I12", "I1"],
     profile: calm,
-    patches: [patch(scheduler("job"), 'return job.stage === "working" && job.mapsLive === job.maps.length;', 'return job.stage === "working";')],
+    patches: [
+      patch(
+        scheduler("job"),
+        'return job.stage === "working" && job.mapsLive === job.maps.length;',
+        'return job.stage === "working";',
+      ),
+    ],
   },
   {
     name: "late reports of expired attempts are taken",
@@ -194,20 +314,36 @@ export const mutants = [
     source: "FAULTS 5",
     invariants: ["I6", "I11"],
     profile: { faults: ["repeat-messages", "late-messages", "slow-messages"], change: { messageRate: 0.1 } },
-    patches: [patch("src/worker/known-jobs.ts", "return this.#seen.get(attempt.job)?.has(attemptName(attempt)) !== true;", "return attemptName(attempt) !== \"\";")],
+    patches: [
+      patch(
+        "src/worker/known-jobs.ts",
+        "return this.#seen.get(attempt.job)?.has(attemptName(attempt)) !== true;",
+        'return attemptName(attempt) !== "";',
+      ),
+    ],
   },
   {
     name: "a worker gets more than it has slots",
     source: "I11",
     invariants: ["I11"],
     profile: calm,
-    patches: [patch(scheduler("worker"), "return Math.min(worker.slots - worker.attempts.size - worker.strays.length, worker.slotsFree - unlisted);", "return worker.slots + 1 - unlisted;")],
+    patches: [
+      patch(
+        scheduler("worker"),
+        "return Math.min(worker.slots - worker.attempts.size - worker.strays.length, worker.slotsFree - unlisted);",
+        "return worker.slots + 1 - unlisted;",
+      ),
+    ],
   },
   {
     name: "backups run where it is slow",
     source: "MapReduce 3.6, FAULTS 7",
     invariants: ["I11"],
-    profile: { ...calm, faults: ["stragglers"], change: { backupSlowdown: 1.2, slotsMax: 3, mapsMax: 8, attemptRate: 0.15, workers: 2 } },
+    profile: {
+      ...calm,
+      faults: ["stragglers"],
+      change: { backupSlowdown: 1.2, slotsMax: 3, mapsMax: 8, attemptRate: 0.15, workers: 2 },
+    },
     patches: [patch(scheduler("backup"), "if (worker !== busy && capacity", "if (capacity")],
   },
   {
@@ -215,14 +351,22 @@ export const mutants = [
     source: "SPARK-25250, SPARK-26634, FAULTS 9",
     invariants: ["I10"],
     profile: { faults: ["slot-deaths", "user-errors"], change: { attemptRate: 0.15 } },
-    patches: [patch(scheduler("failure"), "if (task.failures + 1 >= job.spec.attemptsMax) {", "if (task.failures < 0) {")],
+    patches: [
+      patch(scheduler("failure"), "if (task.failures + 1 >= job.spec.attemptsMax) {", "if (task.failures < 0) {"),
+    ],
   },
   {
     name: "infrastructure fails without end",
     source: "SPARK-26634",
     invariants: ["I10", "I16"],
     profile: { faults: ["failing-attempts", "bad-worker", "lose-runs"], change: { workers: 1 } },
-    patches: [patch(scheduler("failure"), "return task.infrastructureFailures + 1 >= cluster.options.infrastructureFailuresMax;", "return task.infrastructureFailures < 0;")],
+    patches: [
+      patch(
+        scheduler("failure"),
+        "return task.infrastructureFailures + 1 >= cluster.options.infrastructureFailuresMax;",
+        "return task.infrastructureFailures < 0;",
+      ),
+    ],
   },
   {
     name: "more dead letters than allowed",
@@ -239,23 +383,42 @@ export const mutants = [
     source: "FAULTS 5",
     invariants: ["I11", "I6", "I12", "I10", "I5", "I16"],
     profile: { ...calm, faults: ["slow-messages", "late-messages", "repeat-messages"], change: { messageRate: 0.1 } },
-    patches: [patch(scheduler("hear"), "const isNewest = report.sequence > worker.sequence;", "const isNewest = report.sequence > -1;")],
+    patches: [
+      patch(
+        scheduler("hear"),
+        "const isNewest = report.sequence > worker.sequence;",
+        "const isNewest = report.sequence > -1;",
+      ),
+    ],
   },
   {
     name: "a dead process's reports are heard",
     source: "KIP-890: a delayed message of the one before",
     invariants: ["I11", "I12", "I5", "I6", "I10", "I16"],
-    profile: { ...calm, faults: ["slow-messages", "late-messages", "repeat-messages", "flap-worker", "crash-workers"], change: { messageRate: 0.1 } },
+    profile: {
+      ...calm,
+      faults: ["slow-messages", "late-messages", "repeat-messages", "flap-worker", "crash-workers"],
+      change: { messageRate: 0.1 },
+    },
     patches: [
       patch(scheduler("hear"), "if (report.incarnation < worker.incarnation) return;", ""),
-      patch(scheduler("hear"), "const isReborn = report.incarnation > worker.incarnation;", "const isReborn = report.incarnation !== worker.incarnation;"),
+      patch(
+        scheduler("hear"),
+        "const isReborn = report.incarnation > worker.incarnation;",
+        "const isReborn = report.incarnation !== worker.incarnation;",
+      ),
     ],
   },
   {
     name: "a worker that was started anew goes unheard until it has reported as often as before",
     source: "KAFKA-20357",
     invariants: ["I16", "I5"],
-    profile: { ...calm, faults: ["crash-workers", "flap-worker", "drain-workers"], change: { masters: 1 }, without: [...calm.without, "crash-masters", "stop-masters", "depose-masters", "failing-store"] },
+    profile: {
+      ...calm,
+      faults: ["crash-workers", "flap-worker", "drain-workers"],
+      change: { masters: 1 },
+      without: [...calm.without, "crash-masters", "stop-masters", "depose-masters", "failing-store"],
+    },
     patches: [patch(scheduler("hear"), "  worker.sequence = -1;\n", "")],
   },
   {
@@ -263,20 +426,36 @@ export const mutants = [
     source: "I15, FAULTS 87",
     invariants: ["I15", "I4"],
     profile: { ...calm, faults: workerFaults },
-    patches: [patch(scheduler("complete"), 'if (isFirst && task.phase !== "plan") job.sum?.add(task.phase, done);\n  else job.sum = undefined;', 'if (task.phase !== "plan") job.sum?.add(task.phase, done);')],
+    patches: [
+      patch(
+        scheduler("complete"),
+        'if (isFirst && task.phase !== "plan") job.sum?.add(task.phase, done);\n  else job.sum = undefined;',
+        'if (task.phase !== "plan") job.sum?.add(task.phase, done);',
+      ),
+    ],
   },
   {
     name: "files of the attempt before are published too",
     source: "SPARK-39195, HADOOP-17258: a second attempt doubles the rows",
     invariants: ["I1"],
     profile: { ...calm, faults: workerFaults, change: { partitionsMax: 3 } },
-    patches: [patch(scheduler("complete"), "    staged: done.staged,\n", "    staged: [...(attempt.task.winner?.staged ?? []), ...done.staged, ...done.staged],\n")],
+    patches: [
+      patch(
+        scheduler("complete"),
+        "    staged: done.staged,\n",
+        "    staged: [...(attempt.task.winner?.staged ?? []), ...done.staged, ...done.staged],\n",
+      ),
+    ],
   },
   {
     name: "an output that is lost is not made again",
     source: "MapReduce 3.3",
     invariants: ["I16"],
-    profile: { ...calm, faults: workerFaults, without: [...calm.without, "crash-masters", "stop-masters", "depose-masters", "failing-store"] },
+    profile: {
+      ...calm,
+      faults: workerFaults,
+      without: [...calm.without, "crash-masters", "stop-masters", "depose-masters", "failing-store"],
+    },
     patches: [patch(scheduler("lost"), "  requeue(cluster, task, avoid);\n", "")],
   },
   {
@@ -284,7 +463,13 @@ export const mutants = [
     source: "I14, FAULTS 66",
     invariants: ["I14"],
     profile: calm,
-    patches: [patch(scheduler("discard"), "if (worker === undefined || worker.discards.has(job)) return;", "if (worker !== undefined) return;")],
+    patches: [
+      patch(
+        scheduler("discard"),
+        "if (worker === undefined || worker.discards.has(job)) return;",
+        "if (worker !== undefined) return;",
+      ),
+    ],
   },
   {
     name: "what a job has in the store stays there",
@@ -298,27 +483,51 @@ export const mutants = [
     source: "I14, FAULTS 66",
     invariants: ["I14"],
     profile: { ...calm, change: { partitionsMax: 3 } },
-    patches: [patch("src/master/loop.ts", "this.#options.storage.discard(command.destination, command.job),", "Promise.resolve(),")],
+    patches: [
+      patch(
+        "src/master/loop.ts",
+        "this.#options.storage.discard(command.destination, command.job),",
+        "Promise.resolve(),",
+      ),
+    ],
   },
   {
     name: "a heartbeat is answered at once, always",
     source: "FAULTS 55",
     invariants: ["I16"],
     profile: calm,
-    patches: [patch("src/master/loop.ts", "this.#waiting.set(worker, waiting);\n", "this.#waiting.set(worker, waiting);\n          waiting.answer(this.#scheduler.ordersFor(worker));\n")],
+    patches: [
+      patch(
+        "src/master/loop.ts",
+        "this.#waiting.set(worker, waiting);\n",
+        "this.#waiting.set(worker, waiting);\n          waiting.answer(this.#scheduler.ordersFor(worker));\n",
+      ),
+    ],
   },
   {
     name: "acknowledged results are reported again and again",
     source: "FAULTS 3",
     invariants: ["I16", "I13"],
     profile: calm,
-    patches: [patch("src/worker/agent.ts", "for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));", "")],
+    patches: [
+      patch(
+        "src/worker/agent.ts",
+        "for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));",
+        "",
+      ),
+    ],
   },
   {
     name: "an order is given once, though its answer may be lost",
     source: "FAULTS 3; a worker that hears no orders (seed 170)",
     invariants: ["I16"],
     profile: { ...calm, faults: ["lose-messages", "cut-links"], change: { messageRate: 0.1 } },
-    patches: [patch(scheduler("hear"), "else if (cluster.now - attempt.since > cluster.options.leaseMs) giveUpOn(cluster, attempt);", "")],
+    patches: [
+      patch(
+        scheduler("hear"),
+        "else if (cluster.now - attempt.since > cluster.options.leaseMs) giveUpOn(cluster, attempt);",
+        "",
+      ),
+    ],
   },
 ];

@@ -22,6 +22,8 @@ export const sometimes = [
   "job failed",
   "attempt adopted by a successor",
   "reduce moved away from a cut",
+  "worker quarantined",
+  "worker excluded",
 ] as const;
 
 export type Sighting = (typeof sometimes)[number];

@@ -163,6 +163,10 @@ export class SimSlot implements TaskSlot {
     const { world } = this.#worker;
     const { options, slotChance: chance } = world;
     const { attempt, work } = request.assignment;
+    if (this.#worker.isBad && this.#worker.disk.isFull) {
+      world.sightings.saw("no space");
+      return { kind: "infrastructure", error: text("no space left", "no-space") };
+    }
     if (this.#worker.isBad) return { kind: "infrastructure", error: text("this machine fails everything") };
     if (work.phase === "map") {
       if (job.poison?.map === attempt.index && !isSkipped(work, attempt.index, job.poison.record)) return "dies";

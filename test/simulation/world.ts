@@ -29,7 +29,7 @@ export interface Violation {
 /** From the end of chaos a job has this many leases to end (I16). */
 export const healedLeasesMax = 20;
 /** And then all that is left of it this many to go, under one leader. */
-const quietLeases = 8;
+const quietLeases = 6;
 const quietLeasesMax = 40;
 
 export class World {

@@ -95,7 +95,9 @@ export class Ends implements Invariant {
     if (cluster === undefined || job === undefined) return "";
     const tasks = [job.planTask, ...job.maps, ...job.reduces].map((task) => {
       const { phase, index, winner, attempts, isQueued } = task;
-      const runs = attempts.map(({ id: { epoch, attempt }, worker, state }) => `${epoch}.${attempt} ${state} on ${worker.id}`);
+      const runs = attempts.map(
+        ({ id: { epoch, attempt }, worker, state }) => `${epoch}.${attempt} ${state} on ${worker.id}`,
+      );
       return `${phase}-${index} ${winner === undefined ? "" : `won ${winner.runLost ?? ""}`}${isQueued ? " queued" : ""} ${runs.join()}`;
     });
     const workers = [...cluster.workers.values()].map(

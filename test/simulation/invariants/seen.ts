@@ -5,7 +5,7 @@ import type { WorkerOrders } from "../../../src/rpc/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import { parseKey } from "../../../src/schedule/records.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
-import { attemptKey, isDone } from "../../../src/schedule/task.ts";
+import { attemptKey } from "../../../src/schedule/task.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
@@ -53,8 +53,17 @@ export class Seen implements Invariant {
       sightings.saw("fetch failed, map run again");
   }
 
-  stepped(_master: MasterLife, cluster: Cluster, event: SchedulerEvent, _step: Step): void {
+  stepped(_master: MasterLife, cluster: Cluster, event: SchedulerEvent, { facts }: Step): void {
     const { sightings } = this.#world;
+    for (const fact of facts) {
+      if (fact.kind === "attempt-revoked" && fact.why === "another attempt has won") sightings.saw("speculative loser");
+      if (fact.kind === "worker-quarantined") sightings.saw("worker quarantined");
+      if (fact.kind === "holder-unreachable") {
+        const task = cluster.jobs.get(fact.attempt.job)?.reduces[fact.attempt.index];
+        if (task !== undefined && task.moves > 0) sightings.saw("reduce moved away from a cut");
+      }
+      if (fact.kind === "worker-excluded") sightings.saw("worker excluded");
+    }
     for (const job of cluster.jobs.values()) {
       for (const { task, id } of job.attempts) {
         if (task.attempts.length === 2 && !this.#backups.has(attemptKey(id))) {
@@ -67,12 +76,6 @@ export class Seen implements Invariant {
     for (const { attempt, ok } of event.report.finished) {
       const key = attemptKey(attempt);
       if (this.#finished.has(key)) sightings.saw("completion repeated");
-      else if (ok && this.#backups.has(key)) {
-        const job = cluster.jobs.get(attempt.job);
-        const task = attempt.phase === "map" ? job?.maps[attempt.index] : job?.reduces[attempt.index];
-        if (task?.winner !== undefined && isDone(task) && attemptKey(task.winner.attempt) !== key)
-          sightings.saw("speculative loser");
-      }
       this.#finished.add(key);
       if (attempt.epoch < cluster.epoch) sightings.saw("attempt adopted by a successor");
       const job = cluster.jobs.get(attempt.job);
