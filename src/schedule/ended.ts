@@ -49,6 +49,7 @@ function giveUp(cluster: Cluster, job: Job): void {
   job.view = undefined;
   put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
   note(cluster, { kind: "job-forgotten", job: job.id, isShown: true });
+  cluster.leftBehind.add(job.id); // after a master change not all that have files of it are known
   clearAway(cluster, job);
 }
 

@@ -94,7 +94,7 @@ export interface EndedRecord {
 export const failuresKept = 20;
 
 export const jobPrefix = "job/";
-export const workerPrefix = "worker/";
+const workerPrefix = "worker/";
 
 /** Names of a job's records; ids never hold a slash. */
 export const keys = {

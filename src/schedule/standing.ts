@@ -8,7 +8,7 @@ import { isDone, type Task } from "./task.ts";
 import { isLeaving, isLive, type Worker } from "./worker.ts";
 
 /** Restarts and returns from silence within a window that are still taken for bad luck. */
-export const flapsMax = 5;
+const flapsMax = 5;
 const flapWindowLeases = 12;
 /** The first penalty is a lease; no penalty is longer than this. Who had none for as long again begins anew. */
 const penaltyLeasesMax = 60;
@@ -85,6 +85,7 @@ export function noteFailureThere(cluster: Cluster, worker: Worker, task: Task, i
     note(cluster, { kind: "worker-excluded", worker: worker.id });
   }
   const charged = worker.charged.splice(0);
+  worker.died.clear();
   if (!hasHelp) return false;
   for (const other of isCharged ? charged.slice(0, -1) : charged) refund(cluster, other);
   return true;
