@@ -2,9 +2,9 @@
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
-import { parseListen } from "../master/node.ts";
 import { connectMaster } from "../rpc/client.ts";
 import { findTokens } from "../rpc/find-token.ts";
+import { parseListen } from "../rpc/listen-address.ts";
 import { fixedTokens } from "../rpc/tokens.ts";
 import { openWorkerNode } from "../worker/node.ts";
 import { printable } from "./error-text.ts";

@@ -21,6 +21,7 @@ import { blobRoutes } from "../rpc/blob-routes.ts";
 import { forgetToken, rememberToken } from "../rpc/find-token.ts";
 import { Gate, isLoopbackName } from "../rpc/gate.ts";
 import type { TlsFiles } from "../rpc/http.ts";
+import { parseListen, type Where } from "../rpc/listen-address.ts";
 import { listen } from "../rpc/listener.ts";
 import { masterService } from "../rpc/service.ts";
 import type { MasterApi } from "../rpc/services.ts";
@@ -267,21 +268,6 @@ function remembered(master: {
 
 /** For calls under way: most wait for news, and their callers try again. */
 const closeGraceMs = 200;
-
-interface Where {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** "127.0.0.1:7070", "[::1]:7070", "m1.example:7070". */
-export function parseListen(text: string): Where {
-  const match = /^(?:\[([\da-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new MillraceError("wrong-usage", `--listen ${JSON.stringify(text)} is not HOST:PORT, like 127.0.0.1:7070`);
-  }
-  return { host: (match[1] ?? match[2])!, port };
-}
 
 const schedulerOptions = (leaseMs: number): SchedulerOptions => ({
   leaseMs,
