@@ -48,4 +48,6 @@ test.skipIf(hostsMissing !== undefined)(
       hosts.close();
     }
   },
+  // Two dozen processes on three machines that are one.
+  240_000,
 );
