@@ -6,7 +6,6 @@ const patch = (file, find, replace) => ({ file, find, replace });
 
 const masterFaults = ["crash-masters", "stop-masters", "depose-masters", "failing-store"];
 const workerFaults = ["crash-workers", "lose-disks", "stop-workers", "lose-runs"];
-const messageFaults = ["lose-messages", "repeat-messages", "slow-messages", "late-messages"];
 const calm = { without: ["user-errors", "poison-record", "cancel-jobs", "hanging-attempts", "slot-deaths"] };
 
 export const mutants = [

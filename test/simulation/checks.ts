@@ -55,45 +55,35 @@ export interface Invariant {
   atEnd?(): void;
 }
 
-export class Checks {
+/** All of them at once, and what a world asks them. */
+export interface Checks extends Required<Invariant> {
   readonly ends: Ends;
-  readonly #all: readonly Invariant[];
-
-  constructor(world: World) {
-    const ends = new Ends(world);
-    this.ends = ends;
-    this.#all = [
-      ends,
-      new Epochs(world),
-      new Winners(world),
-      new Output(world),
-      new Attempts(world),
-      new Bounds(world),
-      new Acknowledged(world),
-      new History(world),
-      new Leaks(world),
-      new Seen(world),
-    ];
-    // Only those that watch a thing are told of it.
-    for (const name of hooks) {
-      const watching = this.#all.filter((invariant) => invariant[name] !== undefined);
-      const tell = (...what: never[]) => {
-        for (const invariant of watching) (invariant[name] as (...what: never[]) => void)(...what);
-      };
-      Object.defineProperty(this, name, { value: tell });
-    }
-  }
-
-  areJobsOver(): boolean {
-    return this.ends.areAllOver();
-  }
-
-  unfinished(): string {
-    return this.ends.unfinished();
-  }
 }
 
-export interface Checks extends Required<Invariant> {}
+export function createChecks(world: World): Checks {
+  const ends = new Ends(world);
+  const all: readonly Invariant[] = [
+    ends,
+    new Epochs(world),
+    new Winners(world),
+    new Output(world),
+    new Attempts(world),
+    new Bounds(world),
+    new Acknowledged(world),
+    new History(world),
+    new Leaks(world),
+    new Seen(world),
+  ];
+  // Only those that watch a thing are told of it.
+  const told = hooks.map((name) => {
+    const watching = all.filter((invariant) => invariant[name] !== undefined);
+    const tell = (...what: never[]) => {
+      for (const invariant of watching) (invariant[name] as (...what: never[]) => void)(...what);
+    };
+    return [name, tell] as const;
+  });
+  return { ends, ...(Object.fromEntries(told) as unknown as Required<Invariant>) };
+}
 
 const hooks = [
   "started",

@@ -143,7 +143,10 @@ export class SimSlot implements TaskSlot {
       this.#worker.machine.after(2, () => this.#worker.agentHears(() => this.#end(text("died"))));
       return;
     }
-    if (failure !== undefined) return work.finish(failed(work, failure));
+    if (failure !== undefined) {
+      work.finish(failed(work, failure));
+      return;
+    }
     this.#succeed(job, work).catch((error: unknown) => {
       if (error instanceof SegmentMissed) {
         const { map, how } = error;

@@ -3,7 +3,7 @@
 // never be; then a part of it is healed and has to finish every job.
 import { jobIdOf } from "../../src/master/loop.ts";
 import { Chance } from "./chance.ts";
-import { Checks } from "./checks.ts";
+import { type Checks, createChecks } from "./checks.ts";
 import { SimClient } from "./client.ts";
 import { Files } from "./files.ts";
 import { MasterHost } from "./master.ts";
@@ -64,7 +64,7 @@ export class World {
     const { timeline, sightings } = this;
     const now = () => timeline.now;
     this.network = new Network(timeline, new Chance(seed, 4), options, sightings);
-    this.checks = new Checks(this);
+    this.checks = createChecks(this);
     this.server = new StateServer(
       new Process(timeline, "store", this.chance.random, 0),
       now,
@@ -140,10 +140,10 @@ export class World {
     this.trace.note(this.now, "chaos ends");
     this.#nemesis.heal();
     const end = this.now + healedLeasesMax * leaseMs;
-    await timeline.runUntil(end, () => isOver() || checks.areJobsOver());
+    await timeline.runUntil(end, () => isOver() || checks.ends.areAllOver());
     if (isOver()) return;
-    if (!checks.areJobsOver()) {
-      this.violate("I16", `not over ${healedLeasesMax} leases after the faults: ${checks.unfinished()}`);
+    if (!checks.ends.areAllOver()) {
+      this.violate("I16", `not over ${healedLeasesMax} leases after the faults: ${checks.ends.unfinished()}`);
       return;
     }
     // Late messages of the chaos come in, and what is left is cleared away.

@@ -22,7 +22,10 @@ export class History implements Invariant {
 
   viewed(job: SimJob, view: ClusterView): void {
     const state = view.jobs.find((candidate) => candidate.job === job.id)?.state;
-    if (state === undefined) return this.#world.violate("I17", `${job.spec.name} was acknowledged and is not seen`);
+    if (state === undefined) {
+      this.#world.violate("I17", `${job.spec.name} was acknowledged and is not seen`);
+      return;
+    }
     const before = this.#states.get(job.id);
     this.#states.set(job.id, state);
     const isResumed = this.#resumed.has(job.id) && before === "failed";

@@ -52,19 +52,27 @@ export class Output implements Invariant {
       job.partitions === 0
         ? Array.from({ length: job.maps }, (_, index) => `part-m-${String(index).padStart(5, "0")}`)
         : Array.from({ length: job.partitions }, (_, index) => `part-${String(index).padStart(5, "0")}`);
-    if (names !== expected.join())
-      return this.#world.violate("I1", `${job.spec.name} is to publish ${names || "nothing"}`);
+    if (names !== expected.join()) {
+      this.#world.violate("I1", `${job.spec.name} is to publish ${names || "nothing"}`);
+      return;
+    }
     const parts: PartContent[] = [];
     for (const { name, token } of decision.files) {
       const staged = files.staged.get(token);
-      if (staged === undefined) return this.#world.violate("I1", `${name} is decided, and not staged (${token})`);
+      if (staged === undefined) {
+        this.#world.violate("I1", `${name} is decided, and not staged (${token})`);
+        return;
+      }
       parts.push(staged.content);
     }
     const skipped = new Set<string>();
     for (let map = 0; map < job.maps; map++) {
       const bytes = server.records.get(keys.task(job.id, "map", map));
       const winner = bytes === undefined ? undefined : taskRecord.decode(bytes).winner;
-      if (winner === undefined) return this.#world.violate("I1", `map ${map} has no winner, and its job is decided`);
+      if (winner === undefined) {
+        this.#world.violate("I1", `map ${map} has no winner, and its job is decided`);
+        return;
+      }
       for (const { file, offset } of winner.deadLetters) skipped.add(`${file}.${offset / 10}`);
       if (job.partitions > 0) {
         for (const part of parts) {

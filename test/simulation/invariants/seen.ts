@@ -49,8 +49,7 @@ export class Seen implements Invariant {
     const [was, is] = [taskRecord.decode(before), taskRecord.decode(change.put.value)];
     if (is.digestRollbacks > was.digestRollbacks) sightings.saw("digest rolled back");
     const why = was.winner?.runLost;
-    if (why !== undefined && why.includes(" is ") && is.winner?.runLost === undefined)
-      sightings.saw("fetch failed, map run again");
+    if (why?.includes(" is ") && is.winner?.runLost === undefined) sightings.saw("fetch failed, map run again");
   }
 
   stepped(_master: MasterLife, cluster: Cluster, event: SchedulerEvent, { facts }: Step): void {

@@ -97,7 +97,10 @@ export class Winners implements Invariant {
         this.#world.violate("I5", `${name} lost its winner ${fullName(old.attempt)}`);
       return;
     }
-    if (sameAttempt(old.attempt, now.attempt)) return this.#sameWinner(name, old, now);
+    if (sameAttempt(old.attempt, now.attempt)) {
+      this.#sameWinner(name, old, now);
+      return;
+    }
     if (name.startsWith("reduce") ? !this.#isRolledBack(job, old) : old.runLost === undefined)
       this.#world.violate(
         "I5",
