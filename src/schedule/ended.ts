@@ -37,10 +37,14 @@ export function watchKept(cluster: Cluster, job: Job): void {
 /** Failed jobs that were kept long enough. */
 export function expireKept(cluster: Cluster): void {
   const { kept, now } = cluster;
+  let isAny = false;
   for (let next = kept.peek(); next !== undefined && next.at <= now; next = kept.peek()) {
     kept.pop();
-    if (isKept(next.job) && next.job.keptUntil === next.at) giveUp(cluster, next.job);
+    if (!isKept(next.job) || next.job.keptUntil !== next.at) continue;
+    giveUp(cluster, next.job);
+    isAny = true;
   }
+  if (isAny) boundEnded(cluster);
 }
 
 /** That it can't be resumed any more is stored before the first of its records goes. */
