@@ -5,7 +5,6 @@
 // itself with newer content, and logs that have begun. A black hole is noticed by pings, not by waiting (fault 49).
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -17,6 +16,7 @@ import { fromOrders, toReport } from "./convert-worker.ts";
 import { parseAddress } from "./find-token.ts";
 import { Jobs, Workers } from "./gen/millrace/v1/service_pb.ts";
 import type { WorkerOrders, WorkerReport } from "./messages.ts";
+import { Patience, type PatienceOptions } from "./patience.ts";
 import { describeFailure, isTransient } from "./reach.ts";
 import type { Secret } from "./secret.ts";
 import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "./services.ts";
@@ -24,26 +24,17 @@ import { Session } from "./session.ts";
 import { clientTls } from "./tls.ts";
 import { ourVersions } from "./versions.ts";
 
-export interface ConnectOptions {
-  /** "https://m1:7070". */
-  readonly address: string;
+export interface ConnectOptions extends PatienceOptions {
   readonly token: Secret;
   /** PEM file of the authority that signed the master's certificate. Default: those of this system. */
   readonly ca?: string | undefined;
   readonly role: "worker" | "client";
   /** Of a worker. */
   readonly worker?: WorkerId | undefined;
-  readonly clock: Clock;
-  /** 0 <= x < 1: jitter. */
-  readonly random: () => number;
-  /** How long a master may not answer before a call gives up: one that never has, and one that has answered before. */
-  readonly patienceMs?: { readonly first?: number; readonly later?: number };
   readonly deadlineMs?: Partial<Deadlines>;
   readonly pingMs?: number;
   /** Called after each handshake: at first use, and after the connection was lost. `cluster` may be another one then. */
   readonly onWelcome?: (welcome: Welcome) => void;
-  /** Called before each pause after which a call is made again. */
-  readonly onRepeat?: (failure: Error) => void;
 }
 
 interface Deadlines {
@@ -57,8 +48,6 @@ interface Deadlines {
 }
 
 const defaultDeadlines = { hello: 5_000, question: 10_000, action: 120_000 };
-/** Whoever runs a command wants to know soon that its address is wrong; who has a job there waits for a master's restart. */
-const defaultPatience = { first: 10_000, later: 120_000 };
 const defaultPingMs = 3_000;
 
 export function connectMaster(options: ConnectOptions): RemoteMaster {
@@ -301,45 +290,6 @@ class Remote implements RemoteMaster {
       if (error instanceof ConnectError && error.code === Code.DeadlineExceeded) this.#session.abort();
     }
     return describeFailure(error, { address: this.#options.address, hasAnswered: this.#heardAt !== undefined });
-  }
-}
-
-/** Waits between tries, and knows when to stop. */
-class Patience {
-  readonly #options: ConnectOptions;
-  readonly #heardAt: () => number | undefined;
-  #failures = 0;
-  #failingSince: number | undefined;
-
-  constructor(options: ConnectOptions, heardAt: () => number | undefined) {
-    this.#options = options;
-    this.#heardAt = heardAt;
-  }
-
-  restart(): void {
-    this.#failures = 0;
-    this.#failingSince = undefined;
-  }
-
-  /** Resolves when the call should be made again; rejects with `failure` where that can't help. */
-  async after(error: unknown, failure: Error, live: AbortSignal): Promise<void> {
-    if (live.aborted || !isTransient(error)) throw failure;
-    const { clock, random, patienceMs, address, onRepeat } = this.#options;
-    const now = clock.now();
-    this.#failingSince ??= now;
-    this.#failures++;
-    const heardAt = this.#heardAt();
-    const sinceMs = now - this.#failingSince;
-    const mostMs =
-      heardAt === undefined
-        ? (patienceMs?.first ?? defaultPatience.first)
-        : (patienceMs?.later ?? defaultPatience.later);
-    const pauseMs = backOffMs(this.#failures, random);
-    if (sinceMs + pauseMs > mostMs)
-      throw describeFailure(error, { address, sinceMs, hasAnswered: heardAt !== undefined });
-    onRepeat?.(failure);
-    await clock.sleep(pauseMs, live);
-    if (live.aborted) throw failure;
   }
 }
 

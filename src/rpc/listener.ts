@@ -32,6 +32,7 @@ import { Dispatch, type RpcMethods } from "./dispatch.ts";
 import { type Gate, isLoopbackName } from "./gate.ts";
 import type { HttpRoute, Listener, TlsFiles } from "./http.ts";
 import { assertSafeToListen, serverTls } from "./tls.ts";
+import { Connection, Unknown } from "./unknown-connections.ts";
 
 export interface ListenOptions {
   /** "127.0.0.1". Anything but this machine itself needs `tls`. */
@@ -325,55 +326,6 @@ class Port implements Listener {
 }
 
 const preface = Buffer.from("PRI");
-
-/** One accepted connection, whatever is spoken on it. */
-class Connection {
-  readonly socket: Socket;
-  readonly remoteAddress: string;
-  /** Ends it if it shows no token in time. */
-  deadline: NodeJS.Timeout | undefined;
-
-  constructor(socket: Socket, remoteAddress: string) {
-    this.socket = socket;
-    this.remoteAddress = remoteAddress;
-  }
-}
-
-/** Connections that have not shown a token yet, the oldest first. */
-class Unknown {
-  readonly #all = new Set<Connection>();
-  readonly #byAddress = new Map<string, Set<Connection>>();
-
-  add(connection: Connection, ms: number): void {
-    this.#all.add(connection);
-    const same = this.#byAddress.get(connection.remoteAddress) ?? new Set();
-    same.add(connection);
-    this.#byAddress.set(connection.remoteAddress, same);
-    connection.deadline = setTimeout(() => connection.socket.destroy(), ms).unref();
-  }
-
-  remove(connection: Connection): void {
-    if (!this.#all.delete(connection)) return;
-    clearTimeout(connection.deadline);
-    const same = this.#byAddress.get(connection.remoteAddress);
-    same?.delete(connection);
-    if (same?.size === 0) this.#byAddress.delete(connection.remoteAddress);
-  }
-
-  /** Those that have to make room for a connection just added. */
-  *surplus(added: Connection, { unknownConnections, unknownPerAddress }: ListenerBounds): Generator<Connection> {
-    const same = this.#byAddress.get(added.remoteAddress);
-    if (same !== undefined && same.size > unknownPerAddress) yield* first(same);
-    else if (this.#all.size > unknownConnections) yield* first(this.#all);
-  }
-}
-
-function* first<T>(set: ReadonlySet<T>): Generator<T> {
-  for (const item of set) {
-    yield item;
-    return;
-  }
-}
 
 function headBytesOf({ rawHeaders }: Http2ServerRequest): number {
   let bytes = 0;

@@ -1,0 +1,58 @@
+// How often and how long a call is made again that a master did not answer.
+import type { Clock } from "../base/clock.ts";
+import { backOffMs } from "./back-off.ts";
+import { describeFailure, isTransient } from "./reach.ts";
+
+export interface PatienceOptions {
+  /** "https://m1:7070". */
+  readonly address: string;
+  readonly clock: Clock;
+  /** 0 <= x < 1: jitter. */
+  readonly random: () => number;
+  /** How long a master may not answer before a call gives up: one that never has, and one that has answered before. */
+  readonly patienceMs?: { readonly first?: number; readonly later?: number };
+  /** Called before each pause after which a call is made again. */
+  readonly onRepeat?: (failure: Error) => void;
+}
+
+/** Whoever runs a command wants to know soon that its address is wrong; who has a job there waits for a master's restart. */
+const defaultPatience = { first: 10_000, later: 120_000 };
+
+/** Waits between tries, and knows when to stop. */
+export class Patience {
+  readonly #options: PatienceOptions;
+  readonly #heardAt: () => number | undefined;
+  #failures = 0;
+  #failingSince: number | undefined;
+
+  constructor(options: PatienceOptions, heardAt: () => number | undefined) {
+    this.#options = options;
+    this.#heardAt = heardAt;
+  }
+
+  restart(): void {
+    this.#failures = 0;
+    this.#failingSince = undefined;
+  }
+
+  /** Resolves when the call should be made again; rejects with `failure` where that can't help. */
+  async after(error: unknown, failure: Error, live: AbortSignal): Promise<void> {
+    if (live.aborted || !isTransient(error)) throw failure;
+    const { clock, random, patienceMs, address, onRepeat } = this.#options;
+    const now = clock.now();
+    this.#failingSince ??= now;
+    this.#failures++;
+    const heardAt = this.#heardAt();
+    const sinceMs = now - this.#failingSince;
+    const mostMs =
+      heardAt === undefined
+        ? (patienceMs?.first ?? defaultPatience.first)
+        : (patienceMs?.later ?? defaultPatience.later);
+    const pauseMs = backOffMs(this.#failures, random);
+    if (sinceMs + pauseMs > mostMs)
+      throw describeFailure(error, { address, sinceMs, hasAnswered: heardAt !== undefined });
+    onRepeat?.(failure);
+    await clock.sleep(pauseMs, live);
+    if (live.aborted) throw failure;
+  }
+}
