@@ -105,7 +105,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
 /** The plan is valid: its tasks exist from here on. */
 export function setPlan(job: Job, plan: Plan, chunks: number): void {
   job.plan = plan;
-  job.planChunks = chunks;
+  job.planChunks = Math.max(job.planChunks, chunks);
   job.hasHosts = plan.files.some(({ hosts }) => hosts.length > 0);
   job.inputBytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   job.maps = plan.splits.map((_, index) => newTask(job, "map", index));

@@ -98,6 +98,8 @@ export class StoredJob {
     this.#isBegun = true;
     if (this.#spec === undefined) return undefined;
     const job = newJob(this.id, jobRecord.decode(this.#spec), this.#order);
+    // Those that a commit left when it was cut off, too: they go with the job (simulation, seed 121).
+    job.planChunks = this.#plan.size;
     const failures = this.#failures.map(failureRecord.decode).sort((a, b) => a.number - b.number);
     job.failures.push(...failures.slice(-failuresKept));
     job.failureNumber = (failures.at(-1)?.number ?? -1) + 1;
