@@ -36,7 +36,7 @@ export const mutants = [
     profile: {
       ...calm,
       faults: [...masterFaults, "late-messages", "slow-messages"],
-      change: { masters: 3, adoptMs: 0, messageRate: 0.1 },
+      change: { masters: 3, adoptMs: 0, messageRate: 0.1, workers: 5, jobs: 3, mapsMax: 8, chaosMs: 150_000 },
     },
     patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return;", "")],
   },
@@ -93,7 +93,7 @@ export const mutants = [
   {
     name: "a reduce of an old version counts",
     source: "FAULTS 5 (no input-version vector)",
-    invariants: ["I7", "I1", "I5"],
+    invariants: ["I7", "I1", "I4", "I5"],
     profile: {
       faults: ["stragglers", "depose-masters", "crash-workers", "lose-disks"],
       without: [
@@ -131,7 +131,7 @@ export const mutants = [
     profile: { ...calm, faults: [...workerFaults, ...masterFaults] },
     patches: [
       patch(
-        scheduler("recover"),
+        scheduler("stored-job"),
         "for (const task of job.maps) job.mapVersionMin = Math.max(job.mapVersionMin, task.digestVersion);",
         "",
       ),
