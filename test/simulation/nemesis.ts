@@ -206,8 +206,10 @@ export class Nemesis {
     if (coreWorkers.length === 0) coreWorkers.push(this.#chance.one(world.workers));
     for (const host of world.masters) {
       host.life?.process.goOn();
-      if (host === coreMaster) host.start();
-      else this.#spoilMaster(host.host);
+      if (host === coreMaster) {
+        host.start();
+        world.core.add(host.host);
+      } else this.#spoilMaster(host.host);
     }
     for (const host of world.workers) {
       host.isBad = false;
@@ -228,6 +230,7 @@ export class Nemesis {
     switch (way) {
       case "fine":
         host.start();
+        world.core.add(name);
         return;
       case "dead":
         host.crash();

@@ -48,7 +48,7 @@ export class World {
   readonly jobs: readonly SimJob[];
   readonly clients: readonly SimClient[];
   readonly checks: Checks;
-  /** Workers that are well for good. */
+  /** Workers and masters that are well for good. */
   readonly core = new Set<string>();
   isFaulty = true;
   violation: Violation | undefined;
@@ -147,7 +147,11 @@ export class World {
       return;
     }
     // Late messages of the chaos come in, and what is left is cleared away.
-    const calmSince = () => Math.max(this.#ledAt, end - healedLeasesMax * leaseMs, checks.ends.endedAt);
+    // One that leads and hears nothing goes on until its next commit is not answered.
+    const calmSince = () =>
+      !this.core.has(this.server.leader ?? "")
+        ? this.now
+        : Math.max(this.#ledAt, end - healedLeasesMax * leaseMs, checks.ends.endedAt);
     for (let lease = 0; lease < quietLeasesMax && this.now < calmSince() + quietLeases * leaseMs; lease++) {
       await timeline.runUntil(this.now + leaseMs, isOver);
       if (isOver()) return;

@@ -25,7 +25,7 @@ export class Leaks implements Invariant {
       if (core.has(worker.id) && worker.attempts.size > 0)
         this.#world.violate("I14", `${worker.id} has ${worker.attempts.size} attempts of jobs that are over`);
     }
-    if ([...core].length === workers.length)
+    if (workers.every(({ id }) => core.has(id)))
       for (const [token, { job }] of files.staged)
         if (!isKept(job)) this.#world.violate("I14", `${token} is left, and its job is over`);
     for (const key of server.records.keys()) {
