@@ -277,6 +277,7 @@ const task: fc.Arbitrary<TaskRecord> = fc.record({
   skip: few(position),
   diedAt: maybe(position),
   userFailure: maybe(fc.record({ message: name, at: maybe(position) })),
+  counted: maybe(fc.record({ epoch: size, attempt: size })),
 });
 const tasks = fc.record({ done: u32, running: fc.constant(0), total: u32 });
 const ended: fc.Arbitrary<EndedRecord> = fc.record({

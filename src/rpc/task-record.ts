@@ -2,7 +2,7 @@
 // million when it takes over. convert.test.ts holds it against what the library makes of the same schema.
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, type Phase, type Position, sameAttempt } from "../base/ids.ts";
-import type { TaskRecord, Winner } from "../schedule/records.ts";
+import type { AttemptNumber, TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration } from "./codec.ts";
@@ -26,6 +26,12 @@ export function encodeTaskRecord(task: TaskRecord): Uint8Array<ArrayBuffer> {
     const from = writer.begin(10);
     writer.string(1, task.userFailure.message);
     if (task.userFailure.at !== undefined) writePosition(2, task.userFailure.at);
+    writer.end(from);
+  }
+  if (task.counted !== undefined) {
+    const from = writer.begin(11);
+    writer.uint(1, task.counted.epoch);
+    writer.uint(2, task.counted.attempt);
     writer.end(from);
   }
   return writer.finish();
@@ -132,6 +138,7 @@ function readTask(names: StringTable): TaskRecord {
   let skip: Position[] | undefined;
   let diedAt: Position | undefined;
   let userFailure: TaskRecord["userFailure"];
+  let counted: TaskRecord["counted"];
   while (reader.next()) {
     if (reader.field === 1) winner = readWinner(names);
     else if (reader.field === 2) placements = reader.uint();
@@ -143,6 +150,7 @@ function readTask(names: StringTable): TaskRecord {
     else if (reader.field === 8) (skip ??= []).push(readPosition());
     else if (reader.field === 9) diedAt = readPosition();
     else if (reader.field === 10) userFailure = readUserFailure();
+    else if (reader.field === 11) counted = readNumber();
     else reader.skip();
   }
   return {
@@ -156,7 +164,21 @@ function readTask(names: StringTable): TaskRecord {
     skip: skip ?? none,
     diedAt,
     userFailure,
+    counted,
   };
+}
+
+function readNumber(): AttemptNumber {
+  const outer = reader.enter();
+  let epoch = 0;
+  let attempt = 0;
+  while (reader.next()) {
+    if (reader.field === 1) epoch = reader.uint();
+    else if (reader.field === 2) attempt = reader.uint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { epoch, attempt };
 }
 
 function readUserFailure(): NonNullable<TaskRecord["userFailure"]> {

@@ -9,7 +9,7 @@ import { failJob } from "./commit.ts";
 import { plainText, withCount, withPlace } from "./failure-text.ts";
 import { isActive, taskOf, update } from "./job.ts";
 import { loseRun } from "./lost.ts";
-import { failuresKept, keys } from "./records.ts";
+import { type AttemptNumber, failuresKept, keys } from "./records.ts";
 import { noteFailureThere, quarantine } from "./standing.ts";
 import { type Attempt, isDone, nameOf, type Task } from "./task.ts";
 import { forgetComplaints, judgeUnreachable } from "./unreachable.ts";
@@ -76,6 +76,7 @@ function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful }: S
       return;
     }
     update(task, () => {
+      count(task, attempt);
       task.skip = [...task.skip, at];
       task.diedAt = undefined;
       task.failures = 0; // it gets past this record now; how many are skipped is limited by itself
@@ -167,6 +168,7 @@ export function infrastructureFailed(cluster: Cluster, attempt: Attempt, error: 
     return;
   }
   task.infrastructureFailures++;
+  count(task, attempt);
   saveTask(cluster, task);
   requeue(cluster, task, worker);
 }
@@ -195,10 +197,22 @@ function charge(cluster: Cluster, attempt: Attempt, error: FailureText, change: 
   }
   update(task, () => {
     task.failures++;
+    count(task, attempt);
     change();
   });
   saveTask(cluster, task);
   requeue(cluster, task, worker);
+}
+
+/** Stored with what was counted, so that a failure that is told to two masters is counted by one. */
+function count(task: Task, { id: { epoch, attempt } }: Attempt): void {
+  if (!isCounted(task, { epoch, attempt })) task.counted = { epoch, attempt };
+}
+
+/** Whether its failure is counted, or that of one begun later: of a task's two attempts the older one then fails for nothing. */
+export function isCounted({ counted }: Task, { epoch, attempt }: AttemptNumber): boolean {
+  if (counted === undefined) return false;
+  return epoch < counted.epoch || (epoch === counted.epoch && attempt <= counted.attempt);
 }
 
 /** For people: the latest failures, in a ring. */

@@ -7,9 +7,9 @@ import { type Cluster, note, tell, watchLease } from "./cluster.ts";
 import { attemptSucceeded } from "./complete.ts";
 import { discardFrom, isKept, retellDiscards } from "./discard.ts";
 import { forgetWish, leave } from "./drain.ts";
-import { attemptFailed, attemptTimedOut, infrastructureFailed } from "./failure.ts";
+import { attemptFailed, attemptTimedOut, infrastructureFailed, isCounted } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
-import { hasRoom, isActive } from "./job.ts";
+import { hasRoom, isActive, taskOf } from "./job.ts";
 import { loseAttempts } from "./lease.ts";
 import { hostOf } from "./locality.ts";
 import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
@@ -96,13 +96,29 @@ function noteArrival(cluster: Cluster, worker: Worker, report: WorkerReport, isR
 
 /** One result. Of an attempt that can't win any more nothing is used; the reply acknowledges it all the same. */
 function settle(cluster: Cluster, worker: Worker, result: AttemptResult): void {
-  const attempt = worker.attempts.get(attemptKey(result.attempt)) ?? adopt(cluster, worker, result.attempt, undefined);
+  const known = worker.attempts.get(attemptKey(result.attempt));
+  if (!result.ok && isCountedBefore(cluster, result.attempt)) {
+    if (known === undefined) return;
+    revoke(cluster, known, "an earlier master has counted its failure");
+    release(known);
+    requeue(cluster, known.task);
+    return;
+  }
+  const attempt = known ?? adopt(cluster, worker, result.attempt, undefined);
   if (attempt === undefined) return;
   const canWin = attempt.state !== "stopping";
   release(attempt);
   if (!canWin || !isActive(attempt.task.job)) return;
   if (result.ok) attemptSucceeded(cluster, attempt, result);
   else attemptFailed(cluster, attempt, result.reason);
+}
+
+/** A master counted this failure, and ended before the worker had its answer. */
+function isCountedBefore(cluster: Cluster, id: AttemptId): boolean {
+  if (id.epoch >= cluster.epoch) return false;
+  const job = cluster.jobs.get(id.job);
+  const task = job === undefined ? undefined : taskOf(job, id.phase, id.index);
+  return task !== undefined && isCounted(task, id);
 }
 
 /** An attempt of an earlier master goes on under this one. */

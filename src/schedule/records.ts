@@ -49,7 +49,12 @@ export interface TaskRecord {
   readonly diedAt: Position | undefined;
   /** The last error of the user's: the same one again is final. */
   readonly userFailure: { readonly message: string; readonly at: Position | undefined } | undefined;
+  /** The latest attempt whose failure is counted above: a master that hears of it again does not count it again. */
+  readonly counted: AttemptNumber | undefined;
 }
+
+/** Grows with each attempt: by epoch, then by attempt. */
+export type AttemptNumber = Pick<AttemptId, "epoch" | "attempt">;
 
 /** The attempt of a task whose result counts. */
 export interface Winner {

@@ -50,6 +50,39 @@ describe("reports", () => {
     expect(scheduler.view().jobs[0]!.failures).toHaveLength(1);
   });
 
+  test("fault 3, 31: a failure that a master counted is not counted again by the next, which hears of it as its worker had no answer", () => {
+    const scheduler = createScheduler(1, options, 0);
+    const records = new Map<string, Uint8Array>();
+    const keep = ({ changes }: Step) => {
+      for (const change of changes) {
+        if ("put" in change) records.set(change.put.key, change.put.value);
+        else records.delete(change.delete);
+      }
+    };
+    keep(scheduler.step({ kind: "job-submitted", job: "j", spec: spec(), idempotencyKey: "k" }, 0));
+    let heard = hear(scheduler, report("w", 1));
+    keep(heard.step);
+    heard = hear(scheduler, report("w", 2, { finished: [done(heard.orders.start[0]!, { plan: plan(1, 1) })] }));
+    keep(heard.step);
+    const at = { file: 0, offset: 17 };
+    const death = (careful: boolean) =>
+      failed(heard.orders.start[0]!.attempt, { kind: "slot-died", error: text("killed"), at, careful });
+    heard = hear(scheduler, report("w", 3, { finished: [death(false)] }));
+    keep(heard.step);
+    // A careful attempt dies as well: once more at this record, and the job would fail.
+    const second = death(true);
+    keep(hear(scheduler, report("w", 4, { finished: [second] })).step);
+    const stored = [...records].map(([key, value]): StoredRecord => ({ key, value }));
+    for (const first of [[], [running({ ...heard.orders.start[0]! })]]) {
+      const next = recoverScheduler(stored, 2, options, 0);
+      hear(next, report("w", 4, { slotsFree: 0, running: first })); // a report that was late may come first
+      const { step, orders } = hear(next, report("w", 5, { finished: [second] }));
+      expect(next.view().jobs[0]!.state).toBe("mapping");
+      expect(step.changes).toEqual([]);
+      expect(orders.start.map(({ attempt }) => attempt.epoch)).toEqual([2]);
+    }
+  });
+
   test("fault 6: of a process that is dead nothing is used", () => {
     const { scheduler, assignment } = planning();
     hear(scheduler, report("w", 1, { incarnation: 2, slotsFree: 0 }));

@@ -139,5 +139,6 @@ function readTask(task: Task, record: TaskRecord): void {
     task.skip = record.skip;
     task.diedAt = record.diedAt;
     task.userFailure = record.userFailure;
+    task.counted = record.counted;
   });
 }

@@ -23,6 +23,7 @@ export interface Task {
   skip: readonly Position[];
   diedAt: Position | undefined;
   userFailure: TaskRecord["userFailure"];
+  counted: TaskRecord["counted"];
 
   /** Those that may win: at most two. */
   readonly attempts: Attempt[];
@@ -73,6 +74,7 @@ export function newTask(job: Job, phase: Phase, index: number): Task {
     skip: [],
     diedAt: undefined,
     userFailure: undefined,
+    counted: undefined,
     attempts: [],
     isQueued: false,
     avoid: undefined,
@@ -99,7 +101,7 @@ export function deadLettersOf(task: Task): number {
 
 export function recordOf(task: Task): TaskRecord {
   const { winner, placements, digestVersion, digestRollbacks, failures, infrastructureFailures } = task;
-  const { careful, skip, diedAt, userFailure } = task;
+  const { careful, skip, diedAt, userFailure, counted } = task;
   return {
     winner,
     placements,
@@ -111,6 +113,7 @@ export function recordOf(task: Task): TaskRecord {
     skip,
     diedAt,
     userFailure,
+    counted,
   };
 }
 
