@@ -163,7 +163,9 @@ function giveUpRuns(cluster: Cluster, lost: Task, how: Of<"segment-lost">["how"]
 /** Tried elsewhere, not charged to the task, but not for ever either. */
 export function infrastructureFailed(cluster: Cluster, attempt: Attempt, error: FailureText): void {
   const { task, worker } = attempt;
-  if (isOverInfrastructureLimit(cluster, task)) {
+  // A disk that is full stays full: it is tried as often as a job's own errors, not as often as a machine's.
+  const isFull = error.code === "no-space" && task.infrastructureFailures + 1 >= task.job.spec.attemptsMax;
+  if (isFull || isOverInfrastructureLimit(cluster, task)) {
     failJob(cluster, task.job, tried(error, task));
     return;
   }

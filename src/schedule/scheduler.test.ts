@@ -83,6 +83,27 @@ describe("reports", () => {
     }
   });
 
+  test("fault 60: a full disk is tried as often as `attempts` says, other trouble of a machine more often", () => {
+    for (const [code, tries] of [
+      ["no-space", spec().attemptsMax],
+      ["io-error", options.infrastructureFailuresMax],
+    ] as const) {
+      const { scheduler, assignment } = planning();
+      let next: Assignment | undefined = assignment;
+      let failures = 0;
+      // What keeps the worker from getting more ends with time, and a worker that is not heard gets nothing.
+      for (let round = 0; scheduler.view().jobs[0]!.state === "planning" && round < 10_000; round++) {
+        const finished =
+          next === undefined ? [] : [failed(next.attempt, { kind: "infrastructure", error: text("trouble", code) })];
+        failures += finished.length;
+        const { orders } = hear(scheduler, report("w", 3 + round, { finished }), (round * options.leaseMs) / 2);
+        next = orders.start[0];
+      }
+      expect(scheduler.view().jobs[0]!.state).toBe("failed");
+      expect(failures).toBe(tries);
+    }
+  });
+
   test("fault 6: of a process that is dead nothing is used", () => {
     const { scheduler, assignment } = planning();
     hear(scheduler, report("w", 1, { incarnation: 2, slotsFree: 0 }));
