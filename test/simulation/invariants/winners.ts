@@ -30,7 +30,7 @@ export class Winners implements Invariant {
     this.#world = world;
   }
 
-  stepped(master: MasterLife, _cluster: Cluster, event: SchedulerEvent, { facts }: Step): void {
+  stepped(master: MasterLife, cluster: Cluster, event: SchedulerEvent, { facts }: Step): void {
     const { now, options } = this.#world;
     let heard = this.#heard.get(master);
     if (heard === undefined) this.#heard.set(master, (heard = new Map()));
@@ -43,6 +43,8 @@ export class Winners implements Invariant {
     }
     if (event.kind !== "worker-heard") return;
     const { worker, incarnation, sequence } = event.report;
+    // Of a life that is over by what the winners' records name: nobody was heard.
+    if ((cluster.workers.get(worker)?.incarnation ?? 0) > incarnation) return;
     const before = heard.get(worker);
     const isNewer =
       before === undefined ||
