@@ -99,6 +99,7 @@ export function isTerminal(state: JobState): boolean {
 
 /** Before publishing is tried for the second time; doubled each time. */
 const publishPauseMs = 1_000;
+const publishPauseMsMax = 30_000;
 
 /** Events that one commit may carry: bounds its size and the time until the first is answered. */
 const eventsPerCommit = 1024;
@@ -417,7 +418,7 @@ class MasterLoop implements Master {
         const mayHelp = error instanceof MillraceError && error.retry !== "never";
         if (!mayHelp || tries >= publishTriesMax || this.stopped.aborted) throw error;
         this.#options.observer?.failed?.(`publishing job ${decision.job}, try ${tries} of ${publishTriesMax}`, error);
-        await clock.sleep(publishPauseMs * 2 ** (tries - 1), this.stopped);
+        await clock.sleep(Math.min(publishPauseMs * 2 ** (tries - 1), publishPauseMsMax), this.stopped);
       }
     }
   }

@@ -5,6 +5,7 @@
 // sent at once; the master then ends the older call. Replies may come twice, late or in another order: every order is one
 // that may be repeated, an attempt id is started once and never again, and orders of an epoch lower than the highest seen are
 // not followed.
+import { setMaxListeners } from "node:events";
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
@@ -59,6 +60,7 @@ class WorkerAgent implements Agent {
     const { clock, budget, runs, openSlot, residentBytes } = options;
     this.#options = options;
     this.#clock = clock;
+    setMaxListeners(0, this.#closing.signal); // every pause under way listens
     this.#slots = new SlotPool({
       clock,
       slots: budget.slots,
