@@ -98,7 +98,7 @@ class Chaos {
   async run(isOver: () => boolean): Promise<void> {
     const faults = [this.#killWorker, this.#stopWorker, this.#killSlot, this.#killMaster, this.#killClient];
     for (let next = 0; !isOver(); next++) {
-      await pause(200 + 600 * this.#random());
+      await pause(500 + 1500 * this.#random());
       if (isOver()) return;
       // The first round has each kind once.
       const fault = next < faults.length ? faults[next]! : faults[Math.floor(this.#random() * faults.length)]!;
@@ -196,7 +196,7 @@ test.each(seeds)(
     const watch = watchOutput(output);
     try {
       await chaos.startWorkers(["w1", "w2", "w3"]);
-      follow(["run", ...words, "-o", output, "--param", "lineMicros=800"]);
+      follow(["run", ...words, "-o", output, "--param", "lineMicros=500"]);
       await until(async () => (await jobs()) !== undefined);
       await chaos.run(() => isOver);
       expect(existsSync(join(output, "_SUCCESS")), clientOutput.slice(-3000)).toBe(true);

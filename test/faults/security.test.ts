@@ -26,7 +26,7 @@ describe("what the product's sources never do", () => {
     (path) =>
       path.endsWith(".ts") && !path.endsWith(".test.ts") && !path.includes("/rpc/gen/") && !path.includes("/assembly/"),
   );
-  const never: readonly (readonly [requirement: string, words: RegExp, sample: string])[] = [
+  const never: readonly (readonly [requirement: string, words: RegExp, sample: string, but?: readonly string[]])[] = [
     [
       "S5: start a shell",
       /shell:\s*true|\bexec(Sync)?\(["'`]|\{[^}]*\bexec(Sync)?\b[^}]*\} from "node:child_process"/,
@@ -34,15 +34,16 @@ describe("what the product's sources never do", () => {
     ],
     ["S7: read serialized objects of V8", /node:v8|\.deserialize\(|structuredClone\(/, "v8.deserialize(bytes)"],
     ["S7: make code of text", /\beval\(|new Function\(|node:vm/, "new Function(text)"],
-    ["S13: listen on the network", /\.listen\(|node:(http|https|http2|dgram|tls)"/, "server.listen(0)"],
+    // The one listener, which a gate stands in front of, is a cluster's: a run on this machine does not load it (test/cli/loads.test.ts).
+    ["S13: listen on the network", /\.listen\(|createServer\(|node:dgram/, "server.listen(0)", ["rpc/listener.ts"]],
   ];
-  for (const [requirement, words, sample] of never) {
+  for (const [requirement, words, sample, but = []] of never) {
     test(requirement, () => {
       expect(sample).toMatch(words);
       expect(product.length).toBeGreaterThan(100);
       expect(
         product.filter((path) => words.test(readFileSync(path, "utf8"))).map((path) => relative(sources, path)),
-      ).toEqual([]);
+      ).toEqual(but);
     });
   }
 });
