@@ -75,7 +75,8 @@ async function published(at = output): Promise<Record<string, string> | undefine
 }
 
 async function leftovers(): Promise<string[]> {
-  const keys = (await objects.listAll("out", "")).map(({ key }) => key).filter((key) => key.includes(".millrace-"));
+  const mine = await objects.listAll("out", `${output.slice("s3://out/".length)}/`);
+  const keys = mine.map(({ key }) => key).filter((key) => key.includes(".millrace-"));
   return [...keys, ...readdirSync(temporary)];
 }
 
@@ -170,9 +171,12 @@ describe("killed", () => {
   );
 });
 
+/** Once: a second Ctrl-C means "at once", and leaves what it leaves. */
 function killAtFirstPart(kill: () => void): void {
   server.onAnswer = (line) => {
-    if (/partNumber=/.test(line)) kill();
+    if (!/partNumber=/.test(line)) return;
+    server.onAnswer = undefined;
+    kill();
   };
 }
 
