@@ -16,6 +16,23 @@ const may = {
   rpc: ["base", "job:types", "input:types", "sort:types", "storage:types", "schedule:types"],
   master: ["base", "schedule", "state", "rpc", "output", "storage", "job:types"],
   worker: ["base", "task", "sort", "shuffle", "storage", "kernel", "rpc", "job", "output", "input"],
+  sim: [
+    "base",
+    "job",
+    "format",
+    "input",
+    "storage",
+    "kernel",
+    "sort",
+    "shuffle",
+    "output",
+    "task",
+    "schedule",
+    "state",
+    "rpc",
+    "master",
+    "worker",
+  ],
 };
 const forbidden = [
   {

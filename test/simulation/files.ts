@@ -3,11 +3,11 @@
 import { MillraceError } from "../../src/base/error.ts";
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import { attemptName } from "../../src/base/ids.ts";
+import type { Chance } from "../../src/sim/chance.ts";
+import type { Network, Request } from "../../src/sim/network.ts";
+import type { Process } from "../../src/sim/process.ts";
 import type { CommitDecision, Storage } from "../../src/storage/storage.ts";
-import type { Chance } from "./chance.ts";
-import type { Network, Request } from "./network.ts";
 import type { SimOptions } from "./options.ts";
-import type { Process } from "./process.ts";
 import type { PartContent } from "./workload.ts";
 
 interface Staged {

@@ -11,10 +11,10 @@ import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
 import type { SchedulerOptions } from "../../src/schedule/step.ts";
 import { viewOf } from "../../src/schedule/view.ts";
+import type { Endpoint, Request } from "../../src/sim/network.ts";
+import { Process } from "../../src/sim/process.ts";
+import { stateClient } from "../../src/sim/state-client.ts";
 import { storageClient } from "./files.ts";
-import type { Endpoint, Request } from "./network.ts";
-import { Process } from "./process.ts";
-import { stateClient } from "./state-client.ts";
 import type { World } from "./world.ts";
 
 const stepsAtOnceMax = 5_000;

@@ -1,5 +1,5 @@
 // Faults of processes, links, disks and services, one after the other while there is chaos; then what is left of them for good.
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../../src/sim/chance.ts";
 import type { FaultKind } from "./options.ts";
 import type { WorkerHost } from "./worker.ts";
 import type { World } from "./world.ts";
@@ -37,7 +37,10 @@ export class Nemesis {
     const master = () =>
       world.masters.find(({ host }) => host === world.server.leader && chance.happens(0.7)) ??
       chance.one(world.masters);
-    const later = (ms: number, run: () => void) => void world.timeline.after(ms, () => world.isFaulty && run());
+    const later = (ms: number, run: () => void) =>
+      void world.timeline.after(ms, () => {
+        if (world.isFaulty) run();
+      });
     switch (kind) {
       case "cut-links":
         return () => this.#cut(chance.one(world.hosts), chance.one(world.hosts));

@@ -1,6 +1,6 @@
 // What a seed decides before anything happens: how large the world is, how it is tuned, which kinds of faults it knows. A
 // world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA 2012).
-import { Chance } from "./chance.ts";
+import { Chance } from "../../src/sim/chance.ts";
 
 export const faultKinds = [
   "lose-messages",

@@ -3,10 +3,10 @@
 
 import { decodeOrders, encodeReport } from "../../src/rpc/convert.ts";
 import type { WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { Endpoint, Request } from "../../src/sim/network.ts";
+import { Process } from "../../src/sim/process.ts";
 import { type Agent, startAgent } from "../../src/worker/agent.ts";
 import { Disk, simRunStore } from "./disk.ts";
-import type { Endpoint, Request } from "./network.ts";
-import { Process } from "./process.ts";
 import { serveSegment } from "./segments.ts";
 import { SimSlot } from "./slot.ts";
 import type { World } from "./world.ts";

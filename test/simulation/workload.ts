@@ -5,7 +5,7 @@
 import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
 import type { Plan } from "../../src/input/plan.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../../src/sim/chance.ts";
 import type { SimOptions } from "./options.ts";
 
 export interface SimJob {

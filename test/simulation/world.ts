@@ -2,19 +2,19 @@
 // product's own scheduler, master loop, worker agent and messages. First there is chaos, and the checks watch for what must
 // never be; then a part of it is healed and has to finish every job.
 import { jobIdOf } from "../../src/master/loop.ts";
-import { Chance } from "./chance.ts";
+import { Chance } from "../../src/sim/chance.ts";
+import { Network } from "../../src/sim/network.ts";
+import { Process } from "../../src/sim/process.ts";
+import { StateServer } from "../../src/sim/state-server.ts";
+import { Timeline } from "../../src/sim/timeline.ts";
+import { Trace } from "../../src/sim/trace.ts";
 import { type Checks, createChecks } from "./checks.ts";
 import { SimClient } from "./client.ts";
 import { Files } from "./files.ts";
 import { MasterHost } from "./master.ts";
 import { Nemesis } from "./nemesis.ts";
-import { Network } from "./network.ts";
 import { optionsOf, type Profile, type SimOptions } from "./options.ts";
-import { Process } from "./process.ts";
 import { Sightings } from "./sightings.ts";
-import { StateServer } from "./state-server.ts";
-import { Timeline } from "./timeline.ts";
-import { Trace } from "./trace.ts";
 import { WorkerHost } from "./worker.ts";
 import { makeJobs, type SimJob } from "./workload.ts";
 

@@ -1,12 +1,15 @@
 // Virtual time: a queue of what happens when. Nothing in a simulated world happens but here, so one seed decides everything.
-import { Heap } from "../../src/schedule/heap.ts";
+import { Heap } from "../schedule/heap.ts";
 
 /** Something that will happen, unless it is cancelled. */
 export interface Planned {
   readonly at: number;
   readonly order: number;
-  run: (() => void) | undefined;
+  run: Work | undefined;
 }
+
+/** What takes real time (a job's code) returns a promise, which is waited for before virtual time goes on. */
+export type Work = () => void | Promise<void>;
 
 export class Timeline {
   now = 0;
@@ -17,7 +20,7 @@ export class Timeline {
   #order = 0;
   readonly #queue = new Heap<Planned>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
 
-  after(ms: number, run: () => void): Planned {
+  after(ms: number, run: Work): Planned {
     const planned: Planned = { at: this.now + Math.max(0, ms), order: this.#order++, run };
     this.#queue.push(planned);
     return planned;
@@ -34,7 +37,8 @@ export class Timeline {
       if (next.run === undefined) continue;
       this.now = Math.max(this.now, next.at);
       this.steps++;
-      next.run();
+      const working = next.run();
+      if (working !== undefined) await working;
       await settled();
       this.afterEach();
       if (isOver()) return;
@@ -43,7 +47,7 @@ export class Timeline {
   }
 }
 
-/** One turn of the event loop: every promise that can go on has gone on. There is no I/O that could come between. */
+/** One turn of the event loop: every promise that can go on has gone on. Where there is I/O, its work is waited for. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

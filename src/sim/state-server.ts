@@ -1,14 +1,27 @@
 // The state store as a service that several masters use: the product's store in memory, behind a session for whoever leads. A
 // commit goes in as transactions, each fenced by the store, so a crash or an error may leave a prefix of it (store.ts).
-import { MillraceError } from "../../src/base/error.ts";
-import { createMemoryStore } from "../../src/state/memory.ts";
-import type { Change, Leadership, StoredRecord } from "../../src/state/store.ts";
+import { MillraceError } from "../base/error.ts";
+import { createMemoryStore } from "../state/memory.ts";
+import type { Change, Leadership, StoredRecord } from "../state/store.ts";
 import type { Chance } from "./chance.ts";
 import type { Endpoint, Request } from "./network.ts";
-import type { SimOptions } from "./options.ts";
 import type { Process } from "./process.ts";
-import type { Sightings } from "./sightings.ts";
 import type { Planned } from "./timeline.ts";
+
+export interface StoreOptions {
+  /** Sessions and slow answers are measured by it. */
+  readonly leaseMs: number;
+  /** Changes per transaction. */
+  readonly transactionMax: number;
+  /** Leaders give up by their own clock when the store does not answer, before another one can lead. */
+  readonly stepsDownByClock: boolean;
+}
+
+/** Told of what happens at the store. */
+export interface StoreSightings {
+  masterChanges: number;
+  saw(what: "stale epoch rejected at the store" | "commit cut"): void;
+}
 
 export interface CommitRequest {
   readonly epoch: number;
@@ -35,8 +48,8 @@ export class StateServer implements Endpoint {
   /** Told of each new leader. */
   onLead: (epoch: number, host: string) => void = () => {};
   readonly #chance: Chance;
-  readonly #options: SimOptions;
-  readonly #sightings: Sightings;
+  readonly #options: StoreOptions;
+  readonly #sightings: StoreSightings;
   readonly #now: () => number;
   readonly #store = createMemoryStore();
   readonly #leaderships = new Map<number, Leadership>();
@@ -44,7 +57,7 @@ export class StateServer implements Endpoint {
   #isElecting = false;
   #session: { readonly epoch: number; readonly host: string; expires: Planned } | undefined;
 
-  constructor(process: Process, now: () => number, chance: Chance, options: SimOptions, sightings: Sightings) {
+  constructor(process: Process, now: () => number, chance: Chance, options: StoreOptions, sightings: StoreSightings) {
     this.process = process;
     this.#now = now;
     this.#chance = chance;

@@ -1,7 +1,7 @@
 // A simulated process: it runs, is stopped for a while (SIGSTOP), or is dead. What comes for a stopped process waits; what
 // comes for a dead one is gone. Its clock has its own zero and its own rate, as machines have.
-import type { Clock } from "../../src/base/clock.ts";
-import type { Planned, Timeline } from "./timeline.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Planned, Timeline, Work } from "./timeline.ts";
 
 export class Process {
   /** Processes of one host share links and fates of links. */
@@ -9,7 +9,7 @@ export class Process {
   readonly clock: Clock;
   readonly #timeline: Timeline;
   #state: "running" | "stopped" | "dead" = "running";
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Work[] = [];
 
   constructor(timeline: Timeline, host: string, random: () => number, timerMs: number) {
     this.host = host;
@@ -32,14 +32,14 @@ export class Process {
   }
 
   /** Runs in this process after that time, if it lives and is not stopped then; when it is stopped, once it goes on. */
-  after(ms: number, run: () => void): Planned {
+  after(ms: number, run: Work): Planned {
     return this.#timeline.after(ms, () => this.receive(run));
   }
 
   /** Something reaches this process now. */
-  receive(run: () => void): void {
-    if (this.#state === "running") run();
-    else if (this.#state === "stopped") this.#waiting.push(run);
+  receive(run: Work): void | Promise<void> {
+    if (this.#state === "running") return run();
+    if (this.#state === "stopped") this.#waiting.push(run);
   }
 
   crash(): void {

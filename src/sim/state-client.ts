@@ -1,16 +1,15 @@
 // A master's end of the state store: the product's `StateStore` over the simulated network.
-import { MillraceError } from "../../src/base/error.ts";
-import type { Change, Leadership, StateStore, StoredRecord } from "../../src/state/store.ts";
+import { MillraceError } from "../base/error.ts";
+import type { Change, Leadership, StateStore, StoredRecord } from "../state/store.ts";
 import type { Network } from "./network.ts";
-import type { SimOptions } from "./options.ts";
 import type { Process } from "./process.ts";
-import { notLeader, type StateServer } from "./state-server.ts";
+import { notLeader, type StateServer, type StoreOptions } from "./state-server.ts";
 
 export function stateClient(
   process: Process,
   network: Network,
   server: StateServer,
-  options: SimOptions,
+  options: StoreOptions,
   onCommitted: () => void,
 ): StateStore {
   const call = (kind: string, body: unknown, timeoutMs = options.leaseMs * 3) =>

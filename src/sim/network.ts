@@ -1,10 +1,8 @@
 // Messages between processes: lost, repeated, late, in another order, or cut off one way or both. A call is a request and a
 // reply, each of which has its own fate; whoever waits gives up after a while and does not know what became of it.
-import { MillraceError } from "../../src/base/error.ts";
+import { MillraceError } from "../base/error.ts";
 import type { Chance } from "./chance.ts";
-import type { SimOptions } from "./options.ts";
 import type { Process } from "./process.ts";
-import type { Sightings } from "./sightings.ts";
 import type { Planned, Timeline } from "./timeline.ts";
 
 /** Answers requests at an address. */
@@ -19,6 +17,20 @@ export interface Request {
   readonly from: string;
 }
 
+/** Which faults there are ("lose-messages", "slow-messages", "late-messages", "repeat-messages"), and how often. */
+export interface NetworkOptions {
+  readonly faults: ReadonlySet<string>;
+  /** Probability, per message. */
+  readonly messageRate: number;
+  /** How late is late. */
+  readonly leaseMs: number;
+}
+
+/** Told of each fault. */
+export interface FaultCounter {
+  fault(kind: string, where: string): void;
+}
+
 export interface CallOptions {
   readonly timeoutMs: number;
   /** A connection of its own that is kept in order and never repeats: to the store, to storage. */
@@ -30,19 +42,19 @@ export class Network {
   isFaulty = true;
   readonly #timeline: Timeline;
   readonly #chance: Chance;
-  readonly #options: SimOptions;
-  readonly #sightings: Sightings;
+  readonly #options: NetworkOptions;
+  readonly #counter: FaultCounter;
   readonly #endpoints = new Map<string, Endpoint>();
   /** "a>b": nothing gets from a to b. */
   readonly #cuts = new Set<string>();
   /** Messages under way. */
   inFlight = 0;
 
-  constructor(timeline: Timeline, chance: Chance, options: SimOptions, sightings: Sightings) {
+  constructor(timeline: Timeline, chance: Chance, options: NetworkOptions, counter: FaultCounter) {
     this.#timeline = timeline;
     this.#chance = chance;
     this.#options = options;
-    this.#sightings = sightings;
+    this.#counter = counter;
   }
 
   listen(address: string, endpoint: Endpoint): void {
@@ -98,21 +110,21 @@ export class Network {
     const chance = this.#chance;
     const isFaulty = this.isFaulty && isSteady !== true;
     if (isFaulty && faults.has("lose-messages") && chance.happens(messageRate)) {
-      this.#sightings.fault("message lost");
+      this.#counter.fault("message lost", `${from} to ${to}`);
       return;
     }
     let ms = chance.between(0.5, 5);
     if (isFaulty && faults.has("slow-messages") && chance.happens(messageRate * 2)) {
-      this.#sightings.fault("message slow");
+      this.#counter.fault("message slow", `${from} to ${to}`);
       ms += chance.between(0, leaseMs / 4);
     }
     if (isFaulty && faults.has("late-messages") && chance.happens(messageRate / 2)) {
-      this.#sightings.fault("message late");
+      this.#counter.fault("message late", `${from} to ${to}`);
       ms += chance.between(leaseMs, leaseMs * 12);
     }
     this.#deliver(from, to, ms, deliver);
     if (isFaulty && faults.has("repeat-messages") && chance.happens(messageRate)) {
-      this.#sightings.fault("message repeated");
+      this.#counter.fault("message repeated", `${from} to ${to}`);
       this.#deliver(from, to, ms + chance.between(0, leaseMs), deliver);
     }
   }
