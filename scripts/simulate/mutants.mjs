@@ -44,7 +44,11 @@ export const mutants = [
     name: "the last completion wins",
     source: "Hadoop, FAULTS 5 and 8",
     invariants: ["I5", "I7", "I11"],
-    profile: { faults: ["stragglers", "repeat-messages"], change: { backupSlowdown: 1.2 } },
+    profile: {
+      ...calm,
+      faults: ["stragglers", "repeat-messages"],
+      change: { backupSlowdown: 1.2, jobs: 3, mapsMax: 8, workers: 5, attemptLeases: 0.3, attemptRate: 0.3 },
+    },
     patches: [
       patch(scheduler("complete"), "  if (isDone(task)) return;\n", ""),
       patch(
@@ -205,8 +209,8 @@ export const mutants = [
     invariants: ["I9", "I2", "I17"],
     profile: {
       faults: ["cancel-jobs", "slow-storage"],
-      without: ["user-errors", "poison-record"],
-      change: { jobs: 3 },
+      without: ["user-errors", "poison-record", "failing-attempts", "lose-disks", "crash-workers"],
+      change: { jobs: 3, faultEveryMs: 200, attemptLeases: 0.02, mapsMax: 2, chaosMs: 60_000 },
     },
     patches: [
       patch(
@@ -220,7 +224,11 @@ export const mutants = [
     name: "a fetch failure is believed of whatever attempt",
     source: "FAULTS 5 (stale fetch failure)",
     invariants: ["I5"],
-    profile: { ...calm, faults: [...workerFaults, "slow-messages", "late-messages"] },
+    profile: {
+      ...calm,
+      faults: ["lose-runs", "damage-runs"],
+      change: { attemptLeases: 0.3, jobs: 3, mapsMax: 4, partitionsMax: 5, workers: 4, slotsMax: 3, chaosMs: 100_000 },
+    },
     patches: [
       patch(
         scheduler("failure"),
@@ -358,7 +366,11 @@ export const mutants = [
     name: "infrastructure fails without end",
     source: "SPARK-26634",
     invariants: ["I10", "I16"],
-    profile: { faults: ["failing-attempts", "bad-worker", "lose-runs"], change: { workers: 1 } },
+    profile: {
+      ...calm,
+      faults: ["failing-attempts"],
+      change: { workers: 2, attemptRate: 0.97, attemptLeases: 0.05, chaosMs: 300_000 },
+    },
     patches: [
       patch(
         scheduler("failure"),

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters as plain } from "node:util";
 import { expect, it } from "vitest";
 import type { RemoteMaster } from "../rpc/services.ts";
 import { findJob, findWorker } from "./cluster.ts";
@@ -33,20 +34,21 @@ it("a table's columns are as wide as what is in them; numbers stand right", () =
         ["long one", "1", "x"],
         ["b", "100", ""],
       ],
-    ),
-  ).toEqual(["A         N", "long one    1  x", "b         100"].map((line, i) => (i === 0 ? "A           N" : line)));
+    ).map(plain),
+  ).toEqual(["A           N", "long one    1  x", "b         100"]);
 });
 
 it("a line of history says when, what, where and why, in this order, without control characters", () => {
   const event = { time: "", job: "j", task: "map-00001", attempt: undefined, worker: undefined, message: undefined };
-  expect(historyLine({ ...event, kind: "map-output-lost" }, 1_520)).toBe("+1.52 s    map-output-lost    map-00001");
+  const lineOf = (...what: Parameters<typeof historyLine>) => plain(historyLine(...what));
+  expect(lineOf({ ...event, kind: "map-output-lost" }, 1_520)).toBe("+1.52 s    map-output-lost    map-00001");
   expect(
-    historyLine(
+    lineOf(
       { ...event, kind: "attempt-failed", attempt: "map-00001.1.2", worker: "w1", message: "user-error: \x1b[2J" },
       61_000,
     ),
   ).toBe("+1 m 01 s  attempt-failed     map-00001.1.2 on w1: user-error: \\x1b[2J");
-  expect(historyLine({ ...event, kind: "worker-silent", task: undefined, worker: "w1" }, -5)).toBe(
+  expect(lineOf({ ...event, kind: "worker-silent", task: undefined, worker: "w1" }, -5)).toBe(
     "+0 ms      worker-silent      w1",
   );
 });

@@ -1,3 +1,4 @@
+import pc from "picocolors";
 import { expect, it } from "vitest";
 import type { LogChunk } from "../rpc/services.ts";
 import { textLines } from "./logs.ts";
@@ -14,7 +15,7 @@ async function linesOf(...chunks: readonly (readonly [attempt: string, bytes: st
 it("lines stand below their attempt, wherever chunks are cut, in the middle of a letter too", async () => {
   const euro = Buffer.from("10 €\nrest");
   expect(await linesOf(["map-00000.1.1", euro.subarray(0, 5)], ["map-00000.1.1", euro.subarray(5)])).toEqual([
-    "map-00000.1.1 on w1",
+    pc.bold("map-00000.1.1 on w1"),
     "10 €",
     "rest",
   ]);
@@ -22,18 +23,18 @@ it("lines stand below their attempt, wherever chunks are cut, in the middle of a
 
 it("attempts are told apart, and a last line needs no end", async () => {
   expect(await linesOf(["map-00000.1.1", "a"], ["map-00001.1.2", "b\n"])).toEqual([
-    "map-00000.1.1 on w1",
+    pc.bold("map-00000.1.1 on w1"),
     "a",
     "",
-    "map-00001.1.2 on w1",
+    pc.bold("map-00001.1.2 on w1"),
     "b",
   ]);
 });
 
 it("S6: what a job prints can't write to the terminal by itself", async () => {
   expect(await linesOf(["map-00000.1.1", "\x1b[2Jgone\x07\r\x9b31m\n"])).toEqual([
-    "map-00000.1.1 on w1",
+    pc.bold("map-00000.1.1 on w1"),
     "\\x1b[2Jgone\\x07\\x0d\\x9b31m",
   ]);
-  expect(await linesOf(["\x1b]0;x\x07", "name"])).toEqual(["\\x1b]0;x\\x07 on w1", "name"]);
+  expect(await linesOf(["\x1b]0;x\x07", "name"])).toEqual([pc.bold("\\x1b]0;x\\x07 on w1"), "name"]);
 });

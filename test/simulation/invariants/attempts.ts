@@ -1,10 +1,12 @@
 // I6 attempt unique: no attempt is executed twice, by whomever, whenever. I11 capacity: no worker runs more than it has slots,
-// no task has more than two attempts alive for the master that leads. I12 dependency: no reduce runs before it has a place for
+// no task has more than two attempts alive for the master that leads. I10 failure accounting: no attempt counts as vanished while
+// it runs. I12 dependency: no reduce runs before it has a place for
 // the output of every map, one each.
 import type { AttemptId } from "../../../src/base/ids.ts";
 import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import { isActive } from "../../../src/schedule/job.ts";
+import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import { isDone } from "../../../src/schedule/task.ts";
 import type { Worker } from "../../../src/schedule/worker.ts";
 import type { Invariant } from "../checks.ts";
@@ -59,7 +61,14 @@ export class Attempts implements Invariant {
     this.#running.delete(worker);
   }
 
-  stepped(_master: MasterLife, cluster: Cluster): void {
+  stepped(_master: MasterLife, cluster: Cluster, _event: SchedulerEvent, { facts }: Step): void {
+    for (const fact of facts) {
+      if (fact.kind !== "attempt-failed" || fact.failure !== "vanished") continue;
+      const name = fullName(fact.attempt);
+      for (const [{ host, incarnation }, running] of this.#running)
+        if (host === fact.worker && running.has(name))
+          this.#world.violate("I10", `${name} counts as vanished, and runs on ${host} in its life ${incarnation}`);
+    }
     for (const worker of cluster.workers.values()) {
       let live = 0;
       for (const { state } of worker.attempts.values()) if (state !== "stopping") live++;
