@@ -1,5 +1,5 @@
 // A job loaded into this process: for commands that look at a job or a record instead of running it on data.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleJob } from "../job/bundle.ts";
@@ -14,6 +14,8 @@ export interface JobHere {
   readonly digest: string;
   /** A private folder, gone after `close`. */
   readonly folder: string;
+  /** The module loaded once more: nothing of its variables is shared. */
+  another(): Promise<JobDefinition>;
   close(): void;
 }
 
@@ -30,8 +32,20 @@ export async function loadHere(module: string, environment: Readonly<Record<stri
     writeFileSync(path, bundle.code, { mode: 0o600 });
     adoptEnvironment({ ...slotEnvironment(process.env), ...environment });
     installMillrace();
-    const job = await loadJob(path, bundle.digest);
-    return { job, description: describeJob(job), digest: bundle.digest, folder, close };
+    const { digest } = bundle;
+    const job = await loadJob(path, digest);
+    let instances = 0;
+    const another = async () => {
+      // Modules are told apart by their paths.
+      const copy = join(folder, `job-${++instances}.mjs`);
+      linkSync(path, copy);
+      try {
+        return await loadJob(copy, digest);
+      } finally {
+        rmSync(copy);
+      }
+    };
+    return { job, description: describeJob(job), digest, folder, another, close };
   } catch (error) {
     close();
     throw error;

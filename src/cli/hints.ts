@@ -104,7 +104,8 @@ function fixedPart(path: string): string {
   return wild < 0 ? (path.endsWith("/") ? path : `${path}/`) : path.slice(0, wild);
 }
 
-function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
+/** Each as an option of its own. */
+export function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
   return [...pairs].flatMap(([name, value]) => [option, quoted(`${name}=${value}`)]);
 }
 

@@ -4,7 +4,7 @@ import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
-import { addClusterOptions, addJobOptions, addRunOptions, pairs } from "./options.ts";
+import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, pairs } from "./options.ts";
 
 const version = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version as string;
 
@@ -66,6 +66,25 @@ Examples:
   millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
     )
     .action(async (job, inputs, flags) => (await import("./test.ts")).testCommand(job, inputs, flags));
+
+  addSimOptions(
+    millrace.command("sim").description("run a job on a sample in simulated clusters where everything fails"),
+  )
+    .argument("<job>", "the job file")
+    .argument("[input...]", "files, folders, globs; the beginning of each is used")
+    .addHelpText(
+      "after",
+      `
+The job's own code runs in a cluster of several masters and workers that is simulated in this process: messages are lost,
+late and repeated, processes crash, stall and lose their disks, runs are damaged, masters replaced. One seed decides all of
+it. Whatever happens, the output must be, byte for byte, that of a run without faults. Exit code 0: it always was, 1: not.
+
+Examples:
+  millrace sim job.ts 'logs/*.gz'                   20 clusters
+  millrace sim job.ts 'logs/*.gz' --seeds 500
+  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
+    )
+    .action(async (job, inputs, flags) => (await import("./sim.ts")).simCommand(job, inputs, flags));
 
   millrace
     .command("replay")

@@ -1,4 +1,4 @@
-// The options that `run`, `plan` and `test` share, from words on the command line to checked values.
+// The options that `run`, `plan`, `test` and `sim` share, from words on the command line to checked values.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
@@ -30,6 +30,18 @@ export interface RunFlags {
   readonly tokenFile?: string;
   readonly ca?: string;
   readonly detach?: boolean;
+}
+
+/** Of input, for `sim`. */
+export const sampleBytes = parseSize("1MB", "--sample");
+
+/** Of `sim`. */
+export interface SimFlags extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "skipBad" | "json"> {
+  readonly seeds?: number;
+  readonly seed?: number;
+  /** Bytes. */
+  readonly sample: number;
+  readonly verbose: boolean;
 }
 
 /** How a command finds its cluster. */
@@ -91,8 +103,8 @@ export function addAccessOptions(command: Command): Command {
     .option("--ca <file>", "certificate that the master's is signed by (default: what this machine trusts)");
 }
 
-/** Of `test` too, which publishes nothing. */
-export function addJobOptions(command: Command): Command {
+/** Of `sim` too: what the job is given. */
+export function addInputOptions(command: Command): Command {
   return command
     .optionsGroup("The job:")
     .option("--input <name=path>", "a named input's file, folder or glob; may be repeated", lists("--input"), new Map())
@@ -103,7 +115,12 @@ export function addJobOptions(command: Command): Command {
       "--reducers <n>",
       "partitions, one part file each (default: the job's, else one per 64 MiB of input)",
       count("--reducers", 0, limits.partitionsMax),
-    )
+    );
+}
+
+/** Of `test` too, which publishes nothing. */
+export function addJobOptions(command: Command): Command {
+  return addInputOptions(command)
     .optionsGroup("The machine (the result does not depend on these):")
     .option("--slots <n>", "processes that run the job's code (default: one per core)", count("--slots", 1, 1024))
     .option(
@@ -136,6 +153,33 @@ export function addJobOptions(command: Command): Command {
     .option("--task-limit <time>", "longest that a task may take in all (default: no limit)", time("--task-limit"))
     .optionsGroup("What is shown:")
     .addHelpOption(new Option("-h, --help", "this text").helpGroup("What is shown:"))
+    .option("--json", "JSON lines for scripts instead of text for people", false);
+}
+
+/** Of `sim`, whose machines are its own. */
+export function addSimOptions(command: Command): Command {
+  return addInputOptions(command)
+    .option(
+      "--skip-bad <n>",
+      "put up to n bad records aside instead of failing",
+      count("--skip-bad", 0, Number.MAX_SAFE_INTEGER),
+      0,
+    )
+    .optionsGroup("What is simulated:")
+    .option(
+      "--seeds <n>",
+      "how many clusters, each with faults of its own (default: 20)",
+      count("--seeds", 1, 1_000_000),
+    )
+    .option("--seed <n>", "the first of them (default: 1); alone: this one, again", count("--seed", 0, 0xffff_ffff))
+    .addOption(
+      new Option("--sample <size>", "how much of the input is used, from the beginning of each file")
+        .argParser(size("--sample"))
+        .default(sampleBytes, "1MB"),
+    )
+    .optionsGroup("What is shown:")
+    .addHelpOption(new Option("-h, --help", "this text").helpGroup("What is shown:"))
+    .option("--verbose", "all that happens, in virtual time", false)
     .option("--json", "JSON lines for scripts instead of text for people", false);
 }
 

@@ -30,7 +30,7 @@ import { sampleRecords } from "./test/sample.ts";
 import { checkTypes } from "./test/types.ts";
 import { meaningOf, type Variant, variantsOf } from "./test/variants.ts";
 import { type Settings, type WholeRun, type WholeRunOptions, wholeRun } from "./test/whole-run.ts";
-import { withUserCode } from "./user-code.ts";
+import { silenceConsole, withUserCode } from "./user-code.ts";
 
 /** Of `run`'s options all that say how, not where to. */
 export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;
@@ -241,12 +241,4 @@ function tasksText({ view }: Extract<WholeRun, { readonly kind: "succeeded" }>):
   const { map, reduce } = view.tasks;
   const maps = formatCounted(map.total, "map task");
   return reduce.total === 0 ? maps : `${maps}, ${formatCounted(reduce.total, "reduce task")}`;
-}
-
-/** What the job prints for each record is no result of a test. */
-function silenceConsole(): () => void {
-  const { log, info, warn, error, debug } = console;
-  const nothing = () => {};
-  Object.assign(console, { log: nothing, info: nothing, warn: nothing, error: nothing, debug: nothing });
-  return () => void Object.assign(console, { log, info, warn, error, debug });
 }

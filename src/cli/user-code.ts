@@ -27,3 +27,11 @@ export async function withUserCode<T>(work: () => Promise<T>): Promise<T> {
     process.off("beforeExit", onIdle);
   }
 }
+
+/** What the job prints for each record is no result of a command that looks at the job. Returns what undoes it. */
+export function silenceConsole(): () => void {
+  const { log, info, warn, error, debug } = console;
+  const nothing = () => {};
+  Object.assign(console, { log: nothing, info: nothing, warn: nothing, error: nothing, debug: nothing });
+  return () => void Object.assign(console, { log, info, warn, error, debug });
+}

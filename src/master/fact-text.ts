@@ -18,7 +18,7 @@ export function historyEvent(fact: Fact, date: Date): HistoryEvent | undefined {
     task: attempt === undefined ? undefined : taskName(attempt),
     attempt: attempt === undefined ? undefined : attemptName(attempt),
     worker: "worker" in fact ? fact.worker : undefined,
-    message: messageOf(fact),
+    message: factText(fact),
   };
 }
 
@@ -29,7 +29,7 @@ export function logFact(log: Log, fact: Fact): void {
   if (job !== undefined) fields["job"] = job;
   if ("attempt" in fact) fields["attempt"] = attemptName(fact.attempt);
   if ("worker" in fact) fields["worker"] = fact.worker;
-  log[levelOf(fact)](fields, messageOf(fact));
+  log[levelOf(fact)](fields, factText(fact));
 }
 
 function levelOf(fact: Fact): "debug" | "info" | "warn" {
@@ -58,7 +58,8 @@ function levelOf(fact: Fact): "debug" | "info" | "warn" {
   }
 }
 
-function messageOf(fact: Fact): string {
+/** One sentence. */
+export function factText(fact: Fact): string {
   switch (fact.kind) {
     case "job-submitted":
       return `${fact.name} was submitted`;

@@ -52,11 +52,7 @@ export class Checks {
       this.#print(JSON.stringify({ check: name, outcome, note, details }));
       return;
     }
-    const word = { ok: pc.green("ok     "), failed: pc.red("FAIL   "), skipped: pc.dim("skipped") }[outcome];
-    this.#print(
-      `${word}  ${name}${note === "" ? "" : `${outcome === "ok" ? "  " : ": "}${noted(outcome, printable(note))}`}`,
-    );
-    for (const line of details) this.#print(`           ${printable(line)}`);
+    for (const line of checkLines(check)) this.#print(line);
   }
 
   /** The last line; throws `cancelled` for an interrupted test, which is neither good nor bad. */
@@ -75,6 +71,15 @@ export class Checks {
         : `${pc.red("failed")} ${bad} of ${good + bad} checks${rest}`,
     );
   }
+}
+
+/** A check as people read it. */
+export function checkLines({ name, outcome, note, details = [] }: Check): string[] {
+  const word = { ok: pc.green("ok     "), failed: pc.red("FAIL   "), skipped: pc.dim("skipped") }[outcome];
+  return [
+    `${word}  ${name}${note === "" ? "" : `${outcome === "ok" ? "  " : ": "}${noted(outcome, printable(note))}`}`,
+    ...details.map((line) => `           ${printable(line)}`),
+  ];
 }
 
 function noted(outcome: Check["outcome"], note: string): string {

@@ -4,10 +4,10 @@ import { excerptOf } from "../../base/excerpt.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
+import { clockAdvice, type Used, watchClockAndChance } from "../../sim/clock-and-chance.ts";
 import type { MappedRecord } from "../../task/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
 import { type Check, failed, ok } from "./check.ts";
-import { clockAdvice, type Used, watchClockAndChance } from "./clock-and-chance.ts";
 import { type InProcess, mapAll, placeOf } from "./in-process.ts";
 
 const name = "map emits the same when it is called again";

@@ -6,11 +6,11 @@ import { formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { describeThrown } from "../../job/thrown.ts";
+import { type ClockAndChance, clockAdvice, watchClockAndChance } from "../../sim/clock-and-chance.ts";
 import { runInlineJob } from "../../task/inline.ts";
 import type { MappedRecord } from "../../task/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
 import { type Check, failed, ok, skipped } from "./check.ts";
-import { type ClockAndChance, clockAdvice, watchClockAndChance } from "./clock-and-chance.ts";
 
 const name = "reduce writes the same when it is called again";
 

@@ -1,0 +1,71 @@
+// One attempt of a simulated slot, by the product's own task runtime: real records through the job's real code, sorted and merged
+// by the real kernel into runs of the real format. Only where they lie is simulated.
+import { MillraceError } from "../base/error.ts";
+import { attemptName } from "../base/ids.ts";
+import type { JobDefinition } from "../job/definition.ts";
+import type { AttemptResult } from "../rpc/messages.ts";
+import type { RunAttempt } from "../rpc/slot-messages.ts";
+import { SegmentLost } from "../shuffle/segment-lost.ts";
+import type { RunReader, RunRef } from "../sort/run.ts";
+import type { ReduceInputs } from "../task/environment.ts";
+import { runAttempt } from "../task/run-attempt.ts";
+import type { Disk } from "./disk.ts";
+import { failingStorage } from "./storage.ts";
+import type { World } from "./world.ts";
+
+export interface ExecuteOptions {
+  readonly world: World;
+  readonly disk: Disk;
+  /** Of the slot: nothing of its module is shared with other slots. */
+  readonly job: JobDefinition;
+  readonly request: RunAttempt;
+  /** So many bytes are read or written before an error comes. */
+  readonly failsAfter: number | undefined;
+}
+
+export async function execute({ world, disk, job, request, failsAfter }: ExecuteOptions): Promise<AttemptResult> {
+  const { storage, kernel, options, timeline } = world;
+  const { assignment } = request;
+  const paths = new Map(assignment.spec.files.map(({ name, path }) => [name, path]));
+  const result = await world.job.within({ now: () => timeline.now, random: world.userChance.random }, () =>
+    runAttempt(
+      assignment,
+      {
+        job,
+        storage: failsAfter === undefined ? storage : failingStorage(storage, failsAfter),
+        kernel,
+        runs: disk.filesOf(assignment.attempt),
+        status: { write() {} },
+        clock: { ...world.clock, sleep: () => Promise.resolve() },
+        signal: new AbortController().signal,
+        file: (name) => paths.get(name) ?? "",
+        log() {},
+        combining: options.combining,
+      },
+      inputsOf(world, disk, request),
+    ),
+  );
+  world.executed(assignment.attempt, result);
+  return result;
+}
+
+/** All runs in the order of their maps, as if they lay here; what lies elsewhere can be out of reach. */
+function inputsOf(world: World, disk: Disk, { assignment, inputs, remote }: RunAttempt): ReduceInputs | undefined {
+  const { attempt, work } = assignment;
+  if (work.phase !== "reduce") return undefined;
+  const places = new Map<RunRef, string | undefined>(inputs.map((run) => [run, undefined]));
+  for (const { address, runs } of remote) for (const run of runs) places.set(run, address);
+  const open = (run: RunRef): RunReader => {
+    const address = places.get(run);
+    const from = address === undefined ? disk : world.diskAt(address);
+    if (from === undefined) {
+      const error = new MillraceError("unreachable", `${address} does not answer`);
+      throw new SegmentLost(run.writtenBy, "unreachable", error);
+    }
+    const reader = from.open(run);
+    world.consumed(attemptName(attempt), run.writtenBy, reader.emissionDigest);
+    return reader;
+  };
+  const runs = [...places.keys()].sort((a, b) => a.writtenBy.index - b.writtenBy.index);
+  return { mapVersion: work.mapVersion, runs, open };
+}

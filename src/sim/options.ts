@@ -1,0 +1,97 @@
+// What a seed decides before anything happens: how large the cluster is, how the job is cut, which kinds of faults there are.
+// All kinds at once would hide some, so a seed knows most of them and not all (swarm testing: Groce et al., ISSTA 2012).
+import type { Combining } from "../task/environment.ts";
+import { Chance } from "./chance.ts";
+
+export const faultKinds = [
+  "lose-messages",
+  "slow-messages",
+  "late-messages",
+  "repeat-messages",
+  "cut-workers",
+  "crash-workers",
+  "lose-disks",
+  "stop-workers",
+  "drain-workers",
+  "crash-masters",
+  "stop-masters",
+  "depose-masters",
+  "slow-store",
+  "failing-store",
+  "lose-runs",
+  "damage-runs",
+  "slot-deaths",
+  "failing-attempts",
+  "hanging-attempts",
+  "stragglers",
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly masters: number;
+  readonly workers: number;
+  /** Per worker. */
+  readonly slots: number;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  /** Timers of workers are no finer than this. */
+  readonly timerMs: number;
+  /** Until a call that is not answered is given up. */
+  readonly callMs: number;
+  /** Faults happen until then. */
+  readonly chaosMs: number;
+  /** Mean time between two faults of machines. */
+  readonly faultEveryMs: number;
+  readonly faults: ReadonlySet<FaultKind>;
+  /** Probabilities, per message and per attempt. */
+  readonly messageRate: number;
+  readonly attemptRate: number;
+  /** Mean duration of an attempt, in leases. */
+  readonly attemptLeases: number;
+  /** A new master waits that long for the workers of its predecessor. */
+  readonly adoptMs: number;
+  readonly transactionMax: number;
+  readonly stepsDownByClock: boolean;
+  /** Map tasks, as far as the formats can cut the input. */
+  readonly splits: number;
+  readonly combining: Combining;
+}
+
+/** The cluster of a seed, with its faults. */
+export function optionsOf(seed: number): SimOptions {
+  const chance = new Chance(seed, 1);
+  const leaseMs = 10_000;
+  return {
+    seed,
+    masters: chance.one([1, 2, 2, 3]),
+    workers: chance.one([2, 3, 4, 4]),
+    slots: chance.one([1, 2, 2]),
+    leaseMs,
+    heartbeatMs: leaseMs * chance.one([0.2, 0.3]),
+    timerMs: leaseMs / chance.one([6, 12]),
+    callMs: leaseMs * chance.one([0.6, 1]),
+    chaosMs: leaseMs * 40,
+    faultEveryMs: leaseMs * chance.one([0.3, 0.5, 0.8]),
+    faults: new Set(faultKinds.filter(() => chance.happens(0.7))),
+    messageRate: chance.one([0.01, 0.03, 0.1]),
+    attemptRate: chance.one([0.05, 0.1, 0.2]),
+    attemptLeases: chance.one([0.1, 0.2, 0.4]),
+    adoptMs: chance.happens(0.5) ? leaseMs : 0,
+    transactionMax: chance.one([1, 3, 1000]),
+    stepsDownByClock: chance.happens(0.5),
+    splits: 6 + chance.below(19),
+    combining: chance.one(["auto", "auto", "always", "never"]),
+  };
+}
+
+/** The same cluster, in which nothing goes wrong. */
+export function calm(options: SimOptions): SimOptions {
+  return { ...options, faults: new Set(), messageRate: 0, attemptRate: 0 };
+}
+
+/** One task after the other, in one process: what every other run must come to. */
+export function sequential(): SimOptions {
+  return { ...calm(optionsOf(0)), masters: 1, workers: 1, slots: 1, splits: 4, combining: "auto" };
+}

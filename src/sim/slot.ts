@@ -1,0 +1,211 @@
+// A slot without a process: an instance of the job's module, and the product's own attempts run in it. An attempt happens at one
+// moment of virtual time; around it lies the time that it is said to take, in which its slot, its worker or its master may go.
+import { type AttemptId, taskName } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { JobDefinition } from "../job/definition.ts";
+import type { JobDescription } from "../job/describe.ts";
+import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
+import type { RunAttempt } from "../rpc/slot-messages.ts";
+import type { Bundle, TaskSlot } from "../worker/slot.ts";
+import type { PageContent } from "../worker/status-page.ts";
+import { execute } from "./execute.ts";
+import type { WorkerLife } from "./worker.ts";
+
+/** What becomes of an attempt, thrown when it begins. */
+type Fate = "well" | "slow" | "dies" | "fails" | "hangs";
+
+interface Work {
+  readonly request: RunAttempt;
+  readonly startedAt: number;
+  readonly ms: number;
+  readonly fate: Fate;
+  /** Progress ends here: 0 to 1. */
+  readonly hangsAt: number;
+  readonly bytes: number;
+  readonly finish: (result: AttemptResult) => void;
+  result: AttemptResult | undefined;
+}
+
+/** Deaths and hangs of one task stay this much below its tries, so that no job fails by them alone. */
+const triesSpared = 2;
+const failuresPerTaskMax = 4;
+
+export class SimSlot implements TaskSlot {
+  readonly pid = undefined;
+  isAlive = true;
+  bundle: Bundle | undefined;
+  readonly ended: Promise<FailureText>;
+  readonly #worker: WorkerLife;
+  #job: JobDefinition | undefined;
+  #end: (why: FailureText) => void = () => {};
+  #work: Work | undefined;
+  #lastPage: PageContent | undefined;
+
+  constructor(worker: WorkerLife) {
+    this.#worker = worker;
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  load(bundle: Bundle): Promise<void> {
+    this.bundle = bundle;
+    const { machine, process, world } = this.#worker;
+    return new Promise((resolve) => {
+      machine.after(20, async () => {
+        this.#job = await world.job.load();
+        await process.receive(resolve);
+      });
+    });
+  }
+
+  async describe(): Promise<JobDescription> {
+    throw new Error("nobody asks a simulated slot");
+  }
+
+  run(request: RunAttempt): Promise<AttemptResult> {
+    const { world, machine, process, id } = this.#worker;
+    const { options, slotChance: chance, timeline } = world;
+    const { attempt } = request.assignment;
+    world.started(attempt, id);
+    return new Promise((resolve) => {
+      const fate = this.#fateOf(attempt);
+      const mean = options.attemptLeases * options.leaseMs * (fate === "slow" ? 12 : 1) * (world.isFaulty ? 1 : 0.2);
+      const ms = attempt.phase === "plan" ? chance.between(5, mean / 2) : mean * chance.between(0.5, 1.5);
+      const work: Work = {
+        request,
+        startedAt: timeline.now,
+        ms,
+        fate,
+        hangsAt: fate === "hangs" ? chance.random() : Number.POSITIVE_INFINITY,
+        bytes: bytesOf(request),
+        result: undefined,
+        finish: (result) => {
+          if (this.#work !== work) return;
+          this.#lastPage = this.page();
+          this.#work = undefined;
+          machine.after(1, () => process.receive(() => resolve(result)));
+        },
+      };
+      this.#work = work;
+      if (fate === "hangs") return;
+      // Much may change between the moment at which it reads map outputs and its end.
+      machine.after(ms * chance.random(), () => this.#happen(work));
+      machine.after(ms, () => {
+        if (this.#work === work) this.#complete(work);
+      });
+    });
+  }
+
+  stop(): void {
+    const work = this.#work;
+    if (work === undefined || this.#worker.world.slotChance.happens(0.5)) return;
+    this.#worker.machine.after(10, () =>
+      work.finish(failed(work, { kind: "infrastructure", error: text("it was stopped") })),
+    );
+  }
+
+  kill(): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    const { machine, process } = this.#worker;
+    const work = this.#work;
+    if (work !== undefined) work.finish(dead(work));
+    machine.after(2, () => process.receive(() => this.#end(text("its slot was killed"))));
+  }
+
+  page(): PageContent | undefined {
+    const work = this.#work;
+    if (work === undefined) return this.#lastPage;
+    const { epoch, attempt, phase } = work.request.assignment.attempt;
+    const share = Math.min((this.#worker.world.timeline.now - work.startedAt) / work.ms, 1, work.hangsAt);
+    return {
+      epoch,
+      attempt,
+      phase: phase === "reduce" ? "reduce" : "map",
+      records: Math.floor(share * 1000),
+      bytes: Math.floor(share * work.bytes),
+      at: undefined,
+      beats: Math.floor(share * 100),
+    };
+  }
+
+  /** The job's code runs, for as long as it really takes. */
+  async #happen(work: Work): Promise<void> {
+    if (this.#work !== work || !this.isAlive) return;
+    const { world, disk } = this.#worker;
+    const { slotChance: chance } = world;
+    const failsAfter = work.fate === "fails" ? chance.random() * work.bytes : undefined;
+    // One that dies may have come to its end before, or to nothing.
+    if (work.fate === "dies" && chance.happens(0.5)) return;
+    work.result = await execute({ world, disk, job: this.#job!, request: work.request, failsAfter });
+  }
+
+  #complete(work: Work): void {
+    if (work.fate === "dies") {
+      this.isAlive = false;
+      work.finish(dead(work));
+      const { machine, process } = this.#worker;
+      machine.after(2, () => process.receive(() => this.#end(text("its slot died"))));
+      return;
+    }
+    const { result } = work;
+    if (result === undefined) throw new Error("an attempt happens before it is over");
+    work.finish(result.ok ? { ...result, stats: { ...result.stats, wallMs: Math.ceil(work.ms) } } : result);
+  }
+
+  #fateOf(attempt: AttemptId): Fate {
+    const { world, id } = this.#worker;
+    const { options, slotChance: chance, log, job } = world;
+    const { faults, attemptRate } = options;
+    const task = taskName(attempt);
+    const happens = (kind: "slot-deaths" | "failing-attempts" | "hanging-attempts" | "stragglers", max: number) => {
+      if (!chance.happens(attemptRate) || !world.isFaulty || !faults.has(kind)) return false;
+      // Deaths and hangs count together.
+      const charged = kind === "slot-deaths" || kind === "hanging-attempts" ? "charged" : kind;
+      const before = world.hits.get(`${charged} ${task}`) ?? 0;
+      if (before >= max) return false;
+      world.hits.set(`${charged} ${task}`, before + 1);
+      log.fault(kind, `${task} on ${id}`);
+      return true;
+    };
+    const chargedMax = job.spec.attemptsMax - triesSpared;
+    if (happens("slot-deaths", chargedMax)) return "dies";
+    if (happens("failing-attempts", failuresPerTaskMax)) return "fails";
+    if (happens("hanging-attempts", chargedMax)) return "hangs";
+    if (happens("stragglers", limits.infrastructureFailuresMax)) return "slow";
+    return "well";
+  }
+}
+
+/** What it is going to read, more or less. */
+function bytesOf({ assignment: { work }, inputs, remote }: RunAttempt): number {
+  switch (work.phase) {
+    case "plan":
+      return 1;
+    case "map":
+      return work.split.reduce((sum, { start, end }) => sum + end - start, 0);
+    case "reduce": {
+      const runs = [...inputs, ...remote.flatMap((places) => places.runs)];
+      return runs.reduce((sum, { bytes }) => sum + bytes, 0) / Math.max(1, work.partitions);
+    }
+  }
+}
+
+/** SIGKILL: it cleans nothing up, and its page names no record. */
+function dead(work: Work): AttemptResult {
+  const { careful } = work.request.assignment;
+  return failed(work, { kind: "slot-died", error: text("its slot was killed"), at: undefined, careful });
+}
+
+function failed({ request }: Work, reason: Failure): AttemptResult {
+  return { attempt: request.assignment.attempt, ok: false, reason };
+}
+
+function text(message: string): FailureText {
+  return {
+    code: "slot-died",
+    message: `simulated: ${message}`,
+    stack: undefined,
+    where: undefined,
+    excerpt: undefined,
+  };
+}
