@@ -2,7 +2,20 @@
 // `--if-stale` does nothing when dist/ is newer than every source file: that is how `npm start` stays fast.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -32,32 +45,56 @@ mkdirSync(next, { recursive: true });
 const entries = {
   index: "src/index.ts",
   testing: "src/testing.ts",
-  cli: "src/cli/main.ts",
-  slot: "src/worker/slot-main.ts",
 };
-const present = Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(join(root, path))));
-await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: present,
-  outdir: next,
   bundle: true,
-  splitting: true,
-  format: "esm",
   platform: "node",
   target: "node20",
   // Small packages of many files are bundled: loading @bufbuild/protobuf file by file takes 55 ms, from a bundle 6.
   external: ["classic-level", "esbuild", "tinyglobby", "@bokuweb/zstd-wasm"],
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
   sourcemap: "linked",
   sourcesContent: false,
   logLevel: "warning",
   // Less to parse at every start of a command or a slot; names stay, for the stacks of bug reports.
   minifyWhitespace: true,
   minifySyntax: true,
+};
+await build({
+  ...common,
+  entryPoints: entries,
+  outdir: next,
+  splitting: true,
+  format: "esm",
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
   chunkNames: "chunks/[name]-[hash]",
 });
+// The two programs are one script each, which V8 compiles once for all processes (src/boot.ts).
+const programs = { cli: "src/cli/main.ts", slot: "src/worker/slot-main.ts" };
+await build({
+  ...common,
+  entryPoints: programs,
+  outdir: join(next, "program"),
+  outExtension: { ".js": ".cjs" },
+  format: "cjs",
+  define: { "import.meta.url": "bundleUrl" },
+  supported: { "dynamic-import": false }, // of what is in it, or can be required: see job/import-module.ts
+});
+await build({
+  ...common,
+  entryPoints: { boot: "src/boot.ts" },
+  outdir: next,
+  outExtension: { ".js": ".cjs" },
+  format: "cjs",
+});
+for (const name of Object.keys(programs)) {
+  // V8 tells sources apart by their lengths: the name of a cache says what it was made of.
+  const code = readFileSync(join(next, "program", `${name}.cjs`));
+  const digest = createHash("sha256").update(code).digest("hex").slice(0, 16);
+  writeFileSync(join(next, `${name}.cjs`), `require("./boot.cjs").boot(__dirname, "${name}", "${digest}");\n`);
+}
 const wasm = join(root, "src/kernel/kernel.wasm");
 if (existsSync(wasm)) cpSync(wasm, join(next, "kernel.wasm"));
 if (flags.has("--types")) {
@@ -73,8 +110,27 @@ if (flags.has("--types")) {
     { stdio: "inherit" },
   );
 }
+compileOnce();
 writeFileSync(join(next, ".built"), "");
 const old = join(root, `.dist-old-${process.pid}`);
 if (existsSync(dist)) renameSync(dist, old);
 renameSync(next, dist);
 rmSync(old, { recursive: true, force: true });
+
+/** A job of two words: what it runs of the programs is in their caches then. */
+function compileOnce() {
+  const scratch = mkdtempSync(join(tmpdir(), "millrace-build-"));
+  try {
+    const job = join(scratch, "job.ts");
+    writeFileSync(
+      job,
+      `import { defineJob, sum, text, uint, utf8, words } from "millrace";
+export default defineJob({ name: "warm", input: text(), key: utf8, value: uint, map(line, emit) { emit(line, 1); }, combine: sum });`,
+    );
+    writeFileSync(join(scratch, "in.txt"), "two words\n");
+    const words = ["run", job, join(scratch, "in.txt"), "-o", join(scratch, "out"), "--work-dir", scratch];
+    execFileSync(process.execPath, [join(next, "cli.cjs"), ...words], { stdio: "pipe" });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}

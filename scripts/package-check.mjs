@@ -26,8 +26,12 @@ for (const needed of [
   "bin/millrace.js",
   "dist/index.js",
   "dist/testing.js",
-  "dist/cli.js",
-  "dist/slot.js",
+  "bin/package.json",
+  "dist/boot.cjs",
+  "dist/cli.cjs",
+  "dist/slot.cjs",
+  "dist/program/cli.cjs",
+  "dist/program/slot.cjs",
   "dist/kernel.wasm",
   "dist/types/index.d.ts",
   "dist/types/testing.d.ts",
@@ -37,12 +41,13 @@ for (const needed of [
 ]) {
   if (!files.includes(needed)) problems.push(`missing from the package: ${needed}`);
 }
+for (const file of files) if (file.endsWith(".cache")) problems.push(`of this machine's Node only: ${file}`);
 for (const file of files)
   if (/\.test\.|^test\/|^src\//.test(file)) problems.push(`does not belong into the package: ${file}`);
 
 // Every dependency must be named by a bundle: by import, or by require where that is faster.
 const code = files
-  .filter((path) => path.endsWith(".js"))
+  .filter((path) => /\.c?js$/.test(path))
   .map((path) => readFileSync(join(root, path), "utf8"))
   .join("\n");
 for (const name of Object.keys(pkg.dependencies)) {

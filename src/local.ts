@@ -5,6 +5,7 @@
 //             ─► describe ─► submit ─► watch … ─► close
 //
 // `close` removes all that a run leaves, except after a failure: then state and runs stay for `resume`.
+import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "./base/error.ts";
 import type { AttemptId } from "./base/ids.ts";
 import { randomId } from "./base/random.ts";
@@ -43,6 +44,8 @@ export interface LocalOptions {
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
   readonly workDir?: string | undefined;
+  /** A slot's process that was started already (first-slot.ts). */
+  readonly firstSlot?: ChildProcess | undefined;
   /** For `millrace test`: what must not change the result. */
   readonly experiment?: Experiment | undefined;
   /** What attempts print to standard output and error, as it comes. */

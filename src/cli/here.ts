@@ -6,7 +6,7 @@ import { bundleJob } from "../job/bundle.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeJob, type JobDescription } from "../job/describe.ts";
 import { installMillrace, loadJob } from "../job/load.ts";
-import { slotEnvironment } from "../worker/slot.ts";
+import { slotEnvironment } from "../worker/slot-process.ts";
 
 export interface JobHere {
   readonly job: JobDefinition;

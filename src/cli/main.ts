@@ -1,12 +1,13 @@
 // The command line: words to values, and each command's file loaded only when it runs.
-import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
+import type { Host } from "../base/host.ts";
+import { version } from "../base/version.ts";
+import { importBy } from "../job/import-module.ts";
+import { startFirstSlot } from "../local/first-slot.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
 import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, pairs } from "./options.ts";
-
-const version = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version as string;
 
 function program(): Command {
   const millrace = new Command("millrace")
@@ -40,7 +41,11 @@ Examples:
   millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
   zcat huge.gz | millrace run job.ts - --quiet | head`,
     )
-    .action(async (job, inputs, flags) => (await import("./run.ts")).runCommand(job, inputs, flags));
+    .action(async (job, inputs, flags) => {
+      const { master, slots, memory } = flags;
+      const firstSlot = master === undefined ? startFirstSlot({ slots, memoryBytes: memory }) : undefined;
+      return (await import("./run.ts")).runCommand(job, inputs, flags, firstSlot);
+    });
 
   addRunOptions(millrace.command("plan").description("show what run would read, split and write, without running it"))
     .argument("<job>", "the job file")
@@ -122,7 +127,7 @@ function describedOption({ description, defaultValue, defaultValueDescription }:
   return shown === undefined ? description : `${description} (default: ${shown})`;
 }
 
-async function main(): Promise<void> {
+async function runCommandLine(): Promise<void> {
   // Who reads progress and messages may go; the run goes on (`millrace run … 2>&1 | head`).
   process.stderr.on("error", () => {});
   const command = program();
@@ -141,6 +146,10 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
-// All is awaited and closed by now; what Node would still wait for (esbuild's process, pipes of ended slots) nobody needs.
-process.exit();
+export async function main({ warmed, importModule }: Host): Promise<void> {
+  importBy(importModule);
+  await runCommandLine();
+  if (process.argv[2] === "run" && !process.exitCode) warmed();
+  // All is awaited and closed by now; what Node would still wait for (esbuild's process, pipes of ended slots) nobody needs.
+  process.exit();
+}

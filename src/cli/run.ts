@@ -1,4 +1,5 @@
 // `millrace run`: opens the engine, shows what it does, and says at the end what came of it.
+import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
@@ -18,7 +19,13 @@ import { copyToStdout, refuseStdout } from "./stdout.ts";
 import { submitOptionsOf } from "./submit.ts";
 import { failureSummary, successLines } from "./summary.ts";
 
-export async function runCommand(job: string, inputs: readonly string[], flags: RunFlags): Promise<void> {
+/** `firstSlot`: of a run on this machine, where it could be started. */
+export async function runCommand(
+  job: string,
+  inputs: readonly string[],
+  flags: RunFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
   refuseMisplaced(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
@@ -26,7 +33,7 @@ export async function runCommand(job: string, inputs: readonly string[], flags: 
   let engine: JobEngine | undefined;
   try {
     engine = await (flags.master === undefined
-      ? openHere(job, flags, screen)
+      ? openHere(job, flags, screen, firstSlot)
       : openThere(job, flags, screen, interrupts.signal));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
@@ -44,7 +51,12 @@ export async function runCommand(job: string, inputs: readonly string[], flags: 
   }
 }
 
-async function openHere(job: string, flags: RunFlags, screen: Screen): Promise<JobEngine> {
+async function openHere(
+  job: string,
+  flags: RunFlags,
+  screen: Screen,
+  firstSlot: ChildProcess | undefined,
+): Promise<JobEngine> {
   return await openLocal({
     module: resolve(job),
     output: flags.output,
@@ -54,6 +66,7 @@ async function openHere(job: string, flags: RunFlags, screen: Screen): Promise<J
     overwrite: flags.overwrite,
     resume: flags.resume,
     workDir: flags.workDir,
+    firstSlot,
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }

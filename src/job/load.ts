@@ -8,6 +8,7 @@ import { version } from "../base/version.ts";
 import * as api from "./api.ts";
 import { jobDefinition } from "./define-job.ts";
 import type { JobDefinition } from "./definition.ts";
+import { importModule } from "./import-module.ts";
 import { describeThrown } from "./thrown.ts";
 
 const slotApi = Object.freeze({
@@ -59,7 +60,7 @@ export async function loadJob(path: string, digest: string): Promise<JobDefiniti
 
 async function imported(path: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return await import(pathToFileURL(path).href);
+    return await importModule(pathToFileURL(path).href);
   } catch (thrown) {
     if (thrown instanceof MillraceError) throw thrown; // by defineJob: it says what is wrong
     const { message, stack } = describeThrown(thrown);

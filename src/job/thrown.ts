@@ -88,7 +88,7 @@ function framesOf(stack: string, message: unknown): readonly string[] {
 
 function isUsers(frame: string): boolean {
   const place = placeOf(frame);
-  if (place === undefined || place.startsWith("node:")) return false;
+  if (place === undefined || place.startsWith("node:") || place.startsWith("millrace:")) return false;
   return !ownDirectories.some((directory) => place.startsWith(directory));
 }
 
@@ -113,7 +113,7 @@ function relativeFrames(frames: readonly string[], directory: string): readonly 
   });
 }
 
-/** This package's own code, as it runs (`dist`) and as source maps name it (`src`). */
+/** This package's own code, as it runs (`dist`; the programs are "millrace:…": boot.ts) and as source maps name it (`src`). */
 const ownDirectories = ((): readonly string[] => {
   const here = fileURLToPath(import.meta.url);
   const end = Math.max(...[`${sep}dist${sep}`, `${sep}src${sep}job${sep}`].map((part) => here.lastIndexOf(part)));

@@ -1,4 +1,5 @@
 // The engine of one run: state store, master and agent, opened, used for one job, and closed as one.
+import type { ChildProcess } from "node:child_process";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
@@ -53,6 +54,7 @@ export class Engine implements LocalEngine {
   readonly #agent: Agent;
   readonly #masterStarted = deferred<Master>();
   readonly #files = new Map<number, PlannedFile>();
+  #firstSlot: ChildProcess | undefined;
   #store: StateStore | undefined;
   #master: Master | undefined;
   #bundle: Bundle | undefined;
@@ -67,6 +69,7 @@ export class Engine implements LocalEngine {
     this.#parts = parts;
     this.#isResumable = parts.options.resume === true;
     const { budget, work } = parts;
+    this.#firstSlot = parts.options.firstSlot;
     this.#masterStarted.promise.catch(() => {}); // who calls it hears of it
     this.#agent = startAgent({
       worker: "local",
@@ -88,6 +91,7 @@ export class Engine implements LocalEngine {
         new Slot({
           name,
           program: slotProgram,
+          process: this.#takeFirstSlot(),
           budget,
           places: work,
           clock: systemClock,
@@ -230,6 +234,13 @@ export class Engine implements LocalEngine {
       cancel: () => master.cancel(job),
       file: (index) => this.#files.get(index),
     };
+  }
+
+  /** Undefined when there is none, or none any more. */
+  #takeFirstSlot(): ChildProcess | undefined {
+    const first = this.#firstSlot;
+    this.#firstSlot = undefined;
+    return first?.exitCode === null && first.signalCode === null ? first : undefined;
   }
 
   async #openStore(): Promise<void> {

@@ -65,7 +65,7 @@ export interface WorkerNodeOptions {
   /** How long `drain` lets attempts go on, and how long it then serves map outputs that are still needed. */
   readonly drainGraceMs?: number | undefined;
   readonly drainLimitMs?: number | undefined;
-  /** `dist/slot.js`. */
+  /** `dist/slot.cjs`. */
   readonly slotProgram?: string;
   /** Where a memory directory may be made. Default /dev/shm. */
   readonly memoryRoot?: string;

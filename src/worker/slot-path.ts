@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** The program that a slot is: `dist/slot.js`, beside the bundle that this file is part of, or beside its folder of chunks. */
+/** The program that a slot is: `dist/slot.cjs`, beside the bundle that this file is part of, or beside its folder. */
 export const slotProgram = fileURLToPath(
-  new URL(import.meta.url.includes("/chunks/") ? "../slot.js" : "./slot.js", import.meta.url),
+  new URL(/\/(?:chunks|program)\/[^/]*$/.test(import.meta.url) ? "../slot.cjs" : "./slot.cjs", import.meta.url),
 );

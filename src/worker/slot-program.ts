@@ -1,6 +1,5 @@
-// What a slot's process does: messages in on descriptor 3, one thing done at a time, messages out. The pipe is no channel of
-// Node's, so `process.send` and `process.on("message")` of user code do not meet it, and Node does not hand it to children.
-import { Socket } from "node:net";
+// What a slot's process does: messages in, one thing done at a time, messages out.
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { assert, unreachable } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
@@ -14,7 +13,7 @@ import { describeThrown } from "../job/thrown.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AttemptResult, FailureText } from "../rpc/messages.ts";
-import { decodeToSlot, encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
+import { encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
@@ -23,11 +22,14 @@ import { createTier } from "../storage/tier.ts";
 import type { Combining, FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import { uncaughtMark } from "./death.ts";
-import { FrameReader, frameOf } from "./frames.ts";
+import { frameOf } from "./frames.ts";
 import { watchForOrphan } from "./orphan-watch.ts";
 import { StatusPageFile } from "./status-page.ts";
 
+/** Its first message, as JSON. */
 export interface SlotConfig {
+  /** Where it works between attempts. */
+  readonly directory: string;
   /** Path of the status page. */
   readonly page: string;
   readonly arenaBytes: number;
@@ -42,7 +44,8 @@ const logBytesWaitingMax = 1 * MiB;
 
 export class SlotProgram {
   readonly #config: SlotConfig;
-  readonly #pipe = new Socket({ fd: 3, readable: true, writable: true });
+  readonly #warmed: () => void;
+  readonly #pipe: Socket;
   readonly #storage = createStorage({
     s3: () => this.#s3,
     spoolDirectory: () => this.#attempt?.request.directory ?? tmpdir(),
@@ -55,21 +58,17 @@ export class SlotProgram {
   #kernel: Kernel | undefined;
   #attempt: { readonly request: RunAttempt; readonly stop: AbortController } | undefined;
 
-  constructor(config: SlotConfig) {
+  /** `warmed`: called when an attempt has run (boot.ts). */
+  constructor(config: SlotConfig, pipe: Socket, warmed: () => void) {
     this.#config = config;
+    this.#pipe = pipe;
+    this.#warmed = warmed;
     this.#page = new StatusPageFile(config.page);
-  }
-
-  start(): void {
-    const frames = new FrameReader((message) => this.#receive(decodeToSlot(message)));
-    this.#pipe.on("data", (chunk: Buffer) => frames.push(chunk));
-    // The agent has died, or has let go of this slot.
-    this.#pipe.on("close", endGroup);
-    this.#pipe.on("error", () => {}); // followed by close
+    process.chdir(config.directory);
     process.on("uncaughtException", (thrown) => this.#uncaught(thrown));
   }
 
-  #receive(message: ToSlot): void {
+  receive(message: ToSlot): void {
     switch (message.kind) {
       case "load":
         this.#answer(async () => {
@@ -82,6 +81,8 @@ export class SlotProgram {
         return;
       case "describe":
         this.#answer(async () => ({ kind: "described", description: describeJob(this.#loaded()) }));
+        // While the master plans: the first attempt does not wait for it.
+        setImmediate(() => this.#openKernel());
         return;
       case "run":
         this.#s3 = message.s3;
@@ -97,7 +98,11 @@ export class SlotProgram {
 
   #answer(work: () => Promise<FromSlot>): void {
     work().then(
-      (message) => this.#send(message),
+      (message) => {
+        // Before it is said to be over: nobody ends this process meanwhile.
+        if (message.kind === "finished" && message.result.attempt.phase === "reduce") this.#warmed();
+        this.#send(message);
+      },
       (thrown: unknown) => this.#send({ kind: "failed", error: textOf(thrown) }),
     );
   }
@@ -123,12 +128,12 @@ export class SlotProgram {
   }
 
   #environment(request: RunAttempt, signal: AbortSignal): TaskEnvironment {
-    this.#kernel ??= createKernel({ arenaBytes: this.#config.arenaBytes });
+    const kernel = this.#openKernel();
     const paths = new Map(request.assignment.spec.files.map((file) => [file.name, file.path]));
     return {
       job: this.#loaded(),
       storage: this.#storage,
-      kernel: this.#kernel,
+      kernel,
       runs: tierOf(request),
       status: this.#page,
       clock: systemClock,
@@ -144,6 +149,11 @@ export class SlotProgram {
         this.#send({ kind: "log", message, fields: fields === undefined ? "" : jsonOf(fields) });
       },
     };
+  }
+
+  #openKernel(): Kernel {
+    this.#kernel ??= createKernel({ arenaBytes: this.#config.arenaBytes });
+    return this.#kernel;
   }
 
   /**
@@ -173,15 +183,6 @@ export class SlotProgram {
 
   #send(message: FromSlot): void {
     if (!this.#pipe.destroyed && !this.#pipe.writableEnded) this.#pipe.write(frameOf(encodeFromSlot(message)));
-  }
-}
-
-/** With whatever the job's code has started: nobody else ends that once this process is gone. */
-function endGroup(): void {
-  try {
-    process.kill(-process.pid, "SIGKILL");
-  } catch {
-    process.kill(process.pid, "SIGKILL"); // started by hand: it leads no group
   }
 }
 

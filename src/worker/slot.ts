@@ -3,8 +3,8 @@
 //
 //   starting ─► idle ─► busy (load, describe, run) ─► idle …     any ─► ended
 //
-// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts).
-import { type ChildProcess, spawn } from "node:child_process";
+// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts), its configuration first.
+import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../base/assert.ts";
@@ -21,6 +21,7 @@ import type { Budget } from "./budget.ts";
 import { type Death, deathText, type KillReason } from "./death.ts";
 import { FrameReader, frameOf } from "./frames.ts";
 import { LogFile, logLine } from "./log-file.ts";
+import { startSlotProcess } from "./slot-process.ts";
 import type { SlotConfig } from "./slot-program.ts";
 import { type PageContent, readStatusPage } from "./status-page.ts";
 
@@ -56,8 +57,10 @@ export interface TaskSlot {
 export interface SlotOptions {
   /** Names the slot's files. */
   readonly name: string;
-  /** `dist/slot.js`. */
+  /** `dist/slot.cjs`. */
   readonly program: string;
+  /** One that was started before; default: a new one. */
+  readonly process?: ChildProcess | undefined;
   readonly budget: Budget;
   /** Working directories of attempts, logs, and status pages. */
   readonly places: { readonly slots: string; readonly logs: string; readonly pages: string };
@@ -98,21 +101,13 @@ export class Slot implements TaskSlot {
     this.#pagePath = join(places.pages, `${name}.page`);
     this.#log = new LogFile(join(places.logs, `${name}.log`));
     const config: SlotConfig = {
+      directory: places.slots,
       page: this.#pagePath,
       arenaBytes: budget.arenaBytes,
       agent: process.pid,
       combining: options.combining,
     };
-    this.#child = spawn(
-      process.execPath,
-      [`--max-old-space-size=${budget.heapMiB}`, options.program, JSON.stringify(config)],
-      {
-        cwd: places.slots,
-        detached: true,
-        env: slotEnvironment(process.env),
-        stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
-      },
-    );
+    this.#child = options.process ?? startSlotProcess(options.program, budget.heapMiB);
     this.ended = this.#untilEnded();
     // Too many open files: Node makes no streams then.
     if (this.#child.stdio === undefined) {
@@ -131,6 +126,7 @@ export class Slot implements TaskSlot {
       }
     });
     this.#pipe.on("error", () => {}); // the process's end is what counts
+    this.#pipe.write(frameOf(Buffer.from(JSON.stringify(config))));
     this.#child.stdout!.on("data", (chunk: Buffer) => this.#output(chunk));
     this.#child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-stderrTailBytes);
@@ -277,19 +273,6 @@ export class Slot implements TaskSlot {
     const { heapMiB, rssBytesMax } = this.#options.budget;
     return { ...end, killedFor: this.#killedFor, stderrTail: this.#stderrTail, heapMiB, rssBytesMax };
   }
-}
-
-/**
- * What a slot's process gets of ours: PATH, because jobs call programs; what a Node that is not installed in the usual places
- * needs to start; and the tests' failpoints. Not HOME, no credentials, nothing that would make output depend on who ran it.
- */
-export function slotEnvironment(ours: NodeJS.ProcessEnv): Record<string, string> {
-  const environment: Record<string, string> = { TZ: "UTC", LANG: "C.UTF-8" };
-  for (const name of ["PATH", "LD_LIBRARY_PATH", "ICU_DATA", "NODE_ICU_DATA", "MILLRACE_FAILPOINT"]) {
-    const value = ours[name];
-    if (value !== undefined) environment[name] = value;
-  }
-  return environment;
 }
 
 /** Credentials leave this process only for a job that reads or writes an object store (S25). */

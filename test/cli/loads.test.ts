@@ -1,66 +1,70 @@
-// A run on this machine loads nothing that only a cluster needs: it starts as fast as before there were clusters, and what it has
-// not loaded can't listen or connect.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+// A run on this machine runs nothing that only a cluster needs: it starts as fast as before there were clusters, and what it has
+// not begun can't listen or connect. Seen in V8's coverage: which modules of the program's bundle were evaluated.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { millrace, repository, scratchFolder } from "../support/cli.ts";
+import { millrace, scratchFolder } from "../support/cli.ts";
 
-/** What only one library has in it, so that its chunk is recognised wherever the bundler put it. */
-const marks = {
-  connect: "ConnectError",
-  "prom-client": "# HELP ",
-  pino: "pino.destination",
-  aws4fetch: "AWS4-HMAC-SHA256",
-} as const;
+/** Parts of paths, as the bundler names the functions that evaluate modules. */
+const libraries = [
+  "@connectrpc/",
+  "prom-client/",
+  "pino/",
+  "aws4fetch/",
+  "src/rpc/listener",
+  "src/master/node",
+] as const;
 
-const dist = join(repository, "dist");
 let folder: ReturnType<typeof scratchFolder>;
 beforeAll(() => {
   folder = scratchFolder();
   writeFileSync(join(folder.path, "in.txt"), "to be or not to be\n");
-  // Notes every module that a process loads.
-  const hooks = `import { appendFileSync } from "node:fs";
-    export async function load(url, context, next) { appendFileSync(process.env.LOADED, url + "\\n"); return next(url, context); }`;
-  writeFileSync(join(folder.path, "hooks.mjs"), hooks);
-  const register = `import { register } from "node:module"; register(${JSON.stringify(pathToFileURL(join(folder.path, "hooks.mjs")).href)});`;
-  writeFileSync(join(folder.path, "register.mjs"), register);
 });
 afterAll(() => folder.remove());
 
-function chunksWith(mark: string): string[] {
-  return readdirSync(dist, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".js") && readFileSync(join(dist, name), "utf8").includes(mark))
-    .map((name) => join(dist, name));
+interface Coverage {
+  readonly result: readonly {
+    readonly url: string;
+    readonly functions: readonly {
+      readonly functionName: string;
+      readonly ranges: readonly { readonly count: number }[];
+    }[];
+  }[];
 }
 
-async function loadedBy(name: string, words: readonly string[]): Promise<readonly string[]> {
-  const list = join(folder.path, `${name}.loaded`);
-  const env = { NODE_OPTIONS: `--import ${join(folder.path, "register.mjs")}`, LOADED: list };
-  await millrace(words, { env });
-  return readFileSync(list, "utf8")
-    .split("\n")
-    .filter((url) => url.startsWith("file:"))
-    .map((url) => fileURLToPath(url));
+/** Modules of the command's bundle that were evaluated, and all that it has. */
+async function modulesOf(name: string, words: readonly string[]): Promise<{ evaluated: string[]; all: string[] }> {
+  const directory = join(folder.path, name);
+  mkdirSync(directory);
+  await millrace(words, { env: { NODE_V8_COVERAGE: directory } });
+  const functions = readdirSync(directory).flatMap((file) => {
+    const { result } = JSON.parse(readFileSync(join(directory, file), "utf8")) as Coverage;
+    return result.filter(({ url }) => url === "millrace:program/cli.cjs").flatMap((script) => script.functions);
+  });
+  const modules = functions.filter(({ functionName }) => /^(?:src|node_modules)\//.test(functionName));
+  const evaluated = modules.filter(({ ranges }) => ranges[0]!.count > 0);
+  return { evaluated: evaluated.map(({ functionName }) => functionName), all: modules.map((one) => one.functionName) };
 }
 
-test("a run on this machine loads nothing of a cluster", async () => {
+test("a run on this machine evaluates nothing of a cluster", async () => {
   const output = join(folder.path, "out");
   const words = ["run", "examples/word-count.ts", join(folder.path, "in.txt"), "-o", output];
-  const loaded = await loadedBy("run", words);
+  const { evaluated, all } = await modulesOf("run", words);
   expect(readdirSync(output)).toContain("_SUCCESS");
-  expect(loaded).toContain(join(dist, "cli.js"));
-  for (const [library, mark] of Object.entries(marks)) {
-    const chunks = chunksWith(mark);
-    expect(chunks.length, `${library} is in no chunk: what it is recognised by has changed`).toBeGreaterThan(0);
+  expect(evaluated).toContain("src/cli/run.ts");
+  for (const library of libraries) {
     expect(
-      loaded.filter((path) => chunks.includes(path)),
+      all.some((name) => name.includes(library)),
+      `${library} is no module of the bundle: what it is recognised by has changed`,
+    ).toBe(true);
+    expect(
+      evaluated.filter((name) => name.includes(library)),
       library,
     ).toEqual([]);
   }
 });
 
-test("and the same look at a command of a cluster finds what it loads", async () => {
-  const loaded = await loadedBy("jobs", ["jobs", "--master", "http://127.0.0.1:1", "--token-file", "/nowhere"]);
-  expect(loaded.filter((path) => chunksWith(marks.connect).includes(path))).not.toEqual([]);
+test("and the same look at a command of a cluster finds what it evaluates", async () => {
+  const { evaluated } = await modulesOf("jobs", ["jobs", "--master", "http://127.0.0.1:1", "--token-file", "/nowhere"]);
+  expect(evaluated.filter((name) => name.includes("@connectrpc/"))).not.toEqual([]);
 });

@@ -127,7 +127,7 @@ function runsOf(name: string): string[] {
 const slotsOf = (name: string) =>
   processesBelow(at(name)).filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("slot.js");
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("slot.cjs");
     } catch {
       return false; // it has just ended
     }

@@ -171,7 +171,7 @@ describe("S25: secrets", () => {
     const again = hostile("busy", ["--param", `path=${go}`, "--overwrite"]);
     const run = start(scratch, again, { env: { AWS_SECRET_ACCESS_KEY: canary } });
     await until(() => scratch.fired === 1);
-    const slots = scratch.processes().filter((pid) => commandLineOf(pid).includes("dist/slot.js"));
+    const slots = scratch.processes().filter((pid) => commandLineOf(pid).includes("dist/slot.cjs"));
     const environments = slots.map((pid) => readFileSync(`/proc/${pid}/environ`, "latin1"));
     const written = textsBelow([...scratch.workFolders(), ...scratch.memoryFolders()]);
     writeFileSync(go, "");

@@ -33,7 +33,7 @@ function words(fault = "none", more: readonly string[] = []): string[] {
 }
 
 function slotsOf(run: Running): number[] {
-  return scratch.processes().filter((pid) => pid !== run.child.pid && commandLineOf(pid).includes("dist/slot.js"));
+  return scratch.processes().filter((pid) => pid !== run.child.pid && commandLineOf(pid).includes("dist/slot.cjs"));
 }
 
 async function expectNobody(): Promise<void> {

@@ -204,7 +204,7 @@ export function processIds(): number[] {
 export function peakSlotBytes(scratch: Scratch): number {
   let peak = 0;
   for (const pid of scratch.processes()) {
-    if (!commandLineOf(pid).includes("dist/slot.js")) continue;
+    if (!commandLineOf(pid).includes("dist/slot.cjs")) continue;
     try {
       const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
       peak = Math.max(peak, Number(kilobytes?.[1] ?? 0) * 1024);
