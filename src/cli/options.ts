@@ -32,6 +32,8 @@ export interface RunFlags {
   readonly detach?: boolean;
 }
 
+/** Of `sim`, where the size of the input would make it one: a simulation of one reduce would miss much. */
+export const simPartitions = 4;
 /** Of input, for `sim`. */
 export const sampleBytes = parseSize("1MB", "--sample");
 
@@ -103,8 +105,8 @@ export function addAccessOptions(command: Command): Command {
     .option("--ca <file>", "certificate that the master's is signed by (default: what this machine trusts)");
 }
 
-/** Of `sim` too: what the job is given. */
-export function addInputOptions(command: Command): Command {
+/** Of `sim` too: what the job is given. `partitions`: how many there are where nobody says. */
+function addInputOptions(command: Command, partitions = "one per 64 MiB of input"): Command {
   return command
     .optionsGroup("The job:")
     .option("--input <name=path>", "a named input's file, folder or glob; may be repeated", lists("--input"), new Map())
@@ -113,7 +115,7 @@ export function addInputOptions(command: Command): Command {
     .option("--env <name=value>", "environment variable of the job's code; may be repeated", pairs("--env"), new Map())
     .option(
       "--reducers <n>",
-      "partitions, one part file each (default: the job's, else one per 64 MiB of input)",
+      `partitions, one part file each (default: the job's, else ${partitions})`,
       count("--reducers", 0, limits.partitionsMax),
     );
 }
@@ -158,7 +160,7 @@ export function addJobOptions(command: Command): Command {
 
 /** Of `sim`, whose machines are its own. */
 export function addSimOptions(command: Command): Command {
-  return addInputOptions(command)
+  return addInputOptions(command, String(simPartitions))
     .option(
       "--skip-bad <n>",
       "put up to n bad records aside instead of failing",

@@ -14,7 +14,7 @@ import { type SimJob, World } from "../sim/world.ts";
 import { createStorage } from "../storage/any.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";
-import type { SimFlags } from "./options.ts";
+import { type SimFlags, simPartitions } from "./options.ts";
 import { planHere } from "./plan-here.ts";
 import { SimReport } from "./sim/report.ts";
 import { verdictOn } from "./sim/verdict.ts";
@@ -23,8 +23,6 @@ import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 import { silenceConsole, withUserCode } from "./user-code.ts";
 
 const seedsDefault = 20;
-/** Where the input makes it one: several, as a simulation of one reduce would miss much. */
-const partitionsDefault = 4;
 /** The same in every run: a seed must not depend on the day. */
 const startedAt = "2026-01-01T00:00:00.000Z";
 /** Four leases: a hanging attempt is to be noticed before the faults are over. */
@@ -103,7 +101,7 @@ function simulatedSpec(spec: JobSpec, { files }: Sample): JobSpec {
       name,
       paths: files.filter((file) => file.input === input).map(({ source }) => source),
     })),
-    partitions: spec.partitions ?? partitionsDefault,
+    partitions: spec.partitions ?? simPartitions,
     startedAt,
   };
 }

@@ -9,13 +9,11 @@ import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { RunReader, RunRef } from "../sort/run.ts";
 import type { ReduceInputs } from "../task/environment.ts";
 import { runAttempt } from "../task/run-attempt.ts";
-import type { Disk } from "./disk.ts";
 import { failingStorage } from "./storage.ts";
-import type { World } from "./world.ts";
+import type { WorkerLife } from "./worker.ts";
 
 export interface ExecuteOptions {
-  readonly world: World;
-  readonly disk: Disk;
+  readonly worker: WorkerLife;
   /** Of the slot: nothing of its module is shared with other slots. */
   readonly job: JobDefinition;
   readonly request: RunAttempt;
@@ -23,7 +21,8 @@ export interface ExecuteOptions {
   readonly failsAfter: number | undefined;
 }
 
-export async function execute({ world, disk, job, request, failsAfter }: ExecuteOptions): Promise<AttemptResult> {
+export async function execute({ worker, job, request, failsAfter }: ExecuteOptions): Promise<AttemptResult> {
+  const { world, disk } = worker;
   const { storage, kernel, options, timeline } = world;
   const { assignment } = request;
   const paths = new Map(assignment.spec.files.map(({ name, path }) => [name, path]));
@@ -42,7 +41,7 @@ export async function execute({ world, disk, job, request, failsAfter }: Execute
         log() {},
         combining: options.combining,
       },
-      inputsOf(world, disk, request),
+      inputsOf(worker, request),
     ),
   );
   world.executed(assignment.attempt, result);
@@ -50,14 +49,15 @@ export async function execute({ world, disk, job, request, failsAfter }: Execute
 }
 
 /** All runs in the order of their maps, as if they lay here; what lies elsewhere can be out of reach. */
-function inputsOf(world: World, disk: Disk, { assignment, inputs, remote }: RunAttempt): ReduceInputs | undefined {
+function inputsOf(worker: WorkerLife, { assignment, inputs, remote }: RunAttempt): ReduceInputs | undefined {
+  const { world, disk, id } = worker;
   const { attempt, work } = assignment;
   if (work.phase !== "reduce") return undefined;
   const places = new Map<RunRef, string | undefined>(inputs.map((run) => [run, undefined]));
   for (const { address, runs } of remote) for (const run of runs) places.set(run, address);
   const open = (run: RunRef): RunReader => {
     const address = places.get(run);
-    const from = address === undefined ? disk : world.diskAt(address);
+    const from = address === undefined ? disk : world.diskAt(address, id);
     if (from === undefined) {
       const error = new MillraceError("unreachable", `${address} does not answer`);
       throw new SegmentLost(run.writtenBy, "unreachable", error);

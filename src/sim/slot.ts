@@ -131,12 +131,11 @@ export class SimSlot implements TaskSlot {
   /** The job's code runs, for as long as it really takes. */
   async #happen(work: Work): Promise<void> {
     if (this.#work !== work || !this.isAlive) return;
-    const { world, disk } = this.#worker;
-    const { slotChance: chance } = world;
+    const { slotChance: chance } = this.#worker.world;
     const failsAfter = work.fate === "fails" ? chance.random() * work.bytes : undefined;
     // One that dies may have come to its end before, or to nothing.
     if (work.fate === "dies" && chance.happens(0.5)) return;
-    work.result = await execute({ world, disk, job: this.#job!, request: work.request, failsAfter });
+    work.result = await execute({ worker: this.#worker, job: this.#job!, request: work.request, failsAfter });
   }
 
   #complete(work: Work): void {

@@ -166,10 +166,11 @@ export class World {
     consumed.set(index, digest);
   }
 
-  /** Undefined: nobody answers there, as far as who asks can tell. */
-  diskAt(address: string): Disk | undefined {
+  /** Undefined: nobody answers there, as far as that worker can tell. */
+  diskAt(address: string, worker: string): Disk | undefined {
     const life = this.workers.find((host) => host.life?.address === address)?.life;
-    return life?.process.isRunning ? life.disk : undefined;
+    const isCut = this.network.isCut(worker, life?.id ?? "") || this.network.isCut(life?.id ?? "", worker);
+    return life?.process.isRunning && !isCut ? life.disk : undefined;
   }
 
   /** To the job's end. Rejects when `signal` is aborted. */
