@@ -46,7 +46,7 @@ export class MasterLife implements Endpoint {
     const { world, host } = owner;
     this.#world = world;
     this.process = new Process(world.timeline, host, world.chance.random, 0);
-    world.network.listen(host, this);
+    world.network.answerAt(host, this);
     void this.#run(owner);
   }
 

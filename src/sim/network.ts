@@ -57,7 +57,7 @@ export class Network {
     this.#counter = counter;
   }
 
-  listen(address: string, endpoint: Endpoint): void {
+  answerAt(address: string, endpoint: Endpoint): void {
     this.#endpoints.set(address, endpoint);
   }
 

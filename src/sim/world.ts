@@ -128,7 +128,7 @@ export class World {
     this.network = new Network(timeline, new Chance(seed, 4), options, this.log);
     const store = new Process(timeline, "store", this.chance.random, 0);
     this.server = new StateServer(store, now, new Chance(seed, 5), options, this.log);
-    this.network.listen("store", this.server);
+    this.network.answerAt("store", this.server);
     this.storage = createSimStorage(job.inputs);
     this.kernel = createKernel({ arenaBytes: limits.arenaBytesMin * 4 });
     this.masters = Array.from({ length: options.masters }, (_, index) => new MasterHost(this, `m${index}`));

@@ -57,7 +57,7 @@ export class MasterLife implements Endpoint {
     this.host = host;
     this.world = world;
     this.process = new Process(world.timeline, host, world.chance.random, 0);
-    world.network.listen(host, this);
+    world.network.answerAt(host, this);
     void this.#run(owner);
   }
 

@@ -74,7 +74,7 @@ export class SimWorker implements Endpoint {
     this.process = new Process(world.timeline, id, chance.random, options.timerMs);
     this.machine = new Process(world.timeline, id, chance.random, 0);
     this.#target = chance.below(options.masters);
-    world.network.listen(this.address, this);
+    world.network.answerAt(this.address, this);
     const offered = disk.offered();
     if (offered.length > 0) world.sightings.saw("worker offered its runs");
     world.trace.note(world.now, `${id} starts its life ${incarnation} with ${offered.length} runs`);

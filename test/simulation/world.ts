@@ -83,8 +83,8 @@ export class World {
       this.trace.note(this.now, `${destination}/${name} of ${job.slice(0, 4)} is visible`);
       this.checks.visible(destination, job, name);
     };
-    this.network.listen("store", this.server);
-    this.network.listen("storage", this.files);
+    this.network.answerAt("store", this.server);
+    this.network.answerAt("storage", this.files);
     this.jobs = makeJobs(options, new Chance(seed, 7), jobIdOf);
     this.masters = Array.from({ length: options.masters }, (_, index) => new MasterHost(this, `m${index}`));
     this.workers = Array.from(
