@@ -17,26 +17,40 @@ export interface ExecuteOptions {
   /** Of the slot: nothing of its module is shared with other slots. */
   readonly job: JobDefinition;
   readonly request: RunAttempt;
-  /** So many bytes are read or written before an error comes. */
-  readonly failsAfter: number | undefined;
+  readonly end: SimEnd;
 }
 
-export async function execute({ worker, job, request, failsAfter }: ExecuteOptions): Promise<AttemptResult> {
+/** How it ends. Counted in what it does, not in time: it happens at one moment. */
+export type SimEnd =
+  | { readonly kind: "well" }
+  /** An error of the disk, after so many bytes were read or written, or so many signs of life. */
+  | { readonly kind: "fails"; readonly bytes: number; readonly signs: number }
+  /** It is revoked after so many signs of life, and leaves what it leaves in its process. */
+  | { readonly kind: "stops"; readonly signs: number };
+
+export async function execute({ worker, job, request, end }: ExecuteOptions): Promise<AttemptResult> {
   const { world, disk } = worker;
   const { storage, kernel, options, timeline } = world;
   const { assignment } = request;
+  const stop = new AbortController();
+  let signs = 0;
+  const onSign = () => {
+    if (end.kind === "well" || ++signs <= end.signs) return;
+    if (end.kind === "stops") stop.abort();
+    else throw new MillraceError("io-error", "simulated: the status page can't be written", { retry: "elsewhere" });
+  };
   const paths = new Map(assignment.spec.files.map(({ name, path }) => [name, path]));
   const result = await world.job.within({ now: () => timeline.now, random: world.userChance.random }, () =>
     runAttempt(
       assignment,
       {
         job,
-        storage: failsAfter === undefined ? storage : failingStorage(storage, failsAfter),
+        storage: end.kind === "fails" ? failingStorage(storage, end.bytes) : storage,
         kernel,
         runs: disk.filesOf(assignment.attempt),
-        status: { write() {} },
+        status: { write: onSign },
         clock: { ...world.clock, sleep: () => Promise.resolve() },
-        signal: new AbortController().signal,
+        signal: stop.signal,
         file: (name) => paths.get(name) ?? "",
         log() {},
         combining: options.combining,

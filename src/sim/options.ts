@@ -63,20 +63,22 @@ export interface SimOptions {
 export function optionsOf(seed: number): SimOptions {
   const chance = new Chance(seed, 1);
   const leaseMs = 10_000;
+  const workers = chance.one([1, 2, 3, 4]);
   return {
     seed,
     masters: chance.one([1, 2, 2, 3]),
-    workers: chance.one([2, 3, 4, 4]),
+    workers,
     slots: chance.one([1, 2, 2]),
     leaseMs,
     heartbeatMs: leaseMs * chance.one([0.2, 0.3]),
     timerMs: leaseMs / chance.one([6, 12]),
     callMs: leaseMs * chance.one([0.6, 1]),
     chaosMs: leaseMs * 40,
-    faultEveryMs: leaseMs * chance.one([0.3, 0.5, 0.8]),
+    // Of one machine: about two leases between two of them.
+    faultEveryMs: (leaseMs * chance.one([1, 2, 3])) / workers,
     faults: new Set(faultKinds.filter(() => chance.happens(0.7))),
     messageRate: chance.one([0.01, 0.03, 0.1]),
-    attemptRate: chance.one([0.05, 0.1, 0.2]),
+    attemptRate: chance.one([0.1, 0.2, 0.3]),
     attemptLeases: chance.one([0.1, 0.2, 0.4]),
     adoptMs: chance.happens(0.5) ? leaseMs : 0,
     transactionMax: chance.one([1, 3, 1000]),

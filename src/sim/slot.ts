@@ -8,7 +8,7 @@ import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
 import type { RunAttempt } from "../rpc/slot-messages.ts";
 import type { Bundle, TaskSlot } from "../worker/slot.ts";
 import type { PageContent } from "../worker/status-page.ts";
-import { execute } from "./execute.ts";
+import { execute, type SimEnd } from "./execute.ts";
 import type { WorkerLife } from "./worker.ts";
 
 /** What becomes of an attempt, thrown when it begins. */
@@ -24,11 +24,14 @@ interface Work {
   readonly bytes: number;
   readonly finish: (result: AttemptResult) => void;
   result: AttemptResult | undefined;
+  isStopped: boolean;
 }
 
 /** Deaths and hangs of one task stay this much below its tries, so that no job fails by them alone. */
 const triesSpared = 2;
 const failuresPerTaskMax = 4;
+/** An attempt gives so many signs of life, and more where it reads much. */
+const signsMax = 8;
 
 export class SimSlot implements TaskSlot {
   readonly pid = undefined;
@@ -78,6 +81,7 @@ export class SimSlot implements TaskSlot {
         hangsAt: fate === "hangs" ? chance.random() : Number.POSITIVE_INFINITY,
         bytes: bytesOf(request),
         result: undefined,
+        isStopped: false,
         finish: (result) => {
           if (this.#work !== work) return;
           this.#lastPage = this.page();
@@ -98,9 +102,12 @@ export class SimSlot implements TaskSlot {
   stop(): void {
     const work = this.#work;
     if (work === undefined || this.#worker.world.slotChance.happens(0.5)) return;
-    this.#worker.machine.after(10, () =>
-      work.finish(failed(work, { kind: "infrastructure", error: text("it was stopped") })),
-    );
+    this.#worker.machine.after(10, async () => {
+      // It was in the middle of it: a part of it happens.
+      work.isStopped = true;
+      if (work.result === undefined && work.fate !== "hangs") await this.#happen(work);
+      work.finish(failed(work, { kind: "infrastructure", error: text("it was stopped") }));
+    });
   }
 
   kill(): void {
@@ -132,10 +139,17 @@ export class SimSlot implements TaskSlot {
   async #happen(work: Work): Promise<void> {
     if (this.#work !== work || !this.isAlive) return;
     const { slotChance: chance } = this.#worker.world;
-    const failsAfter = work.fate === "fails" ? chance.random() * work.bytes : undefined;
+    // In the middle of it, or when it has all but ended.
+    const signs = chance.happens(0.5) ? 1 + chance.below(signsMax) : Number.POSITIVE_INFINITY;
+    const bytes = chance.random() * work.bytes;
     // One that dies may have come to its end before, or to nothing.
     if (work.fate === "dies" && chance.happens(0.5)) return;
-    work.result = await execute({ worker: this.#worker, job: this.#job!, request: work.request, failsAfter });
+    const end: SimEnd = work.isStopped
+      ? { kind: "stops", signs }
+      : work.fate === "fails"
+        ? { kind: "fails", bytes, signs }
+        : { kind: "well" };
+    work.result = await execute({ worker: this.#worker, job: this.#job!, request: work.request, end });
   }
 
   #complete(work: Work): void {

@@ -13,6 +13,8 @@ const libraries = [
   "aws4fetch/",
   "src/rpc/listener",
   "src/master/node",
+  // a simulated one
+  "src/sim/world",
 ] as const;
 
 let folder: ReturnType<typeof scratchFolder>;

@@ -49,6 +49,13 @@ beforeAll(() => {
     "counts.ts",
     job('value: uint, map(line, emit, ctx) { if (seen++ % 2) ctx.count("odd"); emit(line, 1); }', "let seen = 0;"),
   );
+  write(
+    "once.ts",
+    job(
+      "value: uint, map(line, emit) { emit(line.slice(0, 2), 1); }, reduce(key, values, emit) { if (!done.has(key)) emit([key]); done.add(key); }",
+      "const done = new Set<string>();",
+    ),
+  );
   write("throws.ts", job('value: uint, map(line) { if (line.startsWith("d")) throw new Error("no d"); }'));
 });
 afterAll(() => folder.remove());
@@ -121,6 +128,15 @@ test("a variable of the module that outlives an attempt is caught, in what is wr
   const found = counts.seeds.find(({ outcome }) => outcome === "failed")!;
   expect(found.note).toBe("the output is right, the counters differ");
   expect(found.details[0]).toMatch(/^odd: \d+ without faults, \d+ here$/);
+});
+
+test("what goes wrong only when an attempt runs again is told apart", async () => {
+  const { code, seeds } = await simulated("once.ts", "in.txt", "--seeds", "14");
+  expect(code).toBe(1);
+  const found = seeds.find(({ outcome }) => outcome === "failed")!;
+  expect(found.changed).toEqual([]);
+  expect(found.details.at(-1)).toBe("In the same cluster without faults the output is right.");
+  expect(found.advice.join()).toContain("one attempt finds what another has left");
 });
 
 test("a job that fails by itself is not simulated, and the record is named", async () => {
