@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fingerprint } from "./compare.mjs";
 import { measure } from "./measure.mjs";
 
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), "bin/millrace.js");
@@ -64,14 +65,15 @@ export async function openCluster({ lease = "10s", memory = "1GB" } = {}) {
   };
 }
 
-/** Seconds that a job of at least `seconds` takes, undisturbed and with a worker killed at half of that. */
-export async function killedAtHalf({ job, input, output, words, rounds, log }) {
+/** What a job takes per round, undisturbed and with a worker killed at half of that; all must publish the same. */
+export async function killedAtHalf({ job, input, output, words, rounds, bench }) {
   const results = new Map([
     ["undisturbed", []],
     ["restarted", []],
     ["disk lost", []],
   ]);
   let half = 0;
+  let expected;
   for (let round = 0; round < rounds; round++) {
     for (const [name, list] of results) {
       const cluster = await openCluster({ lease: "3s" });
@@ -81,17 +83,23 @@ export async function killedAtHalf({ job, input, output, words, rounds, log }) {
           name === "undisturbed"
             ? undefined
             : setTimeout(() => void cluster.restart("w2", { diskLost: name === "disk lost" }), half * 1000);
-        const result = await measure({
-          command: process.execPath,
-          args: [program, "run", job, input, "-o", output, "--master", cluster.address, "--quiet", ...words],
-          env: cluster.env,
-        });
-        clearTimeout(timer);
+        const result = await measure(
+          {
+            command: process.execPath,
+            args: [program, "run", job, input, "-o", output, "--master", cluster.address, "--quiet", ...words],
+            env: cluster.env,
+          },
+          bench.signal,
+        ).finally(() => clearTimeout(timer));
+        const print = await fingerprint(output, "lines");
+        expected ??= print;
+        if (print !== expected) bench.mistakes.push(`${name}: another result than undisturbed`);
         list.push(result);
         if (name === "undisturbed") half = result.seconds / 2;
-        log(`round ${round + 1} ${name}: ${result.seconds.toFixed(1)} s`);
+        bench.log(`round ${round + 1} ${name}: ${result.seconds.toFixed(1)} s`);
       } finally {
         await cluster.close();
+        rmSync(output, { recursive: true, force: true });
       }
     }
   }

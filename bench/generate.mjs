@@ -1,5 +1,6 @@
-// Deterministic data for the benchmarks: `node bench/generate.mjs text|tera|ndjson BYTES FILE`.
+// Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|ndjson BYTES FILE`.
 //   text    lines of 75 to 97 bytes of words, Zipf (s = 1.05) over 200,000 words, one word in a hundred with a non-ASCII letter
+//   cyrillic, curly  the same text with a Cyrillic letter for each Latin one; with one curly quote in each line
 //   tera    records of 99 bytes and a newline, the first 10 of them random printable characters
 //   ndjson  web log entries, 50,000 URLs, Zipf (s = 0.9)
 import { closeSync, openSync, writeSync } from "node:fs";
@@ -78,6 +79,14 @@ const kinds = {
       return `${line}\n`;
     };
   },
+  cyrillic(next) {
+    const line = kinds.text(next);
+    return () => line().replace(/[a-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0x3cf));
+  },
+  curly(next) {
+    const line = kinds.text(next);
+    return () => line().replace(/[a-z] /, "’ ");
+  },
   tera(next) {
     let row = 0;
     return () => {
@@ -120,7 +129,7 @@ export function generate(kind, bytes, file) {
 if (process.argv[1]?.endsWith("generate.mjs")) {
   const [, , kind, bytes, file] = process.argv;
   if (!Object.hasOwn(kinds, kind ?? "") || !Number.isSafeInteger(Number(bytes)) || file === undefined) {
-    console.error("usage: node bench/generate.mjs text|tera|ndjson BYTES FILE");
+    console.error(`usage: node bench/generate.mjs ${Object.keys(kinds).join("|")} BYTES FILE`);
     process.exit(2);
   }
   generate(kind, Number(bytes), file);

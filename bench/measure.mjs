@@ -1,36 +1,70 @@
-// Runs commands as whole processes, in rotation, and compares them within each round.
+// Runs a command as a whole process and says how long it took, how much memory it held and what it wrote to disks.
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
+/** SIGKILL, when what was interrupted has not ended by itself after so long. */
+const graceMs = 5000;
+
 /**
- * Runs a command to its end. Seconds of wall time; peak of the sum of resident bytes of the process and all its descendants,
- * plus what lies in `memoryDirectories` (tmpfs), sampled every 50 ms.
+ * Runs a command to its end.
+ *   seconds     wall time from start to exit
+ *   peakBytes   most, sampled every 50 ms, of the resident bytes of the process and all its descendants, plus what has come into
+ *               `memoryDirectories` (tmpfs) since the start
+ *   diskBytes   `write_bytes` of the process and its descendants: bytes of pages made dirty in files of file systems with a disk
+ *               behind them (not tmpfs, sockets, pipes). The kernel adds the account of a process that has been waited for
+ *               to its parent's, so after the exit all of it is in ours; what this process itself writes meanwhile is in it
+ *               too, and it writes nothing. A process whose parent has died before it is missed.
+ * Rejects when the command can't be started, ends with another code than 0, or `signal` is aborted: it then gets SIGTERM first.
  */
-export function measure({ command, args, env, memoryDirectories = [] }) {
+export function measure({ command, args, env, memoryDirectories = [] }, signal) {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const before = new Set(memoryDirectories.flatMap(pathsIn));
+    const held = () =>
+      memoryDirectories.flatMap(pathsIn).reduce((sum, path) => sum + (before.has(path) ? 0 : bytesBelow(path)), 0);
+    const writtenBefore = ownDiskBytes();
     const started = performance.now();
     const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
     let peak = 0;
     let errors = "";
+    let killing;
     child.stderr.on("data", (chunk) => (errors = (errors + chunk).slice(-4000)));
-    const sampler = setInterval(() => {
-      peak = Math.max(
-        peak,
-        residentBytes(child.pid) + memoryDirectories.reduce((sum, path) => sum + bytesBelow(path), 0),
-      );
-    }, 50);
-    child.on("error", reject);
-    child.on("close", (code) => {
+    const sampler = setInterval(() => (peak = Math.max(peak, residentBytes(child.pid) + held())), 50);
+    const interrupt = () => {
+      child.kill("SIGTERM");
+      killing = setTimeout(() => child.kill("SIGKILL"), graceMs);
+    };
+    const end = () => {
       clearInterval(sampler);
+      clearTimeout(killing);
+      signal?.removeEventListener("abort", interrupt);
+    };
+    signal?.addEventListener("abort", interrupt, { once: true });
+    child.on("error", (error) => {
+      end();
+      reject(error);
+    });
+    child.on("close", (code, killedBy) => {
       const seconds = (performance.now() - started) / 1000;
-      if (code === 0) resolve({ seconds, peakBytes: peak });
-      else reject(new Error(`${command} ${args.join(" ")} ended with ${code}\n${errors}`));
+      end();
+      if (signal?.aborted) reject(signal.reason);
+      else if (code === 0) resolve({ seconds, peakBytes: peak, diskBytes: ownDiskBytes() - writtenBefore });
+      else reject(new Error(`${command} ${args.join(" ")} ended with ${code ?? killedBy}\n${errors.trimEnd()}`));
     });
   });
 }
 
-/** Resident bytes of a process and its descendants; pages shared between them count once each (an overestimate). */
+/** Of this process and of all that it has waited for; 0 where the kernel keeps no such account. */
+function ownDiskBytes() {
+  try {
+    return Number(/^write_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0; // no /proc, or a kernel without task accounting
+  }
+}
+
+/** Resident bytes of a process and its descendants; pages shared between them count in each (an overestimate). */
 function residentBytes(root) {
   const children = new Map();
   const resident = new Map();
@@ -55,44 +89,21 @@ function residentBytes(root) {
   return total;
 }
 
-function bytesBelow(path) {
-  let total = 0;
+function pathsIn(folder) {
   try {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      const below = join(path, entry.name);
-      total += entry.isDirectory() ? bytesBelow(below) : statSync(below).size;
-    }
+    return readdirSync(folder).map((name) => join(folder, name));
   } catch {
-    // not there, or going
+    return []; // not there
   }
-  return total;
 }
 
-/** Each round runs every contestant once; the ratios are formed within the round, so that a slow minute slows both. */
-export async function rounds(contestants, count, log) {
-  const results = new Map(contestants.map(({ name }) => [name, []]));
-  for (let round = -1; round < count; round++) {
-    for (const contestant of contestants) {
-      for (const path of contestant.outputs ?? []) rmSync(path, { recursive: true, force: true });
-      const result = await measure(contestant);
-      if (round >= 0) results.get(contestant.name).push(result);
-      log?.(
-        `${round < 0 ? "warm-up" : `round ${round + 1}`} ${contestant.name}: ${result.seconds.toFixed(2)} s, ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB`,
-      );
-    }
+/** Bytes of a file, or of all files below a folder. */
+export function bytesBelow(path) {
+  try {
+    const status = statSync(path);
+    if (!status.isDirectory()) return status.size;
+    return pathsIn(path).reduce((sum, below) => sum + bytesBelow(below), 0);
+  } catch {
+    return 0; // going
   }
-  return results;
-}
-
-export const median = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted.length % 2 === 1
-    ? sorted[(sorted.length - 1) / 2]
-    : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
-};
-
-/** Median, smallest and largest of a / b, round by round. */
-export function ratio(a, b, figure = "seconds") {
-  const ratios = a.map((result, round) => result[figure] / b[round][figure]);
-  return { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
 }

@@ -1,0 +1,111 @@
+// Who is measured: each contestant is a command to run, or the reason why it can't be (`absent`).
+//   output, order   what it writes, and how that is compared with the others' (compare.mjs)
+//   temporary       removed before and after
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { work } from "./data.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const peer = (name) => join(here, "peers", name);
+export const program = join(dirname(here), "bin/millrace.js");
+export const output = (name) => join(work, `out-${name.replaceAll(" ", "-")}`);
+/** A sort's output is compared byte by byte; of the others the order differs. */
+export const orderOf = (job) => (job === "sort" ? "exact" : "lines");
+
+export function onPath(name) {
+  return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, name)));
+}
+
+/** `job`: a file of bench/jobs; `flags` go to `millrace run`; not `compared` where contestants read different data. */
+export function millrace(job, input, { flags = ["--slots", "2"], name = "millrace", env, compared = true } = {}) {
+  const file = join(here, "jobs", `${job}.ts`);
+  return {
+    name,
+    command: process.execPath,
+    args: [program, "run", file, input, "-o", output(name), "--quiet", ...flags],
+    env,
+    output: output(name),
+    order: compared ? orderOf(job) : undefined,
+    memoryDirectories: ["/dev/shm"],
+  };
+}
+
+export function duckdb(job, input) {
+  const to = output("duckdb");
+  const hello = job === "hello";
+  return {
+    name: "duckdb",
+    command: process.execPath,
+    args: [peer("duck.cjs"), job, input, to],
+    output: hello ? undefined : to,
+    order: hello ? undefined : orderOf(job),
+    temporary: [`${to}.tmp`],
+    absent: existsSync(peer("node_modules/@duckdb/node-api"))
+      ? undefined
+      : "DuckDB is not installed (npm ci in bench/peers)",
+  };
+}
+
+export const naive = (job, input) => ({
+  name: "naive",
+  command: process.execPath,
+  args: [peer("naive.cjs"), job, input, output("naive")],
+  output: output("naive"),
+  order: orderOf(job),
+});
+
+/** Whole lines in the order of their bytes, with so much memory. */
+export const gnuSort = (input, memory) => ({
+  name: "gnu sort",
+  command: "sort",
+  args: [`-S${memory}`, "--parallel=2", "-T", work, "-o", output("gnu sort"), input],
+  output: output("gnu sort"),
+  order: "exact",
+  env: { LC_ALL: "C" },
+  absent: onPath("sort") ? undefined : "no sort on the PATH",
+});
+
+/** The C++ program of peers/ for this job, compiled when its sources or this machine's compiler are new. */
+export function limit(job, input) {
+  const name = "c++ limit";
+  if (!onPath("g++")) return { name, absent: "no g++" };
+  const source = peer(`${job}.cpp`);
+  const flags = ["-std=c++17", "-O3", "-march=native", "-pthread"];
+  const hash = createHash("sha256").update(spawnSync("g++", ["--version"]).stdout);
+  for (const file of [source, peer("count-table.hpp")]) hash.update(readFileSync(file));
+  const binary = join(work, `limit-${job}-${hash.digest("hex").slice(0, 12)}`);
+  if (!existsSync(binary)) {
+    const compiled = spawnSync("g++", [...flags, "-o", binary, source], { encoding: "utf8" });
+    if (compiled.status !== 0) return { name, absent: `g++ refused ${job}.cpp: ${compiled.stderr.split("\n")[0]}` };
+  }
+  return { name, command: binary, args: [input, output(name)], output: output(name), order: orderOf(job) };
+}
+
+const shell = (name, script, input, absent) => ({
+  name,
+  command: "sh",
+  args: ["-c", script, "sh", input, output(name)],
+  output: output(name),
+  order: "lines",
+  env: { LC_ALL: "C", TMPDIR: work },
+  absent,
+});
+
+export const mawk = (input) =>
+  shell(
+    "mawk",
+    'mawk \'{ for (i = 1; i <= NF; i++) n[$i]++ } END { for (w in n) printf "%s\\t%d\\n", w, n[w] }\' "$1" > "$2"',
+    input,
+    onPath("mawk") ? undefined : "no mawk on the PATH",
+  );
+
+export const tools = (input) =>
+  shell(
+    "tr|sort|uniq",
+    "tr -s ' ' '\\n' < \"$1\" | sort -S1G --parallel=2 | uniq -c | awk '{ print $2 \"\\t\" $1 }' > \"$2\"",
+    input,
+    undefined,
+  );
