@@ -12,6 +12,7 @@ import { type Sample, takeSample } from "../sim/sample.ts";
 import { UserCode } from "../sim/user-code.ts";
 import { type SimJob, World } from "../sim/world.ts";
 import { createStorage } from "../storage/any.ts";
+import { userFailure } from "../task/failure.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";
 import { type SimFlags, simPartitions } from "./options.ts";
@@ -150,7 +151,9 @@ async function simulate(command: Command & Prepared & { readonly code: UserCode 
     }
     report.finish();
   } catch (error) {
-    if (!unread.signal.aborted) throw error;
+    if (signal.aborted) throw error;
+    // Outside of any call: a timer, a promise that nobody waits for.
+    if (!unread.signal.aborted) report.broke(userFailure(error).reason.error);
   } finally {
     restore();
     // Nobody has read what was left of it.

@@ -56,6 +56,13 @@ beforeAll(() => {
       "const done = new Set<string>();",
     ),
   );
+  write(
+    "late.ts",
+    job(
+      'value: uint, async map(line) { setTimeout(() => { throw new Error("too late"); }); await new Promise((done) => setTimeout(done, 50)); }',
+    ),
+  );
+  write("waits.ts", job("value: uint, async map(line) { await new Promise(() => {}); }"));
   write("throws.ts", job('value: uint, map(line) { if (line.startsWith("d")) throw new Error("no d"); }'));
 });
 afterAll(() => folder.remove());
@@ -157,6 +164,22 @@ test("jobs of several inputs, side files and standard input hold", async () => {
   expect((await simulated(example("enrich.ts"), `${data}/orders.ndjson`, "--seeds", "2")).code).toBe(0);
   const { code } = await millrace(["sim", "right.ts", "-", "--seeds", "1"], { cwd: folder.path, input: "aa\nbb\n" });
   expect(code).toBe(0);
+});
+
+test("what the job's code throws outside of any call, or waits for in vain, ends it", async () => {
+  const late = await millrace(["sim", "late.ts", "in.txt"], { cwd: folder.path });
+  expect(late.code).toBe(1);
+  expect(`${late.stdout}`).toMatch(/^FAIL {5}the job runs in this process: too late\n {11}at .*late\.ts:\d+/m);
+  const waits = await millrace(["sim", "waits.ts", "in.txt"], { cwd: folder.path });
+  expect([waits.code, `${waits.stdout}`]).toEqual([1, expect.stringContaining("a promise that nothing can settle")]);
+});
+
+test("an interrupt ends it", async () => {
+  const { code, stderr } = await millrace(["sim", "right.ts", "in.txt", "--seeds", "100000"], {
+    cwd: folder.path,
+    started: (child) => child.stdout!.once("data", () => child.kill("SIGINT")),
+  });
+  expect([code, stderr]).toEqual([130, "cancelled: the simulation is not complete\n"]);
 });
 
 test("what can't be simulated is said at once", async () => {

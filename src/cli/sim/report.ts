@@ -2,6 +2,7 @@
 import pc from "picocolors";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import type { Plan } from "../../input/plan.ts";
+import type { FailureText } from "../../rpc/messages.ts";
 import type { SimEvent } from "../../sim/fault-log.ts";
 import type { Sample } from "../../sim/sample.ts";
 import type { SimRun, SimStats } from "../../sim/world.ts";
@@ -57,6 +58,14 @@ export class SimReport {
     }
     const rest = check.outcome === "failed" ? [skipped("the simulation", "the job fails on this sample")] : [];
     for (const each of [check, ...rest]) for (const line of checkLines(each)) this.#print(line);
+  }
+
+  /** The job's code did what no attempt is ended by: it all ends. */
+  broke(error: FailureText): void {
+    this.failed++;
+    const check = broken("the job runs in this process", error);
+    if (this.#isJson) this.#print(JSON.stringify(check));
+    else for (const line of checkLines(check)) this.#print(line);
   }
 
   happened(seed: number, { at, what, isFault }: SimEvent): void {
