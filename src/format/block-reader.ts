@@ -6,7 +6,6 @@
 // 64 KiB, because a Latin-1 string of that size is copied into V8's heap at 0.1 ns a byte and then sliced without copying;
 // larger blocks leave the processor's cache (measured with bench/micro/lines.bench.ts).
 import { assert } from "../base/assert.ts";
-import { ByteBuffer } from "../base/byte-buffer.ts";
 import { asBuffer } from "../base/bytes.ts";
 import { KiB, limits } from "../base/limits.ts";
 import { formatBytes, formatCount } from "../base/units.ts";
@@ -57,7 +56,7 @@ export async function* readBlocks(
       Uint8Array.from(bytes.subarray(0, headBytesKept)),
     );
   /** The beginning of a record whose end has not been seen; of one over the limit only its head. */
-  const carry = new ByteBuffer();
+  const carry = new Carry();
   let carried = 0;
   let base = from.start;
 
@@ -68,12 +67,13 @@ export async function* readBlocks(
       const end = boundary.nextEnd(chunk, 0);
       const piece = chunk.subarray(0, end < 0 ? chunk.length : end);
       carried += piece.length;
-      if (carried <= recordBytesMax) carry.writeBytes(piece);
-      else carry.length = Math.min(carry.length, headBytesKept);
+      if (carried <= recordBytesMax) carry.add(piece);
+      else carry.keepHead(headBytesKept);
       if (end >= 0) {
         const start = base + end - carried;
-        if (carried > recordBytesMax) throw tooLong(start, base + end, carry.view());
-        yield { bytes: carry.view(), base: start };
+        const record = carry.take();
+        if (carried > recordBytesMax) throw tooLong(start, base + end, record);
+        yield { bytes: record, base: start };
         carried = 0;
       }
       at = piece.length;
@@ -86,9 +86,8 @@ export async function* readBlocks(
         boundary.restart();
         end = boundary.nextEnd(chunk, at);
         if (end < 0) {
-          carry.reset();
           carried = chunk.length - at;
-          carry.writeBytes(carried <= recordBytesMax ? chunk.subarray(at) : chunk.subarray(at, at + headBytesKept));
+          carry.add(carried <= recordBytesMax ? chunk.subarray(at) : chunk.subarray(at, at + headBytesKept));
           break;
         }
         if (end - at > recordBytesMax) throw tooLong(base + at, base + end, chunk.subarray(at, end));
@@ -99,6 +98,28 @@ export async function* readBlocks(
     base += chunk.length;
   }
   if (carried === 0) return;
-  if (carried > recordBytesMax) throw tooLong(base - carried, base, carry.view());
-  yield { bytes: carry.view(), base: base - carried };
+  const record = carry.take();
+  if (carried > recordBytesMax) throw tooLong(base - carried, base, record);
+  yield { bytes: record, base: base - carried };
+}
+
+/** Copies of the pieces of a record, joined once it is whole: a buffer that grew would for a while take three times as much. */
+class Carry {
+  #pieces: Buffer[] = [];
+
+  add(piece: Uint8Array): void {
+    this.#pieces.push(Buffer.from(piece));
+  }
+
+  /** Forgets all but the first so many bytes. */
+  keepHead(bytes: number): void {
+    if (this.#pieces.length > 1 || (this.#pieces[0]?.length ?? 0) > bytes) this.#pieces = [this.take(bytes)];
+  }
+
+  /** What there is, at most so many bytes of it; then there is nothing. */
+  take(bytes?: number): Buffer {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces.length === 1 && bytes === undefined ? pieces[0]! : Buffer.concat(pieces, bytes);
+  }
 }

@@ -7,6 +7,8 @@ import type { PlannedFile } from "./plan.ts";
 
 /** Most records are shorter; where one is not, the window grows fourfold. */
 const windowBytes = 64 * KiB;
+/** More than any delimiter has: windows overlap by it. */
+const overlapBytes = 4 * KiB;
 
 /**
  * For each wanted offset (sorted, above 0) the first record start at or behind it; the file's size where there is none. A cut
@@ -38,11 +40,14 @@ async function findEach(
 ): Promise<number[]> {
   const starts: (number | undefined)[] = [];
   let last = 0;
+  /** No record begins from the last cut to here: what was looked through for one cut is not for the next. */
+  let noneTo = 0;
   for (const offset of wanted) {
     // A cut before `last` lies in the record that an earlier cut was moved behind.
-    const start = offset > last ? await findOne(storage, file, format, offset) : last;
+    const start = offset > last ? await findOne(storage, file, format, Math.max(offset, noneTo - overlapBytes)) : last;
     starts.push(start);
-    last = start ?? last;
+    if (start === undefined) noneTo = Math.max(offset, noneTo - overlapBytes) + limits.recordBytesMax;
+    else last = start;
   }
   let next = file.bytes;
   return starts.reduceRight<number[]>((filled, start) => {
@@ -61,12 +66,13 @@ async function findOne(
 ): Promise<number | undefined> {
   assert(format.recordStart !== undefined, "a format that can be read from anywhere has no recordStart");
   const from = offset - 1;
-  for (let window = windowBytes; ; window *= 4) {
+  const longest = limits.recordBytesMax + 1;
+  for (let window = windowBytes; ; window = Math.min(window * 4, longest)) {
     const end = Math.min(from + window, file.bytes);
     const index = format.recordStart(await bytesOf(storage, file, from, end));
     if (index >= 0) return Math.min(from + index, file.bytes);
     if (end === file.bytes) return file.bytes;
-    if (window > limits.recordBytesMax) return undefined;
+    if (window === longest) return undefined;
   }
 }
 

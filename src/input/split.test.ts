@@ -130,7 +130,7 @@ describe("splits", () => {
   });
 
   test("fault 77: a record over the limit is left to its reader, and planning reads no more than it must", async () => {
-    const file = planned("huge", 300 * MiB);
+    const file = planned("huge", 400 * MiB);
     let read = 0;
     const storage = {
       ...memoryInputs({}),
@@ -138,18 +138,40 @@ describe("splits", () => {
         for (let at = start; at < end; at += MiB) {
           const chunk = Buffer.alloc(Math.min(MiB, end - at), "x");
           read += chunk.length;
-          // One line end, at 290 MiB.
-          if (at <= 290 * MiB && at + chunk.length > 290 * MiB) chunk[290 * MiB - at] = 10;
+          for (const feed of [290 * MiB, 310 * MiB]) if (at <= feed && feed < at + chunk.length) chunk[feed - at] = 10;
           yield chunk;
         }
       },
     };
     const splits = await planSplits({ storage, files: [file], formatOf: () => text(), splitBytes: 100 * MiB });
     expect(splits).toEqual([
-      [{ file: 0, start: 0, end: 290 * MiB + 1 }],
-      [{ file: 0, start: 290 * MiB + 1, end: 300 * MiB }],
+      [{ file: 0, start: 0, end: 310 * MiB + 1 }],
+      [{ file: 0, start: 310 * MiB + 1, end: 400 * MiB }],
     ]);
-    expect(read).toBeLessThan(800 * MiB);
+    expect(read).toBeLessThan(300 * MiB);
+  });
+
+  test("what was looked through for one cut is not for the next, and a record that begins where that ends is found", async () => {
+    const { recordBytesMax } = limits;
+    const file = planned("huge", recordBytesMax + 40 * MiB);
+    // Ends right where the first cut gives up, a record of many lines' delimiters long.
+    const feed = 10 * MiB + recordBytesMax;
+    let read = 0;
+    const storage = {
+      ...memoryInputs({}),
+      async *read(_file: unknown, start: number, end: number) {
+        read += end - start;
+        const bytes = Buffer.alloc(end - start, "x");
+        if (start <= feed && feed < end) bytes[feed - start] = 10;
+        yield bytes;
+      },
+    };
+    const splits = await planSplits({ storage, files: [file], formatOf: () => text(), splitBytes: 10 * MiB });
+    expect(splits).toEqual([
+      [{ file: 0, start: 0, end: feed + 1 }],
+      [{ file: 0, start: feed + 1, end: file.bytes }],
+    ]);
+    expect(read).toBeLessThan(3 * recordBytesMax);
   });
 
   test("compressed files, and those of formats that are read from their start, stay whole", async () => {
