@@ -57,9 +57,16 @@ export async function openCluster({ lease = "10s", memory = "1GB" } = {}) {
       if (diskLost) rmSync(join(folder, name), { recursive: true, force: true });
       await startWorker(name);
     },
+    /** Workers first, so that they give back their memory directories; whoever has not ended after 10 s is killed. */
     async close() {
-      for (const { child } of all) child.kill("SIGKILL");
-      await Promise.all(all.map(({ ended }) => ended));
+      const end = async ({ child, ended }) => {
+        const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+        child.kill("SIGTERM");
+        await ended;
+        clearTimeout(timer);
+      };
+      await Promise.all(all.slice(1).map(end));
+      await end(all[0]);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -15,6 +15,11 @@ export const output = (name) => join(work, `out-${name.replaceAll(" ", "-")}`);
 /** A sort's output is compared byte by byte; of the others the order differs. */
 export const orderOf = (job) => (job === "sort" ? "exact" : "lines");
 
+/** MiB that two slots need at least. */
+export const memoryMin = 128;
+/** Flags for two slots with so many MiB. */
+export const budgeted = (mebibytes) => ["--slots", "2", "--memory", `${mebibytes}MB`];
+
 export function onPath(name) {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, name)));
 }

@@ -13,6 +13,9 @@ mkdirSync(work, { recursive: true });
 /** Where the data of this kind (generate.mjs) and size lie. */
 export const dataFile = (kind, megabytes) => join(work, `${kind}-${megabytes}.dat`);
 
+/** MB of data of about ten times the least budget (contestants.mjs) at the usual size of 500 MB. */
+export const tenfold = (size) => Math.round((size * 1280) / 500);
+
 const isThere = (kind, megabytes) => {
   const file = dataFile(kind, megabytes);
   return existsSync(file) && statSync(file).size >= megabytes * MB;

@@ -1,8 +1,6 @@
 // Reading lines, the hot path of every text format: nanoseconds per line and per byte by alphabet, and beside Node's readline.
 // Real text (examples/data/books), or the same lines with other letters; 16 MB each, in chunks of 1 MiB as storage gives them.
-//
-//   npx esbuild bench/micro/lines.bench.ts --bundle --platform=node --format=esm --packages=external --outfile=bench/.work/lines.mjs
-//   node bench/.work/lines.mjs
+// Run: node bench/micro/run.mjs lines
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";

@@ -1,4 +1,4 @@
-// Runs a micro-benchmark: `node bench/micro/run.mjs kernel` bundles bench/micro/kernel.bench.ts into bench/.work and runs it.
+// Runs a micro-benchmark: `node bench/micro/run.mjs kernel [case]` bundles bench/micro/kernel.bench.ts into bench/.work and runs it.
 import { copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

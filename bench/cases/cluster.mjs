@@ -1,11 +1,11 @@
 // P8 and P9: a cluster against one process, and a cluster of which a worker is killed.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { killedAtHalf, openCluster } from "./cluster.mjs";
-import { millrace, output } from "./contestants.mjs";
-import { dataFile } from "./data.mjs";
-import { rounds } from "./rounds.mjs";
-import { timeRow, valuesRow } from "./rows.mjs";
+import { killedAtHalf, openCluster } from "../cluster.mjs";
+import { millrace, output } from "../contestants.mjs";
+import { dataFile } from "../data.mjs";
+import { rounds } from "../rounds.mjs";
+import { timeRow, valuesRow } from "../rows.mjs";
 
 /** A master and two workers with one slot each against one process with two slots. */
 export const cluster = {
@@ -42,7 +42,7 @@ export const kill = {
   inputs: () => [["text", 200]],
   async run(bench) {
     const results = await killedAtHalf({
-      job: join(dirname(fileURLToPath(import.meta.url)), "jobs/slow-count.ts"),
+      job: join(dirname(fileURLToPath(import.meta.url)), "../jobs/slow-count.ts"),
       input: dataFile("text", 200),
       output: output("kill"),
       words: ["--split-size", "2MB"],
