@@ -29,7 +29,9 @@ import {
   encodeResult,
   encodeSpec,
 } from "./convert.ts";
+import { fromPlan } from "./convert-plan.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./convert-records.ts";
+import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { TaskRecordSchema } from "./gen/millrace/v1/stored_pb.ts";
 import type {
   Assignment,
@@ -393,6 +395,15 @@ describe("plans", () => {
     );
   });
 
+  it("read by hand and by the library are the same", () => {
+    fc.assert(
+      fc.property(plan, (whole) => {
+        for (const chunk of encodePlan(whole, 200))
+          expect(decodePlan([chunk])).toEqual(fromPlan(fromBinary(PlanSchema, chunk)));
+      }),
+    );
+  });
+
   it("are cut into chunks no larger than asked for, as long as no single element is", () => {
     const files = Array.from({ length: 5000 }, (_, index) => ({
       path: `/données/${index}`,
@@ -421,6 +432,7 @@ describe("bytes that are no such message", () => {
     decodeDecision,
     decodeToSlot,
     decodeFromSlot,
+    decodePlan: (bytes: Uint8Array) => decodePlan([bytes]),
   };
 
   it.each(Object.entries(decoders))("%s: are a MillraceError or a message, never something else", (_, decode) => {

@@ -18,6 +18,7 @@ import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
 import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "./messages.ts";
+import { decodePlanChunk } from "./plan-chunk.ts";
 
 const report = messageCodec(WorkerReportSchema, toReport, fromReport);
 const orders = messageCodec(WorkerOrdersSchema, toOrders, fromOrders);
@@ -47,5 +48,5 @@ export function encodePlan(value: Plan, bytesMax: number = limits.planChunkBytes
 
 /** All chunks of a plan, in order. */
 export function decodePlan(chunks: readonly Uint8Array[]): Plan {
-  return joinPlans(chunks.map((chunk) => plan.decode(chunk)));
+  return joinPlans(chunks.map((chunk) => decodePlanChunk(chunk, plan.decode)));
 }

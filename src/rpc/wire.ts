@@ -153,6 +153,11 @@ export class WireReader {
     this.#end = bytes.length;
   }
 
+  /** Offset of the next field, when the one before has been read. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** Steps to the next field; false at the message's end. Its value must be read, or skipped. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
