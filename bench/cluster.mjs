@@ -84,12 +84,11 @@ export async function killedAtHalf({ job, input, output, words, rounds, bench })
   for (let round = 0; round < rounds; round++) {
     for (const [name, list] of results) {
       const cluster = await openCluster({ lease: "3s" });
+      let restarting;
       try {
         rmSync(output, { recursive: true, force: true });
-        const timer =
-          name === "undisturbed"
-            ? undefined
-            : setTimeout(() => void cluster.restart("w2", { diskLost: name === "disk lost" }), half * 1000);
+        const strike = () => (restarting = cluster.restart("w2", { diskLost: name === "disk lost" }));
+        const timer = name === "undisturbed" ? undefined : setTimeout(strike, half * 1000);
         const result = await measure(
           {
             command: process.execPath,
@@ -98,6 +97,7 @@ export async function killedAtHalf({ job, input, output, words, rounds, bench })
           },
           bench.signal,
         ).finally(() => clearTimeout(timer));
+        await restarting;
         const print = await fingerprint(output, "lines");
         expected ??= print;
         if (print !== expected) bench.mistakes.push(`${name}: another result than undisturbed`);
@@ -105,6 +105,7 @@ export async function killedAtHalf({ job, input, output, words, rounds, bench })
         if (name === "undisturbed") half = result.seconds / 2;
         bench.log(`round ${round + 1} ${name}: ${result.seconds.toFixed(1)} s`);
       } finally {
+        await Promise.allSettled([restarting]);
         await cluster.close();
         rmSync(output, { recursive: true, force: true });
       }

@@ -44,7 +44,7 @@ int main(int, char** arguments) {
   const Input input = map_file(arguments[1]);
   std::atomic<size_t> next{0};
   const size_t size = input.end - input.begin;
-  std::vector<CountTable> tables(2, CountTable(input.end));
+  CountTable tables[] = {CountTable(input), CountTable(input)};
   const auto work = [&](CountTable& table) {
     for (size_t from = next.fetch_add(piece_bytes); from < size; from = next.fetch_add(piece_bytes))
       count(table, input, input.begin + from, input.begin + std::min(from + piece_bytes, size));
