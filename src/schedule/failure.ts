@@ -1,6 +1,6 @@
 // An attempt failed, and the class of the failure says what to do (messages.ts, `Failure`).
 import { unreachable } from "../base/assert.ts";
-import { type AttemptId, type Position, sameAttempt } from "../base/ids.ts";
+import { type AttemptId, attemptName, type Position, sameAttempt } from "../base/ids.ts";
 import { failureRecord } from "../rpc/convert-records.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
@@ -136,7 +136,7 @@ function giveUpOthers(
     const lost = taskOf(task.job, "map", map.index);
     if (lost?.winner === undefined || !sameAttempt(lost.winner.attempt, map) || !isDone(lost)) continue;
     if (mapVersion !== undefined && mapVersion < lost.placedAt) continue;
-    giveUpRuns(cluster, lost, how, error);
+    giveUpRuns(cluster, lost, how, { ...error, message: `the output of ${attemptName(map)} is ${how}` });
   }
 }
 
