@@ -38,14 +38,34 @@ export async function openCluster({ lease = "10s", memory = "1GB" } = {}) {
     return all.at(-1);
   };
   const state = ["--state", join(folder, "state"), "--listen", "127.0.0.1:0", "--lease", lease];
-  const master = await keep(start(["master", ...state], env));
-  const address = master.ready.address;
   const workers = new Map();
+  let address;
   const startWorker = async (name) => {
     const where = ["--master", address, "--work-dir", join(folder, name), "--name", name];
     workers.set(name, await keep(start(["worker", ...where, "--slots", "1", "--memory", memory], env)));
   };
-  await Promise.all(["w1", "w2"].map(startWorker));
+  /** Workers first, so that they give back their memory directories; whoever has not ended after 10 s is killed. */
+  const close = async () => {
+    const end = async ({ child, ended }) => {
+      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      child.kill("SIGTERM");
+      await ended;
+      clearTimeout(timer);
+    };
+    await Promise.all(all.slice(1).map(end));
+    await Promise.all(all.slice(0, 1).map(end));
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const master = await keep(start(["master", ...state], env));
+    address = master.ready.address;
+    const started = await Promise.allSettled(["w1", "w2"].map(startWorker));
+    const failed = started.find(({ status }) => status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     address,
     env,
@@ -57,18 +77,7 @@ export async function openCluster({ lease = "10s", memory = "1GB" } = {}) {
       if (diskLost) rmSync(join(folder, name), { recursive: true, force: true });
       await startWorker(name);
     },
-    /** Workers first, so that they give back their memory directories; whoever has not ended after 10 s is killed. */
-    async close() {
-      const end = async ({ child, ended }) => {
-        const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
-        child.kill("SIGTERM");
-        await ended;
-        clearTimeout(timer);
-      };
-      await Promise.all(all.slice(1).map(end));
-      await end(all[0]);
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
 

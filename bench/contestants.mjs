@@ -20,8 +20,10 @@ export const memoryMin = 128;
 /** Flags for two slots with so many MiB. */
 export const budgeted = (mebibytes) => ["--slots", "2", "--memory", `${mebibytes}MB`];
 
-export function onPath(name) {
-  return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, name)));
+/** The command's file in the first folder of the PATH that has it. */
+export function findOnPath(name) {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** `job`: a file of bench/jobs; `flags` go to `millrace run`; not `compared` where contestants read different data. */
@@ -70,20 +72,21 @@ export const gnuSort = (input, memory) => ({
   output: output("gnu sort"),
   order: "exact",
   env: { LC_ALL: "C" },
-  absent: onPath("sort") ? undefined : "no sort on the PATH",
+  absent: findOnPath("sort") === undefined ? "no sort on the PATH" : undefined,
 });
 
 /** The C++ program of peers/ for this job, compiled when its sources or this machine's compiler are new. */
 export function limit(job, input) {
   const name = "c++ limit";
-  if (!onPath("g++")) return { name, absent: "no g++" };
+  const compiler = findOnPath("g++");
+  if (compiler === undefined) return { name, absent: "no g++" };
   const source = peer(`${job}.cpp`);
   const flags = ["-std=c++17", "-O3", "-march=native", "-pthread"];
-  const hash = createHash("sha256").update(spawnSync("g++", ["--version"]).stdout);
+  const hash = createHash("sha256").update(spawnSync(compiler, ["--version"]).stdout);
   for (const file of [source, peer("count-table.hpp")]) hash.update(readFileSync(file));
   const binary = join(work, `limit-${job}-${hash.digest("hex").slice(0, 12)}`);
   if (!existsSync(binary)) {
-    const compiled = spawnSync("g++", [...flags, "-o", binary, source], { encoding: "utf8" });
+    const compiled = spawnSync(compiler, [...flags, "-o", binary, source], { encoding: "utf8" });
     if (compiled.status !== 0) return { name, absent: `g++ refused ${job}.cpp: ${compiled.stderr.split("\n")[0]}` };
   }
   return { name, command: binary, args: [input, output(name)], output: output(name), order: orderOf(job) };
@@ -104,7 +107,7 @@ export const mawk = (input) =>
     "mawk",
     'mawk \'{ for (i = 1; i <= NF; i++) n[$i]++ } END { for (w in n) printf "%s\\t%d\\n", w, n[w] }\' "$1" > "$2"',
     input,
-    onPath("mawk") ? undefined : "no mawk on the PATH",
+    findOnPath("mawk") === undefined ? "no mawk on the PATH" : undefined,
   );
 
 export const tools = (input) =>

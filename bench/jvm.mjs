@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
-import { orderOf, output, peer } from "./contestants.mjs";
+import { dirname, join } from "node:path";
+import { findOnPath, orderOf, output, peer } from "./contestants.mjs";
 import { work } from "./data.mjs";
 
 /** Spark on the JVM with two threads: the program of peers/spark.scala, compiled with the compiler that Spark brings. */
@@ -17,7 +17,9 @@ export function spark(job, input) {
   const jar = join(work, `spark-${hash.slice(0, 12)}.jar`);
   if (!existsSync(jar)) {
     const compiler = ["-cp", join(jars, "*"), "scala.tools.nsc.Main", "-usejavacp", "-d", jar, source];
-    const compiled = spawnSync("java", compiler, { encoding: "utf8" });
+    const java = findOnPath("java");
+    if (java === undefined) return { name, absent: "no java on the PATH" };
+    const compiled = spawnSync(java, compiler, { encoding: "utf8" });
     if (compiled.status !== 0) return { name, absent: `can't compile spark.scala: ${compiled.stderr?.split("\n")[0]}` };
   }
   const settings = ["--master", "local[2]", "--driver-memory", "4g", "--conf", "spark.ui.enabled=false"];
@@ -54,8 +56,7 @@ export function hadoop(job, input) {
 /** What the variable says, or the folder above the one with this command. */
 function homeOf(variable, command) {
   if (process.env[variable] !== undefined) return process.env[variable];
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const found = folders.map((folder) => join(folder, command)).find((path) => existsSync(path));
+  const found = findOnPath(command);
   return found === undefined ? undefined : dirname(dirname(realpathSync(found)));
 }
 

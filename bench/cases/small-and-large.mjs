@@ -92,5 +92,5 @@ export const scale = {
 };
 
 function scaleSizes({ size, large }) {
-  return [size / 5, size, size * 4, ...(large ? [size * 20] : [])];
+  return [Math.ceil(size / 5), size, size * 4, ...(large ? [size * 20] : [])];
 }
