@@ -7,6 +7,7 @@ export type Goal = { readonly atMost: number; readonly atLeast?: never } | { rea
 export interface RatioRow extends Spread {
   readonly size: number | undefined;
   readonly goal?: Goal | undefined;
+  readonly better?: "larger" | undefined;
 }
 export function median(values: readonly number[]): number;
 export function spread(values: readonly number[]): Spread;

@@ -33,11 +33,11 @@ export function goalText(goal) {
 /**
  * How much worse a row is than the recorded one of the same key and size, as a share (0.2: a fifth; negative: better), and
  * whether that is more than noise: than 15 % or the distance from the recorded median to the worst recorded round, whichever
- * is more. Larger is worse, except where the goal is a least. Undefined: nothing comparable is recorded.
+ * is more. Larger is worse, except where the goal is a least or `better` says so. Undefined: nothing comparable is recorded.
  */
 export function comparedWithRecorded(row, recorded) {
   if (recorded === undefined || recorded.size !== row.size) return undefined;
-  const larger = row.goal?.atLeast !== undefined;
+  const larger = row.goal?.atLeast !== undefined || row.better === "larger";
   const worse = larger ? recorded.median / row.median - 1 : row.median / recorded.median - 1;
   const seen = larger ? recorded.median / recorded.min - 1 : recorded.max / recorded.median - 1;
   return { recorded: recorded.median, worse, regressed: worse > Math.max(noise, seen) };

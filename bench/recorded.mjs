@@ -14,9 +14,9 @@ export function readRecorded() {
 /** Replaces the rows that were measured now; the others stay. */
 export function record(rows, rounds) {
   const recorded = readRecorded();
-  for (const { key, what, size, goal, median, min, max, measured, absent } of rows) {
+  for (const { key, what, size, goal, better, median, min, max, measured, absent } of rows) {
     if (absent !== undefined) continue;
-    recorded[key] = { what, size, goal, ...rounded({ median, min, max }), measured, rounds, ...machine() };
+    recorded[key] = { what, size, goal, better, ...rounded({ median, min, max }), measured, rounds, ...machine() };
   }
   const sorted = Object.fromEntries(Object.entries(recorded).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(file, `${JSON.stringify(sorted, null, 2)}\n`);

@@ -34,7 +34,7 @@ export async function rounds(contestants, bench, count = bench.rounds) {
         }
       } catch (error) {
         bench.signal.throwIfAborted();
-        own.trouble = `failed: ${error.message.split("\n")[0]}`;
+        own.trouble = `failed: ${error.message.split("\n").at(-1).slice(0, 120)}`;
         if (contestant === contestants[0]) bench.mistakes.push(`${contestant.name}: ${own.trouble}`);
         bench.log(`${at} ${contestant.name}: ${error.message}`);
       } finally {

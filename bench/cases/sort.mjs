@@ -45,12 +45,7 @@ export const sort = {
         "c++ limit",
       ),
       ...more.map(({ name }) =>
-        timeRow(
-          { key: `${name}/sort`, what: `${name} / ${what}`, size, goal: { atLeast: 1 } },
-          results,
-          name,
-          "millrace",
-        ),
+        timeRow({ key: `${name}/sort`, what: `${name} / ${what}`, size, better: "larger" }, results, name, "millrace"),
       ),
       writesRow({ key: "sort/writes", what: `${what}: disk writes / (published + 4 MiB)`, size }, results),
     ];

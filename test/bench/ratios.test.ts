@@ -43,6 +43,8 @@ describe("comparing with recorded ratios", () => {
     expect(comparedWithRecorded(row(8.8, { goal }), recorded)?.regressed).toBe(false);
     expect(comparedWithRecorded(row(20, { goal }), recorded)?.regressed).toBe(false);
     expect(comparedWithRecorded(row(7, { goal }), row(10, { goal, min: 6 }))?.regressed).toBe(false);
+    const better = "larger" as const;
+    expect(comparedWithRecorded(row(8.6, { better }), row(10, { better, min: 9.5 }))?.regressed).toBe(true);
   });
 
   it("compares nothing with what was not recorded, or with data of another size", () => {
