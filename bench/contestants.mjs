@@ -6,12 +6,13 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { work } from "./data.mjs";
+import { ownFolder, work } from "./data.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const peer = (name) => join(here, "peers", name);
 export const program = join(dirname(here), "bin/millrace.js");
-export const output = (name) => join(work, `out-${name.replaceAll(" ", "-")}`);
+/** In this run's own folder, so that two runs at once don't disturb each other's results (their times they do). */
+export const output = (name) => join(ownFolder, name.replaceAll(" ", "-"));
 /** A sort's output is compared byte by byte; of the others the order differs. */
 export const orderOf = (job) => (job === "sort" ? "exact" : "lines");
 
@@ -68,7 +69,7 @@ export const naive = (job, input) => ({
 export const gnuSort = (input, memory) => ({
   name: "gnu sort",
   command: "sort",
-  args: [`-S${memory}`, "--parallel=2", "-T", work, "-o", output("gnu sort"), input],
+  args: [`-S${memory}`, "--parallel=2", "-T", ownFolder, "-o", output("gnu sort"), input],
   output: output("gnu sort"),
   order: "exact",
   env: { LC_ALL: "C" },
@@ -98,7 +99,7 @@ const shell = (name, script, input, absent) => ({
   args: ["-c", script, "sh", input, output(name)],
   output: output(name),
   order: "lines",
-  env: { LC_ALL: "C", TMPDIR: work },
+  env: { LC_ALL: "C", TMPDIR: ownFolder },
   absent,
 });
 

@@ -8,7 +8,10 @@ const here = dirname(fileURLToPath(import.meta.url));
 const MB = 1_000_000;
 /** Everything that a run writes. */
 export const work = join(here, ".work");
-mkdirSync(work, { recursive: true });
+/** What this run's contestants write; removed at its end. */
+export const ownFolder = join(work, `run-${process.pid}`);
+mkdirSync(ownFolder, { recursive: true });
+process.on("exit", () => rmSync(ownFolder, { recursive: true, force: true }));
 
 /** Where the data of this kind (generate.mjs) and size lie. */
 export const dataFile = (kind, megabytes) => join(work, `${kind}-${megabytes}.dat`);

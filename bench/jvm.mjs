@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findOnPath, orderOf, output, peer } from "./contestants.mjs";
-import { work } from "./data.mjs";
+import { ownFolder, work } from "./data.mjs";
 
 /** Spark on the JVM with two threads: the program of peers/spark.scala, compiled with the compiler that Spark brings. */
 export function spark(job, input) {
@@ -27,7 +27,7 @@ export function spark(job, input) {
     name,
     command: join(home, "bin/spark-submit"),
     args: [...settings, "--class", "Bench", jar, job, input, output(name)],
-    env: { SPARK_HOME: home, SPARK_LOCAL_DIRS: work },
+    env: { SPARK_HOME: home, SPARK_LOCAL_DIRS: ownFolder },
     output: output(name),
     order: orderOf(job),
   };

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { budgeted, duckdb, memoryMin, millrace } from "../contestants.mjs";
-import { dataFile, tenfold, work } from "../data.mjs";
+import { dataFile, ownFolder, tenfold } from "../data.mjs";
 import { rounds } from "../rounds.mjs";
 import { figureRow, timeRow } from "../rows.mjs";
 
@@ -12,7 +12,7 @@ const MiB = 2 ** 20;
 export const hello = {
   inputs: () => [],
   async run(bench) {
-    const input = join(work, "hello.txt");
+    const input = join(ownFolder, "hello.txt");
     writeFileSync(input, "hello world\n");
     const node = { name: "node -e 0", command: process.execPath, args: ["-e", "0"] };
     const results = await rounds(
