@@ -167,10 +167,7 @@ describe("splits", () => {
       },
     };
     const splits = await planSplits({ storage, files: [file], formatOf: () => text(), splitBytes: 10 * MiB });
-    expect(splits).toEqual([
-      [{ file: 0, start: 0, end: feed + 1 }],
-      [{ file: 0, start: feed + 1, end: file.bytes }],
-    ]);
+    expect(splits).toEqual([[{ file: 0, start: 0, end: feed + 1 }], [{ file: 0, start: feed + 1, end: file.bytes }]]);
     expect(read).toBeLessThan(4 * recordBytesMax);
   });
 
