@@ -2,7 +2,9 @@
 import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
-import type { ColumnCodec } from "../job/codec.ts";
+import type { Codec, ColumnCodec } from "../job/codec.ts";
+import { f64Kind } from "../job/codecs/facts.ts";
+import { utf8 } from "../job/codecs/utf8.ts";
 import type { Columns } from "../job/table.ts";
 import { type Block, badRecordIn, readBlocks } from "./block-reader.ts";
 import { delimited } from "./boundary.ts";
@@ -16,6 +18,8 @@ import { lineFeeds, noRecord, readParsed } from "./line-reader.ts";
 interface Field {
   readonly name: string;
   readonly codec: ColumnCodec<unknown>;
+  /** What plain values of it are without asking the codec: strings themselves, numbers of digits alone. */
+  readonly plain: "string" | "number" | undefined;
 }
 
 /** How lines become objects of these fields, and back. */
@@ -26,7 +30,7 @@ export interface JsonFields {
 }
 
 export function jsonFields(columns: Columns): JsonFields {
-  const fields: Field[] = Object.entries(columns).map(([name, codec]) => ({ name, codec }));
+  const fields: Field[] = Object.entries(columns).map(([name, codec]) => ({ name, codec, plain: plainKind(codec) }));
   for (const { name, codec } of fields) {
     if (typeof codec?.parse === "function" && typeof codec.format === "function") continue;
     throw new MillraceError(
@@ -110,11 +114,23 @@ class FieldReader {
 
   /** What the scanner has found. `text` is the bytes as Latin-1: the same where they are ASCII. */
   #record(bytes: Buffer, text: string): Record<string, unknown> {
-    const { kinds, starts, ends } = this.#scanner;
+    const { kinds, starts, ends, plain } = this.#scanner;
     const record: Record<string, unknown> = {};
     for (let i = 0; i < this.#fields.length; i++) {
-      const { name, codec } = this.#fields[i]!;
+      const field = this.#fields[i]!;
+      const { name, codec } = field;
       const kind = kinds[i]!;
+      if (kind === "string" && plain[i] && field.plain === "string") {
+        setField(record, name, text.slice(starts[i]! + 1, ends[i]! - 1));
+        continue;
+      }
+      if (kind === "number" && field.plain === "number") {
+        const number = digitsAt(bytes, starts[i]!, ends[i]!);
+        if (number >= 0) {
+          setField(record, name, number);
+          continue;
+        }
+      }
       let value = "";
       if (kind === "string") value = stringAt(bytes, text, starts[i]!, ends[i]!);
       else if (kind === "number" || kind === "boolean") value = text.slice(starts[i], ends[i]);
@@ -123,6 +139,24 @@ class FieldReader {
     }
     return record;
   }
+}
+
+/** Of our own codecs, which take all of these. */
+function plainKind(codec: ColumnCodec<unknown>): Field["plain"] {
+  if ((codec as unknown) === utf8) return "string";
+  return f64Kind(codec as unknown as Codec<unknown>) === undefined ? undefined : "number";
+}
+
+/** The number of at most 15 digits without a leading zero at [start, end); -1: something else. */
+function digitsAt(bytes: Buffer, start: number, end: number): number {
+  if (end - start > 15 || (bytes[start] === 0x30 && end - start > 1)) return -1;
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 function stringAt(bytes: Buffer, text: string, start: number, end: number): string {

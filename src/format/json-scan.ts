@@ -27,6 +27,8 @@ export class JsonScanner {
   /** Where a string (its quotes included), number, true or false begins and ends. */
   readonly starts: number[];
   readonly ends: number[];
+  /** Of a string: its bytes between the quotes are known to be its characters, printable ASCII without escapes. */
+  readonly plain: boolean[];
   readonly #names: readonly string[];
   /** `"name":` in the order of the line before, which is mostly that of the next one, with the field of each; -1: none. */
   readonly #lastNames: Uint8Array[] = [];
@@ -39,6 +41,7 @@ export class JsonScanner {
     this.kinds = names.map(() => "missing");
     this.starts = names.map(() => 0);
     this.ends = names.map(() => 0);
+    this.plain = names.map(() => false);
   }
 
   /**
@@ -56,8 +59,11 @@ export class JsonScanner {
       const field = this.#name(bytes, text, at, end, place);
       if (field === undefined) return false;
       at = behindBlanks(bytes, this.#behindName, end);
-      const behind = behindValue(bytes, text, at, end);
+      let behind = behindShortString(bytes, at, end);
+      const isPlain = behind > 0;
+      if (!isPlain) behind = behindValue(bytes, text, at, end);
       if (field >= 0) {
+        this.plain[field] = isPlain;
         this.kinds[field] = kindAt(bytes[at]!);
         this.starts[field] = at;
         this.ends[field] = behind;
@@ -144,6 +150,23 @@ function isWord(bytes: Buffer, at: number, word: string): boolean {
   for (let i = 0; i < word.length; i++) if (bytes[at + i] !== word.charCodeAt(i)) return false;
   return true;
 }
+
+/**
+ * Index behind a string of printable ASCII that begins at `start` and is not long: its characters are looked at one by one in less
+ * time than a call of `indexOf` takes. Otherwise -1.
+ */
+function behindShortString(bytes: Buffer, start: number, end: number): number {
+  if (bytes[start] !== quote) return -1;
+  const limit = Math.min(end, start + 64);
+  let at = start + 1;
+  while (at < limit && isPlain[bytes[at]!] === 1) at++;
+  return bytes[at] === quote && at < limit ? at + 1 : -1;
+}
+
+/** By byte: printable ASCII that stands for itself in a string. */
+const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte <= 0x7f && byte !== quote && byte !== backslash ? 1 : 0,
+);
 
 /** Index behind the string whose opening quote is at `start`; -1: it does not end. */
 function behindString(bytes: Buffer, text: string, start: number, end: number): number {
