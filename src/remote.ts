@@ -4,6 +4,7 @@
 //   openRemote ─► bundle, describe in a slot ─► submit: blobs, then the job under its key ─► watch … ─► close
 //
 // The job is the cluster's from `submit` on: this process may end at any time, and nothing is lost by it.
+import type { ChildProcess } from "node:child_process";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Clock, systemClock } from "./base/clock.ts";
@@ -28,8 +29,8 @@ export interface RemoteOptions {
   readonly module: string;
   /** Directory to publish, as the workers see it too; or a URL. */
   readonly output: string;
-  /** Said hello to already. `close` closes it. */
-  readonly master: RemoteMaster;
+  /** Said hello to, or about to be. `close` closes it. */
+  readonly master: RemoteMaster | Promise<RemoteMaster>;
   /** How the user names it, for commands in messages. */
   readonly address: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
@@ -41,6 +42,8 @@ export interface RemoteOptions {
   /** Ends what comes before the submission; from then on the job has to be cancelled. */
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
+  /** A slot's process that was started already (local/first-slot.ts). */
+  readonly firstSlot?: ChildProcess | undefined;
 }
 
 /** `stop` and `close` leave the job alone: `JobHandle.cancel` ends it. */
@@ -49,24 +52,33 @@ export interface RemoteEngine extends JobEngine {
   readonly job: JobId;
 }
 
-/** Bundles and describes the job. On failure nothing is left behind, and the master is closed. */
+/**
+ * Bundles and describes the job while the master is connected to; where that fails, it is what is thrown. On failure nothing is
+ * left behind, and the master is closed.
+ */
 export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
   const key = randomId();
-  const { module, environment, onOutput } = options;
-  try {
-    const described = await describeInSlot({ module, environment, onOutput, job: jobIdOf(key) });
-    return new Remote(options, key, described);
-  } catch (error) {
-    options.master.close();
-    throw error;
-  }
+  const { module, environment, onOutput, firstSlot } = options;
+  const [connected, described] = await Promise.allSettled([
+    options.master,
+    describeInSlot({ module, environment, onOutput, job: jobIdOf(key), firstSlot }),
+  ]);
+  if (connected.status === "fulfilled" && described.status === "fulfilled")
+    return new Remote({ ...options, master: connected.value }, key, described.value);
+  if (connected.status === "fulfilled") connected.value.close();
+  if (described.status === "fulfilled") described.value.close();
+  throw (connected.status === "rejected" ? connected : (described as PromiseRejectedResult)).reason;
+}
+
+interface ConnectedOptions extends RemoteOptions {
+  readonly master: RemoteMaster;
 }
 
 class Remote implements RemoteEngine {
   readonly job: JobId;
   readonly storage: Storage = createStorage();
   readonly destination: string;
-  readonly #options: RemoteOptions;
+  readonly #options: ConnectedOptions;
   readonly #key: string;
   readonly #described: DescribedJob;
   readonly #closing = new AbortController();
@@ -75,7 +87,7 @@ class Remote implements RemoteEngine {
   #submission: "none" | "under-way" | "done" = "none";
   #spooled: string | undefined;
 
-  constructor(options: RemoteOptions, key: string, described: DescribedJob) {
+  constructor(options: ConnectedOptions, key: string, described: DescribedJob) {
     this.#options = options;
     this.#key = key;
     this.#described = described;

@@ -9,6 +9,9 @@ import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
 import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, pairs } from "./options.ts";
 
+/** What a job is described in before it is sent to a cluster. */
+const oneSlot = { slots: 1, memoryBytes: undefined };
+
 function program(): Command {
   const millrace = new Command("millrace")
     .description("MapReduce in TypeScript: run a job file over data larger than memory, on all cores.")
@@ -43,7 +46,7 @@ Examples:
     )
     .action(async (job, inputs, flags) => {
       const { master, slots, memory } = flags;
-      const firstSlot = master === undefined ? startFirstSlot({ slots, memoryBytes: memory }) : undefined;
+      const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : oneSlot);
       return (await import("./run.ts")).runCommand(job, inputs, flags, firstSlot);
     });
 

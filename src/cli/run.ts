@@ -19,7 +19,7 @@ import { copyToStdout, refuseStdout } from "./stdout.ts";
 import { submitOptionsOf } from "./submit.ts";
 import { failureSummary, successLines } from "./summary.ts";
 
-/** `firstSlot`: of a run on this machine, where it could be started. */
+/** `firstSlot`: a slot's process, where it could be started: the first of a run on this machine, else the one that describes the job. */
 export async function runCommand(
   job: string,
   inputs: readonly string[],
@@ -34,7 +34,7 @@ export async function runCommand(
   try {
     engine = await (flags.master === undefined
       ? openHere(job, flags, screen, firstSlot)
-      : openThere(job, flags, screen, interrupts.signal));
+      : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
     const handle = await engine.submit(await submitOptionsOf(engine, inputs, flags, interrupts.signal));
@@ -72,9 +72,17 @@ async function openHere(
 }
 
 /** Nothing of a cluster is loaded unless it is asked for. */
-async function openThere(job: string, flags: RunFlags, screen: Screen, signal: AbortSignal): Promise<JobEngine> {
+interface There {
+  readonly job: string;
+  readonly flags: RunFlags;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+  readonly firstSlot: ChildProcess | undefined;
+}
+
+async function openThere({ job, flags, screen, signal, firstSlot }: There): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
-  const master = await connectTo({
+  const master = connectTo({
     address: flags.master!,
     tokenFile: flags.tokenFile,
     ca: flags.ca,
@@ -85,6 +93,7 @@ async function openThere(job: string, flags: RunFlags, screen: Screen, signal: A
     module: resolve(job),
     output: flags.output!,
     master,
+    firstSlot,
     address: flags.master!,
     environment: Object.fromEntries(flags.env),
     overwrite: flags.overwrite,

@@ -27,6 +27,7 @@ import { type Bundle, Slot } from "../worker/slot.ts";
 import { slotProgram } from "../worker/slot-path.ts";
 import { removeWorkDirectory, type WorkDirectory } from "../worker/work-directory.ts";
 import { jobEnvironment, writeBundle } from "./bundle-file.ts";
+import { takeStarted } from "./first-slot.ts";
 import { earlierJobs, type LocalPlaces, removeOlder } from "./places.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
 import { type SubmitOptions, sizedSpec } from "./spec.ts";
@@ -240,7 +241,7 @@ export class Engine implements LocalEngine {
   #takeFirstSlot(): ChildProcess | undefined {
     const first = this.#firstSlot;
     this.#firstSlot = undefined;
-    return first?.exitCode === null && first.signalCode === null ? first : undefined;
+    return takeStarted(first);
   }
 
   async #openStore(): Promise<void> {

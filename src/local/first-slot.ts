@@ -5,6 +5,11 @@ import { type BudgetOptions, planBudget } from "../worker/budget.ts";
 import { slotProgram } from "../worker/slot-path.ts";
 import { startSlotProcess } from "../worker/slot-process.ts";
 
+/** Undefined where there is none, or it has ended. */
+export function takeStarted(child: ChildProcess | undefined): ChildProcess | undefined {
+  return child?.exitCode === null && child.signalCode === null ? child : undefined;
+}
+
 /** Undefined where it can't be started: whoever opens the engine says what is wrong. It ends with this process. */
 export function startFirstSlot(options: BudgetOptions): ChildProcess | undefined {
   let child: ChildProcess;

@@ -1,8 +1,10 @@
 // What a job says of itself, asked in a slot on this machine: load errors show here, and the master never loads user code.
+import type { ChildProcess } from "node:child_process";
 import { systemClock } from "../base/clock.ts";
 import type { JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
+import { takeStarted } from "../local/first-slot.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
 import { planBudget } from "../worker/budget.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
@@ -23,6 +25,8 @@ export interface DescribeOptions {
   /** Names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;
   /** What the module prints while it is loaded. */
+  /** A slot's process that was started already; it is used, or ended. */
+  readonly firstSlot?: ChildProcess | undefined;
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
 }
 
@@ -32,19 +36,24 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
   const places = localPlaces({ output: undefined, workDir: undefined }, options.job);
   const work = createWorkDirectory({ path: places.work, id: options.job });
   const budget = planBudget({ slots: 1, memoryBytes: undefined });
+  let first = options.firstSlot;
   const slots = new SlotPool({
     clock: systemClock,
     slots: 1,
     rssBytesMax: budget.rssBytesMax,
-    openSlot: (name) =>
-      new Slot({
+    openSlot: (name) => {
+      const started = takeStarted(first);
+      first = undefined;
+      return new Slot({
         name,
         program: slotProgram,
+        process: started,
         budget,
         places: work,
         clock: systemClock,
         onOutput: (_, bytes) => options.onOutput?.(undefined, bytes),
-      }),
+      });
+    },
   });
   const close = () => removeWorkDirectory(work);
   try {
