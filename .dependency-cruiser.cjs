@@ -3,7 +3,7 @@
 const may = {
   base: [],
   job: ["base", "format", "kernel:types"],
-  format: ["base", "job:types"],
+  format: ["base", "job:types", "job/codecs"],
   storage: ["base", "sort:types"],
   input: ["base", "storage", "format", "job:types"],
   kernel: ["base"],
