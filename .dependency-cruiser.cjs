@@ -62,7 +62,7 @@ for (const [folder, allowed] of Object.entries(may)) {
       name: `${folder}-types-only`,
       severity: "error",
       from: { path: `^src/${folder}/`, pathNot: "\\.test\\.ts$" },
-      to: { path: typesOf, dependencyTypesNot: ["type-only"] },
+      to: { path: typesOf, pathNot: anyOf, dependencyTypesNot: ["type-only"] },
     });
   }
 }
