@@ -2,7 +2,7 @@
 const { DuckDBInstance } = require("@duckdb/node-api");
 
 const [, , work, input, output] = process.argv;
-const lines = `read_csv('${input}', columns={'line':'VARCHAR'}, delim='\\x01', header=false, quote='', escape='', auto_detect=false, max_line_size=4194304)`;
+const lines = `read_csv('${input}', columns={'line':'VARCHAR'}, delim='\x01', header=false, quote='', escape='', auto_detect=false, max_line_size=4194304)`;
 const tsv = "(DELIMITER '\t', HEADER false, QUOTE '')";
 const queries = {
   "word-count": `COPY (SELECT w, count(*) FROM (SELECT unnest(string_split(line, ' ')) w FROM ${lines}) WHERE w <> '' GROUP BY w ORDER BY w) TO '${output}' ${tsv}`,
