@@ -4,13 +4,10 @@ import { Command, CommanderError, type Option } from "commander";
 import type { Host } from "../base/host.ts";
 import { version } from "../base/version.ts";
 import { importBy } from "../job/import-module.ts";
-import { startFirstSlot } from "../local/first-slot.ts";
+import { describing, startFirstSlot } from "../local/first-slot.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
 import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, pairs } from "./options.ts";
-
-/** What a job is described in before it is sent to a cluster. */
-const oneSlot = { slots: 1, memoryBytes: undefined };
 
 function program(): Command {
   const millrace = new Command("millrace")
@@ -46,7 +43,7 @@ Examples:
     )
     .action(async (job, inputs, flags) => {
       const { master, slots, memory } = flags;
-      const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : oneSlot);
+      const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : describing);
       return (await import("./run.ts")).runCommand(job, inputs, flags, firstSlot);
     });
 

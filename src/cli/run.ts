@@ -71,7 +71,6 @@ async function openHere(
   });
 }
 
-/** Nothing of a cluster is loaded unless it is asked for. */
 interface There {
   readonly job: string;
   readonly flags: RunFlags;
@@ -80,6 +79,7 @@ interface There {
   readonly firstSlot: ChildProcess | undefined;
 }
 
+/** Nothing of a cluster is loaded unless it is asked for. */
 async function openThere({ job, flags, screen, signal, firstSlot }: There): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
   const master = connectTo({

@@ -159,12 +159,12 @@ function behindShortString(bytes: Buffer, start: number, end: number): number {
   if (bytes[start] !== quote) return -1;
   const limit = Math.min(end, start + 64);
   let at = start + 1;
-  while (at < limit && isPlain[bytes[at]!] === 1) at++;
+  while (at < limit && plainBytes[bytes[at]!] === 1) at++;
   return bytes[at] === quote && at < limit ? at + 1 : -1;
 }
 
 /** By byte: printable ASCII that stands for itself in a string. */
-const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
+const plainBytes = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte <= 0x7f && byte !== quote && byte !== backslash ? 1 : 0,
 );
 

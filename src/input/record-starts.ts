@@ -43,10 +43,11 @@ async function findEach(
   /** No record begins from the last cut to here: what was looked through for one cut is not for the next. */
   let noneTo = 0;
   for (const offset of wanted) {
+    const from = Math.max(offset, noneTo - overlapBytes);
     // A cut before `last` lies in the record that an earlier cut was moved behind.
-    const start = offset > last ? await findOne(storage, file, format, Math.max(offset, noneTo - overlapBytes)) : last;
+    const start = offset > last ? await findOne(storage, file, format, from) : last;
     starts.push(start);
-    if (start === undefined) noneTo = Math.max(offset, noneTo - overlapBytes) + limits.recordBytesMax;
+    if (start === undefined) noneTo = from + limits.recordBytesMax;
     else last = start;
   }
   let next = file.bytes;

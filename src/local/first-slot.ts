@@ -5,6 +5,9 @@ import { type BudgetOptions, planBudget } from "../worker/budget.ts";
 import { slotProgram } from "../worker/slot-path.ts";
 import { startSlotProcess } from "../worker/slot-process.ts";
 
+/** What the slot of a job that is only described here gets, before the job goes to a cluster. */
+export const describing: BudgetOptions = { slots: 1, memoryBytes: undefined };
+
 /** Undefined where there is none, or it has ended. */
 export function takeStarted(child: ChildProcess | undefined): ChildProcess | undefined {
   return child?.exitCode === null && child.signalCode === null ? child : undefined;

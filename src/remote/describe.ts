@@ -4,7 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import type { JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
-import { takeStarted } from "../local/first-slot.ts";
+import { describing, takeStarted } from "../local/first-slot.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
 import { planBudget } from "../worker/budget.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
@@ -35,7 +35,7 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
   removeAbandoned(undefined);
   const places = localPlaces({ output: undefined, workDir: undefined }, options.job);
   const work = createWorkDirectory({ path: places.work, id: options.job });
-  const budget = planBudget({ slots: 1, memoryBytes: undefined });
+  const budget = planBudget(describing);
   let first = options.firstSlot;
   const slots = new SlotPool({
     clock: systemClock,
