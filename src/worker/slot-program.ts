@@ -54,7 +54,7 @@ export class SlotProgram {
   #s3: S3Access | undefined;
   readonly #page: StatusPageFile;
   #job: JobDefinition | undefined;
-  /** Made with the first attempt; one for all, because an arena is never given back. */
+  /** One for all attempts, because an arena is never given back. */
   #kernel: Kernel | undefined;
   #attempt: { readonly request: RunAttempt; readonly stop: AbortController } | undefined;
 
@@ -81,8 +81,7 @@ export class SlotProgram {
         return;
       case "describe":
         this.#answer(async () => ({ kind: "described", description: describeJob(this.#loaded()) }));
-        // While the master plans: the first attempt does not wait for it.
-        setImmediate(() => this.#openKernel());
+        setImmediate(() => this.#prepareKernel());
         return;
       case "run":
         this.#s3 = message.s3;
@@ -149,6 +148,15 @@ export class SlotProgram {
         this.#send({ kind: "log", message, fields: fields === undefined ? "" : jsonOf(fields) });
       },
     };
+  }
+
+  /** While the master plans: the first attempt does not wait for it. Where there is no room for one, that attempt says so. */
+  #prepareKernel(): void {
+    try {
+      this.#openKernel();
+    } catch {
+      // Tried again then.
+    }
   }
 
   #openKernel(): Kernel {
