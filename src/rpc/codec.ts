@@ -29,15 +29,17 @@ export function messageCodec<S extends DescMessage, T>(
       try {
         return from(fromBinary(schema, bytes));
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new MillraceError(
-          code,
-          `${bytes.length} bytes are no readable ${schema.name} (${why}); were they written by another version?`,
-          { cause: error },
-        );
+        throw unreadable(bytes, schema.name, code, error);
       }
     },
   };
+}
+
+/** What reading these bytes as a message of that name has thrown, as users see it. */
+export function unreadable(bytes: Uint8Array, name: string, code: ErrorCode, error: unknown): MillraceError {
+  const why = error instanceof Error ? error.message : String(error);
+  const message = `${bytes.length} bytes are no readable ${name} (${why}); were they written by another version?`;
+  return new MillraceError(code, message, { cause: error });
 }
 
 /** A count, size or offset for a uint64 field. */

@@ -1,7 +1,7 @@
 // A chunk of a stored plan, with its splits read by hand, of which there are a million when a master takes over a large job. The
 // rest of it the library reads. convert.test.ts holds both against what the library makes of the whole.
-import { MillraceError } from "../base/error.ts";
 import type { Plan, Split } from "../input/plan.ts";
+import { unreadable } from "./codec.ts";
 import { WireReader } from "./wire.ts";
 
 const reader = new WireReader();
@@ -23,9 +23,7 @@ export function decodePlanChunk(bytes: Uint8Array, decodeRest: (bytes: Uint8Arra
       }
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `${bytes.length} bytes are no readable Plan (${why}); were they written by another version?`;
-    throw new MillraceError("corrupt-state", message, { cause: error });
+    throw unreadable(bytes, "Plan", "corrupt-state", error);
   }
   const { buffer, byteOffset, length } = Buffer.concat(rest);
   return { ...decodeRest(new Uint8Array(buffer, byteOffset, length)), splits };

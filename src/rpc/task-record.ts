@@ -1,11 +1,10 @@
 // The record of a task, to protobuf and back (TaskRecord of stored.proto), by hand: a master stores one per decision and reads a
 // million when it takes over. convert.test.ts holds it against what the library makes of the same schema.
-import { MillraceError } from "../base/error.ts";
 import { type AttemptId, type Phase, type Position, sameAttempt } from "../base/ids.ts";
 import type { AttemptNumber, TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
-import { duration } from "./codec.ts";
+import { duration, unreadable } from "./codec.ts";
 import type { AttemptStats } from "./messages.ts";
 import { StringTable, WireReader, WireWriter } from "./wire.ts";
 
@@ -43,9 +42,7 @@ export function decodeTaskRecord(bytes: Uint8Array, names = new StringTable(16))
     reader.open(bytes);
     return readTask(names);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `${bytes.length} bytes are no readable TaskRecord (${why}); were they written by another version?`;
-    throw new MillraceError("corrupt-state", message, { cause: error });
+    throw unreadable(bytes, "TaskRecord", "corrupt-state", error);
   }
 }
 
