@@ -1,22 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { noStats } from "../rpc/stats.ts";
 import type { JobView } from "../schedule/step.ts";
 import { printable } from "./error-text.ts";
 import { clip, LineProgress, remainingMs, TerminalProgress } from "./progress.ts";
 
-const noStats = {
-  recordsIn: 0,
-  bytesIn: 0,
-  pairs: 0,
-  recordsOut: 0,
-  bytesOut: 0,
-  memoryRunBytes: 0,
-  diskRunBytes: 0,
-  spills: 0,
-  groups: 0,
-  groupMax: 0,
-  fetchedBytes: 0,
-  wallMs: 0,
-};
 const none = { done: 0, running: 0, total: 0 };
 
 function view(change: Partial<JobView>): JobView {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { AttemptStats } from "../rpc/messages.ts";
+import { noStats } from "../rpc/stats.ts";
 import type { FinishedJob } from "../schedule/step.ts";
 import { createLocalStorage } from "../storage/local.ts";
 import { parseManifest } from "../storage/manifest.ts";
@@ -19,20 +19,6 @@ beforeEach(() => {
 afterEach(() => rmSync(top, { recursive: true, force: true }));
 
 const storage = createLocalStorage();
-const noStats: AttemptStats = {
-  recordsIn: 0,
-  bytesIn: 0,
-  pairs: 0,
-  recordsOut: 0,
-  bytesOut: 0,
-  memoryRunBytes: 0,
-  diskRunBytes: 0,
-  spills: 0,
-  groups: 0,
-  groupMax: 0,
-  fetchedBytes: 0,
-  wallMs: 0,
-};
 
 async function finished(contents: Readonly<Record<string, string>>): Promise<FinishedJob> {
   const files: StagedFile[] = [];

@@ -14,7 +14,8 @@ import {
 } from "./convert-common.ts";
 import { fromSpec, toSpec } from "./convert-job.ts";
 import * as pb from "./gen/millrace/v1/stored_pb.ts";
-import { decodeTaskRecord, encodeTaskRecord } from "./task-record.ts";
+import { decodeTaskRecord } from "./task-record-reader.ts";
+import { encodeTaskRecord } from "./task-record-writer.ts";
 
 export const jobRecord = messageCodec(
   pb.JobRecordSchema,

@@ -1,6 +1,6 @@
 // From stored records back to the scheduler's state. Running attempts are not stored: their workers report them.
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
-import { StringTable } from "../rpc/wire.ts";
+import { StringTable } from "../rpc/string-table.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { noteRate, ratesKept } from "./backup.ts";
 import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";

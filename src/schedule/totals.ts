@@ -1,22 +1,8 @@
 // Sums over winners: counters, statistics.
 import type { Counters } from "../base/ids.ts";
 import type { AttemptStats } from "../rpc/messages.ts";
+import { noStats } from "../rpc/stats.ts";
 import type { Job } from "./job.ts";
-
-export const noStats: AttemptStats = {
-  recordsIn: 0,
-  bytesIn: 0,
-  pairs: 0,
-  recordsOut: 0,
-  bytesOut: 0,
-  memoryRunBytes: 0,
-  diskRunBytes: 0,
-  spills: 0,
-  groups: 0,
-  groupMax: 0,
-  fetchedBytes: 0,
-  wallMs: 0,
-};
 
 type Sums = { -readonly [name in keyof AttemptStats]: number };
 

@@ -10,6 +10,7 @@ import { defaultPartitions, planSplits, totalBytes } from "../input/split.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Assignment, AttemptDone } from "../rpc/messages.ts";
+import { noStats } from "../rpc/stats.ts";
 import type { TaskEnvironment } from "./environment.ts";
 import { KeySample } from "./key-sample.ts";
 import { sampleKeys } from "./sample-keys.ts";
@@ -44,20 +45,7 @@ export async function runPlanTask(assignment: Assignment, env: TaskEnvironment):
     staged: [],
     deadLetters: [],
     counters: Object.create(null),
-    stats: {
-      recordsIn: 0,
-      bytesIn: bytes,
-      pairs: 0,
-      recordsOut: 0,
-      bytesOut: 0,
-      memoryRunBytes: 0,
-      diskRunBytes: 0,
-      spills: 0,
-      groups: 0,
-      groupMax: 0,
-      fetchedBytes: 0,
-      wallMs: env.clock.now() - begun,
-    },
+    stats: { ...noStats, bytesIn: bytes, wallMs: env.clock.now() - begun },
   };
 }
 

@@ -7,10 +7,11 @@ import type { JobSpec } from "../../src/job/spec.ts";
 import { Gate } from "../../src/rpc/gate.ts";
 import type { Listener } from "../../src/rpc/http.ts";
 import { type ListenOptions, listen } from "../../src/rpc/listener.ts";
-import type { AttemptStats, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
 import { randomToken, type Secret } from "../../src/rpc/secret.ts";
 import { masterService } from "../../src/rpc/service.ts";
 import type { MasterApi } from "../../src/rpc/services.ts";
+import { noStats } from "../../src/rpc/stats.ts";
 import { fixedTokens, type TokenScope } from "../../src/rpc/tokens.ts";
 import { checkHello } from "../../src/rpc/versions.ts";
 import type { JobState, JobView } from "../../src/schedule/step.ts";
@@ -62,20 +63,6 @@ export const someSpec: JobSpec = {
   startedAt: "2026-01-01T00:00:00.000Z",
 };
 
-const stats: AttemptStats = {
-  recordsIn: 0,
-  bytesIn: 0,
-  pairs: 0,
-  recordsOut: 0,
-  bytesOut: 0,
-  memoryRunBytes: 0,
-  diskRunBytes: 0,
-  spills: 0,
-  groups: 0,
-  groupMax: 0,
-  fetchedBytes: 0,
-  wallMs: 0,
-};
 const none = { done: 0, running: 0, total: 0 };
 
 export function someView(job: string, state: JobState): JobView {
@@ -87,7 +74,7 @@ export function someView(job: string, state: JobState): JobView {
     state,
     tasks: { plan: none, map: none, reduce: none },
     counters: Object.create(null),
-    stats: { inputBytes: 0, map: stats, reduce: stats },
+    stats: { inputBytes: 0, map: noStats, reduce: noStats },
     deadLetters: 0,
     running: [],
     failures: [],

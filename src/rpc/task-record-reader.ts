@@ -1,40 +1,16 @@
-// The record of a task, to protobuf and back (TaskRecord of stored.proto), by hand: a master stores one per decision and reads a
-// million when it takes over. convert.test.ts holds it against what the library makes of the same schema.
+// The record of a task from protobuf (TaskRecord of stored.proto), by hand: a master that takes over reads a million. convert.test.ts
+// holds it against what the library makes of the same schema.
 import { type AttemptId, type Phase, type Position, sameAttempt } from "../base/ids.ts";
 import type { AttemptNumber, TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration, unreadable } from "./codec.ts";
 import type { AttemptStats } from "./messages.ts";
-import { StringTable, WireReader, WireWriter } from "./wire.ts";
+import { noStats } from "./stats.ts";
+import { StringTable } from "./string-table.ts";
+import { WireReader } from "./wire-reader.ts";
 
-const writer = new WireWriter();
 const reader = new WireReader();
-
-export function encodeTaskRecord(task: TaskRecord): Uint8Array<ArrayBuffer> {
-  if (task.winner !== undefined) writeWinner(1, task.winner);
-  writer.uint(2, task.placements);
-  writer.uint(3, task.digestVersion);
-  writer.uint(4, task.digestRollbacks);
-  writer.uint(5, task.failures);
-  writer.uint(6, task.infrastructureFailures);
-  writer.uint(7, task.careful ? 1 : 0);
-  for (const position of task.skip) writePosition(8, position);
-  if (task.diedAt !== undefined) writePosition(9, task.diedAt);
-  if (task.userFailure !== undefined) {
-    const from = writer.begin(10);
-    writer.string(1, task.userFailure.message);
-    if (task.userFailure.at !== undefined) writePosition(2, task.userFailure.at);
-    writer.end(from);
-  }
-  if (task.counted !== undefined) {
-    const from = writer.begin(11);
-    writer.uint(1, task.counted.epoch);
-    writer.uint(2, task.counted.attempt);
-    writer.end(from);
-  }
-  return writer.finish();
-}
 
 /** Throws `corrupt-state` on bytes that are no such record. `names` holds the strings that records repeat. */
 export function decodeTaskRecord(bytes: Uint8Array, names = new StringTable(16)): TaskRecord {
@@ -44,82 +20,6 @@ export function decodeTaskRecord(bytes: Uint8Array, names = new StringTable(16))
   } catch (error) {
     throw unreadable(bytes, "TaskRecord", "corrupt-state", error);
   }
-}
-
-function writeWinner(field: number, winner: Winner): void {
-  const from = writer.begin(field);
-  writeAttemptId(1, winner.attempt);
-  writer.string(2, winner.worker);
-  writer.uint(3, winner.incarnation);
-  writer.string(4, winner.address);
-  if (winner.run !== undefined) writeRun(5, winner.run);
-  if (winner.emissionDigest !== undefined) writer.presentFixed64(6, winner.emissionDigest);
-  if (winner.mapVersion !== undefined) writer.presentUint(7, winner.mapVersion);
-  for (const file of winner.staged) writeStaged(8, file);
-  for (const position of winner.deadLetters) writePosition(9, position);
-  for (const name of Object.keys(winner.counters)) {
-    const count = writer.begin(10);
-    writer.string(1, name);
-    writer.sint(2, winner.counters[name]!);
-    writer.end(count);
-  }
-  writeStats(11, winner.stats);
-  if (winner.runLost !== undefined) writer.presentString(12, winner.runLost);
-  writer.end(from);
-}
-
-function writeAttemptId(field: number, id: AttemptId): void {
-  const from = writer.begin(field);
-  writer.string(1, id.job);
-  writer.string(2, id.phase);
-  writer.uint(3, id.index);
-  writer.uint(4, id.epoch);
-  writer.uint(5, id.attempt);
-  writer.end(from);
-}
-
-function writePosition(field: number, { file, offset }: Position): void {
-  const from = writer.begin(field);
-  writer.uint(1, file);
-  writer.uint(2, offset);
-  writer.end(from);
-}
-
-function writeRun(field: number, run: RunRef): void {
-  const from = writer.begin(field);
-  writeAttemptId(1, run.writtenBy);
-  writer.string(2, run.path);
-  writer.uint(3, run.bytes);
-  writer.uint(4, run.pairs);
-  writer.end(from);
-}
-
-function writeStaged(field: number, file: StagedFile): void {
-  const from = writer.begin(field);
-  writer.string(1, file.output);
-  writer.string(2, file.name);
-  writer.uint(3, file.bytes);
-  writer.uint(4, file.records);
-  writer.string(5, file.sha256);
-  writer.string(6, file.token);
-  writer.end(from);
-}
-
-function writeStats(field: number, stats: AttemptStats): void {
-  const from = writer.begin(field);
-  writer.uint(1, stats.recordsIn);
-  writer.uint(2, stats.bytesIn);
-  writer.uint(3, stats.pairs);
-  writer.uint(4, stats.recordsOut);
-  writer.uint(5, stats.bytesOut);
-  writer.uint(6, stats.memoryRunBytes);
-  writer.uint(7, stats.diskRunBytes);
-  writer.uint(8, stats.spills);
-  writer.uint(9, stats.groups);
-  writer.uint(10, stats.groupMax);
-  writer.double(11, duration(stats.wallMs));
-  writer.uint(12, stats.fetchedBytes);
-  writer.end(from);
 }
 
 const none: readonly never[] = [];
@@ -342,21 +242,6 @@ function readStats(): AttemptStats {
   reader.leave(outer);
   return stats;
 }
-
-const noStats = {
-  recordsIn: 0,
-  bytesIn: 0,
-  pairs: 0,
-  recordsOut: 0,
-  bytesOut: 0,
-  memoryRunBytes: 0,
-  diskRunBytes: 0,
-  spills: 0,
-  groups: 0,
-  groupMax: 0,
-  fetchedBytes: 0,
-  wallMs: 0,
-};
 
 /** By their field numbers. */
 const statNames: readonly (keyof typeof noStats | undefined)[] = [
