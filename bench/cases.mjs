@@ -1,6 +1,7 @@
 // The cases by name: what is run on which data, and the goals of the ratios. Each has `inputs`, the data it reads ([kind, MB]), and
 // `run`, which resolves to rows (rows.mjs). `bench`: { size, rounds, peers, large, signal, log, mistakes }.
 import { cluster, kill } from "./cases/cluster.mjs";
+import { limits } from "./cases/limits.mjs";
 import { ndjson } from "./cases/ndjson.mjs";
 import { hello, memory, scale } from "./cases/small-and-large.mjs";
 import { sort, spill } from "./cases/sort.mjs";
@@ -15,6 +16,7 @@ export const cases = {
   hello,
   memory,
   scale,
+  limits,
   letters,
   cluster,
   kill,

@@ -1,9 +1,12 @@
-// Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|ndjson BYTES FILE`.
+// Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|keys|files|ndjson BYTES FILE`.
 //   text    lines of 75 to 97 bytes of words, Zipf (s = 1.05) over 200,000 words, one word in a hundred with a non-ASCII letter
 //   cyrillic, curly  the same text with a Cyrillic letter for each Latin one; with one curly quote in each line
 //   tera    records of 99 bytes and a newline, the first 10 of them random printable characters
+//   keys    a random number of 16 hexadecimal digits on each line: none comes twice
+//   files   the text in a folder of files of about 2,000 bytes, 1,000 of them in each folder
 //   ndjson  web log entries, 50,000 URLs, Zipf (s = 0.9)
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 
 /** xorshift128+ on four 32-bit words would be exact but slow; sfc32 is enough and the same everywhere. */
 function generator(seed) {
@@ -96,6 +99,13 @@ const kinds = {
       return `${key}${String(row++).padStart(20, "0")} ${filler}\n`;
     };
   },
+  keys(next) {
+    const digits = () => next().toString(16).padStart(8, "0");
+    return () => `${digits()}${digits()}\n`;
+  },
+  files(next) {
+    return kinds.text(next);
+  },
   ndjson(next) {
     const sections = ["api", "static", "blog", "user", "cart", "search", "img", "docs"];
     const statuses = [200, 200, 200, 200, 200, 304, 404, 301, 500];
@@ -116,6 +126,10 @@ const kinds = {
 
 export function generate(kind, bytes, file) {
   const line = kinds[kind](generator(20240501));
+  if (kind === "files") {
+    generateFiles(line, bytes, file);
+    return;
+  }
   const out = openSync(file, "w");
   let written = 0;
   while (written < bytes) {
@@ -124,6 +138,18 @@ export function generate(kind, bytes, file) {
     written += writeSync(out, piece);
   }
   closeSync(out);
+}
+
+function generateFiles(line, bytes, folder) {
+  for (let written = 0, files = 0; written < bytes; files++) {
+    let text = "";
+    while (text.length < 2000) text += line();
+    const name = String(files).padStart(7, "0");
+    const below = join(folder, name.slice(0, 4));
+    if (files % 1000 === 0) mkdirSync(below, { recursive: true });
+    writeFileSync(join(below, `${name}.txt`), text);
+    written += text.length;
+  }
 }
 
 if (process.argv[1]?.endsWith("generate.mjs")) {
