@@ -20,6 +20,7 @@ import { listen } from "../rpc/listener.ts";
 import type { AttemptResult } from "../rpc/messages.ts";
 import type { Welcome } from "../rpc/services.ts";
 import { jobKey } from "../rpc/signature.ts";
+import type { Tokens } from "../rpc/tokens.ts";
 import { ourVersions } from "../rpc/versions.ts";
 import { shuffleRoutes } from "../shuffle/server.ts";
 import { type Agent, startAgent } from "./agent.ts";
