@@ -3,6 +3,7 @@
 import { cluster, kill } from "./cases/cluster.mjs";
 import { limits } from "./cases/limits.mjs";
 import { ndjson } from "./cases/ndjson.mjs";
+import { safety } from "./cases/safety.mjs";
 import { hello, memory, scale } from "./cases/small-and-large.mjs";
 import { sort, spill } from "./cases/sort.mjs";
 import { letters, wordCount, words } from "./cases/word-count.mjs";
@@ -17,6 +18,7 @@ export const cases = {
   memory,
   scale,
   limits,
+  safety,
   letters,
   cluster,
   kill,
