@@ -2,7 +2,7 @@
 // `run`, which resolves to rows (rows.mjs). `bench`: { size, rounds, peers, large, signal, log, mistakes }.
 import { cluster, kill } from "./cases/cluster.mjs";
 import { limits } from "./cases/limits.mjs";
-import { ndjson } from "./cases/ndjson.mjs";
+import { csv, ndjson } from "./cases/ndjson.mjs";
 import { safety } from "./cases/safety.mjs";
 import { hello, memory, scale } from "./cases/small-and-large.mjs";
 import { sort, spill } from "./cases/sort.mjs";
@@ -14,6 +14,7 @@ export const cases = {
   sort,
   spill,
   ndjson,
+  csv,
   hello,
   memory,
   scale,

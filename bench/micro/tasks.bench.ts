@@ -15,12 +15,14 @@ import { createLocalStorage } from "../../src/storage/local.ts";
 import { createTier } from "../../src/storage/tier.ts";
 import type { TaskEnvironment } from "../../src/task/environment.ts";
 import { runAttempt } from "../../src/task/run-attempt.ts";
+import csv from "../jobs/csv.ts";
 import ndjson from "../jobs/ndjson.ts";
 import sort from "../jobs/sort.ts";
 import wordCount from "../jobs/word-count.ts";
 import wordCountBuiltin from "../jobs/word-count-builtin.ts";
 
 const jobs: Readonly<Record<string, unknown>> = {
+  csv,
   ndjson,
   sort,
   "word-count": wordCount,
