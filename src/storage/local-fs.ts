@@ -11,6 +11,7 @@ export type LocalFs = Pick<
   | "writeSync"
   | "fstatSync"
   | "fsyncSync"
+  | "fdatasync"
   | "closeSync"
   | "mkdirSync"
   | "unlinkSync"

@@ -4,9 +4,16 @@ import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
+import { MiB } from "../base/limits.ts";
 import { type LocalFs, outputError } from "./local-fs.ts";
 import { checkedName, type Places, placesOf } from "./places.ts";
 import type { StagedWriter } from "./storage.ts";
+
+/**
+ * After so many bytes the disk is told to begin with them, in a thread of its own, while more is being made: what is left for the
+ * end, when nothing else can be done, is little.
+ */
+const syncAheadBytes = 8 * MiB;
 
 export class LocalStagedWriter implements StagedWriter {
   readonly #fs: LocalFs;
@@ -16,6 +23,9 @@ export class LocalStagedWriter implements StagedWriter {
   readonly #hash: Hash = createHash("sha256");
   #fd: number | undefined;
   #bytes = 0;
+  #syncedAhead = 0;
+  /** Calls under way; the file is closed when they have ended. What one of them says is said once, so it is kept. */
+  readonly #ahead: Promise<Error | undefined>[] = [];
 
   constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string) {
     this.#fs = fs;
@@ -53,11 +63,13 @@ export class LocalStagedWriter implements StagedWriter {
     }
     this.#hash.update(chunk);
     this.#bytes += chunk.length;
+    if (this.#bytes - this.#syncedAhead >= syncAheadBytes) this.#syncAhead(this.#fd);
   }
 
   async finish(): Promise<{ readonly bytes: number; readonly sha256: string; readonly token: string }> {
     assert(this.#fd !== undefined, "finish after finish or abort");
     try {
+      for (const error of await Promise.all(this.#ahead)) if (error !== undefined) throw error;
       this.#fs.fsyncSync(this.#fd);
       this.#close();
       syncDirectory(this.#fs, this.#places.files);
@@ -69,7 +81,9 @@ export class LocalStagedWriter implements StagedWriter {
 
   abort(): void {
     try {
-      this.#close();
+      // A number that is free again must not be one that a call under way still uses.
+      if (this.#ahead.length === 0) this.#close();
+      else void Promise.all(this.#ahead).then(() => this.#close());
     } finally {
       try {
         this.#fs.unlinkSync(this.#path);
@@ -77,6 +91,11 @@ export class LocalStagedWriter implements StagedWriter {
         // Gone already, or `discard` removes it; the failure that led here matters more.
       }
     }
+  }
+
+  #syncAhead(fd: number): void {
+    this.#syncedAhead = this.#bytes;
+    this.#ahead.push(new Promise((resolve) => this.#fs.fdatasync(fd, (error) => resolve(error ?? undefined))));
   }
 
   #close(): void {

@@ -229,6 +229,59 @@ describe("staging", () => {
     await expect(writer.finish()).rejects.toMatchObject({ code: "io-error", retry: "elsewhere" });
   });
 
+  describe("told to the disk while it is written", () => {
+    /** Answers when it is told to. */
+    function slowSync() {
+      const calls: ((error: Error | null) => void)[] = [];
+      const closed: number[] = [];
+      const fs = new Proxy(
+        interposedFs(({ name }) => {
+          if (name === "closeSync") closed.push(calls.length);
+        }),
+        {
+          get(target, name) {
+            if (name !== "fdatasync") return Reflect.get(target, name) as unknown;
+            return (_: number, done: (error: Error | null) => void) => calls.push(done);
+          },
+        },
+      );
+      const writer = createLocalStorage({ fs }).stage(`${root}out`, someAttempt(someJob()), "part-00000.tsv");
+      for (let i = 0; i < 3; i++) writer.write(Buffer.alloc(8 * 2 ** 20, "x"));
+      expect(calls.length).toBe(3);
+      closed.length = 0;
+      return { writer, calls, closed };
+    }
+
+    test("a file is whole when all of that has ended", async () => {
+      const { writer, calls, closed } = slowSync();
+      const finished = writer.finish();
+      calls[0]!(null);
+      calls[2]!(null);
+      await new Promise(setImmediate);
+      expect(closed).toEqual([]);
+      calls[1]!(null);
+      expect((await finished).bytes).toBe(24 * 2 ** 20);
+      expect(closed.length).toBeGreaterThan(0);
+    });
+
+    test("an error there is not lost: the file does not count", async () => {
+      const { writer, calls } = slowSync();
+      const finished = expect(writer.finish()).rejects.toMatchObject({ code: "io-error", retry: "elsewhere" });
+      for (const [i, done] of calls.entries()) done(i === 1 ? systemError("EIO") : null);
+      await finished;
+      writer.abort();
+    });
+
+    test("a file that is given up is gone at once, and closed when all of that has ended", async () => {
+      const { writer, calls, closed } = slowSync();
+      writer.abort();
+      expect(closed).toEqual([]);
+      for (const done of calls) done(null);
+      await new Promise(setImmediate);
+      expect(closed.length).toBe(1);
+    });
+  });
+
   test("what is staged is for this user only, what is published as the umask says", async () => {
     const decision = await stagedDecision(storage, `${root}out`, { "part-00000.tsv": "x" });
     const mode = (path: string) => statSync(path).mode & 0o777;
