@@ -42,8 +42,8 @@ let windowHeld: u32 = 0;
 let digest: u64 = 0;
 let indexTerm: u64 = 0;
 let emissions: f64 = 0;
-/** All values are 1 and summed: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
-export let counting: bool = false;
+/** Only sums of whole numbers matter: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
+export let sums: bool = false;
 
 /** Begins. `withTable`: 0 never, 1 always, 2 given up while keys don't repeat. `end` leaves slack behind it. */
 export function beginCollect(
@@ -52,9 +52,9 @@ export function beginCollect(
   countsAt: usize,
   withTable: i32,
   firstEmission: f64,
-  counts1: bool,
+  bySums: bool,
 ): void {
-  counting = counts1;
+  sums = bySums;
   pool = poolAt;
   spaceEnd = end;
   counts = countsAt;
@@ -162,7 +162,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
       if (varintEnd != 0) valueBytes = readVarint(varintEnd, end);
       key = varintEnd;
     }
-    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end || (isNumbers && valueBytes != 8)) {
+    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end || ((isNumbers || sums) && valueBytes != 8)) {
       result = MALFORMED;
       break;
     }
@@ -235,13 +235,18 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
         append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
         store<f64>(poolEnd - 8, number);
       }
-      emission = xxh64Word(word, (hash + term) ^ (<u64>partition * P2));
+      if (!sums) emission = xxh64Word(word, (hash + term) ^ (<u64>partition * P2));
+      else emission = number > 0 ? 0 : xxh64Word(word, hash ^ (<u64>partition * P2));
     } else {
       hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
       if (wholeHash) partition = placeOfHash(hash);
       else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
-      const seed = (hash + term) ^ (<u64>partition * P2);
-      emission = valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
+      if (!sums) {
+        const seed = (hash + term) ^ (<u64>partition * P2);
+        emission = valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
+      } else {
+        emission = decodeNumber(word) > 0 ? 0 : xxh64Word(word, hash ^ (<u64>partition * P2));
+      }
       if (!reserve(pairBytes + 2)) {
         result = FULL;
         break;
@@ -254,7 +259,7 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
     count += 1;
     at = next;
   }
-  if (!counting) digest = sum;
+  digest = sum;
   indexTerm = term;
   emissions = count;
   store<u32>(TAKEN, <u32>at);
@@ -296,11 +301,11 @@ export function countWords(count: f64): void {
   if (combining) judge(<u32>count);
 }
 
-/** Of a pair that is handed out: its key was emitted as often as its value says. */
+/** With `sums`, of a pair that is handed out: what its key's values have come to. (They are whole, and below 2^53.) */
 // @ts-ignore
 @inline
-export function emitted(hash: u64, value: u64): void {
-  digest += hash * <u64>decodeNumber(value);
+export function emitted(hash: u64, partition: u32, value: u64): void {
+  digest += ((hash ^ (<u64>partition * P2)) | 1) * <u64>(<i64>decodeNumber(value));
 }
 
 /** A key that the table lacks, with 1; `slot` is where it belongs. False: full. */
