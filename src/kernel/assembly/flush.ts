@@ -1,7 +1,7 @@
 // Handing out what is held, sorted, block by block.
 import { addDigest, blockEnd, blockPairs, closeBlock, describePair, hasRoom, blockLimit, blockStart, push, tellOpenEnd } from "./block";
 import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
-import { counts, emitted, emptyPool, held, nativeEnd, pool, poolEnd, sums } from "./collect";
+import { counts, emitted, emptyPool, held, nativeEnd, pool, poolEnd, settle, sums } from "./collect";
 import { BYTES, foldNumbers, isBeyond, isNumbers, kind, NONE } from "./fold";
 import { keyAt, keyBytesAt, pairAt } from "./radix";
 import { sortPool } from "./sort";
@@ -23,6 +23,7 @@ let touched: u32 = 0;
 let folds: bool = false;
 
 export function beginFlush(): void {
+  settle();
   records = (poolEnd + 16 + 15) & ~15;
   total = held;
   sortPool(records);
