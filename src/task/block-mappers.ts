@@ -13,7 +13,6 @@ import { utf8 } from "../job/codecs/utf8.ts";
 import type { JobDefinition, NamedInput } from "../job/definition.ts";
 import { type MapperKind, mapperKind } from "../job/mappers.ts";
 import type { WordEnds } from "../kernel/kernel.ts";
-import type { Combining } from "./environment.ts";
 
 /** Whole lines as a record of their own, for `MapSide.countWords`. */
 export class WordBlock {
@@ -26,13 +25,9 @@ export class WordBlock {
   }
 }
 
-/**
- * Whether all that the job's maps emit is words with 1 that are summed: then the kernel counts, and the emission digest is that
- * of counts in every attempt, fast or not.
- */
-export function isCounting(job: JobDefinition, combining: Combining): boolean {
+/** Whether all that the job's maps emit is words with 1 that are summed: then the kernel can count them. */
+export function isCounting(job: JobDefinition): boolean {
   return (
-    combining !== "never" &&
     (job.key as unknown) === utf8 &&
     f64Kind(job.value) !== undefined &&
     job.combine?.kind === "sum" &&

@@ -77,7 +77,7 @@ const anyText = fc.oneof(
 const pairKinds = {
   textUint: [utf8, uint, anyText, fc.oneof(fc.constantFrom(0, 1, 2 ** 53 - 1), fc.maxSafeNat())],
   textInt: [utf8, int, anyText, fc.oneof(fc.constantFrom(0, -0, 1, -1), fc.maxSafeInteger())],
-  textFloat: [utf8, float64, anyText, fc.double({ noNaN: true })],
+  textFloat: [utf8, float64, anyText, fc.oneof(fc.double({ noNaN: true }), fc.constantFrom(-5e-324, -2e-308))],
   textText: [utf8, utf8, anyText, anyText],
   numberText: [float64, utf8, fc.double({ noNaN: true }), anyText],
   bytesBytes: [bytes, bytes, fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 20_000 })],

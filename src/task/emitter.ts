@@ -65,6 +65,8 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   /** Bytes that certainly fit beside them, and UTF-16 units. */
   const fastBytesMax = pairBytesMax - spareBytes;
   const fastLengthMax = Math.floor(fastBytesMax / 3);
+  /** Of a text whose length is one byte, if it is ASCII. */
+  const shortLengthMax = Math.min(127, fastLengthMax);
 
   let at = batchStart;
   let mark = batchStart;
@@ -73,8 +75,8 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   /** Where a pair's text must end at the latest; -1 while nothing may be emitted, so that one comparison sees both. */
   let limit = -1;
   let lastValue: unknown = Number.NaN;
-  let lastHigh = 0;
-  let lastLow = 0;
+  /** The number whose bytes are the encoded `lastValue`. */
+  let encoded = 0;
 
   const emitter: Emitter = {
     emit: fastEmit() ?? emitAny,
@@ -115,17 +117,46 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   /** The loop made for the job's codecs. */
   function fastEmit(): PairEmit | undefined {
     const { key, value } = encoder as { readonly key: unknown; readonly value: unknown };
-    if (key === utf8 && isNumber !== undefined) return emitTextNumber;
+    if (key === utf8 && isNumber !== undefined) return choose === undefined ? emitTextNumber : emitAnyTextNumber;
     if (key === utf8 && value === utf8) return emitTexts;
     if (key === bytesCodec && value === bytesCodec) return emitBytes;
     return undefined;
   }
 
   /**
-   * A text and a number: no allocation, no view, no call but `flush`. Whatever is out of the ordinary goes to `emitAny`, whose
-   * codecs know the words for it.
+   * A short ASCII text and a number, which most jobs emit: no allocation, no view, no call but `makeRoom`, and so little code that
+   * it is compiled into the user's own loop. All else goes to `emitAnyTextNumber`.
    */
   function emitTextNumber(key: unknown, value: unknown): void {
+    if (typeof key !== "string" || (value !== lastValue && !encodeNumber(value))) {
+      emitAny(key, value);
+      return;
+    }
+    const length = key.length;
+    if (length > shortLengthMax || (at + length > limit && !openRoom(length))) {
+      emitAnyTextNumber(key, value);
+      return;
+    }
+    let end = at + 2;
+    for (let i = 0; i < length; i++) {
+      const unit = key.charCodeAt(i);
+      if (unit > 0x7f) {
+        emitAnyTextNumber(key, value);
+        return;
+      }
+      arena[end++] = unit;
+    }
+    arena[at] = length;
+    arena[at + 1] = 8;
+    view.setFloat64(end, encoded);
+    at = end + 8;
+  }
+
+  /**
+   * Any text and a number, still without allocation. Whatever is out of the ordinary goes to `emitAny`, whose codecs know the
+   * words for it.
+   */
+  function emitAnyTextNumber(key: unknown, value: unknown): void {
     if (typeof key !== "string" || (value !== lastValue && !encodeNumber(value))) {
       emitAny(key, value);
       return;
@@ -172,8 +203,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
       arena[lengthAt + 1] = keyBytes >> 7;
     }
     arena[end - keyBytes - 1] = 8;
-    view.setUint32(end, lastHigh);
-    view.setUint32(end + 4, lastLow);
+    view.setFloat64(end, encoded);
     if (choose !== undefined) view.setUint32(at, choose(key), true);
     at = end + 8;
   }
@@ -254,14 +284,22 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     at = to + end;
   }
 
-  /** As `writeF64`, kept for the next pair, as most jobs emit the same number again and again; false: the codec refuses it. */
+  /**
+   * As `writeF64`, kept for the next pair, as most jobs emit the same number again and again. False: the codec refuses it, or its
+   * bytes are those of a NaN, of which JavaScript keeps no bits (numbers from -2^-1022 to 0).
+   */
   function encodeNumber(value: unknown): boolean {
     if (typeof value !== "number" || !isNumber!(value)) return false;
     double[0] = value + 0;
     const high = words[1]!;
-    const negative = (high & 0x80000000) !== 0;
-    lastHigh = negative ? ~high : high ^ 0x80000000;
-    lastLow = negative ? ~words[0]! : words[0]!;
+    if ((high & 0x80000000) === 0) {
+      words[1] = high ^ 0x80000000;
+    } else {
+      if ((high & 0x7ff00000) === 0) return false;
+      words[1] = ~high;
+      words[0] = ~words[0]!;
+    }
+    encoded = double[0];
     lastValue = value;
     return true;
   }

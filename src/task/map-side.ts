@@ -9,7 +9,7 @@ import { isCounting, type WordBlock } from "./block-mappers.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createEmitter, type Emitter } from "./emitter.ts";
 import type { Combining } from "./environment.ts";
-import { kernelFold } from "./fold.ts";
+import { isSummed, kernelFold } from "./fold.ts";
 import { MapPass } from "./map-pass.ts";
 import { type OutputSinks, outputTable, type RecordEncoder } from "./outputs.ts";
 import { PairEncoder } from "./pair-encoder.ts";
@@ -156,7 +156,7 @@ function collectOptions({ job, partitions, boundaries, combining = "auto" }: Map
     fold: combining === "never" ? undefined : kernelFold(job),
     combining,
     firstEmission: 0,
-    counting: isCounting(job, combining),
+    sums: isCounting(job) || isSummed(job),
   };
 }
 

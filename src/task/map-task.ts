@@ -205,7 +205,7 @@ class MapAttempt {
   #formatOf(input: NamedInput): InputFormat<unknown> {
     const { task, work, env } = this.#options;
     if (task.status.careful || work.skip.length > 0) return input.format;
-    return blockFormat(input, isCounting(env.job, env.combining ?? "auto") ? this.#side.blockBytesMax : 0);
+    return blockFormat(input, isCounting(env.job) ? this.#side.blockBytesMax : 0);
   }
 
   #streamOf(source: string): () => number {

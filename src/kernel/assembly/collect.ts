@@ -1,17 +1,32 @@
 // Taking pairs. The pool holds, in order of emission, what was emitted, or with a table one pair per key and its fold so far:
 //
 //   entry = u16 partition, pair
-//   entry of the table = u64 XXH64 of the key, u16 partition, pair    (its value is a native f64 until it is sorted)
+//   entry of the table = u64 XXH64 of the key, u16 partition, pair    (its value is in the table, and then a native f64 until
+//                                                                      it is sorted)
 //
 //   arena: … pool | entry entry entry →      free      ← table |
 //
 // The sort's records take the table's place afterwards: one pair's two records are no less than its share of the table, so
 // both are counted as one.
 import { copy, decodeNumber, encodeNumber, readVarint, same, shared, varintEnd } from "./bytes";
-import { foldNumbers, isBeyond, isNumbers } from "./fold";
+import { foldNumbers, isBeyond, isNumbers, kind, SUM, sumMax } from "./fold";
 import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
-import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN } from "./state";
-import { AHEAD_MASK, clearTable, growAt, growTable, lookAhead, mask, table, tagOf, TAGS } from "./table";
+import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN, TOUCHED } from "./state";
+import {
+  addNode,
+  clearTable,
+  describe,
+  DESCRIPTION,
+  find,
+  GROUP,
+  growFor,
+  LONG,
+  NODE,
+  rememberKeys,
+  settleTable,
+  table,
+  touchEntries,
+} from "./table";
 import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
 /** In front of an entry of the table: the hash that partition and digest need, so that it is made once per key. */
@@ -20,6 +35,8 @@ export const HASH_BYTES: u32 = 8;
 const SORT_BYTES: u32 = 32;
 /** Combining is judged after each so many pairs, once a quarter of the space is used. */
 const WINDOW: u32 = 65536;
+/** Of a group, whose slots are touched together. */
+const GROUP_PAIRS: usize = 32;
 
 export let pool: usize = 0;
 export let poolEnd: usize = 0;
@@ -42,8 +59,8 @@ let windowHeld: u32 = 0;
 let digest: u64 = 0;
 let indexTerm: u64 = 0;
 let emissions: f64 = 0;
-/** All values are 1 and summed: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
-export let counting: bool = false;
+/** Only sums of whole numbers matter: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
+export let sums: bool = false;
 
 /** Begins. `withTable`: 0 never, 1 always, 2 given up while keys don't repeat. `end` leaves slack behind it. */
 export function beginCollect(
@@ -52,9 +69,9 @@ export function beginCollect(
   countsAt: usize,
   withTable: i32,
   firstEmission: f64,
-  counts1: bool,
+  bySums: bool,
 ): void {
-  counting = counts1;
+  sums = bySums;
   pool = poolAt;
   spaceEnd = end;
   counts = countsAt;
@@ -69,13 +86,14 @@ export function beginCollect(
 
 /** Forgets what is held. */
 export function emptyPool(): void {
+  if (combining) rememberKeys(held);
   poolEnd = pool;
   held = 0;
   memory.fill(counts, 0, <usize>partitions << 2);
   combining = combines;
   windowPairs = 0;
   windowHeld = 0;
-  if (combining) clearTable(spaceEnd);
+  if (combining) clearTable(pool, spaceEnd);
   nativeEnd = combining ? usize.MAX_VALUE : pool;
   publish();
 }
@@ -86,29 +104,18 @@ function publish(): void {
   store<u32>(HELD, held);
 }
 
-/** Whether an entry of so many bytes fits, with what the sort needs for it; grows the table if it must. */
+/** Whether an entry of so many bytes fits, with what the sort needs for it. */
 // @ts-ignore
 @inline
 function reserve(entryBytes: u32): bool {
   if (poolEnd + entryBytes + (<usize>(held + 1)) * SORT_BYTES > spaceEnd) return false;
-  if (!combining) return true;
-  if (held >= growAt && !growTable(poolEnd + entryBytes + 16)) return false;
-  return poolEnd + entryBytes <= table;
+  return !combining || poolEnd + entryBytes + NODE <= table;
 }
 
 /** Takes pairs from [at, end); results: DONE, FULL, MALFORMED, BEYOND. TAKEN says how far it got. */
 export function addBatch(at: usize, end: usize): i32 {
   const before = emissions;
-  let result: i32;
-  if (combining) {
-    if (!isByWholeHash()) result = take(at, end, true, false, false);
-    else if (mask < AHEAD_MASK) result = take(at, end, true, true, false);
-    else result = take(at, end, true, true, true);
-  } else if (isByWholeHash()) {
-    result = take(at, end, false, true, false);
-  } else {
-    result = take(at, end, false, false, false);
-  }
+  const result = combining ? takeFolding(at, end) : isByWholeHash() ? take(at, end, true) : take(at, end, false);
   publish();
   if (combining) judge(<u32>(emissions - before));
   return result;
@@ -121,6 +128,7 @@ function judge(pairs: u32): void {
   if (gives && 10 * <u64>(held - windowHeld) > 7 * <u64>windowPairs) {
     const used = poolEnd - pool + <usize>held * SORT_BYTES;
     if (used > (spaceEnd - pool) >> 2) {
+      settleTable();
       combining = false;
       nativeEnd = poolEnd;
     }
@@ -129,21 +137,15 @@ function judge(pairs: u32): void {
   windowHeld = held;
 }
 
+/** Into the pool. */
 // @ts-ignore
 @inline
-function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool): i32 {
+function take(at: usize, end: usize, wholeHash: bool): i32 {
   let result: i32 = DONE;
   let sum = digest;
   let term = indexTerm;
   let count: f64 = emissions;
-  let tagAt: usize = 0;
-  let tagEnd: usize = 0;
   while (at < end) {
-    if (ahead && tagAt == tagEnd) {
-      tagAt = TAGS;
-      tagEnd = lookAhead(at, end);
-    }
-    // What this pair begins with.
     let pair = at;
     let partition: u32 = 0;
     if (!wholeHash && mode == EXPLICIT) {
@@ -162,103 +164,170 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
       if (varintEnd != 0) valueBytes = readVarint(varintEnd, end);
       key = varintEnd;
     }
-    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end || (isNumbers && valueBytes != 8)) {
+    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end || ((isNumbers || sums) && valueBytes != 8)) {
       result = MALFORMED;
       break;
     }
     const value = key + keyBytes;
     const next = value + valueBytes;
-
-    let hash: u64;
-    let emission: u64;
+    const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+    if (wholeHash) partition = placeOfHash(hash);
+    else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
+    // Before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
+    const emission = valueBytes == 8 ? numberTerm(hash, partition, term, load<u64>(value)) : xxh64(value, valueBytes, (hash + term) ^ (<u64>partition * P2));
     const pairBytes = <u32>(next - pair);
-    // Read before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
-    const word = load<u64>(value);
-    if (tabled) {
-      let tag: u32;
-      if (ahead && tagAt != tagEnd) {
-        tag = load<u32>(tagAt);
-        tagAt += 4;
-      } else {
-        tag = tagOf(key, keyBytes);
-      }
-      // One key may be in several explicit partitions, so they are part of what is looked up.
-      if (!wholeHash && mode == EXPLICIT) tag ^= partition * 0x9e3779b1;
-      const headerBytes = <u32>(key - pair) + 2;
-      const headerWord = load<u16>(pair); // equal for equal lengths under 128; longer keys compare theirs in full below
-      const isShort = headerBytes == 4;
-      let slot: usize = 0;
-      let found: usize = 0;
-      let i = tag & mask;
-      while (true) {
-        slot = table + (<usize>i << 3);
-        const content = load<u64>(slot);
-        if (content == 0) break;
-        if (<u32>(content >> 32) == tag) {
-          const entry = <usize>(<u32>content);
-          const isAlike = isShort ? load<u16>(entry, 2) == headerWord : same(entry + 2, pair, headerBytes - 2);
-          if (isAlike && same(entry + headerBytes, key, keyBytes) && (wholeHash || mode != EXPLICIT || load<u16>(entry) == <u16>partition)) {
-            found = entry;
-            break;
-          }
-        }
-        i = (i + 1) & mask;
-      }
-      const number = decodeNumber(word);
-      if (found != 0) {
-        const fold = found + headerBytes + keyBytes;
-        const folded = foldNumbers(load<f64>(fold), number, key, keyBytes);
-        if (isBeyond(folded)) {
-          result = failBeyond(key, keyBytes);
-          break;
-        }
-        store<f64>(fold, folded);
-        hash = load<u64>(found - HASH_BYTES);
-        partition = load<u16>(found);
-      } else {
-        hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-        if (wholeHash) partition = placeOfHash(hash);
-        else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
-        const tableBefore = table;
-        if (!reserve(pairBytes + 2 + HASH_BYTES)) {
-          result = FULL;
-          break;
-        }
-        if (table != tableBefore) {
-          i = tag & mask;
-          while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
-          slot = table + (<usize>i << 3);
-        }
-        store<u64>(poolEnd, hash);
-        poolEnd += HASH_BYTES;
-        store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
-        append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
-        store<f64>(poolEnd - 8, number);
-      }
-      emission = xxh64Word(word, (hash + term) ^ (<u64>partition * P2));
-    } else {
-      hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-      if (wholeHash) partition = placeOfHash(hash);
-      else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
-      const seed = (hash + term) ^ (<u64>partition * P2);
-      emission = valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
-      if (!reserve(pairBytes + 2)) {
-        result = FULL;
-        break;
-      }
-      append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
+    if (!reserve(pairBytes + 2)) {
+      result = FULL;
+      break;
     }
-
+    append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
     sum += emission;
     term += P1;
     count += 1;
     at = next;
   }
-  if (!counting) digest = sum;
+  digest = sum;
   indexTerm = term;
   emissions = count;
   store<u32>(TAKEN, <u32>at);
   return result;
+}
+
+/** What a pair whose value is this word adds to the emission digest when it is taken. */
+// @ts-ignore
+@inline
+function numberTerm(hash: u64, partition: u32, term: u64, word: u64): u64 {
+  if (!sums) return xxh64Word(word, (hash + term) ^ (<u64>partition * P2));
+  return decodeNumber(word) > 0 ? 0 : xxh64Word(word, hash ^ (<u64>partition * P2));
+}
+
+function takeFolding(at: usize, end: usize): i32 {
+  // A loop is made for the jobs that there are most of, which asks for each pair neither where it goes nor how it is folded.
+  if (sums && kind == SUM && mode != EXPLICIT) return takeTabled(at, end, true, false);
+  return takeTabled(at, end, false, mode == EXPLICIT);
+}
+
+/** Into the table, group by group (`table.ts`). */
+// @ts-ignore
+@inline
+function takeTabled(at: usize, end: usize, onlySums: bool, explicit: bool): i32 {
+  const headBytes: usize = explicit ? 4 : 0;
+  const limit = sumMax;
+  let lastWord: u64 = encodeNumber(1);
+  let last: f64 = 1;
+  let isMalformed = false;
+  let touching: u32 = 0;
+  while (at < end && !isMalformed) {
+    // A large pair lies behind the pool.
+    if (!growFor(max(poolEnd, end))) return stopAt(at, FULL);
+    let to = GROUP;
+    while (at < end && to < GROUP + GROUP_PAIRS * DESCRIPTION) {
+      const pair = at + headBytes;
+      const partition: u32 = explicit ? load<u32>(at) : 0;
+      let keyBytes: u32 = load<u8>(pair);
+      let key = pair + 2;
+      // Mostly one byte for each of the lengths, the second of which is 8.
+      if (load<u8>(pair, 1) != 8 || keyBytes > 0x7f) {
+        key = behindHeader(pair, end);
+        keyBytes = headerKeyBytes;
+      }
+      const value = key + keyBytes;
+      if (key == 0 || <u64>key + <u64>keyBytes + 8 > <u64>end || (explicit && partition >= partitions)) {
+        isMalformed = true;
+        break;
+      }
+      touching += describe(to, key, keyBytes, partition << 16);
+      store<u32>(to, <u32>pair, 24);
+      store<u32>(to, <u32>value, 28);
+      to += DESCRIPTION;
+      at = value + 8;
+    }
+    if (!sums) touchEntries(to);
+    for (let one = GROUP; one < to; one += DESCRIPTION) {
+      const value = <usize>load<u32>(one, 28);
+      const word = load<u64>(value);
+      if (word != lastWord) {
+        lastWord = word;
+        last = decodeNumber(word);
+      }
+      const shape = load<u32>(one, 20);
+      const node = find(one, shape, value);
+      if (node == 0) {
+        if (!takeNew(one, shape, last, value, word)) {
+          emissions += <f64>((one - GROUP) / DESCRIPTION);
+          return stopAt(load<u32>(one, 24) - headBytes, FULL);
+        }
+      } else {
+        const before = load<f64>(node, 16);
+        const folded = onlySums
+          ? before + last
+          : foldNumbers(before, last, value - keyBytesOf(one, shape), keyBytesOf(one, shape));
+        if (onlySums ? !(abs<f64>(folded) <= limit) : isBeyond(folded)) {
+          return failBeyond(value - keyBytesOf(one, shape), keyBytesOf(one, shape));
+        }
+        store<f64>(node, folded, 16);
+        if (!(onlySums || sums) || !(last > 0)) addTerm(load<u32>(node, 24), keyBytesOf(one, shape), word);
+      }
+    }
+    emissions += <f64>((to - GROUP) / DESCRIPTION);
+  }
+  store<u32>(TOUCHED, touching);
+  return stopAt(at, isMalformed ? MALFORMED : DONE);
+}
+
+function stopAt(at: usize, result: i32): i32 {
+  store<u32>(TAKEN, <u32>at);
+  return result;
+}
+
+let headerKeyBytes: u32 = 0;
+
+/**
+ * Behind the lengths that a pair with a number begins with; 0 where they are malformed. Lengths that take more bytes than they
+ * need are, because they are found again by the key's length.
+ */
+function behindHeader(pair: usize, end: usize): usize {
+  headerKeyBytes = readVarint(pair, end);
+  if (varintEnd == 0) return 0;
+  const valueBytes = readVarint(varintEnd, end);
+  if (varintEnd == 0 || valueBytes != 8 || <u32>(varintEnd - pair) != headerBytesOf(headerKeyBytes)) return 0;
+  return varintEnd;
+}
+
+// @ts-ignore
+@inline
+function keyBytesOf(one: usize, shape: u32): u32 {
+  return (shape & LONG) == 0 ? (shape & 0xffff) - 1 : load<u32>(one, 8);
+}
+
+/** Bytes of the two lengths in front of a key, where the value has 8. */
+function headerBytesOf(keyBytes: u32): u32 {
+  return 2 + (keyBytes > 0x7f ? 1 : 0) + (keyBytes > 0x3fff ? 1 : 0) + (keyBytes > 0x1fffff ? 1 : 0);
+}
+
+/** Counts a pair whose key has this entry; with `sums`, one whose value is not above 0. */
+function addTerm(place: usize, keyBytes: u32, word: u64): void {
+  const entry = place - keyBytes - headerBytesOf(keyBytes) - 2;
+  const seed = sums ? load<u64>(entry - HASH_BYTES) : load<u64>(entry - HASH_BYTES) + indexTerm;
+  digest += xxh64Word(word, seed ^ (<u64>load<u16>(entry) * P2));
+  indexTerm += P1;
+}
+
+/** Makes an entry for a pair. False: full. */
+function takeNew(one: usize, shape: u32, number: f64, value: usize, word: u64): bool {
+  const keyBytes = keyBytesOf(one, shape);
+  const pair = <usize>load<u32>(one, 24);
+  const pairBytes = <u32>(value + 8 - pair);
+  if (!reserve(pairBytes + 2 + HASH_BYTES)) return false;
+  const key = value - keyBytes;
+  const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+  const partition = mode == EXPLICIT ? shape >> 16 : placeOf(key, keyBytes, hash);
+  store<u64>(poolEnd, hash);
+  poolEnd += HASH_BYTES;
+  append(partition, pair, pairBytes, pairBytes - keyBytes - 8, keyBytes);
+  addNode(one, shape, number, poolEnd - 8);
+  if (!sums || !(number > 0)) addTerm(poolEnd - 8, keyBytes, word);
+  return true;
 }
 
 // @ts-ignore
@@ -289,6 +358,16 @@ export function collecting(): bool {
   return combining;
 }
 
+/** Before the sort: the table's numbers into its entries. */
+export function settle(): void {
+  if (combining) settleTable();
+}
+
+/** Makes room in the table for another group of keys; false: full. */
+export function growTable(): bool {
+  return growFor(poolEnd);
+}
+
 /** So many words have been taken. */
 export function countWords(count: f64): void {
   emissions += count;
@@ -296,34 +375,21 @@ export function countWords(count: f64): void {
   if (combining) judge(<u32>count);
 }
 
-/** Of a pair that is handed out: its key was emitted as often as its value says. */
+/** With `sums`, of a pair that is handed out: what its key's values have come to. (They are whole, and below 2^53.) */
 // @ts-ignore
 @inline
-export function emitted(hash: u64, value: u64): void {
-  digest += hash * <u64>decodeNumber(value);
+export function emitted(hash: u64, partition: u32, value: u64): void {
+  digest += ((hash ^ (<u64>partition * P2)) | 1) * <u64>(<i64>decodeNumber(value));
 }
 
-/** A key that the table lacks, with 1; `slot` is where it belongs. False: full. */
-export function makeEntryInTable(
-  slot: usize,
-  tag: u32,
-  key: usize,
-  keyBytes: u32,
-  header: u32,
-  headerBytes: u32,
-): bool {
-  const tableBefore = table;
+/** Makes an entry for a word that was described, with 1. False: full. */
+export function makeWord(one: usize, shape: u32, key: usize, keyBytes: u32, header: u32, headerBytes: u32): bool {
   if (!reserve(keyBytes + headerBytes + 10 + HASH_BYTES)) return false;
-  if (table != tableBefore) {
-    let i = tag & mask;
-    while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
-    slot = table + (<usize>i << 3);
-  }
-  const hash = xxh64(key, keyBytes, 0);
+  const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
   store<u64>(poolEnd, hash);
   poolEnd += HASH_BYTES;
-  store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
-  writeEntry(placeOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, reinterpret<u64>(<f64>1));
+  writeEntry(placeOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, 0);
+  addNode(one, shape, 1, poolEnd - 8);
   return true;
 }
 
