@@ -1,7 +1,9 @@
 // The cases by name: what is run on which data, and the goals of the ratios. Each has `inputs`, the data it reads ([kind, MB]), and
 // `run`, which resolves to rows (rows.mjs). `bench`: { size, rounds, peers, large, signal, log, mistakes }.
 import { cluster, kill } from "./cases/cluster.mjs";
-import { ndjson } from "./cases/ndjson.mjs";
+import { limits } from "./cases/limits.mjs";
+import { csv, ndjson } from "./cases/ndjson.mjs";
+import { safety } from "./cases/safety.mjs";
 import { hello, memory, scale } from "./cases/small-and-large.mjs";
 import { sort, spill } from "./cases/sort.mjs";
 import { letters, wordCount, words } from "./cases/word-count.mjs";
@@ -12,9 +14,12 @@ export const cases = {
   sort,
   spill,
   ndjson,
+  csv,
   hello,
   memory,
   scale,
+  limits,
+  safety,
   letters,
   cluster,
   kill,

@@ -21,7 +21,9 @@ export const tenfold = (size) => Math.round((size * 1280) / 500);
 
 const isThere = (kind, megabytes) => {
   const file = dataFile(kind, megabytes);
-  return existsSync(file) && statSync(file).size >= megabytes * MB;
+  if (!existsSync(file)) return false;
+  const stat = statSync(file);
+  return stat.isDirectory() || stat.size >= megabytes * MB; // a folder gets its name when all is in it
 };
 
 /** Throws when the data missing of `inputs` ([kind, megabytes]) and three times the largest of them don't fit on the disk. */
@@ -51,7 +53,7 @@ export async function generateMissing(inputs, { signal, log }) {
       });
       renameSync(partial, file);
     } finally {
-      rmSync(partial, { force: true });
+      rmSync(partial, { recursive: true, force: true });
     }
   }
 }

@@ -1,9 +1,13 @@
-// Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|ndjson BYTES FILE`.
+// Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|keys|files|ndjson|csv BYTES FILE`.
 //   text    lines of 75 to 97 bytes of words, Zipf (s = 1.05) over 200,000 words, one word in a hundred with a non-ASCII letter
 //   cyrillic, curly  the same text with a Cyrillic letter for each Latin one; with one curly quote in each line
 //   tera    records of 99 bytes and a newline, the first 10 of them random printable characters
+//   keys    a random number of 16 hexadecimal digits on each line: none comes twice
+//   files   the text in a folder of files of about 2,000 bytes, 1,000 of them in each folder
 //   ndjson  web log entries, 50,000 URLs, Zipf (s = 0.9)
-import { closeSync, openSync, writeSync } from "node:fs";
+//   csv     the same as rows below a header, one in ten with a quoted user agent, in which there is a comma
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 
 /** xorshift128+ on four 32-bit words would be exact but slow; sfc32 is enough and the same everywhere. */
 function generator(seed) {
@@ -96,26 +100,56 @@ const kinds = {
       return `${key}${String(row++).padStart(20, "0")} ${filler}\n`;
     };
   },
+  keys(next) {
+    const digits = () => next().toString(16).padStart(8, "0");
+    return () => `${digits()}${digits()}\n`;
+  },
+  files(next) {
+    return kinds.text(next);
+  },
   ndjson(next) {
-    const sections = ["api", "static", "blog", "user", "cart", "search", "img", "docs"];
-    const statuses = [200, 200, 200, 200, 200, 304, 404, 301, 500];
-    const letter = () => String.fromCharCode(97 + (next() % 26));
-    const urls = Array.from(
-      { length: 50_000 },
-      (_, i) => `/${sections[next() % 8]}/${letter()}${letter()}/item-${i}${next() % 3 ? "" : "?ref=home"}`,
-    );
-    const draw = alias(zipf(urls.length, 2, 0.9), next);
-    let ts = 1_700_000_000_000;
+    const entry = entries(next);
     return () => {
-      ts += next() % 50;
-      const ip = `${1 + (next() % 223)}.${next() % 256}.${next() % 256}.${next() % 256}`;
-      return `{"ip":"${ip}","url":"${urls[draw()]}","status":${statuses[next() % 9]},"bytes":${next() % 60000},"ts":${ts}}\n`;
+      const { ip, url, status, bytes, ts } = entry();
+      return `{"ip":"${ip}","url":"${url}","status":${status},"bytes":${bytes},"ts":${ts}}\n`;
+    };
+  },
+  csv(next) {
+    const entry = entries(next);
+    let header = "ip,url,status,bytes,ts,agent\n";
+    return () => {
+      const { ip, url, status, bytes, ts } = entry();
+      const agent = next() % 10 === 0 ? '"Mozilla/5.0 (X11; Linux x86_64), like Gecko"' : "curl/8.5.0";
+      const row = `${header}${ip},${url},${status},${bytes},${ts},${agent}\n`;
+      header = "";
+      return row;
     };
   },
 };
 
+function entries(next) {
+  const sections = ["api", "static", "blog", "user", "cart", "search", "img", "docs"];
+  const statuses = [200, 200, 200, 200, 200, 304, 404, 301, 500];
+  const letter = () => String.fromCharCode(97 + (next() % 26));
+  const urls = Array.from(
+    { length: 50_000 },
+    (_, i) => `/${sections[next() % 8]}/${letter()}${letter()}/item-${i}${next() % 3 ? "" : "?ref=home"}`,
+  );
+  const draw = alias(zipf(urls.length, 2, 0.9), next);
+  let ts = 1_700_000_000_000;
+  return () => {
+    ts += next() % 50;
+    const ip = `${1 + (next() % 223)}.${next() % 256}.${next() % 256}.${next() % 256}`;
+    return { ip, url: urls[draw()], status: statuses[next() % 9], bytes: next() % 60000, ts };
+  };
+}
+
 export function generate(kind, bytes, file) {
   const line = kinds[kind](generator(20240501));
+  if (kind === "files") {
+    generateFiles(line, bytes, file);
+    return;
+  }
   const out = openSync(file, "w");
   let written = 0;
   while (written < bytes) {
@@ -124,6 +158,18 @@ export function generate(kind, bytes, file) {
     written += writeSync(out, piece);
   }
   closeSync(out);
+}
+
+function generateFiles(line, bytes, folder) {
+  for (let written = 0, files = 0; written < bytes; files++) {
+    let text = "";
+    while (text.length < 2000) text += line();
+    const name = String(files).padStart(7, "0");
+    const below = join(folder, name.slice(0, 4));
+    if (files % 1000 === 0) mkdirSync(below, { recursive: true });
+    writeFileSync(join(below, `${name}.txt`), text);
+    written += text.length;
+  }
 }
 
 if (process.argv[1]?.endsWith("generate.mjs")) {

@@ -19,7 +19,7 @@ import {
   removeAbandoned,
   workDirectoriesOf,
 } from "./local/places.ts";
-import { jobIdOf } from "./master/loop.ts";
+import { jobIdOf } from "./master/master.ts";
 import type { SchedulerOptions } from "./schedule/step.ts";
 import { createStorage } from "./storage/any.ts";
 import type { Storage } from "./storage/storage.ts";

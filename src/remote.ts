@@ -15,7 +15,7 @@ import { randomId } from "./base/random.ts";
 import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
 import type { JobDescription } from "./job/describe.ts";
 import { sizedSpec } from "./local/spec.ts";
-import { jobIdOf } from "./master/loop.ts";
+import { jobIdOf } from "./master/master.ts";
 import { type DescribedJob, describeInSlot } from "./remote/describe.ts";
 import { Feed } from "./remote/feed.ts";
 import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";

@@ -18,16 +18,48 @@ const words = wordList(count, 20_000);
 const numbers = Array.from({ length: count }, (_, i) => (i * 7919) % 1_000_003);
 
 add("utf8, words", utf8, words);
-add("utf8, Cyrillic", utf8, words.map((word) => word.replace(/[a-z]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 0x3cf)))); // biome-ignore format: a row
+add(
+  "utf8, Cyrillic",
+  utf8,
+  words.map((word) => word.replace(/[a-z]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 0x3cf))),
+);
 add("uint", uint, numbers);
-add("int", int, numbers.map((n) => n - 500_000)); // biome-ignore format: a row
-add("float64", float64, numbers.map((n) => n / 7)); // biome-ignore format: a row
-add("bigint", bigint, numbers.map((n) => BigInt(n) << 40n)); // biome-ignore format: a row
-add("date", date, numbers.map((n) => new Date(1_600_000_000_000 + n))); // biome-ignore format: a row
-add("nullable(uint)", nullable(uint), numbers.map((n) => (n % 5 === 0 ? null : n))); // biome-ignore format: a row
+add(
+  "int",
+  int,
+  numbers.map((n) => n - 500_000),
+);
+add(
+  "float64",
+  float64,
+  numbers.map((n) => n / 7),
+);
+add(
+  "bigint",
+  bigint,
+  numbers.map((n) => BigInt(n) << 40n),
+);
+add(
+  "date",
+  date,
+  numbers.map((n) => new Date(1_600_000_000_000 + n)),
+);
+add(
+  "nullable(uint)",
+  nullable(uint),
+  numbers.map((n) => (n % 5 === 0 ? null : n)),
+);
 add("desc(uint)", desc(uint), numbers);
-add("tuple(utf8, uint)", tuple(utf8, uint), words.map((word, i) => [word, numbers[i]])); // biome-ignore format: a row
-add("json, small objects", json(), words.map((user, n) => ({ user, n, ok: true }))); // biome-ignore format: a row
+add(
+  "tuple(utf8, uint)",
+  tuple(utf8, uint),
+  words.map((word, i) => [word, numbers[i]]),
+);
+add(
+  "json, small objects",
+  json(),
+  words.map((user, n) => ({ user, n, ok: true })),
+);
 add("auto, words", auto, words);
 await measured.print();
 

@@ -17,7 +17,14 @@ const runs = 8;
 const kernel = createKernel({ arenaBytes: 64 * MiB });
 const files = createMemoryFiles();
 const measured = createMeasured();
-const plain = { partitions: 1, partitioner: { kind: "hash" }, group: undefined, fold: undefined, combining: "never", firstEmission: 0 } as const; // biome-ignore format: a row
+const plain = {
+  partitions: 1,
+  partitioner: { kind: "hash" },
+  group: undefined,
+  fold: undefined,
+  combining: "never",
+  firstEmission: 0,
+} as const;
 
 for (const perGroup of [1, 10, 10_000]) {
   const key = (i: number) => `key-${String((i * 7919) % (count / perGroup)).padStart(9, "0")}`;

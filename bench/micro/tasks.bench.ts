@@ -1,5 +1,5 @@
 // All tasks of a benchmark's job in this one process, one after the other, for profilers: no slots, no master, no messages.
-// Run: JOB=word-count INPUT=bench/.work/text-200.dat node --cpu-prof bench/micro/run.mjs tasks
+// Run: JOB=word-count INPUT=bench/.work/text-200.dat [PARTITIONS=2000] node --cpu-prof bench/micro/run.mjs tasks
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
@@ -15,12 +15,14 @@ import { createLocalStorage } from "../../src/storage/local.ts";
 import { createTier } from "../../src/storage/tier.ts";
 import type { TaskEnvironment } from "../../src/task/environment.ts";
 import { runAttempt } from "../../src/task/run-attempt.ts";
+import csv from "../jobs/csv.ts";
 import ndjson from "../jobs/ndjson.ts";
 import sort from "../jobs/sort.ts";
 import wordCount from "../jobs/word-count.ts";
 import wordCountBuiltin from "../jobs/word-count-builtin.ts";
 
 const jobs: Readonly<Record<string, unknown>> = {
+  csv,
   ndjson,
   sort,
   "word-count": wordCount,
@@ -39,7 +41,7 @@ const spec = {
   files: [],
   output: join(disk, "out"),
   writes: "formats",
-  partitions: undefined,
+  partitions: process.env["PARTITIONS"] === undefined ? undefined : Number(process.env["PARTITIONS"]),
   splitBytes: undefined,
   attemptsMax: 4,
   slotsMax: undefined,

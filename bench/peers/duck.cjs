@@ -1,4 +1,4 @@
-// What a user would write with DuckDB instead: node duck.cjs word-count|sort|ndjson INPUT OUTPUT
+// What a user would write with DuckDB instead: node duck.cjs word-count|sort|ndjson|csv INPUT OUTPUT
 const { DuckDBInstance } = require("@duckdb/node-api");
 
 const [, , work, input, output] = process.argv;
@@ -8,6 +8,7 @@ const queries = {
   "word-count": `COPY (SELECT w, count(*) FROM (SELECT unnest(string_split(line, ' ')) w FROM ${lines}) WHERE w <> '' GROUP BY w ORDER BY w) TO '${output}' ${tsv}`,
   sort: `COPY (SELECT line FROM ${lines} ORDER BY line) TO '${output}' (DELIMITER '\x01', HEADER false, QUOTE '')`,
   ndjson: `COPY (SELECT url, sum(bytes)::BIGINT FROM read_json('${input}', format='newline_delimited', columns={'url':'VARCHAR','bytes':'BIGINT'}) GROUP BY url ORDER BY url) TO '${output}' ${tsv}`,
+  csv: `COPY (SELECT url, sum(bytes)::BIGINT FROM read_csv('${input}', header=true) GROUP BY url ORDER BY url) TO '${output}' ${tsv}`,
 };
 
 async function main() {

@@ -70,7 +70,7 @@ export const mutants = [
     source: "SPARK-33402, FAULTS 42",
     invariants: ["I4", "I17", "I9"],
     profile: { change: { jobs: 3 } },
-    patches: [patch("src/master/loop.ts", ".update(idempotencyKey)", ".update(idempotencyKey.slice(0, 4))")],
+    patches: [patch("src/master/master.ts", ".update(idempotencyKey)", ".update(idempotencyKey.slice(0, 4))")],
   },
   {
     name: "no roll-back when a digest changed",
@@ -197,9 +197,9 @@ export const mutants = [
         'if (job?.ended === undefined && job !== undefined) end(cluster, job, "failed", error);',
       ),
       patch(
-        "src/master/loop.ts",
-        'await this.#happened({ kind: "output-published", job });',
-        'await this.#happened({ kind: "output-published", job });\n            await this.#happened({ kind: "output-published", job });',
+        "src/master/publisher.ts",
+        'await happened({ kind: "output-published", job });',
+        'await happened({ kind: "output-published", job });\n        await happened({ kind: "output-published", job });',
       ),
     ],
   },
@@ -494,13 +494,7 @@ export const mutants = [
     source: "I14, FAULTS 66",
     invariants: ["I14"],
     profile: { ...calm, change: { partitionsMax: 3 } },
-    patches: [
-      patch(
-        "src/master/loop.ts",
-        "this.#options.storage.discard(command.destination, command.job),",
-        "Promise.resolve(),",
-      ),
-    ],
+    patches: [patch("src/master/publisher.ts", "this.#options.storage.discard(destination, job)", "Promise.resolve()")],
   },
   {
     name: "a heartbeat is answered at once, always",

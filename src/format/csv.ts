@@ -6,7 +6,7 @@ import type { Row, TableFormat, TableOptions } from "../job/table.ts";
 import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
 import type { Format, ScannedFormat } from "./format.ts";
-import { lineFeeds, readLines } from "./line-reader.ts";
+import { lineFeeds } from "./line-reader.ts";
 import { defineTable, tableHeader } from "./table.ts";
 import { readTable } from "./table-reader.ts";
 
@@ -43,7 +43,9 @@ export function csv(options: TableOptions = {}): Format<unknown> | (Format<unkno
         table,
         from,
         chunks,
-        readLines: (bytes, range) => readLines(bytes, range, lineOptions),
+        lines: lineOptions,
+        delimiter,
+        special: "quotes",
         split: (record) => splitCsv(record, delimiter),
         skipsEmptyLines: true,
       }),

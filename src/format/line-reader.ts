@@ -1,6 +1,6 @@
 // Records of text files: chunks → blocks of whole records → strings → what a format makes of a string.
 
-import { badRecordIn, readBlocks } from "./block-reader.ts";
+import { type Block, badRecordIn, readBlocks } from "./block-reader.ts";
 import { delimited, quotedLines } from "./boundary.ts";
 import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
 import { type LineBatch, LineDecoder, type LineOptions } from "./line-decoder.ts";
@@ -20,13 +20,27 @@ export async function* readLines(
   options: LineReaderOptions,
 ): AsyncGenerator<LineBatch, void, undefined> {
   const decoder = new LineDecoder(options);
+  for await (const block of readLineBlocks(chunks, from, options)) {
+    yield* decoded(decoder, block);
+  }
+}
+
+/** The records of one block; throws the first that can't be decoded after the records before it were yielded. */
+export async function* decoded(decoder: LineDecoder, block: Block): AsyncGenerator<LineBatch, void, undefined> {
+  const batch = decoder.decode(block);
+  if (batch.records.length > 0) yield batch;
+  if (batch.bad !== undefined) throw batch.bad;
+}
+
+/** Blocks of whole records, as `readLines` decodes them. */
+export function readLineBlocks(
+  chunks: AsyncIterable<Uint8Array>,
+  from: ReadFrom,
+  options: LineReaderOptions,
+): AsyncGenerator<Block, void, undefined> {
   const boundary = options.quoted ? quotedLines() : delimited(Buffer.from(options.delimiter));
   const hint = options.quoted ? "; a quote may not be closed" : "";
-  for await (const block of readBlocks(chunks, from, { boundary, recordBytesMax: options.recordBytesMax, hint })) {
-    const batch = decoder.decode(block);
-    if (batch.records.length > 0) yield batch;
-    if (batch.bad !== undefined) throw batch.bad;
-  }
+  return readBlocks(chunks, from, { boundary, recordBytesMax: options.recordBytesMax, hint });
 }
 
 /** What `parse` of `readParsed` returns for a line that holds no record. */

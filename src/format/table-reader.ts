@@ -1,16 +1,21 @@
 // Lines of csv and tsv as records: finds the header, then splits line by line.
+import { isUtf8 } from "node:buffer";
 import { limits } from "../base/limits.ts";
 import { formatBytes } from "../base/units.ts";
+import { ColumnScanner, type ColumnScanOptions } from "./column-scan.ts";
 import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
-import type { LineBatch } from "./line-decoder.ts";
-import { noRecord, readParsed } from "./line-reader.ts";
+import { LineDecoder } from "./line-decoder.ts";
+import { decoded, type LineReaderOptions, noRecord, readLineBlocks, readLines, readParsed } from "./line-reader.ts";
 import { checkWidth, type RowReader, type Table } from "./table.ts";
 
 export interface TableReaderOptions {
   readonly table: Table;
   readonly from: ReadFrom;
   readonly chunks: AsyncIterable<Uint8Array>;
-  readLines(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<LineBatch>;
+  readonly lines: LineReaderOptions;
+  readonly delimiter: string;
+  /** What is special about cells (column-scan.ts). */
+  readonly special: ColumnScanOptions["special"];
   /** A line's cells; throws where the line is malformed. */
   split(line: string): readonly string[];
   /** Whether empty lines are no rows, unless a row is known to have one cell. */
@@ -40,7 +45,35 @@ export async function* readTable(options: TableReaderOptions): AsyncGenerator<Re
     checkWidth(cells, rows.width);
     return rows.read(cells);
   };
-  yield* readParsed(options.readLines(options.chunks, from), parse);
+  const decoder = new LineDecoder(options.lines);
+  let scanner: ColumnScanner | undefined;
+  for await (const block of readLineBlocks(options.chunks, from, options.lines)) {
+    const { bytes, base } = block;
+    // Not in a block with the header, or a byte order mark.
+    scanner ??= base > 0 && base >= dataStart && rows !== undefined ? columnScanner(rows, options) : undefined;
+    const isScanned = scanner !== undefined && isUtf8(bytes);
+    for (let at = 0; at < bytes.length; ) {
+      if (isScanned) {
+        const { records, starts, end, next } = scanner!.read(bytes, at, base);
+        if (records.length > 0) yield { records, starts, end };
+        if (next === bytes.length) break;
+        at = next;
+      }
+      // Where no quotes can hide line ends, only one line is left to the slow way.
+      const lineEnd = isScanned && options.lines.quoted !== true ? bytes.indexOf(10, at) + 1 : 0;
+      const end = lineEnd || bytes.length;
+      yield* readParsed(decoded(decoder, { bytes: bytes.subarray(at, end), base: base + at }), parse);
+      at = end;
+    }
+  }
+}
+
+/** undefined: the columns are not declared, or the delimiter is not one byte. */
+function columnScanner(rows: RowReader, options: TableReaderOptions): ColumnScanner | undefined {
+  const { delimiter, special, skipsEmptyLines, lines } = options;
+  const multiline = lines.quoted === true;
+  if (rows.columns === undefined || delimiter.length !== 1 || delimiter >= "\x80") return undefined;
+  return new ColumnScanner({ ...rows.columns, delimiter, special, multiline, skipsEmptyLines });
 }
 
 /** The header of a file that is read from its middle: in its first bytes. undefined: all lines of the file are empty. */
@@ -48,7 +81,7 @@ async function findHeader(
   options: TableReaderOptions,
 ): Promise<{ readonly rows: RowReader; readonly end: number } | undefined> {
   const { head } = options.from;
-  const lines = options.readLines(chunksOf(head), { start: 0, end: Number.POSITIVE_INFINITY, head });
+  const lines = readLines(chunksOf(head), { start: 0, end: Number.POSITIVE_INFINITY, head }, options.lines);
   try {
     for await (const batch of lines) {
       for (const [i, line] of batch.records.entries()) {

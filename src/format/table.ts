@@ -4,6 +4,7 @@ import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { ColumnCodec } from "../job/codec.ts";
 import type { TableOptions } from "../job/table.ts";
+import type { ScannedColumn } from "./column-scan.ts";
 import { setField } from "./json-field.ts";
 
 export interface Table {
@@ -21,6 +22,8 @@ export interface RowReader {
   /** Cells that every row must have; undefined: any number. */
   readonly width: number | undefined;
   read(cells: readonly string[]): unknown;
+  /** Declared columns, which can be read without the other cells. */
+  readonly columns?: { readonly width: number; readonly columns: readonly ScannedColumn[] };
 }
 
 /** Checks the options; `format` is "csv()" or "tsv()", for errors. */
@@ -115,8 +118,10 @@ function columnReader(
     codec,
     index: header === undefined ? i : indexIn(header, name),
   }));
+  const width = header?.length ?? columns.length;
   return {
-    width: header?.length ?? columns.length,
+    width,
+    columns: { width, columns: parts },
     read(cells) {
       const record: Record<string, unknown> = {};
       for (const { name, codec, index } of parts) setField(record, name, parseCell(name, codec, cells[index]!));

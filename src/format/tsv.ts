@@ -4,7 +4,7 @@ import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Row, TableFormat, TableOptions } from "../job/table.ts";
 import type { Format } from "./format.ts";
-import { lineFeeds, readLines } from "./line-reader.ts";
+import { lineFeeds } from "./line-reader.ts";
 import { defineTable, tableHeader } from "./table.ts";
 import { readTable } from "./table-reader.ts";
 
@@ -37,7 +37,9 @@ export function tsv(options: TableOptions = {}): Format<unknown> {
         table,
         from,
         chunks,
-        readLines: (bytes, range) => readLines(bytes, range, lineFeeds),
+        lines: lineFeeds,
+        delimiter,
+        special: "backslashes",
         split: (line) => splitCells(line, delimiter),
         skipsEmptyLines: false,
       }),

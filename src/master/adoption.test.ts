@@ -4,7 +4,8 @@ import type { WorkerReport } from "../rpc/messages.ts";
 import type { JobView, Scheduler, SchedulerEvent } from "../schedule/step.ts";
 import { createMemoryStore } from "../state/memory.ts";
 import type { Storage } from "../storage/storage.ts";
-import { createMaster, type Master } from "./loop.ts";
+import { createMaster } from "./loop.ts";
+import type { Master } from "./master.ts";
 
 const store = createMemoryStore();
 const orders = { epoch: 1, start: [], stop: [], places: [], discard: [], leaseMs: 10_000, drain: false };

@@ -11,7 +11,7 @@ import type { ClusterView, JobView } from "../schedule/step.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
-import { isTerminal, jobIdOf, type Master } from "./loop.ts";
+import { isTerminal, jobIdOf, type Master } from "./master.ts";
 import { checkBlobs, checkSubmission, outputTaken, prepareOutput, probeInputs, within } from "./submission.ts";
 import { type AddressRules, workerAddress } from "./worker-address.ts";
 

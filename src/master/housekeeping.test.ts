@@ -9,7 +9,7 @@ import { createMemoryStore } from "../state/memory.ts";
 import type { DiskBlobs } from "./blobs.ts";
 import type { History } from "./history.ts";
 import { tidy } from "./housekeeping.ts";
-import type { Master } from "./loop.ts";
+import type { Master } from "./master.ts";
 
 function spec(bundle: string, file: string): JobSpec {
   return {

@@ -7,7 +7,7 @@ import { keys } from "../schedule/records.ts";
 import type { StateStore } from "../state/store.ts";
 import type { DiskBlobs } from "./blobs.ts";
 import type { History } from "./history.ts";
-import type { Master } from "./loop.ts";
+import type { Master } from "./master.ts";
 
 const everyMs = 10 * 60_000;
 

@@ -6,7 +6,8 @@ import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { ClusterView, JobView, Scheduler, SchedulerEvent, Step } from "../schedule/step.ts";
 import type { Change, Leadership, StateStore } from "../state/store.ts";
 import type { CommitDecision, Storage } from "../storage/storage.ts";
-import { createMaster, jobIdOf, type Master, type MasterOptions } from "./loop.ts";
+import { createMaster } from "./loop.ts";
+import { jobIdOf, type Master, type MasterOptions } from "./master.ts";
 
 /** A scheduler that does what the test says, and remembers what it was told. */
 class FakeScheduler implements Scheduler {

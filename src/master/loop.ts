@@ -5,111 +5,23 @@
 // Nothing is answered, sent or shown before it is durable. When a commit fails, or leadership is lost, the state in memory is
 // dropped and the master steps down: everything waiting is rejected, nothing is rolled back by hand; whoever leads next
 // recovers from the store.
-import { createHash } from "node:crypto";
 import { assert, unreachable } from "../base/assert.ts";
-import type { Clock } from "../base/clock.ts";
-import { MillraceError, systemCode } from "../base/error.ts";
+import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
-import type {
-  ClusterView,
-  JobState,
-  JobView,
-  RecoverScheduler,
-  Scheduler,
-  SchedulerCommand,
-  SchedulerEvent,
-  SchedulerOptions,
-  Step,
-} from "../schedule/step.ts";
-import type { Change, Leadership, StateStore, StoredRecord } from "../state/store.ts";
-import type { CommitDecision, Storage } from "../storage/storage.ts";
+import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { ClusterView, JobView, Scheduler, SchedulerCommand, SchedulerEvent, Step } from "../schedule/step.ts";
+import type { Change, Leadership, StoredRecord } from "../state/store.ts";
 import { Adoption, Presence } from "./adoption.ts";
-
-export interface MasterOptions {
-  readonly store: StateStore;
-  readonly storage: Storage;
-  readonly clock: Clock;
-  /** `schedule/recover.ts`, or a fake. */
-  readonly recover: RecoverScheduler;
-  readonly scheduler: SchedulerOptions;
-  /** How long a heartbeat waits for something to answer. Default `limits.heartbeatMs`. */
-  readonly heartbeatMs?: number;
-  /** Who leads, for people who look into the store. */
-  readonly owner: string;
-  readonly signal?: AbortSignal;
-  /** What a new state is called; one that has a name keeps it. Default: "", of a run on one machine. */
-  readonly newCluster?: string;
-  /**
-   * How long a new master waits at most for the workers of its predecessor to say what they run, before it gives out tasks of
-   * jobs that were under way. Default 0, of a run on one machine.
-   */
-  readonly adoptMs?: number;
-  /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
-  readonly publishTriesMax?: number;
-  /** Told what happened, for metrics and logs; nothing depends on it. */
-  readonly observer?: MasterObserver;
-}
-
-/** Called between two steps, so it must return at once. */
-export interface MasterObserver {
-  /** After the commit that holds the step's changes. */
-  stepped?(step: Step): void;
-  committed?(commit: { readonly changes: number; readonly bytes: number; readonly ms: number }): void;
-  /** Something that only concerns itself failed: what it was is tried again by the next master. */
-  failed?(what: string, error: unknown): void;
-}
-
-/** Owns the loop. All methods reject with `not-leader` or `io-error` once `stopped` is aborted. */
-export interface Master {
-  readonly epoch: number;
-  /** Tells this state from every other. */
-  readonly cluster: string;
-  /** Aborted when the master has stepped down or was closed; its reason is the error that everything rejects with. */
-  readonly stopped: AbortSignal;
-  /** Resolves once the job is durable. The same key gives the same job, however often it is called. */
-  submit(spec: JobSpec, idempotencyKey: string): Promise<JobId>;
-  /** "too-late": the job had ended, or its output was decided. */
-  cancel(job: JobId): Promise<"cancelled" | "too-late">;
-  /** A failed job that was kept goes on, its failures forgiven; any other stays as it is. */
-  resume(job: JobId): Promise<void>;
-  /** The worker takes nothing new, until it is started anew. */
-  drain(worker: WorkerId): Promise<void>;
-  /** The state as of the last commit. */
-  view(): ClusterView;
-  /** The view now, and after each change, until the job has ended or the signal is aborted. */
-  watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView>;
-  /** Answers when there are orders, when a newer report of the same worker comes, or when the heartbeat's time is up. */
-  heartbeat(report: WorkerReport, signal?: AbortSignal): Promise<WorkerOrders>;
-  /** Ends the loop after the step under way and gives up leadership; the store stays open. */
-  close(): Promise<void>;
-}
-
-/** The job that a submission under this key becomes: the same one, on any master, at any time. */
-export function jobIdOf(idempotencyKey: string): JobId {
-  return createHash("sha256").update(idempotencyKey).digest("hex").slice(0, 32);
-}
-
-export function isTerminal(state: JobState): boolean {
-  return state === "succeeded" || state === "failed" || state === "cancelled";
-}
-
-/** Before publishing is tried for the second time; doubled each time. */
-const publishPauseMs = 1_000;
-const publishPauseMsMax = 30_000;
+import { EventQueue, type QueuedEvent } from "./event-queue.ts";
+import { isTerminal, jobIdOf, type Master, type MasterOptions } from "./master.ts";
+import { Publisher } from "./publisher.ts";
+import { Signal } from "./signal.ts";
 
 /** Events that one commit may carry: bounds its size and the time until the first is answered. */
 const eventsPerCommit = 1024;
-
-interface Queued {
-  event: SchedulerEvent;
-  /** Called after the commit that holds the event. */
-  done: () => void;
-  failed: (error: unknown) => void;
-}
 
 interface Waiting {
   readonly answer: (orders: WorkerOrders) => void;
@@ -148,14 +60,12 @@ class MasterLoop implements Master {
   readonly #leadership: Leadership;
   readonly #scheduler: Scheduler;
   readonly #stop = new AbortController();
-  readonly #queue: Queued[] = [];
-  /** At most one report of each worker: however long a commit takes, and however often they call meanwhile. */
-  readonly #queuedReports = new Map<WorkerId, Queued>();
+  readonly #queue = new EventQueue();
   /** At most one call of each worker waits: the newest. */
   readonly #waiting = new Map<WorkerId, Waiting>();
   /** Workers whose call's time is up, answered between two steps. */
   readonly #overdue = new Set<WorkerId>();
-  readonly #publishing = new Set<Promise<void>>();
+  readonly #publisher: Publisher;
   readonly #running: Promise<void>;
   readonly #presence: Presence;
   #adoption: Adoption | undefined;
@@ -174,13 +84,14 @@ class MasterLoop implements Master {
     this.#leadership = leadership;
     this.#scheduler = scheduler;
     this.#presence = presence;
+    this.#publisher = new Publisher({ ...options, stopped: this.stopped, happened: (event) => this.#happened(event) });
     if (this.#adoptMs > 0 && scheduler.view().jobs.some(({ state }) => !isTerminal(state))) {
       this.#adoption = new Adoption(presence.known, options.clock.now() + this.#adoptMs);
     }
     // A commit under way says itself why it failed.
     leadership.lost.addEventListener("abort", () => this.#isCommitting || this.#stepDown(notLeader()), { once: true });
     // What a predecessor decided and did not get to do comes out of the first step.
-    this.#queue.push({ event: { kind: "clock-ticked" }, done: () => {}, failed: () => {} });
+    this.#queue.add({ event: { kind: "clock-ticked" }, done: () => {}, failed: () => {} });
     this.#running = this.#run();
   }
 
@@ -280,7 +191,7 @@ class MasterLoop implements Master {
   async close(): Promise<void> {
     this.#stepDown(new MillraceError("not-leader", "the master was closed"));
     await this.#running;
-    await Promise.allSettled(this.#publishing);
+    await this.#publisher.settled();
     await this.#leadership.resign().catch(() => {}); // the store may be what failed
   }
 
@@ -299,8 +210,7 @@ class MasterLoop implements Master {
   }
 
   async #turn(): Promise<void> {
-    const batch = this.#queue.splice(0, eventsPerCommit);
-    for (const { event } of batch) if (event.kind === "worker-heard") this.#queuedReports.delete(event.report.worker);
+    const batch = this.#queue.take(eventsPerCommit);
     const now = this.#options.clock.now();
     this.#committedView ??= this.#scheduler.view();
     if (this.#wakeAt !== undefined && this.#wakeAt <= now) {
@@ -382,55 +292,15 @@ class MasterLoop implements Master {
       case "send-orders":
         this.#waiting.get(command.worker)?.answer(command.orders);
         return;
-      case "publish-output": {
-        const { job } = command.decision;
-        this.#inBackground(`publishing job ${job}`, async () => {
-          try {
-            await this.#publish(command.decision);
-            await this.#happened({ kind: "output-published", job });
-          } catch (error) {
-            if (this.stopped.aborted) return; // a successor repeats the publish from the decision
-            await this.#happened({ kind: "output-failed", job, error: errorText(error) });
-          }
-        });
+      case "publish-output":
+        this.#publisher.publish(command.decision);
         return;
-      }
       case "discard-job":
-        this.#inBackground(`removing what job ${command.job} has staged`, () =>
-          this.#options.storage.discard(command.destination, command.job),
-        );
+        this.#publisher.discard(command.destination, command.job);
         return;
       default:
         unreachable(command);
     }
-  }
-
-  /** A storage that is out of reach for a moment doesn't undo the work of hours. */
-  async #publish(decision: CommitDecision): Promise<void> {
-    const { storage, clock, publishTriesMax = 1 } = this.#options;
-    for (let tries = 1; ; tries++) {
-      failpoint("master.beforePublish");
-      try {
-        await storage.publish(decision);
-        failpoint("master.afterPublish");
-        return;
-      } catch (error) {
-        const mayHelp = error instanceof MillraceError && error.retry !== "never";
-        if (!mayHelp || tries >= publishTriesMax || this.stopped.aborted) throw error;
-        this.#options.observer?.failed?.(`publishing job ${decision.job}, try ${tries} of ${publishTriesMax}`, error);
-        await clock.sleep(Math.min(publishPauseMs * 2 ** (tries - 1), publishPauseMsMax), this.stopped);
-      }
-    }
-  }
-
-  /** Work that outlasts a turn; `close` waits for it. What it throws only concerns itself: nothing waits for it. */
-  #inBackground(what: string, work: () => Promise<void>): void {
-    const promise = work()
-      .catch((error) => {
-        if (!this.stopped.aborted) this.#options.observer?.failed?.(what, error);
-      })
-      .finally(() => this.#publishing.delete(promise));
-    this.#publishing.add(promise);
   }
 
   #answerOverdue(): void {
@@ -459,33 +329,12 @@ class MasterLoop implements Master {
     return new Promise((done, failed) => this.#enqueue({ event, done, failed }));
   }
 
-  #enqueue(item: Queued): void {
+  #enqueue(item: QueuedEvent): void {
     if (this.stopped.aborted) {
       item.failed(this.stopped.reason);
       return;
     }
-    if (item.event.kind === "worker-heard" && this.#replacesQueued(item, item.event.report)) return;
-    this.#queue.push(item);
-    this.#poke();
-  }
-
-  /** A newer report says all that the older one said, and what has not been acknowledged again. */
-  #replacesQueued(item: Queued, report: WorkerReport): boolean {
-    const queued = this.#queuedReports.get(report.worker);
-    const older = queued?.event.kind === "worker-heard" ? queued.event.report : undefined;
-    const isNewer =
-      older === undefined ||
-      older.incarnation < report.incarnation ||
-      (older.incarnation === report.incarnation && older.sequence < report.sequence);
-    if (!isNewer) return false; // late by a detour: both count
-    if (queued === undefined || older === undefined || older.incarnation !== report.incarnation) {
-      this.#queuedReports.set(report.worker, item);
-      return false;
-    }
-    const { failed } = queued;
-    Object.assign(queued, item);
-    failed(new MillraceError("cancelled", "a newer report has taken the place of this one"));
-    return true;
+    if (this.#queue.add(item)) this.#poke();
   }
 
   #poke(): void {
@@ -503,7 +352,7 @@ class MasterLoop implements Master {
   #stepDown(error: unknown): void {
     if (this.stopped.aborted) return;
     this.#stop.abort(error);
-    for (const item of this.#queue.splice(0)) item.failed(error);
+    for (const item of this.#queue.take(Infinity)) item.failed(error);
     for (const waiting of [...this.#waiting.values()]) waiting.failed(error);
     this.#poke();
     this.#announce();
@@ -523,33 +372,6 @@ class MasterLoop implements Master {
   }
 }
 
-/** Raised once; who waits goes on. Kept by value: the next wait is on a new one. */
-class Signal {
-  readonly #raised: Promise<void>;
-  #raise: () => void = () => {};
-
-  constructor() {
-    this.#raised = new Promise((resolve) => (this.#raise = resolve));
-  }
-
-  raise(): void {
-    this.#raise();
-  }
-
-  async wait(signal?: AbortSignal): Promise<void> {
-    if (signal === undefined) return await this.#raised;
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      signal.addEventListener("abort", done, { once: true });
-      void this.#raised.then(done);
-    });
-  }
-}
-
 function notLeader(): MillraceError {
   return new MillraceError("not-leader", "another master leads now; this one has stopped");
 }
@@ -558,11 +380,4 @@ function bytesOf(changes: readonly Change[]): number {
   let bytes = 0;
   for (const change of changes) if ("put" in change) bytes += change.put.value.length;
   return bytes;
-}
-
-/** An error in words, for a record that outlives this process. */
-function errorText(error: unknown): FailureText {
-  const code = error instanceof MillraceError ? error.code : (systemCode(error) ?? "io-error");
-  const message = error instanceof Error ? error.message : String(error);
-  return { code, message, stack: undefined, where: undefined, excerpt: undefined };
 }

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Fact } from "../schedule/facts.ts";
 import type { ClusterView, JobState, WorkerState } from "../schedule/step.ts";
-import { isTerminal } from "./loop.ts";
+import { isTerminal } from "./master.ts";
 
 /** As objects, so that a state that is added can't be forgotten here. */
 const jobStates = Object.keys({

@@ -1,7 +1,6 @@
 import { sameAttempt } from "../base/ids.ts";
-import { footerReads } from "../sort/footer-reads.ts";
+import { openFooter, type Reads, type RunFooter } from "../sort/footer-reads.ts";
 import type { RunRef } from "../sort/run.ts";
-import type { FooterTable } from "../sort/run-footer.ts";
 import { attemptOf, corruptRun } from "../sort/run-format.ts";
 import type { ServedFile } from "./served-file.ts";
 
@@ -9,7 +8,7 @@ import type { ServedFile } from "./served-file.ts";
 export class FooterCache {
   readonly #bytesMax: number;
   /** By path, in the order of their last use. */
-  readonly #held = new Map<string, FooterTable>();
+  readonly #held = new Map<string, RunFooter>();
   #bytes = 0;
 
   constructor(bytesMax: number) {
@@ -20,7 +19,7 @@ export class FooterCache {
     return this.#bytes;
   }
 
-  find({ path }: RunRef): FooterTable | undefined {
+  find({ path }: RunRef): RunFooter | undefined {
     const footer = this.#held.get(path);
     if (footer === undefined) return undefined;
     this.#held.delete(path);
@@ -29,17 +28,9 @@ export class FooterCache {
   }
 
   /** Reads and keeps it. Rejects with `corrupt-run` unless it is that of the run that was reported. */
-  async read(run: RunRef, file: ServedFile): Promise<FooterTable> {
+  async read(run: RunRef, file: ServedFile): Promise<RunFooter> {
     const { path, bytes, writtenBy } = run;
-    const reads = footerReads(bytes, path);
-    let next = reads.next();
-    while (next.done !== true) {
-      const { length, position } = next.value;
-      const buffer = Buffer.allocUnsafe(length);
-      await file.read(buffer, 0, length, position);
-      next = reads.next(buffer);
-    }
-    const footer = next.value;
+    const footer = await readLater(openFooter(bytes, path), () => Promise.resolve(file));
     if (!sameAttempt(footer.writtenBy, writtenBy)) {
       throw corruptRun(path, `written by ${attemptOf(footer.writtenBy)}, not by ${attemptOf(writtenBy)}`);
     }
@@ -55,7 +46,7 @@ export class FooterCache {
     this.#bytes -= footer.heldBytes;
   }
 
-  #keep(path: string, footer: FooterTable): void {
+  #keep(path: string, footer: RunFooter): void {
     if (this.#held.has(path)) return; // two requests read it at once
     this.#held.set(path, footer);
     this.#bytes += footer.heldBytes;
@@ -65,4 +56,16 @@ export class FooterCache {
       this.#bytes -= held.heldBytes;
     }
   }
+}
+
+/** Does the reads that are wanted, from a file that is opened for the first of them. */
+export async function readLater<T>(reads: Reads<T>, open: () => Promise<ServedFile>): Promise<T> {
+  let next = reads.next();
+  while (next.done !== true) {
+    const { length, position } = next.value;
+    const buffer = Buffer.allocUnsafe(length);
+    await (await open()).read(buffer, 0, length, position);
+    next = reads.next(buffer);
+  }
+  return next.value;
 }

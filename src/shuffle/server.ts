@@ -10,7 +10,7 @@ import { limits } from "../base/limits.ts";
 import type { HttpRequest, HttpRoute } from "../rpc/http.ts";
 import type { RunRef } from "../sort/run.ts";
 import { BodyWriter } from "./body-writer.ts";
-import { FooterCache } from "./footer-cache.ts";
+import { FooterCache, readLater } from "./footer-cache.ts";
 import { ServedFile } from "./served-file.ts";
 import {
   noPartition,
@@ -168,13 +168,11 @@ class ShuffleServer {
     if (run === undefined) return { map, header: { status: "missing", ...noSegment }, bytes: 0 };
     let file: ServedFile | undefined;
     try {
-      let footer = partition === noPartition ? undefined : this.#footers.find(run);
-      if (footer === undefined) {
-        file = await ServedFile.open(run.path);
-        footer = await this.#footers.read(run, file);
-      }
+      const open = async () => (file ??= await ServedFile.open(run.path));
+      const known = partition === noPartition ? undefined : this.#footers.find(run);
+      const footer = known ?? (await this.#footers.read(run, await open()));
       const { pairs: runPairs } = footer;
-      const segment = footer.find(partition);
+      const segment = await readLater(footer.find(partition), open);
       if (segment === undefined) {
         await file?.close();
         return { map, header: { status: "none", ...noSegment, runPairs }, bytes: 0 };
@@ -182,11 +180,11 @@ class ShuffleServer {
       const header: SegmentHeader = { status: "segment", ...segment, runPairs };
       const bytes = Math.max(0, segment.bytes - from);
       const position = segment.offset + from;
-      file ??= await ServedFile.open(run.path);
-      if (bytes > limits.serveSmallBytes) return { map, header, file, position, bytes };
+      const opened = await open();
+      if (bytes > limits.serveSmallBytes) return { map, header, file: opened, position, bytes };
       const small = Buffer.allocUnsafe(bytes);
-      await file.read(small, 0, bytes, position);
-      await file.close();
+      await opened.read(small, 0, bytes, position);
+      await opened.close();
       return { map, header, small, bytes };
     } catch (error) {
       await file?.close();

@@ -86,7 +86,11 @@ function verified({ attempt, files }: Entry): WorkerReport["offered"][number] | 
   try {
     const reader = openRun(files.open(path), attempt, path);
     const { pairs, emissionDigest } = reader;
-    reader.close();
+    try {
+      reader.checkFooter();
+    } finally {
+      reader.close();
+    }
     return { run: { writtenBy: attempt, path, bytes: files.bytesOf(path).length, pairs }, emissionDigest };
   } catch (error) {
     if (error instanceof MillraceError) return undefined;

@@ -11,7 +11,7 @@ import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { factText } from "../master/fact-text.ts";
-import { isTerminal } from "../master/loop.ts";
+import { isTerminal } from "../master/master.ts";
 import type { AttemptResult, FailureText } from "../rpc/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";

@@ -1,4 +1,20 @@
-import { type FooterTable, footerBytesAt, parseFooter, trailerBytes } from "./run-footer.ts";
+// How a footer is read, without saying by what calls: slots read synchronously, the shuffle's server does not. A reduce wants one
+// entry of the footer of each map's run, so a footer that is long is looked into where that entry must be: what all reduces read
+// of all footers would otherwise grow with the square of the number of partitions.
+import type { AttemptId } from "../base/ids.ts";
+import type { Segment } from "./run.ts";
+import {
+  entryBytes,
+  entryFault,
+  entryPartition,
+  type FooterHead,
+  footerBytesAt,
+  footerFault,
+  headBytesMax,
+  parseHead,
+  readEntry,
+  trailerBytes,
+} from "./run-footer.ts";
 import { corruptRun, fileMagic } from "./run-format.ts";
 
 export interface Wanted {
@@ -6,30 +22,114 @@ export interface Wanted {
   readonly length: number;
 }
 
-/**
- * How to read the footer of a run of `size` bytes, without saying by what calls: yields what it wants read, is given a buffer
- * of just that, valid until it wants more, and returns the footer. Slots read synchronously, the shuffle's server does not.
- * Throws `corrupt-run` with the path and what is wrong.
- */
-export function* footerReads(size: number, path: string): Generator<Wanted, FooterTable, Buffer> {
+/** Yields what it wants read, is given a buffer of just that, valid until it wants more. Throws `corrupt-run`. */
+export type Reads<T> = Generator<Wanted, T, Buffer>;
+
+/** One read gets all of a footer of 150 partitions, and of a small run. */
+const tailBytesMax = 8 * 1024;
+/** Most heads are shorter by far. */
+const headBytesUsual = 512;
+
+/** Opens the footer of a run of `size` bytes. Throws `corrupt-run` with the path and what is wrong. */
+export function* openFooter(size: number, path: string): Reads<RunFooter> {
   if (size < fileMagic.length + trailerBytes) throw corruptRun(path, `${size} bytes are too few for a run`);
-  // One read gets the footer of most runs, and all of a small run.
   const tailBytes = Math.min(size, tailBytesMax);
   const tail = yield { position: size - tailBytes, length: tailBytes };
   const footerBytes = footerBytesAt(tail, tailBytes - trailerBytes);
   if (footerBytes === undefined) throw corruptRun(path, "it does not end like a run");
   const endBytes = footerBytes + trailerBytes;
   if (endBytes > size - fileMagic.length) throw corruptRun(path, `a footer of ${footerBytes} bytes can't be here`);
-  const begin = tailBytes === size ? Buffer.from(tail.subarray(0, fileMagic.length)) : undefined;
+  const isMagic = tailBytes === size ? tail.compare(fileMagic, 0, 8, 0, 8) === 0 : undefined;
+  const start = size - endBytes;
   // A copy: the footer is kept as long as the run is open, the buffer only until the next read.
-  const end = Buffer.allocUnsafeSlow(endBytes);
-  if (endBytes <= tailBytes) tail.copy(end, 0, tailBytes - endBytes, tailBytes);
-  else (yield { position: size - endBytes, length: endBytes }).copy(end);
-  const footer = parseFooter(end, size);
-  if (typeof footer === "string") throw corruptRun(path, footer);
-  const magic = begin ?? (yield { position: 0, length: fileMagic.length });
-  if (magic.compare(fileMagic) !== 0) throw corruptRun(path, "it does not begin like a run of version 1");
+  const held = endBytes <= tailBytes ? Buffer.from(tail.subarray(tailBytes - endBytes)) : undefined;
+  let head = parseHead(held ?? (yield { position: start, length: Math.min(headBytesUsual, footerBytes) }), footerBytes);
+  if (typeof head === "string" && held === undefined) {
+    head = parseHead(yield { position: start, length: Math.min(headBytesMax, footerBytes) }, footerBytes);
+  }
+  if (typeof head === "string") throw corruptRun(path, head);
+  const footer = new RunFooter(size, path, start, head, held);
+  if (!(isMagic ?? (yield { position: 0, length: fileMagic.length }).compare(fileMagic) === 0)) {
+    throw corruptRun(path, "it does not begin like a run of version 1");
+  }
   return footer;
 }
 
-const tailBytesMax = 64 * 1024;
+/** A footer whose head was read and holds; its entries are held, or read when they are asked for. */
+export class RunFooter {
+  readonly writtenBy: AttemptId;
+  readonly pairs: number;
+  readonly emissionDigest: bigint;
+  readonly blockBytesMax: number;
+  readonly #size: number;
+  readonly #path: string;
+  /** Where it begins in the file. */
+  readonly #start: number;
+  readonly #head: FooterHead;
+  /** All of it, trailer included, and found right. */
+  #held: Buffer | undefined;
+
+  constructor(size: number, path: string, start: number, head: FooterHead, held: Buffer | undefined) {
+    this.writtenBy = head.writtenBy;
+    this.pairs = head.pairs;
+    this.emissionDigest = head.emissionDigest;
+    this.blockBytesMax = head.blockBytesMax;
+    this.#size = size;
+    this.#path = path;
+    this.#start = start;
+    this.#head = head;
+    if (held !== undefined) this.#hold(held);
+  }
+
+  /** What it keeps in memory, about. */
+  get heldBytes(): number {
+    return (this.#held?.length ?? 0) + 512;
+  }
+
+  /** Reads all of it, unless it has; then nothing more need be read. */
+  *hold(): Reads<void> {
+    if (this.#held !== undefined) return;
+    this.#hold(Buffer.from(yield { position: this.#start, length: this.#size - this.#start }));
+  }
+
+  /** In partition order, those with pairs only. */
+  *segments(): Reads<readonly Segment[]> {
+    yield* this.hold();
+    return Array.from({ length: this.#head.count }, (_, index) => readEntry(this.#held!, this.#entryAt(index)));
+  }
+
+  /**
+   * The segment of one partition, by binary search; undefined where it has none. Each entry on the way is checked by its own
+   * checksum, so a partition is only missing between two entries that say so.
+   */
+  *find(partition: number): Reads<Segment | undefined> {
+    let low = 0;
+    let high = this.#head.count;
+    // Mostly every partition has pairs, and its entry is the one with its number; none is behind that.
+    let probe = Math.min(partition, high - 1);
+    while (low < high) {
+      const at = this.#entryAt(probe);
+      const isHeld = this.#held !== undefined;
+      const bytes = this.#held ?? (yield { position: this.#start + at, length: entryBytes });
+      const entry = isHeld ? at : 0;
+      const fault = isHeld ? undefined : entryFault(bytes, entry, probe);
+      if (fault !== undefined) throw corruptRun(this.#path, fault);
+      const found = entryPartition(bytes, entry);
+      if (found === partition) return readEntry(bytes, entry);
+      if (found < partition) low = probe + 1;
+      else high = probe;
+      probe = (low + high) >>> 1;
+    }
+    return undefined;
+  }
+
+  #entryAt(index: number): number {
+    return this.#head.headBytes + index * entryBytes;
+  }
+
+  #hold(bytes: Buffer): void {
+    const fault = footerFault(bytes, this.#head, this.#size);
+    if (fault !== undefined) throw corruptRun(this.#path, fault);
+    this.#held = bytes;
+  }
+}

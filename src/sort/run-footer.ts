@@ -5,16 +5,26 @@ import { blockHeaderBytes, fileMagic, readU64, writeU64 } from "./run-format.ts"
 
 const trailerMagic = Buffer.from("MILLEND1", "latin1");
 export const trailerBytes = 16;
-const footerFixedBytes = 48;
-const segmentBytes = 40;
+const headFixedBytes = 48;
+/** Job ids are shorter. */
+export const headBytesMax = headFixedBytes + 0xffff + 4;
+export const entryBytes = 48;
 const phases: readonly Phase[] = ["plan", "map", "reduce"];
 
-/** All that a run's footer says. */
-export interface Footer {
+/** What a run's footer says of the whole run. */
+export interface FooterHead {
   readonly writtenBy: AttemptId;
   readonly pairs: number;
   readonly emissionDigest: bigint;
   readonly blockBytesMax: number;
+  /** Segments, and so entries behind the head. */
+  readonly count: number;
+  /** Bytes of the head: where the first entry begins. */
+  readonly headBytes: number;
+}
+
+/** All that a run's footer says. */
+export interface Footer extends Omit<FooterHead, "count" | "headBytes"> {
   /** In partition order; offsets are those of the file, without gaps. */
   readonly segments: readonly Segment[];
 }
@@ -22,7 +32,8 @@ export interface Footer {
 /** Footer and trailer, as they end a run. */
 export function writeFooter(footer: Footer): Buffer {
   const job = Buffer.from(footer.writtenBy.job, "utf8");
-  const footerBytes = footerFixedBytes + job.length + footer.segments.length * segmentBytes;
+  const headBytes = headFixedBytes + job.length + 4;
+  const footerBytes = headBytes + footer.segments.length * entryBytes;
   const out = Buffer.alloc(footerBytes + trailerBytes);
   out.writeUInt32LE(footer.segments.length, 0);
   out.writeUInt32LE(footer.blockBytesMax, 4);
@@ -33,20 +44,22 @@ export function writeFooter(footer: Footer): Buffer {
   out.writeUInt32LE(footer.writtenBy.index, 40);
   out.writeUInt16LE(phases.indexOf(footer.writtenBy.phase), 44);
   out.writeUInt16LE(job.length, 46);
-  job.copy(out, footerFixedBytes);
-  let at = footerFixedBytes + job.length;
-  for (const segment of footer.segments) {
+  job.copy(out, headFixedBytes);
+  out.writeUInt32LE(crc32(out.subarray(0, headBytes - 4)), headBytes - 4);
+  for (const [index, segment] of footer.segments.entries()) {
+    const at = headBytes + index * entryBytes;
     out.writeUInt32LE(segment.partition, at);
     out.writeUInt32LE(segment.blockBytesMax, at + 4);
     writeU64(out, at + 8, segment.offset);
     writeU64(out, at + 16, segment.bytes);
     writeU64(out, at + 24, segment.pairs);
     out.writeBigUInt64LE(segment.digest, at + 32);
-    at += segmentBytes;
+    out.writeUInt32LE(index, at + 40);
+    out.writeUInt32LE(crc32(out.subarray(at, at + entryBytes - 4)), at + entryBytes - 4);
   }
-  out.writeUInt32LE(footerBytes, at);
-  out.writeUInt32LE(crc32(out.subarray(0, at + 4)), at + 4);
-  trailerMagic.copy(out, at + 8);
+  out.writeUInt32LE(footerBytes, footerBytes);
+  out.writeUInt32LE(crc32(out.subarray(0, footerBytes + 4)), footerBytes + 4);
+  trailerMagic.copy(out, footerBytes + 8);
   return out;
 }
 
@@ -54,112 +67,83 @@ export function writeFooter(footer: Footer): Buffer {
 export function footerBytesAt(tail: Buffer, at: number): number | undefined {
   if (tail.compare(trailerMagic, 0, 8, at + 8, at + trailerBytes) !== 0) return undefined;
   const bytes = tail.readUInt32LE(at);
-  return bytes < footerFixedBytes ? undefined : bytes;
+  return bytes < headFixedBytes + 4 ? undefined : bytes;
 }
 
-/**
- * Parses footer and trailer: `bytes` ends with the file, whose size is `fileBytes`. Returns what is wrong, in words, where
- * something is. Parsed once and kept as 40 bytes per segment: objects are made when asked for.
- */
-export function parseFooter(bytes: Buffer, fileBytes: number): FooterTable | string {
-  const footerBytes = bytes.length - trailerBytes;
-  if (crc32(bytes.subarray(0, footerBytes + 4)) !== bytes.readUInt32LE(footerBytes + 4))
-    return "the footer's checksum differs";
-  const jobBytes = bytes.readUInt16LE(46);
+/** Parses the head that `bytes` begins with, of a footer of `footerBytes`. Returns what is wrong, in words, where something is. */
+export function parseHead(bytes: Buffer, footerBytes: number): FooterHead | string {
+  const headBytes = bytes.length < headFixedBytes ? Infinity : headFixedBytes + bytes.readUInt16LE(46) + 4;
+  if (headBytes > bytes.length) return "the footer contradicts itself";
+  if (crc32(bytes.subarray(0, headBytes - 4)) !== bytes.readUInt32LE(headBytes - 4)) {
+    return "the checksum of the footer's head differs";
+  }
   const phase = phases[bytes.readUInt16LE(44)];
   const count = bytes.readUInt32LE(0);
-  if (phase === undefined || footerFixedBytes + jobBytes + count * segmentBytes !== footerBytes) {
-    return "the footer contradicts itself";
-  }
+  if (phase === undefined || headBytes + count * entryBytes !== footerBytes) return "the footer contradicts itself";
   const writtenBy: AttemptId = {
-    job: bytes.toString("utf8", footerFixedBytes, footerFixedBytes + jobBytes),
+    job: bytes.toString("utf8", headFixedBytes, headBytes - 4),
     phase,
     index: bytes.readUInt32LE(40),
     epoch: readU64(bytes, 24),
     attempt: readU64(bytes, 32),
   };
-  const table = new FooterTable(bytes, footerFixedBytes + jobBytes, count, writtenBy);
-  return table.fault(fileBytes - bytes.length) ?? table;
+  return {
+    writtenBy,
+    pairs: readU64(bytes, 8),
+    emissionDigest: bytes.readBigUInt64LE(16),
+    blockBytesMax: bytes.readUInt32LE(4),
+    count,
+    headBytes,
+  };
 }
 
-/** A footer that was read and whose checksum holds. */
-export class FooterTable implements Footer {
-  readonly writtenBy: AttemptId;
-  readonly pairs: number;
-  readonly emissionDigest: bigint;
-  readonly blockBytesMax: number;
-  readonly #bytes: Buffer;
-  readonly #entries: number;
-  readonly #count: number;
+/** The partition of the entry at `at`, which has been checked. */
+export const entryPartition = (bytes: Buffer, at: number): number => bytes.readUInt32LE(at);
 
-  constructor(bytes: Buffer, entries: number, count: number, writtenBy: AttemptId) {
-    this.writtenBy = writtenBy;
-    this.blockBytesMax = bytes.readUInt32LE(4);
-    this.pairs = readU64(bytes, 8);
-    this.emissionDigest = bytes.readBigUInt64LE(16);
-    this.#bytes = bytes;
-    this.#entries = entries;
-    this.#count = count;
+export function readEntry(bytes: Buffer, at: number): Segment {
+  return {
+    partition: bytes.readUInt32LE(at),
+    blockBytesMax: bytes.readUInt32LE(at + 4),
+    offset: readU64(bytes, at + 8),
+    bytes: readU64(bytes, at + 16),
+    pairs: readU64(bytes, at + 24),
+    digest: bytes.readBigUInt64LE(at + 32),
+  };
+}
+
+/** What is wrong with the entry at `at` that was read on its own, in words. */
+export function entryFault(bytes: Buffer, at: number, index: number): string | undefined {
+  const isWhole = crc32(bytes.subarray(at, at + entryBytes - 4)) === bytes.readUInt32LE(at + entryBytes - 4);
+  return isWhole && bytes.readUInt32LE(at + 40) === index ? undefined : `the footer's entry ${index} is damaged`;
+}
+
+/** What is wrong with a footer that was read whole, trailer included, and ends the run at `fileBytes`, in words. */
+export function footerFault(bytes: Buffer, head: FooterHead, fileBytes: number): string | undefined {
+  const footerBytes = bytes.length - trailerBytes;
+  if (crc32(bytes.subarray(0, footerBytes + 4)) !== bytes.readUInt32LE(footerBytes + 4)) {
+    return "the footer's checksum differs";
   }
-
-  /** What it keeps in memory, about. */
-  get heldBytes(): number {
-    return this.#bytes.length + 512;
-  }
-
-  get segments(): readonly Segment[] {
-    return Array.from({ length: this.#count }, (_, index) => this.#segment(index));
-  }
-
-  /** The segment of one partition, by binary search; undefined where it has none. */
-  find(partition: number): Segment | undefined {
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#bytes.readUInt32LE(this.#entries + middle * segmentBytes) < partition) low = middle + 1;
-      else high = middle;
+  let offset = fileMagic.length;
+  let pairs = 0;
+  let last = -1;
+  let blockBytesMax = 0;
+  // Segments must follow one another without gaps, in partition order, and add up. No object per segment here.
+  for (let index = 0; index < head.count; index++) {
+    const at = head.headBytes + index * entryBytes;
+    const partition = bytes.readUInt32LE(at);
+    const segmentBytes = readU64(bytes, at + 16);
+    const segmentPairs = readU64(bytes, at + 24);
+    if (partition <= last) return `partition ${partition} comes after ${last}`;
+    if (readU64(bytes, at + 8) !== offset || segmentBytes <= blockHeaderBytes || segmentPairs === 0) {
+      return `the segment of partition ${partition} is not where it must be`;
     }
-    if (low === this.#count) return undefined;
-    const segment = this.#segment(low);
-    return segment.partition === partition ? segment : undefined;
+    last = partition;
+    offset += segmentBytes;
+    pairs += segmentPairs;
+    blockBytesMax = Math.max(blockBytesMax, bytes.readUInt32LE(at + 4));
   }
-
-  /** Whether segments follow one another without gaps up to `end`, in partition order, and add up. */
-  fault(end: number): string | undefined {
-    let offset = fileMagic.length;
-    let pairs = 0;
-    let last = -1;
-    let blockBytesMax = 0;
-    // No object per segment here: a reduce opens the runs of all map tasks, and there may be 10,000 partitions in each.
-    for (let index = 0; index < this.#count; index++) {
-      const at = this.#entries + index * segmentBytes;
-      const partition = this.#bytes.readUInt32LE(at);
-      const bytes = readU64(this.#bytes, at + 16);
-      const segmentPairs = readU64(this.#bytes, at + 24);
-      if (partition <= last) return `partition ${partition} comes after ${last}`;
-      if (readU64(this.#bytes, at + 8) !== offset || bytes <= blockHeaderBytes || segmentPairs === 0) {
-        return `the segment of partition ${partition} is not where it must be`;
-      }
-      last = partition;
-      offset += bytes;
-      pairs += segmentPairs;
-      blockBytesMax = Math.max(blockBytesMax, this.#bytes.readUInt32LE(at + 4));
-    }
-    if (offset !== end) return `segments end at byte ${offset}, the footer begins at ${end}`;
-    if (pairs !== this.pairs) return `segments have ${pairs} pairs, the run says ${this.pairs}`;
-    return blockBytesMax === this.blockBytesMax ? undefined : "the largest block is not the largest block of a segment";
-  }
-
-  #segment(index: number): Segment {
-    const at = this.#entries + index * segmentBytes;
-    return {
-      partition: this.#bytes.readUInt32LE(at),
-      blockBytesMax: this.#bytes.readUInt32LE(at + 4),
-      offset: readU64(this.#bytes, at + 8),
-      bytes: readU64(this.#bytes, at + 16),
-      pairs: readU64(this.#bytes, at + 24),
-      digest: this.#bytes.readBigUInt64LE(at + 32),
-    };
-  }
+  const end = fileBytes - bytes.length;
+  if (offset !== end) return `segments end at byte ${offset}, the footer begins at ${end}`;
+  if (pairs !== head.pairs) return `segments have ${pairs} pairs, the run says ${head.pairs}`;
+  return blockBytesMax === head.blockBytesMax ? undefined : "the largest block is not the largest block of a segment";
 }

@@ -167,10 +167,12 @@ describe("run format", () => {
     const { bytes } = smallRun();
     const damaged = Buffer.from(bytes);
     const footerAt = blockStarts(bytes).at(-1)!;
-    const entryAt = footerAt + 48 + attempt.job.length;
+    const headEnd = footerAt + 48 + attempt.job.length;
+    const entryAt = headEnd + 4;
     expect(damaged.readUInt32LE(entryAt + 4)).toBe(34);
     damaged.writeUInt32LE(20, entryAt + 4);
     damaged.writeUInt32LE(20, footerAt + 4);
+    damaged.writeUInt32LE(crc32(damaged.subarray(footerAt, headEnd)), headEnd);
     const crcAt = damaged.length - 12;
     damaged.writeUInt32LE(crc32(damaged.subarray(footerAt, crcAt)), crcAt);
     expect(() => readAll(damaged)).toThrow("a payload of 34 bytes can't be here");
@@ -248,6 +250,74 @@ describe("run format", () => {
     const two = [reader.source(3)!, reader.source(900)!];
     for (const source of two) expect(source.read(target, 0)).toBeGreaterThan(0);
     for (const source of two) expect(source.read(target, 0)).toBe(0);
+  });
+
+  describe("of many partitions", () => {
+    const partitions = Array.from({ length: 600 }, (_, i) => i * 2 + (i > 300 ? 100 : 0));
+    const sparse = partitions.map((partition, i) => ({ partition, key: `k${i}`, value: "v".repeat(i % 9) }));
+    const run = () => {
+      const files = createMemoryFiles();
+      return Buffer.from(files.bytesOf(writeRun(files, "x", attempt, sparse).path));
+    };
+
+    it("reads of its footer what it needs for one segment", () => {
+      const bytes = run();
+      const reads: number[] = [];
+      const counting: RunBytes = {
+        ...inMemory(bytes),
+        read(target, at, length, position) {
+          reads.push(length);
+          return inMemory(bytes).read(target, at, length, position);
+        },
+      };
+      for (const [partition, found] of [
+        [600, true],
+        [0, true],
+        [partitions.at(-1)!, true],
+        [601, false],
+        [650, false],
+        [5000, false],
+      ] as const) {
+        reads.length = 0;
+        const reader = openRun(counting, attempt, "x");
+        expect(reader.segment(partition)?.partition, `${partition}`).toBe(found ? partition : undefined);
+        expect(reads.reduce((sum, length) => sum + length)).toBeLessThan(10_000);
+        expect(reads.length).toBeLessThan(15);
+      }
+    });
+
+    it("finds every segment, and none that is not there, however many are asked for", () => {
+      const bytes = run();
+      const whole = openRun(inMemory(bytes), attempt, "x");
+      const bySegment = new Map(whole.segments.map((segment) => [segment.partition, segment]));
+      expect([...bySegment.keys()]).toEqual(partitions);
+      const through = openRun(inMemory(bytes), attempt, "x");
+      for (let partition = 0; partition < 1400; partition++) {
+        const alone = openRun(inMemory(bytes), attempt, "x");
+        expect(alone.segment(partition)).toEqual(bySegment.get(partition));
+        expect(through.segment(partition)).toEqual(bySegment.get(partition));
+      }
+    });
+
+    it("fault 59: a flipped bit of its footer is seen, or is not where the segment is looked for", () => {
+      const bytes = run();
+      const footerAt = blockStarts(bytes).at(-1)!;
+      const wanted = openRun(inMemory(bytes), attempt, "x").segment(300);
+      let seen = 0;
+      for (let at = footerAt; at < bytes.length; at++) {
+        const damaged = Buffer.from(bytes);
+        damaged[at]! ^= 1 << (at & 7);
+        try {
+          expect(openRun(inMemory(damaged), attempt, "small").segment(300)).toEqual(wanted);
+        } catch (error) {
+          if (!(error instanceof MillraceError) || error.code !== "corrupt-run") throw error;
+          seen++;
+        }
+        expect(() => openRun(inMemory(damaged), attempt, "small").checkFooter()).toThrow("small");
+      }
+      // The head, two entries (the one in the middle is the second looked at), and the trailer but for the checksum of all.
+      expect(seen).toBe(48 + attempt.job.length + 4 + 2 * 48 + 12);
+    });
   });
 
   it("an empty run is a run", () => {

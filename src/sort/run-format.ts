@@ -2,7 +2,7 @@
 //
 //   run     = "MILLRUN1", block*, footer, trailer
 //   block   = header (64 bytes), payload: whole pairs of one partition (kernel.ts)
-//   footer  = fixed part (48 bytes), job id, one entry (40 bytes) per segment
+//   footer  = head: fixed part (48 bytes), job id, crc32; one entry (48 bytes) per segment
 //   trailer = footer bytes u32, crc32 u32 of the footer and of that number, "MILLEND1"
 //
 // Every byte is covered: by a checksum, by a comparison with what it must be, or by both. Blocks say whose they are and

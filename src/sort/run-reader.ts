@@ -1,9 +1,8 @@
 import { assert } from "../base/assert.ts";
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { footerReads } from "./footer-reads.ts";
+import { openFooter, type Reads, type RunFooter } from "./footer-reads.ts";
 import type { RunBytes, RunReader, RunSource, Segment } from "./run.ts";
-import type { FooterTable } from "./run-footer.ts";
 import { attemptOf, blockIdentity, corruptRun } from "./run-format.ts";
 import { readAll, SegmentSource, scratch } from "./segment-source.ts";
 
@@ -13,7 +12,7 @@ import { readAll, SegmentSource, scratch } from "./segment-source.ts";
  */
 export function openRun(bytes: RunBytes, expected: AttemptId | undefined, path: string): RunReader {
   try {
-    const footer = readFooter(bytes, path);
+    const footer = readNow(openFooter(bytes.size, path), bytes, path);
     if (expected !== undefined && !sameAttempt(footer.writtenBy, expected)) {
       throw corruptRun(path, `written by ${attemptOf(footer.writtenBy)}, not by ${attemptOf(expected)}`);
     }
@@ -24,8 +23,8 @@ export function openRun(bytes: RunBytes, expected: AttemptId | undefined, path: 
   }
 }
 
-function readFooter(bytes: RunBytes, path: string): FooterTable {
-  const reads = footerReads(bytes.size, path);
+/** Does the reads that are wanted; `path` is for errors. */
+function readNow<T>(reads: Reads<T>, bytes: RunBytes, path: string): T {
   let next = reads.next();
   while (next.done !== true) {
     const { length, position } = next.value;
@@ -36,6 +35,9 @@ function readFooter(bytes: RunBytes, path: string): FooterTable {
   return next.value;
 }
 
+/** Whoever looks for more segments of one run than these goes through them all, and gets the whole footer. */
+const lookupsMax = 4;
+
 /** Bytes that were read but not yet used; valid for one run until it is filled again. */
 interface ReadAhead {
   readonly buffer: Buffer;
@@ -45,14 +47,15 @@ interface ReadAhead {
 
 class Reader implements RunReader {
   readonly #bytes: RunBytes;
-  readonly #footer: FooterTable;
+  readonly #footer: RunFooter;
   readonly #path: string;
   readonly #identity: Buffer;
   #ahead: ReadAhead | undefined;
   #sources = 0;
+  #lookups = 0;
   #closed = false;
 
-  constructor(bytes: RunBytes, footer: FooterTable, path: string) {
+  constructor(bytes: RunBytes, footer: RunFooter, path: string) {
     this.#bytes = bytes;
     this.#footer = footer;
     this.#path = path;
@@ -72,15 +75,20 @@ class Reader implements RunReader {
     return this.#footer.blockBytesMax;
   }
   get segments(): readonly Segment[] {
-    return this.#footer.segments;
+    return this.#read(this.#footer.segments());
   }
 
   segment(partition: number): Segment | undefined {
-    return this.#footer.find(partition);
+    if (this.#lookups++ === lookupsMax) this.#read(this.#footer.hold());
+    return this.#read(this.#footer.find(partition));
+  }
+
+  checkFooter(): void {
+    this.#read(this.#footer.hold());
   }
 
   source(partition: number): RunSource | undefined {
-    const segment = this.#footer.find(partition);
+    const segment = this.segment(partition);
     if (segment === undefined) return undefined;
     this.#sources++;
     return new SegmentSource(
@@ -97,6 +105,11 @@ class Reader implements RunReader {
     this.#closed = true;
     this.#ahead = undefined;
     this.#bytes.close();
+  }
+
+  #read<T>(reads: Reads<T>): T {
+    assert(!this.#closed, "a closed run is not read");
+    return readNow(reads, this.#bytes, this.#path);
   }
 
   /**

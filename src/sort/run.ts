@@ -63,9 +63,12 @@ export interface RunReader {
   readonly pairs: number;
   readonly emissionDigest: bigint;
   readonly blockBytesMax: number;
-  /** In partition order, those with pairs only. */
+  /** In partition order, those with pairs only; reads and checks all of the footer. */
   readonly segments: readonly Segment[];
+  /** Reads and checks as much of the footer as it takes. */
   segment(partition: number): Segment | undefined;
+  /** Reads and checks all of the footer. */
+  checkFooter(): void;
   /** The blocks of one partition, verified; undefined where it has none. */
   source(partition: number): RunSource | undefined;
   close(): void;

@@ -23,7 +23,8 @@ import { randomToken } from "../rpc/secret.ts";
 import type { Welcome } from "../rpc/services.ts";
 import { jobKey, signRequest } from "../rpc/signature.ts";
 import { fixedTokens } from "../rpc/tokens.ts";
-import { openWorkerNode, type WorkerNode, type WorkerNodeOptions } from "./node.ts";
+import { openWorkerNode } from "./node.ts";
+import type { WorkerNode, WorkerNodeOptions } from "./node-options.ts";
 
 /** A slot's program that takes what it is told and never answers; it ends with its agent. */
 const deafSlot = `

@@ -47,7 +47,11 @@ function verified(files: RunFiles, path: string): WorkerReport["offered"][number
     const { size } = bytes;
     const reader = openRun(bytes, undefined, path);
     const { writtenBy, pairs, emissionDigest } = reader;
-    reader.close();
+    try {
+      reader.checkFooter();
+    } finally {
+      reader.close();
+    }
     return { run: { writtenBy, path, bytes: size, pairs }, emissionDigest };
   } catch (error) {
     if (error instanceof MillraceError) return undefined; // cut short, or damaged

@@ -33,7 +33,10 @@ function digestOf(folder: string): string {
 function writeInput(folder: string, seed: number): void {
   mkdirSync(folder);
   const random = seededRandom(seed, 1);
-  const word = () => Math.floor(40_000 * random() ** 3).toString(36).replace(/\d/g, (digit) => "qwertyuiop"[Number(digit)]!); // biome-ignore format: one thought
+  const word = () =>
+    Math.floor(40_000 * random() ** 3)
+      .toString(36)
+      .replace(/\d/g, (digit) => "qwertyuiop"[Number(digit)]!);
   for (let file = 0; file < 4; file++) {
     let text = "";
     while (text.length < (megabytes / 4) * 1e6) text += `${Array.from({ length: 60 }, word).join(" ")}\n`;
@@ -74,7 +77,10 @@ function watchOutput(output: string): { readonly wrong: string[]; looks: number;
 /** Slots are the children of a worker. */
 function slotsOf(worker: ClusterProcess): number[] {
   const children = readFileSync(`/proc/${worker.child.pid}/task/${worker.child.pid}/children`, "utf8");
-  return children.split(" ").filter((pid) => pid !== "").map(Number); // biome-ignore format: short
+  return children
+    .split(" ")
+    .filter((pid) => pid !== "")
+    .map(Number);
 }
 
 class Chaos {

@@ -67,12 +67,20 @@ interface Event {
 
 async function historyOf(job: string): Promise<Event[]> {
   const { stdout } = await cluster.ask(["history", job, "--json"]);
-  return stdout.toString().split("\n").filter(Boolean).map((line) => JSON.parse(line)); // biome-ignore format: one thought
+  return stdout
+    .toString()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 async function onlyJob(): Promise<Readonly<Record<string, unknown>>> {
   const { stdout } = await cluster.ask(["jobs", "--json"]);
-  const jobs = stdout.toString().split("\n").filter(Boolean).map((line) => JSON.parse(line)); // biome-ignore format: one thought
+  const jobs = stdout
+    .toString()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
   expect(jobs).toHaveLength(1);
   return jobs[0];
 }

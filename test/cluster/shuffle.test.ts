@@ -34,7 +34,9 @@ function runJob(reducers: number) {
 /** "map-3 4711": attempts and the workers that began them. */
 function traced(phase: string): string[] {
   if (!existsSync(at("trace"))) return [];
-  return readFileSync(at("trace"), "utf8").split("\n").filter((line) => line.startsWith(phase)); // biome-ignore format: one thought
+  return readFileSync(at("trace"), "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith(phase));
 }
 
 const begunBy = (phase: string, { child }: ClusterProcess) =>

@@ -3,7 +3,8 @@
 
 import { MillraceError } from "../../src/base/error.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
-import { createMaster, type Master } from "../../src/master/loop.ts";
+import { createMaster } from "../../src/master/loop.ts";
+import type { Master } from "../../src/master/master.ts";
 import { decodeReport, encodeOrders } from "../../src/rpc/convert.ts";
 import type { Cluster } from "../../src/schedule/cluster.ts";
 import { ordersFor } from "../../src/schedule/orders.ts";

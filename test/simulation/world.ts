@@ -1,7 +1,7 @@
 // The world of one seed: a store, storage, masters, workers and clients, all simulated but for what is under test, which is the
 // product's own scheduler, master loop, worker agent and messages. First there is chaos, and the checks watch for what must
 // never be; then a part of it is healed and has to finish every job.
-import { jobIdOf } from "../../src/master/loop.ts";
+import { jobIdOf } from "../../src/master/master.ts";
 import { Chance } from "../../src/sim/chance.ts";
 import { Network } from "../../src/sim/network.ts";
 import { Process } from "../../src/sim/process.ts";

@@ -1,0 +1,163 @@
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import type { ColumnCodec } from "../job/codec.ts";
+import { bool } from "../job/codecs/bool.ts";
+import { nullable } from "../job/codecs/nullable.ts";
+import { float64, int, uint } from "../job/codecs/numbers.ts";
+import { utf8 } from "../job/codecs/utf8.ts";
+import { ColumnScanner } from "./column-scan.ts";
+import { csv } from "./csv.ts";
+import { BadRecord, type InputFormat } from "./format.ts";
+import { tsv } from "./tsv.ts";
+
+type Read = readonly (
+  | readonly [start: number, record: unknown]
+  | readonly ["bad", number, number | undefined, string]
+)[];
+
+/** All that is read of `bytes`, as if they stood at `at` of a file; offsets count from there. */
+async function readAll(format: InputFormat<unknown>, bytes: Uint8Array, at: number): Promise<Read> {
+  const read: Read[number][] = [];
+  const from = { start: at, end: at + bytes.length, head: bytes };
+  const chunks = (async function* () {
+    yield bytes;
+  })();
+  try {
+    for await (const { records, starts } of format.read(chunks, from)) {
+      for (const [i, record] of records.entries()) read.push([starts[i]! - at, record]);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof BadRecord)) throw thrown;
+    const { start, end, message } = thrown;
+    read.push([
+      "bad",
+      start - at,
+      end === undefined ? undefined : end - at,
+      message.replace(/(?<=offset )\d+/, (offset) => `${Number(offset) - at}`),
+    ]);
+  }
+  return read;
+}
+
+/** The first block of a file, which may have a header or a mark, is read line by line; those behind it are scanned. */
+const scannedAt = 1_000_000;
+
+const columnSets: readonly Readonly<Record<string, ColumnCodec<unknown>>>[] = [
+  { a: utf8, b: uint },
+  { b: int, a: utf8, c: float64 },
+  { a: utf8 },
+  { n: nullable(uint), t: nullable(utf8), b: bool },
+] as never;
+
+const cell = fc.oneof(
+  { weight: 4, arbitrary: fc.stringMatching(/^[a-z0-9 .-]{0,12}$/) },
+  { weight: 4, arbitrary: fc.nat({ max: 10 ** 9 }).map(String) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      "",
+      "0",
+      "007",
+      "+5",
+      "-1",
+      "1e3",
+      "0.5",
+      "9007199254740993",
+      "true",
+      "ü",
+      "日本",
+      "\r",
+      "a\rb",
+    ),
+  },
+  { weight: 2, arbitrary: fc.string({ maxLength: 8 }).map((text) => `"${text.replaceAll('"', '""')}"`) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      '"',
+      'a"b',
+      '"a"b',
+      '"a""b"',
+      '""',
+      '"\n"',
+      '"\r\n"',
+      "\\t",
+      "a\\nb",
+      "\\x",
+      "|",
+      "\ufeff",
+    ),
+  },
+);
+/** Mostly what the column's codec reads. */
+const cellOf = (codec: ColumnCodec<unknown>) =>
+  fc.oneof(
+    { weight: 30, arbitrary: codec === bool ? fc.constant("false") : fc.nat({ max: 10 ** 9 }).map(String) },
+    { weight: codec === utf8 ? 20 : 1, arbitrary: cell },
+  );
+const lineEnd = fc.constantFrom("\n", "\n", "\n", "\r\n", "\n\n", "\r\n\r\n");
+const table = fc.constantFrom(...columnSets).chain((columns) => {
+  const row = fc.tuple(...Object.values(columns).map(cellOf)).map((cells) => cells.join("\u0000"));
+  const other = fc.array(cell, { maxLength: 5 }).map((cells) => cells.join("\u0000"));
+  const line = fc.oneof({ weight: 40, arbitrary: row }, { weight: 1, arbitrary: other });
+  return fc.record({ columns: fc.constant(columns), lines: fc.array(fc.tuple(line, lineEnd), { maxLength: 12 }) });
+});
+
+describe("declared columns", () => {
+  const formats = {
+    csv: (columns: never) => csv({ columns, header: false }),
+    "csv without line ends in cells": (columns: never) => csv({ columns, header: false, multiline: false }),
+    "csv with |": (columns: never) => csv({ columns, header: false, delimiter: "|" }),
+    tsv: (columns: never) => tsv({ columns, header: false }),
+  };
+  for (const [name, make] of Object.entries(formats)) {
+    it(`of ${name} are found in a pass over the bytes as they are line by line, with the same errors`, async () => {
+      const delimiter = name === "tsv" ? "\t" : name === "csv with |" ? "|" : ",";
+      const scan = vi.spyOn(ColumnScanner.prototype, "read");
+      await fc.assert(
+        fc.asyncProperty(table, fc.boolean(), fc.nat({ max: 9 }), async ({ columns, lines }, isOpen, broken) => {
+          let text = lines.map(([row, end]) => row.replaceAll("\u0000", delimiter) + end).join("");
+          if (isOpen) text = text.replace(/\r?\n$/, "");
+          const bytes = Buffer.from(text);
+          if (broken === 0 && bytes.length > 3) bytes[bytes.length >> 1] = 0xc3;
+          if (bytes[0] === 0xef) return;
+          const format = make(columns as never) as InputFormat<unknown>;
+          const byLine = await readAll(format, bytes, 0);
+          expect(await readAll(format, bytes, scannedAt)).toEqual(byLine);
+        }),
+        { numRuns: 1500 },
+      );
+      const scanned = scan.mock.results.reduce((sum, { value }) => sum + value.records.length, 0);
+      scan.mockRestore();
+      expect(scanned).toBeGreaterThan(2000);
+    });
+  }
+
+  it("of whole numbers of any length are what the codec reads", async () => {
+    const format = csv({ columns: { n: uint }, header: false }) as InputFormat<unknown>;
+    for (const text of [
+      "0",
+      "00",
+      "9",
+      "10",
+      "999999999999999",
+      "1000000000000000",
+      "9007199254740991",
+      "9007199254740992",
+      "",
+      " 1",
+      "1 ",
+    ]) {
+      const bytes = Buffer.from(`${text}\n`);
+      expect(await readAll(format, bytes, scannedAt), text).toEqual(await readAll(format, bytes, 0));
+    }
+  });
+
+  it("are own properties, be they called __proto__", async () => {
+    const columns = Object.defineProperty({ constructor: uint }, "__proto__", { value: utf8, enumerable: true });
+    const format = csv({ columns: columns as never, header: false }) as InputFormat<unknown>;
+    const [[, record]] = (await readAll(format, Buffer.from("1,a\n"), scannedAt)) as [[number, object]];
+    expect(Object.getOwnPropertyNames(record)).toEqual(["constructor", "__proto__"]);
+    expect(Object.getPrototypeOf(record)).toBe(Object.prototype);
+  });
+});
