@@ -6,7 +6,7 @@ import { fieldsMax, type JsonExports, jsonReader, nameBytesMax, places } from ".
 
 /** What is asked for: "any" value as text, or the values of strings or numbers, of numbers as far as they are certain. */
 export type Want = "any" | "string" | "uint" | "int" | "float64";
-const wants: readonly Want[] = ["any", "string", "uint", "int", "float64"];
+export const wants: readonly Want[] = ["any", "string", "uint", "int", "float64"];
 
 /** What a field holds, as in `assembly/kinds.ts`. */
 export const cell = {

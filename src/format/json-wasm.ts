@@ -10,13 +10,26 @@ export interface JsonExports {
   declare(at: number, length: number, field: number): void;
   /** Rows made of the lines at [start, end), the first of them at `offset` in the file. */
   scan(start: number, end: number, offset: number, fields: number): number;
+  /** How the rows of csv and tsv that follow are read (assembly/rows.ts). */
+  describeRows(
+    delimiter: number,
+    strange: number,
+    multiline: boolean,
+    skipsEmpty: boolean,
+    cells: number,
+    columns: number,
+  ): void;
+  /** Rows made of the bytes at [start, end), the first of them at `offset` in the file. */
+  scanRows(start: number, end: number, offset: number): number;
 }
 
 export const places = {
   consumed: 4096,
   narrowLength: 4100,
   wideLength: 4104,
+  stopped: 4108,
   wants: 4352,
+  places: 110_592,
   block: 131_072,
   narrow: 200_704,
   wide: 270_336,
@@ -25,6 +38,8 @@ export const places = {
   slots: 524_288,
 } as const;
 export const fieldsMax = 256;
+/** Of a row of csv or tsv. */
+export const cellsMax = 8192;
 /** Of a name and its quotes, in UTF-8. */
 export const nameBytesMax = 112;
 

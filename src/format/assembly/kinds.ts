@@ -22,3 +22,6 @@ export const FALSE: u8 = 6;
 export const NULL: u8 = 7;
 /** An object or array. */
 export const OTHER: u8 = 8;
+/** Bytes of the block, UTF-8, to be decoded by the caller; with doubled quotes. */
+export const RAW: u8 = 9;
+export const RAW_QUOTED: u8 = 10;

@@ -6,6 +6,8 @@
 export const CONSUMED: usize = 4096;
 export const NARROW_LENGTH: usize = 4100;
 export const WIDE_LENGTH: usize = 4104;
+/** u32: the next row is not plain. */
+export const STOPPED: usize = 4108;
 /** u32, the name that the last line began with; its place here keeps it apart from all names. */
 export const FIRST: usize = 4112;
 /** By field, a byte: what the codec wants. */
@@ -14,6 +16,8 @@ export const WANTS: usize = 4352;
 export const HEADS: usize = 8192;
 export const NAMES: usize = 9216;
 export const NAMES_MAX: u32 = 768;
+/** By cell of a row of csv or tsv, u16: its column + 1, or 0. */
+export const PLACES: usize = 110592;
 /** The lines, then a line feed, and whatever was there before. */
 export const BLOCK: usize = 131072;
 /** Strings whose characters are below U+0100, a byte each, one behind the other. */

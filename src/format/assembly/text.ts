@@ -78,6 +78,25 @@ export function behindText(at: usize): usize {
   return isWide && !decodeWide(at + 1, behind - 1) ? 0 : behind;
 }
 
+/** Adds bytes that stand for themselves; false, and nothing is added: they are not all ASCII. */
+// @ts-ignore
+@inline
+export function addAscii(start: usize, end: usize): bool {
+  let to = narrowAt;
+  for (let at = start; at < end; at += 16) {
+    const window = v128.load(at);
+    v128.store(to, window);
+    let signs = <u32>i8x16.bitmask(window);
+    if (end - at < 16) signs &= (1 << <u32>(end - at)) - 1;
+    if (signs != 0) return false;
+    to += 16;
+  }
+  textStart = <u32>(narrowAt - NARROW);
+  narrowAt += end - start;
+  textEnd = <u32>(narrowAt - NARROW);
+  return true;
+}
+
 /** Adds bytes that stand for themselves. */
 export function addBytes(start: usize, end: usize): void {
   textStart = <u32>(narrowAt - NARROW);
