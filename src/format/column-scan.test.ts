@@ -171,8 +171,9 @@ describe("declared columns", () => {
   });
 
   it("of two files that are read in turn are each of their own file", async () => {
-    const format = csv({ columns: { a: utf8, b: uint }, header: false }) as InputFormat<unknown>;
-    const rows = (letter: string) => Buffer.from(`${letter},1\n`.repeat(60_000));
+    const format = tsv({ columns: { a: utf8, b: uint }, header: false }) as InputFormat<unknown>;
+    // A row with an escape is left to another reader, so that blocks are given out in pieces.
+    const rows = (letter: string) => Buffer.from(`${`${letter}\t1\n`.repeat(999)}${letter}\\\\t\t1\n`.repeat(60));
     const open = (bytes: Buffer) => {
       const chunks = (async function* () {
         for (let at = 0; at < bytes.length; at += 50_000) yield bytes.subarray(at, at + 50_000);
@@ -186,7 +187,7 @@ describe("declared columns", () => {
       for (const file of open) {
         const { done, value } = await file.batches.next();
         if (done === true) continue;
-        for (const record of value.records) expect(record).toEqual({ a: file.letter, b: 1 });
+        for (const record of value.records as { a: string }[]) expect(record.a[0]).toBe(file.letter);
         file.rows += value.records.length;
         going.push(file);
       }
