@@ -25,7 +25,7 @@ export function clearText(): void {
 @inline
 function stopsIn(window: v128): u32 {
   const marks = v128.or(i8x16.eq(window, i8x16.splat(<i8>QUOTE)), i8x16.eq(window, i8x16.splat(<i8>BACKSLASH)));
-  return <u32>i8x16.bitmask(v128.or(marks, i8x16.lt_u(window, i8x16.splat(<i8>CONTROL_END))));
+  return <u32>i8x16.bitmask(v128.or(marks, i8x16.le_u(window, i8x16.splat(<i8>(CONTROL_END - 1)))));
 }
 
 /** Behind the string whose opening quote is at `at`; 0: it does not end in its line, or has control characters. */
