@@ -4,6 +4,7 @@ import type { BadRecord, RecordBatch } from "./format.ts";
 import { fieldValue, messageOf } from "./json-field.ts";
 import { type Field, LineFields, numberValue } from "./json-line-fields.ts";
 import { cell, JsonTable, type WantedField } from "./json-table.ts";
+import { TableTexts } from "./json-texts.ts";
 import { byteOrderMark } from "./line-decoder.ts";
 import { noRecord } from "./line-reader.ts";
 
@@ -24,11 +25,14 @@ export class FieldReader {
   /** Made for the first block, as a format may be there only to write. */
   #table: JsonTable | undefined;
   readonly #values: unknown[];
+  /** Fields that hold strings as they are. */
+  readonly #strings: readonly number[];
 
   constructor(fields: readonly Field[], reading: FieldReading) {
     this.#fields = fields;
     this.#lines = new LineFields(fields);
     this.#values = fields.map(() => undefined);
+    this.#strings = [...fields.keys()].filter((i) => fields[i]!.plain === "string");
     const wanted = fields.map(({ name, plain }): WantedField => ({ name, want: plain ?? "any" }));
     this.#wanted = reading === "table" && JsonTable.takes(wanted) ? wanted : undefined;
   }
@@ -49,6 +53,7 @@ export class FieldReader {
     table.scan(bytes, from, base + from);
     const { rows, kinds } = table;
     const stride = this.#fields.length + 1;
+    const texts = new TableTexts(table, this.#strings, this.#fields.length);
     const starts = table.starts();
     const records: unknown[] = [];
     /** All bytes as Latin-1, if a line asks for it. */
@@ -57,8 +62,9 @@ export class FieldReader {
       const at = starts[row]! - base;
       if (row === 0 && isMarked(block, at)) starts[0] = 0;
       try {
-        if (kinds[row * stride] === 0) records.push(this.#record(table, row));
-        else {
+        if (kinds[row * stride] === 0) {
+          records.push(this.#record(table, row, texts.strings));
+        } else {
           text ??= bytes.toString("latin1");
           records.push(this.#lines.read(bytes, text, at, lineOf(bytes, text, at).end));
         }
@@ -66,10 +72,10 @@ export class FieldReader {
         return refused(block, records, starts, at, thrown);
       }
     }
-    return { batch: { records, starts, end: base + from + table.consumed }, bad: undefined };
+    return { batch: { records, starts, end: base + from + table.consumed, texts }, bad: undefined };
   }
 
-  #record(table: JsonTable, row: number): unknown {
+  #record(table: JsonTable, row: number, strings: readonly unknown[][]): unknown {
     const { kinds, edges, numbers, narrow } = table;
     const values = this.#values;
     const fields = this.#fields;
@@ -78,8 +84,8 @@ export class FieldReader {
       const slot = row * fields.length + i;
       const kind = kinds[first + i]!;
       if (kind === cell.number) values[i] = numbers[slot];
-      else if (kind === cell.narrowString && fields[i]!.plain === "string") {
-        values[i] = narrow.slice(edges[2 * slot], edges[2 * slot + 1]);
+      else if (kind === cell.asciiString && fields[i]!.plain === "string") {
+        values[i] = strings[i]![row] = narrow.slice(edges[2 * slot], edges[2 * slot + 1]);
       } else values[i] = cellValue(fields[i]!, kind, table, slot);
     }
     return this.#lines.make(values);
@@ -110,6 +116,7 @@ export class FieldReader {
 function cellValue(field: Field, kind: number, { edges, narrow, wide }: JsonTable, slot: number): unknown {
   const { name, codec, plain } = field;
   switch (kind) {
+    case cell.asciiString:
     case cell.narrowString:
     case cell.wideString: {
       const text = (kind === cell.wideString ? wide : narrow).slice(edges[2 * slot], edges[2 * slot + 1]);
