@@ -2,7 +2,7 @@
 import { type Block, badRecordIn, blockBytes } from "./block-reader.ts";
 import type { BadRecord, RecordBatch } from "./format.ts";
 import { fieldValue, messageOf } from "./json-field.ts";
-import { type Field, LineFields, numberValue } from "./json-line-fields.ts";
+import { type Field, LineFields, numberValue, plainString } from "./json-line-fields.ts";
 import { cell, JsonTable, type WantedField } from "./json-table.ts";
 import { TableTexts } from "./json-texts.ts";
 import { byteOrderMark } from "./line-decoder.ts";
@@ -22,7 +22,6 @@ export class FieldReader {
   readonly #fields: readonly Field[];
   readonly #lines: LineFields;
   readonly #wanted: readonly WantedField[] | undefined;
-  /** Made for the first block, as a format may be there only to write. */
   #table: JsonTable | undefined;
   readonly #values: unknown[];
   /** Fields that hold strings as they are. */
@@ -85,7 +84,9 @@ export class FieldReader {
       const kind = kinds[first + i]!;
       if (kind === cell.number) values[i] = numbers[slot];
       else if (kind === cell.asciiString && fields[i]!.plain === "string") {
-        values[i] = strings[i]![row] = narrow.slice(edges[2 * slot], edges[2 * slot + 1]);
+        const string = narrow.slice(edges[2 * slot], edges[2 * slot + 1]);
+        strings[i]![row] = string;
+        values[i] = plainString(fields[i]!, string);
       } else values[i] = cellValue(fields[i]!, kind, table, slot);
     }
     return this.#lines.make(values);
@@ -120,7 +121,7 @@ function cellValue(field: Field, kind: number, { edges, narrow, wide }: JsonTabl
     case cell.narrowString:
     case cell.wideString: {
       const text = (kind === cell.wideString ? wide : narrow).slice(edges[2 * slot], edges[2 * slot + 1]);
-      return plain === "string" ? text : fieldValue(name, codec, "string", text);
+      return plain === "string" ? plainString(field, text) : fieldValue(name, codec, "string", text);
     }
     case cell.numberText:
       return numberValue(field, narrow.slice(edges[2 * slot], edges[2 * slot + 1]));
