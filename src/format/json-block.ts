@@ -54,7 +54,7 @@ export class FieldReader {
     const stride = this.#fields.length + 1;
     const texts = new TableTexts(table, this.#strings, this.#fields.length);
     const starts = table.starts();
-    const records: unknown[] = [];
+    const records = new Array<unknown>(rows);
     /** All bytes as Latin-1, if a line asks for it. */
     let text: string | undefined;
     for (let row = 0; row < rows; row++) {
@@ -62,13 +62,13 @@ export class FieldReader {
       if (row === 0 && isMarked(block, at)) starts[0] = 0;
       try {
         if (kinds[row * stride] === 0) {
-          records.push(this.#record(table, row, texts.strings));
+          records[row] = this.#record(table, row, texts.strings);
         } else {
           text ??= bytes.toString("latin1");
-          records.push(this.#lines.read(bytes, text, at, lineOf(bytes, text, at).end));
+          records[row] = this.#lines.read(bytes, text, at, lineOf(bytes, text, at).end);
         }
       } catch (thrown) {
-        return refused(block, records, starts, at, thrown);
+        return refused(block, records.slice(0, row), starts, at, thrown);
       }
     }
     return { batch: { records, starts, end: base + from + table.consumed, texts }, bad: undefined };
