@@ -30,6 +30,8 @@ for (const length of [16, 24, 32, 40, 64, 200]) {
   const slices = Array.from({ length: count }, (_, i) => all.slice(i * 20, i * 20 + length));
   add(`slice of ${length} characters, 1`, utf8, uint, slices, () => 1);
 }
+const flat = urls.map((url) => Buffer.from(url.slice(8, 32)).toString("latin1"));
+add("text of 24 characters, not a slice, 1", utf8, uint, flat, () => 1);
 const prose = cyrillic.map(
   (word, i) => `${word} ${cyrillic[(i * 7) % count]} ${cyrillic[(i * 31) % count]} ${word} ${word} ${i}`,
 );

@@ -16,12 +16,14 @@ import { createTier } from "../../src/storage/tier.ts";
 import type { TaskEnvironment } from "../../src/task/environment.ts";
 import { runAttempt } from "../../src/task/run-attempt.ts";
 import ndjson from "../jobs/ndjson.ts";
+import ndjsonParse from "../jobs/ndjson-parse.ts";
 import sort from "../jobs/sort.ts";
 import wordCount from "../jobs/word-count.ts";
 import wordCountBuiltin from "../jobs/word-count-builtin.ts";
 
 const jobs: Readonly<Record<string, unknown>> = {
   ndjson,
+  "ndjson-parse": ndjsonParse,
   sort,
   "word-count": wordCount,
   "word-count-builtin": wordCountBuiltin,

@@ -160,8 +160,18 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
         emitAny(key, value);
         return;
       }
-    } else
-      for (let i = 0; i < length; i++) {
+    } else {
+      let i = 0;
+      for (; i + 4 <= length; i += 4) {
+        const a = key.charCodeAt(i);
+        const b = key.charCodeAt(i + 1);
+        const c = key.charCodeAt(i + 2);
+        const d = key.charCodeAt(i + 3);
+        if ((a | b | c | d) >= 0x80) break;
+        view.setInt32(end, a | (b << 8) | (c << 16) | (d << 24), true);
+        end += 4;
+      }
+      for (; i < length; i++) {
         const unit = key.charCodeAt(i);
         if (unit < 0x80) {
           arena[end++] = unit;
@@ -181,6 +191,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
           break;
         }
       }
+    }
     const keyBytes = end - start;
     if (keyBytes < 128) {
       arena[lengthAt] = keyBytes; // an ASCII length of 128 or more has at least as many bytes
