@@ -17,6 +17,7 @@ import type { TaskEnvironment } from "../../src/task/environment.ts";
 import { runAttempt } from "../../src/task/run-attempt.ts";
 import csv from "../jobs/csv.ts";
 import ndjson from "../jobs/ndjson.ts";
+import ndjsonParse from "../jobs/ndjson-parse.ts";
 import sort from "../jobs/sort.ts";
 import wordCount from "../jobs/word-count.ts";
 import wordCountBuiltin from "../jobs/word-count-builtin.ts";
@@ -24,6 +25,7 @@ import wordCountBuiltin from "../jobs/word-count-builtin.ts";
 const jobs: Readonly<Record<string, unknown>> = {
   csv,
   ndjson,
+  "ndjson-parse": ndjsonParse,
   sort,
   "word-count": wordCount,
   "word-count-builtin": wordCountBuiltin,

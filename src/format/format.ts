@@ -13,6 +13,18 @@ export interface RecordBatch<In> {
   readonly skipped?: number;
   /** Records of this batch in which bytes that are no UTF-8 were replaced by U+FFFD (`text({ invalid: "replace" })`). Left out: 0. */
   readonly replaced?: number;
+  /** Left out: strings of these records have to be encoded. Internal. */
+  readonly texts?: RecordTexts;
+}
+
+/** Strings of a batch's records that are ASCII and whose bytes are still at hand, so that emitting one is copying them. Internal. */
+export interface RecordTexts {
+  /** False: another batch has been read since, and the bytes are gone. */
+  readonly isCurrent: boolean;
+  /** Where the bytes are; 3 more can be read behind each text. */
+  readonly view: DataView;
+  /** Where `text` begins there, if it is one of that record's; otherwise -1. */
+  startOf(text: string, record: number): number;
 }
 
 /** Byte range to read; `head` is the file's first 64 KiB (a csv header is there). */

@@ -2,8 +2,9 @@
 import { type Block, badRecordIn, blockBytes } from "./block-reader.ts";
 import type { BadRecord, RecordBatch } from "./format.ts";
 import { fieldValue, messageOf } from "./json-field.ts";
-import { type Field, LineFields, numberValue } from "./json-line-fields.ts";
+import { type Field, LineFields, numberValue, plainString } from "./json-line-fields.ts";
 import { cell, JsonTable, type WantedField } from "./json-table.ts";
+import { TableTexts } from "./json-texts.ts";
 import { byteOrderMark } from "./line-decoder.ts";
 import { noRecord } from "./line-reader.ts";
 
@@ -21,14 +22,16 @@ export class FieldReader {
   readonly #fields: readonly Field[];
   readonly #lines: LineFields;
   readonly #wanted: readonly WantedField[] | undefined;
-  /** Made for the first block, as a format may be there only to write. */
   #table: JsonTable | undefined;
   readonly #values: unknown[];
+  /** Fields that hold strings as they are. */
+  readonly #strings: readonly number[];
 
   constructor(fields: readonly Field[], reading: FieldReading) {
     this.#fields = fields;
     this.#lines = new LineFields(fields);
     this.#values = fields.map(() => undefined);
+    this.#strings = [...fields.keys()].filter((i) => fields[i]!.plain === "string");
     const wanted = fields.map(({ name, plain }): WantedField => ({ name, want: plain ?? "any" }));
     this.#wanted = reading === "table" && JsonTable.takes(wanted) ? wanted : undefined;
   }
@@ -49,27 +52,29 @@ export class FieldReader {
     table.scan(bytes, from, base + from);
     const { rows, kinds } = table;
     const stride = this.#fields.length + 1;
+    const texts = new TableTexts(table, this.#strings, this.#fields.length);
     const starts = table.starts();
-    const records: unknown[] = [];
+    const records = new Array<unknown>(rows);
     /** All bytes as Latin-1, if a line asks for it. */
     let text: string | undefined;
     for (let row = 0; row < rows; row++) {
       const at = starts[row]! - base;
       if (row === 0 && isMarked(block, at)) starts[0] = 0;
       try {
-        if (kinds[row * stride] === 0) records.push(this.#record(table, row));
-        else {
+        if (kinds[row * stride] === 0) {
+          records[row] = this.#record(table, row, texts.strings);
+        } else {
           text ??= bytes.toString("latin1");
-          records.push(this.#lines.read(bytes, text, at, lineOf(bytes, text, at).end));
+          records[row] = this.#lines.read(bytes, text, at, lineOf(bytes, text, at).end);
         }
       } catch (thrown) {
-        return refused(block, records, starts, at, thrown);
+        return refused(block, records.slice(0, row), starts, at, thrown);
       }
     }
-    return { batch: { records, starts, end: base + from + table.consumed }, bad: undefined };
+    return { batch: { records, starts, end: base + from + table.consumed, texts }, bad: undefined };
   }
 
-  #record(table: JsonTable, row: number): unknown {
+  #record(table: JsonTable, row: number, strings: readonly unknown[][]): unknown {
     const { kinds, edges, numbers, narrow } = table;
     const values = this.#values;
     const fields = this.#fields;
@@ -78,8 +83,10 @@ export class FieldReader {
       const slot = row * fields.length + i;
       const kind = kinds[first + i]!;
       if (kind === cell.number) values[i] = numbers[slot];
-      else if (kind === cell.narrowString && fields[i]!.plain === "string") {
-        values[i] = narrow.slice(edges[2 * slot], edges[2 * slot + 1]);
+      else if (kind === cell.asciiString && fields[i]!.plain === "string") {
+        const string = narrow.slice(edges[2 * slot], edges[2 * slot + 1]);
+        strings[i]![row] = string;
+        values[i] = plainString(fields[i]!, string);
       } else values[i] = cellValue(fields[i]!, kind, table, slot);
     }
     return this.#lines.make(values);
@@ -110,10 +117,11 @@ export class FieldReader {
 function cellValue(field: Field, kind: number, { edges, narrow, wide }: JsonTable, slot: number): unknown {
   const { name, codec, plain } = field;
   switch (kind) {
+    case cell.asciiString:
     case cell.narrowString:
     case cell.wideString: {
       const text = (kind === cell.wideString ? wide : narrow).slice(edges[2 * slot], edges[2 * slot + 1]);
-      return plain === "string" ? text : fieldValue(name, codec, "string", text);
+      return plain === "string" ? plainString(field, text) : fieldValue(name, codec, "string", text);
     }
     case cell.numberText:
       return numberValue(field, narrow.slice(edges[2 * slot], edges[2 * slot + 1]));

@@ -28,9 +28,13 @@ export function jsonFields(columns: Columns, reading: FieldReading = "table"): J
       `ndjson({ fields }) needs for ${JSON.stringify(name)} a codec with a text form, such as utf8 or uint`,
     );
   }
-  const reader = new FieldReader(fields, reading);
+  /** Made when it is needed, as a format may be there only to write. */
+  let reader: FieldReader | undefined;
   return {
-    read: (chunks, from) => readFields(chunks, from, reader),
+    read(chunks, from) {
+      reader ??= new FieldReader(fields, reading);
+      return readFields(chunks, from, reader);
+    },
     write: (record) => writeFields(record, fields),
   };
 }

@@ -3,12 +3,12 @@
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Codec, ColumnCodec } from "../job/codec.ts";
-import { f64Kind } from "../job/codecs/facts.ts";
+import { f64Kind, nullableOf } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import { fieldValue, kindOf } from "./json-field.ts";
 import { isBlank, parseJson } from "./json-line.ts";
 import { type MakeRecord, recordMaker } from "./json-record.ts";
-import { JsonScanner, numberText } from "./json-scan.ts";
+import { isNumber, JsonScanner, numberText } from "./json-scan.ts";
 import { noRecord } from "./line-reader.ts";
 
 export interface Field {
@@ -16,11 +16,15 @@ export interface Field {
   readonly codec: ColumnCodec<unknown>;
   /** What of it is taken as it is, without asking the codec, which is one of our own: strings, or numbers of that kind. */
   readonly plain: "string" | "uint" | "int" | "float64" | undefined;
+  /** The empty string is null. */
+  readonly isNullable: boolean;
 }
 
 export function fieldOf(name: string, codec: ColumnCodec<unknown>): Field {
-  const isText = (codec as unknown) === utf8;
-  return { name, codec, plain: isText ? "string" : f64Kind(codec as unknown as Codec<unknown>) };
+  const whole = codec as unknown as Codec<unknown>;
+  const inner = nullableOf(whole);
+  const of: unknown = inner ?? whole;
+  return { name, codec, plain: of === utf8 ? "string" : f64Kind(inner ?? whole), isNullable: inner !== undefined };
 }
 
 export class LineFields {
@@ -45,7 +49,7 @@ export class LineFields {
       const { name, codec } = field;
       const kind = kinds[i]!;
       if (kind === "string" && plain[i] && field.plain === "string") {
-        values.push(text.slice(starts[i]! + 1, ends[i]! - 1));
+        values.push(plainString(field, text.slice(starts[i]! + 1, ends[i]! - 1)));
         continue;
       }
       if (kind === "number" && field.plain !== undefined && field.plain !== "string") {
@@ -76,8 +80,14 @@ export class LineFields {
   }
 }
 
+export function plainString({ isNullable }: Field, text: string): string | null {
+  return isNullable && text === "" ? null : text;
+}
+
 /** What a field holds whose text may be a JSON number. */
-export function numberValue({ name, codec }: Field, text: string): unknown {
+export function numberValue({ name, codec, plain }: Field, text: string): unknown {
+  // The codec takes every number, and -0 for 0.
+  if (plain === "float64" && isNumber(text)) return Number(text) + 0;
   return fieldValue(name, codec, "number", numberText(text) ?? String(parseJson(text)));
 }
 

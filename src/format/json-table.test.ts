@@ -10,7 +10,7 @@ import { float64, int, uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Columns } from "../job/table.ts";
 import { blockBytes } from "./block-reader.ts";
-import { BadRecord } from "./format.ts";
+import { BadRecord, type RecordTexts } from "./format.ts";
 import type { FieldReading } from "./json-block.ts";
 import { jsonFields } from "./json-fields.ts";
 import { cell, JsonTable } from "./json-table.ts";
@@ -31,8 +31,11 @@ async function readAll(
   for (let start = 0; start < bytes.length; ) {
     const from = { start, end: bytes.length, head: bytes.subarray(0, 65536) };
     try {
-      for await (const { records, starts } of format.read(chunksOf(bytes.subarray(start), chunkSize), from)) {
-        for (const [i, record] of records.entries()) seen.push([starts[i]!, record]);
+      for await (const { records, starts, texts } of format.read(chunksOf(bytes.subarray(start), chunkSize), from)) {
+        for (const [i, record] of records.entries()) {
+          seen.push([starts[i]!, record]);
+          if (texts !== undefined) expectTexts(record as object, texts, i);
+        }
       }
       start = bytes.length;
     } catch (thrown) {
@@ -42,6 +45,17 @@ async function readAll(
     }
   }
   return seen;
+}
+
+/** Strings that are said to be at hand are. */
+function expectTexts(record: object, texts: RecordTexts, index: number): void {
+  const { view } = texts;
+  for (const string of Object.values(record)) {
+    const start = typeof string === "string" ? texts.startOf(string, index) : -1;
+    if (start < 0) continue;
+    expect(Buffer.from(view.buffer, view.byteOffset + start, string.length).toString("latin1")).toBe(string);
+    expect(start + string.length + 3).toBeLessThanOrEqual(view.byteLength);
+  }
 }
 
 async function expectSame(columns: Columns, bytes: Uint8Array, chunkSize?: number): Promise<void> {
@@ -204,13 +218,13 @@ describe("JSON lines by the table", () => {
   });
 
   it.each([
-    ['{"s":"a","u":1}', [cell.narrowString, cell.number]],
-    [' {\t"s" : "a b" , "x":[{"s":"}"},"]"],"u": 9007199254740991 }\r', [cell.narrowString, cell.number]],
+    ['{"s":"a","u":1}', [cell.asciiString, cell.number]],
+    [' {\t"s" : "a b" , "x":[{"s":"}"},"]"],"u": 9007199254740991 }\r', [cell.asciiString, cell.number]],
     [
       '{"t":true,"f":false,"n":null,"x":-1.5e-3,"s":"\\u00e9\\n","u":9007199254740992}',
       [cell.narrowString, cell.numberText],
     ],
-    ['{"s":"é","s":"日\\ud83c","u":"7"}', [cell.wideString, cell.narrowString]],
+    ['{"s":"é","s":"日\\ud83c","u":"7"}', [cell.wideString, cell.asciiString]],
     ['{"s":{},"u":null}', [cell.other, cell.null]],
     ['{"é":"\\"","u":true}', [cell.missing, cell.true]],
     ["{}", [cell.missing, cell.missing]],
@@ -282,9 +296,37 @@ describe("JSON lines by the table", () => {
       Object.fromEntries(many.map(({ name }) => [name, nullable(uint)])),
       Buffer.from('{"n256":1,"n0":2}\n'),
     );
-    const name = "é".repeat(55);
+    const name = "é".repeat(53);
     await expectSame({ [name]: utf8 }, Buffer.from(`{"${name}":"a"}\n`));
     await expectSame({ [`${name}a`]: utf8 }, Buffer.from(`{"${name}a":"a"}\n`));
+  });
+
+  it("have their ASCII strings at hand until the next batch is read", async () => {
+    const lines = [
+      '{"s":"plain text"}',
+      '{"s":"caf\\u00e9"}',
+      '{"s":"é"}',
+      '{"\\u0073":"not by the table"}',
+      '{"s":"another"}',
+    ];
+    const bytes = Buffer.from(`${lines.join("\n")}\n`.repeat(2000));
+    const format = jsonFields({ s: utf8 });
+    const from = { start: 0, end: bytes.length, head: bytes };
+    let batches = 0;
+    let last: RecordTexts | undefined;
+    for await (const { records, texts } of format.read(chunksOf(bytes, 1 << 20), from)) {
+      const strings = records.map((record) => (record as { s: string }).s);
+      const found = strings.filter((string, i) => texts!.startOf(string, i) >= 0);
+      expect(found).toEqual(strings.filter((string) => ["plain text", "another"].includes(string)));
+      expect(texts!.startOf("plain tex", 0)).toBe(-1);
+      expect([texts!.isCurrent, last?.isCurrent ?? false]).toEqual([true, false]);
+      expect(strings.map((string, i) => last?.startOf(string, i) ?? -1).every((start) => start === -1)).toBe(true);
+      last = texts;
+      batches++;
+    }
+    expect(batches).toBeGreaterThan(2);
+    await readAll({ s: utf8 }, bytes, "table");
+    expect(last!.isCurrent).toBe(true);
   });
 
   it("of two files that are read in turns do not mix", async () => {

@@ -11,14 +11,15 @@ export const wants: readonly Want[] = ["any", "string", "uint", "int", "float64"
 /** What a field holds, as in `assembly/kinds.ts`. */
 export const cell = {
   missing: 0,
-  narrowString: 1,
-  wideString: 2,
-  number: 3,
-  numberText: 4,
-  true: 5,
-  false: 6,
-  null: 7,
-  other: 8,
+  asciiString: 1,
+  narrowString: 2,
+  wideString: 3,
+  number: 4,
+  numberText: 5,
+  true: 6,
+  false: 7,
+  null: 8,
+  other: 9,
 } as const;
 
 export interface WantedField {
@@ -38,6 +39,9 @@ export class JsonTable {
   readonly edges: Uint32Array;
   /** By row: a byte that is 0 where the line could be read, and one of `cell` per field. */
   readonly kinds: Uint8Array;
+  /** Calls of `scan`. */
+  scans = 0;
+  readonly view: DataView;
   readonly #fields: number;
   readonly #reader: JsonExports;
   readonly #bytes: Buffer;
@@ -49,6 +53,7 @@ export class JsonTable {
     this.#reader = jsonReader();
     const { buffer } = this.#reader.memory;
     this.#bytes = Buffer.from(buffer);
+    this.view = new DataView(buffer);
     this.#results = new Uint32Array(buffer, places.consumed, 3);
     this.#starts = new Float64Array(buffer, places.starts, (places.kinds - places.starts) / 8);
     this.kinds = new Uint8Array(buffer, places.kinds, places.slots - places.kinds);
@@ -79,6 +84,7 @@ export class JsonTable {
     const end = places.block + length;
     this.#bytes.set(from === 0 ? bytes : bytes.subarray(from), places.block);
     this.#bytes[end] = 10;
+    this.scans++;
     this.rows = this.#reader.scan(places.block, end, offset, this.#fields);
     const [consumed, narrowLength, wideLength] = this.#results as unknown as readonly [number, number, number];
     this.consumed = consumed;

@@ -20,7 +20,7 @@ export interface RowTableOptions {
 }
 
 /** What a cell of the table holds; as in `assembly/kinds.ts`. */
-export const held = { text: 1, number: 3, raw: 9, rawQuoted: 10 } as const;
+export const held = { text: 1, number: 4, raw: 10, rawQuoted: 11 } as const;
 
 export class RowTable {
   /** Rows of the last `scan`, the index behind them, and whether the row there is not plain. */

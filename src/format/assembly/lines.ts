@@ -3,13 +3,11 @@
 import {
   FALSE,
   MISSING,
-  NARROW_STRING,
   NULL,
   NUMBER,
   NUMBER_TEXT,
   OTHER,
   TRUE,
-  WIDE_STRING,
 } from "./kinds";
 import {
   CELLS_MAX,
@@ -33,11 +31,11 @@ import {
   behindString,
   behindText,
   clearText,
-  isWide,
   LINE_FEED,
   narrowAt,
   QUOTE,
   textEnd,
+  textKind,
   textStart,
   wideAt,
 } from "./text";
@@ -139,7 +137,7 @@ function behindField(at: usize, field: i32, kind: usize, slot: usize): usize {
   const first = load<u8>(at);
   if (first == QUOTE) {
     const behind = behindText(at);
-    store<u8>(kind, isWide ? WIDE_STRING : NARROW_STRING);
+    store<u8>(kind, textKind);
     store<u32>(slot, textStart);
     store<u32>(slot, textEnd, 4);
     return behind;

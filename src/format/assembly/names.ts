@@ -5,15 +5,16 @@ import { BACKSLASH, CONTROL_END, QUOTE } from "./text";
 
 /**
  * u32 bytes of the name in its quotes, i32 field (-1: not declared), u32 the name that followed it last (0: none yet), u32 the
- * next one of the same hash, then the quoted name.
+ * next one of the same hash, u32 a bit for each of its first 16 bytes, then the quoted name.
  */
 const STRIDE: usize = 128;
 const FIELD: usize = 4;
 export const FOLLOWER: usize = 8;
 const NEXT: usize = 12;
-const TEXT: usize = 16;
+const BITS: usize = 16;
+const TEXT: usize = 20;
 /** Longer names are not remembered, and not declared. */
-const BYTES_MAX: u32 = 112;
+const BYTES_MAX: u32 = 108;
 
 let count: u32 = 0;
 /** Stands for every name that can't be remembered. */
@@ -40,6 +41,7 @@ function add(at: usize, length: u32, field: i32): u32 {
   memory.fill(entry, 0, STRIDE);
   store<u32>(entry, length);
   store<i32>(entry, field, FIELD);
+  store<u32>(entry, length < 16 ? (<u32>1 << length) - 1 : 0xffff, BITS);
   memory.copy(entry + TEXT, at, length);
   return <u32>entry;
 }
@@ -68,16 +70,15 @@ export function fieldOf(name: u32): i32 {
 // @ts-ignore
 @inline
 function isAt(at: usize, name: u32): bool {
+  const bits = load<u32>(name, BITS);
+  const equal = <u32>i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(name, TEXT)));
+  return (equal & bits) == bits && (bits != 0xffff || restIsAt(at, name));
+}
+
+function restIsAt(at: usize, name: u32): bool {
   const length = load<u32>(name);
-  let i: u32 = 0;
-  for (; i + 16 < length; i += 16) {
-    if (v128.any_true(v128.xor(v128.load(at + i), v128.load(name + i, TEXT)))) return false;
-  }
-  const counts = i8x16.lt_u(
-    i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-    i8x16.splat(<i8>(length - i)),
-  );
-  return !v128.any_true(v128.and(v128.xor(v128.load(at + i), v128.load(name + i, TEXT)), counts));
+  for (let i: u32 = 16; i < length; i++) if (load<u8>(at + i) != load<u8>(name + i, TEXT)) return false;
+  return true;
 }
 
 /** The name at `at`, the one expected by `follower` first; 0: it is none, or one with escapes. */

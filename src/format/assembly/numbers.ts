@@ -17,7 +17,7 @@ const EXACT_DIGITS: u32 = 15;
 // @ts-ignore
 @inline
 function digitsAt(at: usize): u32 {
-  const digits = i8x16.lt_u(i8x16.sub(v128.load(at), i8x16.splat(<i8>ZERO)), i8x16.splat(10));
+  const digits = i8x16.le_u(i8x16.sub(v128.load(at), i8x16.splat(<i8>ZERO)), i8x16.splat(9));
   return ctz<u32>(<u32>i8x16.bitmask(digits) ^ 0xffff | 0x10000);
 }
 

@@ -1,6 +1,6 @@
 // Rows of csv and tsv to rows of a table: of their cells only those of declared columns. It stops before a row that is not plain:
 // with another number of cells, with quotes where none belong, or in tsv with a backslash.
-import { NARROW_STRING, NUMBER, RAW, RAW_QUOTED, STRING } from "./kinds";
+import { ASCII_STRING, NUMBER, RAW, RAW_QUOTED, STRING } from "./kinds";
 import {
   CELLS_MAX,
   CONSUMED,
@@ -125,7 +125,7 @@ function put(start: usize, end: usize, isDoubled: bool, column: u32, kinds: usiz
     return;
   }
   if (!isDoubled && addAscii(start, end)) {
-    store<u8>(kind, NARROW_STRING);
+    store<u8>(kind, ASCII_STRING);
     store<u32>(slot, textStart);
     store<u32>(slot, textEnd, 4);
     return;

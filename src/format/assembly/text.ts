@@ -1,5 +1,6 @@
 // Strings and nested values: where they end, and their characters. Every loop ends at the line's end at the latest, as a line feed
 // is a control character, which JSON has in no string.
+import { ASCII_STRING, NARROW_STRING, WIDE_STRING } from "./kinds";
 import { NARROW, WIDE } from "./memory";
 
 export const LINE_FEED: u8 = 0x0a;
@@ -11,10 +12,10 @@ export const CONTROL_END: u8 = 0x20;
 /** Where the next text goes. */
 export let narrowAt: usize = NARROW;
 export let wideAt: usize = WIDE;
-/** Of the string that `behindText` passed: where its characters are, and whether they are in the wide text. */
+/** Of the string that `behindText` passed: where its characters are, and of which kind it is. */
 export let textStart: u32 = 0;
 export let textEnd: u32 = 0;
-export let isWide: bool = false;
+export let textKind: u8 = ASCII_STRING;
 
 export function clearText(): void {
   narrowAt = NARROW;
@@ -25,7 +26,7 @@ export function clearText(): void {
 @inline
 function stopsIn(window: v128): u32 {
   const marks = v128.or(i8x16.eq(window, i8x16.splat(<i8>QUOTE)), i8x16.eq(window, i8x16.splat(<i8>BACKSLASH)));
-  return <u32>i8x16.bitmask(v128.or(marks, i8x16.lt_u(window, i8x16.splat(<i8>CONTROL_END))));
+  return <u32>i8x16.bitmask(v128.or(marks, i8x16.le_u(window, i8x16.splat(<i8>(CONTROL_END - 1)))));
 }
 
 /** Behind the string whose opening quote is at `at`; 0: it does not end in its line, or has control characters. */
@@ -67,15 +68,15 @@ export function behindText(at: usize): usize {
     from += length;
     if (load<u8>(from) != QUOTE) break;
     narrowAt = to + length;
-    isWide = false;
+    textKind = ASCII_STRING;
     textStart = <u32>(start - NARROW);
     textEnd = <u32>(narrowAt - NARROW);
     return from + 1;
   }
   const behind = behindString(at);
   if (behind == 0) return 0;
-  isWide = !decodeNarrow(at + 1, behind - 1);
-  return isWide && !decodeWide(at + 1, behind - 1) ? 0 : behind;
+  textKind = decodeNarrow(at + 1, behind - 1) ? NARROW_STRING : WIDE_STRING;
+  return textKind == WIDE_STRING && !decodeWide(at + 1, behind - 1) ? 0 : behind;
 }
 
 /** Adds bytes that stand for themselves; false, and nothing is added: they are not all ASCII. */
