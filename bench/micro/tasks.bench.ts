@@ -19,6 +19,7 @@ import csv from "../jobs/csv.ts";
 import ndjson from "../jobs/ndjson.ts";
 import ndjsonParse from "../jobs/ndjson-parse.ts";
 import sort from "../jobs/sort.ts";
+import sortBuiltin from "../jobs/sort-builtin.ts";
 import wordCount from "../jobs/word-count.ts";
 import wordCountBuiltin from "../jobs/word-count-builtin.ts";
 
@@ -27,6 +28,7 @@ const jobs: Readonly<Record<string, unknown>> = {
   ndjson,
   "ndjson-parse": ndjsonParse,
   sort,
+  "sort-builtin": sortBuiltin,
   "word-count": wordCount,
   "word-count-builtin": wordCountBuiltin,
 };

@@ -85,6 +85,31 @@ export interface BlockFormat {
   readBlocks(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<Block>;
 }
 
+/** A format whose records are lines as bytes, which can give whole blocks of them to a built-in mapper. Internal. */
+export interface ByteLineFormat {
+  /** As `InputFormat.read`. */
+  readByteLines(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<Block>;
+}
+
+/** Formats of which each record is a line that ends with a line feed: what their records are, and whether a line may end with CR. */
+export interface LineWriting {
+  readonly records: "bytes" | "text";
+  readonly refusesCarriageReturn: boolean;
+}
+
+const lineWriters = new WeakMap<object, LineWriting>();
+
+/** Remembers that this very format, and no copy of it with a `write` of its own, writes lines. */
+export function writesLines<F extends object>(format: F, writing: LineWriting): F {
+  lineWriters.set(format, writing);
+  return format;
+}
+
+/** undefined: nothing is known of how it writes. */
+export function lineWriting(format: object): LineWriting | undefined {
+  return lineWriters.get(format);
+}
+
 /**
  * A record that the format refuses, thrown by a reader in place of a batch's records: `read` yields the records before it,
  * then throws this; the caller names the file, and may go on reading at `end` (`--skip-bad`). `end` undefined: can't go on.

@@ -21,6 +21,10 @@ export interface JsonExports {
   ): void;
   /** Rows made of the bytes at [start, end), the first of them at `offset` in the file. */
   scanRows(start: number, end: number, offset: number): number;
+  /** Bytes of the pairs whose keys are the lines at [start, end). */
+  frameLines(start: number, end: number, room: number, valueBytes: number): number;
+  /** Bytes of the lines that are the keys of the pairs at [start, end); -1 as an unsigned number: one can't be. */
+  writeKeys(start: number, end: number, refuses: boolean): number;
 }
 
 export const places = {
@@ -28,11 +32,14 @@ export const places = {
   narrowLength: 4100,
   wideLength: 4104,
   stopped: 4108,
+  value: 4160,
+  lines: 4192,
   wants: 4352,
   places: 110_592,
   block: 131_072,
   narrow: 200_704,
   wide: 270_336,
+  pairs: 270_336,
   starts: 405_504,
   kinds: 471_040,
   slots: 524_288,

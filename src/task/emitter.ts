@@ -69,8 +69,8 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   /** Bytes that certainly fit beside them, and UTF-16 units. */
   const fastBytesMax = pairBytesMax - spareBytes;
   const fastLengthMax = Math.floor(fastBytesMax / 3);
-  /** Of a text whose length is one byte, if it is ASCII. */
-  const shortLengthMax = Math.min(127, fastLengthMax);
+  /** Longer texts are not looked at one by one. */
+  const shortLengthMax = Math.min(copiedLengthMin - 1, fastLengthMax);
 
   let at = batchStart;
   let mark = batchStart;

@@ -2,3 +2,4 @@
 export { declare, reset } from "./names";
 export { scan } from "./lines";
 export { describeRows, scanRows } from "./rows";
+export { frameLines, writeKeys } from "./pairs";

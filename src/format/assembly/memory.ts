@@ -32,3 +32,17 @@ export const KINDS: usize = 471040;
 /** By row and field, 8 bytes: a number, or where a text begins and ends. */
 export const SLOTS: usize = 524288;
 export const CELLS_MAX: u32 = 32768;
+
+// Of lines and pairs (pairs.ts).
+/** What follows each key: at most 16 bytes. */
+export const VALUE: usize = 4160;
+/** u32s that a call leaves. */
+export const LINES: usize = 4192;
+export const RUNS: usize = 4196;
+export const FIRST_RUN: usize = 4200;
+export const LAST_RUN: usize = 4204;
+export const LARGEST_RUN: usize = 4208;
+/** u32 address, u32 bytes. */
+export const LAST_KEY: usize = 4212;
+/** What is written: a block of 64 KiB and more, in the place of wide texts. */
+export const PAIRS: usize = 270336;
