@@ -112,8 +112,8 @@ async function* readTextKeys(blocks: AsyncIterable<Block>): AsyncGenerator<Recor
   for await (const block of blocks) {
     const { bytes, base } = block;
     // Not where something is to be stripped, or refused.
-    const isPlain = bytes.length <= blockBytes && base > 0 && isUtf8(bytes) && !bytes.includes(carriageReturn);
-    if (isPlain) yield keysOf(block);
+    const isSmall = bytes.length <= blockBytes && byteOrderMark(bytes, base) === 0;
+    if (isSmall && isUtf8(bytes) && !bytes.includes(carriageReturn)) yield keysOf(block);
     else yield* decoded(decoder, block);
   }
 }
