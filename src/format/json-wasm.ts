@@ -26,7 +26,7 @@ export const places = {
 } as const;
 export const fieldsMax = 256;
 /** Of a name and its quotes, in UTF-8. */
-export const nameBytesMax = 108;
+export const nameBytesMax = 104;
 
 /** What is used of the WebAssembly API, which Node's types leave to the DOM's. */
 interface WasmApi {
