@@ -11,6 +11,15 @@ export function kindOf(value: unknown): JsonKind {
   return type === "string" || type === "number" || type === "boolean" ? type : "other";
 }
 
+/** Plain assignment, but `__proto__` as a property like any other. */
+export function setField(record: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === "__proto__") {
+    Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
+  } else {
+    record[name] = value;
+  }
+}
+
 /**
  * The codec reads its text form, so a JSON string for a number's codec would pass: what comes out must be of the JSON value's
  * own type. Dates and bigints have no JSON form of their own and are taken from strings, bigints also from exact numbers.

@@ -7,9 +7,9 @@ import { f64Kind, nullableOf } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import { fieldValue, kindOf } from "./json-field.ts";
 import { isBlank, parseJson } from "./json-line.ts";
+import { type MakeRecord, recordMaker } from "./json-record.ts";
 import { isNumber, JsonScanner, numberText } from "./json-scan.ts";
 import { noRecord } from "./line-reader.ts";
-import { type MakeRecord, recordMaker } from "./record-maker.ts";
 
 export interface Field {
   readonly name: string;

@@ -2,11 +2,9 @@
 import type { ByteWriter } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
-import type { Codec, ColumnCodec } from "../job/codec.ts";
-import { f64Kind, nullableOf } from "../job/codecs/facts.ts";
-import { utf8 } from "../job/codecs/utf8.ts";
+import type { ColumnCodec } from "../job/codec.ts";
 import type { TableOptions } from "../job/table.ts";
-import { recordMaker } from "./record-maker.ts";
+import { setField } from "./json-field.ts";
 
 export interface Table {
   /** Whether the first line of a file names the columns. */
@@ -116,42 +114,15 @@ function columnReader(
     name,
     codec,
     index: header === undefined ? i : indexIn(header, name),
-    takes: plainCells(codec),
   }));
-  const make = recordMaker(columns.map(([name]) => name));
-  const values: unknown[] = columns.map(() => undefined);
   return {
     width: header?.length ?? columns.length,
     read(cells) {
-      for (let i = 0; i < parts.length; i++) {
-        const { name, codec, index, takes } = parts[i]!;
-        const cell = cells[index]!;
-        const number = takes === "number" ? digitsIn(cell) : -1;
-        if (number >= 0) values[i] = number;
-        else values[i] = takes === "string" ? cell : parseCell(name, codec, cell);
-      }
-      return make(values);
+      const record: Record<string, unknown> = {};
+      for (const { name, codec, index } of parts) setField(record, name, parseCell(name, codec, cells[index]!));
+      return record;
     },
   };
-}
-
-/** Which cells of it need not be given to the codec, which is one of our own: all, or those of digits alone. */
-function plainCells(codec: ColumnCodec<unknown>): "string" | "number" | undefined {
-  const whole = codec as unknown as Codec<unknown>;
-  if ((whole as unknown) === utf8) return "string";
-  return f64Kind(nullableOf(whole) ?? whole) === undefined ? undefined : "number";
-}
-
-/** The number that at most 15 digits stand for, leading zeros included; -1: something else. */
-function digitsIn(cell: string): number {
-  if (cell.length > 15 || cell.length === 0) return -1;
-  let number = 0;
-  for (let i = 0; i < cell.length; i++) {
-    const digit = cell.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    number = number * 10 + digit;
-  }
-  return number;
 }
 
 function indexIn(header: readonly string[], name: string): number {

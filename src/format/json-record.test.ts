@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { recordMaker } from "./record-maker.ts";
+import { recordMaker } from "./json-record.ts";
 
 describe("records of declared fields", () => {
   const name = fc.oneof(
