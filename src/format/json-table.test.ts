@@ -114,7 +114,7 @@ const numbers = words(`
   0 -0 7 007 -7 1e3 1E+2 1.5 -2.25 0.1 0.30000000000000004 1. .5 - +1 1.5.2 1-2 E5 5e 00.5 1.0 4.35 -0.0 1e400 -1e-400
   9007199254740991 9007199254740992 -9007199254740991 -9007199254740993 123456789012345 12345678 999999999999999
   1234567890123456 12345678901234567 123456789012345678901234567890 12345678901234.5 1234567.12345678 1234567.123456789
-  9.007199254740993 0.000000000000001 0.1234567890123456 9007199254740993.5 1/2
+  9.392764501491793 9.893314938912905 0.000000000000001 0.1234567890123456 9007199254740993.5 1/2
 `);
 const texts = ["\t", "\u0001", "\\\t", "\\\u0001", "\u007f", "\u0080", "ÿ", "Ā"].map((odd) => `"a${odd}b"`);
 texts.push(
@@ -196,6 +196,23 @@ describe("JSON lines by the table", () => {
       ]),
     );
     await expectSame(columns, Buffer.from(lines.join("\n")));
+  });
+
+  it("are so where a number that is not asked for has, or has not, as many digits as the ones before", async () => {
+    const tails = ["", "5", "a", " ", ".5", "e3", "\n", "}", ",", '"', "-"];
+    const odd = tails.flatMap((tail) =>
+      [1, 3, 15, 16, 17].map((digits) => `{"n":${"7".repeat(digits)}${tail},"s":"x"}`),
+    );
+    const steady = (digits: number) => `{"n":${"1".repeat(digits)},"s":"a"}`;
+    const lines = odd.flatMap((line) => [1, 3, 15, 16].flatMap((digits) => [steady(digits), steady(digits), line]));
+    await expectSame({ s: nullable(utf8) }, Buffer.from(lines.join("\n")));
+    await expectSame({ s: utf8 }, Buffer.from(lines.map((line) => `${line.slice(0, -9)}}`).join("\n")));
+  });
+
+  it("are so where names begin alike", async () => {
+    const alike = ["a name of 16 byt", "a name of 16 byT", "a name of 16 bytes", "a name of 16 by", "a name of 15 b."];
+    const lines = alike.flatMap((a) => alike.flatMap((b) => [`{"${a}":"1","${b}":"2"}`, `{"${b}":"3"}`]));
+    for (const name of alike) await expectSame({ [name]: nullable(utf8) }, Buffer.from(lines.join("\n")));
   });
 
   it("end where they end, whatever stands in the next one", async () => {
@@ -296,7 +313,7 @@ describe("JSON lines by the table", () => {
       Object.fromEntries(many.map(({ name }) => [name, nullable(uint)])),
       Buffer.from('{"n256":1,"n0":2}\n'),
     );
-    const name = "é".repeat(53);
+    const name = "é".repeat(51);
     await expectSame({ [name]: utf8 }, Buffer.from(`{"${name}":"a"}\n`));
     await expectSame({ [`${name}a`]: utf8 }, Buffer.from(`{"${name}a":"a"}\n`));
   });

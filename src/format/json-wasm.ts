@@ -48,7 +48,7 @@ export const fieldsMax = 256;
 /** Of a row of csv or tsv. */
 export const cellsMax = 8192;
 /** Of a name and its quotes, in UTF-8. */
-export const nameBytesMax = 108;
+export const nameBytesMax = 104;
 
 /** What is used of the WebAssembly API, which Node's types leave to the DOM's. */
 interface WasmApi {

@@ -24,7 +24,7 @@ import {
   WIDE_LENGTH,
 } from "./memory";
 import { behindName, fieldOf, FOLLOWER, nameAt } from "./names";
-import { behindNumber, behindValue, isKnown, value } from "./numbers";
+import { behindNumberOf, behindValue, isKnown, value } from "./numbers";
 import {
   addBytes,
   behindNested,
@@ -104,7 +104,7 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
       }
       at = behindBlanks(at + 1);
       const field = fieldOf(name);
-      at = field < 0 ? behindOther(at) : behindField(at, field, kinds + field, slots + (<usize>field << 3));
+      at = field < 0 ? behindOther(at, name) : behindField(at, field, kinds + field, slots + (<usize>field << 3));
       if (at == 0) return 0;
       at = behindBlanks(at);
       const byte = load<u8>(at);
@@ -122,10 +122,10 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
 /** Behind a value of no interest. */
 // @ts-ignore
 @inline
-function behindOther(at: usize): usize {
+function behindOther(at: usize, name: u32): usize {
   const first = load<u8>(at);
   if (first == QUOTE) return behindString(at);
-  if (<u8>(first - 0x2b) < 15) return behindNumber(at);
+  if (<u8>(first - 0x2b) < 15) return behindNumberOf(at, name);
   if (first == BRACE_OPEN || first == BRACKET_OPEN) return behindNested(at);
   return behindWord(at);
 }

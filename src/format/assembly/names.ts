@@ -5,16 +5,19 @@ import { BACKSLASH, CONTROL_END, QUOTE } from "./text";
 
 /**
  * u32 bytes of the name in its quotes, i32 field (-1: not declared), u32 the name that followed it last (0: none yet), u32 the
- * next one of the same hash, u32 a bit for each of its first 16 bytes, then the quoted name.
+ * next one of the same hash, u32 a bit for each of its first 16 bytes, u16 bytes of its last
+ * number (0: other than those of the number before), u16 bytes of its last number in any case, then the quoted name.
  */
 const STRIDE: usize = 128;
 const FIELD: usize = 4;
 export const FOLLOWER: usize = 8;
 const NEXT: usize = 12;
 const BITS: usize = 16;
-const TEXT: usize = 20;
+export const WIDTH: usize = 20;
+export const LAST_WIDTH: usize = 22;
+const TEXT: usize = 24;
 /** Longer names are not remembered, and not declared. */
-const BYTES_MAX: u32 = 108;
+const BYTES_MAX: u32 = 104;
 
 let count: u32 = 0;
 /** Stands for every name that can't be remembered. */

@@ -1,5 +1,6 @@
 // Numbers: where they end, and their values where that is certain to be what `Number` makes of their text.
 import { FLOAT, UINT } from "./kinds";
+import { LAST_WIDTH, WIDTH } from "./names";
 
 /** Of the last number whose value is known. */
 export let value: f64 = 0;
@@ -35,6 +36,33 @@ export function behindNumber(at: usize): usize {
   const behind = at + digitsAt(at);
   const byte = load<u8>(behind);
   return behind == at || goesOn(byte) || <u8>(byte - ZERO) < 10 ? behindAny(at) : behind;
+}
+
+/**
+ * As `behindNumber`, of a name whose numbers mostly have as many digits as the one before (times, ids, states): then where
+ * it ends is a guess that is checked, and what follows need not wait for it.
+ */
+// @ts-ignore
+@inline
+export function behindNumberOf(at: usize, name: u32): usize {
+  const width = <u32>load<u16>(name, WIDTH);
+  if (width != 0) {
+    const digits = i8x16.le_u(i8x16.sub(v128.load(at), i8x16.splat(<i8>ZERO)), i8x16.splat(9));
+    const wanted = (<u32>1 << width) - 1;
+    const byte = load<u8>(at + width);
+    if ((<u32>i8x16.bitmask(digits) & wanted) == wanted && (byte == 0x2c || byte == 0x7d)) return at + width;
+  }
+  return behindChanged(at, name);
+}
+
+// @ts-ignore
+@inline
+function behindChanged(at: usize, name: u32): usize {
+  const behind = behindNumber(at);
+  const width = <u32>(behind - at);
+  store<u16>(name, width == <u32>load<u16>(name, LAST_WIDTH) && width <= 16 ? <u16>width : 0, WIDTH);
+  store<u16>(name, <u16>width, LAST_WIDTH);
+  return behind;
 }
 
 function behindAny(at: usize): usize {
