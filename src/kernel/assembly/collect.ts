@@ -232,6 +232,13 @@ export function collecting(): bool {
   return combining;
 }
 
+/** XXH64 of the key of an entry of the table, whose pair begins there. */
+// @ts-ignore
+@inline
+export function hashOfEntry(pair: usize): u64 {
+  return load<u64>(pair - 2 - HASH_BYTES);
+}
+
 /** Before the sort: the table's numbers into its entries. */
 export function settle(): void {
   if (combining) settleTable();
