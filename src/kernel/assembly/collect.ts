@@ -6,27 +6,13 @@
 //
 //   arena: … pool | entry entry entry →      free      ← table |
 //
-// The sort's records take the table's place afterwards: one pair's two records are no less than its share of the table, so
-// both are counted as one.
-import { copy, decodeNumber, encodeNumber, readVarint, same, shared, varintEnd } from "./bytes";
-import { foldNumbers, isBeyond, isNumbers, kind, SUM, sumMax } from "./fold";
+// The sort's records take the table's place afterwards, so there must be room for the one and for the other, not for both.
+import { copy, decodeNumber, encodeNumber, readVarint, shared, varintEnd } from "./bytes";
+import { isNumbers } from "./fold";
+import { takeFolding } from "./folding";
 import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
-import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN, TOUCHED } from "./state";
-import {
-  addNode,
-  clearTable,
-  describe,
-  DESCRIPTION,
-  find,
-  GROUP,
-  growFor,
-  LONG,
-  NODE,
-  rememberKeys,
-  settleTable,
-  table,
-  touchEntries,
-} from "./table";
+import { DONE, EMISSION_DIGEST, EMISSIONS, FULL, HELD, MALFORMED, TAKEN } from "./state";
+import { addNode, clearTable, growFor, NODE, rememberKeys, settleTable, table } from "./table";
 import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
 /** In front of an entry of the table: the hash that partition and digest need, so that it is made once per key. */
@@ -35,8 +21,6 @@ export const HASH_BYTES: u32 = 8;
 const SORT_BYTES: u32 = 32;
 /** Combining is judged after each so many pairs, once a quarter of the space is used. */
 const WINDOW: u32 = 65536;
-/** Of a group, whose slots are touched together. */
-const GROUP_PAIRS: usize = 32;
 
 export let pool: usize = 0;
 export let poolEnd: usize = 0;
@@ -107,7 +91,7 @@ function publish(): void {
 /** Whether an entry of so many bytes fits, with what the sort needs for it. */
 // @ts-ignore
 @inline
-function reserve(entryBytes: u32): bool {
+export function reserve(entryBytes: u32): bool {
   if (poolEnd + entryBytes + (<usize>(held + 1)) * SORT_BYTES > spaceEnd) return false;
   return !combining || poolEnd + entryBytes + NODE <= table;
 }
@@ -201,133 +185,23 @@ function numberTerm(hash: u64, partition: u32, term: u64, word: u64): u64 {
   return decodeNumber(word) > 0 ? 0 : xxh64Word(word, hash ^ (<u64>partition * P2));
 }
 
-function takeFolding(at: usize, end: usize): i32 {
-  // A loop is made for the jobs that there are most of, which asks for each pair neither where it goes nor how it is folded.
-  if (sums && kind == SUM && mode != EXPLICIT) return takeTabled(at, end, true, false);
-  return takeTabled(at, end, false, mode == EXPLICIT);
+/** So many pairs have been taken into the table. */
+export function countPairs(count: u32): void {
+  emissions += <f64>count;
 }
 
-/** Into the table, group by group (`table.ts`). */
-// @ts-ignore
-@inline
-function takeTabled(at: usize, end: usize, onlySums: bool, explicit: bool): i32 {
-  const headBytes: usize = explicit ? 4 : 0;
-  const limit = sumMax;
-  let lastWord: u64 = encodeNumber(1);
-  let last: f64 = 1;
-  let isMalformed = false;
-  let touching: u32 = 0;
-  while (at < end && !isMalformed) {
-    // A large pair lies behind the pool.
-    if (!growFor(max(poolEnd, end))) return stopAt(at, FULL);
-    let to = GROUP;
-    while (at < end && to < GROUP + GROUP_PAIRS * DESCRIPTION) {
-      const pair = at + headBytes;
-      const partition: u32 = explicit ? load<u32>(at) : 0;
-      let keyBytes: u32 = load<u8>(pair);
-      let key = pair + 2;
-      // Mostly one byte for each of the lengths, the second of which is 8.
-      if (load<u8>(pair, 1) != 8 || keyBytes > 0x7f) {
-        key = behindHeader(pair, end);
-        keyBytes = headerKeyBytes;
-      }
-      const value = key + keyBytes;
-      if (key == 0 || <u64>key + <u64>keyBytes + 8 > <u64>end || (explicit && partition >= partitions)) {
-        isMalformed = true;
-        break;
-      }
-      touching += describe(to, key, keyBytes, partition << 16);
-      store<u32>(to, <u32>pair, 24);
-      store<u32>(to, <u32>value, 28);
-      to += DESCRIPTION;
-      at = value + 8;
-    }
-    if (!sums) touchEntries(to);
-    for (let one = GROUP; one < to; one += DESCRIPTION) {
-      const value = <usize>load<u32>(one, 28);
-      const word = load<u64>(value);
-      if (word != lastWord) {
-        lastWord = word;
-        last = decodeNumber(word);
-      }
-      const shape = load<u32>(one, 20);
-      const node = find(one, shape, value);
-      if (node == 0) {
-        if (!takeNew(one, shape, last, value, word)) {
-          emissions += <f64>((one - GROUP) / DESCRIPTION);
-          return stopAt(load<u32>(one, 24) - headBytes, FULL);
-        }
-      } else {
-        const before = load<f64>(node, 16);
-        const folded = onlySums
-          ? before + last
-          : foldNumbers(before, last, value - keyBytesOf(one, shape), keyBytesOf(one, shape));
-        if (onlySums ? !(abs<f64>(folded) <= limit) : isBeyond(folded)) {
-          return failBeyond(value - keyBytesOf(one, shape), keyBytesOf(one, shape));
-        }
-        store<f64>(node, folded, 16);
-        if (!(onlySums || sums) || !(last > 0)) addTerm(load<u32>(node, 24), keyBytesOf(one, shape), word);
-      }
-    }
-    emissions += <f64>((to - GROUP) / DESCRIPTION);
-  }
-  store<u32>(TOUCHED, touching);
-  return stopAt(at, isMalformed ? MALFORMED : DONE);
-}
-
-function stopAt(at: usize, result: i32): i32 {
-  store<u32>(TAKEN, <u32>at);
-  return result;
-}
-
-let headerKeyBytes: u32 = 0;
-
-/**
- * Behind the lengths that a pair with a number begins with; 0 where they are malformed. Lengths that take more bytes than they
- * need are, because they are found again by the key's length.
- */
-function behindHeader(pair: usize, end: usize): usize {
-  headerKeyBytes = readVarint(pair, end);
-  if (varintEnd == 0) return 0;
-  const valueBytes = readVarint(varintEnd, end);
-  if (varintEnd == 0 || valueBytes != 8 || <u32>(varintEnd - pair) != headerBytesOf(headerKeyBytes)) return 0;
-  return varintEnd;
-}
-
-// @ts-ignore
-@inline
-function keyBytesOf(one: usize, shape: u32): u32 {
-  return (shape & LONG) == 0 ? (shape & 0xffff) - 1 : load<u32>(one, 8);
-}
-
-/** Bytes of the two lengths in front of a key, where the value has 8. */
-function headerBytesOf(keyBytes: u32): u32 {
-  return 2 + (keyBytes > 0x7f ? 1 : 0) + (keyBytes > 0x3fff ? 1 : 0) + (keyBytes > 0x1fffff ? 1 : 0);
-}
-
-/** Counts a pair whose key has this entry; with `sums`, one whose value is not above 0. */
-function addTerm(place: usize, keyBytes: u32, word: u64): void {
-  const entry = place - keyBytes - headerBytesOf(keyBytes) - 2;
-  const seed = sums ? load<u64>(entry - HASH_BYTES) : load<u64>(entry - HASH_BYTES) + indexTerm;
-  digest += xxh64Word(word, seed ^ (<u64>load<u16>(entry) * P2));
+/** Adds the emission term of a pair in the table, of which the key's hash and partition are known; with `sums`, where its value is not above 0. */
+export function addTerm(hash: u64, partition: u32, word: u64): void {
+  digest += xxh64Word(word, (sums ? hash : hash + indexTerm) ^ (<u64>partition * P2));
   indexTerm += P1;
 }
 
-/** Makes an entry for a pair. False: full. */
-function takeNew(one: usize, shape: u32, number: f64, value: usize, word: u64): bool {
-  const keyBytes = keyBytesOf(one, shape);
-  const pair = <usize>load<u32>(one, 24);
-  const pairBytes = <u32>(value + 8 - pair);
-  if (!reserve(pairBytes + 2 + HASH_BYTES)) return false;
-  const key = value - keyBytes;
-  const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-  const partition = mode == EXPLICIT ? shape >> 16 : placeOf(key, keyBytes, hash);
+/** An entry of the table for a pair; there is room for it (`reserve`). Returns the place of its value. */
+export function makePair(partition: u32, hash: u64, pair: usize, pairBytes: u32, keyBytes: u32): usize {
   store<u64>(poolEnd, hash);
   poolEnd += HASH_BYTES;
   append(partition, pair, pairBytes, pairBytes - keyBytes - 8, keyBytes);
-  addNode(one, shape, number, poolEnd - 8);
-  if (!sums || !(number > 0)) addTerm(poolEnd - 8, keyBytes, word);
-  return true;
+  return poolEnd - 8;
 }
 
 // @ts-ignore
@@ -356,6 +230,13 @@ function hold(partition: u32, key: usize, keyBytes: u32, end: usize): void {
 /** Whether there is a table now. */
 export function collecting(): bool {
   return combining;
+}
+
+/** XXH64 of the key of an entry of the table, whose pair begins there. */
+// @ts-ignore
+@inline
+export function hashOfEntry(pair: usize): u64 {
+  return load<u64>(pair - 2 - HASH_BYTES);
 }
 
 /** Before the sort: the table's numbers into its entries. */

@@ -1,7 +1,7 @@
 // Handing out what is held, sorted, block by block.
 import { addDigest, blockEnd, blockPairs, closeBlock, describePair, hasRoom, blockLimit, blockStart, push, tellOpenEnd } from "./block";
 import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
-import { counts, emitted, emptyPool, held, nativeEnd, pool, poolEnd, settle, sums } from "./collect";
+import { counts, emitted, emptyPool, hashOfEntry, held, nativeEnd, pool, poolEnd, settle, sums } from "./collect";
 import { BYTES, foldNumbers, isBeyond, isNumbers, kind, NONE } from "./fold";
 import { keyAt, keyBytesAt, pairAt } from "./radix";
 import { sortPool } from "./sort";
@@ -115,7 +115,7 @@ export function nextFlush(): i32 {
       describePair(pair, key, keyBytes, valueBytes, partition); // it is alone: the open block is empty
       return BLOCK;
     }
-    const hash = xxh64(key, keyBytes, 0);
+    const hash = pair < nativeEnd ? hashOfEntry(pair) : xxh64(key, keyBytes, 0);
     digest += isNumbers ? xxh64Word(load<u64>(key + keyBytes), hash) : xxh64(key + keyBytes, valueBytes, hash);
     if (sums) emitted(hash, partition, load<u64>(key + keyBytes));
     const to = blockEnd;

@@ -22,6 +22,8 @@ import { TOUCHED } from "./state";
 
 const BITS_MIN: u32 = 10;
 const BITS_MAX: u32 = 25;
+/** Up to here at most 5 of 16 slots are taken, then 5 of 8. */
+const BITS_SPARSE: u32 = 14;
 export const NODE: usize = 32;
 const NUMBER: u32 = (1 << 25) - 1;
 export const LONG: u32 = 0x8000;
@@ -60,17 +62,22 @@ export function clearTable(start: usize, end: usize): void {
 }
 
 function openIndex(bits: u32): void {
-  const slots: u32 = 1 << bits;
   index = indexEnd - (<usize>4 << bits);
   shift = 64 - bits;
-  growAt = (slots >> 1) + (slots >> 3); // 0.625
-  fullAt = slots - (slots >> 3);
+  growAt = keysOf(bits);
+  fullAt = 7 << (bits - 3);
   memory.fill(index, 0, indexEnd - index);
+}
+
+/** Keys that an index of so many bits is to hold: small ones stay in the processor's nearest caches when few slots are taken. */
+function keysOf(bits: u32): u32 {
+  return 5 << (bits - (bits <= BITS_SPARSE ? 4 : 3));
 }
 
 /** So many keys were needed: the next index begins as large as that takes, or half as large as this one did. */
 export function rememberKeys(keys: u32): void {
-  needed = max<u32>(max<u32>(BITS_MIN, needed - 1), 32 - clz<u32>(<u32>(<u64>(keys + GROUP_KEYS) * 8 / 5)));
+  needed = max<u32>(BITS_MIN, needed - 1);
+  while (needed < BITS_MAX && keysOf(needed) <= keys + GROUP_KEYS) needed++;
 }
 
 /** Makes room in the index for another group; false when there is none between `usedEnd` and the nodes. */
@@ -122,7 +129,7 @@ const K2: u64 = 0xc2b2ae3d27d4eb4f;
 // @ts-ignore
 @inline
 function hashOf(a: u64, b: u64, shape: u32): u64 {
-  const h = (a ^ ((b + <u64>shape * K1) * K2)) * K1;
+  const h = (a ^ (b * K2) ^ rotl<u64>(shape, 40)) * K1;
   return (h ^ (h >> 32)) * K2;
 }
 
