@@ -74,6 +74,8 @@ describe.each([
   it.each(Object.entries(kernels))(
     "write what the functions write, one of them by itself too: %s kernel",
     async (_, kernel) => {
+      const framed = vi.spyOn(LinePairs.prototype, "frame");
+      const written = vi.spyOn(LinePairs.prototype, "write");
       const property = fc.asyncProperty(
         content,
         fc.boolean(),
@@ -89,7 +91,15 @@ describe.each([
           }
         },
       );
-      await fc.assert(property, { numRuns: 25 });
+      const plain = Array.from({ length: 400 }, (_, i) => `line ${i % 150}\n`).join("");
+      await fc.assert(property, { numRuns: 25, examples: [[plain, true, 200_000, 2]] });
+      // Plain blocks go the fast way, or the two would agree for the wrong reason: 400 lines in two jobs each.
+      const linesOf = (results: readonly { value: unknown }[]) =>
+        results.reduce((sum, { value }) => sum + ((value as { lines: number } | undefined)?.lines ?? 0), 0);
+      expect(linesOf(framed.mock.results)).toBeGreaterThanOrEqual(800);
+      expect(linesOf(written.mock.results)).toBeGreaterThanOrEqual(800);
+      framed.mockRestore();
+      written.mockRestore();
     },
   );
 

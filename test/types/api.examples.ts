@@ -5,7 +5,7 @@
 // must complain about.
 import { readFile } from "node:fs/promises";
 import {
-  type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, eachKey, type Emit, float64, int, type Job, type JsonValue, json,
+  type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,
   lines, max, min, ndjson, prefix, type Row, recordAsKey, records, run, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
 } from "millrace";
 import { runInline } from "millrace/testing";
