@@ -82,7 +82,7 @@ module.exports = {
   forbidden,
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "src/kernel/assembly|src/rpc/gen" },
+    exclude: { path: "src/[a-z]+/assembly|src/rpc/gen" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: { extensions: [".ts", ".js"] },

@@ -14,7 +14,7 @@ export const program = join(dirname(here), "bin/millrace.js");
 /** In this run's own folder, so that two runs at once don't disturb each other's results (their times they do). */
 export const output = (name) => join(ownFolder, name.replaceAll(" ", "-"));
 /** A sort's output is compared byte by byte; of the others the order differs. */
-export const orderOf = (job) => (job === "sort" ? "exact" : "lines");
+export const orderOf = (job) => (job.startsWith("sort") ? "exact" : "lines");
 
 /** MiB that two slots need at least. */
 export const memoryMin = 128;

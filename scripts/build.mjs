@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -95,8 +95,8 @@ for (const name of Object.keys(programs)) {
   const digest = createHash("sha256").update(code).digest("hex").slice(0, 16);
   writeFileSync(join(next, `${name}.cjs`), `require("./boot.cjs").boot(__dirname, "${name}", "${digest}");\n`);
 }
-const wasm = join(root, "src/kernel/kernel.wasm");
-if (existsSync(wasm)) cpSync(wasm, join(next, "kernel.wasm"));
+for (const module of ["kernel/kernel.wasm", "format/json.wasm"])
+  cpSync(join(root, "src", module), join(next, basename(module)));
 if (flags.has("--types")) {
   execFileSync(
     process.execPath,

@@ -15,7 +15,7 @@ const checks = [
     [...bin("dependency-cruiser/bin/dependency-cruise.mjs"), "--config", ".dependency-cruiser.cjs", "src"],
   ],
   ["unused code", [...bin("knip/bin/knip.js"), "--no-progress"]],
-  ["kernel.wasm is its source's", [process.execPath, "scripts/wasm.mjs", "--check"]],
+  ["kernel.wasm and json.wasm are their sources'", [process.execPath, "scripts/wasm.mjs", "--check"]],
   ["package contents", [process.execPath, "scripts/package-check.mjs"]],
 ].filter(([, command]) => existsSync(join(root, command[1])) || existsSync(command[1]));
 

@@ -33,6 +33,7 @@ for (const needed of [
   "dist/program/cli.cjs",
   "dist/program/slot.cjs",
   "dist/kernel.wasm",
+  "dist/json.wasm",
   "dist/types/index.d.ts",
   "dist/types/testing.d.ts",
   "LICENSE",

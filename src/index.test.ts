@@ -8,6 +8,7 @@ it("exports what the documentation names, and nothing else", () => {
   expect(Object.keys(millrace).sort()).toEqual(
     [
       ...["MillraceError", "defineJob", "run", "prefix", "byHash", "byRange", "sum", "min", "max", "words", "grep"],
+      ...["recordAsKey", "eachKey"],
       ...["text", "lines", "ndjson", "csv", "tsv", "records", "wholeFiles"],
       ...[
         "utf8",

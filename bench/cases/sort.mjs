@@ -17,6 +17,7 @@ export const sort = {
     const results = await rounds(
       [
         millrace("sort", input),
+        millrace("sort-builtin", input, { name: "built-ins" }),
         gnuSort(input, `${Math.max(1024, size * 2)}M`),
         duckdb("sort", input),
         limit("sort", input),
@@ -25,7 +26,20 @@ export const sort = {
       bench,
     );
     const what = `sort ${size} MB of 100-byte lines`;
+    const builtIn = `sort ${size} MB by recordAsKey and eachKey`;
     return [
+      timeRow(
+        { key: "sort-builtin/gnu", what: `${builtIn} / GNU sort`, size, goal: { atMost: 0.35 } },
+        results,
+        "built-ins",
+        "gnu sort",
+      ),
+      timeRow(
+        { key: "sort-builtin/duckdb", what: `${builtIn} / DuckDB`, size, goal: { atMost: 0.35 } },
+        results,
+        "built-ins",
+        "duckdb",
+      ),
       timeRow(
         { key: "sort/gnu", what: `${what} / GNU sort`, size, goal: { atMost: 0.35 } },
         results,

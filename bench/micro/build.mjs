@@ -12,6 +12,7 @@ export async function buildBench(name, { folder, plugins = [], wasm = join(root,
   const outfile = join(folder, `${name}.bench.mjs`);
   mkdirSync(folder, { recursive: true });
   if (wasm !== join(folder, "kernel.wasm")) copyFileSync(wasm, join(folder, "kernel.wasm"));
+  copyFileSync(join(root, "src/format/json.wasm"), join(folder, "json.wasm"));
   await build({
     entryPoints: [join(here, `${name}.bench.ts`)],
     outfile,

@@ -23,6 +23,19 @@ const lines = words.map((word) => Buffer.from(word.padEnd(99, ".")));
 add("word, 1", utf8, uint, words, () => 1);
 add("word, changing number", utf8, float64, words, (i) => i / 3);
 add("Cyrillic word, 1", utf8, uint, cyrillic, () => 1);
+const urls = words.map((word, i) => `https://example.org/${word}/${i}?page=${i % 97}&sort=date`);
+add(`text of ${urls[7]!.length} characters, 1`, utf8, uint, urls, () => 1);
+const all = `${urls.join("")}`;
+for (const length of [16, 24, 32, 40, 64, 200]) {
+  const slices = Array.from({ length: count }, (_, i) => all.slice(i * 20, i * 20 + length));
+  add(`slice of ${length} characters, 1`, utf8, uint, slices, () => 1);
+}
+const flat = urls.map((url) => Buffer.from(url.slice(8, 32)).toString("latin1"));
+add("text of 24 characters, not a slice, 1", utf8, uint, flat, () => 1);
+const prose = cyrillic.map(
+  (word, i) => `${word} ${cyrillic[(i * 7) % count]} ${cyrillic[(i * 31) % count]} ${word} ${word} ${i}`,
+);
+add(`Cyrillic text of ${prose[7]!.length} characters, 1`, utf8, uint, prose, () => 1);
 add("word, word", utf8, utf8, words, (i) => words[i]);
 const nothing = new Uint8Array(0);
 add("line of 99 bytes, nothing", bytes, bytes, lines, () => nothing);

@@ -17,14 +17,18 @@ import type { TaskEnvironment } from "../../src/task/environment.ts";
 import { runAttempt } from "../../src/task/run-attempt.ts";
 import csv from "../jobs/csv.ts";
 import ndjson from "../jobs/ndjson.ts";
+import ndjsonParse from "../jobs/ndjson-parse.ts";
 import sort from "../jobs/sort.ts";
+import sortBuiltin from "../jobs/sort-builtin.ts";
 import wordCount from "../jobs/word-count.ts";
 import wordCountBuiltin from "../jobs/word-count-builtin.ts";
 
 const jobs: Readonly<Record<string, unknown>> = {
   csv,
   ndjson,
+  "ndjson-parse": ndjsonParse,
   sort,
+  "sort-builtin": sortBuiltin,
   "word-count": wordCount,
   "word-count-builtin": wordCountBuiltin,
 };

@@ -40,13 +40,17 @@ describe("byte buffer", () => {
     );
   });
 
-  it.each(["\ud800", "a\udc00", "\ud800\ud800", `${"x".repeat(2000)}\ud83d`])(
-    "fault 83: refuses the lone surrogate in text %#",
-    (text) => {
-      expect(writeUtf8At(new Uint8Array(text.length * 3), 0, text)).toBe(-1);
-      expect(() => new ByteBuffer().writeUtf8(text)).toThrow(/surrogate/);
-    },
-  );
+  it.each([
+    "\ud800",
+    "a\udc00",
+    "\ud800\ud800",
+    `${"x".repeat(31)}\ud83d`,
+    `${"x".repeat(2000)}\ud83d`,
+    `\udc00${"é".repeat(40)}`,
+  ])("fault 83: refuses the lone surrogate in text %#", (text) => {
+    expect(writeUtf8At(new Uint8Array(text.length * 3), 0, text)).toBe(-1);
+    expect(() => new ByteBuffer().writeUtf8(text)).toThrow(/surrogate/);
+  });
 
   it("writes varints of every safe integer, in the length announced", () => {
     fc.assert(

@@ -127,7 +127,7 @@ describe("declared columns", () => {
         }),
         { numRuns: 1500 },
       );
-      const scanned = scan.mock.results.reduce((sum, { value }) => sum + value.records.length, 0);
+      const scanned = scan.mock.results.reduce((sum, { value }) => sum + value.batch.records.length, 0);
       scan.mockRestore();
       expect(scanned).toBeGreaterThan(2000);
     });
@@ -151,6 +151,49 @@ describe("declared columns", () => {
       const bytes = Buffer.from(`${text}\n`);
       expect(await readAll(format, bytes, scannedAt), text).toEqual(await readAll(format, bytes, 0));
     }
+  });
+
+  it("of rows larger than a block, or wider than the table, are read all the same", async () => {
+    const wide = (cells: number) => `${"x,".repeat(cells - 1)}7\n`;
+    const columns = (last: number) =>
+      Object.fromEntries(Array.from({ length: last }, (_, i) => [`c${i}`, i === last - 1 ? uint : utf8]));
+    for (const [width, text] of [
+      [2, `a,1\n${"b".repeat(200_000)},2\n"${"c\n".repeat(50_000)}",3\nd,4\n`],
+      [300, wide(300)],
+      [9000, wide(9000)],
+    ] as const) {
+      const format = csv({ columns: columns(width) as never, header: false }) as InputFormat<unknown>;
+      const bytes = Buffer.from(text);
+      const read = await readAll(format, bytes, scannedAt);
+      expect(read).toEqual(await readAll(format, bytes, 0));
+      expect(read.length).toBe(width === 2 ? 4 : 1);
+    }
+  });
+
+  it("of two files that are read in turn are each of their own file", async () => {
+    const format = tsv({ columns: { a: utf8, b: uint }, header: false }) as InputFormat<unknown>;
+    // A row with an escape is left to another reader, so that blocks are given out in pieces.
+    const rows = (letter: string) => Buffer.from(`${`${letter}\t1\n`.repeat(999)}${letter}\\\\t\t1\n`.repeat(60));
+    const open = (bytes: Buffer) => {
+      const chunks = (async function* () {
+        for (let at = 0; at < bytes.length; at += 50_000) yield bytes.subarray(at, at + 50_000);
+      })();
+      const from = { start: scannedAt, end: scannedAt + bytes.length, head: bytes };
+      return format.read(chunks, from)[Symbol.asyncIterator]();
+    };
+    const files = ["a", "b"].map((letter) => ({ letter, batches: open(rows(letter)), rows: 0 }));
+    for (let open = files; open.length > 0; ) {
+      const going: typeof files = [];
+      for (const file of open) {
+        const { done, value } = await file.batches.next();
+        if (done === true) continue;
+        for (const record of value.records as { a: string }[]) expect(record.a[0]).toBe(file.letter);
+        file.rows += value.records.length;
+        going.push(file);
+      }
+      open = going;
+    }
+    expect(files.map(({ rows }) => rows)).toEqual([60_000, 60_000]);
   });
 
   it("are own properties, be they called __proto__", async () => {

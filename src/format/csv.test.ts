@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chunksOf, formatConformance, readAll, writeAll } from "../../test/conformance/format.ts";
+import { bool } from "../job/codecs/bool.ts";
 import { nullable } from "../job/codecs/nullable.ts";
-import { uint } from "../job/codecs/numbers.ts";
+import { float64, int, uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Row } from "../job/table.ts";
 import { csv } from "./csv.ts";
@@ -134,6 +135,30 @@ describe("csv({ columns })", () => {
       { name: "" },
       { name: "b" },
     ]);
+  });
+
+  it("reads of every cell what the column's codec reads of it, and refuses what that refuses", async () => {
+    const codecs = { uint, int, float64, utf8, bool, maybe: nullable(uint), text: nullable(utf8) };
+    const cell = fc.oneof(
+      fc.constantFrom("", "0", "-0", "007", "+1", "1e3", "1.50", " 1", "1 ", "true", "a", "٣", "/", ":"),
+      fc.constantFrom("999999999999999", "000000000000000", "1000000000000000", "9007199254740991", "9007199254740992"),
+      fc.integer().map(String),
+      fc.double({ noNaN: true }).map(String),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...Object.entries(codecs)), cell, async ([name, codec], text) => {
+        const reading = readAll(csv({ columns: { [name]: codec, b: utf8 } }), Buffer.from(`${name},b\n${text},x\n`));
+        let expected: unknown;
+        try {
+          expected = codec.parse(text);
+        } catch (thrown) {
+          await expect(reading).rejects.toThrow(`column ${JSON.stringify(name)}: ${(thrown as Error).message}`);
+          return;
+        }
+        expect((await reading).records).toStrictEqual([{ [name]: expected, b: "x" }]);
+      }),
+      { numRuns: 400 },
+    );
   });
 
   it("refuses a ragged row with the counts", async () => {

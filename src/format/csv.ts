@@ -7,6 +7,7 @@ import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
 import type { Format, ScannedFormat } from "./format.ts";
 import { lineFeeds } from "./line-reader.ts";
+import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
 import { readTable } from "./table-reader.ts";
 
@@ -22,6 +23,7 @@ export function csv(options: TableOptions = {}): Format<unknown> | (Format<unkno
     );
   }
   const table = defineTable("csv()", options);
+  const rowTable = lazyRowTable();
   const lineOptions = { ...lineFeeds, quoted: multiline };
   const writeRow = (cells: readonly string[], out: ByteWriter) => {
     let line = cells.length === 1 && cells[0] === "" ? '""' : ""; // An empty line would not be read as a row.
@@ -41,6 +43,7 @@ export function csv(options: TableOptions = {}): Format<unknown> | (Format<unkno
     read: (chunks, from) =>
       readTable({
         table,
+        rowTable,
         from,
         chunks,
         lines: lineOptions,

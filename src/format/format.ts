@@ -13,6 +13,18 @@ export interface RecordBatch<In> {
   readonly skipped?: number;
   /** Records of this batch in which bytes that are no UTF-8 were replaced by U+FFFD (`text({ invalid: "replace" })`). Left out: 0. */
   readonly replaced?: number;
+  /** Left out: strings of these records have to be encoded. Internal. */
+  readonly texts?: RecordTexts;
+}
+
+/** Strings of a batch's records that are ASCII and whose bytes are still at hand, so that emitting one is copying them. Internal. */
+export interface RecordTexts {
+  /** False: another batch has been read since, and the bytes are gone. */
+  readonly isCurrent: boolean;
+  /** Where the bytes are; 3 more can be read behind each text. */
+  readonly view: DataView;
+  /** Where `text` begins there, if it is one of that record's; otherwise -1. */
+  startOf(text: string, record: number): number;
 }
 
 /** Byte range to read; `head` is the file's first 64 KiB (a csv header is there). */
@@ -71,6 +83,31 @@ export interface ScannedFormat {
 export interface BlockFormat {
   /** As `InputFormat.read`. */
   readBlocks(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<Block>;
+}
+
+/** A format whose records are lines as bytes, which can give whole blocks of them to a built-in mapper. Internal. */
+export interface ByteLineFormat {
+  /** As `InputFormat.read`. */
+  readByteLines(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<Block>;
+}
+
+/** Formats of which each record is a line that ends with a line feed: what their records are, and whether a line may end with CR. */
+export interface LineWriting {
+  readonly records: "bytes" | "text";
+  readonly refusesCarriageReturn: boolean;
+}
+
+const lineWriters = new WeakMap<object, LineWriting>();
+
+/** Remembers that this very format, and no copy of it with a `write` of its own, writes lines. */
+export function writesLines<F extends object>(format: F, writing: LineWriting): F {
+  lineWriters.set(format, writing);
+  return format;
+}
+
+/** undefined: nothing is known of how it writes. */
+export function lineWriting(format: object): LineWriting | undefined {
+  return lineWriters.get(format);
 }
 
 /**

@@ -222,5 +222,9 @@ const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** The text `String` writes for a JSON number; undefined: it is none. */
 export function numberText(text: string): string | undefined {
   if (plainNumber.test(text)) return text;
-  return jsonNumber.test(text) ? String(Number(text)) : undefined;
+  return isNumber(text) ? String(Number(text)) : undefined;
+}
+
+export function isNumber(text: string): boolean {
+  return jsonNumber.test(text);
 }

@@ -6,6 +6,7 @@ import { ColumnScanner, type ColumnScanOptions } from "./column-scan.ts";
 import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
 import { LineDecoder } from "./line-decoder.ts";
 import { decoded, type LineReaderOptions, noRecord, readLineBlocks, readLines, readParsed } from "./line-reader.ts";
+import type { RowTable } from "./row-table.ts";
 import { checkWidth, type RowReader, type Table } from "./table.ts";
 
 export interface TableReaderOptions {
@@ -14,6 +15,8 @@ export interface TableReaderOptions {
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly lines: LineReaderOptions;
   readonly delimiter: string;
+  /** The format's, made when it is asked for. */
+  readonly rowTable: () => RowTable;
   /** What is special about cells (column-scan.ts). */
   readonly special: ColumnScanOptions["special"];
   /** A line's cells; throws where the line is malformed. */
@@ -51,11 +54,11 @@ export async function* readTable(options: TableReaderOptions): AsyncGenerator<Re
     const { bytes, base } = block;
     // Not in a block with the header, or a byte order mark.
     scanner ??= base > 0 && base >= dataStart && rows !== undefined ? columnScanner(rows, options) : undefined;
-    const isScanned = scanner !== undefined && isUtf8(bytes);
+    const isScanned = scanner !== undefined && isUtf8(bytes) && ColumnScanner.takes(block);
     for (let at = 0; at < bytes.length; ) {
       if (isScanned) {
-        const { records, starts, end, next } = scanner!.read(bytes, at, base);
-        if (records.length > 0) yield { records, starts, end };
+        const { batch, next } = scanner!.read(block, at);
+        if (batch.records.length > 0) yield batch;
         if (next === bytes.length) break;
         at = next;
       }
@@ -68,12 +71,13 @@ export async function* readTable(options: TableReaderOptions): AsyncGenerator<Re
   }
 }
 
-/** undefined: the columns are not declared, or the delimiter is not one byte. */
 function columnScanner(rows: RowReader, options: TableReaderOptions): ColumnScanner | undefined {
   const { delimiter, special, skipsEmptyLines, lines } = options;
   const multiline = lines.quoted === true;
-  if (rows.columns === undefined || delimiter.length !== 1 || delimiter >= "\x80") return undefined;
-  return new ColumnScanner({ ...rows.columns, delimiter, special, multiline, skipsEmptyLines });
+  return (
+    rows.columns &&
+    ColumnScanner.create(options.rowTable, { ...rows.columns, delimiter, special, multiline, skipsEmptyLines })
+  );
 }
 
 /** The header of a file that is read from its middle: in its first bytes. undefined: all lines of the file are empty. */

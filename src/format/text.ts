@@ -2,7 +2,7 @@
 import { MillraceError } from "../base/error.ts";
 import { readBlocks } from "./block-reader.ts";
 import { delimited, overlapsItself } from "./boundary.ts";
-import type { BlockFormat, Format } from "./format.ts";
+import { type BlockFormat, type Format, writesLines } from "./format.ts";
 import { readLines } from "./line-reader.ts";
 
 /** Lines as strings, without their delimiter. */
@@ -48,7 +48,7 @@ export function text(
     delimiter === "\n" && invalid === "fail"
       ? { readBlocks: (chunks, from) => readBlocks(chunks, from, { boundary: delimited(bytes) }) }
       : undefined;
-  return {
+  const format: Format<string> = {
     ...common,
     ...blocks,
     split: "anywhere",
@@ -57,6 +57,7 @@ export function text(
       return at < 0 ? -1 : at + bytes.length;
     },
   };
+  return delimiter === "\n" ? writesLines(format, { records: "text", refusesCarriageReturn: true }) : format;
 }
 
 function wouldChange(record: string, delimiter: string): MillraceError {

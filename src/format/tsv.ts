@@ -5,6 +5,7 @@ import { excerptOf } from "../base/excerpt.ts";
 import type { Row, TableFormat, TableOptions } from "../job/table.ts";
 import type { Format } from "./format.ts";
 import { lineFeeds } from "./line-reader.ts";
+import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
 import { readTable } from "./table-reader.ts";
 
@@ -17,6 +18,7 @@ export function tsv(options: TableOptions = {}): Format<unknown> {
     throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);
   }
   const table = defineTable("tsv()", options);
+  const rowTable = lazyRowTable();
   const writeRow = (cells: readonly string[], out: ByteWriter) => {
     let line = "";
     for (let i = 0; i < cells.length; i++) {
@@ -35,6 +37,7 @@ export function tsv(options: TableOptions = {}): Format<unknown> {
     read: (chunks, from) =>
       readTable({
         table,
+        rowTable,
         from,
         chunks,
         lines: lineFeeds,

@@ -21,5 +21,5 @@ export { tuple } from "./codecs/tuple.ts";
 export { utf8 } from "./codecs/utf8.ts";
 export { max, min, sum } from "./combine.ts";
 export { defineJob } from "./define-job.ts";
-export { grep, words } from "./mappers.ts";
+export { eachKey, grep, recordAsKey, words } from "./mappers.ts";
 export { byHash, byRange, prefix } from "./partition.ts";

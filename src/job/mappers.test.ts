@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { grep, mapperKind, words } from "./mappers.ts";
+import { eachKey, grep, isEachKey, mapperKind, recordAsKey, words } from "./mappers.ts";
 
 function emitted(map: (line: string, emit: (key: string, value?: number) => void) => void, line: string): unknown[] {
   const pairs: unknown[] = [];
@@ -42,11 +42,21 @@ it("grep emits matching lines, each judged by itself", () => {
   expect(["aab", "baa"].flatMap((line) => emitted(grep(/a/y), line))).toEqual([["aab"]]);
 });
 
+it("recordAsKey emits the record with null, and eachKey a key once per value", () => {
+  const record = Uint8Array.of(1);
+  expect(emitted(recordAsKey as never, record as never)).toEqual([[record, null]]);
+  const written: string[] = [];
+  eachKey("a", [null, 1, undefined], (key) => written.push(key));
+  expect(written).toEqual(["a", "a", "a"]);
+});
+
 it("built-in mappers are known to the engine, others are not", () => {
   expect(mapperKind(words("letters"))).toEqual({ kind: "words", by: "letters" });
   expect(mapperKind(words())).toEqual({ kind: "words", by: "spaces" });
   expect(mapperKind(grep(/a/gi))).toEqual({ kind: "grep", pattern: /a/i });
+  expect(mapperKind(recordAsKey)).toEqual({ kind: "record-as-key" });
   expect(mapperKind(() => {})).toBeUndefined();
+  expect([isEachKey(eachKey), isEachKey(() => {})]).toEqual([true, false]);
 });
 
 it("refuses other arguments", () => {

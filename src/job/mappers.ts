@@ -6,7 +6,8 @@ import type { Emit, EmitRecord } from "./types.ts";
 /** What a built-in mapper does. */
 export type MapperKind =
   | { readonly kind: "words"; readonly by: "spaces" | "letters" }
-  | { readonly kind: "grep"; readonly pattern: RegExp };
+  | { readonly kind: "grep"; readonly pattern: RegExp }
+  | { readonly kind: "record-as-key" };
 
 const kinds = new WeakMap<object, MapperKind>();
 
@@ -54,5 +55,23 @@ function runsOfLetters(line: string, emit: Emit<string, number>): void {
   for (const word of line.match(/\p{L}+/gu) ?? []) emit(word, 1);
 }
 
+/** A mapper that emits each record as a key, with null as its value: to sort records, or with one `emit` per key to make them distinct. */
+export const recordAsKey: <R>(record: R, emit: Emit<R, null>) => void = (record, emit) => emit(record, null);
+
+/** A reducer that writes each key as often as it has values: the records of a sort. */
+export const eachKey: <Key>(key: Key, values: Iterable<unknown>, emit: EmitRecord<Key>) => void = (
+  key,
+  values,
+  emit,
+) => {
+  for (const _ of values) emit(key);
+};
+
+/** Whether this is `eachKey`. */
+export function isEachKey(reduce: unknown): boolean {
+  return reduce === eachKey;
+}
+
+kinds.set(recordAsKey, { kind: "record-as-key" });
 kinds.set(betweenSpaces, { kind: "words", by: "spaces" });
 kinds.set(runsOfLetters, { kind: "words", by: "letters" });

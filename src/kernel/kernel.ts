@@ -14,6 +14,13 @@
 //   emission term  = XXH64(value, seed = (keyHash + index * PRIME64_1) ^ (partition * PRIME64_2))
 //                    summed over pairs as emitted, before combining; `index` counts the attempt's emissions from 0. It says
 //                    whether a re-run map made the same output, whatever budgets, spills and combining did.
+//   sum term       = value * ((keyHash ^ (partition * PRIME64_2)) | 1), of a whole number as value; and where that is 0 or less,
+//                    besides: XXH64(value, seed = keyHash ^ (partition * PRIME64_2)).
+//                    The emission term with `sums`. It is linear in what most jobs sum, numbers above 0: so it is made of a
+//                    key's sum when that is handed out, and a pair whose key is known costs no hash. A fold may be applied any
+//                    number of times, so that nobody can tell emissions with the same sums apart; those with another sum, and
+//                    a key more or less, change the digest. Values that are 0 or cancel each other leave a key behind that
+//                    no sum shows, hence the second term.
 // (keyHash in the digests is always of the whole key.)
 
 /** How the bytes of one part of a tuple key end: so many bytes, or at 00 00 (unescaped), or at FF FF (inverted). */
@@ -50,11 +57,11 @@ export interface CollectOptions {
   /** Emission index of the first pair. */
   readonly firstEmission: number;
   /**
-   * All values are 1 and folded by `sum`; no explicit partitions. The emission digest is then the sum of the keys' hashes, each
-   * as often as the key was emitted: what a built-in mapper emits does not depend on the order, and words that are known need
-   * no digest of their own. It is complete after the last `flush`. Left out: false.
+   * All values are whole numbers in the 8-byte form, of which the job uses nothing but each key's sum; `fold` is that sum, or
+   * left to the reduce. The emission digest is then one of sums ("sum term" above), in which the order of emissions means
+   * nothing; it is complete after each `flush`. Left out: false.
    */
-  readonly counting?: boolean | undefined;
+  readonly sums?: boolean | undefined;
 }
 
 /** What stands between the words of a text: spaces and line ends (LF or CR LF), or whatever is no ASCII letter. */
@@ -92,7 +99,7 @@ export interface Collect {
    */
   addBatch(end: number): "taken" | "full";
   /**
-   * With `counting`: takes each word of the text in arena[start, end), which lies within the batch's region while that holds no
+   * With `sums`: takes each word of the text in arena[start, end), which lies within the batch's region while that holds no
    * pairs, as emitted with 1. "full": flush, and go on from `start`.
    */
   addWords(start: number, end: number, ends: WordEnds): WordsTaken;

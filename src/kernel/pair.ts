@@ -19,9 +19,12 @@ export function emissionTerm(key: Uint8Array, value: Uint8Array, partition: numb
   return xxh64Bigint(value, seed);
 }
 
-/** The same where all values are counts: `value` is how often the key was emitted. */
-export function countingTerm(key: Uint8Array, value: Uint8Array): bigint {
-  return (xxh64Bigint(key) * BigInt(readF64(value, 0))) & mask64;
+/** The same where nothing but sums of whole numbers matters. */
+export function sumTerm(key: Uint8Array, value: Uint8Array, partition: number): bigint {
+  const seed = xxh64Bigint(key) ^ ((BigInt(partition) * prime2) & mask64);
+  const number = BigInt(readF64(value, 0));
+  const linear = (number * (seed | 1n)) & mask64;
+  return number > 0n ? linear : (linear + xxh64Bigint(value, seed)) & mask64;
 }
 
 export function pairBytes(keyBytes: number, valueBytes: number): number {

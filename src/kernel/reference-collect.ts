@@ -5,7 +5,7 @@ import { mask64 } from "../base/xxh64.ts";
 import { foldNumbers } from "./fold.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { heldBytes, type Layout, slackBytes } from "./layout.ts";
-import { countingTerm, emissionTerm, type PairAt, pairBytes, pairDigest, parsePair } from "./pair.ts";
+import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm } from "./pair.ts";
 import { placeKey } from "./place.ts";
 import { foldRuns, numberBytes, type Pair, packBlocks } from "./reference-pairs.ts";
 
@@ -84,7 +84,7 @@ export class ReferenceCollect implements Collect {
 
   addWords(start: number, end: number, ends: WordEnds): WordsTaken {
     assert(this.#isCurrent(), "collect is over");
-    assert(this.#options.counting === true, "words are counted");
+    assert(this.#options.sums === true, "words are counted");
     assert(this.#taken === this.batchStart, "the batch holds pairs");
     for (const word of wordsIn(this.#arena.subarray(start, end), ends)) {
       const place = { start: start + word.start, end: start + word.end };
@@ -170,7 +170,9 @@ export class ReferenceCollect implements Collect {
 
   #count(key: Uint8Array, value: Uint8Array, partition: number): void {
     const term =
-      this.#options.counting === true ? countingTerm(key, value) : emissionTerm(key, value, partition, this.emissions);
+      this.#options.sums === true
+        ? sumTerm(key, value, partition)
+        : emissionTerm(key, value, partition, this.emissions);
     this.emissionDigest = (this.emissionDigest + term) & mask64;
     this.emissions++;
   }

@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { align, type Layout, slackBytes } from "./layout.ts";
-import { countingTerm, emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, writePair } from "./pair.ts";
+import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm, writePair } from "./pair.ts";
 import { placeKey } from "./place.ts";
 import { histogramBytes, type KernelExports, type KernelState, placing, result, tables } from "./wasm-exports.ts";
 import type { WasmFold } from "./wasm-fold.ts";
@@ -37,8 +37,11 @@ export class WasmCollect implements Collect {
     this.#isCurrent = isCurrent;
     this.#view = new DataView(arena.buffer);
 
-    const { partitions, partitioner, group = [], fold, combining, firstEmission, counting = false } = options;
-    assert(!counting || (fold?.on === "f64" && fold.by === "sum"), "what is counted is summed");
+    const { partitions, partitioner, group = [], fold, combining, firstEmission, sums = false } = options;
+    assert(
+      !sums || fold === undefined || (fold.on === "f64" && fold.by === "sum"),
+      "a digest of sums is of what is summed",
+    );
     const histogram = layout.freeStart;
     const counts = histogram + histogramBytes;
     const groups = align(counts + partitions * 4);
@@ -62,7 +65,7 @@ export class WasmCollect implements Collect {
     kernel.setBlock(layout.blockStart, layout.blockBytes);
     const table = fold?.on === "f64" ? tables[combining] : tables.never;
     const pool = align(boundaries + (isInside ? cutBytes : 0));
-    kernel.beginCollect(pool, layout.arenaBytes - slackBytes, counts, table, firstEmission, counting ? 1 : 0);
+    kernel.beginCollect(pool, layout.arenaBytes - slackBytes, counts, table, firstEmission, sums ? 1 : 0);
   }
 
   get held(): number {
@@ -90,7 +93,7 @@ export class WasmCollect implements Collect {
 
   addWords(start: number, end: number, ends: WordEnds): WordsTaken {
     assert(this.#isCurrent(), "collect is over");
-    assert(this.#options.counting === true, "words are counted");
+    assert(this.#options.sums === true, "words are counted");
     assert(this.#taken === this.batchStart, "the batch holds pairs");
     assert(start >= this.batchStart && end <= this.batchEnd, "the text lies outside the batch's region");
     const { kernel, state } = this.#parts;
@@ -128,7 +131,7 @@ export class WasmCollect implements Collect {
     assert(this.#isCurrent(), "collect is over");
     const place = placeKey(this.#options, key, partition);
     const term =
-      this.#options.counting === true ? countingTerm(key, value) : emissionTerm(key, value, place, this.emissions);
+      this.#options.sums === true ? sumTerm(key, value, place) : emissionTerm(key, value, place, this.emissions);
     this.#parts.kernel.countLarge(Number(term >> 32n), Number(term & 0xffffffffn));
     return { partition: place, digest: pairDigest(key, value) };
   }

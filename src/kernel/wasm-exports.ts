@@ -16,14 +16,7 @@ export interface KernelExports {
   setHistogram(at: number): void;
   setBlock(start: number, bytes: number): void;
   pushWritten(key: number, keyBytes: number, valueBytes: number): void;
-  beginCollect(
-    pool: number,
-    end: number,
-    counts: number,
-    withTable: number,
-    firstEmission: number,
-    counting: number,
-  ): void;
+  beginCollect(pool: number, end: number, counts: number, withTable: number, firstEmission: number, sums: number): void;
   addBatch(at: number, end: number): number;
   addWords(at: number, end: number, letters: number): number;
   countLines(at: number, end: number): number;

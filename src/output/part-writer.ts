@@ -83,6 +83,15 @@ export class PartWriter {
     this.#recordWritten();
   }
 
+  /** Many records as the format would write them: bytes[start, end). Not for compressed outputs, whose members end at records. */
+  appendAll(bytes: Uint8Array, start: number, end: number, records: number): void {
+    assert(this.#options.compressMember === undefined, "members are cut at records");
+    if (records === 0) return;
+    this.#buffer.writeBytes(bytes.subarray(start, end));
+    this.#records += records - 1;
+    this.#recordWritten();
+  }
+
   #recordWritten(): void {
     const buffer = this.#buffer;
     this.#records++;

@@ -6,7 +6,7 @@ import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import { MergeCursor } from "../sort/cursor.ts";
 import { createMerger, type MergeOptions } from "../sort/merge.ts";
 import { type MergeInput, runInput } from "../sort/merge-input.ts";
-import type { Cursor, RunReader, RunRef, RunSource } from "../sort/run.ts";
+import type { BlockCursor, RunReader, RunRef, RunSource } from "../sort/run.ts";
 import { corruptRun } from "../sort/run-format.ts";
 import { lostTogether, namingLoss, SegmentLost } from "./segment-lost.ts";
 
@@ -27,7 +27,7 @@ export interface MappedInput {
 }
 
 export interface Gathered {
-  readonly cursor: Cursor;
+  readonly cursor: BlockCursor;
   /** Of the partition, before folding: what the cursor gives where there is no fold. */
   readonly pairs: number;
   readonly bytes: number;

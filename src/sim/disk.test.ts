@@ -24,7 +24,6 @@ function written(disk: Disk, attempt: AttemptId): RunRef {
       fold: undefined,
       combining: "auto",
       firstEmission: 0,
-      counting: false,
     },
   });
   return collector.finish();

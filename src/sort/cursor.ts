@@ -1,13 +1,14 @@
 import { assert } from "../base/assert.ts";
 import { sharedCopy } from "../base/bytes.ts";
 import { KiB } from "../base/limits.ts";
+import type { PairBlock } from "../kernel/kernel.ts";
 import type { Merge } from "./merge.ts";
-import type { Cursor } from "./run.ts";
+import type { BlockCursor } from "./run.ts";
 
 /**
  * A cursor over a merge: `advance` only moves offsets within the merge's block. Lets go of the files at the end by itself.
  */
-export class MergeCursor implements Cursor {
+export class MergeCursor implements BlockCursor {
   bytes: Uint8Array = new Uint8Array(0);
   keyStart = 0;
   keyEnd = 0;
@@ -62,6 +63,13 @@ export class MergeCursor implements Cursor {
       this.#lastingEnd = start + this.#lasting.byteLength;
     }
     return new Uint8Array(this.#lasting, start - this.#lastingStart, end - start);
+  }
+
+  nextBlock(): PairBlock | undefined {
+    assert(this.#at === this.#end, "pairs are taken one by one or by blocks");
+    const block = this.#merge.next();
+    if (block === undefined) this.close();
+    return block;
   }
 
   drain(): void {

@@ -13,7 +13,7 @@ import { MergeCursor } from "./cursor.ts";
 import { heapMerge } from "./heap-merge.ts";
 import { type MergeInput, type OpenInput, readerInput, runInput } from "./merge-input.ts";
 import { createFanIn, nextWindow } from "./merge-plan.ts";
-import type { Cursor, RunFiles, RunReader, RunRef } from "./run.ts";
+import type { BlockCursor, RunFiles, RunReader, RunRef } from "./run.ts";
 import { openRun } from "./run-reader.ts";
 import { createRunWriter } from "./run-writer.ts";
 
@@ -42,7 +42,7 @@ export interface Merger {
 }
 
 /** One partition of opened runs, in the order of their ordinals, as a cursor; it closes them. */
-export function mergeRuns(readers: readonly RunReader[], partition: number, options: MergeOptions): Cursor {
+export function mergeRuns(readers: readonly RunReader[], partition: number, options: MergeOptions): BlockCursor {
   const closeAll = () => {
     for (const reader of readers) reader.close();
   };

@@ -1,6 +1,6 @@
 // What the sort layer hands around: runs, segments and forward cursors over sorted pairs. Bytes only; it knows no job.
 import type { AttemptId } from "../base/ids.ts";
-import type { BlockSink, BlockSource } from "../kernel/kernel.ts";
+import type { BlockSink, BlockSource, PairBlock } from "../kernel/kernel.ts";
 
 /** A finished, immutable run: a file of pairs sorted by (partition, key). Sizes and digests per partition are in its footer. */
 export interface RunRef {
@@ -100,4 +100,10 @@ export interface Cursor {
   drain(): void;
   /** Lets go of the files without reading on: for an attempt that has failed. */
   close(): void;
+}
+
+/** A cursor over merged blocks, which may be taken whole. */
+export interface BlockCursor extends Cursor {
+  /** The next block, or undefined at the end: for who never calls `advance`. Throws as that does. */
+  nextBlock(): PairBlock | undefined;
 }

@@ -5,9 +5,10 @@
 //
 // When the batch is full, what lies before `mark` goes to the collector and the rest moves to the front. Only a record that
 // fills a whole batch by itself loses pairs to the collector before it has ended: then `rollback` says that it can't be undone.
-import { writeUtf8At } from "../base/byte-buffer.ts";
+import { loopLengthMax, writeUtf8At } from "../base/byte-buffer.ts";
 import { varintLength } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
+import type { RecordTexts } from "../format/format.ts";
 import type { Codec } from "../job/codec.ts";
 import { bytes as bytesCodec } from "../job/codecs/bytes.ts";
 import { f64Kind } from "../job/codecs/facts.ts";
@@ -27,12 +28,15 @@ export interface PairTarget {
   takeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): void;
 }
 
+/** Characters of shorter texts are looked at one by one in less time. */
+const copiedLengthMin = 12;
+
 export type PairEmit = (key: unknown, value: unknown) => void;
 
 export interface Emitter {
   readonly emit: PairEmit;
-  /** Pairs are taken from here on. Closed at first. */
-  open(): void;
+  /** Pairs are taken from here on. Closed at first. `texts` are of a batch, whose record with this index is the first to come. */
+  open(texts?: RecordTexts, record?: number): void;
   /** `emit` goes to `redirect` from here on. */
   close(): void;
   /** Where pairs go that are emitted while it is closed: to the record's own buffer, or an error. */
@@ -65,6 +69,8 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   /** Bytes that certainly fit beside them, and UTF-16 units. */
   const fastBytesMax = pairBytesMax - spareBytes;
   const fastLengthMax = Math.floor(fastBytesMax / 3);
+  /** Longer texts are not looked at one by one. */
+  const shortLengthMax = Math.min(copiedLengthMin - 1, fastLengthMax);
 
   let at = batchStart;
   let mark = batchStart;
@@ -72,20 +78,27 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   let broken: { readonly thrown: unknown } | undefined;
   /** Where a pair's text must end at the latest; -1 while nothing may be emitted, so that one comparison sees both. */
   let limit = -1;
+  /** Of the batch that is being mapped, and the index in it of the current record. */
+  let texts: RecordTexts | undefined;
+  let record = 0;
   let lastValue: unknown = Number.NaN;
-  let lastHigh = 0;
-  let lastLow = 0;
+  /** The number whose bytes are the encoded `lastValue`. */
+  let encoded = 0;
 
   const emitter: Emitter = {
     emit: fastEmit() ?? emitAny,
     redirect: () => {},
-    open() {
+    open(now, first = 0) {
       limit = batchEnd - spareBytes;
+      texts = now?.isCurrent ? now : undefined;
+      record = first;
     },
     close() {
       limit = -1;
+      texts = undefined;
     },
     commit() {
+      record++;
       mark = at;
       left = false;
     },
@@ -115,17 +128,46 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   /** The loop made for the job's codecs. */
   function fastEmit(): PairEmit | undefined {
     const { key, value } = encoder as { readonly key: unknown; readonly value: unknown };
-    if (key === utf8 && isNumber !== undefined) return emitTextNumber;
+    if (key === utf8 && isNumber !== undefined) return choose === undefined ? emitTextNumber : emitAnyTextNumber;
     if (key === utf8 && value === utf8) return emitTexts;
     if (key === bytesCodec && value === bytesCodec) return emitBytes;
     return undefined;
   }
 
   /**
-   * A text and a number: no allocation, no view, no call but `flush`. Whatever is out of the ordinary goes to `emitAny`, whose
-   * codecs know the words for it.
+   * A short ASCII text and a number, which most jobs emit: no allocation, no view, no call but `makeRoom`, and so little code that
+   * it is compiled into the user's own loop. All else goes to `emitAnyTextNumber`.
    */
   function emitTextNumber(key: unknown, value: unknown): void {
+    if (typeof key !== "string" || (value !== lastValue && !encodeNumber(value))) {
+      emitAny(key, value);
+      return;
+    }
+    const length = key.length;
+    if (length > shortLengthMax || (at + length > limit && !openRoom(length))) {
+      emitAnyTextNumber(key, value);
+      return;
+    }
+    let end = at + 2;
+    for (let i = 0; i < length; i++) {
+      const unit = key.charCodeAt(i);
+      if (unit > 0x7f) {
+        emitAnyTextNumber(key, value);
+        return;
+      }
+      arena[end++] = unit;
+    }
+    arena[at] = length;
+    arena[at + 1] = 8;
+    view.setFloat64(end, encoded);
+    at = end + 8;
+  }
+
+  /**
+   * Any text and a number, still without allocation. Whatever is out of the ordinary goes to `emitAny`, whose codecs know the
+   * words for it.
+   */
+  function emitAnyTextNumber(key: unknown, value: unknown): void {
     if (typeof key !== "string" || (value !== lastValue && !encodeNumber(value))) {
       emitAny(key, value);
       return;
@@ -140,24 +182,45 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     const reserved = length < 128 ? 1 : 2;
     const start = lengthAt + reserved + 1;
     let end = start;
-    for (let i = 0; i < length; i++) {
-      const unit = key.charCodeAt(i);
-      if (unit < 0x80) {
-        arena[end++] = unit;
-      } else if (unit < 0x800) {
-        arena[end++] = 0xc0 | (unit >> 6);
-        arena[end++] = 0x80 | (unit & 63);
-      } else if (unit < 0xd800 || unit > 0xdfff) {
-        arena[end++] = 0xe0 | (unit >> 12);
-        arena[end++] = 0x80 | ((unit >> 6) & 63);
-        arena[end++] = 0x80 | (unit & 63);
-      } else {
-        end = writeUtf8At(arena, start, key);
-        if (end < 0) {
-          emitAny(key, value);
-          return;
+    const from = length < copiedLengthMin || texts === undefined ? -1 : texts.startOf(key, record);
+    if (from >= 0) {
+      end = copyAscii(texts!.view, from, start, length);
+    } else if (length > loopLengthMax) {
+      end = writeUtf8At(arena, start, key);
+      if (end < 0) {
+        emitAny(key, value);
+        return;
+      }
+    } else {
+      let i = 0;
+      for (; i + 4 <= length; i += 4) {
+        const a = key.charCodeAt(i);
+        const b = key.charCodeAt(i + 1);
+        const c = key.charCodeAt(i + 2);
+        const d = key.charCodeAt(i + 3);
+        if ((a | b | c | d) >= 0x80) break;
+        view.setInt32(end, a | (b << 8) | (c << 16) | (d << 24), true);
+        end += 4;
+      }
+      for (; i < length; i++) {
+        const unit = key.charCodeAt(i);
+        if (unit < 0x80) {
+          arena[end++] = unit;
+        } else if (unit < 0x800) {
+          arena[end++] = 0xc0 | (unit >> 6);
+          arena[end++] = 0x80 | (unit & 63);
+        } else if (unit < 0xd800 || unit > 0xdfff) {
+          arena[end++] = 0xe0 | (unit >> 12);
+          arena[end++] = 0x80 | ((unit >> 6) & 63);
+          arena[end++] = 0x80 | (unit & 63);
+        } else {
+          end = writeUtf8At(arena, start, key);
+          if (end < 0) {
+            emitAny(key, value);
+            return;
+          }
+          break;
         }
-        break;
       }
     }
     const keyBytes = end - start;
@@ -172,10 +235,18 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
       arena[lengthAt + 1] = keyBytes >> 7;
     }
     arena[end - keyBytes - 1] = 8;
-    view.setUint32(end, lastHigh);
-    view.setUint32(end + 4, lastLow);
+    view.setFloat64(end, encoded);
     if (choose !== undefined) view.setUint32(at, choose(key), true);
     at = end + 8;
+  }
+
+  /**
+   * Copies the bytes of a text to the batch, 4 at a time, and up to 3 more; returns the end of the text. Not by doubles, as a NaN
+   * may come out with other bits than it went in.
+   */
+  function copyAscii(from: DataView, start: number, to: number, length: number): number {
+    for (let i = 0; i < length; i += 4) view.setInt32(to + i, from.getInt32(start + i, true), true);
+    return to + length;
   }
 
   /** As `emitTextNumber`. */
@@ -254,14 +325,22 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     at = to + end;
   }
 
-  /** As `writeF64`, kept for the next pair, as most jobs emit the same number again and again; false: the codec refuses it. */
+  /**
+   * As `writeF64`, kept for the next pair, as most jobs emit the same number again and again. False: the codec refuses it, or its
+   * bytes are those of a NaN, of which JavaScript keeps no bits (numbers from -2^-1022 to 0).
+   */
   function encodeNumber(value: unknown): boolean {
     if (typeof value !== "number" || !isNumber!(value)) return false;
     double[0] = value + 0;
     const high = words[1]!;
-    const negative = (high & 0x80000000) !== 0;
-    lastHigh = negative ? ~high : high ^ 0x80000000;
-    lastLow = negative ? ~words[0]! : words[0]!;
+    if ((high & 0x80000000) === 0) {
+      words[1] = high ^ 0x80000000;
+    } else {
+      if ((high & 0x7ff00000) === 0) return false;
+      words[1] = ~high;
+      words[0] = ~words[0]!;
+    }
+    encoded = double[0];
     lastValue = value;
     return true;
   }

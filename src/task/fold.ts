@@ -10,6 +10,12 @@ import { userFailure } from "./failure.ts";
 
 type Call = (a: unknown, b: unknown) => unknown;
 
+/** Whether whole numbers are summed, so that of all that is emitted only each key's sum matters (kernel.ts, `sums`). */
+export function isSummed({ combine, value }: JobDefinition): boolean {
+  const kind = f64Kind(value);
+  return combine?.kind === "sum" && (kind === "uint" || kind === "int");
+}
+
 /** What the user's function throws comes out of the kernel as a `TaskFailure`. */
 export function kernelFold(job: JobDefinition): KernelFold | undefined {
   const { combine, value } = job;

@@ -144,7 +144,7 @@ export class MapPass {
     scope.source = place.source;
     scope.stream = place.stream;
     scope.open = true;
-    emitter?.open();
+    emitter?.open(batch.texts, from);
     let i = from;
     try {
       for (; i < to; i++) {

@@ -1,15 +1,17 @@
 // What maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
 import type { AttemptId } from "../base/ids.ts";
 import { byteOrderMark } from "../format/line-decoder.ts";
+import { LinePairs } from "../format/line-pairs.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { CollectOptions, Kernel, KernelPartitioner } from "../kernel/kernel.ts";
 import { type Collector, type CollectorStats, createCollector } from "../sort/collector.ts";
 import type { RunFiles, RunRef } from "../sort/run.ts";
-import { isCounting, type WordBlock } from "./block-mappers.ts";
+import { encodedNull, isCounting, type LineBlock, type WordBlock } from "./block-mappers.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createEmitter, type Emitter } from "./emitter.ts";
 import type { Combining } from "./environment.ts";
-import { kernelFold } from "./fold.ts";
+import { isSummed, kernelFold } from "./fold.ts";
+import { viewOf } from "./frame.ts";
 import { MapPass } from "./map-pass.ts";
 import { type OutputSinks, outputTable, type RecordEncoder } from "./outputs.ts";
 import { PairEncoder } from "./pair-encoder.ts";
@@ -53,6 +55,8 @@ export class MapSide {
   #input = -1;
   #pass: MapPass | undefined;
   #recordsBefore = 0;
+  #linePairs: LinePairs | undefined;
+  #nullValue: Uint8Array | undefined;
 
   constructor(options: MapSideOptions) {
     this.#options = options;
@@ -100,6 +104,29 @@ export class MapSide {
     }
     this.#recordsBefore += collector.countLines(batchStart, end);
     if (bytes.length > 0 && bytes[bytes.length - 1] !== 10) this.#recordsBefore++;
+  }
+
+  /** Emits each line of a block as a key, with null; each is a record. For jobs that take them (block-mappers.ts). */
+  keyLines({ block: { bytes } }: LineBlock): void {
+    const collector = this.#collector!;
+    this.#emitter!.flush();
+    const { arena, batchStart, batchEnd } = collector;
+    const pairs = (this.#linePairs ??= new LinePairs());
+    const value = (this.#nullValue ??= encodedNull(this.#options.job)!);
+    for (let from = 0; from < bytes.length; ) {
+      const { start, end, lines, next } = pairs.frame(bytes, from, batchEnd - batchStart, value);
+      if (lines > 0) {
+        arena.set(pairs.bytes.subarray(start, end), batchStart);
+        collector.take(batchStart + end - start);
+        this.#recordsBefore += lines;
+        from = next;
+      } else {
+        const feed = bytes.indexOf(10, from);
+        collector.takeLarge(viewOf(bytes, from, feed < 0 ? bytes.length : feed), value, undefined);
+        this.#recordsBefore++;
+        from = feed < 0 ? bytes.length : feed + 1;
+      }
+    }
   }
 
   /** The pass for records of an input of the job; waits for that of the input before it. */
@@ -156,7 +183,7 @@ function collectOptions({ job, partitions, boundaries, combining = "auto" }: Map
     fold: combining === "never" ? undefined : kernelFold(job),
     combining,
     firstEmission: 0,
-    counting: isCounting(job, combining),
+    sums: isCounting(job) || isSummed(job),
   };
 }
 

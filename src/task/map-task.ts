@@ -7,7 +7,7 @@ import type { InputFormat } from "../format/format.ts";
 import { BadRecordIn, type InputBatch, readSplit } from "../input/read-split.ts";
 import type { NamedInput } from "../job/definition.ts";
 import type { Assignment, AttemptDone, MapWork } from "../rpc/messages.ts";
-import { blockFormat, isCounting, WordBlock } from "./block-mappers.ts";
+import { blockFormat, isCounting, LineBlock, WordBlock } from "./block-mappers.ts";
 import { hashText } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { TaskEnvironment } from "./environment.ts";
@@ -163,9 +163,10 @@ class MapAttempt {
     const { status } = this.#options.task;
     if (batch.skipped !== undefined) this.#side.skip(batch.skipped);
     const [first] = batch.records;
-    if (first instanceof WordBlock) {
+    if (first instanceof WordBlock || first instanceof LineBlock) {
       status.record(fileIndex, batch.starts[0]!);
-      this.#side.countWords(first);
+      if (first instanceof WordBlock) this.#side.countWords(first);
+      else this.#side.keyLines(first);
       status.records = this.#side.records;
       status.bytes += batch.end - batch.starts[0]!;
       return;
@@ -205,7 +206,7 @@ class MapAttempt {
   #formatOf(input: NamedInput): InputFormat<unknown> {
     const { task, work, env } = this.#options;
     if (task.status.careful || work.skip.length > 0) return input.format;
-    return blockFormat(input, isCounting(env.job, env.combining ?? "auto") ? this.#side.blockBytesMax : 0);
+    return blockFormat(env.job, input, isCounting(env.job) ? this.#side.blockBytesMax : 0);
   }
 
   #streamOf(source: string): () => number {

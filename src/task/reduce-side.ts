@@ -4,27 +4,25 @@ import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { Groups } from "../sort/group.ts";
-import type { Cursor } from "../sort/run.ts";
+import type { BlockCursor } from "../sort/run.ts";
 import { Context, type ContextScope, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import { codeOf, userFailure } from "./failure.ts";
+import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
 import { outputTable } from "./outputs.ts";
 import { isPromise, lateEmit } from "./record-call.ts";
 import type { UserTask } from "./user-task.ts";
 import { type Decoder, decoderOf, GroupValues } from "./values.ts";
 
-/** Takes output records as they are emitted. */
-export interface RecordSink {
-  /** Throws what the output's format throws. */
-  write(output: number, record: unknown): void;
-}
+/** Takes output records as they are emitted; `write` throws what the output's format throws. */
+export type RecordSink = LineSink;
 
 export interface ReduceSideOptions {
   readonly job: JobDefinition;
   readonly task: UserTask;
   readonly state: unknown;
   /** Closed when `reduceAll` rejects; read to its end otherwise. */
-  readonly cursor: Cursor;
+  readonly cursor: BlockCursor;
   readonly sink: RecordSink;
   readonly signal: AbortSignal;
 }
@@ -53,23 +51,25 @@ const groupsPerBeat = 1024;
 export class ReduceSide {
   readonly #options: ReduceSideOptions;
   readonly #groups: Groups;
+  readonly #keyLines: KeyLines | undefined;
   /** What ends the attempt, whatever user code makes of the error: a full disk, an emit that came too late. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: ReduceSideOptions) {
     this.#options = options;
-    const { job, cursor } = options;
+    const { job, cursor, sink } = options;
+    this.#keyLines = keyLinesOf(job, sink);
     // Without reduce pairs are written, with their whole keys.
     this.#groups = new Groups(cursor, job.reduce === undefined ? undefined : job.group?.shapes);
   }
 
   get groups(): number {
-    return this.#groups.groups;
+    return this.#keyLines?.groups ?? this.#groups.groups;
   }
 
   /** Most values of one key. */
   get groupMax(): number {
-    return this.#groups.groupMax;
+    return this.#keyLines?.groupMax ?? this.#groups.groupMax;
   }
 
   /** Throws a `TaskFailure`, or what the engine throws. */
@@ -77,12 +77,22 @@ export class ReduceSide {
     const { job, task } = this.#options;
     task.status.phase("reduce");
     try {
-      if (job.reduce === undefined) this.#writePairs();
+      if (this.#keyLines !== undefined) this.#writeKeys(this.#keyLines);
+      else if (job.reduce === undefined) this.#writePairs();
       else await this.#reduceGroups(job.reduce);
       this.#checkBroken();
     } catch (thrown) {
       this.#groups.close();
       throw thrown;
+    }
+  }
+
+  /** `eachKey`, by blocks. */
+  #writeKeys(lines: KeyLines): void {
+    const { cursor } = this.#options;
+    for (let block = cursor.nextBlock(); block !== undefined; block = cursor.nextBlock()) {
+      lines.write(block, (thrown, key) => this.#failed(thrown, key));
+      this.#beat();
     }
   }
 
@@ -207,7 +217,7 @@ export class ReduceSide {
 
   #beat(): void {
     const { task, signal } = this.#options;
-    task.status.records = this.#groups.groups;
+    task.status.records = this.groups;
     task.status.touch();
     if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
   }

@@ -1,6 +1,6 @@
 // The output files of one attempt: one per output that something was written to, and one of the main output in any case.
 import type { AttemptId } from "../base/ids.ts";
-import type { OutputFormat } from "../format/format.ts";
+import { type LineWriting, lineWriting, type OutputFormat } from "../format/format.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { partName } from "../output/part-name.ts";
@@ -49,6 +49,16 @@ export class StagedOutputs implements OutputSinks {
 
   append(output: number, bytes: Uint8Array, start: number, end: number): void {
     this.#writer(output).append(bytes, start, end);
+  }
+
+  /** How lines may be written to an output without its format; undefined: only by that. */
+  lineWriting(output: number): LineWriting | undefined {
+    return this.#options.compressMember === undefined ? lineWriting(this.#formats[output]!) : undefined;
+  }
+
+  /** Lines that its format would write, where there is a `lineWriting`. */
+  appendLines(output: number, bytes: Uint8Array, start: number, end: number, lines: number): void {
+    this.#writer(output).appendAll(bytes, start, end, lines);
   }
 
   /** Encodes a record and writes it at once: for who never takes one back. */

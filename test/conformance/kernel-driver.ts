@@ -11,6 +11,7 @@ import {
   pairDigest,
   parsePair,
   sharedPrefix,
+  sumTerm,
   writePair,
 } from "../../src/kernel/pair.ts";
 
@@ -347,7 +348,11 @@ function modelFold(fold: KernelFold, a: Uint8Array, b: Uint8Array): Uint8Array {
 export function modelDigest(options: CollectOptions, pairs: readonly Emitted[]): bigint {
   let sum = 0n;
   for (const [index, pair] of pairs.entries()) {
-    sum += emissionTerm(pair.key, pair.value, modelPartition(options, pair), options.firstEmission + index);
+    const partition = modelPartition(options, pair);
+    sum +=
+      options.sums === true
+        ? sumTerm(pair.key, pair.value, partition)
+        : emissionTerm(pair.key, pair.value, partition, options.firstEmission + index);
   }
   return sum & mask64;
 }

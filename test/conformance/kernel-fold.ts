@@ -77,6 +77,47 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
       fc.assert(property, { seed: 2, numRuns: 100 });
     });
 
+    it("tells apart keys that differ in length, in zeros at their end or in one byte, wherever that is", () => {
+      const length = fc.constantFrom(0, 1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 127, 128, 129, 16_383, 16_384);
+      const key = fc
+        .tuple(length, fc.constantFrom(0x00, 0x61, 0xff), fc.nat(60), fc.constantFrom(0x00, 0x01, 0x61))
+        .map(([bytes, fill, at, other]) => new Uint8Array(bytes).fill(fill).fill(other, at, at + 1));
+      const pair = fc.tuple(key, fc.integer({ min: -9, max: 9 }), fc.nat(2));
+      const how = fc.record({
+        fold: fc.constantFrom(sumFold, lastFold, floats("max")),
+        partitioner: fc.constantFrom({ kind: "hash" } as const, { kind: "explicit" } as const),
+        flushEvery: fc.integer({ min: 20, max: 200 }),
+      });
+      const kernel = create({ arenaBytes: 4 * MiB });
+      const property = fc.property(fc.array(pair, { maxLength: 120, size: "max" }), how, (given, chosen) => {
+        const { flushEvery, ...rest } = chosen;
+        const isExplicit = rest.partitioner.kind === "explicit";
+        const options: CollectOptions = { ...plain, ...rest, partitions: 3, combining: "always" };
+        const pairs = given.map(([k, value, partition]) => emit(k, value, isExplicit ? partition : undefined));
+        const { runs, emissionDigest } = collectAll(kernel, options, pairs, { flushEvery });
+        expect(emissionDigest).toBe(modelDigest(options, pairs));
+        expect(show(mergeRuns(kernel, runs, rest.fold), true)).toEqual(show(modelResult(options, pairs), true));
+      });
+      fc.assert(property, { seed: 5, numRuns: 100 });
+    });
+
+    it("takes up where it was full, in the middle of any group, and begins anew with a table of the last one's size", () => {
+      const random = seededRandom(31, 1);
+      const kernel = small();
+      for (const distinct of [40_000, 40, 40_000]) {
+        const pairs = Array.from({ length: 40_000 }, () => emit(`key ${Math.floor(random() * distinct)}`, 1));
+        const options: CollectOptions = { ...plain, partitions: 2, fold: sumFold, combining: "always" };
+        const { runs, emissionDigest, emissions } = collectAll(kernel, options, pairs);
+        expect(runs.length > 1).toBe(distinct > 40);
+        expect(emissions).toBe(pairs.length);
+        expect(emissionDigest).toBe(modelDigest(options, pairs));
+        const texts = [mergeRuns(kernel, runs, sumFold), modelResult(options, pairs)].map((list) =>
+          show(list, true).join("\n"),
+        );
+        expect(texts[0] === texts[1]).toBe(true);
+      }
+    });
+
     it("keeps the order of a fold while combining is given up and tried again", () => {
       const random = seededRandom(21, 1);
       // Repeating keys, then a long stretch of new ones, then the old ones again.

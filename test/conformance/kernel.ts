@@ -2,6 +2,7 @@ import type { Kernel, KernelOptions } from "../../src/kernel/kernel.ts";
 import { collectConformance } from "./kernel-collect.ts";
 import { foldConformance } from "./kernel-fold.ts";
 import { mergeConformance } from "./kernel-merge.ts";
+import { sumsConformance } from "./kernel-sums.ts";
 import { wordsConformance } from "./kernel-words.ts";
 
 /** What every kernel must do; run by each implementation's own test. */
@@ -9,5 +10,6 @@ export function kernelConformance(create: (options: KernelOptions) => Kernel): v
   collectConformance(create);
   foldConformance(create);
   mergeConformance(create);
+  sumsConformance(create);
   wordsConformance(create);
 }

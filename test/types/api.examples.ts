@@ -5,8 +5,8 @@
 // must complain about.
 import { readFile } from "node:fs/promises";
 import {
-  type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, float64, int, type Job, type JsonValue, json,
-  lines, max, min, ndjson, prefix, type Row, records, run, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
+  type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,
+  lines, max, min, ndjson, prefix, type Row, recordAsKey, records, run, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
 } from "millrace";
 import { runInline } from "millrace/testing";
 
@@ -67,6 +67,10 @@ defineJob({ name: "default-tsv", input: text(), key: utf8, value: uint, map(l, e
 defineJob({ name: "typed-tsv", input: text(), key: utf8, value: uint, map(l, emit) { emit(l, 1); }, output: tsv<[word: string, n: number]>(), combine: sum });
 defineJob({ name: "csv-out", input: text(), key: utf8, value: uint, map(l, emit) { emit(l, 1); }, reduce(k, vs, emit) { emit({ word: k, n: 1 }); }, output: csv({ columns: { word: utf8, n: uint } }) });
 defineJob({ name: "sort", input: lines(), key: bytes, value: uint, partition: byRange(), reducers: 8, compress: "zstd", map(l, emit) { emit(l, 1); }, reduce(l, ones, emit) { for (const _ of ones) emit(l); }, output: lines() });
+
+defineJob({ name: "sorted", input: lines(), key: bytes, partition: byRange(), map: recordAsKey, reduce: eachKey, output: lines() });
+defineJob({ name: "sorted-text", input: text(), key: utf8, map: recordAsKey, reduce: eachKey, output: text() });
+defineJob({ name: "distinct", input: text(), key: utf8, map: recordAsKey, reduce(line, values, emit) { is<Iterable<null>>()(values); emit(line); }, output: text() });
 
 const rejecting = defineJob({
   name: "named-output", input: text(), key: utf8, value: uint,
@@ -270,6 +274,14 @@ for await (const _ of await run(count, { inputs: ["a"], output: "out" }));
 runInline(count, [1]);
 // @ts-expect-error 54 params are missing
 runInline(configured, ["a"]);
+
+// 55-57 built-in mappers and reducers
+// @ts-expect-error 55 records are text, and the key's codec takes bytes
+defineJob({ name: "sorted-wrong-key", input: text(), key: bytes, map: recordAsKey, reduce: eachKey, output: text() });
+// @ts-expect-error 56 keys are text, and lines() writes bytes
+defineJob({ name: "sorted-wrong-output", input: text(), key: utf8, map: recordAsKey, reduce: eachKey, output: lines() });
+// @ts-expect-error 57 the value is null, which uint does not take
+defineJob({ name: "sorted-wrong-value", input: lines(), key: bytes, value: uint, map: recordAsKey, reduce: eachKey, output: lines() });
 // Custom formats and codecs are plain objects.
 export const host: Codec<URL> = { ordered: false, write(url, out) { out.writeUtf8(url.href); }, read: (b) => new URL(new TextDecoder().decode(b)) };
 export const median: Combine<number> = (a, b) => (a + b) / 2;

@@ -16,6 +16,8 @@ export interface CodecFacts {
   readonly f64?: F64Kind;
   /** Reads bytes[start, end) without a view of them, which costs more than most reads. */
   readonly readAt?: ReadAt;
+  /** Of `nullable`: the codec of all values but null. */
+  readonly inner?: Codec<unknown>;
   /** Of a tuple. */
   readonly parts?: readonly Codec<unknown>[];
 }
@@ -45,6 +47,11 @@ export function fixedWidth(codec: Codec<unknown>): number | undefined {
 /** Which numbers the codec writes in the kernel's 8-byte form; undefined: none. */
 export function f64Kind(codec: Codec<unknown>): F64Kind | undefined {
   return known.get(codec)?.f64;
+}
+
+/** What `nullable` was made of; undefined for all others. */
+export function nullableOf(codec: Codec<unknown>): Codec<unknown> | undefined {
+  return known.get(codec)?.inner;
 }
 
 /** Reads a value that lies inside others. */

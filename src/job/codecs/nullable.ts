@@ -1,5 +1,5 @@
 import type { ByteWriter } from "../../base/bytes.ts";
-import type { ColumnCodec, KeyCodec } from "../codec.ts";
+import type { Codec, ColumnCodec, KeyCodec } from "../codec.ts";
 import { builtIn, codecName } from "./facts.ts";
 
 /** Null before every value of the codec; an empty cell or field is null. One byte more than the codec's own. */
@@ -14,7 +14,7 @@ export function nullable<T>(codec: KeyCodec<T> | ColumnCodec<T>): KeyCodec<T | n
     },
     read: (bytes: Uint8Array) => (bytes[0] === 0 ? null : codec.read(bytes.subarray(1))),
   };
-  const facts = { name: `nullable(${codecName(codec)})` };
+  const facts = { name: `nullable(${codecName(codec)})`, inner: codec as unknown as Codec<unknown> };
   if (!("parse" in codec)) return builtIn(plain, facts);
   const column: ColumnCodec<T | null> = {
     ...plain,

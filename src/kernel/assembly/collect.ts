@@ -1,17 +1,18 @@
 // Taking pairs. The pool holds, in order of emission, what was emitted, or with a table one pair per key and its fold so far:
 //
 //   entry = u16 partition, pair
-//   entry of the table = u64 XXH64 of the key, u16 partition, pair    (its value is a native f64 until it is sorted)
+//   entry of the table = u64 XXH64 of the key, u16 partition, pair    (its value is in the table, and then a native f64 until
+//                                                                      it is sorted)
 //
 //   arena: … pool | entry entry entry →      free      ← table |
 //
-// The sort's records take the table's place afterwards: one pair's two records are no less than its share of the table, so
-// both are counted as one.
-import { copy, decodeNumber, encodeNumber, readVarint, same, shared, varintEnd } from "./bytes";
-import { foldNumbers, isBeyond, isNumbers } from "./fold";
+// The sort's records take the table's place afterwards, so there must be room for the one and for the other, not for both.
+import { copy, decodeNumber, encodeNumber, readVarint, shared, varintEnd } from "./bytes";
+import { isNumbers } from "./fold";
+import { takeFolding } from "./folding";
 import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
-import { DONE, EMISSION_DIGEST, EMISSIONS, failBeyond, FULL, HELD, MALFORMED, TAKEN } from "./state";
-import { AHEAD_MASK, clearTable, growAt, growTable, lookAhead, mask, table, tagOf, TAGS } from "./table";
+import { DONE, EMISSION_DIGEST, EMISSIONS, FULL, HELD, MALFORMED, TAKEN } from "./state";
+import { addNode, clearTable, growFor, NODE, rememberKeys, settleTable, table } from "./table";
 import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
 /** In front of an entry of the table: the hash that partition and digest need, so that it is made once per key. */
@@ -42,8 +43,8 @@ let windowHeld: u32 = 0;
 let digest: u64 = 0;
 let indexTerm: u64 = 0;
 let emissions: f64 = 0;
-/** All values are 1 and summed: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
-export let counting: bool = false;
+/** Only sums of whole numbers matter: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
+export let sums: bool = false;
 
 /** Begins. `withTable`: 0 never, 1 always, 2 given up while keys don't repeat. `end` leaves slack behind it. */
 export function beginCollect(
@@ -52,9 +53,9 @@ export function beginCollect(
   countsAt: usize,
   withTable: i32,
   firstEmission: f64,
-  counts1: bool,
+  bySums: bool,
 ): void {
-  counting = counts1;
+  sums = bySums;
   pool = poolAt;
   spaceEnd = end;
   counts = countsAt;
@@ -69,13 +70,14 @@ export function beginCollect(
 
 /** Forgets what is held. */
 export function emptyPool(): void {
+  if (combining) rememberKeys(held);
   poolEnd = pool;
   held = 0;
   memory.fill(counts, 0, <usize>partitions << 2);
   combining = combines;
   windowPairs = 0;
   windowHeld = 0;
-  if (combining) clearTable(spaceEnd);
+  if (combining) clearTable(pool, spaceEnd);
   nativeEnd = combining ? usize.MAX_VALUE : pool;
   publish();
 }
@@ -86,29 +88,18 @@ function publish(): void {
   store<u32>(HELD, held);
 }
 
-/** Whether an entry of so many bytes fits, with what the sort needs for it; grows the table if it must. */
+/** Whether an entry of so many bytes fits, with what the sort needs for it. */
 // @ts-ignore
 @inline
-function reserve(entryBytes: u32): bool {
+export function reserve(entryBytes: u32): bool {
   if (poolEnd + entryBytes + (<usize>(held + 1)) * SORT_BYTES > spaceEnd) return false;
-  if (!combining) return true;
-  if (held >= growAt && !growTable(poolEnd + entryBytes + 16)) return false;
-  return poolEnd + entryBytes <= table;
+  return !combining || poolEnd + entryBytes + NODE <= table;
 }
 
 /** Takes pairs from [at, end); results: DONE, FULL, MALFORMED, BEYOND. TAKEN says how far it got. */
 export function addBatch(at: usize, end: usize): i32 {
   const before = emissions;
-  let result: i32;
-  if (combining) {
-    if (!isByWholeHash()) result = take(at, end, true, false, false);
-    else if (mask < AHEAD_MASK) result = take(at, end, true, true, false);
-    else result = take(at, end, true, true, true);
-  } else if (isByWholeHash()) {
-    result = take(at, end, false, true, false);
-  } else {
-    result = take(at, end, false, false, false);
-  }
+  const result = combining ? takeFolding(at, end) : isByWholeHash() ? take(at, end, true) : take(at, end, false);
   publish();
   if (combining) judge(<u32>(emissions - before));
   return result;
@@ -121,6 +112,7 @@ function judge(pairs: u32): void {
   if (gives && 10 * <u64>(held - windowHeld) > 7 * <u64>windowPairs) {
     const used = poolEnd - pool + <usize>held * SORT_BYTES;
     if (used > (spaceEnd - pool) >> 2) {
+      settleTable();
       combining = false;
       nativeEnd = poolEnd;
     }
@@ -129,21 +121,15 @@ function judge(pairs: u32): void {
   windowHeld = held;
 }
 
+/** Into the pool. */
 // @ts-ignore
 @inline
-function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool): i32 {
+function take(at: usize, end: usize, wholeHash: bool): i32 {
   let result: i32 = DONE;
   let sum = digest;
   let term = indexTerm;
   let count: f64 = emissions;
-  let tagAt: usize = 0;
-  let tagEnd: usize = 0;
   while (at < end) {
-    if (ahead && tagAt == tagEnd) {
-      tagAt = TAGS;
-      tagEnd = lookAhead(at, end);
-    }
-    // What this pair begins with.
     let pair = at;
     let partition: u32 = 0;
     if (!wholeHash && mode == EXPLICIT) {
@@ -162,103 +148,60 @@ function take(at: usize, end: usize, tabled: bool, wholeHash: bool, ahead: bool)
       if (varintEnd != 0) valueBytes = readVarint(varintEnd, end);
       key = varintEnd;
     }
-    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end || (isNumbers && valueBytes != 8)) {
+    if (key == 0 || <u64>key + <u64>keyBytes + <u64>valueBytes > <u64>end || ((isNumbers || sums) && valueBytes != 8)) {
       result = MALFORMED;
       break;
     }
     const value = key + keyBytes;
     const next = value + valueBytes;
-
-    let hash: u64;
-    let emission: u64;
+    const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
+    if (wholeHash) partition = placeOfHash(hash);
+    else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
+    // Before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
+    const emission = valueBytes == 8 ? numberTerm(hash, partition, term, load<u64>(value)) : xxh64(value, valueBytes, (hash + term) ^ (<u64>partition * P2));
     const pairBytes = <u32>(next - pair);
-    // Read before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
-    const word = load<u64>(value);
-    if (tabled) {
-      let tag: u32;
-      if (ahead && tagAt != tagEnd) {
-        tag = load<u32>(tagAt);
-        tagAt += 4;
-      } else {
-        tag = tagOf(key, keyBytes);
-      }
-      // One key may be in several explicit partitions, so they are part of what is looked up.
-      if (!wholeHash && mode == EXPLICIT) tag ^= partition * 0x9e3779b1;
-      const headerBytes = <u32>(key - pair) + 2;
-      const headerWord = load<u16>(pair); // equal for equal lengths under 128; longer keys compare theirs in full below
-      const isShort = headerBytes == 4;
-      let slot: usize = 0;
-      let found: usize = 0;
-      let i = tag & mask;
-      while (true) {
-        slot = table + (<usize>i << 3);
-        const content = load<u64>(slot);
-        if (content == 0) break;
-        if (<u32>(content >> 32) == tag) {
-          const entry = <usize>(<u32>content);
-          const isAlike = isShort ? load<u16>(entry, 2) == headerWord : same(entry + 2, pair, headerBytes - 2);
-          if (isAlike && same(entry + headerBytes, key, keyBytes) && (wholeHash || mode != EXPLICIT || load<u16>(entry) == <u16>partition)) {
-            found = entry;
-            break;
-          }
-        }
-        i = (i + 1) & mask;
-      }
-      const number = decodeNumber(word);
-      if (found != 0) {
-        const fold = found + headerBytes + keyBytes;
-        const folded = foldNumbers(load<f64>(fold), number, key, keyBytes);
-        if (isBeyond(folded)) {
-          result = failBeyond(key, keyBytes);
-          break;
-        }
-        store<f64>(fold, folded);
-        hash = load<u64>(found - HASH_BYTES);
-        partition = load<u16>(found);
-      } else {
-        hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-        if (wholeHash) partition = placeOfHash(hash);
-        else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
-        const tableBefore = table;
-        if (!reserve(pairBytes + 2 + HASH_BYTES)) {
-          result = FULL;
-          break;
-        }
-        if (table != tableBefore) {
-          i = tag & mask;
-          while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
-          slot = table + (<usize>i << 3);
-        }
-        store<u64>(poolEnd, hash);
-        poolEnd += HASH_BYTES;
-        store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
-        append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
-        store<f64>(poolEnd - 8, number);
-      }
-      emission = xxh64Word(word, (hash + term) ^ (<u64>partition * P2));
-    } else {
-      hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-      if (wholeHash) partition = placeOfHash(hash);
-      else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
-      const seed = (hash + term) ^ (<u64>partition * P2);
-      emission = valueBytes == 8 ? xxh64Word(word, seed) : xxh64(value, valueBytes, seed);
-      if (!reserve(pairBytes + 2)) {
-        result = FULL;
-        break;
-      }
-      append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
+    if (!reserve(pairBytes + 2)) {
+      result = FULL;
+      break;
     }
-
+    append(partition, pair, pairBytes, <u32>(key - pair), keyBytes);
     sum += emission;
     term += P1;
     count += 1;
     at = next;
   }
-  if (!counting) digest = sum;
+  digest = sum;
   indexTerm = term;
   emissions = count;
   store<u32>(TAKEN, <u32>at);
   return result;
+}
+
+/** What a pair whose value is this word adds to the emission digest when it is taken. */
+// @ts-ignore
+@inline
+function numberTerm(hash: u64, partition: u32, term: u64, word: u64): u64 {
+  if (!sums) return xxh64Word(word, (hash + term) ^ (<u64>partition * P2));
+  return decodeNumber(word) > 0 ? 0 : xxh64Word(word, hash ^ (<u64>partition * P2));
+}
+
+/** So many pairs have been taken into the table. */
+export function countPairs(count: u32): void {
+  emissions += <f64>count;
+}
+
+/** Adds the emission term of a pair in the table, of which the key's hash and partition are known; with `sums`, where its value is not above 0. */
+export function addTerm(hash: u64, partition: u32, word: u64): void {
+  digest += xxh64Word(word, (sums ? hash : hash + indexTerm) ^ (<u64>partition * P2));
+  indexTerm += P1;
+}
+
+/** An entry of the table for a pair; there is room for it (`reserve`). Returns the place of its value. */
+export function makePair(partition: u32, hash: u64, pair: usize, pairBytes: u32, keyBytes: u32): usize {
+  store<u64>(poolEnd, hash);
+  poolEnd += HASH_BYTES;
+  append(partition, pair, pairBytes, pairBytes - keyBytes - 8, keyBytes);
+  return poolEnd - 8;
 }
 
 // @ts-ignore
@@ -289,6 +232,23 @@ export function collecting(): bool {
   return combining;
 }
 
+/** XXH64 of the key of an entry of the table, whose pair begins there. */
+// @ts-ignore
+@inline
+export function hashOfEntry(pair: usize): u64 {
+  return load<u64>(pair - 2 - HASH_BYTES);
+}
+
+/** Before the sort: the table's numbers into its entries. */
+export function settle(): void {
+  if (combining) settleTable();
+}
+
+/** Makes room in the table for another group of keys; false: full. */
+export function growTable(): bool {
+  return growFor(poolEnd);
+}
+
 /** So many words have been taken. */
 export function countWords(count: f64): void {
   emissions += count;
@@ -296,34 +256,21 @@ export function countWords(count: f64): void {
   if (combining) judge(<u32>count);
 }
 
-/** Of a pair that is handed out: its key was emitted as often as its value says. */
+/** With `sums`, of a pair that is handed out: what its key's values have come to. (They are whole, and below 2^53.) */
 // @ts-ignore
 @inline
-export function emitted(hash: u64, value: u64): void {
-  digest += hash * <u64>decodeNumber(value);
+export function emitted(hash: u64, partition: u32, value: u64): void {
+  digest += ((hash ^ (<u64>partition * P2)) | 1) * <u64>(<i64>decodeNumber(value));
 }
 
-/** A key that the table lacks, with 1; `slot` is where it belongs. False: full. */
-export function makeEntryInTable(
-  slot: usize,
-  tag: u32,
-  key: usize,
-  keyBytes: u32,
-  header: u32,
-  headerBytes: u32,
-): bool {
-  const tableBefore = table;
+/** Makes an entry for a word that was described, with 1. False: full. */
+export function makeWord(one: usize, shape: u32, key: usize, keyBytes: u32, header: u32, headerBytes: u32): bool {
   if (!reserve(keyBytes + headerBytes + 10 + HASH_BYTES)) return false;
-  if (table != tableBefore) {
-    let i = tag & mask;
-    while (load<u64>(table + (<usize>i << 3)) != 0) i = (i + 1) & mask;
-    slot = table + (<usize>i << 3);
-  }
-  const hash = xxh64(key, keyBytes, 0);
+  const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
   store<u64>(poolEnd, hash);
   poolEnd += HASH_BYTES;
-  store<u64>(slot, (<u64>tag << 32) | <u64>poolEnd);
-  writeEntry(placeOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, reinterpret<u64>(<f64>1));
+  writeEntry(placeOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, 0);
+  addNode(one, shape, 1, poolEnd - 8);
   return true;
 }
 

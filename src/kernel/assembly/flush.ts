@@ -1,7 +1,7 @@
 // Handing out what is held, sorted, block by block.
 import { addDigest, blockEnd, blockPairs, closeBlock, describePair, hasRoom, blockLimit, blockStart, push, tellOpenEnd } from "./block";
 import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
-import { counting, counts, emitted, emptyPool, held, nativeEnd, pool, poolEnd } from "./collect";
+import { counts, emitted, emptyPool, hashOfEntry, held, nativeEnd, pool, poolEnd, settle, sums } from "./collect";
 import { BYTES, foldNumbers, isBeyond, isNumbers, kind, NONE } from "./fold";
 import { keyAt, keyBytesAt, pairAt } from "./radix";
 import { sortPool } from "./sort";
@@ -23,6 +23,7 @@ let touched: u32 = 0;
 let folds: bool = false;
 
 export function beginFlush(): void {
+  settle();
   records = (poolEnd + 16 + 15) & ~15;
   total = held;
   sortPool(records);
@@ -110,13 +111,13 @@ export function nextFlush(): i32 {
     if (repeats && !foldRun(record, key, keyBytes, next - index)) return failBeyond(key, keyBytes);
     index = next;
     if (blockStart + pairBytes > blockLimit) {
-      if (counting) emitted(xxh64(key, keyBytes, 0), load<u64>(key + keyBytes));
+      if (sums) emitted(xxh64(key, keyBytes, 0), partition, load<u64>(key + keyBytes));
       describePair(pair, key, keyBytes, valueBytes, partition); // it is alone: the open block is empty
       return BLOCK;
     }
-    const hash = xxh64(key, keyBytes, 0);
+    const hash = pair < nativeEnd ? hashOfEntry(pair) : xxh64(key, keyBytes, 0);
     digest += isNumbers ? xxh64Word(load<u64>(key + keyBytes), hash) : xxh64(key + keyBytes, valueBytes, hash);
-    if (counting) emitted(hash, load<u64>(key + keyBytes));
+    if (sums) emitted(hash, partition, load<u64>(key + keyBytes));
     const to = blockEnd;
     copy(to, pair, pairBytes);
     push(to + (key - pair), keyBytes, to + pairBytes);

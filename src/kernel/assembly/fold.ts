@@ -16,12 +16,12 @@ export declare function userFold(a: f64, b: f64, key: usize, keyBytes: u32): f64
 export let kind: i32 = NONE;
 export let isNumbers: bool = false;
 /** Largest magnitude that a sum may have: 2^53-1 for integers, infinity for others. NaN is beyond both. */
-let limit: f64 = 0;
+export let sumMax: f64 = 0;
 
 export function setFold(newKind: i32, integers: bool): void {
   kind = newKind;
   isNumbers = newKind != NONE && newKind != BYTES;
-  limit = integers ? <f64>9007199254740991 : Infinity;
+  sumMax = integers ? <f64>9007199254740991 : Infinity;
 }
 
 // @ts-ignore
@@ -37,5 +37,5 @@ export function foldNumbers(a: f64, b: f64, key: usize, keyBytes: u32): f64 {
 // @ts-ignore
 @inline
 export function isBeyond(value: f64): bool {
-  return kind == SUM && !(abs<f64>(value) <= limit);
+  return kind == SUM && !(abs<f64>(value) <= sumMax);
 }

@@ -31,6 +31,8 @@ export const RIGHT_BYTES: usize = 160; // u32
 export const SOURCE: usize = 164; // u32
 /** Where a word ends that is too long to be taken. */
 export const WORD_END: usize = 168; // u32
+/** Sums of what was loaded only to have it in the processor's caches: stored, so that no compiler leaves the loads out. */
+export const TOUCHED: usize = 172; // u32
 
 // Results of calls.
 export const DONE = 0;

@@ -2,30 +2,43 @@
 // text is a block of whole lines in the arena; words stand between spaces and line ends (LF or CR LF), or are runs of ASCII letters
 // (for blocks that are all ASCII).
 //
-// Words are found 16 bytes at a time, as the edges of a bit mask, and dealt with in groups: tags of a group first, then its
-// table slots and entries are touched, so that cache misses overlap, and only then is anything compared.
-import { encodeNumber, same } from "./bytes";
-import { collecting, countWords, makeEntry, makeEntryInTable } from "./collect";
-import { DONE, FULL, LONG, TAKEN, WORD_END } from "./state";
-import { AHEAD_MASK, mask, table, tagOf, WORDS } from "./table";
+// Words are found 64 bytes at a time, as the edges of a bit mask, and dealt with in groups (`table.ts`).
+import { encodeNumber } from "./bytes";
+import { collecting, countWords, growTable, makeEntry, makeWord } from "./collect";
+import { DONE, FULL, LONG, TAKEN, TOUCHED, WORD_END } from "./state";
+import { describe, DESCRIPTION, find, GROUP } from "./table";
 
 /** A longer word is left to the caller. */
 const WORD_BYTES_MAX: u32 = 16383;
-/** Of a group; a window of 16 bytes ends at most 8. */
-const GROUP: u32 = 32;
-/** Per word of the group: u32 start, u32 length, u32 tag. */
-const WORD: usize = 12;
-let touched: u32 = 0;
+/** Of a group before another window is looked at, which ends up to 32 more. */
+const GROUP_WORDS: usize = 32;
+
+/** Bits of the 16 bytes at `at` that belong to words. */
+// @ts-ignore
+@inline
+function bitsOf(at: usize, letters: bool): u64 {
+  const window = v128.load(at);
+  if (letters) {
+    const lower = v128.or(window, i8x16.splat(0x20));
+    return <u64>(<u32>i8x16.bitmask(i8x16.lt_u(i8x16.sub(lower, i8x16.splat(0x61)), i8x16.splat(26))));
+  }
+  const isSpace = v128.or(i8x16.eq(window, i8x16.splat(0x20)), i8x16.eq(window, i8x16.splat(0x0a)));
+  return <u64>(<u32>i8x16.bitmask(isSpace) ^ 0xffff);
+}
 
 // @ts-ignore
 @inline
-function wordBits(window: v128, letters: bool): u32 {
-  if (letters) {
-    const lower = v128.or(window, i8x16.splat(0x20));
-    return <u32>i8x16.bitmask(i8x16.lt_u(i8x16.sub(lower, i8x16.splat(0x61)), i8x16.splat(26)));
-  }
-  const isSpace = v128.or(i8x16.eq(window, i8x16.splat(0x20)), i8x16.eq(window, i8x16.splat(0x0a)));
-  return <u32>i8x16.bitmask(isSpace) ^ 0xffff;
+function bitsAlike(at: usize, byte: u8): u64 {
+  return <u64>(<u32>i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(byte))));
+}
+
+/** Carriage returns of the 64 bytes at `at` that have a line feed behind them, before `end`. */
+function returnBits(at: usize, end: usize): u64 {
+  const returns = bitsAlike(at, 13) | (bitsAlike(at + 16, 13) << 16) | (bitsAlike(at + 32, 13) << 32) | (bitsAlike(at + 48, 13) << 48);
+  if (returns == 0) return 0;
+  const feeds = bitsAlike(at + 1, 10) | (bitsAlike(at + 17, 10) << 16) | (bitsAlike(at + 33, 10) << 32) | (bitsAlike(at + 49, 10) << 48);
+  const left = end - at;
+  return returns & (left > 64 ? feeds : feeds & ((<u64>1 << <u64>(left - 1)) - 1));
 }
 
 /**
@@ -33,106 +46,107 @@ function wordBits(window: v128, letters: bool): u32 {
  * begins that was not taken and, for LONG, WORD_END where that ends.
  */
 export function addWords(at: usize, end: usize, letters: bool): i32 {
+  if (letters) return collecting() ? takeWords(at, end, true, true) : takeWords(at, end, true, false);
+  return collecting() ? takeWords(at, end, false, true) : takeWords(at, end, false, false);
+}
+
+// @ts-ignore
+@inline
+function takeWords(at: usize, end: usize, letters: bool, tabled: bool): i32 {
   let taken: f64 = 0;
   let result: i32 = DONE;
-  let start: usize = 0;
-  let inside: u32 = 0;
-  while (result == DONE && at < end) {
-    let to = WORDS;
-    const groupEnd = WORDS + <usize>(GROUP - 9) * WORD;
-    while (at < end && to <= groupEnd) {
-      let bits = wordBits(v128.load(at), letters);
+  let start: usize = at;
+  let inside: u64 = 0;
+  let touching: u32 = 0;
+  while (at < end) {
+    if (tabled && !growTable()) {
+      store<u32>(TAKEN, <u32>(inside != 0 ? start : at));
+      result = FULL;
+      break;
+    }
+    let to = GROUP;
+    while (at < end && to < GROUP + GROUP_WORDS * DESCRIPTION) {
+      let bits = bitsOf(at, letters) | (bitsOf(at + 16, letters) << 16) | (bitsOf(at + 32, letters) << 32) | (bitsOf(at + 48, letters) << 48);
+      // A carriage return before the line feed is no part of the line.
+      if (!letters) bits &= ~returnBits(at, end);
       const left = end - at;
-      if (left < 16) bits &= (1 << <u32>left) - 1;
-      let edges = (bits ^ ((bits << 1) | inside)) & 0xffff;
-      inside = bits >> 15;
-      while (edges != 0) {
-        const edge = at + ctz<u32>(edges);
+      if (left < 64) bits &= (<u64>1 << <u64>left) - 1;
+      let edges = bits ^ ((bits << 1) | inside);
+      if (inside != 0 && edges != 0) {
+        touching += found(to, start, at + <usize>ctz<u64>(edges), tabled);
+        to += DESCRIPTION;
         edges &= edges - 1;
-        if (start == 0) {
-          start = edge;
-        } else {
-          // A carriage return before the line feed is no part of the line.
-          const length = <u32>(edge - start) - (!letters && edge < end && load<u16>(edge - 1) == 0x0a0d ? 1 : 0);
-          store<u32>(to, <u32>start);
-          store<u32>(to, length, 4);
-          to += length > 0 ? WORD : 0;
-          start = 0;
-        }
       }
-      at += 16;
+      while (edges != 0) {
+        start = at + <usize>ctz<u64>(edges);
+        edges &= edges - 1;
+        if (edges == 0) break;
+        touching += found(to, start, at + <usize>ctz<u64>(edges), tabled);
+        to += DESCRIPTION;
+        edges &= edges - 1;
+      }
+      inside = bits >> 63;
+      at += 64;
     }
-    if (at >= end && start != 0) {
-      store<u32>(to, <u32>start);
-      store<u32>(to, <u32>(end - start), 4);
-      to += WORD;
-      start = 0;
+    if (at >= end && inside != 0) {
+      touching += found(to, start, end, tabled);
+      to += DESCRIPTION;
     }
-    const done = collecting() ? takeTabled(to) : take(to);
-    taken += <f64>((done - WORDS) / WORD);
+    const done = tabled ? takeTabled(to) : take(to);
+    taken += <f64>((done - GROUP) / DESCRIPTION);
     if (done < to) {
-      const first = load<u32>(done);
-      const bytes = load<u32>(done, 4);
+      const first = load<u32>(done, 24);
+      const bytes = load<u32>(done, 28);
       result = bytes > WORD_BYTES_MAX ? LONG : FULL;
       store<u32>(TAKEN, first);
       store<u32>(WORD_END, first + bytes);
+      break;
     }
   }
+  store<u32>(TOUCHED, touching);
   countWords(taken);
   return result;
 }
 
+// @ts-ignore
+@inline
+function found(to: usize, start: usize, wordEnd: usize, tabled: bool): u32 {
+  const bytes = <u32>(wordEnd - start);
+  store<u32>(to, <u32>start, 24);
+  store<u32>(to, bytes, 28);
+  return tabled ? describe(to, start, bytes, 0) : 0;
+}
+
 /** Returns the first word of the group that was not taken, or its end. */
 function takeTabled(end: usize): usize {
-  const isAhead = mask >= AHEAD_MASK;
-  for (let at = WORDS; at < end; at += WORD) {
-    const tag = tagOf(load<u32>(at), load<u32>(at, 4));
-    store<u32>(at, tag, 8);
-    if (isAhead) touched = load<u32>(table + (<usize>(tag & mask) << 3));
-  }
-  if (isAhead) {
-    let sum: u32 = 0;
-    for (let at = WORDS; at < end; at += WORD) sum += load<u8>(load<u32>(table + (<usize>(load<u32>(at, 8) & mask) << 3)));
-    touched = sum;
-  }
-  for (let at = WORDS; at < end; at += WORD) {
-    const key = <usize>load<u32>(at);
-    const keyBytes = load<u32>(at, 4);
-    const tag = load<u32>(at, 8);
-    if (keyBytes > WORD_BYTES_MAX) return at;
-    // Lengths of key and value as a pair begins with them; of three bytes the third is always the same.
-    const header: u32 = keyBytes < 128 ? keyBytes | 0x800 : (keyBytes & 127) | 128 | ((keyBytes >> 7) << 8);
-    const headerBytes: u32 = keyBytes < 128 ? 2 : 3;
-    let slot: usize = 0;
-    let found: usize = 0;
-    let i = tag & mask;
-    while (true) {
-      slot = table + (<usize>i << 3);
-      const content = load<u64>(slot);
-      if (content == 0) break;
-      if (<u32>(content >> 32) == tag) {
-        const entry = <usize>(<u32>content);
-        if (load<u16>(entry, 2) == <u16>header && same(entry + 2 + headerBytes, key, keyBytes)) {
-          found = entry + 2 + headerBytes + keyBytes;
-          break;
-        }
-      }
-      i = (i + 1) & mask;
+  for (let one = GROUP; one < end; one += DESCRIPTION) {
+    const key = <usize>load<u32>(one, 24);
+    const keyBytes = load<u32>(one, 28);
+    const shape = load<u32>(one, 20);
+    const node = find(one, shape, key + keyBytes);
+    if (node != 0) {
+      store<f64>(node, load<f64>(node, 16) + 1, 16);
+    } else if (keyBytes > WORD_BYTES_MAX || !makeWord(one, shape, key, keyBytes, headerOf(keyBytes), keyBytes < 128 ? 2 : 3)) {
+      return one;
     }
-    if (found != 0) store<f64>(found, load<f64>(found) + 1);
-    else if (!makeEntryInTable(slot, tag, key, keyBytes, header, headerBytes)) return at;
   }
   return end;
 }
 
+/** Lengths of key and value as a pair begins with them; of three bytes the third is always the same. */
+// @ts-ignore
+@inline
+function headerOf(keyBytes: u32): u32 {
+  return keyBytes < 128 ? keyBytes | 0x800 : (keyBytes & 127) | 128 | ((keyBytes >> 7) << 8);
+}
+
 function take(end: usize): usize {
-  const one = encodeNumber(1);
-  for (let at = WORDS; at < end; at += WORD) {
-    const key = <usize>load<u32>(at);
-    const keyBytes = load<u32>(at, 4);
-    if (keyBytes > WORD_BYTES_MAX) return at;
-    const header: u32 = keyBytes < 128 ? keyBytes | 0x800 : (keyBytes & 127) | 128 | ((keyBytes >> 7) << 8);
-    if (!makeEntry(key, keyBytes, header, keyBytes < 128 ? 2 : 3, one)) return at;
+  const value = encodeNumber(1);
+  for (let one = GROUP; one < end; one += DESCRIPTION) {
+    const key = <usize>load<u32>(one, 24);
+    const keyBytes = load<u32>(one, 28);
+    if (keyBytes > WORD_BYTES_MAX) return one;
+    if (!makeEntry(key, keyBytes, headerOf(keyBytes), keyBytes < 128 ? 2 : 3, value)) return one;
   }
   return end;
 }
