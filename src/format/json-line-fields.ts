@@ -3,28 +3,25 @@
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Codec, ColumnCodec } from "../job/codec.ts";
-import { f64Kind, nullableOf } from "../job/codecs/facts.ts";
-import { utf8 } from "../job/codecs/utf8.ts";
+import { nullableOf } from "../job/codecs/facts.ts";
 import { fieldValue, kindOf } from "./json-field.ts";
 import { isBlank, parseJson } from "./json-line.ts";
 import { type MakeRecord, recordMaker } from "./json-record.ts";
 import { isNumber, JsonScanner, numberText } from "./json-scan.ts";
 import { noRecord } from "./line-reader.ts";
+import { type PlainKind, plainKind } from "./plain-text.ts";
 
 export interface Field {
   readonly name: string;
   readonly codec: ColumnCodec<unknown>;
-  /** What of it is taken as it is, without asking the codec, which is one of our own: strings, or numbers of that kind. */
-  readonly plain: "string" | "uint" | "int" | "float64" | undefined;
+  readonly plain: PlainKind;
   /** The empty string is null. */
   readonly isNullable: boolean;
 }
 
 export function fieldOf(name: string, codec: ColumnCodec<unknown>): Field {
-  const whole = codec as unknown as Codec<unknown>;
-  const inner = nullableOf(whole);
-  const of: unknown = inner ?? whole;
-  return { name, codec, plain: of === utf8 ? "string" : f64Kind(inner ?? whole), isNullable: inner !== undefined };
+  const inner = nullableOf(codec as unknown as Codec<unknown>);
+  return { name, codec, plain: plainKind(inner ?? codec), isNullable: inner !== undefined };
 }
 
 export class LineFields {
