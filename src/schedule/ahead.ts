@@ -37,10 +37,10 @@ function suits(cluster: Cluster, job: Job, task: Task, worker: Worker): boolean 
   return (job.lastMs[phase] ?? Infinity) <= aheadMsMax && waiting >= job.running[phase];
 }
 
-/** It still waits for a slot, behind something that takes long after all. */
-export function isStuckAhead(cluster: Cluster, { state, report, since, worker }: Attempt): boolean {
+/** By its worker's newest report it waited for a slot still, behind something that takes long after all. */
+export function isStuckAhead({ state, report, since, worker }: Attempt): boolean {
   if (state !== "running" || report === undefined || report.runningMs > 0) return false;
-  return worker.attempts.size > worker.slots && cluster.now - since > aheadMsMax;
+  return worker.attempts.size > worker.slots && worker.heardAt - since > aheadMsMax;
 }
 
 /** Back to where others find it. */

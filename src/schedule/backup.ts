@@ -31,7 +31,7 @@ export function startBackups(cluster: Cluster, isHeldBack: boolean): void {
     const medians = { map: median(job.rates.map), reduce: median(job.rates.reduce) };
     for (const attempt of [...job.attempts]) {
       const { phase } = attempt.task;
-      if (isStuckAhead(cluster, attempt) && otherWorker(cluster, attempt.worker) !== undefined) {
+      if (isStuckAhead(attempt) && otherWorker(cluster, attempt.worker) !== undefined) {
         takeBack(cluster, attempt);
         continue;
       }
