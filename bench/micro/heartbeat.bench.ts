@@ -181,6 +181,7 @@ function report(index: number, sequence: number): WorkerReport {
     address: `http://127.0.0.1:${10_000 + index}`,
     slots: 2,
     slotsFree: 2,
+    slotsAhead: 0,
     draining: false,
     running: [],
     finished: [],

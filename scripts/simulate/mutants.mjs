@@ -343,6 +343,19 @@ export const mutants = [
     ],
   },
   {
+    name: "a worker gets more ahead than it takes",
+    source: "I11",
+    invariants: ["I11"],
+    profile: calm,
+    patches: [
+      patch(
+        scheduler("worker"),
+        "return worker.slots + worker.slotsAhead - worker.attempts.size - worker.strays.length;",
+        "return worker.slots + worker.slotsAhead + 2 - worker.attempts.size;",
+      ),
+    ],
+  },
+  {
     name: "backups run where it is slow",
     source: "MapReduce 3.6, FAULTS 7",
     invariants: ["I11"],

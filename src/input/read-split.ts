@@ -20,6 +20,8 @@ export interface ReadSplitOptions {
   readonly from?: Position | undefined;
   /** Bytes read at first, before whole chunks: for who wants a few records only. Default: whole chunks at once. */
   readonly firstBytes?: number;
+  /** Heads of files by their index, kept from call to call: for who reads many places of a file. */
+  readonly heads?: Map<number, Uint8Array>;
 }
 
 export type Decompress = (compression: "gzip" | "zstd", chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
@@ -87,7 +89,8 @@ async function* readPiece(
   const end = isWhole ? Number.POSITIVE_INFINITY : piece.end;
   if (start >= end) return;
   if (file.compression === "none" && start > 0) {
-    const head = await headOf(storage, file, limits.headBytes);
+    const head = options.heads?.get(piece.file) ?? (await headOf(storage, file, limits.headBytes));
+    options.heads?.set(piece.file, head);
     yield* format.read(chunksOf(options, file, start, piece.end), { start, end, head });
     return;
   }

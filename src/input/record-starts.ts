@@ -5,8 +5,8 @@ import type { InputFormat, ScannedFormat } from "../format/format.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
 
-/** Most records are shorter; where one is not, the window grows fourfold. */
-const windowBytes = 64 * KiB;
+/** Most records are shorter; where one is not, the window grows fourfold. A sample looks through hundreds of them. */
+const windowBytes = 16 * KiB;
 /** More than any delimiter has: windows overlap by it. */
 const overlapBytes = 4 * KiB;
 

@@ -8,8 +8,8 @@ import { planSplits, totalBytes } from "./split.ts";
 /** 256 places x 32 records: the error of a quantile of 8192 samples is about 1 %, and reading them takes milliseconds. */
 const places = 256;
 const recordsPerPlace = 32;
-/** 32 records of 500 bytes. */
-const firstBytes = 16 * KiB;
+/** 32 records of 250 bytes: of what is read beyond them a format makes records too, for nothing. */
+const firstBytes = 8 * KiB;
 
 export interface SamplePlace {
   /** Begins with a record; the records to take are its first ones. */
@@ -40,10 +40,11 @@ export async function samplePlaces(options: SampleOptions): Promise<SamplePlace[
  * will say what is wrong.
  */
 export async function* readSample(options: SampleOptions): AsyncGenerator<InputBatch, void, undefined> {
+  const heads = new Map<number, Uint8Array>();
   for (const { split, recordsMax } of await samplePlaces(options)) {
     let left = recordsMax;
     try {
-      for await (const item of readSplit({ ...options, split, firstBytes })) {
+      for await (const item of readSplit({ ...options, split, firstBytes, heads })) {
         yield firstRecords(item, left);
         left -= item.batch.records.length;
         if (left <= 0) break;

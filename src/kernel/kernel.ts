@@ -81,7 +81,8 @@ export interface Kernel {
   /** Begin collecting. Ends what was under way before: one thing at a time uses the arena. */
   collect(options: CollectOptions): Collect;
   /**
-   * Merge sorted sources of one partition into one sorted stream; equal keys stay in the order of the sources. Throws
+   * Merge sorted sources of one partition into one sorted stream; equal keys stay in the order of the sources. (Where numbers
+   * are folded and all fits, this may be done by a table of keys and a sort of what is left: the same stream.) Throws
    * `over-limit` (a caller's mistake) when they don't fit: see `mergeFits`.
    */
   merge(sources: readonly BlockSource[], fold: KernelFold | undefined): MergeStream;
@@ -146,6 +147,9 @@ export interface BlockSink {
 export interface BlockSource {
   /** Largest payload of its run, known from the footer. */
   readonly blockBytesMax: number;
+  /** What all of it comes to at most, where that is known: pairs, and bytes of theirs. */
+  readonly pairsMax?: number | undefined;
+  readonly bytesMax?: number | undefined;
   /**
    * Read and verify the next block into target[at, …): its payload bytes, or 0 at the end. Synchronous. Throws `corrupt-run`.
    */

@@ -28,6 +28,9 @@ export interface KernelExports {
   flushPartition(): number;
   closeOpen(): number;
   endFlush(): void;
+  beginSource(): void;
+  aggregate(at: number, end: number): number;
+  stopFolding(): void;
   beginMerge(sources: number, count: number, tree: number): void;
   loadBlock(source: number, buffer: number, bytes: number): number;
   nextMerge(): number;
@@ -72,6 +75,8 @@ const at = {
   right: 156,
   source: 164,
   wordEnd: 168,
+  sourceDigestTaken: 176,
+  sourcePairsTaken: 184,
 } as const;
 
 /** Reads results; each is of the last call. */
@@ -98,6 +103,12 @@ export class KernelState {
   }
   get wordEnd(): number {
     return this.#word(at.wordEnd);
+  }
+  get sourceDigestTaken(): bigint {
+    return this.#view.getBigUint64(at.sourceDigestTaken, true);
+  }
+  get sourcePairsTaken(): number {
+    return this.#view.getFloat64(at.sourcePairsTaken, true);
   }
   get errorKey(): Uint8Array {
     return this.#bytesAt(at.errorKey);

@@ -7,15 +7,19 @@ import {
   collectAll,
   drain,
   emit,
+  firstFold,
   joinFold,
   MemorySource,
   plain,
+  sized,
   sumFold,
 } from "../../test/conformance/kernel-driver.ts";
 import { MiB } from "../base/limits.ts";
 import type { BlockSource, CollectOptions, Kernel, PairBlock } from "./kernel.ts";
+import { layoutOf } from "./layout.ts";
 import { createReferenceKernel } from "./reference.ts";
 import { createWasmKernel } from "./wasm.ts";
+import { mayAggregate } from "./wasm-aggregate.ts";
 import { kernelModule } from "./wasm-exports.ts";
 
 describe("WebAssembly kernel", () => {
@@ -23,6 +27,21 @@ describe("WebAssembly kernel", () => {
 
   it("compiles its module once per process", () => {
     expect(kernelModule()).toBe(kernelModule());
+  });
+
+  it("folds numbers in the table where it is known that all of it fits, and by a built-in fold only", () => {
+    const layout = layoutOf({ arenaBytes: 1 * MiB });
+    const source = (pairs: number, bytes: number) => sized(new MemorySource([]), pairs, bytes);
+    const may = (sources: readonly BlockSource[], fold: CollectOptions["fold"] = sumFold) =>
+      mayAggregate(layout, sources, fold);
+    expect(may([source(1000, 20_000), source(1000, 20_000)])).toBe(true);
+    expect(may([source(1000, 20_000)])).toBe(false); // nothing is folded
+    expect(may([source(1000, 20_000), source(1000, 900_000)])).toBe(false);
+    expect(may([source(1000, 20_000), source(20_000, 20_000)])).toBe(false);
+    expect(may([source(1000, 20_000), new MemorySource([])])).toBe(false);
+    expect(may([source(1, 1), source(1, 1)], firstFold)).toBe(false);
+    expect(may([source(1, 1), source(1, 1)], joinFold)).toBe(false);
+    expect(mayAggregate(layout, [source(1, 1), source(1, 1)], undefined)).toBe(false);
   });
 
   it("never grows its memory", () => {

@@ -5,6 +5,7 @@ import { KiB } from "../base/limits.ts";
 import type { BlockSource, Collect, CollectOptions, Kernel, KernelFold, KernelOptions, MergeStream } from "./kernel.ts";
 import { checkMergeFits, type Layout, layoutOf, mergeFitsIn } from "./layout.ts";
 import { boundariesUpTo } from "./place.ts";
+import { mayAggregate, WasmAggregate } from "./wasm-aggregate.ts";
 import { WasmCollect, type WasmParts } from "./wasm-collect.ts";
 import { type KernelExports, KernelState, kernelModule, wasm } from "./wasm-exports.ts";
 import { WasmFold } from "./wasm-fold.ts";
@@ -48,6 +49,7 @@ class WasmKernel implements Kernel {
   merge(sources: readonly BlockSource[], fold: KernelFold | undefined): MergeStream {
     checkMergeFits(this.#parts.layout, sources);
     this.#parts.fold.set(fold, this.#parts.kernel);
+    if (mayAggregate(this.#parts.layout, sources, fold)) return new WasmAggregate(this.#parts, sources, this.#begin());
     return new WasmMerge(this.#parts, sources, this.#begin());
   }
 

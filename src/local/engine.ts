@@ -88,6 +88,7 @@ export class Engine implements LocalEngine {
       }),
       random: Math.random,
       reuseSlots: parts.options.experiment?.reuseSlots,
+      slotsAhead: budget.slots,
       offered: parts.options.resume === true ? findOffered(work.runs) : [],
       openSlot: (name) =>
         new Slot({

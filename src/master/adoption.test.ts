@@ -12,7 +12,17 @@ const orders = { epoch: 1, start: [], stop: [], places: [], discard: [], leaseMs
 
 function report(worker: string): WorkerReport {
   const none = { running: [], finished: [], offered: [], placesHeld: {} };
-  return { worker, incarnation: 1, sequence: 1, address: "", slots: 2, slotsFree: 2, draining: false, ...none };
+  return {
+    worker,
+    incarnation: 1,
+    sequence: 1,
+    address: "",
+    slots: 2,
+    slotsFree: 2,
+    slotsAhead: 0,
+    draining: false,
+    ...none,
+  };
 }
 
 /** A master whose scheduler only remembers how many free slots it was told of, by whom. */

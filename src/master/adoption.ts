@@ -56,7 +56,7 @@ export class Adoption {
   /** The report as it counts meanwhile: for what runs and what is done, not for what is free. */
   heard(report: WorkerReport): WorkerReport {
     this.#missing.delete(report.worker);
-    return { ...report, slotsFree: 0 };
+    return { ...report, slotsFree: 0, slotsAhead: 0 };
   }
 }
 

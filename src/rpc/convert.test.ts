@@ -224,6 +224,7 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
   address: name,
   slots: u32,
   slotsFree: u32,
+  slotsAhead: u32,
   draining: fc.boolean(),
   running: few(fc.record({ attempt, records: size, bytes: size, idleMs: ms, runningMs: ms, at: maybe(position) })),
   finished: few(result),

@@ -10,6 +10,7 @@ const report: WorkerReport = {
   address: "",
   slots: 2,
   slotsFree: 1,
+  slotsAhead: 0,
   draining: false,
   running: [],
   finished: [],

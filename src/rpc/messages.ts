@@ -152,6 +152,8 @@ export interface WorkerReport {
   readonly address: string;
   readonly slots: number;
   readonly slotsFree: number;
+  /** So many attempts it takes beyond its slots, to begin each the moment that a slot is free; 0 while it takes nothing. */
+  readonly slotsAhead: number;
   readonly draining: boolean;
   readonly running: readonly RunningAttempt[];
   readonly finished: readonly AttemptResult[];

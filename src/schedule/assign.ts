@@ -56,7 +56,7 @@ function hasIdle(cluster: Cluster): boolean {
 }
 
 /** Of those that have something to give out. Jobs are few; a heap would have to follow every attempt. */
-function nextJob(cluster: Cluster): Job | undefined {
+export function nextJob(cluster: Cluster): Job | undefined {
   let first: Job | undefined;
   for (const job of cluster.turns.values()) {
     if (first !== undefined && job.attempts.size >= first.attempts.size) continue;
@@ -80,7 +80,7 @@ function peekWaiting(job: Job, phase: "plan" | "map" | "reduce"): Task | undefin
   return undefined;
 }
 
-function takeTask(job: Job): Task | undefined {
+export function takeTask(job: Job): Task | undefined {
   const task = peekTask(job);
   if (task === undefined) return undefined;
   job.queues[task.phase].pop();

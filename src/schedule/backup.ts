@@ -1,5 +1,6 @@
 // Backup attempts (MapReduce, OSDI'04, section 3.6): when slots are free and nothing waits, a task that is much slower than
 // its phase's median gets a second attempt on another worker. The first one that succeeds wins, as ever; the other is stopped.
+import { isStuckAhead, takeBack } from "./ahead.ts";
 import { start } from "./assign.ts";
 import type { Cluster } from "./cluster.ts";
 import { hasRoom, isBarrierOpen } from "./job.ts";
@@ -16,6 +17,7 @@ const looksPerLease = 10;
 /** Bytes per millisecond of a winner. */
 export function noteRate(task: Task, bytes: number, ms: number): void {
   if (task.phase === "plan") return;
+  task.job.lastMs[task.phase] = ms;
   const rates = task.job.rates[task.phase];
   rates.push(bytes / Math.max(1, ms));
   if (rates.length > ratesKept) rates.shift();
@@ -29,6 +31,10 @@ export function startBackups(cluster: Cluster, isHeldBack: boolean): void {
     const medians = { map: median(job.rates.map), reduce: median(job.rates.reduce) };
     for (const attempt of [...job.attempts]) {
       const { phase } = attempt.task;
+      if (isStuckAhead(attempt) && otherWorker(cluster, attempt.worker) !== undefined) {
+        takeBack(cluster, attempt);
+        continue;
+      }
       if (!hasRoom(job)) break;
       if (phase === "plan" || !isSlow(cluster, attempt, medians[phase])) continue;
       if (phase === "reduce" && !isBarrierOpen(job)) continue;

@@ -68,6 +68,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   }
   worker.slots = report.slots;
   worker.slotsFree = report.slotsFree;
+  worker.slotsAhead = report.slotsAhead;
   worker.placesHeld = report.placesHeld;
   for (const offer of report.offered) worker.offered.set(attemptKey(offer.run.writtenBy), offer);
   worker.heardAt = cluster.now;
@@ -191,7 +192,7 @@ function withdrawSurplus(cluster: Cluster, worker: Worker): void {
   let live = 0;
   for (const { state } of worker.attempts.values()) if (state !== "stopping") live++;
   for (const attempt of [...worker.attempts.values()]) {
-    if (live <= worker.slots) return;
+    if (live <= worker.slots + worker.slotsAhead) return;
     if (attempt.state !== "assigned") continue;
     revoke(cluster, attempt, "its worker has no slot for it");
     requeue(cluster, attempt.task);

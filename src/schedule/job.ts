@@ -57,6 +57,8 @@ export interface Job {
   places: Places | undefined;
   /** Bytes per millisecond of its latest winners, for backup attempts. */
   readonly rates: Record<"map" | "reduce", number[]>;
+  /** How long its latest winner took, by phase. */
+  readonly lastMs: { map: number | undefined; reduce: number | undefined };
   view: JobView | undefined;
 }
 
@@ -96,6 +98,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     sum: new TotalsSum(),
     places: undefined,
     rates: { map: [], reduce: [] },
+    lastMs: { map: undefined, reduce: undefined },
     view: undefined,
   };
   job.planTask = newTask(job as Job, "plan", 0);

@@ -4,6 +4,7 @@ import { unreachable } from "../base/assert.ts";
 import type { Instant, WorkerId } from "../base/ids.ts";
 import { jobRecord } from "../rpc/convert-records.ts";
 import type { WorkerOrders } from "../rpc/messages.ts";
+import { assignAhead } from "./ahead.ts";
 import { assign } from "./assign.ts";
 import { requeue } from "./attempt.ts";
 import { startBackups } from "./backup.ts";
@@ -66,6 +67,8 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   for (const job of cluster.toAdvance) advance(cluster, job);
   cluster.toAdvance.clear();
   const { heldBackUntil, isHeldBack } = assign(cluster);
+  const reporter = event.kind === "worker-heard" ? cluster.workers.get(event.report.worker) : undefined;
+  if (reporter !== undefined && reporter.slotsAhead > 0) assignAhead(cluster, reporter);
   startBackups(cluster, isHeldBack);
   sweep(cluster);
   answer(cluster, event);

@@ -17,6 +17,7 @@ export interface Worker {
   host: string;
   slots: number;
   slotsFree: number;
+  slotsAhead: number;
   /** It says that it drains. */
   isDraining: boolean;
   /** An administrator wants it to; stored, until it is started anew. */
@@ -66,6 +67,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     host: "",
     slots: 0,
     slotsFree: 0,
+    slotsAhead: 0,
     isDraining: false,
     isToDrain: false,
     isSilent: false,
@@ -99,6 +101,12 @@ export function isLeaving(worker: Worker): boolean {
 /** It is heard. */
 export function isLive(worker: Worker): boolean {
   return !worker.isSilent && worker.sequence >= 0;
+}
+
+/** Attempts that it takes now beyond those that its slots have room for. */
+export function capacityAhead(worker: Worker): number {
+  if (!isLive(worker) || isLeaving(worker)) return 0;
+  return worker.slots + worker.slotsAhead - worker.attempts.size - worker.strays.length;
 }
 
 /** Attempts that may be given to it now: never more than it has slots, nor than it said are free. */

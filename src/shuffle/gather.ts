@@ -89,6 +89,8 @@ function lossNamed(map: AttemptId, input: MergeInput): MergeInput {
       const { source, close } = namingLoss(map, () => input.open());
       const named: RunSource = {
         blockBytesMax: source.blockBytesMax,
+        pairsMax: source.pairsMax,
+        bytesMax: source.bytesMax,
         read: (target, at) => namingLoss(map, () => source.read(target, at)),
         end: (pairs, digest) => namingLoss(map, () => source.end(pairs, digest)),
         get lastPairs() {

@@ -72,6 +72,7 @@ export class WorkerLife {
       random: chance.random,
       // Only the number of slots counts here.
       budget: { slots: options.slots, memoryBytes: 1, arenaBytes: 1, tierBytes: 0, heapMiB: 1, rssBytesMax: 1 },
+      slotsAhead: options.slots,
       runs: disk.runStore(),
       openSlot: () => new SimSlot(this),
       bundle: async () => ({ path: "", digest, environment }),

@@ -19,6 +19,8 @@ export type Window = (length: number, position: number) => { readonly buffer: Bu
 /** One segment, block by block. Small ones come by way of a window, others straight into the target. */
 export class SegmentSource implements RunSource {
   readonly blockBytesMax: number;
+  readonly pairsMax: number;
+  readonly bytesMax: number;
   readonly #segment: Segment;
   readonly #identity: Buffer;
   readonly #path: string;
@@ -33,6 +35,8 @@ export class SegmentSource implements RunSource {
 
   constructor(segment: Segment, identity: Buffer, path: string, window: Window, bytes: RunBytes) {
     this.blockBytesMax = segment.blockBytesMax;
+    this.pairsMax = segment.pairs;
+    this.bytesMax = segment.bytes;
     this.#segment = segment;
     this.#identity = identity;
     this.#path = path;

@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly reuseSlots?: boolean | undefined;
   /** True: slots of a job that is over are replaced at once. Default: when they are needed. */
   readonly spareSlots?: boolean | undefined;
+  /** So many attempts it takes beyond its slots, which begin when a slot is free, without asking the master first. Default 0. */
+  readonly slotsAhead?: number | undefined;
   /** The code of a job, fetched or built already. A rejection is an infrastructure failure of the attempt. */
   readonly bundle: (spec: JobSpec, job: JobId) => Promise<Bundle>;
   /**

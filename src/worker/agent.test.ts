@@ -200,6 +200,38 @@ describe("the agent", () => {
     await agent.close();
   });
 
+  test("begins what it took beyond its slots when one is free; until then no time passes for it", async () => {
+    const { agent, master, slots, clock } = start(1, { slotsAhead: 1 });
+    expect(master.last).toMatchObject({ slots: 1, slotsFree: 1, slotsAhead: 1 });
+    await master.answer({ start: [1, 2, 3].map((attempt) => assignmentOf(attemptOf(attempt))) });
+    const attempts = (list: readonly { readonly attempt: AttemptId }[]) => list.map(({ attempt }) => attempt.attempt);
+    expect(attempts(master.last.running)).toEqual([1, 2]); // the third is one too many
+    await clock.pass(700);
+    slots[0]!.finish();
+    await settled();
+    expect(slots).toHaveLength(1);
+    expect(attempts(slots[0]!.ran.map(({ assignment }) => assignment))).toEqual([1, 2]);
+    expect(attempts(master.last.finished)).toEqual([1]);
+    expect(master.last.running).toMatchObject([{ attempt: attemptOf(2), idleMs: 0, runningMs: 0 }]);
+    await clock.pass(300);
+    await master.fail(); // it reports again
+    await clock.pass(100);
+    expect(master.last.running[0]!.runningMs).toBeGreaterThanOrEqual(300);
+    await agent.close();
+  });
+
+  test("an attempt that waits for a slot can be stopped, and never begins", async () => {
+    const { agent, master, slots } = start(1, { slotsAhead: 1 });
+    await master.answer({ start: [1, 2].map((attempt) => assignmentOf(attemptOf(attempt))) });
+    await master.answer({ stop: [attemptOf(2)] });
+    expect(master.last.running).toMatchObject([{ attempt: attemptOf(1) }]);
+    slots[0]!.finish();
+    await settled();
+    expect(slots[0]!.ran).toHaveLength(1);
+    expect(master.last).toMatchObject({ running: [], finished: [{ attempt: attemptOf(1) }] });
+    await agent.close();
+  });
+
   test("fault 3: a finished attempt is reported until a reply acknowledges the report that had it", async () => {
     const { agent, master, slots, clock } = start();
     await master.answer({ start: [assignmentOf(attemptOf(1))] });

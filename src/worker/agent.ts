@@ -137,7 +137,7 @@ class WorkerAgent implements Agent {
   // ── reports and orders ─────────────────────────────────────────────────────
 
   #report(sequence: number): WorkerReport {
-    const { worker, incarnation, address, budget } = this.#options;
+    const { worker, incarnation, address, budget, slotsAhead } = this.#options;
     const draining = this.#drained !== undefined;
     const takesNothing = draining || this.#isCooling;
     return {
@@ -148,6 +148,7 @@ class WorkerAgent implements Agent {
       address,
       slots: budget.slots,
       slotsFree: takesNothing ? 0 : Math.max(0, budget.slots - this.#running.size),
+      slotsAhead: takesNothing ? 0 : (slotsAhead ?? 0),
       draining,
       running: this.#running.statuses(),
       finished: [...this.#finished.values()],
@@ -184,9 +185,9 @@ class WorkerAgent implements Agent {
   /** False where there is nothing new: started already, or not to be started here and now. */
   #start(assignment: Assignment, sequence: number): boolean {
     const { attempt, work } = assignment;
-    const { budget, worker, onStart } = this.#options;
+    const { budget, slotsAhead = 0, worker, onStart } = this.#options;
     if (!this.#jobs.mayStart(attempt, sequence) || this.#drained !== undefined) return false;
-    if (this.#running.size >= budget.slots) return false;
+    if (this.#running.size >= budget.slots + slotsAhead) return false;
     const inputs = work.phase === "reduce" ? this.#jobs.inputs(attempt.job, work.mapVersion, worker) : noInputs;
     if (inputs === undefined) return false;
     this.#jobs.note(attempt);
@@ -257,7 +258,9 @@ class WorkerAgent implements Agent {
     failpoint("worker.beforeStart");
     const access = inputs.remote.length === 0 ? undefined : this.#accessTo(attempt.job);
     const { bundle, spec } = await unlessStopped(this.#prepare(assignment), signal);
+    this.#running.waits(attempt, true);
     const entry = await this.#slots.take(attempt.job, bundle, signal);
+    this.#running.waits(attempt, false);
     running.slot = entry.slot;
     try {
       await this.#slots.load(entry, bundle);

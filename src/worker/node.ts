@@ -195,6 +195,7 @@ class Node implements WorkerNode {
       runs: this.#runs,
       openSlot: (name) => this.#openSlot(name),
       spareSlots: true,
+      slotsAhead: this.#budget.slots,
       prepare: (job, spec) => this.#needs.prepare(job, spec),
       bundle: (spec, job) => this.#needs.bundle(job, spec),
       access: { shuffleKey: (job) => this.#shuffleKey(tokens, job), ca },

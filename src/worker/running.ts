@@ -15,6 +15,9 @@ export interface Running {
 }
 
 interface Entry extends Running {
+  startedAt: Instant;
+  /** For a slot that others have: then it does not run yet. */
+  isWaiting: boolean;
   /** Of the page last read, and when it was first seen to be different. */
   beats: number;
   movedAt: Instant;
@@ -45,10 +48,19 @@ export class RunningAttempts {
   add(attempt: AttemptId, run: (running: Running) => Promise<void>): void {
     const now = this.#clock.now();
     const stop = new AbortController();
-    const entry: Entry = { attempt, startedAt: now, slot: undefined, stop, beats: -1, movedAt: now };
+    const entry: Entry = { attempt, startedAt: now, isWaiting: false, slot: undefined, stop, beats: -1, movedAt: now };
     this.#entries.set(keyOf(attempt), entry);
     const running = run(entry).finally(() => this.#ending.delete(running));
     this.#ending.add(running);
+  }
+
+  /** It begins, or ends, to wait for a slot: its time begins when it has one. */
+  waits(attempt: AttemptId, isWaiting: boolean): void {
+    const entry = this.#entries.get(keyOf(attempt));
+    if (entry === undefined) return;
+    entry.isWaiting = isWaiting;
+    entry.startedAt = this.#clock.now();
+    entry.movedAt = entry.startedAt;
   }
 
   delete(attempt: AttemptId): void {
@@ -67,6 +79,10 @@ export class RunningAttempts {
 
   #statusOf(entry: Entry): RunningAttempt {
     const now = this.#clock.now();
+    if (entry.isWaiting) {
+      entry.startedAt = now;
+      entry.movedAt = now;
+    }
     const page = ownPage(entry);
     if (page !== undefined && page.beats !== entry.beats) {
       entry.beats = page.beats;

@@ -239,7 +239,7 @@ describe("a network that breaks between everybody and the master", () => {
       const job = fileURLToPath(new URL("../../examples/word-count.ts", import.meta.url));
       const books = fileURLToPath(new URL("../../examples/data/books", import.meta.url));
       const [there, here] = [join(cluster.folder, "there"), join(cluster.folder, "here")];
-      const words = ["run", job, books, "--reducers", "2", "--split-size", "500000"];
+      const words = ["run", job, books, "--reducers", "2", "--split-size", "100000"];
       const far = await millrace([...words, "-o", there, ...master, ...token("submit")], { env: cluster.env });
       expect([far.stderr, far.code]).toEqual([expect.anything(), 0]);
       expect(made).toBeGreaterThan(faults.length);

@@ -211,6 +211,8 @@ export function pairsOf(blocks: readonly Block[]): readonly Placed[] {
 /** A segment in memory; notes what `end` was told, and can be made to lie. */
 export class MemorySource implements BlockSource {
   readonly blockBytesMax: number;
+  pairsMax: number | undefined;
+  bytesMax: number | undefined;
   readonly #blocks: readonly Uint8Array[];
   #next = 0;
   ended: { readonly pairs: number; readonly digest: bigint } | undefined;
@@ -231,6 +233,11 @@ export class MemorySource implements BlockSource {
     expect(this.ended, "end is called once").toBeUndefined();
     this.ended = { pairs, digest };
   }
+}
+
+/** The same source, which says how much it holds: a kernel may then fold numbers in a table instead of merging. */
+export function sized(source: MemorySource, pairsMax: number, bytesMax: number): MemorySource {
+  return Object.assign(source, { pairsMax, bytesMax });
 }
 
 /** A sorted source of these pairs, in blocks of at most so many bytes. */

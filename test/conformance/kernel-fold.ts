@@ -21,6 +21,7 @@ import {
   pairsOf,
   plain,
   show,
+  sized,
   sourceOf,
   sumFold,
   utf8,
@@ -234,8 +235,10 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
         expect(() => folded(sumFold, pairs, combining)).toThrow(error);
       }
       const kernel = small();
-      const sources = [sourceOf([emit("total", -near)]), sourceOf([emit("total", -2)])];
-      expect(() => drain(kernel.merge(sources, sumFold), kernel)).toThrow(error);
+      const sources = () => [sourceOf([emit("total", -near)]), sourceOf([emit("total", -2)])];
+      expect(() => drain(kernel.merge(sources(), sumFold), kernel)).toThrow(error);
+      const bySize = sources().map((source) => sized(source, 1, 20));
+      expect(() => drain(kernel.merge(bySize, sumFold), kernel)).toThrow(error);
       expect(folded(floats("sum"), pairs)).toEqual([`0 other=${near}`, `0 total=${2 ** 53}`]);
     });
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { MiB } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { mask64 } from "../../src/base/xxh64.ts";
-import type { Kernel, KernelOptions } from "../../src/kernel/kernel.ts";
-import { pairDigest } from "../../src/kernel/pair.ts";
+import type { Kernel, KernelFold, KernelOptions } from "../../src/kernel/kernel.ts";
+import { pairBytes, pairDigest } from "../../src/kernel/pair.ts";
 import { nastyKey } from "./kernel-collect.ts";
 import {
   collectAll,
@@ -19,9 +19,21 @@ import {
   pairsOf,
   plain,
   show,
+  sized,
   sourceOf,
   sumFold,
 } from "./kernel-driver.ts";
+
+const minFold: KernelFold = { on: "f64", by: "min", integers: true };
+const maxFold: KernelFold = { on: "f64", by: "max", integers: true };
+
+/** A source that says how much it holds. */
+const sizedSourceOf = (pairs: readonly Emitted[], blockBytes?: number) =>
+  sized(
+    sourceOf(pairs, blockBytes),
+    pairs.length,
+    pairs.reduce((sum, { key, value }) => sum + pairBytes(key.length, value.length), 0),
+  );
 
 /** Sorted by key, keeping the order of equal ones. */
 const sorted = (pairs: readonly Emitted[]) => modelResult(plain, pairs);
@@ -54,12 +66,13 @@ export function mergeConformance(create: (options: KernelOptions) => Kernel): vo
         fc.array(fc.array(pair, { maxLength: 30, size: "max" }), { maxLength: 6, size: "max" }),
         fc.constantFrom(sumFold, firstFold, lastFold, joinFold),
         fc.integer({ min: 1, max: 200 }),
-        (given, fold, blockBytes) => {
+        fc.boolean(),
+        (given, fold, blockBytes, isSized) => {
           const numbers = fold.on === "f64";
           const lists = given.map((pairs) =>
             sorted(pairs.map(([key, value]) => emit(key, numbers ? value : String(value)))),
           );
-          const sources = lists.map((pairs) => sourceOf(pairs, blockBytes));
+          const sources = lists.map((pairs) => (isSized ? sizedSourceOf : sourceOf)(pairs, blockBytes));
           const kernel = create({ arenaBytes: 1 * MiB, blockBytes: 100 });
           const expected = modelResult({ ...plain, fold }, lists.flat());
           expect(show(drain(kernel.merge(sources, fold), kernel), numbers)).toEqual(show(expected, numbers));
@@ -70,6 +83,41 @@ export function mergeConformance(create: (options: KernelOptions) => Kernel): vo
         },
       );
       fc.assert(property, { seed: 6, numRuns: 150 });
+    });
+
+    it.each<[string, number, number]>([
+      ["that most sources have", 700, 20],
+      ["that one source has each", 1_000_000_000, 6],
+      ["that are long, past the first sources", 5_000, 300],
+    ])("folds numbers of keys %s alike, whether sources say how much they hold or not", (_, keys, pad) => {
+      const random = seededRandom(keys, pad);
+      for (const fold of [sumFold, minFold, maxFold]) {
+        const lists = Array.from({ length: 7 }, () => {
+          const pairs = Array.from({ length: 900 }, () => {
+            const key = `${Math.floor(random() * keys)}`.padStart(pad, "k");
+            return emit(random() < 0.1 ? `${key}${"x".repeat(150)}` : key, Math.floor(random() * 100) - 50);
+          });
+          return modelResult({ ...plain, fold }, pairs);
+        });
+        const kernel = create({ arenaBytes: 4 * MiB, blockBytes: 2000 });
+        const blocksOf = (sources: readonly MemorySource[]) => {
+          const stream = kernel.merge(sources, fold);
+          const blocks: string[] = [];
+          for (let block = stream.next(); block !== undefined; block = stream.next()) {
+            const { bytes, start, end, pairs, prefixBytes, digest } = block;
+            blocks.push(`${pairs} ${prefixBytes} ${digest} ${Buffer.from(bytes.slice(start, end)).toString("hex")}`);
+          }
+          return blocks;
+        };
+        const sources = lists.map((pairs) => sizedSourceOf(pairs));
+        const found = blocksOf(sources);
+        expect(found.length).toBeGreaterThan(3);
+        expect(found).toEqual(blocksOf(lists.map((pairs) => sourceOf(pairs))));
+        for (const [s, source] of sources.entries()) {
+          const digest = lists[s]!.reduce((sum, { key, value }) => (sum + pairDigest(key, value)) & mask64, 0n);
+          expect(source.ended).toEqual({ pairs: lists[s]!.length, digest });
+        }
+      }
     });
 
     it("merges no, one, empty and many sources", () => {
@@ -200,10 +248,12 @@ export function mergeConformance(create: (options: KernelOptions) => Kernel): vo
 
   describe("merging damaged blocks", () => {
     const corrupt = expect.objectContaining({ code: "corrupt-run" });
-    const read = (payload: Uint8Array, blockBytesMax = payload.length, fold = false) => {
+    const read = (payload: Uint8Array, blockBytesMax = payload.length, fold = false, isSized = false) => {
       const kernel = small();
-      const good = sourceOf([emit("a", 1), emit("m", 2), emit("z", 3)]);
-      const stream = kernel.merge([good, new MemorySource([payload], blockBytesMax)], fold ? sumFold : undefined);
+      const good = (isSized ? sizedSourceOf : sourceOf)([emit("a", 1), emit("m", 2), emit("z", 3)]);
+      const bad = new MemorySource([payload], blockBytesMax);
+      if (isSized) sized(bad, 1, payload.length);
+      const stream = kernel.merge([good, bad], fold ? sumFold : undefined);
       let pairs = 0;
       for (let found = stream.next(); found !== undefined; found = stream.next()) pairs += found.pairs;
       return pairs;
@@ -233,17 +283,36 @@ export function mergeConformance(create: (options: KernelOptions) => Kernel): vo
     });
 
     it("with a number that is not 8 bytes is an error", () => {
-      expect(() => read(block([emit("b", "1234567")]), undefined, true)).toThrow(corrupt);
-      expect(read(block([emit("b", 7)]), undefined, true)).toBe(4);
+      for (const isSized of [false, true]) {
+        expect(() => read(block([emit("b", "1234567")]), undefined, true, isSized)).toThrow(corrupt);
+        expect(read(block([emit("b", 7)]), undefined, true, isSized)).toBe(4);
+      }
+    });
+
+    it("that hold more than their source said are an error, or all of them are there", () => {
+      const many = block(Array.from({ length: 3000 }, (_, i) => emit(String(i).padStart(5, "0"), 1)));
+      const kernel = create({ arenaBytes: 1 * MiB });
+      const source = () => sized(new MemorySource([many], many.length), 1, 1);
+      expect(drain(kernel.merge([source(), source()], sumFold), kernel)).toHaveLength(3000);
+      const distinct = Array.from({ length: 9 }, (_, s) =>
+        block(Array.from({ length: 3000 }, (_, i) => emit(`${s}${String(i).padStart(7, "0")}`, 1))),
+      );
+      const sources = [0, 1].map(() => sized(new MemorySource(distinct, distinct[0]!.length), 1, 1));
+      try {
+        expect(drain(kernel.merge(sources, sumFold), kernel)).toHaveLength(27_000);
+      } catch (error) {
+        expect(error).toEqual(corrupt);
+      }
     });
 
     it("ends for any bytes at all", () => {
       const property = fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 60, size: "max" }),
         fc.boolean(),
-        (bytes, fold) => {
+        fc.boolean(),
+        (bytes, fold, isSized) => {
           try {
-            read(bytes, bytes.length, fold);
+            read(bytes, bytes.length, fold, isSized);
           } catch (error) {
             expect(error).toEqual(corrupt);
           }

@@ -138,6 +138,7 @@ export function report(worker: string, sequence: number, change: Partial<WorkerR
     address: `${worker}:1`,
     slots: 1,
     slotsFree: 1,
+    slotsAhead: 0,
     draining: false,
     running: [],
     finished: [],

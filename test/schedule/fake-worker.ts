@@ -29,6 +29,7 @@ export class FakeWorker {
   incarnation = 1;
   sequence = 0;
   isDraining = false;
+  slotsAhead = 0;
   epoch = 0;
   readonly running = new Map<string, FakeAttempt>();
   readonly finished = new Map<string, AttemptResult>();
@@ -55,6 +56,7 @@ export class FakeWorker {
       address: `${this.host}:${this.incarnation}`,
       slots: this.slots,
       slotsFree: this.isDraining ? 0 : Math.max(0, this.slots - this.running.size),
+      slotsAhead: this.isDraining ? 0 : this.slotsAhead,
       draining: this.isDraining,
       running: [...this.running.values()].map(runningAttempt),
       finished: [...this.finished.values()],
@@ -101,7 +103,7 @@ export class FakeWorker {
   private start(assignment: Assignment): void {
     const { attempt, work } = assignment;
     const key = attemptKey(attempt);
-    if (this.started.includes(key) || this.isDraining || this.running.size >= this.slots) return;
+    if (this.started.includes(key) || this.isDraining || this.running.size >= this.slots + this.slotsAhead) return;
     if (work.phase === "reduce" && !isWhole(this.places.get(attempt.job), work.mapVersion)) return;
     this.started.push(key);
     const places = work.phase === "reduce" ? this.places.get(attempt.job) : undefined;

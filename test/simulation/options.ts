@@ -58,6 +58,8 @@ export interface SimOptions {
   readonly attemptRate: number;
   /** Mean duration of an attempt, in leases. */
   readonly attemptLeases: number;
+  /** Attempts that a worker takes beyond its slots. */
+  readonly slotsAhead: number;
   readonly backupSlowdown: number;
   readonly failuresPerWorkerMax: number;
   /** A new master waits that long for the workers of its predecessor. */
@@ -116,6 +118,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     transactionMax: chance.one([1, 3, 1000]),
     mapsMax: chance.one([1, 4, 8]),
     partitionsMax: chance.one([1, 3, 5]),
+    slotsAhead: chance.one([0, 1, 3]),
     ...profile.change,
   };
 }

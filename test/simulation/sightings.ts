@@ -24,6 +24,7 @@ export const sometimes = [
   "reduce moved away from a cut",
   "worker quarantined",
   "worker excluded",
+  "attempt given out ahead of a slot",
 ] as const;
 
 export type Sighting = (typeof sometimes)[number];

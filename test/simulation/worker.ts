@@ -94,6 +94,7 @@ export class SimWorker implements Endpoint {
         heapMiB: 1,
         rssBytesMax: 1,
       },
+      slotsAhead: options.slotsAhead,
       runs: simRunStore(disk),
       openSlot: () => new SimSlot(this),
       bundle: async () => ({ path: "/bundle", digest: "b0", environment: {} }),

@@ -34,6 +34,7 @@ export const someReport: WorkerReport = {
   address: "http://127.0.0.1:4000",
   slots: 2,
   slotsFree: 2,
+  slotsAhead: 0,
   draining: false,
   running: [],
   finished: [],

@@ -111,14 +111,18 @@ function judge(pairs: u32): void {
   if (windowPairs < WINDOW) return;
   if (gives && 10 * <u64>(held - windowHeld) > 7 * <u64>windowPairs) {
     const used = poolEnd - pool + <usize>held * SORT_BYTES;
-    if (used > (spaceEnd - pool) >> 2) {
-      settleTable();
-      combining = false;
-      nativeEnd = poolEnd;
-    }
+    if (used > (spaceEnd - pool) >> 2) giveUp();
   }
   windowPairs = 0;
   windowHeld = held;
+}
+
+/** From here on there is no table. */
+export function giveUp(): void {
+  if (!combining) return;
+  settleTable();
+  combining = false;
+  nativeEnd = poolEnd;
 }
 
 /** Into the pool. */

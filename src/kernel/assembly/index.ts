@@ -3,6 +3,7 @@ export { setBlock, pushWritten } from "./block";
 export { addBatch, beginCollect, countLarge, reserveLarge } from "./collect";
 export { beginFlush, closeOpen, endFlush, flushPartition, nextFlush, skipFolded } from "./flush";
 export { setFold } from "./fold";
+export { aggregate, beginSource, stopFolding } from "./aggregate";
 export { beginMerge, closeMerge, dropPending, nextMerge } from "./merge";
 export { setPlace } from "./place";
 export { setHistogram } from "./radix";

@@ -33,6 +33,9 @@ export const SOURCE: usize = 164; // u32
 export const WORD_END: usize = 168; // u32
 /** Sums of what was loaded only to have it in the processor's caches: stored, so that no compiler leaves the loads out. */
 export const TOUCHED: usize = 172; // u32
+/** Of the source that is aggregated: the sum of its pairs' digests (u64), and their number (f64). */
+export const SOURCE_DIGEST: usize = 176;
+export const SOURCE_PAIRS: usize = 184;
 
 // Results of calls.
 export const DONE = 0;

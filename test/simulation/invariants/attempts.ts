@@ -72,7 +72,7 @@ export class Attempts implements Invariant {
     for (const worker of cluster.workers.values()) {
       let live = 0;
       for (const { state } of worker.attempts.values()) if (state !== "stopping") live++;
-      if (live > Math.max(worker.slots, 1))
+      if (live > Math.max(worker.slots + this.#world.options.slotsAhead, 1))
         this.#world.violate("I11", `${worker.id} is to run ${live} attempts in ${worker.slots} slots`);
       this.#checkRuns(worker);
       if (live > 0 && worker.isSilent) this.#world.violate("I11", `${worker.id} is silent and has attempts`);

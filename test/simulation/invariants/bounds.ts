@@ -29,14 +29,15 @@ export class Bounds implements Invariant {
     if (window.count > reportsPerLeaseMax)
       this.#world.violate("I16", `${worker.host} reported ${window.count} times within a lease`);
     const { running, finished, slots } = report;
-    if (running.length > slots) this.#world.violate("I13", `${worker.host} reports ${running.length} running attempts`);
+    if (running.length > slots + options.slotsAhead)
+      this.#world.violate("I13", `${worker.host} reports ${running.length} running attempts`);
     // Results wait for an answer; what runs meanwhile adds to them, but only what a master ordered runs.
     if (finished.length > 100 && encodeReport(report).length > messageBytesMax)
       this.#world.violate("I13", `${worker.host} reports ${finished.length} results`);
   }
 
   answered(_master: MasterLife, report: WorkerReport, orders: WorkerOrders): void {
-    if (orders.start.length > Math.max(1, report.slots))
+    if (orders.start.length > Math.max(1, report.slots + this.#world.options.slotsAhead))
       this.#world.violate("I11", `${report.worker} is given ${orders.start.length} attempts for ${report.slots} slots`);
     if (orders.stop.length + orders.discard.length > 100 && encodeOrders(orders).length > messageBytesMax)
       this.#world.violate("I13", `${report.worker} is sent ${orders.stop.length} attempts to stop`);

@@ -56,6 +56,10 @@ export class Seen implements Invariant {
     const { sightings } = this.#world;
     for (const fact of facts) {
       if (fact.kind === "attempt-revoked" && fact.why === "another attempt has won") sightings.saw("speculative loser");
+      if (fact.kind === "attempt-started") {
+        const worker = cluster.workers.get(fact.worker)!;
+        if (worker.attempts.size > worker.slots) sightings.saw("attempt given out ahead of a slot");
+      }
       if (fact.kind === "worker-quarantined") sightings.saw("worker quarantined");
       if (fact.kind === "holder-unreachable") {
         const task = cluster.jobs.get(fact.attempt.job)?.reduces[fact.attempt.index];

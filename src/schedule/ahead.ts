@@ -1,0 +1,50 @@
+// Short tasks are given out before there is a slot for them: between a result and the next order lies a commit, and the slot would
+// be idle for milliseconds. Only while tasks are so short that it shows, and while so many wait that nobody else will be idle for
+// want of them.
+import { nextJob, start, takeTask } from "./assign.ts";
+import { requeue, revoke } from "./attempt.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Job } from "./job.ts";
+import { hasOther, isRefused } from "./standing.ts";
+import type { Attempt, Task } from "./task.ts";
+import { isCutOff } from "./unreachable.ts";
+import { capacity, capacityAhead, type Worker } from "./worker.ts";
+
+/** A task is short when its phase's last one took no longer; and whoever waits longer for a slot may go where there is one. */
+export const aheadMsMax = 1_000;
+
+/** To the worker that has reported, after all that there were slots for was given out. */
+export function assignAhead(cluster: Cluster, worker: Worker): void {
+  while (capacity(worker) <= 0 && capacityAhead(worker) > 0 && !isRefused(cluster, worker)) {
+    const job = nextJob(cluster);
+    if (job === undefined) return;
+    const task = takeTask(job)!;
+    if (!suits(cluster, job, task, worker)) {
+      requeue(cluster, task);
+      return;
+    }
+    start(cluster, task, worker);
+  }
+}
+
+function suits(cluster: Cluster, job: Job, task: Task, worker: Worker): boolean {
+  const { phase, careful, failures, infrastructureFailures, avoid, prefer } = task;
+  if (phase === "plan" || careful || failures + infrastructureFailures > 0) return false;
+  if (avoid !== undefined || (prefer !== undefined && prefer !== worker)) return false;
+  if (phase === "reduce" && isCutOff(cluster, worker) && hasOther(cluster, worker)) return false;
+  // Without the one that was just taken out of it.
+  const waiting = job.queues[phase].size;
+  return (job.lastMs[phase] ?? Infinity) <= aheadMsMax && waiting >= job.running[phase];
+}
+
+/** By its worker's newest report it waited for a slot still, behind something that takes long after all. */
+export function isStuckAhead({ state, report, since, worker }: Attempt): boolean {
+  if (state !== "running" || report === undefined || report.runningMs > 0) return false;
+  return worker.attempts.size > worker.slots && worker.heardAt - since > aheadMsMax;
+}
+
+/** Back to where others find it. */
+export function takeBack(cluster: Cluster, attempt: Attempt): void {
+  revoke(cluster, attempt, "another worker has a free slot");
+  requeue(cluster, attempt.task, attempt.worker);
+}
