@@ -196,6 +196,8 @@ describe("a sample", () => {
     expect(new Set(found).size).toBe(found.length);
     const numbers = found.map((line) => Number(line.split(":")[2]));
     expect(numbers).toEqual(numbers.slice().sort((a, b) => a - b));
+    // The file's head, whose end no place has, is read for one of the places, and not for each.
+    expect(storage.reads.filter(({ start, end }) => start === 0 && end === limits.headBytes)).toHaveLength(1);
     for (let part = 0; part < 10; part++) {
       const inPart = numbers.filter((number) => Math.floor(number / 20_000) === part).length;
       expect(Math.abs(inPart - 819)).toBeLessThan(70);
