@@ -1,6 +1,6 @@
 // Where a world tells what happens in it, and who is told: the invariants (invariants/), each in a file with its neighbours.
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
-import type { WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { Assignment, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
 import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
 import type { Cluster } from "../../src/schedule/cluster.ts";
 import type { ClusterView, SchedulerEvent, Step } from "../../src/schedule/step.ts";
@@ -22,6 +22,8 @@ import type { World } from "./world.ts";
 
 /** What can be watched. Each is called at the moment it happens. */
 export interface Invariant {
+  /** A worker takes an attempt that it was ordered to run: at once, or when it has a slot. */
+  taken?(worker: SimWorker, assignment: Assignment): void;
   /** An attempt begins to run in a slot; it is over there. */
   started?(worker: SimWorker, request: RunAttempt): void;
   ended?(worker: SimWorker, attempt: AttemptId): void;
@@ -86,6 +88,7 @@ export function createChecks(world: World): Checks {
 }
 
 const hooks = [
+  "taken",
   "started",
   "ended",
   "missed",

@@ -84,6 +84,7 @@ export class SimWorker implements Endpoint {
       address: this.address,
       master: { heartbeat: (report, signal) => this.#heartbeat(report, signal) },
       onDrain: () => void this.drain(),
+      onStart: (assignment) => world.checks.taken(this, assignment),
       clock: this.process.clock,
       random: chance.random,
       budget: {
