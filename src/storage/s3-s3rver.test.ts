@@ -1,6 +1,7 @@
 // The same suite over HTTP, against a server that others wrote.
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type StorageUnderTest, storageConformance } from "../../test/conformance/storage.ts";
 import { type RunningS3, startS3rver } from "../../test/support/s3rver.ts";
 import { systemClock } from "../base/clock.ts";
@@ -49,3 +50,18 @@ function underTest(): StorageUnderTest {
     close: async () => {},
   };
 }
+
+test("the server: a client that dies in the middle of a request leaves nothing, as with any store", async () => {
+  const { storage, put, root } = underTest();
+  await put("there", "before");
+  const { host, port, hostname } = new URL(server.url);
+  for (const name of ["there", "new"]) {
+    const socket = connect(Number(port), hostname);
+    const path = `${root.slice("s3:/".length)}${name}`;
+    socket.write(`PUT ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: 100\r\n\r\nhalf`);
+    await expect.poll(() => server.log.at(-1)).toBe(`PUT ${path}`);
+    socket.destroy();
+  }
+  const files = await storage.list(root);
+  expect(files.map(({ path, bytes }) => [path.slice(root.length), bytes])).toEqual([["there", 6]]);
+});
