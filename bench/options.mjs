@@ -5,7 +5,7 @@ export const usage = `usage: npm run bench -- [case…] [options]
   --rounds N    measured rounds, after one that warms up (default: 5)
   --size MB     of the inputs (default: 500; recorded ratios of other sizes are not compared)
   --peers all   also mawk, tr|sort|uniq, Spark and Hadoop, where they are installed
-  --large       scale also to 20 times the size (10 GB)
+  --large       scale and limits also with 20 times the size (10 GB)
   --record      write bench/recorded.json
   --check       exit with 1 when a ratio is worse than the recorded one`;
 

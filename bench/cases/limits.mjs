@@ -1,5 +1,6 @@
-// What an engine is broken by: all values of one key, keys that never repeat, very many files, very many partitions.
-import { budgeted, duckdb, millrace } from "../contestants.mjs";
+// What an engine is broken by: all values of one key, keys that never repeat, very many files, very many partitions; with --large
+// also data twenty times the memory.
+import { budgeted, duckdb, gnuSort, millrace } from "../contestants.mjs";
 import { dataFile } from "../data.mjs";
 import { rounds } from "../rounds.mjs";
 import { figureRow, timeRow } from "../rows.mjs";
@@ -13,18 +14,17 @@ const oneKeySize = (size) => size * 8;
 const keysSize = (size) => Math.ceil(size * 1.7);
 const filesSize = (size) => Math.ceil(size * 0.4);
 const partitions = (size) => size * 4;
+/** 10 GB. */
+const largeSize = (size) => size * 20;
 
 export const limits = {
-  inputs: ({ size }) => [
-    ["tera", oneKeySize(size)],
-    ["keys", keysSize(size)],
-    ["files", filesSize(size)],
-    ["text", filesSize(size)],
-    ["text", size],
+  inputs: ({ size, large }) => [
+    ...(large ? ["tera", "text"].map((kind) => [kind, largeSize(size)]) : []),
   ],
   async run(bench) {
     const rows = [];
-    for (const part of [oneKey, distinctKeys, manyFiles, manyPartitions]) rows.push(...(await part(bench)));
+    const parts = [largeSort, largeCount];
+    for (const part of parts) rows.push(...(await part(bench)));
     return rows;
   },
 };
@@ -66,6 +66,32 @@ async function manyPartitions(bench) {
   );
   const what = `word count ${bench.size} MB, ${count} partitions / as many as usual`;
   return [timeRow({ key: "limits/partitions", what, size: bench.size }, results, "many", "millrace")];
+}
+
+async function largeSort(bench) {
+  const size = largeSize(bench.size);
+  const input = dataFile("tera", size);
+  const all = [millrace("sort", input, { flags: budgeted(budget) }), gnuSort(input, `${budget}M`)];
+  const results = await rounds(all, bench);
+  const what = `sort ${size} MB`;
+  const timed = { key: "limits/large-sort", what: `${what} within ${budget} MB / GNU sort`, size };
+  return [
+    timeRow(timed, results, "millrace", "gnu sort"),
+    peakRow({ key: "limits/large-sort-memory", what, size }, results),
+  ];
+}
+
+async function largeCount(bench) {
+  const size = largeSize(bench.size);
+  const input = dataFile("text", size);
+  const all = [millrace("word-count", input, { flags: budgeted(budget) }), duckdb("word-count", input)];
+  const results = await rounds(all, bench);
+  const what = `word count ${size} MB`;
+  const timed = { key: "limits/large-count", what: `${what} within ${budget} MB / DuckDB`, size };
+  return [
+    timeRow(timed, results, "millrace", "duckdb"),
+    peakRow({ key: "limits/large-count-memory", what, size }, results),
+  ];
 }
 
 function peakRow({ key, what, size }, results) {

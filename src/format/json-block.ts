@@ -1,24 +1,16 @@
 // Blocks of JSON lines to records of declared fields: by the table, line by line where that can't.
-import { type Block, badRecordIn, blockBytes } from "./block-reader.ts";
-import type { BadRecord, RecordBatch } from "./format.ts";
-import { fieldValue, messageOf } from "./json-field.ts";
+import { type Block, blockBytes } from "./block-reader.ts";
+import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./json-batch.ts";
+import { fieldValue } from "./json-field.ts";
 import { type Field, LineFields, numberValue, plainString } from "./json-line-fields.ts";
-import { cell, JsonTable, type WantedField } from "./json-table.ts";
+import { cell } from "./json-rows.ts";
+import { JsonTable, type WantedField } from "./json-table.ts";
 import { TableTexts } from "./json-texts.ts";
-import { byteOrderMark } from "./line-decoder.ts";
-import { noRecord } from "./line-reader.ts";
-
-/** Records of a block, from some offset to `batch.end`; `bad`: the record there, to be thrown once these have been dealt with. */
-export interface FieldBatch {
-  readonly batch: RecordBatch<unknown>;
-  readonly bad: BadRecord | undefined;
-}
 
 /** "lines": line by line, which gives the same records, slower. There to compare with. */
 export type FieldReading = "table" | "lines";
 
-/** Of all files of one format: batches are made one after the other, and keep nothing of it. */
-export class FieldReader {
+export class FieldReader implements JsonReader {
   readonly #fields: readonly Field[];
   readonly #lines: LineFields;
   readonly #wanted: readonly WantedField[] | undefined;
@@ -40,14 +32,15 @@ export class FieldReader {
     return this.#lines.parse(line);
   }
 
-  /** Reads lines of a block of UTF-8 from index `from` on; a byte order mark before that is the first record's. */
-  read(block: Block, from: number): FieldBatch {
-    if (this.#wanted === undefined || block.bytes.length > blockBytes) return this.#readLines(block, from);
+  read(block: Block, from: number): JsonBatch {
+    if (this.#wanted === undefined || block.bytes.length > blockBytes) {
+      return readEachLine(block, from, (text, start, end) => this.#lines.read(block.bytes, text, start, end));
+    }
     this.#table ??= new JsonTable(this.#wanted);
     return this.#readTable(this.#table, block, from);
   }
 
-  #readTable(table: JsonTable, block: Block, from: number): FieldBatch {
+  #readTable(table: JsonTable, block: Block, from: number): JsonBatch {
     const { bytes, base } = block;
     table.scan(bytes, from, base + from);
     const { rows, kinds } = table;
@@ -91,27 +84,6 @@ export class FieldReader {
     }
     return this.#lines.make(values);
   }
-
-  #readLines(block: Block, from: number): FieldBatch {
-    const { bytes, base } = block;
-    const text = bytes.toString("latin1");
-    const records: unknown[] = [];
-    const starts: number[] = [];
-    for (let at = from; at < bytes.length; ) {
-      const { end, behind } = lineOf(bytes, text, at);
-      try {
-        const record = this.#lines.read(bytes, text, at, end);
-        if (record !== noRecord) {
-          records.push(record);
-          starts.push(base + (isMarked(block, at) ? 0 : at));
-        }
-      } catch (thrown) {
-        return refused(block, records, new Float64Array(starts), at, thrown);
-      }
-      at = behind;
-    }
-    return { batch: { records, starts: new Float64Array(starts), end: base + bytes.length }, bad: undefined };
-  }
 }
 
 function cellValue(field: Field, kind: number, { edges, narrow, wide }: JsonTable, slot: number): unknown {
@@ -136,31 +108,4 @@ function cellValue(field: Field, kind: number, { edges, narrow, wide }: JsonTabl
     default:
       return fieldValue(name, codec, "missing", "");
   }
-}
-
-/** Where the line at `at` ends without its line end, and where the next one begins. */
-function lineOf(bytes: Buffer, text: string, at: number): { readonly end: number; readonly behind: number } {
-  const found = text.indexOf("\n", at);
-  if (found < 0) return { end: bytes.length, behind: bytes.length };
-  return { end: found > at && bytes[found - 1] === 13 ? found - 1 : found, behind: found + 1 };
-}
-
-/** The records before the one at index `at`, which is refused. */
-function refused(
-  block: Block,
-  records: readonly unknown[],
-  starts: Float64Array,
-  at: number,
-  thrown: unknown,
-): FieldBatch {
-  const { bytes, base } = block;
-  const start = base + (isMarked(block, at) ? 0 : at);
-  const found = bytes.indexOf(10, at);
-  const end = base + (found < 0 ? bytes.length : found + 1);
-  return { batch: { records, starts, end: start }, bad: badRecordIn(block, messageOf(thrown), start, end) };
-}
-
-/** Whether a byte order mark stands before the line at index `at`: it is part of the record. */
-function isMarked({ bytes, base }: Block, at: number): boolean {
-  return at > 0 && at === byteOrderMark(bytes, base);
 }

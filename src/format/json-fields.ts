@@ -1,16 +1,12 @@
 // Declared fields of JSON objects: `ndjson({ fields })`.
-import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Columns } from "../job/table.ts";
-import { readBlocks } from "./block-reader.ts";
-import { delimited } from "./boundary.ts";
 import type { ReadFrom, RecordBatch } from "./format.ts";
 import { FieldReader, type FieldReading } from "./json-block.ts";
 import { fieldJson } from "./json-field.ts";
 import { type Field, fieldOf } from "./json-line-fields.ts";
-import { byteOrderMark, type LineBatch, LineDecoder } from "./line-decoder.ts";
-import { lineFeeds, readParsed } from "./line-reader.ts";
+import { readJson } from "./json-reader.ts";
 
 /** How lines become objects of these fields, and back. */
 export interface JsonFields {
@@ -33,37 +29,10 @@ export function jsonFields(columns: Columns, reading: FieldReading = "table"): J
   return {
     read(chunks, from) {
       reader ??= new FieldReader(fields, reading);
-      return readFields(chunks, from, reader);
+      return readJson(chunks, from, reader);
     },
     write: (record) => writeFields(record, fields),
   };
-}
-
-async function* readFields(
-  chunks: AsyncIterable<Uint8Array>,
-  from: ReadFrom,
-  reader: FieldReader,
-): AsyncGenerator<RecordBatch<unknown>, void, undefined> {
-  const decoder = new LineDecoder(lineFeeds);
-  for await (const block of readBlocks(chunks, from, { boundary: delimited(Uint8Array.of(10)) })) {
-    if (!isUtf8(block.bytes)) {
-      yield* readParsed(readBatches([decoder.decode(block)]), (line) => reader.parse(line));
-      continue;
-    }
-    for (let at = byteOrderMark(block.bytes, block.base); at < block.bytes.length; ) {
-      const { batch, bad } = reader.read(block, at);
-      if (batch.records.length > 0) yield batch;
-      if (bad !== undefined) throw bad;
-      at = batch.end - block.base;
-    }
-  }
-}
-
-async function* readBatches(batches: readonly LineBatch[]): AsyncGenerator<LineBatch, void, undefined> {
-  for (const batch of batches) {
-    yield batch;
-    if (batch.bad !== undefined) throw batch.bad;
-  }
 }
 
 function writeFields(record: unknown, fields: readonly Field[]): string {

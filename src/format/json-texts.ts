@@ -1,5 +1,6 @@
 // Strings of records that were read by the table, and where in its memory their bytes are.
 import type { RecordTexts } from "./format.ts";
+import type { JsonRows } from "./json-rows.ts";
 import type { JsonTable } from "./json-table.ts";
 import { places } from "./json-wasm.ts";
 
@@ -34,6 +35,48 @@ export class TableTexts implements RecordTexts {
       const field = this.#fields[i]!;
       if (this.strings[field]![record] !== text) continue;
       return places.narrow + this.#table.edges[2 * (record * this.strings.length + field)]!;
+    }
+    return -1;
+  }
+}
+
+/** Of rows whose fields are not the same. */
+export class RowTexts implements RecordTexts {
+  readonly view: DataView;
+  readonly #table: JsonRows;
+  readonly #scans: number;
+  /** By row and field, of the first ones. */
+  readonly #strings: unknown[];
+  readonly #starts: Uint32Array;
+  #row = -1;
+  #next = 0;
+
+  constructor(table: JsonRows) {
+    this.view = table.view;
+    this.#table = table;
+    this.#scans = table.scans;
+    this.#strings = new Array<unknown>(table.rows * fieldsMax);
+    this.#starts = new Uint32Array(table.rows * fieldsMax);
+  }
+
+  get isCurrent(): boolean {
+    return this.#table.scans === this.#scans;
+  }
+
+  /** A string of this row, and where it begins in the narrow text. Rows come in order. */
+  add(row: number, string: string, start: number): void {
+    if (row !== this.#row) {
+      this.#row = row;
+      this.#next = row * fieldsMax;
+    } else if (this.#next === (row + 1) * fieldsMax) return;
+    this.#strings[this.#next] = string;
+    this.#starts[this.#next++] = start;
+  }
+
+  startOf(text: string, record: number): number {
+    if (!this.isCurrent) return -1;
+    for (let at = record * fieldsMax; at < (record + 1) * fieldsMax; at++) {
+      if (this.#strings[at] === text) return places.narrow + this.#starts[at]!;
     }
     return -1;
   }

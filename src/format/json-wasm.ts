@@ -10,6 +10,10 @@ export interface JsonExports {
   declare(at: number, length: number, field: number): void;
   /** Rows made of the lines at [start, end), the first of them at `offset` in the file. */
   scan(start: number, end: number, offset: number, fields: number): number;
+  /** Forgets all shapes. */
+  resetShapes(): void;
+  /** As `scan`, of whatever fields there are (assembly/shapes.ts). */
+  scanShapes(start: number, end: number, offset: number): number;
   /** How the rows of csv and tsv that follow are read (assembly/rows.ts). */
   describeRows(
     delimiter: number,
@@ -36,12 +40,14 @@ export const places = {
   lines: 4192,
   wants: 4352,
   places: 110_592,
+  nodes: 110_592,
   block: 131_072,
   narrow: 200_704,
   wide: 270_336,
   pairs: 270_336,
   starts: 405_504,
   kinds: 471_040,
+  shapes: 487_424,
   slots: 524_288,
 } as const;
 export const fieldsMax = 256;

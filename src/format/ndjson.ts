@@ -7,8 +7,8 @@ import type { SchemaInput, SchemaOutput, StandardSchema } from "../job/params.ts
 import type { Columns, ColumnsOf } from "../job/table.ts";
 import type { Format, InputFormat } from "./format.ts";
 import { jsonFields } from "./json-fields.ts";
-import { isBlank, parseJson } from "./json-line.ts";
-import { lineFeeds, noRecord, readLines, readParsed } from "./line-reader.ts";
+import { readJson } from "./json-reader.ts";
+import { RecordReader, type RecordReading } from "./json-whole.ts";
 
 /** One JSON value per line. Writing takes any object; what JSON would lose (a Date, a Map) is an error at run time. */
 export function ndjson(): Format<JsonValue, null | boolean | number | string | object>;
@@ -19,8 +19,8 @@ export function ndjson<S extends StandardSchema>(schema: S): Format<SchemaOutput
 /** One JSON object per line, of which only these fields are read, and checked. Faster than the others. */
 export function ndjson<C extends Columns>(options: { readonly fields: C }): Format<ColumnsOf<C>>;
 export function ndjson(options?: StandardSchema | { readonly fields: Columns }): Format<unknown> {
-  if (options === undefined) return jsonLines(parsed(parseJson), writeJson);
-  if ("~standard" in options) return jsonLines(parsed(checkedBy(options)), writeJson);
+  if (options === undefined) return jsonLines(wholeRecords(undefined), writeJson);
+  if ("~standard" in options) return jsonLines(wholeRecords(checkedBy(options)), writeJson);
   if (typeof options === "object" && typeof options.fields === "object" && options.fields !== null) {
     const { read, write } = jsonFields(options.fields);
     return jsonLines(read, write);
@@ -31,9 +31,17 @@ export function ndjson(options?: StandardSchema | { readonly fields: Columns }):
   );
 }
 
-function parsed(parse: (line: string) => unknown): InputFormat<unknown>["read"] {
-  return (chunks, from) =>
-    readParsed(readLines(chunks, from, lineFeeds), (line) => (isBlank(line) ? noRecord : parse(line)));
+/** What `JSON.parse` makes of each line, or `check` of that. */
+export function wholeRecords(
+  check: ((value: unknown) => unknown) | undefined,
+  reading: RecordReading = "shapes",
+): InputFormat<unknown>["read"] {
+  /** Made when it is needed, as a format may be there only to write. */
+  let reader: RecordReader | undefined;
+  return (chunks, from) => {
+    reader ??= new RecordReader(check, reading);
+    return readJson(chunks, from, reader);
+  };
 }
 
 function jsonLines(read: InputFormat<unknown>["read"], print: (record: unknown) => string): Format<unknown> {
@@ -53,10 +61,10 @@ function writeJson(record: unknown): string {
   return strictJson(record, "ndjson()");
 }
 
-function checkedBy(schema: StandardSchema): (line: string) => unknown {
+function checkedBy(schema: StandardSchema): (value: unknown) => unknown {
   const { validate, vendor } = schema["~standard"];
-  return (line) => {
-    const result: unknown = validate(parseJson(line));
+  return (parsed) => {
+    const result: unknown = validate(parsed);
     if (result instanceof Promise) {
       result.catch(() => {}); // It is refused either way.
       throw new MillraceError(

@@ -1,5 +1,6 @@
-// Finds declared fields in lines of JSON: what `json-table.ts` calls. Everything lies at fixed places of one small memory.
+// Finds fields in lines of JSON: what `json-table.ts` calls. Everything lies at fixed places of one small memory.
 export { declare, reset } from "./names";
 export { scan } from "./lines";
+export { resetShapes, scanShapes } from "./shapes";
 export { describeRows, scanRows } from "./rows";
 export { frameLines, writeKeys } from "./pairs";

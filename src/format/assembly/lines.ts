@@ -10,6 +10,7 @@ import {
   TRUE,
 } from "./kinds";
 import {
+  BLOCK,
   CELLS_MAX,
   CONSUMED,
   FIRST,
@@ -40,11 +41,11 @@ import {
   wideAt,
 } from "./text";
 
-const COMMA: u8 = 0x2c;
-const COLON: u8 = 0x3a;
+export const COMMA: u8 = 0x2c;
+export const COLON: u8 = 0x3a;
 const BRACKET_OPEN: u8 = 0x5b;
-const BRACE_OPEN: u8 = 0x7b;
-const BRACE_CLOSE: u8 = 0x7d;
+export const BRACE_OPEN: u8 = 0x7b;
+export const BRACE_CLOSE: u8 = 0x7d;
 const TRUE_WORD: u32 = 0x65757274;
 const ALSE_WORD: u32 = 0x65736c61;
 const NULL_WORD: u32 = 0x6c6c756e;
@@ -104,7 +105,10 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
       }
       at = behindBlanks(at + 1);
       const field = fieldOf(name);
-      at = field < 0 ? behindOther(at, name) : behindField(at, field, kinds + field, slots + (<usize>field << 3));
+      at =
+        field < 0
+          ? behindOther(at, name)
+          : behindField(at, load<u8>(WANTS + field), kinds + field, slots + (<usize>field << 3));
       if (at == 0) return 0;
       at = behindBlanks(at);
       const byte = load<u8>(at);
@@ -130,10 +134,10 @@ function behindOther(at: usize, name: u32): usize {
   return behindWord(at);
 }
 
-/** Behind a value that is put into the table. */
+/** Behind a value that is put into the table; of an object or array where it begins and ends in the block. */
 // @ts-ignore
 @inline
-function behindField(at: usize, field: i32, kind: usize, slot: usize): usize {
+export function behindField(at: usize, want: u8, kind: usize, slot: usize): usize {
   const first = load<u8>(at);
   if (first == QUOTE) {
     const behind = behindText(at);
@@ -143,7 +147,7 @@ function behindField(at: usize, field: i32, kind: usize, slot: usize): usize {
     return behind;
   }
   if (<u8>(first - 0x2b) < 15) {
-    const behind = behindValue(at, load<u8>(WANTS + field));
+    const behind = behindValue(at, want);
     if (isKnown) {
       store<u8>(kind, NUMBER);
       store<f64>(slot, value);
@@ -156,8 +160,11 @@ function behindField(at: usize, field: i32, kind: usize, slot: usize): usize {
     return behind;
   }
   if (first == BRACE_OPEN || first == BRACKET_OPEN) {
+    const behind = behindNested(at);
     store<u8>(kind, OTHER);
-    return behindNested(at);
+    store<u32>(slot, <u32>(at - BLOCK));
+    store<u32>(slot, <u32>(behind - BLOCK), 4);
+    return behind;
   }
   store<u8>(kind, first == 0x74 ? TRUE : first == 0x66 ? FALSE : NULL);
   return behindWord(at);
@@ -173,7 +180,7 @@ function behindWord(at: usize): usize {
 /** Spaces, tabs and carriage returns, of which there are mostly none. */
 // @ts-ignore
 @inline
-function behindBlanks(at: usize): usize {
+export function behindBlanks(at: usize): usize {
   return load<u8>(at) > 0x20 ? at : behindSome(at);
 }
 
@@ -183,7 +190,7 @@ function behindSome(at: usize): usize {
   return to;
 }
 
-function nextLineFeed(from: usize): usize {
+export function nextLineFeed(from: usize): usize {
   let at = from;
   while (true) {
     const feeds = <u32>i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(<i8>LINE_FEED)));

@@ -18,6 +18,9 @@ export const NAMES: usize = 9216;
 export const NAMES_MAX: u32 = 768;
 /** By cell of a row of csv or tsv, u16: its column + 1, or 0. */
 export const PLACES: usize = 110592;
+/** The tree of shapes (shapes.ts), in the same place: a reader is used for one or the other. */
+export const NODES: usize = 110592;
+export const NODES_MAX: u32 = 680;
 /** The lines, then a line feed, and whatever was there before. */
 export const BLOCK: usize = 131072;
 /** Strings whose characters are below U+0100, a byte each, one behind the other. */
@@ -29,6 +32,8 @@ export const STARTS: usize = 405504;
 export const ROWS_MAX: u32 = 8192;
 /** By row: a byte that says whether it could be read, and one per field. */
 export const KINDS: usize = 471040;
+/** By row of any shape, u32: its shape. Before it are the kinds of at most 13,108 fields, as that many are in a block. */
+export const SHAPES: usize = 487424;
 /** By row and field, 8 bytes: a number, or where a text begins and ends. */
 export const SLOTS: usize = 524288;
 export const CELLS_MAX: u32 = 32768;

@@ -84,6 +84,20 @@ function restIsAt(at: usize, name: u32): bool {
   return true;
 }
 
+/** Whether this name is at `at`; then `behindName` is behind it. */
+// @ts-ignore
+@inline
+export function isNameAt(at: usize, name: u32): bool {
+  if (!isAt(at, name)) return false;
+  behindName = at + load<u32>(name);
+  return true;
+}
+
+/** Whether this is the name that stands for those that can't be remembered. */
+export function isNobody(name: u32): bool {
+  return name == nobody;
+}
+
 /** The name at `at`, the one expected by `follower` first; 0: it is none, or one with escapes. */
 // @ts-ignore
 @inline

@@ -1,0 +1,35 @@
+// Files of JSON lines, whoever makes records of a block.
+import { isUtf8 } from "node:buffer";
+import { readBlocks } from "./block-reader.ts";
+import { delimited } from "./boundary.ts";
+import type { ReadFrom, RecordBatch } from "./format.ts";
+import type { JsonReader } from "./json-batch.ts";
+import { byteOrderMark, type LineBatch, LineDecoder } from "./line-decoder.ts";
+import { lineFeeds, readParsed } from "./line-reader.ts";
+
+export async function* readJson(
+  chunks: AsyncIterable<Uint8Array>,
+  from: ReadFrom,
+  reader: JsonReader,
+): AsyncGenerator<RecordBatch<unknown>, void, undefined> {
+  const decoder = new LineDecoder(lineFeeds);
+  for await (const block of readBlocks(chunks, from, { boundary: delimited(Uint8Array.of(10)) })) {
+    if (!isUtf8(block.bytes)) {
+      yield* readParsed(readBatches([decoder.decode(block)]), (line) => reader.parse(line));
+      continue;
+    }
+    for (let at = byteOrderMark(block.bytes, block.base); at < block.bytes.length; ) {
+      const { batch, bad } = reader.read(block, at);
+      if (batch.records.length > 0) yield batch;
+      if (bad !== undefined) throw bad;
+      at = batch.end - block.base;
+    }
+  }
+}
+
+async function* readBatches(batches: readonly LineBatch[]): AsyncGenerator<LineBatch, void, undefined> {
+  for (const batch of batches) {
+    yield batch;
+    if (batch.bad !== undefined) throw batch.bad;
+  }
+}
