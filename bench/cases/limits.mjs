@@ -19,11 +19,16 @@ const largeSize = (size) => size * 20;
 
 export const limits = {
   inputs: ({ size, large }) => [
+    ["tera", oneKeySize(size)],
+    ["keys", keysSize(size)],
+    ["files", filesSize(size)],
+    ["text", filesSize(size)],
+    ["text", size],
     ...(large ? ["tera", "text"].map((kind) => [kind, largeSize(size)]) : []),
   ],
   async run(bench) {
     const rows = [];
-    const parts = [largeSort, largeCount];
+    const parts = [oneKey, distinctKeys, manyFiles, manyPartitions, ...(bench.large ? [largeSort, largeCount] : [])];
     for (const part of parts) rows.push(...(await part(bench)));
     return rows;
   },

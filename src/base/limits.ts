@@ -37,6 +37,8 @@ export const limits = {
   arenaBytesMin: 1 * MiB,
   arenaBytesMax: 1 * GiB,
   batchBytes: 64 * KiB,
+  /** Of pairs whose values are numbers that are folded: in larger batches the table stays in the processor's caches for longer. */
+  foldedBatchBytes: 1 * MiB,
   /** A pair larger than this goes past the batch. */
   batchPairBytesMax: 16 * KiB,
   blockBytes: 64 * KiB,

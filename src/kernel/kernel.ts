@@ -176,7 +176,7 @@ export interface PairBlock {
 export interface KernelOptions {
   /** limits.arenaBytesMin to limits.arenaBytesMax, a multiple of 64 KiB. */
   readonly arenaBytes: number;
-  /** Default limits.batchBytes, shrinking with small arenas. */
+  /** Default limits.foldedBatchBytes, shrinking with small arenas; `batchEndOf` (layout.ts) says how much of it is used. */
   readonly batchBytes?: number;
   readonly blockBytes?: number;
 }

@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import { KiB, limits } from "../base/limits.ts";
-import type { BlockSource, KernelOptions } from "./kernel.ts";
+import type { BlockSource, KernelFold, KernelOptions } from "./kernel.ts";
 
 /** Counters and pointers of the WebAssembly kernel, and a gap that no valid offset falls into. */
 export const stateBytes = 4 * KiB;
@@ -31,7 +31,7 @@ export function layoutOf(options: KernelOptions): Layout {
   const { arenaBytes } = options;
   assert(arenaBytes >= limits.arenaBytesMin && arenaBytes <= limits.arenaBytesMax, "arenaBytes out of range");
   assert(arenaBytes % (64 * KiB) === 0, "arenaBytes is not a multiple of 64 KiB");
-  const batchBytes = align(options.batchBytes ?? Math.min(limits.batchBytes, arenaBytes / 32));
+  const batchBytes = align(options.batchBytes ?? Math.min(limits.foldedBatchBytes, arenaBytes / 32));
   const blockBytes = options.blockBytes ?? Math.min(limits.blockBytes, arenaBytes / 128);
   assert(batchBytes >= 64 && batchBytes + blockBytes <= arenaBytes / 4, "batch and block take more than a quarter");
   assert(blockBytes >= 64, "blockBytes is too small");
@@ -39,6 +39,11 @@ export function layoutOf(options: KernelOptions): Layout {
   const blockStart = batchStart + batchBytes + slackBytes;
   const freeStart = align(blockStart + blockBytes + slackBytes);
   return { arenaBytes, blockBytes, batchStart, batchEnd: batchStart + batchBytes, blockStart, freeStart };
+}
+
+/** Where a collect's batch ends: it is smaller where pairs are copied from it, which should be in a cache then. */
+export function batchEndOf({ batchStart, batchEnd }: Layout, fold: KernelFold | undefined): number {
+  return fold?.on === "f64" ? batchEnd : Math.min(batchEnd, batchStart + limits.batchBytes);
 }
 
 /** Bytes that a merge of sources with these largest blocks needs. */

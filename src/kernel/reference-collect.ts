@@ -4,7 +4,7 @@ import { readF64 } from "../base/f64.ts";
 import { mask64 } from "../base/xxh64.ts";
 import { foldNumbers } from "./fold.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
-import { heldBytes, type Layout, slackBytes } from "./layout.ts";
+import { batchEndOf, heldBytes, type Layout, slackBytes } from "./layout.ts";
 import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm } from "./pair.ts";
 import { placeKey } from "./place.ts";
 import { foldRuns, numberBytes, type Pair, packBlocks } from "./reference-pairs.ts";
@@ -47,7 +47,7 @@ export class ReferenceCollect implements Collect {
 
   constructor(arena: Uint8Array, layout: Layout, options: CollectOptions, isCurrent: () => boolean) {
     this.batchStart = layout.batchStart;
-    this.batchEnd = layout.batchEnd;
+    this.batchEnd = batchEndOf(layout, options.fold);
     this.#taken = layout.batchStart;
     this.emissions = options.firstEmission;
     this.#arena = arena;

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
-import { align, type Layout, slackBytes } from "./layout.ts";
+import { align, batchEndOf, type Layout, slackBytes } from "./layout.ts";
 import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm, writePair } from "./pair.ts";
 import { placeKey } from "./place.ts";
 import { histogramBytes, type KernelExports, type KernelState, placing, result, tables } from "./wasm-exports.ts";
@@ -30,7 +30,7 @@ export class WasmCollect implements Collect {
   constructor(parts: WasmParts, options: CollectOptions, isCurrent: () => boolean) {
     const { layout, kernel, arena } = parts;
     this.batchStart = layout.batchStart;
-    this.batchEnd = layout.batchEnd;
+    this.batchEnd = batchEndOf(layout, options.fold);
     this.#taken = layout.batchStart;
     this.#parts = parts;
     this.#options = options;

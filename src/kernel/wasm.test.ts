@@ -14,7 +14,7 @@ import {
   sized,
   sumFold,
 } from "../../test/conformance/kernel-driver.ts";
-import { MiB } from "../base/limits.ts";
+import { KiB, MiB } from "../base/limits.ts";
 import type { BlockSource, CollectOptions, Kernel, PairBlock } from "./kernel.ts";
 import { layoutOf } from "./layout.ts";
 import { createReferenceKernel } from "./reference.ts";
@@ -42,6 +42,23 @@ describe("WebAssembly kernel", () => {
     expect(may([source(1, 1), source(1, 1)], firstFold)).toBe(false);
     expect(may([source(1, 1), source(1, 1)], joinFold)).toBe(false);
     expect(mayAggregate(layout, [source(1, 1), source(1, 1)], undefined)).toBe(false);
+  });
+
+  it.each([
+    [64, 64 * KiB, 1 * MiB],
+    [16, 64 * KiB, 512 * KiB],
+    [1, 32 * KiB, 32 * KiB],
+  ])("takes larger batches of numbers that it folds, as far as an arena of %i MiB goes", (mebibytes, others, folded) => {
+    for (const create of [createWasmKernel, createReferenceKernel]) {
+      const kernel = create({ arenaBytes: mebibytes * MiB });
+      const batchBytes = (options: CollectOptions) => {
+        const { batchStart, batchEnd } = kernel.collect(options);
+        return batchEnd - batchStart;
+      };
+      expect(batchBytes(plain)).toBe(others);
+      expect(batchBytes({ ...plain, fold: joinFold })).toBe(others);
+      expect(batchBytes({ ...plain, fold: sumFold })).toBe(folded);
+    }
   });
 
   it("never grows its memory", () => {
