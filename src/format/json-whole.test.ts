@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../test/conformance/format.ts";
 import { constants, file, names, readAll, type Seen } from "../../test/support/json-lines.ts";
 import { blockBytes } from "./block-reader.ts";
-import { JsonShapes, noShape } from "./json-shapes.ts";
+import { JsonShapes, noShape, type ShapeName } from "./json-shapes.ts";
 import type { RecordReading } from "./json-whole.ts";
 import { ndjson, wholeRecords } from "./ndjson.ts";
 
@@ -21,6 +21,15 @@ async function expectSame(bytes: Uint8Array, chunkSize?: number): Promise<void> 
 }
 
 const fileOf = (lines: readonly string[]): Buffer => Buffer.from(lines.join("\n"));
+const words = (list: string): string[] => list.trim().split(/\s+/);
+
+/** "a", or "a{b,c}" where it holds an object. */
+const shown = (names: readonly ShapeName[]): string[] =>
+  names.map(({ name, object }) => (object === undefined ? name : `${name}{${shown(object).join()}}`));
+const namesOf = (record: object): string[] =>
+  Object.entries(record).map(([name, one]) =>
+    typeof one === "object" ? `${name}{${namesOf(one as object).join()}}` : name,
+  );
 const parsed = (lines: readonly string[]): unknown[] => lines.map((line) => JSON.parse(line) as unknown);
 const recordsOf = (seen: readonly Seen[]): unknown[] => seen.map(([, record]) => record);
 
@@ -78,6 +87,17 @@ describe("whole records of JSON lines", () => {
     ['{"é":"日\\ud83c","n":null,"t":true}', ["é", "n", "t"]],
     ["{}", []],
     ['{"a name of 16 byt":1,"a name of 16 byT":2}', ["a name of 16 byt", "a name of 16 byT"]],
+    ['{"s":{"a":{},"b":1},"t":{"a":[{}]} }', ["s{a{},b}", "t{a}"]],
+    ['{"s":{"a":1,"s":{"s":2}},"a":3}', ["s{a,s{s}}", "a"]],
+    ['{"s":{"a":1,"b":{},"a":2}}', undefined],
+    [`${'{"a":'.repeat(33)}1${"}".repeat(33)}`, [`${"a{".repeat(32)}a${"}".repeat(32)}`]],
+    [`${'{"a":'.repeat(34)}1${"}".repeat(34)}`, undefined],
+    ['{"s":{"a":1}', undefined],
+    ['{"s":{"a":1}}}', undefined],
+    ['{"s":{"a":1,}}', undefined],
+    ['{"s":{},}', undefined],
+    ['{"s":{,}}', undefined],
+    ['{"s":{}"t":1}', undefined],
     ['{"s":"a","s":"b"}', undefined],
     ['{"\\u0073":"a"}', undefined],
     ["[1]", undefined],
@@ -89,19 +109,22 @@ describe("whole records of JSON lines", () => {
       table.scan(Buffer.from(`\n${content}\n`), 0, 0);
       expect(table.rows).toBe(1);
       if (shape === undefined) expect(table.shapes[0]).toBe(noShape);
-      else expect(table.names(table.shapes[0]!)).toEqual(shape);
+      else expect(shown(table.names(table.shapes[0]!))).toEqual(shape);
     }
   });
 
   it("of some layouts in turns have one shape each", () => {
     const table = new JsonShapes();
-    const lines = ['{"a":1,"b":2}', '{"b":2,"a":1}', '{"a":1}', '{"a":1,"b":2,"c":3}', "{}", '{"a":1,"c":3}'];
+    const lines = words(`
+      {"a":1,"b":2} {"b":2,"a":1} {"a":1} {"a":1,"b":2,"c":3} {} {"a":1,"c":3} {"a":{}} {"a":{"a":1}} {"a":{"a":{"b":2}}}
+      {"a":{"a":{},"b":2}} {"a":{},"b":2} {"a":{"b":1,"c":2},"b":{"c":3},"c":4}
+    `);
     table.scan(fileOf([...lines, ...lines]), 0, 0);
     const shapes = [...table.shapes.subarray(0, 2 * lines.length)];
     expect(shapes.slice(0, lines.length)).toEqual(shapes.slice(lines.length));
     expect(new Set(shapes).size).toBe(lines.length);
-    expect(shapes.slice(0, lines.length).map((shape) => table.names(shape))).toEqual(
-      parsed(lines).map((record) => Object.keys(record as object)),
+    expect(shapes.slice(0, lines.length).map((shape) => shown(table.names(shape)))).toEqual(
+      lines.map((line) => namesOf(JSON.parse(line) as object)),
     );
   });
 

@@ -1,20 +1,25 @@
 // Blocks of JSON lines to whole records: what `JSON.parse` makes of each line, in half the time where records are objects whose names
 // come in a few layouts, as in logs. By the table of shapes; what is not plain there, by `JSON.parse`.
+import { isAscii } from "node:buffer";
 import { type Block, blockBytes } from "./block-reader.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./json-batch.ts";
 import { isBlank, parseJson } from "./json-line.ts";
 import { type MakeRecord, recordMaker } from "./json-record.ts";
 import { cell } from "./json-rows.ts";
 import { isNumber } from "./json-scan.ts";
-import { JsonShapes, noShape } from "./json-shapes.ts";
+import { JsonShapes, noShape, type ShapeName } from "./json-shapes.ts";
 import { RowTexts } from "./json-texts.ts";
 import { noRecord } from "./line-reader.ts";
 
 /** "lines": line by line, which gives the same records, slower. There to compare with. */
 export type RecordReading = "shapes" | "lines";
 
+/** How an object is made. */
 interface Shape {
-  readonly names: number;
+  /** By name: the object that it holds, or undefined, where it holds a value. */
+  readonly objects: readonly (Shape | undefined)[];
+  /** Values of one object, filled and read again and again. */
+  readonly values: unknown[];
   readonly make: MakeRecord;
 }
 
@@ -29,8 +34,9 @@ export class RecordReader implements JsonReader {
   readonly #reading: RecordReading;
   #table: JsonShapes | undefined;
   readonly #shapes: Shape[] = [];
-  readonly #values: unknown[] = [];
   #pause = 0;
+  /** Cells of the last block that records have been made of. */
+  #cells = 0;
 
   /** `check`: what becomes of each value; throws where it is refused. */
   constructor(check: ((value: unknown) => unknown) | undefined, reading: RecordReading) {
@@ -48,7 +54,10 @@ export class RecordReader implements JsonReader {
     const isPaused = this.#pause > 0;
     if (isPaused) this.#pause--;
     if (isPaused || this.#reading === "lines" || block.bytes.length > blockBytes) {
-      return readEachLine(block, from, (_, start, end) => this.parse(block.bytes.toString("utf8", start, end)));
+      const isPlain = isAscii(block.bytes);
+      return readEachLine(block, from, (text, start, end) =>
+        this.parse(lineText(block.bytes, text, isPlain, start, end)),
+      );
     }
     this.#table ??= new JsonShapes();
     return this.#readShapes(this.#table, block, from);
@@ -63,8 +72,9 @@ export class RecordReader implements JsonReader {
     const records = new Array<unknown>(rows);
     /** All bytes as Latin-1, if a line asks for it. */
     let text: string | undefined;
-    let first = 0;
+    let isPlain = false;
     let parsed = 0;
+    this.#cells = 0;
     for (let row = 0; row < rows; row++) {
       const at = starts[row]! - base;
       if (row === 0 && isMarked(block, at)) starts[0] = 0;
@@ -72,13 +82,15 @@ export class RecordReader implements JsonReader {
         const index = shapes[row]!;
         let record: unknown = unreadable;
         if (index !== noShape) {
-          const shape = (this.#shapes[index] ??= shapeOf(table.names(index)));
-          record = this.#record(table, shape, first, row, texts);
-          first += shape.names;
+          this.#shapes[index] ??= shapeOf(table.names(index));
+          record = this.#object(table, this.#shapes[index], row, texts);
         }
         if (record === unreadable) {
-          text ??= bytes.toString("latin1");
-          record = parseJson(bytes.toString("utf8", at, lineOf(bytes, text, at).end));
+          if (text === undefined) {
+            text = bytes.toString("latin1");
+            isPlain = isAscii(bytes);
+          }
+          record = parseJson(lineText(bytes, text, isPlain, at, lineOf(bytes, text, at).end));
           parsed++;
         }
         records[row] = this.#check === undefined ? record : this.#check(record);
@@ -90,31 +102,44 @@ export class RecordReader implements JsonReader {
     return { batch: { records, starts, end: base + from + table.consumed, texts }, bad: undefined };
   }
 
-  /** Of the row whose cells begin at `first`. */
-  #record(table: JsonShapes, shape: Shape, first: number, row: number, texts: RowTexts): unknown {
+  /** Of this row, from its next cell on. All its cells are passed, even where one is unreadable. */
+  #object(table: JsonShapes, shape: Shape, row: number, texts: RowTexts): unknown {
     const { kinds, edges, numbers, narrow } = table;
-    const values = this.#values;
-    for (let i = 0; i < shape.names; i++) {
-      const slot = first + i;
-      const kind = kinds[slot]!;
-      if (kind === cell.number) values[i] = numbers[slot];
-      else if (kind === cell.asciiString) {
-        const start = edges[2 * slot]!;
-        const string = narrow.slice(start, edges[2 * slot + 1]);
-        texts.add(row, string, start);
-        values[i] = string;
-      } else {
-        const value = cellValue(kind, table, slot);
-        if (value === unreadable) return unreadable;
-        values[i] = value;
+    const { objects, values } = shape;
+    let isReadable = true;
+    for (let i = 0; i < objects.length; i++) {
+      const object = objects[i];
+      let value: unknown;
+      if (object !== undefined) value = this.#object(table, object, row, texts);
+      else {
+        const cellAt = this.#cells++;
+        const kind = kinds[cellAt]!;
+        if (kind === cell.number) value = numbers[cellAt];
+        else if (kind === cell.asciiString) {
+          const start = edges[2 * cellAt]!;
+          const string = narrow.slice(start, edges[2 * cellAt + 1]);
+          texts.add(row, string, start);
+          value = string;
+        } else value = cellValue(kind, table, cellAt);
       }
+      if (value === unreadable) isReadable = false;
+      values[i] = value;
     }
-    return shape.make(values);
+    return isReadable ? shape.make(values) : unreadable;
   }
 }
 
-function shapeOf(names: readonly string[]): Shape {
-  return { names: names.length, make: recordMaker(names) };
+/** The line at [start, end) of a block whose bytes as Latin-1 are `text`; `isPlain`: they are ASCII. */
+function lineText(bytes: Buffer, text: string, isPlain: boolean, start: number, end: number): string {
+  return isPlain ? text.slice(start, end) : bytes.toString("utf8", start, end);
+}
+
+function shapeOf(names: readonly ShapeName[]): Shape {
+  return {
+    objects: names.map(({ object }) => object && shapeOf(object)),
+    values: names.map(() => undefined),
+    make: recordMaker(names.map(({ name }) => name)),
+  };
 }
 
 function cellValue(kind: number, table: JsonShapes, slot: number): unknown {

@@ -20,7 +20,7 @@ export const NAMES_MAX: u32 = 768;
 export const PLACES: usize = 110592;
 /** The tree of shapes (shapes.ts), in the same place: a reader is used for one or the other. */
 export const NODES: usize = 110592;
-export const NODES_MAX: u32 = 680;
+export const NODES_MAX: u32 = 512;
 /** The lines, then a line feed, and whatever was there before. */
 export const BLOCK: usize = 131072;
 /** Strings whose characters are below U+0100, a byte each, one behind the other. */

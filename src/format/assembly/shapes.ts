@@ -1,9 +1,12 @@
-// Lines to rows of whatever fields they have, where no fields are declared. A row's shape is the names of its fields in their order:
-// a node of a tree that each name leads one step down.
+// Lines to rows of whatever fields they have, where no fields are declared. A row's shape is the names of its fields in their order,
+// and which of them hold objects of which shape: a node of a tree that each name, and each brace inside the record, leads one
+// step down.
 //
-//   node = u32 name, u32 parent, u32 first child, u32 next sibling, u32 the child that was taken last, u32 its depth
+//   node = u32 name, or OPEN or CLOSE, u32 parent, u32 first child, u32 next sibling, u32 the child that was taken last,
+//          u32 values so far, u32 node behind "{", u32 node behind "}"
 //
-// Left to the caller is what is not quite plain, as in lines.ts, and: a name that occurs twice, and what the tree has no room for.
+// Arrays are values. Left to the caller is what is not quite plain, as in lines.ts, and: a name that occurs twice, objects in too many
+// others, and what the tree has no room for.
 import { FLOAT, NUMBER } from "./kinds";
 import { behindBlanks, behindField, BRACE_CLOSE, BRACE_OPEN, COLON, COMMA, nextLineFeed } from "./lines";
 import {
@@ -24,12 +27,19 @@ import {
 import { behindName, isNameAt, isNobody, nameAt } from "./names";
 import { clearText, LINE_FEED, narrowAt, wideAt } from "./text";
 
-const STRIDE: usize = 24;
+const STRIDE: usize = 32;
 const PARENT: usize = 4;
 const CHILD: usize = 8;
 const SIBLING: usize = 12;
 const LAST: usize = 16;
-const DEPTH: usize = 20;
+const VALUES: usize = 20;
+const OPENED: usize = 24;
+const CLOSED: usize = 28;
+
+/** In the place of a name: the value of the name before is an object, or such an object has ended. */
+const OPEN: u32 = 1;
+const CLOSE: u32 = 2;
+const DEPTH_MAX: u32 = 32;
 
 const MINUS: u8 = 0x2d;
 /** In the place of a shape: the row has none. */
@@ -46,7 +56,7 @@ export function resetShapes(): void {
 /**
  * Reads lines of [at, end), which is followed by a line feed, into rows, as many as there is room for; the first byte is at
  * `offset` in the file. Returns how many; CONSUMED is behind the last one. Kinds and slots are one behind the other, of each
- * row as many as its shape has fields.
+ * row as many as its shape has values.
  */
 export function scanShapes(start: usize, end: usize, offset: f64): u32 {
   let rows: u32 = 0;
@@ -67,7 +77,7 @@ export function scanShapes(start: usize, end: usize, offset: f64): u32 {
       at = nextLineFeed(open) + 1;
     } else {
       store<u32>(SHAPES + (row << 2), (<u32>(shape - NODES)) / <u32>STRIDE);
-      cells += load<u32>(shape, DEPTH);
+      cells += load<u32>(shape, VALUES);
       at = read + 1;
     }
     rows++;
@@ -89,9 +99,11 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
   let node: usize = NODES;
   let kind = kinds;
   let slot = slots;
+  let depth: u32 = 0;
   let at = behindBlanks(open + 1);
-  if (load<u8>(at) != BRACE_CLOSE) {
-    while (true) {
+  let isEmpty = load<u8>(at) == BRACE_CLOSE;
+  while (true) {
+    if (!isEmpty) {
       node = childAt(node, at);
       if (node == 0) return 0;
       at = behindName;
@@ -101,6 +113,14 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
       }
       at = behindBlanks(at + 1);
       const first = load<u8>(at);
+      if (first == BRACE_OPEN) {
+        if (++depth > DEPTH_MAX) return 0;
+        node = braceNode(node, OPENED);
+        if (node == 0) return 0;
+        at = behindBlanks(at + 1);
+        isEmpty = load<u8>(at) == BRACE_CLOSE;
+        continue;
+      }
       at = behindField(at, FLOAT, kind, slot);
       if (at == 0) return 0;
       // JSON has it, and JavaScript too.
@@ -108,17 +128,51 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
       kind++;
       slot += 8;
       at = behindBlanks(at);
-      const byte = load<u8>(at);
-      if (byte != COMMA) {
-        if (byte != BRACE_CLOSE) return 0;
-        break;
-      }
-      at = behindBlanks(at + 1);
     }
+    isEmpty = false;
+    let byte = load<u8>(at);
+    while (byte == BRACE_CLOSE && depth > 0) {
+      depth--;
+      node = braceNode(node, CLOSED);
+      if (node == 0) return 0;
+      at = behindBlanks(at + 1);
+      byte = load<u8>(at);
+    }
+    if (byte == BRACE_CLOSE) break;
+    if (byte != COMMA) return 0;
+    at = behindBlanks(at + 1);
   }
   shape = node;
   at = behindBlanks(at + 1);
   return load<u8>(at) == LINE_FEED ? at : 0;
+}
+
+/** The node behind a brace; 0: no room. */
+// @ts-ignore
+@inline
+function braceNode(node: usize, side: usize): usize {
+  const next = load<u32>(node + side);
+  return next != 0 ? next : newBraceNode(node, side);
+}
+
+function newBraceNode(node: usize, side: usize): usize {
+  // The object that begins takes the place of its name's value.
+  const values = load<u32>(node, VALUES);
+  const next = side == OPENED ? newNode(OPEN, node, values - 1) : newNode(CLOSE, node, values);
+  store<u32>(node + side, <u32>next);
+  return next;
+}
+
+/** 0: no room. */
+function newNode(name: u32, parent: usize, values: u32): usize {
+  if (nodes == NODES_MAX) return 0;
+  const node = NODES + <usize>nodes * STRIDE;
+  nodes++;
+  memory.fill(node, 0, STRIDE);
+  store<u32>(node, name);
+  store<u32>(node, <u32>parent, PARENT);
+  store<u32>(node, values, VALUES);
+  return node;
 }
 
 /** The node that the name at `at` leads to; 0: none. */
@@ -137,18 +191,25 @@ function otherChild(node: usize, at: usize): usize {
     store<u32>(node, child, LAST);
     return child;
   }
-  for (let before = node; before != NODES; before = load<u32>(before, PARENT)) {
-    if (load<u32>(before) == name) return 0;
-  }
-  if (nodes == NODES_MAX) return 0;
-  const child = NODES + <usize>nodes * STRIDE;
-  nodes++;
-  memory.fill(child, 0, STRIDE);
-  store<u32>(child, name);
-  store<u32>(child, <u32>node, PARENT);
+  if (isTaken(node, name)) return 0;
+  const child = newNode(name, node, load<u32>(node, VALUES) + 1);
+  if (child == 0) return 0;
   store<u32>(child, load<u32>(node, CHILD), SIBLING);
-  store<u32>(child, load<u32>(node, DEPTH) + 1, DEPTH);
   store<u32>(node, <u32>child, CHILD);
   store<u32>(node, <u32>child, LAST);
   return child;
+}
+
+/** Whether the object that is open at this node has the name already. */
+function isTaken(node: usize, name: u32): bool {
+  let inner: u32 = 0;
+  for (let before = node; before != NODES; before = load<u32>(before, PARENT)) {
+    const one = load<u32>(before);
+    if (one == CLOSE) inner++;
+    else if (one == OPEN) {
+      if (inner == 0) return false;
+      inner--;
+    } else if (one == name && inner == 0) return true;
+  }
+  return false;
 }
