@@ -1,5 +1,6 @@
 // Where records end, found on bytes: the only part of reading that differs between lines and csv with line ends in quotes.
 import { asBuffer } from "../base/bytes.ts";
+import { hasOddQuotes, quote } from "./quotes.ts";
 
 /** Finds record ends. Offsets are indexes into the bytes given; an end is the index behind the delimiter. */
 export interface Boundary {
@@ -100,7 +101,6 @@ class StringBoundary implements Boundary {
   }
 }
 
-const quote = 0x22;
 const lineFeed = 0x0a;
 
 class QuotedBoundary implements Boundary {
@@ -112,15 +112,14 @@ class QuotedBoundary implements Boundary {
       const at = to > from ? bytes.lastIndexOf(lineFeed, to - 1) : -1;
       return at < from ? -1 : at + 1;
     }
-    // One plain loop: calling `indexOf` from quote to quote takes ten times as long where every cell is quoted.
-    let end = -1;
-    let odd = false;
-    for (let i = from; i < to; i++) {
+    // From the right, as the last end is near: which of the quotes are passed there leaves how many are before.
+    let odd = hasOddQuotes(bytes, first, to);
+    for (let i = to - 1; i >= from; i--) {
       const byte = bytes[i];
       if (byte === quote) odd = !odd;
-      else if (byte === lineFeed && !odd) end = i + 1;
+      else if (byte === lineFeed && !odd) return i + 1;
     }
-    return end;
+    return -1;
   }
 
   restart(): void {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { expectTexts } from "../../test/conformance/format.ts";
 import type { ColumnCodec } from "../job/codec.ts";
 import { bool } from "../job/codecs/bool.ts";
 import { nullable } from "../job/codecs/nullable.ts";
@@ -7,7 +8,7 @@ import { float64, int, uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import { ColumnScanner } from "./column-scan.ts";
 import { csv } from "./csv.ts";
-import { BadRecord, type InputFormat } from "./format.ts";
+import { BadRecord, type InputFormat, type RecordTexts } from "./format.ts";
 import { tsv } from "./tsv.ts";
 
 type Read = readonly (
@@ -23,8 +24,11 @@ async function readAll(format: InputFormat<unknown>, bytes: Uint8Array, at: numb
     yield bytes;
   })();
   try {
-    for await (const { records, starts } of format.read(chunks, from)) {
-      for (const [i, record] of records.entries()) read.push([starts[i]! - at, record]);
+    for await (const { records, starts, texts } of format.read(chunks, from)) {
+      for (const [i, record] of records.entries()) {
+        read.push([starts[i]! - at, record]);
+        if (texts !== undefined) expectTexts(record, texts, i);
+      }
     }
   } catch (thrown) {
     if (!(thrown instanceof BadRecord)) throw thrown;
@@ -151,6 +155,29 @@ describe("declared columns", () => {
       const bytes = Buffer.from(`${text}\n`);
       expect(await readAll(format, bytes, scannedAt), text).toEqual(await readAll(format, bytes, 0));
     }
+  });
+
+  it("have their texts at hand until the next batch is read", async () => {
+    const row = '"quoted, and more",7,plain text,é,"a ""b"""\n';
+    const bytes = Buffer.from(row.repeat(5000));
+    const format = csv({ columns: { q: utf8, n: uint, t: utf8, u: utf8, d: utf8 } });
+    const from = { start: scannedAt, end: scannedAt + bytes.length, head: Buffer.from("q,n,t,u,d\n") };
+    let batches = 0;
+    let last: RecordTexts | undefined;
+    const chunks = (async function* () {
+      yield bytes;
+    })();
+    for await (const { records, texts } of format.read(chunks, from)) {
+      for (const [i, record] of records.entries()) {
+        const found = Object.values(record).filter((one) => typeof one === "string" && texts!.startOf(one, i) >= 0);
+        expect(found).toEqual(["quoted, and more", "plain text"]);
+        expectTexts(record, texts!, i);
+        expect(last?.startOf("plain text", i) ?? -1).toBe(-1);
+      }
+      last = texts;
+      batches++;
+    }
+    expect(batches).toBeGreaterThan(2);
   });
 
   it("of rows larger than a block, or wider than the table, are read all the same", async () => {

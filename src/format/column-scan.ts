@@ -4,6 +4,7 @@ import type { ColumnCodec } from "../job/codec.ts";
 import { type Block, blockBytes } from "./block-reader.ts";
 import type { RecordBatch } from "./format.ts";
 import { type MakeRecord, recordMaker } from "./json-record.ts";
+import { RowTexts } from "./json-texts.ts";
 import { plainKind } from "./plain-text.ts";
 import { held, RowTable, type RowTableOptions } from "./row-table.ts";
 
@@ -63,23 +64,27 @@ export class ColumnScanner {
     const records: unknown[] = [];
     const starts: Float64Array[] = [];
     let next = from;
+    /** Of the first scan, which mostly is the only one. */
+    let texts: RowTexts | undefined;
     while (next < bytes.length) {
       table.scan(next);
+      const isFirst = texts === undefined;
+      texts ??= new RowTexts(table);
       const places = table.starts();
       starts.push(places);
       for (let row = 0; row < table.rows; row++) {
-        const record = this.#record(row);
-        if (record === undefined) return rowsOf(records, starts, places[row]!, places[row]! - base);
+        const record = this.#record(row, isFirst ? texts : undefined);
+        if (record === undefined) return rowsOf(records, starts, texts, places[row]!, places[row]! - base);
         records.push(record);
       }
       next = table.next;
       if (table.stopped) break;
     }
-    return rowsOf(records, starts, base + next, next);
+    return rowsOf(records, starts, texts, base + next, next);
   }
 
   /** undefined: a codec refuses a cell. */
-  #record(row: number): unknown {
+  #record(row: number, texts: RowTexts | undefined): unknown {
     const { kinds, edges, numbers, text } = this.#table;
     const columns = this.#columns;
     const values = this.#values;
@@ -94,8 +99,10 @@ export class ColumnScanner {
       const start = edges[2 * slot]!;
       const end = edges[2 * slot + 1]!;
       const cell = kind === held.text ? text.slice(start, end) : this.#table.raw(start, end, kind === held.rawQuoted);
-      if (this.#isText[i]) values[i] = cell;
-      else {
+      if (this.#isText[i]) {
+        if (kind === held.text) texts?.add(row, cell, start);
+        values[i] = cell;
+      } else {
         try {
           values[i] = columns[i]!.codec.parse(cell);
         } catch {
@@ -107,13 +114,23 @@ export class ColumnScanner {
   }
 }
 
-function rowsOf(records: readonly unknown[], pieces: readonly Float64Array[], end: number, next: number): ScannedRows {
-  if (pieces.length === 1) return { batch: { records, starts: pieces[0]!.subarray(0, records.length), end }, next };
+function rowsOf(
+  records: readonly unknown[],
+  pieces: readonly Float64Array[],
+  texts: RowTexts | undefined,
+  end: number,
+  next: number,
+): ScannedRows {
+  const extra = texts === undefined ? {} : { texts };
+  const [first] = pieces;
+  if (first !== undefined && pieces.length === 1) {
+    return { batch: { records, starts: first.subarray(0, records.length), end, ...extra }, next };
+  }
   const starts = new Float64Array(records.length);
   let at = 0;
   for (const piece of pieces) {
     starts.set(piece.subarray(0, records.length - at), at);
     at += piece.length;
   }
-  return { batch: { records, starts, end }, next };
+  return { batch: { records, starts, end, ...extra }, next };
 }

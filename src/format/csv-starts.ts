@@ -1,9 +1,8 @@
 // Record starts of csv with line ends in quotes. Whether a line feed ends a record depends on whether the number of quotes
-// before it is even, so the file is read from its start; but only that one bit is carried, at memory speed: chunks without
-// quotes are passed by `indexOf`, others are counted four bytes at a time.
+// before it is even, so the file is read from its start; but only that one bit is carried, at memory speed.
 import { asBuffer } from "../base/bytes.ts";
+import { hasOddQuotes, quote } from "./quotes.ts";
 
-const quote = 0x22;
 const lineFeed = 0x0a;
 
 /** The first record start at or behind each wanted offset (ascending); `size` where there is none. */
@@ -54,25 +53,4 @@ function recordEnd(
     else if (byte === lineFeed && !odd) return { at: i + 1, odd: false, found: true };
   }
   return { at: bytes.length, odd, found: false };
-}
-
-/** Whether bytes[from, to) hold an odd number of quotes. */
-export function hasOddQuotes(bytes: Buffer, from: number, to: number): boolean {
-  const first = bytes.indexOf(quote, from);
-  if (first < 0 || first >= to) return false;
-  let odd = 0;
-  let at = first;
-  for (; at < to && (bytes.byteOffset + at) % 4 !== 0; at++) if (bytes[at] === quote) odd ^= 1;
-  if (at === to) return odd === 1;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (to - at) >> 2);
-  // The parity of all marks is that of their exclusive or. A byte of `marks` is 80 where the byte is a quote, else 00.
-  let all = 0;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]! ^ 0x22222222;
-    all ^= ~(((word & 0x7f7f7f7f) + 0x7f7f7f7f) | word | 0x7f7f7f7f);
-  }
-  for (at += words.length * 4; at < to; at++) if (bytes[at] === quote) odd ^= 1;
-  all ^= all >>> 16;
-  all ^= all >>> 8;
-  return ((all >>> 7) & 1) !== odd;
 }

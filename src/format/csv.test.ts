@@ -7,8 +7,9 @@ import { float64, int, uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Row } from "../job/table.ts";
 import { csv } from "./csv.ts";
-import { findQuotedStarts, hasOddQuotes } from "./csv-starts.ts";
+import { findQuotedStarts } from "./csv-starts.ts";
 import type { BadRecord } from "./format.ts";
+import { hasOddQuotes } from "./quotes.ts";
 
 const hostile = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 8 }),

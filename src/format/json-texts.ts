@@ -1,6 +1,5 @@
 // Strings of records that were read by the table, and where in its memory their bytes are.
 import type { RecordTexts } from "./format.ts";
-import type { JsonRows } from "./json-rows.ts";
 import type { JsonTable } from "./json-table.ts";
 import { places } from "./json-wasm.ts";
 
@@ -40,10 +39,18 @@ export class TableTexts implements RecordTexts {
   }
 }
 
-/** Of rows whose fields are not the same. */
+/** What the reader in WebAssembly leaves. */
+interface ScannedTexts {
+  readonly view: DataView;
+  readonly rows: number;
+  /** Counts what is read; the texts are of the last time. */
+  readonly scans: number;
+}
+
+/** Of rows whose fields are not the same, or are told one by one. */
 export class RowTexts implements RecordTexts {
   readonly view: DataView;
-  readonly #table: JsonRows;
+  readonly #table: ScannedTexts;
   readonly #scans: number;
   /** By row and field, of the first ones. */
   readonly #strings: unknown[];
@@ -51,7 +58,7 @@ export class RowTexts implements RecordTexts {
   #row = -1;
   #next = 0;
 
-  constructor(table: JsonRows) {
+  constructor(table: ScannedTexts) {
     this.view = table.view;
     this.#table = table;
     this.#scans = table.scans;

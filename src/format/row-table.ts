@@ -34,6 +34,9 @@ export class RowTable {
   readonly edges: Uint32Array;
   /** By row and column, one of `held`. */
   readonly kinds: Uint8Array;
+  /** Calls of `scan`. */
+  scans = 0;
+  readonly view: DataView;
   readonly #reader: JsonExports;
   readonly #bytes: Buffer;
   readonly #starts: Float64Array;
@@ -45,6 +48,7 @@ export class RowTable {
     this.#reader = jsonReader();
     const { buffer } = this.#reader.memory;
     this.#bytes = Buffer.from(buffer);
+    this.view = new DataView(buffer);
     this.#results = new Uint32Array(buffer, places.consumed, 4);
     this.#starts = new Float64Array(buffer, places.starts, (places.kinds - places.starts) / 8);
     this.#cells = new Uint16Array(buffer, places.places, cellsMax);
@@ -82,6 +86,7 @@ export class RowTable {
   /** Reads rows of the block from index `from` on, where one begins. */
   scan(from: number): void {
     const { bytes, base } = this.#block!;
+    this.scans++;
     this.rows = this.#reader.scanRows(places.block + from, places.block + bytes.length, base + from);
     const [consumed, length, , stopped] = this.#results as unknown as readonly [number, number, number, number];
     this.next = from + consumed;

@@ -48,18 +48,21 @@ describe("WebAssembly kernel", () => {
     [64, 64 * KiB, 1 * MiB],
     [16, 64 * KiB, 512 * KiB],
     [1, 32 * KiB, 32 * KiB],
-  ])("takes larger batches of numbers that it folds, as far as an arena of %i MiB goes", (mebibytes, others, folded) => {
-    for (const create of [createWasmKernel, createReferenceKernel]) {
-      const kernel = create({ arenaBytes: mebibytes * MiB });
-      const batchBytes = (options: CollectOptions) => {
-        const { batchStart, batchEnd } = kernel.collect(options);
-        return batchEnd - batchStart;
-      };
-      expect(batchBytes(plain)).toBe(others);
-      expect(batchBytes({ ...plain, fold: joinFold })).toBe(others);
-      expect(batchBytes({ ...plain, fold: sumFold })).toBe(folded);
-    }
-  });
+  ])(
+    "takes larger batches of numbers that it folds, as far as an arena of %i MiB goes",
+    (mebibytes, others, folded) => {
+      for (const create of [createWasmKernel, createReferenceKernel]) {
+        const kernel = create({ arenaBytes: mebibytes * MiB });
+        const batchBytes = (options: CollectOptions) => {
+          const { batchStart, batchEnd } = kernel.collect(options);
+          return batchEnd - batchStart;
+        };
+        expect(batchBytes(plain)).toBe(others);
+        expect(batchBytes({ ...plain, fold: joinFold })).toBe(others);
+        expect(batchBytes({ ...plain, fold: sumFold })).toBe(folded);
+      }
+    },
+  );
 
   it("never grows its memory", () => {
     const kernel = createWasmKernel({ arenaBytes: 1 * MiB });

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { ByteBuffer } from "../../src/base/byte-buffer.ts";
-import type { Format, InputFormat, ReadFrom, ScannedFormat } from "../../src/format/format.ts";
+import type { Format, InputFormat, ReadFrom, RecordTexts, ScannedFormat } from "../../src/format/format.ts";
 
 export interface FormatSample<In> {
   readonly name: string;
@@ -182,4 +182,17 @@ export async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator
 
 function bytesOf(content: Uint8Array | string): Uint8Array {
   return typeof content === "string" ? new Uint8Array(Buffer.from(content)) : content;
+}
+
+/** Strings that are said to be at hand are. */
+export function expectTexts(record: unknown, texts: RecordTexts, index: number): void {
+  if (typeof record !== "object" || record === null) return;
+  const { view } = texts;
+  for (const string of Object.values(record) as unknown[]) {
+    const start = typeof string === "string" ? texts.startOf(string, index) : -1;
+    if (start < 0) continue;
+    const { length } = string as string;
+    expect(Buffer.from(view.buffer, view.byteOffset + start, length).toString("latin1")).toBe(string);
+    expect(start + length + 3).toBeLessThanOrEqual(view.byteLength);
+  }
 }

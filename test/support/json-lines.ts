@@ -1,8 +1,7 @@
 // Files of JSON lines, made of all that is plain, odd or wrong, and what a reader makes of them.
 import fc from "fast-check";
-import { expect } from "vitest";
-import { BadRecord, type InputFormat, type RecordTexts } from "../../src/format/format.ts";
-import { chunksOf } from "../conformance/format.ts";
+import { BadRecord, type InputFormat } from "../../src/format/format.ts";
+import { chunksOf, expectTexts } from "../conformance/format.ts";
 
 export type Seen =
   | readonly [start: number, record: unknown, json: string]
@@ -37,19 +36,6 @@ export async function readAll(
     }
   }
   return seen;
-}
-
-/** Strings that are said to be at hand are. */
-function expectTexts(record: unknown, texts: RecordTexts, index: number): void {
-  if (typeof record !== "object" || record === null) return;
-  const { view } = texts;
-  for (const string of Object.values(record) as unknown[]) {
-    const start = typeof string === "string" ? texts.startOf(string, index) : -1;
-    if (start < 0) continue;
-    const { length } = string as string;
-    expect(Buffer.from(view.buffer, view.byteOffset + start, length).toString("latin1")).toBe(string);
-    expect(start + length + 3).toBeLessThanOrEqual(view.byteLength);
-  }
 }
 
 /** One text per word: no value here holds a space. */
