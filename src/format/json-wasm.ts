@@ -25,6 +25,8 @@ export interface JsonExports {
   ): void;
   /** Rows made of the bytes at [start, end), the first of them at `offset` in the file. */
   scanRows(start: number, end: number, offset: number): number;
+  /** 1 where the bytes at [start, end) hold an odd number of quotes. */
+  oddQuotes(start: number, end: number): number;
   /** Bytes of the pairs whose keys are the lines at [start, end). */
   frameLines(start: number, end: number, room: number, valueBytes: number): number;
   /** Bytes of the lines that are the keys of the pairs at [start, end); -1 as an unsigned number: one can't be. */

@@ -1,24 +1,25 @@
-// Counting quotes: bytes without any are passed by `indexOf`, others are looked at four at a time.
+// Counting quotes: bytes without any are passed by `indexOf`, others are looked at 16 at a time in WebAssembly.
+import { blockBytes } from "./block-reader.ts";
+import { type JsonExports, jsonReader, places } from "./json-wasm.ts";
 
 export const quote = 0x22;
+
+/** What counts, and its memory; made when the first quote is seen. It keeps nothing between two calls. */
+let counter: { readonly reader: JsonExports; readonly memory: Uint8Array } | undefined;
 
 /** Whether bytes[from, to) hold an odd number of quotes. */
 export function hasOddQuotes(bytes: Buffer, from: number, to: number): boolean {
   const first = bytes.indexOf(quote, from);
   if (first < 0 || first >= to) return false;
-  let odd = 0;
-  let at = first;
-  for (; at < to && (bytes.byteOffset + at) % 4 !== 0; at++) if (bytes[at] === quote) odd ^= 1;
-  if (at === to) return odd === 1;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (to - at) >> 2);
-  // The parity of all marks is that of their exclusive or. A byte of `marks` is 80 where the byte is a quote, else 00.
-  let all = 0;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]! ^ 0x22222222;
-    all ^= ~(((word & 0x7f7f7f7f) + 0x7f7f7f7f) | word | 0x7f7f7f7f);
+  if (counter === undefined) {
+    const reader = jsonReader();
+    counter = { reader, memory: new Uint8Array(reader.memory.buffer) };
   }
-  for (at += words.length * 4; at < to; at++) if (bytes[at] === quote) odd ^= 1;
-  all ^= all >>> 16;
-  all ^= all >>> 8;
-  return ((all >>> 7) & 1) !== odd;
+  let odd = 0;
+  for (let at = first; at < to; at += blockBytes) {
+    const part = bytes.subarray(at, Math.min(to, at + blockBytes));
+    counter.memory.set(part, places.block);
+    odd ^= counter.reader.oddQuotes(places.block, places.block + part.length);
+  }
+  return odd === 1;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -81,6 +81,23 @@ test.skipIf(!hasTmpfs)("a memory directory that is being made is left alone for 
   expect(existsSync(path)).toBe(true);
   utimesSync(path, 0, 0);
   removeStaleMemory(memoryRoot);
+  expect(existsSync(path)).toBe(false);
+});
+
+test.skipIf(!hasTmpfs)("a memory directory that another run removes meanwhile is none of this run's business", () => {
+  const path = join(memoryRoot, `millrace-${process.getuid!()}-going`);
+  mkdirSync(path);
+  let looks = 0;
+  // Asked when the directory has been seen, and before its age is looked up.
+  const now = {
+    getTime() {
+      looks++;
+      rmdirSync(path);
+      return Date.now();
+    },
+  } as Date;
+  removeStaleMemory(memoryRoot, now);
+  expect(looks).toBe(1);
   expect(existsSync(path)).toBe(false);
 });
 

@@ -112,10 +112,14 @@ export function removeStaleMemory(memoryRoot = defaultMemoryRoot, now = new Date
     const path = join(memoryRoot, name);
     if (!isOwnDirectory(path)) continue;
     const owner = readJson(join(path, "owner.json")) as { process?: ProcessIdentity; work?: string } | undefined;
-    if (owner?.process === undefined || owner.work === undefined) {
-      if (now.getTime() - lstatSync(path).mtimeMs > halfMadeMs) removeTree(path);
-    } else if (!isAlive(owner.process) && !exists(owner.work)) {
-      removeTree(path);
+    try {
+      if (owner?.process === undefined || owner.work === undefined) {
+        if (now.getTime() - lstatSync(path).mtimeMs > halfMadeMs) removeTree(path);
+      } else if (!isAlive(owner.process) && !exists(owner.work)) {
+        removeTree(path);
+      }
+    } catch {
+      // Another run removes it at the same time, or nobody can: no reason for this one to fail.
     }
   }
 }
