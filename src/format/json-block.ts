@@ -5,7 +5,7 @@ import { fieldValue } from "./json-field.ts";
 import { type Field, LineFields, numberValue, plainString } from "./json-line-fields.ts";
 import { cell } from "./json-rows.ts";
 import { JsonTable, type WantedField } from "./json-table.ts";
-import { TableTexts } from "./json-texts.ts";
+import { RowTexts } from "./json-texts.ts";
 
 /** "lines": line by line, which gives the same records, slower. There to compare with. */
 export type FieldReading = "table" | "lines";
@@ -16,14 +16,11 @@ export class FieldReader implements JsonReader {
   readonly #wanted: readonly WantedField[] | undefined;
   #table: JsonTable | undefined;
   readonly #values: unknown[];
-  /** Fields that hold strings as they are. */
-  readonly #strings: readonly number[];
 
   constructor(fields: readonly Field[], reading: FieldReading) {
     this.#fields = fields;
     this.#lines = new LineFields(fields);
     this.#values = fields.map(() => undefined);
-    this.#strings = [...fields.keys()].filter((i) => fields[i]!.plain === "string");
     const wanted = fields.map(({ name, plain }): WantedField => ({ name, want: plain ?? "any" }));
     this.#wanted = reading === "table" && JsonTable.takes(wanted) ? wanted : undefined;
   }
@@ -43,9 +40,11 @@ export class FieldReader implements JsonReader {
   #readTable(table: JsonTable, block: Block, from: number): JsonBatch {
     const { bytes, base } = block;
     table.scan(bytes, from, base + from);
-    const { rows, kinds } = table;
-    const stride = this.#fields.length + 1;
-    const texts = new TableTexts(table, this.#strings, this.#fields.length);
+    const { rows, kinds, edges, numbers, narrow } = table;
+    const fields = this.#fields;
+    const values = this.#values;
+    const { make } = this.#lines;
+    const texts = new RowTexts(table);
     const starts = table.starts();
     const records = new Array<unknown>(rows);
     /** All bytes as Latin-1, if a line asks for it. */
@@ -54,8 +53,21 @@ export class FieldReader implements JsonReader {
       const at = starts[row]! - base;
       if (row === 0 && isMarked(block, at)) starts[0] = 0;
       try {
-        if (kinds[row * stride] === 0) {
-          records[row] = this.#record(table, row, texts.strings);
+        const first = row * (fields.length + 1);
+        if (kinds[first] === 0) {
+          for (let i = 0; i < fields.length; i++) {
+            const field = fields[i]!;
+            const slot = row * fields.length + i;
+            const kind = kinds[first + 1 + i]!;
+            if (kind === cell.number) values[i] = numbers[slot];
+            else if (kind === cell.asciiString && field.plain === "string") {
+              const start = edges[2 * slot]!;
+              const string = narrow.slice(start, edges[2 * slot + 1]);
+              texts.add(row, string, start);
+              values[i] = plainString(field, string);
+            } else values[i] = cellValue(field, kind, table, slot);
+          }
+          records[row] = make(values);
         } else {
           text ??= bytes.toString("latin1");
           records[row] = this.#lines.read(bytes, text, at, lineOf(bytes, text, at).end);
@@ -65,24 +77,6 @@ export class FieldReader implements JsonReader {
       }
     }
     return { batch: { records, starts, end: base + from + table.consumed, texts }, bad: undefined };
-  }
-
-  #record(table: JsonTable, row: number, strings: readonly unknown[][]): unknown {
-    const { kinds, edges, numbers, narrow } = table;
-    const values = this.#values;
-    const fields = this.#fields;
-    const first = row * (fields.length + 1) + 1;
-    for (let i = 0; i < fields.length; i++) {
-      const slot = row * fields.length + i;
-      const kind = kinds[first + i]!;
-      if (kind === cell.number) values[i] = numbers[slot];
-      else if (kind === cell.asciiString && fields[i]!.plain === "string") {
-        const string = narrow.slice(edges[2 * slot], edges[2 * slot + 1]);
-        strings[i]![row] = string;
-        values[i] = plainString(fields[i]!, string);
-      } else values[i] = cellValue(fields[i]!, kind, table, slot);
-    }
-    return this.#lines.make(values);
   }
 }
 

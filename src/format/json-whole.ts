@@ -4,7 +4,7 @@ import { isAscii } from "node:buffer";
 import { type Block, blockBytes } from "./block-reader.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./json-batch.ts";
 import { isBlank, parseJson } from "./json-line.ts";
-import { type MakeRecord, recordMaker } from "./json-record.ts";
+import { recordMaker } from "./json-record.ts";
 import { cell } from "./json-rows.ts";
 import { isNumber } from "./json-scan.ts";
 import { JsonShapes, noShape, type ShapeName } from "./json-shapes.ts";
@@ -14,13 +14,12 @@ import { noRecord } from "./line-reader.ts";
 /** "lines": line by line, which gives the same records, slower. There to compare with. */
 export type RecordReading = "shapes" | "lines";
 
-/** How an object is made. */
+/** How a row becomes a record. */
 interface Shape {
-  /** By name: the object that it holds, or undefined, where it holds a value. */
-  readonly objects: readonly (Shape | undefined)[];
-  /** Values of one object, filled and read again and again. */
+  /** Values of one row, those of objects inside too, in the order in which they come; filled again and again. */
   readonly values: unknown[];
-  readonly make: MakeRecord;
+  /** The record of what is in `values`. */
+  readonly make: () => Record<string, unknown>;
 }
 
 /** After a block of which most lines had to be parsed, so many are read line by line. */
@@ -35,8 +34,6 @@ export class RecordReader implements JsonReader {
   #table: JsonShapes | undefined;
   readonly #shapes: Shape[] = [];
   #pause = 0;
-  /** Cells of the last block that records have been made of. */
-  #cells = 0;
 
   /** `check`: what becomes of each value; throws where it is refused. */
   constructor(check: ((value: unknown) => unknown) | undefined, reading: RecordReading) {
@@ -66,7 +63,7 @@ export class RecordReader implements JsonReader {
   #readShapes(table: JsonShapes, block: Block, from: number): JsonBatch {
     const { bytes, base } = block;
     table.scan(bytes, from, base + from);
-    const { rows, shapes } = table;
+    const { rows, shapes, kinds, edges, numbers, narrow } = table;
     const texts = new RowTexts(table);
     const starts = table.starts();
     const records = new Array<unknown>(rows);
@@ -74,18 +71,32 @@ export class RecordReader implements JsonReader {
     let text: string | undefined;
     let isPlain = false;
     let parsed = 0;
-    this.#cells = 0;
+    let cells = 0;
     for (let row = 0; row < rows; row++) {
       const at = starts[row]! - base;
       if (row === 0 && isMarked(block, at)) starts[0] = 0;
       try {
         const index = shapes[row]!;
-        let record: unknown = unreadable;
-        if (index !== noShape) {
-          this.#shapes[index] ??= shapeOf(table.names(index));
-          record = this.#object(table, this.#shapes[index], row, texts);
+        let isReadable = index !== noShape;
+        let record: unknown;
+        if (isReadable) {
+          const { values, make } = (this.#shapes[index] ??= shapeOf(table.names(index)));
+          for (let i = 0; i < values.length; i++, cells++) {
+            const kind = kinds[cells]!;
+            if (kind === cell.number) values[i] = numbers[cells];
+            else if (kind === cell.asciiString) {
+              const start = edges[2 * cells]!;
+              const string = narrow.slice(start, edges[2 * cells + 1]);
+              texts.add(row, string, start);
+              values[i] = string;
+            } else {
+              values[i] = cellValue(kind, table, cells);
+              if (values[i] === unreadable) isReadable = false;
+            }
+          }
+          if (isReadable) record = make();
         }
-        if (record === unreadable) {
+        if (!isReadable) {
           if (text === undefined) {
             text = bytes.toString("latin1");
             isPlain = isAscii(bytes);
@@ -101,32 +112,6 @@ export class RecordReader implements JsonReader {
     if (2 * parsed > rows) this.#pause = pauseBlocks;
     return { batch: { records, starts, end: base + from + table.consumed, texts }, bad: undefined };
   }
-
-  /** Of this row, from its next cell on. All its cells are passed, even where one is unreadable. */
-  #object(table: JsonShapes, shape: Shape, row: number, texts: RowTexts): unknown {
-    const { kinds, edges, numbers, narrow } = table;
-    const { objects, values } = shape;
-    let isReadable = true;
-    for (let i = 0; i < objects.length; i++) {
-      const object = objects[i];
-      let value: unknown;
-      if (object !== undefined) value = this.#object(table, object, row, texts);
-      else {
-        const cellAt = this.#cells++;
-        const kind = kinds[cellAt]!;
-        if (kind === cell.number) value = numbers[cellAt];
-        else if (kind === cell.asciiString) {
-          const start = edges[2 * cellAt]!;
-          const string = narrow.slice(start, edges[2 * cellAt + 1]);
-          texts.add(row, string, start);
-          value = string;
-        } else value = cellValue(kind, table, cellAt);
-      }
-      if (value === unreadable) isReadable = false;
-      values[i] = value;
-    }
-    return isReadable ? shape.make(values) : unreadable;
-  }
 }
 
 /** The line at [start, end) of a block whose bytes as Latin-1 are `text`; `isPlain`: they are ASCII. */
@@ -135,10 +120,26 @@ function lineText(bytes: Buffer, text: string, isPlain: boolean, start: number, 
 }
 
 function shapeOf(names: readonly ShapeName[]): Shape {
-  return {
-    objects: names.map(({ object }) => object && shapeOf(object)),
-    values: names.map(() => undefined),
-    make: recordMaker(names.map(({ name }) => name)),
+  const values: unknown[] = [];
+  const make = objectMaker(names, values);
+  return { values, make };
+}
+
+/** Makes an object of the next values, for which it makes room behind those that there are. */
+function objectMaker(names: readonly ShapeName[], values: unknown[]): Shape["make"] {
+  const make = recordMaker(names.map(({ name }) => name));
+  const isFlat = values.length === 0 && names.every(({ object }) => object === undefined);
+  const sources = names.map(({ object }) =>
+    object === undefined ? values.push(undefined) - 1 : objectMaker(object, values),
+  );
+  if (isFlat) return () => make(values);
+  const own = names.map((): unknown => undefined);
+  return () => {
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i]!;
+      own[i] = typeof source === "number" ? values[source] : source();
+    }
+    return make(own);
   };
 }
 

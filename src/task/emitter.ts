@@ -241,11 +241,13 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   }
 
   /**
-   * Copies the bytes of a text to the batch, 4 at a time, and up to 3 more; returns the end of the text. Not by doubles, as a NaN
-   * may come out with other bits than it went in.
+   * Copies the bytes of a text, ASCII, to the batch, and up to 3 more; returns the end of the text. Doubles are no NaN, which may come
+   * out with other bits than it went in, as the highest byte but one of that is f0 or above.
    */
   function copyAscii(from: DataView, start: number, to: number, length: number): number {
-    for (let i = 0; i < length; i += 4) view.setInt32(to + i, from.getInt32(start + i, true), true);
+    let i = 0;
+    for (; i + 8 <= length; i += 8) view.setFloat64(to + i, from.getFloat64(start + i, true), true);
+    for (; i < length; i += 4) view.setInt32(to + i, from.getInt32(start + i, true), true);
     return to + length;
   }
 
