@@ -12,6 +12,7 @@ test("what a codec may choose does not count", () => {
   expect(sameValue(Buffer.from("ab"), new Uint8Array([97, 98]))).toBe(true);
   expect(sameValue({ a: [1] }, Object.assign(Object.create(null), { a: [1] }))).toBe(true);
   expect(sameValue(Number.NaN, Number.NaN)).toBe(true);
+  expect(sameValue([new Date(Number.NaN)], [new Date(Number.NaN)])).toBe(true);
 });
 
 test.each<[unknown, unknown]>([
@@ -24,6 +25,8 @@ test.each<[unknown, unknown]>([
   [{ a: undefined }, { b: undefined }],
   [{}, []],
   [new Date(1), new Date(2)],
+  [new Date(1), new Date(Number.NaN)],
+  [new Date(1), 1],
   [Buffer.from("a"), Buffer.from("b")],
   [new Map([[1, 2]]), new Map([[1, 3]])],
 ])("%o and %o are two values", (a, b) => {

@@ -8,6 +8,8 @@ export function sameValue(a: unknown, b: unknown): boolean {
   if (typeof a === "number" && typeof b === "number") return a === b || (Number.isNaN(a) && Number.isNaN(b));
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
+  // Two that are no date are the same, as two NaN are; `isDeepStrictEqual` says otherwise.
+  if (types.isDate(a) && types.isDate(b)) return sameValue(a.getTime(), b.getTime());
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((part, i) => sameValue(part, b[i]));
   if (!isRecord(a) || !isRecord(b)) return isDeepStrictEqual(a, b);
   const names = Object.keys(a);
