@@ -82,7 +82,7 @@ const jobView: fc.Arbitrary<JobView> = fc.record(
     number: size,
     resumable: fc.boolean(),
     waiting: fc.constantFrom("no workers", "workers draining", "workers quarantined", "no free slots"),
-    state: fc.constantFrom("planning", "mapping", "reducing", "publishing", "succeeded", "failed", "cancelled"),
+    state: fc.constantFrom("planning", "mapping", "reducing", "closing", "publishing", "succeeded", "failed", "cancelled"),
     tasks: fc.record({ plan: tally, map: tally, reduce: tally }),
     counters,
     stats: fc.record({ inputBytes: size, map: stats, reduce: stats }),

@@ -130,6 +130,7 @@ const noOrders: WorkerOrders = {
   stop: [],
   places: [],
   discard: [],
+  settle: [],
   leaseMs: 10_000,
   drain: false,
 };

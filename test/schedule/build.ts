@@ -143,6 +143,8 @@ export function report(worker: string, sequence: number, change: Partial<WorkerR
     running: [],
     finished: [],
     offered: [],
+    settled: [],
+    late: [],
     ...change,
   };
 }
