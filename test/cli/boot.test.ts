@@ -25,7 +25,10 @@ function caches(): string[] {
 
 function run(...flags: string[]): string {
   const words = ["run", join(repository, "examples/word-count.ts"), join(folder.path, "in.txt")];
-  return execFileSync(process.execPath, [...flags, join(copy, "cli.cjs"), ...words], { encoding: "utf8", stdio: "pipe" });
+  return execFileSync(process.execPath, [...flags, join(copy, "cli.cjs"), ...words], {
+    encoding: "utf8",
+    stdio: "pipe",
+  });
 }
 
 test("a build has compiled both, and a run leaves that as it is", () => {
