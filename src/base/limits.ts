@@ -73,6 +73,8 @@ export const limits = {
   settleTogetherMs: 100,
   /** Of some kilobytes each; those behind them come with the next report. */
   lateCallsPerReport: 256,
+  /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
+  settleMs: 2_000,
 
   // jobs that are over
   /** Shown so long after their end; a master's records of them are some kilobytes each. */

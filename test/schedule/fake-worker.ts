@@ -44,6 +44,7 @@ export class FakeWorker {
   readonly discarded = new Set<JobId>();
   /** It is asked about these; those that it does not answer yet. */
   asked: readonly JobId[] = [];
+  readonly answered = new Set<JobId>();
   readonly silent = new Set<JobId>();
   /** What attempts of its did after their end, by their key, until it is acknowledged. */
   readonly late = new Map<string, LateCall>();
@@ -56,6 +57,8 @@ export class FakeWorker {
   }
 
   report(): WorkerReport {
+    const settled = this.settled();
+    for (const job of settled) this.answered.add(job);
     return {
       worker: this.id,
       incarnation: this.incarnation,
@@ -69,7 +72,7 @@ export class FakeWorker {
       running: [...this.running.values()].map(runningAttempt),
       finished: [...this.finished.values()],
       offered: this.offered,
-      settled: this.asked.filter((job) => !this.silent.has(job) && !this.isRunning(job)),
+      settled,
       late: [...this.late.values()],
     };
   }
@@ -100,6 +103,7 @@ export class FakeWorker {
     this.running.clear();
     this.finished.clear();
     this.asked = [];
+    this.answered.clear();
     this.late.clear();
     this.places.clear();
     for (const key of [...this.runs.keys()]) if (!keep(key)) this.runs.delete(key);
@@ -114,8 +118,14 @@ export class FakeWorker {
     }
   }
 
-  isRunning(job: JobId): boolean {
-    return [...this.running.values()].some(({ assignment }) => assignment.attempt.job === job);
+  /** It has an answer that it has not given. */
+  get hasAnswer(): boolean {
+    return this.settled().some((job) => !this.answered.has(job));
+  }
+
+  private settled(): JobId[] {
+    const running = new Set([...this.running.values()].map(({ assignment }) => assignment.attempt.job));
+    return this.asked.filter((job) => !this.silent.has(job) && !running.has(job));
   }
 
   private start(assignment: Assignment): void {
@@ -125,6 +135,7 @@ export class FakeWorker {
     if (work.phase === "reduce" && !isWhole(this.places.get(attempt.job), work.mapVersion)) return;
     this.started.push(key);
     this.ran.set(key, attempt);
+    this.answered.delete(attempt.job);
     const places = work.phase === "reduce" ? this.places.get(attempt.job) : undefined;
     this.running.set(key, { assignment, places, idleMs: 0, runningMs: 0 });
   }

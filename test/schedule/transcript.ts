@@ -29,7 +29,7 @@ class Scenario {
   readonly #store = new Map<string, Uint8Array>();
   /** Their last report is not answered. */
   readonly #deaf = new Set<string>();
-  /** They have started something. */
+  /** They have started something, or have an answer. */
   readonly #eager = new Set<FakeWorker>();
   #options: SchedulerOptions = options;
   #scheduler: Scheduler = createScheduler(1, options, 0);
@@ -203,7 +203,7 @@ class Scenario {
         if (this.#deaf.has(worker.id)) return;
         const before = worker.running.size;
         worker.follow(command.orders, report);
-        if (worker.running.size > before) this.#eager.add(worker);
+        if (worker.running.size > before || worker.hasAnswer) this.#eager.add(worker);
         return;
       }
       default:
