@@ -351,7 +351,11 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
   it("ended records", () => roundTrips(ended, endedRecord.encode, endedRecord.decode));
   it("job, plan and failure records", () => {
     roundTrips(fc.record({ spec, idempotencyKey: name, number: size }), jobRecord.encode, jobRecord.decode);
-    roundTrips(fc.record({ attempt, chunks: u32, worker: name, incarnation: size }), planRecord.encode, planRecord.decode);
+    roundTrips(
+      fc.record({ attempt, chunks: u32, worker: name, incarnation: size }),
+      planRecord.encode,
+      planRecord.decode,
+    );
     roundTrips(fc.record({ number: size, task: name, error: failureText }), failureRecord.encode, failureRecord.decode);
   });
   it("what agent and slot say", () => {

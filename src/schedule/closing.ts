@@ -35,8 +35,13 @@ export function beginClosing(cluster: Cluster, job: Job): void {
   note(cluster, { kind: "job-closing", job: job.id, workers: unanswered.size });
   for (const id of unanswered) {
     const worker = cluster.workers.get(id);
-    if (worker !== undefined) tell(cluster, worker);
+    if (worker?.isSilent === false) tell(cluster, worker);
   }
+}
+
+/** The worker is heard again after it was silent: jobs that close wait for it again. */
+export function askAgain(cluster: Cluster, worker: Worker): void {
+  for (const { closing } of cluster.closing) if (closing?.unanswered.has(worker.id)) tell(cluster, worker);
 }
 
 /** It is decided, it is over, or a task of it runs again. */

@@ -3,7 +3,7 @@ import type { AttemptId } from "../base/ids.ts";
 import { formatDuration } from "../base/units.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
-import { takeAnswers } from "./closing.ts";
+import { askAgain, takeAnswers } from "./closing.ts";
 import { type Cluster, note, tell, watchLease } from "./cluster.ts";
 import { attemptSucceeded } from "./complete.ts";
 import { discardFrom, isKept, retellDiscards } from "./discard.ts";
@@ -80,6 +80,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
     worker.isSilent = false;
     forgetComplaints(worker);
     retellDiscards(cluster, worker);
+    askAgain(cluster, worker);
     watchLease(cluster, worker);
     restoreRunsOfSilent(cluster, worker);
   }

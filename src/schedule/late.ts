@@ -1,6 +1,6 @@
 // What the job's code did after its call had returned (`WorkerReport.late`): its result lacks something, so the job fails, once and
 // for all. Attempts that were revoked or lost don't count: nothing of theirs is in the result.
-import { sameAttempt, type AttemptId } from "../base/ids.ts";
+import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import type { LateCall } from "../rpc/messages.ts";
 import { type Cluster, note, saveTask } from "./cluster.ts";
 import { failJob } from "./commit.ts";

@@ -3,8 +3,8 @@ import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Assignment, Places, RunPlaces, WorkerOrders } from "../rpc/messages.ts";
 import type { RunRef } from "../sort/run.ts";
-import type { Cluster } from "./cluster.ts";
 import { askedOf } from "./closing.ts";
+import type { Cluster } from "./cluster.ts";
 import { isBarrierOpen, type Job } from "./job.ts";
 import type { Worker } from "./worker.ts";
 

@@ -21,8 +21,8 @@ import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
 import { MasterCalls } from "./master-calls.ts";
 import type { RunStore } from "./run-store.ts";
 import { type Running, RunningAttempts } from "./running.ts";
-import type { Bundle } from "./slot.ts";
 import { Settling } from "./settling.ts";
+import type { Bundle } from "./slot.ts";
 import { SlotPool } from "./slot-pool.ts";
 
 export type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";
@@ -56,6 +56,8 @@ class WorkerAgent implements Agent {
   #drained: Deferred | undefined;
   /** The master has heard that this worker drains: it gives it nothing more, also when it is gone before its lease. */
   #isLeaveTold = false;
+  /** No report was answered for a lease. */
+  #isUnheard = false;
   #released: Deferred | undefined;
   #failuresInRow = 0;
   #isCooling = false;
@@ -190,9 +192,12 @@ class WorkerAgent implements Agent {
     this.#checkReleased();
   }
 
-  /** Jobs that this worker, which leaves, has slots of: what their code still does is said unasked, or it is said by no one. */
+  /**
+   * Jobs that it has slots of, where what their code still does is said unasked: by a worker that leaves, or no one would say it,
+   * and by one that does not hear the master, which may hear it all the same.
+   */
   #jobsLeft(): readonly JobId[] {
-    return this.#drained === undefined ? [] : this.#slots.jobs();
+    return this.#drained !== undefined || this.#isUnheard ? this.#slots.jobs() : [];
   }
 
   #settlingChanged(): void {
@@ -346,7 +351,10 @@ class WorkerAgent implements Agent {
       await this.#clock.sleep(watchMs, this.#closing.signal);
       this.#slots.checkMemory();
       // Unheard for a lease: the master has given these attempts to others by now.
-      if (this.#calls.unheardMs > this.#calls.leaseMs) this.handBack();
+      this.#isUnheard = this.#calls.unheardMs > this.#calls.leaseMs;
+      if (!this.#isUnheard) continue;
+      this.handBack();
+      this.#settling.advance(this.#jobsLeft());
     }
   }
 

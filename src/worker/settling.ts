@@ -100,8 +100,7 @@ export class Settling {
     const late = all.slice(0, limits.lateCallsPerReport);
     const isLeft = (job: JobId) => all.slice(late.length).some(({ attempt }) => attempt.job === job);
     const settled = [...this.#settled].filter(
-      (job) =>
-        (this.#asked.has(job) || others.includes(job)) && this.#options.running(job) === 0 && !isLeft(job),
+      (job) => (this.#asked.has(job) || others.includes(job)) && this.#options.running(job) === 0 && !isLeft(job),
     );
     return { settled, late };
   }

@@ -199,7 +199,8 @@ class Scenario {
         this.#out.push(...shownOrders(command.worker, command.orders));
         // Calls of workers that did not report just now wait, so orders reach them as well.
         const worker = this.#worker(command.worker);
-        const report = answers?.worker === worker ? answers.report : { ...worker.report(), finished: [], offered: [], late: [] };
+        const report =
+          answers?.worker === worker ? answers.report : { ...worker.report(), finished: [], offered: [], late: [] };
         if (this.#deaf.has(worker.id)) return;
         const before = worker.running.size;
         worker.follow(command.orders, report);
