@@ -274,9 +274,11 @@ export class MapPass {
 
   #commitExtras(): void {
     this.#scope.dirty = false;
-    this.#scope.counts.commit();
     this.#pendingLeft = false;
-    this.#guard(() => this.#pending.commit(this.#options.sinks));
+    this.#guard(() => {
+      this.#scope.counts.commit();
+      this.#pending.commit(this.#options.sinks);
+    });
   }
 
   #keeperOrLate(): RecordCall {
