@@ -186,7 +186,7 @@ describe("fairness", () => {
 
 describe("counters", () => {
   /** The job's state after its two maps and its reduce have counted this. */
-  const after = (maps: readonly Record<string, number>[], reduce: Record<string, number> = {}) => {
+  const counted = (maps: readonly Record<string, number>[], reduce: Record<string, number> = {}) => {
     const { scheduler, assignment } = planning();
     const { orders } = hear(scheduler, report("w", 3, { slots: 2, slotsFree: 2, finished: [done(assignment)] }));
     const finished = orders.start.map((start, index) => ({ ...done(start), counters: maps[index]! }));
@@ -199,7 +199,7 @@ describe("counters", () => {
 
   test("fault 87: a total that is no safe integer fails the job by name", () => {
     const huge = { seen: Number.MAX_SAFE_INTEGER };
-    expect(after([huge, huge])).toMatchObject({
+    expect(counted([huge, huge])).toMatchObject({
       state: "failed",
       reason: { code: "over-limit", message: expect.stringContaining('"seen"') },
       counters: { seen: Number.MAX_SAFE_INTEGER },
@@ -208,7 +208,7 @@ describe("counters", () => {
 
   test("a total that is one again when all have counted fails nothing, in whichever order they end", () => {
     const huge = { seen: Number.MAX_SAFE_INTEGER };
-    expect(after([huge, huge], { seen: -Number.MAX_SAFE_INTEGER })).toMatchObject({
+    expect(counted([huge, huge], { seen: -Number.MAX_SAFE_INTEGER })).toMatchObject({
       state: "publishing",
       counters: huge,
     });
@@ -217,12 +217,12 @@ describe("counters", () => {
   test("fault 87: names are counted over the job: the 1,001st ends it, wherever it was counted", () => {
     const names = (from: number, to: number) =>
       Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`c${from + i}`, 1]));
-    expect(after([names(0, 600), names(300, 1000)], names(0, 1000))).toMatchObject({ state: "publishing" });
+    expect(counted([names(0, 600), names(300, 1000)], names(0, 1000))).toMatchObject({ state: "publishing" });
     for (const job of [
-      after([names(0, 600), names(600, 1001)]),
-      after([names(0, 1001), {}]),
-      after([{}, {}], names(0, 1001)),
-      after([names(0, 500), names(0, 500)], names(500, 1001)),
+      counted([names(0, 600), names(600, 1001)]),
+      counted([names(0, 1001), {}]),
+      counted([{}, {}], names(0, 1001)),
+      counted([names(0, 500), names(0, 500)], names(500, 1001)),
     ]) {
       expect(job).toMatchObject({
         state: "failed",

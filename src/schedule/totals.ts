@@ -78,5 +78,6 @@ function addStats(sums: Sums, stats: AttemptStats): void {
   sums.groups += stats.groups;
   sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
   sums.fetchedBytes += stats.fetchedBytes;
+  sums.valuesReturned += stats.valuesReturned;
   sums.wallMs += stats.wallMs;
 }
