@@ -109,7 +109,13 @@ function durable(cluster: Cluster): Record<string, unknown> {
   for (const job of cluster.jobs.values()) {
     if (job.stage === "over") continue;
     const { stage, mapVersion, mapVersionMin, digestRollbacks, decision } = job;
-    parts[job.id] = { stage: stage === "closing" ? "working" : stage, mapVersion, mapVersionMin, digestRollbacks, decision };
+    parts[job.id] = {
+      stage: stage === "closing" ? "working" : stage,
+      mapVersion,
+      mapVersionMin,
+      digestRollbacks,
+      decision,
+    };
     for (const task of tasksOf(job)) parts[`${job.id} ${task.phase} ${task.index}`] = recordOf(task);
   }
   return parts;
