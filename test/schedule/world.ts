@@ -80,6 +80,7 @@ export class World {
       (worker: FakeWorker) => this.chance(0.2) && this.drain(worker),
       (worker: FakeWorker) => this.cut(worker),
       (worker: FakeWorker) => this.chance(0.1) && this.flap(worker),
+      (worker: FakeWorker) => this.chance(0.1) && this.callLate(worker),
     ];
     this.faults = all.filter(() => this.chance(0.5));
     this.failureRate = [0, 0.1, 0.4][this.pick(3)]!;
@@ -87,7 +88,7 @@ export class World {
     this.poisoned = this.pick(8) - 4;
     this.options = {
       ...options,
-      keepFailed: this.chance(0.3),
+      keepFailed: this.chance(0.5),
       ...(this.chance(0.3) && { keepFailedMs: this.pick(60_000) }),
       ...(this.chance(0.3) && { endedJobsKept: 1 + this.pick(3) }),
     };
@@ -393,6 +394,15 @@ export class World {
     this.pausedUntil.set(worker.id, this.now + this.pick(25_000));
   }
 
+  /** The code of an attempt that runs, or has, does something that no one waits for. */
+  private callLate(worker: FakeWorker): void {
+    const ran = [...worker.ran];
+    const [key, attempt] = ran[this.pick(ran.length)] ?? [];
+    if (key === undefined || attempt === undefined) return;
+    this.saw("late call");
+    worker.late.set(key, { attempt, error: text("emit was called late", "late-call") });
+  }
+
   /** A run is lost, and nobody notices before it is read. */
   private damage(worker: FakeWorker): void {
     const key = [...worker.runs.keys()][this.pick(worker.runs.size)];
@@ -518,6 +528,16 @@ export class World {
     for (const task of job.reduces) {
       const read = this.read.get(attemptKey(task.winner!.attempt));
       assertEqual(read?.digests, emitted);
+    }
+    // I18: who is heard, and ran something of it in this life, has answered.
+    for (const fake of this.workers) {
+      const worker = this.cluster.workers.get(fake.id);
+      if (worker === undefined || worker.isSilent || worker.incarnation !== fake.incarnation) continue;
+      for (const { winner } of [...job.maps, ...job.reduces]) {
+        const endedAt = fake.endedAt.get(attemptKey(winner!.attempt));
+        const answeredAt = fake.answeredAt.get(job.id) ?? 0;
+        assert(endedAt === undefined || answeredAt > endedAt, `decided, and ${fake.id} has not answered`);
+      }
     }
     this.saw("decision");
     if (job.digestRollbacks > 0) this.saw("decision after a rollback");

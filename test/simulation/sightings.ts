@@ -25,6 +25,17 @@ export const sometimes = [
   "worker quarantined",
   "worker excluded",
   "attempt given out ahead of a slot",
+  "late call while its attempt ran",
+  "late call before its job closed",
+  "late call while its worker was asked",
+  "late call after the decision",
+  "late call told after the decision",
+  "job failed by a late call",
+  "answered with the last result",
+  "answered before the decision",
+  "worker lost while it was asked",
+  "master changed while workers were asked",
+  "silent slot killed",
 ] as const;
 
 export type Sighting = (typeof sometimes)[number];
