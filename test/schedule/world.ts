@@ -351,8 +351,9 @@ export class World {
   }
 
   private resume(): void {
-    const job = this.jobs[this.pick(this.jobs.length)];
-    if (job === undefined || this.cluster.jobs.get(job)?.ended?.outcome !== "failed") return;
+    const over = this.jobs.filter((id) => this.cluster.jobs.get(id)?.ended?.outcome === "failed");
+    const job = over[this.pick(over.length)];
+    if (job === undefined) return;
     if (this.cluster.jobs.get(job)?.ended?.kept) this.ends.delete(job);
     this.step({ kind: "job-resumed", job });
     this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
