@@ -11,6 +11,7 @@ import type { AttemptId } from "./base/ids.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
+import { type Loading, whileLoading } from "./local/loading.ts";
 import {
   localPlaces,
   makeParents,
@@ -29,7 +30,8 @@ import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./w
 
 export type { SubmitOptions } from "./engine.ts";
 
-export interface LocalOptions {
+/** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
+export interface LocalOptions extends Loading {
   /** Path of the module whose default export is the job. */
   readonly module: string;
   /** Directory to publish; undefined: a private one, removed by `close`. */
@@ -79,7 +81,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
   const engine = new Engine({ ...parts, options, budget, storage });
   try {
-    await engine.open();
+    await whileLoading(engine.open(), options);
     return engine;
   } catch (error) {
     await engine.close();

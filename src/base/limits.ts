@@ -63,6 +63,10 @@ export const limits = {
   infrastructureFailuresMax: 16,
   digestRollbacksMax: 3,
   taskTimeoutMs: 10 * 60_000,
+  /** A job's module that takes longer to load, or to be read and bundled, is stuck: an import takes seconds at most. */
+  loadMs: 60_000,
+  /** Who waits for a module that loads longer than this is told so. */
+  loadSilentMs: 1_000,
   heartbeatMs: 3_000,
   leaseMs: 10_000,
   backupSlowdown: 3,

@@ -51,7 +51,10 @@ Examples:
     .argument("<job>", "the job file")
     .argument("[input...]", "files, folders, globs")
     .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
-    .action(async (job, inputs, flags) => (await import("./plan.ts")).planCommand(job, inputs, flags));
+    .action(async (job, inputs, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./plan.ts")).planCommand(job, inputs, flags, firstSlot);
+    });
 
   addJobOptions(
     millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"),
@@ -70,7 +73,10 @@ Examples:
   millrace test job.ts sample.log
   millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
     )
-    .action(async (job, inputs, flags) => (await import("./test.ts")).testCommand(job, inputs, flags));
+    .action(async (job, inputs, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./test.ts")).testCommand(job, inputs, flags, firstSlot);
+    });
 
   addSimOptions(
     millrace.command("sim").description("run a job on a sample in simulated clusters where everything fails"),
@@ -89,7 +95,10 @@ Examples:
   millrace sim job.ts 'logs/*.gz' --seeds 500
   millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
     )
-    .action(async (job, inputs, flags) => (await import("./sim.ts")).simCommand(job, inputs, flags));
+    .action(async (job, inputs, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./sim.ts")).simCommand(job, inputs, flags, firstSlot);
+    });
 
   millrace
     .command("replay")
@@ -105,7 +114,10 @@ Examples:
       "after",
       "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
     )
-    .action(async (job, position, flags) => (await import("./replay.ts")).replayCommand(job, position, flags));
+    .action(async (job, position, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./replay.ts")).replayCommand(job, position, flags, firstSlot);
+    });
 
   millrace
     .command("init")

@@ -1,4 +1,5 @@
 // `millrace plan`: what `run` would read, split, hold in memory and write. Touches nothing but a temporary folder of its own.
+import type { ChildProcess } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import pc from "picocolors";
@@ -20,11 +21,12 @@ import { namedInputs, submitFlags } from "./submit.ts";
 /** Files named before the rest is counted. */
 const filesShown = 10;
 
-export async function planCommand(job: string, inputs: readonly string[], flags: RunFlags): Promise<void> {
+export async function planCommand(job: string, inputs: readonly string[], flags: RunFlags, firstSlot: ChildProcess | undefined): Promise<void> {
   if (inputs.includes("-"))
     throw new MillraceError("wrong-usage", "plan can't look at standard input without using it up");
   const print = linePrinter();
-  const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
+  const output = flags.output === undefined ? undefined : outputPath(flags.output);
+  const here = await loadHere({ job, environment: flags.env, json: flags.json, firstSlot });
   try {
     const budget = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
     const environment = Object.fromEntries(flags.env);
@@ -34,7 +36,7 @@ export async function planCommand(job: string, inputs: readonly string[], flags:
       module: resolve(job),
       submit: { ...submitFlags(here.description, flags), inputs: named },
       environment,
-      destination: outputPath(flags.output ?? "output"),
+      destination: output ?? resolve("output"),
       folder: here.folder,
     });
     const problem = await outputProblem(flags);

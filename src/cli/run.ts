@@ -10,10 +10,12 @@ import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
 import { connectionText } from "./cluster.ts";
 import { printable } from "./error-text.ts";
+
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
 import type { RunFlags } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
+import { stillLoading } from "./loading.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
 import { submitOptionsOf } from "./submit.ts";
@@ -33,7 +35,7 @@ export async function runCommand(
   let engine: JobEngine | undefined;
   try {
     engine = await (flags.master === undefined
-      ? openHere(job, flags, screen, firstSlot)
+      ? openHere({ job, flags, screen, signal: interrupts.signal, firstSlot })
       : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
@@ -51,12 +53,15 @@ export async function runCommand(
   }
 }
 
-async function openHere(
-  job: string,
-  flags: RunFlags,
-  screen: Screen,
-  firstSlot: ChildProcess | undefined,
-): Promise<JobEngine> {
+interface Opening {
+  readonly job: string;
+  readonly flags: RunFlags;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+  readonly firstSlot: ChildProcess | undefined;
+}
+
+async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   return await openLocal({
     module: resolve(job),
     output: flags.output,
@@ -67,20 +72,14 @@ async function openHere(
     resume: flags.resume,
     workDir: flags.workDir,
     firstSlot,
+    signal,
+    onSlow: () => warn(screen, stillLoading(job)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
 
-interface There {
-  readonly job: string;
-  readonly flags: RunFlags;
-  readonly screen: Screen;
-  readonly signal: AbortSignal;
-  readonly firstSlot: ChildProcess | undefined;
-}
-
 /** Nothing of a cluster is loaded unless it is asked for. */
-async function openThere({ job, flags, screen, signal, firstSlot }: There): Promise<JobEngine> {
+async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
   const master = connectTo({
     address: flags.master!,
@@ -98,6 +97,7 @@ async function openThere({ job, flags, screen, signal, firstSlot }: There): Prom
     environment: Object.fromEntries(flags.env),
     overwrite: flags.overwrite,
     signal,
+    onSlow: () => warn(screen, stillLoading(job)),
     onWarning: (warning) => warn(screen, warning),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });

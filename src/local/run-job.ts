@@ -54,7 +54,8 @@ async function runHere(job: object, options: AnyRunOptions): Promise<JobResult |
     overwrite: options.overwrite,
     resume: options.resume,
     workDir: options.workDir,
-  });
+    signal: options.signal,
+  }).catch(unlessCancelled(options.signal));
   try {
     const counters = countersOf(await runToEnd(engine, submission(options), options.signal));
     if (options.output === undefined) {
@@ -89,11 +90,12 @@ async function runThere(job: object, address: string, options: AnyRunOptions): P
   const engine = await openRemote({
     module,
     output,
-    master: await connectTo({ address }),
+    master: connectTo({ address, signal: options.signal }),
     address,
     environment,
     overwrite,
-  });
+    signal: options.signal,
+  }).catch(unlessCancelled(options.signal));
   try {
     const view = await runToEnd(engine, submission(options), options.signal);
     return { counters: countersOf(view), files: await filesSeenFromHere(engine) };
@@ -195,6 +197,13 @@ function failed(view: JobView): MillraceError {
   );
   if (reason?.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${reason.stack}`;
   return error;
+}
+
+/** For what a wait rejects with. */
+function unlessCancelled(signal: AbortSignal | undefined): (error: unknown) => never {
+  return (error) => {
+    throw signal?.aborted ? cancelled() : error;
+  };
 }
 
 function cancelled(): MillraceError {

@@ -1,0 +1,14 @@
+// What is said while a job's module takes its time.
+import pc from "picocolors";
+import { printable } from "./error-text.ts";
+
+export function stillLoading(job: string): string {
+  return `still loading ${job}: its module is not through with what it does at its top level; Ctrl-C ends it`;
+}
+
+/** For commands without a screen. */
+export function tellStillLoading(job: string, { json = false }: { readonly json?: boolean }): void {
+  const message = stillLoading(job);
+  const line = json ? JSON.stringify({ event: "warning", message }) : pc.yellow(`warning ${printable(message)}`);
+  process.stderr.write(`${line}\n`);
+}
