@@ -1,6 +1,6 @@
 import type { JobResult, RunOptions } from "./job/run.ts";
 import type { Job, JobTypes } from "./job/types.ts";
-import type { AnyRunOptions } from "./local/run-job.ts";
+import type { AnyRunOptions } from "./local/run-options.ts";
 
 /**
  * Run a job: here, on all cores, or on a cluster; the same as `millrace run`. With `output` files are published there; without

@@ -53,12 +53,16 @@ export const limits = {
   memoryTierSpareBytes: 8 * MiB,
 
   // memory
+  /** Processes of one machine. */
+  slotsMax: 1024,
   slotMemoryBytesMin: 64 * MiB,
   /** Of a machine's memory, when `--memory` is not given. */
   memoryShare: 1 / 4,
 
   // attempts
   attemptsMax: 4,
+  /** What a user may ask for. */
+  attemptsGivenMax: 100,
   /** Infrastructure failures do not count against `attempts`, but end somewhere. */
   infrastructureFailuresMax: 16,
   digestRollbacksMax: 3,

@@ -21,7 +21,12 @@ import { namedInputs, submitFlags } from "./submit.ts";
 /** Files named before the rest is counted. */
 const filesShown = 10;
 
-export async function planCommand(job: string, inputs: readonly string[], flags: RunFlags, firstSlot: ChildProcess | undefined): Promise<void> {
+export async function planCommand(
+  job: string,
+  inputs: readonly string[],
+  flags: RunFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
   if (inputs.includes("-"))
     throw new MillraceError("wrong-usage", "plan can't look at standard input without using it up");
   const print = linePrinter();

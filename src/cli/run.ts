@@ -13,9 +13,9 @@ import { printable } from "./error-text.ts";
 
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
+import { stillLoading } from "./loading.ts";
 import type { RunFlags } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
-import { stillLoading } from "./loading.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
 import { submitOptionsOf } from "./submit.ts";
