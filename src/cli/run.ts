@@ -9,8 +9,7 @@ import type { JobEngine, JobHandle } from "../engine.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
 import { connectionText } from "./cluster.ts";
-import { printable } from "./error-text.ts";
-
+import { exitCodeOfJob, printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
 import { stillLoading } from "./loading.ts";
@@ -196,7 +195,7 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
       }
       throw new MillraceError("cancelled", "cancelled: nothing was published and nothing is left behind");
     case "failed": {
-      process.exitCode = 1;
+      process.exitCode = exitCodeOfJob(view);
       if (screen.json !== undefined) return screen.json.ended(view);
       for (const line of failureSummary(view, failureHints({ view, handle, job, inputs, flags })))
         process.stderr.write(`${line}\n`);
