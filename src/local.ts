@@ -50,6 +50,8 @@ export interface LocalOptions extends Loading {
   readonly firstSlot?: ChildProcess | undefined;
   /** For `millrace test`: what must not change the result. */
   readonly experiment?: Experiment | undefined;
+  /** What is odd and no reason to stop, as a sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
   /** What attempts print to standard output and error, as it comes. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
 }

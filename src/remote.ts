@@ -58,10 +58,10 @@ export interface RemoteEngine extends JobEngine {
  */
 export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
   const key = randomId();
-  const { module, environment, onOutput, firstSlot, signal, onSlow } = options;
+  const { module, environment, onOutput, onWarning, firstSlot, signal, onSlow } = options;
   const [connected, described] = await Promise.allSettled([
     options.master,
-    describeInSlot({ module, environment, onOutput, job: jobIdOf(key), firstSlot, signal, onSlow }),
+    describeInSlot({ module, environment, onOutput, onWarning, job: jobIdOf(key), firstSlot, signal, onSlow }),
   ]);
   if (connected.status === "fulfilled" && described.status === "fulfilled")
     return new Remote({ ...options, master: connected.value }, key, described.value);

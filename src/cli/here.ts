@@ -11,7 +11,7 @@ import { jobIdOf } from "../master/master.ts";
 import { describeInSlot } from "../remote/describe.ts";
 import { slotEnvironment } from "../worker/slot-process.ts";
 import { listenForInterrupts } from "./interrupts.ts";
-import { tellStillLoading } from "./loading.ts";
+import { stillLoading, tell } from "./loading.ts";
 import { withUserCode } from "./user-code.ts";
 
 export interface JobHere {
@@ -52,7 +52,8 @@ export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
       job: jobIdOf(randomId()),
       firstSlot,
       signal: options.signal ?? interrupts!.signal,
-      onSlow: () => tellStillLoading(given, { json }),
+      onSlow: () => tell(stillLoading(given), json),
+      onWarning: (warning) => tell(warning, json),
     });
     try {
       adoptEnvironment({ ...slotEnvironment(process.env), ...environment });

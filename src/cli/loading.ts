@@ -6,9 +6,8 @@ export function stillLoading(job: string): string {
   return `still loading ${job}: its module is not through with what it does at its top level; Ctrl-C ends it`;
 }
 
-/** For commands without a screen. */
-export function tellStillLoading(job: string, { json = false }: { readonly json?: boolean }): void {
-  const message = stillLoading(job);
-  const line = json ? JSON.stringify({ event: "warning", message }) : pc.yellow(`warning ${printable(message)}`);
+/** A sentence that stays, or an event: for commands without a screen. */
+export function tell(message: string, isJson: boolean): void {
+  const line = isJson ? JSON.stringify({ event: "warning", message }) : pc.yellow(`warning ${printable(message)}`);
   process.stderr.write(`${line}\n`);
 }

@@ -12,7 +12,7 @@ import { connectionText } from "./cluster.ts";
 import { exitCodeOfJob, printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
-import { stillLoading } from "./loading.ts";
+import { stillLoading, tell } from "./loading.ts";
 import type { RunFlags } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
@@ -73,6 +73,8 @@ async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Pro
     firstSlot,
     signal,
     onSlow: () => warn(screen, stillLoading(job)),
+    // Also with --quiet: it may well be why the result is wrong.
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
@@ -97,7 +99,7 @@ async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Pr
     overwrite: flags.overwrite,
     signal,
     onSlow: () => warn(screen, stillLoading(job)),
-    onWarning: (warning) => warn(screen, warning),
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }

@@ -38,6 +38,7 @@ async function runHere(job: object, options: AnyRunOptions, directory: string): 
     resume: options.resume,
     workDir: options.workDir,
     signal: options.signal,
+    onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
   try {
     const counters = countersOf(await runToEnd(engine, submission(options, directory), options.signal));
@@ -78,6 +79,7 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
     environment,
     overwrite,
     signal: options.signal,
+    onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
   try {
     const view = await runToEnd(engine, submission(options, directory), options.signal);
@@ -181,6 +183,15 @@ function failed(view: JobView): MillraceError {
   );
   if (reason?.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${reason.stack}`;
   return error;
+}
+
+const warned = new Set<string>();
+
+/** As Node warns, where the program can hear it; a loop of runs says it once. */
+function warnOnce(warning: string): void {
+  if (warned.has(warning)) return;
+  warned.add(warning);
+  process.emitWarning(warning, { type: "MillraceWarning" });
 }
 
 /** For what a wait rejects with. */

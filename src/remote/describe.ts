@@ -29,6 +29,8 @@ export interface DescribeOptions extends Loading {
   readonly job: JobId;
   /** A slot's process that was started already; it is used, or ended. */
   readonly firstSlot?: ChildProcess | undefined;
+  /** What is odd and no reason to stop, as a sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
   /** What the module prints while it is loaded. */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
 }
@@ -61,7 +63,12 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
   const close = () => removeWorkDirectory(work);
   try {
     slots.prestart(1, undefined);
-    const described = writeBundle(options.module, work, jobEnvironment(options.environment)).then(async (bundle) => ({
+    const described = writeBundle({
+      module: options.module,
+      work,
+      environment: jobEnvironment(options.environment),
+      onWarning: options.onWarning,
+    }).then(async (bundle) => ({
       bundle,
       description: await slots.describe(bundle),
     }));
