@@ -11,8 +11,10 @@ export async function run<T extends JobTypes, Folder extends string = never>(
   job: Job<T>,
   options: RunOptions<T, Folder>,
 ): Promise<[Folder] extends [never] ? JobResult & AsyncIterable<T["record"]> : JobResult> {
+  const caller: { stack?: string } = {};
+  Error.captureStackTrace(caller, run);
   // Only here: `millrace` is loaded in every slot, which must not load master, worker and store.
   const { runJob } = await import("./local/run-job.ts");
-  const result: unknown = await runJob(job, options as AnyRunOptions);
+  const result: unknown = await runJob(job, options as AnyRunOptions, caller);
   return result as [Folder] extends [never] ? JobResult & AsyncIterable<T["record"]> : JobResult;
 }

@@ -1,7 +1,7 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
-import { addMasterOptions, addServiceOptions, count, path, size, time, word } from "./options.ts";
+import { addMasterOptions, address, addServiceOptions, count, listen, path, size, time, word } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
 const jobArgument = ["<job>", "the job's id, or the first digits of it", jobWord] as const;
@@ -19,7 +19,7 @@ export function addClusterCommands(millrace: Command): void {
       .option(
         "--listen <host:port>",
         "where workers and commands reach it (default: 127.0.0.1:7070)",
-        word("--listen", "HOST:PORT"),
+        listen,
         "127.0.0.1:7070",
       ),
   )
@@ -44,7 +44,7 @@ Examples:
     millrace
       .command("worker")
       .description("work for a cluster: run tasks of its jobs, keep map outputs for the others")
-      .requiredOption("--master <url>", "the cluster's address, like https://m1:7070", word("--master", "an address"))
+      .requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address)
       .requiredOption(
         "--work-dir <dir>",
         "for all that it keeps, on a local disk; made where it is missing",
@@ -68,7 +68,7 @@ Examples:
       .option(
         "--listen <host:port>",
         "where other workers reach it (default: 127.0.0.1, any port)",
-        word("--listen", "HOST:PORT"),
+        listen,
         "127.0.0.1:0",
       )
       .option(

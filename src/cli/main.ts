@@ -21,7 +21,7 @@ import {
   word,
 } from "./options.ts";
 
-function program(): Command {
+export function program(): Command {
   const millrace = new Command("millrace")
     .description("MapReduce in TypeScript: run a job file over data larger than memory, on all cores.")
     .version(version, "-V, --version")

@@ -5,6 +5,8 @@ import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
+import { parseAddress } from "../rpc/address.ts";
+import { parseListen } from "../rpc/listen-address.ts";
 
 /** As commander collects them; every value is checked when it is parsed. */
 export interface RunFlags {
@@ -71,11 +73,7 @@ export function addRunOptions(command: Command): Command {
 export function addClusterOptions(command: Command): Command {
   command
     .optionsGroup("On a cluster:")
-    .option(
-      "--master <url>",
-      "run the job there, like https://m1:7070 (default: on this machine)",
-      word("--master", "an address"),
-    );
+    .option("--master <url>", "run the job there, like https://m1:7070 (default: on this machine)", address);
   return addAccessOptions(command)
     .option("--detach", "leave when the cluster has the job; print its id", false)
     .option("--max-slots <n>", "slots that the job may use at once (default: all)", count("--max-slots", 1, 1_000_000));
@@ -83,11 +81,7 @@ export function addClusterOptions(command: Command): Command {
 
 /** Of the commands that ask a master something. */
 export function addMasterOptions(command: Command): Command {
-  command.requiredOption(
-    "--master <url>",
-    "the cluster's address, like https://m1:7070",
-    word("--master", "an address"),
-  );
+  command.requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address);
   return addAccessOptions(command).option("--json", "JSON lines for scripts instead of text for people", false);
 }
 
@@ -318,9 +312,15 @@ export function path(option: string): (text: string) => string {
   return (text) => resolve(plainPath(option, text));
 }
 
-/** As it was given, for messages; undefined for standard output. */
-function output(text: string): string | undefined {
-  return text === "-" ? undefined : plainPath("--output", text);
+/** As it was given, for messages. */
+function output(text: string): string {
+  return text === "-" ? text : plainPath("--output", text);
+}
+
+/** `-o -` is standard output, as without the option. */
+export function withStandardOutput(flags: RunFlags): RunFlags {
+  const { output: given, ...others } = flags;
+  return given === undefined || given === "-" ? others : flags;
 }
 
 /** What begins with a hyphen is an option whose predecessor lacks its value (`-o $OUT --json`), or stands for a stream elsewhere. */
@@ -352,7 +352,19 @@ export function pathArguments(
   return (text, previous = []) => [...previous, parse(text)];
 }
 
-/** One word: a name, an address, the beginning of an id. An empty one would be the beginning of each. */
+/** Of a cluster; as it was given. */
+export function address(text: string): string {
+  explained(() => parseAddress(text));
+  return word("--master", "an address")(text);
+}
+
+/** HOST:PORT. */
+export function listen(text: string): string {
+  explained(() => parseListen(text));
+  return text;
+}
+
+/** One word: a name, the beginning of an id. An empty one would be the beginning of each. */
 export function word(name: string, what: string): (text: string) => string {
   return (text) => {
     if (!/^[^\s\0]+$/.test(text)) throw new InvalidArgumentError(`${name} takes ${what}, not ${JSON.stringify(text)}.`);

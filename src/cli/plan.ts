@@ -13,7 +13,7 @@ import { createStorage } from "../storage/any.ts";
 import { type Budget, planBudget } from "../worker/budget.ts";
 import { exitCodeOf, printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
-import type { RunFlags } from "./options.ts";
+import { type RunFlags, withStandardOutput } from "./options.ts";
 import { planHere } from "./plan-here.ts";
 import { linePrinter } from "./stdout.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
@@ -24,9 +24,10 @@ const filesShown = 10;
 export async function planCommand(
   job: string,
   inputs: readonly string[],
-  flags: RunFlags,
+  given: RunFlags,
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
+  const flags = withStandardOutput(given);
   if (inputs.includes("-"))
     throw new MillraceError("wrong-usage", "plan can't look at standard input without using it up");
   const print = linePrinter();

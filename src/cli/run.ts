@@ -13,7 +13,7 @@ import { exitCodeOfJob, printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
 import { stillLoading, tell } from "./loading.ts";
-import type { RunFlags } from "./options.ts";
+import { type RunFlags, withStandardOutput } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
@@ -24,9 +24,10 @@ import { failureSummary, returnedNote, successLines } from "./summary.ts";
 export async function runCommand(
   job: string,
   inputs: readonly string[],
-  flags: RunFlags,
+  given: RunFlags,
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
+  const flags = withStandardOutput(given);
   refuseMisplaced(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../base/error.ts";
+import { refuseOtherRuntimes } from "../base/runtime.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
 import type { JobEngine } from "../engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
@@ -12,19 +13,28 @@ import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
 import { manifestName } from "../storage/manifest.ts";
 import { readRecords } from "./records.ts";
+import { asCallerSees } from "./run-error.ts";
 import { type AnyRunOptions, checkedRunOptions } from "./run-options.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;
 
 /** Throws what the job failed of, `cancelled` when the signal was aborted, and what opening and submitting throw. */
-export async function runJob(job: object, given: AnyRunOptions): Promise<JobResult | Records> {
-  const directory = process.cwd();
-  const options = checkedRunOptions(given);
-  const { signal } = options;
-  if (signal?.aborted) throw cancelled();
-  return options.master === undefined
-    ? await runHere(job, options, directory)
-    : await runThere(job, options.master, options, directory);
+export async function runJob(
+  job: object,
+  given: AnyRunOptions,
+  caller: { readonly stack?: string },
+): Promise<JobResult | Records> {
+  try {
+    refuseOtherRuntimes();
+    const directory = process.cwd();
+    const options = checkedRunOptions(given);
+    if (options.signal?.aborted) throw cancelled();
+    return options.master === undefined
+      ? await runHere(job, options, directory)
+      : await runThere(job, options.master, options, directory);
+  } catch (error) {
+    throw asCallerSees(error, caller);
+  }
 }
 
 async function runHere(job: object, options: AnyRunOptions, directory: string): Promise<JobResult | Records> {

@@ -334,7 +334,7 @@ function endedLoading(death: FailureText): FailureText {
 
 function errorOf(text: FailureText): MillraceError {
   const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message);
-  if (text.stack !== undefined) error.stack = text.stack;
+  if (text.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${text.stack}`;
   return error;
 }
 
