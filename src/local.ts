@@ -32,8 +32,6 @@ export type { SubmitOptions } from "./engine.ts";
 
 /** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
 export interface LocalOptions extends Loading {
-  /** Path of the module whose default export is the job. */
-  readonly module: string;
   /** Directory to publish; undefined: a private one, removed by `close`. */
   readonly output?: string | undefined;
   /** Default: one per core. */

@@ -27,8 +27,6 @@ import type { Storage } from "./storage/storage.ts";
 
 /** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
 export interface RemoteOptions extends Loading {
-  /** Path of the module whose default export is the job. */
-  readonly module: string;
   /** Directory to publish, as the workers see it too; or a URL. */
   readonly output: string;
   /** Said hello to, or about to be. `close` closes it. */

@@ -72,9 +72,13 @@ export function describeLoaded(job: JobDefinition): JobDescription {
   }
 }
 
+const messageCharactersMax = 1_000;
+
 /** With the lines of the job's own sources. What defineJob throws says by itself what is wrong. */
 function placed(what: string, thrown: unknown): MillraceError {
-  const { message, stack } = describeThrown(thrown);
+  const { message: whole, stack } = describeThrown(thrown);
+  // Lines stand behind it, and both are cut together where they are shown.
+  const message = whole.length <= messageCharactersMax ? whole : `${whole.slice(0, messageCharactersMax)}…`;
   const frames = stack === undefined ? "" : `\n${stack.replace(/^/gm, "  ")}`;
   const code = isOurs(thrown) ? thrown.code : "wrong-job";
   const details = isOurs(thrown) ? { retry: thrown.retry, cause: thrown } : { cause: thrown };

@@ -61,7 +61,7 @@ export function parseJob(given: unknown, module: string | undefined): JobDefinit
     return parseOptions(name, options, module);
   } catch (thrown) {
     if (!(thrown instanceof MillraceError)) throw thrown;
-    throw new MillraceError("wrong-job", `job ${JSON.stringify(name)}: ${thrown.message}`, { cause: thrown });
+    throw new MillraceError("wrong-job", `job ${JSON.stringify(name)}: ${thrown.message}`);
   }
 }
 

@@ -23,7 +23,6 @@ export interface DescribedJob {
 }
 
 export interface DescribeOptions extends Loading {
-  readonly module: string;
   readonly environment: Readonly<Record<string, string>> | undefined;
   /** Names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;

@@ -120,7 +120,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "exits with 0": { source: "process.exit(0);\n", says: /ended its process: process\.exit\(0\)/, place: /job\.ts/ },
   "exits with 3": { source: "process.exit(3);\n", says: /ended its process: process\.exit\(3\)/, place: /job\.ts/ },
-  aborts: { source: "process.abort();\n", says: /aborted/ },
+  aborts: { source: "process.abort();\n", says: /aborted/, place: /job\.ts/ },
   "calls run": {
     source: 'import { run } from "millrace";\nawait run(1 as never, { inputs: [] } as never);\nexport default 1;\n',
     says: /must not call run/,
