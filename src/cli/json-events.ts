@@ -54,6 +54,7 @@ export function jsonEvents(sink: ProgressSink) {
         counters: view.counters,
         stats: view.stats,
         deadLetters: view.deadLetters,
+        ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
       });
     },
     /** Failed or cancelled. */

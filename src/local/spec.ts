@@ -41,6 +41,7 @@ export interface SpecParts {
   readonly bundle: string;
   readonly destination: string;
   readonly replaces: string | undefined;
+  readonly deadLetters?: JobSpec["deadLetters"];
   readonly environment: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly storage: Storage;
@@ -89,6 +90,7 @@ export async function sizedSpec(
     attemptsMax: options.attempts ?? limits.attemptsMax,
     slotsMax: options.maxSlots,
     deadLettersMax: options.skipBad ?? 0,
+    ...(parts.deadLetters !== undefined && { deadLetters: parts.deadLetters }),
     params: options.params ?? "{}",
     taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,
     taskLimitMs: options.taskLimitMs,

@@ -58,6 +58,8 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groups: size,
   groupMax: size,
   fetchedBytes: size,
+  asideLines: size,
+  asideBytes: size,
   wallMs: ms,
 });
 const running = fc.record({
@@ -90,6 +92,7 @@ const jobView: fc.Arbitrary<JobView> = fc.record(
     running: few(running),
     failures: few(fc.record({ number: size, task: name, error: text })),
     output: name,
+    deadLettersIn: name,
     reason: text,
   },
   {

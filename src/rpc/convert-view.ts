@@ -77,6 +77,7 @@ export function toJobView(view: JobView) {
       error: toFailureText(error),
     })),
     output: view.output,
+    deadLettersIn: view.deadLettersIn,
     reason: optional(view.reason, toFailureText),
   };
 }
@@ -102,6 +103,7 @@ export function fromJobView(view: pb.JobView): JobView {
       error: fromFailureText(error),
     })),
     output: view.output,
+    ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
     ...(reason === undefined ? {} : { reason }),
   };
 }

@@ -62,5 +62,7 @@ function addStats(sums: Sums, stats: AttemptStats): void {
   sums.groups += stats.groups;
   sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
   sums.fetchedBytes += stats.fetchedBytes;
+  sums.asideLines += stats.asideLines;
+  sums.asideBytes += stats.asideBytes;
   sums.wallMs += stats.wallMs;
 }

@@ -280,6 +280,8 @@ function stats({ ms }: Work): AttemptStats {
     groups: 0,
     groupMax: 0,
     fetchedBytes: 0,
+    asideLines: 0,
+    asideBytes: 0,
     wallMs: Math.ceil(ms),
   };
 }
