@@ -69,6 +69,8 @@ export const limits = {
   leaseMs: 10_000,
   backupSlowdown: 3,
   failuresPerWorkerMax: 5,
+  /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
+  settleMs: 2_000,
 
   // jobs that are over
   /** Shown so long after their end; a master's records of them are some kilobytes each. */

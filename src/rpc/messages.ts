@@ -74,6 +74,8 @@ export interface AttemptStats {
   readonly groupMax: number;
   /** Of map outputs that came from other workers, repeated ones included. */
   readonly fetchedBytes: number;
+  /** 1: calls of map or reduce returned something that they may have meant to emit. */
+  readonly valuesReturned: number;
   /** Of records that were put aside: line ends inside them, so that each stands for one and these lines; and their bytes. */
   readonly asideLines: number;
   readonly asideBytes: number;

@@ -13,6 +13,7 @@ export const noStats: AttemptStats = {
   groups: 0,
   groupMax: 0,
   fetchedBytes: 0,
+  valuesReturned: 0,
   asideLines: 0,
   asideBytes: 0,
   wallMs: 0,

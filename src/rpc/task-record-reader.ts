@@ -273,6 +273,7 @@ const statNames: readonly (keyof typeof noStats | undefined)[] = [
   "groupMax",
   "wallMs",
   "fetchedBytes",
+  "valuesReturned",
   "asideLines",
   "asideBytes",
 ];

@@ -117,7 +117,8 @@ function writeStats(field: number, stats: AttemptStats): void {
   writer.uint(10, stats.groupMax);
   writer.double(11, duration(stats.wallMs));
   writer.uint(12, stats.fetchedBytes);
-  writer.uint(13, stats.asideLines);
-  writer.uint(14, stats.asideBytes);
+  writer.uint(13, stats.valuesReturned);
+  writer.uint(14, stats.asideLines);
+  writer.uint(15, stats.asideBytes);
   writer.end(from);
 }
