@@ -1,5 +1,6 @@
 // What a file is that a format of text can't read, by its first bytes: else its bytes would be taken for records, and counted. Of the
 // magic numbers those that text may begin with are believed only when more of the file agrees.
+import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../base/error.ts";
 
 /** A format that reads text. Internal. */
@@ -129,9 +130,10 @@ function isTar(head: Buffer): boolean {
   return sum === Number.parseInt(digits, 8);
 }
 
-/** Bytes that no text has. */
+/** Bytes that no text has; the last character may be cut off. */
 function isNoText(head: Buffer): boolean {
-  return head.some((byte) => byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13);
+  if (head.some((byte) => byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13)) return true;
+  return ![0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, Math.max(0, head.length - cut))));
 }
 
 /** Text mostly of ASCII characters in two bytes each: every second byte is zero, or nearly every one, and no other. */
