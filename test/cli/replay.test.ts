@@ -129,12 +129,12 @@ test("the header of a CSV file is no record, and where inputs have names the fil
   expect(unnamed.code).toBe(2);
 });
 
-test("a record that the format refuses is the format's error, with exit code 1", async () => {
+test("a record that the format refuses is the format's error, with the exit code of bad input", async () => {
   const { code, stdout, stderr } = await replay("two.ts", "events.ndjson:8", "--input", "events");
   expect(stderr).toContain("is not JSON");
   expect(stderr).toContain("at events.ndjson:8");
   expect(stdout.toString()).toBe("");
-  expect(code).toBe(1);
+  expect(code).toBe(3);
 });
 
 test.each([
@@ -148,7 +148,7 @@ test.each([
   const { code, stdout, stderr } = await replay(...words);
   expect(stderr).toContain(message);
   expect(stdout.toString()).toBe("");
-  expect(code).toBe(2);
+  expect(code).toBe(3);
 });
 
 test("a failed run says with which words the record is replayed, and they work", async () => {

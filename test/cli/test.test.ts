@@ -199,7 +199,7 @@ test("people get a line per check and a last one; wrong usage is 2", async () =>
   write("missing.ts", 'export default "no job";\n');
   const unknown = await millrace(["test", "throws.ts", "sample.txt", "-o", "out"], { cwd: folder.path });
   expect(unknown.code).toBe(2);
-  expect((await millrace(["test", "throws.ts", "nothing"], { cwd: folder.path })).code).toBe(2);
+  expect((await millrace(["test", "throws.ts", "nothing"], { cwd: folder.path })).code).toBe(3);
   expect((await millrace(["test", "missing.ts", "sample.txt"], { cwd: folder.path })).code).toBe(2);
   const { stdout, code } = await millrace(["test", "throws.ts", "sample.txt"], { cwd: folder.path });
   expect(stdout.toString()).toMatch(/^skipped {2}types: .*\nFAIL {5}the job runs: TypeError: seven is unlucky\n {11}/);
