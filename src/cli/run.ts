@@ -17,7 +17,7 @@ import { outputPrinter } from "./output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
 import { submitOptionsOf } from "./submit.ts";
-import { failureSummary, successLines } from "./summary.ts";
+import { failureSummary, returnedNote, successLines } from "./summary.ts";
 
 /** `firstSlot`: a slot's process, where it could be started: the first of a run on this machine, else the one that describes the job. */
 export async function runCommand(
@@ -179,7 +179,11 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
     case "succeeded": {
       if (flags.output === undefined) await copyToStdout(engine);
       if (screen.json !== undefined) return screen.json.done(view, elapsedMs, flags.output);
-      if (flags.quiet) return;
+      if (flags.quiet) {
+        const note = returnedNote(view);
+        if (note !== undefined) process.stderr.write(`${note}\n`);
+        return;
+      }
       const lines = successLines(view, {
         elapsedMs,
         output: flags.output,
