@@ -4,10 +4,10 @@
 import { readFileSync } from "node:fs";
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as TlsAgent } from "node:https";
+import { certificateTrouble } from "../base/certificate-trouble.ts";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
-import { certificateTrouble } from "../rpc/certificate-trouble.ts";
 import { signRequest } from "../rpc/signature.ts";
 import { workerLookup } from "../rpc/worker-address.ts";
 import { TransferFault } from "./transfer-fault.ts";
