@@ -24,6 +24,7 @@ export interface RunFlags {
   readonly env: ReadonlyMap<string, string>;
   readonly workDir?: string;
   readonly skipBad: number;
+  readonly deadLetters?: string;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly resume: boolean;
@@ -63,6 +64,11 @@ export function addRunOptions(command: Command): Command {
   command
     .optionsGroup("Output:")
     .option("-o, --output <dir>", "folder to publish, must not exist or be empty; - or none: print the result", output)
+    .option(
+      "--dead-letters <dir>",
+      "folder to publish the bad records in that --skip-bad puts aside (default: _dead-letters in the output)",
+      folder("--dead-letters"),
+    )
     .option("--overwrite", "replace the folder, if Millrace published it", false)
     .option("--resume", "go on where a crashed or failed run with this output stopped", false);
   addJobOptions(command);
@@ -169,7 +175,7 @@ export function addJobOptions(command: Command): Command {
     .optionsGroup("When something fails:")
     .option(
       "--skip-bad <n>",
-      "put up to n bad records aside, in _dead-letters, instead of failing",
+      "put up to n bad records aside, in _dead-letters or --dead-letters, instead of failing",
       count("--skip-bad", 0, Number.MAX_SAFE_INTEGER),
       0,
     )
@@ -312,7 +318,12 @@ export function path(option: string): (text: string) => string {
   return (text) => resolve(plainPath(option, text));
 }
 
-/** As it was given, for messages. */
+/** A folder as it was given, for messages: it is resolved when the run begins. */
+function folder(option: string): (text: string) => string {
+  return (text) => plainPath(option, text);
+}
+
+/** The same, or standard output. */
 function output(text: string): string {
   return text === "-" ? text : plainPath("--output", text);
 }

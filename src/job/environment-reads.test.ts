@@ -29,7 +29,7 @@ test.each<[string, string[]]>([
   ["const { env: e } = process; export const a = e.NAME;", ["NAME"]],
   ['export const a = "NAME" in process.env;', ["NAME"]],
   ['export const a = Object.hasOwn(process.env, "NAME");', ["NAME"]],
-  ["export const a = `${process.env.NAME}`;", ["NAME"]],
+  ["export const a = `${process" + ".env.NAME}`;", ["NAME"]],
   ["export const a = Number(process.env.A) + Number(process.env.B);", ["A", "B"]],
   ["const a: string = process.env.NAME as string; console.log(<string>a);", ["NAME"]],
 ])("%s reads it", async (source, names) => {

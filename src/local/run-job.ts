@@ -12,6 +12,7 @@ import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";
 import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
 import { manifestName } from "../storage/manifest.ts";
+import { deadLettersFolder } from "./dead-letters.ts";
 import { readRecords } from "./records.ts";
 import { asCallerSees } from "./run-error.ts";
 import { type AnyRunOptions, checkedRunOptions } from "./run-options.ts";
@@ -41,6 +42,7 @@ async function runHere(job: object, options: AnyRunOptions, directory: string): 
   const engine = await openLocal({
     module: moduleOf(job, options.module),
     output: options.output,
+    deadLetters: deadLettersOf(options),
     slots: options.slots,
     memoryBytes: options.memory === undefined ? undefined : parseSize(options.memory, "memory"),
     environment: options.env,
@@ -87,6 +89,7 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
     master: connectTo({ address, signal: options.signal }),
     address,
     environment,
+    deadLetters: deadLettersOf(options),
     overwrite,
     signal: options.signal,
     onWarning: warnOnce,
@@ -171,6 +174,11 @@ function submission(options: AnyRunOptions, directory: string): SubmitOptions {
     ...(options.taskTimeout !== undefined && { taskTimeoutMs: parseDuration(options.taskTimeout, "taskTimeout") }),
     ...(options.taskLimit !== undefined && { taskLimitMs: parseDuration(options.taskLimit, "taskLimit") }),
   };
+}
+
+function deadLettersOf({ output, deadLetters, skipBad = 0 }: AnyRunOptions): string | undefined {
+  const words = { output: "an `output`", deadLetters: "`deadLetters`", skipBad: "`skipBad`" };
+  return deadLettersFolder({ output, deadLetters, skipBad }, words);
 }
 
 function moduleOf(job: object, given: string | undefined): string {

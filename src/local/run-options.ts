@@ -23,6 +23,7 @@ export interface AnyRunOptions {
   readonly taskTimeout?: string;
   readonly taskLimit?: string;
   readonly skipBad?: number;
+  readonly deadLetters?: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly workDir?: string;
@@ -47,6 +48,7 @@ const checks: { readonly [Name in keyof Required<AnyRunOptions>]: Check } = {
   taskTimeout: measured(parseDuration),
   taskLimit: measured(parseDuration),
   skipBad: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  deadLetters: (name, value) => outputPath(path(name, value)),
   files: (name, value) => words(name, value, (each, given) => resolve(path(each, given))),
   env: (name, value) => words(name, value, variable),
   workDir: (name, value) => resolve(path(name, value)),
