@@ -48,6 +48,7 @@ export function errorLines(thrown: unknown): string[] {
   // The operating system's word (a full disk, too many open files), for whatever was not said better before.
   const { message, stack } = describeThrown(thrown);
   const first = `${pc.red("error")} ${printable(fromHere(message))}`;
+  if (systemCode(thrown) !== undefined) return [first];
   // The job's own code, in this process.
   if (stack !== undefined)
     return [
@@ -56,7 +57,7 @@ export function errorLines(thrown: unknown): string[] {
         .split("\n")
         .map((line) => pc.dim(printable(`  ${line}`))),
     ];
-  if (types.isProxy(thrown) || !(thrown instanceof Error) || systemCode(thrown) !== undefined) return [first];
+  if (types.isProxy(thrown) || !(thrown instanceof Error)) return [first];
   return [first, pc.dim(printable(thrown.stack ?? ""))];
 }
 
