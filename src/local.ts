@@ -7,11 +7,13 @@
 // `close` removes all that a run leaves, except after a failure: then state and runs stay for `resume`.
 import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "./base/error.ts";
-import type { AttemptId } from "./base/ids.ts";
+import type { AttemptId, JobId } from "./base/ids.ts";
+import { isUrl } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
 import {
+  earlierJobs,
   localPlaces,
   makeParents,
   refuseIfBusy,
@@ -44,6 +46,8 @@ export interface LocalOptions {
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
   readonly workDir?: string | undefined;
+  /** Ends every wait for a storage before the job is submitted; from then on it has to be cancelled. */
+  readonly signal?: AbortSignal | undefined;
   /** A slot's process that was started already (first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
   /** For `millrace test`: what must not change the result. */
@@ -93,7 +97,12 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const key = randomId();
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
-  const { replaces } = await storage.prepare(places.destination, options.overwrite ?? false);
+  const { replaces } = await storage.prepare(
+    places.destination,
+    options.overwrite ?? false,
+    options.signal,
+    endedJobs(options),
+  );
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
@@ -104,6 +113,11 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
     throw error;
   }
   return { key, job, places, work, replaces, removeParents };
+}
+
+/** Runs of this output that were killed: this one begins anew. */
+function endedJobs({ output, workDir }: LocalOptions): readonly JobId[] {
+  return output !== undefined && isUrl(output) ? earlierJobs(output, workDir) : [];
 }
 
 /** Of the newest work directory that a run with this output left. */

@@ -202,7 +202,7 @@ export class Api implements MasterApi {
     await checkBlobs(spec, blobs);
     await probeInputs(spec, probing);
     const prepared = await prepareOutput(spec, overwrite, probing);
-    await within(probing, `writing beside the output ${spec.output}`, writeProbe(spec.output, job));
+    await within(probing, `writing beside the output ${spec.output}`, () => writeProbe(spec.output, job));
     failpoint("master.afterProbe");
     // From here on it is the master's: a client that hangs up now finds the job there.
     return await this.#led(master.submit(prepared, idempotencyKey));
