@@ -42,6 +42,8 @@ export interface LocalOptions {
   readonly memoryBytes?: number | undefined;
   /** Environment of the job's code, beside TZ and LANG. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
@@ -91,18 +93,18 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "removeParents">;
+type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
 
 async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
-  const { replaces } = await storage.prepare(
-    places.destination,
-    options.overwrite ?? false,
-    options.signal,
-    endedJobs(options),
-  );
+  const overwrite = options.overwrite ?? false;
+  const ended = endedJobs(options);
+  const { replaces } = await storage.prepare(places.destination, overwrite, options.signal, ended);
+  const { deadLetters: path } = options;
+  const deadLetters =
+    path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
@@ -112,12 +114,13 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
     removeParents();
     throw error;
   }
-  return { key, job, places, work, replaces, removeParents };
+  return { key, job, places, work, replaces, deadLetters, removeParents };
 }
 
 /** Runs of this output that were killed: this one begins anew. */
-function endedJobs({ output, workDir }: LocalOptions): readonly JobId[] {
-  return output !== undefined && isUrl(output) ? earlierJobs(output, workDir) : [];
+function endedJobs({ output, deadLetters, workDir }: LocalOptions): readonly JobId[] {
+  if (output === undefined || ![output, deadLetters].some((path) => path !== undefined && isUrl(path))) return [];
+  return earlierJobs(output, workDir);
 }
 
 /** Of the newest work directory that a run with this output left. */
@@ -135,5 +138,7 @@ function resumedParts(options: LocalOptions): Parts {
   const { path, job } = left;
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
-  return { key: "", job, places, work, replaces: undefined, removeParents: () => {} };
+  const deadLetters =
+    options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
+  return { key: "", job, places, work, replaces: undefined, deadLetters, removeParents: () => {} };
 }
