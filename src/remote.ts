@@ -23,7 +23,7 @@ import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
 import type { RemoteMaster, Submission } from "./rpc/services.ts";
 import { createStorage } from "./storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
-import type { Storage } from "./storage/storage.ts";
+import { type Storage, stoppable } from "./storage/storage.ts";
 
 /** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
 export interface RemoteOptions extends Loading {
@@ -118,6 +118,8 @@ class Remote implements RemoteEngine {
     if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
     const { master, module, overwrite, deadLetters, clock = systemClock, address } = this.#options;
     const { bundle, description } = this.#described;
+    const { signal: given } = this.#options;
+    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     const { spec } = await sizedSpec(options, {
       module,
       description,
@@ -127,12 +129,10 @@ class Remote implements RemoteEngine {
       ...(deadLetters !== undefined && { deadLetters: { path: deadLetters, replaces: undefined } }),
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
-      storage: this.storage,
+      storage: stoppable(this.storage, signal),
       onUnseen: (why) =>
         this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
     });
-    const { signal: given } = this.#options;
-    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     await upload(master.blobs, bundleUpload(bundle.path, bundle.digest), signal);
     for (const { name, path, sha256 } of spec.files)
       await upload(master.blobs, sideFileUpload(name, path, sha256), signal);

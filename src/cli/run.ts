@@ -75,8 +75,8 @@ async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Pro
     overwrite: flags.overwrite,
     resume: flags.resume,
     workDir: flags.workDir,
-    firstSlot,
     signal,
+    firstSlot,
     onSlow: () => warn(screen, stillLoading(job)),
     // Also with --quiet: it may well be why the result is wrong.
     onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
