@@ -62,6 +62,10 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
       };
     },
     prepare: async () => ({ replaces: undefined }),
+    findLost: async (_destination, _job, files) =>
+      files.filter(({ token }) => !staged.has(token)).map(({ token }) => ({ token, why: "is missing" })),
+    /** Nothing that is staged here gets lost. */
+    withdraw: async () => ({ kind: "whole" }),
     /** All at once, and once: whoever comes later finds it done. */
     async publish(decision) {
       if (published !== undefined) return;

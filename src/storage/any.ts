@@ -48,7 +48,9 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     read: (file, start, end) => of(file.path).read(file, start, end),
     stage: (destination, attempt, name) => of(destination).stage(destination, attempt, name),
     prepare: async (destination, overwrite) => await of(destination).prepare(destination, overwrite),
+    findLost: async (destination, job, files) => await of(destination).findLost(destination, job, files),
     publish: async (decision) => await of(decision.destination).publish(decision),
+    withdraw: async (decision) => await of(decision.destination).withdraw(decision),
     discard: async (destination, job) => await of(destination).discard(destination, job),
   };
 }

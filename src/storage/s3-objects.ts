@@ -15,6 +15,13 @@ export interface S3Object {
   readonly etag: string;
 }
 
+/** Of an upload. */
+export interface S3Part {
+  readonly number: number;
+  readonly bytes: number;
+  readonly etag: string;
+}
+
 export interface S3Head extends S3Object {
   /** Of ours: names without "x-amz-meta-", in lower case. */
   readonly metadata: ReadonlyMap<string, string>;
@@ -34,6 +41,8 @@ export interface PutOptions {
 
 /** Bytes of a manifest, claim or record, which are read whole. */
 const wholeBytesMax = 256 * MiB;
+/** A page of a thousand parts has a fifth of that. */
+const listBytesMax = 1 * MiB;
 
 export class S3Objects {
   readonly #client: S3Client;
@@ -187,6 +196,33 @@ export class S3Objects {
     const response = await this.#client.send(request);
     if (response.status !== 200) throw unexpected(request, response);
     return tagOf(response);
+  }
+
+  /**
+   * The parts that an upload has; "gone": there is no such upload (any more), completed, aborted or expired; "unknown": the store
+   * doesn't answer that, or not to these credentials.
+   */
+  async listParts(place: S3Place, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
+    const parts: S3Part[] = [];
+    for (let after: string | undefined; ; ) {
+      const request: S3Request = {
+        method: "GET",
+        place,
+        query: { uploadId: upload, ...(after === undefined ? {} : { "part-number-marker": after }) },
+      };
+      const response = await this.#client.send(request);
+      if (response.status === 404 && codeOf(response) === "NoSuchUpload") return "gone";
+      // A store that doesn't know the request may answer anything, the object itself or its absence too.
+      const xml = response.body.subarray(0, listBytesMax).toString("utf8");
+      if (response.status !== 200 || !/<ListPartsResult[\s>]/.test(xml)) return "unknown";
+      for (const part of elements(xml, "Part")) {
+        const [number, bytes] = [Number(textOf(part, "PartNumber")), Number(textOf(part, "Size"))];
+        parts.push({ number, bytes, etag: unquoted(textOf(part, "ETag") ?? "") });
+      }
+      const next = textOf(xml, "IsTruncated") === "true" ? textOf(xml, "NextPartNumberMarker") : undefined;
+      if (next === undefined || next === after) return parts;
+      after = next;
+    }
   }
 
   /** False: there is no such upload (any more): completed already, aborted, or expired. */

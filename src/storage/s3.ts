@@ -5,6 +5,7 @@ import { S3Client } from "./s3-client.ts";
 import { discardS3 } from "./s3-discard.ts";
 import { s3OutputError } from "./s3-error.ts";
 import { S3Lister } from "./s3-list.ts";
+import { findLostS3 } from "./s3-lost.ts";
 import { destinationOf } from "./s3-names.ts";
 import { S3Objects } from "./s3-objects.ts";
 import { publishS3 } from "./s3-publish.ts";
@@ -12,6 +13,7 @@ import { S3Reader } from "./s3-read.ts";
 import { nodeSpoolFs, S3StagedWriter, type SpoolFs } from "./s3-stage.ts";
 import { prepareS3 } from "./s3-standing.ts";
 import { nodeTransport, type S3Transport } from "./s3-transport.ts";
+import { withdrawS3 } from "./s3-withdraw.ts";
 import type { Storage } from "./storage.ts";
 
 export interface S3StorageOptions {
@@ -54,7 +56,13 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       new S3StagedWriter({ objects, fs, directory: spoolDirectory(), partBytes }, destination, attempt, name),
     prepare: (destination, overwrite) =>
       doing("Checking", destination, () => prepareS3(objects, destinationOf(destination), overwrite)),
+    findLost: (destination, job, files) =>
+      doing("Looking at the staged files of", destination, () =>
+        findLostS3(objects, destinationOf(destination), job, files),
+      ),
     publish: (decision) => doing("Publishing", decision.destination, () => publishS3(decision, { objects, clock })),
+    withdraw: (decision) =>
+      doing("Withdrawing the staged files of", decision.destination, () => withdrawS3(objects, decision)),
     discard: (destination, job) =>
       doing("Removing the staged files of", destination, () => discardS3(objects, destinationOf(destination), job)),
   };

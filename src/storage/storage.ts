@@ -15,8 +15,19 @@ export interface Storage {
   stage(destination: string, attempt: AttemptId, name: string): StagedWriter;
   /** Refuse early what `publish` would refuse: `output-exists`, no permission, no such parent. Returns the identity to replace. */
   prepare(destination: string, overwrite: boolean): Promise<{ readonly replaces: string | undefined }>;
+  /**
+   * Looks, before the decision, whether these staged files of a job are there as their attempts wrote them. Returns those that
+   * are not. Changes nothing, may be repeated.
+   */
+  findLost(destination: string, job: JobId, files: readonly StagedFile[]): Promise<readonly LostFile[]>;
   /** Make the decided files visible. Any later master may repeat it, at any time, with the same effect. */
   publish(decision: CommitDecision): Promise<void>;
+  /**
+   * Of a decision that could not be published, and whose job has ended by that. Where a file of it is gone, what is left is
+   * taken from every publisher that may still be at it, so that another decision can be made. May be repeated, cut off
+   * anywhere, and come late: once there is another decision it has no effect on that.
+   */
+  withdraw(decision: CommitDecision): Promise<Withdrawal>;
   /** Remove what is staged for a job; never touches what is published. May be repeated. */
   discard(destination: string, job: JobId): Promise<void>;
 }
@@ -53,6 +64,20 @@ export interface StagedFile {
   readonly sha256: string;
   readonly token: string;
 }
+
+/** A staged file that can't be published. */
+export interface LostFile {
+  readonly token: string;
+  /** "is missing", "has 3 bytes, but its attempt wrote 5" */
+  readonly why: string;
+}
+
+/** What has become of the files of a decision that could not be published. */
+export type Withdrawal =
+  /** All are there, or visible already: the same decision can be published. */
+  | { readonly kind: "whole" }
+  /** Nobody can publish the decision any more. In the order of its files: each as it is staged now; undefined: it is gone. */
+  | { readonly kind: "withdrawn"; readonly files: readonly (StagedFile | undefined)[] };
 
 /** All that publishing needs, stored before anything becomes visible. */
 export interface CommitDecision {

@@ -53,7 +53,9 @@ export function memoryInputs(contents: Readonly<Record<string, string | Uint8Arr
     },
     stage: refuse,
     prepare: refuse,
+    findLost: refuse,
     publish: refuse,
+    withdraw: refuse,
     discard: refuse,
   };
 }

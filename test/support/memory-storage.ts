@@ -76,7 +76,9 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
       };
     },
     prepare: unused,
+    findLost: unused,
     publish: unused,
+    withdraw: unused,
     discard: unused,
   };
   return storage;
