@@ -123,8 +123,7 @@ export class Api implements MasterApi {
       );
     }
     this.#refuseTaken(found.output, job);
-    await writeProbe(found.output, job);
-    await this.#led(master.resume(job));
+    await this.#led(master.resume(job, () => writeProbe(found.output, job)));
   }
 
   async drain(worker: WorkerId): Promise<void> {

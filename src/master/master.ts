@@ -53,8 +53,11 @@ export interface Master {
   submit(spec: JobSpec, idempotencyKey: string): Promise<JobId>;
   /** "too-late": the job had ended, or its output was decided. */
   cancel(job: JobId): Promise<"cancelled" | "too-late">;
-  /** A failed job that was kept goes on, its failures forgiven; any other stays as it is. */
-  resume(job: JobId): Promise<void>;
+  /**
+   * A failed job that was kept goes on, its failures forgiven; any other stays as it is. `before`: done when what the job has
+   * staged is as it is to be, and before it goes on.
+   */
+  resume(job: JobId, before?: () => Promise<void>): Promise<void>;
   /** The worker takes nothing new, until it is started anew. */
   drain(worker: WorkerId): Promise<void>;
   /** The state as of the last commit. */

@@ -5,7 +5,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { JobId } from "../base/ids.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { SchedulerEvent } from "../schedule/step.ts";
-import type { CommitDecision, Storage } from "../storage/storage.ts";
+import type { CommitDecision, Storage, Withdrawal } from "../storage/storage.ts";
 import type { MasterObserver } from "./master.ts";
 
 export interface PublisherOptions {
@@ -32,17 +32,28 @@ export class Publisher {
   }
 
   publish(decision: CommitDecision): void {
-    const { stopped, happened } = this.#options;
+    const { storage, stopped, happened } = this.#options;
     const { job } = decision;
     this.#inBackground(`publishing job ${job}`, async () => {
       try {
-        await this.#tryToPublish(decision);
+        await this.#patiently(`publishing job ${job}`, async () => {
+          failpoint("master.beforePublish");
+          await storage.publish(decision);
+          failpoint("master.afterPublish");
+        });
         await happened({ kind: "output-published", job });
       } catch (error) {
         if (stopped.aborted) return; // a successor repeats the publish from the decision
         await happened({ kind: "output-failed", job, error: errorText(error) });
       }
     });
+  }
+
+  /** Whoever asked for the job to go on waits for it, and is told why not. */
+  withdraw(decision: CommitDecision): Promise<Withdrawal> {
+    return this.#patiently(`looking at what job ${decision.job} was to publish`, () =>
+      this.#options.storage.withdraw(decision),
+    );
   }
 
   /** Removes what a job has staged. */
@@ -56,18 +67,15 @@ export class Publisher {
   }
 
   /** A storage that is out of reach for a moment doesn't undo the work of hours. */
-  async #tryToPublish(decision: CommitDecision): Promise<void> {
-    const { storage, clock, stopped, observer, publishTriesMax = 1 } = this.#options;
+  async #patiently<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const { clock, stopped, observer, publishTriesMax = 1 } = this.#options;
     for (let tries = 1; ; tries++) {
-      failpoint("master.beforePublish");
       try {
-        await storage.publish(decision);
-        failpoint("master.afterPublish");
-        return;
+        return await work();
       } catch (error) {
         const mayHelp = error instanceof MillraceError && error.retry !== "never";
         if (!mayHelp || tries >= publishTriesMax || stopped.aborted) throw error;
-        observer?.failed?.(`publishing job ${decision.job}, try ${tries} of ${publishTriesMax}`, error);
+        observer?.failed?.(`${what}, try ${tries} of ${publishTriesMax}`, error);
         await clock.sleep(Math.min(publishPauseMs * 2 ** (tries - 1), publishPauseMsMax), stopped);
       }
     }

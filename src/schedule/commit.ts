@@ -12,7 +12,9 @@ import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
 import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
+import { takeBackFiles } from "./lost-files.ts";
 import { type EndedRecord, keys } from "./records.ts";
+import type { WithdrawnDecision } from "./step.ts";
 import type { Task } from "./task.ts";
 
 /** Something happened to the job: is it over its limits, is it complete? */
@@ -124,10 +126,20 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
   boundEnded(cluster);
 }
 
-/** A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. */
-export function resume(cluster: Cluster, id: JobId): void {
+/** What a failed job whose state was kept was to publish. */
+export function unpublished(cluster: Cluster, id: JobId): CommitDecision | undefined {
+  const job = cluster.jobs.get(id);
+  return job !== undefined && isKept(job) ? job.decision : undefined;
+}
+
+/**
+ * A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. Its end is the last thing
+ * that is undone: whatever is cut off before, it has failed and can be resumed.
+ */
+export function resume(cluster: Cluster, id: JobId, withdrawn: WithdrawnDecision | undefined): void {
   const job = cluster.jobs.get(id);
   if (job?.stage !== "over" || !isKept(job)) return;
+  if (withdrawn !== undefined && withdrawn.decision !== job.decision) return; // it was resumed and has failed again since
   for (const task of tasksOf(job)) {
     if (task.failures === 0 && task.infrastructureFailures === 0 && task.userFailure === undefined) continue;
     update(task, () => {
@@ -137,12 +149,26 @@ export function resume(cluster: Cluster, id: JobId): void {
     });
     saveTask(cluster, task);
   }
+  if (withdrawn !== undefined) undecide(cluster, job, withdrawn);
   cluster.changes.push({ delete: keys.ended(job.id) });
   job.ended = undefined;
   job.view = undefined;
   for (const worker of cluster.workers.values()) worker.discards.delete(id);
   note(cluster, { kind: "job-resumed", job: id });
   reopen(cluster, job);
+}
+
+function undecide(cluster: Cluster, job: Job, withdrawn: WithdrawnDecision): void {
+  const { files } = withdrawn;
+  note(cluster, {
+    kind: "decision-withdrawn",
+    job: job.id,
+    files: files.length,
+    left: files.filter((file) => file !== undefined).length,
+  });
+  cluster.changes.push({ delete: keys.decision(job.id) });
+  job.decision = undefined;
+  takeBackFiles(cluster, job, withdrawn);
 }
 
 /** Puts a job that is not over to where its records say it is. */

@@ -9,7 +9,7 @@ import type { CommitDecision } from "../storage/storage.ts";
 import { Heap } from "./heap.ts";
 import type { EndedRecord, FailureRecord, JobRecord } from "./records.ts";
 import type { JobView, SchedulerOptions } from "./step.ts";
-import { type Attempt, deadLettersOf, isDone, newTask, type Task } from "./task.ts";
+import { type Attempt, deadLettersOf, hasLostFiles, isDone, newTask, type Task } from "./task.ts";
 import { sumOf, type Totals, TotalsSum } from "./totals.ts";
 
 export interface Job {
@@ -33,6 +33,8 @@ export interface Job {
   mapsWon: number;
   mapsLive: number;
   reducesWon: number;
+  /** Map tasks whose winner's output files are gone: they have to win again. */
+  mapsWithoutFiles: number;
   /** Counts the places of map outputs, from 1: the same version is the same runs in the same places. */
   mapVersion: number;
   /** Reduces of older versions read outputs that no winner stands for any more. */
@@ -81,6 +83,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     queues: { plan: new Heap(byIndex), map: new Heap(byIndex), reduce: new Heap(byIndex) },
     mapsWon: 0,
     mapsLive: 0,
+    mapsWithoutFiles: 0,
     reducesWon: 0,
     mapVersion: 1,
     mapVersionMin: 1,
@@ -148,7 +151,8 @@ export function isBarrierOpen(job: Job): boolean {
  * winner emitted.
  */
 export function isComplete(job: Job): boolean {
-  return job.stage === "working" && job.mapsWon === job.maps.length && job.reducesWon === job.reduces.length;
+  const { stage, mapsWon, mapsWithoutFiles, reducesWon, maps, reduces } = job;
+  return stage === "working" && mapsWon === maps.length && mapsWithoutFiles === 0 && reducesWon === reduces.length;
 }
 
 export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: number } {
@@ -182,6 +186,7 @@ function count(task: Task, sign: 1 | -1): void {
   job.deadLetters += sign * deadLettersOf(task);
   if (task.phase === "map") {
     if (task.winner !== undefined) job.mapsWon += sign;
+    if (task.winner !== undefined && hasLostFiles(task.winner)) job.mapsWithoutFiles += sign;
     if (isDone(task)) job.mapsLive += sign;
     job.mapVersion += sign * Math.max(0, task.placements - 1);
     job.digestRollbacks += sign * task.digestRollbacks;

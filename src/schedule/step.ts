@@ -3,21 +3,30 @@ import type { Counters, Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
-import type { CommitDecision } from "../storage/storage.ts";
+import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import type { Fact } from "./facts.ts";
 
 /** Everything that can happen to the scheduler. */
 export type SchedulerEvent =
   | { readonly kind: "job-submitted"; readonly job: JobId; readonly spec: JobSpec; readonly idempotencyKey: string }
   | { readonly kind: "job-cancelled"; readonly job: JobId }
-  /** A failed job that was kept (`keepFailed`) goes on where it stopped; of no effect on any other. */
-  | { readonly kind: "job-resumed"; readonly job: JobId }
+  /**
+   * A failed job that was kept (`keepFailed`) goes on where it stopped; of no effect on any other. Of one that was decided, the
+   * storage has been asked first (`Storage.withdraw`): its decision is published again unless it was withdrawn.
+   */
+  | { readonly kind: "job-resumed"; readonly job: JobId; readonly withdrawn?: WithdrawnDecision | undefined }
   | { readonly kind: "worker-heard"; readonly report: WorkerReport }
   /** An administrator wants it to drain: it gets nothing new, and is told so until it is started anew. */
   | { readonly kind: "worker-drained"; readonly worker: WorkerId }
   | { readonly kind: "output-published"; readonly job: JobId }
   | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
   | { readonly kind: "clock-ticked" };
+
+/** A decision that can't be published any more, and what is staged still of its files, in their order. */
+export interface WithdrawnDecision {
+  readonly decision: CommitDecision;
+  readonly files: readonly (StagedFile | undefined)[];
+}
 
 /** What the master must do once the step's changes are durable, in this order. */
 export type SchedulerCommand =
@@ -46,6 +55,8 @@ export interface Scheduler {
   step(event: SchedulerEvent, now: Instant): Step;
   /** What a worker must do and know, as of now: the answer to a call that nothing happened during. */
   ordersFor(worker: WorkerId): WorkerOrders;
+  /** What a failed job that can be resumed was to publish; undefined: it was not decided, or is no such job. */
+  unpublished(job: JobId): CommitDecision | undefined;
   /** Immutable read model for status, CLI and dashboard. */
   view(): ClusterView;
 }

@@ -18,7 +18,8 @@ export async function withdrawS3(objects: S3Objects, decision: CommitDecision): 
   const lost = new Set<string>();
   await forEachAtMost(limits.looksAtOnce, decision.files, async (file) => {
     // All files of the attempt: its task runs again, and a file of it that stayed would be in the way of the new one.
-    if ((await whyLostS3(objects, destination, decision.job, file)) !== undefined) lost.add(attemptOf(file, destination));
+    if ((await whyLostS3(objects, destination, decision.job, file)) !== undefined)
+      lost.add(attemptOf(file, destination));
   });
   if (lost.size === 0) return { kind: "whole" };
   if (!(await bar(objects, destination, decision))) return { kind: "whole" };
