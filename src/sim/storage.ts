@@ -41,6 +41,10 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
       // Copies: whoever keeps a chunk for longer than he may must not be right by accident.
       for (let at = start; at < last; at += chunkBytes) yield bytes.slice(at, Math.min(at + chunkBytes, last));
     },
+    async *below(directory) {
+      for (const path of files.keys())
+        if (path.startsWith(`${directory}/`)) yield { name: path.slice(directory.length + 1), file: infoOf(path) };
+    },
     stage(_destination, attempt, name) {
       const token = `${attemptName(attempt)}/${name}`;
       const chunks: Buffer[] = [];

@@ -46,6 +46,7 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     list: async (pattern) => await of(pattern).list(pattern),
     stat: async (path) => await of(path).stat(path),
     read: (file, start, end) => of(file.path).read(file, start, end),
+    below: (directory) => of(directory).below(directory),
     stage: (destination, attempt, name) => of(destination).stage(destination, attempt, name),
     prepare: async (destination, overwrite) => await of(destination).prepare(destination, overwrite),
     findLost: async (destination, job, files) => await of(destination).findLost(destination, job, files),

@@ -27,6 +27,7 @@ export function createLocalStorage(options: LocalStorageOptions = {}): Storage {
     list: (argument) => lister.list(argument),
     stat: async (path) => lister.file(path),
     read: (file, start, end) => reader.read(file, start, end),
+    below: (directory) => lister.below(directory),
     stage: (destination, attempt, name) => new LocalStagedWriter(fs, destination, attempt, name),
     prepare: (destination, overwrite) => prepare(fs, destination, overwrite),
     findLost: (destination, job, files) => findLost(fs, placesOf(destination, job), files),

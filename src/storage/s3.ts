@@ -52,6 +52,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     list: (argument) => lister.list(argument),
     stat: (path) => lister.file(path),
     read: (file, start, end) => reader.read(file, start, end),
+    below: (directory) => lister.below(directory),
     stage: (destination, attempt, name) =>
       new S3StagedWriter({ objects, fs, directory: spoolDirectory(), partBytes }, destination, attempt, name),
     prepare: (destination, overwrite) =>

@@ -11,6 +11,11 @@ export interface Storage {
    * `input-changed` when the file is no longer of this version, `bad-input` when it can't be read.
    */
   read(file: FileInfo, start: number, end: number): AsyncIterable<Uint8Array>;
+  /**
+   * All that lies below a folder, hidden things too, in no order; links are not followed. Names are relative to it. Nothing where
+   * there is no such folder.
+   */
+  below(directory: string): AsyncIterable<FoundBelow>;
   /** Start a new, invisible output file of an attempt. */
   stage(destination: string, attempt: AttemptId, name: string): StagedWriter;
   /** Refuse early what `publish` would refuse: `output-exists`, no permission, no such parent. Returns the identity to replace. */
@@ -40,6 +45,12 @@ export interface FileInfo {
   readonly version: string;
   /** Hosts that hold the bytes; a hint, never a promise. */
   readonly hosts: readonly string[];
+}
+
+export interface FoundBelow {
+  readonly name: string;
+  /** Undefined: it is no regular file. */
+  readonly file: FileInfo | undefined;
 }
 
 export interface StagedWriter {

@@ -232,6 +232,7 @@ export function storageClient(process: Process, network: Network, options: SimOp
     list: never,
     stat: never,
     read: never,
+    below: never,
     stage: never,
     prepare: async () => ({ replaces: undefined }),
     findLost: async (_destination, job, files) => (await call("look", { job, files })) as LostFile[],

@@ -51,6 +51,7 @@ export function memoryInputs(contents: Readonly<Record<string, string | Uint8Arr
         open--;
       }
     },
+    below: refuse,
     stage: refuse,
     prepare: refuse,
     findLost: refuse,

@@ -75,6 +75,9 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
         },
       };
     },
+    below: () => {
+      throw new Error("the memory storage only reads and stages");
+    },
     prepare: unused,
     findLost: unused,
     publish: unused,
