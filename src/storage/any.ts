@@ -43,16 +43,17 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     );
   };
   return {
-    list: async (pattern) => await of(pattern).list(pattern),
-    stat: async (path) => await of(path).stat(path),
-    read: (file, start, end) => of(file.path).read(file, start, end),
-    below: (directory) => of(directory).below(directory),
-    stage: (destination, attempt, name) => of(destination).stage(destination, attempt, name),
-    prepare: async (destination, overwrite) => await of(destination).prepare(destination, overwrite),
-    findLost: async (destination, job, files) => await of(destination).findLost(destination, job, files),
-    publish: async (decision) => await of(decision.destination).publish(decision),
-    withdraw: async (decision) => await of(decision.destination).withdraw(decision),
-    discard: async (destination, job) => await of(destination).discard(destination, job),
+    list: async (pattern, signal) => await of(pattern).list(pattern, signal),
+    stat: async (path, signal) => await of(path).stat(path, signal),
+    read: (file, start, end, signal) => of(file.path).read(file, start, end, signal),
+    below: (directory, signal) => of(directory).below(directory, signal),
+    stage: (destination, attempt, name, signal) => of(destination).stage(destination, attempt, name, signal),
+    prepare: async (destination, overwrite, signal) => await of(destination).prepare(destination, overwrite, signal),
+    findLost: async (destination, job, files, signal) =>
+      await of(destination).findLost(destination, job, files, signal),
+    publish: async (decision, signal) => await of(decision.destination).publish(decision, signal),
+    withdraw: async (decision, signal) => await of(decision.destination).withdraw(decision, signal),
+    discard: async (destination, job, signal) => await of(destination).discard(destination, job, signal),
   };
 }
 

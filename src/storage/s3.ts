@@ -49,22 +49,34 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     }
   };
   return {
-    list: (argument) => lister.list(argument),
-    stat: (path) => lister.file(path),
-    read: (file, start, end) => reader.read(file, start, end),
-    below: (directory) => lister.below(directory),
-    stage: (destination, attempt, name) =>
-      new S3StagedWriter({ objects, fs, directory: spoolDirectory(), partBytes }, destination, attempt, name),
-    prepare: (destination, overwrite) =>
-      doing("Checking", destination, () => prepareS3(objects, destinationOf(destination), overwrite)),
-    findLost: (destination, job, files) =>
-      doing("Looking at the staged files of", destination, () =>
-        findLostS3(objects, destinationOf(destination), job, files),
+    list: (argument, signal) => lister.list(argument, signal),
+    stat: (path, signal) => lister.file(path, signal),
+    read: (file, start, end, signal) => reader.read(file, start, end, signal),
+    below: (directory, signal) => lister.below(directory, signal),
+    stage: (destination, attempt, name, signal) =>
+      new S3StagedWriter(
+        { objects: objects.for({ signal }), fs, directory: spoolDirectory(), partBytes },
+        destination,
+        attempt,
+        name,
       ),
-    publish: (decision) => doing("Publishing", decision.destination, () => publishS3(decision, { objects, clock })),
-    withdraw: (decision) =>
-      doing("Withdrawing the staged files of", decision.destination, () => withdrawS3(objects, decision)),
-    discard: (destination, job) =>
-      doing("Removing the staged files of", destination, () => discardS3(objects, destinationOf(destination), job)),
+    prepare: (destination, overwrite, signal) =>
+      doing("Checking", destination, () => prepareS3(objects.for({ signal }), destinationOf(destination), overwrite)),
+    findLost: (destination, job, files, signal) =>
+      doing("Looking at the staged files of", destination, () =>
+        findLostS3(objects.for({ signal }), destinationOf(destination), job, files),
+      ),
+    publish: (decision, signal) =>
+      doing("Publishing", decision.destination, () =>
+        publishS3(decision, { objects: objects.for({ signal }), clock, signal }),
+      ),
+    withdraw: (decision, signal) =>
+      doing("Withdrawing the staged files of", decision.destination, () =>
+        withdrawS3(objects.for({ signal }), decision),
+      ),
+    discard: (destination, job, signal) =>
+      doing("Removing the staged files of", destination, () =>
+        discardS3(objects.for({ signal }), destinationOf(destination), job),
+      ),
   };
 }
