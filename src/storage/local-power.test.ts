@@ -30,7 +30,8 @@ test("an attempt that reports a staged file has its bytes on disk, with one sync
   writer.write(Buffer.from("half"));
   expect(ledger.lostBelow(files)).toContainEqual(expect.stringContaining("bytes of "));
   const staged = join(files, (await writer.finish()).token);
-  expect(ledger.lostBelow(files).filter((lost) => lost.startsWith("bytes"))).toEqual([]);
+  // Its own bytes and name; the folders around it are seen to before the decision.
+  expect(ledger.lostBelow(files).filter((lost) => lost.includes(`${files}/`))).toEqual([]);
   expect(ledger.fsyncs.filter((synced) => synced === staged)).toHaveLength(1);
 });
 
