@@ -306,6 +306,9 @@ class MasterLoop implements Master {
       case "send-orders":
         this.#waiting.get(command.worker)?.answer(command.orders);
         return;
+      case "look-at-files":
+        this.#publisher.lookAt(command);
+        return;
       case "publish-output":
         this.#publisher.publish(command.decision);
         return;

@@ -29,6 +29,8 @@ export interface MasterOptions {
   readonly adoptMs?: number;
   /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
   readonly publishTriesMax?: number;
+  /** Leaves beside a job's output what its workers look for (output/probe.ts), where they do. */
+  readonly writeProbe?: (destination: string, job: JobId) => Promise<void>;
   /** Told what happened, for metrics and logs; nothing depends on it. */
   readonly observer?: MasterObserver;
 }

@@ -4,7 +4,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { JobId } from "../base/ids.ts";
 import type { FailureText } from "../rpc/messages.ts";
-import type { SchedulerEvent } from "../schedule/step.ts";
+import type { SchedulerCommand, SchedulerEvent } from "../schedule/step.ts";
 import type { CommitDecision, Storage, Withdrawal } from "../storage/storage.ts";
 import type { MasterObserver } from "./master.ts";
 
@@ -17,7 +17,11 @@ export interface PublisherOptions {
   /** Aborted when the master has stepped down: a successor repeats the publish from the decision. */
   readonly stopped: AbortSignal;
   readonly happened: (event: SchedulerEvent) => Promise<void>;
+  /** Leaves beside a job's output what its workers look for. */
+  readonly writeProbe?: (destination: string, job: JobId) => Promise<void>;
 }
+
+type LookCommand = Extract<SchedulerCommand, { readonly kind: "look-at-files" }>;
 
 /** Before publishing is tried for the second time; doubled each time. */
 const publishPauseMs = 1_000;
@@ -29,6 +33,23 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+  }
+
+  /** Whether all that a job is to publish is there. A successor asks again. */
+  lookAt({ job, destination, files, look }: LookCommand): void {
+    const { storage, stopped, happened, observer, writeProbe } = this.#options;
+    const what = `looking at the staged files of job ${job}`;
+    this.#inBackground(what, async () => {
+      try {
+        const lost = await this.#patiently(what, () => storage.findLost(destination, job, files, stopped));
+        // What workers look for before they start may be gone, too.
+        if (lost.length > 0) await writeProbe?.(destination, job).catch((error) => observer?.failed?.(what, error));
+        await happened({ kind: "files-looked-at", job, look, lost });
+      } catch (error) {
+        if (stopped.aborted) return;
+        await happened({ kind: "look-failed", job, look, error: errorText(error) });
+      }
+    });
   }
 
   publish(decision: CommitDecision): void {

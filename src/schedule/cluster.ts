@@ -21,11 +21,14 @@ export interface Cluster {
   attemptNumber: number;
   jobNumber: number;
   endNumber: number;
+  lookNumber: number;
   /** By order of submission; those that are over too. */
   readonly jobs: Map<JobId, Job>;
   /** Jobs that may have tasks to give out, the next to be served first. */
   readonly turns: Map<JobId, Job>;
   readonly workers: Map<WorkerId, Worker>;
+  /** Jobs between their last winner and the decision. */
+  readonly closing: Set<Job>;
   /** Workers that may have room, the next to be served first. */
   readonly idle: Set<Worker>;
   /** One entry per worker; may be too early, then it goes back with the right time. */
@@ -55,8 +58,10 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     attemptNumber: 1,
     jobNumber: 1,
     endNumber: 1,
+    lookNumber: 1,
     jobs: new Map(),
     turns: new Map(),
+    closing: new Set(),
     workers: new Map(),
     idle: new Set(),
     leases: new Heap((a, b) => a.at < b.at),

@@ -4,22 +4,28 @@ import type { JobId } from "../base/ids.ts";
 import { encodeDecision } from "../rpc/convert.ts";
 import { endedRecord } from "../rpc/convert-records.ts";
 import type { FailureText } from "../rpc/messages.ts";
-import type { CommitDecision, StagedFile } from "../storage/storage.ts";
+import type { CommitDecision } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";
+import { beginClosing, endClosing, findWorkers, mayBeDecided } from "./closing.ts";
 import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { isKept } from "./discard.ts";
 import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
-import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, totalsSumOf, update } from "./job.ts";
+import { isComplete, isOpen, type Job, phaseTasksDone, stagedFiles, totalsOf, totalsSumOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
-import { takeBackFiles } from "./lost-files.ts";
+import { loseFiles, takeBackFiles } from "./lost-files.ts";
 import { type EndedRecord, keys } from "./records.ts";
-import type { WithdrawnDecision } from "./step.ts";
-import type { Task } from "./task.ts";
+import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
+import { nameOf, type Task } from "./task.ts";
 
 /** Something happened to the job: is it over its limits, is it complete? */
 export function advance(cluster: Cluster, job: Job): void {
-  if (job.stage !== "working") return;
+  if (job.stage === "working") checkLimits(cluster, job);
+  if (isComplete(job)) beginClosing(cluster, job);
+  if (job.stage === "closing" && mayBeDecided(cluster, job)) decide(cluster, job);
+}
+
+function checkLimits(cluster: Cluster, job: Job): void {
   const { deadLettersMax } = job.spec;
   if (job.deadLetters > deadLettersMax) {
     const message = `${job.deadLetters} bad records were put aside, and no more than ${deadLettersMax} may be`;
@@ -31,7 +37,6 @@ export function advance(cluster: Cluster, job: Job): void {
   const sum = isDone ? totalsSumOf(job) : job.sum;
   const exceeded = sum?.exceeded ?? (isDone ? sum?.exceededAtEnd : undefined);
   if (exceeded !== undefined) failJob(cluster, job, plainText(exceeded.code, exceeded.message));
-  else if (isDone) decide(cluster, job);
 }
 
 function decide(cluster: Cluster, job: Job): void {
@@ -54,12 +59,11 @@ function decide(cluster: Cluster, job: Job): void {
   };
   put(cluster, keys.decision(job.id), encodeDecision(decision));
   job.decision = decision;
+  endClosing(cluster, job);
   job.stage = "publishing";
   job.view = undefined;
-  cluster.turns.delete(job.id);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   note(cluster, { kind: "job-decided", job: job.id, files: files.length, bytes });
-  for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job needs it no more");
   publish(cluster, job);
 }
 
@@ -69,11 +73,29 @@ export function publish(cluster: Cluster, job: Job): void {
   cluster.commands.push({ kind: "publish-output", decision: job.decision });
 }
 
-/** Of the winners, by name; the names of a job's files are plain ASCII. */
-function stagedFiles(job: Job): StagedFile[] {
-  const files: StagedFile[] = [];
-  for (const task of [...job.maps, ...job.reduces]) if (task.winner !== undefined) files.push(...task.winner.staged);
-  return files.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+type LookEvent<K extends SchedulerEvent["kind"]> = Extract<SchedulerEvent, { readonly kind: K }>;
+
+/** What is gone is made again, before the job is decided. Of no account for a job that is no longer at that. */
+export function filesLookedAt(cluster: Cluster, { job: id, look, lost }: LookEvent<"files-looked-at">): void {
+  const job = cluster.jobs.get(id);
+  if (job?.closing === undefined || job.closing.look !== look) return;
+  if (lost.length === 0) {
+    job.closing.areFilesThere = true;
+    return;
+  }
+  const task = loseFiles(cluster, job, lost);
+  if (task === undefined) {
+    reopen(cluster, job);
+    return;
+  }
+  const often = task.infrastructureFailures + 1;
+  const message = `the output files of ${nameOf(task)} were gone ${often} times before they were published: something removes them from beside ${job.spec.output}`;
+  failJob(cluster, job, plainText("corrupt-output", message));
+}
+
+export function lookFailed(cluster: Cluster, { job: id, look, error }: LookEvent<"look-failed">): void {
+  const job = cluster.jobs.get(id);
+  if (job?.closing?.look === look) failJob(cluster, job, error);
 }
 
 export function published(cluster: Cluster, id: JobId): void {
@@ -88,15 +110,15 @@ export function publishFailed(cluster: Cluster, id: JobId, error: FailureText): 
   if (job?.stage === "publishing") end(cluster, job, "failed", error);
 }
 
-/** Only an active job fails: after the decision nothing but publishing can. */
+/** After the decision nothing but publishing can fail. */
 export function failJob(cluster: Cluster, job: Job, reason: FailureText): void {
-  if (isActive(job)) end(cluster, job, "failed", reason);
+  if (isOpen(job)) end(cluster, job, "failed", reason);
 }
 
 /** After the decision it is too late. */
 export function cancel(cluster: Cluster, id: JobId): void {
   const job = cluster.jobs.get(id);
-  if (job !== undefined && isActive(job)) end(cluster, job, "cancelled", undefined);
+  if (job !== undefined && isOpen(job)) end(cluster, job, "cancelled", undefined);
 }
 
 function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason: FailureText | undefined): void {
@@ -115,6 +137,7 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
     number: cluster.endNumber++,
   };
   put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
+  endClosing(cluster, job);
   job.stage = "over";
   job.view = undefined;
   cluster.turns.delete(job.id);
@@ -153,6 +176,7 @@ export function resume(cluster: Cluster, id: JobId, withdrawn: WithdrawnDecision
   job.ended = undefined;
   job.view = undefined;
   for (const worker of cluster.workers.values()) worker.discards.delete(id);
+  findWorkers(cluster, job);
   note(cluster, { kind: "job-resumed", job: id });
   reopen(cluster, job);
 }
@@ -170,19 +194,21 @@ function undecide(cluster: Cluster, job: Job, withdrawn: WithdrawnDecision): voi
   takeBackFiles(cluster, job, withdrawn);
 }
 
-/** Puts a job that is not over to where its records say it is. */
+/** Puts a job that is not over to where its records say it is: also one that closes and has a task to do again. */
 export function reopen(cluster: Cluster, job: Job): void {
+  endClosing(cluster, job);
   job.stage = job.decision !== undefined ? "publishing" : job.plan === undefined ? "planning" : "working";
   if (job.stage === "publishing") {
     publish(cluster, job);
     return;
   }
   cluster.turns.set(job.id, job);
+  cluster.toAdvance.add(job);
+  if (isComplete(job)) return; // nothing reads its runs any more
   findRuns(cluster, job);
   if (job.stage === "planning") requeue(cluster, job.planTask);
   for (const task of job.maps) requeue(cluster, task);
   for (const task of job.reduces) if (task.winner === undefined) requeue(cluster, task);
-  cluster.toAdvance.add(job);
 }
 
 function* tasksOf(job: Job): Iterable<Task> {

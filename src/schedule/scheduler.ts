@@ -10,7 +10,7 @@ import { assign } from "./assign.ts";
 import { requeue } from "./attempt.ts";
 import { startBackups } from "./backup.ts";
 import { type Cluster, note, put } from "./cluster.ts";
-import { advance, cancel, published, publishFailed, resume, unpublished } from "./commit.ts";
+import { advance, cancel, filesLookedAt, lookFailed, published, publishFailed, resume, unpublished } from "./commit.ts";
 import { wishDrain } from "./drain.ts";
 import { expireKept, nextSweepAt, sweep, sweepAll } from "./ended.ts";
 import { hear } from "./hear.ts";
@@ -69,6 +69,7 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   take(cluster, event);
   expireLeases(cluster);
   expireKept(cluster);
+  for (const job of cluster.closing) cluster.toAdvance.add(job);
   for (const job of cluster.toAdvance) advance(cluster, job);
   cluster.toAdvance.clear();
   const { heldBackUntil, isHeldBack } = assign(cluster);
@@ -101,6 +102,12 @@ function take(cluster: Cluster, event: SchedulerEvent): void {
       return;
     case "worker-drained":
       wishDrain(cluster, event.worker);
+      return;
+    case "files-looked-at":
+      filesLookedAt(cluster, event);
+      return;
+    case "look-failed":
+      lookFailed(cluster, event);
       return;
     case "output-published":
       published(cluster, event.job);

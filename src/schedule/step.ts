@@ -3,7 +3,7 @@ import type { Counters, Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
-import type { CommitDecision, StagedFile } from "../storage/storage.ts";
+import type { CommitDecision, LostFile, StagedFile } from "../storage/storage.ts";
 import type { Fact } from "./facts.ts";
 
 /** Everything that can happen to the scheduler. */
@@ -18,6 +18,14 @@ export type SchedulerEvent =
   | { readonly kind: "worker-heard"; readonly report: WorkerReport }
   /** An administrator wants it to drain: it gets nothing new, and is told so until it is started anew. */
   | { readonly kind: "worker-drained"; readonly worker: WorkerId }
+  /** The answer to `look-at-files`: which of them are gone, or not as they were written. */
+  | {
+      readonly kind: "files-looked-at";
+      readonly job: JobId;
+      readonly look: number;
+      readonly lost: readonly LostFile[];
+    }
+  | { readonly kind: "look-failed"; readonly job: JobId; readonly look: number; readonly error: FailureText }
   | { readonly kind: "output-published"; readonly job: JobId }
   | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
   | { readonly kind: "clock-ticked" };
@@ -36,6 +44,14 @@ export type SchedulerCommand =
    * otherwise the master answers by itself with `ordersFor` before the heartbeat's time is up.
    */
   | { readonly kind: "send-orders"; readonly worker: WorkerId; readonly orders: WorkerOrders }
+  /** See whether the staged files of a job that is to be decided are there, and say so under this number. */
+  | {
+      readonly kind: "look-at-files";
+      readonly job: JobId;
+      readonly destination: string;
+      readonly files: readonly StagedFile[];
+      readonly look: number;
+    }
   | { readonly kind: "publish-output"; readonly decision: CommitDecision }
   /** The job is over: remove its staged files (workers learn it from `orders.discard`). */
   | { readonly kind: "discard-job"; readonly job: JobId; readonly destination: string };
@@ -147,7 +163,16 @@ export interface JobView {
   readonly reason?: FailureText;
 }
 
-export type JobState = "planning" | "mapping" | "reducing" | "publishing" | "succeeded" | "failed" | "cancelled";
+/** closing: every task is done, and workers are asked whether the job's code still does something. */
+export type JobState =
+  | "planning"
+  | "mapping"
+  | "reducing"
+  | "closing"
+  | "publishing"
+  | "succeeded"
+  | "failed"
+  | "cancelled";
 
 export interface TaskCounts {
   readonly done: number;

@@ -92,6 +92,8 @@ export interface DoneOptions {
   readonly digest?: bigint;
   readonly deadLetters?: readonly Position[];
   readonly mapVersion?: number;
+  /** Of a map that has reduces: it writes a file, too. */
+  readonly file?: boolean;
 }
 
 /** What a worker that works reports of an assignment. */
@@ -108,6 +110,7 @@ export function done(assignment: Assignment, change: DoneOptions = {}): AttemptD
         ...base,
         counters: { records: 10 },
         run: { writtenBy: attempt, path: `/runs/${attempt.epoch}.${attempt.attempt}`, bytes: 50, pairs: 20 },
+        staged: change.file === true ? [staged(attempt)] : [],
         emissionDigest: change.digest ?? BigInt(attempt.index + 1),
         stats: stats(),
       };
@@ -144,6 +147,8 @@ export function report(worker: string, sequence: number, change: Partial<WorkerR
     running: [],
     finished: [],
     offered: [],
+    settled: [],
+    late: [],
     ...change,
   };
 }

@@ -7,9 +7,16 @@ import { endedRecord, planRecord, taskRecord } from "../../src/rpc/convert-recor
 import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
 import { parseKey, type TaskRecord } from "../../src/schedule/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
-import type { Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions } from "../../src/schedule/step.ts";
+import type {
+  Scheduler,
+  SchedulerCommand,
+  SchedulerEvent,
+  SchedulerOptions,
+  WithdrawnDecision,
+} from "../../src/schedule/step.ts";
 import { attemptKey } from "../../src/schedule/task.ts";
 import type { Change } from "../../src/state/store.ts";
+import type { StagedFile } from "../../src/storage/storage.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";
 import { FakeWorker } from "./fake-worker.ts";
 
@@ -27,9 +34,11 @@ export function runScenario(file: string): string {
 class Scenario {
   readonly #workers = new Map<string, FakeWorker>();
   readonly #store = new Map<string, Uint8Array>();
+  /** Names of staged files that the next look does not find. */
+  readonly #gone = new Set<string>();
   /** Their last report is not answered. */
   readonly #deaf = new Set<string>();
-  /** They have started something. */
+  /** They have started something, or have an answer. */
   readonly #eager = new Set<FakeWorker>();
   #options: SchedulerOptions = options;
   #scheduler: Scheduler = createScheduler(1, options, 0);
@@ -93,6 +102,7 @@ class Scenario {
         const [worker, key, assignment] = this.#find(subject);
         const result = done(assignment, {
           plan: plan(number("maps", 2), number("partitions", 1), flags.get("hosts")?.split(",")),
+          ...(flags.has("file") && { file: true }),
           ...(flags.has("digest") && { digest: BigInt(flags.get("digest")!) }),
           ...(flags.has("dead-letter") && { deadLetters: [position(flags.get("dead-letter")!)] }),
         });
@@ -123,6 +133,19 @@ class Scenario {
         this.#report(this.#worker(subject));
         return;
       }
+      case "late": {
+        const [worker, key, attempt] = this.#finished(subject);
+        worker.late.set(key, { attempt, error: text(rest[0] ?? "emit was called late", "late-call") });
+        if (flags.get("sent") !== "no") this.#report(worker);
+        return;
+      }
+      case "silent":
+        this.#worker(subject).silent.add(rest[0] ?? "");
+        return;
+      case "speaks":
+        this.#worker(subject).silent.clear();
+        this.#report(this.#worker(subject));
+        return;
       case "wait":
         this.#now += duration(subject);
         this.#step({ kind: "clock-ticked" });
@@ -141,7 +164,10 @@ class Scenario {
         this.#step({ kind: "job-cancelled", job: subject });
         return;
       case "resume":
-        this.#step({ kind: "job-resumed", job: subject });
+        this.#step({ kind: "job-resumed", job: subject, withdrawn: this.#withdrawn(subject, rest) });
+        return;
+      case "gone":
+        for (const name of [subject, ...rest]) this.#gone.add(name);
         return;
       case "published":
         this.#step({ kind: "output-published", job: subject });
@@ -155,6 +181,15 @@ class Scenario {
       default:
         throw new Error(`a scenario says ${JSON.stringify(verb)}, which means nothing`);
     }
+  }
+
+  /** The storage finds that these files of what was decided are gone, and has put the others elsewhere. */
+  #withdrawn(job: string, gone: readonly string[]): WithdrawnDecision | undefined {
+    const decision = this.#scheduler.unpublished(job);
+    if (decision === undefined || gone.length === 0) return undefined;
+    const now = (file: StagedFile) =>
+      gone.includes(file.name) ? undefined : { ...file, token: `again=${file.token}` };
+    return { decision, files: decision.files.map(now) };
   }
 
   #step(event: SchedulerEvent, answers?: { worker: FakeWorker; report: WorkerReport }): void {
@@ -176,6 +211,15 @@ class Scenario {
 
   #command(command: SchedulerCommand, answers: { worker: FakeWorker; report: WorkerReport } | undefined): void {
     switch (command.kind) {
+      case "look-at-files": {
+        // Not worth a line where all is there.
+        const isGone = ({ name }: { readonly name: string }) => this.#gone.has(name);
+        const lost = command.files.filter(isGone).map(({ token }) => ({ token, why: "is missing" }));
+        if (lost.length > 0) this.#out.push(`look ${command.job}: gone ${files(command.files.filter(isGone))}`);
+        this.#gone.clear();
+        this.#step({ kind: "files-looked-at", job: command.job, look: command.look, lost });
+        return;
+      }
       case "publish-output":
         this.#out.push(`publish ${command.decision.job}: ${files(command.decision.files)}`);
         return;
@@ -186,11 +230,12 @@ class Scenario {
         this.#out.push(...shownOrders(command.worker, command.orders));
         // Calls of workers that did not report just now wait, so orders reach them as well.
         const worker = this.#worker(command.worker);
-        const report = answers?.worker === worker ? answers.report : { ...worker.report(), finished: [], offered: [] };
+        const report =
+          answers?.worker === worker ? answers.report : { ...worker.report(), finished: [], offered: [], late: [] };
         if (this.#deaf.has(worker.id)) return;
         const before = worker.running.size;
         worker.follow(command.orders, report);
-        if (worker.running.size > before) this.#eager.add(worker);
+        if (worker.running.size > before || worker.hasAnswer) this.#eager.add(worker);
         return;
       }
       default:
@@ -221,6 +266,17 @@ class Scenario {
       }
     }
     throw new Error(`a scenario says that ${subject} runs, and it does not`);
+  }
+
+  /** "map-0", "map-0@w2": the latest that has run or runs there. */
+  #finished(subject: string): [FakeWorker, string, AttemptId] {
+    const [name, at] = subject.split("@");
+    for (const worker of this.#workers.values()) {
+      if (at !== undefined && worker.id !== at) continue;
+      const ran = [...worker.ran].reverse().find(([, attempt]) => shortName(attempt) === name);
+      if (ran !== undefined) return [worker, ...ran];
+    }
+    throw new Error(`a scenario says that ${subject} has run, and it has not`);
   }
 
   #runName(worker: string, key: string): string {
@@ -342,6 +398,7 @@ function shownOrders(worker: string, orders: WorkerOrders): string[] {
     ...orders.start.map(shownStart),
     ...orders.stop.map((attempt) => `stop ${shortName(attempt)} ${attemptKey(attempt)}`),
     ...orders.discard.map((job) => `discard ${job}`),
+    ...orders.settle.map((job) => `settle ${job}`),
   ];
   return lines.length === 0 ? [`${worker} ◄ nothing`] : lines.map((line) => `${worker} ◄ ${line}`);
 }
