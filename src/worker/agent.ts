@@ -236,10 +236,11 @@ class WorkerAgent implements Agent {
 
   #stop(attempt: AttemptId): void {
     this.#jobs.note(attempt);
-    this.#settling.revoke(attempt);
     const running = this.#running.get(attempt);
     if (running === undefined || running.stop.signal.aborted) return;
     running.stop.abort();
+    // Not where it has ended: an order of an older master may come after the next one has taken the result.
+    this.#settling.revoke(attempt);
     running.slot?.stop();
     void this.#clock.sleep(stopGraceMs, this.#closing.signal).then(() => {
       if (this.#running.get(attempt) === running) running.slot?.kill({ kind: "stopped" });
