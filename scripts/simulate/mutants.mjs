@@ -556,8 +556,8 @@ export const mutants = [
     patches: [
       patch(
         scheduler("closing"),
-        "closing.areFilesThere = files.length === 0;",
-        "closing.areFilesThere = files.length >= 0;",
+        "closing.areFilesThere = folders.length === 0;",
+        "closing.areFilesThere = folders.length >= 0;",
       ),
     ],
   },

@@ -127,11 +127,9 @@ class MasterLoop implements Master {
 
   async #resume(job: JobId, before: (() => Promise<void>) | undefined): Promise<void> {
     const decision = this.#scheduler.unpublished(job);
-    const withdrawal = decision === undefined ? undefined : await this.#publisher.withdraw(decision);
+    const withdrawn = decision === undefined ? undefined : await this.#publisher.withdraw(decision);
     this.stopped.throwIfAborted();
     await before?.();
-    const withdrawn =
-      decision !== undefined && withdrawal?.kind === "withdrawn" ? { decision, files: withdrawal.files } : undefined;
     await this.#happened({ kind: "job-resumed", job, withdrawn });
   }
 

@@ -6,7 +6,7 @@ import type { JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../rpc/messages.ts";
 import { revoke } from "./attempt.ts";
 import { type Cluster, note, tell } from "./cluster.ts";
-import { isOpen, type Job, stagedFiles } from "./job.ts";
+import { isOpen, type Job, stagedFolders } from "./job.ts";
 import { holderOf } from "./lost.ts";
 import type { Worker } from "./worker.ts";
 
@@ -72,17 +72,11 @@ function haveAnswered(cluster: Cluster, job: Job, { unanswered }: Closing): bool
 /** Last, so that little time is left for one to get lost: what vanishes from here on ends the job. */
 function areFilesThere(cluster: Cluster, job: Job, closing: Closing): boolean {
   if (closing.areFilesThere || closing.look !== undefined) return closing.areFilesThere;
-  const files = stagedFiles(job);
-  closing.areFilesThere = files.length === 0;
+  const folders = stagedFolders(job).filter(({ files }) => files.length > 0);
+  closing.areFilesThere = folders.length === 0;
   if (closing.areFilesThere) return true;
   closing.look = cluster.lookNumber++;
-  cluster.commands.push({
-    kind: "look-at-files",
-    job: job.id,
-    destination: job.spec.output,
-    files,
-    look: closing.look,
-  });
+  cluster.commands.push({ kind: "look-at-files", job: job.id, folders, look: closing.look });
   return false;
 }
 

@@ -4,14 +4,14 @@ import type { JobId } from "../base/ids.ts";
 import { encodeDecision } from "../rpc/convert.ts";
 import { endedRecord } from "../rpc/convert-records.ts";
 import type { FailureText } from "../rpc/messages.ts";
-import type { CommitDecision } from "../storage/storage.ts";
+import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { beginClosing, endClosing, findWorkers, mayBeDecided } from "./closing.ts";
 import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { isKept } from "./discard.ts";
 import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
-import { isComplete, isOpen, type Job, phaseTasksDone, stagedFiles, totalsOf, totalsSumOf, update } from "./job.ts";
+import { isComplete, isOpen, type Job, phaseTasksDone, stagedFolders, totalsOf, totalsSumOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
 import { loseFiles, takeBackFiles } from "./lost-files.ts";
 import { type EndedRecord, keys } from "./records.ts";
@@ -27,8 +27,9 @@ export function advance(cluster: Cluster, job: Job): void {
 
 function checkLimits(cluster: Cluster, job: Job): void {
   const { deadLettersMax } = job.spec;
-  if (job.deadLetters > deadLettersMax) {
-    const message = `${job.deadLetters} bad records were put aside, and no more than ${deadLettersMax} may be`;
+  if (job.deadLetters + job.deadLetterLines > deadLettersMax) {
+    const lines = job.deadLetterLines === 0 ? "" : `, of ${job.deadLetters + job.deadLetterLines} lines,`;
+    const message = `${job.deadLetters} bad records${lines} were put aside, and no more than ${deadLettersMax} may be`;
     failJob(cluster, job, plainText("bad-input", message));
     return;
   }
@@ -41,21 +42,30 @@ function checkLimits(cluster: Cluster, job: Job): void {
 
 function decide(cluster: Cluster, job: Job): void {
   const totals = totalsOf(job);
-  const files = stagedFiles(job);
-  const manifest = cluster.options.manifest({
-    job: job.id,
-    spec: job.spec,
-    partitions: job.reduces.length,
+  const { output, replaces, deadLetters } = job.spec;
+  const manifest = (files: readonly StagedFile[]) =>
+    cluster.options.manifest({
+      job: job.id,
+      spec: job.spec,
+      partitions: job.reduces.length,
+      files,
+      counters: totals.counters,
+      stats: { inputBytes: job.inputBytes, map: totals.map, reduce: totals.reduce },
+    });
+  const folder = (destination: string, files: readonly StagedFile[], identity: string | undefined) => ({
+    destination,
     files,
-    counters: totals.counters,
-    stats: { inputBytes: job.inputBytes, map: totals.map, reduce: totals.reduce },
+    replaces: identity,
+    manifest: manifest(files),
   });
+  const [{ files } = { files: [] }, { files: aside } = { files: [] }] = stagedFolders(job);
   const decision: CommitDecision = {
     job: job.id,
-    destination: job.spec.output,
-    files,
-    replaces: job.spec.replaces,
-    manifest,
+    ...folder(output, files, replaces),
+    // Also where there are none: whoever looks there then knows.
+    ...(deadLetters !== undefined && {
+      deadLetters: folder(deadLetters.path, aside.map(asMain), deadLetters.replaces),
+    }),
   };
   put(cluster, keys.decision(job.id), encodeDecision(decision));
   job.decision = decision;
@@ -96,6 +106,11 @@ export function filesLookedAt(cluster: Cluster, { job: id, look, lost }: LookEve
 export function lookFailed(cluster: Cluster, { job: id, look, error }: LookEvent<"look-failed">): void {
   const job = cluster.jobs.get(id);
   if (job?.closing?.look === look) failJob(cluster, job, error);
+}
+
+/** Files of a folder of their own are its main output, so that a job can read it. */
+function asMain(file: StagedFile): StagedFile {
+  return { ...file, output: "main" };
 }
 
 export function published(cluster: Cluster, id: JobId): void {
@@ -182,13 +197,8 @@ export function resume(cluster: Cluster, id: JobId, withdrawn: WithdrawnDecision
 }
 
 function undecide(cluster: Cluster, job: Job, withdrawn: WithdrawnDecision): void {
-  const { files } = withdrawn;
-  note(cluster, {
-    kind: "decision-withdrawn",
-    job: job.id,
-    files: files.length,
-    left: files.filter((file) => file !== undefined).length,
-  });
+  const left = [...withdrawn.tokens.values()].filter((token) => token !== undefined).length;
+  note(cluster, { kind: "decision-withdrawn", job: job.id, files: withdrawn.tokens.size, left });
   cluster.changes.push({ delete: keys.decision(job.id) });
   job.decision = undefined;
   takeBackFiles(cluster, job, withdrawn);

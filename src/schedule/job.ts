@@ -2,7 +2,7 @@
 //
 //   planning ─► working (maps, then reduces) ─► closing ─► publishing ─► over
 //   planning, working, closing ─► over (failed, cancelled)        closing ─► working (a task has lost its winner)
-import type { Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
+import { deadLettersOutput, type Instant, type JobId, type Phase, type WorkerId } from "../base/ids.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Places } from "../rpc/messages.ts";
@@ -10,8 +10,8 @@ import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import type { Closing } from "./closing.ts";
 import { Heap } from "./heap.ts";
 import type { EndedRecord, FailureRecord, JobRecord, PlanRecord } from "./records.ts";
-import type { JobView, SchedulerOptions } from "./step.ts";
-import { type Attempt, deadLettersOf, hasLostFiles, isDone, newTask, type Task } from "./task.ts";
+import type { JobView, SchedulerOptions, StagedFolder } from "./step.ts";
+import { type Attempt, deadLetterLinesOf, deadLettersOf, hasLostFiles, isDone, newTask, type Task } from "./task.ts";
 import { sumOf, type Totals, TotalsSum } from "./totals.ts";
 
 export interface Job {
@@ -44,6 +44,8 @@ export interface Job {
   mapVersionMin: number;
   digestRollbacks: number;
   deadLetters: number;
+  /** Line ends inside of those records. */
+  deadLetterLines: number;
   readonly failures: FailureRecord[];
   failureNumber: number;
   decision: CommitDecision | undefined;
@@ -99,6 +101,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     mapVersionMin: 1,
     digestRollbacks: 0,
     deadLetters: 0,
+    deadLetterLines: 0,
     failures: [],
     failureNumber: 0,
     decision: undefined,
@@ -174,12 +177,18 @@ export function isComplete(job: Job): boolean {
   return stage === "working" && mapsWon === maps.length && mapsWithoutFiles === 0 && reducesWon === reduces.length;
 }
 
-/** Of the winners, by name; the names of a job's files are plain ASCII. */
-export function stagedFiles(job: Job): StagedFile[] {
-  const files: StagedFile[] = [];
-  for (const tasks of [job.maps, job.reduces])
-    for (const { winner } of tasks) if (winner !== undefined) files.push(...winner.staged);
-  return files.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+/** Of the winners, by name (the names of a job's files are plain ASCII): the output, then dead letters with a folder of their own. */
+export function stagedFolders({ spec, maps, reduces }: Job): StagedFolder[] {
+  const all: StagedFile[] = [];
+  for (const tasks of [maps, reduces])
+    for (const { winner } of tasks) if (winner !== undefined) all.push(...winner.staged);
+  all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const { output, deadLetters } = spec;
+  if (deadLetters === undefined) return [{ destination: output, files: all }];
+  return [
+    { destination: output, files: all.filter((file) => file.output !== deadLettersOutput) },
+    { destination: deadLetters.path, files: all.filter((file) => file.output === deadLettersOutput) },
+  ];
 }
 
 export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: number } {
@@ -215,6 +224,7 @@ export function update(task: Task, change: () => void): void {
 function count(task: Task, sign: 1 | -1): void {
   const { job } = task;
   job.deadLetters += sign * deadLettersOf(task);
+  job.deadLetterLines += sign * deadLetterLinesOf(task);
   if (task.phase === "map") {
     if (task.winner !== undefined) job.mapsWon += sign;
     if (task.winner !== undefined && hasLostFiles(task.winner)) job.mapsWithoutFiles += sign;

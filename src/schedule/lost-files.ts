@@ -23,18 +23,17 @@ export function loseFiles(cluster: Cluster, job: Job, lost: readonly LostFile[])
 }
 
 /** The decision was withdrawn: winners have their files as they are staged now, or run again. */
-export function takeBackFiles(cluster: Cluster, job: Job, { decision, files }: WithdrawnDecision): void {
-  const now = new Map(decision.files.map(({ token }, index) => [token, files[index]]));
+export function takeBackFiles(cluster: Cluster, job: Job, { tokens }: WithdrawnDecision): void {
   for (const tasks of [job.maps, job.reduces]) {
     for (const task of tasks) {
       const { winner } = task;
       if (winner === undefined || winner.staged.length === 0) continue;
-      const staged = winner.staged.flatMap(({ token }) => now.get(token) ?? []);
-      const gone = winner.staged.find(({ token }) => now.get(token) === undefined);
+      const gone = winner.staged.find(({ token }) => tokens.get(token) === undefined);
       if (gone !== undefined) {
         loseWinner(cluster, task, `${gone.name} is gone`);
         continue;
       }
+      const staged = winner.staged.map((file) => ({ ...file, token: tokens.get(file.token) ?? "" }));
       update(task, () => (task.winner = { ...winner, staged }));
       saveTask(cluster, task);
     }

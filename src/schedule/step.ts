@@ -30,10 +30,16 @@ export type SchedulerEvent =
   | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
   | { readonly kind: "clock-ticked" };
 
-/** A decision that can't be published any more, and what is staged still of its files, in their order. */
+/** A decision that can't be published any more. Of each of its files by its token: the one it has now; undefined: it is gone. */
 export interface WithdrawnDecision {
   readonly decision: CommitDecision;
-  readonly files: readonly (StagedFile | undefined)[];
+  readonly tokens: ReadonlyMap<string, string | undefined>;
+}
+
+/** What winners have staged for one destination. */
+export interface StagedFolder {
+  readonly destination: string;
+  readonly files: readonly StagedFile[];
 }
 
 /** What the master must do once the step's changes are durable, in this order. */
@@ -48,8 +54,7 @@ export type SchedulerCommand =
   | {
       readonly kind: "look-at-files";
       readonly job: JobId;
-      readonly destination: string;
-      readonly files: readonly StagedFile[];
+      readonly folders: readonly StagedFolder[];
       readonly look: number;
     }
   | { readonly kind: "publish-output"; readonly decision: CommitDecision }
@@ -156,6 +161,8 @@ export interface JobView {
   readonly counters: Counters;
   readonly stats: JobStats;
   readonly deadLetters: number;
+  /** The folder that they are published in, where that is not a part of the output. */
+  readonly deadLettersIn?: string;
   readonly running: readonly RunningAttempt[];
   /** The latest 20 attempts that failed, numbered over the job from 0: what a progress view warns of. */
   readonly failures: readonly { readonly number: number; readonly task: string; readonly error: FailureText }[];

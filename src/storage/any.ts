@@ -48,7 +48,8 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     read: (file, start, end, signal) => of(file.path).read(file, start, end, signal),
     below: (directory, signal) => of(directory).below(directory, signal),
     stage: (destination, attempt, name, signal) => of(destination).stage(destination, attempt, name, signal),
-    prepare: async (destination, overwrite, signal) => await of(destination).prepare(destination, overwrite, signal),
+    prepare: async (destination, overwrite, signal, ended) =>
+      await of(destination).prepare(destination, overwrite, signal, ended),
     findLost: async (destination, job, files, signal) =>
       await of(destination).findLost(destination, job, files, signal),
     publish: async (decision, signal) => await of(decision.destination).publish(decision, signal),

@@ -60,8 +60,10 @@ export function createS3Storage(options: S3StorageOptions): Storage {
         attempt,
         name,
       ),
-    prepare: (destination, overwrite, signal) =>
-      doing("Checking", destination, () => prepareS3(objects.for({ signal }), destinationOf(destination), overwrite)),
+    prepare: (destination, overwrite, signal, ended = []) =>
+      doing("Checking", destination, () =>
+        prepareS3(objects.for({ signal }), destinationOf(destination), overwrite, ended),
+      ),
     findLost: (destination, job, files, signal) =>
       doing("Looking at the staged files of", destination, () =>
         findLostS3(objects.for({ signal }), destinationOf(destination), job, files),

@@ -187,9 +187,8 @@ class Scenario {
   #withdrawn(job: string, gone: readonly string[]): WithdrawnDecision | undefined {
     const decision = this.#scheduler.unpublished(job);
     if (decision === undefined || gone.length === 0) return undefined;
-    const now = (file: StagedFile) =>
-      gone.includes(file.name) ? undefined : { ...file, token: `again=${file.token}` };
-    return { decision, files: decision.files.map(now) };
+    const now = ({ name, token }: StagedFile) => (gone.includes(name) ? undefined : `again=${token}`);
+    return { decision, tokens: new Map(decision.files.map((file) => [file.token, now(file)])) };
   }
 
   #step(event: SchedulerEvent, answers?: { worker: FakeWorker; report: WorkerReport }): void {
@@ -214,8 +213,9 @@ class Scenario {
       case "look-at-files": {
         // Not worth a line where all is there.
         const isGone = ({ name }: { readonly name: string }) => this.#gone.has(name);
-        const lost = command.files.filter(isGone).map(({ token }) => ({ token, why: "is missing" }));
-        if (lost.length > 0) this.#out.push(`look ${command.job}: gone ${files(command.files.filter(isGone))}`);
+        const gone = command.folders.flatMap((folder) => folder.files.filter(isGone));
+        const lost = gone.map(({ token }) => ({ token, why: "is missing" }));
+        if (lost.length > 0) this.#out.push(`look ${command.job}: gone ${files(gone)}`);
         this.#gone.clear();
         this.#step({ kind: "files-looked-at", job: command.job, look: command.look, lost });
         return;

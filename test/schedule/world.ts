@@ -341,7 +341,7 @@ export class World {
   private look(): void {
     const command = this.looking.shift();
     if (command === undefined) return;
-    const lost = command.files.filter(() => this.isFaulty && this.chance(0.1));
+    const lost = command.folders.flatMap(({ files }) => files).filter(() => this.isFaulty && this.chance(0.1));
     for (const { token } of lost) this.lost.add(token);
     if (lost.length > 0) this.saw("staged file gone");
     const { job, look } = command;
@@ -392,12 +392,13 @@ export class World {
     const decision = unpublished(this.cluster, job);
     if (decision === undefined || this.published.has(job) || this.chance(0.3)) return undefined;
     this.saw("decision withdrawn");
-    const files = decision.files.map((file) => {
-      if (!this.chance(0.5)) return { ...file, token: `${this.epoch}=${file.token}` };
-      this.lost.add(file.token);
-      return undefined;
-    });
-    return { decision, files };
+    const tokens = new Map<string, string | undefined>();
+    for (const { token } of decision.files) {
+      const isLost = this.chance(0.5);
+      tokens.set(token, isLost ? undefined : `${this.epoch}=${token}`);
+      if (isLost) this.lost.add(token);
+    }
+    return { decision, tokens };
   }
 
   /** The wish is not forgotten by another master; heal() starts those anew that follow it. */
