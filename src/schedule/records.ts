@@ -6,14 +6,15 @@
 //   job/<id>/plan-valid           which says that the chunks are a plan
 //   job/<id>/task/<map-0000012>   winner, failures and skipped records of one task; missing: untouched
 //   job/<id>/failure/<slot>       one of the latest failures, for people
-//   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish
+//   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish; withdrawn only
+//                                 when it has failed of that and is resumed, with its end
 //   job/<id>/ended                how it ended, with what is shown of it; the others may be deleted then
 //   worker/<id>/drain             the life (incarnation) of a worker that is to drain
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, JobId, Phase, Position, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { AttemptStats, FailureText } from "../rpc/messages.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "../rpc/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import type { TaskCounts } from "./step.ts";
@@ -46,8 +47,8 @@ export interface TaskRecord {
   readonly infrastructureFailures: number;
   /** The next attempt writes the status page before each record. */
   readonly careful: boolean;
-  /** Records that killed their process twice: put aside. */
-  readonly skip: readonly Position[];
+  /** Records that killed their process twice, or held it up: put aside. */
+  readonly skip: readonly SkippedRecord[];
   /** Where the last careful attempt died. */
   readonly diedAt: Position | undefined;
   /** The last error of the user's: the same one again is final. */
@@ -69,6 +70,7 @@ export interface Winner {
   readonly emissionDigest: bigint | undefined;
   /** Of a reduce: the version of the map outputs that it read. */
   readonly mapVersion: number | undefined;
+  /** Without tokens: they are gone, and the map is done again. */
   readonly staged: readonly StagedFile[];
   readonly deadLetters: readonly Position[];
   readonly counters: Counters;

@@ -33,6 +33,7 @@ export const faultKinds = [
   "late-calls",
   "cancel-jobs",
   "resume-jobs",
+  "lose-staged",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];

@@ -36,6 +36,8 @@ export const sometimes = [
   "worker lost while it was asked",
   "master changed while workers were asked",
   "silent slot killed",
+  "staged file gone before the decision",
+  "decision withdrawn",
 ] as const;
 
 export type Sighting = (typeof sometimes)[number];
