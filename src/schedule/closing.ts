@@ -55,7 +55,16 @@ export function endClosing(cluster: Cluster, job: Job): void {
 
 export function mayBeDecided(cluster: Cluster, job: Job): boolean {
   const { closing } = job;
-  return closing !== undefined && gates.every((isOpenNow) => isOpenNow(cluster, job, closing));
+  if (closing === undefined) return false;
+  if (gates.every((isOpenNow) => isOpenNow(cluster, job, closing))) return true;
+  if (!haveAnswered(cluster, job, closing)) forgetLook(closing);
+  return false;
+}
+
+/** Someone came back who has to answer: until then a file that was there may be gone. */
+function forgetLook(closing: Closing): void {
+  closing.look = undefined;
+  closing.areFilesThere = false;
 }
 
 /** Each worker has answered, has lost its lease, is forgotten, or is in another life. */

@@ -342,7 +342,9 @@ export class World {
   private look(): void {
     const command = this.looking.shift();
     if (command === undefined) return;
-    const lost = command.folders.flatMap(({ files }) => files).filter(() => this.isFaulty && this.chance(0.1));
+    const files = command.folders.flatMap((folder) => folder.files);
+    // What was gone when an older look was answered, which nobody waits for any more, is gone still.
+    const lost = files.filter(({ token }) => this.lost.has(token) || (this.isFaulty && this.chance(0.1)));
     for (const { token } of lost) this.lost.add(token);
     if (lost.length > 0) this.saw("staged file gone");
     const { job, look } = command;
