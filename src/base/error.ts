@@ -27,6 +27,7 @@ export const errorCodes = {
   "segment-lost": "a map's output is gone",
   "slot-died": "a slot's process ended",
   "task-timeout": "a task made no progress within its time limit",
+  "bad-report": "an attempt or a worker reported what can't be",
   "not-leader": "another master leads",
   "state-busy": "another process has the state directory open",
   cancelled: "the job was cancelled",

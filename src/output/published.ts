@@ -1,6 +1,7 @@
 // An output directory as its manifest describes it: for whoever reads it back or doubts it.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
 import { type Manifest, type ManifestFile, manifestName, parseManifest } from "../storage/manifest.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -13,6 +14,12 @@ export interface PublishedFile extends ManifestFile {
 export async function readManifest(storage: Storage, directory: string): Promise<Manifest> {
   const path = below(directory, manifestName);
   const file = await storage.stat(path);
+  if (file !== undefined && file.bytes > limits.manifestBytesMax) {
+    throw new MillraceError(
+      "corrupt-output",
+      `${path} has ${file.bytes} bytes, more than a manifest can have: ${directory} holds no finished output.`,
+    );
+  }
   const chunks: Buffer[] = [];
   if (file !== undefined) for await (const chunk of storage.read(file, 0, file.bytes)) chunks.push(Buffer.from(chunk));
   const manifest = file === undefined ? undefined : parseManifest(Buffer.concat(chunks), path);

@@ -205,7 +205,10 @@ export class Slot implements TaskSlot {
   #died(attempt: AttemptId, careful: boolean, error: FailureText): Failure {
     const page = this.page();
     const isOurs = page !== undefined && page.epoch === attempt.epoch && page.attempt === attempt.attempt;
-    return isOurs ? { kind: "slot-died", error, at: page.at, careful } : { kind: "infrastructure", error };
+    // What no slot of ours says was written by the job's code: no machine's fault either.
+    const isLie = this.#killedFor?.kind === "broken-pipe";
+    if (isOurs || isLie) return { kind: "slot-died", error, at: isOurs ? page.at : undefined, careful };
+    return { kind: "infrastructure", error };
   }
 
   #ask(message: ToSlot): Promise<Reply> {
