@@ -1,5 +1,5 @@
 // What a process that looks at storage tells its master: lines of JSON, the last of them the answer.
-import { type ErrorCode, errorCodes, MillraceError, type Retry } from "../base/error.ts";
+import { isErrorCode, MillraceError, type Retry } from "../base/error.ts";
 
 export type LookLine =
   | { readonly kind: "doing"; readonly doing: string }
@@ -23,6 +23,5 @@ export function failureOf(error: unknown): LookLine {
 }
 
 export function errorOf({ code, message, retry }: Extract<LookLine, { kind: "failed" }>): MillraceError {
-  const known = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : "io-error";
-  return new MillraceError(known, message, { retry });
+  return new MillraceError(isErrorCode(code) ? code : "io-error", message, { retry });
 }

@@ -40,7 +40,7 @@ const counters: fc.Arbitrary<Counters> = fc.array(fc.tuple(name, fc.maxSafeInteg
   return held;
 });
 const text: fc.Arbitrary<FailureText> = fc.record({
-  code: name,
+  code: fc.constantFrom("user-error", "EIO"),
   message: name,
   stack: maybe(name),
   where: maybe(name),
@@ -58,6 +58,7 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groups: size,
   groupMax: size,
   fetchedBytes: size,
+  valuesReturned: size,
   wallMs: ms,
 });
 const running = fc.record({

@@ -107,6 +107,7 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groups: size,
   groupMax: size,
   fetchedBytes: size,
+  valuesReturned: size,
   wallMs: ms,
 });
 const spec: fc.Arbitrary<JobSpec> = fc.record({
@@ -374,7 +375,11 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       access: maybe(fc.record({ key: name, ca: maybe(name) })),
     });
     roundTrips(
-      fc.oneof(load, start, fc.constant({ kind: "describe" as const }), fc.constant({ kind: "stop" as const })),
+      fc.oneof(
+        load,
+        start,
+        fc.constantFrom({ kind: "describe" as const }, { kind: "stop" as const }, { kind: "settle" as const }),
+      ),
       encodeToSlot,
       decodeToSlot,
     );
@@ -384,6 +389,8 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
         fc.record({ kind: fc.constant("finished" as const), result }),
         fc.record({ kind: fc.constant("failed" as const), error: failureText }),
         fc.record({ kind: fc.constant("log" as const), message: name, fields: name }),
+        fc.record({ kind: fc.constant("late" as const), attempt, error: failureText }),
+        fc.constant({ kind: "settled" as const }),
       ),
       encodeFromSlot,
       decodeFromSlot,

@@ -1,13 +1,14 @@
 // What an agent and its slots tell each other on their pipe (worker/frames.ts cuts it into messages).
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
+import type { AttemptId } from "../base/ids.ts";
 import { Secret } from "../base/secret.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3-access.ts";
 import { big, messageCodec, num, optional, required } from "./codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
-import { fromFailureText, fromRunRef, toFailureText, toRunRef } from "./convert-common.ts";
+import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "./convert-common.ts";
 import { fromVariables, toVariables } from "./convert-job.ts";
 import { fromRunPlaces, toRunPlaces } from "./convert-worker.ts";
 import {
@@ -35,7 +36,9 @@ export type ToSlot =
       readonly s3?: S3Access | undefined;
     } & RunAttempt)
   /** Abort the `signal` of the attempt under way. */
-  | { readonly kind: "stop" };
+  | { readonly kind: "stop" }
+  /** Wait for what the job's code left going; answered by `settled`, whatever else is under way. */
+  | { readonly kind: "settle" };
 
 /** One attempt, with its places on this machine. */
 export interface RunAttempt {
@@ -61,14 +64,18 @@ export interface ShuffleAccess {
   readonly ca: string | undefined;
 }
 
-/** Slot to agent: `loaded`, `described`, `finished` or `failed` answer; `log` comes at any time. */
+/** Slot to agent: `loaded`, `described`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
 export type FromSlot =
   | { readonly kind: "loaded" }
   | { readonly kind: "described"; readonly description: JobDescription }
   | { readonly kind: "finished"; readonly result: AttemptResult }
   | { readonly kind: "failed"; readonly error: FailureText }
   /** `fields`: JSON, or "". */
-  | { readonly kind: "log"; readonly message: string; readonly fields: string };
+  | { readonly kind: "log"; readonly message: string; readonly fields: string }
+  /** A call of the job's code did something after it had ended, and the attempt that made it has been answered already. */
+  | { readonly kind: "late"; readonly attempt: AttemptId; readonly error: FailureText }
+  /** Every `late` so far came before it. */
+  | { readonly kind: "settled" };
 
 const toSlot = messageCodec(ToSlotSchema, (message: ToSlot) => ({ kind: toSlotKind(message) }), fromToSlot);
 const fromSlot = messageCodec(FromSlotSchema, (message: FromSlot) => ({ kind: fromSlotKind(message) }), fromFromSlot);
@@ -103,6 +110,8 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
       };
     case "stop":
       return { case: "stop" as const, value: {} };
+    case "settle":
+      return { case: "settle" as const, value: {} };
     default:
       return unreachable(message);
   }
@@ -131,6 +140,8 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
       };
     case "stop":
       return { kind: "stop" };
+    case "settle":
+      return { kind: "settle" };
     default:
       throw new Error("it has no kind that is known here");
   }
@@ -172,6 +183,13 @@ function fromSlotKind(message: FromSlot): MessageInitShape<typeof FromSlotSchema
         case: "log" as const,
         value: { message: message.message, fields: message.fields },
       };
+    case "late":
+      return {
+        case: "late" as const,
+        value: { attempt: toAttemptId(message.attempt), error: toFailureText(message.error) },
+      };
+    case "settled":
+      return { case: "settled" as const, value: {} };
     default:
       return unreachable(message);
   }
@@ -189,6 +207,16 @@ function fromFromSlot({ kind }: FromSlotMessage): FromSlot {
       return { kind: "failed", error: fromFailureText(kind.value) };
     case "log":
       return { kind: "log", message: kind.value.message, fields: kind.value.fields };
+    case "late": {
+      const { attempt, error } = kind.value;
+      return {
+        kind: "late",
+        attempt: fromAttemptId(attempt),
+        error: fromFailureText(error),
+      };
+    }
+    case "settled":
+      return { kind: "settled" };
     default:
       throw new Error("it has no kind that is known here");
   }

@@ -99,6 +99,11 @@ export class SimSlot implements TaskSlot {
     });
   }
 
+  /** The job's code leaves nothing behind here: `execute` waits for it. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => this.#worker.machine.after(1, () => this.#worker.process.receive(resolve)));
+  }
+
   stop(): void {
     const work = this.#work;
     if (work === undefined || this.#worker.world.slotChance.happens(0.5)) return;

@@ -12,11 +12,12 @@ import { Context, type ContextScope } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Emitter } from "./emitter.ts";
-import { failureText, sameError, type TaskFailure, userFailure } from "./failure.ts";
+import { failureText, isA, sameError, type TaskFailure, userFailure } from "./failure.ts";
 import { Flights } from "./flights.ts";
 import { type OutputSinks, PendingRecords } from "./outputs.ts";
 import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
 import { type CallParts, isPromise, lateEmit, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
+import { IteratorReturned } from "./returned.ts";
 import type { StatusReport } from "./status-report.ts";
 
 export interface MapPassOptions extends Omit<CallParts, "buffers" | "grown" | "late"> {
@@ -152,9 +153,12 @@ export class MapPass {
         scope.serial++;
         if (status.careful) status.record(place.file, starts[i]!);
         const returned = map(records[i], emit, ctx);
-        if (returned !== undefined && isPromise(returned)) {
-          this.#interruption = { kind: "promise", returned };
-          break;
+        if (returned !== undefined) {
+          if (isPromise(returned)) {
+            this.#interruption = { kind: "promise", returned };
+            break;
+          }
+          this.#options.returned.take(returned);
         }
         if (emitter !== undefined) emitter.commit();
         if (scope.dirty) this.#commitExtras();
@@ -213,6 +217,7 @@ export class MapPass {
     const { deadLetters, tries } = this.#options;
     this.#checkBroken();
     if (tries === "none") return;
+    if (isA(first, IteratorReturned)) throw failed(place, first, true);
     if (tries === "once") throw failed(place, first, false);
     const call = new RecordCall(this.#parts, place);
     call.keeps = !left;
@@ -274,9 +279,11 @@ export class MapPass {
 
   #commitExtras(): void {
     this.#scope.dirty = false;
-    this.#scope.counts.commit();
     this.#pendingLeft = false;
-    this.#guard(() => this.#pending.commit(this.#options.sinks));
+    this.#guard(() => {
+      this.#scope.counts.commit();
+      this.#pending.commit(this.#options.sinks);
+    });
   }
 
   #keeperOrLate(): RecordCall {

@@ -66,6 +66,7 @@ export async function runReduceTask(
       stats: {
         ...statsOf(side, gathered, files, fetched),
         recordsOut: records,
+        valuesReturned: task.returned.isAny ? 1 : 0,
         bytesOut,
         wallMs: env.clock.now() - begun,
       },
@@ -99,7 +100,7 @@ function statsOf(
   { pairs, bytes }: Gathered,
   { memoryBytes, diskBytes }: MeasuredFiles,
   fetched: Fetched | undefined,
-): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "wallMs"> {
+): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "valuesReturned" | "wallMs"> {
   return {
     recordsIn: side.groups,
     bytesIn: bytes,

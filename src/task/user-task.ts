@@ -5,7 +5,8 @@ import type { Assignment } from "../rpc/messages.ts";
 import { Context, type ContextBase, type ContextScope, contextBase, hashText } from "./context.ts";
 import { CounterTotals, PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "./environment.ts";
-import { type TaskFailure, userFailure } from "./failure.ts";
+import { isA, type TaskFailure, userFailure } from "./failure.ts";
+import { IteratorReturned, isIterator, Returned } from "./returned.ts";
 import { StatusReport } from "./status-report.ts";
 
 /** What a task needs of its assignment and environment; a test or an inline run has no more. */
@@ -15,6 +16,7 @@ export type UserEnvironment = Pick<TaskEnvironment, "job" | "status" | "signal" 
 export class UserTask {
   readonly status: StatusReport;
   readonly totals = new CounterTotals();
+  readonly returned: Returned;
   readonly base: ContextBase;
   readonly #env: UserEnvironment;
   /** Of `setup` and `teardown`; what keeps its `ctx` may count with it until the attempt ends. */
@@ -27,6 +29,7 @@ export class UserTask {
     this.status = new StatusReport(env.status, frame.careful);
     this.base = contextBase(frame, env, readParams(env.job.params, frame.spec.params), this.status.touch);
     const { phase, index } = frame.attempt;
+    this.returned = new Returned(phase === "reduce" ? "reduce" : "map");
     this.#scope = {
       source: "",
       offset: 0,
@@ -76,9 +79,11 @@ export class UserTask {
     if (teardown === undefined) return;
     this.status.phase("teardown");
     try {
-      await teardown(this.#ctx);
+      const returned: unknown = await teardown(this.#ctx);
+      if (typeof returned === "object" && returned !== null && isIterator(returned))
+        throw new IteratorReturned("teardown");
     } catch (thrown) {
-      throw userFailure(thrown, { where: "teardown" });
+      throw userFailure(thrown, { where: "teardown", final: isA(thrown, IteratorReturned) });
     }
   }
 }

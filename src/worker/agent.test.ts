@@ -71,6 +71,8 @@ class FakeSlot implements TaskSlot {
     return new Promise((resolve) => (this.#finish = resolve));
   }
 
+  async settle(): Promise<void> {}
+
   stop(): void {
     this.isStopping = true;
   }

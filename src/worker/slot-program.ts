@@ -5,6 +5,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import type { AttemptId } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeJob } from "../job/describe.ts";
@@ -57,6 +58,10 @@ export class SlotProgram {
   /** One for all attempts, because an arena is never given back. */
   #kernel: Kernel | undefined;
   #attempt: { readonly request: RunAttempt; readonly stop: AbortController } | undefined;
+  /** Whose user code ran last. */
+  #last: AttemptId | undefined;
+  /** Resolves when the attempt under way is over. */
+  #running: Promise<unknown> = Promise.resolve();
 
   /** `warmed`: called when an attempt has run (boot.ts). */
   constructor(config: SlotConfig, pipe: Socket, warmed: () => void) {
@@ -85,10 +90,17 @@ export class SlotProgram {
         return;
       case "run":
         this.#s3 = message.s3;
-        this.#answer(async () => ({ kind: "finished", result: await this.#run(message) }));
+        this.#answer(async () => {
+          const running = this.#run(message);
+          this.#running = running.catch(() => {});
+          return { kind: "finished", result: await running };
+        });
         return;
       case "stop":
         this.#attempt?.stop.abort();
+        return;
+      case "settle":
+        void this.#settle();
         return;
       default:
         unreachable(message);
@@ -111,6 +123,7 @@ export class SlotProgram {
     const { assignment } = request;
     const stop = new AbortController();
     this.#attempt = { request, stop };
+    this.#last = assignment.attempt;
     this.#page.begin(assignment.attempt);
     process.chdir(request.directory);
     failpoint(`slot.before.${assignment.attempt.phase}`);
@@ -124,6 +137,12 @@ export class SlotProgram {
     } finally {
       this.#attempt = undefined;
     }
+  }
+
+  async #settle(): Promise<void> {
+    await this.#running;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#send({ kind: "settled" });
   }
 
   #environment(request: RunAttempt, signal: AbortSignal): TaskEnvironment {
@@ -172,16 +191,20 @@ export class SlotProgram {
     const attempt = this.#attempt?.request.assignment.attempt;
     const error = textOf(thrown);
     process.exitCode = 1;
+    const placed = { ...error, where: error.where ?? "a callback or promise that nothing waits for" };
     if (attempt === undefined) {
       const place = error.stack?.split("\n", 1)[0];
       process.stderr.write(`${uncaughtMark}${error.message}${place === undefined ? "" : ` (${place})`}\n`);
-      process.exit(1);
+      if (this.#last === undefined) process.exit(1);
+      this.#endWith({ kind: "late", attempt: this.#last, error: placed });
+      return;
     }
-    const placed = { ...error, where: error.where ?? "a callback or promise that nothing waits for" };
     const reason = { kind: "user-error", error: placed, at: undefined, final: false } as const;
-    this.#pipe.end(frameOf(encodeFromSlot({ kind: "finished", result: { attempt, ok: false, reason } })), () =>
-      process.exit(1),
-    );
+    this.#endWith({ kind: "finished", result: { attempt, ok: false, reason } });
+  }
+
+  #endWith(message: FromSlot): void {
+    this.#pipe.end(frameOf(encodeFromSlot(message)), () => process.exit(1));
   }
 
   #loaded(): JobDefinition {

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { type ErrorCode, errorCodes, MillraceError, systemCode } from "../base/error.ts";
-import { type AttemptId, attemptName } from "../base/ids.ts";
+import { isErrorCode, MillraceError, systemCode } from "../base/error.ts";
+import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
@@ -47,6 +47,12 @@ export interface TaskSlot {
   describe(): Promise<JobDescription>;
   /** Never rejects: the process's end is a result too. */
   run(request: RunAttempt): Promise<AttemptResult>;
+  /**
+   * Resolves when all that the job's code left going in this slot is over, or was waited for (`limits.settleMs`), and every late
+   * call so far was told to `onLate`. Never rejects: a slot that has ended has settled. While an attempt runs it waits for its end
+   * too, and a slot whose thread is kept busy says nothing: who asks sets the limit, and kills it.
+   */
+  settle(): Promise<void>;
   /** Aborts the `signal` of the attempt under way. */
   stop(): void;
   kill(reason: KillReason): void;
@@ -71,6 +77,11 @@ export interface SlotOptions {
   readonly combining?: Combining | undefined;
   /** What attempts print, as it comes; beside the log file. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
+  /**
+   * A call of user code did something after it had ended: emitted, counted, threw. Told at any time: while another attempt runs,
+   * while the slot is idle, just before its process ends. Not told of what the attempt's own result says.
+   */
+  readonly onLate?: ((attempt: AttemptId, error: FailureText) => void) | undefined;
 }
 
 /** Enough for V8's last words with its stack. */
@@ -89,7 +100,11 @@ export class Slot implements TaskSlot {
   #isAlive = true;
   #bundle: Bundle | undefined;
   #reply: { resolve: (reply: Reply) => void; reject: (error: FailureText) => void } | undefined;
+  /** Who waits for `settled`, one for each `settle` that was sent. */
+  readonly #settling: (() => void)[] = [];
   #attempt: AttemptId | undefined;
+  /** Whose attempts it has run: a slot is one job's. */
+  #job: JobId | undefined;
   #log: LogFile;
   #stderrTail = "";
   #killedFor: KillReason | undefined;
@@ -170,6 +185,7 @@ export class Slot implements TaskSlot {
     this.#log.close();
     this.#log = this.#openLog(attempt);
     this.#attempt = attempt;
+    this.#job = attempt.job;
     try {
       const reply = await this.#ask({ kind: "run", ...request, s3: s3AccessOf(request) });
       if (reply.kind === "finished") return reply.result;
@@ -185,6 +201,14 @@ export class Slot implements TaskSlot {
   #openLog(attempt: AttemptId): LogFile {
     const { openLog, places } = this.#options;
     return openLog?.(attempt) ?? new LogFile(join(places.logs, `${attemptName(attempt)}.log`));
+  }
+
+  settle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#death !== undefined) return resolve();
+      this.#settling.push(resolve);
+      this.#send({ kind: "settle" });
+    });
   }
 
   stop(): void {
@@ -229,6 +253,13 @@ export class Slot implements TaskSlot {
       case "log":
         this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
         return;
+      case "late":
+        // A job's code may have written it: it speaks for no other job.
+        if (message.attempt.job === this.#job) this.#options.onLate?.(message.attempt, message.error);
+        return;
+      case "settled":
+        this.#settling.shift()?.();
+        return;
       case "loaded":
       case "described":
       case "failed":
@@ -269,6 +300,7 @@ export class Slot implements TaskSlot {
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
     this.#reply?.reject(this.#death);
     this.#reply = undefined;
+    for (const resolve of this.#settling.splice(0)) resolve();
     return this.#death;
   }
 
@@ -302,10 +334,6 @@ function errorOf(text: FailureText): MillraceError {
   const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message);
   if (text.stack !== undefined) error.stack = text.stack;
   return error;
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorCodes, code);
 }
 
 function spawnError(error: Error): FailureText {

@@ -94,6 +94,10 @@ export class SimSlot implements TaskSlot {
     });
   }
 
+  settle(): Promise<void> {
+    return new Promise((resolve) => void this.#worker.machine.after(1, () => this.#worker.agentHears(resolve)));
+  }
+
   stop(): void {
     const work = this.#work;
     if (work === undefined || this.#worker.world.slotChance.happens(0.5)) return;
@@ -285,6 +289,7 @@ function stats({ ms }: Work): AttemptStats {
     groups: 0,
     groupMax: 0,
     fetchedBytes: 0,
+    valuesReturned: 0,
     wallMs: Math.ceil(ms),
   };
 }

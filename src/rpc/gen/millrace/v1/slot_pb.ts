@@ -8,7 +8,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Assignment, AttemptResult } from "./attempt_pb.ts";
 import { file_millrace_v1_attempt } from "./attempt_pb.ts";
-import type { FailureText, RunRef } from "./common_pb.ts";
+import type { AttemptId, FailureText, RunRef } from "./common_pb.ts";
 import { file_millrace_v1_common } from "./common_pb.ts";
 import type { RunPlaces } from "./worker_pb.ts";
 import { file_millrace_v1_worker } from "./worker_pb.ts";
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/slot.proto.
  */
 export const file_millrace_v1_slot: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSKJBwoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRrVAgoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSJgoGcmVtb3RlGAcgAygLMhYubWlsbHJhY2UudjEuUnVuUGxhY2VzEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzEigKAnMzGAkgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LlMzQWNjZXNzQhMKEV9tZW1vcnlfZGlyZWN0b3J5GjQKDVNodWZmbGVBY2Nlc3MSCwoDa2V5GAEgASgJEg8KAmNhGAIgASgJSACIAQFCBQoDX2NhGp4BCghTM0FjY2VzcxIVCghlbmRwb2ludBgBIAEoCUgAiAEBEg4KBnJlZ2lvbhgCIAEoCRIVCg1hY2Nlc3Nfa2V5X2lkGAMgASgJEhkKEXNlY3JldF9hY2Nlc3Nfa2V5GAQgASgJEhoKDXNlc3Npb25fdG9rZW4YBSABKAlIAYgBAUILCglfZW5kcG9pbnRCEAoOX3Nlc3Npb25fdG9rZW4aBgoEU3RvcEIGCgRraW5kItICCghGcm9tU2xvdBIuCgZsb2FkZWQYASABKAsyHC5taWxscmFjZS52MS5Gcm9tU2xvdC5Mb2FkZWRIABI0CglkZXNjcmliZWQYAiABKAsyHy5taWxscmFjZS52MS5Gcm9tU2xvdC5EZXNjcmliZWRIABIuCghmaW5pc2hlZBgDIAEoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHRIABIqCgZmYWlsZWQYBCABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dEgAEigKA2xvZxgFIAEoCzIZLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvZ0gAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJQgYKBGtpbmRiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
+  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSLBBwoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAEiwKBnNldHRsZRgFIAEoCzIaLm1pbGxyYWNlLnYxLlRvU2xvdC5TZXR0bGVIABqFAQoETG9hZBIMCgRwYXRoGAEgASgJEg4KBmRpZ2VzdBgCIAEoCRI2CgtlbnZpcm9ubWVudBgDIAMoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5Mb2FkLlZhcmlhYmxlGicKCFZhcmlhYmxlEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkaCgoIRGVzY3JpYmUa1QIKA1J1bhIrCgphc3NpZ25tZW50GAEgASgLMhcubWlsbHJhY2UudjEuQXNzaWdubWVudBIRCglkaXJlY3RvcnkYAiABKAkSHQoQbWVtb3J5X2RpcmVjdG9yeRgDIAEoCUgAiAEBEhgKEG1lbW9yeV9ieXRlc19tYXgYBCABKAQSFgoOZGlza19kaXJlY3RvcnkYBSABKAkSIwoGaW5wdXRzGAYgAygLMhMubWlsbHJhY2UudjEuUnVuUmVmEiYKBnJlbW90ZRgHIAMoCzIWLm1pbGxyYWNlLnYxLlJ1blBsYWNlcxIxCgZhY2Nlc3MYCCABKAsyIS5taWxscmFjZS52MS5Ub1Nsb3QuU2h1ZmZsZUFjY2VzcxIoCgJzMxgJIAEoCzIcLm1pbGxyYWNlLnYxLlRvU2xvdC5TM0FjY2Vzc0ITChFfbWVtb3J5X2RpcmVjdG9yeRo0Cg1TaHVmZmxlQWNjZXNzEgsKA2tleRgBIAEoCRIPCgJjYRgCIAEoCUgAiAEBQgUKA19jYRqeAQoIUzNBY2Nlc3MSFQoIZW5kcG9pbnQYASABKAlIAIgBARIOCgZyZWdpb24YAiABKAkSFQoNYWNjZXNzX2tleV9pZBgDIAEoCRIZChFzZWNyZXRfYWNjZXNzX2tleRgEIAEoCRIaCg1zZXNzaW9uX3Rva2VuGAUgASgJSAGIAQFCCwoJX2VuZHBvaW50QhAKDl9zZXNzaW9uX3Rva2VuGgYKBFN0b3AaCAoGU2V0dGxlQgYKBGtpbmQilQQKCEZyb21TbG90Ei4KBmxvYWRlZBgBIAEoCzIcLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvYWRlZEgAEjQKCWRlc2NyaWJlZBgCIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LkRlc2NyaWJlZEgAEi4KCGZpbmlzaGVkGAMgASgLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdEgAEioKBmZhaWxlZBgEIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0SAASKAoDbG9nGAUgASgLMhkubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9nSAASKgoEbGF0ZRgGIAEoCzIaLm1pbGxyYWNlLnYxLkZyb21TbG90LkxhdGVIABIwCgdzZXR0bGVkGAcgASgLMh0ubWlsbHJhY2UudjEuRnJvbVNsb3QuU2V0dGxlZEgAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJGlgKBExhdGUSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GgkKB1NldHRsZWRCBgoEa2luZGIGcHJvdG8z", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ToSlot
@@ -51,6 +51,12 @@ export type ToSlot = Message<"millrace.v1.ToSlot"> & {
      */
     value: ToSlot_Stop;
     case: "stop";
+  } | {
+    /**
+     * @generated from field: millrace.v1.ToSlot.Settle settle = 5;
+     */
+    value: ToSlot_Settle;
+    case: "settle";
   } | { case: undefined; value?: undefined };
 };
 
@@ -255,6 +261,19 @@ export const ToSlot_StopSchema: GenMessage<ToSlot_Stop> = /*@__PURE__*/
   messageDesc(file_millrace_v1_slot, 0, 5);
 
 /**
+ * @generated from message millrace.v1.ToSlot.Settle
+ */
+export type ToSlot_Settle = Message<"millrace.v1.ToSlot.Settle"> & {
+};
+
+/**
+ * Describes the message millrace.v1.ToSlot.Settle.
+ * Use `create(ToSlot_SettleSchema)` to create a new message.
+ */
+export const ToSlot_SettleSchema: GenMessage<ToSlot_Settle> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 0, 6);
+
+/**
  * @generated from message millrace.v1.FromSlot
  */
 export type FromSlot = Message<"millrace.v1.FromSlot"> & {
@@ -291,6 +310,18 @@ export type FromSlot = Message<"millrace.v1.FromSlot"> & {
      */
     value: FromSlot_Log;
     case: "log";
+  } | {
+    /**
+     * @generated from field: millrace.v1.FromSlot.Late late = 6;
+     */
+    value: FromSlot_Late;
+    case: "late";
+  } | {
+    /**
+     * @generated from field: millrace.v1.FromSlot.Settled settled = 7;
+     */
+    value: FromSlot_Settled;
+    case: "settled";
   } | { case: undefined; value?: undefined };
 };
 
@@ -356,4 +387,41 @@ export type FromSlot_Log = Message<"millrace.v1.FromSlot.Log"> & {
  */
 export const FromSlot_LogSchema: GenMessage<FromSlot_Log> = /*@__PURE__*/
   messageDesc(file_millrace_v1_slot, 1, 2);
+
+/**
+ * What a call of the job's code did after it had ended.
+ *
+ * @generated from message millrace.v1.FromSlot.Late
+ */
+export type FromSlot_Late = Message<"millrace.v1.FromSlot.Late"> & {
+  /**
+   * @generated from field: millrace.v1.AttemptId attempt = 1;
+   */
+  attempt?: AttemptId | undefined;
+
+  /**
+   * @generated from field: millrace.v1.FailureText error = 2;
+   */
+  error?: FailureText | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.FromSlot.Late.
+ * Use `create(FromSlot_LateSchema)` to create a new message.
+ */
+export const FromSlot_LateSchema: GenMessage<FromSlot_Late> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 1, 3);
+
+/**
+ * @generated from message millrace.v1.FromSlot.Settled
+ */
+export type FromSlot_Settled = Message<"millrace.v1.FromSlot.Settled"> & {
+};
+
+/**
+ * Describes the message millrace.v1.FromSlot.Settled.
+ * Use `create(FromSlot_SettledSchema)` to create a new message.
+ */
+export const FromSlot_SettledSchema: GenMessage<FromSlot_Settled> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 1, 4);
 
