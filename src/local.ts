@@ -40,6 +40,8 @@ export interface LocalOptions {
   readonly memoryBytes?: number | undefined;
   /** Environment of the job's code, beside TZ and LANG. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
@@ -87,13 +89,16 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "removeParents">;
+type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
 
 async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const { replaces } = await storage.prepare(places.destination, options.overwrite ?? false);
+  const { deadLetters: path } = options;
+  const deadLetters =
+    path === undefined ? undefined : { path, ...(await storage.prepare(path, options.overwrite ?? false)) };
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
@@ -103,7 +108,7 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
     removeParents();
     throw error;
   }
-  return { key, job, places, work, replaces, removeParents };
+  return { key, job, places, work, replaces, deadLetters, removeParents };
 }
 
 /** Of the newest work directory that a run with this output left. */
@@ -121,5 +126,7 @@ function resumedParts(options: LocalOptions): Parts {
   const { path, job } = left;
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
-  return { key: "", job, places, work, replaces: undefined, removeParents: () => {} };
+  const deadLetters =
+    options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
+  return { key: "", job, places, work, replaces: undefined, deadLetters, removeParents: () => {} };
 }

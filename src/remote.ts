@@ -34,6 +34,8 @@ export interface RemoteOptions {
   /** How the user names it, for commands in messages. */
   readonly address: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
@@ -116,7 +118,7 @@ class Remote implements RemoteEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { master, module, overwrite, clock = systemClock, address } = this.#options;
+    const { master, module, overwrite, deadLetters, clock = systemClock, address } = this.#options;
     const { bundle, description } = this.#described;
     const { spec } = await sizedSpec(options, {
       module,
@@ -124,6 +126,7 @@ class Remote implements RemoteEngine {
       bundle: bundle.digest,
       destination: this.destination,
       replaces: undefined, // the master looks
+      ...(deadLetters !== undefined && { deadLetters: { path: deadLetters, replaces: undefined } }),
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
       storage: this.storage,

@@ -23,6 +23,8 @@ export const limits = {
   /** Many small files share a split; more pieces than this make a plan entry too large. */
   piecesPerSplitMax: 4096,
   headBytes: 64 * KiB,
+  /** Of csv and tsv: a million columns of 16 bytes. Every split of a file reads it again. */
+  headerBytesMax: 16 * MiB,
   reducerBytes: 64 * MiB,
   reducersDefaultMax: 64,
   asyncConcurrency: 16,
@@ -67,6 +69,12 @@ export const limits = {
   leaseMs: 10_000,
   backupSlowdown: 3,
   failuresPerWorkerMax: 5,
+  /** A slot that is asked what calls still do, and says nothing for so long beyond its own wait, is killed. */
+  settleSilenceMs: 2_000,
+  /** The last result of a job waits so long for that answer: then both are one report and one commit. */
+  settleTogetherMs: 100,
+  /** Of some kilobytes each; those behind them come with the next report. */
+  lateCallsPerReport: 256,
   /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
   settleMs: 2_000,
 

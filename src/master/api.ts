@@ -10,7 +10,7 @@ import { checkHello, ourVersions } from "../rpc/versions.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
 import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
-import { type Look, lookRequest } from "./look.ts";
+import { foldersOf, type Look, lookRequest } from "./look.ts";
 import { isTerminal, jobIdOf, type Master } from "./master.ts";
 import { checkBlobs, checkSubmission, outputTaken } from "./submission.ts";
 import { type AddressRules, workerAddress } from "./worker-address.ts";
@@ -41,7 +41,7 @@ export interface ApiParts {
 export class Api implements MasterApi {
   readonly #parts: ApiParts;
   /** Being checked: the same job again waits for the first, and another may not have its output. */
-  readonly #submitting = new Map<JobId, { readonly output: string; readonly taken: Promise<JobId> }>();
+  readonly #submitting = new Map<JobId, { readonly places: readonly string[]; readonly taken: Promise<JobId> }>();
   /** As announced; forgotten with the worker. */
   readonly #addresses = new Map<WorkerId, string>();
   /** The newest that was heard of each worker. */
@@ -124,8 +124,9 @@ export class Api implements MasterApi {
         `what job ${job} had done is no longer kept: run it again as a new job`,
       );
     }
-    this.#refuseTaken(found.output, job);
-    await look({ job, inputs: [], output: found.output, overwrite: undefined }, signal);
+    const places = foldersOf(found.output, found.deadLettersIn);
+    this.#refuseTaken(places, job);
+    await look({ job, inputs: [], outputs: places, overwrite: undefined }, signal);
     await this.#led(master.resume(job));
   }
 
@@ -200,10 +201,12 @@ export class Api implements MasterApi {
       if (await isDropped(first.taken)) return await this.#submit(submission, signal);
       return await first.taken;
     }
-    this.#refuseTaken(submission.spec.output, job);
+    const { output, deadLetters } = submission.spec;
+    const places = foldersOf(output, deadLetters?.path);
+    this.#refuseTaken(places, job);
     this.#refuseTooMany();
     const taken = this.#take(job, submission, signal);
-    this.#submitting.set(job, { output: submission.spec.output, taken });
+    this.#submitting.set(job, { places, taken });
     try {
       return await taken;
     } finally {
@@ -215,20 +218,27 @@ export class Api implements MasterApi {
     const { master, blobs, look, checkSpace } = this.#parts;
     await checkSpace();
     await checkBlobs(spec, blobs);
-    const { replaces } = await look(lookRequest(spec, job, overwrite), signal);
+    const [replaces, aside] = (await look(lookRequest(spec, job, overwrite), signal)).replaces;
+    const { deadLetters } = spec;
+    const prepared =
+      deadLetters === undefined
+        ? { ...spec, replaces }
+        : { ...spec, replaces, deadLetters: { ...deadLetters, replaces: aside } };
     failpoint("master.afterProbe");
     // From here on it is the master's: a client that hangs up now finds the job there.
-    return await this.#led(master.submit({ ...spec, replaces }, idempotencyKey));
+    return await this.#led(master.submit(prepared, idempotencyKey));
   }
 
   /** Two jobs that publish to one place: the second would fail at the end. */
-  #refuseTaken(output: string, own: JobId): void {
-    for (const { job, state, output: other } of this.#parts.master.view().jobs) {
-      if (job !== own && other === output && !isTerminal(state)) throw outputTaken(output, job);
+  #refuseTaken(places: readonly string[], own: JobId): void {
+    const refuse = (job: JobId, others: readonly string[]) => {
+      const taken = job === own ? undefined : places.find((place) => others.includes(place));
+      if (taken !== undefined) throw outputTaken(taken, job);
+    };
+    for (const { job, state, output, deadLettersIn } of this.#parts.master.view().jobs) {
+      if (!isTerminal(state)) refuse(job, foldersOf(output, deadLettersIn));
     }
-    for (const [job, { output: other }] of this.#submitting) {
-      if (job !== own && other === output) throw outputTaken(output, job);
-    }
+    for (const [job, { places: others }] of this.#submitting) refuse(job, others);
   }
 
   #refuseTooMany(): void {

@@ -3,7 +3,7 @@ import { isErrorCode, MillraceError, type Retry } from "../base/error.ts";
 
 export type LookLine =
   | { readonly kind: "doing"; readonly doing: string }
-  | { readonly kind: "looked"; readonly replaces: string | undefined }
+  | { readonly kind: "looked"; readonly replaces: readonly (string | null)[] }
   | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly retry: Retry };
 
 export function encodeLine(line: LookLine): string {

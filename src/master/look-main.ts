@@ -21,7 +21,7 @@ async function answer(request: LookRequest, warmed: () => void): Promise<void> {
   const say = (line: LookLine) => process.stdout.write(encodeLine(line));
   try {
     const looked = await lookAt(createStorage(), request, (doing) => say({ kind: "doing", doing }));
-    say({ kind: "looked", ...looked });
+    say({ kind: "looked", replaces: looked.replaces.map((identity) => identity ?? null) });
     warmed();
   } catch (error) {
     say(failureOf(error));

@@ -13,31 +13,32 @@ export interface LookRequest {
   readonly job: JobId;
   /** Absolute paths, patterns and URLs: all have to lead to a file. */
   readonly inputs: readonly string[];
-  readonly output: string;
-  /** Undefined: the output is not looked at, as it is this job's already. */
+  /** Folders to be made: the output, and where dead letters go if that is another. */
+  readonly outputs: readonly string[];
+  /** Undefined: they are not looked at, as they are this job's already. */
   readonly overwrite: boolean | undefined;
 }
 
 export interface Looked {
-  /** As `Storage.prepare`. */
-  readonly replaces: string | undefined;
+  /** Of each output, as `Storage.prepare`; none where they were not looked at. */
+  readonly replaces: readonly (string | undefined)[];
 }
 
 /** How a master looks. Rejects with a `MillraceError`. */
 export type Look = (request: LookRequest, signal: AbortSignal | undefined) => Promise<Looked>;
 
 export function lookRequest(spec: JobSpec, job: JobId, overwrite: boolean): LookRequest {
-  const { inputs, directory, standardInput, output } = spec;
+  const { inputs, directory, standardInput, output, deadLetters } = spec;
   const placeOf = (path: string) =>
     path === "-" ? (standardInput ?? path) : isUrl(path) ? path : resolve(directory, path);
   const places = new Set(inputs.flatMap(({ paths }) => paths.map(placeOf)));
-  return { job, inputs: [...places], output, overwrite };
+  return { job, inputs: [...places], outputs: foldersOf(output, deadLetters?.path), overwrite };
 }
 
 /** `doing` is told what is looked at next, so that who waits for it can say so. */
 export async function lookAt(
   storage: Storage,
-  { job, inputs, output, overwrite }: LookRequest,
+  { job, inputs, outputs, overwrite }: LookRequest,
   doing: (what: string) => void,
 ): Promise<Looked> {
   for (const place of inputs) {
@@ -48,14 +49,26 @@ export async function lookAt(
       `the master sees no file ${place}: inputs have to be where master and workers can read them, a shared directory for example`,
     );
   }
-  doing(`looking at the output ${output}`);
-  const replaces = overwrite === undefined ? undefined : (await storage.prepare(output, overwrite)).replaces;
-  doing(`writing beside the output ${output}`);
-  await writeProbe(output, job);
+  const replaces: (string | undefined)[] = [];
+  if (overwrite !== undefined) {
+    for (const output of outputs) {
+      doing(`looking at the output ${output}`);
+      replaces.push((await storage.prepare(output, overwrite)).replaces);
+    }
+  }
+  for (const output of outputs) {
+    doing(`writing beside the output ${output}`);
+    await writeProbe(output, job);
+  }
   return { replaces };
 }
 
 /** In this process: with a storage that is no place on a machine. */
 export function lookHere(storage: Storage): Look {
   return async (request) => await lookAt(storage, request, () => {});
+}
+
+/** What a job publishes. */
+export function foldersOf(output: string, deadLetters: string | undefined): readonly string[] {
+  return deadLetters === undefined ? [output] : [output, deadLetters];
 }

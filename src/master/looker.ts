@@ -103,7 +103,7 @@ export class Looker {
           const line = decodeLine(text);
           if (line.kind === "doing") doing(line.doing);
           else if (line.kind === "failed") reject(errorOf(line));
-          else resolve({ replaces: line.replaces });
+          else resolve({ replaces: line.replaces.map((identity) => identity ?? undefined) });
         });
       });
     } finally {

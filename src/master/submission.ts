@@ -4,6 +4,7 @@ import { isAbsolute } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
+import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Blobs, Submission } from "../rpc/services.ts";
 
@@ -21,6 +22,11 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   );
   check(isDigest(spec.bundle), "the bundle's digest is no SHA-256");
   check(isUrl(spec.output) || isAbsolute(spec.output), `the output ${JSON.stringify(spec.output)} is no absolute path`);
+  if (spec.deadLetters !== undefined) {
+    const { path } = spec.deadLetters;
+    check(isUrl(path) || isAbsolute(path), `the folder of dead letters ${JSON.stringify(path)} is no absolute path`);
+    check(areApart(spec.output, path), `the folder of dead letters ${path} and the output ${spec.output} overlap`);
+  }
   check(isUrl(spec.directory) || isAbsolute(spec.directory), "the job's directory is no absolute path");
   check(spec.inputs.length > 0 && spec.inputs.length <= namesMax, `a job has 1 to ${namesMax} inputs`);
   check(spec.files.length <= namesMax, `a job has at most ${namesMax} side files`);

@@ -7,7 +7,8 @@ import type { WorkerReport } from "./messages.ts";
 
 /** As it is, or an error that says why it can't be. */
 export function checkReport(report: WorkerReport): WorkerReport {
-  const { worker, address, slots, slotsFree, slotsAhead, placesHeld, running, finished, offered } = report;
+  const { worker, address, slots, slotsFree, slotsAhead, placesHeld, running, finished, offered, settled, late } =
+    report;
   if (!isWorkerName(worker)) {
     throw new Error(
       `a worker's name is 1 to 64 letters, digits, ".", "-" and "_", not ${JSON.stringify(worker.slice(0, 80))}`,
@@ -25,6 +26,10 @@ export function checkReport(report: WorkerReport): WorkerReport {
   for (const job of jobs) checkJob(job);
   for (const { attempt } of running) checkJob(attempt.job);
   for (const { attempt } of finished) checkJob(attempt.job);
+  atMost("late calls", late.length, limits.attemptsPerReportMax);
+  for (const { attempt } of late) checkJob(attempt.job);
+  atMost("settled jobs", settled.length, limits.jobsPerReportMax);
+  for (const job of settled) checkJob(job);
   for (const { run, emissionDigest } of offered) checkOffer(run, emissionDigest);
   return report;
 }

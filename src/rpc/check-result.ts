@@ -1,11 +1,11 @@
 // What an attempt reports, checked against its task before anything is made of it: by the agent, of what comes from its slot (a
 // job's code can write to the slot's pipe), and by the scheduler, of what comes from a worker. So a lie fails its own job, and
 // neither the worker nor anybody else. Cost: per attempt, never per record.
-import { type AttemptId, type Position, sameAttempt } from "../base/ids.ts";
+import { type AttemptId, deadLettersOutput, type Position, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { PlannedFile, Split } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
-import { deadLettersOutput, orderedNumber } from "../output/part-name.ts";
+import { orderedNumber } from "../output/part-name.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { whyNoPlan } from "./check-plan.ts";
 import { isCount, isDigest, isPath } from "./check-report.ts";
@@ -118,22 +118,24 @@ function whyNoStaged(
     const shown = JSON.stringify(file.name.slice(0, 200));
     if (outputs.has(file.output)) return `two files of the output ${JSON.stringify(file.output.slice(0, 80))}`;
     outputs.add(file.output);
-    if (!isPartOf(attempt, file)) return `the output file ${shown}`;
+    const isApart = file.output === deadLettersOutput && spec.deadLetters !== undefined;
+    if (!isPartOf(attempt, file, isApart)) return `the output file ${shown}`;
     if (!isCount(file.bytes) || !isCount(file.records)) return `a size of the output file ${shown}`;
     if (!/^[0-9a-f]{64}$/.test(file.sha256)) return `a digest of the output file ${shown}`;
-    if (isStagedBy !== undefined && !isStagedBy(attempt, spec.output, file))
+    const destination = isApart ? spec.deadLetters!.path : spec.output;
+    if (isStagedBy !== undefined && !isStagedBy(attempt, destination, file))
       return `a place of the output file ${shown}`;
   }
   return undefined;
 }
 
 /** By the names that attempts give (`output/part-name.ts`): a part of one task can't take the place of another's. */
-function isPartOf({ phase, index }: AttemptId, { output, name }: StagedFile): boolean {
+function isPartOf({ phase, index }: AttemptId, { output, name }: StagedFile, isApart: boolean): boolean {
   if (output !== deadLettersOutput && !/^[A-Za-z][\w-]{0,63}$/.test(output)) return false;
   const part = `part-${phase === "map" ? "m-" : ""}${orderedNumber(index)}.`;
   const folder = `${output}/`;
   const isInFolder = name.startsWith(folder);
-  if (!isInFolder && output !== "main") return false;
+  if (!isInFolder && output !== "main" && !isApart) return false;
   const file = isInFolder ? name.slice(folder.length) : name;
   // A format's extension, and that of a compression.
   return file.startsWith(part) && /^[A-Za-z0-9][A-Za-z0-9.]{0,19}$/.test(file.slice(part.length));

@@ -10,6 +10,7 @@ import {
   fromFailureText,
   fromPosition,
   fromRunRef,
+  fromSkipped,
   fromStagedFile,
   fromStats,
   toAttemptId,
@@ -17,6 +18,7 @@ import {
   toFailureText,
   toPosition,
   toRunRef,
+  toSkipped,
   toStagedFile,
   toStats,
 } from "./convert-common.ts";
@@ -79,7 +81,7 @@ function toMapWork(work: MapWork) {
     files: Object.entries(work.files).map(([index, file]) => ({ index: Number(index), file: toPlannedFile(file) })),
     partitions: work.partitions,
     boundaries: [...work.boundaries],
-    skip: work.skip.map(toPosition),
+    skip: work.skip.map(toSkipped),
     deadLettersMax: big(work.deadLettersMax),
     from: optional(work.from, toProgress),
   };
@@ -94,7 +96,7 @@ function fromMapWork(work: pb.MapWork): MapWork {
     files,
     partitions: work.partitions,
     boundaries: work.boundaries,
-    skip: work.skip.map(fromPosition),
+    skip: work.skip.map(fromSkipped),
     deadLettersMax: num(work.deadLettersMax),
     from: optional(work.from, fromProgress),
   };
