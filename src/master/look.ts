@@ -40,10 +40,11 @@ export async function lookAt(
   storage: Storage,
   { job, inputs, outputs, overwrite }: LookRequest,
   doing: (what: string) => void,
+  signal?: AbortSignal,
 ): Promise<Looked> {
   for (const place of inputs) {
     doing(`looking for the input ${place}`);
-    if ((await storage.list(place)).length > 0) continue;
+    if ((await storage.list(place, signal)).length > 0) continue;
     throw new MillraceError(
       "no-input",
       `the master sees no file ${place}: inputs have to be where master and workers can read them, a shared directory for example`,
@@ -53,7 +54,7 @@ export async function lookAt(
   if (overwrite !== undefined) {
     for (const output of outputs) {
       doing(`looking at the output ${output}`);
-      replaces.push((await storage.prepare(output, overwrite)).replaces);
+      replaces.push((await storage.prepare(output, overwrite, signal)).replaces);
     }
   }
   for (const output of outputs) {
@@ -65,7 +66,7 @@ export async function lookAt(
 
 /** In this process: with a storage that is no place on a machine. */
 export function lookHere(storage: Storage): Look {
-  return async (request) => await lookAt(storage, request, () => {});
+  return async (request, signal) => await lookAt(storage, request, () => {}, signal);
 }
 
 /** What a job publishes. */
