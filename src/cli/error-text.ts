@@ -2,7 +2,9 @@
 import { sep } from "node:path";
 import pc from "picocolors";
 import { MillraceError, systemCode } from "../base/error.ts";
+import { exitCodeOfCode, exitCodes } from "../base/error-codes.ts";
 import type { FailureText } from "../rpc/messages.ts";
+import type { JobView } from "../schedule/step.ts";
 
 /** Removes what could move the cursor or change colours: data of a user's must not write to the terminal by itself. */
 export function printable(text: string): string {
@@ -46,21 +48,15 @@ export function errorEvent(thrown: unknown): string {
   return JSON.stringify({ event: "error", code, message });
 }
 
-/** 1 job failed, 2 wrong usage, 130 interrupted. */
+/** The exit code of a command that ends by this. What is no error of ours is a bug, or the operating system's. */
 export function exitCodeOf(thrown: unknown): number {
-  if (!(thrown instanceof MillraceError)) return 1;
-  switch (thrown.code) {
-    case "wrong-usage":
-    case "wrong-job":
-    case "wrong-params":
-    case "no-input":
-    case "output-exists":
-    case "nothing-to-resume":
-    case "no-access":
-      return 2;
-    case "cancelled":
-      return 130;
-    default:
-      return 1;
-  }
+  if (!(thrown instanceof MillraceError)) return exitCodes.machine;
+  return thrown.retry === "never" ? exitCodeOfCode(thrown.code) : exitCodes.machine;
+}
+
+/** The exit code of a command that waited for this job. */
+export function exitCodeOfJob({ state, reason }: Pick<JobView, "state" | "reason">): number {
+  if (state === "succeeded") return exitCodes.done;
+  if (state === "cancelled") return exitCodes.interrupted;
+  return exitCodeOfCode(reason?.code ?? "job-failed");
 }

@@ -1,4 +1,5 @@
 // What a user can do about a failed job: commands to copy.
+import { meaningOf } from "../base/error-codes.ts";
 import { limits } from "../base/limits.ts";
 import type { JobHandle } from "../engine.ts";
 import type { JobView } from "../schedule/step.ts";
@@ -11,22 +12,6 @@ export interface HintsOptions {
   readonly inputs: readonly string[];
   readonly flags: RunFlags;
 }
-
-/**
- * Failures of the job's code or of its data. What is done already was done with these, so a run with others begins anew:
- * `--resume` compares them, and refuses.
- */
-const ofJobOrInput: ReadonlySet<string> = new Set([
-  "user-error",
-  "bad-input",
-  "wrong-value",
-  "over-limit",
-  "bad-output",
-  "input-changed",
-  "nondeterministic",
-  "slot-died",
-  "task-timeout",
-]);
 
 export function failureHints({ view, job, inputs, flags }: HintsOptions): string[] {
   const hints: string[] = [];
@@ -41,21 +26,29 @@ export function failureHints({ view, job, inputs, flags }: HintsOptions): string
   }
   if (flags.master !== undefined) return [...hints, ...clusterHints(view, code, command, flags)];
   if (flags.output === undefined) return hints;
-  if (ofJobOrInput.has(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
-  if (code !== "bad-input" && code !== "input-changed")
+  if (needsMending(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
+  if (meaningOf(code).startsOver !== true)
     hints.push(
-      `go on where it stopped, ${ofJobOrInput.has(code) ? "with both as they are" : "when that is mended"}:  ${command} --resume`,
+      `go on where it stopped, ${needsMending(code) ? "with both as they are" : "when that is mended"}:  ${command} --resume`,
     );
   return hints;
+}
+
+/**
+ * A failure of the job's code or of its data. What is done already was done with these, so a run with others begins again:
+ * `--resume` compares them, and refuses.
+ */
+function needsMending(code: string): boolean {
+  return meaningOf(code).remedy === "mend";
 }
 
 /** A failed job stays with the master, and goes on there with the winners that it had. */
 function clusterHints({ job }: JobView, code: string, command: string, flags: RunFlags): string[] {
   const hints = [`what it printed:  millrace logs ${shortId(job)}${masterWords(flags)}`];
-  if (ofJobOrInput.has(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
-  if (code !== "bad-input" && code !== "input-changed")
+  if (needsMending(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
+  if (meaningOf(code).startsOver !== true)
     hints.push(
-      `go on where it stopped, ${ofJobOrInput.has(code) ? "with both as they are" : "when that is mended"}:  millrace retry ${shortId(job)}${masterWords(flags)}`,
+      `go on where it stopped, ${needsMending(code) ? "with both as they are" : "when that is mended"}:  millrace retry ${shortId(job)}${masterWords(flags)}`,
     );
   return hints;
 }

@@ -2,6 +2,7 @@
 import { formatDuration } from "../base/units.ts";
 import type { JobView } from "../schedule/step.ts";
 import type { ProgressSink } from "./progress.ts";
+import { returnedNote } from "./summary.ts";
 
 /** Between two progress events. */
 const everyMs = 1_000;
@@ -44,6 +45,7 @@ export function jsonEvents(sink: ProgressSink) {
       write({ event: "warning", message });
     },
     done(view: JobView, elapsedMs: number, output: string | undefined): void {
+      const note = returnedNote(view);
       write({
         event: "done",
         job: view.job,
@@ -54,6 +56,7 @@ export function jsonEvents(sink: ProgressSink) {
         counters: view.counters,
         stats: view.stats,
         deadLetters: view.deadLetters,
+        ...(note !== undefined && { note }),
       });
     },
     /** Failed or cancelled. */

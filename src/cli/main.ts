@@ -24,7 +24,8 @@ Examples:
   millrace run word-count.ts 'books/*.txt' | head         print the result
   millrace init page-views                                write a job and a test for it to begin with
 
-millrace COMMAND --help shows what a command takes. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
+millrace COMMAND --help shows what a command takes. Exit codes: 0 done, 1 the job's code failed,
+2 wrong usage, 3 bad input or output, 4 the machine or the cluster failed (trying again may help), 130 interrupted.`,
     );
 
   addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))

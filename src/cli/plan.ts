@@ -10,7 +10,7 @@ import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
 import { createStorage } from "../storage/any.ts";
 import { type Budget, planBudget } from "../worker/budget.ts";
-import { printable } from "./error-text.ts";
+import { exitCodeOf, printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import type { RunFlags } from "./options.ts";
 import { planHere } from "./plan-here.ts";
@@ -38,22 +38,22 @@ export async function planCommand(job: string, inputs: readonly string[], flags:
       folder: here.folder,
     });
     const problem = await outputProblem(flags);
-    if (flags.json) return print(JSON.stringify(planJson(here, plan, budget, flags, problem)));
-    for (const line of planLines(here, plan, budget, flags, problem)) print(line);
-    if (problem !== undefined) process.exitCode = 2;
+    if (flags.json) return print(JSON.stringify(planJson(here, plan, budget, flags, problem?.message)));
+    for (const line of planLines(here, plan, budget, flags, problem?.message)) print(line);
+    if (problem !== undefined) process.exitCode = exitCodeOf(problem);
   } finally {
     here.close();
   }
 }
 
 /** Why the output could not be published as things are; undefined: nothing is in the way. */
-async function outputProblem(flags: RunFlags): Promise<string | undefined> {
+async function outputProblem(flags: RunFlags): Promise<MillraceError | undefined> {
   if (flags.output === undefined) return undefined;
   try {
     await createStorage().prepare(outputPath(flags.output), flags.overwrite);
     return undefined;
   } catch (error) {
-    if (error instanceof MillraceError) return error.message;
+    if (error instanceof MillraceError) return error;
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { exitCodeOfCode } from "../base/error-codes.ts";
 import { decompress, detectCompression } from "../format/compress.ts";
 import { type FoundRecord, findRecord } from "../input/find-record.ts";
 import type { PlannedFile } from "../input/plan.ts";
@@ -178,7 +179,7 @@ function refusedFailure(
 function showFailure({ reason }: TaskFailure): void {
   const [first, ...others] = failureLines(reason.error);
   process.stderr.write(`${pc.red("error")} ${first}\n${others.map((line) => `${line}\n`).join("")}`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOfCode(reason.error.code);
 }
 
 function named(here: JobHere, input: number): string {

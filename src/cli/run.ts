@@ -9,7 +9,7 @@ import type { JobEngine, JobHandle } from "../engine.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
 import { connectionText } from "./cluster.ts";
-import { printable } from "./error-text.ts";
+import { exitCodeOfJob, printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
 import type { RunFlags } from "./options.ts";
@@ -17,7 +17,7 @@ import { outputPrinter } from "./output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
 import { submitOptionsOf } from "./submit.ts";
-import { failureSummary, successLines } from "./summary.ts";
+import { failureSummary, returnedNote, successLines } from "./summary.ts";
 
 /** `firstSlot`: a slot's process, where it could be started: the first of a run on this machine, else the one that describes the job. */
 export async function runCommand(
@@ -179,7 +179,11 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
     case "succeeded": {
       if (flags.output === undefined) await copyToStdout(engine);
       if (screen.json !== undefined) return screen.json.done(view, elapsedMs, flags.output);
-      if (flags.quiet) return;
+      if (flags.quiet) {
+        const note = returnedNote(view);
+        if (note !== undefined) process.stderr.write(`${note}\n`);
+        return;
+      }
       const lines = successLines(view, {
         elapsedMs,
         output: flags.output,
@@ -196,7 +200,7 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
       }
       throw new MillraceError("cancelled", "cancelled: nothing was published and nothing is left behind");
     case "failed": {
-      process.exitCode = 1;
+      process.exitCode = exitCodeOfJob(view);
       if (screen.json !== undefined) return screen.json.ended(view);
       for (const line of failureSummary(view, failureHints({ view, handle, job, inputs, flags })))
         process.stderr.write(`${line}\n`);

@@ -8,7 +8,7 @@ import { Feed, isEnded } from "../remote/feed.ts";
 import type { RemoteMaster } from "../rpc/services.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
 import { findJob, tellOnStderr, withMaster } from "./cluster.ts";
-import { printable } from "./error-text.ts";
+import { exitCodeOfJob, printable } from "./error-text.ts";
 import { masterWords, shortId } from "./hints.ts";
 import { jobLines, stateWord } from "./jobs.ts";
 import type { MasterFlags } from "./options.ts";
@@ -106,7 +106,7 @@ async function watch({ master, first, flags, screen, startedMs }: Watch): Promis
   try {
     const view = await showUntilEnded({ watch: (signal) => feed.watch(signal), ended: feed.ended }, screen);
     screen.clear();
-    process.exitCode = exitCodeOfEnd(view);
+    process.exitCode = exitCodeOfJob(view);
     const elapsedMs = startedMs === undefined ? undefined : systemClock.now() - startedMs;
     if (screen.json !== undefined) {
       if (view.state === "succeeded") screen.json.done(view, elapsedMs ?? 0, view.output);
@@ -139,12 +139,6 @@ function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undef
     default:
       return [`${stateWord(view.state)} ${pc.bold(printable(view.name))}`];
   }
-}
-
-/** 1 for what did not come to be, as the command that would have waited for it. */
-function exitCodeOfEnd({ state }: JobView): number {
-  if (state === "succeeded") return 0;
-  return state === "cancelled" ? 130 : 1;
 }
 
 /**

@@ -1,6 +1,7 @@
 // The result on standard output, when there is no -o: the parts in partition order, and nothing else.
 import { once } from "node:events";
 import { MillraceError, systemCode } from "../base/error.ts";
+import { exitCodes } from "../base/error-codes.ts";
 import type { JobEngine } from "../engine.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { publishedFiles } from "../output/published.ts";
@@ -75,7 +76,7 @@ export function linePrinter(closed: () => void = () => {}): (line: string) => vo
     closed();
     if (isEnd(error)) return;
     process.stderr.write(`can't write to standard output: ${error.message}\n`);
-    process.exitCode = 1;
+    process.exitCode = exitCodes.machine;
   });
   return (line) => {
     if (isOpen) process.stdout.write(`${line}\n`);

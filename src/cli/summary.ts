@@ -47,8 +47,21 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
         `  skipped  ${formatCount(view.deadLetters)} bad record${view.deadLetters === 1 ? "" : "s"}, put aside in ${options.deadLetters ?? "_dead-letters"}`,
       ),
     );
+  const note = returnedNote(view);
+  if (note !== undefined) lines.push(pc.yellow(`  nothing  ${note}`));
   if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
   return lines;
+}
+
+/**
+ * That functions returned what they were to emit, where nothing was emitted or counted at all. What an expression happens to
+ * return besides is nobody's concern.
+ */
+export function returnedNote({ stats: { map, reduce }, counters }: JobView): string | undefined {
+  if (map.recordsOut + reduce.recordsOut > 0 || Object.keys(counters).length > 0) return undefined;
+  const returning = map.pairs > 0 ? (reduce.valuesReturned > 0 ? "reduce" : undefined) : "map";
+  if (returning === undefined || (returning === "map" && map.valuesReturned === 0)) return undefined;
+  return `${returning} returned values and emitted nothing: what it returns is ignored. Call emit for each result`;
 }
 
 export function failureSummary(view: JobView, hints: readonly string[]): string[] {

@@ -18,6 +18,7 @@ import type { RunFlags } from "./options.ts";
 import { planHere } from "./plan-here.ts";
 import { linePrinter } from "./stdout.ts";
 import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
+import { returnedNote } from "./summary.ts";
 import { broken, type Check, Checks, failed, ok, skipped } from "./test/check.ts";
 import { CodecCheck } from "./test/codec-check.ts";
 import { checkCombine } from "./test/combine-check.ts";
@@ -227,6 +228,8 @@ function runCheck(run: WholeRun): Check {
   switch (run.kind) {
     case "succeeded": {
       const { stats, deadLetters } = run.view;
+      const note = returnedNote(run.view);
+      if (note !== undefined) return failed(name, note);
       const bad = deadLetters === 0 ? "" : `, ${formatCount(deadLetters)} bad ones put aside`;
       return ok(name, `${formatCount(stats.map.recordsIn)} records${bad}, ${tasksText(run)}`);
     }

@@ -1,5 +1,6 @@
 // A split's records, in batches, in order, with where each begins.
 import { MillraceError } from "../base/error.ts";
+import { meaningOf } from "../base/error-codes.ts";
 import type { Position } from "../base/ids.ts";
 import { KiB, limits } from "../base/limits.ts";
 import { BadRecord, type InputFormat, type RecordBatch } from "../format/format.ts";
@@ -161,11 +162,14 @@ async function* skipping(
 
 /** Formats and decompressors know no file names. */
 function named(thrown: unknown, path: string): unknown {
-  if (!(thrown instanceof MillraceError) || !unnamed.has(thrown.code) || thrown.message.includes(path)) return thrown;
+  if (
+    !(thrown instanceof MillraceError) ||
+    meaningOf(thrown.code).namesNoFile !== true ||
+    thrown.message.includes(path)
+  )
+    return thrown;
   return new MillraceError(thrown.code, `${path}: ${thrown.message}`, {
     cause: thrown.cause ?? thrown,
     retry: thrown.retry,
   });
 }
-
-const unnamed: ReadonlySet<string> = new Set(["bad-input", "over-limit", "wrong-value", "not-supported"]);

@@ -48,14 +48,14 @@ async function entryPath(module: string): Promise<string> {
     const path = await realpath(given); // the same file by another name is the same job
     if (!(await stat(path)).isFile())
       throw new MillraceError(
-        "wrong-job",
+        "wrong-usage",
         `${shown(given)} is not a file: give the module whose default export is the job`,
       );
     return path;
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     throw new MillraceError(
-      "wrong-job",
+      "wrong-usage",
       systemCode(error) === "ENOENT"
         ? `there is no job file ${shown(given)}`
         : `the job file ${shown(given)} can't be read: ${(error as Error).message}`,

@@ -22,9 +22,14 @@ export function manifestOf(finished: FinishedJob, versions: Manifest["versions"]
     partitions: finished.partitions,
     files: inOutputOrder(finished.files),
     counters: finished.counters,
-    stats: { inputBytes: stats.inputBytes, map: { ...stats.map }, reduce: { ...stats.reduce } },
+    stats: { inputBytes: stats.inputBytes, map: ofResult(stats.map), reduce: ofResult(stats.reduce) },
     versions,
   };
+}
+
+/** What functions returned says nothing of the result. */
+function ofResult({ valuesReturned: _, ...stats }: FinishedJob["stats"]["map"]): Manifest["stats"]["map"] {
+  return stats;
 }
 
 /** The main output first, then the others by name; each in partition order, which is the order of its names. */

@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type ErrorCode, errorCodes, MillraceError } from "../base/error.ts";
+import { isErrorCode, MillraceError } from "../base/error.ts";
 import { describeFailure } from "./reach.ts";
 import type { Secret } from "./secret.ts";
 import type { Blobs } from "./services.ts";
@@ -156,8 +156,7 @@ async function refused({ address }: BlobClientOptions, response: IncomingMessage
       },
     );
   }
-  const known: ErrorCode | undefined = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : undefined;
-  return new MillraceError(known ?? "io-error", message, {
+  return new MillraceError(isErrorCode(code) ? code : "io-error", message, {
     retry: status === 429 || status === 503 ? "same" : "never",
   });
 }

@@ -93,6 +93,7 @@ export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {
     groups: big(stats.groups),
     groupMax: big(stats.groupMax),
     fetchedBytes: big(stats.fetchedBytes),
+    valuesReturned: big(stats.valuesReturned),
     wallMs: duration(stats.wallMs),
   };
 }
@@ -111,6 +112,7 @@ export function fromStats(message: pb.AttemptStats | undefined): AttemptStats {
     groups: num(stats.groups),
     groupMax: num(stats.groupMax),
     fetchedBytes: num(stats.fetchedBytes),
+    valuesReturned: num(stats.valuesReturned),
     wallMs: duration(stats.wallMs),
   };
 }

@@ -58,6 +58,7 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groups: size,
   groupMax: size,
   fetchedBytes: size,
+  valuesReturned: size,
   wallMs: ms,
 });
 const running = fc.record({

@@ -104,6 +104,7 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groups: size,
   groupMax: size,
   fetchedBytes: size,
+  valuesReturned: size,
   wallMs: ms,
 });
 const spec: fc.Arbitrary<JobSpec> = fc.record({

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
+import { meaningOf } from "../base/error-codes.ts";
 import type { Log } from "../base/log.ts";
 import type { Gate, RequestHead } from "./gate.ts";
 import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
@@ -212,16 +213,6 @@ function refuse(request: AnyRequest, response: AnyResponse, status: number, mess
   send(request, response, { status, headers, body });
 }
 
-const statusOf: Partial<Readonly<Record<MillraceError["code"], number>>> = {
-  "wrong-usage": 400,
-  "no-access": 403,
-  "over-limit": 413,
-  "corrupt-run": 422,
-  "no-space": 507,
-  "not-leader": 503,
-  cancelled: 499,
-};
-
 /** An error as JSON: `{ code, message, retry }`, with a word of `base/error.ts`. */
 function answerError(request: AnyRequest, response: AnyResponse, error: unknown): void {
   if (response.headersSent || response.destroyed) {
@@ -241,7 +232,7 @@ function answerError(request: AnyRequest, response: AnyResponse, error: unknown)
     "x-content-type-options": "nosniff",
   };
   if (request.httpVersionMajor === 1) headers.connection = "close";
-  send(request, response, { status: (known ? statusOf[error.code] : undefined) ?? 500, headers, body });
+  send(request, response, { status: (known ? meaningOf(error.code).http : undefined) ?? 500, headers, body });
 }
 
 function send(

@@ -68,6 +68,8 @@ export interface AttemptStats {
   readonly groupMax: number;
   /** Of map outputs that came from other workers, repeated ones included. */
   readonly fetchedBytes: number;
+  /** 1: calls of map or reduce returned something that they may have meant to emit. */
+  readonly valuesReturned: number;
   readonly wallMs: number;
 }
 

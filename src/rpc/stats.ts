@@ -13,5 +13,6 @@ export const noStats: AttemptStats = {
   groups: 0,
   groupMax: 0,
   fetchedBytes: 0,
+  valuesReturned: 0,
   wallMs: 0,
 };

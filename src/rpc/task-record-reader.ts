@@ -258,4 +258,5 @@ const statNames: readonly (keyof typeof noStats | undefined)[] = [
   "groupMax",
   "wallMs",
   "fetchedBytes",
+  "valuesReturned",
 ];

@@ -109,5 +109,6 @@ function writeStats(field: number, stats: AttemptStats): void {
   writer.uint(10, stats.groupMax);
   writer.double(11, duration(stats.wallMs));
   writer.uint(12, stats.fetchedBytes);
+  writer.uint(13, stats.valuesReturned);
   writer.end(from);
 }

@@ -2,26 +2,9 @@
 // Causes, stacks and unexpected errors stay where they are.
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type ErrorCode, errorCodes, MillraceError, type Retry } from "../base/error.ts";
+import { type ErrorCode, isErrorCode, MillraceError, type Retry } from "../base/error.ts";
+import { meaningOf } from "../base/error-codes.ts";
 import { ErrorDetailSchema } from "./gen/millrace/v1/service_pb.ts";
-
-const codes: Partial<Readonly<Record<ErrorCode, Code>>> = {
-  "wrong-usage": Code.InvalidArgument,
-  "wrong-job": Code.InvalidArgument,
-  "wrong-params": Code.InvalidArgument,
-  "no-input": Code.NotFound,
-  "bad-input": Code.InvalidArgument,
-  "output-exists": Code.AlreadyExists,
-  "over-limit": Code.ResourceExhausted,
-  "no-space": Code.ResourceExhausted,
-  "no-access": Code.PermissionDenied,
-  "not-leader": Code.Unavailable,
-  unreachable: Code.Unavailable,
-  cancelled: Code.Aborted,
-  "not-supported": Code.FailedPrecondition,
-  "state-busy": Code.FailedPrecondition,
-  "corrupt-state": Code.DataLoss,
-};
 
 /** It travels in a header, percent-encoded and once more in the details. */
 const messageCharactersMax = 4000;
@@ -32,7 +15,7 @@ export function toWire(error: MillraceError): ConnectError {
   const detail = { desc: ErrorDetailSchema, value: create(ErrorDetailSchema, { code: error.code, retry }) };
   return new ConnectError(
     error.message.slice(0, messageCharactersMax),
-    codes[error.code] ?? Code.Internal,
+    Code[meaningOf(error.code).grpc],
     undefined,
     [detail],
     error,
@@ -43,7 +26,7 @@ export function toWire(error: MillraceError): ConnectError {
 export function fromWire(error: ConnectError): MillraceError | undefined {
   const detail = error.findDetails(ErrorDetailSchema)[0];
   if (detail === undefined) return undefined;
-  const code: ErrorCode = Object.hasOwn(errorCodes, detail.code) ? (detail.code as ErrorCode) : "io-error";
+  const code: ErrorCode = isErrorCode(detail.code) ? detail.code : "io-error";
   const retry: Retry = detail.retry === "same" || detail.retry === "elsewhere" ? detail.retry : "never";
   return new MillraceError(code, error.rawMessage, { retry, cause: error });
 }

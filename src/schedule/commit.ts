@@ -10,7 +10,7 @@ import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { isKept } from "./discard.ts";
 import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
-import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, update } from "./job.ts";
+import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, totalsSumOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
 import { type EndedRecord, keys } from "./records.ts";
 import type { Task } from "./task.ts";
@@ -24,13 +24,12 @@ export function advance(cluster: Cluster, job: Job): void {
     failJob(cluster, job, plainText("bad-input", message));
     return;
   }
-  const overflow = job.sum?.overflow;
-  if (overflow !== undefined) {
-    const message = `the counter ${JSON.stringify(overflow)} adds up to more than 2^53-1 over all tasks`;
-    failJob(cluster, job, plainText("over-limit", message));
-    return;
-  }
-  if (isComplete(job)) decide(cluster, job);
+  const isDone = isComplete(job);
+  // Where winners were replaced all would have to be summed again, each time: then it is looked at in the end.
+  const sum = isDone ? totalsSumOf(job) : job.sum;
+  const exceeded = sum?.exceeded ?? (isDone ? sum?.exceededAtEnd : undefined);
+  if (exceeded !== undefined) failJob(cluster, job, plainText(exceeded.code, exceeded.message));
+  else if (isDone) decide(cluster, job);
 }
 
 function decide(cluster: Cluster, job: Job): void {

@@ -163,9 +163,13 @@ export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: n
   }
 }
 
-export function totalsOf(job: Job): Totals {
+export function totalsSumOf(job: Job): TotalsSum {
   job.sum ??= sumOf(job);
-  return job.sum.result();
+  return job.sum;
+}
+
+export function totalsOf(job: Job): Totals {
+  return totalsSumOf(job).result();
 }
 
 /** Changes what a task stands for, and the job's counts with it. */

@@ -185,17 +185,51 @@ describe("fairness", () => {
 });
 
 describe("counters", () => {
-  test("fault 87: a total that is no safe integer fails the job by name", () => {
+  /** The job's state after its two maps and its reduce have counted this. */
+  const counted = (maps: readonly Record<string, number>[], reduce: Record<string, number> = {}) => {
     const { scheduler, assignment } = planning();
-    const huge = { counters: { seen: Number.MAX_SAFE_INTEGER } };
     const { orders } = hear(scheduler, report("w", 3, { slots: 2, slotsFree: 2, finished: [done(assignment)] }));
-    const finished = orders.start.map((start) => ({ ...done(start), ...huge }));
-    hear(scheduler, report("w", 4, { finished }));
-    expect(scheduler.view().jobs[0]).toMatchObject({
+    const finished = orders.start.map((start, index) => ({ ...done(start), counters: maps[index]! }));
+    expect(finished).toHaveLength(maps.length);
+    const next = hear(scheduler, report("w", 4, { slots: 2, slotsFree: 2, finished })).orders;
+    const reduces = next.start.map((start) => ({ ...done(start), counters: reduce }));
+    hear(scheduler, report("w", 5, { slots: 2, slotsFree: 2, finished: reduces }));
+    return scheduler.view().jobs[0]!;
+  };
+
+  test("fault 87: a total that is no safe integer fails the job by name", () => {
+    const huge = { seen: Number.MAX_SAFE_INTEGER };
+    expect(counted([huge, huge])).toMatchObject({
       state: "failed",
       reason: { code: "over-limit", message: expect.stringContaining('"seen"') },
       counters: { seen: Number.MAX_SAFE_INTEGER },
     });
+  });
+
+  test("a total that is one again when all have counted fails nothing, in whichever order they end", () => {
+    const huge = { seen: Number.MAX_SAFE_INTEGER };
+    expect(counted([huge, huge], { seen: -Number.MAX_SAFE_INTEGER })).toMatchObject({
+      state: "publishing",
+      counters: huge,
+    });
+  });
+
+  test("fault 87: names are counted over the job: the 1,001st ends it, wherever it was counted", () => {
+    const names = (from: number, to: number) =>
+      Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`c${from + i}`, 1]));
+    expect(counted([names(0, 600), names(300, 1000)], names(0, 1000))).toMatchObject({ state: "publishing" });
+    for (const job of [
+      counted([names(0, 600), names(600, 1001)]),
+      counted([names(0, 1001), {}]),
+      counted([{}, {}], names(0, 1001)),
+      counted([names(0, 500), names(0, 500)], names(500, 1001)),
+    ]) {
+      expect(job).toMatchObject({
+        state: "failed",
+        reason: { code: "over-limit", message: expect.stringContaining("more than 1000 counters") },
+        failures: [],
+      });
+    }
   });
 
   test("fault 81: names that objects treat specially are counted like others", () => {

@@ -1,87 +1,99 @@
 // Counters of one attempt. What a record counts is kept apart until its map has returned, so that a record that fails, and
 // is put aside or mapped again, has counted nothing.
+import { counterTooLarge, exactSum, tooManyCounters } from "../base/counters.ts";
 import { MillraceError } from "../base/error.ts";
 import type { Counters } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
-/** Totals of an attempt, by name. */
+/** Totals of an attempt, by name: exact, however large, so that it does not matter which task counted what. */
 export class CounterTotals {
-  readonly #totals = new Map<string, number>();
+  readonly #totals = new Map<string, number | bigint>();
 
   get size(): number {
     return this.#totals.size;
   }
 
-  get(name: string): number | undefined {
-    return this.#totals.get(name);
+  has(name: string): boolean {
+    return this.#totals.has(name);
   }
 
-  add(name: string, n: number): void {
-    this.#totals.set(name, (this.#totals.get(name) ?? 0) + n);
+  add(name: string, n: number | bigint): void {
+    this.#totals.set(name, exactSum(this.#totals.get(name) ?? 0, n));
   }
 
   clear(): void {
     this.#totals.clear();
   }
 
-  /** As reported: on a null prototype, because users name counters after their data (`__proto__` is a fine name). */
+  /**
+   * As reported: on a null prototype, because users name counters after their data (`__proto__` is a fine name). Throws
+   * `over-limit`, which ends the job, for a total that no report can carry.
+   */
   report(): Counters {
     const counters: Record<string, number> = Object.create(null);
-    for (const [name, total] of this.#totals) counters[name] = total;
+    for (const [name, total] of this.#totals) {
+      if (typeof total === "bigint") throw counterTooLarge(name);
+      counters[name] = total;
+    }
     return counters;
   }
 }
 
-/** What one call of user code has counted so far. */
+/**
+ * What one call of user code has counted so far. How many names there may be is a limit of the job, and which of them are in
+ * one task depends on where the input was cut: a name too many is no error of the call that brings it, but of the job, when
+ * the call has succeeded. What is held until then is bounded: names beyond the limit are not kept.
+ */
 export class PendingCounts {
   readonly #totals: CounterTotals;
-  readonly #pending = new Map<string, number>();
+  readonly #pending = new Map<string, number | bigint>();
+  /** The first name that was one too many. */
+  #surplus: string | undefined;
 
   constructor(totals: CounterTotals) {
     this.#totals = totals;
   }
 
-  /** Throws `wrong-value` unless `n` and the total are safe integers, `over-limit` for too many or too long names. */
+  /** Throws `wrong-value` for what is no safe integer, `over-limit` for a name that is too long. */
   add(name: string, n: number): void {
     if (typeof name !== "string" || name === "") {
       throw new MillraceError("wrong-value", "ctx.count takes the counter's name first, a string that is not empty");
     }
-    const before = this.#pending.get(name);
-    const total = this.#totals.get(name);
-    if (before === undefined && total === undefined) this.#checkName(name);
-    const sum = (before ?? 0) + n;
-    if (!Number.isSafeInteger(n) || !Number.isSafeInteger((total ?? 0) + sum)) {
-      throw new MillraceError(
-        "wrong-value",
-        Number.isSafeInteger(n)
-          ? `counter ${JSON.stringify(name)}: ${n} more than ${(total ?? 0) + (before ?? 0)} is beyond ±(2^53-1)`
-          : `counter ${JSON.stringify(name)}: count takes an integer within ±(2^53-1), not ${String(n)}`,
-      );
+    if (!Number.isSafeInteger(n)) {
+      const text = `counter ${JSON.stringify(name)}: count takes an integer within ±(2^53-1), not ${String(n)}`;
+      throw new MillraceError("wrong-value", text);
     }
-    this.#pending.set(name, sum);
+    const before = this.#pending.get(name);
+    if (before === undefined) {
+      if (!this.#totals.has(name)) checkName(name);
+      if (this.#pending.size >= limits.counterNamesMax) {
+        this.#surplus ??= name;
+        return;
+      }
+    }
+    this.#pending.set(name, exactSum(before ?? 0, n));
   }
 
+  /** Throws `over-limit`, which ends the job, where there are too many names. */
   commit(): void {
-    for (const [name, n] of this.#pending) this.#totals.add(name, n);
+    if (this.#surplus !== undefined) throw tooManyCounters(this.#surplus);
+    for (const [name, n] of this.#pending) {
+      if (this.#totals.size >= limits.counterNamesMax && !this.#totals.has(name)) throw tooManyCounters(name);
+      this.#totals.add(name, n);
+    }
     this.#pending.clear();
   }
 
   discard(): void {
     this.#pending.clear();
+    this.#surplus = undefined;
   }
+}
 
-  #checkName(name: string): void {
-    if (this.#totals.size + this.#pending.size >= limits.counterNamesMax) {
-      throw new MillraceError(
-        "over-limit",
-        `more than ${limits.counterNamesMax} counters: ${JSON.stringify(name.slice(0, 60))} is one too many. Counters are for a few totals; emit a pair to count by key`,
-      );
-    }
-    if (Buffer.byteLength(name) > limits.counterNameBytesMax) {
-      throw new MillraceError(
-        "over-limit",
-        `a counter's name has more than ${limits.counterNameBytesMax} bytes: ${JSON.stringify(name.slice(0, 60))}…`,
-      );
-    }
-  }
+function checkName(name: string): void {
+  if (Buffer.byteLength(name) <= limits.counterNameBytesMax) return;
+  throw new MillraceError(
+    "over-limit",
+    `a counter's name has more than ${limits.counterNameBytesMax} bytes: ${JSON.stringify(name.slice(0, 60))}…`,
+  );
 }

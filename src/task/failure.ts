@@ -1,6 +1,7 @@
 // Failures and what they mean: whose fault, where, and so what may be done about it.
 import { types } from "node:util";
 import { type ErrorCode, MillraceError, systemCode } from "../base/error.ts";
+import { type FailureClass, meaningOf } from "../base/error-codes.ts";
 import type { Position } from "../base/ids.ts";
 import { describeThrown } from "../job/thrown.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
@@ -60,29 +61,21 @@ export function engineFailure(thrown: unknown): TaskFailure {
   if (isA(thrown, TaskFailure)) return thrown;
   const code = codeOf(thrown);
   const error = failureText(thrown, code ?? (systemCode(thrown) === undefined ? "job-failed" : "io-error"), {});
-  if (code === "bad-input") return new TaskFailure({ kind: "bad-input", error, at: undefined }, thrown);
-  if (code !== undefined && userCodes.has(code)) {
-    return new TaskFailure({ kind: "user-error", error, at: undefined, final: isRefusal(thrown) }, thrown);
-  }
-  if ((code !== undefined && fatalCodes.has(code)) || isBug(thrown))
-    return new TaskFailure({ kind: "fatal", error }, thrown);
-  return new TaskFailure({ kind: "infrastructure", error }, thrown);
+  return new TaskFailure(failureOf(isBug(thrown) ? "fatal" : meaningOf(error.code).failure, error, thrown), thrown);
 }
 
-/** What our own layers say of values of the user's, when it was not within a call of user code. */
-const userCodes: ReadonlySet<ErrorCode> = new Set(["user-error", "wrong-value", "bad-output"]);
-/** Another try gives the same. */
-const fatalCodes: ReadonlySet<ErrorCode> = new Set([
-  "wrong-usage",
-  "wrong-job",
-  "wrong-params",
-  "no-input",
-  "output-exists",
-  "input-changed",
-  "over-limit",
-  "nondeterministic",
-  "not-supported",
-]);
+function failureOf(failure: FailureClass, error: FailureText, thrown: unknown): Failure {
+  switch (failure) {
+    case "user":
+      return { kind: "user-error", error, at: undefined, final: isRefusal(thrown) };
+    case "input":
+      return { kind: "bad-input", error, at: undefined };
+    case "fatal":
+      return { kind: "fatal", error };
+    case "machine":
+      return { kind: "infrastructure", error };
+  }
+}
 
 function isBug(thrown: unknown): boolean {
   return isA(thrown, Error) && describeThrown(thrown).message.startsWith("millrace bug: ");

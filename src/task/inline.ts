@@ -18,6 +18,7 @@ import { createMemoryFiles } from "../sort/memory-files.ts";
 import type { RunRef } from "../sort/run.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { hashText } from "./context.ts";
+import { CounterTotals, PendingCounts } from "./counters.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { isA, TaskFailure } from "./failure.ts";
 import { kernelFold } from "./fold.ts";
@@ -67,7 +68,7 @@ class InlineJob {
   readonly #kernel = createReferenceKernel({ arenaBytes });
   readonly #files = createMemoryFiles();
   readonly #records: InlineRecords;
-  readonly #counters: Record<string, number> = Object.create(null);
+  readonly #totals = new CounterTotals();
   #attempts = 0;
 
   constructor(job: JobDefinition, options: InlineJobOptions) {
@@ -89,7 +90,7 @@ class InlineJob {
     const run = await this.#map(await this.#boundaries());
     for (let partition = 0; run !== undefined && partition < partitions; partition++)
       await this.#reduce(run, partition);
-    return { outputs: this.#records.outputs, counters: this.#counters };
+    return { outputs: this.#records.outputs, counters: this.#totals.report() };
   }
 
   async #boundaries(): Promise<readonly Uint8Array[]> {
@@ -170,8 +171,9 @@ class InlineJob {
 
   #count(task: UserTask): void {
     task.end();
-    for (const [name, n] of Object.entries(task.totals.report()))
-      this.#counters[name] = (this.#counters[name] ?? 0) + n;
+    const counts = new PendingCounts(this.#totals);
+    for (const [name, n] of Object.entries(task.totals.report())) counts.add(name, n);
+    counts.commit();
   }
 }
 

@@ -14,12 +14,13 @@ import { Context, type ContextScope } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Emitter } from "./emitter.ts";
-import { failureText, sameError, type TaskFailure, userFailure } from "./failure.ts";
+import { failureText, isA, sameError, type TaskFailure, userFailure } from "./failure.ts";
 import { Flights } from "./flights.ts";
 import { isPromise } from "./late-calls.ts";
 import { type OutputSinks, PendingRecords } from "./outputs.ts";
 import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
 import { type CallParts, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
+import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
 import type { StatusReport } from "./status-report.ts";
 
@@ -174,9 +175,12 @@ export class MapPass {
         scope.serial++;
         if (status.careful) status.record(place.file, starts[i]!);
         const returned = map(records[i], emit, ctx);
-        if (returned !== undefined && isPromise(returned)) {
-          this.#interruption = { kind: "promise", returned };
-          break;
+        if (returned !== undefined) {
+          if (isPromise(returned)) {
+            this.#interruption = { kind: "promise", returned };
+            break;
+          }
+          this.#options.returned.take(returned);
         }
         if (emitter !== undefined) emitter.commit();
         if (scope.dirty) this.#commitExtras();
@@ -244,6 +248,7 @@ export class MapPass {
     const { deadLetters, tries } = this.#options;
     this.#checkBroken();
     if (tries === "none") return;
+    if (isA(first, IteratorReturned)) throw failed(place, first, true);
     if (tries === "once") throw failed(place, first, false);
     const call = new RecordCall(this.#parts, place);
     call.keeps = !left;
@@ -305,9 +310,11 @@ export class MapPass {
 
   #commitExtras(): void {
     this.#scope.dirty = false;
-    this.#scope.counts.commit();
     this.#pendingLeft = false;
-    this.#guard(() => this.#pending.commit(this.#options.sinks));
+    this.#guard(() => {
+      this.#scope.counts.commit();
+      this.#pending.commit(this.#options.sinks);
+    });
   }
 
   #keeperOrLate(what: string): RecordCall {

@@ -141,6 +141,7 @@ export class MapSide {
       map: job.inputs[input]!.map,
       base: task.base,
       totals: task.totals,
+      returned: task.returned,
       status: task.status,
       state,
       table: outputTable(job, encoders),

@@ -220,7 +220,7 @@ class MapAttempt {
   }
 
   #stats(collected: Collected | undefined, bytesOut: number, begun: number): AttemptDone["stats"] {
-    const { work, env } = this.#options;
+    const { work, env, task } = this.#options;
     return {
       recordsIn: this.#side.records,
       bytesIn: work.split.reduce((sum, piece) => sum + piece.end - piece.start, 0),
@@ -233,6 +233,7 @@ class MapAttempt {
       groups: 0,
       groupMax: 0,
       fetchedBytes: 0,
+      valuesReturned: task.returned.isAny ? 1 : 0,
       wallMs: env.clock.now() - begun,
     };
   }

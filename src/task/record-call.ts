@@ -8,6 +8,7 @@ import type { PairEmit } from "./emitter.ts";
 import { isPromise } from "./late-calls.ts";
 import { type OutputTable, PendingRecords } from "./outputs.ts";
 import type { PairEncoder } from "./pair-encoder.ts";
+import type { Returned } from "./returned.ts";
 
 export type MapFunction = (record: unknown, emit: unknown, ctx: unknown) => unknown;
 
@@ -20,6 +21,7 @@ export interface CallParts {
   readonly base: ContextBase;
   readonly state: unknown;
   readonly totals: CounterTotals;
+  readonly returned: Returned;
   readonly table: OutputTable;
   /** Those of calls that are over, for others: making one takes longer than all else about a call. */
   readonly buffers: ByteBuffer[];
@@ -86,6 +88,7 @@ export class RecordCall {
     try {
       const returned = this.#parts.map(this.place.record, this.emit, this.ctx);
       if (isPromise(returned)) return this.settle(returned);
+      this.#parts.returned.take(returned);
       this.#end({ kind: "returned" });
     } catch (thrown) {
       this.#end({ kind: "threw", thrown });
@@ -96,7 +99,7 @@ export class RecordCall {
   /** Waits for the promise that map returned; never rejects. */
   async settle(returned: PromiseLike<unknown>): Promise<void> {
     try {
-      await returned;
+      this.#parts.returned.take(await returned);
       this.#end({ kind: "returned" });
     } catch (thrown) {
       this.#end({ kind: "threw", thrown });

@@ -63,6 +63,7 @@ export class RecordMapper {
         base: task.base,
         state,
         totals,
+        returned: task.returned,
         table: outputTable(job, recordEncoders(job.outputs.map(({ format }) => format))),
         buffers: [],
         encoder: this.#encoder,

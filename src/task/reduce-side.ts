@@ -7,10 +7,11 @@ import { Groups } from "../sort/group.ts";
 import type { BlockCursor } from "../sort/run.ts";
 import { Context, type ContextScope, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
-import { codeOf, userFailure } from "./failure.ts";
+import { codeOf, isA, userFailure } from "./failure.ts";
 import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
 import { isPromise } from "./late-calls.ts";
 import { type OutputTable, outputTable } from "./outputs.ts";
+import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
 import type { UserTask } from "./user-task.ts";
 import { type Decoder, decoderOf, GroupValues } from "./values.ts";
@@ -130,7 +131,7 @@ export class ReduceSide {
     for (let pending = next(); pending !== undefined; pending = next()) {
       const { key, values, scope, returned } = pending;
       try {
-        await returned;
+        this.#options.task.returned.take(await returned);
       } catch (thrown) {
         throw this.#fault(thrown, key, values, scope);
       }
@@ -181,7 +182,10 @@ export class ReduceSide {
       scope.call = "open";
       try {
         const returned = reduce(key, values, emit, ctx);
-        if (returned !== undefined && isPromise(returned)) return { key, values, scope, returned };
+        if (returned !== undefined) {
+          if (isPromise(returned)) return { key, values, scope, returned };
+          this.#options.task.returned.take(returned);
+        }
       } catch (thrown) {
         throw this.#fault(thrown, key, values, scope);
       }
@@ -222,7 +226,8 @@ export class ReduceSide {
   #failed(thrown: unknown, key: unknown): unknown {
     if (isEngines(thrown)) return thrown;
     const excerpt = excerptOf(key);
-    return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt });
+    const final = isA(thrown, IteratorReturned);
+    return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt, final });
   }
 
   #beatSometimes(): void {

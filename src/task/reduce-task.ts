@@ -80,6 +80,7 @@ export async function runReduceTask(
       stats: {
         ...statsOf(reduced.side, reduced.gathered, files, fetched),
         recordsOut: records,
+        valuesReturned: task.returned.isAny ? 1 : 0,
         bytesOut,
         wallMs: env.clock.now() - begun,
       },
@@ -113,7 +114,7 @@ function statsOf(
   { pairs, bytes }: Gathered,
   { memoryBytes, diskBytes }: MeasuredFiles,
   fetched: Fetched | undefined,
-): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "wallMs"> {
+): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "valuesReturned" | "wallMs"> {
   return {
     recordsIn: side.groups,
     bytesIn: bytes,

@@ -66,6 +66,7 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
         base: task.base,
         state,
         totals: task.totals,
+        returned: task.returned,
         table: outputTable(job, listingEncoders(job, records)),
         buffers: [],
         encoder,

@@ -31,6 +31,7 @@ export async function sampleKeys(
         base: task.base,
         state,
         totals: task.totals,
+        returned: task.returned,
         table: outputTable(job, recordEncoders(job.outputs.map((output) => output.format))),
         encoder,
         emitter,

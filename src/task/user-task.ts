@@ -5,8 +5,9 @@ import type { Assignment } from "../rpc/messages.ts";
 import { Context, type ContextBase, type ContextScope, contextBase, hashText } from "./context.ts";
 import { CounterTotals, PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "./environment.ts";
-import { type TaskFailure, userFailure } from "./failure.ts";
+import { isA, type TaskFailure, userFailure } from "./failure.ts";
 import { LateCalls } from "./late-calls.ts";
+import { IteratorReturned, isIterator, Returned } from "./returned.ts";
 import { StatusReport } from "./status-report.ts";
 
 /** What a task needs of its assignment and environment; a test or an inline run has no more. */
@@ -19,6 +20,7 @@ export type UserEnvironment = Pick<
 export class UserTask {
   readonly status: StatusReport;
   readonly totals = new CounterTotals();
+  readonly returned: Returned;
   readonly base: ContextBase;
   readonly #env: UserEnvironment;
   /** Of `setup` and `teardown`; what keeps its `ctx` may count with it until the attempt ends. */
@@ -32,6 +34,7 @@ export class UserTask {
     const params = readParams(env.job.params, frame.spec.params);
     this.base = contextBase(frame, env, params, this.status.touch, env.late ?? new LateCalls());
     const { phase, index } = frame.attempt;
+    this.returned = new Returned(phase === "reduce" ? "reduce" : "map");
     this.#scope = {
       source: "",
       offset: 0,
@@ -87,9 +90,11 @@ export class UserTask {
     if (teardown === undefined) return;
     this.status.phase("teardown");
     try {
-      await teardown(this.#ctx);
+      const returned: unknown = await teardown(this.#ctx);
+      if (typeof returned === "object" && returned !== null && isIterator(returned))
+        throw new IteratorReturned("teardown");
     } catch (thrown) {
-      throw userFailure(thrown, { where: "teardown" });
+      throw userFailure(thrown, { where: "teardown", final: isA(thrown, IteratorReturned) });
     }
   }
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { type ErrorCode, errorCodes, MillraceError, systemCode } from "../base/error.ts";
+import { isErrorCode, MillraceError, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
@@ -348,10 +348,6 @@ function errorOf(text: FailureText): MillraceError {
   const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message);
   if (text.stack !== undefined) error.stack = text.stack;
   return error;
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorCodes, code);
 }
 
 function spawnError(error: Error): FailureText {

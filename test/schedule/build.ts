@@ -80,6 +80,7 @@ export function stats(change: Partial<AttemptStats> = {}): AttemptStats {
     groups: 0,
     groupMax: 0,
     fetchedBytes: 0,
+    valuesReturned: 0,
     wallMs: 5,
     ...change,
   };

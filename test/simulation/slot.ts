@@ -284,6 +284,7 @@ function stats({ ms }: Work): AttemptStats {
     groups: 0,
     groupMax: 0,
     fetchedBytes: 0,
+    valuesReturned: 0,
     wallMs: Math.ceil(ms),
   };
 }
