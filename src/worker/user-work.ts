@@ -27,6 +27,8 @@ export class UserWork {
   /** `ours` keeps the process alive while it waits for work. */
   constructor(ours: Pick<Handle, "ref" | "unref">) {
     this.#ours = ours;
+    // They keep no process, as nothing comes from them, but Node would name them among what does.
+    for (const stream of [process.stdout, process.stderr] as readonly { unref?(): unknown }[]) stream.unref?.();
     const { emit } = process;
     const user = emit as (this: NodeJS.Process, ...values: unknown[]) => boolean;
     // The job's own listeners for it are none of our business: to them this process has not come to its end.
@@ -84,6 +86,8 @@ export class UserWork {
         return [];
       }
       const active = new Set(process.getActiveResourcesInfo());
+      // Nothing that Node shows, but not idle: a thread computes (zlib, crypto), and that ends by itself, however long it takes here.
+      if (active.size === 0) continue;
       const isKnown = this.#known.size > 0 && [...active].every((kind) => this.#known.has(kind));
       if ((!isKnown || waited < grace) && waited < limits.settleMs) continue;
       this.#isIdle = undefined;
