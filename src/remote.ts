@@ -22,7 +22,7 @@ import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
 import type { RemoteMaster, Submission } from "./rpc/services.ts";
 import { createStorage } from "./storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
-import type { Storage } from "./storage/storage.ts";
+import { type Storage, stoppable } from "./storage/storage.ts";
 
 export interface RemoteOptions {
   /** Path of the module whose default export is the job. */
@@ -34,6 +34,8 @@ export interface RemoteOptions {
   /** How the user names it, for commands in messages. */
   readonly address: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
@@ -116,22 +118,23 @@ class Remote implements RemoteEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { master, module, overwrite, clock = systemClock, address } = this.#options;
+    const { master, module, overwrite, deadLetters, clock = systemClock, address } = this.#options;
     const { bundle, description } = this.#described;
+    const { signal: given } = this.#options;
+    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     const { spec } = await sizedSpec(options, {
       module,
       description,
       bundle: bundle.digest,
       destination: this.destination,
       replaces: undefined, // the master looks
+      ...(deadLetters !== undefined && { deadLetters: { path: deadLetters, replaces: undefined } }),
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
-      storage: this.storage,
+      storage: stoppable(this.storage, signal),
       onUnseen: (why) =>
         this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
     });
-    const { signal: given } = this.#options;
-    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     await upload(master.blobs, bundleUpload(bundle.path, bundle.digest), signal);
     for (const { name, path, sha256 } of spec.files)
       await upload(master.blobs, sideFileUpload(name, path, sha256), signal);

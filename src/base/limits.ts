@@ -23,6 +23,8 @@ export const limits = {
   /** Many small files share a split; more pieces than this make a plan entry too large. */
   piecesPerSplitMax: 4096,
   headBytes: 64 * KiB,
+  /** Of csv and tsv: a million columns of 16 bytes. Every split of a file reads it again. */
+  headerBytesMax: 16 * MiB,
   reducerBytes: 64 * MiB,
   reducersDefaultMax: 64,
   asyncConcurrency: 16,
@@ -67,6 +69,12 @@ export const limits = {
   leaseMs: 10_000,
   backupSlowdown: 3,
   failuresPerWorkerMax: 5,
+  /** A slot that is asked what calls still do, and says nothing for so long beyond its own wait, is killed. */
+  settleSilenceMs: 2_000,
+  /** The last result of a job waits so long for that answer: then both are one report and one commit. */
+  settleTogetherMs: 100,
+  /** Of some kilobytes each; those behind them come with the next report. */
+  lateCallsPerReport: 256,
   /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
   settleMs: 2_000,
   /** Where something was left open for all that time before, it is not waited for again, but for so long before the job's end. */
@@ -87,6 +95,10 @@ export const limits = {
   storeTriesMax: 4,
   /** Of all silence in one request, or in all requests of one list: who waits for it wants to know today. */
   storeSilentMsMax: 150_000,
+  /** The same where what staged files are left is removed: they are hidden, and the next run does it again. */
+  storeDiscardSilentMsMax: 20_000,
+  /** Publishing goes on for so long after it was asked to stop: what answers is done by then. */
+  publishGraceMs: 5_000,
   /** Of an answer in XML: a page of 1,000 keys of 1,024 bytes, each written as %XX, has 4 MB. */
   storeXmlBytesMax: 16 * MiB,
   storeElementsMax: 200_000,

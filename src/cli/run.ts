@@ -4,8 +4,10 @@ import { resolve } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { deadLettersOutput } from "../base/ids.ts";
 import { pathBelow } from "../base/paths.ts";
 import type { JobEngine, JobHandle } from "../engine.ts";
+import { deadLettersFolder } from "../local/dead-letters.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
 import { connectionText } from "./cluster.ts";
@@ -27,13 +29,14 @@ export async function runCommand(
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
   refuseMisplaced(flags);
+  deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
   const screen = openScreen(flags, startedMs);
   let engine: JobEngine | undefined;
   try {
     engine = await (flags.master === undefined
-      ? openHere(job, flags, screen, firstSlot)
+      ? openHere({ job, flags, screen, signal: interrupts.signal, firstSlot })
       : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
@@ -51,27 +54,24 @@ export async function runCommand(
   }
 }
 
-async function openHere(
-  job: string,
-  flags: RunFlags,
-  screen: Screen,
-  firstSlot: ChildProcess | undefined,
-): Promise<JobEngine> {
+async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   return await openLocal({
     module: resolve(job),
     output: flags.output,
+    deadLetters: deadLettersOf(flags),
     slots: flags.slots,
     memoryBytes: flags.memory,
     environment: Object.fromEntries(flags.env),
     overwrite: flags.overwrite,
     resume: flags.resume,
     workDir: flags.workDir,
+    signal,
     firstSlot,
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
 
-interface There {
+interface Opening {
   readonly job: string;
   readonly flags: RunFlags;
   readonly screen: Screen;
@@ -80,7 +80,7 @@ interface There {
 }
 
 /** Nothing of a cluster is loaded unless it is asked for. */
-async function openThere({ job, flags, screen, signal, firstSlot }: There): Promise<JobEngine> {
+async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
   const master = connectTo({
     address: flags.master!,
@@ -96,6 +96,7 @@ async function openThere({ job, flags, screen, signal, firstSlot }: There): Prom
     firstSlot,
     address: flags.master!,
     environment: Object.fromEntries(flags.env),
+    deadLetters: deadLettersOf(flags),
     overwrite: flags.overwrite,
     signal,
     onWarning: (warning) => warn(screen, warning),
@@ -130,6 +131,12 @@ function refuseMisplaced(flags: RunFlags): void {
       "a cluster publishes into a folder that all its workers see: give one with -o DIR",
     );
   }
+}
+
+/** Throws `wrong-usage` where they would go nowhere. */
+function deadLettersOf({ output, deadLetters, skipBad }: RunFlags): string | undefined {
+  const words = { output: "-o DIR", deadLetters: "--dead-letters DIR", skipBad: "--skip-bad N" };
+  return deadLettersFolder({ output, deadLetters, skipBad }, words);
 }
 
 /** The id is all that a script needs to ask for the job again. */
@@ -187,7 +194,7 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
       const lines = successLines(view, {
         elapsedMs,
         output: flags.output,
-        deadLetters: flags.output === undefined ? undefined : pathBelow(flags.output, "_dead-letters"),
+        deadLetters: flags.deadLetters ?? pathBelow(flags.output ?? "", deadLettersOutput),
         phases: screen.phases.list(),
       });
       for (const line of lines) process.stderr.write(`${line}\n`);

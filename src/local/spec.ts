@@ -41,6 +41,7 @@ export interface SpecParts {
   readonly bundle: string;
   readonly destination: string;
   readonly replaces: string | undefined;
+  readonly deadLetters?: JobSpec["deadLetters"];
   readonly environment: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly storage: Storage;
@@ -89,6 +90,7 @@ export async function sizedSpec(
     attemptsMax: options.attempts ?? limits.attemptsMax,
     slotsMax: options.maxSlots,
     deadLettersMax: options.skipBad ?? 0,
+    ...(parts.deadLetters !== undefined && { deadLetters: parts.deadLetters }),
     params: options.params ?? "{}",
     taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,
     taskLimitMs: options.taskLimitMs,
@@ -129,7 +131,7 @@ async function checkedInputs(
   for (const { name, paths } of inputs) {
     if (paths.length === 0) {
       throw new MillraceError(
-        "no-input",
+        "wrong-usage",
         name === ""
           ? "there is nothing to read: give files, folders or globs"
           : `the input ${name} has no files: give --input ${name}=PATH`,

@@ -59,6 +59,8 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groupMax: size,
   fetchedBytes: size,
   valuesReturned: size,
+  asideLines: size,
+  asideBytes: size,
   wallMs: ms,
 });
 const running = fc.record({
@@ -83,7 +85,16 @@ const jobView: fc.Arbitrary<JobView> = fc.record(
     number: size,
     resumable: fc.boolean(),
     waiting: fc.constantFrom("no workers", "workers draining", "workers quarantined", "no free slots"),
-    state: fc.constantFrom("planning", "mapping", "reducing", "publishing", "succeeded", "failed", "cancelled"),
+    state: fc.constantFrom(
+      "planning",
+      "mapping",
+      "reducing",
+      "closing",
+      "publishing",
+      "succeeded",
+      "failed",
+      "cancelled",
+    ),
     tasks: fc.record({ plan: tally, map: tally, reduce: tally }),
     counters,
     stats: fc.record({ inputBytes: size, map: stats, reduce: stats }),
@@ -91,6 +102,7 @@ const jobView: fc.Arbitrary<JobView> = fc.record(
     running: few(running),
     failures: few(fc.record({ number: size, task: name, error: text })),
     output: name,
+    deadLettersIn: name,
     reason: text,
   },
   {

@@ -25,6 +25,7 @@ const jobStates: Readonly<Record<JobState, true>> = {
   planning: true,
   mapping: true,
   reducing: true,
+  closing: true,
   publishing: true,
   succeeded: true,
   failed: true,
@@ -77,6 +78,7 @@ export function toJobView(view: JobView) {
       error: toFailureText(error),
     })),
     output: view.output,
+    deadLettersIn: view.deadLettersIn,
     reason: optional(view.reason, toFailureText),
   };
 }
@@ -102,6 +104,7 @@ export function fromJobView(view: pb.JobView): JobView {
       error: fromFailureText(error),
     })),
     output: view.output,
+    ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
     ...(reason === undefined ? {} : { reason }),
   };
 }

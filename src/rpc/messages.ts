@@ -26,11 +26,17 @@ export interface MapWork {
   readonly files: Readonly<Record<number, Plan["files"][number]>>;
   readonly partitions: number;
   readonly boundaries: readonly Uint8Array[];
-  /** Records that an earlier attempt died on: not given to `map`, put aside as dead letters. */
-  readonly skip: readonly Position[];
+  /** Records that earlier attempts died on, or hung on: not given to `map`, put aside as dead letters. */
+  readonly skip: readonly SkippedRecord[];
   /** How many dead letters this attempt may still put aside. */
   readonly deadLettersMax: number;
   readonly from: Progress | undefined;
+}
+
+/** A record that no attempt may touch again, and why. */
+export interface SkippedRecord extends Position {
+  /** Attempts made no progress on it; otherwise they died. */
+  readonly hung: boolean;
 }
 
 export interface ReduceWork {
@@ -70,6 +76,9 @@ export interface AttemptStats {
   readonly fetchedBytes: number;
   /** 1: calls of map or reduce returned something that they may have meant to emit. */
   readonly valuesReturned: number;
+  /** Of records that were put aside: line ends inside them, so that each stands for one and these lines; and their bytes. */
+  readonly asideLines: number;
+  readonly asideBytes: number;
   readonly wallMs: number;
 }
 
@@ -142,6 +151,8 @@ export interface FailureText {
   /** "books/a.txt:1234" and an excerpt of the record. */
   readonly where: string | undefined;
   readonly excerpt: string | undefined;
+  /** Of a record that map can be called for again, or that can be put aside: what it would count as against `--skip-bad`. */
+  readonly aside?: number;
 }
 
 /** One heartbeat: all a worker knows. Repeating it changes nothing. */
@@ -163,6 +174,19 @@ export interface WorkerReport {
   readonly finished: readonly AttemptResult[];
   /** Verified runs left by an earlier incarnation, with the digest in their footer. */
   readonly offered: readonly { readonly run: RunRef; readonly emissionDigest: bigint }[];
+  /**
+   * Jobs that it was asked about (`settle`) and has nothing more to say of: no attempt of theirs runs here, and each of their
+   * slots has said all that calls did after they had ended. What they said is in `late`, of this report or of one before.
+   */
+  readonly settled: readonly JobId[];
+  /** Repeated until it is acknowledged. Attempts that this worker was told to stop are not in it. */
+  readonly late: readonly LateCall[];
+}
+
+/** What the job's code did after an attempt of its had ended, or while it runs: the job's own error, ready to be shown. */
+export interface LateCall {
+  readonly attempt: AttemptId;
+  readonly error: FailureText;
 }
 
 export interface RunningAttempt {
@@ -181,7 +205,7 @@ export interface PlacesHeld {
   readonly runs: number;
 }
 
-/** The reply: sent once the report is durable, so it also acknowledges `finished`. */
+/** The reply: sent once the report is durable, so it also acknowledges `finished` and `late`. */
 export interface WorkerOrders {
   readonly epoch: number;
   /** Repeated, under the same ids, until a report lists them as running or finished. */
@@ -190,6 +214,11 @@ export interface WorkerOrders {
   readonly places: readonly Places[];
   /** Jobs that are over: remove their runs, slots, secrets. */
   readonly discard: readonly JobId[];
+  /**
+   * Jobs that end: as soon as nothing of them runs here, let their slots say what calls still do, and answer by `settled`.
+   * Repeated until it is answered, and while the job's last tasks run.
+   */
+  readonly settle: readonly JobId[];
   /** Unheard for this long, the worker stops its attempts by itself. */
   readonly leaseMs: number;
   /** Somebody wants this worker to drain: finish what runs, take nothing new, end when nobody needs its runs. */

@@ -2,9 +2,9 @@
 //
 //   waiting ─► running (one attempt; two with a backup) ─► won ─► (map: run lost; reduce: rolled back) ─► waiting …
 import { type AttemptId, type Instant, type Phase, type Position, taskName } from "../base/ids.ts";
-import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
+import type { Assignment, RunningAttempt, SkippedRecord } from "../rpc/messages.ts";
 import type { Job } from "./job.ts";
-import type { TaskRecord, Winner } from "./records.ts";
+import type { AttemptNumber, TaskRecord, Winner } from "./records.ts";
 import type { Worker } from "./worker.ts";
 
 /** The stored part is what `TaskRecord` says; the rest is forgotten with the process. */
@@ -20,13 +20,15 @@ export interface Task {
   failures: number;
   infrastructureFailures: number;
   careful: boolean;
-  skip: readonly Position[];
+  skip: readonly SkippedRecord[];
   diedAt: Position | undefined;
   userFailure: TaskRecord["userFailure"];
   counted: TaskRecord["counted"];
 
   /** Those that may win: at most two. */
   readonly attempts: Attempt[];
+  /** The latest that failed by the job's own error. */
+  erred: AttemptNumber | undefined;
   /** It is in its phase's queue. */
   isQueued: boolean;
   /** Not on this worker again before that time, as long as there is another. */
@@ -76,6 +78,7 @@ export function newTask(job: Job, phase: Phase, index: number): Task {
     userFailure: undefined,
     counted: undefined,
     attempts: [],
+    erred: undefined,
     isQueued: false,
     avoid: undefined,
     prefer: undefined,
@@ -97,6 +100,11 @@ export function isWaiting(task: Task): boolean {
 /** Dead letters that the task stands for: those of its winner, and records that no attempt may touch again. */
 export function deadLettersOf(task: Task): number {
   return Math.max(task.winner?.deadLetters.length ?? 0, task.skip.length);
+}
+
+/** Line ends inside of those: they count as well. */
+export function deadLetterLinesOf(task: Task): number {
+  return task.winner?.stats.asideLines ?? 0;
 }
 
 export function recordOf(task: Task): TaskRecord {

@@ -65,6 +65,7 @@ function jobView(job: Job): JobView {
     state: stateOf(job),
     resumable: isKept(job),
     output: spec.output,
+    ...(spec.deadLetters !== undefined && { deadLettersIn: spec.deadLetters.path }),
     failures: job.failures.map(({ number, task, error }) => ({ number, task, error })),
   };
   if (ended !== undefined) {
@@ -94,11 +95,10 @@ function tasksOf(job: Job, phase: Phase): TaskCounts {
   return { ...phaseTasksDone(job, phase), running: job.running[phase] };
 }
 
-/** Never goes back: a job that reduces stays so while a lost map output is made again. */
+/** Goes back only where a job that closes has to do a task again: one that reduces stays so while a lost map output is made again. */
 export function stateOf(job: Job): JobState {
   if (job.ended !== undefined) return job.ended.outcome;
-  if (job.stage === "publishing") return "publishing";
-  if (job.stage === "planning") return "planning";
+  if (job.stage === "closing" || job.stage === "publishing" || job.stage === "planning") return job.stage;
   return job.mapsWon < job.maps.length || job.reduces.length === 0 ? "mapping" : "reducing";
 }
 

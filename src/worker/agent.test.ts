@@ -132,6 +132,7 @@ const noOrders: WorkerOrders = {
   stop: [],
   places: [],
   discard: [],
+  settle: [],
   leaseMs: 10_000,
   drain: false,
 };

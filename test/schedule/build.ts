@@ -81,6 +81,8 @@ export function stats(change: Partial<AttemptStats> = {}): AttemptStats {
     groupMax: 0,
     fetchedBytes: 0,
     valuesReturned: 0,
+    asideLines: 0,
+    asideBytes: 0,
     wallMs: 5,
     ...change,
   };
@@ -144,6 +146,8 @@ export function report(worker: string, sequence: number, change: Partial<WorkerR
     running: [],
     finished: [],
     offered: [],
+    settled: [],
+    late: [],
     ...change,
   };
 }

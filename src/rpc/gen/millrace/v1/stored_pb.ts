@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AttemptId, AttemptStats, Count, FailureText, Position, RunRef, StagedFile } from "./common_pb.ts";
+import type { AttemptId, AttemptStats, Count, FailureText, Position, RunRef, SkippedRecord, StagedFile } from "./common_pb.ts";
 import { file_millrace_v1_common } from "./common_pb.ts";
 import type { JobSpec } from "./job_pb.ts";
 import { file_millrace_v1_job } from "./job_pb.ts";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/stored.proto.
  */
 export const file_millrace_v1_stored: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS9zdG9yZWQucHJvdG8SC21pbGxyYWNlLnYxIlgKCUpvYlJlY29yZBIiCgRzcGVjGAEgASgLMhQubWlsbHJhY2UudjEuSm9iU3BlYxIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSDgoGbnVtYmVyGAMgASgEIkUKClBsYW5SZWNvcmQSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIOCgZjaHVua3MYAiABKA0ingcKClRhc2tSZWNvcmQSLgoGd2lubmVyGAEgASgLMh4ubWlsbHJhY2UudjEuVGFza1JlY29yZC5XaW5uZXISEgoKcGxhY2VtZW50cxgCIAEoDRIWCg5kaWdlc3RfdmVyc2lvbhgDIAEoBBIYChBkaWdlc3Rfcm9sbGJhY2tzGAQgASgNEhAKCGZhaWx1cmVzGAUgASgNEh8KF2luZnJhc3RydWN0dXJlX2ZhaWx1cmVzGAYgASgNEg8KB2NhcmVmdWwYByABKAgSIwoEc2tpcBgIIAMoCzIVLm1pbGxyYWNlLnYxLlBvc2l0aW9uEiYKB2RpZWRfYXQYCSABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhI5Cgx1c2VyX2ZhaWx1cmUYCiABKAsyIy5taWxscmFjZS52MS5UYXNrUmVjb3JkLlVzZXJGYWlsdXJlEi8KB2NvdW50ZWQYCyABKAsyHi5taWxscmFjZS52MS5UYXNrUmVjb3JkLk51bWJlchqvAwoGV2lubmVyEicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSDgoGd29ya2VyGAIgASgJEhMKC2luY2FybmF0aW9uGAMgASgEEg8KB2FkZHJlc3MYBCABKAkSIAoDcnVuGAUgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhwKD2VtaXNzaW9uX2RpZ2VzdBgGIAEoBkgAiAEBEhgKC21hcF92ZXJzaW9uGAcgASgESAGIAQESJwoGc3RhZ2VkGAggAygLMhcubWlsbHJhY2UudjEuU3RhZ2VkRmlsZRIrCgxkZWFkX2xldHRlcnMYCSADKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIkCghjb3VudGVycxgKIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EigKBXN0YXRzGAsgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEhUKCHJ1bl9sb3N0GAwgASgJSAKIAQFCEgoQX2VtaXNzaW9uX2RpZ2VzdEIOCgxfbWFwX3ZlcnNpb25CCwoJX3J1bl9sb3N0GigKBk51bWJlchINCgVlcG9jaBgBIAEoBBIPCgdhdHRlbXB0GAIgASgEGkEKC1VzZXJGYWlsdXJlEg8KB21lc3NhZ2UYASABKAkSIQoCYXQYAiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbiJWCg1GYWlsdXJlUmVjb3JkEg4KBm51bWJlchgBIAEoBBIMCgR0YXNrGAIgASgJEicKBWVycm9yGAMgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQikAEKDkNvbW1pdERlY2lzaW9uEgsKA2pvYhgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRImCgVmaWxlcxgDIAMoCzIXLm1pbGxyYWNlLnYxLlN0YWdlZEZpbGUSFQoIcmVwbGFjZXMYBCABKAlIAIgBARIQCghtYW5pZmVzdBgFIAEoDEILCglfcmVwbGFjZXMi2QMKC0VuZGVkUmVjb3JkEg8KB291dGNvbWUYASABKAkSKAoGcmVhc29uGAIgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQSJAoIY291bnRlcnMYAyADKAsyEi5taWxscmFjZS52MS5Db3VudBITCgtpbnB1dF9ieXRlcxgEIAEoBBIsCgltYXBfc3RhdHMYBSABKAsyGS5taWxscmFjZS52MS5BdHRlbXB0U3RhdHMSLwoMcmVkdWNlX3N0YXRzGAYgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEhQKDGRlYWRfbGV0dGVycxgHIAEoBBIyCgpwbGFuX3Rhc2tzGAggASgLMh4ubWlsbHJhY2UudjEuRW5kZWRSZWNvcmQuVGFza3MSMQoJbWFwX3Rhc2tzGAkgASgLMh4ubWlsbHJhY2UudjEuRW5kZWRSZWNvcmQuVGFza3MSNAoMcmVkdWNlX3Rhc2tzGAogASgLMh4ubWlsbHJhY2UudjEuRW5kZWRSZWNvcmQuVGFza3MSDAoEa2VwdBgLIAEoCBIOCgZudW1iZXIYDCABKAQaJAoFVGFza3MSDAoEZG9uZRgBIAEoDRINCgV0b3RhbBgCIAEoDWIGcHJvdG8z", [file_millrace_v1_common, file_millrace_v1_job]);
+  fileDesc("ChhtaWxscmFjZS92MS9zdG9yZWQucHJvdG8SC21pbGxyYWNlLnYxIlgKCUpvYlJlY29yZBIiCgRzcGVjGAEgASgLMhQubWlsbHJhY2UudjEuSm9iU3BlYxIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSDgoGbnVtYmVyGAMgASgEImoKClBsYW5SZWNvcmQSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIOCgZjaHVua3MYAiABKA0SDgoGd29ya2VyGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEIqMHCgpUYXNrUmVjb3JkEi4KBndpbm5lchgBIAEoCzIeLm1pbGxyYWNlLnYxLlRhc2tSZWNvcmQuV2lubmVyEhIKCnBsYWNlbWVudHMYAiABKA0SFgoOZGlnZXN0X3ZlcnNpb24YAyABKAQSGAoQZGlnZXN0X3JvbGxiYWNrcxgEIAEoDRIQCghmYWlsdXJlcxgFIAEoDRIfChdpbmZyYXN0cnVjdHVyZV9mYWlsdXJlcxgGIAEoDRIPCgdjYXJlZnVsGAcgASgIEigKBHNraXAYCCADKAsyGi5taWxscmFjZS52MS5Ta2lwcGVkUmVjb3JkEiYKB2RpZWRfYXQYCSABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhI5Cgx1c2VyX2ZhaWx1cmUYCiABKAsyIy5taWxscmFjZS52MS5UYXNrUmVjb3JkLlVzZXJGYWlsdXJlEi8KB2NvdW50ZWQYCyABKAsyHi5taWxscmFjZS52MS5UYXNrUmVjb3JkLk51bWJlchqvAwoGV2lubmVyEicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSDgoGd29ya2VyGAIgASgJEhMKC2luY2FybmF0aW9uGAMgASgEEg8KB2FkZHJlc3MYBCABKAkSIAoDcnVuGAUgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhwKD2VtaXNzaW9uX2RpZ2VzdBgGIAEoBkgAiAEBEhgKC21hcF92ZXJzaW9uGAcgASgESAGIAQESJwoGc3RhZ2VkGAggAygLMhcubWlsbHJhY2UudjEuU3RhZ2VkRmlsZRIrCgxkZWFkX2xldHRlcnMYCSADKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIkCghjb3VudGVycxgKIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EigKBXN0YXRzGAsgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEhUKCHJ1bl9sb3N0GAwgASgJSAKIAQFCEgoQX2VtaXNzaW9uX2RpZ2VzdEIOCgxfbWFwX3ZlcnNpb25CCwoJX3J1bl9sb3N0GigKBk51bWJlchINCgVlcG9jaBgBIAEoBBIPCgdhdHRlbXB0GAIgASgEGkEKC1VzZXJGYWlsdXJlEg8KB21lc3NhZ2UYASABKAkSIQoCYXQYAiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbiJWCg1GYWlsdXJlUmVjb3JkEg4KBm51bWJlchgBIAEoBBIMCgR0YXNrGAIgASgJEicKBWVycm9yGAMgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQi0gIKDkNvbW1pdERlY2lzaW9uEgsKA2pvYhgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRImCgVmaWxlcxgDIAMoCzIXLm1pbGxyYWNlLnYxLlN0YWdlZEZpbGUSFQoIcmVwbGFjZXMYBCABKAlIAIgBARIQCghtYW5pZmVzdBgFIAEoDBI9CgxkZWFkX2xldHRlcnMYBiABKAsyJy5taWxscmFjZS52MS5Db21taXREZWNpc2lvbi5EZWFkTGV0dGVycxqAAQoLRGVhZExldHRlcnMSEwoLZGVzdGluYXRpb24YASABKAkSJgoFZmlsZXMYAiADKAsyFy5taWxscmFjZS52MS5TdGFnZWRGaWxlEhUKCHJlcGxhY2VzGAMgASgJSACIAQESEAoIbWFuaWZlc3QYBCABKAxCCwoJX3JlcGxhY2VzQgsKCV9yZXBsYWNlcyLZAwoLRW5kZWRSZWNvcmQSDwoHb3V0Y29tZRgBIAEoCRIoCgZyZWFzb24YAiABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBIkCghjb3VudGVycxgDIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EhMKC2lucHV0X2J5dGVzGAQgASgEEiwKCW1hcF9zdGF0cxgFIAEoCzIZLm1pbGxyYWNlLnYxLkF0dGVtcHRTdGF0cxIvCgxyZWR1Y2Vfc3RhdHMYBiABKAsyGS5taWxscmFjZS52MS5BdHRlbXB0U3RhdHMSFAoMZGVhZF9sZXR0ZXJzGAcgASgEEjIKCnBsYW5fdGFza3MYCCABKAsyHi5taWxscmFjZS52MS5FbmRlZFJlY29yZC5UYXNrcxIxCgltYXBfdGFza3MYCSABKAsyHi5taWxscmFjZS52MS5FbmRlZFJlY29yZC5UYXNrcxI0CgxyZWR1Y2VfdGFza3MYCiABKAsyHi5taWxscmFjZS52MS5FbmRlZFJlY29yZC5UYXNrcxIMCgRrZXB0GAsgASgIEg4KBm51bWJlchgMIAEoBBokCgVUYXNrcxIMCgRkb25lGAEgASgNEg0KBXRvdGFsGAIgASgNYgZwcm90bzM", [file_millrace_v1_common, file_millrace_v1_job]);
 
 /**
  * @generated from message millrace.v1.JobRecord
@@ -63,6 +63,18 @@ export type PlanRecord = Message<"millrace.v1.PlanRecord"> & {
    * @generated from field: uint32 chunks = 2;
    */
   chunks: number;
+
+  /**
+   * Where the attempt ran; "": not noted.
+   *
+   * @generated from field: string worker = 3;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 4;
+   */
+  incarnation: bigint;
 };
 
 /**
@@ -112,9 +124,9 @@ export type TaskRecord = Message<"millrace.v1.TaskRecord"> & {
   careful: boolean;
 
   /**
-   * @generated from field: repeated millrace.v1.Position skip = 8;
+   * @generated from field: repeated millrace.v1.SkippedRecord skip = 8;
    */
-  skip: Position[];
+  skip: SkippedRecord[];
 
   /**
    * @generated from field: millrace.v1.Position died_at = 9;
@@ -312,6 +324,11 @@ export type CommitDecision = Message<"millrace.v1.CommitDecision"> & {
    * @generated from field: bytes manifest = 5;
    */
   manifest: Uint8Array;
+
+  /**
+   * @generated from field: millrace.v1.CommitDecision.DeadLetters dead_letters = 6;
+   */
+  deadLetters?: CommitDecision_DeadLetters | undefined;
 };
 
 /**
@@ -320,6 +337,40 @@ export type CommitDecision = Message<"millrace.v1.CommitDecision"> & {
  */
 export const CommitDecisionSchema: GenMessage<CommitDecision> = /*@__PURE__*/
   messageDesc(file_millrace_v1_stored, 4);
+
+/**
+ * A folder of their own, which appears before the output does.
+ *
+ * @generated from message millrace.v1.CommitDecision.DeadLetters
+ */
+export type CommitDecision_DeadLetters = Message<"millrace.v1.CommitDecision.DeadLetters"> & {
+  /**
+   * @generated from field: string destination = 1;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: repeated millrace.v1.StagedFile files = 2;
+   */
+  files: StagedFile[];
+
+  /**
+   * @generated from field: optional string replaces = 3;
+   */
+  replaces?: string | undefined;
+
+  /**
+   * @generated from field: bytes manifest = 4;
+   */
+  manifest: Uint8Array;
+};
+
+/**
+ * Describes the message millrace.v1.CommitDecision.DeadLetters.
+ * Use `create(CommitDecision_DeadLettersSchema)` to create a new message.
+ */
+export const CommitDecision_DeadLettersSchema: GenMessage<CommitDecision_DeadLetters> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_stored, 4, 0);
 
 /**
  * The job is over; holds what is shown of it once its tasks are forgotten.
