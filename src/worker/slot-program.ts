@@ -7,8 +7,7 @@ import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
-import { describeJob } from "../job/describe.ts";
-import { installMillrace, loadJob } from "../job/load.ts";
+import { describeLoaded, installMillrace, loadJob } from "../job/load.ts";
 import { describeThrown } from "../job/thrown.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -98,7 +97,7 @@ export class SlotProgram {
         });
         return;
       case "describe":
-        this.#answer(async () => ({ kind: "described", description: describeJob(this.#loaded()) }));
+        this.#answer(async () => ({ kind: "described", description: describeLoaded(this.#loaded()) }));
         setImmediate(() => this.#prepareKernel());
         return;
       case "run":
