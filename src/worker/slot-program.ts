@@ -179,7 +179,7 @@ export class SlotProgram {
     const paths = new Map(request.assignment.spec.files.map((file) => [file.name, file.path]));
     return {
       job: this.#loaded(),
-      storage: stoppable(this.#storage, signal),
+      storage: stoppable(this.#storage, stop.signal),
       kernel,
       runs: tierOf(request),
       status: {
