@@ -14,6 +14,10 @@ export const limits = {
   counterNamesMax: 1_000,
   counterNameBytesMax: 256,
   outputsMax: 64,
+  /** A manifest has some 150 bytes per file: a million files. It is held in memory whole. */
+  manifestBytesMax: 256 * MiB,
+  /** Files whose state is asked for at once: an object store answers in some 20 ms, and a decision waits for all of them. */
+  looksAtOnce: 16,
 
   // input
   inputChunkBytes: 1 * MiB,
