@@ -126,8 +126,10 @@ export class Api implements MasterApi {
     }
     const places = foldersOf(found.output, found.deadLettersIn);
     this.#refuseTaken(places, job);
-    await look({ job, inputs: [], outputs: places, overwrite: undefined }, signal);
-    await this.#led(master.resume(job));
+    const writeProbes = async () => {
+      await look({ job, inputs: [], outputs: places, overwrite: undefined }, signal);
+    };
+    await this.#led(master.resume(job, writeProbes));
   }
 
   async drain(worker: WorkerId): Promise<void> {

@@ -172,6 +172,7 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
     newCluster: randomId(),
     publishTriesMax,
     adoptMs: leaseMs,
+    writeProbe,
     observer: {
       stepped: ({ facts }) => {
         for (const fact of facts) {
