@@ -16,6 +16,7 @@ import { randomId } from "../base/random.ts";
 import type { Secret } from "../base/secret.ts";
 import { version } from "../base/version.ts";
 import { manifestBuilder } from "../output/manifest.ts";
+import { writeProbe } from "../output/probe.ts";
 import { blobRoutes } from "../rpc/blob-routes.ts";
 import { forgetToken, rememberToken } from "../rpc/find-token.ts";
 import { Gate, isLoopbackName } from "../rpc/gate.ts";
