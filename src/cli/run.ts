@@ -14,7 +14,8 @@ import { connectionText } from "./cluster.ts";
 import { exitCodeOfJob, printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
-import type { RunFlags } from "./options.ts";
+import { stillLoading, tell } from "./loading.ts";
+import { type RunFlags, withStandardOutput } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
@@ -25,9 +26,10 @@ import { failureSummary, returnedNote, successLines } from "./summary.ts";
 export async function runCommand(
   job: string,
   inputs: readonly string[],
-  flags: RunFlags,
+  given: RunFlags,
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
+  const flags = withStandardOutput(given);
   refuseMisplaced(flags);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
@@ -36,7 +38,7 @@ export async function runCommand(
   let engine: JobEngine | undefined;
   try {
     engine = await (flags.master === undefined
-      ? openHere(job, flags, screen, firstSlot)
+      ? openHere({ job, flags, screen, signal: interrupts.signal, firstSlot })
       : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
@@ -54,12 +56,15 @@ export async function runCommand(
   }
 }
 
-async function openHere(
-  job: string,
-  flags: RunFlags,
-  screen: Screen,
-  firstSlot: ChildProcess | undefined,
-): Promise<JobEngine> {
+interface Opening {
+  readonly job: string;
+  readonly flags: RunFlags;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+  readonly firstSlot: ChildProcess | undefined;
+}
+
+async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   return await openLocal({
     module: resolve(job),
     output: flags.output,
@@ -70,21 +75,17 @@ async function openHere(
     overwrite: flags.overwrite,
     resume: flags.resume,
     workDir: flags.workDir,
+    signal,
     firstSlot,
+    onSlow: () => warn(screen, stillLoading(job)),
+    // Also with --quiet: it may well be why the result is wrong.
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
 
-interface There {
-  readonly job: string;
-  readonly flags: RunFlags;
-  readonly screen: Screen;
-  readonly signal: AbortSignal;
-  readonly firstSlot: ChildProcess | undefined;
-}
-
 /** Nothing of a cluster is loaded unless it is asked for. */
-async function openThere({ job, flags, screen, signal, firstSlot }: There): Promise<JobEngine> {
+async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
   const master = connectTo({
     address: flags.master!,
@@ -103,7 +104,8 @@ async function openThere({ job, flags, screen, signal, firstSlot }: There): Prom
     deadLetters: deadLettersOf(flags),
     overwrite: flags.overwrite,
     signal,
-    onWarning: (warning) => warn(screen, warning),
+    onSlow: () => warn(screen, stillLoading(job)),
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
