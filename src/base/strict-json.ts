@@ -51,7 +51,10 @@ function check(value: unknown, carrier: string, path: (string | number)[], onBig
     case "undefined":
       throw notPlain(carrier, value, path, "JSON would drop it; leave the property out or write null.");
     case "bigint":
-      if (onBigint !== undefined) return onBigint();
+      if (onBigint !== undefined) {
+        onBigint();
+        return;
+      }
       throw notPlain(
         carrier,
         value,
