@@ -2,6 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { Plan } from "../input/plan.ts";
+import { badResult } from "./check-result.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
 import {
   fromAttemptId,
@@ -146,6 +147,16 @@ export function fromResult(result: pb.AttemptResult): AttemptResult {
   }
 }
 
+/** One that can't be read is its attempt's failure, and no reason to refuse what else its worker says. */
+export function readResult(result: pb.AttemptResult, who: string): AttemptResult {
+  try {
+    return fromResult(result);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return badResult(fromAttemptId(result.attempt), who, `a result that can't be read (${why.slice(0, 200)})`);
+  }
+}
+
 function toDone(done: AttemptDone) {
   return {
     plan: optional(done.plan, toPlan),
@@ -156,6 +167,7 @@ function toDone(done: AttemptDone) {
     deadLetters: done.deadLetters.map(toPosition),
     counters: toCounters(done.counters),
     stats: toStats(done.stats),
+    leftOpen: done.leftOpen === undefined ? [] : [...done.leftOpen],
   };
 }
 
@@ -169,6 +181,7 @@ function fromDone(done: pb.AttemptResult_Done): Omit<AttemptDone, "attempt" | "o
     deadLetters: done.deadLetters.map(fromPosition),
     counters: fromCounters(done.counters),
     stats: fromStats(done.stats),
+    ...(done.leftOpen.length > 0 && { leftOpen: done.leftOpen }),
   };
 }
 
