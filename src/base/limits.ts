@@ -77,6 +77,10 @@ export const limits = {
   loadMs: 60_000,
   /** Who waits for a module that loads longer than this is told so. */
   loadSilentMs: 1_000,
+  /** A process that calls the job's code itself and does not answer an interrupt for so long is in that code, and is killed. */
+  interruptHeardMs: 1_000,
+  /** One that has answered ends its slots and removes its files in this time, or that code has got hold of it again. */
+  interruptedMs: 10_000,
   heartbeatMs: 3_000,
   leaseMs: 10_000,
   backupSlowdown: 3,
