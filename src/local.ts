@@ -40,6 +40,8 @@ export interface LocalOptions {
   readonly memoryBytes?: number | undefined;
   /** Environment of the job's code, beside TZ and LANG. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
+  readonly attempts?: number | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */

@@ -34,6 +34,8 @@ export interface RemoteOptions {
   /** How the user names it, for commands in messages. */
   readonly address: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
+  readonly attempts?: number | undefined;
   readonly overwrite?: boolean | undefined;
   /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
@@ -58,10 +60,10 @@ export interface RemoteEngine extends JobEngine {
  */
 export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
   const key = randomId();
-  const { module, environment, onOutput, firstSlot } = options;
+  const { module, environment, attempts, onOutput, firstSlot } = options;
   const [connected, described] = await Promise.allSettled([
     options.master,
-    describeInSlot({ module, environment, onOutput, job: jobIdOf(key), firstSlot }),
+    describeInSlot({ module, environment, attempts, onOutput, job: jobIdOf(key), firstSlot }),
   ]);
   if (connected.status === "fulfilled" && described.status === "fulfilled")
     return new Remote({ ...options, master: connected.value }, key, described.value);

@@ -120,11 +120,24 @@ export class BadRecord extends Error {
   readonly end: number | undefined;
   /** The record's bytes from `start` to `end`, its delimiter included, or their beginning; at most `limits.recordBytesMax`, for the dead letter. */
   readonly bytes: Uint8Array;
+  /** What the job's own code threw when it was to check the record; undefined: it is the format that refuses it. */
+  readonly by: UserThrew | undefined;
 
-  constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array) {
+  constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array, by?: UserThrew) {
     super(message);
     this.start = start;
     this.end = end;
     this.bytes = bytes;
+    this.by = by;
+  }
+}
+
+/** An exception of the job's own code within a format: in a schema's transform. */
+export class UserThrew extends Error {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    super(thrown instanceof Error ? String(thrown.message) : typeof thrown === "string" ? thrown : "it threw");
+    this.thrown = thrown;
   }
 }

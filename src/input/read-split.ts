@@ -44,7 +44,7 @@ export class BadRecordIn extends BadRecord {
   readonly source: string;
 
   constructor(bad: BadRecord, file: number, source: string) {
-    super(bad.message, bad.start, bad.end, bad.bytes);
+    super(bad.message, bad.start, bad.end, bad.bytes, bad.by);
     this.file = file;
     this.source = source;
   }

@@ -139,7 +139,7 @@ export class Engine implements LocalEngine {
     const environment = jobEnvironment(options.environment);
     const bundled = writeBundle(options.module, work, environment).then((bundle) => {
       this.#bundle = bundle;
-      return this.#agent.describe(bundle);
+      return this.#agent.describe(bundle, options.attempts ?? limits.attemptsMax);
     });
     const [description] = await allOrFirstError([bundled, this.#openStore()]);
     this.#description = description;

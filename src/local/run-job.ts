@@ -51,6 +51,7 @@ async function runHere(job: object, options: AnyRunOptions): Promise<JobResult |
     slots: options.slots,
     memoryBytes: options.memory === undefined ? undefined : parseSize(options.memory, "memory"),
     environment: options.env,
+    attempts: options.attempts,
     overwrite: options.overwrite,
     resume: options.resume,
     workDir: options.workDir,
@@ -92,6 +93,7 @@ async function runThere(job: object, address: string, options: AnyRunOptions): P
     master: await connectTo({ address }),
     address,
     environment,
+    attempts: options.attempts,
     overwrite,
   });
   try {

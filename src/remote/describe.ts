@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { systemClock } from "../base/clock.ts";
 import type { JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
 import { describing, takeStarted } from "../local/first-slot.ts";
@@ -22,6 +23,8 @@ export interface DescribedJob {
 export interface DescribeOptions {
   readonly module: string;
   readonly environment: Readonly<Record<string, string>> | undefined;
+  /** Slots that may be killed meanwhile. Default `limits.attemptsMax`. */
+  readonly attempts?: number | undefined;
   /** Names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;
   /** What the module prints while it is loaded. */
@@ -59,7 +62,7 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
   try {
     slots.prestart(1, undefined);
     const bundle = await writeBundle(options.module, work, jobEnvironment(options.environment));
-    const description = await slots.describe(bundle);
+    const description = await slots.describe(bundle, options.attempts ?? limits.attemptsMax);
     await slots.close();
     return { description, bundle, close };
   } catch (error) {

@@ -187,18 +187,15 @@ class MapAttempt {
       // What is neither is of a format of the user's own.
       throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
     }
-    const { file, start, end, bytes } = thrown;
+    const { file, start, end, bytes, by } = thrown;
     const { source, input } = this.#options.work.files[file]!;
     if (!this.#deadLetters.room || end === undefined) {
-      throw badInputFailure(thrown, {
-        at: { file, offset: start },
-        where: `${source}:${start}`,
-        excerpt: excerptOf(bytes),
-      });
+      const place = { at: { file, offset: start }, where: `${source}:${start}`, excerpt: excerptOf(bytes) };
+      throw by === undefined ? badInputFailure(thrown, place) : userFailure(by.thrown, { ...place, final: true });
     }
     const pass = await this.#side.passOf(input);
     const place = { file, source, stream: this.#streamOf(source), record: bytes, offset: start };
-    pass.putAside(place, { thrown, code: "bad-input" });
+    pass.putAside(place, by === undefined ? { thrown, code: "bad-input" } : { thrown: by.thrown, code: "user-error" });
     return { file, offset: end };
   }
 

@@ -60,8 +60,24 @@ export class SlotPool {
     }
   }
 
-  /** What a bundle says of its job. The slot that answered may run the job afterwards. */
-  async describe(bundle: Bundle): Promise<JobDescription> {
+  /**
+   * What a bundle says of its job. The slot that answered may run the job afterwards. One that was killed meanwhile, not by its
+   * own code and not by us, is replaced: at most `triesMax` are tried.
+   */
+  async describe(bundle: Bundle, triesMax = 1): Promise<JobDescription> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#describeOnce(bundle);
+      } catch (error) {
+        if (!wasKilled(error)) throw error;
+        if (tries < triesMax) continue;
+        const times = tries === 1 ? "" : ` (tried ${tries} times)`;
+        throw new MillraceError(error.code, `${error.message}${times}`, { cause: error });
+      }
+    }
+  }
+
+  async #describeOnce(bundle: Bundle): Promise<JobDescription> {
     const entry = [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open();
     entry.isBusy = true;
     const timer = new AbortController();
@@ -202,6 +218,11 @@ export class SlotPool {
     });
     return entry;
   }
+}
+
+/** By the system for want of memory, or by somebody: it says nothing of the job's code. */
+export function wasKilled(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === "slot-died" && error.retry === "same";
 }
 
 function closing(): MillraceError {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { isErrorCode, MillraceError, systemCode } from "../base/error.ts";
+import { isErrorCode, MillraceError, type Retry, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
@@ -42,7 +42,11 @@ export interface TaskSlot {
   readonly bundle: Bundle | undefined;
   /** Resolves, with why, when the process has ended, whoever ended it. */
   readonly ended: Promise<FailureText>;
-  /** Imports the bundle, checked against its digest. Rejects with what the module threw; the slot is of no use then. */
+  /**
+   * Imports the bundle, checked against its digest. Rejects with what the module threw; the slot is of no use then. Where the
+   * process has ended (`slot-died`), `retry` says why: "same" by a signal that is none of the agent's, "elsewhere" by the agent
+   * or because it could not be started, "never" by the job's code.
+   */
   load(bundle: Bundle): Promise<void>;
   describe(): Promise<JobDescription>;
   /** Never rejects: the process's end is a result too. */
@@ -107,6 +111,7 @@ export class Slot implements TaskSlot {
   #stderrTail = "";
   #killedFor: KillReason | undefined;
   #death: FailureText | undefined;
+  #deathRetry: Retry = "never";
 
   constructor(options: SlotOptions) {
     const { name, budget, places } = options;
@@ -166,13 +171,13 @@ export class Slot implements TaskSlot {
       path: bundle.path,
       digest: bundle.digest,
       environment: bundle.environment,
-    }).catch(thrown);
+    }).catch((death: FailureText) => this.#ended(death));
     if (reply.kind === "failed") throw errorOf(reply.error);
     assert(reply.kind === "loaded", "load is answered by loaded");
   }
 
   async describe(): Promise<JobDescription> {
-    const reply = await this.#ask({ kind: "describe" }).catch(thrown);
+    const reply = await this.#ask({ kind: "describe" }).catch((death: FailureText) => this.#ended(death));
     if (reply.kind === "failed") throw errorOf(reply.error);
     assert(reply.kind === "described", "describe is answered by described");
     return reply.description;
@@ -227,6 +232,10 @@ export class Slot implements TaskSlot {
     const page = this.page();
     const isOurs = page !== undefined && page.epoch === attempt.epoch && page.attempt === attempt.attempt;
     return isOurs ? { kind: "slot-died", error, at: page.at, careful } : { kind: "infrastructure", error };
+  }
+
+  #ended(death: FailureText): never {
+    throw errorOf(death, this.#deathRetry);
   }
 
   #ask(message: ToSlot): Promise<Reply> {
@@ -291,6 +300,8 @@ export class Slot implements TaskSlot {
     for (const stream of child.stdio ?? []) stream?.destroy();
     this.#log.close();
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
+    if (end instanceof Error || this.#killedFor?.kind === "stopped") this.#deathRetry = "elsewhere";
+    else if (end.signal !== null && this.#killedFor === undefined) this.#deathRetry = "same";
     this.#reply?.reject(this.#death);
     this.#reply = undefined;
     for (const resolve of this.#settling.splice(0)) resolve();
@@ -319,12 +330,8 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-function thrown(error: FailureText): Reply {
-  return { kind: "failed", error };
-}
-
-function errorOf(text: FailureText): MillraceError {
-  const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message);
+function errorOf(text: FailureText, retry: Retry = "never"): MillraceError {
+  const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message, { retry });
   if (text.stack !== undefined) error.stack = text.stack;
   return error;
 }
