@@ -68,7 +68,7 @@ export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> 
   if (connected.status === "fulfilled" && described.status === "fulfilled")
     return new Remote({ ...options, master: connected.value }, key, described.value);
   if (connected.status === "fulfilled") connected.value.close();
-  if (described.status === "fulfilled") described.value.close();
+  if (described.status === "fulfilled") await described.value.close();
   throw (connected.status === "rejected" ? connected : (described as PromiseRejectedResult)).reason;
 }
 
@@ -129,6 +129,7 @@ class Remote implements RemoteEngine {
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
       storage: this.storage,
+      validate: (params) => this.#described.validate(params),
       onUnseen: (why) =>
         this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
     });
@@ -178,7 +179,7 @@ class Remote implements RemoteEngine {
 
   async close(): Promise<void> {
     await this.stop();
-    this.#described.close();
+    await this.#described.close();
     if (this.#spooled !== undefined && this.#submission === "none")
       await rm(this.#spooled, { recursive: true, force: true });
   }

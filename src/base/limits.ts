@@ -116,6 +116,8 @@ export const limits = {
   placesPerMessage: 16_384,
   messageBytesMax: 16 * MiB,
   bundleBytesMax: 16 * MiB,
+  /** As given, and the value that the job's schema makes of them: both are part of every assignment. */
+  paramsBytesMax: 1 * MiB,
   /** Fetched whole by each worker. */
   sideFileBytesMax: 1 * GiB,
   /** A plan is stored in chunks of at most this. */

@@ -6,7 +6,9 @@ import { bundleJob } from "../job/bundle.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeJob, type JobDescription } from "../job/describe.ts";
 import { installMillrace, loadJob } from "../job/load.ts";
+import { validateParams } from "../job/validate-params.ts";
 import { slotEnvironment } from "../worker/slot-process.ts";
+import { withUserCode } from "./user-code.ts";
 
 export interface JobHere {
   readonly job: JobDefinition;
@@ -16,6 +18,8 @@ export interface JobHere {
   readonly folder: string;
   /** The module loaded once more: nothing of its variables is shared. */
   another(): Promise<JobDefinition>;
+  /** What the job makes of parameters (`JobSpec.paramsValue`). */
+  validate(params: string): Promise<Uint8Array | undefined>;
   close(): void;
 }
 
@@ -45,7 +49,8 @@ export async function loadHere(module: string, environment: Readonly<Record<stri
         rmSync(copy);
       }
     };
-    return { job, description: describeJob(job), digest, folder, another, close };
+    const validate = (params: string) => withUserCode(() => validateParams(job.params, params));
+    return { job, description: describeJob(job), digest, folder, another, validate, close };
   } catch (error) {
     close();
     throw error;

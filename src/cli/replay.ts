@@ -116,6 +116,7 @@ async function prepare(
       environment: Object.fromEntries(flags.env),
       startedAt: systemClock.date().toISOString(),
       storage,
+      validate: here.validate,
     },
   );
   const files = await resolveInputs({ storage, inputs: spec.inputs, directory: spec.directory, detectCompression });

@@ -21,8 +21,10 @@ export interface JobSpec {
   /** Slots that the job may use at once, over all workers; undefined: all there are. */
   readonly slotsMax: number | undefined;
   readonly deadLettersMax: number;
-  /** JSON as given; validated at submission and again in each slot. */
+  /** JSON as given: what a resumed or repeated submission is compared by. */
   readonly params: string;
+  /** What the job's table or schema made of them, once, by the `auto` codec; undefined for a job that has none. */
+  readonly paramsValue?: Uint8Array | undefined;
   readonly taskTimeoutMs: number;
   readonly taskLimitMs: number | undefined;
   readonly nondeterministic: "rerun" | "fail";

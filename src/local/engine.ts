@@ -157,6 +157,11 @@ export class Engine implements LocalEngine {
       environment: this.#bundle!.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
       storage,
+      // A resumed job goes on with the value that it has.
+      validate: async (params) => {
+        const { resume, attempts = limits.attemptsMax } = this.#parts.options;
+        return resume === true ? undefined : await this.#agent.validate(this.#bundle!, params, attempts);
+      },
     });
     // While the plan is made; a job of one split needs no other slot.
     if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, this.#bundle);

@@ -17,7 +17,9 @@ export interface DescribedJob {
   readonly description: JobDescription;
   /** In a private directory, until `close`. */
   readonly bundle: Bundle;
-  close(): void;
+  /** What its schema makes of parameters, in the slot that described it; for a job that has one. */
+  validate(params: string): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
 }
 
 export interface DescribeOptions {
@@ -58,16 +60,19 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
       });
     },
   });
-  const close = () => removeWorkDirectory(work);
+  const attempts = options.attempts ?? limits.attemptsMax;
+  const close = async () => {
+    await slots.close();
+    removeWorkDirectory(work);
+  };
   try {
     slots.prestart(1, undefined);
     const bundle = await writeBundle(options.module, work, jobEnvironment(options.environment));
-    const description = await slots.describe(bundle, options.attempts ?? limits.attemptsMax);
-    await slots.close();
-    return { description, bundle, close };
+    const description = await slots.describe(bundle, attempts);
+    if (description.params.kind === "table") await slots.close(); // nothing more is asked
+    return { description, bundle, validate: (params) => slots.validate(bundle, params, attempts), close };
   } catch (error) {
-    await slots.close();
-    close();
+    await close();
     throw error;
   }
 }

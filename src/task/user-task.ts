@@ -27,7 +27,7 @@ export class UserTask {
   constructor(frame: TaskFrame, env: UserEnvironment) {
     this.#env = env;
     this.status = new StatusReport(env.status, frame.careful);
-    this.base = contextBase(frame, env, readParams(env.job.params, frame.spec.params), this.status.touch);
+    this.base = contextBase(frame, env, readParams(env.job.params, frame.spec.paramsValue), this.status.touch);
     const { phase, index } = frame.attempt;
     this.returned = new Returned(phase === "reduce" ? "reduce" : "map");
     this.#scope = {

@@ -73,6 +73,8 @@ export interface Agent {
    * be killed (by the system, by somebody) meanwhile; default 1.
    */
   describe(bundle: Bundle, triesMax?: number): Promise<JobDescription>;
+  /** What the bundle's job makes of parameters, in the slot that described it. */
+  validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined>;
   /** Finishes what runs and takes nothing new; resolves when the last result is acknowledged. */
   drain(): Promise<void>;
   /** Ends what runs without a result, so that the master gives it to others. */

@@ -67,6 +67,8 @@ class FakeSlot implements TaskSlot {
     return new Promise((resolve) => (this.#finish = resolve));
   }
 
+  async validate(): Promise<undefined> {}
+
   async settle(): Promise<void> {}
 
   stop(): void {

@@ -96,6 +96,10 @@ class WorkerAgent implements Agent {
     return this.#slots.describe(bundle, triesMax);
   }
 
+  validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined> {
+    return this.#slots.validate(bundle, params, triesMax);
+  }
+
   async drain(): Promise<void> {
     if (this.#drained === undefined) {
       this.#drained = deferred();

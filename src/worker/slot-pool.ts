@@ -65,30 +65,33 @@ export class SlotPool {
    * own code and not by us, is replaced: at most `triesMax` are tried.
    */
   async describe(bundle: Bundle, triesMax = 1): Promise<JobDescription> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#describeOnce(bundle);
-      } catch (error) {
-        if (!wasKilled(error)) throw error;
-        if (tries < triesMax) continue;
-        const times = tries === 1 ? "" : ` (tried ${tries} times)`;
-        throw new MillraceError(error.code, `${error.message}${times}`, { cause: error });
-      }
-    }
+    return await again(triesMax, () => {
+      const entry = [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open();
+      const late = `the job file did not finish loading within ${describeTimeoutMs / 1000} s`;
+      return this.#within(entry, late, () => this.load(entry, bundle).then(() => entry.slot.describe()));
+    });
   }
 
-  async #describeOnce(bundle: Bundle): Promise<JobDescription> {
-    const entry = [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open();
+  /** What the bundle's job makes of parameters, in the slot that described it, if it is there still. */
+  async validate(bundle: Bundle, params: string, triesMax = 1): Promise<Uint8Array | undefined> {
+    return await again(triesMax, () => {
+      const entry = this.#idle().find(({ slot }) => hasLoaded(slot, bundle)) ?? this.#open();
+      const late = `the schema of params did not come to an end within ${describeTimeoutMs / 1000} s`;
+      return this.#within(entry, late, () => this.load(entry, bundle).then(() => entry.slot.validate(params)));
+    });
+  }
+
+  /** With the entry busy meanwhile, and its slot killed where it takes too long. */
+  async #within<T>(entry: SlotEntry, late: string, work: () => Promise<T>): Promise<T> {
     entry.isBusy = true;
     const timer = new AbortController();
     const tooLong = this.#options.clock.sleep(describeTimeoutMs, timer.signal).then(() => {
       if (!timer.signal.aborted) entry.slot.kill({ kind: "stopped" });
-      throw new MillraceError("wrong-job", `the job file did not finish loading within ${describeTimeoutMs / 1000} s`);
+      throw new MillraceError("wrong-job", late);
     });
     tooLong.catch(() => {}); // its time need not come
     try {
-      const described = this.load(entry, bundle).then(() => entry.slot.describe());
-      return await Promise.race([described, tooLong]);
+      return await Promise.race([work(), tooLong]);
     } finally {
       timer.abort();
       this.giveBack(entry);
@@ -217,6 +220,20 @@ export class SlotPool {
       this.#changed();
     });
     return entry;
+  }
+}
+
+/** Where a slot is killed meanwhile another one is asked. */
+async function again<T>(triesMax: number, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!wasKilled(error)) throw error;
+      if (tries < triesMax) continue;
+      const times = tries === 1 ? "" : ` (tried ${tries} times)`;
+      throw new MillraceError(error.code, `${error.message}${times}`, { cause: error });
+    }
   }
 }
 

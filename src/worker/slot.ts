@@ -49,6 +49,8 @@ export interface TaskSlot {
    */
   load(bundle: Bundle): Promise<void>;
   describe(): Promise<JobDescription>;
+  /** What the job makes of parameters (job/validate-params.ts), its schema's code included. */
+  validate(params: string): Promise<Uint8Array | undefined>;
   /** Never rejects: the process's end is a result too. */
   run(request: RunAttempt): Promise<AttemptResult>;
   /**
@@ -93,7 +95,7 @@ const stderrTailBytes = 8192;
 /** For what is left in the pipes of an ended process. */
 const drainMs = 1000;
 
-type Reply = Extract<FromSlot, { kind: "loaded" | "described" | "finished" | "failed" }>;
+type Reply = Extract<FromSlot, { kind: "loaded" | "described" | "validated" | "finished" | "failed" }>;
 
 export class Slot implements TaskSlot {
   readonly ended: Promise<FailureText>;
@@ -183,6 +185,14 @@ export class Slot implements TaskSlot {
     return reply.description;
   }
 
+  async validate(params: string): Promise<Uint8Array | undefined> {
+    const asked = this.#ask({ kind: "validate", params });
+    const reply = await asked.catch((death: FailureText) => this.#ended(death));
+    if (reply.kind === "failed") throw errorOf(reply.error);
+    assert(reply.kind === "validated", "validate is answered by validated");
+    return reply.value;
+  }
+
   async run(request: RunAttempt): Promise<AttemptResult> {
     const { attempt, careful } = request.assignment;
     this.#log.close();
@@ -264,6 +274,7 @@ export class Slot implements TaskSlot {
         return;
       case "loaded":
       case "described":
+      case "validated":
       case "failed":
       case "finished": {
         const waiting = this.#reply;
