@@ -1,7 +1,8 @@
 // `npm test`: the checks, then all tests, then 5,000 simulated clusters and the bugs seeded into them, then one closing line that
-// counts all: "N passed, N failed[, N skipped]". `npm test -- PATTERN…` hands the patterns to vitest and leaves the rest out.
+// counts all: "N passed, N failed[, N skipped]". `npm test -- PATTERN…` hands the patterns to vitest and leaves the rest out. With the path
+// of another Node in MILLRACE_OTHER_NODE the suites that touch Node itself run on that one too.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,30 +28,55 @@ if (patterns.length === 0) {
   if (checks.status !== 0 && failed === 0) failed++;
 }
 
-const tests = spawnSync(
-  process.execPath,
-  [
-    join(root, "node_modules/vitest/vitest.mjs"),
-    "run",
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${report}`,
-    ...patterns,
-  ],
-  { cwd: root, stdio: "inherit" },
-);
-try {
-  const counts = JSON.parse(readFileSync(report, "utf8"));
-  passed += counts.numPassedTests;
-  failed += counts.numFailedTests;
-  skipped += counts.numPendingTests + counts.numTodoTests;
-  // A file that does not load has no tests to count, yet it has failed.
-  failed += counts.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
-} catch (error) {
-  console.error(`no test report: ${error.message}`);
-  failed++;
+runTests(process.execPath, patterns);
+
+// Once more on another Node, where its path is given: what stands between the product and Node itself.
+const otherNode = process.env.MILLRACE_OTHER_NODE;
+if (otherNode !== undefined && patterns.length === 0) {
+  const { stdout } = spawnSync(otherNode, ["--version"], { encoding: "utf8" });
+  console.log(`\nthe conformance, process and fault suites on Node ${stdout?.trim() ?? "that can't be started"}`);
+  runTests(otherNode, ["test/process", "test/faults", ...conformanceTests()]);
 }
-if (tests.status !== 0 && failed === 0) failed++;
+
+/** The files that run a suite of `test/conformance`. */
+function conformanceTests() {
+  return readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => join("src", name))
+    .filter((path) => readFileSync(join(root, path), "utf8").includes("test/conformance/"));
+}
+
+/** Runs test files with this Node, which their child processes get too, and counts. */
+function runTests(node, files) {
+  rmSync(report, { force: true });
+  const { status } = spawnSync(
+    node,
+    [
+      join(root, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      ...files,
+    ],
+    { cwd: root, stdio: "inherit" },
+  );
+  const before = failed;
+  try {
+    const counts = JSON.parse(readFileSync(report, "utf8"));
+    passed += counts.numPassedTests;
+    failed += counts.numFailedTests;
+    skipped += counts.numPendingTests + counts.numTodoTests;
+    // A file that does not load has no tests to count, yet it has failed.
+    failed += counts.testResults.filter(
+      (file) => file.status === "failed" && file.assertionResults.length === 0,
+    ).length;
+  } catch (error) {
+    console.error(`no test report: ${error.message}`);
+    failed++;
+  }
+  if (status !== 0 && failed === before) failed++;
+}
 
 // By themselves: they take all cores, and their times are promises.
 const simulations = [

@@ -186,6 +186,8 @@ function report(index: number, sequence: number): WorkerReport {
     running: [],
     finished: [],
     offered: [],
+    settled: [],
+    late: [],
   };
 }
 

@@ -67,6 +67,12 @@ export const limits = {
   leaseMs: 10_000,
   backupSlowdown: 3,
   failuresPerWorkerMax: 5,
+  /** A slot that is asked what calls still do, and says nothing for so long beyond its own wait, is killed. */
+  settleSilenceMs: 2_000,
+  /** The last result of a job waits so long for that answer: then both are one report and one commit. */
+  settleTogetherMs: 100,
+  /** Of some kilobytes each; those behind them come with the next report. */
+  lateCallsPerReport: 256,
   /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
   settleMs: 2_000,
 
@@ -76,6 +82,24 @@ export const limits = {
   /** What a failed job has is kept so long for a retry, by the clock of the master that leads, and of so many jobs. */
   keepFailedMs: 24 * 60 * 60_000,
   failedJobsKept: 100,
+
+  // object stores
+  /** From the end of a request to the first byte of its answer, and between two looks at what has come: a store that is silent for longer is asked again. */
+  storeIdleMs: 30_000,
+  /** Who moves less than this in that time counts as silent: a byte now and then must not hold a slot for days. */
+  storeIdleBytesMin: 16 * KiB,
+  storeTriesMax: 4,
+  /** Of all silence in one request, or in all requests of one list: who waits for it wants to know today. */
+  storeSilentMsMax: 150_000,
+  /** Of an answer in XML: a page of 1,000 keys of 1,024 bytes, each written as %XX, has 4 MB. */
+  storeXmlBytesMax: 16 * MiB,
+  storeElementsMax: 200_000,
+  storeDepthMax: 16,
+  storeTagCharsMax: 4 * KiB,
+  /** Objects of one list: some 200 bytes of memory each. */
+  storeListedMax: 2_000_000,
+  /** Pages without an object, one after the other: a list that never ends looks like this. */
+  storeEmptyPagesMax: 100,
 
   // shuffle
   /** Workers that one reduce fetches from at once: enough to fill a network card, few enough not to trample a server. */

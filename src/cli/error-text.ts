@@ -6,10 +6,20 @@ import { exitCodeOfCode, exitCodes } from "../base/error-codes.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { JobView } from "../schedule/step.ts";
 
-/** Removes what could move the cursor or change colours: data of a user's must not write to the terminal by itself. */
+/**
+ * Escapes what could move the cursor, change colours, or turn the direction of text around: data must not write to the terminal by
+ * itself, and what stands there must be read as it is.
+ */
 export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(unprintable, (c) => {
+    if (c === "\n" || c === "\t") return c;
+    const digits = c.charCodeAt(0).toString(16);
+    return digits.length > 2 ? `\\u${digits.padStart(4, "0")}` : `\\x${digits.padStart(2, "0")}`;
+  });
 }
+
+/** Control characters, those that change the direction of text, and Unicode's separators of lines and paragraphs. */
+export const unprintable = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
 /** Places in the job's own sources as the shell's user would type them: relative where they are below the working directory. */
 export function fromHere(text: string, directory: string = process.cwd()): string {

@@ -3,6 +3,7 @@ import { meaningOf } from "../base/error-codes.ts";
 import { limits } from "../base/limits.ts";
 import type { JobHandle } from "../engine.ts";
 import type { JobView } from "../schedule/step.ts";
+import { unprintable } from "./error-text.ts";
 import type { RunFlags } from "./options.ts";
 
 export interface HintsOptions {
@@ -128,10 +129,10 @@ export function commandLine(job: string, inputs: readonly string[], flags: RunFl
 
 /** As a shell takes it; control characters by their numbers, so that a name can't write to the terminal. */
 export function quoted(word: string): string {
-  if (/\p{Cc}/u.test(word)) {
-    const escaped = word.replace(/[\\']/g, "\\$&").replace(/\p{Cc}/gu, (c) => {
+  if (word.search(unprintable) >= 0) {
+    const escaped = word.replace(/[\\']/g, "\\$&").replace(unprintable, (c) => {
       const digits = c.charCodeAt(0).toString(16);
-      return digits.length > 1 && digits >= "80" ? `\\u00${digits}` : `\\x${digits.padStart(2, "0")}`;
+      return digits.length > 2 || digits >= "80" ? `\\u${digits.padStart(4, "0")}` : `\\x${digits.padStart(2, "0")}`;
     });
     return `$'${escaped}'`;
   }

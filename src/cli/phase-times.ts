@@ -4,6 +4,7 @@ const phaseOf: Partial<Record<JobView["state"], string>> = {
   planning: "plan",
   mapping: "map",
   reducing: "reduce",
+  closing: "publish",
   publishing: "publish",
 };
 

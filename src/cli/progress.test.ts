@@ -105,5 +105,8 @@ describe("progress", () => {
 
   it("S6: escapes control characters of a user's data", () => {
     expect(printable("a\x1b[2Jb\u009b\rc\td\n")).toBe("a\\x1b[2Jb\\x9b\\x0dc\td\n");
+    expect(printable("pay\u202egnp.exe \u2066x\u2069\u200f\u061c\u2028")).toBe(
+      "pay\\u202egnp.exe \\u2066x\\u2069\\u200f\\u061c\\u2028",
+    );
   });
 });

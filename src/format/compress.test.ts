@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -129,6 +130,23 @@ describe("gzip", () => {
     const member = compress(Buffer.from("hello"));
     expect([...member.subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, expect.any(Number), 255]);
     expect(gunzipSync(Buffer.concat([member, member])).toString()).toBe("hellohello");
+  });
+
+  it("names the file's fault when noise follows padding in a later chunk, and leaves no error that no one listens for", async () => {
+    const unheard: unknown[] = [];
+    const note = (error: unknown) => void unheard.push(error);
+    process.on("uncaughtException", note);
+    try {
+      const noise = Buffer.concat([gzipSync("hello"), Buffer.alloc(10), randomBytes(1_000_000)]);
+      for (const size of [64, 4096, 65_536]) {
+        const error = await failure("gzip", noise.subarray(0, size * 16), size);
+        expect(error).toMatchObject({ code: "bad-input", message: expect.stringMatching(/gzip data is damaged/) });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      process.off("uncaughtException", note);
+    }
+    expect(unheard).toEqual([]);
   });
 
   it("fault 73: takes zero bytes behind the last member for padding, but nothing behind those", async () => {

@@ -8,6 +8,8 @@ import { formatCount } from "../base/units.ts";
 /** The content of all members. Throws `bad-input` when the data is damaged, cut short or followed by something else. */
 export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const stream = createGunzip({ chunkSize: 256 * KiB });
+  // The loop below hears of errors, but only while it waits: since Node 22 one that comes between two of its turns has no listener.
+  stream.on("error", () => {});
   const feeder = new Feeder(stream, chunks);
   const fed = feeder.run();
   try {

@@ -65,7 +65,7 @@ test("fault 69: an argument that names nothing is refused with what to look at",
   await refused("b.txt", /there is no file ".*b\.txt".*spelling/);
   await refused("empty", /a directory without files.*begin with \. or _/);
   await expect(resolve({ users: ["a.txt"], orders: [] })).rejects.toMatchObject({
-    code: "no-input",
+    code: "wrong-usage",
     message: expect.stringContaining('input "orders"'),
   });
   const nothing: Storage = { ...createLocalStorage(), list: async () => [] };

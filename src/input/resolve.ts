@@ -24,7 +24,7 @@ export interface ResolveOptions {
 /**
  * The files of each input: its arguments in the order given, the files of an argument in the order of their paths' bytes. A
  * file that two arguments of an input name is read once, where the first names it; two inputs may both read it. Throws
- * `no-input` for an argument that names no file, `bad-input` for what can't be read.
+ * `no-input` for an argument that names no file, `wrong-usage` where there is none, `bad-input` for what can't be read.
  */
 export async function resolveInputs({
   storage,
@@ -36,8 +36,10 @@ export async function resolveInputs({
 }: ResolveOptions): Promise<PlannedFile[]> {
   const files: PlannedFile[] = [];
   for (const [input, { name, paths }] of inputs.entries()) {
-    if (paths.length === 0)
-      throw noInput(`no file was given${name === "" ? "" : ` for the input ${JSON.stringify(name)}`}`);
+    if (paths.length === 0) {
+      const which = name === "" ? "" : ` for the input ${JSON.stringify(name)}`;
+      throw new MillraceError("wrong-usage", `There is nothing to read: no file was given${which}.`);
+    }
     for (const file of await filesOf(storage, paths, directory, standardInput)) {
       if (signal?.aborted) throw new MillraceError("cancelled", "The job was cancelled while its input was looked at.");
       files.push({ ...file, input, compression: detectCompression(await headOf(storage, file, magicBytes)) });

@@ -90,7 +90,7 @@ export class Engine implements LocalEngine {
       reuseSlots: parts.options.experiment?.reuseSlots,
       slotsAhead: budget.slots,
       offered: parts.options.resume === true ? findOffered(work.runs) : [],
-      openSlot: (name) =>
+      openSlot: (name, onLate) =>
         new Slot({
           name,
           program: slotProgram,
@@ -98,6 +98,7 @@ export class Engine implements LocalEngine {
           budget,
           places: work,
           clock: systemClock,
+          onLate,
           combining: parts.options.experiment?.combining,
           ...(parts.options.onOutput === undefined ? {} : { onOutput: parts.options.onOutput }),
         }),

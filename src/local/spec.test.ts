@@ -69,7 +69,7 @@ test("what is not said is filled in, so that a spec is complete", async () => {
 });
 
 test("fault 69: no file, and a glob that matches none, are refused before any work", async () => {
-  await expect(build({ inputs: [] })).rejects.toMatchObject({ code: "no-input" });
+  await expect(build({ inputs: [] })).rejects.toMatchObject({ code: "wrong-usage" });
   await expect(build({ inputs: [{ name: "", paths: [join(directory, "*.none")] }] })).rejects.toMatchObject({
     code: "no-input",
   });

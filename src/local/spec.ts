@@ -142,7 +142,7 @@ async function checkedInputs(
   for (const { name, paths } of inputs) {
     if (paths.length === 0) {
       throw new MillraceError(
-        "no-input",
+        "wrong-usage",
         name === ""
           ? "there is nothing to read: give files, folders or globs"
           : `the input ${name} has no files: give --input ${name}=PATH`,

@@ -42,6 +42,7 @@ function levelOf(fact: Fact): "debug" | "info" | "warn" {
       return "debug";
     case "attempt-failed":
     case "attempt-lost":
+    case "late-call":
     case "map-output-lost":
     case "holder-unreachable":
     case "digest-changed":
@@ -69,6 +70,8 @@ export function factText(fact: Fact): string {
       return "a failed job goes on where it stopped";
     case "job-recovered":
       return `taken over from an earlier master while ${fact.state}`;
+    case "job-closing":
+      return `every task is done: ${fact.workers} ${fact.workers === 1 ? "worker is" : "workers are"} asked whether the job's code still does something`;
     case "job-decided":
       return `complete: ${fact.files} files, ${formatBytes(fact.bytes)}, are to be published`;
     case "job-published":
@@ -85,6 +88,8 @@ export function factText(fact: Fact): string {
       return `done in ${(fact.stats.wallMs / 1000).toFixed(1)} s: ${fact.stats.recordsIn} records in, ${fact.stats.recordsOut} out`;
     case "attempt-failed":
       return `${fact.failure}: ${fact.error.message}`;
+    case "late-call":
+      return `${fact.isTooLate ? "after the output was decided, which may lack it: " : ""}${fact.error.message}`;
     case "attempt-revoked":
     case "attempt-lost":
     case "map-output-lost":

@@ -11,7 +11,7 @@ import { MiB } from "../base/limits.ts";
 import type { Secret } from "../rpc/secret.ts";
 import type { HistoryEvent, LogChunk } from "../rpc/services.ts";
 import { jobKey, signRequest } from "../rpc/signature.ts";
-import { workerLookup } from "./worker-address.ts";
+import { workerLookup } from "../rpc/worker-address.ts";
 
 /** A worker keeps 1 MiB of an attempt, and a line that says so. */
 const logBytesMax = 2 * MiB;

@@ -67,6 +67,7 @@ const noOrders: WorkerOrders = {
   stop: [],
   places: [],
   discard: [],
+  settle: [],
   leaseMs: 10_000,
   drain: false,
 };

@@ -9,6 +9,7 @@ const jobStates = Object.keys({
   planning: 0,
   mapping: 0,
   reducing: 0,
+  closing: 0,
   publishing: 0,
   succeeded: 0,
   failed: 0,

@@ -34,8 +34,18 @@ export const jobRecord = messageCodec(
 
 export const planRecord = messageCodec(
   pb.PlanRecordSchema,
-  (record: PlanRecord) => ({ attempt: toAttemptId(record.attempt), chunks: record.chunks }),
-  (record) => ({ attempt: fromAttemptId(record.attempt), chunks: record.chunks }),
+  (record: PlanRecord) => ({
+    attempt: toAttemptId(record.attempt),
+    chunks: record.chunks,
+    worker: record.worker,
+    incarnation: big(record.incarnation),
+  }),
+  (record) => ({
+    attempt: fromAttemptId(record.attempt),
+    chunks: record.chunks,
+    worker: record.worker,
+    incarnation: num(record.incarnation),
+  }),
   "corrupt-state",
 );
 

@@ -25,6 +25,7 @@ const jobStates: Readonly<Record<JobState, true>> = {
   planning: true,
   mapping: true,
   reducing: true,
+  closing: true,
   publishing: true,
   succeeded: true,
   failed: true,

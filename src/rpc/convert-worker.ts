@@ -2,7 +2,16 @@
 import type { JobId } from "../base/ids.ts";
 import { big, duration, num, optional, required } from "./codec.ts";
 import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
-import { fromAttemptId, fromPosition, fromRunRef, toAttemptId, toPosition, toRunRef } from "./convert-common.ts";
+import {
+  fromAttemptId,
+  fromFailureText,
+  fromPosition,
+  fromRunRef,
+  toAttemptId,
+  toFailureText,
+  toPosition,
+  toRunRef,
+} from "./convert-common.ts";
 import type * as pb from "./gen/millrace/v1/worker_pb.ts";
 import type { Places, PlacesHeld, RunningAttempt, RunPlaces, WorkerOrders, WorkerReport } from "./messages.ts";
 
@@ -24,6 +33,8 @@ export function toReport(report: WorkerReport) {
     running: report.running.map(toRunning),
     finished: report.finished.map(toResult),
     offered: report.offered.map(({ run, emissionDigest }) => ({ run: toRunRef(run), emissionDigest })),
+    settled: [...report.settled],
+    late: report.late.map(({ attempt, error }) => ({ attempt: toAttemptId(attempt), error: toFailureText(error) })),
   };
 }
 
@@ -46,6 +57,11 @@ export function fromReport(report: pb.WorkerReport): WorkerReport {
     offered: report.offered.map(({ run, emissionDigest }) => ({
       run: fromRunRef(required(run, "the run offered")),
       emissionDigest,
+    })),
+    settled: report.settled,
+    late: report.late.map(({ attempt, error }) => ({
+      attempt: fromAttemptId(attempt),
+      error: fromFailureText(error),
     })),
   };
 }
@@ -79,6 +95,7 @@ export function toOrders(orders: WorkerOrders) {
     stop: orders.stop.map(toAttemptId),
     places: orders.places.map(toPlaces),
     discard: [...orders.discard],
+    settle: [...orders.settle],
     leaseMs: duration(orders.leaseMs),
     drain: orders.drain,
   };
@@ -91,6 +108,7 @@ export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
     stop: orders.stop.map(fromAttemptId),
     places: orders.places.map(fromPlaces),
     discard: orders.discard,
+    settle: orders.settle,
     leaseMs: duration(orders.leaseMs),
     drain: orders.drain,
   };

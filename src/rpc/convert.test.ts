@@ -230,6 +230,8 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
   running: few(fc.record({ attempt, records: size, bytes: size, idleMs: ms, runningMs: ms, at: maybe(position) })),
   finished: few(result),
   offered: few(fc.record({ run, emissionDigest: digest })),
+  settled: few(name),
+  late: few(fc.record({ attempt, error: failureText })),
 });
 const runPlaces = fc.record({ worker: name, address: name, runs: few(run) });
 const orders: fc.Arbitrary<WorkerOrders> = fc.record({
@@ -246,6 +248,7 @@ const orders: fc.Arbitrary<WorkerOrders> = fc.record({
     }),
   ),
   discard: few(name),
+  settle: few(name),
   leaseMs: ms,
   drain: fc.boolean(),
 });
@@ -349,7 +352,11 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
   it("ended records", () => roundTrips(ended, endedRecord.encode, endedRecord.decode));
   it("job, plan and failure records", () => {
     roundTrips(fc.record({ spec, idempotencyKey: name, number: size }), jobRecord.encode, jobRecord.decode);
-    roundTrips(fc.record({ attempt, chunks: u32 }), planRecord.encode, planRecord.decode);
+    roundTrips(
+      fc.record({ attempt, chunks: u32, worker: name, incarnation: size }),
+      planRecord.encode,
+      planRecord.decode,
+    );
     roundTrips(fc.record({ number: size, task: name, error: failureText }), failureRecord.encode, failureRecord.decode);
   });
   it("what agent and slot say", () => {

@@ -15,6 +15,8 @@ const report: WorkerReport = {
   running: [],
   finished: [],
   offered: [],
+  settled: [],
+  late: [],
 };
 const orders: WorkerOrders = {
   epoch: 4,
@@ -22,6 +24,7 @@ const orders: WorkerOrders = {
   stop: [],
   places: [],
   discard: ["j"],
+  settle: [],
   leaseMs: 10_000,
   drain: false,
 };

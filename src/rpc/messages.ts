@@ -161,6 +161,19 @@ export interface WorkerReport {
   readonly finished: readonly AttemptResult[];
   /** Verified runs left by an earlier incarnation, with the digest in their footer. */
   readonly offered: readonly { readonly run: RunRef; readonly emissionDigest: bigint }[];
+  /**
+   * Jobs that it was asked about (`settle`) and has nothing more to say of: no attempt of theirs runs here, and each of their
+   * slots has said all that calls did after they had ended. What they said is in `late`, of this report or of one before.
+   */
+  readonly settled: readonly JobId[];
+  /** Repeated until it is acknowledged. Attempts that this worker was told to stop are not in it. */
+  readonly late: readonly LateCall[];
+}
+
+/** What the job's code did after an attempt of its had ended, or while it runs: the job's own error, ready to be shown. */
+export interface LateCall {
+  readonly attempt: AttemptId;
+  readonly error: FailureText;
 }
 
 export interface RunningAttempt {
@@ -179,7 +192,7 @@ export interface PlacesHeld {
   readonly runs: number;
 }
 
-/** The reply: sent once the report is durable, so it also acknowledges `finished`. */
+/** The reply: sent once the report is durable, so it also acknowledges `finished` and `late`. */
 export interface WorkerOrders {
   readonly epoch: number;
   /** Repeated, under the same ids, until a report lists them as running or finished. */
@@ -188,6 +201,11 @@ export interface WorkerOrders {
   readonly places: readonly Places[];
   /** Jobs that are over: remove their runs, slots, secrets. */
   readonly discard: readonly JobId[];
+  /**
+   * Jobs that end: as soon as nothing of them runs here, let their slots say what calls still do, and answer by `settled`.
+   * Repeated until it is answered, and while the job's last tasks run.
+   */
+  readonly settle: readonly JobId[];
   /** Unheard for this long, the worker stops its attempts by itself. */
   readonly leaseMs: number;
   /** Somebody wants this worker to drain: finish what runs, take nothing new, end when nobody needs its runs. */

@@ -1,5 +1,6 @@
 // Why a call has failed, in words that say what to do, and whether making it again can help.
 import { Code, ConnectError } from "@connectrpc/connect";
+import { certificateTrouble } from "../base/certificate-trouble.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { fromWire } from "./wire-error.ts";
 
@@ -100,6 +101,8 @@ function why(error: unknown, hasAnswered: boolean): string {
     : "; is this the master's port, and does it speak TLS there (https://) or not (http://)?";
   for (const cause of causes(error)) {
     const code = systemCode(cause);
+    const distrust = certificateTrouble(code);
+    if (distrust !== undefined) return distrust;
     switch (code) {
       case "ECONNREFUSED":
         return "connection refused; is it running?";
@@ -115,16 +118,6 @@ function why(error: unknown, hasAnswered: boolean): string {
       case "ECONNRESET":
       case "EPIPE":
         return `the connection was reset${isItThere}`;
-      case "DEPTH_ZERO_SELF_SIGNED_CERT":
-      case "SELF_SIGNED_CERT_IN_CHAIN":
-      case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-      case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-      case "UNABLE_TO_GET_ISSUER_CERT":
-        return "its certificate is not signed by an authority that is trusted here; give --ca FILE";
-      case "ERR_TLS_CERT_ALTNAME_INVALID":
-        return "its certificate is for another name; use the name that the certificate has";
-      case "CERT_HAS_EXPIRED":
-        return "its certificate has expired";
       case "ERR_HTTP2_ERROR":
       case "ERR_HTTP2_SESSION_ERROR":
         return `what answers there does not speak HTTP/2${isItThere}`;

@@ -1,6 +1,20 @@
-// The address that a worker says it can be reached by: others will send requests there, so it can't be just anything (S23).
-import { isIP } from "node:net";
+// The address that a worker says it can be reached by: others will send requests there, so it can't be just anything (S23). This is the
+// one list of what no worker can have; it is asked of the address that is announced, and again, because a name may lead elsewhere by
+// then, of what the name is when a connection is made.
+import { lookup } from "node:dns";
+import { BlockList, isIP, type LookupFunction } from "node:net";
 import { MillraceError } from "../base/error.ts";
+
+/** Where no worker can be: link-local (cloud metadata services among them), unspecified, multicast, reserved. */
+const reserved = new BlockList();
+reserved.addSubnet("0.0.0.0", 8, "ipv4");
+reserved.addSubnet("169.254.0.0", 16, "ipv4");
+reserved.addAddress("100.100.100.200", "ipv4"); // a cloud's metadata service
+reserved.addSubnet("224.0.0.0", 3, "ipv4");
+reserved.addAddress("::", "ipv6");
+reserved.addSubnet("fe80::", 10, "ipv6");
+reserved.addSubnet("ff00::", 8, "ipv6");
+reserved.addAddress("fd00:ec2::254", "ipv6"); // another cloud's
 
 /** Throws `wrong-usage` for what is no "http(s)://host:port", or is a place that only its own machine or cloud should ask. */
 export function checkWorkerAddress(address: string): void {
@@ -19,27 +33,54 @@ export function checkWorkerAddress(address: string): void {
   if (isReserved(host)) {
     throw new MillraceError(
       "wrong-usage",
-      `a worker can't have the address ${host}: link-local, multicast and unspecified addresses are not asked`,
+      `a worker can't have the address ${host}: link-local, multicast, unspecified and metadata addresses are not asked`,
     );
   }
 }
+
+/** Looks a worker's name up as the system does, and refuses what `checkWorkerAddress` refuses: names can lead anywhere. */
+export const workerLookup: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, options, (error, found, family) => {
+    const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [found];
+    const refused = error === null ? addresses.find(isReserved) : undefined;
+    if (refused === undefined) callback(error, found, family);
+    else callback(new MillraceError("unreachable", `${hostname} is ${refused}, which no worker has`), "", 0);
+  });
+};
 
 /** URL drops the port that goes without saying. */
 function isDefaultPort(address: string, url: URL): boolean {
   return url.port === "" && address === `${url.origin}:${url.protocol === "https:" ? 443 : 80}`;
 }
 
-/** Of an address in digits: nobody else's machine has it. */
+/** Whether an address in digits is one that no worker can have. False for names. */
 export function isReserved(host: string): boolean {
   switch (isIP(host)) {
-    case 4: {
-      const [a, b] = host.split(".").map(Number) as [number, number];
-      return a === 0 || a >= 224 || (a === 169 && b === 254);
+    case 4:
+      return reserved.check(host, "ipv4");
+    case 6: {
+      // A zone ("%eth0") says by which interface; only link-local addresses have one.
+      const address = host.replace(/%.*$/, "");
+      const inside = ipv4Inside(address);
+      return inside === undefined ? reserved.check(address, "ipv6") : reserved.check(inside, "ipv4");
     }
-    case 6:
-      // fe80::/10, ff00::/8, ::, and IPv4 written as IPv6, which would go past the case above.
-      return /^(fe[89ab]|ff)/i.test(host) || host === "::" || /^::ffff:/i.test(host);
     default:
       return false;
   }
+}
+
+/**
+ * The IPv4 address that an IPv6 one stands for: mapped (::ffff:a.b.c.d), compatible (::a.b.c.d), translated (64:ff9b::a.b.c.d) and
+ * 6to4 (2002:AABB:CCDD::). Undefined for others, `::` and `::1` among them.
+ */
+function ipv4Inside(address: string): string | undefined {
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const pair =
+    /^(?:::ffff:|::|64:ff9b::)([0-9a-f]{1,4}):([0-9a-f]{1,4})$|^2002:([0-9a-f]{1,4}):([0-9a-f]{1,4})(?::|$)/.exec(
+      canonical,
+    );
+  if (pair === null) return undefined;
+  const high = Number.parseInt(pair[1] ?? pair[3] ?? "", 16);
+  const low = Number.parseInt(pair[2] ?? pair[4] ?? "", 16);
+  return [high >>> 8, high & 255, low >>> 8, low & 255].join(".");
 }

@@ -21,10 +21,11 @@ export function addAttempt(cluster: Cluster, start: NewAttempt): Attempt {
   const mapVersion = assignment?.work.phase === "reduce" ? assignment.work.mapVersion : undefined;
   const attempt: Attempt = { ...start, careful: assignment?.careful ?? false, mapVersion, since: cluster.now };
   worker.attempts.set(attemptKey(attempt.id), attempt);
-  task.attempts.push(attempt);
+  if (task.attempts.push(attempt) === 1) task.job.underway++;
   attemptsOf(task.job).add(attempt);
   task.job.running[task.phase]++;
-  task.job.workers.add(worker.id);
+  task.job.workers.set(worker.id, worker.incarnation);
+  task.job.answered.delete(worker.id);
   task.job.view = undefined;
   worker.view = undefined;
   noteStart(cluster, attempt);
@@ -72,6 +73,7 @@ function forget(attempt: Attempt): void {
   const { task } = attempt;
   const at = task.attempts.indexOf(attempt);
   if (at >= 0) task.attempts.splice(at, 1);
+  if (task.attempts.length === 0) task.job.underway--;
   attemptsOf(task.job).delete(attempt);
   task.job.running[task.phase]--;
   task.job.view = undefined;

@@ -26,6 +26,8 @@ export interface Cluster {
   /** Jobs that may have tasks to give out, the next to be served first. */
   readonly turns: Map<JobId, Job>;
   readonly workers: Map<WorkerId, Worker>;
+  /** Jobs between their last winner and the decision. */
+  readonly closing: Set<Job>;
   /** Workers that may have room, the next to be served first. */
   readonly idle: Set<Worker>;
   /** One entry per worker; may be too early, then it goes back with the right time. */
@@ -57,6 +59,7 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     endNumber: 1,
     jobs: new Map(),
     turns: new Map(),
+    closing: new Set(),
     workers: new Map(),
     idle: new Set(),
     leases: new Heap((a, b) => a.at < b.at),

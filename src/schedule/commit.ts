@@ -6,18 +6,24 @@ import { endedRecord } from "../rpc/convert-records.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";
+import { beginClosing, endClosing, findWorkers, mayBeDecided } from "./closing.ts";
 import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { isKept } from "./discard.ts";
 import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
-import { isActive, isComplete, type Job, phaseTasksDone, totalsOf, totalsSumOf, update } from "./job.ts";
+import { isComplete, isOpen, type Job, phaseTasksDone, totalsOf, totalsSumOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
 import { type EndedRecord, keys } from "./records.ts";
 import type { Task } from "./task.ts";
 
 /** Something happened to the job: is it over its limits, is it complete? */
 export function advance(cluster: Cluster, job: Job): void {
-  if (job.stage !== "working") return;
+  if (job.stage === "working") checkLimits(cluster, job);
+  if (isComplete(job)) beginClosing(cluster, job);
+  if (job.stage === "closing" && mayBeDecided(cluster, job)) decide(cluster, job);
+}
+
+function checkLimits(cluster: Cluster, job: Job): void {
   const { deadLettersMax } = job.spec;
   if (job.deadLetters > deadLettersMax) {
     const message = `${job.deadLetters} bad records were put aside, and no more than ${deadLettersMax} may be`;
@@ -29,7 +35,6 @@ export function advance(cluster: Cluster, job: Job): void {
   const sum = isDone ? totalsSumOf(job) : job.sum;
   const exceeded = sum?.exceeded ?? (isDone ? sum?.exceededAtEnd : undefined);
   if (exceeded !== undefined) failJob(cluster, job, plainText(exceeded.code, exceeded.message));
-  else if (isDone) decide(cluster, job);
 }
 
 function decide(cluster: Cluster, job: Job): void {
@@ -52,12 +57,11 @@ function decide(cluster: Cluster, job: Job): void {
   };
   put(cluster, keys.decision(job.id), encodeDecision(decision));
   job.decision = decision;
+  endClosing(cluster, job);
   job.stage = "publishing";
   job.view = undefined;
-  cluster.turns.delete(job.id);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   note(cluster, { kind: "job-decided", job: job.id, files: files.length, bytes });
-  for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job needs it no more");
   publish(cluster, job);
 }
 
@@ -86,15 +90,15 @@ export function publishFailed(cluster: Cluster, id: JobId, error: FailureText): 
   if (job?.stage === "publishing") end(cluster, job, "failed", error);
 }
 
-/** Only an active job fails: after the decision nothing but publishing can. */
+/** After the decision nothing but publishing can fail. */
 export function failJob(cluster: Cluster, job: Job, reason: FailureText): void {
-  if (isActive(job)) end(cluster, job, "failed", reason);
+  if (isOpen(job)) end(cluster, job, "failed", reason);
 }
 
 /** After the decision it is too late. */
 export function cancel(cluster: Cluster, id: JobId): void {
   const job = cluster.jobs.get(id);
-  if (job !== undefined && isActive(job)) end(cluster, job, "cancelled", undefined);
+  if (job !== undefined && isOpen(job)) end(cluster, job, "cancelled", undefined);
 }
 
 function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason: FailureText | undefined): void {
@@ -113,6 +117,7 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
     number: cluster.endNumber++,
   };
   put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
+  endClosing(cluster, job);
   job.stage = "over";
   job.view = undefined;
   cluster.turns.delete(job.id);
@@ -140,12 +145,14 @@ export function resume(cluster: Cluster, id: JobId): void {
   job.ended = undefined;
   job.view = undefined;
   for (const worker of cluster.workers.values()) worker.discards.delete(id);
+  findWorkers(cluster, job);
   note(cluster, { kind: "job-resumed", job: id });
   reopen(cluster, job);
 }
 
-/** Puts a job that is not over to where its records say it is. */
+/** Puts a job that is not over to where its records say it is: also one that closes and has a task to do again. */
 export function reopen(cluster: Cluster, job: Job): void {
+  endClosing(cluster, job);
   job.stage = job.decision !== undefined ? "publishing" : job.plan === undefined ? "planning" : "working";
   if (job.stage === "publishing") {
     publish(cluster, job);

@@ -44,8 +44,10 @@ function planned(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
   chunks.forEach((chunk, index) => {
     put(cluster, keys.planChunk(job.id, index), chunk);
   });
-  put(cluster, keys.planValid(job.id), planRecord.encode({ attempt: attempt.id, chunks: chunks.length }));
-  setPlan(job, done.plan, chunks.length);
+  const { id, incarnation } = attempt.worker;
+  const record = { attempt: attempt.id, chunks: chunks.length, worker: id, incarnation };
+  put(cluster, keys.planValid(job.id), planRecord.encode(record));
+  setPlan(job, done.plan, record);
   noteWinner(cluster, attempt, done);
   const { maps, reduces, inputBytes } = job;
   note(cluster, { kind: "job-planned", job: job.id, maps: maps.length, reduces: reduces.length, inputBytes });

@@ -20,7 +20,9 @@ export type JobFact =
   | { readonly kind: "job-resumed"; readonly job: JobId }
   /** This master took the job over from the one before it, in that state. */
   | { readonly kind: "job-recovered"; readonly job: JobId; readonly state: JobState }
-  /** Every task has a winner: from here on the job can only succeed, or fail to publish. */
+  /** Every task has a winner: so many workers are asked whether the job's code still does something there. */
+  | { readonly kind: "job-closing"; readonly job: JobId; readonly workers: number }
+  /** From here on the job can only succeed, or fail to publish. */
   | { readonly kind: "job-decided"; readonly job: JobId; readonly files: number; readonly bytes: number }
   | { readonly kind: "job-published"; readonly job: JobId }
   | {
@@ -55,6 +57,17 @@ export type AttemptFact =
       readonly worker: WorkerId;
       readonly failure: Failure["kind"] | "timed-out" | "vanished" | "nondeterministic";
       readonly error: FailureText;
+    }
+  /**
+   * The job's code did something after its call had returned. The job fails by it; `isTooLate`: its output was decided by then, and
+   * may lack what that call made.
+   */
+  | {
+      readonly kind: "late-call";
+      readonly attempt: AttemptId;
+      readonly worker: WorkerId;
+      readonly error: FailureText;
+      readonly isTooLate: boolean;
     }
   /** It can't win any more: somebody else has, its job is over, its inputs have changed, its worker drains. */
   | { readonly kind: "attempt-revoked"; readonly attempt: AttemptId; readonly worker: WorkerId; readonly why: string }

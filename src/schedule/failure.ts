@@ -46,7 +46,8 @@ export function attemptFailed(cluster: Cluster, attempt: Attempt, reason: Failur
 
 /** The same error on the same record again is final; another one is tried as often as `attemptsMax` says. */
 function userError(cluster: Cluster, attempt: Attempt, { error, at, final }: Of<"user-error">): void {
-  const { task } = attempt;
+  const { task, id } = attempt;
+  task.erred = { epoch: id.epoch, attempt: id.attempt };
   const before = task.userFailure;
   const isRepeated = before !== undefined && before.message === error.message && isSamePosition(before.at, at);
   if (final || isRepeated) {

@@ -3,6 +3,7 @@ import type { AttemptId } from "../base/ids.ts";
 import { formatDuration } from "../base/units.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
+import { askAgain, takeAnswers } from "./closing.ts";
 import { type Cluster, note, tell, watchLease } from "./cluster.ts";
 import { attemptSucceeded } from "./complete.ts";
 import { discardFrom, isKept, retellDiscards } from "./discard.ts";
@@ -10,6 +11,7 @@ import { forgetWish, leave } from "./drain.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed, isCounted } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { hasRoom, isActive, taskOf } from "./job.ts";
+import { takeLate } from "./late.ts";
 import { loseAttempts } from "./lease.ts";
 import { hostOf } from "./locality.ts";
 import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
@@ -30,10 +32,12 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   for (const result of report.finished) settle(cluster, worker, result);
   if (!isNewest) return;
   takeRunning(cluster, worker, report.running);
+  takeLate(cluster, worker, report.late);
+  takeAnswers(cluster, worker, report);
   discardUnknown(cluster, worker, report);
   if (capacity(worker) > 0) cluster.idle.add(worker);
   // What it reported is acknowledged at once; what it has not been told yet, it is told.
-  if (worker.hasNews || report.finished.length > 0) cluster.toAnswer.add(worker);
+  if (worker.hasNews || report.finished.length + report.late.length > 0) cluster.toAnswer.add(worker);
 }
 
 function addWorker(cluster: Cluster, report: WorkerReport): Worker {
@@ -76,6 +80,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
     worker.isSilent = false;
     forgetComplaints(worker);
     retellDiscards(cluster, worker);
+    askAgain(cluster, worker);
     watchLease(cluster, worker);
     restoreRunsOfSilent(cluster, worker);
   }
@@ -242,6 +247,7 @@ function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport):
     ...Object.keys(report.placesHeld),
     ...report.running.map(({ attempt }) => attempt.job),
     ...report.finished.map(({ attempt }) => attempt.job),
+    ...report.late.map(({ attempt }) => attempt.job),
     ...report.offered.map(({ run }) => run.writtenBy.job),
   ]);
   for (const id of mentioned) {

@@ -1,13 +1,15 @@
 // A job as the scheduler sees it. What is stored is in records.ts; sums and counts here follow from it.
 //
-//   planning ─► working (maps, then reduces) ─► publishing ─► over        planning, working ─► over (failed, cancelled)
+//   planning ─► working (maps, then reduces) ─► closing ─► publishing ─► over
+//   planning, working, closing ─► over (failed, cancelled)        closing ─► working (a task has lost its winner)
 import type { Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Places } from "../rpc/messages.ts";
 import type { CommitDecision } from "../storage/storage.ts";
+import type { Closing } from "./closing.ts";
 import { Heap } from "./heap.ts";
-import type { EndedRecord, FailureRecord, JobRecord } from "./records.ts";
+import type { EndedRecord, FailureRecord, JobRecord, PlanRecord } from "./records.ts";
 import type { JobView, SchedulerOptions } from "./step.ts";
 import { type Attempt, deadLettersOf, isDone, newTask, type Task } from "./task.ts";
 import { sumOf, type Totals, TotalsSum } from "./totals.ts";
@@ -16,8 +18,9 @@ export interface Job {
   readonly id: JobId;
   readonly spec: JobSpec;
   readonly number: number;
-  stage: "planning" | "working" | "publishing" | "over";
+  stage: "planning" | "working" | "closing" | "publishing" | "over";
   plan: Plan | undefined;
+  plannedBy: PlanRecord | undefined;
   planChunks: number;
   inputBytes: number;
   readonly planTask: Task;
@@ -50,8 +53,14 @@ export interface Job {
   readonly running: Record<Phase, number>;
   /** Attempts that were told to stop and have not: they take slots still. */
   stopping: number;
-  /** Workers that had an attempt of it: they have files to remove when it is over. */
-  readonly workers: Set<WorkerId>;
+  /** Tasks that have attempts which may win. */
+  underway: number;
+  /** Workers that had an attempt of it, and in which of their lives the latest: they have files to remove when it is over. */
+  readonly workers: Map<WorkerId, number>;
+  /** Those that have said, in which life, that nothing of it goes on there; of no account once they get another attempt. */
+  readonly answered: Map<WorkerId, number>;
+  /** While it closes. */
+  closing: Closing | undefined;
   /** Undefined: to be summed again. */
   sum: TotalsSum | undefined;
   places: Places | undefined;
@@ -70,6 +79,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     number: record.number,
     stage: "planning",
     plan: undefined,
+    plannedBy: undefined,
     planChunks: 0,
     inputBytes: 0,
     planTask: undefined,
@@ -94,7 +104,10 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     attempts: new Set(),
     running: { plan: 0, map: 0, reduce: 0 },
     stopping: 0,
-    workers: new Set(),
+    underway: 0,
+    workers: new Map(),
+    answered: new Map(),
+    closing: undefined,
     sum: new TotalsSum(),
     places: undefined,
     rates: { map: [], reduce: [] },
@@ -106,9 +119,10 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
 }
 
 /** The plan is valid: its tasks exist from here on. */
-export function setPlan(job: Job, plan: Plan, chunks: number): void {
+export function setPlan(job: Job, plan: Plan, plannedBy: PlanRecord): void {
   job.plan = plan;
-  job.planChunks = Math.max(job.planChunks, chunks);
+  job.plannedBy = plannedBy;
+  job.planChunks = Math.max(job.planChunks, plannedBy.chunks);
   job.hasHosts = plan.files.some(({ hosts }) => hosts.length > 0);
   job.inputBytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   job.maps = plan.splits.map((_, index) => newTask(job, "map", index));
@@ -131,6 +145,11 @@ export function taskOf(job: Job, phase: Phase, index: number): Task | undefined 
 /** Attempts may be started and may win. */
 export function isActive(job: Job): boolean {
   return job.stage === "planning" || job.stage === "working";
+}
+
+/** Not decided: it may still fail or be cancelled. */
+export function isOpen(job: Job): boolean {
+  return isActive(job) || job.stage === "closing";
 }
 
 /** It may use one more slot (`slotsMax`). */
@@ -156,8 +175,8 @@ export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: n
     case "plan":
       return { done: job.plan === undefined ? 0 : 1, total: 1 };
     case "map":
-      // After the decision a lost run is missed by nobody.
-      return { done: job.stage === "publishing" ? job.mapsWon : job.mapsLive, total: job.maps.length };
+      // From the last winner on a lost run is missed by no one.
+      return { done: isActive(job) ? job.mapsLive : job.mapsWon, total: job.maps.length };
     case "reduce":
       return { done: job.reducesWon, total: job.reduces.length };
   }

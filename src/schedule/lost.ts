@@ -53,7 +53,7 @@ export function findRuns(cluster: Cluster, job: Job): void {
     const worker = holderOf(cluster, winner);
     workers.add(worker);
     if (winner.runLost !== undefined) continue; // it may be offered by now
-    job.workers.add(worker.id);
+    job.workers.set(worker.id, Math.max(job.workers.get(worker.id) ?? 0, winner.incarnation));
     if (worker.incarnation === winner.incarnation) worker.runs.add(task);
     else if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAnew);
     if (worker.isSilent) loseRun(cluster, task, unheard);
@@ -61,8 +61,8 @@ export function findRuns(cluster: Cluster, job: Job): void {
   for (const worker of workers) takeOffers(cluster, worker);
 }
 
-/** The worker that a winner's run lies on; before it is heard of, its newest incarnation is the one that winners name. */
-export function holderOf(cluster: Cluster, winner: Winner): Worker {
+/** The worker of a winner; before it is heard of, its newest incarnation is the one that winners name. */
+export function holderOf(cluster: Cluster, winner: Pick<Winner, "worker" | "incarnation">): Worker {
   let worker = cluster.workers.get(winner.worker);
   if (worker === undefined) {
     worker = newWorker(winner.worker, winner.incarnation, cluster.now);
@@ -90,7 +90,7 @@ export function takeOffers(cluster: Cluster, worker: Worker): void {
 
 /** What the worker offers for the task: the run of its winner, with the winner's digest. */
 function offerFor(worker: Worker, { winner }: Task): Offer | undefined {
-  if (winner === undefined) return undefined;
+  if (winner?.run === undefined) return undefined;
   const offer = worker.offered.get(attemptKey(winner.attempt));
   if (offer === undefined || !sameAttempt(offer.run.writtenBy, winner.attempt)) return undefined;
   return offer.emissionDigest === winner.emissionDigest ? offer : undefined;

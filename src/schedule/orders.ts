@@ -3,6 +3,7 @@ import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Assignment, Places, RunPlaces, WorkerOrders } from "../rpc/messages.ts";
 import type { RunRef } from "../sort/run.ts";
+import { askedOf } from "./closing.ts";
 import type { Cluster } from "./cluster.ts";
 import { isBarrierOpen, type Job } from "./job.ts";
 import type { Worker } from "./worker.ts";
@@ -10,14 +11,15 @@ import type { Worker } from "./worker.ts";
 export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   const worker = cluster.workers.get(id);
   const orders = { epoch: cluster.epoch, leaseMs: cluster.options.leaseMs, drain: worker?.isToDrain ?? false };
-  if (worker === undefined) return { ...orders, start: [], stop: [], places: [], discard: [] };
+  if (worker === undefined) return { ...orders, start: [], stop: [], places: [], discard: [], settle: [] };
   const start: Assignment[] = [];
   const stop = [...worker.strays];
   for (const attempt of worker.attempts.values()) {
     if (attempt.state === "stopping") stop.push(attempt.id);
     if (attempt.assignment !== undefined) start.push(attempt.assignment);
   }
-  return { ...orders, start, stop, places: missingPlaces(cluster, worker), discard: [...worker.discards.keys()] };
+  const places = missingPlaces(cluster, worker);
+  return { ...orders, start, stop, places, discard: [...worker.discards.keys()], settle: askedOf(cluster, worker) };
 }
 
 /** Of the jobs whose reduces it has, the page after those that it holds. Lists that are not complete yet are never sent. */

@@ -28,6 +28,9 @@ export interface JobRecord {
 export interface PlanRecord {
   readonly attempt: AttemptId;
   readonly chunks: number;
+  /** Where the attempt ran, and in which of its lives; "": a master that noted none. */
+  readonly worker: WorkerId;
+  readonly incarnation: number;
 }
 
 export interface TaskRecord {

@@ -3,12 +3,12 @@ import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { StringTable } from "../rpc/string-table.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { noteRate, ratesKept } from "./backup.ts";
+import { findWorkers } from "./closing.ts";
 import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";
 import { reopen } from "./commit.ts";
 import { discardedAt, isKept } from "./discard.ts";
 import { boundEnded, watchKept } from "./ended.ts";
 import type { Job } from "./job.ts";
-import { holderOf } from "./lost.ts";
 import { drainRecord, parseKey } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import { StoredJob } from "./stored-job.ts";
@@ -39,7 +39,7 @@ export function recoverCluster(
     else if (job.ended !== undefined) leaveBehind(cluster, job, found.keys);
   }
   // Of all jobs first: which life of a worker is its newest is known only then.
-  for (const { job } of jobs) if (job.ended === undefined) findHolders(cluster, job);
+  for (const { job } of jobs) if (job.ended === undefined) findWorkers(cluster, job);
   for (const { job } of jobs) {
     if (job.ended !== undefined) continue;
     recoverRates(job);
@@ -115,14 +115,7 @@ function sweepLater(cluster: Cluster, job: JobId, keys: readonly string[]): void
 /** The workers that have files of a job that may be resumed, or given up. */
 function keepAgain(cluster: Cluster, job: Job): void {
   job.stage = "over";
-  for (const { winner } of [...job.maps, ...job.reduces]) if (winner !== undefined) job.workers.add(winner.worker);
+  for (const { winner } of [...job.maps, ...job.reduces])
+    if (winner !== undefined) job.workers.set(winner.worker, winner.incarnation);
   watchKept(cluster, job);
-}
-
-function findHolders(cluster: Cluster, job: Job): void {
-  for (const { winner } of job.maps) {
-    if (winner === undefined) continue;
-    job.workers.add(winner.worker);
-    if (winner.run !== undefined) holderOf(cluster, winner);
-  }
 }

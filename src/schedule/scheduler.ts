@@ -64,6 +64,7 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   take(cluster, event);
   expireLeases(cluster);
   expireKept(cluster);
+  for (const job of cluster.closing) cluster.toAdvance.add(job);
   for (const job of cluster.toAdvance) advance(cluster, job);
   cluster.toAdvance.clear();
   const { heldBackUntil, isHeldBack } = assign(cluster);

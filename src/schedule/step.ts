@@ -136,7 +136,16 @@ export interface JobView {
   readonly reason?: FailureText;
 }
 
-export type JobState = "planning" | "mapping" | "reducing" | "publishing" | "succeeded" | "failed" | "cancelled";
+/** closing: every task is done, and workers are asked whether the job's code still does something. */
+export type JobState =
+  | "planning"
+  | "mapping"
+  | "reducing"
+  | "closing"
+  | "publishing"
+  | "succeeded"
+  | "failed"
+  | "cancelled";
 
 export interface TaskCounts {
   readonly done: number;

@@ -111,14 +111,14 @@ export class StoredJob {
   }
 
   #readPlan(job: Job, planValid: Uint8Array): void {
-    const { chunks: count } = planRecord.decode(planValid);
+    const record = planRecord.decode(planValid);
     const parts: Uint8Array[] = [];
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < record.chunks; index++) {
       const part = this.#plan.get(index);
       assert(part !== undefined, `part ${index} of a valid plan is missing`);
       parts.push(part);
     }
-    setPlan(job, decodePlan(parts), count);
+    setPlan(job, decodePlan(parts), record);
   }
 }
 

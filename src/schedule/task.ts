@@ -4,7 +4,7 @@
 import { type AttemptId, type Instant, type Phase, type Position, taskName } from "../base/ids.ts";
 import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
 import type { Job } from "./job.ts";
-import type { TaskRecord, Winner } from "./records.ts";
+import type { AttemptNumber, TaskRecord, Winner } from "./records.ts";
 import type { Worker } from "./worker.ts";
 
 /** The stored part is what `TaskRecord` says; the rest is forgotten with the process. */
@@ -27,6 +27,8 @@ export interface Task {
 
   /** Those that may win: at most two. */
   readonly attempts: Attempt[];
+  /** The latest that failed by the job's own error. */
+  erred: AttemptNumber | undefined;
   /** It is in its phase's queue. */
   isQueued: boolean;
   /** Not on this worker again before that time, as long as there is another. */
@@ -76,6 +78,7 @@ export function newTask(job: Job, phase: Phase, index: number): Task {
     userFailure: undefined,
     counted: undefined,
     attempts: [],
+    erred: undefined,
     isQueued: false,
     avoid: undefined,
     prefer: undefined,

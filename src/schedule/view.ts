@@ -94,11 +94,10 @@ function tasksOf(job: Job, phase: Phase): TaskCounts {
   return { ...phaseTasksDone(job, phase), running: job.running[phase] };
 }
 
-/** Never goes back: a job that reduces stays so while a lost map output is made again. */
+/** Goes back only where a job that closes has to do a task again: one that reduces stays so while a lost map output is made again. */
 export function stateOf(job: Job): JobState {
   if (job.ended !== undefined) return job.ended.outcome;
-  if (job.stage === "publishing") return "publishing";
-  if (job.stage === "planning") return "planning";
+  if (job.stage === "closing" || job.stage === "publishing" || job.stage === "planning") return job.stage;
   return job.mapsWon < job.maps.length || job.reduces.length === 0 ? "mapping" : "reducing";
 }
 

@@ -4,13 +4,15 @@
 import { readFileSync } from "node:fs";
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as TlsAgent } from "node:https";
+import { certificateTrouble } from "../base/certificate-trouble.ts";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { signRequest } from "../rpc/signature.ts";
+import { workerLookup } from "../rpc/worker-address.ts";
 import { TransferFault } from "./transfer-fault.ts";
 import { segmentsPath, segmentsType } from "./wire.ts";
-import { guardedLookup, parseAddress } from "./worker-address.ts";
+import { parseAddress } from "./worker-address.ts";
 
 /** What fetching needs besides an address. */
 export interface ShuffleAccess {
@@ -50,7 +52,7 @@ export class WorkerCalls {
   /** Throws a `TransferFault` for what is no worker's address. */
   constructor(address: string, { key, ca }: ShuffleAccess) {
     const { isTls, host, port } = parseAddress(address);
-    const keep = { keepAlive: true, maxSockets: 1, lookup: guardedLookup };
+    const keep = { keepAlive: true, maxSockets: 1, lookup: workerLookup };
     this.#agent = isTls
       ? new TlsAgent({ ...keep, minVersion: "TLSv1.3", ...(ca !== undefined && { ca: readAuthority(ca) }) })
       : new Agent(keep);
@@ -77,7 +79,7 @@ export class WorkerCalls {
         };
         if (options.signal.aborted) fail(unreachable("stopped"));
         options.signal.addEventListener("abort", () => fail(unreachable("stopped")), { signal: over.signal });
-        request.on("error", (error) => fail(unreachable(error.message, error)));
+        request.on("error", (error) => fail(unreachable(reasonOf(error), error)));
         request.on("response", (response) => {
           const fault = responseFault(response);
           if (fault !== undefined) return fail(fault);
@@ -110,6 +112,11 @@ export class WorkerCalls {
     const options = { agent: this.#agent, host: this.#host, port: this.#port, method: "POST", path, headers };
     return this.#isTls ? httpsRequest(options) : httpRequest(options);
   }
+}
+
+/** A worker that shows a certificate of an unknown authority is asked again in vain: whoever set this worker up has to know. */
+function reasonOf(error: Error): string {
+  return certificateTrouble(systemCode(error), "start this worker with --ca FILE") ?? error.message;
 }
 
 function readAuthority(path: string): Buffer {

@@ -13,6 +13,7 @@ import {
   headBytesMax,
   parseHead,
   readEntry,
+  segmentFault,
   trailerBytes,
 } from "./run-footer.ts";
 import { corruptRun, fileMagic } from "./run-format.ts";
@@ -115,7 +116,12 @@ export class RunFooter {
       const fault = isHeld ? undefined : entryFault(bytes, entry, probe);
       if (fault !== undefined) throw corruptRun(this.#path, fault);
       const found = entryPartition(bytes, entry);
-      if (found === partition) return readEntry(bytes, entry);
+      if (found === partition) {
+        const segment = readEntry(bytes, entry);
+        const misplaced = segmentFault(segment, this.#start);
+        if (misplaced !== undefined) throw corruptRun(this.#path, misplaced);
+        return segment;
+      }
       if (found < partition) low = probe + 1;
       else high = probe;
       probe = (low + high) >>> 1;

@@ -87,9 +87,13 @@ export function parseHead(bytes: Buffer, footerBytes: number): FooterHead | stri
     epoch: readU64(bytes, 24),
     attempt: readU64(bytes, 32),
   };
+  const pairs = readU64(bytes, 8);
+  if (![pairs, writtenBy.epoch, writtenBy.attempt].every(Number.isSafeInteger)) {
+    return "the footer's head holds a number that no run can have";
+  }
   return {
     writtenBy,
-    pairs: readU64(bytes, 8),
+    pairs,
     emissionDigest: bytes.readBigUInt64LE(16),
     blockBytesMax: bytes.readUInt32LE(4),
     count,
@@ -117,6 +121,13 @@ export function entryFault(bytes: Buffer, at: number, index: number): string | u
   return isWhole && bytes.readUInt32LE(at + 40) === index ? undefined : `the footer's entry ${index} is damaged`;
 }
 
+/** What is wrong with a segment of a run whose footer begins at `footerAt`, in words: its checksum holds, its numbers may not. */
+export function segmentFault({ partition, offset, bytes, pairs }: Segment, footerAt: number): string | undefined {
+  const isInside = offset >= fileMagic.length && bytes > blockHeaderBytes && offset + bytes <= footerAt;
+  const canBe = isInside && Number.isSafeInteger(pairs) && pairs > 0;
+  return canBe ? undefined : `the segment of partition ${partition} is not where it must be`;
+}
+
 /** What is wrong with a footer that was read whole, trailer included, and ends the run at `fileBytes`, in words. */
 export function footerFault(bytes: Buffer, head: FooterHead, fileBytes: number): string | undefined {
   const footerBytes = bytes.length - trailerBytes;
@@ -134,7 +145,12 @@ export function footerFault(bytes: Buffer, head: FooterHead, fileBytes: number):
     const segmentBytes = readU64(bytes, at + 16);
     const segmentPairs = readU64(bytes, at + 24);
     if (partition <= last) return `partition ${partition} comes after ${last}`;
-    if (readU64(bytes, at + 8) !== offset || segmentBytes <= blockHeaderBytes || segmentPairs === 0) {
+    if (
+      readU64(bytes, at + 8) !== offset ||
+      segmentBytes <= blockHeaderBytes ||
+      segmentPairs === 0 ||
+      !Number.isSafeInteger(offset + segmentBytes + segmentPairs)
+    ) {
       return `the segment of partition ${partition} is not where it must be`;
     }
     last = partition;

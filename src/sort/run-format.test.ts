@@ -24,6 +24,13 @@ function smallRun(): { readonly bytes: Buffer; readonly path: string } {
   return { bytes: Buffer.from(files.bytesOf(run.path)), path: run.path };
 }
 
+/** A run whose partitions have a pair each. */
+function manyPartitions(partitions: number): Buffer {
+  const files = createMemoryFiles();
+  const pairs = Array.from({ length: partitions }, (_, partition) => ({ partition, key: `k${partition}`, value: "v" }));
+  return Buffer.from(files.bytesOf(writeRun(files, "x", attempt, pairs).path));
+}
+
 function inMemory(bytes: Uint8Array): RunBytes {
   return {
     size: bytes.length,
@@ -176,6 +183,35 @@ describe("run format", () => {
     const crcAt = damaged.length - 12;
     damaged.writeUInt32LE(crc32(damaged.subarray(footerAt, crcAt)), crcAt);
     expect(() => readAll(damaged)).toThrow("a payload of 34 bytes can't be here");
+  });
+
+  it.each([
+    ["pairs of the run", "head", 8],
+    ["epoch", "head", 24],
+    ["attempt", "head", 32],
+    ["offset", "entry", 8],
+    ["bytes", "entry", 16],
+    ["pairs of the segment", "entry", 24],
+  ] as const)("refuses a footer whose %s is near 2^64, with right checksums", (_, part, field) => {
+    for (const isHeld of [true, false]) {
+      // A footer of more than 8 KiB is looked into entry by entry; a small one is held whole.
+      const partitions = isHeld ? 3 : 400;
+      const bytes = manyPartitions(partitions);
+      const size = bytes.length;
+      const footerAt = size - 16 - bytes.readUInt32LE(size - 16);
+      const headEnd = footerAt + 48 + attempt.job.length;
+      for (let partition = 0; partition < partitions; partition += isHeld ? 1 : 399) {
+        const damaged = Buffer.from(bytes);
+        const entryAt = headEnd + 4 + partition * 48;
+        damaged.writeBigUInt64LE(2n ** 64n - 3n, (part === "head" ? footerAt : entryAt) + field);
+        damaged.writeUInt32LE(crc32(damaged.subarray(footerAt, headEnd)), headEnd);
+        damaged.writeUInt32LE(crc32(damaged.subarray(entryAt, entryAt + 44)), entryAt + 44);
+        damaged.writeUInt32LE(crc32(damaged.subarray(footerAt, size - 12)), size - 12);
+        expect(() => openRun(inMemory(damaged), undefined, "x").segment(partition)).toThrow(
+          expect.objectContaining({ code: "corrupt-run" }),
+        );
+      }
+    }
   });
 
   it("checks counts and digests of what a reader took out of the blocks", () => {

@@ -43,13 +43,13 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     );
   };
   return {
-    list: async (pattern) => await of(pattern).list(pattern),
-    stat: async (path) => await of(path).stat(path),
-    read: (file, start, end) => of(file.path).read(file, start, end),
-    stage: (destination, attempt, name) => of(destination).stage(destination, attempt, name),
-    prepare: async (destination, overwrite) => await of(destination).prepare(destination, overwrite),
-    publish: async (decision) => await of(decision.destination).publish(decision),
-    discard: async (destination, job) => await of(destination).discard(destination, job),
+    list: async (pattern, signal) => await of(pattern).list(pattern, signal),
+    stat: async (path, signal) => await of(path).stat(path, signal),
+    read: (file, start, end, signal) => of(file.path).read(file, start, end, signal),
+    stage: (destination, attempt, name, signal) => of(destination).stage(destination, attempt, name, signal),
+    prepare: async (destination, overwrite, signal) => await of(destination).prepare(destination, overwrite, signal),
+    publish: async (decision, signal) => await of(decision.destination).publish(decision, signal),
+    discard: async (destination, job, signal) => await of(destination).discard(destination, job, signal),
   };
 }
 

@@ -53,7 +53,10 @@ describe("signatures", () => {
         return { status: 200, headers: {}, body: Buffer.alloc(0) };
       },
     });
-    await client.send({ method: "GET", place: { bucket: "examplebucket", key: "" }, query: { lifecycle: "" } });
+    await client.send(
+      { method: "GET", place: { bucket: "examplebucket", key: "" }, query: { lifecycle: "" } },
+      () => 0,
+    );
     expect(seen?.url).toBe("https://examplebucket.s3.amazonaws.com/?lifecycle=");
     expect(seen?.headers["authorization"]).toBe(
       "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
@@ -147,7 +150,7 @@ describe("signatures", () => {
 });
 
 describe("tries", () => {
-  test("server errors, throttling and lost connections are tried again, eight times in all, with growing pauses", async () => {
+  test("server errors, throttling and lost connections are tried again, four times in all, with growing pauses", async () => {
     const fake = new FakeS3();
     for (const fault of [
       { kind: "reset" },
@@ -174,8 +177,8 @@ describe("tries", () => {
         },
       );
       await expect(objects.get(place)).rejects.toBeInstanceOf(S3Error);
-      expect(tries).toBe(8);
-      expect(pauses).toEqual([100, 200, 400, 800, 1600, 3200, 5000]);
+      expect(tries).toBe(4);
+      expect(pauses).toEqual([250, 1000, 4000]);
     }
   });
 
@@ -224,28 +227,6 @@ describe("tries", () => {
       await expect(objectsOver(transport).listAll("bucket", "")).rejects.toBeInstanceOf(S3Error);
     }
   });
-
-  test("fault 54: a store that does not answer is given up after the deadline, which grows with what is carried", async () => {
-    const deadlines: number[] = [];
-    const never: S3Transport = ({ signal }) =>
-      new Promise((_, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-      });
-    const objects = objectsOver(never, {
-      clock: {
-        ...impatientClock,
-        sleep: async (ms) => {
-          if (ms > 15_000) deadlines.push(ms);
-        },
-      },
-    });
-    await expect(objects.head(place)).rejects.toMatchObject({ code: "ETIMEDOUT" });
-    await expect(
-      objects.uploadPart(place, "u", 1, { bytes: 64_000_000, chunks: () => [Buffer.alloc(0)] }),
-    ).rejects.toMatchObject({ code: "ETIMEDOUT" });
-    expect(deadlines).toHaveLength(16);
-    expect(deadlines.at(-1)! - deadlines[0]!).toBe(1_000_000);
-  });
 });
 
 describe("fault 53: over a socket", () => {
@@ -276,11 +257,17 @@ describe("fault 53: over a socket", () => {
         socket.write(`${head(5)}who`);
         setImmediate(() => socket.resetAndDestroy());
       },
-      (socket) => socket.end("HTTP/1.1 200"),
-      (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"),
       whole,
     );
     expect((await objects.get(place))?.bytes.toString()).toBe("whole");
+    server.close();
+    const others = await talking(
+      (socket) => socket.end("HTTP/1.1 200"),
+      (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"),
+      (socket) => socket.end('HTTP/1.1 200 OK\r\netag: "e"\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwho'),
+      whole,
+    );
+    expect((await others.get(place))?.bytes.toString()).toBe("whole");
   });
 
   test("nobody there", async () => {
@@ -302,8 +289,8 @@ describe("fault 53: over a socket", () => {
       };
       more();
     });
-    const found = await objects.range(place, { etag: "e", bytes: 1_000_000_000 }, 0, 100_000, undefined);
-    expect(found).toHaveLength(100_000);
+    const found = await objects.range(place, { etag: "e", bytes: 1_000_000_000 }, 0, 100_000);
+    expect(found).toMatchObject({ kind: "bytes", bytes: { length: 100_000 } });
   });
 
   test("what is stored compressed comes as it is stored", async () => {

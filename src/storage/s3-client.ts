@@ -1,14 +1,16 @@
 // Signed requests to an object store, repeated while that can help: full jitter between tries ("Exponential Backoff And
-// Jitter", AWS Architecture Blog), a deadline for each try that grows with what it carries.
+// Jitter", AWS Architecture Blog); a try ends when nothing moves any more (s3-silence.ts). What is read of an answer is read within
+// its try: an answer that is not whole, or not one to this request, is a failed try like a connection that is lost.
 import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
-import { KiB, MiB } from "../base/limits.ts";
+import { KiB, limits } from "../base/limits.ts";
 import type { S3Access } from "./s3-access.ts";
 import { S3Error } from "./s3-error.ts";
 import { encodeKey, encodeStrictly, type S3Place, s3Path } from "./s3-place.ts";
+import { IdleWatch, Silence } from "./s3-silence.ts";
 import type { HttpResponse, S3Body, S3Transport } from "./s3-transport.ts";
-import { textOf } from "./s3-xml.ts";
+import { looseText, parseXml, type XmlElement, XmlFault } from "./s3-xml.ts";
 
 export interface S3ClientOptions {
   /** Asked for when it is needed; undefined: there is none. */
@@ -21,23 +23,29 @@ export interface S3ClientOptions {
   readonly random: () => number;
 }
 
-export interface S3Request {
+/** Who waits for an answer, and for how long. */
+export interface S3Waiting {
+  /** Ends the wait; what is thrown then is "cancelled". */
+  readonly signal?: AbortSignal | undefined;
+  /** Shared by all requests of one list. Default: the request's own. */
+  readonly silence?: Silence | undefined;
+}
+
+export interface S3Request extends S3Waiting {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   readonly place: S3Place;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: S3Body;
-  /** Bytes of the answer. Default 64 MiB. */
+  /** Bytes of the answer. Default: those of an answer in XML. */
   readonly bytesMax?: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
-const triesMax = 8;
-const backOffMs = 200;
-const backOffMaxMs = 10_000;
-/** For a request and its answer without what they carry, and for so many bytes of that. */
-const deadlineMs = 30_000;
-const bytesPerMs = 64;
+/** Grows fourfold: a store that is too busy wants more than a second. */
+const backOffMs = 500;
+const backOffMaxMs = 8_000;
+/** Of an error's text, which is for people. */
+const errorBytesMax = 64 * KiB;
 
 const retryableCodes: ReadonlySet<string> = new Set([
   "InternalError",
@@ -60,42 +68,62 @@ export class S3Client {
     this.#options = options;
   }
 
-  /** The answer, whatever its status below 500; throws `S3Error` when the store can't be brought to answer. */
-  async send(request: S3Request): Promise<HttpResponse> {
+  /**
+   * What `read` makes of the answer, whatever its status below 500. Throws `S3Error` when the store can't be brought to answer, and
+   * "cancelled" when no one waits any more. `read` throws an `S3Error` that is retryable for what is no answer to this request.
+   */
+  async send<T>(request: S3Request, read: (response: HttpResponse) => T): Promise<T> {
     const { clock, random } = this.#options;
+    const { signal, silence = new Silence() } = request;
     for (let tries = 1; ; tries++) {
-      const failure = await this.#try(request);
-      if (!(failure instanceof S3Error)) return failure;
-      if (!failure.isRetryable || tries === triesMax || request.signal?.aborted) throw failure;
-      await clock.sleep(random() * Math.min(backOffMaxMs, backOffMs * 2 ** (tries - 1)), request.signal);
+      const tried = await this.#try(request, silence, read);
+      if ("value" in tried) return tried.value;
+      const { failure } = tried;
+      if (signal?.aborted) throw cancelled(request, signal.reason);
+      const pauseMs = random() * Math.min(backOffMaxMs, backOffMs * 4 ** (tries - 1));
+      const isLast = tries >= limits.storeTriesMax || silence.leftMs <= pauseMs;
+      if (!failure.isRetryable || isLast) throw failure.isRetryable ? failure.after(tries) : failure;
+      silence.add(pauseMs);
+      await clock.sleep(pauseMs, signal);
+      if (signal?.aborted) throw cancelled(request, signal.reason);
     }
   }
 
-  async #try(request: S3Request): Promise<HttpResponse | S3Error> {
+  async #try<T>(
+    request: S3Request,
+    silence: Silence,
+    read: (response: HttpResponse) => T,
+  ): Promise<{ readonly value: T } | { readonly failure: S3Error }> {
     const { clock, transport } = this.#options;
-    const { method, place, body, bytesMax = 64 * MiB } = request;
+    const { method, body, bytesMax = limits.storeXmlBytesMax } = request;
     const stop = new AbortController();
-    const giveUp = () => stop.abort(new S3Error(0, "aborted", `${nameOf(request)} was given up`, false));
-    const answered = new AbortController();
-    const allowedMs = deadlineMs + ((body?.bytes ?? 0) + Math.min(bytesMax, 64 * MiB)) / bytesPerMs;
-    void clock.sleep(allowedMs, answered.signal).then(() => {
-      if (!answered.signal.aborted) stop.abort(timedOut(request, allowedMs));
-    });
+    const giveUp = () => stop.abort(cancelled(request, request.signal?.reason));
+    const watch = new IdleWatch(clock, silence, () => stop.abort(timedOut(request)));
     request.signal?.addEventListener("abort", giveUp, { once: true });
     if (request.signal?.aborted) giveUp();
     try {
       const { url, headers } = await this.#signed(request);
       stop.signal.throwIfAborted();
-      const response = await transport({ method, url, headers, body, signal: stop.signal, bytesMax });
-      return errorIn(request, response) ?? response;
+      const response = await transport({ method, url, headers, body, signal: stop.signal, bytesMax, watch });
+      const failure = errorIn(request, response);
+      return failure === undefined ? { value: read(response) } : { failure };
     } catch (thrown) {
-      if (thrown instanceof MillraceError && thrown.code !== "io-error") throw thrown;
-      if (stop.signal.reason instanceof S3Error) return stop.signal.reason;
-      return noAnswer(request, thrown, this.#hostOf(place));
+      const failure = this.#failureOf(request, thrown, stop.signal.reason);
+      silence.add(watch.silentMs);
+      return { failure };
     } finally {
-      answered.abort();
+      watch.end();
       request.signal?.removeEventListener("abort", giveUp);
     }
+  }
+
+  /** Throws what no other try helps against. */
+  #failureOf(request: S3Request, thrown: unknown, stopped: unknown): S3Error {
+    if (stopped instanceof S3Error) return stopped;
+    if (stopped instanceof MillraceError) throw stopped;
+    if (thrown instanceof S3Error) return thrown;
+    if (thrown instanceof MillraceError && thrown.code !== "io-error") throw thrown;
+    return noAnswer(request, thrown, this.#hostOf(request.place));
   }
 
   async #signed(request: S3Request): Promise<{ readonly url: string; readonly headers: Record<string, string> }> {
@@ -160,31 +188,75 @@ function digestOf(body: S3Body | undefined): string {
   return hash.digest("hex");
 }
 
-/** What can't be the answer: server errors, throttling, and errors that come with a status of success. */
-function errorIn(request: S3Request, { status, body }: HttpResponse): S3Error | undefined {
-  const text = status >= 300 || request.method === "POST" ? body.subarray(0, 64 * KiB).toString("utf8") : "";
+/**
+ * What can't be the answer: server errors, throttling, errors that come with a status of success, and words that are not a store's.
+ */
+function errorIn(request: S3Request, response: HttpResponse): S3Error | undefined {
+  const { status, body, headers } = response;
+  const isContent = (request.method === "GET" || request.method === "HEAD") && status < 300;
+  if (status >= 500 && status !== 501) return errorOf(request, status, startOf(body), true);
+  const text = isContent ? "" : startOf(body);
   // Completing an upload answers 200 before it has succeeded, and says in the body when it has not.
   const isError = status >= 300 || /^\s*(<\?xml[^>]*>\s*)?<Error[\s>]/.test(text);
-  if (!isError) return undefined;
-  const code = textOf(text, "Code") ?? "";
-  const isRetryable = status >= 500 || status === 429 || status === 408 || status === 200 || retryableCodes.has(code);
-  // Not implemented now, not implemented later.
-  if (status === 501 || !isRetryable) return undefined;
-  return errorOf(request, status, text, true);
+  if (isError) {
+    const code = looseText(text, "Code") ?? "";
+    const isTemporary = status === 429 || status === 408 || status < 300 || retryableCodes.has(code);
+    if (isTemporary) return errorOf(request, status, text, true);
+  }
+  // A proxy's page says nothing about an object, whatever its status.
+  const isPage = !isContent && (isHtml(headers) || (text.trim() !== "" && !text.trimStart().startsWith("<")));
+  if (isPage || /^\s*(<!doctype\s+html|<html)[\s>]/i.test(text)) return wrongAnswer(request, response, notOfAStore);
+  return undefined;
+}
+
+const notOfAStore = "what came is not the answer of an object store (a proxy's page?)";
+
+function isHtml(headers: HttpResponse["headers"]): boolean {
+  return /^\s*text\/html\b/i.test(headers["content-type"] ?? "");
+}
+
+function startOf(body: Buffer): string {
+  return body.subarray(0, errorBytesMax).toString("utf8");
 }
 
 /** For an answer that its caller has no use for. */
 export function unexpected(request: S3Request, { status, body }: HttpResponse): S3Error {
-  return errorOf(request, status, body.subarray(0, 64 * KiB).toString("utf8"), false);
+  return errorOf(request, status, startOf(body), false);
+}
+
+/** For what is no answer to this request, or not all of it: the next one may be. */
+export function wrongAnswer(request: S3Request, { status }: Pick<HttpResponse, "status">, why: string): S3Error {
+  return new S3Error(status, "wrong-answer", `${nameOf(request)} was answered with ${status}, but ${why}`, true);
+}
+
+/** For an answer that is whole, and wrong: it would come again. */
+export function impossible(request: S3Request, { status }: Pick<HttpResponse, "status">, why: string): S3Error {
+  return new S3Error(status, "wrong-answer", `${nameOf(request)} was answered with ${status}, but ${why}`, false);
+}
+
+/** All of an answer in XML, whose outermost element has this name. */
+export function documentOf(request: S3Request, response: HttpResponse, name: string): XmlElement {
+  if (response.isCut === true) {
+    throw impossible(request, response, `it has more than ${limits.storeXmlBytesMax} bytes`);
+  }
+  try {
+    const document = parseXml(new TextDecoder("utf-8", { fatal: true }).decode(response.body));
+    if (document.name === name) return document;
+    throw new XmlFault(`it is <${document.name.slice(0, 40)}>, not <${name}>`);
+  } catch (thrown) {
+    if (!(thrown instanceof XmlFault) && !(thrown instanceof TypeError)) throw thrown;
+    const why = thrown instanceof XmlFault ? thrown.message : "it is not UTF-8";
+    throw wrongAnswer(request, response, `the answer can't be read: ${why}`);
+  }
 }
 
 export function codeOf({ body }: HttpResponse): string {
-  return textOf(body.subarray(0, 64 * KiB).toString("utf8"), "Code") ?? "";
+  return looseText(startOf(body), "Code") ?? "";
 }
 
 function errorOf(request: S3Request, status: number, text: string, isRetryable: boolean): S3Error {
-  const code = textOf(text, "Code") ?? "";
-  const message = textOf(text, "Message");
+  const code = looseText(text, "Code") ?? "";
+  const message = looseText(text, "Message");
   const said = [code, message].filter((part) => part !== undefined && part !== "").join(": ");
   return new S3Error(
     status,
@@ -202,8 +274,16 @@ function noAnswer(request: S3Request, thrown: unknown, host: string): S3Error {
   return new S3Error(0, code, `${nameOf(request)} got no answer from ${host} (${why})`, !isOurs, thrown);
 }
 
-function timedOut(request: S3Request, ms: number): S3Error {
-  return new S3Error(0, "ETIMEDOUT", `${nameOf(request)} got no answer within ${Math.round(ms / 1000)} s`, true);
+function timedOut(request: S3Request): S3Error {
+  const seconds = limits.storeIdleMs / 1000;
+  return new S3Error(0, "ETIMEDOUT", `${nameOf(request)} got no answer within ${seconds} s, or nothing more`, true);
+}
+
+function cancelled(request: S3Request, reason: unknown): MillraceError {
+  if (reason instanceof MillraceError) return reason;
+  return new MillraceError("cancelled", `${nameOf(request)} was given up: no one waits for it any more`, {
+    retry: "elsewhere",
+  });
 }
 
 function nameOf({ method, place }: S3Request): string {

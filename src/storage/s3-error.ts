@@ -17,6 +17,12 @@ export class S3Error extends Error {
     this.code = code;
     this.isRetryable = isRetryable;
   }
+
+  /** The last of so many: no further try helps. */
+  after(tries: number): S3Error {
+    if (tries === 1) return this;
+    return new S3Error(this.status, this.code, `${this.message} (tried ${tries} times)`, true, this.cause);
+  }
 }
 
 /** A failed look at, or read of, an input. */

@@ -200,17 +200,27 @@ describe("reading", () => {
     }
   });
 
-  test("a store that answers with less than was asked for, or with nothing", async () => {
+  test("a store that answers with fewer bytes than were asked for, and says so, is asked for the rest; one that says nothing of it is wrong", async () => {
     fake.put("bucket", "big", content);
     const file = (await storage.stat("s3://bucket/big"))!;
     const plain = fake.transport();
     const short = s3StorageOn(fake, {
       transport: async (request) => {
         const response = await plain(request);
-        return { ...response, body: response.body.subarray(0, Math.ceil(response.body.length / 2)) };
+        const body = response.body.subarray(0, Math.ceil(response.body.length / 2));
+        const start = Number(/^bytes (\d+)-/.exec(response.headers["content-range"] ?? "")?.[1]);
+        const range = `bytes ${start}-${start + body.length - 1}/${content.length}`;
+        return { ...response, body, headers: { ...response.headers, "content-range": range } };
       },
     });
     expect((await read(short, file)).equals(content)).toBe(true);
+    const cut = s3StorageOn(fake, {
+      transport: async (request) => {
+        const response = await plain(request);
+        return { ...response, body: response.body.subarray(0, response.body.length - 1) };
+      },
+    });
+    await expect(read(cut, file)).rejects.toMatchObject(code("io-error", /were announced/));
     const nothing = s3StorageOn(fake, {
       transport: async (request) => ({ ...(await plain(request)), body: Buffer.alloc(0) }),
     });

@@ -4,12 +4,14 @@ import { MillraceError } from "../base/error.ts";
 import { showPath } from "./local-fs.ts";
 import { hasGlob, isHidden } from "./local-glob.ts";
 import { inByteOrder } from "./local-list.ts";
-import { manifestName, parseManifest } from "./manifest.ts";
+import { type ManifestFile, manifestName, parseManifest } from "./manifest.ts";
 import { s3InputError } from "./s3-error.ts";
 import { globS3 } from "./s3-glob.ts";
 import { publishingFolder } from "./s3-names.ts";
 import type { S3Object, S3Objects } from "./s3-objects.ts";
 import { parseS3, type S3Place, s3Path } from "./s3-place.ts";
+import { s3Version } from "./s3-read.ts";
+import { Silence } from "./s3-silence.ts";
 import { isFolderMarker } from "./s3-standing.ts";
 import type { FileInfo } from "./storage.ts";
 
@@ -21,28 +23,38 @@ export class S3Lister {
   }
 
   /** Files that the argument names, in the order of their paths' bytes, each once. */
-  async list(argument: string): Promise<FileInfo[]> {
+  async list(argument: string, signal?: AbortSignal): Promise<FileInfo[]> {
     const place = parseS3(argument);
     try {
-      return inByteOrder([...(await this.#found(place)).values()]);
+      const listing = new Listing(this.#objects.for({ signal, silence: new Silence() }));
+      return inByteOrder([...(await listing.found(place)).values()]);
     } catch (thrown) {
       throw s3InputError(thrown, argument);
     }
   }
 
   /** One object as it is now; undefined where there is none. */
-  async file(path: string): Promise<FileInfo | undefined> {
+  async file(path: string, signal?: AbortSignal): Promise<FileInfo | undefined> {
     const place = parseS3(path);
     if (place.key === "") throw new MillraceError("bad-input", `${showPath(path)} is a bucket, not an object.`);
     try {
-      const head = await this.#objects.head(place);
+      const head = await this.#objects.for({ signal }).head(place);
       return head === undefined ? undefined : fileInfo(place.bucket, head);
     } catch (thrown) {
       throw s3InputError(thrown, path);
     }
   }
+}
 
-  async #found({ bucket, key }: S3Place): Promise<Map<string, FileInfo>> {
+/** One look at a bucket. */
+class Listing {
+  readonly #objects: S3Objects;
+
+  constructor(objects: S3Objects) {
+    this.#objects = objects;
+  }
+
+  async found({ bucket, key }: S3Place): Promise<Map<string, FileInfo>> {
     const found = new Map<string, FileInfo>();
     const isNamed = key !== "" && !key.endsWith("/");
     const head = isNamed ? await this.#objects.head({ bucket, key }) : undefined;
@@ -66,13 +78,14 @@ export class S3Lister {
       if (isFolderMarker(object) || isHiddenBelow(object.key, prefix)) continue;
       const listed = foldersOf(object.key, prefix)
         .map((folder) => outputs.get(folder))
-        .find((sizes) => sizes !== undefined);
+        .find((files) => files !== undefined);
       if (listed === undefined) add(found, bucket, object);
     }
-    for (const [folder, sizes] of outputs) {
-      const there = new Map(objects.map((object) => [object.key, object]));
-      for (const [name, bytes] of sizes)
-        add(found, bucket, whole(there.get(folder + name), bucket, folder, name, bytes));
+    const there = new Map(outputs.size === 0 ? [] : objects.map((object) => [object.key, object]));
+    for (const [folder, files] of outputs) {
+      for (const file of files) {
+        add(found, bucket, whole(there.get(folder + file.name), bucket, folder, file), file.sha256);
+      }
     }
   }
 
@@ -81,8 +94,8 @@ export class S3Lister {
     bucket: string,
     prefix: string,
     objects: readonly S3Object[],
-  ): Promise<Map<string, ReadonlyMap<string, number>>> {
-    const outputs = new Map<string, ReadonlyMap<string, number>>();
+  ): Promise<Map<string, readonly ManifestFile[]>> {
+    const outputs = new Map<string, readonly ManifestFile[]>();
     const keys = new Set(objects.map(({ key }) => key));
     const folders = new Set<string>();
     for (const { key, bytes } of objects) {
@@ -103,14 +116,16 @@ export class S3Lister {
       }
       const parsed = parseManifest(manifest.bytes, s3Path(place));
       if (parsed === undefined) continue;
-      const main = parsed.files.filter((file) => file.output === "main");
-      outputs.set(folder, new Map(main.map((file) => [file.name, file.bytes])));
+      outputs.set(
+        folder,
+        parsed.files.filter((file) => file.output === "main"),
+      );
     }
     return outputs;
   }
 }
 
-function whole(object: S3Object | undefined, bucket: string, folder: string, name: string, bytes: number): S3Object {
+function whole(object: S3Object | undefined, bucket: string, folder: string, { name, bytes }: ManifestFile): S3Object {
   const path = showPath(s3Path({ bucket, key: folder + name }));
   if (object === undefined) {
     throw new MillraceError(
@@ -132,13 +147,13 @@ function beingPublished(path: string): MillraceError {
   );
 }
 
-function add(found: Map<string, FileInfo>, bucket: string, object: S3Object): void {
-  const file = fileInfo(bucket, object);
+function add(found: Map<string, FileInfo>, bucket: string, object: S3Object, sha256?: string): void {
+  const file = fileInfo(bucket, object, sha256);
   found.set(file.path, file);
 }
 
-function fileInfo(bucket: string, { key, bytes, etag }: S3Object): FileInfo {
-  return { path: s3Path({ bucket, key }), bytes, version: etag, hosts: [] };
+function fileInfo(bucket: string, { key, bytes, etag }: S3Object, sha256?: string): FileInfo {
+  return { path: s3Path({ bucket, key }), bytes, version: s3Version(etag, sha256), hosts: [] };
 }
 
 /** The folders that a key is in, from the prefix on. */

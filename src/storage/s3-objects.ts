@@ -1,12 +1,15 @@
 // What an object store can do, as far as input and output need it. Every method may be called again when it is not known whether
 // an earlier call had its effect; who has to tell looks.
-import { MiB } from "../base/limits.ts";
-import type { S3Client, S3Request } from "./s3-client.ts";
-import { codeOf, unexpected } from "./s3-client.ts";
-import { S3Error } from "./s3-error.ts";
+import { limits, MiB } from "../base/limits.ts";
+import { formatBytes } from "../base/units.ts";
+import { checksumRequest, contentSumOf } from "./s3-checksum.ts";
+import type { S3Client, S3Request, S3Waiting } from "./s3-client.ts";
+import { codeOf, documentOf, impossible, unexpected, wrongAnswer } from "./s3-client.ts";
+import { AskedList, isCount, takePage, tooMany, unquoted, uploadsOf } from "./s3-page.ts";
 import type { S3Place } from "./s3-place.ts";
+import { Silence } from "./s3-silence.ts";
 import type { HttpResponse, S3Body } from "./s3-transport.ts";
-import { elements, escapeXml, textOf } from "./s3-xml.ts";
+import { escapeXml, textIn } from "./s3-xml.ts";
 
 export interface S3Object {
   readonly key: string;
@@ -32,66 +35,125 @@ export interface PutOptions {
   readonly ifMatch?: string;
 }
 
+/** Some of an object's bytes, or why there are none. */
+export type S3Range =
+  | { readonly kind: "bytes"; readonly bytes: Buffer; readonly headers: HttpResponse["headers"] }
+  | { readonly kind: "changed" }
+  | { readonly kind: "gone" };
+
+export interface S3Upload {
+  readonly key: string;
+  readonly upload: string;
+}
+
 /** Bytes of a manifest, claim or record, which are read whole. */
 const wholeBytesMax = 256 * MiB;
 
 export class S3Objects {
   readonly #client: S3Client;
+  readonly #waiting: S3Waiting;
 
-  constructor(client: S3Client) {
+  constructor(client: S3Client, waiting: S3Waiting = {}) {
     this.#client = client;
+    this.#waiting = waiting;
+  }
+
+  /** The same, for one who may stop waiting for it, or has so much patience for all that is asked for. */
+  for(waiting: S3Waiting): S3Objects {
+    return new S3Objects(this.#client, { ...this.#waiting, ...waiting });
   }
 
   async head(place: S3Place): Promise<S3Head | undefined> {
-    const request: S3Request = { method: "HEAD", place };
-    const response = await this.#client.send(request);
-    if (response.status === 404) return undefined;
-    if (response.status !== 200) throw unexpected(request, response);
-    const metadata = new Map(
-      Object.entries(response.headers)
-        .filter(([name]) => name.startsWith("x-amz-meta-"))
-        .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
-    );
-    return { key: place.key, ...sizeAndTag(request, response), metadata };
+    const request: S3Request = { ...this.#waiting, method: "HEAD", place };
+    return await this.#client.send(request, (response) => {
+      if (response.status === 404) return undefined;
+      if (response.status !== 200) throw unexpected(request, response);
+      const { headers } = response;
+      const length = headers["content-length"];
+      if (length === undefined || !isCount(length)) throw wrongAnswer(request, response, "does not say how long it is");
+      const metadata = new Map(
+        Object.entries(headers)
+          .filter(([name]) => name.startsWith("x-amz-meta-"))
+          .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
+      );
+      return { key: place.key, bytes: Number(length), etag: tagOf(request, response), metadata };
+    });
   }
 
-  /** All of a small object. */
+  /** All of a small object, as the store has it: what can be checked is. */
   async get(place: S3Place): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
-    const request: S3Request = { method: "GET", place, bytesMax: wholeBytesMax };
-    const response = await this.#client.send(request);
-    if (response.status === 404 && codeOf(response) !== "NoSuchBucket") return undefined;
-    if (response.status !== 200) throw unexpected(request, response);
-    return { bytes: response.body, etag: tagOf(response) };
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "GET",
+      place,
+      headers: checksumRequest,
+      bytesMax: wholeBytesMax,
+    };
+    return await this.#client.send(request, (response) => {
+      if (response.status === 404 && codeOf(response) !== "NoSuchBucket") return undefined;
+      if (response.status !== 200) throw unexpected(request, response);
+      if (response.isCut === true) {
+        throw impossible(request, response, `it has more than ${formatBytes(wholeBytesMax)}`);
+      }
+      const { headers, body: bytes } = response;
+      const etag = tagOf(request, response);
+      const sum = contentSumOf(headers, etag, undefined);
+      sum?.update(bytes);
+      const difference = sum?.difference();
+      if (difference !== undefined) throw wrongAnswer(request, response, `other bytes came: ${difference}`);
+      const isBounded = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+      if (sum === undefined && !isBounded) throw wrongAnswer(request, response, "nothing says where it ends");
+      return { bytes, etag };
+    });
   }
 
   /**
-   * Bytes [start, end) of this version of an object; "changed" when it is another now, "gone" when there is none. May be more
-   * or fewer than asked for: not every store takes every range.
+   * Bytes [start, end) of this version of an object; "changed" when it is another now, "gone" when there is none. May be fewer than
+   * asked for: not every store gives so many at once.
    */
   async range(
     place: S3Place,
     version: { readonly etag: string; readonly bytes: number },
     start: number,
     end: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Buffer | "changed" | "gone"> {
+  ): Promise<S3Range> {
     const request: S3Request = {
+      ...this.#waiting,
       method: "GET",
       place,
-      headers: { range: `bytes=${start}-${end - 1}`, "if-match": `"${version.etag}"` },
+      headers: {
+        range: `bytes=${start}-${end - 1}`,
+        "if-match": `"${version.etag}"`,
+        ...(start === 0 ? checksumRequest : {}),
+      },
       bytesMax: end - start,
-      signal,
     };
-    const response = await this.#client.send(request);
-    // 416: it is shorter than it was.
-    if (response.status === 412 || response.status === 416) return "changed";
-    if (response.status === 404) return "gone";
-    if (response.status !== 206 && !(response.status === 200 && start === 0)) throw unexpected(request, response);
-    const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers["content-range"] ?? "");
-    const total = response.status === 200 ? response.headers["content-length"] : range?.[2];
-    if (tagOf(response) !== version.etag || Number(total) !== version.bytes) return "changed";
-    if (response.status === 206 && Number(range?.[1]) !== start) throw unexpected(request, response);
-    return response.body;
+    return await this.#client.send(request, (response): S3Range => {
+      // 416: it is shorter than it was.
+      if (response.status === 412 || response.status === 416) return { kind: "changed" };
+      if (response.status === 404) return { kind: "gone" };
+      const { status, headers, body: bytes } = response;
+      if (status !== 206 && status !== 200) throw unexpected(request, response);
+      const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers["content-range"] ?? "");
+      if (status === 206 && range === null) throw wrongAnswer(request, response, "does not say which bytes these are");
+      const total = status === 206 ? range![3] : headers["content-length"];
+      if (total === undefined) throw wrongAnswer(request, response, "does not say how long it is");
+      if (tagOf(request, response) !== version.etag || Number(total) !== version.bytes) return { kind: "changed" };
+      if (status === 200 && start > 0) throw impossible(request, response, "with the whole object: it gives no ranges");
+      if (status === 206) {
+        const [first, last] = [Number(range![1]), Number(range![2])];
+        if (first !== start || last < first || last >= Math.min(end, version.bytes)) {
+          throw wrongAnswer(request, response, `with bytes ${first} to ${last}, not from ${start} to ${end - 1}`);
+        }
+        const promised = last + 1 - start;
+        if (bytes.length !== promised) {
+          throw wrongAnswer(request, response, `with ${bytes.length} bytes where ${promised} were announced`);
+        }
+      } else if (bytes.length !== Math.min(end, version.bytes)) {
+        throw wrongAnswer(request, response, `with ${bytes.length} bytes where ${version.bytes} were announced`);
+      }
+      return { kind: "bytes", bytes, headers };
+    });
   }
 
   /** All objects whose keys begin with `prefix`, in pages; with a delimiter, those of one level. */
@@ -100,64 +162,72 @@ export class S3Objects {
     prefix: string,
     options: { readonly delimiter?: string; readonly limit?: number } = {},
   ): AsyncGenerator<S3Listed, void, undefined> {
-    let token: string | undefined;
+    const { delimiter, limit } = options;
+    const { signal, silence = new Silence() } = this.#waiting;
+    const asked = new AskedList(prefix);
     do {
       const request: S3Request = {
+        signal,
+        silence,
         method: "GET",
         place: { bucket, key: "" },
         query: {
           "list-type": "2",
           "encoding-type": "url",
           prefix,
-          ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
-          ...(options.limit === undefined ? {} : { "max-keys": String(options.limit) }),
-          ...(token === undefined ? {} : { "continuation-token": token }),
+          ...(delimiter === undefined ? {} : { delimiter }),
+          ...(limit === undefined ? {} : { "max-keys": String(limit) }),
+          ...(asked.token === undefined ? {} : { "continuation-token": asked.token }),
         },
       };
-      const response = await this.#client.send(request);
-      if (response.status !== 200) throw unexpected(request, response);
-      const page = pageOf(request, response);
+      const page = await this.#client.send(request, (response) => {
+        if (response.status !== 200) throw unexpected(request, response);
+        return takePage(request, response, asked);
+      });
       yield page;
-      if (page.next !== undefined && page.next === token)
-        throw new S3Error(response.status, "", `listing s3://${bucket}/${prefix} goes round in circles`, false);
-      token = page.next;
-    } while (token !== undefined);
+    } while (asked.token !== undefined);
   }
 
   /** All of `list`, at once. */
   async listAll(bucket: string, prefix: string): Promise<S3Object[]> {
     const all: S3Object[] = [];
-    for await (const { objects } of this.list(bucket, prefix)) all.push(...objects);
+    for await (const { objects } of this.list(bucket, prefix)) for (const object of objects) all.push(object);
     return all;
   }
 
   /** False when the condition was not met: by another's object, or by ours, when the answer to an earlier try was lost. */
   async put(place: S3Place, content: Uint8Array, options: PutOptions = {}): Promise<boolean> {
+    const { ifNoneMatch, ifMatch } = options;
     const request: S3Request = {
+      ...this.#waiting,
       method: "PUT",
       place,
       headers: {
         "content-type": "application/octet-stream",
-        ...(options.ifNoneMatch === true ? { "if-none-match": "*" } : {}),
-        ...(options.ifMatch === undefined ? {} : { "if-match": `"${options.ifMatch}"` }),
+        ...(ifNoneMatch === true ? { "if-none-match": "*" } : {}),
+        ...(ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` }),
       },
       body: bodyOf(content),
     };
-    const response = await this.#client.send(request);
-    if (response.status === 412 || (response.status === 404 && options.ifMatch !== undefined)) return false;
-    if (response.status !== 200) throw unexpected(request, response);
-    return true;
+    return await this.#client.send(request, (response) => {
+      if (response.status === 412 || (response.status === 404 && ifMatch !== undefined)) return false;
+      if (response.status !== 200) throw unexpected(request, response);
+      tagOf(request, response);
+      return true;
+    });
   }
 
   /** Where there is none, nothing happens; with a version, also where it is another (on stores that know the condition). */
   async remove(place: S3Place, etag?: string): Promise<void> {
     const request: S3Request = {
+      ...this.#waiting,
       method: "DELETE",
       place,
       ...(etag === undefined ? {} : { headers: { "if-match": `"${etag}"` } }),
     };
-    const response = await this.#client.send(request);
-    if (![200, 204, 404, 412].includes(response.status)) throw unexpected(request, response);
+    await this.#client.send(request, (response) => {
+      if (![200, 204, 404, 412].includes(response.status)) throw unexpected(request, response);
+    });
   }
 
   // ── uploads: an object that appears when it is completed ───────────────────
@@ -165,28 +235,33 @@ export class S3Objects {
   async createUpload(place: S3Place, metadata: Readonly<Record<string, string>>): Promise<string> {
     const headers = Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]);
     const request: S3Request = {
+      ...this.#waiting,
       method: "POST",
       place,
       query: { uploads: "" },
       headers: { "content-type": "application/octet-stream", ...Object.fromEntries(headers) },
     };
-    const response = await this.#client.send(request);
-    const upload = response.status === 200 ? textOf(response.body.toString("utf8"), "UploadId") : undefined;
-    if (upload === undefined) throw unexpected(request, response);
-    return upload;
+    return await this.#client.send(request, (response) => {
+      if (response.status !== 200) throw unexpected(request, response);
+      const upload = textIn(documentOf(request, response, "InitiateMultipartUploadResult"), "UploadId");
+      if (upload === undefined || upload === "") throw wrongAnswer(request, response, "does not name the upload");
+      return upload;
+    });
   }
 
   /** Returns the part's etag. */
   async uploadPart(place: S3Place, upload: string, number: number, body: S3Body): Promise<string> {
     const request: S3Request = {
+      ...this.#waiting,
       method: "PUT",
       place,
       query: { partNumber: String(number), uploadId: upload },
       body,
     };
-    const response = await this.#client.send(request);
-    if (response.status !== 200) throw unexpected(request, response);
-    return tagOf(response);
+    return await this.#client.send(request, (response) => {
+      if (response.status !== 200) throw unexpected(request, response);
+      return tagOf(request, response);
+    });
   }
 
   /** False: there is no such upload (any more): completed already, aborted, or expired. */
@@ -195,23 +270,59 @@ export class S3Objects {
       (etag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${escapeXml(`"${etag}"`)}</ETag></Part>`,
     );
     const request: S3Request = {
+      ...this.#waiting,
       method: "POST",
       place,
       query: { uploadId: upload },
       headers: { "content-type": "application/xml" },
       body: bodyOf(Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`)),
     };
-    const response = await this.#client.send(request);
-    if (response.status === 404) return false;
-    if (response.status !== 200) throw unexpected(request, response);
-    return true;
+    return await this.#client.send(request, (response) => {
+      if (response.status === 404) return false;
+      if (response.status !== 200) throw unexpected(request, response);
+      documentOf(request, response, "CompleteMultipartUploadResult");
+      return true;
+    });
   }
 
   /** Where there is no such upload, nothing happens. Objects are never touched. */
   async abortUpload(place: S3Place, upload: string): Promise<void> {
-    const request: S3Request = { method: "DELETE", place, query: { uploadId: upload } };
-    const response = await this.#client.send(request);
-    if (![200, 204, 404].includes(response.status)) throw unexpected(request, response);
+    const request: S3Request = { ...this.#waiting, method: "DELETE", place, query: { uploadId: upload } };
+    await this.#client.send(request, (response) => {
+      if (![200, 204, 404].includes(response.status)) throw unexpected(request, response);
+    });
+  }
+
+  /** Uploads to keys that begin with `prefix`, begun and neither completed nor aborted; undefined where the store can't list them. */
+  async listUploads(bucket: string, prefix: string): Promise<S3Upload[] | undefined> {
+    const { signal, silence = new Silence() } = this.#waiting;
+    const all: S3Upload[] = [];
+    let after: S3Upload | undefined;
+    do {
+      const request: S3Request = {
+        signal,
+        silence,
+        method: "GET",
+        place: { bucket, key: "" },
+        query: {
+          uploads: "",
+          "encoding-type": "url",
+          prefix,
+          ...(after === undefined ? {} : { "key-marker": after.key, "upload-id-marker": after.upload }),
+        },
+      };
+      const page = await this.#client.send(request, (response) => {
+        // Some stores don't know the request, and some credentials may not make it.
+        if ([400, 403, 405, 501].includes(response.status)) return undefined;
+        if (response.status !== 200) throw unexpected(request, response);
+        return uploadsOf(request, response, prefix, after);
+      });
+      if (page === undefined) return undefined;
+      for (const upload of page.uploads) all.push(upload);
+      if (all.length > limits.storeListedMax) throw tooMany(request, prefix);
+      after = page.next;
+    } while (after !== undefined);
+    return all;
   }
 }
 
@@ -219,35 +330,8 @@ export function bodyOf(content: Uint8Array): S3Body {
   return { bytes: content.length, chunks: () => [content] };
 }
 
-function pageOf(request: S3Request, response: HttpResponse): S3Listed & { readonly next: string | undefined } {
-  const xml = response.body.toString("utf8");
-  if (!/<ListBucketResult[\s>]/.test(xml)) throw unexpected(request, response);
-  const isEncoded = textOf(xml, "EncodingType") === "url";
-  const decoded = (key: string | undefined) =>
-    key === undefined || !isEncoded ? (key ?? "") : decodeURIComponent(key.replaceAll("+", " "));
-  const objects = elements(xml, "Contents").map((entry) => ({
-    key: decoded(textOf(entry, "Key")),
-    bytes: Number(textOf(entry, "Size")),
-    etag: unquoted(textOf(entry, "ETag") ?? ""),
-  }));
-  const prefixes = elements(xml, "CommonPrefixes").map((entry) => decoded(textOf(entry, "Prefix")));
-  if (objects.some(({ bytes }) => !Number.isSafeInteger(bytes))) throw unexpected(request, response);
-  const isMore = textOf(xml, "IsTruncated") === "true";
-  const next = isMore ? textOf(xml, "NextContinuationToken") : undefined;
-  if (isMore && next === undefined) throw unexpected(request, response);
-  return { objects, prefixes, next };
-}
-
-function sizeAndTag(request: S3Request, response: HttpResponse): { readonly bytes: number; readonly etag: string } {
-  const bytes = Number(response.headers["content-length"]);
-  if (!Number.isSafeInteger(bytes)) throw unexpected(request, response);
-  return { bytes, etag: tagOf(response) };
-}
-
-function tagOf({ headers }: HttpResponse): string {
-  return unquoted(headers["etag"] ?? "");
-}
-
-function unquoted(etag: string): string {
-  return etag.replace(/^"(.*)"$/, "$1");
+function tagOf(request: S3Request, response: HttpResponse): string {
+  const etag = unquoted(response.headers["etag"] ?? "");
+  if (etag === "") throw wrongAnswer(request, response, "no etag came with it");
+  return etag;
 }

@@ -42,6 +42,7 @@ import type { CommitDecision, StagedFile } from "./storage.ts";
 export interface PublishS3Options {
   readonly objects: S3Objects;
   readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Upload {
@@ -76,13 +77,15 @@ class Publishing {
   readonly #decision: CommitDecision;
   readonly #objects: S3Objects;
   readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
   readonly #destination: S3Destination;
   readonly #uploads: readonly Upload[];
 
-  constructor(decision: CommitDecision, { objects, clock }: PublishS3Options) {
+  constructor(decision: CommitDecision, { objects, clock, signal }: PublishS3Options) {
     this.#decision = decision;
     this.#objects = objects;
     this.#clock = clock;
+    this.#signal = signal;
     this.#destination = destinationOf(decision.destination);
     checkNames(decision.files, this.#destination);
     this.#uploads = decision.files.map((file) => ({ file, token: decodeToken(file, this.#destination) }));
@@ -186,7 +189,7 @@ class Publishing {
       const other = contents.claims.find((claim) => claim !== job && claim !== over);
       if (other === undefined) return contents;
       if (other < job || tries === conflictTriesMax) throw beingPublished(this.#destination, other);
-      await this.#clock.sleep(conflictMs);
+      await this.#clock.sleep(conflictMs, this.#signal);
     }
   }
 

@@ -1,8 +1,9 @@
 // Reading an object: windows of it, each one request pinned to the version that was planned, the next one asked for while this
-// one is worked on.
+// one is worked on. Who reads all of it, in order, gets its last bytes only if the whole is what the store says it is.
 import { MillraceError } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
 import { showPath } from "./local-fs.ts";
+import { type ContentSum, contentSumOf } from "./s3-checksum.ts";
 import { s3InputError } from "./s3-error.ts";
 import type { S3Objects } from "./s3-objects.ts";
 import { parseS3 } from "./s3-place.ts";
@@ -16,38 +17,73 @@ const emptyMax = 3;
 /** Beginnings of files that are kept: every split of a file looks at it. */
 const headsMax = 16;
 
-type Window = { readonly bytes: Buffer } | { readonly thrown: unknown };
+/** Sums of files that are being read, each from its beginning on. */
+const sumsMax = 16;
+
+interface Window {
+  readonly bytes: Buffer;
+  /** Of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+type Asked = Window | { readonly thrown: unknown };
+
+/** Of the bytes of a file before `at`. */
+interface RunningSum {
+  at: number;
+  readonly sum: ContentSum | undefined;
+}
+
+/** What `FileInfo.version` is on an object store: the etag, and the content's SHA-256 where a manifest tells it. */
+export function s3Version(etag: string, sha256?: string): string {
+  return sha256 === undefined ? etag : `${etag} sha256:${sha256}`;
+}
+
+function versionOf({ version, bytes }: FileInfo): { etag: string; bytes: number; sha256: string | undefined } {
+  const match = /^(.*) sha256:([0-9a-f]{64})$/.exec(version);
+  return { etag: match?.[1] ?? version, bytes, sha256: match?.[2] };
+}
 
 export class S3Reader {
   readonly #objects: S3Objects;
   /** By path and version, the longest unused first. */
-  readonly #heads = new Map<string, Buffer>();
+  readonly #heads = new Map<string, Window>();
+  readonly #sums = new Map<string, RunningSum>();
 
   constructor(objects: S3Objects) {
     this.#objects = objects;
   }
 
-  async *read(file: FileInfo, start: number, end: number): AsyncGenerator<Uint8Array, void, undefined> {
+  async *read(
+    file: FileInfo,
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const until = Math.min(end, file.bytes);
     if (start >= until) return;
     if (start === 0 && until <= limits.headBytes) {
-      yield await this.#head(file, until);
+      const head = await this.#head(file, until, signal);
+      this.#check(file, 0, head);
+      yield head.bytes;
       return;
     }
     const left = new AbortController();
+    const wanted = signal === undefined ? left.signal : AbortSignal.any([left.signal, signal]);
     let at = start;
-    let asked: Promise<Window> | undefined = this.#ask(file, at, Math.min(until, at + firstWindowBytes), left.signal);
+    let asked: Promise<Asked> | undefined = this.#ask(file, at, Math.min(until, at + firstWindowBytes), wanted);
     try {
       while (asked !== undefined) {
-        const found: Window = await asked;
+        const found: Asked = await asked;
         if ("thrown" in found) throw s3InputError(found.thrown, file.path);
+        this.#check(file, at, found);
         const { bytes } = found;
         at += bytes.length;
         asked = undefined;
         for (let from = 0; from < bytes.length; from += limits.inputChunkBytes) {
           yield bytes.subarray(from, from + limits.inputChunkBytes);
           // Only now is it certain that more is wanted.
-          if (at < until) asked ??= this.#ask(file, at, Math.min(until, at + windowBytes), left.signal);
+          if (at < until) asked ??= this.#ask(file, at, Math.min(until, at + windowBytes), wanted);
         }
       }
     } finally {
@@ -55,22 +91,18 @@ export class S3Reader {
     }
   }
 
-  /** Never rejects: it may be that nobody waits for it any more. */
-  #ask(file: FileInfo, start: number, end: number, signal: AbortSignal): Promise<Window> {
-    return this.#window(file, start, end, signal).then(
-      (bytes) => ({ bytes }),
-      (thrown: unknown) => ({ thrown }),
-    );
+  /** Never rejects: it may be that no one waits for it any more. */
+  #ask(file: FileInfo, start: number, end: number, signal: AbortSignal): Promise<Asked> {
+    return this.#window(file, start, end, signal).catch((thrown: unknown) => ({ thrown }));
   }
 
   /** At least one byte. */
-  async #window(file: FileInfo, start: number, end: number, signal?: AbortSignal): Promise<Buffer> {
-    const version = { etag: file.version, bytes: file.bytes };
+  async #window(file: FileInfo, start: number, end: number, signal: AbortSignal | undefined): Promise<Window> {
     for (let tries = 1; ; tries++) {
-      const found = await this.#objects.range(parseS3(file.path), version, start, end, signal);
-      if (found === "gone") throw changed(file, "it is gone");
-      if (found === "changed") throw changed(file, "it was written or replaced");
-      if (found.length > 0) return found.subarray(0, end - start);
+      const found = await this.#objects.for({ signal }).range(parseS3(file.path), versionOf(file), start, end);
+      if (found.kind === "gone") throw changed(file, "it is gone");
+      if (found.kind === "changed") throw changed(file, "it was written or replaced");
+      if (found.bytes.length > 0) return { bytes: found.bytes.subarray(0, end - start), headers: found.headers };
       if (tries === emptyMax)
         throw new MillraceError("io-error", `${showPath(file.path)} can't be read: the store answers with no bytes.`, {
           retry: "elsewhere",
@@ -78,19 +110,56 @@ export class S3Reader {
     }
   }
 
-  async #head(file: FileInfo, bytes: number): Promise<Buffer> {
-    const key = `${file.version} ${file.bytes} ${file.path}`;
-    let head = this.#heads.get(key) ?? Buffer.alloc(0);
+  async #head(file: FileInfo, bytes: number, signal: AbortSignal | undefined): Promise<Window> {
+    const key = keyOf(file);
+    let head = this.#heads.get(key) ?? { bytes: Buffer.alloc(0), headers: {} };
     try {
-      while (head.length < bytes) head = Buffer.concat([head, await this.#window(file, head.length, bytes)]);
+      while (head.bytes.length < bytes) {
+        const more = await this.#window(file, head.bytes.length, bytes, signal);
+        const headers = head.bytes.length === 0 ? more.headers : head.headers;
+        head = { bytes: Buffer.concat([head.bytes, more.bytes]), headers };
+      }
     } catch (thrown) {
       throw s3InputError(thrown, file.path);
     }
-    this.#heads.delete(key);
-    this.#heads.set(key, head);
-    if (this.#heads.size > headsMax) this.#heads.delete(this.#heads.keys().next().value!);
-    return head.subarray(0, bytes);
+    keep(this.#heads, key, head, headsMax);
+    return { bytes: head.bytes.subarray(0, bytes), headers: head.headers };
   }
+
+  /** Throws when these are the last bytes of a file that was read from its beginning on, and the whole is not what it has to be. */
+  #check(file: FileInfo, start: number, { bytes, headers }: Window): void {
+    const key = keyOf(file);
+    let running = this.#sums.get(key);
+    if (start === 0) {
+      const { etag, sha256 } = versionOf(file);
+      running = { at: 0, sum: contentSumOf(headers, etag, sha256) };
+      keep(this.#sums, key, running, sumsMax);
+    }
+    if (running?.at !== start) return;
+    running.sum?.update(bytes);
+    running.at += bytes.length;
+    if (running.at < file.bytes) return;
+    this.#sums.delete(key);
+    const difference = running.sum?.difference();
+    if (difference === undefined) return;
+    this.#heads.delete(key);
+    throw new MillraceError(
+      "io-error",
+      `${showPath(file.path)} can't be read: other bytes came than are stored: ${difference}. They were damaged on the way, or in the store.`,
+      { retry: "elsewhere" },
+    );
+  }
+}
+
+function keyOf({ path, bytes, version }: FileInfo): string {
+  return `${version} ${bytes} ${path}`;
+}
+
+/** As the newest of so many. */
+function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > most) map.delete(map.keys().next().value!);
 }
 
 function changed(file: FileInfo, how: string): MillraceError {

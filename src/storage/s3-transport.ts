@@ -2,6 +2,7 @@
 // Content-Encoding, and what is counted here are the bytes as they are stored.
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { MillraceError } from "../base/error.ts";
+import { MiB } from "../base/limits.ts";
 
 export interface S3Body {
   readonly bytes: number;
@@ -14,10 +15,12 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: S3Body | undefined;
-  /** Aborted when its time is up, or nobody waits for the answer any more. */
+  /** Aborted when nothing moves any more, or no one waits for the answer. */
   readonly signal: AbortSignal;
   /** What comes after so many bytes of the answer is not read. */
   readonly bytesMax: number;
+  /** Told what happens as it happens; left out: no one watches. */
+  readonly watch?: { step(): void; moved(bytes: number): void } | undefined;
 }
 
 export interface HttpResponse {
@@ -25,13 +28,17 @@ export interface HttpResponse {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** There is more than `bytesMax`: it was not read. */
+  readonly isCut?: boolean;
 }
 
 /** Rejects with a system error (ECONNRESET, …) or the signal's reason; an answer of any status is an answer. */
 export type S3Transport = (request: HttpRequest) => Promise<HttpResponse>;
 
-/** Connections at a time. */
-const socketsMax = 32;
+/** Connections at a time: more than callers make requests at once, as a request that waits for one would look like a silent store. */
+const socketsMax = 256;
+/** An answer's length is believed up to here; a longer one gets its memory as it comes. */
+const believedBytesMax = 8 * MiB;
 
 /** Over connections that are kept; they keep no process alive. Loaded with the first request. */
 export function nodeTransport(): S3Transport {
@@ -66,60 +73,64 @@ async function openAgents(): Promise<(request: HttpRequest) => ClientRequest> {
 function exchange(outgoing: ClientRequest, request: HttpRequest): Promise<HttpResponse> {
   return new Promise<HttpResponse>((resolve, reject) => {
     outgoing.on("error", reject);
-    outgoing.on(
-      "response",
-      (incoming) => void receive(incoming, request.bytesMax, request.method).then(resolve, reject),
-    );
-    void send(outgoing, request.body).catch((error: unknown) => outgoing.destroy(error as Error));
+    outgoing.on("response", (incoming) => void receive(incoming, request).then(resolve, reject));
+    void send(outgoing, request).catch((error: unknown) => outgoing.destroy(error as Error));
   });
 }
 
-async function send(outgoing: ClientRequest, body: S3Body | undefined): Promise<void> {
+async function send(outgoing: ClientRequest, { body, watch }: HttpRequest): Promise<void> {
   if (body !== undefined) {
     for (const chunk of body.chunks()) {
       if (outgoing.destroyed) return;
-      if (!outgoing.write(chunk)) await drained(outgoing);
+      await written(outgoing, chunk);
+      watch?.moved(chunk.length);
     }
   }
-  outgoing.end();
+  outgoing.end(() => watch?.step());
 }
 
-/** Or closed: what went wrong is told by its error. */
-function drained(outgoing: ClientRequest): Promise<void> {
+/** Taken by the system, or closed: what went wrong is told by the request's error. */
+function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      outgoing.off("drain", done);
       outgoing.off("close", done);
       resolve();
     };
-    outgoing.on("drain", done);
     outgoing.on("close", done);
+    outgoing.write(chunk, done);
   });
 }
 
-async function receive(incoming: IncomingMessage, bytesMax: number, method: string): Promise<HttpResponse> {
+async function receive(incoming: IncomingMessage, { bytesMax, method, watch }: HttpRequest): Promise<HttpResponse> {
+  watch?.step();
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) headers[name] = String(value);
   const promised = method === "HEAD" ? undefined : headers["content-length"];
   const wanted = promised === undefined ? undefined : Math.min(Number(promised), bytesMax);
   // Of one piece from the start, as it may be large.
-  let body = Buffer.allocUnsafe(wanted ?? 0);
+  let body = Buffer.allocUnsafe(Math.min(wanted ?? 0, believedBytesMax));
   let bytes = 0;
+  let isCut = false;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    if (bytes + chunk.length > body.length && wanted === undefined) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * body.length, bytes + chunk.length));
+    watch?.moved(chunk.length);
+    const taken = Math.min(chunk.length, bytesMax - bytes);
+    if (bytes + taken > body.length) {
+      const larger = Buffer.allocUnsafe(Math.min(bytesMax, Math.max(2 * body.length, bytes + taken)));
       body.copy(larger, 0, 0, bytes);
       body = larger;
     }
-    bytes += chunk.copy(body, bytes, 0, Math.min(chunk.length, bytesMax - bytes));
-    if (bytes === bytesMax && bytes !== Number(promised)) {
-      incoming.destroy();
-      break;
-    }
+    bytes += chunk.copy(body, bytes, 0, taken);
+    isCut = taken < chunk.length || (bytes === bytesMax && Number(promised) > bytesMax);
+    if (!isCut) continue;
+    incoming.destroy();
+    break;
   }
   // Node says so itself for most, but an answer cut by a proxy may look whole.
-  if (wanted !== undefined && bytes < wanted) {
-    throw new MillraceError("io-error", `the answer was cut off after ${bytes} of ${promised} bytes`);
+  if ((wanted !== undefined && bytes < wanted) || !(isCut || incoming.complete)) {
+    throw new MillraceError(
+      "io-error",
+      `the answer was cut off after ${bytes}${promised === undefined ? "" : ` of ${promised}`} bytes`,
+    );
   }
-  return { status: incoming.statusCode ?? 0, headers, body: body.subarray(0, bytes) };
+  return { status: incoming.statusCode ?? 0, headers, body: body.subarray(0, bytes), isCut };
 }

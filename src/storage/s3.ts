@@ -47,15 +47,25 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     }
   };
   return {
-    list: (argument) => lister.list(argument),
-    stat: (path) => lister.file(path),
-    read: (file, start, end) => reader.read(file, start, end),
-    stage: (destination, attempt, name) =>
-      new S3StagedWriter({ objects, fs, directory: spoolDirectory(), partBytes }, destination, attempt, name),
-    prepare: (destination, overwrite) =>
-      doing("Checking", destination, () => prepareS3(objects, destinationOf(destination), overwrite)),
-    publish: (decision) => doing("Publishing", decision.destination, () => publishS3(decision, { objects, clock })),
-    discard: (destination, job) =>
-      doing("Removing the staged files of", destination, () => discardS3(objects, destinationOf(destination), job)),
+    list: (argument, signal) => lister.list(argument, signal),
+    stat: (path, signal) => lister.file(path, signal),
+    read: (file, start, end, signal) => reader.read(file, start, end, signal),
+    stage: (destination, attempt, name, signal) =>
+      new S3StagedWriter(
+        { objects: objects.for({ signal }), fs, directory: spoolDirectory(), partBytes },
+        destination,
+        attempt,
+        name,
+      ),
+    prepare: (destination, overwrite, signal) =>
+      doing("Checking", destination, () => prepareS3(objects.for({ signal }), destinationOf(destination), overwrite)),
+    publish: (decision, signal) =>
+      doing("Publishing", decision.destination, () =>
+        publishS3(decision, { objects: objects.for({ signal }), clock, signal }),
+      ),
+    discard: (destination, job, signal) =>
+      doing("Removing the staged files of", destination, () =>
+        discardS3(objects.for({ signal }), destinationOf(destination), job),
+      ),
   };
 }

@@ -1,24 +1,31 @@
 import type { AttemptId, JobId } from "../base/ids.ts";
 
-/** What input and output need from a file system or an object store; one conformance suite. */
+/**
+ * What input and output need from a file system or an object store; one conformance suite. A signal ends the wait for a storage that is
+ * elsewhere; what is thrown then is "cancelled". What a file system is in the middle of it ends first.
+ */
 export interface Storage {
   /** Regular files that an argument names (file, directory, glob), as `FileInfo` sorted by the bytes of their paths. */
-  list(pattern: string): Promise<readonly FileInfo[]>;
+  list(pattern: string, signal?: AbortSignal): Promise<readonly FileInfo[]>;
   /** One file as it is now; undefined where there is none. Throws `bad-input` for what is no regular file. */
-  stat(path: string): Promise<FileInfo | undefined>;
+  stat(path: string, signal?: AbortSignal): Promise<FileInfo | undefined>;
   /**
    * Bytes [start, end) in chunks of at most `limits.inputChunkBytes`; a chunk is valid until the next is asked for. Throws
    * `input-changed` when the file is no longer of this version, `bad-input` when it can't be read.
    */
-  read(file: FileInfo, start: number, end: number): AsyncIterable<Uint8Array>;
+  read(file: FileInfo, start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /** Start a new, invisible output file of an attempt. */
-  stage(destination: string, attempt: AttemptId, name: string): StagedWriter;
+  stage(destination: string, attempt: AttemptId, name: string, signal?: AbortSignal): StagedWriter;
   /** Refuse early what `publish` would refuse: `output-exists`, no permission, no such parent. Returns the identity to replace. */
-  prepare(destination: string, overwrite: boolean): Promise<{ readonly replaces: string | undefined }>;
+  prepare(
+    destination: string,
+    overwrite: boolean,
+    signal?: AbortSignal,
+  ): Promise<{ readonly replaces: string | undefined }>;
   /** Make the decided files visible. Any later master may repeat it, at any time, with the same effect. */
-  publish(decision: CommitDecision): Promise<void>;
+  publish(decision: CommitDecision, signal?: AbortSignal): Promise<void>;
   /** Remove what is staged for a job; never touches what is published. May be repeated. */
-  discard(destination: string, job: JobId): Promise<void>;
+  discard(destination: string, job: JobId, signal?: AbortSignal): Promise<void>;
 }
 
 export interface FileInfo {
@@ -63,4 +70,18 @@ export interface CommitDecision {
   readonly replaces: string | undefined;
   /** The bytes of `_SUCCESS`. */
   readonly manifest: Uint8Array;
+}
+
+/** The same storage, for one who may stop waiting for it. */
+export function stoppable(storage: Storage, signal: AbortSignal): Storage {
+  return {
+    ...storage,
+    list: (pattern) => storage.list(pattern, signal),
+    stat: (path) => storage.stat(path, signal),
+    read: (file, start, end) => storage.read(file, start, end, signal),
+    stage: (destination, attempt, name) => storage.stage(destination, attempt, name, signal),
+    prepare: (destination, overwrite) => storage.prepare(destination, overwrite, signal),
+    publish: (decision) => storage.publish(decision, signal),
+    discard: (destination, job) => storage.discard(destination, job, signal),
+  };
 }

@@ -4,10 +4,13 @@ import type { AttemptId, JobId, WorkerId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Heartbeats } from "../rpc/memory-transport.ts";
-import type { Assignment, AttemptResult, WorkerReport } from "../rpc/messages.ts";
+import type { Assignment, AttemptResult, FailureText, WorkerReport } from "../rpc/messages.ts";
 import type { Budget } from "./budget.ts";
 import type { RunStore } from "./run-store.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";
+
+/** A call of the job's code did something after it had returned; `attempt` made the call. */
+export type OnLate = (attempt: AttemptId, error: FailureText) => void;
 
 export interface AgentOptions {
   readonly worker: WorkerId;
@@ -21,7 +24,7 @@ export interface AgentOptions {
   /** 0 <= x < 1: jitter, so that workers that lost the same master don't come back in step. */
   readonly random: () => number;
   /** Starts a process; `name` is unique within this agent's life. */
-  readonly openSlot: (name: string) => TaskSlot;
+  readonly openSlot: (name: string, onLate: OnLate) => TaskSlot;
   /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
   readonly reuseSlots?: boolean | undefined;
   /** True: slots of a job that is over are replaced at once. Default: when they are needed. */
@@ -55,6 +58,8 @@ export interface AgentOptions {
   readonly onDrain?: () => void;
   /** Told of each call that failed; it is made again. */
   readonly onCallFailed?: (error: unknown) => void;
+  /** Told of what the job's code did after its call had returned. */
+  readonly onLate?: OnLate;
   /** Told when a job's files, slots and secrets go; may be told again. */
   readonly onDiscard?: (job: JobId) => void;
   /** Who it is, for messages of unreadable files, which others may be able to read: "worker w2 (on m2)". Default: not said. */

@@ -139,6 +139,7 @@ const noOrders: WorkerOrders = {
   stop: [],
   places: [],
   discard: [],
+  settle: [],
   leaseMs: 10_000,
   drain: false,
 };

@@ -21,6 +21,7 @@ import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
 import { MasterCalls } from "./master-calls.ts";
 import type { RunStore } from "./run-store.ts";
 import { type Running, RunningAttempts } from "./running.ts";
+import { Settling } from "./settling.ts";
 import type { Bundle } from "./slot.ts";
 import { SlotPool, wasKilled } from "./slot-pool.ts";
 
@@ -46,12 +47,17 @@ class WorkerAgent implements Agent {
   readonly #running: RunningAttempts;
   readonly #finished = new Map<string, AttemptResult>();
   readonly #jobs = new KnownJobs();
+  readonly #settling: Settling;
+  /** Jobs of which the master has heard that nothing of them goes on here. */
+  readonly #toldSettled = new Set<JobId>();
   readonly #calls: MasterCalls;
   readonly #watch: Promise<void>;
   #offered: WorkerReport["offered"];
   #drained: Deferred | undefined;
   /** The master has heard that this worker drains: it gives it nothing more, also when it is gone before its lease. */
   #isLeaveTold = false;
+  /** No report was answered for a lease. */
+  #isUnheard = false;
   #released: Deferred | undefined;
   #failuresInRow = 0;
   #isCooling = false;
@@ -65,13 +71,19 @@ class WorkerAgent implements Agent {
       clock,
       slots: budget.slots,
       rssBytesMax: budget.rssBytesMax,
-      openSlot,
+      openSlot: (name) => openSlot(name, (attempt, error) => this.#calledLate(attempt, error)),
       reuse: options.reuseSlots,
       spare: options.spareSlots,
       residentBytes,
     });
     this.#runs = runs;
     this.#running = new RunningAttempts(clock);
+    this.#settling = new Settling({
+      clock,
+      settleSlots: (job) => this.#slots.settle(job),
+      running: (job) => this.#running.countOf(job),
+      changed: () => this.#settlingChanged(),
+    });
     this.#offered = options.offered ?? [];
     for (const { run } of this.#offered) {
       this.#runs.keep(run);
@@ -103,6 +115,7 @@ class WorkerAgent implements Agent {
   async drain(): Promise<void> {
     if (this.#drained === undefined) {
       this.#drained = deferred();
+      this.#settling.advance(this.#jobsLeft());
       this.#calls.raiseNews();
       this.#options.onDrain?.();
     }
@@ -158,13 +171,16 @@ class WorkerAgent implements Agent {
       finished: [...this.#finished.values()],
       // A page of them: there may be a million.
       offered: this.#offered.slice(0, limits.placesPerMessage),
+      ...this.#settling.report(this.#jobsLeft()),
     };
   }
 
   #follow(orders: WorkerOrders, report: WorkerReport, isFresh: boolean): void {
     if (report.draining) this.#isLeaveTold = true;
     for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));
+    for (const job of report.settled) this.#toldSettled.add(job);
     let isNews = this.#offeredAre(report.offered);
+    isNews = this.#settling.acknowledged(report) || isNews;
     for (const places of orders.places) isNews = this.#jobs.takePlaces(places) || isNews;
     for (const attempt of orders.stop) this.#stop(attempt);
     for (const job of orders.discard) this.#discard(job);
@@ -173,9 +189,29 @@ class WorkerAgent implements Agent {
     if (isFresh) for (const assignment of orders.start) isNews = this.#start(assignment, report.sequence) || isNews;
     // Last: this answer's own report is none that is asked any more (found by the simulation: seed 3007).
     this.#jobs.forgetBefore(this.#calls.oldestAsked);
+    this.#settling.ask(orders.settle, report.sequence);
+    this.#settling.advance(this.#jobsLeft());
     if (isNews) this.#calls.raiseNews();
     this.#checkDrained();
     this.#checkReleased();
+  }
+
+  /**
+   * Jobs that it has slots of, where what their code still does is said unasked: by a worker that leaves, or no one would say it,
+   * and by one that does not hear the master, which may hear it all the same.
+   */
+  #jobsLeft(): readonly JobId[] {
+    return this.#drained !== undefined || this.#isUnheard ? this.#slots.jobs() : [];
+  }
+
+  #settlingChanged(): void {
+    this.#calls.raiseNews();
+    this.#checkDrained();
+  }
+
+  #calledLate(attempt: AttemptId, error: FailureText): void {
+    this.#settling.called(attempt, error);
+    this.#options.onLate?.(attempt, error);
   }
 
   /** Told to the master. True: there are more. */
@@ -195,6 +231,8 @@ class WorkerAgent implements Agent {
     const inputs = work.phase === "reduce" ? this.#jobs.inputs(attempt.job, work.mapVersion, worker) : noInputs;
     if (inputs === undefined) return false;
     this.#jobs.note(attempt);
+    this.#settling.begin(attempt.job);
+    this.#toldSettled.delete(attempt.job);
     onStart?.(assignment);
     this.#running.add(attempt, (running) => this.#runToEnd(assignment, inputs, running));
     return true;
@@ -205,6 +243,8 @@ class WorkerAgent implements Agent {
     const running = this.#running.get(attempt);
     if (running === undefined || running.stop.signal.aborted) return;
     running.stop.abort();
+    // Not where it has ended: an order of an older master may come after the next one has taken the result.
+    this.#settling.revoke(attempt);
     running.slot?.stop();
     void this.#clock.sleep(stopGraceMs, this.#closing.signal).then(() => {
       if (this.#running.get(attempt) === running) running.slot?.kill({ kind: "stopped" });
@@ -215,6 +255,8 @@ class WorkerAgent implements Agent {
     this.#jobs.discard(job, this.#calls.sequence);
     for (const running of this.#running) if (running.attempt.job === job) running.stop.abort();
     for (const [key, { attempt }] of this.#finished) if (attempt.job === job) this.#finished.delete(key);
+    this.#settling.discard(job);
+    this.#toldSettled.delete(job);
     this.#slots.endJob(job);
     this.#runs.discard(job);
     this.#options.onDiscard?.(job);
@@ -228,7 +270,9 @@ class WorkerAgent implements Agent {
       (done) => this.#placed(done),
       (error: unknown) => infrastructure(attempt, error),
     );
+    if (result.ok && !running.stop.signal.aborted) await this.#settling.together(attempt);
     const isWanted = !running.stop.signal.aborted;
+    if (!isWanted) this.#settling.revoke(attempt);
     this.#runs.end(attempt, {
       isFailed: !isWanted || !result.ok,
       kept: isWanted && result.ok ? result.run : undefined,
@@ -240,6 +284,7 @@ class WorkerAgent implements Agent {
       this.#coolDown(result);
     }
     this.#options.onEnd?.(attempt, isWanted ? result : undefined);
+    this.#settling.advance(this.#jobsLeft());
     this.#checkReleased();
     this.#calls.raiseNews();
   }
@@ -315,20 +360,26 @@ class WorkerAgent implements Agent {
       await this.#clock.sleep(watchMs, this.#closing.signal);
       this.#slots.checkMemory();
       // Unheard for a lease: the master has given these attempts to others by now.
-      if (this.#calls.unheardMs > this.#calls.leaseMs) this.handBack();
+      this.#isUnheard = this.#calls.unheardMs > this.#calls.leaseMs;
+      if (!this.#isUnheard) continue;
+      this.handBack();
+      this.#settling.advance(this.#jobsLeft());
     }
   }
 
   #kill(running: Running): void {
     if (running.stop.signal.aborted) return;
     running.stop.abort();
+    this.#settling.revoke(running.attempt);
     running.slot?.kill({ kind: "stopped" });
   }
 
   #checkDrained(): void {
     const drained = this.#drained;
     if (drained === undefined || this.#running.size > 0 || this.#finished.size > 0) return;
-    if (this.#isLeaveTold) drained.resolve();
+    const jobs = this.#slots.jobs();
+    if (this.#settling.hasLate || jobs.some((job) => !this.#settling.isSettled(job))) return;
+    if (this.#isLeaveTold && jobs.every((job) => this.#toldSettled.has(job))) drained.resolve();
     // A master that is away learns it by the lease; nobody waits long for it.
     else void this.#clock.sleep(tellLeaveMs, this.#closing.signal).then(() => drained.resolve());
   }

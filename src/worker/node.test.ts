@@ -118,7 +118,17 @@ class FakeMaster {
 }
 
 function ordersOf(orders: Partial<WorkerOrders>): WorkerOrders {
-  return { epoch: 1, start: [], stop: [], places: [], discard: [], leaseMs: 10_000, drain: false, ...orders };
+  return {
+    epoch: 1,
+    start: [],
+    stop: [],
+    places: [],
+    discard: [],
+    settle: [],
+    leaseMs: 10_000,
+    drain: false,
+    ...orders,
+  };
 }
 
 async function open(master = new FakeMaster(), options: Partial<WorkerNodeOptions> = {}) {

@@ -24,6 +24,7 @@ import type { Tokens } from "../rpc/tokens.ts";
 import { ourVersions } from "../rpc/versions.ts";
 import { shuffleRoutes } from "../shuffle/server.ts";
 import { type Agent, startAgent } from "./agent.ts";
+import type { OnLate } from "./agent-options.ts";
 import { type Budget, planBudget } from "./budget.ts";
 import { FileRunStore } from "./file-run-store.ts";
 import { JobLogs } from "./job-logs.ts";
@@ -193,7 +194,7 @@ class Node implements WorkerNode {
       random,
       budget: this.#budget,
       runs: this.#runs,
-      openSlot: (name) => this.#openSlot(name),
+      openSlot: (name, onLate) => this.#openSlot(name, onLate),
       spareSlots: true,
       slotsAhead: this.#budget.slots,
       prepare: (job, spec) => this.#needs.prepare(job, spec),
@@ -204,13 +205,15 @@ class Node implements WorkerNode {
       offered,
       onStart: ({ attempt }) => this.#log.debug(fieldsOf(attempt), "an attempt begins"),
       onEnd: (attempt, result) => this.#ended(attempt, result),
+      onLate: (attempt, error) =>
+        this.#log.warn({ ...fieldsOf(attempt), code: error.code, error: error.message }, lateText),
       onDrain: () => void this.drain(),
       onDiscard: (job) => this.#discarded(job),
       onCallFailed: (error) => this.#callFailed(error),
     });
   }
 
-  #openSlot(name: string): Slot {
+  #openSlot(name: string, onLate: OnLate): Slot {
     const { slots, pages } = this.#directory.work;
     const slot = new Slot({
       name,
@@ -219,6 +222,7 @@ class Node implements WorkerNode {
       // What it prints outside of attempts is nobody's, and goes with it.
       places: { slots, pages, logs: slots },
       clock: this.#clock,
+      onLate,
       openLog: (attempt) => this.#logs.open(attempt),
     });
     void slot.ended.then(() => {
@@ -370,6 +374,8 @@ class Node implements WorkerNode {
     else this.#rejectEnded(this.#failure);
   }
 }
+
+const lateText = "the job's code did something after its call had returned";
 
 function fieldsOf(attempt: AttemptId): { readonly job: JobId; readonly attempt: string } {
   return { job: attempt.job, attempt: attemptName(attempt) };

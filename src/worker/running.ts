@@ -1,6 +1,6 @@
 // Attempts that run on this worker, and how they are getting on.
 import type { Clock } from "../base/clock.ts";
-import { type AttemptId, attemptName, type Instant } from "../base/ids.ts";
+import { type AttemptId, attemptName, type Instant, type JobId } from "../base/ids.ts";
 import type { RunningAttempt } from "../rpc/messages.ts";
 import type { TaskSlot } from "./slot.ts";
 import type { PageContent } from "./status-page.ts";
@@ -42,6 +42,12 @@ export class RunningAttempts {
 
   get(attempt: AttemptId): Running | undefined {
     return this.#entries.get(keyOf(attempt));
+  }
+
+  countOf(job: JobId): number {
+    let count = 0;
+    for (const { attempt } of this.#entries.values()) if (attempt.job === job) count++;
+    return count;
   }
 
   /** `run` deletes the attempt when it is over; `settled` waits for it. */

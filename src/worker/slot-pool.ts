@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { residentBytes } from "./process-identity.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";
@@ -30,6 +31,8 @@ export interface SlotEntry {
   job: JobId | undefined;
   /** It runs an attempt, or describes. */
   isBusy: boolean;
+  /** It is to end, as soon as it has said what calls do that have returned. */
+  isRetiring: boolean;
   /** Of the one bundle that it ever loads. */
   loading: Promise<void> | undefined;
 }
@@ -114,8 +117,9 @@ export class SlotPool {
           entry.isBusy = true;
           return entry;
         }
-        const ending = [...this.#entries].filter(({ slot }) => !slot.isAlive).length;
-        if (ending < this.#waiting) this.#idle()[0]?.slot.kill({ kind: "stopped" });
+        const ending = [...this.#entries].filter(({ slot, isRetiring }) => isRetiring || !slot.isAlive).length;
+        const [oldest] = this.#idle();
+        if (ending < this.#waiting && oldest !== undefined) this.#retire(oldest);
         await this.#change(signal);
       }
     } finally {
@@ -124,8 +128,8 @@ export class SlotPool {
   }
 
   giveBack(entry: SlotEntry): void {
-    if (this.#options.reuse === false && entry.job !== undefined) entry.slot.kill({ kind: "stopped" });
     entry.isBusy = false;
+    if (this.#options.reuse === false && entry.job !== undefined) this.#retire(entry);
     // The set is in the order in which slots became idle.
     if (this.#entries.delete(entry)) this.#entries.add(entry);
     this.#changed();
@@ -147,6 +151,18 @@ export class SlotPool {
       entry.slot.kill({ kind: "stopped" });
       if (this.#options.spare === true) void entry.slot.ended.then(() => this.#openSpare());
     }
+  }
+
+  /** Jobs that slots have run attempts of, and may still do something of. */
+  jobs(): JobId[] {
+    const jobs = new Set<JobId>();
+    for (const { job, slot } of this.#entries) if (job !== undefined && slot.isAlive) jobs.add(job);
+    return [...jobs];
+  }
+
+  /** Each slot of the job has said all that calls did which had returned, or has ended: one that says nothing is killed. */
+  async settle(job: JobId): Promise<void> {
+    await Promise.all([...this.#entries].filter((entry) => entry.job === job).map((entry) => this.#settle(entry)));
   }
 
   /** Ends slots that hold too much memory; what is outside of V8's heap has no limit of its own. */
@@ -176,7 +192,25 @@ export class SlotPool {
   }
 
   #idle(): SlotEntry[] {
-    return [...this.#entries].filter((entry) => !entry.isBusy && entry.slot.isAlive);
+    return [...this.#entries].filter((entry) => !entry.isBusy && !entry.isRetiring && entry.slot.isAlive);
+  }
+
+  #retire(entry: SlotEntry): void {
+    entry.isRetiring = true;
+    const said = entry.job === undefined ? Promise.resolve() : this.#settle(entry);
+    void said.then(() => entry.slot.kill({ kind: "stopped" }));
+  }
+
+  async #settle({ slot }: SlotEntry): Promise<void> {
+    const timer = new AbortController();
+    const silent = this.#options.clock.sleep(limits.settleMs + limits.settleSilenceMs, timer.signal).then(async () => {
+      if (!timer.signal.aborted) slot.kill({ kind: "stopped" });
+      await slot.ended;
+    });
+    await Promise.race([slot.isAlive ? slot.settle() : slot.ended, silent]);
+    timer.abort();
+    // What it said last comes before its end.
+    if (!slot.isAlive) await slot.ended;
   }
 
   #isFull(): boolean {
@@ -213,7 +247,7 @@ export class SlotPool {
     if (this.#isClosed) throw closing();
     const name = `slot-${++this.#opened}`;
     const slot = this.#options.openSlot(name);
-    const entry: SlotEntry = { slot, name, job: undefined, isBusy: false, loading: undefined };
+    const entry: SlotEntry = { slot, name, job: undefined, isBusy: false, isRetiring: false, loading: undefined };
     this.#entries.add(entry);
     void slot.ended.then(() => {
       this.#entries.delete(entry);

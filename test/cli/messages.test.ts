@@ -83,7 +83,7 @@ test("a record that the format refuses is named as its file was given, and not b
   writeJob("job.ts", "emit(line, 1);");
   write("bytes.txt", Buffer.from([0x6f, 0x6b, 0x0a, 0xff, 0x0a]));
   const { code, stderr } = await run("job.ts", "bytes.txt", "-o", "out");
-  expect(code).toBe(1);
+  expect(code).toBe(3);
   expect(stderr).toMatch(/^ {2}the record is not UTF-8 .*\n +at bytes\.txt:3$/m);
   expect(stderr).not.toContain("--resume"); // the same bytes are refused again
   const skipped = await run("job.ts", "bytes.txt", "-o", "out", "--skip-bad", "1");
@@ -112,7 +112,7 @@ test("an error in a callback that outlives its call is told as one, with its pla
 test("a job file that throws while it is loaded is named with its line", async () => {
   write("job.ts", 'import "millrace";\n\nthrow new Error("not today");\n');
   const { code, stderr } = await run("job.ts", "three.txt");
-  expect(code).toBe(2);
+  expect(code).toBe(1);
   expect(stderr).toMatch(/throws while it is loaded: not today\n +at job\.ts:3:7/);
 });
 
@@ -127,7 +127,7 @@ test("a full heap is told in words, without V8's stack", async () => {
 test("with --json a refusal is an event too", async () => {
   writeJob("job.ts", "emit(line, 1);");
   const { code, stderr } = await run("job.ts", "missing.txt", "--json");
-  expect(code).toBe(2);
+  expect(code).toBe(3);
   expect(JSON.parse(stderr)).toMatchObject({ event: "error", code: "no-input" });
 });
 

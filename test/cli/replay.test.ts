@@ -129,26 +129,26 @@ test("the header of a CSV file is no record, and where inputs have names the fil
   expect(unnamed.code).toBe(2);
 });
 
-test("a record that the format refuses is the format's error, with exit code 1", async () => {
+test("a record that the format refuses is the format's error, with the exit code of bad input", async () => {
   const { code, stdout, stderr } = await replay("two.ts", "events.ndjson:8", "--input", "events");
   expect(stderr).toContain("is not JSON");
   expect(stderr).toContain("at events.ndjson:8");
   expect(stdout.toString()).toBe("");
-  expect(code).toBe(1);
+  expect(code).toBe(3);
 });
 
 test.each([
-  [["words.ts", "lines.txt"], "is no position: give FILE:OFFSET"],
-  [["words.ts", "--", "-:5"], "standard input is gone"],
-  [["words.ts", "nothing.txt:0"], 'there is no file "nothing.txt"'],
-  [["words.ts", "lines.txt:0", "--param", "prfix=1"], "prefix"],
-  [["words.ts", "lines.txt:0", "--input", "users"], "has one input"],
-  [["missing.ts", "lines.txt:0"], "there is no job file missing.ts"],
-])("millrace replay %s is wrong usage, and says why", async (words, message) => {
+  [["words.ts", "lines.txt"], "is no position: give FILE:OFFSET", 2],
+  [["words.ts", "--", "-:5"], "standard input is gone", 2],
+  [["words.ts", "nothing.txt:0"], 'there is no file "nothing.txt"', 3],
+  [["words.ts", "lines.txt:0", "--param", "prfix=1"], "prefix", 2],
+  [["words.ts", "lines.txt:0", "--input", "users"], "has one input", 2],
+  [["missing.ts", "lines.txt:0"], "there is no job file missing.ts", 2],
+])("millrace replay %s can't be done, and it says why", async (words, message, exit) => {
   const { code, stdout, stderr } = await replay(...words);
   expect(stderr).toContain(message);
   expect(stdout.toString()).toBe("");
-  expect(code).toBe(2);
+  expect(code).toBe(exit);
 });
 
 test("a failed run says with which words the record is replayed, and they work", async () => {

@@ -184,7 +184,7 @@ test("an interrupt ends it", async () => {
 
 test("what can't be simulated is said at once", async () => {
   const missing = await simulated("right.ts", "nothing-*.txt");
-  expect([missing.code, missing.text]).toEqual([2, expect.stringContaining('no file matches \\"nothing-*.txt\\"')]);
+  expect([missing.code, missing.text]).toEqual([3, expect.stringContaining('no file matches \\"nothing-*.txt\\"')]);
   expect((await simulated("right.ts")).code).toBe(2);
   expect((await simulated("no-job.ts", "in.txt")).code).toBe(2);
   expect((await simulated("right.ts", "in.txt", "--seeds", "0")).code).toBe(2);

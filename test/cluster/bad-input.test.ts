@@ -82,9 +82,9 @@ describe("an address", () => {
     expect(stderr).toMatch(
       /^warning can't reach the master at http:\/\/127\.0\.0\.1:1: connection refused; is it running\?; trying again\nerror can't reach the master at http:\/\/127\.0\.0\.1:1: connection refused; is it running\? \(tried for \d+ s\) \[unreachable\]\n$/,
     );
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     const worker = await work;
-    expect(worker.code).toBe(1);
+    expect(worker.code).toBe(4);
     expect(worker.stderr).toMatch(/"level":"warn".*connection refused; is it running\?; trying again/);
     expect(worker.stderr).toMatch(/"event":"error","code":"unreachable".*\(tried for \d+ s\)/);
   });
@@ -96,7 +96,7 @@ describe("an address", () => {
     try {
       const { code, stderr } = await millrace(["jobs", "--master", address], { env: env() });
       expect(stderr).toMatch(new RegExp(`error can't reach the master at ${address}: .*(HTTP/2|right port|reset)`));
-      expect(code).toBe(1);
+      expect(code).toBe(4);
     } finally {
       server.close();
     }
@@ -121,14 +121,14 @@ describe("versions", () => {
     expect(stderr).toContain(
       `error this worker old has Unicode data (ICU) 1.2, the master ${icu}: ${todo} [not-supported]\n`,
     );
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     expect((await cluster.ask(["workers"])).stdout.toString()).not.toContain("old");
   });
 
   test("fault 30: so is a command", async () => {
     const { code, stderr } = await cluster.ask(["jobs"], { env: otherIcu() });
     expect(stderr).toBe(`error this command has Unicode data (ICU) 1.2, the master ${icu}: ${todo} [not-supported]\n`);
-    expect(code).toBe(1);
+    expect(code).toBe(4);
   });
 });
 
@@ -170,7 +170,7 @@ describe("a job", () => {
     expect(stderr).toMatch(
       /\nerror the master sees no file .*missing\.txt: inputs have to be where master and workers can read them, a shared directory for example \[no-input\]\n$/,
     );
-    expect(code).toBe(2);
+    expect(code).toBe(3);
   });
 
   test("whose output is there already is refused", async () => {
@@ -179,7 +179,7 @@ describe("a job", () => {
     const { code, stderr } = await cluster.ask([...wordCount, at("in.txt"), "-o", at("taken")]);
     expect(stderr).toContain("exists and is not empty");
     expect(stderr).toContain("[output-exists]");
-    expect(code).toBe(2);
+    expect(code).toBe(3);
     expect(readFileSync(at("taken/mine.txt"), "utf8")).toBe("mine");
   });
 
@@ -217,7 +217,7 @@ describe.skipIf(mountsMissing !== undefined)(
       try {
         writeFileSync(at("unshared/in.txt"), "here only\n");
         const { code, stderr } = await other.ask([...wordCount, at("unshared/in.txt"), "-o", at("never")]);
-        expect(code).toBe(1);
+        expect(code).toBe(3);
         expect(stderr).toMatch(/^failed word-count$/m);
         expect(stderr).toMatch(/there is no file .*unshared\/in\.txt.* \(as worker w7 \(on \S+\) sees it\)/);
       } finally {
@@ -281,7 +281,7 @@ describe("a master or worker", () => {
         `^error process ${cluster.master.child.pid} on \\S+, since \\S+, is the master of ${state} already: a state directory has one master\\. Stop that one first, or give --state another directory \\[state-busy\\]\\n$`,
       ),
     );
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     expect((await cluster.ask(["jobs"])).code).toBe(0);
   });
 
@@ -289,7 +289,7 @@ describe("a master or worker", () => {
     const words = ["worker", "--master", cluster.address, "--work-dir", join(cluster.folder, "w1")];
     const { code, stderr } = await millrace(words, { env: cluster.env });
     expect(stderr).toMatch(/\[state-busy\]\n$/);
-    expect(code).toBe(1);
+    expect(code).toBe(4);
   });
 });
 

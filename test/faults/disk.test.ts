@@ -36,7 +36,7 @@ describe.skipIf(!canMount() && process.env["CI"] !== "true")("small file systems
     const under = withSmall({ [small()]: "6m" }, `find '${small()}' -name _SUCCESS -o -name 'part-*' > '${listed}'`);
     const { code, stderr } = await runToEnd(scratch, words("plain", ["-o", "small/out"]), { under });
     expect({ code, stderr }).toMatchObject({
-      code: 1,
+      code: 4,
       stderr: expect.stringMatching(/small\/.*no space|no space.*small\//is),
     });
     expect(readFileSync(listed, "utf8")).toBe("");
@@ -46,7 +46,7 @@ describe.skipIf(!canMount() && process.env["CI"] !== "true")("small file systems
     const under = withSmall({ [small()]: "6m", "/dev/shm": "1m" });
     const { code, stderr } = await runToEnd(scratch, words("plain", ["-o", "out", "--work-dir", "small"]), { under });
     expect({ code, stderr }).toMatchObject({
-      code: 1,
+      code: 4,
       stderr: expect.stringMatching(/small.* is full \(ENOSPC\).*--work-dir/),
     });
     expect(existsSync(scratch.output)).toBe(false);
@@ -94,7 +94,7 @@ describe("fault 61: folders and files that can't be had", () => {
     const under = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
     const run = words("plain", ["-o", "out", "--split-size", "20KB"]);
     const { code, stderr } = await runToEnd(scratch, run, { under });
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/\(EMFILE\).*ulimit -n/) });
+    expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringMatching(/\(EMFILE\).*ulimit -n/) });
     expect(scratch.processes()).toEqual([]);
     expect(existsSync(scratch.output)).toBe(false);
     expect(await runToEnd(scratch, [...run, "--resume"])).toMatchObject({ code: 0 });
@@ -119,7 +119,7 @@ describe("fault 62: an output that exists", () => {
     mkdirSync(scratch.output);
     scratch.write("out/theirs.txt", "theirs");
     const { code, stderr } = await runToEnd(scratch, hostile("none"));
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/out.*output-exists/s) });
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(/out.*output-exists/s) });
     expect(scratch.fired).toBe(0);
     expect(readdirSync(scratch.output)).toEqual(["theirs.txt"]);
     expect(scratch.leftovers()).toEqual([]);
@@ -129,7 +129,7 @@ describe("fault 62: an output that exists", () => {
     scratch.write("in/a.txt", "TRIGGER\n");
     const { code, stderr } = await runToEnd(scratch, hostile("take-output", ["--param", `path=${scratch.output}`]));
     expect(scratch.fired).toBe(1);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/out/) });
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(/out/) });
     expect(readdirSync(scratch.output)).toEqual(["theirs.txt"]);
     expect(scratch.processes()).toEqual([]);
   });

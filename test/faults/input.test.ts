@@ -31,7 +31,7 @@ describe("fault 74: a file that is not what was planned fails the job, by name",
         words("hostile", params({ fault, mark: scratch.mark, times: 1, path: later })),
       );
       expect(scratch.fired).toBe(1);
-      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("in/b.txt") });
+      expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining("in/b.txt") });
       expect(existsSync(scratch.output)).toBe(false);
     });
   }
@@ -54,7 +54,7 @@ describe("fault 75: what is no regular file is refused, and never waited for", (
     test(what, async () => {
       const run = ["run", jobFile("plain"), make(), "-o", "out", "--quiet"];
       const { code, stderr } = await runToEnd(scratch, run);
-      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+      expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(message) });
       expect(stderr).toMatch(/bad-input/);
       expect(existsSync(scratch.output)).toBe(false);
       expect(scratch.leftovers()).toEqual([]);
@@ -66,7 +66,7 @@ describe("fault 75: what is no regular file is refused, and never waited for", (
     for (const path of [scratch.path, scratch.temporary]) chmodSync(path, 0o777);
     const { code, stderr } = await runToEnd(scratch, words("plain", []), plainUser);
     expect({ code, stderr }).toMatchObject({
-      code: 1,
+      code: 3,
       stderr: expect.stringMatching(/in\/secret\.txt can't be read by/),
     });
     expect(existsSync(scratch.output)).toBe(false);
@@ -77,7 +77,7 @@ test("fault 77: a line of 1 GiB is refused with its place; no slot ever holds it
   truncateSync(scratch.write("in/big.txt", "first\n"), 1024 * MiB);
   const { ended, peak } = watched(words("plain", ["--attempts", "1"]));
   const { code, stderr } = await ended;
-  expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/in\/big\.txt:6\b/) });
+  expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(/in\/big\.txt:6\b/) });
   expect(stderr).toMatch(/more than the limit of 64.0 MiB/);
   expect(peak()).toBeGreaterThan(0);
   expect(peak()).toBeLessThan(512 * MiB);

@@ -142,7 +142,7 @@ describe("S8: a published folder's manifest leads nowhere else", () => {
 test("S15: code that is not what its name says is not loaded", async () => {
   scratch.write("in/a.txt", "TRIGGER\n");
   const { code, stderr } = await runToEnd(scratch, hostile("change-bundle"));
-  expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/bundle/) });
+  expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringMatching(/bundle/) });
   expect(scratch.fired).toBe(1);
 });
 

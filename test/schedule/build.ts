@@ -144,6 +144,8 @@ export function report(worker: string, sequence: number, change: Partial<WorkerR
     running: [],
     finished: [],
     offered: [],
+    settled: [],
+    late: [],
     ...change,
   };
 }

@@ -4,6 +4,7 @@ import type {
   Assignment,
   AttemptDone,
   AttemptResult,
+  LateCall,
   Places,
   RunningAttempt,
   WorkerOrders,
@@ -38,7 +39,15 @@ export class FakeWorker {
   readonly runs = new Map<string, { run: NonNullable<AttemptDone["run"]>; emissionDigest: bigint }>();
   /** Everything ever started: an attempt runs once. */
   readonly started: string[] = [];
+  /** Those that really ran, in order. */
+  readonly ran = new Map<string, AttemptId>();
   readonly discarded = new Set<JobId>();
+  /** It is asked about these; those that it does not answer yet. */
+  asked: readonly JobId[] = [];
+  readonly answered = new Set<JobId>();
+  readonly silent = new Set<JobId>();
+  /** What attempts of its did after their end, by their key, until it is acknowledged. */
+  readonly late = new Map<string, LateCall>();
   offered: WorkerReport["offered"] = [];
 
   constructor(id: string, slots = 1, host = id) {
@@ -48,6 +57,8 @@ export class FakeWorker {
   }
 
   report(): WorkerReport {
+    const settled = this.settled();
+    for (const job of settled) this.answered.add(job);
     return {
       worker: this.id,
       incarnation: this.incarnation,
@@ -61,6 +72,8 @@ export class FakeWorker {
       running: [...this.running.values()].map(runningAttempt),
       finished: [...this.finished.values()],
       offered: this.offered,
+      settled,
+      late: [...this.late.values()],
     };
   }
 
@@ -69,6 +82,8 @@ export class FakeWorker {
     if (orders.epoch < this.epoch || report.incarnation !== this.incarnation) return;
     this.epoch = orders.epoch;
     for (const { attempt } of report.finished) this.finished.delete(attemptKey(attempt));
+    for (const { attempt } of report.late) this.late.delete(attemptKey(attempt));
+    this.asked = orders.settle;
     if (report.offered.length > 0) this.offered = [];
     for (const places of orders.places) {
       const joined = joinPlaces(this.places.get(places.job), places);
@@ -87,6 +102,9 @@ export class FakeWorker {
     this.sequence = 0;
     this.running.clear();
     this.finished.clear();
+    this.asked = [];
+    this.answered.clear();
+    this.late.clear();
     this.places.clear();
     for (const key of [...this.runs.keys()]) if (!keep(key)) this.runs.delete(key);
     this.offered = [...this.runs.values()];
@@ -100,12 +118,24 @@ export class FakeWorker {
     }
   }
 
+  /** It has an answer that it has not given. */
+  get hasAnswer(): boolean {
+    return this.settled().some((job) => !this.answered.has(job));
+  }
+
+  private settled(): JobId[] {
+    const running = new Set([...this.running.values()].map(({ assignment }) => assignment.attempt.job));
+    return this.asked.filter((job) => !this.silent.has(job) && !running.has(job));
+  }
+
   private start(assignment: Assignment): void {
     const { attempt, work } = assignment;
     const key = attemptKey(attempt);
     if (this.started.includes(key) || this.isDraining || this.running.size >= this.slots + this.slotsAhead) return;
     if (work.phase === "reduce" && !isWhole(this.places.get(attempt.job), work.mapVersion)) return;
     this.started.push(key);
+    this.ran.set(key, attempt);
+    this.answered.delete(attempt.job);
     const places = work.phase === "reduce" ? this.places.get(attempt.job) : undefined;
     this.running.set(key, { assignment, places, idleMs: 0, runningMs: 0 });
   }

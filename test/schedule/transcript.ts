@@ -29,7 +29,7 @@ class Scenario {
   readonly #store = new Map<string, Uint8Array>();
   /** Their last report is not answered. */
   readonly #deaf = new Set<string>();
-  /** They have started something. */
+  /** They have started something, or have an answer. */
   readonly #eager = new Set<FakeWorker>();
   #options: SchedulerOptions = options;
   #scheduler: Scheduler = createScheduler(1, options, 0);
@@ -123,6 +123,19 @@ class Scenario {
         this.#report(this.#worker(subject));
         return;
       }
+      case "late": {
+        const [worker, key, attempt] = this.#finished(subject);
+        worker.late.set(key, { attempt, error: text(rest[0] ?? "emit was called late", "late-call") });
+        if (flags.get("sent") !== "no") this.#report(worker);
+        return;
+      }
+      case "silent":
+        this.#worker(subject).silent.add(rest[0] ?? "");
+        return;
+      case "speaks":
+        this.#worker(subject).silent.clear();
+        this.#report(this.#worker(subject));
+        return;
       case "wait":
         this.#now += duration(subject);
         this.#step({ kind: "clock-ticked" });
@@ -186,11 +199,12 @@ class Scenario {
         this.#out.push(...shownOrders(command.worker, command.orders));
         // Calls of workers that did not report just now wait, so orders reach them as well.
         const worker = this.#worker(command.worker);
-        const report = answers?.worker === worker ? answers.report : { ...worker.report(), finished: [], offered: [] };
+        const report =
+          answers?.worker === worker ? answers.report : { ...worker.report(), finished: [], offered: [], late: [] };
         if (this.#deaf.has(worker.id)) return;
         const before = worker.running.size;
         worker.follow(command.orders, report);
-        if (worker.running.size > before) this.#eager.add(worker);
+        if (worker.running.size > before || worker.hasAnswer) this.#eager.add(worker);
         return;
       }
       default:
@@ -221,6 +235,17 @@ class Scenario {
       }
     }
     throw new Error(`a scenario says that ${subject} runs, and it does not`);
+  }
+
+  /** "map-0", "map-0@w2": the latest that has run or runs there. */
+  #finished(subject: string): [FakeWorker, string, AttemptId] {
+    const [name, at] = subject.split("@");
+    for (const worker of this.#workers.values()) {
+      if (at !== undefined && worker.id !== at) continue;
+      const ran = [...worker.ran].reverse().find(([, attempt]) => shortName(attempt) === name);
+      if (ran !== undefined) return [worker, ...ran];
+    }
+    throw new Error(`a scenario says that ${subject} has run, and it has not`);
   }
 
   #runName(worker: string, key: string): string {
@@ -342,6 +367,7 @@ function shownOrders(worker: string, orders: WorkerOrders): string[] {
     ...orders.start.map(shownStart),
     ...orders.stop.map((attempt) => `stop ${shortName(attempt)} ${attemptKey(attempt)}`),
     ...orders.discard.map((job) => `discard ${job}`),
+    ...orders.settle.map((job) => `settle ${job}`),
   ];
   return lines.length === 0 ? [`${worker} ◄ nothing`] : lines.map((line) => `${worker} ◄ ${line}`);
 }

@@ -483,7 +483,8 @@ export class World {
       const isWaiting = !isDone(task) && task.attempts.length === 0;
       const mayWait = task.phase === "plan" ? job.plan === undefined : true;
       // Nothing is forgotten.
-      assert(!isWaiting || !mayWait || task.isQueued || job.stage === "publishing", "nobody will run it");
+      const isClosed = job.stage === "closing" || job.stage === "publishing";
+      assert(!isWaiting || !mayWait || task.isQueued || isClosed, "nobody will run it");
       const run = task.winner?.run;
       assert(run === undefined || sameAttempt(run.writtenBy, task.winner!.attempt), "a run that another attempt wrote");
       for (const attempt of task.attempts)
@@ -529,16 +530,21 @@ export class World {
 function durable(cluster: Cluster): unknown {
   return {
     wishes: [...cluster.workers.values()].flatMap(({ id, isToDrain }) => (isToDrain ? [id] : [])).sort(),
+    // That a job closes is not stored: in its first step a new master finds that it does.
     jobs: viewOf(cluster).jobs.map(({ waiting: _, ...view }) => ({
       ...view,
       running: [],
-      tasks: Object.values(view.tasks).map(({ done, total }) => ({ done, total })),
+      state: ["mapping", "reducing", "closing"].includes(view.state) ? "working" : view.state,
+      tasks: Object.values(view.tasks).map(({ total }) => total),
     })),
     details: [...cluster.jobs.values()].map((job) =>
       job.stage === "over"
         ? job.stage
         : {
-            stage: job.stage,
+            stage: job.stage === "closing" ? "working" : job.stage,
+            mapsWon: job.mapsWon,
+            mapsLive: job.mapsLive,
+            reducesWon: job.reducesWon,
             mapVersion: job.mapVersion,
             mapVersionMin: job.mapVersionMin,
             digestRollbacks: job.digestRollbacks,

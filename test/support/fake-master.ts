@@ -22,6 +22,7 @@ export const someOrders: WorkerOrders = {
   stop: [],
   places: [],
   discard: [],
+  settle: [],
   leaseMs: 10_000,
   drain: false,
 };
@@ -39,6 +40,8 @@ export const someReport: WorkerReport = {
   running: [],
   finished: [],
   offered: [],
+  settled: [],
+  late: [],
 };
 
 export const someSpec: JobSpec = {

@@ -37,6 +37,8 @@ export interface FakeS3Options {
   /** False: conditions of requests are ignored, as s3rver does. */
   readonly conditional?: boolean;
   readonly pageSize?: number;
+  /** False: lists of uploads are not implemented. */
+  readonly listsUploads?: boolean;
   readonly credentials?: {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
@@ -133,6 +135,7 @@ export class FakeS3 {
     if (denied !== undefined) return errorResponse(403, denied);
     const objects = this.buckets.get(request.bucket);
     if (objects === undefined) return errorResponse(404, "NoSuchBucket");
+    if (request.key === "" && request.query.has("uploads")) return this.#listUploads(request);
     if (request.key === "") return this.#list(objects, request);
     const upload = request.query.get("uploadId");
     if (upload !== undefined) return this.#onUpload(objects, request, upload);
@@ -223,7 +226,7 @@ export class FakeS3 {
       }
       seen.add(name);
       last = name;
-      const shown = encodeURIComponent(name).replaceAll("%2F", "/").replaceAll("%20", "+");
+      const shown = encoded(name);
       entries.push(
         cut < 0
           ? `<Contents><Key>${shown}</Key><ETag>&quot;${etag}&quot;</ETag><Size>${body.length}</Size></Contents>`
@@ -234,7 +237,31 @@ export class FakeS3 {
       ? `<NextContinuationToken>${Buffer.from(last).toString("base64url")}</NextContinuationToken>`
       : "";
     return xml(
-      `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType><IsTruncated>${isTruncated}</IsTruncated>${entries.join("")}${next}</ListBucketResult>`,
+      `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType><KeyCount>${entries.length}</KeyCount><IsTruncated>${isTruncated}</IsTruncated>${entries.join("")}${next}</ListBucketResult>`,
+    );
+  }
+
+  #listUploads({ bucket, query }: FakeRequest): HttpResponse {
+    if (this.options.listsUploads === false) return errorResponse(501, "NotImplemented");
+    const prefix = query.get("prefix") ?? "";
+    const [keyMarker, idMarker] = [query.get("key-marker"), query.get("upload-id-marker") ?? ""];
+    const all = [...this.uploads]
+      .filter(([, upload]) => upload.bucket === bucket && upload.key.startsWith(prefix))
+      .map(([id, { key }]) => ({ id, key }))
+      .sort((a, b) => byKey([a.key, 0], [b.key, 0]) || (a.id < b.id ? -1 : 1))
+      .filter(({ id, key }) => {
+        const order = keyMarker === undefined ? 1 : byKey([key, 0], [keyMarker, 0]);
+        return order > 0 || (order === 0 && id > idMarker);
+      });
+    const page = all.slice(0, this.options.pageSize ?? 1000);
+    const last = page.length < all.length ? page.at(-1) : undefined;
+    const marks =
+      last === undefined
+        ? ""
+        : `<NextKeyMarker>${encoded(last.key)}</NextKeyMarker><NextUploadIdMarker>${last.id}</NextUploadIdMarker>`;
+    const entries = page.map(({ id, key }) => `<Upload><Key>${encoded(key)}</Key><UploadId>${id}</UploadId></Upload>`);
+    return xml(
+      `<ListMultipartUploadsResult><EncodingType>url</EncodingType><IsTruncated>${last !== undefined}</IsTruncated>${marks}${entries.join("")}</ListMultipartUploadsResult>`,
     );
   }
 
@@ -370,6 +397,10 @@ function metadataOf({ headers }: FakeRequest): Record<string, string> {
 
 function byKey(a: readonly [string, unknown], b: readonly [string, unknown]): number {
   return Buffer.compare(Buffer.from(a[0]), Buffer.from(b[0]));
+}
+
+function encoded(key: string): string {
+  return encodeURIComponent(key).replaceAll("%2F", "/").replaceAll("%20", "+");
 }
 
 function strict(text: string): string {

@@ -96,12 +96,26 @@ export class Acknowledged implements Invariant {
 function durable(cluster: Cluster): Record<string, unknown> {
   const parts: Record<string, unknown> = {};
   for (const { job, state, counters, tasks, deadLetters } of viewOf(cluster).jobs) {
-    parts[`${job} view`] = { state, counters, deadLetters, done: [tasks.plan.done, tasks.map.done, tasks.reduce.done] };
+    const known = cluster.jobs.get(job)!;
+    // Not stored: in its first step a new master finds that the job closes.
+    const isClosing = known.stage === "closing";
+    parts[`${job} view`] = {
+      state: !isClosing ? state : known.reduces.length === 0 ? "mapping" : "reducing",
+      counters,
+      deadLetters,
+      done: [tasks.plan.done, isClosing ? known.mapsLive : tasks.map.done, tasks.reduce.done],
+    };
   }
   for (const job of cluster.jobs.values()) {
     if (job.stage === "over") continue;
     const { stage, mapVersion, mapVersionMin, digestRollbacks, decision } = job;
-    parts[job.id] = { stage, mapVersion, mapVersionMin, digestRollbacks, decision };
+    parts[job.id] = {
+      stage: stage === "closing" ? "working" : stage,
+      mapVersion,
+      mapVersionMin,
+      digestRollbacks,
+      decision,
+    };
     for (const task of tasksOf(job)) parts[`${job.id} ${task.phase} ${task.index}`] = recordOf(task);
   }
   return parts;

@@ -118,7 +118,7 @@ export type JobView = Message<"millrace.v1.JobView"> & {
   name: string;
 
   /**
-   * "planning", "mapping", "reducing", "publishing", "succeeded", "failed" or "cancelled".
+   * "planning", "mapping", "reducing", "closing", "publishing", "succeeded", "failed" or "cancelled".
    *
    * @generated from field: string state = 3;
    */

@@ -8,7 +8,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Assignment, AttemptResult } from "./attempt_pb.ts";
 import { file_millrace_v1_attempt } from "./attempt_pb.ts";
-import type { AttemptId, Position, RunRef } from "./common_pb.ts";
+import type { AttemptId, FailureText, Position, RunRef } from "./common_pb.ts";
 import { file_millrace_v1_common } from "./common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/worker.proto.
  */
 export const file_millrace_v1_worker: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIt8DCgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjMKC3BsYWNlc19oZWxkGAQgAygLMh4ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0LkhlbGQSDwoHYWRkcmVzcxgFIAEoCRINCgVzbG90cxgGIAEoDRISCgpzbG90c19mcmVlGAcgASgNEhAKCGRyYWluaW5nGAggASgIEiwKB3J1bm5pbmcYCSADKAsyGy5taWxscmFjZS52MS5SdW5uaW5nQXR0ZW1wdBIsCghmaW5pc2hlZBgKIAMoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHQSMAoHb2ZmZXJlZBgLIAMoCzIfLm1pbGxyYWNlLnYxLldvcmtlclJlcG9ydC5PZmZlchITCgtzbG90c19haGVhZBgMIAEoDRo2CgRIZWxkEgsKA2pvYhgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoBBIMCgRydW5zGAMgASgEGkIKBU9mZmVyEiAKA3J1bhgBIAEoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIXCg9lbWlzc2lvbl9kaWdlc3QYAiABKAYioQEKDlJ1bm5pbmdBdHRlbXB0EicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSDwoHcmVjb3JkcxgCIAEoBBINCgVieXRlcxgDIAEoBBIPCgdpZGxlX21zGAQgASgBEhIKCnJ1bm5pbmdfbXMYBSABKAESIQoCYXQYBiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbiLCAQoMV29ya2VyT3JkZXJzEg0KBWVwb2NoGAEgASgEEiYKBXN0YXJ0GAIgAygLMhcubWlsbHJhY2UudjEuQXNzaWdubWVudBIkCgRzdG9wGAMgAygLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEiMKBnBsYWNlcxgEIAMoCzITLm1pbGxyYWNlLnYxLlBsYWNlcxIPCgdkaXNjYXJkGAUgAygJEhAKCGxlYXNlX21zGAYgASgBEg0KBWRyYWluGAcgASgIIm0KBlBsYWNlcxILCgNqb2IYASABKAkSEwoLbWFwX3ZlcnNpb24YAiABKAQSJAoEcnVucxgDIAMoCzIWLm1pbGxyYWNlLnYxLlJ1blBsYWNlcxIMCgRmcm9tGAQgASgEEg0KBXRvdGFsGAUgASgEIk8KCVJ1blBsYWNlcxIOCgZ3b3JrZXIYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIhCgRydW5zGAMgAygLMhMubWlsbHJhY2UudjEuUnVuUmVmYgZwcm90bzM", [file_millrace_v1_attempt, file_millrace_v1_common]);
+  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIpUECgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjMKC3BsYWNlc19oZWxkGAQgAygLMh4ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0LkhlbGQSDwoHYWRkcmVzcxgFIAEoCRINCgVzbG90cxgGIAEoDRISCgpzbG90c19mcmVlGAcgASgNEhAKCGRyYWluaW5nGAggASgIEiwKB3J1bm5pbmcYCSADKAsyGy5taWxscmFjZS52MS5SdW5uaW5nQXR0ZW1wdBIsCghmaW5pc2hlZBgKIAMoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHQSMAoHb2ZmZXJlZBgLIAMoCzIfLm1pbGxyYWNlLnYxLldvcmtlclJlcG9ydC5PZmZlchITCgtzbG90c19haGVhZBgMIAEoDRIPCgdzZXR0bGVkGA0gAygJEiMKBGxhdGUYDiADKAsyFS5taWxscmFjZS52MS5MYXRlQ2FsbBo2CgRIZWxkEgsKA2pvYhgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoBBIMCgRydW5zGAMgASgEGkIKBU9mZmVyEiAKA3J1bhgBIAEoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIXCg9lbWlzc2lvbl9kaWdlc3QYAiABKAYiXAoITGF0ZUNhbGwSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0IqEBCg5SdW5uaW5nQXR0ZW1wdBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEg8KB3JlY29yZHMYAiABKAQSDQoFYnl0ZXMYAyABKAQSDwoHaWRsZV9tcxgEIAEoARISCgpydW5uaW5nX21zGAUgASgBEiEKAmF0GAYgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24i0gEKDFdvcmtlck9yZGVycxINCgVlcG9jaBgBIAEoBBImCgVzdGFydBgCIAMoCzIXLm1pbGxyYWNlLnYxLkFzc2lnbm1lbnQSJAoEc3RvcBgDIAMoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIjCgZwbGFjZXMYBCADKAsyEy5taWxscmFjZS52MS5QbGFjZXMSDwoHZGlzY2FyZBgFIAMoCRIQCghsZWFzZV9tcxgGIAEoARINCgVkcmFpbhgHIAEoCBIOCgZzZXR0bGUYCCADKAkibQoGUGxhY2VzEgsKA2pvYhgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoBBIkCgRydW5zGAMgAygLMhYubWlsbHJhY2UudjEuUnVuUGxhY2VzEgwKBGZyb20YBCABKAQSDQoFdG90YWwYBSABKAQiTwoJUnVuUGxhY2VzEg4KBndvcmtlchgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEiEKBHJ1bnMYAyADKAsyEy5taWxscmFjZS52MS5SdW5SZWZiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common]);
 
 /**
  * @generated from message millrace.v1.WorkerReport
@@ -81,6 +81,16 @@ export type WorkerReport = Message<"millrace.v1.WorkerReport"> & {
    * @generated from field: uint32 slots_ahead = 12;
    */
   slotsAhead: number;
+
+  /**
+   * @generated from field: repeated string settled = 13;
+   */
+  settled: string[];
+
+  /**
+   * @generated from field: repeated millrace.v1.LateCall late = 14;
+   */
+  late: LateCall[];
 };
 
 /**
@@ -140,6 +150,30 @@ export const WorkerReport_OfferSchema: GenMessage<WorkerReport_Offer> = /*@__PUR
   messageDesc(file_millrace_v1_worker, 0, 1);
 
 /**
+ * What the code of an attempt did after the attempt had ended.
+ *
+ * @generated from message millrace.v1.LateCall
+ */
+export type LateCall = Message<"millrace.v1.LateCall"> & {
+  /**
+   * @generated from field: millrace.v1.AttemptId attempt = 1;
+   */
+  attempt?: AttemptId | undefined;
+
+  /**
+   * @generated from field: millrace.v1.FailureText error = 2;
+   */
+  error?: FailureText | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.LateCall.
+ * Use `create(LateCallSchema)` to create a new message.
+ */
+export const LateCallSchema: GenMessage<LateCall> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_worker, 1);
+
+/**
  * @generated from message millrace.v1.RunningAttempt
  */
 export type RunningAttempt = Message<"millrace.v1.RunningAttempt"> & {
@@ -179,7 +213,7 @@ export type RunningAttempt = Message<"millrace.v1.RunningAttempt"> & {
  * Use `create(RunningAttemptSchema)` to create a new message.
  */
 export const RunningAttemptSchema: GenMessage<RunningAttempt> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 1);
+  messageDesc(file_millrace_v1_worker, 2);
 
 /**
  * @generated from message millrace.v1.WorkerOrders
@@ -219,6 +253,11 @@ export type WorkerOrders = Message<"millrace.v1.WorkerOrders"> & {
    * @generated from field: bool drain = 7;
    */
   drain: boolean;
+
+  /**
+   * @generated from field: repeated string settle = 8;
+   */
+  settle: string[];
 };
 
 /**
@@ -226,7 +265,7 @@ export type WorkerOrders = Message<"millrace.v1.WorkerOrders"> & {
  * Use `create(WorkerOrdersSchema)` to create a new message.
  */
 export const WorkerOrdersSchema: GenMessage<WorkerOrders> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 2);
+  messageDesc(file_millrace_v1_worker, 3);
 
 /**
  * @generated from message millrace.v1.Places
@@ -263,7 +302,7 @@ export type Places = Message<"millrace.v1.Places"> & {
  * Use `create(PlacesSchema)` to create a new message.
  */
 export const PlacesSchema: GenMessage<Places> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 3);
+  messageDesc(file_millrace_v1_worker, 4);
 
 /**
  * @generated from message millrace.v1.RunPlaces
@@ -290,5 +329,5 @@ export type RunPlaces = Message<"millrace.v1.RunPlaces"> & {
  * Use `create(RunPlacesSchema)` to create a new message.
  */
 export const RunPlacesSchema: GenMessage<RunPlaces> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 4);
+  messageDesc(file_millrace_v1_worker, 5);
 

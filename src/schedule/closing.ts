@@ -1,0 +1,121 @@
+// Between the last winner and the decision: what must be so before a job's output may be published. The stage is not stored: a
+// master that takes over finds every task won and nothing decided, closes the job again and asks again.
+//
+//   working ─► closing ─► (every gate is open) publishing       closing ─► working (a task has lost its winner), failed, cancelled
+import type { JobId, WorkerId } from "../base/ids.ts";
+import type { WorkerReport } from "../rpc/messages.ts";
+import { revoke } from "./attempt.ts";
+import { type Cluster, note, tell } from "./cluster.ts";
+import { isOpen, type Job } from "./job.ts";
+import { holderOf } from "./lost.ts";
+import type { Worker } from "./worker.ts";
+
+/** What is known of a job that closes. */
+export interface Closing {
+  /** Workers that ran attempts of it and have not answered; of them those count that are heard, in the life that ran them. */
+  readonly unanswered: Set<WorkerId>;
+}
+
+type Gate = (cluster: Cluster, job: Job, closing: Closing) => boolean;
+
+/** Asked in each step, until all are open: then the job is decided. */
+const gates: readonly Gate[] = [haveAnswered];
+
+/** Every task has a winner. What still runs of the job is of no use any more. */
+export function beginClosing(cluster: Cluster, job: Job): void {
+  job.stage = "closing";
+  job.view = undefined;
+  cluster.turns.delete(job.id);
+  cluster.closing.add(job);
+  for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job needs it no more");
+  const unanswered = new Set<WorkerId>();
+  job.closing = { unanswered };
+  for (const [id, life] of job.workers) if (job.answered.get(id) !== life) unanswered.add(id);
+  if (haveAnswered(cluster, job, job.closing)) return;
+  note(cluster, { kind: "job-closing", job: job.id, workers: unanswered.size });
+  for (const id of unanswered) {
+    const worker = cluster.workers.get(id);
+    if (worker?.isSilent === false) tell(cluster, worker);
+  }
+}
+
+/** The worker is heard again after it was silent: jobs that close wait for it again. */
+export function askAgain(cluster: Cluster, worker: Worker): void {
+  for (const { closing } of cluster.closing) if (closing?.unanswered.has(worker.id)) tell(cluster, worker);
+}
+
+/** It is decided, it is over, or a task of it runs again. */
+export function endClosing(cluster: Cluster, job: Job): void {
+  job.closing = undefined;
+  cluster.closing.delete(job);
+}
+
+export function mayBeDecided(cluster: Cluster, job: Job): boolean {
+  const { closing } = job;
+  return closing !== undefined && gates.every((isOpenNow) => isOpenNow(cluster, job, closing));
+}
+
+/** Each worker has answered, has lost its lease, is forgotten, or is in another life. */
+function haveAnswered(cluster: Cluster, job: Job, { unanswered }: Closing): boolean {
+  for (const id of unanswered) {
+    const worker = cluster.workers.get(id);
+    if (worker === undefined || worker.isSilent) continue; // it may come back
+    if (worker.incarnation === job.workers.get(id)) return false;
+    unanswered.delete(id);
+  }
+  return true;
+}
+
+/** Jobs that the worker is asked about: those that close, and those whose last tasks run, there too. */
+export function askedOf(cluster: Cluster, worker: Worker): JobId[] {
+  const asked = new Set<JobId>();
+  for (const { id, closing } of cluster.closing) if (closing?.unanswered.has(worker.id)) asked.add(id);
+  for (const { state, task } of worker.attempts.values())
+    if (state !== "stopping" && isEnding(task.job)) asked.add(task.job.id);
+  return [...asked];
+}
+
+/** All that is left to do of it is given out: who is asked now can answer with the last result. */
+function isEnding({ stage, maps, reduces, mapsLive, reducesWon, underway }: Job): boolean {
+  return stage === "working" && mapsLive + reducesWon + underway === maps.length + reduces.length;
+}
+
+/** What a worker's newest report says of jobs, after what it runs. */
+export function takeAnswers(cluster: Cluster, worker: Worker, report: WorkerReport): void {
+  for (const id in report.placesHeld) noteLife(cluster, worker, id);
+  for (const id of report.settled) {
+    const job = cluster.jobs.get(id);
+    if (job === undefined || !isOpen(job) || hasAttempts(worker, id)) continue;
+    job.answered.set(worker.id, worker.incarnation);
+    job.closing?.unanswered.delete(worker.id);
+  }
+}
+
+/** An answer is of no account while the worker has, or was just given, something of the job. */
+function hasAttempts(worker: Worker, id: JobId): boolean {
+  for (const { task } of worker.attempts.values()) if (task.job.id === id) return true;
+  return worker.strays.some(({ job }) => job === id);
+}
+
+/** It has something of the job: this master may not have known. */
+function noteLife(cluster: Cluster, worker: Worker, id: JobId): void {
+  const job = cluster.jobs.get(id);
+  if (job === undefined || !isOpen(job) || job.workers.get(worker.id) === worker.incarnation) return;
+  job.workers.set(worker.id, worker.incarnation);
+  if (job.closing === undefined) return;
+  job.closing.unanswered.add(worker.id);
+  tell(cluster, worker);
+}
+
+/** The workers that ran the winners of a job that is active again, after a master change or a resume: each has a lease to be heard. */
+export function findWorkers(cluster: Cluster, job: Job): void {
+  const { plannedBy } = job;
+  if (plannedBy !== undefined && plannedBy.worker !== "") foundAt(cluster, job, plannedBy);
+  for (const tasks of [job.maps, job.reduces])
+    for (const { winner } of tasks) if (winner !== undefined) foundAt(cluster, job, winner);
+}
+
+function foundAt(cluster: Cluster, job: Job, at: { readonly worker: WorkerId; readonly incarnation: number }): void {
+  job.workers.set(at.worker, Math.max(job.workers.get(at.worker) ?? 0, at.incarnation));
+  holderOf(cluster, at);
+}
