@@ -42,6 +42,8 @@ export interface LocalOptions {
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
@@ -89,13 +91,16 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "removeParents">;
+type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
 
 async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const { replaces } = await storage.prepare(places.destination, options.overwrite ?? false);
+  const { deadLetters: path } = options;
+  const deadLetters =
+    path === undefined ? undefined : { path, ...(await storage.prepare(path, options.overwrite ?? false)) };
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
@@ -105,7 +110,7 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
     removeParents();
     throw error;
   }
-  return { key, job, places, work, replaces, removeParents };
+  return { key, job, places, work, replaces, deadLetters, removeParents };
 }
 
 /** Of the newest work directory that a run with this output left. */
@@ -123,5 +128,7 @@ function resumedParts(options: LocalOptions): Parts {
   const { path, job } = left;
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
-  return { key: "", job, places, work, replaces: undefined, removeParents: () => {} };
+  const deadLetters =
+    options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
+  return { key: "", job, places, work, replaces: undefined, deadLetters, removeParents: () => {} };
 }

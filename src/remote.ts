@@ -36,6 +36,8 @@ export interface RemoteOptions {
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
@@ -118,7 +120,7 @@ class Remote implements RemoteEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { master, module, overwrite, clock = systemClock, address } = this.#options;
+    const { master, module, overwrite, deadLetters, clock = systemClock, address } = this.#options;
     const { bundle, description } = this.#described;
     const { spec } = await sizedSpec(options, {
       module,
@@ -126,6 +128,7 @@ class Remote implements RemoteEngine {
       bundle: bundle.digest,
       destination: this.destination,
       replaces: undefined, // the master looks
+      ...(deadLetters !== undefined && { deadLetters: { path: deadLetters, replaces: undefined } }),
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
       storage: this.storage,

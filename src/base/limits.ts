@@ -23,6 +23,8 @@ export const limits = {
   /** Many small files share a split; more pieces than this make a plan entry too large. */
   piecesPerSplitMax: 4096,
   headBytes: 64 * KiB,
+  /** Of csv and tsv: a million columns of 16 bytes. Every split of a file reads it again. */
+  headerBytesMax: 16 * MiB,
   reducerBytes: 64 * MiB,
   reducersDefaultMax: 64,
   asyncConcurrency: 16,

@@ -27,3 +27,9 @@ export function outputPath(given: string): string {
 export function pathBelow(directory: string, name: string): string {
   return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
 }
+
+/** Whether neither of two absolute paths or URLs is the other, or in it. */
+export function areApart(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((path) => (path.endsWith("/") ? path : `${path}/`)) as [string, string];
+  return !one.startsWith(other) && !other.startsWith(one);
+}

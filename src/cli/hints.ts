@@ -14,16 +14,21 @@ export interface HintsOptions {
   readonly flags: RunFlags;
 }
 
+const skipBadAdvised = 10;
+
 export function failureHints({ view, job, inputs, flags }: HintsOptions): string[] {
   const hints: string[] = [];
-  const { where, code = "" } = view.reason ?? {};
-  const isOfRecord = where !== undefined && /:\d+$/.test(where);
+  const { where, aside, code = "" } = view.reason ?? {};
   const command = commandLine(job, inputs, flags);
-  if (isOfRecord) {
+  if (where !== undefined && aside !== undefined) {
     // What was piped in is not there any more.
     if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
-    // A record on which a task hangs is no bad record: who is to say that it would not have ended?
-    if (flags.skipBad === 0 && code !== "task-timeout") hints.push(`put bad records aside:  ${command} --skip-bad 10`);
+    // A record on which a task hangs is no bad record: who is to say that it would not have ended? And of one that takes many
+    // lines along the message says what helps.
+    if (flags.skipBad === 0 && code !== "task-timeout" && aside <= skipBadAdvised) {
+      const folder = flags.output === undefined ? " --dead-letters bad-records" : "";
+      hints.push(`put bad records aside:  ${command} --skip-bad ${skipBadAdvised}${folder}`);
+    }
   }
   if (flags.master !== undefined) return [...hints, ...clusterHints(view, code, command, flags)];
   if (flags.output === undefined) return hints;
@@ -113,6 +118,7 @@ export function commandLine(job: string, inputs: readonly string[], flags: RunFl
     ...pairWords("--env", flags.env),
   );
   if (flags.output !== undefined) words.push("-o", quoted(flags.output));
+  if (flags.deadLetters !== undefined) words.push("--dead-letters", quoted(flags.deadLetters));
   if (flags.workDir !== undefined) words.push("--work-dir", quoted(flags.workDir));
   if (flags.reducers !== undefined) words.push("--reducers", String(flags.reducers));
   if (flags.splitSize !== undefined) words.push("--split-size", String(flags.splitSize));

@@ -20,6 +20,7 @@ export interface RunFlags {
   readonly env: ReadonlyMap<string, string>;
   readonly workDir?: string;
   readonly skipBad: number;
+  readonly deadLetters?: string;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly resume: boolean;
@@ -59,6 +60,10 @@ export function addRunOptions(command: Command): Command {
   command
     .optionsGroup("Output:")
     .option("-o, --output <dir>", "folder to publish; must not exist or be empty (default: print the result)")
+    .option(
+      "--dead-letters <dir>",
+      "folder to publish the bad records in that --skip-bad puts aside (default: _dead-letters in the output)",
+    )
     .option("--overwrite", "replace the folder, if Millrace published it", false)
     .option("--resume", "go on where a crashed or failed run with this output stopped", false);
   addJobOptions(command);
@@ -142,7 +147,7 @@ export function addJobOptions(command: Command): Command {
     .optionsGroup("When something fails:")
     .option(
       "--skip-bad <n>",
-      "put up to n bad records aside, in _dead-letters, instead of failing",
+      "put up to n bad records aside, in _dead-letters or --dead-letters, instead of failing",
       count("--skip-bad", 0, Number.MAX_SAFE_INTEGER),
       0,
     )

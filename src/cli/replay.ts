@@ -119,7 +119,13 @@ async function prepare(
       validate: here.validate,
     },
   );
-  const files = await resolveInputs({ storage, inputs: spec.inputs, directory: spec.directory, detectCompression });
+  const files = await resolveInputs({
+    storage,
+    inputs: spec.inputs,
+    directory: spec.directory,
+    detectCompression,
+    formatOf: () => here.job.inputs[input]!.format,
+  });
   if (files.length === 1) return { file: files[0]!, spec };
   throw new MillraceError("wrong-usage", `${path} names ${files.length} files: give the one that the record is in`);
 }

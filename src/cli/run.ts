@@ -4,8 +4,10 @@ import { resolve } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { deadLettersOutput } from "../base/ids.ts";
 import { pathBelow } from "../base/paths.ts";
 import type { JobEngine, JobHandle } from "../engine.ts";
+import { deadLettersFolder } from "../local/dead-letters.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
 import { connectionText } from "./cluster.ts";
@@ -27,6 +29,7 @@ export async function runCommand(
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
   refuseMisplaced(flags);
+  deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
   const screen = openScreen(flags, startedMs);
@@ -60,6 +63,7 @@ async function openHere(
   return await openLocal({
     module: resolve(job),
     output: flags.output,
+    deadLetters: deadLettersOf(flags),
     slots: flags.slots,
     memoryBytes: flags.memory,
     environment: Object.fromEntries(flags.env),
@@ -98,6 +102,7 @@ async function openThere({ job, flags, screen, signal, firstSlot }: There): Prom
     address: flags.master!,
     environment: Object.fromEntries(flags.env),
     attempts: flags.attempts,
+    deadLetters: deadLettersOf(flags),
     overwrite: flags.overwrite,
     signal,
     onWarning: (warning) => warn(screen, warning),
@@ -132,6 +137,12 @@ function refuseMisplaced(flags: RunFlags): void {
       "a cluster publishes into a folder that all its workers see: give one with -o DIR",
     );
   }
+}
+
+/** Throws `wrong-usage` where they would go nowhere. */
+function deadLettersOf({ output, deadLetters, skipBad }: RunFlags): string | undefined {
+  const words = { output: "-o DIR", deadLetters: "--dead-letters DIR", skipBad: "--skip-bad N" };
+  return deadLettersFolder({ output, deadLetters, skipBad }, words);
 }
 
 /** The id is all that a script needs to ask for the job again. */
@@ -189,7 +200,7 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
       const lines = successLines(view, {
         elapsedMs,
         output: flags.output,
-        deadLetters: flags.output === undefined ? undefined : pathBelow(flags.output, "_dead-letters"),
+        deadLetters: flags.deadLetters ?? pathBelow(flags.output ?? "", deadLettersOutput),
         phases: screen.phases.list(),
       });
       for (const line of lines) process.stderr.write(`${line}\n`);

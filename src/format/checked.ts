@@ -66,7 +66,7 @@ export async function settled(bad: BadRecord): Promise<BadRecord> {
   );
   const turn = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
   const outcome = await Promise.race([rejected, turn]);
-  if (outcome !== undefined) return new BadRecord(outcome.message, bad.start, bad.end, bad.bytes, outcome);
+  if (outcome !== undefined) return new BadRecord(outcome.message, bad.start, bad.end, bad.bytes, bad.lines, outcome);
   throw new MillraceError(
     "wrong-job",
     `the schema (${by.vendor}) of ndjson() validates asynchronously, and asynchronous schemas can't be used for records. Leave out what waits, and do that in map, which may be async`,

@@ -48,6 +48,7 @@ export interface EngineParts {
   readonly key: string;
   readonly job: JobId;
   readonly replaces: string | undefined;
+  readonly deadLetters: JobSpec["deadLetters"];
   readonly removeParents: () => void;
 }
 
@@ -148,13 +149,14 @@ export class Engine implements LocalEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { places, storage, key, job, replaces } = this.#parts;
+    const { places, storage, key, job, replaces, deadLetters } = this.#parts;
     const { spec, inputBytes } = await sizedSpec(options, {
       module: this.#parts.options.module,
       description: this.description,
       bundle: this.#bundle!.digest,
       destination: places.destination,
       replaces,
+      deadLetters,
       environment: this.#bundle!.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
       storage,
@@ -186,7 +188,10 @@ export class Engine implements LocalEngine {
       );
     }
     await checkSame(stored, spec, storage);
-    if (!stored.isDecided) await storage.prepare(places.destination, options.overwrite ?? false);
+    if (!stored.isDecided) {
+      await storage.prepare(places.destination, options.overwrite ?? false);
+      if (options.deadLetters !== undefined) await storage.prepare(options.deadLetters, options.overwrite ?? false);
+    }
     const master = await this.#startMaster();
     if (stored.outcome === "failed") await master.resume(job);
     this.#handle = this.#handleOf(master, job, stored.spec);
@@ -219,11 +224,16 @@ export class Engine implements LocalEngine {
    */
   async #discardElsewhere(): Promise<void> {
     const { options, places, storage, job } = this.#parts;
-    if (options.output === undefined || !isUrl(options.output) || this.#isResumable) return;
-    const jobs = this.#end === "succeeded" ? earlierJobs(options.output, options.workDir) : [];
-    if (this.#end === "none" && options.resume === true) jobs.push(job);
+    const { output, workDir, resume, deadLetters } = options;
+    if (this.#isResumable) return;
+    const jobs = this.#end === "succeeded" && output !== undefined ? earlierJobs(output, workDir) : [];
+    if (this.#end === "none" && resume === true) jobs.push(job);
     // Hidden, and in nobody's way: no reason to fail.
-    for (const each of jobs) await storage.discard(places.destination, each).catch(() => {});
+    const discard = async (destination: string) => {
+      for (const each of jobs) await storage.discard(destination, each).catch(() => {});
+    };
+    if (output !== undefined && isUrl(output)) await discard(places.destination);
+    if (deadLetters !== undefined) await discard(deadLetters);
   }
 
   #handleOf(master: Master, job: JobId, spec: JobSpec): JobHandle {

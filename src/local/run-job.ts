@@ -10,6 +10,7 @@ import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";
 import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
 import { manifestName } from "../storage/manifest.ts";
+import { deadLettersFolder } from "./dead-letters.ts";
 import { readRecords } from "./records.ts";
 
 /** `RunOptions` of any job. */
@@ -27,6 +28,7 @@ export interface AnyRunOptions {
   readonly taskTimeout?: string;
   readonly taskLimit?: string;
   readonly skipBad?: number;
+  readonly deadLetters?: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly workDir?: string;
@@ -48,6 +50,7 @@ async function runHere(job: object, options: AnyRunOptions): Promise<JobResult |
   const engine = await openLocal({
     module: moduleOf(job, options.module),
     output: options.output,
+    deadLetters: deadLettersOf(options),
     slots: options.slots,
     memoryBytes: options.memory === undefined ? undefined : parseSize(options.memory, "memory"),
     environment: options.env,
@@ -94,6 +97,7 @@ async function runThere(job: object, address: string, options: AnyRunOptions): P
     address,
     environment,
     attempts: options.attempts,
+    deadLetters: deadLettersOf(options),
     overwrite,
   });
   try {
@@ -175,6 +179,11 @@ function submission(options: AnyRunOptions): SubmitOptions {
     ...(options.taskTimeout !== undefined && { taskTimeoutMs: parseDuration(options.taskTimeout, "taskTimeout") }),
     ...(options.taskLimit !== undefined && { taskLimitMs: parseDuration(options.taskLimit, "taskLimit") }),
   };
+}
+
+function deadLettersOf({ output, deadLetters, skipBad = 0 }: AnyRunOptions): string | undefined {
+  const words = { output: "an `output`", deadLetters: "`deadLetters`", skipBad: "`skipBad`" };
+  return deadLettersFolder({ output, deadLetters, skipBad }, words);
 }
 
 function moduleOf(job: object, given: string | undefined): string {

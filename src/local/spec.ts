@@ -44,6 +44,7 @@ export interface SpecParts {
   readonly bundle: string;
   readonly destination: string;
   readonly replaces: string | undefined;
+  readonly deadLetters?: JobSpec["deadLetters"];
   readonly environment: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly storage: Storage;
@@ -96,6 +97,7 @@ export async function sizedSpec(
     attemptsMax: options.attempts ?? limits.attemptsMax,
     slotsMax: options.maxSlots,
     deadLettersMax: options.skipBad ?? 0,
+    ...(parts.deadLetters !== undefined && { deadLetters: parts.deadLetters }),
     params,
     ...(paramsValue !== undefined && { paramsValue }),
     taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,

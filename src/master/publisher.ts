@@ -61,6 +61,9 @@ export class Publisher {
     for (let tries = 1; ; tries++) {
       failpoint("master.beforePublish");
       try {
+        const { job, deadLetters } = decision;
+        // First, so that they are there once the output is.
+        if (deadLetters !== undefined) await storage.publish({ job, ...deadLetters });
         await storage.publish(decision);
         failpoint("master.afterPublish");
         return;

@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Blobs, Submission } from "../rpc/services.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -24,6 +25,11 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   );
   check(isDigest(spec.bundle), "the bundle's digest is no SHA-256");
   check(isUrl(spec.output) || isAbsolute(spec.output), `the output ${JSON.stringify(spec.output)} is no absolute path`);
+  if (spec.deadLetters !== undefined) {
+    const { path } = spec.deadLetters;
+    check(isUrl(path) || isAbsolute(path), `the folder of dead letters ${JSON.stringify(path)} is no absolute path`);
+    check(areApart(spec.output, path), `the folder of dead letters ${path} and the output ${spec.output} overlap`);
+  }
   check(isUrl(spec.directory) || isAbsolute(spec.directory), "the job's directory is no absolute path");
   check(spec.inputs.length > 0 && spec.inputs.length <= namesMax, `a job has 1 to ${namesMax} inputs`);
   check(spec.files.length <= namesMax, `a job has at most ${namesMax} side files`);
@@ -84,7 +90,11 @@ export async function probeInputs({ inputs, directory, standardInput }: JobSpec,
 export async function prepareOutput(spec: JobSpec, overwrite: boolean, probing: Probing): Promise<JobSpec> {
   const preparing = probing.storage.prepare(spec.output, overwrite);
   const { replaces } = await within(probing, `looking at the output ${spec.output}`, preparing);
-  return { ...spec, replaces };
+  const { deadLetters } = spec;
+  if (deadLetters === undefined) return { ...spec, replaces };
+  const also = probing.storage.prepare(deadLetters.path, overwrite);
+  const aside = await within(probing, `looking at the folder of dead letters ${deadLetters.path}`, also);
+  return { ...spec, replaces, deadLetters: { ...deadLetters, replaces: aside.replaces } };
 }
 
 /** The work itself can't be interrupted (it may hang in the kernel); whoever waits can. */

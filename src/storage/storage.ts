@@ -70,6 +70,8 @@ export interface CommitDecision {
   readonly replaces: string | undefined;
   /** The bytes of `_SUCCESS`. */
   readonly manifest: Uint8Array;
+  /** A folder of their own for the dead letters, published before the rest. */
+  readonly deadLetters?: Omit<CommitDecision, "job" | "deadLetters"> | undefined;
 }
 
 /** The same storage, for one who may stop waiting for it. */

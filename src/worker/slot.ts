@@ -327,8 +327,10 @@ export class Slot implements TaskSlot {
 
 /** Credentials leave this process only for a job that reads or writes an object store (S25). */
 function s3AccessOf({ assignment }: RunAttempt): S3Access | undefined {
-  const { inputs, output } = assignment.spec;
-  return needsS3([output, ...inputs.flatMap(({ paths }) => paths)]) ? ownS3Access() : undefined;
+  const { inputs, output, deadLetters } = assignment.spec;
+  return needsS3([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)])
+    ? ownS3Access()
+    : undefined;
 }
 
 /** The whole group: the slot leads one, and what its code started is in it. */
