@@ -7,11 +7,13 @@
 // `close` removes all that a run leaves, except after a failure: then state and runs stay for `resume`.
 import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "./base/error.ts";
-import type { AttemptId } from "./base/ids.ts";
+import type { AttemptId, JobId } from "./base/ids.ts";
+import { isUrl } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
 import {
+  earlierJobs,
   localPlaces,
   makeParents,
   refuseIfBusy,
@@ -48,6 +50,8 @@ export interface LocalOptions {
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
   readonly workDir?: string | undefined;
+  /** Ends every wait for a storage before the job is submitted; from then on it has to be cancelled. */
+  readonly signal?: AbortSignal | undefined;
   /** A slot's process that was started already (first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
   /** For `millrace test`: what must not change the result. */
@@ -97,10 +101,12 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const key = randomId();
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
-  const { replaces } = await storage.prepare(places.destination, options.overwrite ?? false);
+  const overwrite = options.overwrite ?? false;
+  const ended = endedJobs(options);
+  const { replaces } = await storage.prepare(places.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
-    path === undefined ? undefined : { path, ...(await storage.prepare(path, options.overwrite ?? false)) };
+    path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
@@ -111,6 +117,12 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
     throw error;
   }
   return { key, job, places, work, replaces, deadLetters, removeParents };
+}
+
+/** Runs of this output that were killed: this one begins anew. */
+function endedJobs({ output, deadLetters, workDir }: LocalOptions): readonly JobId[] {
+  if (output === undefined || ![output, deadLetters].some((path) => path !== undefined && isUrl(path))) return [];
+  return earlierJobs(output, workDir);
 }
 
 /** Of the newest work directory that a run with this output left. */

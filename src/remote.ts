@@ -22,7 +22,7 @@ import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
 import type { RemoteMaster, Submission } from "./rpc/services.ts";
 import { createStorage } from "./storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
-import type { Storage } from "./storage/storage.ts";
+import { type Storage, stoppable } from "./storage/storage.ts";
 
 export interface RemoteOptions {
   /** Path of the module whose default export is the job. */
@@ -122,6 +122,8 @@ class Remote implements RemoteEngine {
     if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
     const { master, module, overwrite, deadLetters, clock = systemClock, address } = this.#options;
     const { bundle, description } = this.#described;
+    const { signal: given } = this.#options;
+    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     const { spec } = await sizedSpec(options, {
       module,
       description,
@@ -131,13 +133,11 @@ class Remote implements RemoteEngine {
       ...(deadLetters !== undefined && { deadLetters: { path: deadLetters, replaces: undefined } }),
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
-      storage: this.storage,
+      storage: stoppable(this.storage, signal),
       validate: (params) => this.#described.validate(params),
       onUnseen: (why) =>
         this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
     });
-    const { signal: given } = this.#options;
-    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     await upload(master.blobs, bundleUpload(bundle.path, bundle.digest), signal);
     for (const { name, path, sha256 } of spec.files)
       await upload(master.blobs, sideFileUpload(name, path, sha256), signal);

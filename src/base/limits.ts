@@ -93,6 +93,10 @@ export const limits = {
   storeTriesMax: 4,
   /** Of all silence in one request, or in all requests of one list: who waits for it wants to know today. */
   storeSilentMsMax: 150_000,
+  /** The same where what staged files are left is removed: they are hidden, and the next run does it again. */
+  storeDiscardSilentMsMax: 20_000,
+  /** Publishing goes on for so long after it was asked to stop: what answers is done by then. */
+  publishGraceMs: 5_000,
   /** Of an answer in XML: a page of 1,000 keys of 1,024 bytes, each written as %XX, has 4 MB. */
   storeXmlBytesMax: 16 * MiB,
   storeElementsMax: 200_000,

@@ -36,7 +36,7 @@ export async function runCommand(
   let engine: JobEngine | undefined;
   try {
     engine = await (flags.master === undefined
-      ? openHere(job, flags, screen, firstSlot)
+      ? openHere({ job, flags, screen, signal: interrupts.signal, firstSlot })
       : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
@@ -54,12 +54,7 @@ export async function runCommand(
   }
 }
 
-async function openHere(
-  job: string,
-  flags: RunFlags,
-  screen: Screen,
-  firstSlot: ChildProcess | undefined,
-): Promise<JobEngine> {
+async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   return await openLocal({
     module: resolve(job),
     output: flags.output,
@@ -71,12 +66,13 @@ async function openHere(
     overwrite: flags.overwrite,
     resume: flags.resume,
     workDir: flags.workDir,
+    signal,
     firstSlot,
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
 
-interface There {
+interface Opening {
   readonly job: string;
   readonly flags: RunFlags;
   readonly screen: Screen;
@@ -85,7 +81,7 @@ interface There {
 }
 
 /** Nothing of a cluster is loaded unless it is asked for. */
-async function openThere({ job, flags, screen, signal, firstSlot }: There): Promise<JobEngine> {
+async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
   const master = connectTo({
     address: flags.master!,

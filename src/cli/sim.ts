@@ -12,6 +12,7 @@ import { type Sample, takeSample } from "../sim/sample.ts";
 import { UserCode } from "../sim/user-code.ts";
 import { type SimJob, World } from "../sim/world.ts";
 import { createStorage } from "../storage/any.ts";
+import { stoppable } from "../storage/storage.ts";
 import { userFailure } from "../task/failure.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";
@@ -83,11 +84,12 @@ async function prepare({ here, module, inputs, flags, folder, signal }: Command 
     environment,
     destination: "/output",
     folder: join(folder, "plan"),
+    signal,
   });
   const sample = await takeSample({
     files: plan.files,
     formatOf: (input) => here.job.inputs[input]!.format,
-    storage: createStorage(),
+    storage: stoppable(createStorage(), signal),
     bytesMax: flags.sample,
     signal,
   });

@@ -9,6 +9,7 @@ import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
 import type { SubmitOptions } from "../local.ts";
 import { createStorage } from "../storage/any.ts";
+import { stoppable } from "../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../task/failure.ts";
 import type { MappedRecord } from "../task/record-mapper.ts";
 import { planBudget } from "../worker/budget.ts";
@@ -121,7 +122,7 @@ class JobTest {
       ...(standardInput !== undefined && { standardInput }),
     };
     const environment = Object.fromEntries(flags.env);
-    const planned = await planHere({ here, module, submit, environment, destination: folder, folder });
+    const planned = await planHere({ here, module, submit, environment, destination: folder, folder, signal });
     return new JobTest(parts, submit, planned);
   }
 
@@ -148,7 +149,12 @@ class JobTest {
     const { job, spec, signal } = this.#inProcess;
     const restore = silenceConsole();
     try {
-      const records = await sampleRecords({ job, files: this.#plan.files, storage: createStorage(), signal });
+      const records = await sampleRecords({
+        job,
+        files: this.#plan.files,
+        storage: stoppable(createStorage(), signal),
+        signal,
+      });
       const here: InProcess = { ...this.#inProcess, records };
       const codecs = new CodecCheck(job);
       const mapped = await withUserCode(() =>

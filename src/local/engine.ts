@@ -19,7 +19,7 @@ import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { JobView, SchedulerOptions } from "../schedule/step.ts";
 import { openLevelStore } from "../state/leveldb.ts";
 import type { StateStore } from "../state/store.ts";
-import type { Storage } from "../storage/storage.ts";
+import { type Storage, stoppable } from "../storage/storage.ts";
 import { type Agent, startAgent } from "../worker/agent.ts";
 import type { Budget } from "../worker/budget.ts";
 import { FileRunStore } from "../worker/file-run-store.ts";
@@ -67,6 +67,9 @@ export class Engine implements LocalEngine {
   /** What was there before stays until it is certain that it is not needed. */
   #isResumable: boolean;
   #end: JobView["state"] | "none" | "stopped" = "none";
+  readonly #closed = new AbortController();
+  /** Ends publishing. */
+  readonly #leave = new AbortController();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -149,7 +152,7 @@ export class Engine implements LocalEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { places, storage, key, job, replaces, deadLetters } = this.#parts;
+    const { places, key, job, replaces, deadLetters } = this.#parts;
     const { spec, inputBytes } = await sizedSpec(options, {
       module: this.#parts.options.module,
       description: this.description,
@@ -159,7 +162,7 @@ export class Engine implements LocalEngine {
       deadLetters,
       environment: this.#bundle!.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
-      storage,
+      storage: this.#stoppable(),
       // A resumed job goes on with the value that it has.
       validate: async (params) => {
         const { resume, attempts = limits.attemptsMax } = this.#parts.options;
@@ -177,7 +180,8 @@ export class Engine implements LocalEngine {
 
   /** The master starts once it is certain that the stored job is the one that is meant: it goes on by itself. */
   async #resume(spec: JobSpec): Promise<JobHandle> {
-    const { options, places, storage, job } = this.#parts;
+    const { options, places, job } = this.#parts;
+    const storage = this.#stoppable();
     const stored = await readStoredJob(this.#store!);
     if (stored?.job !== job || stored.outcome === "succeeded" || stored.outcome === "cancelled") {
       this.#isResumable = false;
@@ -250,9 +254,23 @@ export class Engine implements LocalEngine {
       view: viewNow,
       watch: (signal) => master.watch(job, signal),
       ended,
-      cancel: () => master.cancel(job),
+      cancel: async () => {
+        const outcome = await master.cancel(job);
+        // Decided: it is published, unless the storage does not answer.
+        if (outcome === "too-late")
+          void systemClock
+            .sleep(limits.publishGraceMs, this.#closed.signal)
+            .then(() => this.#leave.abort(leftUnpublished()));
+        return outcome;
+      },
       file: (index) => this.#files.get(index),
     };
+  }
+
+  /** For what comes before the job is submitted. */
+  #stoppable(): Storage {
+    const { storage, options } = this.#parts;
+    return options.signal === undefined ? storage : stoppable(storage, options.signal);
   }
 
   /** Undefined when there is none, or none any more. */
@@ -276,6 +294,7 @@ export class Engine implements LocalEngine {
       scheduler: schedulerOptions(this.#parts.options),
       heartbeatMs,
       owner: `process ${process.pid}`,
+      publishing: this.#leave.signal,
     });
     this.#masterStarted.resolve(this.#master);
     return this.#master;
@@ -287,6 +306,7 @@ export class Engine implements LocalEngine {
     if (this.#end !== "none")
       this.#isResumable = output !== undefined && (this.#end === "failed" || this.#end === "stopped");
     this.#masterStarted.reject(new MillraceError("not-leader", "the run was closed"));
+    this.#closed.abort();
     await this.#agent.close();
     await this.#master?.close();
     await this.#store?.close();
@@ -315,6 +335,14 @@ const schedulerOptions = ({ output, experiment }: LocalOptions): SchedulerOption
   digestRollbacksMax: limits.digestRollbacksMax,
   manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
 });
+
+function leftUnpublished(): MillraceError {
+  return new MillraceError(
+    "cancelled",
+    "the result was being published when the run was cancelled, and the storage did not answer: run the same command with --resume to publish it",
+    { retry: "elsewhere" },
+  );
+}
 
 interface Deferred<T> {
   readonly promise: Promise<T>;

@@ -58,6 +58,7 @@ async function runHere(job: object, options: AnyRunOptions): Promise<JobResult |
     overwrite: options.overwrite,
     resume: options.resume,
     workDir: options.workDir,
+    signal: options.signal,
   });
   try {
     const counters = countersOf(await runToEnd(engine, submission(options), options.signal));

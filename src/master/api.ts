@@ -206,7 +206,7 @@ export class Api implements MasterApi {
     await probeInputs(spec, probing);
     const prepared = await prepareOutput(spec, overwrite, probing);
     for (const place of foldersOf(spec.output, spec.deadLetters?.path))
-      await within(probing, `writing beside the output ${place}`, writeProbe(place, job));
+      await within(probing, `writing beside the output ${place}`, () => writeProbe(place, job));
     failpoint("master.afterProbe");
     // From here on it is the master's: a client that hangs up now finds the job there.
     return await this.#led(master.submit(prepared, idempotencyKey));

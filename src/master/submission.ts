@@ -76,7 +76,9 @@ export async function probeInputs({ inputs, directory, standardInput }: JobSpec,
   for (const { paths } of inputs) {
     for (const path of paths) {
       const place = path === "-" ? (standardInput ?? path) : isUrl(path) ? path : resolve(directory, path);
-      const found = await within(probing, `looking for the input ${place}`, probing.storage.list(place));
+      const found = await within(probing, `looking for the input ${place}`, (signal) =>
+        probing.storage.list(place, signal),
+      );
       if (found.length > 0) continue;
       throw new MillraceError(
         "no-input",
@@ -88,23 +90,28 @@ export async function probeInputs({ inputs, directory, standardInput }: JobSpec,
 
 /** As `Storage.prepare`; who waits for a storage that hangs is told so. */
 export async function prepareOutput(spec: JobSpec, overwrite: boolean, probing: Probing): Promise<JobSpec> {
-  const preparing = probing.storage.prepare(spec.output, overwrite);
-  const { replaces } = await within(probing, `looking at the output ${spec.output}`, preparing);
+  const prepare = (path: string) => (signal: AbortSignal) => probing.storage.prepare(path, overwrite, signal);
+  const { replaces } = await within(probing, `looking at the output ${spec.output}`, prepare(spec.output));
   const { deadLetters } = spec;
   if (deadLetters === undefined) return { ...spec, replaces };
-  const also = probing.storage.prepare(deadLetters.path, overwrite);
-  const aside = await within(probing, `looking at the folder of dead letters ${deadLetters.path}`, also);
+  const { path } = deadLetters;
+  const aside = await within(probing, `looking at the folder of dead letters ${path}`, prepare(path));
   return { ...spec, replaces, deadLetters: { ...deadLetters, replaces: aside.replaces } };
 }
 
-/** The work itself can't be interrupted (it may hang in the kernel); whoever waits can. */
-export async function within<T>({ clock, signal }: Probing, doing: string, work: Promise<T>): Promise<T> {
+/** Work on a file system can't be interrupted (it may hang in the kernel); whoever waits can. */
+export async function within<T>(
+  { clock, signal }: Probing,
+  doing: string,
+  begin: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const timer = new AbortController();
   const stop = () => timer.abort();
   signal?.addEventListener("abort", stop, { once: true });
-  work.catch(() => {}); // it may still fail when nobody waits any more
   try {
     signal?.throwIfAborted();
+    const work = begin(timer.signal);
+    work.catch(() => {}); // it may still fail when no one waits any more
     const tooLong = clock.sleep(probeMs, timer.signal).then((): never => {
       signal?.throwIfAborted();
       throw new MillraceError(

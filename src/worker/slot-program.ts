@@ -20,6 +20,7 @@ import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
 import type { S3Access } from "../storage/s3-access.ts";
+import { stoppable } from "../storage/storage.ts";
 import { createTier } from "../storage/tier.ts";
 import type { Combining, FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { runAttempt } from "../task/run-attempt.ts";
@@ -157,7 +158,7 @@ export class SlotProgram {
     const paths = new Map(request.assignment.spec.files.map((file) => [file.name, file.path]));
     return {
       job: this.#loaded(),
-      storage: this.#storage,
+      storage: stoppable(this.#storage, signal),
       kernel,
       runs: tierOf(request),
       status: this.#page,
