@@ -6,6 +6,7 @@ import type { JobEngine } from "../engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
 import { paramsFromValues } from "../job/give-params.ts";
 import type { JobResult } from "../job/run.ts";
+import { describeThrown } from "../job/thrown.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";
 import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
@@ -42,7 +43,7 @@ type Records = JobResult & AsyncIterable<unknown>;
 /** Throws what the job failed of, `cancelled` when the signal was aborted, and what opening and submitting throw. */
 export async function runJob(job: object, options: AnyRunOptions): Promise<JobResult | Records> {
   const { signal } = options;
-  if (signal?.aborted) throw cancelled();
+  if (signal?.aborted) throw cancelled(signal);
   return options.master === undefined ? await runHere(job, options) : await runThere(job, options.master, options);
 }
 
@@ -133,7 +134,7 @@ async function runToEnd(engine: JobEngine, submit: SubmitOptions, signal: AbortS
   try {
     const view = await handle.ended;
     if (view.state === "succeeded") return view;
-    if (view.state === "cancelled") throw cancelled();
+    if (view.state === "cancelled") throw cancelled(signal);
     throw failed(view);
   } finally {
     signal?.removeEventListener("abort", cancel);
@@ -209,6 +210,10 @@ function failed(view: JobView): MillraceError {
   return error;
 }
 
-function cancelled(): MillraceError {
-  return new MillraceError("cancelled", "the run was cancelled");
+/** With the reason that `abort` was given, if it was: as the cause, and in words. */
+function cancelled(signal: AbortSignal | undefined): MillraceError {
+  const cause: unknown = signal?.aborted ? signal.reason : undefined;
+  const isGiven = cause !== undefined && !(cause instanceof DOMException && cause.name === "AbortError");
+  const why = isGiven ? `: ${describeThrown(cause).message}` : "";
+  return new MillraceError("cancelled", `the run was cancelled${why}`, { cause });
 }
