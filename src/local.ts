@@ -12,6 +12,7 @@ import { isUrl } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
+import { type Loading, whileLoading } from "./local/loading.ts";
 import {
   earlierJobs,
   localPlaces,
@@ -31,9 +32,8 @@ import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./w
 
 export type { SubmitOptions } from "./engine.ts";
 
-export interface LocalOptions {
-  /** Path of the module whose default export is the job. */
-  readonly module: string;
+/** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
+export interface LocalOptions extends Loading {
   /** Directory to publish; undefined: a private one, removed by `close`. */
   readonly output?: string | undefined;
   /** Default: one per core. */
@@ -56,6 +56,8 @@ export interface LocalOptions {
   readonly firstSlot?: ChildProcess | undefined;
   /** For `millrace test`: what must not change the result. */
   readonly experiment?: Experiment | undefined;
+  /** What is odd and no reason to stop, as a sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
   /** What attempts print to standard output and error, as it comes. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
 }
@@ -87,7 +89,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
   const engine = new Engine({ ...parts, options, budget, storage });
   try {
-    await engine.open();
+    await whileLoading(engine.open(), options);
     return engine;
   } catch (error) {
     await engine.close();

@@ -14,6 +14,7 @@ import { isUrl, outputPath } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
 import type { JobDescription } from "./job/describe.ts";
+import type { Loading } from "./local/loading.ts";
 import { sizedSpec } from "./local/spec.ts";
 import { jobIdOf } from "./master/master.ts";
 import { type DescribedJob, describeInSlot } from "./remote/describe.ts";
@@ -24,9 +25,8 @@ import { createStorage } from "./storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
 import { type Storage, stoppable } from "./storage/storage.ts";
 
-export interface RemoteOptions {
-  /** Path of the module whose default export is the job. */
-  readonly module: string;
+/** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
+export interface RemoteOptions extends Loading {
   /** Directory to publish, as the workers see it too; or a URL. */
   readonly output: string;
   /** Said hello to, or about to be. `close` closes it. */
@@ -43,8 +43,6 @@ export interface RemoteOptions {
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
   /** What is odd and no reason to stop, as a sentence. */
   readonly onWarning?: ((warning: string) => void) | undefined;
-  /** Ends what comes before the submission; from then on the job has to be cancelled. */
-  readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
   /** A slot's process that was started already (local/first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
@@ -62,15 +60,26 @@ export interface RemoteEngine extends JobEngine {
  */
 export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
   const key = randomId();
-  const { module, environment, attempts, onOutput, firstSlot } = options;
+  const { module, environment, attempts, onOutput, onWarning, firstSlot, signal, onSlow } = options;
   const [connected, described] = await Promise.allSettled([
     options.master,
-    describeInSlot({ module, environment, attempts, onOutput, job: jobIdOf(key), firstSlot }),
+    describeInSlot({
+      module,
+      environment,
+      attempts,
+      keepsSlot: true,
+      onOutput,
+      onWarning,
+      job: jobIdOf(key),
+      firstSlot,
+      signal,
+      onSlow,
+    }),
   ]);
   if (connected.status === "fulfilled" && described.status === "fulfilled")
     return new Remote({ ...options, master: connected.value }, key, described.value);
   if (connected.status === "fulfilled") connected.value.close();
-  if (described.status === "fulfilled") await described.value.close();
+  if (described.status === "fulfilled") described.value.close();
   throw (connected.status === "rejected" ? connected : (described as PromiseRejectedResult)).reason;
 }
 
@@ -182,7 +191,7 @@ class Remote implements RemoteEngine {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.#described.close();
+    this.#described.close();
     if (this.#spooled !== undefined && this.#submission === "none")
       await rm(this.#spooled, { recursive: true, force: true });
   }

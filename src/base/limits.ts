@@ -14,6 +14,10 @@ export const limits = {
   counterNamesMax: 1_000,
   counterNameBytesMax: 256,
   outputsMax: 64,
+  /** A manifest has some 150 bytes per file: a million files. It is held in memory whole. */
+  manifestBytesMax: 256 * MiB,
+  /** Files whose state is asked for at once: an object store answers in some 20 ms, and a decision waits for all of them. */
+  looksAtOnce: 16,
 
   // input
   inputChunkBytes: 1 * MiB,
@@ -55,16 +59,24 @@ export const limits = {
   memoryTierSpareBytes: 8 * MiB,
 
   // memory
+  /** Processes of one machine. */
+  slotsMax: 1024,
   slotMemoryBytesMin: 64 * MiB,
   /** Of a machine's memory, when `--memory` is not given. */
   memoryShare: 1 / 4,
 
   // attempts
   attemptsMax: 4,
+  /** What a user may ask for. */
+  attemptsGivenMax: 100,
   /** Infrastructure failures do not count against `attempts`, but end somewhere. */
   infrastructureFailuresMax: 16,
   digestRollbacksMax: 3,
   taskTimeoutMs: 10 * 60_000,
+  /** A job's module that takes longer to load, or to be read and bundled, is stuck: an import takes seconds at most. */
+  loadMs: 60_000,
+  /** Who waits for a module that loads longer than this is told so. */
+  loadSilentMs: 1_000,
   heartbeatMs: 3_000,
   leaseMs: 10_000,
   backupSlowdown: 3,

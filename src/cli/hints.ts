@@ -3,6 +3,7 @@ import { meaningOf } from "../base/error-codes.ts";
 import { limits } from "../base/limits.ts";
 import type { JobHandle } from "../engine.ts";
 import type { JobView } from "../schedule/step.ts";
+import { callersEnvironment } from "./callers-environment.ts";
 import { unprintable } from "./error-text.ts";
 import type { RunFlags } from "./options.ts";
 
@@ -16,7 +17,13 @@ export interface HintsOptions {
 
 const skipBadAdvised = 10;
 
-export function failureHints({ view, job, inputs, flags }: HintsOptions): string[] {
+export function failureHints(options: HintsOptions): string[] {
+  const hints = commandHints(options);
+  const again = envHint(options.flags.env);
+  return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
+}
+
+function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
   const hints: string[] = [];
   const { where, aside, code = "" } = view.reason ?? {};
   const command = commandLine(job, inputs, flags);
@@ -81,11 +88,7 @@ function replayLine(job: string, where: string, flags: RunFlags): string {
   const words = ["millrace", "replay", quoted(job), quoted(where)];
   const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
   if (input !== undefined) words.push("--input", quoted(input));
-  words.push(
-    ...pairWords("--param", flags.param),
-    ...pairWords("--file", flags.file),
-    ...pairWords("--env", flags.env),
-  );
+  words.push(...pairWords("--param", flags.param), ...pairWords("--file", flags.file), ...envWords(flags.env));
   return words.join(" ");
 }
 
@@ -103,6 +106,18 @@ function fixedPart(path: string): string {
   return wild < 0 ? (path.endsWith("/") ? path : `${path}/`) : path.slice(0, wild);
 }
 
+/** By their names: values may be secrets, which are not for screens and logs. */
+export function envWords(env: ReadonlyMap<string, string>): string[] {
+  return [...env.keys()].flatMap((name) => ["--env", quoted(name)]);
+}
+
+/** What has to be done for `envWords` to mean the same again; undefined: nothing. */
+export function envHint(env: ReadonlyMap<string, string>): string | undefined {
+  const others = [...env].filter(([name, value]) => callersEnvironment[name] !== value).map(([name]) => name);
+  if (others.length === 0) return undefined;
+  return `values of --env are not repeated here: set ${others.join(", ")} in your shell first, or give --env ${others[0]}=VALUE again`;
+}
+
 /** Each as an option of its own. */
 export function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
   return [...pairs].flatMap(([name, value]) => [option, quoted(`${name}=${value}`)]);
@@ -112,11 +127,7 @@ export function pairWords(option: string, pairs: ReadonlyMap<string, string>): s
 export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
   const words = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
   for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quoted(`${name}=${path}`));
-  words.push(
-    ...pairWords("--file", flags.file),
-    ...pairWords("--param", flags.param),
-    ...pairWords("--env", flags.env),
-  );
+  words.push(...pairWords("--file", flags.file), ...pairWords("--param", flags.param), ...envWords(flags.env));
   if (flags.output !== undefined) words.push("-o", quoted(flags.output));
   if (flags.deadLetters !== undefined) words.push("--dead-letters", quoted(flags.deadLetters));
   if (flags.workDir !== undefined) words.push("--work-dir", quoted(flags.workDir));

@@ -14,7 +14,8 @@ import { connectionText } from "./cluster.ts";
 import { exitCodeOfJob, printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
-import type { RunFlags } from "./options.ts";
+import { stillLoading, tell } from "./loading.ts";
+import { type RunFlags, withStandardOutput } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
@@ -25,9 +26,10 @@ import { failureSummary, returnedNote, successLines } from "./summary.ts";
 export async function runCommand(
   job: string,
   inputs: readonly string[],
-  flags: RunFlags,
+  given: RunFlags,
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
+  const flags = withStandardOutput(given);
   refuseMisplaced(flags);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
@@ -54,6 +56,14 @@ export async function runCommand(
   }
 }
 
+interface Opening {
+  readonly job: string;
+  readonly flags: RunFlags;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+  readonly firstSlot: ChildProcess | undefined;
+}
+
 async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   return await openLocal({
     module: resolve(job),
@@ -68,16 +78,11 @@ async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Pro
     workDir: flags.workDir,
     signal,
     firstSlot,
+    onSlow: () => warn(screen, stillLoading(job)),
+    // Also with --quiet: it may well be why the result is wrong.
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
-}
-
-interface Opening {
-  readonly job: string;
-  readonly flags: RunFlags;
-  readonly screen: Screen;
-  readonly signal: AbortSignal;
-  readonly firstSlot: ChildProcess | undefined;
 }
 
 /** Nothing of a cluster is loaded unless it is asked for. */
@@ -101,7 +106,8 @@ async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Pr
     deadLetters: deadLettersOf(flags),
     overwrite: flags.overwrite,
     signal,
-    onWarning: (warning) => warn(screen, warning),
+    onSlow: () => warn(screen, stillLoading(job)),
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }

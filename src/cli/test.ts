@@ -1,5 +1,6 @@
 // `millrace test`: what a job must be for its result to depend on its input alone, tried on a sample. First a whole run, in
 // slots, so that code that throws, blocks or exits does so there; then checks in this process; then the same run in other ways.
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -37,13 +38,24 @@ import { silenceConsole, withUserCode } from "./user-code.ts";
 /** Of `run`'s options all that say how, not where to. */
 export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;
 
-export async function testCommand(job: string, sample: readonly string[], flags: TestFlags): Promise<void> {
+export async function testCommand(
+  job: string,
+  sample: readonly string[],
+  flags: TestFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
   const interrupts = listenForInterrupts();
   const parent = resolve(flags.workDir ?? tmpdir());
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, "millrace-test-"));
   try {
-    const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
+    const here = await loadHere({
+      job,
+      environment: flags.env,
+      json: flags.json,
+      signal: interrupts.signal,
+      firstSlot,
+    });
     here.close();
     const unread = new AbortController();
     const checks = new Checks(

@@ -1,7 +1,7 @@
 // Arguments become files: which ones, in which order, of which version, compressed how.
 import { relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
-import { absolutePath, isAbsoluteOrUrl, isUrl } from "../base/paths.ts";
+import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath } from "../base/paths.ts";
 import { headBytesLooked, readsText, refuseForeign, tailBytesLooked } from "../format/content.ts";
 import type { InputFormat } from "../format/format.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";
@@ -63,6 +63,7 @@ export async function filesOf(
 ): Promise<(FileInfo & { readonly source: string })[]> {
   const found = new Map<string, FileInfo & { readonly source: string }>();
   for (const given of paths) {
+    refuseNoPath("an input", given);
     const isStandardInput = given === "-" && standardInput !== undefined;
     const listed = await storage.list(isStandardInput ? standardInput : absolutePath(directory, given));
     if (listed.length === 0) throw noInput(hintFor(given));

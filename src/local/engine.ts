@@ -142,7 +142,12 @@ export class Engine implements LocalEngine {
     const { options, work } = this.#parts;
     this.#agent.prestart(1);
     const environment = jobEnvironment(options.environment);
-    const bundled = writeBundle(options.module, work, environment).then((bundle) => {
+    const bundled = writeBundle({
+      module: options.module,
+      work,
+      environment,
+      onWarning: options.onWarning,
+    }).then((bundle) => {
       this.#bundle = bundle;
       return this.#agent.describe(bundle, options.attempts ?? limits.attemptsMax);
     });

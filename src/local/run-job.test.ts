@@ -10,7 +10,7 @@ test.each<[string, unknown, string]>([
     "the run was cancelled: TimeoutError: it took",
   ],
 ])("a run that is aborted with %s keeps the reason", async (_, reason, message) => {
-  await expect(runJob({}, { inputs: [], signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+  await expect(runJob({}, { inputs: [], signal: AbortSignal.abort(reason) }, {})).rejects.toMatchObject({
     code: "cancelled",
     cause: reason,
     message: expect.stringContaining(message),
@@ -18,6 +18,6 @@ test.each<[string, unknown, string]>([
 });
 
 test("a run that is aborted without one says that it was cancelled, and no more", async () => {
-  const cancelled = runJob({}, { inputs: [], signal: AbortSignal.abort() });
+  const cancelled = runJob({}, { inputs: [], signal: AbortSignal.abort() }, {});
   await expect(cancelled).rejects.toMatchObject({ code: "cancelled", message: "the run was cancelled" });
 });

@@ -6,6 +6,7 @@ import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
 import { describing, takeStarted } from "../local/first-slot.ts";
+import { type Loading, whileLoading } from "../local/loading.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
 import { planBudget } from "../worker/budget.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
@@ -17,21 +18,26 @@ export interface DescribedJob {
   readonly description: JobDescription;
   /** In a private directory, until `close`. */
   readonly bundle: Bundle;
-  /** What its schema makes of parameters, in the slot that described it; for a job that has one. */
+  /** What its schema makes of parameters, in the slot that described it; for a job that has one (`keepsSlot`). */
   validate(params: string): Promise<Uint8Array | undefined>;
-  close(): Promise<void>;
+  /** That directory. */
+  readonly folder: string;
+  close(): void;
 }
 
-export interface DescribeOptions {
-  readonly module: string;
+export interface DescribeOptions extends Loading {
   readonly environment: Readonly<Record<string, string>> | undefined;
   /** Slots that may be killed meanwhile. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
+  /** True: the slot stays until `close` where the job has a schema, to be asked what it makes of parameters. */
+  readonly keepsSlot?: boolean;
   /** Names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;
-  /** What the module prints while it is loaded. */
   /** A slot's process that was started already; it is used, or ended. */
   readonly firstSlot?: ChildProcess | undefined;
+  /** What is odd and no reason to stop, as a sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+  /** What the module prints while it is loaded. */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
 }
 
@@ -61,18 +67,29 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
     },
   });
   const attempts = options.attempts ?? limits.attemptsMax;
-  const close = async () => {
-    await slots.close();
+  const close = () => {
+    void slots.close();
     removeWorkDirectory(work);
   };
   try {
     slots.prestart(1, undefined);
-    const bundle = await writeBundle(options.module, work, jobEnvironment(options.environment));
-    const description = await slots.describe(bundle, attempts);
-    if (description.params.kind === "table") await slots.close(); // nothing more is asked
-    return { description, bundle, validate: (params) => slots.validate(bundle, params, attempts), close };
+    const described = writeBundle({
+      module: options.module,
+      work,
+      environment: jobEnvironment(options.environment),
+      onWarning: options.onWarning,
+    }).then(async (bundle) => ({
+      bundle,
+      description: await slots.describe(bundle, attempts),
+    }));
+    const { bundle, description } = await whileLoading(described, options);
+    // Nothing more is asked of it.
+    if (options.keepsSlot !== true || description.params.kind === "table") await slots.close();
+    const validate = (params: string) => slots.validate(bundle, params, attempts);
+    return { description, bundle, folder: work.path, validate, close };
   } catch (error) {
-    await close();
+    await slots.close();
+    close();
     throw error;
   }
 }

@@ -37,9 +37,6 @@ export interface SlotEntry {
   loading: Promise<void> | undefined;
 }
 
-/** A module that loads longer than this is stuck. */
-const describeTimeoutMs = 60_000;
-
 export class SlotPool {
   readonly #options: SlotPoolOptions;
   readonly #entries = new Set<SlotEntry>();
@@ -68,35 +65,39 @@ export class SlotPool {
    * own code and not by us, is replaced: at most `triesMax` are tried.
    */
   async describe(bundle: Bundle, triesMax = 1): Promise<JobDescription> {
-    return await again(triesMax, () => {
-      const entry = [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open();
-      const late = `the job file did not finish loading within ${describeTimeoutMs / 1000} s`;
-      return this.#within(entry, late, () => this.load(entry, bundle).then(() => entry.slot.describe()));
-    });
+    return await again(triesMax, () =>
+      this.#ask(
+        [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open(),
+        bundle,
+        (slot) => slot.describe(),
+        "the job is loaded, and does not say what it is: a getter or a format's header does not return",
+      ),
+    );
   }
 
   /** What the bundle's job makes of parameters, in the slot that described it, if it is there still. */
   async validate(bundle: Bundle, params: string, triesMax = 1): Promise<Uint8Array | undefined> {
-    return await again(triesMax, () => {
-      const entry = this.#idle().find(({ slot }) => hasLoaded(slot, bundle)) ?? this.#open();
-      const late = `the schema of params did not come to an end within ${describeTimeoutMs / 1000} s`;
-      return this.#within(entry, late, () => this.load(entry, bundle).then(() => entry.slot.validate(params)));
-    });
+    return await again(triesMax, () =>
+      this.#ask(
+        this.#idle().find(({ slot }) => hasLoaded(slot, bundle)) ?? this.#open(),
+        bundle,
+        (slot) => slot.validate(params),
+        "the schema of params does not come to an end: look for a promise that nothing settles",
+      ),
+    );
   }
 
-  /** With the entry busy meanwhile, and its slot killed where it takes too long. */
-  async #within<T>(entry: SlotEntry, late: string, work: () => Promise<T>): Promise<T> {
+  async #ask<T>(
+    entry: SlotEntry,
+    bundle: Bundle,
+    question: (slot: TaskSlot) => Promise<T>,
+    otherwise: string,
+  ): Promise<T> {
     entry.isBusy = true;
-    const timer = new AbortController();
-    const tooLong = this.#options.clock.sleep(describeTimeoutMs, timer.signal).then(() => {
-      if (!timer.signal.aborted) entry.slot.kill({ kind: "stopped" });
-      throw new MillraceError("wrong-job", late);
-    });
-    tooLong.catch(() => {}); // its time need not come
     try {
-      return await Promise.race([work(), tooLong]);
+      await this.load(entry, bundle);
+      return await this.#inTime(entry, question(entry.slot), otherwise);
     } finally {
-      timer.abort();
       this.giveBack(entry);
     }
   }
@@ -137,11 +138,30 @@ export class SlotPool {
 
   /** Loads once; a slot that could not load its code is of no use to anybody. */
   async load(entry: SlotEntry, bundle: Bundle): Promise<void> {
-    entry.loading ??= entry.slot.load(bundle).catch((error: unknown) => {
+    entry.loading ??= this.#inTime(
+      entry,
+      entry.slot.load(bundle),
+      "the job file is still loading: look for an await at its top level that nothing settles, or a loop without an end",
+    ).catch((error: unknown) => {
       entry.slot.kill({ kind: "stopped" });
       throw error;
     });
     await entry.loading;
+  }
+
+  /** Ends the slot where the job's code keeps it for longer than loading may take. */
+  async #inTime<T>(entry: SlotEntry, work: Promise<T>, otherwise: string): Promise<T> {
+    const timer = new AbortController();
+    const tooLong = this.#options.clock.sleep(limits.loadMs, timer.signal).then(() => {
+      if (!timer.signal.aborted) entry.slot.kill({ kind: "stopped" });
+      throw new MillraceError("wrong-job", `${otherwise} (given up after ${limits.loadMs / 1000} s)`);
+    });
+    tooLong.catch(() => {}); // its time need not come
+    try {
+      return await Promise.race([work, tooLong]);
+    } finally {
+      timer.abort();
+    }
   }
 
   /** The job is over: its slots are not used for another one. As many that know no job yet take their place. */

@@ -8,8 +8,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
-import { describeJob } from "../job/describe.ts";
-import { installMillrace, loadJob } from "../job/load.ts";
+import { describeLoaded, installMillrace, loadJob } from "../job/load.ts";
 import { describeThrown } from "../job/thrown.ts";
 import { validateParams } from "../job/validate-params.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
@@ -87,7 +86,7 @@ export class SlotProgram {
         });
         return;
       case "describe":
-        this.#answer(async () => ({ kind: "described", description: describeJob(this.#loaded()) }));
+        this.#answer(async () => ({ kind: "described", description: describeLoaded(this.#loaded()) }));
         setImmediate(() => this.#prepareKernel());
         return;
       case "validate":

@@ -114,6 +114,8 @@ export class Slot implements TaskSlot {
   #killedFor: KillReason | undefined;
   #death: FailureText | undefined;
   #deathRetry: Retry = "never";
+  /** It exited, by no signal and not for us: what it ran did that, and would do it again. */
+  #isEndedByCode = false;
 
   constructor(options: SlotOptions) {
     const { name, budget, places } = options;
@@ -187,7 +189,9 @@ export class Slot implements TaskSlot {
 
   async validate(params: string): Promise<Uint8Array | undefined> {
     const asked = this.#ask({ kind: "validate", params });
-    const reply = await asked.catch((death: FailureText) => this.#ended(death));
+    const reply = await asked.catch((death: FailureText): never => {
+      throw errorOf(death, this.#deathRetry);
+    });
     if (reply.kind === "failed") throw errorOf(reply.error);
     assert(reply.kind === "validated", "validate is answered by validated");
     return reply.value;
@@ -245,7 +249,7 @@ export class Slot implements TaskSlot {
   }
 
   #ended(death: FailureText): never {
-    throw errorOf(death, this.#deathRetry);
+    throw errorOf(this.#isEndedByCode ? endedLoading(death) : death, this.#deathRetry);
   }
 
   #ask(message: ToSlot): Promise<Reply> {
@@ -310,6 +314,7 @@ export class Slot implements TaskSlot {
     }
     for (const stream of child.stdio ?? []) stream?.destroy();
     this.#log.close();
+    this.#isEndedByCode = !(end instanceof Error) && end.signal === null && this.#killedFor === undefined;
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
     if (end instanceof Error || this.#killedFor?.kind === "stopped") this.#deathRetry = "elsewhere";
     else if (end.signal !== null && this.#killedFor === undefined) this.#deathRetry = "same";
@@ -343,9 +348,13 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
+function endedLoading(death: FailureText): FailureText {
+  return { ...death, code: "wrong-job", message: `the job file can't be loaded: ${death.message}` };
+}
+
 function errorOf(text: FailureText, retry: Retry = "never"): MillraceError {
   const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message, { retry });
-  if (text.stack !== undefined) error.stack = text.stack;
+  if (text.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${text.stack}`;
   return error;
 }
 
