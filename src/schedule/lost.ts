@@ -88,6 +88,14 @@ export function takeOffers(cluster: Cluster, worker: Worker): void {
   }
 }
 
+/** All other offers say nothing: a run of no winner never counts, so a worker can't fill this master's memory with them. */
+export function isWinners(cluster: Cluster, { run }: Offer): boolean {
+  const { job: id, phase, index } = run.writtenBy;
+  const job = cluster.jobs.get(id);
+  const winner = job === undefined || phase !== "map" ? undefined : taskOf(job, phase, index)?.winner;
+  return winner !== undefined && sameAttempt(winner.attempt, run.writtenBy);
+}
+
 /** What the worker offers for the task: the run of its winner, with the winner's digest. */
 function offerFor(worker: Worker, { winner }: Task): Offer | undefined {
   if (winner?.run === undefined || hasLostFiles(winner)) return undefined;

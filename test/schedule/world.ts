@@ -575,7 +575,7 @@ export class World {
 }
 
 /** What must survive a master, of a cluster. */
-function durable(cluster: Cluster): unknown {
+export function durable(cluster: Cluster): unknown {
   return {
     wishes: [...cluster.workers.values()].flatMap(({ id, isToDrain }) => (isToDrain ? [id] : [])).sort(),
     // That a job closes is not stored: in its first step a new master finds that it does.
@@ -603,17 +603,17 @@ function durable(cluster: Cluster): unknown {
   };
 }
 
-function assertEqual(actual: unknown, expected: unknown): void {
+export function assertEqual(actual: unknown, expected: unknown): void {
   if (isDeepStrictEqual(actual, expected)) return;
   const show = (value: unknown) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
   throw new Error(`not equal:\n${show(actual)}\n${show(expected)}`);
 }
 
-function recordsOf(store: ReadonlyMap<string, Uint8Array>): StoredRecord[] {
+export function recordsOf(store: ReadonlyMap<string, Uint8Array>): StoredRecord[] {
   return [...store].map(([key, value]) => ({ key, value })).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-function apply(store: Map<string, Uint8Array>, changes: readonly Change[]): void {
+export function apply(store: Map<string, Uint8Array>, changes: readonly Change[]): void {
   for (const change of changes) {
     if ("put" in change) store.set(change.put.key, change.put.value);
     else store.delete(change.delete);

@@ -1,5 +1,6 @@
 // A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways slots fail.
 // Its time passes on the worker's machine, which goes on when only the agent is stopped.
+import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, attemptName, type Position } from "../../src/base/ids.ts";
 import type { JobDescription } from "../../src/job/describe.ts";
@@ -250,13 +251,17 @@ export class SimSlot implements TaskSlot {
     if (world.network.isCut(host, "storage") || world.files.failsUntil > world.now)
       throw new MillraceError("io-error", "storage can't be written", { retry: "elsewhere" });
     const { attempt } = part;
-    const name = `part-${attempt.phase === "map" ? "m-" : ""}${String(attempt.index).padStart(5, "0")}`;
+    const name = `part-${attempt.phase === "map" ? "m-" : ""}${String(attempt.index).padStart(5, "0")}.txt`;
     const token = world.files.stage(attempt, name, part);
     work.staged.push(token);
     const bytes = part.ids.length * recordBytes;
-    const file = { output: "main", name, bytes, records: part.ids.length, sha256: part.ids.join(), token };
+    const file = { output: "main", name, bytes, records: part.ids.length, sha256: sha256Of(part.ids), token };
     machine.after(world.slotChance.between(1, 50), () => work.finish({ ...done, staged: [file] }));
   }
+}
+
+function sha256Of(ids: readonly string[]): string {
+  return createHash("sha256").update(ids.join()).digest("hex");
 }
 
 function isSkipped({ skip }: MapWork, map: number, record: number): boolean {
