@@ -74,8 +74,8 @@ export interface LocalEngine extends JobEngine {
 export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
   const storage = createStorage();
-  if (options.output !== undefined) refuseIfBusy(options.output, options.workDir);
-  else removeAbandoned(options.workDir);
+  if (options.output !== undefined) await refuseIfBusy(options.output, options.workDir);
+  else await removeAbandoned(options.workDir);
   const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
   const engine = new Engine({ ...parts, options, budget, storage });
   try {
@@ -97,7 +97,7 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
-    if (options.output !== undefined) refuseIfOvertaken(options.output, options.workDir, places.work);
+    if (options.output !== undefined) await refuseIfOvertaken(options.output, options.workDir, places.work);
   } catch (error) {
     removeWorkDirectory(work);
     removeParents();

@@ -196,13 +196,14 @@ export class Engine implements LocalEngine {
   async close(): Promise<void> {
     await this.stop();
     await this.#discardElsewhere();
+    const { output, workDir } = this.#parts.options;
+    if (output !== undefined && this.#end === "succeeded" && !this.#isResumable) await removeOlder(output, workDir);
     this.removeNow();
   }
 
   removeNow(): void {
     if (this.#isResumable) return;
-    const { options, places, work, removeParents } = this.#parts;
-    if (options.output !== undefined && this.#end === "succeeded") removeOlder(options.output, options.workDir);
+    const { places, work, removeParents } = this.#parts;
     removeWorkDirectory(work);
     removeWorkDirectory({ path: places.beside, memory: undefined });
     removeParents();
@@ -215,7 +216,7 @@ export class Engine implements LocalEngine {
   async #discardElsewhere(): Promise<void> {
     const { options, places, storage, job } = this.#parts;
     if (options.output === undefined || !isUrl(options.output) || this.#isResumable) return;
-    const jobs = this.#end === "succeeded" ? earlierJobs(options.output, options.workDir) : [];
+    const jobs = this.#end === "succeeded" ? await earlierJobs(options.output, options.workDir) : [];
     if (this.#end === "none" && options.resume === true) jobs.push(job);
     // Hidden, and in nobody's way: no reason to fail.
     for (const each of jobs) await storage.discard(places.destination, each).catch(() => {});
