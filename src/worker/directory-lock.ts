@@ -28,8 +28,11 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   return {
     release() {
       released ??= (async () => {
-        rmSync(ownerPath, { force: true });
-        await lock.close();
+        try {
+          rmSync(ownerPath, { force: true });
+        } finally {
+          await lock.close();
+        }
       })();
       return released;
     },

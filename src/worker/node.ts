@@ -229,7 +229,12 @@ class Node implements WorkerNode {
     });
     void slot.ended.then(() => {
       for (const path of [join(slots, name), join(slots, `${name}.log`), join(pages, `${name}.page`)]) {
-        rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+        try {
+          rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+        } catch (error) {
+          // A disk that turned read-only: the files of an ended slot are in nobody's way.
+          this.#log.warn({ path, error: String(error) }, "what a slot left can't be removed");
+        }
       }
     });
     return slot;
@@ -370,7 +375,9 @@ class Node implements WorkerNode {
     await this.#listener?.close(how === "remove" ? undefined : 0);
     this.#master.close();
     await Promise.all(this.#loops);
-    await this.#directory.close(how);
+    await this.#directory.close(how).catch((error: unknown) => {
+      this.#log.warn({ error: String(error) }, "the work directory can't be tidied up; the next start does it");
+    });
     this.#log.info({ worker: this.id }, "the worker has ended");
     if (this.#failure === undefined) this.#resolveEnded();
     else this.#rejectEnded(this.#failure);

@@ -133,13 +133,14 @@ class OpenWorkerDirectory implements WorkerDirectory {
 
   async close(how: "keep" | "remove"): Promise<void> {
     const { work } = this;
-    for (const directory of new Set([work.slots, work.pages])) empty(directory);
-    if (how === "remove") {
-      empty(work.runs.disk);
-      // The next start makes it anew; memory that nobody comes back for would be lost to the machine.
-      if (work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
+    try {
+      // The next start makes it again; memory that nobody comes back for would be lost to the machine.
+      if (how === "remove" && work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
+      for (const directory of new Set([work.slots, work.pages])) empty(directory);
+      if (how === "remove") empty(work.runs.disk);
+    } finally {
+      await this.#lock.release();
     }
-    await this.#lock.release();
   }
 }
 
