@@ -11,7 +11,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
+import { exitCodes } from "./base/error-codes.ts";
 import type { Host } from "./base/host.ts";
+import { refuseOtherRuntimes } from "./base/runtime.ts";
 
 // Without a listener SIGUSR1 makes Node open a debugger's port, which asks nobody for a token: whoever reaches it runs code here.
 // First of all, as the signal may come at any time. Where the listeners are removed, by a job's code for instance, the
@@ -23,6 +25,12 @@ const sumBytes = 32;
 
 /** `digest`: of the bundle's code. */
 export function boot(directory: string, name: string, digest: string): void {
+  try {
+    refuseOtherRuntimes();
+  } catch (error) {
+    process.stderr.write(`error ${(error as Error).message}\n`);
+    process.exit(exitCodes.machine);
+  }
   const path = join(directory, "program", `${name}.cjs`);
   const tag = withDefaultFlags(cachedDataVersionTag).toString(16);
   const cachePath = join(directory, "program", `${name}-${digest}-${process.arch}-${tag}.cache`);

@@ -7,11 +7,14 @@
 // `close` removes all that a run leaves, except after a failure: then state and runs stay for `resume`.
 import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "./base/error.ts";
-import type { AttemptId } from "./base/ids.ts";
+import type { AttemptId, JobId } from "./base/ids.ts";
+import { isUrl } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
+import { type Loading, whileLoading } from "./local/loading.ts";
 import {
+  earlierJobs,
   localPlaces,
   makeParents,
   refuseIfBusy,
@@ -29,9 +32,8 @@ import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./w
 
 export type { SubmitOptions } from "./engine.ts";
 
-export interface LocalOptions {
-  /** Path of the module whose default export is the job. */
-  readonly module: string;
+/** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
+export interface LocalOptions extends Loading {
   /** Directory to publish; undefined: a private one, removed by `close`. */
   readonly output?: string | undefined;
   /** Default: one per core. */
@@ -40,14 +42,20 @@ export interface LocalOptions {
   readonly memoryBytes?: number | undefined;
   /** Environment of the job's code, beside TZ and LANG. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;
   /** Where state and runs go instead of beside the output. */
   readonly workDir?: string | undefined;
+  /** Ends every wait for a storage before the job is submitted; from then on it has to be cancelled. */
+  readonly signal?: AbortSignal | undefined;
   /** A slot's process that was started already (first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
   /** For `millrace test`: what must not change the result. */
   readonly experiment?: Experiment | undefined;
+  /** What is odd and no reason to stop, as a sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
   /** What attempts print to standard output and error, as it comes. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
 }
@@ -79,7 +87,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
   const engine = new Engine({ ...parts, options, budget, storage });
   try {
-    await engine.open();
+    await whileLoading(engine.open(), options);
     return engine;
   } catch (error) {
     await engine.close();
@@ -87,13 +95,18 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "removeParents">;
+type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
 
 async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
-  const { replaces } = await storage.prepare(places.destination, options.overwrite ?? false);
+  const overwrite = options.overwrite ?? false;
+  const ended = endedJobs(options);
+  const { replaces } = await storage.prepare(places.destination, overwrite, options.signal, ended);
+  const { deadLetters: path } = options;
+  const deadLetters =
+    path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
@@ -103,7 +116,13 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
     removeParents();
     throw error;
   }
-  return { key, job, places, work, replaces, removeParents };
+  return { key, job, places, work, replaces, deadLetters, removeParents };
+}
+
+/** Runs of this output that were killed: this one begins anew. */
+function endedJobs({ output, deadLetters, workDir }: LocalOptions): readonly JobId[] {
+  if (output === undefined || ![output, deadLetters].some((path) => path !== undefined && isUrl(path))) return [];
+  return earlierJobs(output, workDir);
 }
 
 /** Of the newest work directory that a run with this output left. */
@@ -121,5 +140,7 @@ function resumedParts(options: LocalOptions): Parts {
   const { path, job } = left;
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
-  return { key: "", job, places, work, replaces: undefined, removeParents: () => {} };
+  const deadLetters =
+    options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
+  return { key: "", job, places, work, replaces: undefined, deadLetters, removeParents: () => {} };
 }

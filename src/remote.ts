@@ -14,6 +14,7 @@ import { isUrl, outputPath } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
 import type { JobDescription } from "./job/describe.ts";
+import type { Loading } from "./local/loading.ts";
 import { sizedSpec } from "./local/spec.ts";
 import { jobIdOf } from "./master/master.ts";
 import { type DescribedJob, describeInSlot } from "./remote/describe.ts";
@@ -22,11 +23,10 @@ import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
 import type { RemoteMaster, Submission } from "./rpc/services.ts";
 import { createStorage } from "./storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
-import type { Storage } from "./storage/storage.ts";
+import { type Storage, stoppable } from "./storage/storage.ts";
 
-export interface RemoteOptions {
-  /** Path of the module whose default export is the job. */
-  readonly module: string;
+/** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
+export interface RemoteOptions extends Loading {
   /** Directory to publish, as the workers see it too; or a URL. */
   readonly output: string;
   /** Said hello to, or about to be. `close` closes it. */
@@ -34,13 +34,13 @@ export interface RemoteOptions {
   /** How the user names it, for commands in messages. */
   readonly address: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
   /** What is odd and no reason to stop, as a sentence. */
   readonly onWarning?: ((warning: string) => void) | undefined;
-  /** Ends what comes before the submission; from then on the job has to be cancelled. */
-  readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
   /** A slot's process that was started already (local/first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
@@ -58,10 +58,10 @@ export interface RemoteEngine extends JobEngine {
  */
 export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
   const key = randomId();
-  const { module, environment, onOutput, firstSlot } = options;
+  const { module, environment, onOutput, onWarning, firstSlot, signal, onSlow } = options;
   const [connected, described] = await Promise.allSettled([
     options.master,
-    describeInSlot({ module, environment, onOutput, job: jobIdOf(key), firstSlot }),
+    describeInSlot({ module, environment, onOutput, onWarning, job: jobIdOf(key), firstSlot, signal, onSlow }),
   ]);
   if (connected.status === "fulfilled" && described.status === "fulfilled")
     return new Remote({ ...options, master: connected.value }, key, described.value);
@@ -116,22 +116,23 @@ class Remote implements RemoteEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#submission !== "none") throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { master, module, overwrite, clock = systemClock, address } = this.#options;
+    const { master, module, overwrite, deadLetters, clock = systemClock, address } = this.#options;
     const { bundle, description } = this.#described;
+    const { signal: given } = this.#options;
+    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     const { spec } = await sizedSpec(options, {
       module,
       description,
       bundle: bundle.digest,
       destination: this.destination,
       replaces: undefined, // the master looks
+      ...(deadLetters !== undefined && { deadLetters: { path: deadLetters, replaces: undefined } }),
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
-      storage: this.storage,
+      storage: stoppable(this.storage, signal),
       onUnseen: (why) =>
         this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
     });
-    const { signal: given } = this.#options;
-    const signal = given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
     await upload(master.blobs, bundleUpload(bundle.path, bundle.digest), signal);
     for (const { name, path, sha256 } of spec.files)
       await upload(master.blobs, sideFileUpload(name, path, sha256), signal);

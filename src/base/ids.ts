@@ -4,6 +4,9 @@ export type JobId = string;
 export type WorkerId = string;
 export type Phase = "plan" | "map" | "reduce";
 
+/** Name of the output that records refused by a format or by user code go to. */
+export const deadLettersOutput = "_dead-letters";
+
 /** One task of a job; `index` is 0 for the plan, the split's ordinal, or the partition number. */
 export interface TaskId {
   readonly job: JobId;

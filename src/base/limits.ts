@@ -23,6 +23,8 @@ export const limits = {
   /** Many small files share a split; more pieces than this make a plan entry too large. */
   piecesPerSplitMax: 4096,
   headBytes: 64 * KiB,
+  /** Of csv and tsv: a million columns of 16 bytes. Every split of a file reads it again. */
+  headerBytesMax: 16 * MiB,
   reducerBytes: 64 * MiB,
   reducersDefaultMax: 64,
   asyncConcurrency: 16,
@@ -53,16 +55,24 @@ export const limits = {
   memoryTierSpareBytes: 8 * MiB,
 
   // memory
+  /** Processes of one machine. */
+  slotsMax: 1024,
   slotMemoryBytesMin: 64 * MiB,
   /** Of a machine's memory, when `--memory` is not given. */
   memoryShare: 1 / 4,
 
   // attempts
   attemptsMax: 4,
+  /** What a user may ask for. */
+  attemptsGivenMax: 100,
   /** Infrastructure failures do not count against `attempts`, but end somewhere. */
   infrastructureFailuresMax: 16,
   digestRollbacksMax: 3,
   taskTimeoutMs: 10 * 60_000,
+  /** A job's module that takes longer to load, or to be read and bundled, is stuck: an import takes seconds at most. */
+  loadMs: 60_000,
+  /** Who waits for a module that loads longer than this is told so. */
+  loadSilentMs: 1_000,
   heartbeatMs: 3_000,
   leaseMs: 10_000,
   backupSlowdown: 3,
@@ -91,6 +101,10 @@ export const limits = {
   storeTriesMax: 4,
   /** Of all silence in one request, or in all requests of one list: who waits for it wants to know today. */
   storeSilentMsMax: 150_000,
+  /** The same where what staged files are left is removed: they are hidden, and the next run does it again. */
+  storeDiscardSilentMsMax: 20_000,
+  /** Publishing goes on for so long after it was asked to stop: what answers is done by then. */
+  publishGraceMs: 5_000,
   /** Of an answer in XML: a page of 1,000 keys of 1,024 bytes, each written as %XX, has 4 MB. */
   storeXmlBytesMax: 16 * MiB,
   storeElementsMax: 200_000,

@@ -1,19 +1,25 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
-import { addMasterOptions, addServiceOptions, count, size, time } from "./options.ts";
+import { addMasterOptions, address, addServiceOptions, count, listen, path, size, time, word } from "./options.ts";
 
-const jobArgument = ["<job>", "the job's id, or the first digits of it"] as const;
+const jobWord = word("JOB", "the id of a job, or the first digits of it");
+const jobArgument = ["<job>", "the job's id, or the first digits of it", jobWord] as const;
 
 export function addClusterCommands(millrace: Command): void {
   addServiceOptions(
     millrace
       .command("master")
       .description("lead a cluster: hand out tasks, keep its state")
-      .requiredOption("--state <dir>", "for all that the master knows, on a local disk; made where it is missing")
+      .requiredOption(
+        "--state <dir>",
+        "for all that the master knows, on a local disk; made where it is missing",
+        path("--state"),
+      )
       .option(
         "--listen <host:port>",
         "where workers and commands reach it (default: 127.0.0.1:7070)",
+        listen,
         "127.0.0.1:7070",
       ),
   )
@@ -38,19 +44,37 @@ Examples:
     millrace
       .command("worker")
       .description("work for a cluster: run tasks of its jobs, keep map outputs for the others")
-      .requiredOption("--master <url>", "the cluster's address, like https://m1:7070")
-      .requiredOption("--work-dir <dir>", "for all that it keeps, on a local disk; made where it is missing")
-      .option("--slots <n>", "processes that run jobs' code (default: one per core)", count("--slots", 1, 1024))
+      .requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address)
+      .requiredOption(
+        "--work-dir <dir>",
+        "for all that it keeps, on a local disk; made where it is missing",
+        path("--work-dir"),
+      )
+      .option(
+        "--slots <n>",
+        "processes that run jobs' code (default: one per core)",
+        count("--slots", 1, limits.slotsMax),
+      )
       .option(
         "--memory <size>",
         "for all slots and intermediate data together, like 8GB (default: a quarter of what there is)",
         size("--memory"),
       )
-      .option("--name <name>", "its id in the cluster (default: as before in DIR, or a random one)")
-      .option("--listen <host:port>", "where other workers reach it (default: 127.0.0.1, any port)", "127.0.0.1:0")
+      .option(
+        "--name <name>",
+        "its id in the cluster (default: as before in DIR, or a random one)",
+        word("--name", "a name"),
+      )
+      .option(
+        "--listen <host:port>",
+        "where other workers reach it (default: 127.0.0.1, any port)",
+        listen,
+        "127.0.0.1:0",
+      )
       .option(
         "--token-file <file>",
         "holds the worker token (default: $MILLRACE_TOKEN_FILE, else the master's on this machine)",
+        path("--token-file"),
       ),
   )
     .addHelpText(
@@ -67,7 +91,7 @@ Examples:
     .action(async (flags) => (await import("./worker.ts")).workerCommand(flags));
 
   addMasterOptions(millrace.command("status").description("show a cluster, or one of its jobs"))
-    .argument("[job]", "the job's id, or the first digits of it")
+    .argument("[job]", "the job's id, or the first digits of it", jobWord)
     .option("--watch", "follow the job until it has ended; the exit code is then that of the job", false)
     .addHelpText(
       "after",
@@ -93,7 +117,11 @@ Examples:
 
   addMasterOptions(millrace.command("logs").description("show what a job's attempts printed"))
     .argument(...jobArgument)
-    .argument("[attempt]", "one attempt, like map-00012.1.7 (default: the newest that failed, or all that run)")
+    .argument(
+      "[attempt]",
+      "one attempt, like map-00012.1.7 (default: the newest that failed, or all that run)",
+      word("ATTEMPT", "an attempt, like map-00012.1.7"),
+    )
     .action(async (job, attempt, flags) => (await import("./logs.ts")).logsCommand(job, attempt, flags));
 
   addMasterOptions(millrace.command("history").description("show what happened to a job, when and where"))
@@ -109,6 +137,10 @@ Examples:
     .action(async (job, flags) => (await import("./retry.ts")).retryCommand(job, flags));
 
   addMasterOptions(millrace.command("drain").description("let a worker finish, and give it nothing new"))
-    .argument("<worker>", "the worker's id, or the first letters of it")
+    .argument(
+      "<worker>",
+      "the worker's id, or the first letters of it",
+      word("WORKER", "the id of a worker, or the first letters of it"),
+    )
     .action(async (worker, flags) => (await import("./drain.ts")).drainCommand(worker, flags));
 }

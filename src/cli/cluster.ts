@@ -1,11 +1,10 @@
 // What the commands that ask a master something have in common: the connection, and names cut short.
-import pc from "picocolors";
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
 import type { RemoteMaster } from "../rpc/services.ts";
 import type { JobView } from "../schedule/step.ts";
-import { printable } from "./error-text.ts";
 import { shortId } from "./hints.ts";
+import { tell } from "./loading.ts";
 import type { MasterFlags } from "./options.ts";
 
 /** At most so many candidates are named. */
@@ -32,10 +31,7 @@ export function connectionText(state: "lost" | "back", why: string): string {
 }
 
 export function tellOnStderr(warning: string, { json }: MasterFlags): void {
-  const line = json
-    ? JSON.stringify({ event: "warning", message: warning })
-    : pc.yellow(`warning ${printable(warning)}`);
-  process.stderr.write(`${line}\n`);
+  tell(warning, json);
 }
 
 /** The one job whose id begins like this. */

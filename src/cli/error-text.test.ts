@@ -20,5 +20,13 @@ it("shows a stack of ours only for what nobody expects", () => {
   }
   expect(errorLines(system)).toHaveLength(1);
   expect(errorLines(new MillraceError("io-error", "no"))).toHaveLength(1);
-  expect(errorLines(new TypeError("a bug")).join("\n")).toContain("error-text.test.ts");
+  const ours = "    at f (millrace:program/cli.cjs:1:2)";
+  const bug = Object.assign(new TypeError("a bug"), { stack: `TypeError: a bug\n${ours}` });
+  expect(errorLines(bug).join("\n")).toContain(ours);
+  // The job's code was called in this process: its lines, and none of ours.
+  const users = Object.assign(new TypeError("no bug"), {
+    stack: `TypeError: no bug\n    at g (/jobs/x.ts:3:4)\n${ours}`,
+  });
+  expect(errorLines(users)).toEqual([expect.stringContaining("TypeError: no bug"), "  at g (/jobs/x.ts:3:4)"]);
+  expect(errorLines(null)).toEqual([expect.stringContaining("null was thrown")]);
 });

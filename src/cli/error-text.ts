@@ -1,8 +1,10 @@
 // How an error looks on the screen: what, where, what to do. No stack traces of ours unless something is a bug.
 import { sep } from "node:path";
+import { types } from "node:util";
 import pc from "picocolors";
-import { MillraceError, systemCode } from "../base/error.ts";
+import { systemCode } from "../base/error.ts";
 import { exitCodeOfCode, exitCodes } from "../base/error-codes.ts";
+import { describeThrown, isOurs } from "../job/thrown.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { JobView } from "../schedule/step.ts";
 
@@ -40,27 +42,35 @@ export function failureLines(failure: FailureText): string[] {
 /** The lines for whatever was thrown. Only a bug of ours shows its stack. */
 export function errorLines(thrown: unknown): string[] {
   // Not an error: it is what was asked for.
-  if (thrown instanceof MillraceError && thrown.code === "cancelled") return [printable(thrown.message)];
-  if (thrown instanceof MillraceError)
+  if (isOurs(thrown) && thrown.code === "cancelled") return [printable(thrown.message)];
+  if (isOurs(thrown))
     return [`${pc.red("error")} ${printable(fromHere(thrown.message))} ${pc.dim(`[${thrown.code}]`)}`];
   // The operating system's word (a full disk, too many open files), for whatever was not said better before.
-  if (thrown instanceof Error && systemCode(thrown) !== undefined)
-    return [`${pc.red("error")} ${printable(thrown.message)}`];
-  if (thrown instanceof Error)
-    return [`${pc.red("error")} ${printable(thrown.message)}`, pc.dim(printable(thrown.stack ?? ""))];
-  return [`${pc.red("error")} ${printable(String(thrown))}`];
+  const { message, stack } = describeThrown(thrown);
+  const first = `${pc.red("error")} ${printable(fromHere(message))}`;
+  if (systemCode(thrown) !== undefined) return [first];
+  // The job's own code, in this process.
+  if (stack !== undefined)
+    return [
+      first,
+      ...fromHere(stack)
+        .split("\n")
+        .map((line) => pc.dim(printable(`  ${line}`))),
+    ];
+  if (types.isProxy(thrown) || !(thrown instanceof Error)) return [first];
+  return [first, pc.dim(printable(thrown.stack ?? ""))];
 }
 
 /** The same for scripts (`--json`): one event of one line. */
 export function errorEvent(thrown: unknown): string {
-  const code = thrown instanceof MillraceError ? thrown.code : "job-failed";
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const code = isOurs(thrown) ? thrown.code : "job-failed";
+  const { message } = describeThrown(thrown);
   return JSON.stringify({ event: "error", code, message });
 }
 
 /** The exit code of a command that ends by this. What is no error of ours is a bug, or the operating system's. */
 export function exitCodeOf(thrown: unknown): number {
-  if (!(thrown instanceof MillraceError)) return exitCodes.machine;
+  if (!isOurs(thrown)) return exitCodes.machine;
   return thrown.retry === "never" ? exitCodeOfCode(thrown.code) : exitCodes.machine;
 }
 

@@ -3,6 +3,7 @@ import { meaningOf } from "../base/error-codes.ts";
 import { limits } from "../base/limits.ts";
 import type { JobHandle } from "../engine.ts";
 import type { JobView } from "../schedule/step.ts";
+import { callersEnvironment } from "./callers-environment.ts";
 import { unprintable } from "./error-text.ts";
 import type { RunFlags } from "./options.ts";
 
@@ -14,16 +15,27 @@ export interface HintsOptions {
   readonly flags: RunFlags;
 }
 
-export function failureHints({ view, job, inputs, flags }: HintsOptions): string[] {
+const skipBadAdvised = 10;
+
+export function failureHints(options: HintsOptions): string[] {
+  const hints = commandHints(options);
+  const again = envHint(options.flags.env);
+  return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
+}
+
+function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
   const hints: string[] = [];
-  const { where, code = "" } = view.reason ?? {};
-  const isOfRecord = where !== undefined && /:\d+$/.test(where);
+  const { where, aside, code = "" } = view.reason ?? {};
   const command = commandLine(job, inputs, flags);
-  if (isOfRecord) {
+  if (where !== undefined && aside !== undefined) {
     // What was piped in is not there any more.
     if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
-    // A record on which a task hangs is no bad record: who is to say that it would not have ended?
-    if (flags.skipBad === 0 && code !== "task-timeout") hints.push(`put bad records aside:  ${command} --skip-bad 10`);
+    // A record on which a task hangs is no bad record: who is to say that it would not have ended? And of one that takes many
+    // lines along the message says what helps.
+    if (flags.skipBad === 0 && code !== "task-timeout" && aside <= skipBadAdvised) {
+      const folder = flags.output === undefined ? " --dead-letters bad-records" : "";
+      hints.push(`put bad records aside:  ${command} --skip-bad ${skipBadAdvised}${folder}`);
+    }
   }
   if (flags.master !== undefined) return [...hints, ...clusterHints(view, code, command, flags)];
   if (flags.output === undefined) return hints;
@@ -76,11 +88,7 @@ function replayLine(job: string, where: string, flags: RunFlags): string {
   const words = ["millrace", "replay", quoted(job), quoted(where)];
   const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
   if (input !== undefined) words.push("--input", quoted(input));
-  words.push(
-    ...pairWords("--param", flags.param),
-    ...pairWords("--file", flags.file),
-    ...pairWords("--env", flags.env),
-  );
+  words.push(...pairWords("--param", flags.param), ...pairWords("--file", flags.file), ...envWords(flags.env));
   return words.join(" ");
 }
 
@@ -98,6 +106,18 @@ function fixedPart(path: string): string {
   return wild < 0 ? (path.endsWith("/") ? path : `${path}/`) : path.slice(0, wild);
 }
 
+/** By their names: values may be secrets, which are not for screens and logs. */
+export function envWords(env: ReadonlyMap<string, string>): string[] {
+  return [...env.keys()].flatMap((name) => ["--env", quoted(name)]);
+}
+
+/** What has to be done for `envWords` to mean the same again; undefined: nothing. */
+export function envHint(env: ReadonlyMap<string, string>): string | undefined {
+  const others = [...env].filter(([name, value]) => callersEnvironment[name] !== value).map(([name]) => name);
+  if (others.length === 0) return undefined;
+  return `values of --env are not repeated here: set ${others.join(", ")} in your shell first, or give --env ${others[0]}=VALUE again`;
+}
+
 /** Each as an option of its own. */
 export function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
   return [...pairs].flatMap(([name, value]) => [option, quoted(`${name}=${value}`)]);
@@ -107,12 +127,9 @@ export function pairWords(option: string, pairs: ReadonlyMap<string, string>): s
 export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
   const words = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
   for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quoted(`${name}=${path}`));
-  words.push(
-    ...pairWords("--file", flags.file),
-    ...pairWords("--param", flags.param),
-    ...pairWords("--env", flags.env),
-  );
+  words.push(...pairWords("--file", flags.file), ...pairWords("--param", flags.param), ...envWords(flags.env));
   if (flags.output !== undefined) words.push("-o", quoted(flags.output));
+  if (flags.deadLetters !== undefined) words.push("--dead-letters", quoted(flags.deadLetters));
   if (flags.workDir !== undefined) words.push("--work-dir", quoted(flags.workDir));
   if (flags.reducers !== undefined) words.push("--reducers", String(flags.reducers));
   if (flags.splitSize !== undefined) words.push("--split-size", String(flags.splitSize));

@@ -57,6 +57,7 @@ export function jsonEvents(sink: ProgressSink) {
         stats: view.stats,
         deadLetters: view.deadLetters,
         ...(note !== undefined && { note }),
+        ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
       });
     },
     /** Failed or cancelled. */

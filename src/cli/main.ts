@@ -7,9 +7,21 @@ import { importBy } from "../job/import-module.ts";
 import { describing, startFirstSlot } from "../local/first-slot.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
-import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, pairs } from "./options.ts";
+import {
+  addClusterOptions,
+  addJobOptions,
+  addRunOptions,
+  addSimOptions,
+  envDescription,
+  namedPath,
+  pairs,
+  pathArgument,
+  pathArguments,
+  variables,
+  word,
+} from "./options.ts";
 
-function program(): Command {
+export function program(): Command {
   const millrace = new Command("millrace")
     .description("MapReduce in TypeScript: run a job file over data larger than memory, on all cores.")
     .version(version, "-V, --version")
@@ -29,8 +41,8 @@ millrace COMMAND --help shows what a command takes. Exit codes: 0 done, 1 the jo
     );
 
   addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
-    .argument("<job>", "the job file, TypeScript or JavaScript")
-    .argument("[input...]", "files, folders, globs, or - for standard input")
+    .argument("<job>", "the job file, TypeScript or JavaScript", pathArgument("the job file"))
+    .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
       "after",
       `
@@ -49,16 +61,19 @@ Examples:
     });
 
   addRunOptions(millrace.command("plan").description("show what run would read, split and write, without running it"))
-    .argument("<job>", "the job file")
-    .argument("[input...]", "files, folders, globs")
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("[input...]", "files, folders, globs", pathArguments("an input"))
     .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
-    .action(async (job, inputs, flags) => (await import("./plan.ts")).planCommand(job, inputs, flags));
+    .action(async (job, inputs, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./plan.ts")).planCommand(job, inputs, flags, firstSlot);
+    });
 
   addJobOptions(
     millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"),
   )
-    .argument("<job>", "the job file")
-    .argument("[sample...]", "a few files, small enough to be read a dozen times")
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("[sample...]", "a few files, small enough to be read a dozen times", pathArguments("an input"))
     .addHelpText(
       "after",
       `
@@ -71,13 +86,16 @@ Examples:
   millrace test job.ts sample.log
   millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
     )
-    .action(async (job, inputs, flags) => (await import("./test.ts")).testCommand(job, inputs, flags));
+    .action(async (job, inputs, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./test.ts")).testCommand(job, inputs, flags, firstSlot);
+    });
 
   addSimOptions(
     millrace.command("sim").description("run a job on a sample in simulated clusters where everything fails"),
   )
-    .argument("<job>", "the job file")
-    .argument("[input...]", "files, folders, globs; the beginning of each is used")
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("[input...]", "files, folders, globs; the beginning of each is used", pathArguments("an input"))
     .addHelpText(
       "after",
       `
@@ -90,23 +108,37 @@ Examples:
   millrace sim job.ts 'logs/*.gz' --seeds 500
   millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
     )
-    .action(async (job, inputs, flags) => (await import("./sim.ts")).simCommand(job, inputs, flags));
+    .action(async (job, inputs, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./sim.ts")).simCommand(job, inputs, flags, firstSlot);
+    });
 
   millrace
     .command("replay")
     .description("run one record through map and show what it emits")
-    .argument("<job>", "the job file")
-    .argument("<position>", "FILE:OFFSET, the first byte of a record, as error messages name it")
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument(
+      "<position>",
+      "FILE:OFFSET, the first byte of a record, as error messages name it",
+      pathArgument("the position"),
+    )
     .option("--param <name=value>", "a parameter of the job; may be repeated", pairs("--param"), new Map())
-    .option("--input <name>", "which of the job's inputs the file belongs to, where it has several")
-    .option("--file <name=path>", "replaces a side file of the job; may be repeated", pairs("--file"), new Map())
-    .option("--env <name=value>", "environment variable of the job's code; may be repeated", pairs("--env"), new Map())
+    .option(
+      "--input <name>",
+      "which of the job's inputs the file belongs to, where it has several",
+      word("--input", "a name"),
+    )
+    .option("--file <name=path>", "replaces a side file of the job; may be repeated", namedPath("--file"), new Map())
+    .option("--env <name[=value]>", envDescription, variables, new Map())
     .option("--inspect", "wait for a debugger, and stop right before map is called", false)
     .addHelpText(
       "after",
       "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
     )
-    .action(async (job, position, flags) => (await import("./replay.ts")).replayCommand(job, position, flags));
+    .action(async (job, position, flags) => {
+      const firstSlot = startFirstSlot(describing);
+      return (await import("./replay.ts")).replayCommand(job, position, flags, firstSlot);
+    });
 
   millrace
     .command("init")

@@ -7,6 +7,7 @@ import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import { buildSpec, type SubmitOptions } from "../local/spec.ts";
 import { createStorage } from "../storage/any.ts";
+import { stoppable } from "../storage/storage.ts";
 import { createTier } from "../storage/tier.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import type { JobHere } from "./here.ts";
@@ -20,12 +21,15 @@ export interface PlanHereOptions {
   readonly destination: string;
   /** A private one. */
   readonly folder: string;
+  /** Ends the wait for a storage, and the task. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Throws what `buildSpec` throws, and `bad-input` for what the plan task fails of. */
 export async function planHere(options: PlanHereOptions): Promise<{ readonly plan: Plan; readonly spec: JobSpec }> {
   const { here, module, submit, environment, destination, folder } = options;
-  const storage = createStorage();
+  const { signal = new AbortController().signal } = options;
+  const storage = stoppable(createStorage(), signal);
   const spec = await buildSpec(submit, {
     module,
     description: here.description,
@@ -51,13 +55,14 @@ export async function planHere(options: PlanHereOptions): Promise<{ readonly pla
       runs: createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: folder }),
       status: { write: () => {} },
       clock: systemClock,
-      signal: new AbortController().signal,
+      signal,
       file: (name) => files.get(name) ?? "",
       log: () => {},
     },
     undefined,
   );
   if (result.ok) return { plan: result.plan!, spec };
+  if (signal.aborted) throw new MillraceError("cancelled", "cancelled while the input was looked at");
   const { error } = result.reason;
   throw new MillraceError("bad-input", `${error.message}${error.where === undefined ? "" : ` (at ${error.where})`}`);
 }

@@ -1,4 +1,5 @@
 // `millrace plan`: what `run` would read, split, hold in memory and write. Touches nothing but a temporary folder of its own.
+import type { ChildProcess } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import pc from "picocolors";
@@ -12,7 +13,7 @@ import { createStorage } from "../storage/any.ts";
 import { type Budget, planBudget } from "../worker/budget.ts";
 import { exitCodeOf, printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
-import type { RunFlags } from "./options.ts";
+import { type RunFlags, withStandardOutput } from "./options.ts";
 import { planHere } from "./plan-here.ts";
 import { linePrinter } from "./stdout.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
@@ -20,11 +21,18 @@ import { namedInputs, submitFlags } from "./submit.ts";
 /** Files named before the rest is counted. */
 const filesShown = 10;
 
-export async function planCommand(job: string, inputs: readonly string[], flags: RunFlags): Promise<void> {
+export async function planCommand(
+  job: string,
+  inputs: readonly string[],
+  given: RunFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
+  const flags = withStandardOutput(given);
   if (inputs.includes("-"))
     throw new MillraceError("wrong-usage", "plan can't look at standard input without using it up");
   const print = linePrinter();
-  const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
+  const output = flags.output === undefined ? undefined : outputPath(flags.output);
+  const here = await loadHere({ job, environment: flags.env, json: flags.json, firstSlot });
   try {
     const budget = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
     const environment = Object.fromEntries(flags.env);
@@ -34,7 +42,7 @@ export async function planCommand(job: string, inputs: readonly string[], flags:
       module: resolve(job),
       submit: { ...submitFlags(here.description, flags), inputs: named },
       environment,
-      destination: outputPath(flags.output ?? "output"),
+      destination: output ?? resolve("output"),
       folder: here.folder,
     });
     const problem = await outputProblem(flags);

@@ -18,7 +18,7 @@ const barWidth = 24;
 /** The sequences with which picocolors sets colours. */
 const colourAt = new RegExp(`^${String.fromCharCode(27)}\\[[0-9;]*m`);
 
-/** Rewrites its lines in place at each `update`; `end` leaves the last state on the screen. */
+/** Rewrites its lines in place at each `update`; `clear` removes them. */
 export class TerminalProgress {
   readonly #sink: ProgressSink;
   readonly #started: number;

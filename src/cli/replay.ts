@@ -1,4 +1,5 @@
 // `millrace replay`: the one record that a message names, through setup and map in this process, where a debugger can look.
+import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
@@ -33,10 +34,15 @@ export interface ReplayFlags {
   readonly inspect: boolean;
 }
 
-export async function replayCommand(job: string, positionText: string, flags: ReplayFlags): Promise<void> {
+export async function replayCommand(
+  job: string,
+  positionText: string,
+  flags: ReplayFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
   const position = parsePosition(positionText);
   const print = linePrinter();
-  const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
+  const here = await loadHere({ job, environment: flags.env, firstSlot });
   here.close(); // it is in memory: nothing is left behind, however this process ends
   const input = inputIndex(here, flags.input);
   const { file, spec } = await prepare(here, resolve(job), input, position.path, flags);
@@ -118,7 +124,13 @@ async function prepare(
       storage,
     },
   );
-  const files = await resolveInputs({ storage, inputs: spec.inputs, directory: spec.directory, detectCompression });
+  const files = await resolveInputs({
+    storage,
+    inputs: spec.inputs,
+    directory: spec.directory,
+    detectCompression,
+    formatOf: () => here.job.inputs[input]!.format,
+  });
   if (files.length === 1) return { file: files[0]!, spec };
   throw new MillraceError("wrong-usage", `${path} names ${files.length} files: give the one that the record is in`);
 }

@@ -4,15 +4,18 @@ import { resolve } from "node:path";
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { deadLettersOutput } from "../base/ids.ts";
 import { pathBelow } from "../base/paths.ts";
 import type { JobEngine, JobHandle } from "../engine.ts";
+import { deadLettersFolder } from "../local/dead-letters.ts";
 import { openLocal } from "../local.ts";
 import type { JobView } from "../schedule/step.ts";
 import { connectionText } from "./cluster.ts";
 import { exitCodeOfJob, printable } from "./error-text.ts";
 import { failureHints, masterWords, shortId } from "./hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "./interrupts.ts";
-import type { RunFlags } from "./options.ts";
+import { stillLoading, tell } from "./loading.ts";
+import { type RunFlags, withStandardOutput } from "./options.ts";
 import { outputPrinter } from "./output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "./screen.ts";
 import { copyToStdout, refuseStdout } from "./stdout.ts";
@@ -23,17 +26,19 @@ import { failureSummary, returnedNote, successLines } from "./summary.ts";
 export async function runCommand(
   job: string,
   inputs: readonly string[],
-  flags: RunFlags,
+  given: RunFlags,
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
+  const flags = withStandardOutput(given);
   refuseMisplaced(flags);
+  deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
   const screen = openScreen(flags, startedMs);
   let engine: JobEngine | undefined;
   try {
     engine = await (flags.master === undefined
-      ? openHere(job, flags, screen, firstSlot)
+      ? openHere({ job, flags, screen, signal: interrupts.signal, firstSlot })
       : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
@@ -51,27 +56,7 @@ export async function runCommand(
   }
 }
 
-async function openHere(
-  job: string,
-  flags: RunFlags,
-  screen: Screen,
-  firstSlot: ChildProcess | undefined,
-): Promise<JobEngine> {
-  return await openLocal({
-    module: resolve(job),
-    output: flags.output,
-    slots: flags.slots,
-    memoryBytes: flags.memory,
-    environment: Object.fromEntries(flags.env),
-    overwrite: flags.overwrite,
-    resume: flags.resume,
-    workDir: flags.workDir,
-    firstSlot,
-    ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
-  });
-}
-
-interface There {
+interface Opening {
   readonly job: string;
   readonly flags: RunFlags;
   readonly screen: Screen;
@@ -79,8 +64,28 @@ interface There {
   readonly firstSlot: ChildProcess | undefined;
 }
 
+async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
+  return await openLocal({
+    module: resolve(job),
+    output: flags.output,
+    deadLetters: deadLettersOf(flags),
+    slots: flags.slots,
+    memoryBytes: flags.memory,
+    environment: Object.fromEntries(flags.env),
+    overwrite: flags.overwrite,
+    resume: flags.resume,
+    workDir: flags.workDir,
+    signal,
+    firstSlot,
+    onSlow: () => warn(screen, stillLoading(job)),
+    // Also with --quiet: it may well be why the result is wrong.
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
+    ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
+  });
+}
+
 /** Nothing of a cluster is loaded unless it is asked for. */
-async function openThere({ job, flags, screen, signal, firstSlot }: There): Promise<JobEngine> {
+async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([import("../remote.ts"), import("../remote/connect.ts")]);
   const master = connectTo({
     address: flags.master!,
@@ -96,9 +101,11 @@ async function openThere({ job, flags, screen, signal, firstSlot }: There): Prom
     firstSlot,
     address: flags.master!,
     environment: Object.fromEntries(flags.env),
+    deadLetters: deadLettersOf(flags),
     overwrite: flags.overwrite,
     signal,
-    onWarning: (warning) => warn(screen, warning),
+    onSlow: () => warn(screen, stillLoading(job)),
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
@@ -130,6 +137,12 @@ function refuseMisplaced(flags: RunFlags): void {
       "a cluster publishes into a folder that all its workers see: give one with -o DIR",
     );
   }
+}
+
+/** Throws `wrong-usage` where they would go nowhere. */
+function deadLettersOf({ output, deadLetters, skipBad }: RunFlags): string | undefined {
+  const words = { output: "-o DIR", deadLetters: "--dead-letters DIR", skipBad: "--skip-bad N" };
+  return deadLettersFolder({ output, deadLetters, skipBad }, words);
 }
 
 /** The id is all that a script needs to ask for the job again. */
@@ -187,7 +200,7 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
       const lines = successLines(view, {
         elapsedMs,
         output: flags.output,
-        deadLetters: flags.output === undefined ? undefined : pathBelow(flags.output, "_dead-letters"),
+        deadLetters: flags.deadLetters ?? pathBelow(flags.output ?? "", deadLettersOutput),
         phases: screen.phases.list(),
       });
       for (const line of lines) process.stderr.write(`${line}\n`);

@@ -1,5 +1,6 @@
 // `millrace sim`: the job in simulated clusters in which everything fails, one per seed. What it writes without faults, one task
 // after the other, is what it must write in each of them.
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,6 +13,7 @@ import { type Sample, takeSample } from "../sim/sample.ts";
 import { UserCode } from "../sim/user-code.ts";
 import { type SimJob, World } from "../sim/world.ts";
 import { createStorage } from "../storage/any.ts";
+import { stoppable } from "../storage/storage.ts";
 import { userFailure } from "../task/failure.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";
@@ -29,13 +31,24 @@ const startedAt = "2026-01-01T00:00:00.000Z";
 /** Four leases: a hanging attempt is to be noticed before the faults are over. */
 const taskTimeoutMs = 40_000;
 
-export async function simCommand(module: string, inputs: readonly string[], flags: SimFlags): Promise<void> {
+export async function simCommand(
+  module: string,
+  inputs: readonly string[],
+  flags: SimFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
   const interrupts = listenForInterrupts();
   const folder = mkdtempSync(join(tmpdir(), "millrace-sim-"));
   let here: JobHere | undefined;
   let code: UserCode | undefined;
   try {
-    here = await loadHere(resolve(module), Object.fromEntries(flags.env));
+    here = await loadHere({
+      job: module,
+      environment: flags.env,
+      json: flags.json,
+      signal: interrupts.signal,
+      firstSlot,
+    });
     const prepared = await prepare({ here, module, inputs, flags, folder, signal: interrupts.signal });
     code = new UserCode({ startedAt: Date.parse(startedAt), directory: join(folder, "attempt") });
     await simulate({ ...prepared, here, module, inputs, flags, code, signal: interrupts.signal });
@@ -83,11 +96,12 @@ async function prepare({ here, module, inputs, flags, folder, signal }: Command 
     environment,
     destination: "/output",
     folder: join(folder, "plan"),
+    signal,
   });
   const sample = await takeSample({
     files: plan.files,
     formatOf: (input) => here.job.inputs[input]!.format,
-    storage: createStorage(),
+    storage: stoppable(createStorage(), signal),
     bytesMax: flags.sample,
     signal,
   });

@@ -2,6 +2,7 @@
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { deadLettersOutput } from "../base/ids.ts";
 import { pathBelow } from "../base/paths.ts";
 import { formatCounted } from "../base/units.ts";
 import { Feed, isEnded } from "../remote/feed.ts";
@@ -133,7 +134,7 @@ function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undef
       return successLines(view, {
         elapsedMs,
         output: view.output,
-        deadLetters: pathBelow(view.output, "_dead-letters"),
+        deadLetters: view.deadLettersIn ?? pathBelow(view.output, deadLettersOutput),
         phases: [],
       });
     default:

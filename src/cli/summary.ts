@@ -9,7 +9,8 @@ export interface SummaryOptions {
   readonly elapsedMs: number | undefined;
   /** Undefined when the result went to standard output. */
   readonly output: string | undefined;
-  readonly deadLetters: string | undefined;
+  /** The folder of those that were put aside. */
+  readonly deadLetters: string;
   /** How long each phase took on the clock; a job that did not get there has none. */
   readonly phases: readonly { readonly phase: string; readonly ms: number }[];
 }
@@ -44,7 +45,7 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
   if (view.deadLetters > 0)
     lines.push(
       pc.yellow(
-        `  skipped  ${formatCount(view.deadLetters)} bad record${view.deadLetters === 1 ? "" : "s"}, put aside in ${options.deadLetters ?? "_dead-letters"}`,
+        `  skipped  ${formatCounted(view.deadLetters, "bad record")}, put aside in ${printable(options.deadLetters)} (${asideText(view)})`,
       ),
     );
   const note = returnedNote(view);
@@ -70,4 +71,9 @@ export function failureSummary(view: JobView, hints: readonly string[]): string[
   if (reason !== undefined) lines.push(...failureLines(reason).map((line) => `  ${line}`));
   for (const hint of hints) lines.push(`  ${hint}`);
   return lines;
+}
+
+function asideText({ deadLetters, stats: { map } }: JobView): string {
+  const lines = map.asideLines === 0 ? "" : `${formatCounted(deadLetters + map.asideLines, "line")}, `;
+  return `${lines}${formatBytes(map.asideBytes)}`;
 }

@@ -1,5 +1,6 @@
 // `millrace test`: what a job must be for its result to depend on its input alone, tried on a sample. First a whole run, in
 // slots, so that code that throws, blocks or exits does so there; then checks in this process; then the same run in other ways.
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,6 +10,7 @@ import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
 import type { SubmitOptions } from "../local.ts";
 import { createStorage } from "../storage/any.ts";
+import { stoppable } from "../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../task/failure.ts";
 import type { MappedRecord } from "../task/record-mapper.ts";
 import { planBudget } from "../worker/budget.ts";
@@ -36,13 +38,24 @@ import { silenceConsole, withUserCode } from "./user-code.ts";
 /** Of `run`'s options all that say how, not where to. */
 export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;
 
-export async function testCommand(job: string, sample: readonly string[], flags: TestFlags): Promise<void> {
+export async function testCommand(
+  job: string,
+  sample: readonly string[],
+  flags: TestFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
   const interrupts = listenForInterrupts();
   const parent = resolve(flags.workDir ?? tmpdir());
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, "millrace-test-"));
   try {
-    const here = await loadHere(resolve(job), Object.fromEntries(flags.env));
+    const here = await loadHere({
+      job,
+      environment: flags.env,
+      json: flags.json,
+      signal: interrupts.signal,
+      firstSlot,
+    });
     here.close();
     const unread = new AbortController();
     const checks = new Checks(
@@ -113,7 +126,7 @@ class JobTest {
       ...(standardInput !== undefined && { standardInput }),
     };
     const environment = Object.fromEntries(flags.env);
-    const planned = await planHere({ here, module, submit, environment, destination: folder, folder });
+    const planned = await planHere({ here, module, submit, environment, destination: folder, folder, signal });
     return new JobTest(parts, submit, planned);
   }
 
@@ -140,7 +153,12 @@ class JobTest {
     const { job, spec, signal } = this.#inProcess;
     const restore = silenceConsole();
     try {
-      const records = await sampleRecords({ job, files: this.#plan.files, storage: createStorage(), signal });
+      const records = await sampleRecords({
+        job,
+        files: this.#plan.files,
+        storage: stoppable(createStorage(), signal),
+        signal,
+      });
       const here: InProcess = { ...this.#inProcess, records };
       const codecs = new CodecCheck(job);
       const mapped = await withUserCode(() =>

@@ -11,6 +11,7 @@ import { KiB, limits } from "../base/limits.ts";
 import { formatBytes, formatCount } from "../base/units.ts";
 import type { Boundary } from "./boundary.ts";
 import { BadRecord, type ReadFrom } from "./format.ts";
+import { LineEnds } from "./line-ends.ts";
 
 /** Whole records, one after the other. The bytes are valid until the next block is asked for. */
 export interface Block {
@@ -30,6 +31,8 @@ export interface BlockOptions {
   readonly recordBytesMax?: number | undefined;
   /** Said after the message that a record is too long. */
   readonly hint?: string | undefined;
+  /** Whether line ends inside a record that is too long are counted (line-ends.ts). Default: no. */
+  readonly countsLines?: boolean | undefined;
 }
 
 export const blockBytes = 64 * KiB;
@@ -54,7 +57,13 @@ export async function* readBlocks(
       start,
       end,
       Uint8Array.from(bytes.subarray(0, headBytesKept)),
+      lineEnds?.inside,
     );
+  /** Of a record that is over the limit. */
+  let lineEnds: LineEnds | undefined;
+  const count = (piece: Uint8Array) => {
+    if (options.countsLines === true) (lineEnds ??= new LineEnds()).add(piece);
+  };
   /** The beginning of a record whose end has not been seen; of one over the limit only its head. */
   const carry = new Carry();
   let carried = 0;
@@ -68,7 +77,11 @@ export async function* readBlocks(
       const piece = chunk.subarray(0, end < 0 ? chunk.length : end);
       carried += piece.length;
       if (carried <= recordBytesMax) carry.add(piece);
-      else carry.keepHead(headBytesKept);
+      else {
+        if (carried - piece.length <= recordBytesMax) carry.pieces.forEach(count);
+        count(piece);
+        carry.keepHead(headBytesKept);
+      }
       if (end >= 0) {
         const start = base + end - carried;
         const record = carry.take();
@@ -87,10 +100,15 @@ export async function* readBlocks(
         end = boundary.nextEnd(chunk, at);
         if (end < 0) {
           carried = chunk.length - at;
-          carry.add(carried <= recordBytesMax ? chunk.subarray(at) : chunk.subarray(at, at + headBytesKept));
+          const isTooLong = carried > recordBytesMax;
+          if (isTooLong) count(chunk.subarray(at));
+          carry.add(isTooLong ? chunk.subarray(at, at + headBytesKept) : chunk.subarray(at));
           break;
         }
-        if (end - at > recordBytesMax) throw tooLong(base + at, base + end, chunk.subarray(at, end));
+        if (end - at > recordBytesMax) {
+          count(chunk.subarray(at, end));
+          throw tooLong(base + at, base + end, chunk.subarray(at, end));
+        }
       }
       yield { bytes: chunk.subarray(at, end), base: base + at };
       at = end;
@@ -106,6 +124,10 @@ export async function* readBlocks(
 /** Copies of the pieces of a record, joined once it is whole: a buffer that grew would for a while take three times as much. */
 class Carry {
   #pieces: Buffer[] = [];
+
+  get pieces(): readonly Uint8Array[] {
+    return this.#pieces;
+  }
 
   add(piece: Uint8Array): void {
     this.#pieces.push(Buffer.from(piece));

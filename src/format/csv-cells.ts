@@ -11,7 +11,7 @@ export function splitCsv(record: string, delimiter: string): readonly string[] {
       cells.push(cell);
       if (end === record.length) return cells;
       if (!record.startsWith(delimiter, end)) {
-        throw malformed(cells.length, `text behind the closing quote at character ${end + 1}`);
+        throw malformed(cells.length, `text behind the closing quote, at character ${end + 1} of the row`);
       }
       at = end + delimiter.length;
     } else {
@@ -21,7 +21,7 @@ export function splitCsv(record: string, delimiter: string): readonly string[] {
       if (cell.includes('"')) {
         throw malformed(
           cells.length + 1,
-          `a quote at character ${at + cell.indexOf('"') + 1} of a cell that does not begin with one`,
+          `a quote at character ${cell.indexOf('"') + 1} of a cell that does not begin with one`,
         );
       }
       cells.push(cell);
@@ -36,7 +36,7 @@ function quotedCell(record: string, start: number): { readonly cell: string; rea
   let cell = "";
   for (let at = start + 1; ; ) {
     const quote = record.indexOf('"', at);
-    if (quote < 0) throw malformed(undefined, `the quote at character ${start + 1} is not closed`);
+    if (quote < 0) throw malformed(undefined, `the quote at character ${start + 1} of the row is not closed`);
     if (record.charCodeAt(quote + 1) !== 0x22) return { cell: cell + record.slice(at, quote), end: quote + 1 };
     cell += record.slice(at, quote + 1);
     at = quote + 2;

@@ -9,7 +9,8 @@ import type { Row } from "../job/table.ts";
 import { csv } from "./csv.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
 import type { BadRecord } from "./format.ts";
-import { hasOddQuotes } from "./quotes.ts";
+import { hasLoneReturn, hasOddQuotes } from "./quotes.ts";
+import { tsv } from "./tsv.ts";
 
 const hostile = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 8 }),
@@ -48,9 +49,10 @@ describe("csv()", () => {
   });
 
   it.each([
-    ['a,"b', /quote at character 3 is not closed/, 2, 6],
-    ['"a"b,c', /text behind the closing quote at character 4/, 2, 8],
-    ['a,b"c"\nz', /cell 2: a quote at character 4/, 2, 9],
+    ['a,"b', /quote at character 3 of the row is not closed/, 2, 6],
+    ['"a"b,c', /cell 1: text behind the closing quote, at character 4 of the row/, 2, 8],
+    ['a,b"c"\nz', /cell 2: a quote at character 2 of a cell/, 2, 9],
+    ['xxxxxxxxxx,5" pipe\nz"', /cell 2: a quote at character 2 of a cell/, 2, 23],
     ['"a" ,c', /behind the closing quote/, 2, 8],
   ])("refuses the stray quotes of %j", async (row, message, start, end) => {
     const bad = (await readAll(csv(), Buffer.from(`x\n${row}`)).catch((error: unknown) => error)) as BadRecord;
@@ -170,13 +172,22 @@ describe("csv({ columns })", () => {
     });
   });
 
+  it("makes a header that is no UTF-8 a reason to stop: else the next row would be taken for it", async () => {
+    const content = Buffer.concat([Buffer.from("id,full name,"), Buffer.of(0xff), Buffer.from("\n1,a,x\n2,b,x\n")]);
+    await expect(readAll(format, content)).rejects.toMatchObject({
+      start: 0,
+      end: undefined,
+      message: expect.stringMatching(/^the header: the record is not UTF-8/),
+    });
+  });
+
   it("makes a malformed header a reason to stop, lest the next row be taken for it", async () => {
     for (const content of ['id,"full" name\n1,a\n', "id,full name,id\n1,a,2\n"]) {
       await expect(readAll(format, Buffer.from(content))).rejects.toMatchObject({ start: 0, end: undefined });
     }
   });
 
-  it("says when the header is longer than what is kept of a file's beginning", async () => {
+  it("refuses a header that its head cuts off", async () => {
     const long = Buffer.from(`id,full name,${"x".repeat(100_000)}\n1,a,b\n`);
     const reading = async () => {
       for await (const _ of format.read(chunksOf(long.subarray(100_014), 10), {
@@ -185,7 +196,7 @@ describe("csv({ columns })", () => {
         head: long.subarray(0, 65536),
       }));
     };
-    await expect(reading()).rejects.toThrow(/no header line/);
+    await expect(reading()).rejects.toThrow(/goes on behind the head/);
     expect((await readAll(format, long)).records).toEqual([{ id: 1, "full name": "a" }]);
   });
 });
@@ -232,5 +243,100 @@ describe("record starts of csv", () => {
     const long = Buffer.alloc(200_000, 'a"b');
     for (let to = 199_000; to < 200_000; to += 7)
       expect(hasOddQuotes(long, 0, to)).toBe(Math.floor((to + 1) / 3) % 2 === 1);
+  });
+});
+
+describe("carriage returns that end no line", () => {
+  const named = { columns: { id: uint, name: utf8 } };
+
+  it.each([
+    ["csv, named by a header", csv({ header: true }), "id,name\r1,ann\r2,bea\r"],
+    ["csv of columns", csv(named), "id,name\r1,ann\r2,bea\r"],
+    ["tsv, named by a header", tsv({ header: true }), "id\tname\r1\tann\r2\tbea\r"],
+  ])("in place of all line ends make a file unreadable: %s", async (_name, format, content) => {
+    await expect(readAll(format, Buffer.from(content))).rejects.toMatchObject({
+      message: expect.stringMatching(/carriage return at character \d+ .*tr /),
+      end: undefined,
+    });
+  });
+
+  it.each([
+    ["rows of cells", csv(), "1,ann\r2,bea\r3,cat"],
+    ["declared columns", csv({ ...named, header: false }), "1,ann\r2,bea\r3,cat"],
+    ["tsv", tsv(), "1\tann\r2\tbea\r3\tcat"],
+  ])("count as line ends of the record that they make of many: %s", async (_name, format, content) => {
+    await expect(readAll(format, Buffer.from(content))).rejects.toMatchObject({ start: 0, lines: 2 });
+  });
+
+  it("are refused row by row among others, in quick blocks of columns too, and kept in quotes", async () => {
+    const rows = Array.from({ length: 5000 }, (_, i) => `${i},n${i}\r\n`);
+    const content = (row: string) => Buffer.from(`id,name\r\n${rows.join("")}${row}${rows.join("")}`);
+    const format = csv(named);
+    expect((await readAll(format, content(""))).records).toHaveLength(10_000);
+    expect((await readAll(format, content('7,"a\rb"\n'))).records[5000]).toEqual({ id: 7, name: "a\rb" });
+    const start = 9 + rows.join("").length;
+    await expect(readAll(format, content("7,a\rb\n"))).rejects.toMatchObject({ start, end: start + 6, lines: 1 });
+  });
+
+  it("are found wherever they stand", () => {
+    const line = fc.stringMatching(/^[a\r]{0,40}$/);
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 20 }), fc.constantFrom("\n", "\r\n"), (lines, end) => {
+        const content = lines.map((text) => text + end).join("");
+        expect(hasLoneReturn(Buffer.from(content))).toBe(/\r(?!\n)/.test(content));
+      }),
+      { numRuns: 2000 },
+    );
+    const large = Buffer.alloc(200_000, "x\r\n");
+    expect(hasLoneReturn(large)).toBe(/\r(?!\n)/.test(large.toString()));
+    for (const at of [65_535, 65_536, 131_071, 199_998]) {
+      const bytes = Buffer.alloc(200_000, "x");
+      bytes.write("\r\n", at);
+      expect(hasLoneReturn(bytes), `CR LF at ${at}`).toBe(false);
+      bytes.write("\ry", at);
+      expect(hasLoneReturn(bytes), `CR at ${at}`).toBe(true);
+    }
+  });
+});
+
+describe("a quote that is not closed", () => {
+  const rows = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, i) => `${from + i},fine,${from + i}\n`).join("");
+  const content = Buffer.from(`id,note,n\n1,ok,1\n2,5" pipe,2\n${rows(3, 2000)}`);
+
+  it("makes one bad record of the lines that it takes along, which says how many and what ends rows at line ends", async () => {
+    for (const format of [csv({ columns: { id: uint, n: uint } }), csv({ header: true })]) {
+      await expect(readAll(format, content)).rejects.toMatchObject({
+        start: 17,
+        end: content.length,
+        lines: 1998,
+        message: expect.stringMatching(/goes on over 1,999 lines.*multiline: false/),
+      });
+    }
+  });
+
+  it("is one bad line where every line is a row", async () => {
+    const format = csv({ columns: { id: uint, n: uint }, multiline: false });
+    await expect(readAll(format, content)).rejects.toMatchObject({ start: 17, end: 29, lines: 0 });
+  });
+
+  it("counts the lines of a record that is over the limit too", async () => {
+    const open = Buffer.alloc(70 << 20, "a\n");
+    open[0] = 0x22;
+    await expect(readAll(csv(), open)).rejects.toMatchObject({ lines: (35 << 20) - 1 });
+  });
+
+  it("of records that hold line ends rightly it is known how many, when they are asked for", async () => {
+    const format = csv({ columns: { id: uint, note: utf8 } });
+    const many = Buffer.from(`id,note\n1,plain\n2,"two\nlines"\n\n3,"a\r\nb\nc"\n4,x`);
+    const seen: number[] = [];
+    for await (const { records, lines } of format.read(chunksOf(many, 1000), {
+      start: 0,
+      end: many.length,
+      head: many,
+    })) {
+      for (const i of records.keys()) seen.push(lines?.(i) ?? 0);
+    }
+    expect(seen).toEqual([0, 1, 2, 0]);
   });
 });

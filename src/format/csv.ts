@@ -3,18 +3,21 @@ import { asBuffer, type ByteWriter } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Row, TableFormat, TableOptions } from "../job/table.ts";
+import type { TextFormat } from "./content.ts";
 import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
 import type { Format, ScannedFormat } from "./format.ts";
 import { lineFeeds } from "./line-reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
-import { readTable } from "./table-reader.ts";
+import { findHeaderEnd, readTable } from "./table-reader.ts";
 
 /** Comma-separated, RFC 4180. Rows are arrays; see `TableOptions` for objects. */
 export function csv(): Format<readonly string[], Row>;
 export function csv<T extends TableOptions>(options: T): TableFormat<T>;
-export function csv(options: TableOptions = {}): Format<unknown> | (Format<unknown> & ScannedFormat) {
+export function csv(
+  options: TableOptions = {},
+): Format<unknown> | (Format<unknown> & TextFormat & Partial<ScannedFormat>) {
   const { delimiter = ",", multiline = true } = options;
   if (typeof delimiter !== "string" || !/^[^\n\r"]+$/.test(delimiter) || !delimiter.isWellFormed()) {
     throw new MillraceError(
@@ -24,7 +27,7 @@ export function csv(options: TableOptions = {}): Format<unknown> | (Format<unkno
   }
   const table = defineTable("csv()", options);
   const rowTable = lazyRowTable();
-  const lineOptions = { ...lineFeeds, quoted: multiline };
+  const lineOptions = { ...lineFeeds, quoted: multiline, countsLines: true };
   const writeRow = (cells: readonly string[], out: ByteWriter) => {
     let line = cells.length === 1 && cells[0] === "" ? '""' : ""; // An empty line would not be read as a row.
     for (let i = 0; i < cells.length; i++) {
@@ -39,6 +42,7 @@ export function csv(options: TableOptions = {}): Format<unknown> | (Format<unkno
   const header = tableHeader("csv()", table, writeRow);
   return {
     split: "anywhere",
+    readsText: { zeroBytes: delimiter.includes("\0") },
     extension: "csv",
     read: (chunks, from) =>
       readTable({
@@ -52,6 +56,10 @@ export function csv(options: TableOptions = {}): Format<unknown> | (Format<unkno
         split: (record) => splitCsv(record, delimiter),
         skipsEmptyLines: true,
       }),
+    ...(table.hasHeader && {
+      findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) =>
+        findHeaderEnd({ chunks, lines: lineOptions, skipsEmptyLines: true }),
+    }),
     write: (record, out) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
     ...(multiline

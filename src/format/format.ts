@@ -13,6 +13,8 @@ export interface RecordBatch<In> {
   readonly skipped?: number;
   /** Records of this batch in which bytes that are no UTF-8 were replaced by U+FFFD (`text({ invalid: "replace" })`). Left out: 0. */
   readonly replaced?: number;
+  /** Line ends inside a record, by its index; valid until the next batch is asked for. Left out: there are none. Internal. */
+  readonly lines?: (index: number) => number;
   /** Left out: strings of these records have to be encoded. Internal. */
   readonly texts?: RecordTexts;
 }
@@ -27,7 +29,7 @@ export interface RecordTexts {
   startOf(text: string, record: number): number;
 }
 
-/** Byte range to read; `head` is the file's first 64 KiB (a csv header is there). */
+/** Byte range to read; `head` is the file's first 64 KiB, or its header where the format says how to find it. */
 export interface ReadFrom {
   readonly start: number;
   /** Records that begin before this are read; `Infinity`: all (compressed files, whole files). */
@@ -79,6 +81,15 @@ export interface ScannedFormat {
   findStarts(chunks: AsyncIterable<Uint8Array>, wanted: readonly number[], size: number): Promise<readonly number[]>;
 }
 
+/**
+ * A format whose files begin with something that is needed to read them from their middle (the header of csv). Internal: where a file
+ * is cut, planning finds it once, and `ReadFrom.head` is all of it.
+ */
+export interface HeadedFormat {
+  /** The offset behind it; 0: the file has none. `chunks` are the file's, decompressed, and read only as far as needed. */
+  findHeaderEnd(chunks: AsyncIterable<Uint8Array>): Promise<number>;
+}
+
 /** A format of UTF-8 lines that end with LF or CR LF, which can give whole blocks of them to a built-in mapper. Internal. */
 export interface BlockFormat {
   /** As `InputFormat.read`. */
@@ -120,11 +131,14 @@ export class BadRecord extends Error {
   readonly end: number | undefined;
   /** The record's bytes from `start` to `end`, its delimiter included, or their beginning; at most `limits.recordBytesMax`, for the dead letter. */
   readonly bytes: Uint8Array;
+  /** Line ends inside it, where lines are what such files are made of: each counts as a bad record. */
+  readonly lines: number;
 
-  constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array) {
+  constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array, lines = 0) {
     super(message);
     this.start = start;
     this.end = end;
     this.bytes = bytes;
+    this.lines = lines;
   }
 }

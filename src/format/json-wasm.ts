@@ -27,6 +27,8 @@ export interface JsonExports {
   scanRows(start: number, end: number, offset: number): number;
   /** 1 where the bytes at [start, end) hold an odd number of quotes. */
   oddQuotes(start: number, end: number): number;
+  /** Whether a carriage return in [start, end) is not followed by a line feed. */
+  loneReturn(start: number, end: number): number;
   /** Bytes of the pairs whose keys are the lines at [start, end). */
   frameLines(start: number, end: number, room: number, valueBytes: number): number;
   /** Bytes of the lines that are the keys of the pairs at [start, end); -1 as an unsigned number: one can't be. */

@@ -8,6 +8,8 @@ import { type LineBatch, LineDecoder, type LineOptions } from "./line-decoder.ts
 export interface LineReaderOptions extends LineOptions {
   /** Default `limits.recordBytesMax`. */
   readonly recordBytesMax?: number;
+  /** Whether line ends inside a record that is refused are counted (line-ends.ts). */
+  readonly countsLines?: boolean;
 }
 
 /** Lines that end with "\n" or "\r\n", in UTF-8. */
@@ -40,7 +42,8 @@ export function readLineBlocks(
 ): AsyncGenerator<Block, void, undefined> {
   const boundary = options.quoted ? quotedLines() : delimited(Buffer.from(options.delimiter));
   const hint = options.quoted ? "; a quote may not be closed" : "";
-  return readBlocks(chunks, from, { boundary, recordBytesMax: options.recordBytesMax, hint });
+  const { recordBytesMax, countsLines } = options;
+  return readBlocks(chunks, from, { boundary, recordBytesMax, hint, countsLines });
 }
 
 /** What `parse` of `readParsed` returns for a line that holds no record. */

@@ -3,14 +3,16 @@ import { asBuffer, sharedCopy } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
 import { type Block, blockBytes, readBlocks } from "./block-reader.ts";
 import { delimited } from "./boundary.ts";
+import type { TextFormat } from "./content.ts";
 import { type ByteLineFormat, type Format, type RecordBatch, writesLines } from "./format.ts";
 
 const lineFeed = Uint8Array.of(10);
 
 /** Lines as bytes, unchanged, without the "\n". */
 export function lines(): Format<Uint8Array> {
-  const format: Format<Uint8Array> & ByteLineFormat = {
+  const format: Format<Uint8Array> & ByteLineFormat & TextFormat = {
     split: "anywhere",
+    readsText: { zeroBytes: false },
     extension: "txt",
     recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
     async *read(chunks, from) {

@@ -5,6 +5,7 @@ import { strictJson } from "../base/strict-json.ts";
 import type { Jsonable, JsonValue } from "../job/codec.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../job/params.ts";
 import type { Columns, ColumnsOf } from "../job/table.ts";
+import type { TextFormat } from "./content.ts";
 import type { Format, InputFormat } from "./format.ts";
 import { jsonFields } from "./json-fields.ts";
 import { readJson } from "./json-reader.ts";
@@ -44,9 +45,13 @@ export function wholeRecords(
   };
 }
 
-function jsonLines(read: InputFormat<unknown>["read"], print: (record: unknown) => string): Format<unknown> {
+function jsonLines(
+  read: InputFormat<unknown>["read"],
+  print: (record: unknown) => string,
+): Format<unknown> & TextFormat {
   return {
     split: "anywhere",
+    readsText: { zeroBytes: false },
     extension: "ndjson",
     recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
     read,

@@ -2,6 +2,7 @@
 import { MillraceError } from "../base/error.ts";
 import { readBlocks } from "./block-reader.ts";
 import { delimited, overlapsItself } from "./boundary.ts";
+import type { TextFormat } from "./content.ts";
 import { type BlockFormat, type Format, writesLines } from "./format.ts";
 import { readLines } from "./line-reader.ts";
 
@@ -27,8 +28,9 @@ export function text(
   const stripCarriageReturn = delimiter === "\n";
   const bytes = Buffer.from(delimiter);
   const overlaps = overlapsItself(bytes);
-  const common: Format<string> = {
+  const common: Format<string> & TextFormat = {
     split: "whole-file",
+    readsText: { zeroBytes: delimiter.includes("\0") },
     extension: "txt",
     read: (chunks, from) => readLines(chunks, from, { delimiter, stripCarriageReturn, invalid }),
     write(record, out) {

@@ -3,22 +3,24 @@ import { asBuffer, type ByteWriter } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Row, TableFormat, TableOptions } from "../job/table.ts";
+import type { TextFormat } from "./content.ts";
 import type { Format } from "./format.ts";
 import { lineFeeds } from "./line-reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
-import { readTable } from "./table-reader.ts";
+import { findHeaderEnd, readTable } from "./table-reader.ts";
 
 /** Tab-separated: `\t \n \r \\` in cells are escaped. Rows are arrays; `tsv<[word: string, n: number]>()` types them. */
 export function tsv<R extends Row = Row>(): Format<readonly string[], R>;
 export function tsv<T extends TableOptions>(options: T): TableFormat<T>;
-export function tsv(options: TableOptions = {}): Format<unknown> {
+export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unknown> & TextFormat) {
   const { delimiter = "\t" } = options;
   if (typeof delimiter !== "string" || !/^[^\n\r\\]$/.test(delimiter)) {
     throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);
   }
   const table = defineTable("tsv()", options);
   const rowTable = lazyRowTable();
+  const lineOptions = { ...lineFeeds, countsLines: true };
   const writeRow = (cells: readonly string[], out: ByteWriter) => {
     let line = "";
     for (let i = 0; i < cells.length; i++) {
@@ -32,6 +34,7 @@ export function tsv(options: TableOptions = {}): Format<unknown> {
   const header = tableHeader("tsv()", table, writeRow);
   return {
     split: "anywhere",
+    readsText: { zeroBytes: delimiter === "\0" },
     extension: "tsv",
     recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
     read: (chunks, from) =>
@@ -40,12 +43,16 @@ export function tsv(options: TableOptions = {}): Format<unknown> {
         rowTable,
         from,
         chunks,
-        lines: lineFeeds,
+        lines: lineOptions,
         delimiter,
         special: "backslashes",
         split: (line) => splitCells(line, delimiter),
         skipsEmptyLines: false,
       }),
+    ...(table.hasHeader && {
+      findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) =>
+        findHeaderEnd({ chunks, lines: lineOptions, skipsEmptyLines: false }),
+    }),
     write: (record, out) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
   };

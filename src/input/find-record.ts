@@ -3,8 +3,9 @@
 import { KiB } from "../base/limits.ts";
 import type { InputFormat } from "../format/format.ts";
 import type { Storage } from "../storage/storage.ts";
+import { BadRecordIn } from "./bad-record.ts";
 import type { PlannedFile } from "./plan.ts";
-import { BadRecordIn, type Decompress, readSplit } from "./read-split.ts";
+import { type Decompress, readSplit } from "./read-split.ts";
 import { findStarts } from "./record-starts.ts";
 
 export interface FindRecordOptions {

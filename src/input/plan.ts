@@ -17,6 +17,8 @@ export interface PlannedFile extends FileInfo {
   /** Index of the named input it belongs to; 0 where there is one input. */
   readonly input: number;
   readonly compression: "none" | "gzip" | "zstd";
+  /** Of a file that is cut: the offset behind its header, found once for all who read it from its middle. 0: it has none. */
+  readonly headerEnd?: number;
 }
 
 /**

@@ -6,8 +6,9 @@ import { KiB, limits } from "../base/limits.ts";
 import { BadRecord, type InputFormat, type ReadFrom } from "../format/format.ts";
 import { text } from "../format/text.ts";
 import { wholeFiles } from "../format/whole-files.ts";
+import { BadRecordIn } from "./bad-record.ts";
 import type { PlannedFile, Split } from "./plan.ts";
-import { BadRecordIn, type ReadSplitOptions, readSplit } from "./read-split.ts";
+import { type ReadSplitOptions, readSplit } from "./read-split.ts";
 import { readSample } from "./sample.ts";
 
 const contents = { "a.txt": "one\ntwo\n", "b.txt": "three\nfour\n", "c.txt": "five" };

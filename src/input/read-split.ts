@@ -3,8 +3,11 @@ import { MillraceError } from "../base/error.ts";
 import { meaningOf } from "../base/error-codes.ts";
 import type { Position } from "../base/ids.ts";
 import { KiB, limits } from "../base/limits.ts";
+import { readsText, refuseForeign, type TextFormat } from "../format/content.ts";
 import { BadRecord, type InputFormat, type RecordBatch } from "../format/format.ts";
 import type { Storage } from "../storage/storage.ts";
+import { BadRecordIn } from "./bad-record.ts";
+import { beginning, isHeaded } from "./header.ts";
 import type { PlannedFile, Split, SplitPiece } from "./plan.ts";
 import { headOf } from "./resolve.ts";
 
@@ -35,19 +38,6 @@ export interface InputBatch {
   /** Index of the named input. */
   readonly input: number;
   readonly batch: RecordBatch<unknown>;
-}
-
-/** A `BadRecord` that also says which file it is in. Reading may go on at `{ file, offset: end }`. */
-export class BadRecordIn extends BadRecord {
-  /** Index in the plan. */
-  readonly file: number;
-  readonly source: string;
-
-  constructor(bad: BadRecord, file: number, source: string) {
-    super(bad.message, bad.start, bad.end, bad.bytes);
-    this.file = file;
-    this.source = source;
-  }
 }
 
 /**
@@ -89,24 +79,41 @@ async function* readPiece(
   const isWhole = file.compression !== "none" || format.split === "whole-file";
   const end = isWhole ? Number.POSITIVE_INFINITY : piece.end;
   if (start >= end) return;
+  const wholeContent = (): AsyncIterable<Uint8Array> =>
+    file.compression === "none"
+      ? beginning(storage, file)
+      : options.decompress(file.compression, storage.read(file, 0, file.bytes));
+  const headEnd = (): number | Promise<number> => {
+    if (!isHeaded(format)) return limits.headBytes;
+    return file.headerEnd ?? format.findHeaderEnd(wholeContent());
+  };
   if (file.compression === "none" && start > 0) {
-    const head = options.heads?.get(piece.file) ?? (await headOf(storage, file, limits.headBytes));
+    const head = options.heads?.get(piece.file) ?? (await headOf(storage, file, await headEnd()));
     options.heads?.set(piece.file, head);
     yield* format.read(chunksOf(options, file, start, piece.end), { start, end, head });
     return;
   }
-  const content =
-    file.compression === "none"
-      ? chunksOf(options, file, 0, piece.end)
-      : options.decompress(file.compression, storage.read(file, 0, file.bytes));
+  const content = file.compression === "none" ? chunksOf(options, file, 0, piece.end) : wholeContent();
+  const headBytes = start === 0 ? limits.headBytes : await headEnd();
   // The head is part of what is read anyway, so the file is opened once.
   const iterator = content[Symbol.asyncIterator]();
   try {
-    const { head, chunks } = await peek(iterator, limits.headBytes);
+    const { head, chunks } = await peek(iterator, headBytes);
+    // Of others the plan has looked at what they are.
+    if (file.compression !== "none" && readsText(format)) await refuseInside(file.compression, head, format);
     yield* format.read(skipping(start, chunks), { start, end, head });
   } finally {
     // A format that did not read on has not closed it.
     await iterator.return?.();
+  }
+}
+
+async function refuseInside(compression: string, head: Uint8Array, format: TextFormat): Promise<void> {
+  try {
+    await refuseForeign(head, format);
+  } catch (thrown) {
+    if (!(thrown instanceof MillraceError) || thrown.code !== "bad-input") throw thrown;
+    throw new MillraceError("bad-input", `inside the ${compression} data ${thrown.message}`, { cause: thrown });
   }
 }
 
@@ -121,7 +128,7 @@ async function* chunksOf(
   for (let i = 1; i < bounds.length; i++) yield* storage.read(file, bounds[i - 1]!, bounds[i]!);
 }
 
-/** The first bytes, copied, and all chunks, those included. */
+/** The first bytes, copied, and all chunks, those included. `bytes` may be 0. */
 async function peek(
   iterator: AsyncIterator<Uint8Array>,
   bytes: number,

@@ -1,12 +1,11 @@
 // Arguments become files: which ones, in which order, of which version, compressed how.
 import { relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
-import { absolutePath, isAbsoluteOrUrl, isUrl } from "../base/paths.ts";
+import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath } from "../base/paths.ts";
+import { headBytesLooked, readsText, refuseForeign, tailBytesLooked } from "../format/content.ts";
+import type { InputFormat } from "../format/format.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
-
-/** Bytes from which a compression can be told. */
-const magicBytes = 64;
 
 export interface ResolveOptions {
   readonly storage: Storage;
@@ -18,6 +17,8 @@ export interface ResolveOptions {
   readonly standardInput?: string | undefined;
   /** What a file's first bytes say: `format/compress.ts`. */
   readonly detectCompression: (head: Uint8Array) => PlannedFile["compression"];
+  /** Where given, files that its formats can't read are refused by what they begin with. */
+  readonly formatOf?: (input: number) => InputFormat<unknown>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,6 +33,7 @@ export async function resolveInputs({
   directory,
   standardInput,
   detectCompression,
+  formatOf,
   signal,
 }: ResolveOptions): Promise<PlannedFile[]> {
   const files: PlannedFile[] = [];
@@ -42,7 +44,11 @@ export async function resolveInputs({
     }
     for (const file of await filesOf(storage, paths, directory, standardInput)) {
       if (signal?.aborted) throw new MillraceError("cancelled", "The job was cancelled while its input was looked at.");
-      files.push({ ...file, input, compression: detectCompression(await headOf(storage, file, magicBytes)) });
+      const head = await headOf(storage, file, headBytesLooked);
+      const compression = detectCompression(head);
+      const format = formatOf?.(input);
+      if (format !== undefined && compression === "none") await checkContent(storage, file, head, format);
+      files.push({ ...file, input, compression });
     }
   }
   return files;
@@ -57,6 +63,7 @@ export async function filesOf(
 ): Promise<(FileInfo & { readonly source: string })[]> {
   const found = new Map<string, FileInfo & { readonly source: string }>();
   for (const given of paths) {
+    refuseNoPath("an input", given);
     const isStandardInput = given === "-" && standardInput !== undefined;
     const listed = await storage.list(isStandardInput ? standardInput : absolutePath(directory, given));
     if (listed.length === 0) throw noInput(hintFor(given));
@@ -69,10 +76,31 @@ export async function filesOf(
   return [...found.values()];
 }
 
+/** Throws `bad-input`, naming the file, where it holds something else than what the format reads. */
+async function checkContent(
+  storage: Storage,
+  file: FileInfo & { readonly source: string },
+  head: Uint8Array,
+  format: InputFormat<unknown>,
+): Promise<void> {
+  if (!readsText(format)) return;
+  const tail = () => bytesOf(storage, file, Math.max(0, file.bytes - tailBytesLooked), file.bytes);
+  try {
+    await refuseForeign(head, format, tail);
+  } catch (thrown) {
+    if (!(thrown instanceof MillraceError) || thrown.code !== "bad-input") throw thrown;
+    throw new MillraceError("bad-input", `${file.source}: ${thrown.message}`, { cause: thrown });
+  }
+}
+
 /** The first bytes of a file: at most `bytes`, and as they are stored. */
 export async function headOf(storage: Storage, file: FileInfo, bytes: number): Promise<Uint8Array> {
+  return await bytesOf(storage, file, 0, Math.min(bytes, file.bytes));
+}
+
+async function bytesOf(storage: Storage, file: FileInfo, start: number, end: number): Promise<Uint8Array> {
   const parts: Buffer[] = [];
-  for await (const chunk of storage.read(file, 0, Math.min(bytes, file.bytes))) parts.push(Buffer.from(chunk));
+  if (start < end) for await (const chunk of storage.read(file, start, end)) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts);
 }
 

@@ -1,17 +1,19 @@
 // From a job's module to the one file that is shipped to every slot: ESM for Node, all that it imports inside, `millrace` left
 // to the slot, which gives it its own objects. The same sources in the same place give the same bytes, wherever it is called.
 import { createHash } from "node:crypto";
-import { realpath, stat } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { BuildFailure, Message, Plugin } from "esbuild";
+import type { BuildFailure, Message, Metafile, Plugin } from "esbuild";
 import { toHex } from "../base/bytes.ts";
+import { systemClock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { formatBytes } from "../base/units.ts";
 import { version } from "../base/version.ts";
 import * as api from "./api.ts";
+import { environmentReads } from "./environment-reads.ts";
 
 export interface JobBundle {
   readonly code: Uint8Array;
@@ -19,6 +21,8 @@ export interface JobBundle {
   readonly digest: string;
   /** What the bundler found odd, ready to be shown. */
   readonly warnings: readonly string[];
+  /** Environment variables that its own modules read, those outside of node_modules. */
+  readonly environmentReads: readonly string[];
 }
 
 /**
@@ -27,16 +31,32 @@ export interface JobBundle {
  */
 export async function bundleJob(module: string): Promise<JobBundle> {
   const path = await entryPath(module);
-  let { code, warnings } = await build(path, "");
+  let { code, warnings, modules } = await build(path, "");
   // Packages in CommonJS call `require` for Node's own modules, which ESM doesn't have. Only then, as a job may define its own.
-  if (code.includes("\nvar __require = ")) ({ code, warnings } = await build(path, requireBanner));
+  if (code.includes("\nvar __require = ")) ({ code, warnings, modules } = await build(path, requireBanner));
   if (code.length > limits.bundleBytesMax) {
     throw new MillraceError(
       "over-limit",
       `${shown(path)} and all that it imports make a bundle of ${formatBytes(code.length)}, and at most ${formatBytes(limits.bundleBytesMax)} are allowed: ship data as side files (files: { name: PATH })`,
     );
   }
-  return { code, digest: toHex(createHash("sha256").update(code).digest()), warnings };
+  const environmentReads = code.includes("env") ? await readsOf(modules) : [];
+  return { code, digest: toHex(createHash("sha256").update(code).digest()), warnings, environmentReads };
+}
+
+/** A scan on the side: what it can't read it passes over. */
+async function readsOf(modules: readonly string[]): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for (const path of modules) {
+    const source = await readFile(path, "utf8").catch(() => "");
+    for (const name of await environmentReads(esbuild(), path, source)) names.add(name);
+  }
+  return [...names].toSorted();
+}
+
+/** By require, when it is needed: to import a CommonJS module Node first parses it for the names of its exports, 60 ms here. */
+function esbuild(): typeof import("esbuild") {
+  return createRequire(import.meta.url)("esbuild") as typeof import("esbuild");
 }
 
 const requireBanner =
@@ -69,35 +89,39 @@ async function entryPath(module: string): Promise<string> {
 async function build(
   path: string,
   banner: string,
-): Promise<{ readonly code: Buffer; readonly warnings: readonly string[] }> {
-  // By require, when it is needed: to import a CommonJS module Node first parses it for the names of its exports, 60 ms here.
-  const esbuild = createRequire(import.meta.url)("esbuild") as typeof import("esbuild");
+): Promise<{ readonly code: Buffer; readonly warnings: readonly string[]; readonly modules: readonly string[] }> {
   const directory = dirname(path);
   try {
-    const result = await esbuild.build({
-      absWorkingDir: directory,
-      entryPoints: [`./${basename(path)}`],
-      outfile: join(directory, "job.mjs"), // written nowhere, but sources are named relative to it
-      write: false,
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      charset: "utf8",
-      legalComments: "none",
-      sourcemap: "inline",
-      sourcesContent: false,
-      sourceRoot: pathToFileURL(`${directory}/`).href,
-      banner: { js: banner },
-      logLevel: "silent",
-      plugins: [leftToTheSlot, noAddons],
-    });
+    const result = await inTime(
+      path,
+      esbuild().build({
+        absWorkingDir: directory,
+        entryPoints: [`./${basename(path)}`],
+        outfile: join(directory, "job.mjs"), // written nowhere, but sources are named relative to it
+        write: false,
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        target: "node20",
+        charset: "utf8",
+        legalComments: "none",
+        sourcemap: "inline",
+        sourcesContent: false,
+        sourceRoot: pathToFileURL(`${directory}/`).href,
+        banner: { js: banner },
+        logLevel: "silent",
+        metafile: true,
+        plugins: [leftToTheSlot, noAddons],
+      }),
+    );
     const { contents } = result.outputFiles[0]!;
     return {
       code: Buffer.from(contents.buffer, contents.byteOffset, contents.length),
       warnings: result.warnings.map((warning) => messageText(warning, directory)),
+      modules: ownModules(result.metafile, directory),
     };
   } catch (thrown) {
+    if (thrown instanceof MillraceError) throw thrown;
     const { errors } = thrown as BuildFailure;
     if (!Array.isArray(errors) || errors.length === 0) throw thrown;
     const texts = errors.slice(0, 5).map((error) => messageText(error, directory));
@@ -105,6 +129,31 @@ async function build(
     throw new MillraceError("wrong-job", `the job file can't be bundled:\n${texts.join("\n")}${more}`, {
       cause: thrown,
     });
+  }
+}
+
+/** Those that are in the bundle, but for packages. */
+function ownModules({ outputs }: Metafile, directory: string): readonly string[] {
+  const used = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return used
+    .filter(([name, { bytesInOutput }]) => bytesInOutput > 0 && !/(?:^|\/)node_modules\//.test(name))
+    .map(([name]) => resolve(directory, name));
+}
+
+/** A pipe among what is imported would be read for ever. */
+async function inTime<T>(path: string, work: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const tooLong = systemClock.sleep(limits.loadMs, timer.signal).then(() => {
+    throw new MillraceError(
+      "wrong-job",
+      `${shown(path)} and what it imports are not read after ${limits.loadMs / 1000} s: does it import a pipe, or from a folder that does not answer?`,
+    );
+  });
+  tooLong.catch(() => {}); // its time need not come
+  try {
+    return await Promise.race([work, tooLong]);
+  } finally {
+    timer.abort();
   }
 }
 

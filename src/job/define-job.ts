@@ -18,6 +18,7 @@ import type {
 import type { Params, ParamsGiven } from "./params.ts";
 import { parseJob } from "./parse-job.ts";
 import type { Row } from "./table.ts";
+import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
 
 /**
@@ -52,7 +53,7 @@ export function defineJob<
   others: SidesOf<O>;
   reread: RereadOf<O>;
 }> {
-  const definition = parseJob(job, callerOf(defineJob));
+  const definition = parsed(job, callerOf(defineJob), defineJob);
   const defined = { name: definition.name };
   Object.defineProperty(defined, mark, { value: version });
   definitions.set(defined, definition);
@@ -60,6 +61,16 @@ export function defineJob<
   return Object.freeze(defined) as unknown as ReturnType<
     typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned>
   >;
+}
+
+/** An error points at the call, which is the user's, and not into this package. */
+function parsed(job: unknown, module: string | undefined, callee: Function): JobDefinition {
+  try {
+    return parseJob(job, module);
+  } catch (error) {
+    if (isOurs(error)) Error.captureStackTrace(error, callee);
+    throw error;
+  }
 }
 
 /** What only the engine may see of a job. */

@@ -8,8 +8,9 @@ import { version } from "../base/version.ts";
 import * as api from "./api.ts";
 import { jobDefinition } from "./define-job.ts";
 import type { JobDefinition } from "./definition.ts";
+import { describeJob, type JobDescription } from "./describe.ts";
 import { importModule } from "./import-module.ts";
-import { describeThrown } from "./thrown.ts";
+import { describeThrown, isOurs } from "./thrown.ts";
 
 const slotApi = Object.freeze({
   ...api,
@@ -51,22 +52,35 @@ export async function loadJob(path: string, digest: string): Promise<JobDefiniti
     });
   }
   process.setSourceMapsEnabled(true);
-  const module = await imported(path);
-  if (!("default" in module)) {
-    throw new MillraceError("wrong-job", "the job file has no default export: write export default defineJob({ … })");
+  try {
+    const module = await importModule(pathToFileURL(path).href);
+    if (!("default" in module)) {
+      throw new MillraceError("wrong-job", "the job file has no default export: write export default defineJob({ … })");
+    }
+    return jobDefinition(module["default"], "the job file's default export");
+  } catch (thrown) {
+    throw placed("the job file throws while it is loaded", thrown);
   }
-  return jobDefinition(module["default"], "the job file's default export");
 }
 
-async function imported(path: string): Promise<Readonly<Record<string, unknown>>> {
+/** `describeJob` in a slot: the job's getters and its formats' headers may throw, or give what can't travel. */
+export function describeLoaded(job: JobDefinition): JobDescription {
   try {
-    return await importModule(pathToFileURL(path).href);
+    return JSON.parse(JSON.stringify(describeJob(job))) as JobDescription;
   } catch (thrown) {
-    if (thrown instanceof MillraceError) throw thrown; // by defineJob: it says what is wrong
-    const { message, stack } = describeThrown(thrown);
-    const frames = stack === undefined ? "" : `\n${stack.replace(/^/gm, "  ")}`;
-    throw new MillraceError("wrong-job", `the job file throws while it is loaded: ${message}${frames}`, {
-      cause: thrown,
-    });
+    throw placed(`the job ${job.name} throws when it is asked what it is`, thrown);
   }
+}
+
+const messageCharactersMax = 1_000;
+
+/** With the lines of the job's own sources. What defineJob throws says by itself what is wrong. */
+function placed(what: string, thrown: unknown): MillraceError {
+  const { message: whole, stack } = describeThrown(thrown);
+  // Lines stand behind it, and both are cut together where they are shown.
+  const message = whole.length <= messageCharactersMax ? whole : `${whole.slice(0, messageCharactersMax)}…`;
+  const frames = stack === undefined ? "" : `\n${stack.replace(/^/gm, "  ")}`;
+  const code = isOurs(thrown) ? thrown.code : "wrong-job";
+  const details = isOurs(thrown) ? { retry: thrown.retry, cause: thrown } : { cause: thrown };
+  return new MillraceError(code, `${isOurs(thrown) ? message : `${what}: ${message}`}${frames}`, details);
 }

@@ -61,7 +61,7 @@ export function parseJob(given: unknown, module: string | undefined): JobDefinit
     return parseOptions(name, options, module);
   } catch (thrown) {
     if (!(thrown instanceof MillraceError)) throw thrown;
-    throw new MillraceError("wrong-job", `job ${JSON.stringify(name)}: ${thrown.message}`, { cause: thrown });
+    throw new MillraceError("wrong-job", `job ${JSON.stringify(name)}: ${thrown.message}`);
   }
 }
 
@@ -127,7 +127,7 @@ function parseFiles(value: unknown): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(value).map(([name, path]): [string, string] => {
       checkName("a side file", name);
-      if (typeof path !== "string" || path === "")
+      if (typeof path !== "string" || path.trim() === "" || path.includes("\0"))
         throw wrong(`the side file ${name} is a path, not ${excerptOf(path)}`);
       return [name, path];
     }),

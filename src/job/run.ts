@@ -20,6 +20,8 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
   readonly taskTimeout?: string;
   readonly taskLimit?: string;
   readonly skipBad?: number;
+  /** Folder or URL for the bad records that are put aside. Default: `_dead-letters` in the output. */
+  readonly deadLetters?: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly workDir?: string;

@@ -21,6 +21,8 @@ export interface JobSpec {
   /** Slots that the job may use at once, over all workers; undefined: all there are. */
   readonly slotsMax: number | undefined;
   readonly deadLettersMax: number;
+  /** The folder of their own that dead letters are published in; left out: they are a part of the output. */
+  readonly deadLetters?: DeadLettersPlace | undefined;
   /** JSON as given; validated at submission and again in each slot. */
   readonly params: string;
   readonly taskTimeoutMs: number;
@@ -31,4 +33,11 @@ export interface JobSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** ISO 8601; what `ctx.startedAt` says in every attempt. */
   readonly startedAt: string;
+}
+
+export interface DeadLettersPlace {
+  /** Absolute path (or URL). */
+  readonly path: string;
+  /** Identity of the directory that may be moved aside (`--overwrite`). */
+  readonly replaces: string | undefined;
 }

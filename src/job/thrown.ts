@@ -61,7 +61,8 @@ function causesOf(thrown: unknown): readonly unknown[] {
   return cause === undefined ? several : [cause, ...several];
 }
 
-function isOurs(thrown: unknown): boolean {
+/** `instanceof` runs user code where a proxy was thrown. */
+export function isOurs(thrown: unknown): thrown is MillraceError {
   return !types.isProxy(thrown) && thrown instanceof MillraceError;
 }
 

@@ -108,7 +108,7 @@ export interface Collect {
   countLines(start: number, end: number): number;
   /**
    * A pair too large for the batch; `partition` only with an explicit partitioner. "full": flush and try again; on an empty
-   * collect: it can't be held at all, the caller writes it as a run of its own (`partitionOf`, `countLarge`).
+   * collect: it can't be held at all, the caller writes it as a run of its own (`placeLarge`).
    */
   addLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): "taken" | "full";
   /** Where a pair of this key goes, and counts it as emitted: for the pair that no arena holds. */

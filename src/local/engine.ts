@@ -19,7 +19,7 @@ import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { JobView, SchedulerOptions } from "../schedule/step.ts";
 import { openLevelStore } from "../state/leveldb.ts";
 import type { StateStore } from "../state/store.ts";
-import type { Storage } from "../storage/storage.ts";
+import { type Storage, stoppable } from "../storage/storage.ts";
 import { type Agent, startAgent } from "../worker/agent.ts";
 import type { Budget } from "../worker/budget.ts";
 import { FileRunStore } from "../worker/file-run-store.ts";
@@ -48,6 +48,7 @@ export interface EngineParts {
   readonly key: string;
   readonly job: JobId;
   readonly replaces: string | undefined;
+  readonly deadLetters: JobSpec["deadLetters"];
   readonly removeParents: () => void;
 }
 
@@ -66,6 +67,9 @@ export class Engine implements LocalEngine {
   /** What was there before stays until it is certain that it is not needed. */
   #isResumable: boolean;
   #end: JobView["state"] | "none" | "stopped" = "none";
+  readonly #closed = new AbortController();
+  /** Ends publishing. */
+  readonly #leave = new AbortController();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -138,7 +142,12 @@ export class Engine implements LocalEngine {
     const { options, work } = this.#parts;
     this.#agent.prestart(1);
     const environment = jobEnvironment(options.environment);
-    const bundled = writeBundle(options.module, work, environment).then((bundle) => {
+    const bundled = writeBundle({
+      module: options.module,
+      work,
+      environment,
+      onWarning: options.onWarning,
+    }).then((bundle) => {
       this.#bundle = bundle;
       return this.#agent.describe(bundle);
     });
@@ -148,16 +157,17 @@ export class Engine implements LocalEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { places, storage, key, job, replaces } = this.#parts;
+    const { places, key, job, replaces, deadLetters } = this.#parts;
     const { spec, inputBytes } = await sizedSpec(options, {
       module: this.#parts.options.module,
       description: this.description,
       bundle: this.#bundle!.digest,
       destination: places.destination,
       replaces,
+      deadLetters,
       environment: this.#bundle!.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
-      storage,
+      storage: this.#stoppable(),
     });
     // While the plan is made; a job of one split needs no other slot.
     if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, this.#bundle);
@@ -170,7 +180,8 @@ export class Engine implements LocalEngine {
 
   /** The master starts once it is certain that the stored job is the one that is meant: it goes on by itself. */
   async #resume(spec: JobSpec): Promise<JobHandle> {
-    const { options, places, storage, job } = this.#parts;
+    const { options, places, job } = this.#parts;
+    const storage = this.#stoppable();
     const stored = await readStoredJob(this.#store!);
     if (stored?.job !== job || stored.outcome === "succeeded" || stored.outcome === "cancelled") {
       this.#isResumable = false;
@@ -181,7 +192,10 @@ export class Engine implements LocalEngine {
       );
     }
     await checkSame(stored, spec, storage);
-    if (!stored.isDecided) await storage.prepare(places.destination, options.overwrite ?? false);
+    if (!stored.isDecided) {
+      await storage.prepare(places.destination, options.overwrite ?? false);
+      if (options.deadLetters !== undefined) await storage.prepare(options.deadLetters, options.overwrite ?? false);
+    }
     const master = await this.#startMaster();
     if (stored.outcome === "failed") await master.resume(job);
     this.#handle = this.#handleOf(master, job, stored.spec);
@@ -215,11 +229,16 @@ export class Engine implements LocalEngine {
    */
   async #discardElsewhere(): Promise<void> {
     const { options, places, storage, job } = this.#parts;
-    if (options.output === undefined || !isUrl(options.output) || this.#isResumable) return;
-    const jobs = this.#end === "succeeded" ? await earlierJobs(options.output, options.workDir) : [];
-    if (this.#end === "none" && options.resume === true) jobs.push(job);
+    const { output, workDir, resume, deadLetters } = options;
+    if (this.#isResumable) return;
+    const jobs = this.#end === "succeeded" && output !== undefined ? await earlierJobs(output, workDir) : [];
+    if (this.#end === "none" && resume === true) jobs.push(job);
     // Hidden, and in nobody's way: no reason to fail.
-    for (const each of jobs) await storage.discard(places.destination, each).catch(() => {});
+    const discard = async (destination: string) => {
+      for (const each of jobs) await storage.discard(destination, each).catch(() => {});
+    };
+    if (output !== undefined && isUrl(output)) await discard(places.destination);
+    if (deadLetters !== undefined) await discard(deadLetters);
   }
 
   #handleOf(master: Master, job: JobId, spec: JobSpec): JobHandle {
@@ -236,9 +255,23 @@ export class Engine implements LocalEngine {
       view: viewNow,
       watch: (signal) => master.watch(job, signal),
       ended,
-      cancel: () => master.cancel(job),
+      cancel: async () => {
+        const outcome = await master.cancel(job);
+        // Decided: it is published, unless the storage does not answer.
+        if (outcome === "too-late")
+          void systemClock
+            .sleep(limits.publishGraceMs, this.#closed.signal)
+            .then(() => this.#leave.abort(leftUnpublished()));
+        return outcome;
+      },
       file: (index) => this.#files.get(index),
     };
+  }
+
+  /** For what comes before the job is submitted. */
+  #stoppable(): Storage {
+    const { storage, options } = this.#parts;
+    return options.signal === undefined ? storage : stoppable(storage, options.signal);
   }
 
   /** Undefined when there is none, or none any more. */
@@ -262,6 +295,7 @@ export class Engine implements LocalEngine {
       scheduler: schedulerOptions(this.#parts.options),
       heartbeatMs,
       owner: `process ${process.pid}`,
+      publishing: this.#leave.signal,
     });
     this.#masterStarted.resolve(this.#master);
     return this.#master;
@@ -273,6 +307,7 @@ export class Engine implements LocalEngine {
     if (this.#end !== "none")
       this.#isResumable = output !== undefined && (this.#end === "failed" || this.#end === "stopped");
     this.#masterStarted.reject(new MillraceError("not-leader", "the run was closed"));
+    this.#closed.abort();
     await this.#agent.close();
     await this.#master?.close();
     await this.#store?.close();
@@ -301,6 +336,14 @@ const schedulerOptions = ({ output, experiment }: LocalOptions): SchedulerOption
   digestRollbacksMax: limits.digestRollbacksMax,
   manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
 });
+
+function leftUnpublished(): MillraceError {
+  return new MillraceError(
+    "cancelled",
+    "the result was being published when the run was cancelled, and the storage did not answer: run the same command with --resume to publish it",
+    { retry: "elsewhere" },
+  );
+}
 
 interface Deferred<T> {
   readonly promise: Promise<T>;

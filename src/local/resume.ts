@@ -81,6 +81,7 @@ function specDifferences(stored: JobSpec, wanted: JobSpec): string[] {
   const differences = compared
     .filter(([field]) => !isDeepStrictEqual(plain(stored[field]), plain(wanted[field])))
     .map(([, text]) => text);
+  if (stored.deadLetters?.path !== wanted.deadLetters?.path) differences.push("another --dead-letters is given");
   const isMoved =
     stored.directory !== wanted.directory && stored.inputs.some(({ paths }) => !paths.every(isAbsoluteOrUrl));
   return isMoved

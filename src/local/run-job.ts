@@ -1,6 +1,8 @@
 // What `run()` does: the job's module, not the object at hand, is what runs in the slots; the same code path as the command.
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../base/error.ts";
+import { refuseOtherRuntimes } from "../base/runtime.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
 import type { JobEngine } from "../engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
@@ -10,53 +12,48 @@ import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";
 import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
 import { manifestName } from "../storage/manifest.ts";
+import { deadLettersFolder } from "./dead-letters.ts";
 import { readRecords } from "./records.ts";
-
-/** `RunOptions` of any job. */
-export interface AnyRunOptions {
-  readonly inputs: readonly string[] | Readonly<Record<string, readonly string[]>>;
-  readonly params?: unknown;
-  readonly output?: string;
-  readonly module?: string;
-  readonly master?: string;
-  readonly reducers?: number;
-  readonly slots?: number;
-  readonly memory?: string;
-  readonly splitSize?: string;
-  readonly attempts?: number;
-  readonly taskTimeout?: string;
-  readonly taskLimit?: string;
-  readonly skipBad?: number;
-  readonly files?: Readonly<Record<string, string>>;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly workDir?: string;
-  readonly overwrite?: boolean;
-  readonly resume?: boolean;
-  readonly signal?: AbortSignal;
-}
+import { asCallerSees } from "./run-error.ts";
+import { type AnyRunOptions, checkedRunOptions } from "./run-options.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;
 
 /** Throws what the job failed of, `cancelled` when the signal was aborted, and what opening and submitting throw. */
-export async function runJob(job: object, options: AnyRunOptions): Promise<JobResult | Records> {
-  const { signal } = options;
-  if (signal?.aborted) throw cancelled();
-  return options.master === undefined ? await runHere(job, options) : await runThere(job, options.master, options);
+export async function runJob(
+  job: object,
+  given: AnyRunOptions,
+  caller: { readonly stack?: string },
+): Promise<JobResult | Records> {
+  try {
+    refuseOtherRuntimes();
+    const directory = process.cwd();
+    const options = checkedRunOptions(given);
+    if (options.signal?.aborted) throw cancelled();
+    return options.master === undefined
+      ? await runHere(job, options, directory)
+      : await runThere(job, options.master, options, directory);
+  } catch (error) {
+    throw asCallerSees(error, caller);
+  }
 }
 
-async function runHere(job: object, options: AnyRunOptions): Promise<JobResult | Records> {
+async function runHere(job: object, options: AnyRunOptions, directory: string): Promise<JobResult | Records> {
   const engine = await openLocal({
     module: moduleOf(job, options.module),
     output: options.output,
+    deadLetters: deadLettersOf(options),
     slots: options.slots,
     memoryBytes: options.memory === undefined ? undefined : parseSize(options.memory, "memory"),
     environment: options.env,
     overwrite: options.overwrite,
     resume: options.resume,
     workDir: options.workDir,
-  });
+    signal: options.signal,
+    onWarning: warnOnce,
+  }).catch(unlessCancelled(options.signal));
   try {
-    const counters = countersOf(await runToEnd(engine, submission(options), options.signal));
+    const counters = countersOf(await runToEnd(engine, submission(options, directory), options.signal));
     if (options.output === undefined) {
       await engine.stop();
       return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
@@ -71,7 +68,7 @@ async function runHere(job: object, options: AnyRunOptions): Promise<JobResult |
 }
 
 /** On a cluster. Nothing of it is loaded unless it is asked for. */
-async function runThere(job: object, address: string, options: AnyRunOptions): Promise<JobResult> {
+async function runThere(job: object, address: string, options: AnyRunOptions, directory: string): Promise<JobResult> {
   const { output } = options;
   if (output === undefined) {
     throw new MillraceError(
@@ -89,13 +86,16 @@ async function runThere(job: object, address: string, options: AnyRunOptions): P
   const engine = await openRemote({
     module,
     output,
-    master: await connectTo({ address }),
+    master: connectTo({ address, signal: options.signal }),
     address,
     environment,
+    deadLetters: deadLettersOf(options),
     overwrite,
-  });
+    signal: options.signal,
+    onWarning: warnOnce,
+  }).catch(unlessCancelled(options.signal));
   try {
-    const view = await runToEnd(engine, submission(options), options.signal);
+    const view = await runToEnd(engine, submission(options, directory), options.signal);
     return { counters: countersOf(view), files: await filesSeenFromHere(engine) };
   } finally {
     await engine.close();
@@ -154,7 +154,7 @@ function keptRecords(engine: LocalEngine): () => AsyncIterator<unknown> {
   };
 }
 
-function submission(options: AnyRunOptions): SubmitOptions {
+function submission(options: AnyRunOptions, directory: string): SubmitOptions {
   const inputs = Array.isArray(options.inputs)
     ? [{ name: "", paths: options.inputs as readonly string[] }]
     : Object.entries(options.inputs as Readonly<Record<string, readonly string[]>>).map(([name, paths]) => ({
@@ -162,6 +162,7 @@ function submission(options: AnyRunOptions): SubmitOptions {
         paths,
       }));
   return {
+    directory,
     inputs,
     params: paramsFromValues(options.params),
     writes: options.output === undefined ? "records" : "formats",
@@ -175,6 +176,11 @@ function submission(options: AnyRunOptions): SubmitOptions {
   };
 }
 
+function deadLettersOf({ output, deadLetters, skipBad = 0 }: AnyRunOptions): string | undefined {
+  const words = { output: "an `output`", deadLetters: "`deadLetters`", skipBad: "`skipBad`" };
+  return deadLettersFolder({ output, deadLetters, skipBad }, words);
+}
+
 function moduleOf(job: object, given: string | undefined): string {
   const module = given ?? jobDefinition(job).module;
   if (module === undefined) {
@@ -183,7 +189,7 @@ function moduleOf(job: object, given: string | undefined): string {
       "run can't tell which file the job is from: make the job the default export of a module and pass that module's import.meta.url as `module`",
     );
   }
-  return module.startsWith("file:") ? fileURLToPath(module) : module;
+  return module.startsWith("file:") ? fileURLToPath(module) : resolve(module);
 }
 
 function failed(view: JobView): MillraceError {
@@ -195,6 +201,22 @@ function failed(view: JobView): MillraceError {
   );
   if (reason?.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${reason.stack}`;
   return error;
+}
+
+const warned = new Set<string>();
+
+/** As Node warns, where the program can hear it; a loop of runs says it once. */
+function warnOnce(warning: string): void {
+  if (warned.has(warning)) return;
+  warned.add(warning);
+  process.emitWarning(warning, { type: "MillraceWarning" });
+}
+
+/** For what a wait rejects with. */
+function unlessCancelled(signal: AbortSignal | undefined): (error: unknown) => never {
+  return (error) => {
+    throw signal?.aborted ? cancelled() : error;
+  };
 }
 
 function cancelled(): MillraceError {

@@ -4,14 +4,16 @@ import { createReadStream } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
-import { isUrl } from "../base/paths.ts";
+import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { filesOf } from "../input/resolve.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface SubmitOptions {
-  /** One entry named "" where the job has one input. Relative paths are of this process's working directory. */
+  /** What relative paths are of. Default: this process's working directory. */
+  readonly directory?: string;
+  /** One entry named "" where the job has one input. */
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
   /** The file that `-` stands for. */
   readonly standardInput?: string;
@@ -41,6 +43,7 @@ export interface SpecParts {
   readonly bundle: string;
   readonly destination: string;
   readonly replaces: string | undefined;
+  readonly deadLetters?: JobSpec["deadLetters"];
   readonly environment: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly storage: Storage;
@@ -74,14 +77,15 @@ export async function sizedSpec(
       `--reducers 0 makes no job map-only: write reducers: 0 in the job ${description.name}`,
     );
   }
-  const { inputs, bytes } = await checkedInputs(options.inputs, parts, options.standardInput);
+  const directory = options.directory ?? process.cwd();
+  const { inputs, bytes } = await checkedInputs(options.inputs, parts, directory, options.standardInput);
   const spec: JobSpec = {
     name: description.name,
     bundle: parts.bundle,
     inputs,
-    directory: process.cwd(),
+    directory,
     standardInput: options.standardInput,
-    files: await sideFiles(options.files ?? {}, parts),
+    files: await sideFiles(options.files ?? {}, parts, directory),
     output: parts.destination,
     writes: options.writes ?? "formats",
     partitions: options.reducers ?? description.reducers,
@@ -89,6 +93,7 @@ export async function sizedSpec(
     attemptsMax: options.attempts ?? limits.attemptsMax,
     slotsMax: options.maxSlots,
     deadLettersMax: options.skipBad ?? 0,
+    ...(parts.deadLetters !== undefined && { deadLetters: parts.deadLetters }),
     params: options.params ?? "{}",
     taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,
     taskLimitMs: options.taskLimitMs,
@@ -104,6 +109,7 @@ export async function sizedSpec(
 async function checkedInputs(
   given: SubmitOptions["inputs"],
   parts: SpecParts,
+  directory: string,
   standardInput: string | undefined,
 ): Promise<{ readonly inputs: JobSpec["inputs"]; readonly bytes: number }> {
   const { description } = parts;
@@ -135,15 +141,21 @@ async function checkedInputs(
           : `the input ${name} has no files: give --input ${name}=PATH`,
       );
     }
-    bytes += await bytesOf(paths, parts, standardInput);
+    for (const path of paths) refuseNoPath(name === "" ? "an input" : `a path of the input ${name}`, path);
+    bytes += await bytesOf(paths, parts, directory, standardInput);
   }
   return { inputs, bytes };
 }
 
-async function bytesOf(paths: readonly string[], parts: SpecParts, standardInput: string | undefined): Promise<number> {
+async function bytesOf(
+  paths: readonly string[],
+  parts: SpecParts,
+  directory: string,
+  standardInput: string | undefined,
+): Promise<number> {
   let bytes = 0;
   try {
-    for (const file of await filesOf(parts.storage, paths, process.cwd(), standardInput)) bytes += file.bytes;
+    for (const file of await filesOf(parts.storage, paths, directory, standardInput)) bytes += file.bytes;
   } catch (error) {
     if (parts.onUnseen === undefined || !(error instanceof MillraceError)) throw error;
     parts.onUnseen(error.message);
@@ -151,7 +163,11 @@ async function bytesOf(paths: readonly string[], parts: SpecParts, standardInput
   return bytes;
 }
 
-async function sideFiles(replaced: Readonly<Record<string, string>>, parts: SpecParts): Promise<JobSpec["files"]> {
+async function sideFiles(
+  replaced: Readonly<Record<string, string>>,
+  parts: SpecParts,
+  directory: string,
+): Promise<JobSpec["files"]> {
   const { description } = parts;
   for (const name of Object.keys(replaced)) {
     if (description.files.some((file) => file.name === name)) continue;
@@ -163,13 +179,14 @@ async function sideFiles(replaced: Readonly<Record<string, string>>, parts: Spec
   return await Promise.all(
     description.files.map(async ({ name, path }) => {
       const given = Object.hasOwn(replaced, name) ? replaced[name]! : undefined;
+      if (given !== undefined) refuseNoPath(`the side file ${name}`, given);
       if (isUrl(given ?? path)) {
         throw new MillraceError(
           "not-supported",
           `the side file ${name} is ${given ?? path}: side files are files of this machine. Download it, and give it with --file ${name}=PATH`,
         );
       }
-      const full = given === undefined ? resolve(dirname(parts.module), path) : resolve(given);
+      const full = given === undefined ? resolve(dirname(parts.module), path) : resolve(directory, given);
       return { name, path: full, sha256: await digestOf(name, full) };
     }),
   );

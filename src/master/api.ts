@@ -43,7 +43,7 @@ const startsPerEpoch = 2 ** 30;
 export class Api implements MasterApi {
   readonly #parts: ApiParts;
   /** Being checked: the same job again waits for the first, and another may not have its output. */
-  readonly #submitting = new Map<JobId, { readonly output: string; readonly taken: Promise<JobId> }>();
+  readonly #submitting = new Map<JobId, { readonly places: readonly string[]; readonly taken: Promise<JobId> }>();
   /** As announced; forgotten with the worker. */
   readonly #addresses = new Map<WorkerId, string>();
   /** The newest that was heard of each worker. */
@@ -128,8 +128,9 @@ export class Api implements MasterApi {
         `what job ${job} had done is no longer kept: run it again as a new job`,
       );
     }
-    this.#refuseTaken(found.output, job);
-    await writeProbe(found.output, job);
+    const places = foldersOf(found.output, found.deadLettersIn);
+    this.#refuseTaken(places, job);
+    for (const place of places) await writeProbe(place, job);
     await this.#led(master.resume(job));
   }
 
@@ -190,10 +191,12 @@ export class Api implements MasterApi {
     if (this.#find(job) !== undefined) return job;
     const first = this.#submitting.get(job);
     if (first !== undefined) return await first.taken;
-    this.#refuseTaken(submission.spec.output, job);
+    const { output, deadLetters } = submission.spec;
+    const places = foldersOf(output, deadLetters?.path);
+    this.#refuseTaken(places, job);
     this.#refuseTooMany();
     const taken = this.#take(job, submission, signal);
-    this.#submitting.set(job, { output: submission.spec.output, taken });
+    this.#submitting.set(job, { places, taken });
     try {
       return await taken;
     } finally {
@@ -208,20 +211,23 @@ export class Api implements MasterApi {
     await checkBlobs(spec, blobs);
     await probeInputs(spec, probing);
     const prepared = await prepareOutput(spec, overwrite, probing);
-    await within(probing, `writing beside the output ${spec.output}`, writeProbe(spec.output, job));
+    for (const place of foldersOf(spec.output, spec.deadLetters?.path))
+      await within(probing, `writing beside the output ${place}`, () => writeProbe(place, job));
     failpoint("master.afterProbe");
     // From here on it is the master's: a client that hangs up now finds the job there.
     return await this.#led(master.submit(prepared, idempotencyKey));
   }
 
   /** Two jobs that publish to one place: the second would fail at the end. */
-  #refuseTaken(output: string, own: JobId): void {
-    for (const { job, state, output: other } of this.#parts.master.view().jobs) {
-      if (job !== own && other === output && !isTerminal(state)) throw outputTaken(output, job);
+  #refuseTaken(places: readonly string[], own: JobId): void {
+    const refuse = (job: JobId, others: readonly string[]) => {
+      const taken = job === own ? undefined : places.find((place) => others.includes(place));
+      if (taken !== undefined) throw outputTaken(taken, job);
+    };
+    for (const { job, state, output, deadLettersIn } of this.#parts.master.view().jobs) {
+      if (!isTerminal(state)) refuse(job, foldersOf(output, deadLettersIn));
     }
-    for (const [job, { output: other }] of this.#submitting) {
-      if (job !== own && other === output) throw outputTaken(output, job);
-    }
+    for (const [job, { places: others }] of this.#submitting) refuse(job, others);
   }
 
   #refuseTooMany(): void {
@@ -287,4 +293,9 @@ export class Api implements MasterApi {
 
 function unknownJob(job: JobId): MillraceError {
   return new MillraceError("wrong-usage", `there is no job ${job}`);
+}
+
+/** What a job publishes. */
+function foldersOf(output: string, deadLetters: string | undefined): readonly string[] {
+  return deadLetters === undefined ? [output] : [output, deadLetters];
 }

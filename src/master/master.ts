@@ -27,6 +27,8 @@ export interface MasterOptions {
    * jobs that were under way. Default 0, of a run on one machine.
    */
   readonly adoptMs?: number;
+  /** Ends a publish that is under way: that job fails, and can go on with it later. */
+  readonly publishing?: AbortSignal;
   /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
   readonly publishTriesMax?: number;
   /** Told what happened, for metrics and logs; nothing depends on it. */

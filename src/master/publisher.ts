@@ -16,6 +16,8 @@ export interface PublisherOptions {
   readonly observer?: MasterObserver;
   /** Aborted when the master has stepped down: a successor repeats the publish from the decision. */
   readonly stopped: AbortSignal;
+  /** Ends a publish that is under way, which then has failed: the job can go on with it later. */
+  readonly publishing?: AbortSignal | undefined;
   readonly happened: (event: SchedulerEvent) => Promise<void>;
 }
 
@@ -57,18 +59,22 @@ export class Publisher {
 
   /** A storage that is out of reach for a moment doesn't undo the work of hours. */
   async #tryToPublish(decision: CommitDecision): Promise<void> {
-    const { storage, clock, stopped, observer, publishTriesMax = 1 } = this.#options;
+    const { storage, clock, stopped, publishing, observer, publishTriesMax = 1 } = this.#options;
+    const signal = publishing === undefined ? stopped : AbortSignal.any([stopped, publishing]);
     for (let tries = 1; ; tries++) {
       failpoint("master.beforePublish");
       try {
-        await storage.publish(decision);
+        const { job, deadLetters } = decision;
+        // First, so that they are there once the output is.
+        if (deadLetters !== undefined) await storage.publish({ job, ...deadLetters }, signal);
+        await storage.publish(decision, signal);
         failpoint("master.afterPublish");
         return;
       } catch (error) {
         const mayHelp = error instanceof MillraceError && error.retry !== "never";
-        if (!mayHelp || tries >= publishTriesMax || stopped.aborted) throw error;
+        if (!mayHelp || tries >= publishTriesMax || signal.aborted) throw error;
         observer?.failed?.(`publishing job ${decision.job}, try ${tries} of ${publishTriesMax}`, error);
-        await clock.sleep(Math.min(publishPauseMs * 2 ** (tries - 1), publishPauseMsMax), stopped);
+        await clock.sleep(Math.min(publishPauseMs * 2 ** (tries - 1), publishPauseMsMax), signal);
       }
     }
   }

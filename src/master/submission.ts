@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
+import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Blobs, Submission } from "../rpc/services.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -25,6 +26,11 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   );
   check(isDigest(spec.bundle), "the bundle's digest is no SHA-256");
   check(isUrl(spec.output) || isAbsolute(spec.output), `the output ${JSON.stringify(spec.output)} is no absolute path`);
+  if (spec.deadLetters !== undefined) {
+    const { path } = spec.deadLetters;
+    check(isUrl(path) || isAbsolute(path), `the folder of dead letters ${JSON.stringify(path)} is no absolute path`);
+    check(areApart(spec.output, path), `the folder of dead letters ${path} and the output ${spec.output} overlap`);
+  }
   check(isUrl(spec.directory) || isAbsolute(spec.directory), "the job's directory is no absolute path");
   check(spec.inputs.length > 0 && spec.inputs.length <= namesMax, `a job has 1 to ${namesMax} inputs`);
   check(spec.files.length <= namesMax, `a job has at most ${namesMax} side files`);
@@ -71,7 +77,9 @@ export async function probeInputs({ inputs, directory, standardInput }: JobSpec,
   for (const { paths } of inputs) {
     for (const path of paths) {
       const place = path === "-" ? (standardInput ?? path) : isUrl(path) ? path : resolve(directory, path);
-      const found = await within(probing, `looking for the input ${place}`, probing.storage.list(place));
+      const found = await within(probing, `looking for the input ${place}`, (signal) =>
+        probing.storage.list(place, signal),
+      );
       if (found.length > 0) continue;
       throw new MillraceError(
         "no-input",
@@ -83,19 +91,28 @@ export async function probeInputs({ inputs, directory, standardInput }: JobSpec,
 
 /** As `Storage.prepare`; who waits for a storage that hangs is told so. */
 export async function prepareOutput(spec: JobSpec, overwrite: boolean, probing: Probing): Promise<JobSpec> {
-  const preparing = probing.storage.prepare(spec.output, overwrite);
-  const { replaces } = await within(probing, `looking at the output ${spec.output}`, preparing);
-  return { ...spec, replaces };
+  const prepare = (path: string) => (signal: AbortSignal) => probing.storage.prepare(path, overwrite, signal);
+  const { replaces } = await within(probing, `looking at the output ${spec.output}`, prepare(spec.output));
+  const { deadLetters } = spec;
+  if (deadLetters === undefined) return { ...spec, replaces };
+  const { path } = deadLetters;
+  const aside = await within(probing, `looking at the folder of dead letters ${path}`, prepare(path));
+  return { ...spec, replaces, deadLetters: { ...deadLetters, replaces: aside.replaces } };
 }
 
-/** The work itself can't be interrupted (it may hang in the kernel); whoever waits can. */
-export async function within<T>({ clock, signal }: Probing, doing: string, work: Promise<T>): Promise<T> {
+/** Work on a file system can't be interrupted (it may hang in the kernel); whoever waits can. */
+export async function within<T>(
+  { clock, signal }: Probing,
+  doing: string,
+  begin: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const timer = new AbortController();
   const stop = () => timer.abort();
   signal?.addEventListener("abort", stop, { once: true });
-  work.catch(() => {}); // it may still fail when nobody waits any more
   try {
     signal?.throwIfAborted();
+    const work = begin(timer.signal);
+    work.catch(() => {}); // it may still fail when no one waits any more
     const tooLong = clock.sleep(probeMs, timer.signal).then((): never => {
       signal?.throwIfAborted();
       throw new MillraceError(

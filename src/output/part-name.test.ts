@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { deadLettersOutput, orderedNumber, partName } from "./part-name.ts";
+import { deadLettersOutput } from "../base/ids.ts";
+import { orderedNumber, partName } from "./part-name.ts";
 
 const plain = {
   output: "main",

@@ -1,7 +1,4 @@
-import type { Phase } from "../base/ids.ts";
-
-/** Name of the output that records refused by a format or by user code go to. */
-export const deadLettersOutput = "_dead-letters";
+import { deadLettersOutput, type Phase } from "../base/ids.ts";
 
 export interface PartNameOptions {
   /** Name of the output: "main", another, or `deadLettersOutput`. */

@@ -32,7 +32,7 @@ export class PartWriter {
   readonly #staged: StagedWriter;
   readonly #buffer = new ByteBuffer(64 * 1024);
   readonly #memberBytes: number;
-  /** Ends of members in the buffer, not yet flushed: the first record end after each `memberBytes`. */
+  /** Ends of members in the buffer, not yet flushed: the first record end after each `#memberBytes`. */
   #cuts: number[] = [];
   #lastCut = 0;
   #records = 0;

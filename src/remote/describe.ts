@@ -5,6 +5,7 @@ import type { JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
 import { describing, takeStarted } from "../local/first-slot.ts";
+import { type Loading, whileLoading } from "../local/loading.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
 import { planBudget } from "../worker/budget.ts";
 import { type Bundle, Slot } from "../worker/slot.ts";
@@ -16,17 +17,20 @@ export interface DescribedJob {
   readonly description: JobDescription;
   /** In a private directory, until `close`. */
   readonly bundle: Bundle;
+  /** That directory. */
+  readonly folder: string;
   close(): void;
 }
 
-export interface DescribeOptions {
-  readonly module: string;
+export interface DescribeOptions extends Loading {
   readonly environment: Readonly<Record<string, string>> | undefined;
   /** Names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;
-  /** What the module prints while it is loaded. */
   /** A slot's process that was started already; it is used, or ended. */
   readonly firstSlot?: ChildProcess | undefined;
+  /** What is odd and no reason to stop, as a sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+  /** What the module prints while it is loaded. */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
 }
 
@@ -58,10 +62,18 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
   const close = () => removeWorkDirectory(work);
   try {
     slots.prestart(1, undefined);
-    const bundle = await writeBundle(options.module, work, jobEnvironment(options.environment));
-    const description = await slots.describe(bundle);
+    const described = writeBundle({
+      module: options.module,
+      work,
+      environment: jobEnvironment(options.environment),
+      onWarning: options.onWarning,
+    }).then(async (bundle) => ({
+      bundle,
+      description: await slots.describe(bundle),
+    }));
+    const { bundle, description } = await whileLoading(described, options);
     await slots.close();
-    return { description, bundle, close };
+    return { description, bundle, folder: work.path, close };
   } catch (error) {
     await slots.close();
     close();

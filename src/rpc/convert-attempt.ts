@@ -9,6 +9,7 @@ import {
   fromFailureText,
   fromPosition,
   fromRunRef,
+  fromSkipped,
   fromStagedFile,
   fromStats,
   toAttemptId,
@@ -16,6 +17,7 @@ import {
   toFailureText,
   toPosition,
   toRunRef,
+  toSkipped,
   toStagedFile,
   toStats,
 } from "./convert-common.ts";
@@ -78,7 +80,7 @@ function toMapWork(work: MapWork) {
     files: Object.entries(work.files).map(([index, file]) => ({ index: Number(index), file: toPlannedFile(file) })),
     partitions: work.partitions,
     boundaries: [...work.boundaries],
-    skip: work.skip.map(toPosition),
+    skip: work.skip.map(toSkipped),
     deadLettersMax: big(work.deadLettersMax),
     from: optional(work.from, toProgress),
   };
@@ -93,7 +95,7 @@ function fromMapWork(work: pb.MapWork): MapWork {
     files,
     partitions: work.partitions,
     boundaries: work.boundaries,
-    skip: work.skip.map(fromPosition),
+    skip: work.skip.map(fromSkipped),
     deadLettersMax: num(work.deadLettersMax),
     from: optional(work.from, fromProgress),
   };

@@ -2,9 +2,9 @@
 import type { AttemptId, Counters, Position } from "../base/ids.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
-import { big, bigSigned, duration, num, oneOf, required } from "./codec.ts";
+import { big, bigSigned, duration, num, oneOf, optional, required } from "./codec.ts";
 import type * as pb from "./gen/millrace/v1/common_pb.ts";
-import type { AttemptStats, FailureText } from "./messages.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "./messages.ts";
 
 /** A message's fields, without what protobuf adds: what `create` takes, nested. */
 export type Fields<M> = Omit<M, "$typeName" | "$unknown">;
@@ -43,6 +43,14 @@ export function fromCounters(counts: readonly pb.Count[]): Counters {
   return counters;
 }
 
+export function toSkipped({ file, offset, hung }: SkippedRecord): Fields<pb.SkippedRecord> {
+  return { file, offset: big(offset), hung };
+}
+
+export function fromSkipped({ file, offset, hung }: pb.SkippedRecord): SkippedRecord {
+  return { file, offset: num(offset), hung };
+}
+
 export function toRunRef(run: RunRef) {
   return {
     writtenBy: toAttemptId(run.writtenBy),
@@ -71,13 +79,13 @@ export function fromStagedFile(file: pb.StagedFile): StagedFile {
   return { output, name, bytes: num(bytes), records: num(records), sha256, token };
 }
 
-export function toFailureText({ code, message, stack, where, excerpt }: FailureText) {
-  return { code, message, stack, where, excerpt };
+export function toFailureText({ code, message, stack, where, excerpt, aside }: FailureText) {
+  return { code, message, stack, where, excerpt, aside: optional(aside, big) };
 }
 
 export function fromFailureText(text: pb.FailureText | undefined): FailureText {
-  const { code, message, stack, where, excerpt } = required(text, "an error");
-  return { code, message, stack, where, excerpt };
+  const { code, message, stack, where, excerpt, aside } = required(text, "an error");
+  return { code, message, stack, where, excerpt, ...(aside !== undefined && { aside: num(aside) }) };
 }
 
 export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {
@@ -94,6 +102,8 @@ export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {
     groupMax: big(stats.groupMax),
     fetchedBytes: big(stats.fetchedBytes),
     valuesReturned: big(stats.valuesReturned),
+    asideLines: big(stats.asideLines),
+    asideBytes: big(stats.asideBytes),
     wallMs: duration(stats.wallMs),
   };
 }
@@ -113,6 +123,8 @@ export function fromStats(message: pb.AttemptStats | undefined): AttemptStats {
     groupMax: num(stats.groupMax),
     fetchedBytes: num(stats.fetchedBytes),
     valuesReturned: num(stats.valuesReturned),
+    asideLines: num(stats.asideLines),
+    asideBytes: num(stats.asideBytes),
     wallMs: duration(stats.wallMs),
   };
 }

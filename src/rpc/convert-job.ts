@@ -18,6 +18,7 @@ export function toSpec(spec: JobSpec) {
     attemptsMax: spec.attemptsMax,
     slotsMax: spec.slotsMax,
     deadLettersMax: big(spec.deadLettersMax),
+    deadLetters: spec.deadLetters,
     params: spec.params,
     taskTimeoutMs: duration(spec.taskTimeoutMs),
     taskLimitMs: optional(spec.taskLimitMs, duration),
@@ -43,6 +44,9 @@ export function fromSpec(spec: pb.JobSpec): JobSpec {
     attemptsMax: spec.attemptsMax,
     slotsMax: spec.slotsMax,
     deadLettersMax: num(spec.deadLettersMax),
+    ...(spec.deadLetters !== undefined && {
+      deadLetters: { path: spec.deadLetters.path, replaces: spec.deadLetters.replaces },
+    }),
     params: spec.params,
     taskTimeoutMs: duration(spec.taskTimeoutMs),
     taskLimitMs: optional(spec.taskLimitMs, duration),

@@ -1,6 +1,6 @@
 // A plan, whole or in chunks, to protobuf and back.
 import type { Plan, PlannedFile, Split } from "../input/plan.ts";
-import { big, num, oneOf } from "./codec.ts";
+import { big, num, oneOf, optional } from "./codec.ts";
 import type * as pb from "./gen/millrace/v1/plan_pb.ts";
 
 export function toPlan(plan: Plan) {
@@ -21,8 +21,17 @@ export function fromPlan(plan: pb.Plan): Plan {
   };
 }
 
-export function toPlannedFile({ path, bytes, version, hosts, source, input, compression }: PlannedFile) {
-  return { path, bytes: big(bytes), version, hosts: [...hosts], source, input, compression };
+export function toPlannedFile({ path, bytes, version, hosts, source, input, compression, headerEnd }: PlannedFile) {
+  return {
+    path,
+    bytes: big(bytes),
+    version,
+    hosts: [...hosts],
+    source,
+    input,
+    compression,
+    headerEnd: optional(headerEnd, big),
+  };
 }
 
 export function fromPlannedFile({
@@ -33,6 +42,7 @@ export function fromPlannedFile({
   source,
   input,
   compression,
+  headerEnd,
 }: pb.PlannedFile): PlannedFile {
   return {
     path,
@@ -42,6 +52,7 @@ export function fromPlannedFile({
     source,
     input,
     compression: oneOf(["none", "gzip", "zstd"], compression),
+    ...(headerEnd !== undefined && { headerEnd: num(headerEnd) }),
   };
 }
 
@@ -104,5 +115,5 @@ const pieceBytesMax = 30;
 
 function fileBytesMax(file: PlannedFile): number {
   const texts = [file.path, file.source, file.version, ...file.hosts];
-  return texts.reduce((sum, text) => sum + text.length * 3 + 8, 40);
+  return texts.reduce((sum, text) => sum + text.length * 3 + 8, 50);
 }

@@ -59,6 +59,8 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groupMax: size,
   fetchedBytes: size,
   valuesReturned: size,
+  asideLines: size,
+  asideBytes: size,
   wallMs: ms,
 });
 const running = fc.record({
@@ -100,6 +102,7 @@ const jobView: fc.Arbitrary<JobView> = fc.record(
     running: few(running),
     failures: few(fc.record({ number: size, task: name, error: text })),
     output: name,
+    deadLettersIn: name,
     reason: text,
   },
   {

@@ -78,6 +78,7 @@ export function toJobView(view: JobView) {
       error: toFailureText(error),
     })),
     output: view.output,
+    deadLettersIn: view.deadLettersIn,
     reason: optional(view.reason, toFailureText),
   };
 }
@@ -103,6 +104,7 @@ export function fromJobView(view: pb.JobView): JobView {
       error: fromFailureText(error),
     })),
     output: view.output,
+    ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
     ...(reason === undefined ? {} : { reason }),
   };
 }

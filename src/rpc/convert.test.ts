@@ -41,6 +41,7 @@ import type {
   FailureText,
   MapWork,
   Progress,
+  SkippedRecord,
   WorkerOrders,
   WorkerReport,
 } from "./messages.ts";
@@ -75,6 +76,7 @@ const attempt: fc.Arbitrary<AttemptId> = fc.record({
   attempt: size,
 });
 const position: fc.Arbitrary<Position> = fc.record({ file: u32, offset: size });
+const skipped: fc.Arbitrary<SkippedRecord> = fc.record({ file: u32, offset: size, hung: fc.boolean() });
 const counters: fc.Arbitrary<Counters> = dictionary(fc.maxSafeInteger());
 const run: fc.Arbitrary<RunRef> = fc.record({ writtenBy: attempt, path: name, bytes: size, pairs: size });
 const staged: fc.Arbitrary<StagedFile> = fc.record({
@@ -85,13 +87,11 @@ const staged: fc.Arbitrary<StagedFile> = fc.record({
   sha256: name,
   token: name,
 });
-const failureText: fc.Arbitrary<FailureText> = fc.record({
-  code: name,
-  message: name,
-  stack: maybe(name),
-  where: maybe(name),
-  excerpt: maybe(name),
-});
+const failureFields = { code: name, message: name, stack: maybe(name), where: maybe(name), excerpt: maybe(name) };
+const failureText: fc.Arbitrary<FailureText> = fc.oneof(
+  fc.record(failureFields),
+  fc.record({ ...failureFields, aside: size }),
+);
 const stats: fc.Arbitrary<AttemptStats> = fc.record({
   recordsIn: size,
   bytesIn: size,
@@ -105,9 +105,11 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groupMax: size,
   fetchedBytes: size,
   valuesReturned: size,
+  asideLines: size,
+  asideBytes: size,
   wallMs: ms,
 });
-const spec: fc.Arbitrary<JobSpec> = fc.record({
+const specFields = {
   name,
   bundle: name,
   inputs: few(fc.record({ name, paths: few(name) })),
@@ -128,8 +130,12 @@ const spec: fc.Arbitrary<JobSpec> = fc.record({
   replaces: maybe(name),
   environment: dictionary(name),
   startedAt: name,
-});
-const plannedFile = fc.record({
+};
+const spec: fc.Arbitrary<JobSpec> = fc.oneof(
+  fc.record(specFields),
+  fc.record({ ...specFields, deadLetters: fc.record({ path: name, replaces: maybe(name) }) }),
+);
+const plannedFields = {
   path: name,
   bytes: size,
   version: name,
@@ -137,7 +143,8 @@ const plannedFile = fc.record({
   source: name,
   input: u32,
   compression: fc.constantFrom("none" as const, "gzip" as const, "zstd" as const),
-});
+};
+const plannedFile = fc.oneof(fc.record(plannedFields), fc.record({ ...plannedFields, headerEnd: size }));
 const split = few(fc.record({ file: u32, start: size, end: size }));
 const plan: fc.Arbitrary<Plan> = fc.record({
   files: few(plannedFile),
@@ -160,7 +167,7 @@ const mapWork: fc.Arbitrary<MapWork> = fc.record({
   files: fc.dictionary(fc.nat({ max: 99 }).map(String), plannedFile, { maxKeys: 3, noNullPrototype: true }),
   partitions: u32,
   boundaries: few(bytes),
-  skip: few(position),
+  skip: few(skipped),
   deadLettersMax: size,
   from: maybe(progress),
 });
@@ -252,13 +259,11 @@ const orders: fc.Arbitrary<WorkerOrders> = fc.record({
   leaseMs: ms,
   drain: fc.boolean(),
 });
-const decision: fc.Arbitrary<CommitDecision> = fc.record({
-  job: name,
-  destination: name,
-  files: few(staged),
-  replaces: maybe(name),
-  manifest: bytes,
-});
+const folder = { destination: name, files: few(staged), replaces: maybe(name), manifest: bytes };
+const decision: fc.Arbitrary<CommitDecision> = fc.record(
+  { job: name, ...folder, deadLetters: fc.record(folder) },
+  { requiredKeys: ["job", "destination", "files", "replaces", "manifest"], noNullPrototype: true },
+);
 const winner: fc.Arbitrary<Winner> = fc.record({
   attempt,
   worker: name,
@@ -281,7 +286,7 @@ const task: fc.Arbitrary<TaskRecord> = fc.record({
   failures: u32,
   infrastructureFailures: u32,
   careful: fc.boolean(),
-  skip: few(position),
+  skip: few(skipped),
   diedAt: maybe(position),
   userFailure: maybe(fc.record({ message: name, at: maybe(position) })),
   counted: maybe(fc.record({ epoch: size, attempt: size })),

@@ -7,8 +7,9 @@
 // workers of a cluster have to have the same one.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
+import { parseAddress } from "./address.ts";
 import type { Secret } from "./secret.ts";
 import { readTokenFile } from "./tokens.ts";
 
@@ -39,7 +40,7 @@ export function findToken(place: TokenPlace): Secret {
 /** All tokens of the file, the one to use first: a worker accepts what is signed with any of them. */
 export function findTokens({ address, tokenFile, role = "client", env = process.env }: TokenPlace): readonly Secret[] {
   const given = tokenFile ?? (env.MILLRACE_TOKEN_FILE === "" ? undefined : env.MILLRACE_TOKEN_FILE);
-  if (given !== undefined) return readTokenFile(given);
+  if (given !== undefined) return readTokenFile(resolve(given));
   const places = hostsOf(parseAddress(address)).map((host) => tokenPath(host, portOf(address), role, env));
   for (const path of places) {
     try {
@@ -84,24 +85,6 @@ export function forgetToken(
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
   }
-}
-
-/** An address as it is given on command lines. Throws `wrong-usage`. */
-export function parseAddress(address: string): URL {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
-    throw new MillraceError(
-      "wrong-usage",
-      `${JSON.stringify(address)} is no address: write it like http://127.0.0.1:7070 or https://master.example:7070`,
-    );
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new MillraceError("wrong-usage", "an address holds no password or token: give --token-file PATH");
-  }
-  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-    throw new MillraceError("wrong-usage", `${JSON.stringify(address)} has more than a host and a port`);
-  }
-  return url;
 }
 
 function portOf(address: string): string {

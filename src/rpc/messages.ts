@@ -26,11 +26,17 @@ export interface MapWork {
   readonly files: Readonly<Record<number, Plan["files"][number]>>;
   readonly partitions: number;
   readonly boundaries: readonly Uint8Array[];
-  /** Records that an earlier attempt died on: not given to `map`, put aside as dead letters. */
-  readonly skip: readonly Position[];
+  /** Records that earlier attempts died on, or hung on: not given to `map`, put aside as dead letters. */
+  readonly skip: readonly SkippedRecord[];
   /** How many dead letters this attempt may still put aside. */
   readonly deadLettersMax: number;
   readonly from: Progress | undefined;
+}
+
+/** A record that no attempt may touch again, and why. */
+export interface SkippedRecord extends Position {
+  /** Attempts made no progress on it; otherwise they died. */
+  readonly hung: boolean;
 }
 
 export interface ReduceWork {
@@ -70,6 +76,9 @@ export interface AttemptStats {
   readonly fetchedBytes: number;
   /** 1: calls of map or reduce returned something that they may have meant to emit. */
   readonly valuesReturned: number;
+  /** Of records that were put aside: line ends inside them, so that each stands for one and these lines; and their bytes. */
+  readonly asideLines: number;
+  readonly asideBytes: number;
   readonly wallMs: number;
 }
 
@@ -140,6 +149,8 @@ export interface FailureText {
   /** "books/a.txt:1234" and an excerpt of the record. */
   readonly where: string | undefined;
   readonly excerpt: string | undefined;
+  /** Of a record that map can be called for again, or that can be put aside: what it would count as against `--skip-bad`. */
+  readonly aside?: number;
 }
 
 /** One heartbeat: all a worker knows. Repeating it changes nothing. */

@@ -62,7 +62,7 @@ export interface HistoryEvent {
 
 /** All that a master answers. Every call may be repeated. Rejects with a `MillraceError`; its code crosses the wire. */
 export interface MasterApi extends Heartbeats {
-  /** Throws `version-mismatch` (code "not-supported") where the two must not talk. */
+  /** Throws `not-supported` where the two must not talk. */
   hello(hello: Hello, signal?: AbortSignal): Promise<Welcome>;
   /** Probes that master and a worker can reach inputs and output first. Resolves once the job is durable. */
   submit(submission: Submission, signal?: AbortSignal): Promise<JobId>;

@@ -14,5 +14,7 @@ export const noStats: AttemptStats = {
   groupMax: 0,
   fetchedBytes: 0,
   valuesReturned: 0,
+  asideLines: 0,
+  asideBytes: 0,
   wallMs: 0,
 };

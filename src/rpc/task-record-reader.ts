@@ -5,7 +5,7 @@ import type { AttemptNumber, TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration, unreadable } from "./codec.ts";
-import type { AttemptStats } from "./messages.ts";
+import type { AttemptStats, SkippedRecord } from "./messages.ts";
 import { noStats } from "./stats.ts";
 import { StringTable } from "./string-table.ts";
 import { WireReader } from "./wire-reader.ts";
@@ -32,7 +32,7 @@ function readTask(names: StringTable): TaskRecord {
   let failures = 0;
   let infrastructureFailures = 0;
   let careful = false;
-  let skip: Position[] | undefined;
+  let skip: SkippedRecord[] | undefined;
   let diedAt: Position | undefined;
   let userFailure: TaskRecord["userFailure"];
   let counted: TaskRecord["counted"];
@@ -44,7 +44,7 @@ function readTask(names: StringTable): TaskRecord {
     else if (reader.field === 5) failures = reader.uint();
     else if (reader.field === 6) infrastructureFailures = reader.uint();
     else if (reader.field === 7) careful = reader.bool();
-    else if (reader.field === 8) (skip ??= []).push(readPosition());
+    else if (reader.field === 8) (skip ??= []).push(readSkipped());
     else if (reader.field === 9) diedAt = readPosition();
     else if (reader.field === 10) userFailure = readUserFailure();
     else if (reader.field === 11) counted = readNumber();
@@ -178,6 +178,21 @@ function readPosition(): Position {
   return { file, offset };
 }
 
+function readSkipped(): SkippedRecord {
+  const outer = reader.enter();
+  let file = 0;
+  let offset = 0;
+  let hung = false;
+  while (reader.next()) {
+    if (reader.field === 1) file = reader.uint();
+    else if (reader.field === 2) offset = reader.uint();
+    else if (reader.field === 3) hung = reader.bool();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { file, offset, hung };
+}
+
 function readRun(names: StringTable): RunRef {
   const outer = reader.enter();
   let writtenBy: AttemptId | undefined;
@@ -259,4 +274,6 @@ const statNames: readonly (keyof typeof noStats | undefined)[] = [
   "wallMs",
   "fetchedBytes",
   "valuesReturned",
+  "asideLines",
+  "asideBytes",
 ];

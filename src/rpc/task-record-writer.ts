@@ -5,7 +5,7 @@ import type { TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration } from "./codec.ts";
-import type { AttemptStats } from "./messages.ts";
+import type { AttemptStats, SkippedRecord } from "./messages.ts";
 import { WireWriter } from "./wire-writer.ts";
 
 const writer = new WireWriter();
@@ -19,7 +19,7 @@ export function encodeTaskRecord(task: TaskRecord): Uint8Array<ArrayBuffer> {
   writer.uint(5, task.failures);
   writer.uint(6, task.infrastructureFailures);
   writer.uint(7, task.careful ? 1 : 0);
-  for (const position of task.skip) writePosition(8, position);
+  for (const skipped of task.skip) writeSkipped(8, skipped);
   if (task.diedAt !== undefined) writePosition(9, task.diedAt);
   if (task.userFailure !== undefined) {
     const from = writer.begin(10);
@@ -75,6 +75,14 @@ function writePosition(field: number, { file, offset }: Position): void {
   writer.end(from);
 }
 
+function writeSkipped(field: number, { file, offset, hung }: SkippedRecord): void {
+  const from = writer.begin(field);
+  writer.uint(1, file);
+  writer.uint(2, offset);
+  writer.uint(3, hung ? 1 : 0);
+  writer.end(from);
+}
+
 function writeRun(field: number, run: RunRef): void {
   const from = writer.begin(field);
   writeAttemptId(1, run.writtenBy);
@@ -110,5 +118,7 @@ function writeStats(field: number, stats: AttemptStats): void {
   writer.double(11, duration(stats.wallMs));
   writer.uint(12, stats.fetchedBytes);
   writer.uint(13, stats.valuesReturned);
+  writer.uint(14, stats.asideLines);
+  writer.uint(15, stats.asideBytes);
   writer.end(from);
 }

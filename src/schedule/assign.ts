@@ -8,7 +8,7 @@ import { type Cluster, tell } from "./cluster.ts";
 import { hasRoom, isBarrierOpen, type Job } from "./job.ts";
 import { takeNear } from "./locality.ts";
 import { hasOther, isRefused } from "./standing.ts";
-import { deadLettersOf, isWaiting, type Task } from "./task.ts";
+import { deadLetterLinesOf, deadLettersOf, isWaiting, type Task } from "./task.ts";
 import { isCutOff } from "./unreachable.ts";
 import { capacity, type Worker } from "./worker.ts";
 
@@ -160,7 +160,16 @@ function mapWork(task: Task, plan: Plan): MapWork {
     partitions: plan.partitions,
     boundaries: plan.boundaries,
     skip: task.skip,
-    deadLettersMax: Math.max(0, job.spec.deadLettersMax - (job.deadLetters - deadLettersOf(task))),
+    deadLettersMax: Math.max(0, job.spec.deadLettersMax - (countedAside(job) - countedAsideOf(task))),
     from: undefined,
   };
+}
+
+/** What counts against the bound of dead letters. */
+function countedAside({ deadLetters, deadLetterLines }: Job): number {
+  return deadLetters + deadLetterLines;
+}
+
+function countedAsideOf(task: Task): number {
+  return deadLettersOf(task) + deadLetterLinesOf(task);
 }

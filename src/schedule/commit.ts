@@ -1,6 +1,6 @@
 // How a job ends: decided, published, failed, cancelled; and what is cleared away then.
 import { assert } from "../base/assert.ts";
-import type { JobId } from "../base/ids.ts";
+import { deadLettersOutput, type JobId } from "../base/ids.ts";
 import { encodeDecision } from "../rpc/convert.ts";
 import { endedRecord } from "../rpc/convert-records.ts";
 import type { FailureText } from "../rpc/messages.ts";
@@ -25,8 +25,9 @@ export function advance(cluster: Cluster, job: Job): void {
 
 function checkLimits(cluster: Cluster, job: Job): void {
   const { deadLettersMax } = job.spec;
-  if (job.deadLetters > deadLettersMax) {
-    const message = `${job.deadLetters} bad records were put aside, and no more than ${deadLettersMax} may be`;
+  if (job.deadLetters + job.deadLetterLines > deadLettersMax) {
+    const lines = job.deadLetterLines === 0 ? "" : `, of ${job.deadLetters + job.deadLetterLines} lines,`;
+    const message = `${job.deadLetters} bad records${lines} were put aside, and no more than ${deadLettersMax} may be`;
     failJob(cluster, job, plainText("bad-input", message));
     return;
   }
@@ -39,21 +40,32 @@ function checkLimits(cluster: Cluster, job: Job): void {
 
 function decide(cluster: Cluster, job: Job): void {
   const totals = totalsOf(job);
-  const files = stagedFiles(job);
-  const manifest = cluster.options.manifest({
-    job: job.id,
-    spec: job.spec,
-    partitions: job.reduces.length,
+  const { output, replaces, deadLetters } = job.spec;
+  const manifest = (files: readonly StagedFile[]) =>
+    cluster.options.manifest({
+      job: job.id,
+      spec: job.spec,
+      partitions: job.reduces.length,
+      files,
+      counters: totals.counters,
+      stats: { inputBytes: job.inputBytes, map: totals.map, reduce: totals.reduce },
+    });
+  const folder = (destination: string, files: readonly StagedFile[], identity: string | undefined) => ({
+    destination,
     files,
-    counters: totals.counters,
-    stats: { inputBytes: job.inputBytes, map: totals.map, reduce: totals.reduce },
+    replaces: identity,
+    manifest: manifest(files),
   });
+  const all = stagedFiles(job);
+  const aside = deadLetters === undefined ? [] : all.filter(isDeadLetters);
+  const files = deadLetters === undefined ? all : all.filter((file) => !isDeadLetters(file));
   const decision: CommitDecision = {
     job: job.id,
-    destination: job.spec.output,
-    files,
-    replaces: job.spec.replaces,
-    manifest,
+    ...folder(output, files, replaces),
+    // Also where there are none: whoever looks there then knows.
+    ...(deadLetters !== undefined && {
+      deadLetters: folder(deadLetters.path, aside.map(asMain), deadLetters.replaces),
+    }),
   };
   put(cluster, keys.decision(job.id), encodeDecision(decision));
   job.decision = decision;
@@ -69,6 +81,15 @@ function decide(cluster: Cluster, job: Job): void {
 export function publish(cluster: Cluster, job: Job): void {
   assert(job.decision !== undefined, "what is published was decided");
   cluster.commands.push({ kind: "publish-output", decision: job.decision });
+}
+
+function isDeadLetters({ output }: StagedFile): boolean {
+  return output === deadLettersOutput;
+}
+
+/** Files of a folder of their own are its main output, so that a job can read it. */
+function asMain(file: StagedFile): StagedFile {
+  return { ...file, output: "main" };
 }
 
 /** Of the winners, by name; the names of a job's files are plain ASCII. */

@@ -48,3 +48,9 @@ export function discardKept(cluster: Cluster, job: Job, worker: Worker): void {
   }
   discardFrom(cluster, worker.id, job.id);
 }
+
+/** What the job has staged, wherever that is. */
+export function discardStaged(cluster: Cluster, { id, spec }: Job): void {
+  for (const destination of [spec.output, ...(spec.deadLetters === undefined ? [] : [spec.deadLetters.path])])
+    cluster.commands.push({ kind: "discard-job", job: id, destination });
+}

@@ -11,7 +11,8 @@ export function plainText(code: ErrorCode, message: string): FailureText {
 /** Says where, if the error itself does not. */
 export function withPlace(job: Job, error: FailureText, at: Position | undefined): FailureText {
   const file = at === undefined ? undefined : job.plan?.files[at.file];
-  return error.where !== undefined || file === undefined ? error : { ...error, where: `${file.source}:${at!.offset}` };
+  if (error.where !== undefined || file === undefined) return error;
+  return { ...error, where: `${file.source}:${at!.offset}`, aside: 1 };
 }
 
 /** Says how often it was tried, if it was more than once. */

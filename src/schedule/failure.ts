@@ -30,7 +30,7 @@ export function attemptFailed(cluster: Cluster, attempt: Attempt, reason: Failur
       return;
     case "slot-died":
       noteDeathThere(cluster, attempt);
-      stoppedAt(cluster, attempt, reason);
+      stoppedAt(cluster, attempt, { ...reason, hung: false });
       return;
     case "segment-lost":
       segmentLost(cluster, attempt, reason);
@@ -62,23 +62,25 @@ interface Stop {
   readonly error: FailureText;
   readonly at: Position | undefined;
   readonly careful: boolean;
+  /** It made no progress; otherwise its slot died. */
+  readonly hung: boolean;
 }
 
 /**
  * Its slot died, or it made no progress for too long. The next attempt is careful: its end names the record. A second careful
  * end at the same record is final: the record is put aside if that many are allowed, or the job fails.
  */
-function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful }: Stop): void {
+function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful, hung }: Stop): void {
   const { task } = attempt;
   const { job } = task;
   if (careful && at !== undefined && isSamePosition(task.diedAt, at)) {
-    if (job.deadLetters + 1 > job.spec.deadLettersMax) {
+    if (job.deadLetters + job.deadLetterLines + 1 > job.spec.deadLettersMax) {
       failJob(cluster, job, withPlace(job, error, at));
       return;
     }
     update(task, () => {
       count(task, attempt);
-      task.skip = [...task.skip, at];
+      task.skip = [...task.skip, { file: at.file, offset: at.offset, hung }];
       task.diedAt = undefined;
       task.failures = 0; // it gets past this record now; how many are skipped is limited by itself
     });
@@ -187,7 +189,7 @@ export function attemptTimedOut(cluster: Cluster, attempt: Attempt, message: str
   const placed = careful ? withPlace(task.job, error, at) : error;
   revoke(cluster, attempt, undefined);
   noteFailure(cluster, attempt, "timed-out", placed);
-  if (isStuck) stoppedAt(cluster, attempt, { error: placed, at, careful });
+  if (isStuck) stoppedAt(cluster, attempt, { error: placed, at, careful, hung: true });
   else charge(cluster, attempt, placed, () => {});
 }
 

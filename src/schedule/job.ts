@@ -11,7 +11,7 @@ import type { Closing } from "./closing.ts";
 import { Heap } from "./heap.ts";
 import type { EndedRecord, FailureRecord, JobRecord, PlanRecord } from "./records.ts";
 import type { JobView, SchedulerOptions } from "./step.ts";
-import { type Attempt, deadLettersOf, isDone, newTask, type Task } from "./task.ts";
+import { type Attempt, deadLetterLinesOf, deadLettersOf, isDone, newTask, type Task } from "./task.ts";
 import { sumOf, type Totals, TotalsSum } from "./totals.ts";
 
 export interface Job {
@@ -42,6 +42,8 @@ export interface Job {
   mapVersionMin: number;
   digestRollbacks: number;
   deadLetters: number;
+  /** Line ends inside of those records. */
+  deadLetterLines: number;
   readonly failures: FailureRecord[];
   failureNumber: number;
   decision: CommitDecision | undefined;
@@ -96,6 +98,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     mapVersionMin: 1,
     digestRollbacks: 0,
     deadLetters: 0,
+    deadLetterLines: 0,
     failures: [],
     failureNumber: 0,
     decision: undefined,
@@ -203,6 +206,7 @@ export function update(task: Task, change: () => void): void {
 function count(task: Task, sign: 1 | -1): void {
   const { job } = task;
   job.deadLetters += sign * deadLettersOf(task);
+  job.deadLetterLines += sign * deadLetterLinesOf(task);
   if (task.phase === "map") {
     if (task.winner !== undefined) job.mapsWon += sign;
     if (isDone(task)) job.mapsLive += sign;

@@ -13,7 +13,7 @@ import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, JobId, Phase, Position, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { AttemptStats, FailureText } from "../rpc/messages.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "../rpc/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import type { TaskCounts } from "./step.ts";
@@ -46,8 +46,8 @@ export interface TaskRecord {
   readonly infrastructureFailures: number;
   /** The next attempt writes the status page before each record. */
   readonly careful: boolean;
-  /** Records that killed their process twice: put aside. */
-  readonly skip: readonly Position[];
+  /** Records that killed their process twice, or held it up: put aside. */
+  readonly skip: readonly SkippedRecord[];
   /** Where the last careful attempt died. */
   readonly diedAt: Position | undefined;
   /** The last error of the user's: the same one again is final. */

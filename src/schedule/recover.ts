@@ -6,7 +6,7 @@ import { noteRate, ratesKept } from "./backup.ts";
 import { findWorkers } from "./closing.ts";
 import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";
 import { reopen } from "./commit.ts";
-import { discardedAt, isKept } from "./discard.ts";
+import { discardedAt, discardStaged, isKept } from "./discard.ts";
 import { boundEnded, watchKept } from "./ended.ts";
 import type { Job } from "./job.ts";
 import { drainRecord, parseKey } from "./records.ts";
@@ -103,7 +103,7 @@ function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void 
   job.plan = undefined;
   job.decision = undefined;
   if (keys.length === 0) return;
-  cluster.commands.push({ kind: "discard-job", job: job.id, destination: job.spec.output });
+  discardStaged(cluster, job);
   cluster.leftBehind.add(job.id);
   sweepLater(cluster, job.id, keys);
 }

@@ -129,6 +129,8 @@ export interface JobView {
   readonly counters: Counters;
   readonly stats: JobStats;
   readonly deadLetters: number;
+  /** The folder that they are published in, where that is not a part of the output. */
+  readonly deadLettersIn?: string;
   readonly running: readonly RunningAttempt[];
   /** The latest 20 attempts that failed, numbered over the job from 0: what a progress view warns of. */
   readonly failures: readonly { readonly number: number; readonly task: string; readonly error: FailureText }[];

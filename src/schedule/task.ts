@@ -2,7 +2,7 @@
 //
 //   waiting ─► running (one attempt; two with a backup) ─► won ─► (map: run lost; reduce: rolled back) ─► waiting …
 import { type AttemptId, type Instant, type Phase, type Position, taskName } from "../base/ids.ts";
-import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
+import type { Assignment, RunningAttempt, SkippedRecord } from "../rpc/messages.ts";
 import type { Job } from "./job.ts";
 import type { AttemptNumber, TaskRecord, Winner } from "./records.ts";
 import type { Worker } from "./worker.ts";
@@ -20,7 +20,7 @@ export interface Task {
   failures: number;
   infrastructureFailures: number;
   careful: boolean;
-  skip: readonly Position[];
+  skip: readonly SkippedRecord[];
   diedAt: Position | undefined;
   userFailure: TaskRecord["userFailure"];
   counted: TaskRecord["counted"];
@@ -100,6 +100,11 @@ export function isWaiting(task: Task): boolean {
 /** Dead letters that the task stands for: those of its winner, and records that no attempt may touch again. */
 export function deadLettersOf(task: Task): number {
   return Math.max(task.winner?.deadLetters.length ?? 0, task.skip.length);
+}
+
+/** Line ends inside of those: they count as well. */
+export function deadLetterLinesOf(task: Task): number {
+  return task.winner?.stats.asideLines ?? 0;
 }
 
 export function recordOf(task: Task): TaskRecord {

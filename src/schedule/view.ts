@@ -65,6 +65,7 @@ function jobView(job: Job): JobView {
     state: stateOf(job),
     resumable: isKept(job),
     output: spec.output,
+    ...(spec.deadLetters !== undefined && { deadLettersIn: spec.deadLetters.path }),
     failures: job.failures.map(({ number, task, error }) => ({ number, task, error })),
   };
   if (ended !== undefined) {

@@ -90,6 +90,23 @@ describe("the shuffle's server", () => {
     expect(other.inputs).toHaveLength(1);
   });
 
+  it("who does not send its request to the end is dropped after a while, also when a byte comes now and then", async () => {
+    const server = await serveRuns([largeRun(1)], { servedMax: 1, stallMs: 500 });
+    const socket = connect({ port: server.port, host: "127.0.0.1" });
+    onTestFinished(() => void socket.destroy());
+    socket.on("error", () => {});
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    const headers = Object.entries({ ...signed(), host: "127.0.0.1", "content-length": body.length });
+    socket.write(`POST ${path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+    socket.write(body.subarray(0, 1));
+    let status = 0;
+    while (status !== 503) status = await ask(server, signed()); // until it is under way
+    const dripping = setInterval(() => socket.write(body.subarray(1, 2)), 100);
+    onTestFinished(() => clearInterval(dripping));
+    while (status !== 200) status = await ask(server, signed()).catch(() => 0); // until it was dropped
+    await closed;
+  });
+
   it("serves so many at once and tells the others to come back", async () => {
     const run = largeRun(40 * MiB);
     const server = await serveRuns([run], { servedMax: 1 });

@@ -91,7 +91,7 @@ class ShuffleServer {
     }
     this.#serving++;
     try {
-      const body = await readBody(raw);
+      const body = await readBody(raw, this.#clock, this.#options.stallMs ?? limits.serveStallMs);
       const request = body && parseRequest(params["job"] ?? "", body);
       if (request === undefined) {
         refuse(response, body === undefined ? 413 : 400, "this is no request for segments of version 1");
@@ -197,14 +197,26 @@ class ShuffleServer {
   }
 }
 
-/** Undefined: longer than any request. */
-async function readBody(raw: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
+/** Undefined: longer than any request. Who takes longer to send it than `stallMs` is dropped: it is 20 kB at most. */
+async function readBody(
+  raw: AsyncIterable<Buffer> & { destroy(): unknown },
+  clock: Clock,
+  stallMs: number,
+): Promise<Buffer | undefined> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of raw) {
-    bytes += piece.length;
-    if (bytes > requestBytesMax) return undefined;
-    pieces.push(piece);
+  const over = new AbortController();
+  void clock.sleep(stallMs, over.signal).then(() => {
+    if (!over.signal.aborted) raw.destroy();
+  });
+  try {
+    for await (const piece of raw) {
+      bytes += piece.length;
+      if (bytes > requestBytesMax) return undefined;
+      pieces.push(piece);
+    }
+  } finally {
+    over.abort();
   }
   return Buffer.concat(pieces);
 }

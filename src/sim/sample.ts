@@ -3,8 +3,9 @@ import { MillraceError } from "../base/error.ts";
 import { KiB, limits } from "../base/limits.ts";
 import { decompress } from "../format/compress.ts";
 import type { InputFormat } from "../format/format.ts";
+import { BadRecordIn } from "../input/bad-record.ts";
 import type { PlannedFile } from "../input/plan.ts";
-import { BadRecordIn, readSplit } from "../input/read-split.ts";
+import { readSplit } from "../input/read-split.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface Sample {

@@ -34,7 +34,7 @@ export interface Collector {
   take(end: number): void;
   /**
    * Takes the words of the text in arena[start, end), within the batch's region, which holds no pairs now; returns a word that
-   * is too long for that, behind which the caller goes on. With `counting` (kernel.ts).
+   * is too long for that, behind which the caller goes on. With `sums` (kernel.ts).
    */
   takeWords(start: number, end: number, ends: WordEnds): { readonly start: number; readonly end: number } | undefined;
   countLines(start: number, end: number): number;

@@ -47,7 +47,8 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     stat: async (path, signal) => await of(path).stat(path, signal),
     read: (file, start, end, signal) => of(file.path).read(file, start, end, signal),
     stage: (destination, attempt, name, signal) => of(destination).stage(destination, attempt, name, signal),
-    prepare: async (destination, overwrite, signal) => await of(destination).prepare(destination, overwrite, signal),
+    prepare: async (destination, overwrite, signal, ended) =>
+      await of(destination).prepare(destination, overwrite, signal, ended),
     publish: async (decision, signal) => await of(decision.destination).publish(decision, signal),
     discard: async (destination, job, signal) => await of(destination).discard(destination, job, signal),
   };

@@ -623,6 +623,17 @@ describe("over a socket", () => {
     expect(tries).toBe(4);
   });
 
+  test("an answer that says that it is larger than any is not waited for", async () => {
+    const objects = await serving((_, response) => {
+      response.writeHead(200, { "content-length": 1e10 });
+      response.write("x");
+    });
+    await expect(objects.listAll("bucket", "")).rejects.toMatchObject({
+      message: expect.stringContaining("more than"),
+    });
+    await expect(objects.get(place)).rejects.toMatchObject({ message: expect.stringContaining("more than") });
+  });
+
   test("a store that takes none of a request, one that answers nothing and one that stops in its answer are given up", async () => {
     const clock = new FakeClock();
     const reached: string[] = [];

@@ -39,6 +39,8 @@ export interface S3Request extends S3Waiting {
   readonly body?: S3Body;
   /** Bytes of the answer. Default: those of an answer in XML. */
   readonly bytesMax?: number;
+  /** The first of them are of use, whatever follows. */
+  readonly isPartOfUse?: true;
 }
 
 /** Grows fourfold: a store that is too busy wants more than a second. */
@@ -95,7 +97,7 @@ export class S3Client {
     read: (response: HttpResponse) => T,
   ): Promise<{ readonly value: T } | { readonly failure: S3Error }> {
     const { clock, transport } = this.#options;
-    const { method, body, bytesMax = limits.storeXmlBytesMax } = request;
+    const { method, body, isPartOfUse, bytesMax = limits.storeXmlBytesMax } = request;
     const stop = new AbortController();
     const giveUp = () => stop.abort(cancelled(request, request.signal?.reason));
     const watch = new IdleWatch(clock, silence, () => stop.abort(timedOut(request)));
@@ -104,7 +106,16 @@ export class S3Client {
     try {
       const { url, headers } = await this.#signed(request);
       stop.signal.throwIfAborted();
-      const response = await transport({ method, url, headers, body, signal: stop.signal, bytesMax, watch });
+      const response = await transport({
+        method,
+        url,
+        headers,
+        body,
+        signal: stop.signal,
+        bytesMax,
+        isPartOfUse,
+        watch,
+      });
       const failure = errorIn(request, response);
       return failure === undefined ? { value: read(response) } : { failure };
     } catch (thrown) {

@@ -127,6 +127,7 @@ export class S3Objects {
         ...(start === 0 ? checksumRequest : {}),
       },
       bytesMax: end - start,
+      isPartOfUse: true,
     };
     return await this.#client.send(request, (response): S3Range => {
       // 416: it is shorter than it was.

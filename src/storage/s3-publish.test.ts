@@ -524,7 +524,7 @@ describe("refused before anything is visible", () => {
     const files = await Promise.all(names.map((name) => stageFile(storage, destination, job, name, name)));
     const decision = { job, destination, files, replaces: undefined, manifest: manifestFor(job, files) };
     const stagedRequests = fake.log.length;
-    expect(stagedRequests).toBe(3 * 250);
+    expect(stagedRequests).toBe(4 * 250);
     await storage.publish(decision);
     expect(fake.log.length - stagedRequests).toBeLessThan(1.2 * 250);
     await storage.discard(destination, job);

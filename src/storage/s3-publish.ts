@@ -13,6 +13,7 @@ import { MillraceError } from "../base/error.ts";
 import { forEachAtMost } from "../base/parallel.ts";
 import { showPath } from "./local-fs.ts";
 import { encodeReplacing, parseReplacing } from "./manifest.ts";
+import { encodeClaim, type Replaced, readClaim, removeReplaced } from "./s3-claim.ts";
 import { S3Error } from "./s3-error.ts";
 import {
   checkNames,
@@ -52,8 +53,7 @@ interface Upload {
 
 /** What a claim says, for whoever goes on with a publish that was cut off. */
 interface Claim {
-  /** Files of the replaced output, with the etags they had. */
-  readonly replaced: ReadonlyMap<string, string>;
+  readonly replaced: Replaced;
   /** Put by this publisher: nobody else has gone by it yet. */
   readonly isNew: boolean;
 }
@@ -106,7 +106,8 @@ class Publishing {
         }
       }
     }
-    await this.#cleanUp();
+    const kept = new Set(this.#decision.files.map(({ name }) => name));
+    await removeReplaced(this.#objects, this.#destination, this.#decision.job, kept);
   }
 
   async #publish(claim: Claim): Promise<void> {
@@ -155,23 +156,14 @@ class Publishing {
       if (foreignTo(standing.output, files) !== undefined) throw outputExists(this.#destination);
       for (const [name, { etag }] of files) replaced.set(name, etag);
     }
-    const content = Buffer.from(JSON.stringify({ millrace: 1, job: this.#decision.job, replaced: [...replaced] }));
+    const content = encodeClaim(this.#decision.job, replaced);
     const isNew = await this.#objects.put(place, content, { ifNoneMatch: true });
     return (isNew ? undefined : await this.#claim()) ?? { replaced, isNew };
   }
 
   async #claim(): Promise<Claim | undefined> {
-    const place = claimPlace(this.#destination, this.#decision.job);
-    const found = await this.#objects.get(place);
-    if (found === undefined) return undefined;
-    try {
-      const { replaced } = JSON.parse(found.bytes.toString("utf8")) as { replaced: [string, string][] };
-      return { replaced: new Map(replaced), isNew: false };
-    } catch (thrown) {
-      throw new MillraceError("corrupt-output", `${s3Path(place)} is damaged: remove it and resume the job.`, {
-        cause: thrown,
-      });
-    }
+    const replaced = await readClaim(this.#objects, this.#destination, this.#decision.job);
+    return replaced === undefined ? undefined : { replaced, isNew: false };
   }
 
   /**
@@ -279,19 +271,6 @@ class Publishing {
     await this.#objects.put(manifestPlace(this.#destination), this.#decision.manifest, condition);
     // Whether it was put now, by an earlier try whose answer was lost, or by another publisher: what is there counts.
     if (!(await this.#isPublished())) throw outputExists(this.#destination);
-  }
-
-  /** After `_SUCCESS`: files of the replaced output that the new one has none of, each only as it was then. */
-  async #cleanUp(): Promise<void> {
-    const claim = await this.#claim();
-    if (claim === undefined) return;
-    const names = new Set(this.#decision.files.map(({ name }) => name));
-    const extra = [...claim.replaced].filter(([name]) => !names.has(name));
-    await forEachAtMost(requestsAtOnce, extra, async ([name, etag]) => {
-      const place = placeIn(this.#destination, name);
-      if ((await this.#objects.head(place))?.etag === etag) await this.#objects.remove(place, etag);
-    });
-    await this.#objects.remove(claimPlace(this.#destination, this.#decision.job));
   }
 }
 

@@ -4,7 +4,11 @@ import { limits } from "../base/limits.ts";
 
 /** The silence that a request, or all the requests of one list, may still cost. */
 export class Silence {
-  #leftMs: number = limits.storeSilentMsMax;
+  #leftMs: number;
+
+  constructor(mostMs: number = limits.storeSilentMsMax) {
+    this.#leftMs = mostMs;
+  }
 
   get leftMs(): number {
     return this.#leftMs;

@@ -1,14 +1,14 @@
 // An output file while an attempt writes it. Writing is synchronous and requests are not, so it is written to a local file without
 // a name (gone with the process, however that ends) and uploaded when it is finished, but not completed: nothing appears.
 //
-//   write … ─► local file ─► finish: create upload ─► record for `discard` ─► parts ─► token
+//   write … ─► local file ─► finish: record for `discard` ─► create upload ─► its id in the record ─► parts ─► token
 import { createHash, type Hash } from "node:crypto";
 import nodeFs from "node:fs";
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
-import { KiB, MiB } from "../base/limits.ts";
+import { KiB, limits, MiB } from "../base/limits.ts";
 import { forEachAtMost } from "../base/parallel.ts";
 import { randomId } from "../base/random.ts";
 import { checkedName } from "./places.ts";
@@ -16,6 +16,7 @@ import { s3OutputError } from "./s3-error.ts";
 import { destinationOf, encodeToken, markOf, placeIn, recordPlace, type S3Destination } from "./s3-names.ts";
 import type { S3Objects } from "./s3-objects.ts";
 import { type S3Place, s3Path } from "./s3-place.ts";
+import { Silence } from "./s3-silence.ts";
 import type { S3Body } from "./s3-transport.ts";
 import type { StagedWriter } from "./storage.ts";
 
@@ -90,10 +91,12 @@ export class S3StagedWriter implements StagedWriter {
     const attempt = attemptName(this.#attempt);
     const { objects } = this.#options;
     try {
-      const upload = await objects.createUpload(this.#place, markOf(this.#attempt.job, attempt, sha256));
-      // Before the first byte: an upload that nobody knows of has none.
+      // Before the upload: one that is never named is found by its key (s3-discard.ts).
       const record = recordPlace(this.#destination, this.#attempt, this.#name);
-      await objects.put(record, Buffer.from(JSON.stringify({ key: this.#place.key, upload })));
+      const { key } = this.#place;
+      await objects.put(record, Buffer.from(JSON.stringify({ key })));
+      const upload = await objects.createUpload(this.#place, markOf(this.#attempt.job, attempt, sha256));
+      await objects.put(record, Buffer.from(JSON.stringify({ key, upload })));
       try {
         const etags = await this.#uploadParts(upload);
         this.#close();
@@ -153,8 +156,11 @@ export class S3StagedWriter implements StagedWriter {
   /** As well as it goes: `discard` does it too. */
   async #forget(upload: string, record: S3Place): Promise<void> {
     try {
-      await this.#options.objects.abortUpload(this.#place, upload);
-      await this.#options.objects.remove(record);
+      // Also after the attempt was revoked.
+      const silence = new Silence(limits.storeDiscardSilentMsMax);
+      const objects = this.#options.objects.for({ signal: undefined, silence });
+      await objects.abortUpload(this.#place, upload);
+      await objects.remove(record);
     } catch {
       // the failure that led here matters more
     }

@@ -4,6 +4,8 @@ import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { showPath } from "./local-fs.ts";
 import { manifestName, parseManifest, parseReplacing } from "./manifest.ts";
+import { removeReplaced } from "./s3-claim.ts";
+import { abandonS3 } from "./s3-discard.ts";
 import { isDenied, reasonOf, S3Error } from "./s3-error.ts";
 import { claimPlace, manifestPlace, placeIn, publishingFolder, type S3Destination, stagingFolder } from "./s3-names.ts";
 import type { S3Object, S3Objects } from "./s3-objects.ts";
@@ -88,10 +90,12 @@ export async function prepareS3(
   objects: S3Objects,
   destination: S3Destination,
   overwrite: boolean,
+  ended: readonly JobId[],
 ): Promise<{ readonly replaces: string | undefined }> {
   const { path, bucket, prefix } = destination;
   const shown = showPath(path);
   await checkMayWrite(objects, destination);
+  if (ended.length > 0) await removeCutOff(objects, destination, ended);
   if ((await objects.head({ bucket, key: prefix.slice(0, -1) })) !== undefined) {
     throw new MillraceError(
       "output-exists",
@@ -120,6 +124,20 @@ export async function prepareS3(
     );
   }
   return { replaces: (old as OldOutput).identity };
+}
+
+/** What publishes of these jobs, which no one goes on with, left here. */
+async function removeCutOff(objects: S3Objects, destination: S3Destination, ended: readonly JobId[]): Promise<void> {
+  const { files, claims } = await contentsOf(objects, destination);
+  const left = claims.filter((job) => ended.includes(job));
+  if (left.length === 0) return;
+  const manifest = await objects.get(manifestPlace(destination));
+  const there = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestPlace(destination)));
+  for (const job of left) {
+    const isWhole = typeof there === "object" && there.job === job && !isReplacing(manifest!.bytes);
+    if (isWhole) await removeReplaced(objects, destination, job, new Set(there.names));
+    else await abandonS3(objects, destination, job, files.keys());
+  }
 }
 
 /** Why what is there is not an output of ours and nothing else, in words. */

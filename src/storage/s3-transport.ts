@@ -19,6 +19,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** What comes after so many bytes of the answer is not read. */
   readonly bytesMax: number;
+  /** The first `bytesMax` bytes are of use; else a longer answer is none, and not read. */
+  readonly isPartOfUse?: boolean | undefined;
   /** Told what happens as it happens; left out: no one watches. */
   readonly watch?: { step(): void; moved(bytes: number): void } | undefined;
 }
@@ -101,12 +103,17 @@ function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<void> {
   });
 }
 
-async function receive(incoming: IncomingMessage, { bytesMax, method, watch }: HttpRequest): Promise<HttpResponse> {
+async function receive(incoming: IncomingMessage, request: HttpRequest): Promise<HttpResponse> {
+  const { bytesMax, method, watch, isPartOfUse } = request;
   watch?.step();
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) headers[name] = String(value);
   const promised = method === "HEAD" ? undefined : headers["content-length"];
   const wanted = promised === undefined ? undefined : Math.min(Number(promised), bytesMax);
+  if (Number(promised) > bytesMax && isPartOfUse !== true) {
+    incoming.destroy();
+    return { status: incoming.statusCode ?? 0, headers, body: Buffer.alloc(0), isCut: true };
+  }
   // Of one piece from the start, as it may be large.
   let body = Buffer.allocUnsafe(Math.min(wanted ?? 0, believedBytesMax));
   let bytes = 0;

@@ -57,8 +57,10 @@ export function createS3Storage(options: S3StorageOptions): Storage {
         attempt,
         name,
       ),
-    prepare: (destination, overwrite, signal) =>
-      doing("Checking", destination, () => prepareS3(objects.for({ signal }), destinationOf(destination), overwrite)),
+    prepare: (destination, overwrite, signal, ended = []) =>
+      doing("Checking", destination, () =>
+        prepareS3(objects.for({ signal }), destinationOf(destination), overwrite, ended),
+      ),
     publish: (decision, signal) =>
       doing("Publishing", decision.destination, () =>
         publishS3(decision, { objects: objects.for({ signal }), clock, signal }),

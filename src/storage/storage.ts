@@ -16,11 +16,15 @@ export interface Storage {
   read(file: FileInfo, start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /** Start a new, invisible output file of an attempt. */
   stage(destination: string, attempt: AttemptId, name: string, signal?: AbortSignal): StagedWriter;
-  /** Refuse early what `publish` would refuse: `output-exists`, no permission, no such parent. Returns the identity to replace. */
+  /**
+   * Refuse early what `publish` would refuse: `output-exists`, no permission, no such parent. Returns the identity to replace. What jobs
+   * that have `ended` left of a publish that was cut off is removed: it would be in the way.
+   */
   prepare(
     destination: string,
     overwrite: boolean,
     signal?: AbortSignal,
+    ended?: readonly JobId[],
   ): Promise<{ readonly replaces: string | undefined }>;
   /** Make the decided files visible. Any later master may repeat it, at any time, with the same effect. */
   publish(decision: CommitDecision, signal?: AbortSignal): Promise<void>;
@@ -70,6 +74,8 @@ export interface CommitDecision {
   readonly replaces: string | undefined;
   /** The bytes of `_SUCCESS`. */
   readonly manifest: Uint8Array;
+  /** A folder of their own for the dead letters, published before the rest. */
+  readonly deadLetters?: Omit<CommitDecision, "job" | "deadLetters"> | undefined;
 }
 
 /** The same storage, for one who may stop waiting for it. */
@@ -80,7 +86,7 @@ export function stoppable(storage: Storage, signal: AbortSignal): Storage {
     stat: (path) => storage.stat(path, signal),
     read: (file, start, end) => storage.read(file, start, end, signal),
     stage: (destination, attempt, name) => storage.stage(destination, attempt, name, signal),
-    prepare: (destination, overwrite) => storage.prepare(destination, overwrite, signal),
+    prepare: (destination, overwrite, _, ended) => storage.prepare(destination, overwrite, signal, ended),
     publish: (decision) => storage.publish(decision, signal),
     discard: (destination, job) => storage.discard(destination, job, signal),
   };

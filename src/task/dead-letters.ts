@@ -1,8 +1,8 @@
 // Dead letters of one map attempt: records put aside with where they came from and why, as NDJSON in a staged file.
 import { assert } from "../base/assert.ts";
 import { excerptOf } from "../base/excerpt.ts";
-import type { Position } from "../base/ids.ts";
-import { deadLettersOutput, partName } from "../output/part-name.ts";
+import { deadLettersOutput, type Position } from "../base/ids.ts";
+import { partName } from "../output/part-name.ts";
 import type { FailureText } from "../rpc/messages.ts";
 import type { StagedFile, StagedWriter } from "../storage/storage.ts";
 
@@ -12,22 +12,33 @@ export interface DeadLetter {
   /** The record as map got it, or its bytes where no record could be made of them. */
   readonly record: unknown;
   readonly error: FailureText;
+  readonly extent: Extent;
+}
+
+/** How much of the input a record is. */
+export interface Extent {
+  readonly bytes: number;
+  /** Line ends inside it: it may have taken rows along that are none of it. */
+  readonly lines: number;
 }
 
 export class DeadLetters {
   readonly positions: Position[] = [];
+  /** Line ends inside of the records, and their bytes. */
+  lines = 0;
+  bytes = 0;
   readonly #max: number;
   readonly #name: string;
   readonly #stage: (name: string) => StagedWriter;
   #writer: StagedWriter | undefined;
   #counted = 0;
 
-  /** `split`: the map task's number; `max`: how many may still be put aside. */
-  constructor(split: number, max: number, stage: (name: string) => StagedWriter) {
+  /** `split`: the map task's number; `max`: how many may still be put aside; `isApart`: they have a folder of their own. */
+  constructor(split: number, max: number, stage: (name: string) => StagedWriter, isApart = false) {
     this.#max = max;
     this.#name = partName({
-      output: deadLettersOutput,
-      named: true,
+      output: isApart ? "main" : deadLettersOutput,
+      named: !isApart,
       phase: "map",
       index: split,
       extension: "ndjson",
@@ -36,17 +47,19 @@ export class DeadLetters {
     this.#stage = stage;
   }
 
-  /** Whether one more may be put aside. */
-  get room(): boolean {
-    return this.#counted < this.#max;
+  /** Whether one more may be put aside that has so many line ends inside: each counts. */
+  roomFor({ lines }: Pick<Extent, "lines">): boolean {
+    return this.#counted + 1 + lines <= this.#max;
   }
 
   /** Throws `no-space` or `io-error`. `allowed`: somebody else has counted it already. */
   put(letter: DeadLetter, allowed: boolean): void {
-    assert(allowed || this.room, "one more dead letter is allowed");
-    if (!allowed) this.#counted++;
+    const { source, at, error, extent } = letter;
+    assert(allowed || this.roomFor(extent), "one more dead letter is allowed");
+    if (!allowed) this.#counted += 1 + extent.lines;
+    this.lines += extent.lines;
+    this.bytes += extent.bytes;
     this.#writer ??= this.#stage(this.#name);
-    const { source, at, error } = letter;
     const line = {
       source,
       offset: at.offset,

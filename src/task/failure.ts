@@ -25,6 +25,7 @@ export interface FailedAt {
   readonly at?: Position;
   readonly where?: string;
   readonly excerpt?: string;
+  readonly aside?: number;
   /** It failed in the same way twice. */
   readonly final?: boolean;
 }
@@ -89,6 +90,7 @@ export function failureText(thrown: unknown, code: string, place: FailedAt): Fai
     stack,
     where: place.where,
     excerpt: place.excerpt,
+    ...(place.aside !== undefined && { aside: place.aside }),
   };
 }
 

@@ -96,18 +96,19 @@ export class MapPass {
       if (i === stop) {
         await this.#flights.drain();
         const reason = aside!.get(starts[i]!)!;
-        const next = { ...place, record: records[i], offset: starts[i]! };
-        if (reason.code !== "slot-died" && !this.#options.deadLetters.room) throw failed(next, reason.thrown, true);
+        const next = placeOf(batch, place, i);
+        if (reason.isCounted !== true && !this.#options.deadLetters.roomFor(next))
+          throw failed(next, reason.thrown, true);
         this.putAside(next, reason);
         i++;
       } else if (this.#keeper === undefined) {
         i = this.#mapSync(batch, place, i, stop);
         if (this.#interruption !== undefined) {
-          await this.#resume({ ...place, record: records[i], offset: starts[i]! }, this.#interruption);
+          await this.#resume(placeOf(batch, place, i), this.#interruption);
           i++;
         }
       } else {
-        await this.#start({ ...place, record: records[i], offset: starts[i]! });
+        await this.#start(placeOf(batch, place, i));
         i++;
       }
     }
@@ -131,8 +132,9 @@ export class MapPass {
   putAside(place: RecordPlace, reason: AsideReason): void {
     const { source, file, offset, record } = place;
     this.records++;
-    const letter = { source, at: { file, offset }, record, error: failureText(reason.thrown, reason.code, {}) };
-    this.#options.deadLetters.put(letter, reason.code === "slot-died");
+    const error = failureText(reason.thrown, reason.code, {});
+    const letter = { source, at: { file, offset }, record, error, extent: place };
+    this.#options.deadLetters.put(letter, reason.isCounted === true);
   }
 
   /** The hot loop: maps records [from, to) and returns where it stopped; short of `to` `#interruption` says why. */
@@ -233,7 +235,7 @@ export class MapPass {
     }
     const { thrown } = call.outcome;
     if (!sameError(first, thrown)) throw failed(place, thrown, false);
-    if (!deadLetters.room) throw failed(place, thrown, true);
+    if (!deadLetters.roomFor(place)) throw failed(place, thrown, true);
     if (left || call.left) throw new Remap(place, thrown);
     this.putAside(place, { thrown, code: "user-error" });
   }
@@ -311,9 +313,28 @@ export class MapPass {
   }
 }
 
+/** Made of few records: those that fail, and those whose map returns promises. */
+function placeOf(batch: RecordBatch<unknown>, place: BatchPlace, index: number): RecordPlace {
+  const { records, starts, end, lines } = batch;
+  const offset = starts[index]!;
+  return {
+    ...place,
+    record: records[index],
+    offset,
+    bytes: (index + 1 < records.length ? starts[index + 1]! : end) - offset,
+    lines: lines === undefined ? 0 : lines(index),
+  };
+}
+
 function failed(place: RecordPlace, thrown: unknown, final: boolean): TaskFailure {
-  const { file, offset, source, record } = place;
-  return userFailure(thrown, { at: { file, offset }, where: `${source}:${offset}`, excerpt: excerptOf(record), final });
+  const { file, offset, source, record, lines } = place;
+  return userFailure(thrown, {
+    at: { file, offset },
+    where: `${source}:${offset}`,
+    excerpt: excerptOf(record),
+    aside: 1 + lines,
+    final,
+  });
 }
 
 function bytesOf(place: RecordPlace): number {

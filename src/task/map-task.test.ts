@@ -141,10 +141,19 @@ describe("a record that fails", () => {
   it("fault 21: that slots died on is put aside without a call of map", async () => {
     const seen: string[] = [];
     const job = defineJob({ ...base, map: (line) => void seen.push(line) });
-    const { result, letters } = await mapOnce(job, "a\nkills\nb\n", { skip: [{ file: 0, offset: 2 }] });
+    const { result, letters } = await mapOnce(job, "a\nkills\nb\n", { skip: [{ file: 0, offset: 2, hung: false }] });
     expect(succeeded(result).deadLetters).toEqual([{ file: 0, offset: 2 }]);
     expect(seen).toEqual(["a", "b"]);
     expect(letters()).toMatchObject([{ text: "kills", code: "slot-died" }]);
+  });
+
+  it("fault 22: that attempts hung on says that there was no progress, not that a process died", async () => {
+    const job = defineJob({ ...base, map: () => {} });
+    const { letters } = await mapOnce(job, "a\nhangs\nb\n", { skip: [{ file: 0, offset: 2, hung: true }] });
+    expect(letters()).toMatchObject([
+      { text: "hangs", code: "task-timeout", error: expect.stringMatching(/no progress/) },
+    ]);
+    expect(JSON.stringify(letters())).not.toContain("died");
   });
 
   it("fault 72: that is no UTF-8 is bad input, or mended and counted where the format was told so", async () => {

@@ -4,7 +4,8 @@ import { excerptOf } from "../base/excerpt.ts";
 import type { Position } from "../base/ids.ts";
 import { decompress, memberCompressor } from "../format/compress.ts";
 import type { InputFormat } from "../format/format.ts";
-import { BadRecordIn, type InputBatch, readSplit } from "../input/read-split.ts";
+import { BadRecordIn } from "../input/bad-record.ts";
+import { type InputBatch, readSplit } from "../input/read-split.ts";
 import type { NamedInput } from "../job/definition.ts";
 import type { Assignment, AttemptDone, MapWork } from "../rpc/messages.ts";
 import { blockFormat, isCounting, LineBlock, WordBlock } from "./block-mappers.ts";
@@ -75,8 +76,12 @@ class MapAttempt {
     const { job, storage, kernel, runs, signal } = env;
     const formats = outputFormats(job, spec);
     this.#outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, formats);
-    this.#deadLetters = new DeadLetters(attempt.index, work.deadLettersMax, (name) =>
-      storage.stage(spec.output, attempt, name),
+    const folder = spec.deadLetters?.path;
+    this.#deadLetters = new DeadLetters(
+      attempt.index,
+      work.deadLettersMax,
+      (name) => storage.stage(folder ?? spec.output, attempt, name),
+      folder !== undefined,
     );
     this.#side = new MapSide({
       job,
@@ -187,17 +192,24 @@ class MapAttempt {
       // What is neither is of a format of the user's own.
       throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
     }
-    const { file, start, end, bytes } = thrown;
+    const { file, start, end, bytes, lines } = thrown;
     const { source, input } = this.#options.work.files[file]!;
-    if (!this.#deadLetters.room || end === undefined) {
+    if (end === undefined) {
+      // The file is what can't be read, from here on: no record to look at again, or to be put aside.
+      const where = start === 0 ? source : `${source}, from byte ${start} on`;
+      throw badInputFailure(thrown, { at: { file, offset: start }, where, excerpt: excerptOf(bytes) });
+    }
+    if (!this.#deadLetters.roomFor(thrown)) {
       throw badInputFailure(thrown, {
         at: { file, offset: start },
         where: `${source}:${start}`,
         excerpt: excerptOf(bytes),
+        aside: 1 + lines,
       });
     }
     const pass = await this.#side.passOf(input);
-    const place = { file, source, stream: this.#streamOf(source), record: bytes, offset: start };
+    const stream = this.#streamOf(source);
+    const place = { file, source, stream, record: bytes, offset: start, bytes: end - start, lines };
     pass.putAside(place, { thrown, code: "bad-input" });
     return { file, offset: end };
   }
@@ -233,6 +245,8 @@ class MapAttempt {
       groupMax: 0,
       fetchedBytes: 0,
       valuesReturned: task.returned.isAny ? 1 : 0,
+      asideLines: this.#deadLetters.lines,
+      asideBytes: this.#deadLetters.bytes,
       wallMs: env.clock.now() - begun,
     };
   }

@@ -2,6 +2,7 @@
 import { MillraceError } from "../base/error.ts";
 import type { Position } from "../base/ids.ts";
 import type { RecordBatch } from "../format/format.ts";
+import type { SkippedRecord } from "../rpc/messages.ts";
 import type { RecordPlace } from "./record-call.ts";
 
 /** By file and offset. */
@@ -9,16 +10,29 @@ export type PutAside = ReadonlyMap<number, ReadonlyMap<number, AsideReason>>;
 
 export interface AsideReason {
   readonly thrown: unknown;
-  /** Of errors that have none. "slot-died": the scheduler has decided, and counted it as a dead letter. */
-  readonly code: "user-error" | "bad-input" | "slot-died";
+  /** Of errors that have none. */
+  readonly code: "user-error" | "bad-input" | "slot-died" | "task-timeout";
+  /** The scheduler has decided, and counted it as a dead letter. */
+  readonly isCounted?: true;
 }
+
+const diedOn: AsideReason = {
+  thrown: new MillraceError("slot-died", "the slot's process died on it, whenever map was called for it"),
+  code: "slot-died",
+};
+const hungOn: AsideReason = {
+  thrown: new MillraceError(
+    "task-timeout",
+    "map made no progress on it for --task-timeout, whenever it was called for it",
+  ),
+  code: "task-timeout",
+};
 
 /** Records that are not given to map, and why. */
 export class Aside extends Map<number, Map<number, AsideReason>> {
-  constructor(skip: readonly Position[]) {
+  constructor(skip: readonly SkippedRecord[]) {
     super();
-    const thrown = new MillraceError("slot-died", "the slot's process died on it, whenever map was called for it");
-    for (const position of skip) this.add(position, { thrown, code: "slot-died" });
+    for (const { hung, ...position } of skip) this.add(position, { ...(hung ? hungOn : diedOn), isCounted: true });
   }
 
   add({ file, offset }: Position, reason: AsideReason): void {

@@ -42,6 +42,9 @@ export interface RecordPlace {
   /** Of `source`: what seeds the record's random numbers beside its offset. */
   readonly stream: () => number;
   readonly offset: number;
+  /** Its bytes in the input, and line ends inside it. */
+  readonly bytes: number;
+  readonly lines: number;
 }
 
 /** A larger buffer is not kept for other calls. */

@@ -111,5 +111,7 @@ function statsOf(
     groups: side.groups,
     groupMax: side.groupMax,
     fetchedBytes: fetched?.bytes ?? 0,
+    asideLines: 0,
+    asideBytes: 0,
   };
 }

@@ -74,7 +74,15 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
         },
       };
       const stream = hashText(source);
-      const call = new RecordCall(parts, { record: found.record, file: 0, source, stream: () => stream, offset });
+      const call = new RecordCall(parts, {
+        record: found.record,
+        file: 0,
+        source,
+        stream: () => stream,
+        offset,
+        bytes: 0,
+        lines: 0,
+      });
       await call.begin();
       call.scope.counts.commit();
       if (call.outcome?.kind === "threw") failed = { thrown: call.outcome.thrown };

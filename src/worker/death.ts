@@ -65,7 +65,9 @@ function messageOf(death: Death): string {
 }
 
 function lastLineOf(stderr: string): string {
-  return stderr.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  // Where Node aborts it adds addresses and lines of its own.
+  const said = stderr.replace(/-{5} (?:Native|JavaScript) stack trace -{5}.*$/s, "");
+  return said.trimEnd().split("\n").at(-1)?.trim() ?? "";
 }
 
 function lastLine(stderr: string): string {

@@ -37,9 +37,6 @@ export interface SlotEntry {
   loading: Promise<void> | undefined;
 }
 
-/** A module that loads longer than this is stuck. */
-const describeTimeoutMs = 60_000;
-
 export class SlotPool {
   readonly #options: SlotPoolOptions;
   readonly #entries = new Set<SlotEntry>();
@@ -67,17 +64,14 @@ export class SlotPool {
   async describe(bundle: Bundle): Promise<JobDescription> {
     const entry = [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open();
     entry.isBusy = true;
-    const timer = new AbortController();
-    const tooLong = this.#options.clock.sleep(describeTimeoutMs, timer.signal).then(() => {
-      if (!timer.signal.aborted) entry.slot.kill({ kind: "stopped" });
-      throw new MillraceError("wrong-job", `the job file did not finish loading within ${describeTimeoutMs / 1000} s`);
-    });
-    tooLong.catch(() => {}); // its time need not come
     try {
-      const described = this.load(entry, bundle).then(() => entry.slot.describe());
-      return await Promise.race([described, tooLong]);
+      await this.load(entry, bundle);
+      return await this.#inTime(
+        entry,
+        entry.slot.describe(),
+        "the job is loaded, and does not say what it is: a getter or a format's header does not return",
+      );
     } finally {
-      timer.abort();
       this.giveBack(entry);
     }
   }
@@ -118,11 +112,30 @@ export class SlotPool {
 
   /** Loads once; a slot that could not load its code is of no use to anybody. */
   async load(entry: SlotEntry, bundle: Bundle): Promise<void> {
-    entry.loading ??= entry.slot.load(bundle).catch((error: unknown) => {
+    entry.loading ??= this.#inTime(
+      entry,
+      entry.slot.load(bundle),
+      "the job file is still loading: look for an await at its top level that nothing settles, or a loop without an end",
+    ).catch((error: unknown) => {
       entry.slot.kill({ kind: "stopped" });
       throw error;
     });
     await entry.loading;
+  }
+
+  /** Ends the slot where the job's code keeps it for longer than loading may take. */
+  async #inTime<T>(entry: SlotEntry, work: Promise<T>, otherwise: string): Promise<T> {
+    const timer = new AbortController();
+    const tooLong = this.#options.clock.sleep(limits.loadMs, timer.signal).then(() => {
+      if (!timer.signal.aborted) entry.slot.kill({ kind: "stopped" });
+      throw new MillraceError("wrong-job", `${otherwise} (given up after ${limits.loadMs / 1000} s)`);
+    });
+    tooLong.catch(() => {}); // its time need not come
+    try {
+      return await Promise.race([work, tooLong]);
+    } finally {
+      timer.abort();
+    }
   }
 
   /** The job is over: its slots are not used for another one. As many that know no job yet take their place. */

@@ -12,13 +12,16 @@ export function startSlotProcess(program: string, heapMiB: number): ChildProcess
   });
 }
 
+/** Of ours, where they are set. */
+export const slotVariables = ["PATH", "LD_LIBRARY_PATH", "ICU_DATA", "NODE_ICU_DATA", "MILLRACE_FAILPOINT"] as const;
+
 /**
  * What a slot's process gets of ours: PATH, because jobs call programs; what a Node that is not installed in the usual places
  * needs to start; and the tests' failpoints. Not HOME, no credentials, nothing that would make output depend on who ran it.
  */
 export function slotEnvironment(ours: NodeJS.ProcessEnv): Record<string, string> {
   const environment: Record<string, string> = { TZ: "UTC", LANG: "C.UTF-8" };
-  for (const name of ["PATH", "LD_LIBRARY_PATH", "ICU_DATA", "NODE_ICU_DATA", "MILLRACE_FAILPOINT"]) {
+  for (const name of slotVariables) {
     const value = ours[name];
     if (value !== undefined) environment[name] = value;
   }

@@ -8,8 +8,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
-import { describeJob } from "../job/describe.ts";
-import { installMillrace, loadJob } from "../job/load.ts";
+import { describeLoaded, installMillrace, loadJob } from "../job/load.ts";
 import { describeThrown } from "../job/thrown.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -19,6 +18,7 @@ import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
 import type { S3Access } from "../storage/s3-access.ts";
+import { stoppable } from "../storage/storage.ts";
 import { createTier } from "../storage/tier.ts";
 import type { Combining, FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { runAttempt } from "../task/run-attempt.ts";
@@ -85,7 +85,7 @@ export class SlotProgram {
         });
         return;
       case "describe":
-        this.#answer(async () => ({ kind: "described", description: describeJob(this.#loaded()) }));
+        this.#answer(async () => ({ kind: "described", description: describeLoaded(this.#loaded()) }));
         setImmediate(() => this.#prepareKernel());
         return;
       case "run":
@@ -150,7 +150,7 @@ export class SlotProgram {
     const paths = new Map(request.assignment.spec.files.map((file) => [file.name, file.path]));
     return {
       job: this.#loaded(),
-      storage: this.#storage,
+      storage: stoppable(this.#storage, signal),
       kernel,
       runs: tierOf(request),
       status: this.#page,

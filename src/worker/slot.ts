@@ -107,6 +107,8 @@ export class Slot implements TaskSlot {
   #stderrTail = "";
   #killedFor: KillReason | undefined;
   #death: FailureText | undefined;
+  /** It exited, by no signal and not for us: what it ran did that, and would do it again. */
+  #isEndedByCode = false;
 
   constructor(options: SlotOptions) {
     const { name, budget, places } = options;
@@ -166,13 +168,15 @@ export class Slot implements TaskSlot {
       path: bundle.path,
       digest: bundle.digest,
       environment: bundle.environment,
-    }).catch(thrown);
+    }).catch((death: FailureText) => thrown(this.#isEndedByCode ? endedLoading(death) : death));
     if (reply.kind === "failed") throw errorOf(reply.error);
     assert(reply.kind === "loaded", "load is answered by loaded");
   }
 
   async describe(): Promise<JobDescription> {
-    const reply = await this.#ask({ kind: "describe" }).catch(thrown);
+    const reply = await this.#ask({ kind: "describe" }).catch((death: FailureText) =>
+      thrown(this.#isEndedByCode ? endedLoading(death) : death),
+    );
     if (reply.kind === "failed") throw errorOf(reply.error);
     assert(reply.kind === "described", "describe is answered by described");
     return reply.description;
@@ -290,6 +294,7 @@ export class Slot implements TaskSlot {
     }
     for (const stream of child.stdio ?? []) stream?.destroy();
     this.#log.close();
+    this.#isEndedByCode = !(end instanceof Error) && end.signal === null && this.#killedFor === undefined;
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
     this.#reply?.reject(this.#death);
     this.#reply = undefined;
@@ -305,8 +310,10 @@ export class Slot implements TaskSlot {
 
 /** Credentials leave this process only for a job that reads or writes an object store (S25). */
 function s3AccessOf({ assignment }: RunAttempt): S3Access | undefined {
-  const { inputs, output } = assignment.spec;
-  return needsS3([output, ...inputs.flatMap(({ paths }) => paths)]) ? ownS3Access() : undefined;
+  const { inputs, output, deadLetters } = assignment.spec;
+  return needsS3([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)])
+    ? ownS3Access()
+    : undefined;
 }
 
 /** The whole group: the slot leads one, and what its code started is in it. */
@@ -323,9 +330,13 @@ function thrown(error: FailureText): Reply {
   return { kind: "failed", error };
 }
 
+function endedLoading(death: FailureText): FailureText {
+  return { ...death, code: "wrong-job", message: `the job file can't be loaded: ${death.message}` };
+}
+
 function errorOf(text: FailureText): MillraceError {
   const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message);
-  if (text.stack !== undefined) error.stack = text.stack;
+  if (text.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${text.stack}`;
   return error;
 }
 

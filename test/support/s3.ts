@@ -18,8 +18,8 @@ export const fakeAccess: S3Access = {
 export const impatientClock: S3StorageOptions["clock"] = {
   now: () => 0,
   date: () => new Date("2026-01-02T03:04:05Z"),
-  // A deadline is far longer than any wait between two tries.
-  sleep: (ms, signal) => (ms > 15_000 && signal !== undefined ? untilAborted(signal) : Promise.resolve()),
+  // A deadline is longer than any wait between two tries.
+  sleep: (ms, signal) => (ms > 9_000 && signal !== undefined ? untilAborted(signal) : Promise.resolve()),
 };
 
 export function s3StorageOn(

@@ -7,7 +7,7 @@ import type { SimEvent } from "../../sim/fault-log.ts";
 import type { Sample } from "../../sim/sample.ts";
 import type { SimRun, SimStats } from "../../sim/world.ts";
 import { printable } from "../error-text.ts";
-import { pairWords, quoted } from "../hints.ts";
+import { envHint, envWords, pairWords, quoted } from "../hints.ts";
 import { type SimFlags, sampleBytes } from "../options.ts";
 import { broken, checkLines, ok, skipped } from "../test/check.ts";
 import type { Verdict } from "./verdict.ts";
@@ -99,7 +99,10 @@ export class SimReport {
     if (!isFailed) return;
     this.#print(`           ${pc.dim(happened)}`);
     // Of one of them: the others differ in the number only.
-    if (this.failed === 1) this.#print(`           to see it happen:  ${replay}`);
+    if (this.failed !== 1) return;
+    this.#print(`           to see it happen:  ${replay}`);
+    const again = envHint(this.#command.flags.env);
+    if (again !== undefined) this.#print(`           ${again}`);
   }
 
   finish(): void {
@@ -160,11 +163,7 @@ export class SimReport {
     const { module, inputs, flags } = this.#command;
     const words = ["millrace", "sim", quoted(module), ...inputs.map(quoted)];
     for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quoted(`${name}=${path}`));
-    words.push(
-      ...pairWords("--file", flags.file),
-      ...pairWords("--param", flags.param),
-      ...pairWords("--env", flags.env),
-    );
+    words.push(...pairWords("--file", flags.file), ...pairWords("--param", flags.param), ...envWords(flags.env));
     if (flags.reducers !== undefined) words.push("--reducers", String(flags.reducers));
     if (flags.skipBad > 0) words.push("--skip-bad", String(flags.skipBad));
     if (flags.sample !== sampleBytes) words.push("--sample", String(flags.sample));

@@ -25,7 +25,7 @@ function hereOf(job: unknown, lines: readonly string[] = words): InProcess {
   const records = lines.map((record) => {
     const at = offset;
     offset += record.length + 1;
-    return { input: 0, record, file: 0, source: "data.txt", stream: () => 1, offset: at };
+    return { input: 0, record, file: 0, source: "data.txt", stream: () => 1, offset: at, bytes: 0, lines: 0 };
   });
   return {
     job: jobDefinition(job),

@@ -3,9 +3,9 @@
 //   written by reduce   part by part, as the files are
 //   written by map      one part per split, so all of them one after the other, decompressed, without headers
 import { basename } from "node:path";
+import { deadLettersOutput } from "../../base/ids.ts";
 import { decompress, detectCompression } from "../../format/compress.ts";
 import type { JobDescription } from "../../job/describe.ts";
-import { deadLettersOutput } from "../../output/part-name.ts";
 import { readManifest } from "../../output/published.ts";
 import type { ManifestFile } from "../../storage/manifest.ts";
 import type { Storage } from "../../storage/storage.ts";

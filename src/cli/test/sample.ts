@@ -35,7 +35,8 @@ export async function sampleRecords(options: {
   })) {
     const stream = hashText(source);
     for (const [i, record] of batch.records.entries()) {
-      records.push({ input, record, file: fileIndex, source, stream: () => stream, offset: batch.starts[i]! });
+      const offset = batch.starts[i]!;
+      records.push({ input, record, file: fileIndex, source, stream: () => stream, offset, bytes: 0, lines: 0 });
     }
     bytes += batch.end - (batch.starts[0] ?? batch.end);
     if (bytes > bytesMax) break;

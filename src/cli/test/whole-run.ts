@@ -36,7 +36,7 @@ export async function wholeRun(options: WholeRunOptions, settings: Settings): Pr
   const { module, environment, folder, submit, signal } = options;
   const { slots, memoryBytes, splitBytes, experiment } = settings;
   // Without an output nothing of it is ever kept for --resume.
-  const engine = await openLocal({ module, environment, workDir: folder, slots, memoryBytes, experiment });
+  const engine = await openLocal({ module, environment, workDir: folder, slots, memoryBytes, experiment, signal });
   try {
     const view = await toTheEnd(engine, { ...submit, ...(splitBytes !== undefined && { splitBytes }) }, signal);
     if (view.state === "succeeded") {

@@ -4,4 +4,4 @@ export { scan } from "./lines";
 export { resetShapes, scanShapes } from "./shapes";
 export { describeRows, scanRows } from "./rows";
 export { frameLines, writeKeys } from "./pairs";
-export { oddQuotes } from "./quotes";
+export { loneReturn, oddQuotes } from "./quotes";

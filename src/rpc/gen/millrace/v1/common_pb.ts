@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/common.proto.
  */
 export const file_millrace_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS9jb21tb24ucHJvdG8SC21pbGxyYWNlLnYxIlYKCUF0dGVtcHRJZBILCgNqb2IYASABKAkSDQoFcGhhc2UYAiABKAkSDQoFaW5kZXgYAyABKA0SDQoFZXBvY2gYBCABKAQSDwoHYXR0ZW1wdBgFIAEoBCIoCghQb3NpdGlvbhIMCgRmaWxlGAEgASgNEg4KBm9mZnNldBgCIAEoBCIkCgVDb3VudBIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgSImAKBlJ1blJlZhIqCgp3cml0dGVuX2J5GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEgwKBHBhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDQoFcGFpcnMYBCABKAQiaQoKU3RhZ2VkRmlsZRIOCgZvdXRwdXQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVieXRlcxgDIAEoBBIPCgdyZWNvcmRzGAQgASgEEg4KBnNoYTI1NhgFIAEoCRINCgV0b2tlbhgGIAEoCSKKAQoLRmFpbHVyZVRleHQSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhIKBXN0YWNrGAMgASgJSACIAQESEgoFd2hlcmUYBCABKAlIAYgBARIUCgdleGNlcnB0GAUgASgJSAKIAQFCCAoGX3N0YWNrQggKBl93aGVyZUIKCghfZXhjZXJwdCKRAgoMQXR0ZW1wdFN0YXRzEhIKCnJlY29yZHNfaW4YASABKAQSEAoIYnl0ZXNfaW4YAiABKAQSDQoFcGFpcnMYAyABKAQSEwoLcmVjb3Jkc19vdXQYBCABKAQSEQoJYnl0ZXNfb3V0GAUgASgEEhgKEG1lbW9yeV9ydW5fYnl0ZXMYBiABKAQSFgoOZGlza19ydW5fYnl0ZXMYByABKAQSDgoGc3BpbGxzGAggASgEEg4KBmdyb3VwcxgJIAEoBBIRCglncm91cF9tYXgYCiABKAQSDwoHd2FsbF9tcxgLIAEoARIVCg1mZXRjaGVkX2J5dGVzGAwgASgEEhcKD3ZhbHVlc19yZXR1cm5lZBgNIAEoBGIGcHJvdG8z");
+  fileDesc("ChhtaWxscmFjZS92MS9jb21tb24ucHJvdG8SC21pbGxyYWNlLnYxIlYKCUF0dGVtcHRJZBILCgNqb2IYASABKAkSDQoFcGhhc2UYAiABKAkSDQoFaW5kZXgYAyABKA0SDQoFZXBvY2gYBCABKAQSDwoHYXR0ZW1wdBgFIAEoBCIoCghQb3NpdGlvbhIMCgRmaWxlGAEgASgNEg4KBm9mZnNldBgCIAEoBCI7Cg1Ta2lwcGVkUmVjb3JkEgwKBGZpbGUYASABKA0SDgoGb2Zmc2V0GAIgASgEEgwKBGh1bmcYAyABKAgiJAoFQ291bnQSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoEiJgCgZSdW5SZWYSKgoKd3JpdHRlbl9ieRgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIMCgRwYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgEEg0KBXBhaXJzGAQgASgEImkKClN0YWdlZEZpbGUSDgoGb3V0cHV0GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFYnl0ZXMYAyABKAQSDwoHcmVjb3JkcxgEIAEoBBIOCgZzaGEyNTYYBSABKAkSDQoFdG9rZW4YBiABKAkiqAEKC0ZhaWx1cmVUZXh0EgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRISCgVzdGFjaxgDIAEoCUgAiAEBEhIKBXdoZXJlGAQgASgJSAGIAQESFAoHZXhjZXJwdBgFIAEoCUgCiAEBEhIKBWFzaWRlGAYgASgESAOIAQFCCAoGX3N0YWNrQggKBl93aGVyZUIKCghfZXhjZXJwdEIICgZfYXNpZGUiuwIKDEF0dGVtcHRTdGF0cxISCgpyZWNvcmRzX2luGAEgASgEEhAKCGJ5dGVzX2luGAIgASgEEg0KBXBhaXJzGAMgASgEEhMKC3JlY29yZHNfb3V0GAQgASgEEhEKCWJ5dGVzX291dBgFIAEoBBIYChBtZW1vcnlfcnVuX2J5dGVzGAYgASgEEhYKDmRpc2tfcnVuX2J5dGVzGAcgASgEEg4KBnNwaWxscxgIIAEoBBIOCgZncm91cHMYCSABKAQSEQoJZ3JvdXBfbWF4GAogASgEEg8KB3dhbGxfbXMYCyABKAESFQoNZmV0Y2hlZF9ieXRlcxgMIAEoBBIXCg92YWx1ZXNfcmV0dXJuZWQYDSABKAQSEwoLYXNpZGVfbGluZXMYDiABKAQSEwoLYXNpZGVfYnl0ZXMYDyABKARiBnByb3RvMw");
 
 /**
  * @generated from message millrace.v1.AttemptId
@@ -77,6 +77,37 @@ export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
   messageDesc(file_millrace_v1_common, 1);
 
 /**
+ * A record that no attempt may touch again.
+ *
+ * @generated from message millrace.v1.SkippedRecord
+ */
+export type SkippedRecord = Message<"millrace.v1.SkippedRecord"> & {
+  /**
+   * @generated from field: uint32 file = 1;
+   */
+  file: number;
+
+  /**
+   * @generated from field: uint64 offset = 2;
+   */
+  offset: bigint;
+
+  /**
+   * Attempts made no progress on it; otherwise they died.
+   *
+   * @generated from field: bool hung = 3;
+   */
+  hung: boolean;
+};
+
+/**
+ * Describes the message millrace.v1.SkippedRecord.
+ * Use `create(SkippedRecordSchema)` to create a new message.
+ */
+export const SkippedRecordSchema: GenMessage<SkippedRecord> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_common, 2);
+
+/**
  * One counter of a user's.
  *
  * @generated from message millrace.v1.Count
@@ -98,7 +129,7 @@ export type Count = Message<"millrace.v1.Count"> & {
  * Use `create(CountSchema)` to create a new message.
  */
 export const CountSchema: GenMessage<Count> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_common, 2);
+  messageDesc(file_millrace_v1_common, 3);
 
 /**
  * @generated from message millrace.v1.RunRef
@@ -130,7 +161,7 @@ export type RunRef = Message<"millrace.v1.RunRef"> & {
  * Use `create(RunRefSchema)` to create a new message.
  */
 export const RunRefSchema: GenMessage<RunRef> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_common, 3);
+  messageDesc(file_millrace_v1_common, 4);
 
 /**
  * @generated from message millrace.v1.StagedFile
@@ -172,7 +203,7 @@ export type StagedFile = Message<"millrace.v1.StagedFile"> & {
  * Use `create(StagedFileSchema)` to create a new message.
  */
 export const StagedFileSchema: GenMessage<StagedFile> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_common, 4);
+  messageDesc(file_millrace_v1_common, 5);
 
 /**
  * @generated from message millrace.v1.FailureText
@@ -202,6 +233,13 @@ export type FailureText = Message<"millrace.v1.FailureText"> & {
    * @generated from field: optional string excerpt = 5;
    */
   excerpt?: string | undefined;
+
+  /**
+   * Of a record: what putting it aside would count as.
+   *
+   * @generated from field: optional uint64 aside = 6;
+   */
+  aside?: bigint | undefined;
 };
 
 /**
@@ -209,7 +247,7 @@ export type FailureText = Message<"millrace.v1.FailureText"> & {
  * Use `create(FailureTextSchema)` to create a new message.
  */
 export const FailureTextSchema: GenMessage<FailureText> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_common, 5);
+  messageDesc(file_millrace_v1_common, 6);
 
 /**
  * @generated from message millrace.v1.AttemptStats
@@ -279,6 +317,16 @@ export type AttemptStats = Message<"millrace.v1.AttemptStats"> & {
    * @generated from field: uint64 values_returned = 13;
    */
   valuesReturned: bigint;
+
+  /**
+   * @generated from field: uint64 aside_lines = 14;
+   */
+  asideLines: bigint;
+
+  /**
+   * @generated from field: uint64 aside_bytes = 15;
+   */
+  asideBytes: bigint;
 };
 
 /**
@@ -286,5 +334,5 @@ export type AttemptStats = Message<"millrace.v1.AttemptStats"> & {
  * Use `create(AttemptStatsSchema)` to create a new message.
  */
 export const AttemptStatsSchema: GenMessage<AttemptStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_common, 6);
+  messageDesc(file_millrace_v1_common, 7);
 

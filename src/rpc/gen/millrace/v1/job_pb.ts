@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/job.proto.
  */
 export const file_millrace_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChVtaWxscmFjZS92MS9qb2IucHJvdG8SC21pbGxyYWNlLnYxIvAFCgdKb2JTcGVjEgwKBG5hbWUYASABKAkSDgoGYnVuZGxlGAIgASgJEioKBmlucHV0cxgDIAMoCzIaLm1pbGxyYWNlLnYxLkpvYlNwZWMuSW5wdXQSLAoFZmlsZXMYBCADKAsyHS5taWxscmFjZS52MS5Kb2JTcGVjLlNpZGVGaWxlEg4KBm91dHB1dBgFIAEoCRIOCgZ3cml0ZXMYBiABKAkSFwoKcGFydGl0aW9ucxgHIAEoDUgAiAEBEhgKC3NwbGl0X2J5dGVzGAggASgESAGIAQESFAoMYXR0ZW1wdHNfbWF4GAkgASgNEhgKEGRlYWRfbGV0dGVyc19tYXgYCiABKAQSDgoGcGFyYW1zGAsgASgJEhcKD3Rhc2tfdGltZW91dF9tcxgMIAEoARIaCg10YXNrX2xpbWl0X21zGA0gASgBSAKIAQESGAoQbm9uZGV0ZXJtaW5pc3RpYxgOIAEoCRIVCghyZXBsYWNlcxgPIAEoCUgDiAEBEjIKC2Vudmlyb25tZW50GBAgAygLMh0ubWlsbHJhY2UudjEuSm9iU3BlYy5WYXJpYWJsZRISCgpzdGFydGVkX2F0GBEgASgJEhEKCWRpcmVjdG9yeRgSIAEoCRIbCg5zdGFuZGFyZF9pbnB1dBgTIAEoCUgEiAEBEhYKCXNsb3RzX21heBgUIAEoDUgFiAEBGiQKBUlucHV0EgwKBG5hbWUYASABKAkSDQoFcGF0aHMYAiADKAkaNgoIU2lkZUZpbGUSDAoEbmFtZRgBIAEoCRIMCgRwYXRoGAIgASgJEg4KBnNoYTI1NhgDIAEoCRonCghWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJQg0KC19wYXJ0aXRpb25zQg4KDF9zcGxpdF9ieXRlc0IQCg5fdGFza19saW1pdF9tc0ILCglfcmVwbGFjZXNCEQoPX3N0YW5kYXJkX2lucHV0QgwKCl9zbG90c19tYXhiBnByb3RvMw");
+  fileDesc("ChVtaWxscmFjZS92MS9qb2IucHJvdG8SC21pbGxyYWNlLnYxIvMGCgdKb2JTcGVjEgwKBG5hbWUYASABKAkSDgoGYnVuZGxlGAIgASgJEioKBmlucHV0cxgDIAMoCzIaLm1pbGxyYWNlLnYxLkpvYlNwZWMuSW5wdXQSLAoFZmlsZXMYBCADKAsyHS5taWxscmFjZS52MS5Kb2JTcGVjLlNpZGVGaWxlEg4KBm91dHB1dBgFIAEoCRIOCgZ3cml0ZXMYBiABKAkSFwoKcGFydGl0aW9ucxgHIAEoDUgAiAEBEhgKC3NwbGl0X2J5dGVzGAggASgESAGIAQESFAoMYXR0ZW1wdHNfbWF4GAkgASgNEhgKEGRlYWRfbGV0dGVyc19tYXgYCiABKAQSDgoGcGFyYW1zGAsgASgJEhcKD3Rhc2tfdGltZW91dF9tcxgMIAEoARIaCg10YXNrX2xpbWl0X21zGA0gASgBSAKIAQESGAoQbm9uZGV0ZXJtaW5pc3RpYxgOIAEoCRIVCghyZXBsYWNlcxgPIAEoCUgDiAEBEjIKC2Vudmlyb25tZW50GBAgAygLMh0ubWlsbHJhY2UudjEuSm9iU3BlYy5WYXJpYWJsZRISCgpzdGFydGVkX2F0GBEgASgJEhEKCWRpcmVjdG9yeRgSIAEoCRIbCg5zdGFuZGFyZF9pbnB1dBgTIAEoCUgEiAEBEhYKCXNsb3RzX21heBgUIAEoDUgFiAEBEjsKDGRlYWRfbGV0dGVycxgVIAEoCzIlLm1pbGxyYWNlLnYxLkpvYlNwZWMuRGVhZExldHRlcnNQbGFjZRokCgVJbnB1dBIMCgRuYW1lGAEgASgJEg0KBXBhdGhzGAIgAygJGjYKCFNpZGVGaWxlEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZzaGEyNTYYAyABKAkaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRpEChBEZWFkTGV0dGVyc1BsYWNlEgwKBHBhdGgYASABKAkSFQoIcmVwbGFjZXMYAiABKAlIAIgBAUILCglfcmVwbGFjZXNCDQoLX3BhcnRpdGlvbnNCDgoMX3NwbGl0X2J5dGVzQhAKDl90YXNrX2xpbWl0X21zQgsKCV9yZXBsYWNlc0IRCg9fc3RhbmRhcmRfaW5wdXRCDAoKX3Nsb3RzX21heGIGcHJvdG8z");
 
 /**
  * @generated from message millrace.v1.JobSpec
@@ -119,6 +119,11 @@ export type JobSpec = Message<"millrace.v1.JobSpec"> & {
    * @generated from field: optional uint32 slots_max = 20;
    */
   slotsMax?: number | undefined;
+
+  /**
+   * @generated from field: millrace.v1.JobSpec.DeadLettersPlace dead_letters = 21;
+   */
+  deadLetters?: JobSpec_DeadLettersPlace | undefined;
 };
 
 /**
@@ -198,4 +203,28 @@ export type JobSpec_Variable = Message<"millrace.v1.JobSpec.Variable"> & {
  */
 export const JobSpec_VariableSchema: GenMessage<JobSpec_Variable> = /*@__PURE__*/
   messageDesc(file_millrace_v1_job, 0, 2);
+
+/**
+ * A folder of their own, instead of one in the output.
+ *
+ * @generated from message millrace.v1.JobSpec.DeadLettersPlace
+ */
+export type JobSpec_DeadLettersPlace = Message<"millrace.v1.JobSpec.DeadLettersPlace"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: optional string replaces = 2;
+   */
+  replaces?: string | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.JobSpec.DeadLettersPlace.
+ * Use `create(JobSpec_DeadLettersPlaceSchema)` to create a new message.
+ */
+export const JobSpec_DeadLettersPlaceSchema: GenMessage<JobSpec_DeadLettersPlace> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_job, 0, 3);
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/plan.proto.
  */
 export const file_millrace_v1_plan: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9wbGFuLnByb3RvEgttaWxscmFjZS52MSJ7CgRQbGFuEicKBWZpbGVzGAEgAygLMhgubWlsbHJhY2UudjEuUGxhbm5lZEZpbGUSIgoGc3BsaXRzGAIgAygLMhIubWlsbHJhY2UudjEuU3BsaXQSEgoKYm91bmRhcmllcxgDIAMoDBISCgpwYXJ0aXRpb25zGAQgASgNIn4KC1BsYW5uZWRGaWxlEgwKBHBhdGgYASABKAkSDQoFYnl0ZXMYAiABKAQSDwoHdmVyc2lvbhgDIAEoCRINCgVob3N0cxgEIAMoCRINCgVpbnB1dBgFIAEoDRITCgtjb21wcmVzc2lvbhgGIAEoCRIOCgZzb3VyY2UYByABKAkiZAoFU3BsaXQSKAoGcGllY2VzGAEgAygLMhgubWlsbHJhY2UudjEuU3BsaXQuUGllY2UaMQoFUGllY2USDAoEZmlsZRgBIAEoDRINCgVzdGFydBgCIAEoBBILCgNlbmQYAyABKARiBnByb3RvMw");
+  fileDesc("ChZtaWxscmFjZS92MS9wbGFuLnByb3RvEgttaWxscmFjZS52MSJ7CgRQbGFuEicKBWZpbGVzGAEgAygLMhgubWlsbHJhY2UudjEuUGxhbm5lZEZpbGUSIgoGc3BsaXRzGAIgAygLMhIubWlsbHJhY2UudjEuU3BsaXQSEgoKYm91bmRhcmllcxgDIAMoDBISCgpwYXJ0aXRpb25zGAQgASgNIqYBCgtQbGFubmVkRmlsZRIMCgRwYXRoGAEgASgJEg0KBWJ5dGVzGAIgASgEEg8KB3ZlcnNpb24YAyABKAkSDQoFaG9zdHMYBCADKAkSDQoFaW5wdXQYBSABKA0SEwoLY29tcHJlc3Npb24YBiABKAkSDgoGc291cmNlGAcgASgJEhcKCmhlYWRlcl9lbmQYCCABKARIAIgBAUINCgtfaGVhZGVyX2VuZCJkCgVTcGxpdBIoCgZwaWVjZXMYASADKAsyGC5taWxscmFjZS52MS5TcGxpdC5QaWVjZRoxCgVQaWVjZRIMCgRmaWxlGAEgASgNEg0KBXN0YXJ0GAIgASgEEgsKA2VuZBgDIAEoBGIGcHJvdG8z");
 
 /**
  * A plan, or a chunk of one: repeated fields of chunks are put one after the other, as protobuf's own concatenation does.
@@ -86,6 +86,13 @@ export type PlannedFile = Message<"millrace.v1.PlannedFile"> & {
    * @generated from field: string source = 7;
    */
   source: string;
+
+  /**
+   * Behind its header, of a file that is cut.
+   *
+   * @generated from field: optional uint64 header_end = 8;
+   */
+  headerEnd?: bigint | undefined;
 };
 
 /**

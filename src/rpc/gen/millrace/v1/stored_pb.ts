@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AttemptId, AttemptStats, Count, FailureText, Position, RunRef, StagedFile } from "./common_pb.ts";
+import type { AttemptId, AttemptStats, Count, FailureText, Position, RunRef, SkippedRecord, StagedFile } from "./common_pb.ts";
 import { file_millrace_v1_common } from "./common_pb.ts";
 import type { JobSpec } from "./job_pb.ts";
 import { file_millrace_v1_job } from "./job_pb.ts";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/stored.proto.
  */
 export const file_millrace_v1_stored: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS9zdG9yZWQucHJvdG8SC21pbGxyYWNlLnYxIlgKCUpvYlJlY29yZBIiCgRzcGVjGAEgASgLMhQubWlsbHJhY2UudjEuSm9iU3BlYxIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSDgoGbnVtYmVyGAMgASgEImoKClBsYW5SZWNvcmQSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIOCgZjaHVua3MYAiABKA0SDgoGd29ya2VyGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEIp4HCgpUYXNrUmVjb3JkEi4KBndpbm5lchgBIAEoCzIeLm1pbGxyYWNlLnYxLlRhc2tSZWNvcmQuV2lubmVyEhIKCnBsYWNlbWVudHMYAiABKA0SFgoOZGlnZXN0X3ZlcnNpb24YAyABKAQSGAoQZGlnZXN0X3JvbGxiYWNrcxgEIAEoDRIQCghmYWlsdXJlcxgFIAEoDRIfChdpbmZyYXN0cnVjdHVyZV9mYWlsdXJlcxgGIAEoDRIPCgdjYXJlZnVsGAcgASgIEiMKBHNraXAYCCADKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhImCgdkaWVkX2F0GAkgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24SOQoMdXNlcl9mYWlsdXJlGAogASgLMiMubWlsbHJhY2UudjEuVGFza1JlY29yZC5Vc2VyRmFpbHVyZRIvCgdjb3VudGVkGAsgASgLMh4ubWlsbHJhY2UudjEuVGFza1JlY29yZC5OdW1iZXIarwMKBldpbm5lchInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEg4KBndvcmtlchgCIAEoCRITCgtpbmNhcm5hdGlvbhgDIAEoBBIPCgdhZGRyZXNzGAQgASgJEiAKA3J1bhgFIAEoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIcCg9lbWlzc2lvbl9kaWdlc3QYBiABKAZIAIgBARIYCgttYXBfdmVyc2lvbhgHIAEoBEgBiAEBEicKBnN0YWdlZBgIIAMoCzIXLm1pbGxyYWNlLnYxLlN0YWdlZEZpbGUSKwoMZGVhZF9sZXR0ZXJzGAkgAygLMhUubWlsbHJhY2UudjEuUG9zaXRpb24SJAoIY291bnRlcnMYCiADKAsyEi5taWxscmFjZS52MS5Db3VudBIoCgVzdGF0cxgLIAEoCzIZLm1pbGxyYWNlLnYxLkF0dGVtcHRTdGF0cxIVCghydW5fbG9zdBgMIAEoCUgCiAEBQhIKEF9lbWlzc2lvbl9kaWdlc3RCDgoMX21hcF92ZXJzaW9uQgsKCV9ydW5fbG9zdBooCgZOdW1iZXISDQoFZXBvY2gYASABKAQSDwoHYXR0ZW1wdBgCIAEoBBpBCgtVc2VyRmFpbHVyZRIPCgdtZXNzYWdlGAEgASgJEiEKAmF0GAIgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24iVgoNRmFpbHVyZVJlY29yZBIOCgZudW1iZXIYASABKAQSDAoEdGFzaxgCIAEoCRInCgVlcnJvchgDIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0IpABCg5Db21taXREZWNpc2lvbhILCgNqb2IYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSJgoFZmlsZXMYAyADKAsyFy5taWxscmFjZS52MS5TdGFnZWRGaWxlEhUKCHJlcGxhY2VzGAQgASgJSACIAQESEAoIbWFuaWZlc3QYBSABKAxCCwoJX3JlcGxhY2VzItkDCgtFbmRlZFJlY29yZBIPCgdvdXRjb21lGAEgASgJEigKBnJlYXNvbhgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0EiQKCGNvdW50ZXJzGAMgAygLMhIubWlsbHJhY2UudjEuQ291bnQSEwoLaW5wdXRfYnl0ZXMYBCABKAQSLAoJbWFwX3N0YXRzGAUgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEi8KDHJlZHVjZV9zdGF0cxgGIAEoCzIZLm1pbGxyYWNlLnYxLkF0dGVtcHRTdGF0cxIUCgxkZWFkX2xldHRlcnMYByABKAQSMgoKcGxhbl90YXNrcxgIIAEoCzIeLm1pbGxyYWNlLnYxLkVuZGVkUmVjb3JkLlRhc2tzEjEKCW1hcF90YXNrcxgJIAEoCzIeLm1pbGxyYWNlLnYxLkVuZGVkUmVjb3JkLlRhc2tzEjQKDHJlZHVjZV90YXNrcxgKIAEoCzIeLm1pbGxyYWNlLnYxLkVuZGVkUmVjb3JkLlRhc2tzEgwKBGtlcHQYCyABKAgSDgoGbnVtYmVyGAwgASgEGiQKBVRhc2tzEgwKBGRvbmUYASABKA0SDQoFdG90YWwYAiABKA1iBnByb3RvMw", [file_millrace_v1_common, file_millrace_v1_job]);
+  fileDesc("ChhtaWxscmFjZS92MS9zdG9yZWQucHJvdG8SC21pbGxyYWNlLnYxIlgKCUpvYlJlY29yZBIiCgRzcGVjGAEgASgLMhQubWlsbHJhY2UudjEuSm9iU3BlYxIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSDgoGbnVtYmVyGAMgASgEImoKClBsYW5SZWNvcmQSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIOCgZjaHVua3MYAiABKA0SDgoGd29ya2VyGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEIqMHCgpUYXNrUmVjb3JkEi4KBndpbm5lchgBIAEoCzIeLm1pbGxyYWNlLnYxLlRhc2tSZWNvcmQuV2lubmVyEhIKCnBsYWNlbWVudHMYAiABKA0SFgoOZGlnZXN0X3ZlcnNpb24YAyABKAQSGAoQZGlnZXN0X3JvbGxiYWNrcxgEIAEoDRIQCghmYWlsdXJlcxgFIAEoDRIfChdpbmZyYXN0cnVjdHVyZV9mYWlsdXJlcxgGIAEoDRIPCgdjYXJlZnVsGAcgASgIEigKBHNraXAYCCADKAsyGi5taWxscmFjZS52MS5Ta2lwcGVkUmVjb3JkEiYKB2RpZWRfYXQYCSABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhI5Cgx1c2VyX2ZhaWx1cmUYCiABKAsyIy5taWxscmFjZS52MS5UYXNrUmVjb3JkLlVzZXJGYWlsdXJlEi8KB2NvdW50ZWQYCyABKAsyHi5taWxscmFjZS52MS5UYXNrUmVjb3JkLk51bWJlchqvAwoGV2lubmVyEicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSDgoGd29ya2VyGAIgASgJEhMKC2luY2FybmF0aW9uGAMgASgEEg8KB2FkZHJlc3MYBCABKAkSIAoDcnVuGAUgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhwKD2VtaXNzaW9uX2RpZ2VzdBgGIAEoBkgAiAEBEhgKC21hcF92ZXJzaW9uGAcgASgESAGIAQESJwoGc3RhZ2VkGAggAygLMhcubWlsbHJhY2UudjEuU3RhZ2VkRmlsZRIrCgxkZWFkX2xldHRlcnMYCSADKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIkCghjb3VudGVycxgKIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EigKBXN0YXRzGAsgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEhUKCHJ1bl9sb3N0GAwgASgJSAKIAQFCEgoQX2VtaXNzaW9uX2RpZ2VzdEIOCgxfbWFwX3ZlcnNpb25CCwoJX3J1bl9sb3N0GigKBk51bWJlchINCgVlcG9jaBgBIAEoBBIPCgdhdHRlbXB0GAIgASgEGkEKC1VzZXJGYWlsdXJlEg8KB21lc3NhZ2UYASABKAkSIQoCYXQYAiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbiJWCg1GYWlsdXJlUmVjb3JkEg4KBm51bWJlchgBIAEoBBIMCgR0YXNrGAIgASgJEicKBWVycm9yGAMgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQi0gIKDkNvbW1pdERlY2lzaW9uEgsKA2pvYhgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRImCgVmaWxlcxgDIAMoCzIXLm1pbGxyYWNlLnYxLlN0YWdlZEZpbGUSFQoIcmVwbGFjZXMYBCABKAlIAIgBARIQCghtYW5pZmVzdBgFIAEoDBI9CgxkZWFkX2xldHRlcnMYBiABKAsyJy5taWxscmFjZS52MS5Db21taXREZWNpc2lvbi5EZWFkTGV0dGVycxqAAQoLRGVhZExldHRlcnMSEwoLZGVzdGluYXRpb24YASABKAkSJgoFZmlsZXMYAiADKAsyFy5taWxscmFjZS52MS5TdGFnZWRGaWxlEhUKCHJlcGxhY2VzGAMgASgJSACIAQESEAoIbWFuaWZlc3QYBCABKAxCCwoJX3JlcGxhY2VzQgsKCV9yZXBsYWNlcyLZAwoLRW5kZWRSZWNvcmQSDwoHb3V0Y29tZRgBIAEoCRIoCgZyZWFzb24YAiABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBIkCghjb3VudGVycxgDIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EhMKC2lucHV0X2J5dGVzGAQgASgEEiwKCW1hcF9zdGF0cxgFIAEoCzIZLm1pbGxyYWNlLnYxLkF0dGVtcHRTdGF0cxIvCgxyZWR1Y2Vfc3RhdHMYBiABKAsyGS5taWxscmFjZS52MS5BdHRlbXB0U3RhdHMSFAoMZGVhZF9sZXR0ZXJzGAcgASgEEjIKCnBsYW5fdGFza3MYCCABKAsyHi5taWxscmFjZS52MS5FbmRlZFJlY29yZC5UYXNrcxIxCgltYXBfdGFza3MYCSABKAsyHi5taWxscmFjZS52MS5FbmRlZFJlY29yZC5UYXNrcxI0CgxyZWR1Y2VfdGFza3MYCiABKAsyHi5taWxscmFjZS52MS5FbmRlZFJlY29yZC5UYXNrcxIMCgRrZXB0GAsgASgIEg4KBm51bWJlchgMIAEoBBokCgVUYXNrcxIMCgRkb25lGAEgASgNEg0KBXRvdGFsGAIgASgNYgZwcm90bzM", [file_millrace_v1_common, file_millrace_v1_job]);
 
 /**
  * @generated from message millrace.v1.JobRecord
@@ -124,9 +124,9 @@ export type TaskRecord = Message<"millrace.v1.TaskRecord"> & {
   careful: boolean;
 
   /**
-   * @generated from field: repeated millrace.v1.Position skip = 8;
+   * @generated from field: repeated millrace.v1.SkippedRecord skip = 8;
    */
-  skip: Position[];
+  skip: SkippedRecord[];
 
   /**
    * @generated from field: millrace.v1.Position died_at = 9;
@@ -324,6 +324,11 @@ export type CommitDecision = Message<"millrace.v1.CommitDecision"> & {
    * @generated from field: bytes manifest = 5;
    */
   manifest: Uint8Array;
+
+  /**
+   * @generated from field: millrace.v1.CommitDecision.DeadLetters dead_letters = 6;
+   */
+  deadLetters?: CommitDecision_DeadLetters | undefined;
 };
 
 /**
@@ -332,6 +337,40 @@ export type CommitDecision = Message<"millrace.v1.CommitDecision"> & {
  */
 export const CommitDecisionSchema: GenMessage<CommitDecision> = /*@__PURE__*/
   messageDesc(file_millrace_v1_stored, 4);
+
+/**
+ * A folder of their own, which appears before the output does.
+ *
+ * @generated from message millrace.v1.CommitDecision.DeadLetters
+ */
+export type CommitDecision_DeadLetters = Message<"millrace.v1.CommitDecision.DeadLetters"> & {
+  /**
+   * @generated from field: string destination = 1;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: repeated millrace.v1.StagedFile files = 2;
+   */
+  files: StagedFile[];
+
+  /**
+   * @generated from field: optional string replaces = 3;
+   */
+  replaces?: string | undefined;
+
+  /**
+   * @generated from field: bytes manifest = 4;
+   */
+  manifest: Uint8Array;
+};
+
+/**
+ * Describes the message millrace.v1.CommitDecision.DeadLetters.
+ * Use `create(CommitDecision_DeadLettersSchema)` to create a new message.
+ */
+export const CommitDecision_DeadLettersSchema: GenMessage<CommitDecision_DeadLetters> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_stored, 4, 0);
 
 /**
  * The job is over; holds what is shown of it once its tasks are forgotten.

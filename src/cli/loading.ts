@@ -1,0 +1,13 @@
+// What is said while a job's module takes its time.
+import pc from "picocolors";
+import { printable } from "./error-text.ts";
+
+export function stillLoading(job: string): string {
+  return `still loading ${job}: its module is not through with what it does at its top level; Ctrl-C ends it`;
+}
+
+/** A sentence that stays, or an event: for commands without a screen. */
+export function tell(message: string, isJson: boolean): void {
+  const line = isJson ? JSON.stringify({ event: "warning", message }) : pc.yellow(`warning ${printable(message)}`);
+  process.stderr.write(`${line}\n`);
+}

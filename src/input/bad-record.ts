@@ -1,0 +1,14 @@
+import { BadRecord } from "../format/format.ts";
+
+/** A `BadRecord` that also says which file it is in. Reading may go on at `{ file, offset: end }`. */
+export class BadRecordIn extends BadRecord {
+  /** Index in the plan. */
+  readonly file: number;
+  readonly source: string;
+
+  constructor(bad: BadRecord, file: number, source: string) {
+    super(bad.message, bad.start, bad.end, bad.bytes, bad.lines);
+    this.file = file;
+    this.source = source;
+  }
+}

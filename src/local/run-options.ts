@@ -1,0 +1,140 @@
+// The options of `run()`, checked as the command line checks its own: types say what they are, and nothing says that they were
+// looked at. Paths are made absolute at once, as the program may go to another folder while it waits.
+import { resolve } from "node:path";
+import { didYouMean } from "../base/closest.ts";
+import { MillraceError } from "../base/error.ts";
+import { excerptOf } from "../base/excerpt.ts";
+import { limits } from "../base/limits.ts";
+import { outputPath, refuseNoPath } from "../base/paths.ts";
+import { parseDuration, parseSize } from "../base/units.ts";
+
+/** `RunOptions` of any job. */
+export interface AnyRunOptions {
+  readonly inputs: readonly string[] | Readonly<Record<string, readonly string[]>>;
+  readonly params?: unknown;
+  readonly output?: string;
+  readonly module?: string;
+  readonly master?: string;
+  readonly reducers?: number;
+  readonly slots?: number;
+  readonly memory?: string;
+  readonly splitSize?: string;
+  readonly attempts?: number;
+  readonly taskTimeout?: string;
+  readonly taskLimit?: string;
+  readonly skipBad?: number;
+  readonly deadLetters?: string;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workDir?: string;
+  readonly overwrite?: boolean;
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+type Check = (name: string, value: unknown) => unknown;
+
+const checks: { readonly [Name in keyof Required<AnyRunOptions>]: Check } = {
+  inputs: inputPaths,
+  params: (_, value) => value, // as the job declares them
+  output: (name, value) => outputPath(path(name, value)),
+  module: path,
+  master: word,
+  reducers: wholeNumber(0, limits.partitionsMax),
+  slots: wholeNumber(1, limits.slotsMax),
+  memory: measured(parseSize),
+  splitSize: measured(parseSize),
+  attempts: wholeNumber(1, limits.attemptsGivenMax),
+  taskTimeout: measured(parseDuration),
+  taskLimit: measured(parseDuration),
+  skipBad: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  deadLetters: (name, value) => outputPath(path(name, value)),
+  files: (name, value) => words(name, value, (each, given) => resolve(path(each, given))),
+  env: (name, value) => words(name, value, variable),
+  workDir: (name, value) => resolve(path(name, value)),
+  overwrite: flag,
+  resume: flag,
+  signal: (name, value) => (value instanceof AbortSignal ? value : refuse(name, "an AbortSignal", value)),
+};
+
+/** With its paths absolute, but for those of inputs, which are of `directory`. Throws `wrong-usage`. */
+export function checkedRunOptions(given: unknown): AnyRunOptions {
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    refuse("the second argument of run", "an object with inputs", given);
+  const checked: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given as object)) {
+    if (!Object.hasOwn(checks, name)) {
+      throw new MillraceError(
+        "wrong-usage",
+        `run has no option ${JSON.stringify(name)}${didYouMean(name, Object.keys(checks))}`,
+      );
+    }
+    if (value !== undefined) checked[name] = checks[name as keyof typeof checks](name, value);
+  }
+  if (checked["inputs"] === undefined)
+    refuse("inputs", "an array of paths, or an object of such arrays by the names of the job's inputs", undefined);
+  return checked as unknown as AnyRunOptions;
+}
+
+function inputPaths(name: string, value: unknown): unknown {
+  const paths = (what: string, list: unknown) => {
+    if (!Array.isArray(list)) refuse(what, "an array of paths", list);
+    return (list as unknown[]).map((each) => path(`a path in ${what}`, each));
+  };
+  if (Array.isArray(value)) return paths(name, value);
+  if (typeof value !== "object" || value === null)
+    refuse(name, "an array of paths, or an object of such arrays by the names of the job's inputs", value);
+  return Object.fromEntries(Object.entries(value as object).map(([key, list]) => [key, paths(`inputs.${key}`, list)]));
+}
+
+function words(name: string, value: unknown, check: (name: string, value: unknown) => string): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    refuse(name, "an object of texts by name", value);
+  const entries = Object.entries(value as object).filter(([, each]) => each !== undefined);
+  return Object.fromEntries(entries.map(([key, each]) => [key, check(`${name}.${key}`, each)]));
+}
+
+function variable(name: string, value: unknown): string {
+  if (!/^env\.[^\s=\0]+$/.test(name)) refuse("env", "an object of texts by the names of variables", name.slice(4));
+  const text = typeof value === "string" ? value : refuse(name, "text", value);
+  return text.includes("\0") ? refuse(name, "text without NUL bytes", value) : text;
+}
+
+function path(name: string, value: unknown): string {
+  const text = typeof value === "string" ? value : refuse(name, "a path", value);
+  refuseNoPath(name, text);
+  if (text === "-") {
+    throw new MillraceError(
+      "wrong-usage",
+      `${name} is "-", a stream of a command line: give ./- if it is a file's name`,
+    );
+  }
+  return text;
+}
+
+function word(name: string, value: unknown): string {
+  return typeof value === "string" && /^[^\s\0]+$/.test(value) ? value : refuse(name, "an address", value);
+}
+
+function wholeNumber(min: number, max: number): Check {
+  return (name, value) => {
+    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+    const most = max === Number.MAX_SAFE_INTEGER ? "" : ` to ${max}`;
+    return refuse(name, `a whole number from ${min}${most}`, value);
+  };
+}
+
+function measured(parse: (text: string, what: string) => number): Check {
+  return (name, value) => {
+    parse(typeof value === "string" ? value : refuse(name, 'text, like "2GB" or "10m"', value), name);
+    return value;
+  };
+}
+
+function flag(name: string, value: unknown): boolean {
+  return typeof value === "boolean" ? value : refuse(name, "true or false", value);
+}
+
+function refuse(name: string, wanted: string, value: unknown): never {
+  throw new MillraceError("wrong-usage", `${name} is ${wanted}, not ${excerptOf(value)}`);
+}
