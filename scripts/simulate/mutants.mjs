@@ -548,4 +548,34 @@ export const mutants = [
       ),
     ],
   },
+  {
+    name: "decided without a look at the staged files",
+    source: "A staged file that somebody has removed",
+    invariants: ["I1"],
+    profile: { ...calm, faults: ["lose-staged"], change: { jobs: 3, faultEveryMs: 500 } },
+    patches: [
+      patch(
+        scheduler("closing"),
+        "closing.areFilesThere = folders.length === 0;",
+        "closing.areFilesThere = folders.length >= 0;",
+      ),
+    ],
+  },
+  {
+    name: "a decision is withdrawn while its job goes on",
+    source: "I9: undone only behind an end",
+    invariants: ["I9", "I4"],
+    profile: {
+      ...calm,
+      faults: ["lose-staged", "resume-jobs", "crash-masters", "failing-store"],
+      change: { keepFailed: true, jobs: 3, faultEveryMs: 400, transactionMax: 1, chaosMs: 150_000 },
+    },
+    patches: [
+      patch(
+        scheduler("commit"),
+        "  if (withdrawn !== undefined) undecide(cluster, job, withdrawn);\n  cluster.changes.push({ delete: keys.ended(job.id) });\n",
+        "  cluster.changes.push({ delete: keys.ended(job.id) });\n  if (withdrawn !== undefined) undecide(cluster, job, withdrawn);\n",
+      ),
+    ],
+  },
 ];

@@ -14,6 +14,10 @@ export const limits = {
   counterNamesMax: 1_000,
   counterNameBytesMax: 256,
   outputsMax: 64,
+  /** A manifest has some 150 bytes per file: a million files. It is held in memory whole. */
+  manifestBytesMax: 256 * MiB,
+  /** Files whose state is asked for at once: an object store answers in some 20 ms, and a decision waits for all of them. */
+  looksAtOnce: 16,
 
   // input
   inputChunkBytes: 1 * MiB,
@@ -85,6 +89,8 @@ export const limits = {
   lateCallsPerReport: 256,
   /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
   settleMs: 2_000,
+  /** Where something was left open for all that time before, it is not waited for again, but for so long before the job's end. */
+  settleGraceMs: 100,
 
   // jobs that are over
   /** Shown so long after their end; a master's records of them are some kilobytes each. */

@@ -141,6 +141,23 @@ Examples:
     });
 
   millrace
+    .command("verify")
+    .description("compare a published output with its manifest: sizes, checksums, files that don't belong there")
+    .argument("<output>", "the output's folder, or s3://BUCKET/KEY")
+    .option("--json", "one JSON object per line", false)
+    .addHelpText(
+      "after",
+      `
+Reads every file that the output's _SUCCESS lists and compares its size and SHA-256; files that it does not list are
+named. Changes nothing. Exit code 0: all is as it was written; 3: something is not.
+
+Examples:
+  millrace verify counts
+  millrace verify s3://results/counts --json`,
+    )
+    .action(async (output, flags) => (await import("./verify.ts")).verifyCommand(output, flags));
+
+  millrace
     .command("init")
     .description("write a commented job file and a test for it")
     .argument("[name]", "the job's name: lower-case words joined by hyphens", "my-job")

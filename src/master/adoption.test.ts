@@ -35,6 +35,7 @@ async function start(clock: FakeClock, jobs: readonly Partial<JobView>[]) {
       const facts = silent.splice(0).map((worker) => ({ kind: "worker-silent" as const, worker }));
       return { changes: [], commands: [], facts, wakeAt: undefined };
     },
+    unpublished: () => undefined,
     ordersFor: () => orders,
     view: () => ({ epoch: 1, jobs: jobs as readonly JobView[], workers: [] }),
   };

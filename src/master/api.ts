@@ -130,8 +130,10 @@ export class Api implements MasterApi {
     }
     const places = foldersOf(found.output, found.deadLettersIn);
     this.#refuseTaken(places, job);
-    for (const place of places) await writeProbe(place, job);
-    await this.#led(master.resume(job));
+    const writeProbes = async () => {
+      for (const place of places) await writeProbe(place, job);
+    };
+    await this.#led(master.resume(job, writeProbes));
   }
 
   async drain(worker: WorkerId): Promise<void> {

@@ -44,6 +44,8 @@ function levelOf(fact: Fact): "debug" | "info" | "warn" {
     case "attempt-lost":
     case "late-call":
     case "map-output-lost":
+    case "output-lost":
+    case "decision-withdrawn":
     case "holder-unreachable":
     case "digest-changed":
     case "reduces-rolled-back":
@@ -68,6 +70,8 @@ export function factText(fact: Fact): string {
       return `planned: ${fact.maps} maps of ${formatBytes(fact.inputBytes)}, ${fact.reduces} reduces`;
     case "job-resumed":
       return "a failed job goes on where it stopped";
+    case "decision-withdrawn":
+      return `${fact.files - fact.left} of the ${fact.files} files that were to be published are gone: their tasks run again`;
     case "job-recovered":
       return `taken over from an earlier master while ${fact.state}`;
     case "job-closing":
@@ -94,6 +98,8 @@ export function factText(fact: Fact): string {
     case "attempt-lost":
     case "map-output-lost":
       return fact.why;
+    case "output-lost":
+      return `its output file ${fact.why}: the task runs again`;
     case "map-output-restored":
       return "its output is there again";
     case "holder-unreachable":

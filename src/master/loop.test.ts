@@ -13,6 +13,7 @@ import { jobIdOf, type Master, type MasterOptions } from "./master.ts";
 class FakeScheduler implements Scheduler {
   readonly events: SchedulerEvent[] = [];
   readonly jobs = new Map<string, JobView>();
+  decision: CommitDecision | undefined;
   answer: (event: SchedulerEvent) => Partial<Step> = () => ({});
 
   step(event: SchedulerEvent): Step {
@@ -29,6 +30,10 @@ class FakeScheduler implements Scheduler {
 
   ordersFor(): WorkerOrders {
     return noOrders;
+  }
+
+  unpublished(): CommitDecision | undefined {
+    return this.decision;
   }
 
   view(): ClusterView {

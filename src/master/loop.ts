@@ -68,6 +68,7 @@ class MasterLoop implements Master {
   readonly #publisher: Publisher;
   readonly #running: Promise<void>;
   readonly #presence: Presence;
+  readonly #resuming = new Map<JobId, Promise<void>>();
   #adoption: Adoption | undefined;
   #wake = new Signal();
   #changed = new Signal();
@@ -116,9 +117,20 @@ class MasterLoop implements Master {
     return this.#find(job).state === "cancelled" ? "cancelled" : "too-late";
   }
 
-  async resume(job: JobId): Promise<void> {
+  /** Who asks while it is under way waits for that. */
+  async resume(job: JobId, before?: () => Promise<void>): Promise<void> {
     this.#find(job);
-    await this.#happened({ kind: "job-resumed", job });
+    const resuming = this.#resuming.get(job) ?? this.#resume(job, before).finally(() => this.#resuming.delete(job));
+    this.#resuming.set(job, resuming);
+    await resuming;
+  }
+
+  async #resume(job: JobId, before: (() => Promise<void>) | undefined): Promise<void> {
+    const decision = this.#scheduler.unpublished(job);
+    const withdrawn = decision === undefined ? undefined : await this.#publisher.withdraw(decision);
+    this.stopped.throwIfAborted();
+    await before?.();
+    await this.#happened({ kind: "job-resumed", job, withdrawn });
   }
 
   async drain(worker: WorkerId): Promise<void> {
@@ -291,6 +303,9 @@ class MasterLoop implements Master {
     switch (command.kind) {
       case "send-orders":
         this.#waiting.get(command.worker)?.answer(command.orders);
+        return;
+      case "look-at-files":
+        this.#publisher.lookAt(command);
         return;
       case "publish-output":
         this.#publisher.publish(command.decision);

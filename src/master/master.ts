@@ -31,6 +31,8 @@ export interface MasterOptions {
   readonly publishing?: AbortSignal;
   /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
   readonly publishTriesMax?: number;
+  /** Leaves beside a job's output what its workers look for (output/probe.ts), where they do. */
+  readonly writeProbe?: (destination: string, job: JobId) => Promise<void>;
   /** Told what happened, for metrics and logs; nothing depends on it. */
   readonly observer?: MasterObserver;
 }
@@ -55,8 +57,11 @@ export interface Master {
   submit(spec: JobSpec, idempotencyKey: string): Promise<JobId>;
   /** "too-late": the job had ended, or its output was decided. */
   cancel(job: JobId): Promise<"cancelled" | "too-late">;
-  /** A failed job that was kept goes on, its failures forgiven; any other stays as it is. */
-  resume(job: JobId): Promise<void>;
+  /**
+   * A failed job that was kept goes on, its failures forgiven; any other stays as it is. `before`: done when what the job has
+   * staged is as it is to be, and before it goes on.
+   */
+  resume(job: JobId, before?: () => Promise<void>): Promise<void>;
   /** The worker takes nothing new, until it is started anew. */
   drain(worker: WorkerId): Promise<void>;
   /** The state as of the last commit. */

@@ -163,6 +163,7 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
     newCluster: randomId(),
     publishTriesMax,
     adoptMs: leaseMs,
+    writeProbe,
     observer: {
       stepped: ({ facts }) => {
         for (const fact of facts) {

@@ -4,8 +4,9 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { JobId } from "../base/ids.ts";
 import type { FailureText } from "../rpc/messages.ts";
-import type { SchedulerEvent } from "../schedule/step.ts";
-import type { CommitDecision, Storage } from "../storage/storage.ts";
+import type { SchedulerCommand, SchedulerEvent, WithdrawnDecision } from "../schedule/step.ts";
+import { manifestName } from "../storage/manifest.ts";
+import type { CommitDecision, LostFile, Storage } from "../storage/storage.ts";
 import type { MasterObserver } from "./master.ts";
 
 export interface PublisherOptions {
@@ -19,7 +20,11 @@ export interface PublisherOptions {
   /** Ends a publish that is under way, which then has failed: the job can go on with it later. */
   readonly publishing?: AbortSignal | undefined;
   readonly happened: (event: SchedulerEvent) => Promise<void>;
+  /** Leaves beside a job's output what its workers look for. */
+  readonly writeProbe?: (destination: string, job: JobId) => Promise<void>;
 }
+
+type LookCommand = Extract<SchedulerCommand, { readonly kind: "look-at-files" }>;
 
 /** Before publishing is tried for the second time; doubled each time. */
 const publishPauseMs = 1_000;
@@ -33,17 +38,67 @@ export class Publisher {
     this.#options = options;
   }
 
+  /** Whether all that a job is to publish is there. A successor asks again. */
+  lookAt({ job, folders, look }: LookCommand): void {
+    const { storage, stopped, happened, observer, writeProbe } = this.#options;
+    const what = `looking at the staged files of job ${job}`;
+    this.#inBackground(what, async () => {
+      try {
+        const lost: LostFile[] = [];
+        for (const { destination, files } of folders) {
+          const here = await this.#patiently(what, (signal) => storage.findLost(destination, job, files, signal));
+          lost.push(...here);
+          // What workers look for before they start may be gone, too.
+          if (here.length > 0) await writeProbe?.(destination, job).catch((error) => observer?.failed?.(what, error));
+        }
+        await happened({ kind: "files-looked-at", job, look, lost });
+      } catch (error) {
+        if (stopped.aborted) return;
+        await happened({ kind: "look-failed", job, look, error: errorText(error) });
+      }
+    });
+  }
+
   publish(decision: CommitDecision): void {
-    const { stopped, happened } = this.#options;
+    const { storage, stopped, happened } = this.#options;
     const { job } = decision;
     this.#inBackground(`publishing job ${job}`, async () => {
       try {
-        await this.#tryToPublish(decision);
+        await this.#patiently(`publishing job ${job}`, async (signal) => {
+          failpoint("master.beforePublish");
+          const { deadLetters } = decision;
+          // First, so that they are there once the output is.
+          if (deadLetters !== undefined) await storage.publish({ job, ...deadLetters }, signal);
+          await storage.publish(decision, signal);
+          failpoint("master.afterPublish");
+        });
         await happened({ kind: "output-published", job });
       } catch (error) {
         if (stopped.aborted) return; // a successor repeats the publish from the decision
         await happened({ kind: "output-failed", job, error: errorText(error) });
       }
+    });
+  }
+
+  /** Whoever asked for the job to go on waits for it, and is told why not. Undefined: the decision can be published. */
+  async withdraw(decision: CommitDecision): Promise<WithdrawnDecision | undefined> {
+    const { storage } = this.#options;
+    const { job, deadLetters } = decision;
+    const parts = [decision, ...(deadLetters === undefined ? [] : [{ job, ...deadLetters }])];
+    return await this.#patiently(`looking at what job ${job} was to publish`, async (signal) => {
+      // A folder of dead letters that is visible stays as it is, and only this decision has it.
+      if (deadLetters !== undefined && (await storage.stat(`${deadLetters.destination}/${manifestName}`, signal))) {
+        return undefined;
+      }
+      const tokens = new Map<string, string | undefined>();
+      let isWhole = true;
+      for (const part of parts) {
+        const withdrawal = await storage.withdraw(part, signal);
+        if (withdrawal.kind === "withdrawn") isWhole = false;
+        for (const [index, { token }] of part.files.entries())
+          tokens.set(token, withdrawal.kind === "whole" ? token : withdrawal.files[index]?.token);
+      }
+      return isWhole ? undefined : { decision, tokens };
     });
   }
 
@@ -58,22 +113,16 @@ export class Publisher {
   }
 
   /** A storage that is out of reach for a moment doesn't undo the work of hours. */
-  async #tryToPublish(decision: CommitDecision): Promise<void> {
-    const { storage, clock, stopped, publishing, observer, publishTriesMax = 1 } = this.#options;
+  async #patiently<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, stopped, publishing, observer, publishTriesMax = 1 } = this.#options;
     const signal = publishing === undefined ? stopped : AbortSignal.any([stopped, publishing]);
     for (let tries = 1; ; tries++) {
-      failpoint("master.beforePublish");
       try {
-        const { job, deadLetters } = decision;
-        // First, so that they are there once the output is.
-        if (deadLetters !== undefined) await storage.publish({ job, ...deadLetters }, signal);
-        await storage.publish(decision, signal);
-        failpoint("master.afterPublish");
-        return;
+        return await work(signal);
       } catch (error) {
         const mayHelp = error instanceof MillraceError && error.retry !== "never";
         if (!mayHelp || tries >= publishTriesMax || signal.aborted) throw error;
-        observer?.failed?.(`publishing job ${decision.job}, try ${tries} of ${publishTriesMax}`, error);
+        observer?.failed?.(`${what}, try ${tries} of ${publishTriesMax}`, error);
         await clock.sleep(Math.min(publishPauseMs * 2 ** (tries - 1), publishPauseMsMax), signal);
       }
     }

@@ -1,8 +1,11 @@
 // An output directory as its manifest describes it: for whoever reads it back or doubts it.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
+import { forEachAtMost } from "../base/parallel.ts";
+import { showPath } from "../storage/local-fs.ts";
 import { type Manifest, type ManifestFile, manifestName, parseManifest } from "../storage/manifest.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { FileInfo, Storage } from "../storage/storage.ts";
 
 export interface PublishedFile extends ManifestFile {
   /** `name` below the directory, as the directory was given. */
@@ -13,13 +16,19 @@ export interface PublishedFile extends ManifestFile {
 export async function readManifest(storage: Storage, directory: string): Promise<Manifest> {
   const path = below(directory, manifestName);
   const file = await storage.stat(path);
+  if (file !== undefined && file.bytes > limits.manifestBytesMax) {
+    throw new MillraceError(
+      "corrupt-output",
+      `${showPath(path)} has ${file.bytes} bytes, more than any manifest: it was not written by Millrace.`,
+    );
+  }
   const chunks: Buffer[] = [];
   if (file !== undefined) for await (const chunk of storage.read(file, 0, file.bytes)) chunks.push(Buffer.from(chunk));
   const manifest = file === undefined ? undefined : parseManifest(Buffer.concat(chunks), path);
   if (manifest !== undefined) return manifest;
   throw new MillraceError(
     "corrupt-output",
-    `${directory} holds no finished output: ${file === undefined ? `it has no ${manifestName}` : `its ${manifestName} was not written by Millrace`}.`,
+    `${showPath(directory)} holds no finished output: ${file === undefined ? `it has no ${manifestName}` : `its ${manifestName} was not written by Millrace`}.`,
   );
 }
 
@@ -33,32 +42,75 @@ export async function publishedFiles(storage: Storage, directory: string, output
 
 export interface Verification {
   readonly manifest: Manifest;
-  /** One sentence per file that is not as the manifest says; none: the output is whole. */
-  readonly problems: readonly string[];
+  /** That the manifest lists. */
+  readonly bytes: number;
+  readonly problems: number;
 }
 
-/** Reads every file that the manifest lists and compares size and SHA-256. Needs nothing but the directory. */
-export async function verifyOutput(storage: Storage, directory: string): Promise<Verification> {
+/** One way in which an output is not what its manifest says. */
+export interface Problem {
+  readonly kind: "missing" | "no-file" | "size" | "content" | "unreadable" | "unlisted";
+  readonly name: string;
+  /** A sentence that begins with the name. */
+  readonly text: string;
+}
+
+/** Files that are read at once: an object store's are on their way while others are summed. */
+const readsAtOnce = 4;
+
+/**
+ * Reads every file that the manifest lists, compares size and SHA-256, and looks for files that it does not list. Needs nothing but
+ * the directory, follows no link out of it, and holds no more than the manifest and one chunk per file being read.
+ */
+export async function verifyOutput(
+  storage: Storage,
+  directory: string,
+  found: (problem: Problem) => void,
+): Promise<Verification> {
   const manifest = await readManifest(storage, directory);
-  const problems: string[] = [];
-  for (const listed of manifest.files) {
-    const problem = await problemOf(storage, below(directory, listed.name), listed);
-    if (problem !== undefined) problems.push(`${listed.name} ${problem}`);
+  const there = new Map<string, FileInfo | undefined>();
+  const listed = new Set([manifestName, ...manifest.files.map(({ name }) => name)]);
+  let problems = 0;
+  const tell = (kind: Problem["kind"], name: string, what: string) => {
+    problems++;
+    found({ kind, name, text: `${showPath(name)} ${what}` });
+  };
+  for await (const { name, file } of storage.below(directory)) {
+    if (listed.has(name)) there.set(name, file);
+    else tell("unlisted", name, "is not in the manifest");
   }
-  return { manifest, problems };
+  const differences = new Array<Difference | undefined>(manifest.files.length);
+  await forEachAtMost(readsAtOnce, manifest.files.entries(), async ([index, file]) => {
+    differences[index] = await differenceOf(storage, file, there.has(file.name), there.get(file.name));
+  });
+  for (const [index, difference] of differences.entries())
+    if (difference !== undefined) tell(difference.kind, manifest.files[index]!.name, difference.what);
+  return { manifest, bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0), problems };
 }
 
-async function problemOf(storage: Storage, path: string, listed: ManifestFile): Promise<string | undefined> {
-  let file: Awaited<ReturnType<Storage["stat"]>>;
+interface Difference {
+  readonly kind: Problem["kind"];
+  readonly what: string;
+}
+
+async function differenceOf(
+  storage: Storage,
+  listed: ManifestFile,
+  isThere: boolean,
+  file: FileInfo | undefined,
+): Promise<Difference | undefined> {
+  if (!isThere) return { kind: "missing", what: "is missing" };
+  if (file === undefined) return { kind: "no-file", what: "is no regular file" };
+  if (file.bytes !== listed.bytes) {
+    return { kind: "size", what: `has ${file.bytes} bytes instead of ${listed.bytes}` };
+  }
   try {
-    file = await storage.stat(path);
-    if (file === undefined) return "is missing";
-    if (file.bytes !== listed.bytes) return `has ${file.bytes} bytes instead of ${listed.bytes}`;
     const hash = createHash("sha256");
     for await (const chunk of storage.read(file, 0, file.bytes)) hash.update(chunk);
-    return hash.digest("hex") === listed.sha256 ? undefined : "has the right size, but other bytes than were written";
+    if (hash.digest("hex") === listed.sha256) return undefined;
+    return { kind: "content", what: "has the right size, but other bytes than were written" };
   } catch (thrown) {
-    if (thrown instanceof MillraceError) return `can't be read: ${thrown.message}`;
+    if (thrown instanceof MillraceError) return { kind: "unreadable", what: `can't be read: ${thrown.message}` };
     throw thrown;
   }
 }

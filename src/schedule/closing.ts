@@ -6,7 +6,7 @@ import type { JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../rpc/messages.ts";
 import { revoke } from "./attempt.ts";
 import { type Cluster, note, tell } from "./cluster.ts";
-import { isOpen, type Job } from "./job.ts";
+import { isOpen, type Job, stagedFolders } from "./job.ts";
 import { holderOf } from "./lost.ts";
 import type { Worker } from "./worker.ts";
 
@@ -14,12 +14,15 @@ import type { Worker } from "./worker.ts";
 export interface Closing {
   /** Workers that ran attempts of it and have not answered; of them those count that are heard, in the life that ran them. */
   readonly unanswered: Set<WorkerId>;
+  /** The storage was asked whether all staged files are there; the answer names this number. */
+  look: number | undefined;
+  areFilesThere: boolean;
 }
 
 type Gate = (cluster: Cluster, job: Job, closing: Closing) => boolean;
 
-/** Asked in each step, until all are open: then the job is decided. */
-const gates: readonly Gate[] = [haveAnswered];
+/** Asked in each step, until all are open: then the job is decided. Each waits for those before it. */
+const gates: readonly Gate[] = [haveAnswered, areFilesThere];
 
 /** Every task has a winner. What still runs of the job is of no use any more. */
 export function beginClosing(cluster: Cluster, job: Job): void {
@@ -29,7 +32,7 @@ export function beginClosing(cluster: Cluster, job: Job): void {
   cluster.closing.add(job);
   for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job needs it no more");
   const unanswered = new Set<WorkerId>();
-  job.closing = { unanswered };
+  job.closing = { unanswered, look: undefined, areFilesThere: false };
   for (const [id, life] of job.workers) if (job.answered.get(id) !== life) unanswered.add(id);
   if (haveAnswered(cluster, job, job.closing)) return;
   note(cluster, { kind: "job-closing", job: job.id, workers: unanswered.size });
@@ -64,6 +67,17 @@ function haveAnswered(cluster: Cluster, job: Job, { unanswered }: Closing): bool
     unanswered.delete(id);
   }
   return true;
+}
+
+/** Last, so that little time is left for one to get lost: what vanishes from here on ends the job. */
+function areFilesThere(cluster: Cluster, job: Job, closing: Closing): boolean {
+  if (closing.areFilesThere || closing.look !== undefined) return closing.areFilesThere;
+  const folders = stagedFolders(job).filter(({ files }) => files.length > 0);
+  closing.areFilesThere = folders.length === 0;
+  if (closing.areFilesThere) return true;
+  closing.look = cluster.lookNumber++;
+  cluster.commands.push({ kind: "look-at-files", job: job.id, folders, look: closing.look });
+  return false;
 }
 
 /** Jobs that the worker is asked about: those that close, and those whose last tasks run, there too. */

@@ -21,6 +21,7 @@ export interface Cluster {
   attemptNumber: number;
   jobNumber: number;
   endNumber: number;
+  lookNumber: number;
   /** By order of submission; those that are over too. */
   readonly jobs: Map<JobId, Job>;
   /** Jobs that may have tasks to give out, the next to be served first. */
@@ -57,6 +58,7 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     attemptNumber: 1,
     jobNumber: 1,
     endNumber: 1,
+    lookNumber: 1,
     jobs: new Map(),
     turns: new Map(),
     closing: new Set(),

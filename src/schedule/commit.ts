@@ -1,6 +1,6 @@
 // How a job ends: decided, published, failed, cancelled; and what is cleared away then.
 import { assert } from "../base/assert.ts";
-import { deadLettersOutput, type JobId } from "../base/ids.ts";
+import type { JobId } from "../base/ids.ts";
 import { encodeDecision } from "../rpc/convert.ts";
 import { endedRecord } from "../rpc/convert-records.ts";
 import type { FailureText } from "../rpc/messages.ts";
@@ -11,10 +11,12 @@ import { type Cluster, note, put, saveTask } from "./cluster.ts";
 import { isKept } from "./discard.ts";
 import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
-import { isComplete, isOpen, type Job, phaseTasksDone, totalsOf, totalsSumOf, update } from "./job.ts";
+import { isComplete, isOpen, type Job, phaseTasksDone, stagedFolders, totalsOf, totalsSumOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
+import { loseFiles, takeBackFiles } from "./lost-files.ts";
 import { type EndedRecord, keys } from "./records.ts";
-import type { Task } from "./task.ts";
+import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
+import { nameOf, type Task } from "./task.ts";
 
 /** Something happened to the job: is it over its limits, is it complete? */
 export function advance(cluster: Cluster, job: Job): void {
@@ -56,9 +58,7 @@ function decide(cluster: Cluster, job: Job): void {
     replaces: identity,
     manifest: manifest(files),
   });
-  const all = stagedFiles(job);
-  const aside = deadLetters === undefined ? [] : all.filter(isDeadLetters);
-  const files = deadLetters === undefined ? all : all.filter((file) => !isDeadLetters(file));
+  const [{ files } = { files: [] }, { files: aside } = { files: [] }] = stagedFolders(job);
   const decision: CommitDecision = {
     job: job.id,
     ...folder(output, files, replaces),
@@ -83,20 +83,34 @@ export function publish(cluster: Cluster, job: Job): void {
   cluster.commands.push({ kind: "publish-output", decision: job.decision });
 }
 
-function isDeadLetters({ output }: StagedFile): boolean {
-  return output === deadLettersOutput;
+type LookEvent<K extends SchedulerEvent["kind"]> = Extract<SchedulerEvent, { readonly kind: K }>;
+
+/** What is gone is made again, before the job is decided. Of no account for a job that is no longer at that. */
+export function filesLookedAt(cluster: Cluster, { job: id, look, lost }: LookEvent<"files-looked-at">): void {
+  const job = cluster.jobs.get(id);
+  if (job?.closing === undefined || job.closing.look !== look) return;
+  if (lost.length === 0) {
+    job.closing.areFilesThere = true;
+    return;
+  }
+  const task = loseFiles(cluster, job, lost);
+  if (task === undefined) {
+    reopen(cluster, job);
+    return;
+  }
+  const often = task.infrastructureFailures + 1;
+  const message = `the output files of ${nameOf(task)} were gone ${often} times before they were published: something removes them from beside ${job.spec.output}`;
+  failJob(cluster, job, plainText("corrupt-output", message));
+}
+
+export function lookFailed(cluster: Cluster, { job: id, look, error }: LookEvent<"look-failed">): void {
+  const job = cluster.jobs.get(id);
+  if (job?.closing?.look === look) failJob(cluster, job, error);
 }
 
 /** Files of a folder of their own are its main output, so that a job can read it. */
 function asMain(file: StagedFile): StagedFile {
   return { ...file, output: "main" };
-}
-
-/** Of the winners, by name; the names of a job's files are plain ASCII. */
-function stagedFiles(job: Job): StagedFile[] {
-  const files: StagedFile[] = [];
-  for (const task of [...job.maps, ...job.reduces]) if (task.winner !== undefined) files.push(...task.winner.staged);
-  return files.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
 export function published(cluster: Cluster, id: JobId): void {
@@ -149,10 +163,20 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
   boundEnded(cluster);
 }
 
-/** A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. */
-export function resume(cluster: Cluster, id: JobId): void {
+/** What a failed job whose state was kept was to publish. */
+export function unpublished(cluster: Cluster, id: JobId): CommitDecision | undefined {
+  const job = cluster.jobs.get(id);
+  return job !== undefined && isKept(job) ? job.decision : undefined;
+}
+
+/**
+ * A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. Its end is the last thing
+ * that is undone: whatever is cut off before, it has failed and can be resumed.
+ */
+export function resume(cluster: Cluster, id: JobId, withdrawn: WithdrawnDecision | undefined): void {
   const job = cluster.jobs.get(id);
   if (job?.stage !== "over" || !isKept(job)) return;
+  if (withdrawn !== undefined && withdrawn.decision !== job.decision) return; // it was resumed and has failed again since
   for (const task of tasksOf(job)) {
     if (task.failures === 0 && task.infrastructureFailures === 0 && task.userFailure === undefined) continue;
     update(task, () => {
@@ -162,6 +186,7 @@ export function resume(cluster: Cluster, id: JobId): void {
     });
     saveTask(cluster, task);
   }
+  if (withdrawn !== undefined) undecide(cluster, job, withdrawn);
   cluster.changes.push({ delete: keys.ended(job.id) });
   job.ended = undefined;
   job.view = undefined;
@@ -169,6 +194,14 @@ export function resume(cluster: Cluster, id: JobId): void {
   findWorkers(cluster, job);
   note(cluster, { kind: "job-resumed", job: id });
   reopen(cluster, job);
+}
+
+function undecide(cluster: Cluster, job: Job, withdrawn: WithdrawnDecision): void {
+  const left = [...withdrawn.tokens.values()].filter((token) => token !== undefined).length;
+  note(cluster, { kind: "decision-withdrawn", job: job.id, files: withdrawn.tokens.size, left });
+  cluster.changes.push({ delete: keys.decision(job.id) });
+  job.decision = undefined;
+  takeBackFiles(cluster, job, withdrawn);
 }
 
 /** Puts a job that is not over to where its records say it is: also one that closes and has a task to do again. */
@@ -180,11 +213,12 @@ export function reopen(cluster: Cluster, job: Job): void {
     return;
   }
   cluster.turns.set(job.id, job);
+  cluster.toAdvance.add(job);
+  if (isComplete(job)) return; // nothing reads its runs any more
   findRuns(cluster, job);
   if (job.stage === "planning") requeue(cluster, job.planTask);
   for (const task of job.maps) requeue(cluster, task);
   for (const task of job.reduces) if (task.winner === undefined) requeue(cluster, task);
-  cluster.toAdvance.add(job);
 }
 
 function* tasksOf(job: Job): Iterable<Task> {

@@ -18,6 +18,8 @@ export type JobFact =
     }
   /** A failed job goes on where it stopped. */
   | { readonly kind: "job-resumed"; readonly job: JobId }
+  /** What it had decided to publish is undone, as files of it are gone: so many are left. */
+  | { readonly kind: "decision-withdrawn"; readonly job: JobId; readonly files: number; readonly left: number }
   /** This master took the job over from the one before it, in that state. */
   | { readonly kind: "job-recovered"; readonly job: JobId; readonly state: JobState }
   /** Every task has a winner: so many workers are asked whether the job's code still does something there. */
@@ -77,6 +79,8 @@ export type AttemptFact =
 /** `attempt` is the one that wrote the run. */
 export type MapOutputFact =
   | { readonly kind: "map-output-lost"; readonly attempt: AttemptId; readonly worker: WorkerId; readonly why: string }
+  /** A file that it wrote for the output is gone, before it was published. */
+  | { readonly kind: "output-lost"; readonly attempt: AttemptId; readonly worker: WorkerId; readonly why: string }
   | { readonly kind: "map-output-restored"; readonly attempt: AttemptId; readonly worker: WorkerId }
   /** A reducer could not reach the holder: the first such complaint moves the reducer, enough of them lose the run. */
   | {

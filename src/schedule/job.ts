@@ -2,16 +2,16 @@
 //
 //   planning ─► working (maps, then reduces) ─► closing ─► publishing ─► over
 //   planning, working, closing ─► over (failed, cancelled)        closing ─► working (a task has lost its winner)
-import type { Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
+import { deadLettersOutput, type Instant, type JobId, type Phase, type WorkerId } from "../base/ids.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Places } from "../rpc/messages.ts";
-import type { CommitDecision } from "../storage/storage.ts";
+import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import type { Closing } from "./closing.ts";
 import { Heap } from "./heap.ts";
 import type { EndedRecord, FailureRecord, JobRecord, PlanRecord } from "./records.ts";
-import type { JobView, SchedulerOptions } from "./step.ts";
-import { type Attempt, deadLetterLinesOf, deadLettersOf, isDone, newTask, type Task } from "./task.ts";
+import type { JobView, SchedulerOptions, StagedFolder } from "./step.ts";
+import { type Attempt, deadLetterLinesOf, deadLettersOf, hasLostFiles, isDone, newTask, type Task } from "./task.ts";
 import { sumOf, type Totals, TotalsSum } from "./totals.ts";
 
 export interface Job {
@@ -36,6 +36,8 @@ export interface Job {
   mapsWon: number;
   mapsLive: number;
   reducesWon: number;
+  /** Map tasks whose winner's output files are gone: they have to win again. */
+  mapsWithoutFiles: number;
   /** Counts the places of map outputs, from 1: the same version is the same runs in the same places. */
   mapVersion: number;
   /** Reduces of older versions read outputs that no winner stands for any more. */
@@ -93,6 +95,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     queues: { plan: new Heap(byIndex), map: new Heap(byIndex), reduce: new Heap(byIndex) },
     mapsWon: 0,
     mapsLive: 0,
+    mapsWithoutFiles: 0,
     reducesWon: 0,
     mapVersion: 1,
     mapVersionMin: 1,
@@ -170,7 +173,22 @@ export function isBarrierOpen(job: Job): boolean {
  * winner emitted.
  */
 export function isComplete(job: Job): boolean {
-  return job.stage === "working" && job.mapsWon === job.maps.length && job.reducesWon === job.reduces.length;
+  const { stage, mapsWon, mapsWithoutFiles, reducesWon, maps, reduces } = job;
+  return stage === "working" && mapsWon === maps.length && mapsWithoutFiles === 0 && reducesWon === reduces.length;
+}
+
+/** Of the winners, by name (the names of a job's files are plain ASCII): the output, then dead letters with a folder of their own. */
+export function stagedFolders({ spec, maps, reduces }: Job): StagedFolder[] {
+  const all: StagedFile[] = [];
+  for (const tasks of [maps, reduces])
+    for (const { winner } of tasks) if (winner !== undefined) all.push(...winner.staged);
+  all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const { output, deadLetters } = spec;
+  if (deadLetters === undefined) return [{ destination: output, files: all }];
+  return [
+    { destination: output, files: all.filter((file) => file.output !== deadLettersOutput) },
+    { destination: deadLetters.path, files: all.filter((file) => file.output === deadLettersOutput) },
+  ];
 }
 
 export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: number } {
@@ -209,6 +227,7 @@ function count(task: Task, sign: 1 | -1): void {
   job.deadLetterLines += sign * deadLetterLinesOf(task);
   if (task.phase === "map") {
     if (task.winner !== undefined) job.mapsWon += sign;
+    if (task.winner !== undefined && hasLostFiles(task.winner)) job.mapsWithoutFiles += sign;
     if (isDone(task)) job.mapsLive += sign;
     job.mapVersion += sign * Math.max(0, task.placements - 1);
     job.digestRollbacks += sign * task.digestRollbacks;

@@ -5,7 +5,7 @@ import { requeue, revoke, withdrawReduces } from "./attempt.ts";
 import { type Cluster, note, saveTask, watchLease } from "./cluster.ts";
 import { isActive, type Job, taskOf, update } from "./job.ts";
 import type { Winner } from "./records.ts";
-import { attemptKey, isDone, type Task } from "./task.ts";
+import { attemptKey, hasLostFiles, isDone, type Task } from "./task.ts";
 import { newWorker, type Offer, type Worker } from "./worker.ts";
 
 const unheard = "its worker has not been heard of";
@@ -90,7 +90,7 @@ export function takeOffers(cluster: Cluster, worker: Worker): void {
 
 /** What the worker offers for the task: the run of its winner, with the winner's digest. */
 function offerFor(worker: Worker, { winner }: Task): Offer | undefined {
-  if (winner?.run === undefined) return undefined;
+  if (winner?.run === undefined || hasLostFiles(winner)) return undefined;
   const offer = worker.offered.get(attemptKey(winner.attempt));
   if (offer === undefined || !sameAttempt(offer.run.writtenBy, winner.attempt)) return undefined;
   return offer.emissionDigest === winner.emissionDigest ? offer : undefined;

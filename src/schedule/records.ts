@@ -6,7 +6,8 @@
 //   job/<id>/plan-valid           which says that the chunks are a plan
 //   job/<id>/task/<map-0000012>   winner, failures and skipped records of one task; missing: untouched
 //   job/<id>/failure/<slot>       one of the latest failures, for people
-//   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish
+//   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish; withdrawn only
+//                                 when it has failed of that and is resumed, with its end
 //   job/<id>/ended                how it ended, with what is shown of it; the others may be deleted then
 //   worker/<id>/drain             the life (incarnation) of a worker that is to drain
 import { assert } from "../base/assert.ts";
@@ -69,6 +70,7 @@ export interface Winner {
   readonly emissionDigest: bigint | undefined;
   /** Of a reduce: the version of the map outputs that it read. */
   readonly mapVersion: number | undefined;
+  /** Without tokens: they are gone, and the map is done again. */
   readonly staged: readonly StagedFile[];
   readonly deadLetters: readonly Position[];
   readonly counters: Counters;

@@ -209,7 +209,7 @@ describe("counters", () => {
   test("a total that is one again when all have counted fails nothing, in whichever order they end", () => {
     const huge = { seen: Number.MAX_SAFE_INTEGER };
     expect(counted([huge, huge], { seen: -Number.MAX_SAFE_INTEGER })).toMatchObject({
-      state: "publishing",
+      state: "closing",
       counters: huge,
     });
   });
@@ -217,7 +217,7 @@ describe("counters", () => {
   test("fault 87: names are counted over the job: the 1,001st ends it, wherever it was counted", () => {
     const names = (from: number, to: number) =>
       Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`c${from + i}`, 1]));
-    expect(counted([names(0, 600), names(300, 1000)], names(0, 1000))).toMatchObject({ state: "publishing" });
+    expect(counted([names(0, 600), names(300, 1000)], names(0, 1000))).toMatchObject({ state: "closing" });
     for (const job of [
       counted([names(0, 600), names(600, 1001)]),
       counted([names(0, 1001), {}]),

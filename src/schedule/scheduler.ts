@@ -1,15 +1,16 @@
 // The scheduler: one event, one step (step.ts). The nouns of its state have a file each; this one says what an event touches
 // and in which order a step goes.
 import { unreachable } from "../base/assert.ts";
-import type { Instant, WorkerId } from "../base/ids.ts";
+import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { jobRecord } from "../rpc/convert-records.ts";
 import type { WorkerOrders } from "../rpc/messages.ts";
+import type { CommitDecision } from "../storage/storage.ts";
 import { assignAhead } from "./ahead.ts";
 import { assign } from "./assign.ts";
 import { requeue } from "./attempt.ts";
 import { startBackups } from "./backup.ts";
 import { type Cluster, note, put } from "./cluster.ts";
-import { advance, cancel, published, publishFailed, resume } from "./commit.ts";
+import { advance, cancel, filesLookedAt, lookFailed, published, publishFailed, resume, unpublished } from "./commit.ts";
 import { wishDrain } from "./drain.ts";
 import { expireKept, nextSweepAt, sweep, sweepAll } from "./ended.ts";
 import { hear } from "./hear.ts";
@@ -52,6 +53,10 @@ class ClusterScheduler implements Scheduler {
     return ordersFor(this.#cluster, worker);
   }
 
+  unpublished(job: JobId): CommitDecision | undefined {
+    return unpublished(this.#cluster, job);
+  }
+
   view(): ClusterView {
     return viewOf(this.#cluster);
   }
@@ -90,13 +95,19 @@ function take(cluster: Cluster, event: SchedulerEvent): void {
       cancel(cluster, event.job);
       return;
     case "job-resumed":
-      resume(cluster, event.job);
+      resume(cluster, event.job, event.withdrawn);
       return;
     case "worker-heard":
       hear(cluster, event.report);
       return;
     case "worker-drained":
       wishDrain(cluster, event.worker);
+      return;
+    case "files-looked-at":
+      filesLookedAt(cluster, event);
+      return;
+    case "look-failed":
+      lookFailed(cluster, event);
       return;
     case "output-published":
       published(cluster, event.job);

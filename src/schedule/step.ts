@@ -3,21 +3,44 @@ import type { Counters, Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
-import type { CommitDecision } from "../storage/storage.ts";
+import type { CommitDecision, LostFile, StagedFile } from "../storage/storage.ts";
 import type { Fact } from "./facts.ts";
 
 /** Everything that can happen to the scheduler. */
 export type SchedulerEvent =
   | { readonly kind: "job-submitted"; readonly job: JobId; readonly spec: JobSpec; readonly idempotencyKey: string }
   | { readonly kind: "job-cancelled"; readonly job: JobId }
-  /** A failed job that was kept (`keepFailed`) goes on where it stopped; of no effect on any other. */
-  | { readonly kind: "job-resumed"; readonly job: JobId }
+  /**
+   * A failed job that was kept (`keepFailed`) goes on where it stopped; of no effect on any other. Of one that was decided, the
+   * storage has been asked first (`Storage.withdraw`): its decision is published again unless it was withdrawn.
+   */
+  | { readonly kind: "job-resumed"; readonly job: JobId; readonly withdrawn?: WithdrawnDecision | undefined }
   | { readonly kind: "worker-heard"; readonly report: WorkerReport }
   /** An administrator wants it to drain: it gets nothing new, and is told so until it is started anew. */
   | { readonly kind: "worker-drained"; readonly worker: WorkerId }
+  /** The answer to `look-at-files`: which of them are gone, or not as they were written. */
+  | {
+      readonly kind: "files-looked-at";
+      readonly job: JobId;
+      readonly look: number;
+      readonly lost: readonly LostFile[];
+    }
+  | { readonly kind: "look-failed"; readonly job: JobId; readonly look: number; readonly error: FailureText }
   | { readonly kind: "output-published"; readonly job: JobId }
   | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
   | { readonly kind: "clock-ticked" };
+
+/** A decision that can't be published any more. Of each of its files by its token: the one it has now; undefined: it is gone. */
+export interface WithdrawnDecision {
+  readonly decision: CommitDecision;
+  readonly tokens: ReadonlyMap<string, string | undefined>;
+}
+
+/** What winners have staged for one destination. */
+export interface StagedFolder {
+  readonly destination: string;
+  readonly files: readonly StagedFile[];
+}
 
 /** What the master must do once the step's changes are durable, in this order. */
 export type SchedulerCommand =
@@ -27,6 +50,13 @@ export type SchedulerCommand =
    * otherwise the master answers by itself with `ordersFor` before the heartbeat's time is up.
    */
   | { readonly kind: "send-orders"; readonly worker: WorkerId; readonly orders: WorkerOrders }
+  /** See whether the staged files of a job that is to be decided are there, and say so under this number. */
+  | {
+      readonly kind: "look-at-files";
+      readonly job: JobId;
+      readonly folders: readonly StagedFolder[];
+      readonly look: number;
+    }
   | { readonly kind: "publish-output"; readonly decision: CommitDecision }
   /** The job is over: remove its staged files (workers learn it from `orders.discard`). */
   | { readonly kind: "discard-job"; readonly job: JobId; readonly destination: string };
@@ -46,6 +76,8 @@ export interface Scheduler {
   step(event: SchedulerEvent, now: Instant): Step;
   /** What a worker must do and know, as of now: the answer to a call that nothing happened during. */
   ordersFor(worker: WorkerId): WorkerOrders;
+  /** What a failed job that can be resumed was to publish; undefined: it was not decided, or is no such job. */
+  unpublished(job: JobId): CommitDecision | undefined;
   /** Immutable read model for status, CLI and dashboard. */
   view(): ClusterView;
 }

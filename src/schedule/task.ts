@@ -92,6 +92,11 @@ export function isDone(task: Task): boolean {
   return task.winner !== undefined && task.winner.runLost === undefined;
 }
 
+/** Its output files are gone, so it can't be decided on; of a map, what its run was still tells what reduces have read. */
+export function hasLostFiles({ staged }: Winner): boolean {
+  return staged.some(({ token }) => token === "");
+}
+
 /** It can be given out. */
 export function isWaiting(task: Task): boolean {
   return task.attempts.length === 0 && !isDone(task);

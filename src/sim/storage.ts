@@ -41,6 +41,10 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
       // Copies: whoever keeps a chunk for longer than he may must not be right by accident.
       for (let at = start; at < last; at += chunkBytes) yield bytes.slice(at, Math.min(at + chunkBytes, last));
     },
+    async *below(directory) {
+      for (const path of files.keys())
+        if (path.startsWith(`${directory}/`)) yield { name: path.slice(directory.length + 1), file: infoOf(path) };
+    },
     stage(_destination, attempt, name) {
       const token = `${attemptName(attempt)}/${name}`;
       const chunks: Buffer[] = [];
@@ -62,6 +66,10 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
       };
     },
     prepare: async () => ({ replaces: undefined }),
+    findLost: async (_destination, _job, files) =>
+      files.filter(({ token }) => !staged.has(token)).map(({ token }) => ({ token, why: "is missing" })),
+    /** Nothing that is staged here gets lost. */
+    withdraw: async () => ({ kind: "whole" }),
     /** All at once, and once: whoever comes later finds it done. */
     async publish(decision) {
       if (published !== undefined) return;

@@ -46,10 +46,14 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     list: async (pattern, signal) => await of(pattern).list(pattern, signal),
     stat: async (path, signal) => await of(path).stat(path, signal),
     read: (file, start, end, signal) => of(file.path).read(file, start, end, signal),
+    below: (directory, signal) => of(directory).below(directory, signal),
     stage: (destination, attempt, name, signal) => of(destination).stage(destination, attempt, name, signal),
     prepare: async (destination, overwrite, signal, ended) =>
       await of(destination).prepare(destination, overwrite, signal, ended),
+    findLost: async (destination, job, files, signal) =>
+      await of(destination).findLost(destination, job, files, signal),
     publish: async (decision, signal) => await of(decision.destination).publish(decision, signal),
+    withdraw: async (decision, signal) => await of(decision.destination).withdraw(decision, signal),
     discard: async (destination, job, signal) => await of(destination).discard(destination, job, signal),
   };
 }

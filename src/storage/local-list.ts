@@ -1,11 +1,12 @@
 // Which files an argument names: a file, a directory with all below it, an output directory by its manifest, or a glob.
 // Synchronous calls: this runs where nothing else has to happen meanwhile, and they are ten times as fast for many files.
-import { type BigIntStats, constants } from "node:fs";
+import { type BigIntStats, constants, type Dirent } from "node:fs";
+import { join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { inputError, type LocalFs, openForReading, showPath } from "./local-fs.ts";
 import { directoriesAbove, globPaths, hasGlob, isHidden, isSame } from "./local-glob.ts";
 import { manifestName, parseManifest } from "./manifest.ts";
-import type { FileInfo } from "./storage.ts";
+import type { FileInfo, FoundBelow } from "./storage.ts";
 
 /** File systems of the kernel's: their files have no size before they are read, and reading some of them changes something. */
 const kernelFileSystems: ReadonlyMap<number, string> = new Map([
@@ -42,6 +43,26 @@ export class LocalLister {
   file(path: string): FileInfo | undefined {
     const stats = this.#stat(path);
     return stats === undefined ? undefined : this.#fileInfo(path, stats);
+  }
+
+  /** Without following links. */
+  async *below(directory: string, above = ""): AsyncGenerator<FoundBelow, void, undefined> {
+    const path = above === "" ? directory : join(directory, above);
+    for (const entry of (await this.#entries(path)) ?? []) {
+      const name = above === "" ? entry.name : `${above}/${entry.name}`;
+      if (entry.isDirectory()) yield* this.below(directory, name);
+      else yield { name, file: entry.isFile() ? this.file(join(directory, name)) : undefined };
+    }
+  }
+
+  async #entries(path: string): Promise<readonly Dirent[] | undefined> {
+    try {
+      return await this.#fs.promises.readdir(path, { withFileTypes: true });
+    } catch (thrown) {
+      const code = systemCode(thrown);
+      if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+      throw inputError(thrown, path);
+    }
   }
 
   #add(path: string, stats: BigIntStats, ancestors: readonly BigIntStats[], found: Map<string, FileInfo>): void {

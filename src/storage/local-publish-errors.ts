@@ -12,10 +12,22 @@ export function outputExists(destination: string): MillraceError {
 
 /** A decided file that is in none of its places: lost, unless another publisher has made the output complete meanwhile. */
 export class StagedFileGone extends MillraceError {
-  constructor(file: StagedFile, places: Places) {
+  constructor(
+    file: StagedFile,
+    places: Places,
+    why = `is missing: something removed it from ${showPath(places.staging)}`,
+  ) {
     super(
       "corrupt-output",
-      `The staged file ${file.name} (${file.token}) of ${showPath(places.destination)} is missing: something removed it from ${showPath(places.staging)}. Run the job again.`,
+      `The staged file ${file.name} (${file.token}) of ${showPath(places.destination)} ${why}. Retry the job, or run it with --resume: its task runs again.`,
     );
   }
+}
+
+/** Another decision of the job has taken its place. */
+export function decisionWithdrawn({ destination }: Places): MillraceError {
+  return new MillraceError(
+    "corrupt-output",
+    `What was to be published as ${showPath(destination)} has been withdrawn, as a file of it was gone; the job has been retried since.`,
+  );
 }

@@ -1,14 +1,14 @@
 // Publishing into an empty directory that can't be replaced by a rename, as it is a mount point: files first, `_SUCCESS`
-// last, so that who waits for it sees all or nothing. A hidden directory with the job's id in it says that this is under way,
-// and keeps other jobs out.
+// last, so that who waits for it sees all or nothing. A hidden directory with the job's id and the decision in it says that this
+// is under way, and keeps other jobs out.
 import { dirname, join } from "node:path";
 import { systemCode } from "../base/error.ts";
-import { lstatOf, sync, writeDurably } from "./local-durable.ts";
+import { lstatOf, sync, unless, writeDurably } from "./local-durable.ts";
 import type { LocalFs } from "./local-fs.ts";
 import { firstUnlisted } from "./local-prepare.ts";
-import { outputExists, StagedFileGone } from "./local-publish-errors.ts";
+import { decisionWithdrawn, outputExists, StagedFileGone } from "./local-publish-errors.ts";
 import { manifestName } from "./manifest.ts";
-import type { Places } from "./places.ts";
+import type { DecisionPlaces, Places } from "./places.ts";
 import type { CommitDecision } from "./storage.ts";
 
 export interface PublishOptions {
@@ -18,11 +18,15 @@ export interface PublishOptions {
 }
 
 /** Whether an earlier try began to move files into the destination. */
-export async function isUnderWay(fs: LocalFs, decision: CommitDecision, places: Places): Promise<boolean> {
-  return (await lstatOf(fs, join(markerIn(places), decision.job))) !== undefined;
+export async function isUnderWay(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<boolean> {
+  return (await lstatOf(fs, join(markerIn(places), entryOf(decision, places)))) !== undefined;
 }
 
-export async function publishInto(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
+export async function publishInto(
+  decision: CommitDecision,
+  places: DecisionPlaces,
+  options: PublishOptions,
+): Promise<void> {
   const { fs } = options;
   const { destination } = places;
   const marker = markerIn(places);
@@ -47,26 +51,56 @@ export async function publishInto(decision: CommitDecision, places: Places, opti
   for (const directory of [...directories].reverse()) await sync(fs, directory);
   const copy = `${marker}.${options.uniqueName()}`;
   await writeDurably(fs, copy, decision.manifest);
+  // After the copy was written: who withdraws the decision takes the marker first, then removes all copies.
+  if (!(await isUnderWay(fs, decision, places))) throw decisionWithdrawn(places);
   await fs.promises.rename(copy, join(destination, manifestName));
   await sync(fs, destination);
 }
 
 /** After `_SUCCESS` is there: the marker and what cut-off copies left. */
-export async function removeMarker(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
+export async function removeMarker(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<void> {
   if (!(await isUnderWay(fs, decision, places))) return;
+  await removeCopies(fs, places);
+  await fs.promises.rm(markerIn(places), { recursive: true, force: true });
+}
+
+/**
+ * The decision is withdrawn: what it has put there goes, and no publisher of it can add `_SUCCESS`. The place stays the job's.
+ * May be repeated.
+ */
+export async function leaveDestination(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<void> {
+  const marker = markerIn(places);
+  const withdrawing = join(marker, withdrawnEntry(decision, places));
+  await unless(["ENOENT", "ENOTDIR"], fs.promises.rename(join(marker, entryOf(decision, places)), withdrawing));
+  if ((await lstatOf(fs, withdrawing)) === undefined) return;
+  await removeCopies(fs, places);
+  for (const { name } of decision.files) await fs.promises.rm(join(places.destination, name), { force: true });
+  await sync(fs, places.destination);
+  await fs.promises.rename(withdrawing, join(marker, withdrawnEntry(decision)));
+}
+
+async function removeCopies(fs: LocalFs, places: Places): Promise<void> {
   const marker = markerIn(places);
   for (const name of await fs.promises.readdir(places.destination)) {
     const path = join(places.destination, name);
     if (path.startsWith(`${marker}.`)) await fs.promises.rm(path, { recursive: true, force: true });
   }
-  await fs.promises.rm(marker, { recursive: true, force: true });
 }
 
 /** A directory that isn't empty takes a name exclusively: renaming it onto another one's fails. */
-async function takeDestination(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
+async function takeDestination(
+  decision: CommitDecision,
+  places: DecisionPlaces,
+  options: PublishOptions,
+): Promise<void> {
   const { fs } = options;
+  const entry = entryOf(decision, places);
+  // An earlier decision of the job had taken it.
+  const left = join(markerIn(places), withdrawnEntry(decision));
+  await unless(["ENOENT", "ENOTDIR"], fs.promises.rename(left, join(markerIn(places), entry)));
+  if (await isUnderWay(fs, decision, places)) return;
   const own = `${markerIn(places)}.${options.uniqueName()}`;
-  await fs.promises.mkdir(join(own, decision.job), { recursive: true });
+  await fs.promises.mkdir(join(own, entry), { recursive: true });
   const foreign = await firstUnlisted(fs, places.destination, (name) => name.startsWith(markerName));
   try {
     if (foreign !== undefined) throw outputExists(places.destination);
@@ -85,4 +119,14 @@ const markerName = `.${manifestName}.publishing`;
 
 function markerIn(places: Places): string {
   return join(places.destination, markerName);
+}
+
+/** What says in the marker whose the place is. */
+function entryOf({ job }: CommitDecision, { decision }: DecisionPlaces): string {
+  return `${job}.${decision}`;
+}
+
+/** The job's, for its next decision; with places: while one is being withdrawn. */
+function withdrawnEntry({ job }: CommitDecision, places?: DecisionPlaces): string {
+  return places === undefined ? `${job}.withdrawn` : `${job}.${places.decision}.withdrawn`;
 }

@@ -1,21 +1,30 @@
 // Making an output visible, on a file system.
 //
-//   staged files ──rename──► publish/ ──+ _SUCCESS, fsync──► (DIR ──rename──► replaced/) ──► publish/ ──rename──► DIR
+//   staged files ──rename──► publish-…/ ──+ _SUCCESS, fsync──► (DIR ──rename──► replaced/) ──► publish-…/ ──rename──► DIR
 //
 // Every step may be cut off by a crash and every step may be under way in two masters at once (an old leader that was
 // paused goes on where it stood), so each is one rename that can succeed once only, each file is in exactly one place, and a
 // publisher that finds something gone looks whether the output is complete: then there is nothing left to do. The old
 // directory's place, `replaced/`, stays taken by a marker until the job is discarded, so that a late `--overwrite` can't
 // move the new output there.
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { contentOf, lstatOf, namesIn, sync, unless, writeDurably } from "./local-durable.ts";
 import { type LocalFs, outputError, showPath } from "./local-fs.ts";
+import { whyLost } from "./local-lost.ts";
 import { foreignIn, identityOf } from "./local-prepare.ts";
 import { outputExists, StagedFileGone } from "./local-publish-errors.ts";
 import { isUnderWay, type PublishOptions, publishInto, removeMarker } from "./local-publish-into.ts";
 import { manifestName } from "./manifest.ts";
-import { checkedName, type Places, placesOf } from "./places.ts";
+import {
+  badStagedFile,
+  checkedName,
+  checkedToken,
+  type DecisionPlaces,
+  type Places,
+  placesOfDecision,
+  withdrawnPrefix,
+} from "./places.ts";
 import type { CommitDecision, StagedFile } from "./storage.ts";
 
 /** Two publishers can get into each other's way once per rename; more rounds than this are no race. */
@@ -24,7 +33,7 @@ const replacedMarker = ".replaced";
 
 export async function publish(decision: CommitDecision, options: PublishOptions): Promise<void> {
   const { fs } = options;
-  const places = placesOf(decision.destination, decision.job);
+  const places = placesOfDecision(decision);
   checkDecision(decision);
   try {
     for (let round = 1; !(await isPublished(fs, decision, places)); round++) {
@@ -49,27 +58,32 @@ export async function publish(decision: CommitDecision, options: PublishOptions)
 /** Removes all that was staged; may be repeated, and cut off anywhere. What an unfinished publish moved aside goes back first. */
 export async function discard(places: Places, fs: LocalFs): Promise<void> {
   try {
-    const replaced = await namesIn(fs, places.replaced);
-    if (
-      replaced !== undefined &&
-      !replaced.includes(replacedMarker) &&
-      (await lstatOf(fs, places.destination)) === undefined
-    ) {
-      await fs.promises.rename(places.replaced, places.destination);
-      await sync(fs, places.parent);
-    }
+    const withdrawn = ((await namesIn(fs, places.work)) ?? [])
+      .filter((name) => name.startsWith(withdrawnPrefix))
+      .map((name) => join(places.work, name));
+    for (const from of [places.staging, ...withdrawn]) await putBackReplaced(fs, places, from);
     // One rename first: a publisher that was paused then finds none of its paths, instead of some.
     const doomed = join(places.work, "discarded");
     await fs.promises.rm(doomed, { recursive: true, force: true });
     await unless(["ENOENT"], fs.promises.rename(places.staging, doomed));
-    await fs.promises.rm(doomed, { recursive: true, force: true });
+    for (const path of [doomed, ...withdrawn]) await fs.promises.rm(path, { recursive: true, force: true });
     await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rmdir(places.work));
   } catch (thrown) {
     throw outputError(thrown, "Removing the staged files of", places.destination);
   }
 }
 
-async function publishOnce(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
+/** An output that `--overwrite` moved aside, and that no other one has come in place of. `staging`: what was that directory. */
+export async function putBackReplaced(fs: LocalFs, places: Places, staging: string): Promise<void> {
+  const replaced = join(staging, basename(places.replaced));
+  const names = await namesIn(fs, replaced);
+  if (names === undefined || names.includes(replacedMarker)) return;
+  if ((await lstatOf(fs, places.destination)) !== undefined) return;
+  await fs.promises.rename(replaced, places.destination);
+  await sync(fs, places.parent);
+}
+
+async function publishOnce(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
   const { fs } = options;
   const missing = await assemble(decision, places, options);
   // Asked after the look at the files: another publisher may have begun to move them meanwhile.
@@ -80,12 +94,12 @@ async function publishOnce(decision: CommitDecision, places: Places, options: Pu
 }
 
 /**
- * Every file of the decision below `publish/`, with the size it was reported with, and `_SUCCESS`; all of it on disk. Returns
+ * Every file of the decision below `publish-…/`, with the size it was reported with, and `_SUCCESS`; all of it on disk. Returns
  * a file that is neither there nor staged.
  */
 async function assemble(
   decision: CommitDecision,
-  places: Places,
+  places: DecisionPlaces,
   options: PublishOptions,
 ): Promise<StagedFile | undefined> {
   const { fs } = options;
@@ -102,7 +116,7 @@ async function assemble(
   for (const file of decision.files) {
     if (!(await place(fs, file, places))) missing ??= file;
   }
-  // Written beside and moved in: `publish/` may become visible at any moment, through another publisher.
+  // Written beside and moved in: `publish-…/` may become visible at any moment, through another publisher.
   const manifest = join(places.staging, options.uniqueName());
   await writeDurably(fs, manifest, decision.manifest);
   await fs.promises.rename(manifest, join(places.publish, manifestName));
@@ -112,18 +126,13 @@ async function assemble(
   return missing;
 }
 
-async function place(fs: LocalFs, file: StagedFile, places: Places): Promise<boolean> {
+async function place(fs: LocalFs, file: StagedFile, places: DecisionPlaces): Promise<boolean> {
   const target = join(places.publish, file.name);
   // ENOENT: moved by an earlier try, or lost; the look at the target says which.
   await unless(["ENOENT"], fs.promises.rename(join(places.files, file.token), target));
-  const stats = await lstatOf(fs, target);
-  if (stats === undefined) return false;
-  if (!stats.isFile() || stats.size !== BigInt(file.bytes)) {
-    throw new MillraceError(
-      "corrupt-output",
-      `The staged file ${file.name} of ${showPath(places.destination)} has ${stats.size} bytes, but its attempt wrote ${file.bytes}: something else changed it. Run the job again.`,
-    );
-  }
+  if ((await lstatOf(fs, target)) === undefined) return false;
+  const why = await whyLost(fs, target, file);
+  if (why !== undefined) throw new StagedFileGone(file, places, `${why}: something else changed it`);
   return true;
 }
 
@@ -157,7 +166,7 @@ async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places):
   await sync(fs, places.parent);
 }
 
-async function moveIntoPlace(decision: CommitDecision, places: Places, options: PublishOptions): Promise<void> {
+async function moveIntoPlace(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
   const { fs } = options;
   const existing = await lstatOf(fs, places.destination);
   // An empty directory that the user made is replaced; its permissions stay.
@@ -175,7 +184,7 @@ async function moveIntoPlace(decision: CommitDecision, places: Places, options: 
   }
 }
 
-async function isPublished(fs: LocalFs, decision: CommitDecision, places: Places): Promise<boolean> {
+export async function isPublished(fs: LocalFs, decision: CommitDecision, places: Places): Promise<boolean> {
   if (!(await lstatOf(fs, places.destination))?.isDirectory()) return false;
   return (await contentOf(fs, join(places.destination, manifestName)))?.equals(decision.manifest) ?? false;
 }
@@ -192,12 +201,8 @@ async function removeReplaced(fs: LocalFs, places: Places): Promise<void> {
 function checkDecision(decision: CommitDecision): void {
   const names = new Set<string>([manifestName]);
   for (const file of decision.files) {
-    if (names.has(checkedName(file.name)) || checkedName(file.token).includes("/")) {
-      throw new MillraceError(
-        "corrupt-output",
-        `The staged file ${JSON.stringify(file.name)} of ${showPath(decision.destination)} has a name or token that can't be.`,
-      );
-    }
+    if (names.has(checkedName(file.name))) throw badStagedFile(file.name, decision.destination);
+    checkedToken(file, decision.destination);
     names.add(file.name);
   }
 }

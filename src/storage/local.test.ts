@@ -388,10 +388,20 @@ function localUnderTest(): StorageUnderTest {
     },
     destination: (name) => `${top}/${name}`,
     published: async (destination) => contentsIn(destination),
+    lose: async (destination, file) => rmSync(stagedPath(destination, file.token)),
+    cut: async (destination, file) => truncateSync(stagedPath(destination, file.token), file.bytes - 1),
     leftovers: async (destination) =>
       readdirSync(dirname(destination)).filter((name) => name.startsWith(`.${basename(destination)}.millrace-`)),
     close: async () => rmSync(top, { recursive: true, force: true }),
   };
+}
+
+/** Wherever the job's work directory has it. */
+function stagedPath(destination: string, token: string): string {
+  const prefix = basename(workDirectoryPrefix(destination));
+  const folders = readdirSync(dirname(destination)).filter((name) => name.startsWith(prefix));
+  const paths = folders.map((name) => join(dirname(destination), name, "staging/files", token));
+  return paths.find((path) => existsSync(path))!;
 }
 
 function contentsIn(directory: string): ReadonlyMap<string, string> | undefined {

@@ -2,10 +2,12 @@
 import { randomId } from "../base/random.ts";
 import { type LocalFs, nodeLocalFs } from "./local-fs.ts";
 import { LocalLister } from "./local-list.ts";
+import { findLost } from "./local-lost.ts";
 import { prepare } from "./local-prepare.ts";
 import { discard, publish } from "./local-publish.ts";
 import { LocalReader } from "./local-read.ts";
 import { LocalStagedWriter } from "./local-stage.ts";
+import { withdraw } from "./local-withdraw.ts";
 import { placesOf } from "./places.ts";
 import type { Storage } from "./storage.ts";
 
@@ -25,9 +27,12 @@ export function createLocalStorage(options: LocalStorageOptions = {}): Storage {
     list: (argument) => lister.list(argument),
     stat: async (path) => lister.file(path),
     read: (file, start, end) => reader.read(file, start, end),
+    below: (directory) => lister.below(directory),
     stage: (destination, attempt, name) => new LocalStagedWriter(fs, destination, attempt, name),
     prepare: (destination, overwrite) => prepare(fs, destination, overwrite),
+    findLost: (destination, job, files) => findLost(fs, placesOf(destination, job), files),
     publish: (decision) => publish(decision, { fs, uniqueName }),
+    withdraw: (decision) => withdraw(decision, fs),
     discard: (destination, job) => discard(placesOf(destination, job), fs),
   };
 }

@@ -81,12 +81,23 @@ export interface Replacing {
   readonly job: JobId;
   /** Names of all files of the old output and the new one. */
   readonly files: readonly string[];
+  /** Names of decisions of the job that are no longer to be published (places.ts). */
+  readonly withdrawn: readonly string[];
+  /** Nothing is replaced: it stands where no manifest was. */
+  readonly isNew: boolean;
 }
 
-export function encodeReplacing({ job, files }: Replacing): Uint8Array {
-  const body = Buffer.from(
-    `{\n  "millrace": ${version},\n  "replacing": ${JSON.stringify(job)},\n  "files": ${JSON.stringify(files)},\n`,
-  );
+export function encodeReplacing({ job, files, withdrawn, isNew }: Replacing): Uint8Array {
+  const lines = [
+    "{",
+    `  "millrace": ${version},`,
+    `  "replacing": ${JSON.stringify(job)},`,
+    `  "files": ${JSON.stringify(files)},`,
+    ...(withdrawn.length === 0 ? [] : [`  "withdrawn": ${JSON.stringify(withdrawn)},`]),
+    ...(isNew ? ['  "new": true,'] : []),
+    "",
+  ];
+  const body = Buffer.from(lines.join("\n"));
   return Buffer.concat([body, tailOf(body)]);
 }
 
@@ -96,9 +107,14 @@ export function parseReplacing(bytes: Uint8Array): Replacing | undefined {
   if (!text.includes('"replacing": ')) return undefined;
   const start = text.lastIndexOf('  "checksum": "');
   if (start < 0 || !text.subarray(start).equals(tailOf(text.subarray(0, start)))) return undefined;
-  const { replacing, files } = JSON.parse(text.toString("utf8")) as Record<string, unknown>;
-  if (typeof replacing !== "string" || !Array.isArray(files)) return undefined;
-  return { job: replacing, files: files.filter((name) => typeof name === "string").map(checkedName) };
+  const { replacing, files, withdrawn = [], new: isNew } = parseJson(text) ?? {};
+  if (typeof replacing !== "string" || !Array.isArray(files) || !Array.isArray(withdrawn)) return undefined;
+  return {
+    job: replacing,
+    files: files.filter((name) => typeof name === "string").map(checkedName),
+    withdrawn: withdrawn.filter((name) => typeof name === "string"),
+    isNew: isNew === true,
+  };
 }
 
 /**
@@ -114,8 +130,8 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest | undef
   if (start < 0 || !text.subarray(start).equals(tailOf(body))) {
     throw corrupt(path, "its checksum does not match: it was damaged, cut or edited");
   }
-  const value: unknown = JSON.parse(text.toString("utf8"));
-  const root = record(value, path);
+  const root = parseJson(text);
+  if (root === undefined) throw corrupt(path, "it is no JSON object");
   if (root["millrace"] !== version) {
     throw new MillraceError(
       "not-supported",
@@ -142,7 +158,10 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest | undef
       startedAt: string(job["startedAt"], path),
     },
     partitions: count(root["partitions"], path),
-    files: files.map((file: unknown) => fileOf(record(file, path), path)),
+    files: distinct(
+      files.map((file: unknown) => fileOf(record(file, path), path)),
+      path,
+    ),
     counters: numbers(root["counters"], path),
     stats: {
       inputBytes: count(stats["inputBytes"], path),
@@ -184,6 +203,27 @@ function fileOf(file: Record<string, unknown>, path: string): ManifestFile {
     records: count(file["records"], path),
     sha256: string(file["sha256"], path),
   };
+}
+
+/** A manifest is input: anybody can give anything a right checksum. */
+function parseJson(text: Buffer): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text.toString("utf8"));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function distinct(files: readonly ManifestFile[], path: string): readonly ManifestFile[] {
+  const names = new Set<string>([manifestName]);
+  for (const { name } of files) {
+    if (names.has(name)) throw corrupt(path, `it lists ${JSON.stringify(name)} twice`);
+    names.add(name);
+  }
+  return files;
 }
 
 function record(value: unknown, path: string): Record<string, unknown> {

@@ -4,8 +4,9 @@
 //   PARENT/.NAME.millrace-JOB/          the job's work directory, mode 0700; others keep their own things in it
 //     staging/                          all that this storage makes; `discard` removes it with one rename
 //       files/TOKEN                     one file per staged file of an attempt
-//       publish/                        the output directory while it is put together
+//       publish-DECISION/               the output directory while it is put together
 //       replaced/                       what `--overwrite` moved aside
+//     withdrawn-DECISION/               what was `staging/` when a decision was withdrawn
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -13,6 +14,7 @@ import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { isUrl, outputPath } from "../base/paths.ts";
+import type { CommitDecision, StagedFile } from "./storage.ts";
 
 /** Bytes that a file name may have on the file systems in use, minus what we put around it and a 32-digit job id. */
 const nameBytesMax = 255 - ".".length - ".millrace-".length - 64;
@@ -44,8 +46,15 @@ export interface Places {
   readonly work: string;
   readonly staging: string;
   readonly files: string;
-  readonly publish: string;
   readonly replaced: string;
+}
+
+/** Of one decision: a job can have a second one, when the first could not be published. */
+export interface DecisionPlaces extends Places {
+  /** Tells it from the job's other decisions; part of names. */
+  readonly decision: string;
+  readonly publish: string;
+  readonly withdrawn: string;
 }
 
 export function placesOf(destination: string, job: JobId): Places {
@@ -57,9 +66,28 @@ export function placesOf(destination: string, job: JobId): Places {
     work: dirname(staging),
     staging,
     files: join(staging, "files"),
-    publish: join(staging, "publish"),
     replaced: join(staging, "replaced"),
   };
+}
+
+export function placesOfDecision(decision: CommitDecision): DecisionPlaces {
+  const places = placesOf(decision.destination, decision.job);
+  const name = decisionName(decision);
+  return {
+    ...places,
+    decision: name,
+    publish: join(places.staging, `publish-${name}`),
+    withdrawn: join(places.work, `${withdrawnPrefix}${name}`),
+  };
+}
+
+export const withdrawnPrefix = "withdrawn-";
+
+/** Tells a decision from the job's others: they have other staged files. */
+export function decisionName({ manifest, files }: CommitDecision): string {
+  const hash = createHash("sha256").update(manifest);
+  for (const { token } of files) hash.update(`\0${token}`);
+  return hash.digest("hex").slice(0, 16);
 }
 
 /**
@@ -75,6 +103,19 @@ export function checkedName(name: string): string {
     );
   }
   return name;
+}
+
+/** A staged file's name in the staging directory, which is what its token is. */
+export function checkedToken({ name, token }: StagedFile, destination: string): string {
+  if (checkedName(token).includes("/")) throw badStagedFile(name, destination);
+  return token;
+}
+
+export function badStagedFile(name: string, destination: string): MillraceError {
+  return new MillraceError(
+    "corrupt-output",
+    `The staged file ${JSON.stringify(name)} of ${JSON.stringify(destination)} has a name or token that can't be.`,
+  );
 }
 
 /** Its last part, for people, and a digest that tells it from others. */

@@ -3,7 +3,8 @@
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { forEachAtMost } from "../base/parallel.ts";
-import { claimPlace, placeIn, recordsPrefix, type S3Destination, stagingFolder } from "./s3-names.ts";
+import { parseReplacing } from "./manifest.ts";
+import { claimPlace, manifestPlace, placeIn, recordsPrefix, type S3Destination, stagingFolder } from "./s3-names.ts";
 import type { S3Objects, S3Upload } from "./s3-objects.ts";
 import type { S3Place } from "./s3-place.ts";
 import { Silence } from "./s3-silence.ts";
@@ -22,8 +23,17 @@ export async function discardS3(given: S3Objects, destination: S3Destination, jo
     objects.abortUpload({ bucket, key }, upload),
   );
   await forEachAtMost(requestsAtOnce, places, (place) => objects.remove(place));
+  await removeNote(objects, destination, job);
   // After the uploads: nothing can appear under this claim any more.
   await objects.remove(claimPlace(destination, job));
+}
+
+/** What a withdrawn decision left where no manifest was before. */
+async function removeNote(objects: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
+  const place = manifestPlace(destination);
+  const found = await objects.get(place);
+  const note = found === undefined ? undefined : parseReplacing(found.bytes);
+  if (note?.job === job && note.isNew) await objects.remove(place, found?.etag);
 }
 
 /**

@@ -7,13 +7,13 @@ import { inByteOrder } from "./local-list.ts";
 import { type ManifestFile, manifestName, parseManifest } from "./manifest.ts";
 import { s3InputError } from "./s3-error.ts";
 import { globS3 } from "./s3-glob.ts";
-import { publishingFolder } from "./s3-names.ts";
+import { publishingFolder, stagingFolder } from "./s3-names.ts";
 import type { S3Object, S3Objects } from "./s3-objects.ts";
 import { parseS3, type S3Place, s3Path } from "./s3-place.ts";
 import { s3Version } from "./s3-read.ts";
 import { Silence } from "./s3-silence.ts";
 import { isFolderMarker } from "./s3-standing.ts";
-import type { FileInfo } from "./storage.ts";
+import type { FileInfo, FoundBelow } from "./storage.ts";
 
 export class S3Lister {
   readonly #objects: S3Objects;
@@ -42,6 +42,23 @@ export class S3Lister {
       return head === undefined ? undefined : fileInfo(place.bucket, head);
     } catch (thrown) {
       throw s3InputError(thrown, path);
+    }
+  }
+
+  /** What is hidden there for jobs that are at work is not the folder's. */
+  async *below(directory: string, signal?: AbortSignal): AsyncGenerator<FoundBelow, void, undefined> {
+    const { bucket, key } = parseS3(directory);
+    const prefix = key === "" || key.endsWith("/") ? key : `${key}/`;
+    try {
+      for await (const { objects } of this.#objects.for({ signal, silence: new Silence() }).list(bucket, prefix)) {
+        for (const object of objects) {
+          const name = object.key.slice(prefix.length);
+          const isOurs = name.startsWith(publishingFolder) || name.startsWith(stagingFolder);
+          if (!isOurs && !isFolderMarker(object)) yield { name, file: fileInfo(bucket, object) };
+        }
+      }
+    } catch (thrown) {
+      throw s3InputError(thrown, directory);
     }
   }
 }

@@ -5,7 +5,7 @@ import { formatBytes } from "../base/units.ts";
 import { checksumRequest, contentSumOf } from "./s3-checksum.ts";
 import type { S3Client, S3Request, S3Waiting } from "./s3-client.ts";
 import { codeOf, documentOf, impossible, unexpected, wrongAnswer } from "./s3-client.ts";
-import { AskedList, isCount, takePage, tooMany, unquoted, uploadsOf } from "./s3-page.ts";
+import { AskedList, isCount, isListOfParts, partsOf, takePage, tooMany, unquoted, uploadsOf } from "./s3-page.ts";
 import type { S3Place } from "./s3-place.ts";
 import { Silence } from "./s3-silence.ts";
 import type { HttpResponse, S3Body } from "./s3-transport.ts";
@@ -15,6 +15,13 @@ export interface S3Object {
   readonly key: string;
   readonly bytes: number;
   /** Without its quotes. */
+  readonly etag: string;
+}
+
+/** Of an upload. */
+export interface S3Part {
+  readonly number: number;
+  readonly bytes: number;
   readonly etag: string;
 }
 
@@ -48,6 +55,8 @@ export interface S3Upload {
 
 /** Bytes of a manifest, claim or record, which are read whole. */
 const wholeBytesMax = 256 * MiB;
+/** A page of a thousand parts has a fifth of that. */
+const partsBytesMax = 1 * MiB;
 
 export class S3Objects {
   readonly #client: S3Client;
@@ -263,6 +272,36 @@ export class S3Objects {
       if (response.status !== 200) throw unexpected(request, response);
       return tagOf(request, response);
     });
+  }
+
+  /**
+   * The parts that an upload has; "gone": there is no such upload (any more), completed, aborted or expired; "unknown": the store
+   * doesn't answer that, or not to these credentials.
+   */
+  async listParts(place: S3Place, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
+    const { signal, silence = new Silence() } = this.#waiting;
+    const all: S3Part[] = [];
+    let after: number | undefined;
+    do {
+      const request: S3Request = {
+        signal,
+        silence,
+        method: "GET",
+        place,
+        query: { uploadId: upload, ...(after === undefined ? {} : { "part-number-marker": String(after) }) },
+        bytesMax: partsBytesMax,
+      };
+      const page = await this.#client.send(request, (response) => {
+        if (response.status === 404 && codeOf(response) === "NoSuchUpload") return "gone";
+        // A store that doesn't know the request may answer anything, the object at that place too.
+        if ([400, 403, 404, 405, 501].includes(response.status) || !isListOfParts(response)) return "unknown";
+        return partsOf(request, response, after);
+      });
+      if (typeof page === "string") return page;
+      all.push(...page.parts);
+      after = page.next;
+    } while (after !== undefined);
+    return all;
   }
 
   /** False: there is no such upload (any more): completed already, aborted, or expired. */

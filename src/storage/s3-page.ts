@@ -4,7 +4,7 @@ import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
 import { documentOf, impossible, type S3Request, wrongAnswer } from "./s3-client.ts";
-import type { S3Listed, S3Object, S3Upload } from "./s3-objects.ts";
+import type { S3Listed, S3Object, S3Part, S3Upload } from "./s3-objects.ts";
 import { s3Path } from "./s3-place.ts";
 import type { HttpResponse } from "./s3-transport.ts";
 import { childOf, textIn, type XmlElement } from "./s3-xml.ts";
@@ -124,6 +124,34 @@ export function uploadsOf(
     throw impossible(request, response, "the list goes round in circles");
   }
   return { uploads, next };
+}
+
+/** Whether that is what was answered, whole or not. */
+export function isListOfParts({ status, body }: HttpResponse): boolean {
+  return status === 200 && /^\s*(<\?xml[^>]*>\s*)?<ListPartsResult[\s>]/.test(body.toString("latin1", 0, 512));
+}
+
+/** The parts of a page, and behind which one the next page begins. */
+export function partsOf(
+  request: S3Request,
+  response: HttpResponse,
+  after: number | undefined,
+): { readonly parts: readonly S3Part[]; readonly next: number | undefined } {
+  const page = documentOf(request, response, "ListPartsResult");
+  const parts = page.children
+    .filter(({ name }) => name === "Part")
+    .map((entry) => {
+      const [number = "", size = ""] = [textIn(entry, "PartNumber"), textIn(entry, "Size")];
+      if (!isCount(number) || !isCount(size))
+        throw wrongAnswer(request, response, "a part in it has no number or size");
+      return { number: Number(number), bytes: Number(size), etag: unquoted(textIn(entry, "ETag") ?? "") };
+    });
+  if (!isTruncated(request, response, page)) return { parts, next: undefined };
+  const next = textIn(page, "NextPartNumberMarker") ?? "";
+  if (!isCount(next) || Number(next) <= (after ?? 0)) {
+    throw impossible(request, response, "the list goes round in circles");
+  }
+  return { parts, next: Number(next) };
 }
 
 /** Digits, and no more than a number can hold. */

@@ -13,6 +13,7 @@ import { MillraceError } from "../base/error.ts";
 import { forEachAtMost } from "../base/parallel.ts";
 import { showPath } from "./local-fs.ts";
 import { encodeReplacing, parseReplacing } from "./manifest.ts";
+import { decisionName } from "./places.ts";
 import { encodeClaim, type Replaced, readClaim, removeReplaced } from "./s3-claim.ts";
 import { S3Error } from "./s3-error.ts";
 import {
@@ -32,6 +33,7 @@ import {
   beingPublished,
   type Contents,
   contentsOf,
+  decisionWithdrawn,
   foreignTo,
   identityOf,
   type OldOutput,
@@ -131,7 +133,11 @@ class Publishing {
     const found = await this.#objects.get(manifestPlace(this.#destination));
     if (found === undefined) return { kind: "none" };
     if (found.bytes.equals(this.#decision.manifest)) return { kind: "published" };
-    if (parseReplacing(found.bytes)?.job === this.#decision.job) return { kind: "replacing", etag: found.etag };
+    const note = parseReplacing(found.bytes);
+    if (note?.job === this.#decision.job) {
+      if (note.withdrawn.includes(decisionName(this.#decision))) throw decisionWithdrawn(this.#destination);
+      return { kind: "replacing", etag: found.etag };
+    }
     if (identityOf(found.bytes) === this.#decision.replaces) {
       const output = outputOf(found, s3Path(manifestPlace(this.#destination)));
       if (typeof output !== "string") return { kind: "old", output };
@@ -261,7 +267,7 @@ class Publishing {
 
   async #sayReplacing(old: OldOutput, { replaced }: Claim): Promise<void> {
     const files = [...new Set([...replaced.keys(), ...this.#decision.files.map(({ name }) => name)])].sort();
-    const content = encodeReplacing({ job: this.#decision.job, files });
+    const content = encodeReplacing({ job: this.#decision.job, files, withdrawn: [], isNew: false });
     // Not met: another publisher was first; the next look says which.
     await this.#objects.put(manifestPlace(this.#destination), content, { ifMatch: old.etag });
   }
@@ -281,7 +287,7 @@ class UploadGone extends MillraceError {
   constructor(file: StagedFile, destination: S3Destination, hasVisibleFiles: boolean) {
     super(
       "corrupt-output",
-      `The upload of ${file.name} to ${showPath(destination.path)} is gone: it was aborted, or expired by a rule of the bucket's. Run the job again.`,
+      `The upload of ${file.name} to ${showPath(destination.path)} is gone: it was aborted, or expired by a rule of the bucket's. Retry the job, or run it with --resume: its task runs again.`,
     );
     this.hasVisibleFiles = hasVisibleFiles;
   }

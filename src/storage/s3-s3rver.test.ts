@@ -8,6 +8,7 @@ import { systemClock } from "../base/clock.ts";
 import { createS3Storage } from "./s3.ts";
 import { s3AccessFrom } from "./s3-access.ts";
 import { S3Client } from "./s3-client.ts";
+import { decodeToken, destinationOf, placeIn } from "./s3-names.ts";
 import { S3Objects } from "./s3-objects.ts";
 import { nodeTransport } from "./s3-transport.ts";
 
@@ -46,6 +47,12 @@ function underTest(): StorageUnderTest {
       const all = [...(await contents(below(destination)))].filter(([name]) => !name.startsWith(".millrace-"));
       return all.length === 0 ? undefined : new Map(all);
     },
+    lose: async (destination, file) => {
+      const place = destinationOf(destination);
+      await objects.abortUpload(placeIn(place, file.name), decodeToken(file, place).upload);
+    },
+    // It does not list the parts of an upload.
+    cut: undefined,
     leftovers: async () => [...(await contents(`${top}/`)).keys()].filter((key) => key.includes(".millrace-")),
     close: async () => {},
   };

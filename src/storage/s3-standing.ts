@@ -163,6 +163,14 @@ export function outputExists({ path }: S3Destination): MillraceError {
   );
 }
 
+/** Another decision of the job has taken its place. */
+export function decisionWithdrawn({ path }: S3Destination): MillraceError {
+  return new MillraceError(
+    "corrupt-output",
+    `What was to be published as ${showPath(path)} has been withdrawn, as a file of it was gone; the job has been retried since.`,
+  );
+}
+
 function isReplacing(manifest: Uint8Array): boolean {
   return parseReplacing(manifest) !== undefined;
 }

@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import { type StorageUnderTest, storageConformance } from "../../test/conformance/storage.ts";
 import { FakeS3, type FakeS3Options } from "../../test/support/fake-s3.ts";
 import { s3StorageOn, visibleIn } from "../../test/support/s3.ts";
+import { decodeToken, destinationOf } from "./s3-names.ts";
 
 storageConformance("an object store", async () => fakeUnderTest({}));
 storageConformance("an object store of short pages that ignores conditions", async () =>
@@ -19,6 +20,13 @@ function fakeUnderTest(options: FakeS3Options): StorageUnderTest {
     },
     destination: (name) => `s3://bucket/results/${name}`,
     published: async (destination) => visibleIn(fake, destination),
+    lose: async (destination, file) => {
+      fake.uploads.delete(decodeToken(file, destinationOf(destination)).upload);
+    },
+    cut: async (destination, file) => {
+      const { parts } = fake.uploads.get(decodeToken(file, destinationOf(destination)).upload)!;
+      parts.set(1, { body: Buffer.from("x"), etag: "another" });
+    },
     leftovers: async () => [
       ...[...fake.buckets.get("bucket")!.keys()].filter((key) => key.includes(".millrace-")),
       ...[...fake.uploads.values()].map(({ key }) => `upload of ${key}`),

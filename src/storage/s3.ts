@@ -5,6 +5,7 @@ import { S3Client } from "./s3-client.ts";
 import { discardS3 } from "./s3-discard.ts";
 import { s3OutputError } from "./s3-error.ts";
 import { S3Lister } from "./s3-list.ts";
+import { findLostS3 } from "./s3-lost.ts";
 import { destinationOf } from "./s3-names.ts";
 import { S3Objects } from "./s3-objects.ts";
 import { publishS3 } from "./s3-publish.ts";
@@ -12,6 +13,7 @@ import { S3Reader } from "./s3-read.ts";
 import { nodeSpoolFs, S3StagedWriter, type SpoolFs } from "./s3-stage.ts";
 import { prepareS3 } from "./s3-standing.ts";
 import { nodeTransport, type S3Transport } from "./s3-transport.ts";
+import { withdrawS3 } from "./s3-withdraw.ts";
 import type { Storage } from "./storage.ts";
 
 export interface S3StorageOptions {
@@ -50,6 +52,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     list: (argument, signal) => lister.list(argument, signal),
     stat: (path, signal) => lister.file(path, signal),
     read: (file, start, end, signal) => reader.read(file, start, end, signal),
+    below: (directory, signal) => lister.below(directory, signal),
     stage: (destination, attempt, name, signal) =>
       new S3StagedWriter(
         { objects: objects.for({ signal }), fs, directory: spoolDirectory(), partBytes },
@@ -61,9 +64,17 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       doing("Checking", destination, () =>
         prepareS3(objects.for({ signal }), destinationOf(destination), overwrite, ended),
       ),
+    findLost: (destination, job, files, signal) =>
+      doing("Looking at the staged files of", destination, () =>
+        findLostS3(objects.for({ signal }), destinationOf(destination), job, files),
+      ),
     publish: (decision, signal) =>
       doing("Publishing", decision.destination, () =>
         publishS3(decision, { objects: objects.for({ signal }), clock, signal }),
+      ),
+    withdraw: (decision, signal) =>
+      doing("Withdrawing the staged files of", decision.destination, () =>
+        withdrawS3(objects.for({ signal }), decision),
       ),
     discard: (destination, job, signal) =>
       doing("Removing the staged files of", destination, () =>

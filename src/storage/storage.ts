@@ -14,6 +14,11 @@ export interface Storage {
    * `input-changed` when the file is no longer of this version, `bad-input` when it can't be read.
    */
   read(file: FileInfo, start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * All that lies below a folder, hidden things too, in no order; links are not followed. Names are relative to it. Nothing where
+   * there is no such folder.
+   */
+  below(directory: string, signal?: AbortSignal): AsyncIterable<FoundBelow>;
   /** Start a new, invisible output file of an attempt. */
   stage(destination: string, attempt: AttemptId, name: string, signal?: AbortSignal): StagedWriter;
   /**
@@ -26,8 +31,24 @@ export interface Storage {
     signal?: AbortSignal,
     ended?: readonly JobId[],
   ): Promise<{ readonly replaces: string | undefined }>;
+  /**
+   * Looks, before the decision, whether these staged files of a job are there as their attempts wrote them. Returns those that
+   * are not; the others stay there when the power fails. May be repeated.
+   */
+  findLost(
+    destination: string,
+    job: JobId,
+    files: readonly StagedFile[],
+    signal?: AbortSignal,
+  ): Promise<readonly LostFile[]>;
   /** Make the decided files visible. Any later master may repeat it, at any time, with the same effect. */
   publish(decision: CommitDecision, signal?: AbortSignal): Promise<void>;
+  /**
+   * Of a decision that could not be published, and whose job has ended by that. Where a file of it is gone, what is left is
+   * taken from every publisher that may still be at it, so that another decision can be made. May be repeated, cut off
+   * anywhere, and come late: once there is another decision it has no effect on that.
+   */
+  withdraw(decision: CommitDecision, signal?: AbortSignal): Promise<Withdrawal>;
   /** Remove what is staged for a job; never touches what is published. May be repeated. */
   discard(destination: string, job: JobId, signal?: AbortSignal): Promise<void>;
 }
@@ -40,6 +61,12 @@ export interface FileInfo {
   readonly version: string;
   /** Hosts that hold the bytes; a hint, never a promise. */
   readonly hosts: readonly string[];
+}
+
+export interface FoundBelow {
+  readonly name: string;
+  /** Undefined: it is no regular file. */
+  readonly file: FileInfo | undefined;
 }
 
 export interface StagedWriter {
@@ -64,6 +91,20 @@ export interface StagedFile {
   readonly sha256: string;
   readonly token: string;
 }
+
+/** A staged file that can't be published. */
+export interface LostFile {
+  readonly token: string;
+  /** "is missing", "has 3 bytes, but its attempt wrote 5" */
+  readonly why: string;
+}
+
+/** What has become of the files of a decision that could not be published. */
+export type Withdrawal =
+  /** All are there, or visible already: the same decision can be published. */
+  | { readonly kind: "whole" }
+  /** Nobody can publish the decision any more. In the order of its files: each as it is staged now; undefined: it is gone. */
+  | { readonly kind: "withdrawn"; readonly files: readonly (StagedFile | undefined)[] };
 
 /** All that publishing needs, stored before anything becomes visible. */
 export interface CommitDecision {

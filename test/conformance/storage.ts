@@ -16,6 +16,10 @@ export interface StorageUnderTest {
   destination(name: string): string;
   /** What a reader finds there, by name; undefined where there is nothing. Hidden things that only this storage makes are left out. */
   published(destination: string): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Another process takes a staged file away. */
+  lose(destination: string, file: StagedFile): Promise<void>;
+  /** Another process changes how large it is; undefined: this storage can't see that. */
+  readonly cut: ((destination: string, file: StagedFile) => Promise<void>) | undefined;
   /** Everything that staging left anywhere, by name. */
   leftovers(destination: string): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -318,6 +322,118 @@ export function storageConformance(name: string, open: () => Promise<StorageUnde
         await expect(storage.publish({ ...decision, files })).rejects.toMatchObject({ code: "corrupt-output" });
       }
       expect(await under.published(destination)).toBeUndefined();
+    });
+
+    // ── staged files that get lost ───────────────────────────────────────────
+
+    const several = { "part-00000.tsv": "a\n", "part-00001.tsv": "b\n", "rejects/part-00002.txt": "c\n" };
+    /** The files of a decision whose second file was made by another attempt. */
+    const decidedAgain = async (first: CommitDecision, kept: readonly (StagedFile | undefined)[]) => {
+      const { destination, job } = first;
+      const files: StagedFile[] = [];
+      for (const [index, file] of first.files.entries())
+        files.push(kept[index] ?? (await stageFile(storage, destination, job, file.name, "B\n")));
+      return { ...first, files, manifest: manifestFor(job, files) };
+    };
+
+    test("staged files that are there are found, and looking changes nothing", async () => {
+      const destination = under.destination("out");
+      const decision = await stagedDecision(storage, destination, several);
+      for (let i = 0; i < 2; i++) expect(await storage.findLost(destination, decision.job, decision.files)).toEqual([]);
+      expect(await storage.findLost(destination, decision.job, [])).toEqual([]);
+      await storage.publish(decision);
+      expect(await under.published(destination)).toEqual(contentsOf(decision, several));
+    });
+
+    test("A.6: a staged file that is gone, and one of another size, are lost, by token", async () => {
+      const destination = under.destination("out");
+      const decision = await stagedDecision(storage, destination, several);
+      const [first, second] = decision.files;
+      await under.lose(destination, first!);
+      await under.cut?.(destination, second!);
+      const lost = await storage.findLost(destination, decision.job, decision.files);
+      expect(lost.map(({ token }) => token).sort()).toEqual(
+        [first!, ...(under.cut === undefined ? [] : [second!])].map(({ token }) => token).sort(),
+      );
+      for (const { why } of lost) expect(why).toMatch(/missing|gone|bytes|part/);
+    });
+
+    test("a decision whose files are all there is not withdrawn, and is published still", async () => {
+      const destination = under.destination("out");
+      const decision = await stagedDecision(storage, destination, several);
+      expect(await storage.withdraw(decision)).toEqual({ kind: "whole" });
+      await storage.publish(decision);
+      expect(await storage.withdraw(decision)).toEqual({ kind: "whole" });
+      expect(await under.published(destination)).toEqual(contentsOf(decision, several));
+    });
+
+    test("A.6: a decision with a lost file is withdrawn, what is left of it is decided again, and only that appears", async () => {
+      const destination = under.destination("out");
+      const first = await stagedDecision(storage, destination, several);
+      await under.lose(destination, first.files[1]!);
+      await expect(storage.publish(first)).rejects.toMatchObject({ code: "corrupt-output" });
+      const withdrawal = await storage.withdraw(first);
+      if (withdrawal.kind !== "withdrawn") throw new Error("nothing was withdrawn");
+      expect(withdrawal.files.map((file) => file?.name)).toEqual([
+        "part-00000.tsv",
+        undefined,
+        "rejects/part-00002.txt",
+      ]);
+      // Again, and late: the same.
+      expect(await storage.withdraw(first)).toEqual(withdrawal);
+      const second = await decidedAgain(first, withdrawal.files);
+      expect(await storage.findLost(destination, second.job, second.files)).toEqual([]);
+      expect(await storage.withdraw(first)).toEqual(withdrawal);
+      // A publisher of the first that goes on now finds nothing.
+      await expect(storage.publish(first)).rejects.toMatchObject({ code: "corrupt-output" });
+      await storage.publish(second);
+      const contents = { ...several, "part-00001.tsv": "B\n" };
+      expect(await under.published(destination)).toEqual(contentsOf(second, contents));
+      await expect(storage.publish(first)).rejects.toThrow();
+      await storage.discard(destination, second.job);
+      expect(await under.published(destination)).toEqual(contentsOf(second, contents));
+      expect(await under.leftovers(destination)).toEqual([]);
+    });
+
+    test("A.6: two decisions, one after the other, can be withdrawn; a job that ends then leaves nothing", async () => {
+      const destination = under.destination("out");
+      const first = await stagedDecision(storage, destination, several);
+      await under.lose(destination, first.files[1]!);
+      const before = await storage.withdraw(first);
+      if (before.kind !== "withdrawn") throw new Error("nothing was withdrawn");
+      const second = await decidedAgain(first, before.files);
+      await under.lose(destination, second.files[0]!);
+      const withdrawal = await storage.withdraw(second);
+      if (withdrawal.kind !== "withdrawn") throw new Error("nothing was withdrawn");
+      expect(withdrawal.files.map((file) => file?.name)).toEqual([
+        undefined,
+        "part-00001.tsv",
+        "rejects/part-00002.txt",
+      ]);
+      await storage.discard(destination, first.job);
+      expect(await under.leftovers(destination)).toEqual([]);
+      expect(await under.published(destination)).toBeUndefined();
+      const next = await stagedDecision(storage, destination, several);
+      await storage.publish(next);
+      expect(await under.published(destination)).toEqual(contentsOf(next, several));
+    });
+
+    test("A.6: with --overwrite, the old output is there until the second decision is published", async () => {
+      const destination = under.destination("out");
+      const old = await stagedDecision(storage, destination, { "part-00000.tsv": "old" });
+      await storage.publish(old);
+      await storage.discard(destination, old.job);
+      const { replaces } = await storage.prepare(destination, true);
+      const first = await stagedDecision(storage, destination, several, replaces);
+      await under.lose(destination, first.files[1]!);
+      const withdrawal = await storage.withdraw(first);
+      if (withdrawal.kind !== "withdrawn") throw new Error("nothing was withdrawn");
+      expect(await under.published(destination)).toEqual(contentsOf(old, { "part-00000.tsv": "old" }));
+      const second = await decidedAgain(first, withdrawal.files);
+      await storage.publish(second);
+      await storage.discard(destination, second.job);
+      expect(await under.published(destination)).toEqual(contentsOf(second, { ...several, "part-00001.tsv": "B\n" }));
+      expect(await under.leftovers(destination)).toEqual([]);
     });
 
     test("an output directory is read by its manifest: its main output, and all of it", async () => {

@@ -94,6 +94,8 @@ export interface DoneOptions {
   readonly digest?: bigint;
   readonly deadLetters?: readonly Position[];
   readonly mapVersion?: number;
+  /** Of a map that has reduces: it writes a file, too. */
+  readonly file?: boolean;
 }
 
 /** What a worker that works reports of an assignment. */
@@ -110,6 +112,7 @@ export function done(assignment: Assignment, change: DoneOptions = {}): AttemptD
         ...base,
         counters: { records: 10 },
         run: { writtenBy: attempt, path: `/runs/${attempt.epoch}.${attempt.attempt}`, bytes: 50, pairs: 20 },
+        staged: change.file === true ? [staged(attempt)] : [],
         emissionDigest: change.digest ?? BigInt(attempt.index + 1),
         stats: stats(),
       };

@@ -7,9 +7,16 @@ import { endedRecord, planRecord, taskRecord } from "../../src/rpc/convert-recor
 import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
 import { parseKey, type TaskRecord } from "../../src/schedule/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
-import type { Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions } from "../../src/schedule/step.ts";
+import type {
+  Scheduler,
+  SchedulerCommand,
+  SchedulerEvent,
+  SchedulerOptions,
+  WithdrawnDecision,
+} from "../../src/schedule/step.ts";
 import { attemptKey } from "../../src/schedule/task.ts";
 import type { Change } from "../../src/state/store.ts";
+import type { StagedFile } from "../../src/storage/storage.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";
 import { FakeWorker } from "./fake-worker.ts";
 
@@ -27,6 +34,8 @@ export function runScenario(file: string): string {
 class Scenario {
   readonly #workers = new Map<string, FakeWorker>();
   readonly #store = new Map<string, Uint8Array>();
+  /** Names of staged files that the next look does not find. */
+  readonly #gone = new Set<string>();
   /** Their last report is not answered. */
   readonly #deaf = new Set<string>();
   /** They have started something, or have an answer. */
@@ -93,6 +102,7 @@ class Scenario {
         const [worker, key, assignment] = this.#find(subject);
         const result = done(assignment, {
           plan: plan(number("maps", 2), number("partitions", 1), flags.get("hosts")?.split(",")),
+          ...(flags.has("file") && { file: true }),
           ...(flags.has("digest") && { digest: BigInt(flags.get("digest")!) }),
           ...(flags.has("dead-letter") && { deadLetters: [position(flags.get("dead-letter")!)] }),
         });
@@ -154,7 +164,10 @@ class Scenario {
         this.#step({ kind: "job-cancelled", job: subject });
         return;
       case "resume":
-        this.#step({ kind: "job-resumed", job: subject });
+        this.#step({ kind: "job-resumed", job: subject, withdrawn: this.#withdrawn(subject, rest) });
+        return;
+      case "gone":
+        for (const name of [subject, ...rest]) this.#gone.add(name);
         return;
       case "published":
         this.#step({ kind: "output-published", job: subject });
@@ -168,6 +181,14 @@ class Scenario {
       default:
         throw new Error(`a scenario says ${JSON.stringify(verb)}, which means nothing`);
     }
+  }
+
+  /** The storage finds that these files of what was decided are gone, and has put the others elsewhere. */
+  #withdrawn(job: string, gone: readonly string[]): WithdrawnDecision | undefined {
+    const decision = this.#scheduler.unpublished(job);
+    if (decision === undefined || gone.length === 0) return undefined;
+    const now = ({ name, token }: StagedFile) => (gone.includes(name) ? undefined : `again=${token}`);
+    return { decision, tokens: new Map(decision.files.map((file) => [file.token, now(file)])) };
   }
 
   #step(event: SchedulerEvent, answers?: { worker: FakeWorker; report: WorkerReport }): void {
@@ -189,6 +210,16 @@ class Scenario {
 
   #command(command: SchedulerCommand, answers: { worker: FakeWorker; report: WorkerReport } | undefined): void {
     switch (command.kind) {
+      case "look-at-files": {
+        // Not worth a line where all is there.
+        const isGone = ({ name }: { readonly name: string }) => this.#gone.has(name);
+        const gone = command.folders.flatMap((folder) => folder.files.filter(isGone));
+        const lost = gone.map(({ token }) => ({ token, why: "is missing" }));
+        if (lost.length > 0) this.#out.push(`look ${command.job}: gone ${files(gone)}`);
+        this.#gone.clear();
+        this.#step({ kind: "files-looked-at", job: command.job, look: command.look, lost });
+        return;
+      }
       case "publish-output":
         this.#out.push(`publish ${command.decision.job}: ${files(command.decision.files)}`);
         return;

@@ -8,12 +8,13 @@ import { seededRandom } from "../../src/base/random.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "../../src/rpc/convert.ts";
 import type { AttemptResult, Failure, Places, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
 import type { Cluster } from "../../src/schedule/cluster.ts";
+import { unpublished } from "../../src/schedule/commit.ts";
 import type { Fact } from "../../src/schedule/facts.ts";
 import type { Job } from "../../src/schedule/job.ts";
 import { ordersFor } from "../../src/schedule/orders.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
-import type { SchedulerCommand, SchedulerEvent, SchedulerOptions } from "../../src/schedule/step.ts";
+import type { SchedulerCommand, SchedulerEvent, SchedulerOptions, WithdrawnDecision } from "../../src/schedule/step.ts";
 import { attemptKey, isDone, recordOf } from "../../src/schedule/task.ts";
 import { viewOf } from "../../src/schedule/view.ts";
 import type { Change, StoredRecord } from "../../src/state/store.ts";
@@ -39,6 +40,9 @@ export class World {
   readonly network: Message[] = [];
   readonly waiting = new Map<string, WorkerReport>();
   readonly publishing: CommitDecision[] = [];
+  readonly looking: Extract<SchedulerCommand, { readonly kind: "look-at-files" }>[] = [];
+  /** Tokens of staged files that are gone. */
+  readonly lost = new Set<string>();
   readonly published = new Map<JobId, CommitDecision>();
   readonly jobs: JobId[] = [];
   /** Which digests a reduce attempt read, by its key. */
@@ -135,6 +139,7 @@ export class World {
       if (!isPaused) this.endAttempt(worker);
     } else if (dice < 0.9) this.pass(this.pick(2_000));
     else if (dice < 0.95) this.answer(worker.id);
+    else if (dice < 0.96) this.look();
     else if (dice < 0.97) this.publish();
     else this.disturb(worker);
   }
@@ -161,6 +166,7 @@ export class World {
       while (this.network.length > 0) this.deliver();
       for (const worker of this.workers) this.answer(worker.id);
       while (this.network.length > 0) this.deliver();
+      while (this.looking.length > 0) this.look();
       while (this.publishing.length > 0) this.publish();
       this.pass(1_000);
       if ([...this.cluster.jobs.values()].every((job) => job.ended !== undefined)) return;
@@ -189,6 +195,9 @@ export class World {
     switch (command.kind) {
       case "send-orders":
         this.reply(command.worker, command.orders);
+        return;
+      case "look-at-files":
+        this.looking.push(command);
         return;
       case "publish-output":
         this.checkDecision(command.decision);
@@ -276,7 +285,7 @@ export class World {
     const skipped = work.phase === "map" ? work.skip : [];
     // A few maps emit something else each time.
     const digest = BigInt(attempt.index + 1) + (attempt.index % 3 === 1 && this.chance(0.5) ? 100n : 0n);
-    return done(assignment, { digest, deadLetters: skipped });
+    return done(assignment, { digest, deadLetters: skipped, file: this.seed % 2 === 0 });
   }
 
   private failure(careful: boolean, isMap: boolean): Failure {
@@ -328,9 +337,30 @@ export class World {
     return undefined;
   }
 
+  /** Some of them may be gone. */
+  private look(): void {
+    const command = this.looking.shift();
+    if (command === undefined) return;
+    const lost = command.folders.flatMap(({ files }) => files).filter(() => this.isFaulty && this.chance(0.1));
+    for (const { token } of lost) this.lost.add(token);
+    if (lost.length > 0) this.saw("staged file gone");
+    const { job, look } = command;
+    this.step({
+      kind: "files-looked-at",
+      job,
+      look,
+      lost: lost.map(({ token }) => ({ token, why: "is missing" })),
+    });
+  }
+
   private publish(): void {
     const decision = this.publishing.shift();
     if (decision === undefined) return;
+    if (this.isFaulty && !this.published.has(decision.job) && this.chance(0.2)) {
+      this.saw("publishing failed");
+      this.step({ kind: "output-failed", job: decision.job, error: text("a file is gone", "corrupt-output") });
+      return;
+    }
     const before = this.published.get(decision.job);
     // I2: what is visible never changes.
     assert(before === undefined || isDeepStrictEqual(before, decision), "published twice, differently");
@@ -353,8 +383,22 @@ export class World {
     const job = this.jobs[this.pick(this.jobs.length)];
     if (job === undefined || this.cluster.jobs.get(job)?.ended?.outcome !== "failed") return;
     if (this.cluster.jobs.get(job)?.ended?.kept) this.ends.delete(job);
-    this.step({ kind: "job-resumed", job });
+    this.step({ kind: "job-resumed", job, withdrawn: this.withdrawn(job) });
     this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
+  }
+
+  /** Of what was decided some files are gone. Not where all of it is visible already. */
+  private withdrawn(job: JobId): WithdrawnDecision | undefined {
+    const decision = unpublished(this.cluster, job);
+    if (decision === undefined || this.published.has(job) || this.chance(0.3)) return undefined;
+    this.saw("decision withdrawn");
+    const tokens = new Map<string, string | undefined>();
+    for (const { token } of decision.files) {
+      const isLost = this.chance(0.5);
+      tokens.set(token, isLost ? undefined : `${this.epoch}=${token}`);
+      if (isLost) this.lost.add(token);
+    }
+    return { decision, tokens };
   }
 
   /** The wish is not forgotten by another master; heal() starts those anew that follow it. */
@@ -417,6 +461,7 @@ export class World {
     this.saw("failover");
     this.waiting.clear();
     this.publishing.length = 0;
+    this.looking.length = 0;
     this.told.clear();
     this.epoch++;
     this.cluster = recoverCluster(recordsOf(store), this.epoch, this.options, this.now);
@@ -513,7 +558,10 @@ export class World {
   /** I7: each reduce that counts read what the winner of each map emitted. */
   private checkDecision(decision: CommitDecision): void {
     const job = this.cluster.jobs.get(decision.job)!;
-    assert(decision.files.length === (job.reduces.length > 0 ? job.reduces.length : job.maps.length), "not all parts");
+    const fromMaps = job.reduces.length === 0 || this.seed % 2 === 0 ? job.maps.length : 0;
+    assert(decision.files.length === job.reduces.length + fromMaps, "not all parts");
+    for (const { token } of decision.files)
+      assert(token !== "" && !this.lost.has(token), "a file is decided that is gone");
     const emitted = job.maps.map((task) => task.winner?.emissionDigest);
     for (const task of job.reduces) {
       const read = this.read.get(attemptKey(task.winner!.attempt));

@@ -6,7 +6,8 @@ import { attemptName } from "../../src/base/ids.ts";
 import type { Chance } from "../../src/sim/chance.ts";
 import type { Network, Request } from "../../src/sim/network.ts";
 import type { Process } from "../../src/sim/process.ts";
-import type { CommitDecision, Storage } from "../../src/storage/storage.ts";
+import { decisionName } from "../../src/storage/places.ts";
+import type { CommitDecision, LostFile, StagedFile, Storage, Withdrawal } from "../../src/storage/storage.ts";
 import type { SimOptions } from "./options.ts";
 import type { PartContent } from "./workload.ts";
 
@@ -16,8 +17,16 @@ interface Staged {
   readonly content: PartContent;
 }
 
+/** A staged file that a publisher has moved to where the output is put together. */
+interface Moved {
+  readonly token: string;
+  readonly content: PartContent;
+}
+
 export interface Published {
   readonly job: JobId;
+  /** Which of the job's decisions puts files there. */
+  readonly decision: string;
   /** By name, as they appear. */
   readonly files: Map<string, PartContent>;
   /** The bytes of `_SUCCESS`: with it the output is whole. */
@@ -27,11 +36,19 @@ export interface Published {
 export class Files {
   readonly process: Process;
   readonly staged = new Map<string, Staged>();
+  /** Where an output is put together, by decision, until one rename makes it visible; all publishers of a decision share it. */
+  readonly folders = new Map<string, Map<string, Moved>>();
   readonly published = new Map<string, Published>();
   failsUntil = 0;
   slowUntil = 0;
   /** Told of everything that becomes visible. */
   onVisible: (destination: string, job: JobId, name: string) => void = () => {};
+  /** By token: when each staged file that is gone was removed; and by job: when one was last looked for. */
+  readonly lostAt = new Map<string, number>();
+  readonly lookedAt = new Map<JobId, number>();
+  /** All that was ever staged, by token. */
+  readonly written = new Map<string, PartContent>();
+  readonly #withdrawn = new Set<string>();
   readonly #chance: Chance;
   readonly #options: SimOptions;
   readonly #now: () => number;
@@ -47,6 +64,7 @@ export class Files {
   stage(attempt: AttemptId, name: string, content: PartContent): string {
     const token = `${attempt.job}/${attemptName(attempt)}.${name}`;
     this.staged.set(token, { job: attempt.job, attempt: attemptName(attempt), content });
+    this.written.set(token, content);
     return token;
   }
 
@@ -55,27 +73,48 @@ export class Files {
     this.staged.delete(token);
   }
 
+  /** Not published yet, and not gone. */
+  has(token: string): boolean {
+    if (this.staged.has(token)) return true;
+    return [...this.folders.values()].some((folder) => [...folder.values()].some((moved) => moved.token === token));
+  }
+
+  /** Somebody removes a file that is not published yet. Returns its token; undefined: there is none. */
+  lose(chance: Chance): string | undefined {
+    const places = [...this.staged.keys()].map((token) => ({ token, remove: () => this.staged.delete(token) }));
+    for (const folder of this.folders.values())
+      for (const [name, { token }] of folder) places.push({ token, remove: () => folder.delete(name) });
+    const place = places[chance.below(places.length)];
+    if (place === undefined) return undefined;
+    place.remove();
+    this.lostAt.set(place.token, this.#now());
+    return place.token;
+  }
+
   serve({ kind, body }: Request): Promise<unknown> {
+    if (kind === "look") return this.#findLost(body as { job: JobId; files: readonly StagedFile[] });
     if (kind === "publish") return this.#publish(body as CommitDecision);
+    if (kind === "withdraw") return this.#withdraw(body as CommitDecision);
     if (kind === "discard") return this.#discard(body as JobId);
     throw new Error(`storage knows no ${kind}`);
   }
 
+  async #findLost({ job, files }: { job: JobId; files: readonly StagedFile[] }): Promise<LostFile[]> {
+    await this.#steps(1)();
+    this.lookedAt.set(job, this.#now());
+    return files.filter(({ token }) => !this.staged.has(token)).map(({ token }) => ({ token, why: "is missing" }));
+  }
+
   async #publish(decision: CommitDecision): Promise<void> {
     const { job, destination, files, manifest } = decision;
-    // An error may come before anything happened, or after all of it.
-    const errorAt = this.failsUntil > this.#now() ? this.#chance.below(files.length + 3) : -1;
-    let step = 0;
-    const next = async () => {
-      await this.#wait();
-      if (step++ === errorAt) throw new MillraceError("io-error", "storage can't be reached", { retry: "elsewhere" });
-    };
+    const next = this.#steps(files.length + 3);
     await next();
     const there = this.published.get(destination);
     if (there !== undefined && there.job !== job) throw new MillraceError("output-exists", `${destination} is there`);
     if (there?.manifest === undefined) await this.#makeVisible(decision, next);
     const output = this.published.get(destination);
-    if (output?.job !== job) throw new MillraceError("output-exists", `${destination} is there`);
+    if (output?.decision !== decisionName(decision))
+      throw new MillraceError("output-exists", `${destination} is there, or was withdrawn`);
     if (output.manifest === undefined) {
       output.manifest = manifest;
       this.onVisible(destination, job, "_SUCCESS");
@@ -83,24 +122,73 @@ export class Files {
     await next();
   }
 
-  async #makeVisible({ job, destination, files }: CommitDecision, next: () => Promise<void>): Promise<void> {
+  async #makeVisible(decision: CommitDecision, next: () => Promise<void>): Promise<void> {
+    const { job, destination, files } = decision;
+    const name = decisionName(decision);
     const isCopied = this.#options.storage === "copy";
-    const output: Published = this.published.get(destination) ?? { job, files: new Map(), manifest: undefined };
-    // Who copies file by file claims the place first.
+    const there = this.published.get(destination);
+    if (this.#withdrawn.has(name) || (there !== undefined && there.decision !== name)) throw gone(destination);
+    // Who copies file by file claims the place first; others put them together where no one looks.
+    const output = there ?? { job, decision: name, files: new Map<string, PartContent>(), manifest: undefined };
     if (isCopied) this.published.set(destination, output);
-    else await next();
-    const found = new Map<string, PartContent>();
-    for (const { name, token } of files) {
-      if (isCopied) await next();
-      if (this.published.get(destination)?.manifest !== undefined) return; // another publisher was first
-      const content = output.files.get(name) ?? this.staged.get(token)?.content;
-      if (content === undefined) throw new MillraceError("corrupt-output", `${name} is not staged any more`);
-      if (isCopied) this.#show(destination, output, name, content);
-      else found.set(name, content);
+    else if (!this.folders.has(name)) this.folders.set(name, new Map());
+    for (const file of files) {
+      await next();
+      const now = this.published.get(destination);
+      if (now?.manifest !== undefined) return; // another publisher was first
+      const folder = this.folders.get(name);
+      if (isCopied ? now !== output : folder === undefined) throw gone(destination);
+      if (output.files.has(file.name) || folder?.has(file.name)) continue;
+      const content = this.staged.get(file.token)?.content;
+      if (content === undefined) throw gone(file.name);
+      folder?.set(file.name, { token: file.token, content });
+      if (isCopied) this.#show(destination, output, file.name, content);
+      else this.staged.delete(file.token);
     }
-    if (isCopied || this.published.has(destination)) return;
+    if (isCopied) return;
+    // One that another publisher has made visible meanwhile is no loss.
+    const isWhole = files.every((file) => this.folders.get(name)?.has(file.name));
+    if (!isWhole && !this.published.has(destination)) throw gone(destination);
+    await next();
+    // The rename.
+    const folder = this.folders.get(name);
+    if (this.published.has(destination)) return;
+    if (folder === undefined) throw gone(destination);
+    this.folders.delete(name);
     this.published.set(destination, output);
-    for (const [name, content] of found) this.#show(destination, output, name, content);
+    for (const [file, { content }] of folder) this.#show(destination, output, file, content);
+  }
+
+  /** As the product's storages do it: what is staged is taken away from publishers of the decision in one step. */
+  async #withdraw(decision: CommitDecision): Promise<Withdrawal> {
+    const { job, destination, files } = decision;
+    const next = this.#steps(3);
+    await next();
+    const name = decisionName(decision);
+    const there = this.published.get(destination);
+    if (there?.decision === name && there.manifest !== undefined) return { kind: "whole" };
+    const shown = there?.decision === name ? there.files : undefined;
+    const folder = this.folders.get(name);
+    if (!this.#withdrawn.has(name)) {
+      if (files.every((file) => this.staged.has(file.token) || folder?.has(file.name) || shown?.has(file.name)))
+        return { kind: "whole" };
+      this.#withdrawn.add(name);
+    }
+    this.folders.delete(name);
+    if (there?.decision === name) this.published.delete(destination);
+    const left = files.map((file) => {
+      const token = `${job}/${name}=${file.token.slice(Math.max(file.token.indexOf("/"), file.token.indexOf("=")) + 1)}`;
+      const content = [this.staged.get(token), this.staged.get(file.token), folder?.get(file.name)].find(
+        (place) => place !== undefined,
+      )?.content;
+      if (content === undefined) return undefined;
+      this.staged.delete(file.token);
+      this.staged.set(token, { job, attempt: attemptName(content.attempt), content });
+      this.written.set(token, content);
+      return { ...file, token };
+    });
+    await next();
+    return { kind: "withdrawn", files: left };
   }
 
   #show(destination: string, output: Published, name: string, content: PartContent): void {
@@ -112,6 +200,18 @@ export class Files {
   async #discard(job: JobId): Promise<void> {
     await this.#wait();
     for (const [token, file] of [...this.staged]) if (file.job === job) this.staged.delete(token);
+    for (const [name, folder] of [...this.folders])
+      if ([...folder.values()].some(({ content }) => content.attempt.job === job)) this.folders.delete(name);
+  }
+
+  /** An error may come before anything happened, or after all of it. */
+  #steps(count: number): () => Promise<void> {
+    const errorAt = this.failsUntil > this.#now() ? this.#chance.below(count) : -1;
+    let step = 0;
+    return async () => {
+      await this.#wait();
+      if (step++ === errorAt) throw new MillraceError("io-error", "storage can't be reached", { retry: "elsewhere" });
+    };
   }
 
   #wait(): Promise<void> {
@@ -132,9 +232,16 @@ export function storageClient(process: Process, network: Network, options: SimOp
     list: never,
     stat: never,
     read: never,
+    below: never,
     stage: never,
     prepare: async () => ({ replaces: undefined }),
+    findLost: async (_destination, job, files) => (await call("look", { job, files })) as LostFile[],
     publish: async (decision) => void (await call("publish", decision)),
+    withdraw: async (decision) => (await call("withdraw", decision)) as Withdrawal,
     discard: async (_destination, job) => void (await call("discard", job)),
   };
+}
+
+function gone(what: string): MillraceError {
+  return new MillraceError("corrupt-output", `${what} is not staged any more`);
 }

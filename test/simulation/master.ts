@@ -7,6 +7,7 @@ import { createMaster } from "../../src/master/loop.ts";
 import type { Master } from "../../src/master/master.ts";
 import { decodeReport, encodeOrders } from "../../src/rpc/convert.ts";
 import type { Cluster } from "../../src/schedule/cluster.ts";
+import { unpublished } from "../../src/schedule/commit.ts";
 import { ordersFor } from "../../src/schedule/orders.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
@@ -129,6 +130,7 @@ export class MasterLife implements Endpoint {
             return step;
           },
           ordersFor: (worker) => ordersFor(cluster, worker),
+          unpublished: (job) => unpublished(cluster, job),
           view: () => viewOf(cluster),
         };
       },

@@ -140,6 +140,11 @@ export class Nemesis {
           this.#note(kind, run.ref.path);
           run.isDamaged = true;
         };
+      case "lose-staged":
+        return () => {
+          const token = world.files.lose(chance);
+          if (token !== undefined) this.#note(kind, token);
+        };
       case "cancel-jobs":
         return () => {
           if (!chance.happens(0.15)) return;

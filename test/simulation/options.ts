@@ -32,6 +32,7 @@ export const faultKinds = [
   "user-errors",
   "cancel-jobs",
   "resume-jobs",
+  "lose-staged",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];

@@ -25,6 +25,8 @@ export const sometimes = [
   "worker quarantined",
   "worker excluded",
   "attempt given out ahead of a slot",
+  "staged file gone before the decision",
+  "decision withdrawn",
 ] as const;
 
 export type Sighting = (typeof sometimes)[number];

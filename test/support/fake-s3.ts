@@ -37,6 +37,8 @@ export interface FakeS3Options {
   /** False: conditions of requests are ignored, as s3rver does. */
   readonly conditional?: boolean;
   readonly pageSize?: number;
+  /** False: the parts of an upload can't be listed. */
+  readonly listsParts?: boolean;
   /** False: lists of uploads are not implemented. */
   readonly listsUploads?: boolean;
   readonly credentials?: {
@@ -282,6 +284,7 @@ export class FakeS3 {
       upload.parts.set(Number(request.query.get("partNumber")), { body: request.body, etag });
       return { status: 200, headers: { etag: `"${etag}"`, "content-length": "0" }, body: none };
     }
+    if (request.method === "GET") return this.#listParts(upload, request);
     if (request.method === "DELETE") {
       this.uploads.delete(id);
       return { status: 204, headers: {}, body: none };
@@ -298,6 +301,22 @@ export class FakeS3 {
     objects.set(request.key, { body, etag, metadata: upload.metadata });
     this.uploads.delete(id);
     return xml(`<CompleteMultipartUploadResult><ETag>&quot;${etag}&quot;</ETag></CompleteMultipartUploadResult>`);
+  }
+
+  #listParts({ parts }: Upload, { query }: FakeRequest): HttpResponse {
+    if (this.options.listsParts === false) return errorResponse(501, "NotImplemented");
+    const after = Number(query.get("part-number-marker") ?? 0);
+    const left = [...parts].filter(([number]) => number > after).sort(([a], [b]) => a - b);
+    const page = left.slice(0, this.options.pageSize ?? 1000);
+    const entries = page.map(
+      ([number, { body, etag }]) =>
+        `<Part><PartNumber>${number}</PartNumber><ETag>&quot;${etag}&quot;</ETag><Size>${body.length}</Size></Part>`,
+    );
+    const isTruncated = left.length > page.length;
+    const next = isTruncated ? `<NextPartNumberMarker>${page.at(-1)![0]}</NextPartNumberMarker>` : "";
+    return xml(
+      `<ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>${isTruncated}</IsTruncated>${next}${entries.join("")}</ListPartsResult>`,
+    );
   }
 
   /** Signature version 4, from its specification: undefined, or the error's code. */

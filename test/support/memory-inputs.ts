@@ -51,9 +51,12 @@ export function memoryInputs(contents: Readonly<Record<string, string | Uint8Arr
         open--;
       }
     },
+    below: refuse,
     stage: refuse,
     prepare: refuse,
+    findLost: refuse,
     publish: refuse,
+    withdraw: refuse,
     discard: refuse,
   };
 }

@@ -75,8 +75,13 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
         },
       };
     },
+    below: () => {
+      throw new Error("the memory storage only reads and stages");
+    },
     prepare: unused,
+    findLost: unused,
     publish: unused,
+    withdraw: unused,
     discard: unused,
   };
   return storage;

@@ -1,4 +1,5 @@
-// I9 commit once: a job's decision and its end are written once; what is decided is never undone. I2 in part: a job that has
+// I9 commit once: a job's end is written once, and it has one decision at a time, which is undone only behind an end: when
+// it has failed and was resumed, as what it had staged is gone. I2 in part: a job that has
 // failed or was cancelled publishes nothing. A failed job that was kept may be resumed by who asks for it.
 import type { JobId } from "../../../src/base/ids.ts";
 import { decodeDecision } from "../../../src/rpc/convert.ts";
@@ -36,7 +37,10 @@ export class Ends implements Invariant {
       if (!("put" in change)) this.#world.violate("I4", `the job ${job} is removed`);
       this.#specs.add(job);
     }
-    if (parsed.kind === "decision" && "put" in change) this.#decided(job, decodeDecision(change.put.value));
+    if (parsed.kind === "decision") {
+      if ("put" in change) this.#decided(job, decodeDecision(change.put.value));
+      else this.#undecided(job);
+    }
     if (parsed.kind !== "ended") return;
     const before = this.outcomes.get(job);
     if ("put" in change) {
@@ -105,6 +109,15 @@ export class Ends implements Invariant {
         `${name} ${slots}/${slotsFree} ${isSilent ? "silent" : ""} ${isDraining || isToDrain ? "leaves" : ""} ${attempts.size}+${strays.length} failed ${failuresInRow}`,
     );
     return `${job.stage}: ${tasks.join("; ")} | ${workers.join("; ")}`;
+  }
+
+  /** Of a job that is over it is swept away with its other records. */
+  #undecided(job: JobId): void {
+    const outcome = this.outcomes.get(job);
+    if (outcome === undefined) this.#world.violate("I9", `the decision of ${job}, which goes on, is undone`);
+    if (outcome !== "failed" || !this.#kept.has(job)) return;
+    this.#world.sightings.saw("decision withdrawn");
+    this.decisions.delete(job);
   }
 
   #decided(job: JobId, decision: CommitDecision): void {

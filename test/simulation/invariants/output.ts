@@ -58,12 +58,14 @@ export class Output implements Invariant {
     }
     const parts: PartContent[] = [];
     for (const { name, token } of decision.files) {
-      const staged = files.staged.get(token);
-      if (staged === undefined) {
-        this.#world.violate("I1", `${name} is decided, and not staged (${token})`);
+      const content = files.written.get(token);
+      const lostAt = files.lostAt.get(token) ?? Number.NEGATIVE_INFINITY;
+      const isMissed = !files.has(token) && lostAt < (files.lookedAt.get(job.id) ?? Number.POSITIVE_INFINITY);
+      if (content === undefined || isMissed) {
+        this.#world.violate("I1", `${name} is decided, and was not staged when it was looked for (${token})`);
         return;
       }
-      parts.push(staged.content);
+      parts.push(content);
     }
     const skipped = new Set<string>();
     for (let map = 0; map < job.maps; map++) {

@@ -65,6 +65,8 @@ export class Seen implements Invariant {
         const task = cluster.jobs.get(fact.attempt.job)?.reduces[fact.attempt.index];
         if (task !== undefined && task.moves > 0) sightings.saw("reduce moved away from a cut");
       }
+      if (fact.kind === "output-lost" && event.kind === "files-looked-at")
+        sightings.saw("staged file gone before the decision");
       if (fact.kind === "worker-excluded") sightings.saw("worker excluded");
     }
     for (const job of cluster.jobs.values()) {

@@ -94,7 +94,9 @@ export class Winners implements Invariant {
     if (is.digestRollbacks > 3) this.#world.violate("I10", `${name} was rolled back ${is.digestRollbacks} times`);
     const [old, now] = [was?.winner, is.winner];
     if (old === undefined) return;
+    const isGone = old.staged.some(({ token }) => !this.#world.files.has(token));
     if (now === undefined) {
+      if (isGone) return;
       if (name.startsWith("map") || !this.#isRolledBack(job, old))
         this.#world.violate("I5", `${name} lost its winner ${fullName(old.attempt)}`);
       return;

@@ -1,0 +1,53 @@
+// Output files of winners that are gone before they are published: others can reach the place where attempts write. The task runs
+// again; of a map whose run reduces have read, the winner stays on record for its digest, with files that have no token.
+import type { LostFile } from "../storage/storage.ts";
+import { requeue } from "./attempt.ts";
+import { type Cluster, note, saveTask } from "./cluster.ts";
+import { type Job, update } from "./job.ts";
+import type { WithdrawnDecision } from "./step.ts";
+import type { Task } from "./task.ts";
+
+/** Tasks of an undecided job run again, as their files are gone. Returns the first that this has happened to too often. */
+export function loseFiles(cluster: Cluster, job: Job, lost: readonly LostFile[]): Task | undefined {
+  const whys = new Map(lost.map(({ token, why }) => [token, why]));
+  for (const tasks of [job.maps, job.reduces]) {
+    for (const task of tasks) {
+      const file = task.winner?.staged.find(({ token }) => whys.has(token));
+      if (file === undefined) continue;
+      if (task.infrastructureFailures + 1 >= cluster.options.infrastructureFailuresMax) return task;
+      task.infrastructureFailures++;
+      loseWinner(cluster, task, `${file.name} ${whys.get(file.token)}`);
+    }
+  }
+  return undefined;
+}
+
+/** The decision was withdrawn: winners have their files as they are staged now, or run again. */
+export function takeBackFiles(cluster: Cluster, job: Job, { tokens }: WithdrawnDecision): void {
+  for (const tasks of [job.maps, job.reduces]) {
+    for (const task of tasks) {
+      const { winner } = task;
+      if (winner === undefined || winner.staged.length === 0) continue;
+      const gone = winner.staged.find(({ token }) => tokens.get(token) === undefined);
+      if (gone !== undefined) {
+        loseWinner(cluster, task, `${gone.name} is gone`);
+        continue;
+      }
+      const staged = winner.staged.map((file) => ({ ...file, token: tokens.get(file.token) ?? "" }));
+      update(task, () => (task.winner = { ...winner, staged }));
+      saveTask(cluster, task);
+    }
+  }
+}
+
+function loseWinner(cluster: Cluster, task: Task, why: string): void {
+  const { winner, job } = task;
+  if (winner === undefined) return;
+  const isRead = task.phase === "map" && job.reduces.length > 0;
+  const staged = winner.staged.map((file) => ({ ...file, token: "" }));
+  update(task, () => (task.winner = isRead ? { ...winner, staged, runLost: `its file ${why}` } : undefined));
+  job.sum = undefined;
+  note(cluster, { kind: "output-lost", attempt: winner.attempt, worker: winner.worker, why });
+  saveTask(cluster, task);
+  requeue(cluster, task);
+}
