@@ -102,7 +102,7 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const overwrite = options.overwrite ?? false;
-  const ended = endedJobs(options);
+  const ended = await endedJobs(options);
   const { replaces } = await storage.prepare(places.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
@@ -120,9 +120,9 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
 }
 
 /** Runs of this output that were killed: this one begins anew. */
-function endedJobs({ output, deadLetters, workDir }: LocalOptions): readonly JobId[] {
+async function endedJobs({ output, deadLetters, workDir }: LocalOptions): Promise<readonly JobId[]> {
   if (output === undefined || ![output, deadLetters].some((path) => path !== undefined && isUrl(path))) return [];
-  return earlierJobs(output, workDir);
+  return await earlierJobs(output, workDir);
 }
 
 /** Of the newest work directory that a run with this output left. */
