@@ -19,6 +19,7 @@ import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { JobView, SchedulerOptions } from "../schedule/step.ts";
 import { openLevelStore } from "../state/leveldb.ts";
 import type { StateStore } from "../state/store.ts";
+import { isStagedBy } from "../storage/staged-token.ts";
 import { type Storage, stoppable } from "../storage/storage.ts";
 import { type Agent, startAgent } from "../worker/agent.ts";
 import type { Budget } from "../worker/budget.ts";
@@ -334,6 +335,7 @@ const schedulerOptions = ({ output, experiment }: LocalOptions): SchedulerOption
   failuresPerWorkerMax: limits.failuresPerWorkerMax,
   infrastructureFailuresMax: limits.infrastructureFailuresMax,
   digestRollbacksMax: limits.digestRollbacksMax,
+  isStagedBy,
   manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
 });
 

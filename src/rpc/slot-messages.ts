@@ -7,7 +7,7 @@ import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3-access.ts";
 import { big, messageCodec, num, optional, required } from "./codec.ts";
-import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
+import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
 import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "./convert-common.ts";
 import { fromVariables, toVariables } from "./convert-job.ts";
 import { fromRunPlaces, toRunPlaces } from "./convert-worker.ts";
@@ -202,7 +202,7 @@ function fromFromSlot({ kind }: FromSlotMessage): FromSlot {
     case "described":
       return { kind: "described", description: JSON.parse(kind.value.description) as JobDescription };
     case "finished":
-      return { kind: "finished", result: fromResult(kind.value) };
+      return { kind: "finished", result: readResult(kind.value, "a slot") };
     case "failed":
       return { kind: "failed", error: fromFailureText(kind.value) };
     case "log":

@@ -31,6 +31,8 @@ export interface AgentOptions {
   readonly spareSlots?: boolean | undefined;
   /** So many attempts it takes beyond its slots, which begin when a slot is free, without asking the master first. Default 0. */
   readonly slotsAhead?: number | undefined;
+  /** Of one attempt's result, and of those in one report, where messages have a bound. Default: none. */
+  readonly resultBytesMax?: number | undefined;
   /** The code of a job, fetched or built already. A rejection is an infrastructure failure of the attempt. */
   readonly bundle: (spec: JobSpec, job: JobId) => Promise<Bundle>;
   /**

@@ -1,9 +1,9 @@
 // Runs in files: a directory per job in the memory tier and one on disk; the names of files
 // begin with the attempt's. (A directory per attempt would be tidier, and cost more than a small attempt itself.) A winner's
 // stay until the job is over, a failed attempt's go at once.
-import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { RunRef } from "../sort/run.ts";
@@ -62,6 +62,12 @@ export class FileRunStore implements RunStore {
     this.#granted.delete(keyOf(attempt));
     if (outcome.kept !== undefined) this.keep(outcome.kept);
     else if (outcome.isFailed) this.#removeFiles(attempt);
+  }
+
+  isOf(attempt: AttemptId, { path, bytes }: RunRef): boolean {
+    const isHere = this.#directoriesOf(attempt.job).includes(dirname(path));
+    if (!isHere || !basename(path).startsWith(`${attemptName(attempt)}.`)) return false;
+    return lstatSync(path, { throwIfNoEntry: false })?.size === bytes;
   }
 
   keep(run: RunRef): void {

@@ -13,6 +13,7 @@ import { assert } from "../base/assert.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName, type JobId, type WorkerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
 import { formatDuration } from "../base/units.ts";
 import { Gate } from "../rpc/gate.ts";
@@ -202,6 +203,7 @@ class Node implements WorkerNode {
       prepare: (job, spec) => this.#needs.prepare(job, spec),
       bundle: (spec, job) => this.#needs.bundle(job, spec),
       access: { shuffleKey: (job) => this.#shuffleKey(tokens, job), ca },
+      resultBytesMax: limits.resultBytesMax,
       coolDownMs: (failures) => Math.min(coolDown.mostMs, coolDown.firstMs * 2 ** (failures - 1)),
       who: `worker ${this.id} (on ${hostname()})`,
       offered,

@@ -10,7 +10,7 @@ import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { isErrorCode, MillraceError, systemCode } from "../base/error.ts";
-import { type AttemptId, attemptName } from "../base/ids.ts";
+import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
@@ -103,6 +103,8 @@ export class Slot implements TaskSlot {
   /** Who waits for `settled`, one for each `settle` that was sent. */
   readonly #settling: (() => void)[] = [];
   #attempt: AttemptId | undefined;
+  /** Whose attempts it has run: a slot is one job's. */
+  #job: JobId | undefined;
   /** Whose code may be going on in the idle slot; undefined where it was revoked, failed, or was told of already. */
   #last: AttemptId | undefined;
   #isStopped = false;
@@ -190,6 +192,7 @@ export class Slot implements TaskSlot {
     this.#log.close();
     this.#log = this.#openLog(attempt);
     this.#attempt = attempt;
+    this.#job = attempt.job;
     this.#last = undefined;
     this.#isStopped = false;
     try {
@@ -240,7 +243,10 @@ export class Slot implements TaskSlot {
   #died(attempt: AttemptId, careful: boolean, error: FailureText): Failure {
     const page = this.page();
     const isOurs = page !== undefined && page.epoch === attempt.epoch && page.attempt === attempt.attempt;
-    return isOurs ? { kind: "slot-died", error, at: page.at, careful } : { kind: "infrastructure", error };
+    // What no slot of ours says was written by the job's code: no machine's fault either.
+    const isLie = this.#killedFor?.kind === "broken-pipe";
+    if (isOurs || isLie) return { kind: "slot-died", error, at: isOurs ? page.at : undefined, careful };
+    return { kind: "infrastructure", error };
   }
 
   #ask(message: ToSlot): Promise<Reply> {
@@ -262,6 +268,8 @@ export class Slot implements TaskSlot {
         this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
         return;
       case "late":
+        // A job's code may have written it: it speaks for no other job.
+        if (message.attempt.job !== this.#job) return;
         this.#last = undefined;
         this.#options.onLate?.(message.attempt, message.error);
         return;
