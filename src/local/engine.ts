@@ -216,13 +216,14 @@ export class Engine implements LocalEngine {
   async close(): Promise<void> {
     await this.stop();
     await this.#discardElsewhere();
+    const { output, workDir } = this.#parts.options;
+    if (output !== undefined && this.#end === "succeeded" && !this.#isResumable) await removeOlder(output, workDir);
     this.removeNow();
   }
 
   removeNow(): void {
     if (this.#isResumable) return;
-    const { options, places, work, removeParents } = this.#parts;
-    if (options.output !== undefined && this.#end === "succeeded") removeOlder(options.output, options.workDir);
+    const { places, work, removeParents } = this.#parts;
     removeWorkDirectory(work);
     removeWorkDirectory({ path: places.beside, memory: undefined });
     removeParents();
@@ -236,7 +237,7 @@ export class Engine implements LocalEngine {
     const { options, places, storage, job } = this.#parts;
     const { output, workDir, resume, deadLetters } = options;
     if (this.#isResumable) return;
-    const jobs = this.#end === "succeeded" && output !== undefined ? earlierJobs(output, workDir) : [];
+    const jobs = this.#end === "succeeded" && output !== undefined ? await earlierJobs(output, workDir) : [];
     if (this.#end === "none" && resume === true) jobs.push(job);
     // Hidden, and in nobody's way: no reason to fail.
     const discard = async (destination: string) => {

@@ -43,7 +43,7 @@ export interface DescribeOptions extends Loading {
 
 /** Throws what bundling and loading throw; then nothing is left behind. */
 export async function describeInSlot(options: DescribeOptions): Promise<DescribedJob> {
-  removeAbandoned(undefined);
+  await removeAbandoned(undefined);
   const places = localPlaces({ output: undefined, workDir: undefined }, options.job);
   const work = createWorkDirectory({ path: places.work, id: options.job });
   const budget = planBudget(describing);

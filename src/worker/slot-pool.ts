@@ -173,13 +173,6 @@ export class SlotPool {
     }
   }
 
-  /** Jobs that slots have run attempts of, and may still do something of. */
-  jobs(): JobId[] {
-    const jobs = new Set<JobId>();
-    for (const { job, slot } of this.#entries) if (job !== undefined && slot.isAlive) jobs.add(job);
-    return [...jobs];
-  }
-
   /** Each slot of the job has said all that calls did which had returned, or has ended: one that says nothing is killed. */
   async settle(job: JobId): Promise<void> {
     await Promise.all([...this.#entries].filter((entry) => entry.job === job).map((entry) => this.#settle(entry)));
