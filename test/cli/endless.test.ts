@@ -50,11 +50,9 @@ export default defineJob({
     at("map");
     emit(line, 1);
   },
-  combine(key, values) {
+  combine(a, b) {
     at("combine");
-    let n = 0;
-    for (const value of values) n += value;
-    return n;
+    return a + b;
   },
   reduce(key, values, emit) {
     at("reduce");
