@@ -79,6 +79,8 @@ function addStats(sums: Sums, stats: AttemptStats): void {
   sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
   sums.fetchedBytes += stats.fetchedBytes;
   sums.valuesReturned += stats.valuesReturned;
+  sums.timersLeft += stats.timersLeft;
+  sums.othersLeft += stats.othersLeft;
   sums.asideLines += stats.asideLines;
   sums.asideBytes += stats.asideBytes;
   sums.wallMs += stats.wallMs;
