@@ -89,6 +89,8 @@ export const limits = {
   lateCallsPerReport: 256,
   /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
   settleMs: 2_000,
+  /** Where something was left open for all that time before, it is not waited for again, but for so long before the job's end. */
+  settleGraceMs: 100,
 
   // jobs that are over
   /** Shown so long after their end; a master's records of them are some kilobytes each. */

@@ -63,18 +63,23 @@ export class PartWriter {
     return this.#staged.bytes;
   }
 
-  /** Throws what the format throws (`bad-output`, `wrong-value`, `over-limit`), then the record left no trace. */
-  write(record: unknown): void {
+  /**
+   * Throws what the format throws (`bad-output`, `wrong-value`, `over-limit`), then the record left no trace. Returns what the format
+   * returned: a promise is nothing that was written.
+   */
+  write(record: unknown): unknown {
     const buffer = this.#buffer;
     const { length } = buffer;
+    let returned: unknown;
     try {
-      this.#options.format.write(record, buffer);
+      returned = this.#options.format.write(record, buffer);
     } catch (thrown) {
       buffer.length = length;
       throw thrown;
     }
     assert(buffer.length >= length, "a format took back bytes of earlier records");
     this.#recordWritten();
+    return returned;
   }
 
   /** A record as the format wrote it before: bytes[start, end). */

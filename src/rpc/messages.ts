@@ -98,6 +98,8 @@ export interface AttemptDone {
   readonly deadLetters: readonly Position[];
   readonly counters: Counters;
   readonly stats: AttemptStats;
+  /** Kinds of resources, as Node names them, that the job's code had not closed long after it; left out: none. */
+  readonly leftOpen?: readonly string[];
 }
 
 export interface AttemptFailed {

@@ -6,6 +6,7 @@ import { seededRandom } from "../base/random.ts";
 import type { Assignment } from "../rpc/messages.ts";
 import type { PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "./environment.ts";
+import type { CallName, LateCalls } from "./late-calls.ts";
 
 /** What is the same for all contexts of an attempt. */
 export interface ContextBase {
@@ -19,6 +20,7 @@ export interface ContextBase {
   readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
   readonly file: (name: string) => string;
   readonly progress: () => void;
+  readonly late: LateCalls;
 }
 
 /** What a context is about now; its owner moves it. */
@@ -34,8 +36,9 @@ export interface ContextScope {
   readonly counts: PendingCounts;
   /** Something was counted since the owner last looked. */
   dirty: boolean;
-  /** False once the call of user code that this was made for has ended. */
-  open: boolean;
+  readonly of: CallName;
+  /** Of the call of user code that this was made for. What one does that has failed counts for nothing, and is no loss. */
+  call: "open" | "ended" | "failed";
 }
 
 export function contextBase(
@@ -43,6 +46,7 @@ export function contextBase(
   env: Pick<TaskEnvironment, "job" | "signal" | "log" | "file">,
   params: unknown,
   progress: () => void,
+  late: LateCalls,
 ): ContextBase {
   const startedAtMs = Date.parse(assignment.spec.startedAt);
   return {
@@ -62,6 +66,7 @@ export function contextBase(
       );
     },
     progress,
+    late,
   };
 }
 
@@ -86,9 +91,11 @@ export class Context {
     this.params = base.params;
     this.attempt = base.attempt;
     this.signal = base.signal;
-    this.log = base.log;
     this.file = base.file;
-    this.progress = base.progress;
+    this.log = (message, fields) => this.#log(message, fields);
+    this.progress = () => {
+      if (this.#scope.call === "open") this.#base.progress(); // later it would be a sign of life of another attempt
+    };
     this.count = (name, n = 1) => this.#count(name, n);
     this.random = () => this.#random();
   }
@@ -112,12 +119,21 @@ export class Context {
 
   #count(name: string, n: number): void {
     const scope = this.#scope;
-    if (!scope.open) {
-      const text = `ctx.count(${JSON.stringify(name)}) after the call that it belongs to had ended`;
-      throw new MillraceError("user-error", text);
-    }
+    if (scope.call !== "open") this.#late(`ctx.count(${JSON.stringify(name)}) was called`);
     scope.dirty = true;
     scope.counts.add(name, n);
+  }
+
+  /** The `ctx` of setup may be kept by what is open for as long as the slot lives, such as a connection that says that it is closed. */
+  #log(...line: Parameters<ContextBase["log"]>): void {
+    const { call, of } = this.#scope;
+    if (call !== "open" && of !== "setup") this.#late("ctx.log was called");
+    this.#base.log(...line);
+  }
+
+  #late(what: string): never {
+    const { call, of } = this.#scope;
+    return this.#base.late.refuse(what, of, call === "failed");
   }
 
   #random(): number {

@@ -5,6 +5,7 @@ import type { CollectOptions, Kernel } from "../kernel/kernel.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import type { RunFiles, RunReader, RunRef } from "../sort/run.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { LateCalls } from "./late-calls.ts";
 
 export type Combining = CollectOptions["combining"];
 
@@ -17,6 +18,10 @@ export interface TaskEnvironment {
   readonly runs: RunFiles;
   readonly status: StatusPage;
   readonly clock: Clock;
+  /** Of this attempt, for whoever looks at them after it; left out: who runs it does not. */
+  readonly late?: LateCalls | undefined;
+  /** Around setup: what it opens may stay open. Default: calls `work`. */
+  settingUp?<T>(work: () => Promise<T>): Promise<T>;
   /** Aborted when the attempt is revoked. */
   readonly signal: AbortSignal;
   /** Local path of a side file. */

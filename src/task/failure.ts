@@ -6,6 +6,7 @@ import type { Position } from "../base/ids.ts";
 import { describeThrown } from "../job/thrown.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
 import type { SegmentLost } from "../shuffle/segment-lost.ts";
+import { isRefusal } from "./late-calls.ts";
 
 /** An attempt's end by failure; `thrown` is what user code threw, for who debugs it in this process. */
 export class TaskFailure extends Error {
@@ -33,8 +34,17 @@ export interface FailedAt {
 /** Something thrown by the job's own code. */
 export function userFailure(thrown: unknown, place: FailedAt = {}): TaskFailure {
   const error = failureText(thrown, "user-error", place);
-  return new TaskFailure({ kind: "user-error", error, at: place.at, final: place.final ?? false }, thrown);
+  const final = place.final ?? isRefusal(thrown);
+  return new TaskFailure({ kind: "user-error", error, at: place.at, final }, thrown);
 }
+
+/** Something that no call of the job's code threw, or that came after it: the code is wrong, however often it is run. */
+export function lateFailure(thrown: unknown): TaskFailure {
+  return userFailure(thrown, { final: true, ...(!isRefusal(thrown) && { where: outsidePlace }) });
+}
+
+/** Where an error is from that no call threw. */
+const outsidePlace = "a callback or promise that nothing waits for: await it or return its promise";
 
 export function badInputFailure(thrown: unknown, place: FailedAt): TaskFailure {
   return new TaskFailure({ kind: "bad-input", error: failureText(thrown, "bad-input", place), at: place.at }, thrown);
@@ -52,13 +62,13 @@ export function engineFailure(thrown: unknown): TaskFailure {
   if (isA(thrown, TaskFailure)) return thrown;
   const code = codeOf(thrown);
   const error = failureText(thrown, code ?? (systemCode(thrown) === undefined ? "job-failed" : "io-error"), {});
-  return new TaskFailure(failureOf(isBug(thrown) ? "fatal" : meaningOf(error.code).failure, error), thrown);
+  return new TaskFailure(failureOf(isBug(thrown) ? "fatal" : meaningOf(error.code).failure, error, thrown), thrown);
 }
 
-function failureOf(failure: FailureClass, error: FailureText): Failure {
+function failureOf(failure: FailureClass, error: FailureText, thrown: unknown): Failure {
   switch (failure) {
     case "user":
-      return { kind: "user-error", error, at: undefined, final: false };
+      return { kind: "user-error", error, at: undefined, final: isRefusal(thrown) };
     case "input":
       return { kind: "bad-input", error, at: undefined };
     case "fatal":

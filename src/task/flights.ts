@@ -65,8 +65,8 @@ export class Flights {
 
   /** The calls under way may not emit any more. */
   close(): void {
-    for (const { call } of this.#flights) call.scope.open = false;
-    if (this.#first !== undefined) this.#first.scope.open = false;
+    for (const { call } of this.#flights) call.giveUp();
+    this.#first?.giveUp();
   }
 
   /** It is this call's turn: it need not hold much. */

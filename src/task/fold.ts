@@ -7,6 +7,7 @@ import { f64Kind } from "../job/codecs/facts.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { KernelFold } from "../kernel/kernel.ts";
 import { userFailure } from "./failure.ts";
+import { refusePromise } from "./late-calls.ts";
 
 type Call = (a: unknown, b: unknown) => unknown;
 
@@ -68,7 +69,7 @@ function foldBytes(job: JobDefinition, call: Call): (a: Uint8Array, b: Uint8Arra
 function guarded(call: Call): Call {
   return (a, b) => {
     try {
-      return call(a, b);
+      return refusePromise(call(a, b), "combine");
     } catch (thrown) {
       throw userFailure(thrown, { where: "combine", excerpt: `${excerptOf(a)} and ${excerptOf(b)}` });
     }

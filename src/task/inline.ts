@@ -23,10 +23,12 @@ import { DeadLetters } from "./dead-letters.ts";
 import { isA, TaskFailure } from "./failure.ts";
 import { kernelFold } from "./fold.ts";
 import { KeySample } from "./key-sample.ts";
+import { refusePromise } from "./late-calls.ts";
 import { MapSide } from "./map-side.ts";
 import type { OutputSinks, RecordEncoder } from "./outputs.ts";
 import { type RecordSink, ReduceSide } from "./reduce-side.ts";
 import { sampleKeys } from "./sample-keys.ts";
+import { formatsWrite } from "./staged-outputs.ts";
 import { type TaskFrame, type UserEnvironment, UserTask } from "./user-task.ts";
 
 export interface InlineJobOptions {
@@ -117,6 +119,7 @@ class InlineJob {
         deadLetters: noDeadLetters(),
         putAside: new Map(),
         tries: "once",
+        sharing: false,
         signal: this.#env.signal,
       });
       try {
@@ -186,7 +189,7 @@ class InlineRecords implements OutputSinks, RecordSink {
     this.outputs = job.outputs.map(() => []);
     this.encoders = job.outputs.map(({ format }) => (record, out) => {
       this.#scratch.reset();
-      format.write(record, this.#scratch);
+      refusePromise<unknown>(format.write(record, this.#scratch), formatsWrite);
       out.writeVarint(this.#kept.push(this.#copy(record)) - 1);
     });
   }

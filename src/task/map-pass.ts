@@ -4,7 +4,9 @@
 //   synchronous map    one `emit` and one `ctx` for all records, pairs straight into the kernel's batch (emitter.ts)
 //   map with promises  an `emit` and a `ctx` for each record (record-call.ts), some records under way at once (flights.ts)
 //
-// The first promise that is returned switches from the one to the other. Awaits: one per batch of the input, and the promises.
+// An `async` function has the second from the start. Of another function the first promise switches to it: the call that returned
+// it keeps what was shared, if it was the first of all; otherwise the split is mapped again (sharing.ts).
+// Awaits: one per batch of the input, and the promises.
 import { excerptOf } from "../base/excerpt.ts";
 import { MiB } from "../base/limits.ts";
 import type { RecordBatch } from "../format/format.ts";
@@ -14,13 +16,15 @@ import type { DeadLetters } from "./dead-letters.ts";
 import type { Emitter } from "./emitter.ts";
 import { failureText, isA, sameError, type TaskFailure, userFailure } from "./failure.ts";
 import { Flights } from "./flights.ts";
+import { isPromise } from "./late-calls.ts";
 import { type OutputSinks, PendingRecords } from "./outputs.ts";
 import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
-import { type CallParts, isPromise, lateEmit, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
+import { type CallParts, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
 import { IteratorReturned } from "./returned.ts";
+import { mayShare, ReturnsPromises } from "./sharing.ts";
 import type { StatusReport } from "./status-report.ts";
 
-export interface MapPassOptions extends Omit<CallParts, "buffers" | "grown" | "late"> {
+export interface MapPassOptions extends Omit<CallParts, "buffers" | "grown"> {
   /** Takes the pairs; undefined in a map-only job. */
   readonly emitter: Emitter | undefined;
   readonly sinks: OutputSinks;
@@ -33,6 +37,8 @@ export interface MapPassOptions extends Omit<CallParts, "buffers" | "grown" | "l
    * fails is passed over.
    */
   readonly tries: "none" | "once" | "twice";
+  /** "first": calls may share, and none has before. "again": calls of another pass of the attempt have. "none": each has its own. */
+  readonly sharing: "none" | "first" | "again";
   readonly status: StatusReport;
   readonly signal: AbortSignal;
 }
@@ -62,12 +68,16 @@ export class MapPass {
   readonly #ctx: unknown;
   /** The call that keeps them; from then on each record has a call of its own. */
   #keeper: RecordCall | undefined;
+  /** Each record has a call of its own. */
+  readonly #isSingle: boolean;
   #interruption: Interruption | undefined;
-  /** What ends the attempt, whatever user code makes of the error: no space left, an emit that came too late. */
+  /** Calls that share `emit` have returned. */
+  #hasShared: boolean;
+  /** What ends the attempt, whatever user code makes of the error: no space left. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: MapPassOptions) {
-    const { emitter, state, totals, table, base, signal, status } = options;
+    const { map, emitter, state, totals, table, base, signal, status } = options;
     this.#options = options;
     this.#flights = new Flights({
       concurrency: status.careful ? 1 : options.concurrency,
@@ -75,12 +85,24 @@ export class MapPass {
       landed: (call) => this.#landed(call),
       handOn: (call) => this.#handOnEarly(call),
     });
-    this.#parts = { ...options, buffers: [], grown: (call) => this.#flights.grown(call), late: () => this.#tooLate() };
+    this.#parts = { ...options, buffers: [], grown: (call) => this.#flights.grown(call) };
     this.#pending = new PendingRecords(table);
+    this.#isSingle = options.sharing === "none" || !mayShare(map);
+    this.#hasShared = options.sharing === "again";
     const counts = new PendingCounts(totals);
-    this.#scope = { source: "", offset: 0, serial: 0, stream: () => 0, state, counts, dirty: false, open: false };
+    this.#scope = {
+      source: "",
+      offset: 0,
+      serial: 0,
+      stream: () => 0,
+      state,
+      counts,
+      dirty: false,
+      of: "map",
+      call: "ended",
+    };
     this.#ctx = new Context(base, this.#scope);
-    if (emitter !== undefined) emitter.redirect = (key, value) => this.#keeperOrLate().emit(key, value);
+    if (emitter !== undefined) emitter.redirect = (key, value) => this.#keeperOrLate("emit").emit(key, value);
     this.#emit = Object.assign(emitter?.emit ?? ((record: unknown) => this.#addRecord(0, record)), {
       to: (name: unknown, record: unknown) => this.#addRecord(table.indexOf(name), record),
     });
@@ -101,7 +123,7 @@ export class MapPass {
           throw failed(next, reason.thrown, true);
         this.putAside(next, reason);
         i++;
-      } else if (this.#keeper === undefined) {
+      } else if (this.#keeper === undefined && !this.#isSingle) {
         i = this.#mapSync(batch, place, i, stop);
         if (this.#interruption !== undefined) {
           await this.#resume(placeOf(batch, place, i), this.#interruption);
@@ -123,7 +145,7 @@ export class MapPass {
 
   /** Whatever still goes on may not emit or count any more. May be repeated. */
   close(): void {
-    this.#scope.open = false;
+    if (this.#scope.call === "open") this.#scope.call = "ended";
     this.#flights.close();
     this.#options.emitter?.close();
   }
@@ -146,7 +168,7 @@ export class MapPass {
     const scope = this.#scope;
     scope.source = place.source;
     scope.stream = place.stream;
-    scope.open = true;
+    scope.call = "open";
     emitter?.open(batch.texts, from);
     let i = from;
     try {
@@ -169,8 +191,9 @@ export class MapPass {
       this.#interruption = { kind: "threw", thrown };
     }
     this.records += i - from;
-    scope.open = false;
+    scope.call = "ended";
     emitter?.close();
+    if (i > from || this.#interruption?.kind === "threw") this.#hasShared = true;
     return i;
   }
 
@@ -190,14 +213,22 @@ export class MapPass {
   }
 
   /** The first promise: its call keeps the shared `emit` and `ctx`, and what it emitted so far becomes its own. */
-  #keep(place: RecordPlace, returned: PromiseLike<unknown>): Promise<void> {
+  async #keep(place: RecordPlace, returned: PromiseLike<unknown>): Promise<void> {
     const call = new RecordCall(this.#parts, place, { scope: this.#scope, records: this.#pending });
     const detached = this.#options.emitter?.detach();
     if (detached !== undefined) call.pairs.writeBytes(detached.pairs);
     call.left = this.#pendingLeft || detached?.left === true;
     this.#keeper = call;
-    this.#scope.open = true;
-    return this.#flights.start(call, call.settle(returned), bytesOf(place));
+    this.#scope.call = "open";
+    const settled = call.settle(returned);
+    if (!this.#hasShared) return this.#flights.start(call, settled, bytesOf(place));
+    this.#flights.lead(call);
+    call.keeps = false;
+    // Not beside the call that comes next.
+    await this.#flights.untilAborted(settled);
+    this.#checkBroken();
+    call.giveUp();
+    throw new ReturnsPromises(this.#options.map);
   }
 
   async #start(place: RecordPlace): Promise<void> {
@@ -268,8 +299,8 @@ export class MapPass {
 
   /** `emit.to`, and `emit` of a map-only job, of a synchronous map. */
   #addRecord(output: number, record: unknown): void {
-    if (this.#keeper !== undefined || !this.#scope.open) {
-      this.#keeperOrLate().addRecord(output, record);
+    if (this.#keeper !== undefined || this.#scope.call !== "open") {
+      this.#keeperOrLate(output === 0 ? "emit" : "emit.to").addRecord(output, record);
       return;
     }
     this.#pending.add(output, record);
@@ -288,14 +319,9 @@ export class MapPass {
     });
   }
 
-  #keeperOrLate(): RecordCall {
-    return this.#keeper ?? this.#tooLate();
-  }
-
-  #tooLate(): never {
-    const thrown = lateEmit();
-    this.#broken ??= { thrown };
-    throw thrown;
+  #keeperOrLate(what: string): RecordCall {
+    const { late } = this.#options.base;
+    return this.#keeper ?? late.refuse(`${what} was called`, "map", this.#scope.call === "failed");
   }
 
   #guard(action: () => void): void {
@@ -308,6 +334,7 @@ export class MapPass {
   }
 
   #checkBroken(): void {
+    this.#options.base.late.check();
     const broken = this.#broken ?? this.#options.emitter?.broken;
     if (broken !== undefined) throw broken.thrown;
   }

@@ -34,6 +34,8 @@ export interface MapSideOptions {
   readonly deadLetters: DeadLetters;
   readonly putAside: PutAside;
   readonly tries: "once" | "twice";
+  /** False: each record has an `emit` and a `ctx` of its own, which takes longer. Default true. */
+  readonly sharing?: boolean | undefined;
   readonly signal: AbortSignal;
   /** Default "auto". */
   readonly combining?: Combining | undefined;
@@ -133,7 +135,7 @@ export class MapSide {
   async passOf(input: number): Promise<MapPass> {
     if (this.#pass !== undefined && this.#input === input) return this.#pass;
     await this.drain();
-    const { job, task, state, encoders } = this.#options;
+    const { job, task, state, encoders, sharing = true } = this.#options;
     this.#pass = new MapPass({
       ...this.#options,
       map: job.inputs[input]!.map,
@@ -146,6 +148,7 @@ export class MapSide {
       encoder: this.#encoder,
       emitter: this.#emitter,
       concurrency: job.concurrency,
+      sharing: !sharing ? "none" : this.#input < 0 ? "first" : "again",
     });
     this.#input = input;
     return this.#pass;

@@ -15,6 +15,7 @@ import type { TaskEnvironment } from "./environment.ts";
 import { badInputFailure, isA, userFailure } from "./failure.ts";
 import { type Collected, MapSide } from "./map-side.ts";
 import { Aside, Remap } from "./put-aside.ts";
+import { ReturnsPromises } from "./sharing.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "./staged-outputs.ts";
 import { UserTask } from "./user-task.ts";
 
@@ -33,9 +34,9 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
         return attempt;
       } catch (thrown) {
         attempt.abort();
-        if (!isA(thrown, Remap)) throw thrown;
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
-        aside.add(thrown.place, { thrown: thrown.thrown, code: "user-error" });
+        if (isA(thrown, Remap)) aside.add(thrown.place, { thrown: thrown.thrown, code: "user-error" });
+        else if (!isA(thrown, ReturnsPromises)) throw thrown;
         task.totals.clear();
       }
     }

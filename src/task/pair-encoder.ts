@@ -7,6 +7,7 @@ import { limits, MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { Codec } from "../job/types.ts";
 import { isA } from "./failure.ts";
+import { isRefusal, refusePromise } from "./late-calls.ts";
 
 /** Encodes one pair at a time into `bytes`: the key is bytes[0, keyEnd), the value bytes[keyEnd, end). */
 export class PairEncoder {
@@ -50,7 +51,7 @@ export class PairEncoder {
     const buffer = this.#buffer;
     buffer.reset();
     try {
-      this.key.write(key, buffer);
+      refusePromise<unknown>(this.key.write(key, buffer), "write of the key's codec");
     } catch (thrown) {
       throw named(thrown, `in the emitted key ${excerptOf(key)}`);
     }
@@ -62,7 +63,7 @@ export class PairEncoder {
       );
     }
     try {
-      this.value.write(value, buffer);
+      refusePromise<unknown>(this.value.write(value, buffer), "write of the value's codec");
     } catch (thrown) {
       throw named(thrown, `in the value emitted for the key ${excerptOf(key)}`);
     }
@@ -88,7 +89,7 @@ export class PairEncoder {
 
 /** Our own errors say which pair they are about; what a user's codec throws stays as it is. */
 function named(thrown: unknown, where: string): unknown {
-  if (!isA(thrown, MillraceError)) return thrown;
+  if (!isA(thrown, MillraceError) || isRefusal(thrown)) return thrown;
   return new MillraceError(thrown.code, `${thrown.message} (${where})`, { retry: thrown.retry, cause: thrown });
 }
 
@@ -98,7 +99,7 @@ function partitionChooser(job: JobDefinition, partitions: number): ((key: unknow
   const parts = job.group?.parts;
   return (key) => {
     const grouped = parts === undefined ? key : (key as readonly unknown[]).slice(0, parts);
-    const partition = choose(grouped, partitions);
+    const partition: unknown = refusePromise(choose(grouped, partitions), "partition");
     if (typeof partition === "number" && partition >= 0 && partition < partitions && Number.isInteger(partition)) {
       return partition + 0; // -0 is 0
     }

@@ -1,11 +1,11 @@
 // One call of map with an `emit` and a `ctx` of its own, never used for another record: for a map that returned a promise, and
 // for the second try at a record that failed. What it emits stays here until its turn comes, in record order.
 import { ByteBuffer } from "../base/byte-buffer.ts";
-import { MillraceError } from "../base/error.ts";
 import { KiB } from "../base/limits.ts";
 import { Context, type ContextBase, type ContextScope } from "./context.ts";
 import { type CounterTotals, PendingCounts } from "./counters.ts";
 import type { PairEmit } from "./emitter.ts";
+import { isPromise } from "./late-calls.ts";
 import { type OutputTable, PendingRecords } from "./outputs.ts";
 import type { PairEncoder } from "./pair-encoder.ts";
 import type { Returned } from "./returned.ts";
@@ -29,8 +29,6 @@ export interface CallParts {
   readonly encoder: PairEncoder | undefined;
   /** Told after each emission: may take what the call holds, or throw because it is too much. */
   grown(call: RecordCall): void;
-  /** `emit` was used after its call had ended: throws. */
-  late(): never;
 }
 
 /** Which record a call is for. */
@@ -125,39 +123,36 @@ export class RecordCall {
     this.scope.counts.discard();
   }
 
+  /** Whatever still goes on in it counts for nothing. */
+  giveUp(): void {
+    this.scope.call = "failed";
+  }
+
   #end(outcome: CallOutcome): void {
     this.outcome = outcome;
-    this.scope.open = false;
+    if (this.scope.call === "open") this.scope.call = outcome.kind === "returned" ? "ended" : "failed";
   }
 
   #addPair(encoder: PairEncoder, key: unknown, value: unknown): void {
-    if (!this.scope.open) this.#parts.late();
+    if (this.scope.call !== "open") this.#late("emit");
     encoder.encode(key, value);
     encoder.frame(this.pairs);
     this.#parts.grown(this);
   }
 
   addRecord(output: number, record: unknown): void {
-    if (!this.scope.open) this.#parts.late();
+    if (this.scope.call !== "open") this.#late(output === 0 ? "emit" : "emit.to");
     this.records.add(output, record);
     this.#parts.grown(this);
+  }
+
+  #late(what: string): never {
+    return this.#parts.base.late.refuse(`${what} was called`, "map", this.scope.call === "failed");
   }
 }
 
 function callScope(parts: CallParts, place: RecordPlace): ContextScope {
   const { source, offset, stream } = place;
   const counts = new PendingCounts(parts.totals);
-  return { source, offset, serial: 0, stream, state: parts.state, counts, dirty: false, open: true };
-}
-
-/** What user code is told that goes on emitting after its record is done (fault 26). */
-export function lateEmit(): MillraceError {
-  return new MillraceError(
-    "user-error",
-    "emit was called after the call that it belongs to had ended, so what it emits can't count. Await what the function starts, or return its promise",
-  );
-}
-
-export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+  return { source, offset, serial: 0, stream, state: parts.state, counts, dirty: false, of: "map", call: "open" };
 }

@@ -8,7 +8,7 @@ import { CounterTotals } from "./counters.ts";
 import { partitionBytes, readFrame } from "./frame.ts";
 import { outputTable } from "./outputs.ts";
 import { PairEncoder } from "./pair-encoder.ts";
-import { type CallOutcome, lateEmit, RecordCall, type RecordPlace } from "./record-call.ts";
+import { type CallOutcome, RecordCall, type RecordPlace } from "./record-call.ts";
 import { recordEncoders } from "./staged-outputs.ts";
 import type { UserTask } from "./user-task.ts";
 
@@ -68,9 +68,6 @@ export class RecordMapper {
         buffers: [],
         encoder: this.#encoder,
         grown: refuseTooMuch,
-        late() {
-          throw lateEmit();
-        },
       },
       place,
     );

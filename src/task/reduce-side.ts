@@ -9,9 +9,10 @@ import { Context, type ContextScope, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import { codeOf, isA, userFailure } from "./failure.ts";
 import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
-import { outputTable } from "./outputs.ts";
-import { isPromise, lateEmit } from "./record-call.ts";
+import { isPromise } from "./late-calls.ts";
+import { type OutputTable, outputTable } from "./outputs.ts";
 import { IteratorReturned } from "./returned.ts";
+import { mayShare, ReturnsPromises } from "./sharing.ts";
 import type { UserTask } from "./user-task.ts";
 import { type Decoder, decoderOf, GroupValues } from "./values.ts";
 
@@ -26,25 +27,26 @@ export interface ReduceSideOptions {
   readonly cursor: BlockCursor;
   readonly sink: RecordSink;
   readonly signal: AbortSignal;
+  /** False: each call of reduce has an `emit` and a `ctx` of its own, which takes longer. Default true. */
+  readonly sharing?: boolean | undefined;
 }
 
-/** What all calls of reduce share. */
+/** What a call of reduce gets beside its key and values; many may share it (sharing.ts). */
 interface ReduceCall {
-  readonly reduce: NonNullable<JobDefinition["reduce"]>;
-  readonly readKey: Decoder;
-  readonly readValue: Decoder;
   readonly scope: ContextScope;
   readonly emit: unknown;
   readonly ctx: Context;
-  readonly beat: () => void;
 }
 
 /** A call whose promise is under way. */
 interface PendingReduce {
   readonly key: unknown;
   readonly values: GroupValues;
+  readonly scope: ContextScope;
   readonly returned: PromiseLike<unknown>;
 }
+
+type Reduce = NonNullable<JobDefinition["reduce"]>;
 
 /** The status page is written, and the signal looked at, every so many groups. */
 const groupsPerBeat = 1024;
@@ -53,7 +55,8 @@ export class ReduceSide {
   readonly #options: ReduceSideOptions;
   readonly #groups: Groups;
   readonly #keyLines: KeyLines | undefined;
-  /** What ends the attempt, whatever user code makes of the error: a full disk, an emit that came too late. */
+  readonly #beatNow = () => this.#beat();
+  /** What ends the attempt, whatever user code makes of the error: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: ReduceSideOptions) {
@@ -117,60 +120,70 @@ export class ReduceSide {
     }
   }
 
-  async #reduceGroups(reduce: NonNullable<JobDefinition["reduce"]>): Promise<void> {
-    const { job, task, state, sink } = this.#options;
-    const groups = this.#groups;
+  async #reduceGroups(reduce: Reduce): Promise<void> {
+    const { job, sharing = true } = this.#options;
     const readKey = decoderOf(job.group?.key ?? job.key);
     const readValue = decoderOf(job.value);
-    const scope: ContextScope = {
-      source: "",
-      offset: 0,
-      serial: 0,
-      stream: () => hashBytes(groups.key, groups.keyStart, groups.keyEnd),
-      state,
-      counts: new PendingCounts(task.totals),
-      dirty: false,
-      open: false,
-    };
-    const ctx = new Context(task.base, scope);
     const table = outputTable(job, []);
-    const write = (output: number, record: unknown): void => {
-      if (!scope.open) throw this.#breaks(lateEmit());
-      try {
-        sink.write(output, record);
-      } catch (thrown) {
-        throw isEngines(thrown) ? this.#breaks(thrown) : thrown;
-      }
-    };
-    const emit = Object.assign((record: unknown) => write(0, record), {
-      to: (name: unknown, record: unknown) => write(table.indexOf(name), record),
-    });
-    const beat = () => this.#beat();
-
-    const call: ReduceCall = { reduce, readKey, readValue, scope, emit, ctx, beat };
-    for (let pending = this.#reduceOn(call); pending !== undefined; pending = this.#reduceOn(call)) {
-      const { key, values, returned } = pending;
+    let shared = sharing && mayShare(reduce) ? this.#newCall(table) : undefined;
+    const begin = () => shared ?? this.#newCall(table);
+    const next = () => this.#reduceOn(reduce, readKey, readValue, begin);
+    for (let pending = next(); pending !== undefined; pending = next()) {
+      const { key, values, scope, returned } = pending;
       try {
         this.#options.task.returned.take(await returned);
       } catch (thrown) {
         throw this.#fault(thrown, key, values, scope);
       }
       this.#end(values, scope);
+      if (shared === undefined) continue;
+      if (this.#groups.groups > 1) throw new ReturnsPromises(reduce);
+      shared = undefined; // the first call keeps it
     }
   }
 
-  /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
-  #reduceOn({ reduce, readKey, readValue, scope, emit, ctx, beat }: ReduceCall): PendingReduce | undefined {
+  #newCall(table: OutputTable): ReduceCall {
+    const { task, state, sink } = this.#options;
     const groups = this.#groups;
+    const scope: ContextScope = {
+      source: "",
+      offset: 0,
+      serial: groups.groups,
+      stream: () => hashBytes(groups.key, groups.keyStart, groups.keyEnd),
+      state,
+      counts: new PendingCounts(task.totals),
+      dirty: false,
+      of: "reduce",
+      call: "ended",
+    };
+    const write = (what: string, output: number, record: unknown): void => {
+      if (scope.call !== "open") task.base.late.refuse(`${what} was called`, "reduce", scope.call === "failed");
+      try {
+        sink.write(output, record);
+      } catch (thrown) {
+        throw isEngines(thrown) ? this.#breaks(thrown) : thrown;
+      }
+    };
+    const emit = Object.assign((record: unknown) => write("emit", 0, record), {
+      to: (name: unknown, record: unknown) => write("emit.to", table.indexOf(name), record),
+    });
+    return { scope, emit, ctx: new Context(task.base, scope) };
+  }
+
+  /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
+  #reduceOn(reduce: Reduce, readKey: Decoder, readValue: Decoder, begin: () => ReduceCall): PendingReduce | undefined {
+    const groups = this.#groups;
+    const { late } = this.#options.task.base;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
-      const values = new GroupValues(groups, readValue, beat);
+      const values = new GroupValues(groups, readValue, this.#beatNow, late);
+      const { scope, emit, ctx } = begin();
       scope.serial++;
-      scope.open = true;
+      scope.call = "open";
       try {
         const returned = reduce(key, values, emit, ctx);
         if (returned !== undefined) {
-          if (isPromise(returned)) return { key, values, returned };
+          if (isPromise(returned)) return { key, values, scope, returned };
           this.#options.task.returned.take(returned);
         }
       } catch (thrown) {
@@ -182,8 +195,8 @@ export class ReduceSide {
   }
 
   #end(values: GroupValues, scope: ContextScope): void {
-    scope.open = false;
-    values.end();
+    scope.call = "ended";
+    values.end("ended");
     this.#checkBroken(values);
     if (scope.dirty) {
       scope.dirty = false;
@@ -193,8 +206,8 @@ export class ReduceSide {
   }
 
   #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
-    scope.open = false;
-    values.end();
+    scope.call = "failed";
+    values.end("failed");
     this.#checkBroken(values);
     return this.#failed(thrown, key);
   }
@@ -205,6 +218,7 @@ export class ReduceSide {
   }
 
   #checkBroken(values?: GroupValues): void {
+    this.#options.task.base.late.check();
     const broken = this.#broken ?? values?.broken;
     if (broken !== undefined) throw broken.thrown;
   }

@@ -8,8 +8,10 @@ import { type Gathered, gather } from "../shuffle/gather.ts";
 import { type MeasuredFiles, measureFiles } from "../sort/measured-files.ts";
 import type { RunFiles } from "../sort/run.ts";
 import type { FetchRequest, ReduceInputs, TaskEnvironment } from "./environment.ts";
+import { isA } from "./failure.ts";
 import { kernelFold } from "./fold.ts";
 import { ReduceSide } from "./reduce-side.ts";
+import { ReturnsPromises } from "./sharing.ts";
 import { outputFormats, StagedOutputs } from "./staged-outputs.ts";
 import { UserTask } from "./user-task.ts";
 
@@ -28,13 +30,13 @@ export async function runReduceTask(
   const files = measureFiles(env.runs);
   const task = new UserTask(assignment, env);
   const compressMember = job.compress && (await memberCompressor(job.compress));
-  const outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, outputFormats(job, spec));
   let fetched: Fetched | undefined;
+  let outputs: StagedOutputs | undefined;
   try {
     // Before any user code: what it waits for or keeps open does not have to outlast the network.
     if (inputs.fetch !== undefined) fetched = await inputs.fetch(fetchRequest(assignment, work, task, env, files));
-    const { side, gathered } = await task.run(async (state) => {
-      outputs.open(0);
+    const reduceWith = async (state: unknown, sink: StagedOutputs) => {
+      sink.open(0);
       const gathered = gather({
         kernel,
         // Without reduce the folded value is the result.
@@ -47,14 +49,26 @@ export async function runReduceTask(
         beat: task.status.touch,
         partition: attempt.index,
       });
-      const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink: outputs, signal: env.signal });
+      const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink, signal: env.signal });
       await side.reduceAll();
-      return { side, gathered };
+      return { side, gathered, outputs: sink };
+    };
+    const reduced = await task.run(async (state) => {
+      for (;;) {
+        outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, outputFormats(job, spec));
+        try {
+          return await reduceWith(state, outputs);
+        } catch (thrown) {
+          if (!isA(thrown, ReturnsPromises)) throw thrown;
+          outputs.abort();
+          task.totals.clear();
+        }
+      }
     });
     task.status.phase("write");
     task.end();
-    const records = outputs.records;
-    const staged = await outputs.finish();
+    const { records } = reduced.outputs;
+    const staged = await reduced.outputs.finish();
     const bytesOut = staged.reduce((sum, file) => sum + file.bytes, 0);
     return {
       attempt,
@@ -64,7 +78,7 @@ export async function runReduceTask(
       deadLetters: [],
       counters: task.totals.report(),
       stats: {
-        ...statsOf(side, gathered, files, fetched),
+        ...statsOf(reduced.side, reduced.gathered, files, fetched),
         recordsOut: records,
         valuesReturned: task.returned.isAny ? 1 : 0,
         bytesOut,
@@ -72,7 +86,7 @@ export async function runReduceTask(
       },
     };
   } catch (thrown) {
-    outputs.abort();
+    outputs?.abort();
     throw thrown;
   } finally {
     fetched?.close();

@@ -11,9 +11,11 @@ import type { Storage } from "../storage/storage.ts";
 import { hashText } from "./context.ts";
 import { isA, TaskFailure } from "./failure.ts";
 import { partitionBytes, readFrame, viewOf } from "./frame.ts";
+import { refusePromise } from "./late-calls.ts";
 import { outputTable } from "./outputs.ts";
 import { PairEncoder } from "./pair-encoder.ts";
-import { type CallParts, lateEmit, RecordCall } from "./record-call.ts";
+import { type CallParts, RecordCall } from "./record-call.ts";
+import { formatsWrite } from "./staged-outputs.ts";
 import { type UserEnvironment, UserTask } from "./user-task.ts";
 
 export interface ReplayOptions {
@@ -69,9 +71,6 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
         buffers: [],
         encoder,
         grown: (call) => pairs.takeFrom(call),
-        late: () => {
-          throw lateEmit();
-        },
       };
       const stream = hashText(source);
       const call = new RecordCall(parts, {
@@ -105,7 +104,7 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
 /** Lists records as they are emitted, after their format has had a look at them. */
 function listingEncoders(job: JobDefinition, records: { output: string; record: unknown }[]) {
   return job.outputs.map(({ name, format }) => (record: unknown, out: Parameters<typeof format.write>[1]): void => {
-    format.write(record, out);
+    refusePromise<unknown>(format.write(record, out), formatsWrite);
     if (records.length < listedMax) records.push({ output: name, record });
   });
 }

@@ -1,8 +1,9 @@
 import { unreachable } from "../base/assert.ts";
-import type { Assignment, AttemptDone, AttemptResult } from "../rpc/messages.ts";
+import type { Assignment, AttemptDone, AttemptResult, Failure } from "../rpc/messages.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
-import { engineFailure, isA, lostFailure } from "./failure.ts";
+import { engineFailure, isA, lateFailure, lostFailure } from "./failure.ts";
+import { LateCalls } from "./late-calls.ts";
 import { runMapTask } from "./map-task.ts";
 import { runPlanTask } from "./plan-task.ts";
 import { runReduceTask } from "./reduce-task.ts";
@@ -16,12 +17,21 @@ export async function runAttempt(
   env: TaskEnvironment,
   inputs: ReduceInputs | undefined,
 ): Promise<AttemptResult> {
+  const late = env.late ?? new LateCalls();
   try {
-    return await runTask(assignment, env, inputs);
+    const done = await runTask(assignment, { ...env, late }, inputs);
+    late.check();
+    return done;
   } catch (thrown) {
-    const failure = isA(thrown, SegmentLost) ? lostFailure(thrown) : engineFailure(thrown);
-    return { attempt: assignment.attempt, ok: false, reason: failure.reason };
+    late.void();
+    return { attempt: assignment.attempt, ok: false, reason: reasonOf(late.first, thrown) };
   }
+}
+
+/** A late call is what the job's author has to know, whatever else it has led to. */
+function reasonOf(late: LateCalls["first"], thrown: unknown): Failure {
+  if (late !== undefined) return lateFailure(late.thrown).reason;
+  return (isA(thrown, SegmentLost) ? lostFailure(thrown) : engineFailure(thrown)).reason;
 }
 
 function runTask(assignment: Assignment, env: TaskEnvironment, inputs: ReduceInputs | undefined): Promise<AttemptDone> {

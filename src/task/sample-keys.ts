@@ -42,6 +42,7 @@ export async function sampleKeys(
         }),
         putAside: new Map(),
         tries: "none",
+        sharing: "none",
         status: task.status,
         signal: env.signal,
       });

@@ -7,6 +7,7 @@ import { partName } from "../output/part-name.ts";
 import { PartWriter } from "../output/part-writer.ts";
 import type { StagedFile, Storage } from "../storage/storage.ts";
 import { autoRecords } from "./auto-records.ts";
+import { refusePromise } from "./late-calls.ts";
 import type { OutputSinks, RecordEncoder } from "./outputs.ts";
 
 export interface StagedOutputsOptions {
@@ -23,8 +24,10 @@ export function outputFormats(job: JobDefinition, spec: JobSpec): readonly Outpu
   return job.outputs.map(({ name, format }) => (spec.writes === "records" && name === "main" ? autoRecords : format));
 }
 
+export const formatsWrite = "write of the output's format";
+
 export function recordEncoders(formats: readonly OutputFormat<unknown>[]): readonly RecordEncoder[] {
-  return formats.map((format) => (record, out) => format.write(record, out));
+  return formats.map((format) => (record, out) => refusePromise<unknown>(format.write(record, out), formatsWrite));
 }
 
 export class StagedOutputs implements OutputSinks {
@@ -63,7 +66,7 @@ export class StagedOutputs implements OutputSinks {
 
   /** Encodes a record and writes it at once: for who never takes one back. */
   write(output: number, record: unknown): void {
-    this.#writer(output).write(record);
+    refusePromise(this.#writer(output).write(record), formatsWrite);
   }
 
   async finish(): Promise<StagedFile[]> {

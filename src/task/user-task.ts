@@ -6,12 +6,16 @@ import { Context, type ContextBase, type ContextScope, contextBase, hashText } f
 import { CounterTotals, PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "./environment.ts";
 import { isA, type TaskFailure, userFailure } from "./failure.ts";
+import { LateCalls } from "./late-calls.ts";
 import { IteratorReturned, isIterator, Returned } from "./returned.ts";
 import { StatusReport } from "./status-report.ts";
 
 /** What a task needs of its assignment and environment; a test or an inline run has no more. */
 export type TaskFrame = Pick<Assignment, "attempt" | "spec" | "careful">;
-export type UserEnvironment = Pick<TaskEnvironment, "job" | "status" | "signal" | "log" | "file">;
+export type UserEnvironment = Pick<
+  TaskEnvironment,
+  "job" | "status" | "signal" | "log" | "file" | "late" | "settingUp"
+>;
 
 export class UserTask {
   readonly status: StatusReport;
@@ -27,7 +31,8 @@ export class UserTask {
   constructor(frame: TaskFrame, env: UserEnvironment) {
     this.#env = env;
     this.status = new StatusReport(env.status, frame.careful);
-    this.base = contextBase(frame, env, readParams(env.job.params, frame.spec.params), this.status.touch);
+    const params = readParams(env.job.params, frame.spec.params);
+    this.base = contextBase(frame, env, params, this.status.touch, env.late ?? new LateCalls());
     const { phase, index } = frame.attempt;
     this.returned = new Returned(phase === "reduce" ? "reduce" : "map");
     this.#scope = {
@@ -38,7 +43,8 @@ export class UserTask {
       state: undefined,
       counts: new PendingCounts(this.totals),
       dirty: false,
-      open: true,
+      of: "setup",
+      call: "open",
     };
     this.#ctx = new Context(this.base, this.#scope);
   }
@@ -51,7 +57,7 @@ export class UserTask {
     const { setup } = this.#env.job;
     this.status.phase("setup");
     try {
-      this.#scope.state = setup === undefined ? undefined : await setup(this.#ctx);
+      if (setup !== undefined) this.#scope.state = await this.#settingUp(async () => await setup(this.#ctx));
     } catch (thrown) {
       throw userFailure(thrown, { where: "setup" });
     }
@@ -59,6 +65,7 @@ export class UserTask {
     try {
       result = await body(this.#scope.state);
     } catch (thrown) {
+      this.base.late.void();
       await this.#teardown().catch((second: TaskFailure) =>
         this.#env.log(`teardown failed too: ${second.message}`, undefined),
       );
@@ -71,7 +78,11 @@ export class UserTask {
   /** What was counted by `setup` and `teardown` counts; nothing may be counted any more. */
   end(): void {
     this.#scope.counts.commit();
-    this.#scope.open = false;
+    this.#scope.call = "ended";
+  }
+
+  #settingUp(work: () => Promise<unknown>): Promise<unknown> {
+    return this.#env.settingUp === undefined ? work() : this.#env.settingUp(work);
   }
 
   async #teardown(): Promise<void> {

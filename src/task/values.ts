@@ -9,6 +9,7 @@ import { f64Kind } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Groups } from "../sort/group.ts";
 import { viewOf } from "./frame.ts";
+import type { LateCalls } from "./late-calls.ts";
 
 /** Where a cursor's pair is. */
 export type PairBytes = Groups["pair"];
@@ -62,18 +63,20 @@ export class GroupValues implements IterableIterator<unknown> {
   readonly #groups: Groups;
   readonly #read: Decoder;
   readonly #beat: () => void;
-  #state: "open" | "ended" = "open";
+  readonly #late: LateCalls;
+  #state: "open" | "ended" | "failed" = "open";
   /** What the engine threw while user code was reading: it may have swallowed it. */
   broken: { readonly thrown: unknown } | undefined;
 
-  constructor(groups: Groups, read: Decoder, beat: () => void) {
+  constructor(groups: Groups, read: Decoder, beat: () => void, late: LateCalls) {
     this.#groups = groups;
     this.#read = read;
     this.#beat = beat;
+    this.#late = late;
   }
 
   [Symbol.iterator](): this {
-    if (this.#state === "ended") throw tooLate();
+    if (this.#state !== "open") this.#tooLate();
     if (this.#groups.takeValues()) return this;
     throw new MillraceError(
       "user-error",
@@ -82,7 +85,7 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   next(): IteratorResult<unknown, undefined> {
-    if (this.#state === "ended") throw tooLate();
+    if (this.#state !== "open") this.#tooLate();
     const groups = this.#groups;
     try {
       if (!groups.nextValue()) return { done: true, value: undefined };
@@ -100,14 +103,11 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   /** The call of reduce that they were for has ended. */
-  end(): void {
-    this.#state = "ended";
+  end(how: "ended" | "failed"): void {
+    this.#state = how;
   }
-}
 
-function tooLate(): MillraceError {
-  return new MillraceError(
-    "user-error",
-    "the values of a key were read after the call of reduce that they belong to had ended. Read them before reduce returns, or before its promise resolves",
-  );
+  #tooLate(): never {
+    return this.#late.refuse("the values of a key were read", "reduce", this.#state === "failed");
+  }
 }

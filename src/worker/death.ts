@@ -27,7 +27,8 @@ export type KillReason =
 /** What a slot writes before the text of an error that was thrown between attempts, where there is none to report it for. */
 export const uncaughtMark = "uncaught, in a callback or promise that nothing waits for: ";
 
-const crashes: Readonly<Record<string, string>> = {
+/** Signals that a process gets for what it has done itself. */
+export const crashes: Readonly<Record<string, string>> = {
   SIGSEGV: "it touched memory that is not its own",
   SIGBUS: "it touched memory that is not there (a memory-mapped file that was cut, or a full tmpfs)",
   SIGILL: "it ran into an instruction that this machine does not have",

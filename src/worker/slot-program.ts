@@ -5,7 +5,6 @@ import { assert, unreachable } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
-import type { AttemptId } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeLoaded, installMillrace, loadJob } from "../job/load.ts";
@@ -21,11 +20,14 @@ import type { S3Access } from "../storage/s3-access.ts";
 import { stoppable } from "../storage/storage.ts";
 import { createTier } from "../storage/tier.ts";
 import type { Combining, FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
+import { lateFailure } from "../task/failure.ts";
+import { isRefusal, LateCalls } from "../task/late-calls.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import { uncaughtMark } from "./death.ts";
 import { frameOf } from "./frames.ts";
 import { watchForOrphan } from "./orphan-watch.ts";
 import { StatusPageFile } from "./status-page.ts";
+import { UserWork } from "./user-work.ts";
 
 /** Its first message, as JSON. */
 export interface SlotConfig {
@@ -38,6 +40,14 @@ export interface SlotConfig {
   readonly agent: number;
   /** Default "auto". */
   readonly combining?: Combining | undefined;
+}
+
+interface Attempt {
+  readonly request: RunAttempt;
+  readonly late: LateCalls;
+  readonly stop: AbortController;
+  /** What comes of it now is told by `late`. */
+  isReported: boolean;
 }
 
 /** Log lines waiting to be sent: while user code keeps the thread, nothing is sent. More is dropped. */
@@ -57,10 +67,11 @@ export class SlotProgram {
   #job: JobDefinition | undefined;
   /** One for all attempts, because an arena is never given back. */
   #kernel: Kernel | undefined;
-  #attempt: { readonly request: RunAttempt; readonly stop: AbortController } | undefined;
-  /** Whose user code ran last. */
-  #last: AttemptId | undefined;
-  /** Resolves when the attempt under way is over. */
+  readonly #work: UserWork;
+  #attempt: Attempt | undefined;
+  /** The last one that user code ran for. */
+  #last: Attempt | undefined;
+  /** Resolves when what is under way is over. */
   #running: Promise<unknown> = Promise.resolve();
 
   /** `warmed`: called when an attempt has run (boot.ts). */
@@ -68,6 +79,7 @@ export class SlotProgram {
     this.#config = config;
     this.#pipe = pipe;
     this.#warmed = warmed;
+    this.#work = new UserWork(pipe);
     this.#page = new StatusPageFile(config.page);
     process.chdir(config.directory);
     process.on("uncaughtException", (thrown) => this.#uncaught(thrown));
@@ -80,7 +92,7 @@ export class SlotProgram {
           watchForOrphan(this.#config.agent);
           Object.assign(process.env, message.environment);
           installMillrace();
-          this.#job = await loadJob(message.path, message.digest);
+          this.#job = await this.#work.loading(() => loadJob(message.path, message.digest));
           return { kind: "loaded" };
         });
         return;
@@ -98,9 +110,10 @@ export class SlotProgram {
         return;
       case "stop":
         this.#attempt?.stop.abort();
+        this.#attempt?.late.void();
         return;
       case "settle":
-        void this.#settle();
+        this.#running = this.#running.then(() => this.#settle());
         return;
       default:
         unreachable(message);
@@ -121,41 +134,64 @@ export class SlotProgram {
   async #run(request: RunAttempt): Promise<AttemptResult> {
     assert(this.#attempt === undefined, "a slot runs one attempt at a time");
     const { assignment } = request;
-    const stop = new AbortController();
-    this.#attempt = { request, stop };
-    this.#last = assignment.attempt;
+    const late = new LateCalls((thrown) => {
+      if (attempt.isReported) this.#send({ kind: "late", attempt: assignment.attempt, error: errorOf(thrown) });
+    });
+    const attempt: Attempt = { request, late, stop: new AbortController(), isReported: false };
+    this.#attempt = attempt;
     this.#page.begin(assignment.attempt);
     process.chdir(request.directory);
     failpoint(`slot.before.${assignment.attempt.phase}`);
     try {
-      const result = await runAttempt(assignment, this.#environment(request, stop.signal), inputsOf(request));
+      const result = await runAttempt(assignment, this.#environment(attempt), inputsOf(request));
       failpoint(`slot.after.${assignment.attempt.phase}`);
-      // A turn of the event loop: what the attempt's code throws in a promise that nobody waits for, or in a timer that is
-      // due, is its own failure and not that of whatever runs next.
-      await new Promise((resolve) => setImmediate(resolve));
-      return result;
+      return await this.#settled(attempt, result);
     } finally {
+      attempt.isReported = true;
       this.#attempt = undefined;
     }
   }
 
+  /** What user code has left going belongs to the attempt, and is waited for. Of one that has failed nothing is lost by it. */
+  async #settled(attempt: Attempt, result: AttemptResult): Promise<AttemptResult> {
+    const { request, late } = attempt;
+    if (!result.ok) {
+      // A turn of the event loop: what is thrown in a promise that nobody waits for, or in a timer that is due, is not of what runs next.
+      await new Promise((resolve) => setImmediate(resolve));
+      return result;
+    }
+    const leftOpen = await this.#work.over(false);
+    attempt.isReported = true;
+    if (late.first !== undefined) {
+      return { attempt: request.assignment.attempt, ok: false, reason: lateFailure(late.first.thrown).reason };
+    }
+    return leftOpen.length === 0 ? result : { ...result, leftOpen };
+  }
+
   async #settle(): Promise<void> {
-    await this.#running;
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#work.over(true);
     this.#send({ kind: "settled" });
   }
 
-  #environment(request: RunAttempt, signal: AbortSignal): TaskEnvironment {
+  #environment(attempt: Attempt): TaskEnvironment {
+    const { request, late, stop } = attempt;
     const kernel = this.#openKernel();
     const paths = new Map(request.assignment.spec.files.map((file) => [file.name, file.path]));
     return {
       job: this.#loaded(),
-      storage: stoppable(this.#storage, signal),
+      storage: stoppable(this.#storage, stop.signal),
       kernel,
       runs: tierOf(request),
-      status: this.#page,
+      status: {
+        write: (status) => {
+          if (status.phase !== "fetch") this.#last = attempt;
+          this.#page.write(status);
+        },
+      },
       clock: systemClock,
-      signal,
+      late,
+      settingUp: (work) => this.#work.settingUp(work),
+      signal: stop.signal,
       combining: this.#config.combining,
       file: (name) => {
         const path = paths.get(name);
@@ -184,23 +220,25 @@ export class SlotProgram {
   }
 
   /**
-   * Thrown outside of any call of ours: a timer's callback, a promise that nobody waits for. It is the running attempt's
-   * fault (fault 17, 26), and what state the process is in nobody knows: it ends, and the agent starts another.
+   * Thrown outside of any call of ours: a timer's callback, a promise that nobody waits for. It is the fault of the attempt whose code
+   * ran last (fault 17, 26), and what state the process is in nobody knows: it ends, and the agent starts another.
    */
   #uncaught(thrown: unknown): void {
-    const attempt = this.#attempt?.request.assignment.attempt;
-    const error = textOf(thrown);
+    if (isRefusal(thrown)) return; // noted when it was made, and it has stopped what was late
     process.exitCode = 1;
-    const placed = { ...error, where: error.where ?? "a callback or promise that nothing waits for" };
-    if (attempt === undefined) {
-      const place = error.stack?.split("\n", 1)[0];
-      process.stderr.write(`${uncaughtMark}${error.message}${place === undefined ? "" : ` (${place})`}\n`);
-      if (this.#last === undefined) process.exit(1);
-      this.#endWith({ kind: "late", attempt: this.#last, error: placed });
+    const { late } = this.#last ?? {};
+    late?.note(thrown);
+    if (this.#attempt !== undefined && this.#attempt === this.#last && late?.first !== undefined) {
+      const { attempt } = this.#attempt.request.assignment;
+      const { reason } = lateFailure(late.first.thrown);
+      this.#endWith({ kind: "finished", result: { attempt, ok: false, reason } });
       return;
     }
-    const reason = { kind: "user-error", error: placed, at: undefined, final: false } as const;
-    this.#endWith({ kind: "finished", result: { attempt, ok: false, reason } });
+    // Told by `note`; or of what was revoked, or of no attempt at all.
+    const { message, stack } = errorOf(thrown);
+    const place = stack?.split("\n", 1)[0];
+    process.stderr.write(`${uncaughtMark}${message}${place === undefined ? "" : ` (${place})`}\n`);
+    this.#pipe.end(() => process.exit(1));
   }
 
   #endWith(message: FromSlot): void {
@@ -248,6 +286,10 @@ function textOf(thrown: unknown): FailureText {
   const { message, stack } = describeThrown(thrown);
   const code = thrown instanceof MillraceError ? thrown.code : "user-error";
   return { code, message, stack, where: undefined, excerpt: undefined };
+}
+
+function errorOf(thrown: unknown): FailureText {
+  return lateFailure(thrown).reason.error;
 }
 
 /** Fields of a log line are the user's: whatever they are, a log line must not fail the attempt. */

@@ -18,7 +18,7 @@ import { needsS3, ownS3Access } from "../storage/any.ts";
 import type { S3Access } from "../storage/s3-access.ts";
 import type { Combining } from "../task/environment.ts";
 import type { Budget } from "./budget.ts";
-import { type Death, deathText, type KillReason } from "./death.ts";
+import { crashes, type Death, deathText, type KillReason } from "./death.ts";
 import { FrameReader, frameOf } from "./frames.ts";
 import { LogFile, logLine } from "./log-file.ts";
 import { startSlotProcess } from "./slot-process.ts";
@@ -103,6 +103,9 @@ export class Slot implements TaskSlot {
   /** Who waits for `settled`, one for each `settle` that was sent. */
   readonly #settling: (() => void)[] = [];
   #attempt: AttemptId | undefined;
+  /** Whose code may be going on in the idle slot; undefined where it was revoked, failed, or was told of already. */
+  #last: AttemptId | undefined;
+  #isStopped = false;
   #log: LogFile;
   #stderrTail = "";
   #killedFor: KillReason | undefined;
@@ -187,9 +190,14 @@ export class Slot implements TaskSlot {
     this.#log.close();
     this.#log = this.#openLog(attempt);
     this.#attempt = attempt;
+    this.#last = undefined;
+    this.#isStopped = false;
     try {
       const reply = await this.#ask({ kind: "run", ...request, s3: s3AccessOf(request) });
-      if (reply.kind === "finished") return reply.result;
+      if (reply.kind === "finished") {
+        if (reply.result.ok && !this.#isStopped) this.#last = attempt;
+        return reply.result;
+      }
       assert(reply.kind === "failed", "run is answered by finished");
       return { attempt, ok: false, reason: { kind: "infrastructure", error: reply.error } };
     } catch (error) {
@@ -213,7 +221,9 @@ export class Slot implements TaskSlot {
   }
 
   stop(): void {
-    if (this.#attempt !== undefined) this.#send({ kind: "stop" });
+    if (this.#attempt === undefined) return;
+    this.#isStopped = true;
+    this.#send({ kind: "stop" });
   }
 
   kill(reason: KillReason): void {
@@ -252,6 +262,7 @@ export class Slot implements TaskSlot {
         this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
         return;
       case "late":
+        this.#last = undefined;
         this.#options.onLate?.(message.attempt, message.error);
         return;
       case "settled":
@@ -296,6 +307,11 @@ export class Slot implements TaskSlot {
     this.#log.close();
     this.#isEndedByCode = !(end instanceof Error) && end.signal === null && this.#killedFor === undefined;
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
+    // What the job's code did to an idle process (process.exit, a crash) it did after its call; what the system did is no one's fault.
+    const isItsOwn = !(end instanceof Error) && this.#killedFor === undefined && isOwnEnd(end);
+    if (isItsOwn && this.#attempt === undefined && this.#last !== undefined) {
+      this.#options.onLate?.(this.#last, this.#death);
+    }
     this.#reply?.reject(this.#death);
     this.#reply = undefined;
     for (const resolve of this.#settling.splice(0)) resolve();
@@ -314,6 +330,11 @@ function s3AccessOf({ assignment }: RunAttempt): S3Access | undefined {
   return needsS3([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)])
     ? ownS3Access()
     : undefined;
+}
+
+/** The process ended itself, or crashed. */
+function isOwnEnd({ code, signal }: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): boolean {
+  return code !== null || (signal !== null && (signal === "SIGABRT" || signal in crashes));
 }
 
 /** The whole group: the slot leads one, and what its code started is in it. */

@@ -1,28 +1,367 @@
-// What the job's code throws where nothing waits for it belongs to the attempt that ran it, also at its very end.
-import { symlinkSync, writeFileSync } from "node:fs";
+// What the job's code does after its call has returned (decision 24, fault 26): it belongs to the attempt whose code it is, it is the
+// job's error, whatever Node calls it from, and nothing is published without it. Several runs at once, so that they disturb each other.
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { millrace, repository, scratchFolder } from "../support/cli.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CliResult, millrace, publishedText, repository, scratchFolder } from "../support/cli.ts";
+
+const folder = scratchFolder();
+const lines = 300;
+
+beforeAll(() => {
+  symlinkSync(join(repository, "node_modules"), join(folder.path, "node_modules"));
+  writeFileSync(join(folder.path, "in.txt"), Array.from({ length: lines }, (_, i) => `line ${i}\n`).join(""));
+  writeFileSync(join(folder.path, "one.txt"), "one line\n");
+});
+
+afterAll(() => folder.remove());
+
+const imports = `import { defineJob, sum, text, tsv, uint, utf8 } from "millrace";
+import { createServer, connect } from "node:net";
+import { exec } from "node:child_process";
+import { pbkdf2, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { readFile as readFileBack } from "node:fs";
+import { gzip } from "node:zlib";
+`;
+
+let jobs = 0;
+
+/** `head`: above the job; `of`: its properties beside the name. */
+function writeJob(of: string, head = ""): string {
+  const name = `job-${++jobs}.ts`;
+  writeFileSync(
+    join(folder.path, name),
+    `${imports}${head}\nexport default defineJob({\n  name: "late",\n  ${of}\n});\n`,
+  );
+  return name;
+}
+
+/** Of the line that is marked, or the only one that could be it. */
+function placeOf(job: string): RegExp {
+  const lines = readFileSync(join(folder.path, job), "utf8").split("\n");
+  const marked = lines.findIndex((line) => line.includes("/*late*/")) + 1;
+  expect(marked).toBeGreaterThan(0);
+  return new RegExp(`at .*${job}:${marked}:`);
+}
+
+async function run(job: string, input = "one.txt", ...flags: readonly string[]): Promise<CliResult & { out: string }> {
+  const out = `out-${++jobs}`;
+  const result = await millrace(["run", job, input, "-o", out, "--slots", "1", ...flags], { cwd: folder.path });
+  return { ...result, out: join(folder.path, out) };
+}
+
+/** Failed by what came late, at once, with nothing published. */
+function expectLate(
+  { code, stderr, out }: Awaited<ReturnType<typeof run>>,
+  place: RegExp,
+  what = "after its call of",
+): void {
+  expect(code, stderr).toBe(1);
+  expect(stderr).toContain(what);
+  expect(stderr).toContain("wait it or return its promise");
+  expect(stderr).toMatch(place);
+  expect(stderr).not.toMatch(/tried \d+ times/);
+  expect(existsSync(out)).toBe(false);
+}
+
+/** Ways to call `done` later. */
+const sources: Readonly<Record<string, string>> = {
+  "a timer": "setTimeout(done, 30);",
+  "a timer that is due": "setTimeout(done, 0);",
+  setImmediate: "setImmediate(done);",
+  queueMicrotask: "queueMicrotask(done);",
+  "process.nextTick": "process.nextTick(done);",
+  "a promise": "Promise.resolve().then(done);",
+  gzip: "gzip(Buffer.alloc(3e5, line), done);",
+  randomBytes: "randomBytes(64, done);",
+  pbkdf2: 'pbkdf2(line, "salt", 20_000, 32, "sha256", done);',
+  "crypto.subtle": 'crypto.subtle.digest("SHA-256", Buffer.alloc(3e6)).then(done);',
+  WebAssembly: 'WebAssembly.compile(Buffer.from("0061736d01000000", "hex")).then(done);',
+  "a file": "readFile(import.meta.filename).then(done);",
+  "a file, with a callback": 'readFileBack("/proc/self/stat", done);',
+  import: 'import("node:readline").then(done);',
+  "another program": 'exec("true", done);',
+  "a MessagePort":
+    "const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { port1.close(); done(); }; port2.postMessage(1);",
+  "a socket": `const server = createServer((socket) => socket.end("x")).listen(0, "127.0.0.1", () => {
+      connect((server.address() as { port: number }).port, "127.0.0.1").on("data", () => { server.close(); done(); });
+    });`,
+};
+
+describe.each(Object.entries(sources))("a map that leaves %s going", (_, source) => {
+  const mapOnly = `input: text(), reducers: 0, output: text(),
+  map(line, emit) {
+    const done = () => {
+      emit(line); /*late*/
+    };
+    ${source}
+  },`;
+
+  test("fails its job, with the line of the late call", async () => {
+    const job = writeJob(mapOnly);
+    const results = await Promise.all([run(job), run(job), run(job, "in.txt"), run(job, "in.txt", "--quiet")]);
+    for (const result of results) expectLate(result, placeOf(job));
+  });
+});
+
+test("what a thread computes is waited for, also when it takes longer than what can be left open for ever", async () => {
+  const job = writeJob(`input: text(), reducers: 0, output: text(),
+  map(line, emit) {
+    pbkdf2(line, "salt", 4_000_000, 32, "sha256", () => emit(line)); /*late*/
+  },`);
+  expectLate(await run(job), placeOf(job));
+});
+
+test.each([
+  ["emit.to", 'emit.to("other", line);'],
+  ["ctx.count", 'ctx.count("seen");'],
+  ["ctx.log", 'ctx.log("seen");'],
+])("%s after map has returned fails the job", async (call, code) => {
+  const job = writeJob(`input: text(), reducers: 0, output: { main: text(), other: text() },
+  map(line, emit, ctx) {
+    emit(line);
+    setTimeout(() => { ${code} }, 20); /*late*/
+  },`);
+  expectLate(await run(job), placeOf(job), `${call}`);
+});
+
+test("what was caught by the job's own code fails it all the same", async () => {
+  const job = writeJob(`input: text(), key: utf8, value: uint, combine: sum, output: tsv(),
+  map(line, emit) {
+    setTimeout(() => { try { emit(line, 1); } catch {} }, 20); /*late*/
+  },`);
+  expectLate(await run(job), placeOf(job));
+});
+
+const sleep = "const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));";
+
+test("a late call among those of records under way is refused, though others may still emit", async () => {
+  const job = writeJob(
+    `input: text(), reducers: 0, output: text(), concurrency: 4,
+  async map(line, emit) {
+    if (line.endsWith("7")) void sleep(25).then(() => emit("late")); /*late*/
+    await sleep(1);
+    emit(line);
+    if (line.endsWith("9")) await sleep(100);
+  },`,
+    sleep,
+  );
+  expectLate(await run(job, "in.txt"), placeOf(job));
+});
+
+test("what a call starts and does not wait for is no error where it comes while the call is under way", async () => {
+  const job = writeJob(
+    `input: text(), reducers: 0, output: text(),
+  async map(line, emit) {
+    const other = Promise.resolve().then(() => emit(line));
+    await sleep(5);
+    await other;
+  },`,
+    sleep,
+  );
+  const good = await run(job, "in.txt");
+  expect(good.code, good.stderr).toBe(0);
+  expect(publishedText(good.out).split("\n")).toHaveLength(lines + 1);
+});
+
+test("a map that returns promises now and then can't emit for a record whose call has returned", async () => {
+  const job = writeJob(
+    `input: text(), reducers: 0, output: text(),
+  map(line, emit) {
+    if (line === "line 3") void sleep(20).then(() => emit("late")); /*late*/
+    else if (line === "line 9") return sleep(100).then(() => emit(line));
+    else emit(line);
+  },`,
+    sleep,
+  );
+  expectLate(await run(job, "in.txt"), placeOf(job));
+});
+
+test("a map that returns promises now and then, and waits for all it starts, gives every record", async () => {
+  const job = writeJob(
+    `input: text(), reducers: 0, output: text(),
+  map(line, emit, ctx) {
+    ctx.count("calls that count");
+    if (line.endsWith("9")) return sleep(1).then(() => emit(line));
+    emit(line);
+  },`,
+    sleep,
+  );
+  const result = await run(job, "in.txt");
+  expect(result.code, result.stderr).toBe(0);
+  expect(publishedText(result.out).split("\n")).toHaveLength(lines + 1);
+  expect(result.stderr).toMatch(/calls that count: 300/);
+});
+
+describe("reduce", () => {
+  const reducing = (body: string) => `input: text(), key: utf8, value: uint, output: tsv(),
+  map(line, emit) { emit(line, 1); },
+  /*late*/ reduce${body},`;
+
+  test.each([
+    ["emits in a timer", "(key, values, emit) { setTimeout(() => emit([key, 1]), 20); }"],
+    ["emits in a promise", "(key, values, emit) { void Promise.resolve().then(() => emit([key, 1])); }"],
+    ["counts in a timer", '(key, values, emit, ctx) { emit([key, 1]); setTimeout(() => ctx.count("n"), 20); }'],
+    [
+      "reads its values in a promise",
+      "(key, values, emit) { emit([key, 1]); void (async () => { await null; for (const value of values) console.log(value); })(); }",
+    ],
+    ["emits in zlib's callback", "(key, values, emit) { gzip(key, () => emit([key, 1])); }"],
+  ])("that %s fails its job", async (_, body) => {
+    const job = writeJob(reducing(body));
+    for (const result of await Promise.all([run(job), run(job, "in.txt")])) {
+      expectLate(result, placeOf(job), "after its call of reduce had returned");
+    }
+  });
+
+  test.each([
+    ["async", "async (key, values, emit) => {", "await sleep(30); emit([key, 1]);"],
+    ["not async", "(key, values, emit) => {", "return sleep(30).then(() => emit([key, 1]));"],
+  ])("that is %s can't emit while that of another key is under way", async (_, head, end) => {
+    const job = writeJob(
+      reducing(`: ${head} if (key === "line 1") { void sleep(5).then(() => emit([key, 1])); return; } ${end} }`),
+      sleep,
+    );
+    writeFileSync(join(folder.path, "few.txt"), "line 0\nline 1\nline 2\nline 3\n");
+    expectLate(await run(job, "few.txt", "--reducers", "1"), placeOf(job), "its call of reduce");
+  });
+
+  test("that returns promises now and then, and waits for all, gives every key", async () => {
+    const job = writeJob(
+      reducing(`(key, values, emit, ctx) {
+    ctx.count("keys");
+    if (key.endsWith("9")) return sleep(1).then(() => emit([key, 1]));
+    emit([key, 1]);
+  }`),
+      sleep,
+    );
+    const result = await run(job, "in.txt", "--reducers", "1");
+    expect(result.code, result.stderr).toBe(0);
+    expect(publishedText(result.out).split("\n")).toHaveLength(lines + 1);
+    expect(result.stderr).toMatch(/keys: 300/);
+  });
+});
+
+describe("setup, teardown and what is called without being waited for", () => {
+  const counting = (of: string) => `input: text(), reducers: 0, output: text(),
+  /*late*/ ${of}
+  map(line, emit) { emit(line); },`;
+
+  test.each([
+    ["setup", 'setup(ctx) { setTimeout(() => ctx.count("late"), 60); },'],
+    ["teardown", 'teardown(ctx) { setTimeout(() => ctx.count("late"), 20); },'],
+    [
+      "teardown, in a promise",
+      'teardown(ctx) { void Promise.resolve().then(() => readFile("/proc/self/stat")).then(() => ctx.count("late")); },',
+    ],
+  ])("%s that counts late fails its job", async (_, of) => {
+    const job = writeJob(counting(of));
+    expectLate(await run(job), placeOf(job), "ctx.count");
+  });
+
+  test.each([
+    ["setup", 'setup() { setTimeout(() => { throw new Error("too late"); }, 40); },'],
+    ["teardown", 'teardown() { void readFile("/nowhere"); },'],
+  ])("what %s throws where nothing waits for it fails its job", async (_, of) => {
+    const job = writeJob(counting(of));
+    expectLate(await run(job), /nowhere|too late/, "a callback or promise that nothing waits for");
+  });
+
+  test.each([
+    ["combine", "combine: ((a: number, b: number) => Promise.resolve(a + b)) as never,"],
+    ["partition", "reducers: 3, partition: (() => Promise.resolve(1)) as never,"],
+    ["write of the output's format", 'output: { extension: "x", write: async () => { await null; } },'],
+    ["write of the value's codec", "value: { ordered: true, write: async () => {}, read: () => 1 } as never,"],
+  ])("%s that returns a promise fails its job", async (what, of) => {
+    const job = writeJob(`input: text(), key: utf8, value: uint,
+  map(line, emit) { emit("key", 1); emit("key", 1); },
+  ${of}`);
+    const result = await run(job);
+    expect(result.code, result.stderr).toBe(1);
+    expect(result.stderr).toContain(`${what} returned a promise, and nothing waits for it`);
+    expect(result.stderr).not.toMatch(/tried \d+ times/);
+    expect(existsSync(result.out)).toBe(false);
+  });
+});
 
 test.each([
   ["a promise", 'void Promise.reject(new Error("too late"));'],
   ["a timer that is due", 'setImmediate(() => { throw new Error("too late"); });'],
+  ["a timer", 'setTimeout(() => { throw new Error("too late"); }, 40);'],
 ])("fault 17: an error in %s of the last record fails its map task, not what runs next", async (_, late) => {
-  const folder = scratchFolder();
-  try {
-    symlinkSync(join(repository, "node_modules"), join(folder.path, "node_modules"));
-    writeFileSync(join(folder.path, "in.txt"), "one line\n");
-    writeFileSync(
-      join(folder.path, "job.ts"),
-      `import { defineJob, sum, text, uint, utf8 } from "millrace";
-export default defineJob({ name: "late", input: text(), key: utf8, value: uint, map(line, emit) { emit(line, 1); ${late} }, combine: sum });
-`,
+  const job = writeJob(`input: text(), key: utf8, value: uint, combine: sum,
+  map(line, emit) { emit(line, 1); ${late} }, /*late*/`);
+  const result = await run(job);
+  expectLate(result, /too late/, "a callback or promise that nothing waits for");
+  expect(result.stderr).toMatch(placeOf(job));
+  expect(result.stderr).not.toContain("reduce-00000");
+});
+
+describe("a job that waits for all it starts is not failed", () => {
+  test.each([
+    [
+      "that is async, with many records under way",
+      "async map(line, emit) { await sleep(Math.random() * 5); emit(line); }",
+      sleep,
+    ],
+    ["that leaves an interval of its module going", "map(line, emit) { emit(line); }", "setInterval(() => {}, 20);"],
+    [
+      "that leaves a server of its setup open",
+      'setup: () => createServer().listen(0, "127.0.0.1"), map(line, emit) { emit(line); }',
+      "",
+    ],
+    [
+      "with a connection that is opened in setup, used in map, and never closed",
+      `async setup() {
+    const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const socket = connect((server.address() as { port: number }).port, "127.0.0.1");
+    const waiting: (() => void)[] = [];
+    socket.on("data", (bytes) => { for (const _ of bytes) waiting.shift()!(); });
+    return { ask: () => new Promise<void>((resolve) => { waiting.push(resolve); socket.write("x"); }) };
+  },
+  async map(line, emit, ctx) { await ctx.state.ask(); emit(line); }`,
+      "",
+    ],
+    [
+      "that fails a record, whose other branches go on, and puts it aside",
+      'async map(line, emit) { await Promise.all([line === "line 5" ? Promise.reject(new Error("bad")) : emit(line), sleep(20).then(() => { if (line === "line 5") emit("nothing"); })]); }',
+      sleep,
+    ],
+    [
+      "that listens for the end of its process",
+      "map(line, emit) { emit(line); }",
+      'process.on("beforeExit", () => process.exit(3));',
+    ],
+  ])("%s", async (_, of, head) => {
+    const job = writeJob(`input: text(), reducers: 0, output: text(),\n  ${of},`, head);
+    const result = await run(job, "in.txt", "--skip-bad", "1", "--split-size", "1KiB");
+    expect(result.code, result.stderr).toBe(0);
+    expect(publishedText(result.out).split("\n").length).toBeGreaterThanOrEqual(lines);
+  });
+
+  test("an interval of the module does not hide what a map leaves going", async () => {
+    const job = writeJob(
+      `input: text(), reducers: 0, output: text(),
+  map(line, emit) {
+    gzip(Buffer.alloc(3e5, line), () => emit(line)); /*late*/
+  },`,
+      "setInterval(() => {}, 5);",
     );
-    const result = await millrace(["run", "job.ts", "in.txt", "-o", "out", "--slots", "1"], { cwd: folder.path });
-    expect(result.code, result.stderr).toBe(1);
-    expect(result.stderr).toContain("too late");
-    expect(result.stderr).not.toContain("reduce-00000");
-  } finally {
-    folder.remove();
-  }
+    for (const result of await Promise.all([run(job), run(job), run(job, "in.txt")])) {
+      expectLate(result, placeOf(job));
+    }
+  });
+
+  test("a timer that lost its race costs two seconds at most, and fails nothing", async () => {
+    const job = writeJob(`input: text(), reducers: 0, output: text(),
+  async map(line, emit) {
+    await Promise.race([Promise.resolve(), new Promise((resolve) => setTimeout(resolve, 3_600_000))]);
+    emit(line);
+  },`);
+    const result = await run(job, "in.txt", "--split-size", "1KiB");
+    expect(result.code, result.stderr).toBe(0);
+    expect(publishedText(result.out).split("\n")).toHaveLength(lines + 1);
+  });
 });

@@ -86,8 +86,16 @@ describe("a slot that dies once is replaced, and the result is right", () => {
   test("fault 15: out of memory beside the heap", async () => expectSuccess(await once("buffers")));
   test("fault 12: an endless loop", async () => expectSuccess(await once("loop", { taskTimeout: "1s" })));
   test("fault 12: Atomics.wait", async () => expectSuccess(await once("wait", { taskTimeout: "1s" })));
-  test("fault 17: a timer that throws", async () => expectSuccess(await once("timer")));
-  test("fault 17: a promise that is rejected and forgotten", async () => expectSuccess(await once("rejection")));
+});
+
+// Trying again would not make the code wait for it: once is enough.
+test.each([
+  ["a timer that throws", "timer", /thrown by a timer/],
+  ["a promise that is rejected and forgotten", "rejection", /a promise that nobody waits for/],
+])("fault 17: %s fails the job the first time, with its line", async (_, fault, message) => {
+  const result = await once(fault);
+  expectFailure(result, message);
+  expect(result.stack).toMatch(/faults\.ts:\d+/);
 });
 
 describe("a slot that dies always fails the job with what happened, where", () => {

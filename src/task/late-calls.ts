@@ -1,0 +1,103 @@
+// What the job's code does after its call has ended (decision 24): it can't count any more, so something is lost, and that is the
+// job's error, whatever the code makes of it. One of these for each attempt; where it is kept decides what the error ends.
+//
+//   live ─► noted: the first late call is the attempt's error       live, noted ─► void: the attempt failed or was revoked
+import { MillraceError } from "../base/error.ts";
+
+/** Whose calls end. */
+export type CallName = "map" | "reduce" | "setup";
+
+/** Frames of the stack of a late call: between the job's code and `emit` there may be much of a library. */
+const framesMax = 60;
+
+export class LateCalls {
+  #first: { readonly thrown: unknown } | undefined;
+  #isVoid = false;
+  readonly #noted: (thrown: unknown) => void;
+
+  /** `noted` hears of the first late call at once, also when the attempt has been reported. */
+  constructor(noted: (thrown: unknown) => void = () => {}) {
+    this.#noted = noted;
+  }
+
+  get first(): { readonly thrown: unknown } | undefined {
+    return this.#first;
+  }
+
+  /** Nothing of the attempt counts, so that nothing of it can be lost: what still goes on is refused, and no error. */
+  void(): void {
+    this.#isVoid = true;
+  }
+
+  /** Throws to whoever calls late. `isFailed`: the call that it belongs to has failed itself, and counts for nothing. */
+  refuse(what: string, of: CallName, isFailed = false): never {
+    const isError = !this.#isVoid && !isFailed;
+    const refused = isError ? lateCall(what, of) : givenUp(what);
+    refusals.add(refused);
+    if (isError) this.note(refused);
+    throw refused;
+  }
+
+  /** Something was thrown, or done, outside of any call. */
+  note(thrown: unknown): void {
+    if (this.#isVoid || this.#first !== undefined) return;
+    this.#first = { thrown };
+    this.#noted(thrown);
+  }
+
+  /** Throws the attempt's error, if it has one. */
+  check(): void {
+    if (this.#first !== undefined) throw this.#first.thrown;
+  }
+}
+
+/** Made here: the attempt knows of it, and that it comes up uncaught as well says nothing more. The code is wrong, however often it is run. */
+export function isRefusal(thrown: unknown): boolean {
+  return typeof thrown === "object" && thrown !== null && refusals.has(thrown);
+}
+
+const refusals = new WeakSet<object>();
+
+/**
+ * For what is called without being waited for. A promise that it returns is refused, as what it does then can't count. Otherwise
+ * returns what it returned.
+ */
+export function refusePromise<T>(returned: T, what: string): T {
+  if (returned === undefined || !isPromise(returned)) return returned;
+  returned.then(undefined, () => {}); // this error says it all
+  const refused = new MillraceError(
+    "user-error",
+    `${what} returned a promise, and nothing waits for it: ${what} has to be done when it returns. Await what it needs in setup or in map`,
+  );
+  refusals.add(refused);
+  throw refused;
+}
+
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+function lateCall(what: string, of: CallName): MillraceError {
+  const ended = of === "setup" ? "the task of its setup or teardown had ended" : `its call of ${of} had returned`;
+  return withFrames(
+    () =>
+      new MillraceError(
+        "user-error",
+        `${what} after ${ended}, so it can't count: something that ${of} started goes on by itself. Await it or return its promise`,
+      ),
+  );
+}
+
+function givenUp(what: string): MillraceError {
+  return new MillraceError("cancelled", `${what}, but the attempt that it belongs to has been given up`);
+}
+
+function withFrames<T>(make: () => T): T {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = framesMax;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = before;
+  }
+}

@@ -1,0 +1,133 @@
+// Whether anything that the job's code has started still goes on in this process, once no call of it is under way.
+//
+// Node tells: where nothing is left that could call back, it emits `beforeExit`, instead of ending where something keeps it. Nothing
+// else sees all kinds of work: `process.getActiveResourcesInfo` has neither zlib nor crypto nor WebAssembly. So what is ours is let go
+// (`unref`), and what the job's module and its setup have opened to keep it, connections and intervals, for as long as that takes.
+import { createHook } from "node:async_hooks";
+import { limits } from "../base/limits.ts";
+
+/** What can keep a process alive, or not. */
+interface Handle {
+  ref(): void;
+  unref(): void;
+  hasRef(): boolean;
+}
+
+export class UserWork {
+  readonly #ours: Pick<Handle, "ref" | "unref">;
+  /** Opened by the module or by setup. */
+  readonly #kept = new Set<WeakRef<Handle>>();
+  /** Kinds of resources that were waited for as long as may be. */
+  readonly #known = new Set<string>();
+  #isIdle: (() => void) | undefined;
+  /** Of the first setup: whether another is worth being watched, which makes its promises slower. */
+  #setupKeeps: boolean | undefined;
+  readonly #watch = createHook({ init: (_, type, __, resource) => this.#opened(type, resource) });
+
+  /** `ours` keeps the process alive while it waits for work. */
+  constructor(ours: Pick<Handle, "ref" | "unref">) {
+    this.#ours = ours;
+    // They keep no process, as nothing comes from them, but Node would name them among what does.
+    for (const stream of [process.stdout, process.stderr] as readonly { unref?(): unknown }[]) stream.unref?.();
+    const { emit } = process;
+    const user = emit as (this: NodeJS.Process, ...values: unknown[]) => boolean;
+    // The job's own listeners for it are none of our business: to them this process has not come to its end.
+    process.emit = ((...values: unknown[]) => {
+      if (values[0] !== "beforeExit" || this.#isIdle === undefined) return user.apply(process, values);
+      this.#isIdle();
+      return true;
+    }) as typeof emit;
+  }
+
+  /** What `work` opens, by loading the module, is meant to stay open. */
+  async loading<T>(work: () => Promise<T>): Promise<T> {
+    this.#watch.enable();
+    try {
+      return await work();
+    } finally {
+      this.#watch.disable();
+    }
+  }
+
+  /** What `work` opens, by setup, is meant to stay open. */
+  async settingUp<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#setupKeeps === false) return await work();
+    const before = this.#kept.size;
+    const result = await this.loading(work);
+    this.#setupKeeps ??= this.#kept.size > before;
+    return result;
+  }
+
+  /**
+   * Resolves when nothing goes on any more, or after `limits.settleMs`, with the kinds of what is left then, as Node names them.
+   * Kinds that were left before are not waited for again, but for a moment where `isLast`, and not named again.
+   */
+  async over(isLast: boolean): Promise<readonly string[]> {
+    const begun = performance.now();
+    const grace = this.#known.size > 0 && isLast ? limits.settleGraceMs : 0;
+    const kept = this.#letGo();
+    let isIdle = false;
+    const idle = new Promise<void>((resolve) => {
+      this.#isIdle = () => {
+        isIdle = true;
+        this.#isIdle = undefined;
+        this.#keep(kept);
+        setImmediate(resolve); // which keeps the process until it goes on
+      };
+    });
+    // While something keeps the process: what does not keep it itself is called too.
+    const turn = (ms: number) =>
+      new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)).unref());
+    for (let ms = 0; ; ms = turnMs) {
+      await Promise.race([idle, turn(ms)]);
+      const waited = performance.now() - begun;
+      if (isIdle) {
+        await idle;
+        return [];
+      }
+      const active = new Set(process.getActiveResourcesInfo());
+      // Nothing that Node shows, but not idle: a thread computes (zlib, crypto), and that ends by itself, however long it takes here.
+      if (active.size === 0) continue;
+      const isKnown = this.#known.size > 0 && [...active].every((kind) => this.#known.has(kind));
+      if ((!isKnown || waited < grace) && waited < limits.settleMs) continue;
+      this.#isIdle = undefined;
+      this.#keep(kept);
+      const left = [...active].filter((kind) => !this.#known.has(kind));
+      for (const kind of left) this.#known.add(kind);
+      return left;
+    }
+  }
+
+  #letGo(): readonly Handle[] {
+    const kept: Handle[] = [];
+    for (const weak of this.#kept) {
+      const handle = weak.deref();
+      if (handle === undefined) this.#kept.delete(weak);
+      else if (handle.hasRef() === true) {
+        handle.unref();
+        kept.push(handle);
+      }
+    }
+    this.#ours.unref();
+    return kept;
+  }
+
+  #keep(kept: readonly Handle[]): void {
+    this.#ours.ref();
+    for (const handle of kept) handle.ref();
+  }
+
+  /** A timer that comes once is waited for, wherever it was made; so is a request, which is no handle. */
+  #opened(type: string, resource: object): void {
+    if (type === "PROMISE" || !isHandle(resource)) return;
+    if (type === "Immediate" || (type === "Timeout" && (resource as { _repeat?: unknown })._repeat === null)) return;
+    this.#kept.add(new WeakRef(resource));
+  }
+}
+
+/** Between two looks at what is left. */
+const turnMs = 5;
+
+function isHandle(resource: object): resource is Handle {
+  return "ref" in resource && "unref" in resource && "hasRef" in resource && typeof resource.hasRef === "function";
+}
