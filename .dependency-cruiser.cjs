@@ -25,7 +25,7 @@ const may = {
   ],
   schedule: ["base", "job:types", "input:types", "sort:types", "storage:types", "rpc", "state:types"],
   state: ["base"],
-  rpc: ["base", "job:types", "input:types", "sort:types", "storage:types", "schedule:types"],
+  rpc: ["base", "job:types", "input:types", "sort:types", "storage:types", "schedule:types", "output/part-name"],
   master: ["base", "schedule", "state", "rpc", "output", "storage", "job:types"],
   worker: ["base", "task", "sort", "shuffle", "storage", "kernel", "rpc", "job", "output", "input"],
   sim: [

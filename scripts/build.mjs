@@ -71,8 +71,8 @@ await build({
   },
   chunkNames: "chunks/[name]-[hash]",
 });
-// The two programs are one script each, which V8 compiles once for all processes (src/boot.ts).
-const programs = { cli: "src/cli/main.ts", slot: "src/worker/slot-main.ts" };
+// The programs are one script each, which V8 compiles once for all processes (src/boot.ts).
+const programs = { cli: "src/cli/main.ts", slot: "src/worker/slot-main.ts", look: "src/master/look-main.ts" };
 await build({
   ...common,
   entryPoints: programs,

@@ -121,6 +121,11 @@ export const errorCodes = {
   "corrupt-run": { ...machine, meaning: "An intermediate file fails its checks.", http: 422 },
   "corrupt-state": { ...machine, meaning: "The master's state is damaged.", remedy: "change", grpc: "DataLoss" },
   "segment-lost": { ...machine, meaning: "The output of a map is gone." },
+  "bad-report": {
+    ...machine,
+    meaning: "An attempt or a worker reported what can't be.",
+    failure: "fatal",
+  },
   "not-leader": { ...machine, meaning: "Another master leads.", grpc: "Unavailable", http: 503 },
   "state-busy": {
     ...machine,

@@ -92,6 +92,35 @@ export const limits = {
   /** Where something was left open for all that time before, it is not waited for again, but for so long before the job's end. */
   settleGraceMs: 100,
 
+  // what a report may say (rpc/check-report.ts)
+  /** Workers that one master knows (`--max-workers`): some kilobytes each. */
+  workersMax: 10_000,
+  /** As `--slots` of a worker. */
+  slotsPerWorkerMax: 1_024,
+  /** Attempts, running or ended, in one report; a worker takes as many ahead as it has slots, and some are being stopped. */
+  attemptsPerReportMax: 8_192,
+  /** Jobs that one report names; each costs the master an order to remove it. */
+  jobsPerReportMax: 4_096,
+  /** Files and splits of one plan: some hundred bytes of the master's memory each. */
+  plannedFilesMax: 1_000_000,
+  splitsMax: 1_000_000,
+  /** Hosts of one planned file. */
+  hostsMax: 64,
+  /** As PATH_MAX of file systems; keys of object stores are shorter. */
+  pathBytesMax: 4_096,
+  /** An error is shown, stored and kept in memory up to twenty times per job. What is longer is cut. */
+  errorMessageLengthMax: 8_192,
+  errorStackLengthMax: 8_192,
+  errorPlaceLengthMax: 4_200,
+  errorExcerptLengthMax: 4_096,
+
+  // a master's look at inputs and output (master/looker.ts)
+  /** A file server that hangs is named instead of waited for. */
+  lookMs: 30_000,
+  looksMax: 2,
+  /** Some hundred bytes per file that it lists. */
+  lookHeapBytes: 512 * MiB,
+
   // jobs that are over
   /** Shown so long after their end; a master's records of them are some kilobytes each. */
   endedJobsKept: 1_000,
@@ -159,7 +188,11 @@ export const limits = {
   /** Runs whose places travel in one message: some 2 MB. */
   placesPerMessage: 16_384,
   messageBytesMax: 16 * MiB,
+  /** Of one attempt's result, and of those that one report brings: what else it says fits beside them into a message. */
+  resultBytesMax: 12 * MiB,
   bundleBytesMax: 16 * MiB,
+  /** As given, and the value that the job's schema makes of them: both are part of every assignment. */
+  paramsBytesMax: 1 * MiB,
   /** Fetched whole by each worker. */
   sideFileBytesMax: 1 * GiB,
   /** A plan is stored in chunks of at most this. */

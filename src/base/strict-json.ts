@@ -6,12 +6,32 @@ import { isPlainObject, nestingMax, notPlain } from "./plain-value.ts";
  * holes, functions, symbols, NaN and infinities, Dates, Maps, bytes and other class instances; also for bigints, for what is
  * nested more than 1000 deep, and so for what contains itself. `carrier` is who refuses, in errors: "json()", "ndjson".
  */
-export function strictJson(value: unknown, carrier: string): string {
-  check(value, carrier, []);
-  return JSON.stringify(value);
+export function strictJson(
+  value: unknown,
+  carrier: string,
+  { bigints = false }: { readonly bigints?: boolean } = {},
+): string {
+  if (!bigints) {
+    check(value, carrier, []);
+    return JSON.stringify(value);
+  }
+  let hasBigints = false;
+  check(value, carrier, [], () => {
+    hasBigints = true;
+  });
+  return hasBigints ? withDigits(value) : JSON.stringify(value);
 }
 
-function check(value: unknown, carrier: string, path: (string | number)[]): void {
+/** As `JSON.stringify` writes what has been checked, with the digits of bigints. */
+function withDigits(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  if (Array.isArray(value)) return `[${value.map(withDigits).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const parts = Object.entries(value).map(([name, part]) => `${JSON.stringify(name)}:${withDigits(part)}`);
+  return `{${parts.join(",")}}`;
+}
+
+function check(value: unknown, carrier: string, path: (string | number)[], onBigint?: () => void): void {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -24,35 +44,54 @@ function check(value: unknown, carrier: string, path: (string | number)[]): void
       if (path.length >= nestingMax) {
         throw notPlain(carrier, value, path, `It is nested more than ${nestingMax} deep, or contains itself.`);
       }
-      if (Array.isArray(value)) checkArray(value, carrier, path);
-      else if (isPlainObject(value)) checkObject(value as Readonly<Record<string, unknown>>, carrier, path);
+      if (Array.isArray(value)) checkArray(value, carrier, path, onBigint);
+      else if (isPlainObject(value)) checkObject(value as Readonly<Record<string, unknown>>, carrier, path, onBigint);
       else throw notPlain(carrier, value, path, "JSON would change it; make a plain object, array or string of it.");
       return;
     case "undefined":
       throw notPlain(carrier, value, path, "JSON would drop it; leave the property out or write null.");
     case "bigint":
-      throw notPlain(carrier, value, path, "JSON has no bigints; write a string, or use the codecs bigint or auto.");
+      if (onBigint !== undefined) {
+        onBigint();
+        return;
+      }
+      throw notPlain(
+        carrier,
+        value,
+        path,
+        `JSON has no bigints; write a string, ${carrier === "ndjson()" ? 'or by ndjson({ integers: "bigint" })' : "or use the codecs bigint or auto"}.`,
+      );
     default:
       throw notPlain(carrier, value, path, "JSON would drop it.");
   }
 }
 
-function checkArray(array: readonly unknown[], carrier: string, path: (string | number)[]): void {
+function checkArray(
+  array: readonly unknown[],
+  carrier: string,
+  path: (string | number)[],
+  onBigint: (() => void) | undefined,
+): void {
   for (let i = 0; i < array.length; i++) {
     const part = array[i];
     if (typeof part === "string") continue;
     path.push(i);
-    check(part, carrier, path);
+    check(part, carrier, path, onBigint);
     path.pop();
   }
 }
 
-function checkObject(object: Readonly<Record<string, unknown>>, carrier: string, path: (string | number)[]): void {
+function checkObject(
+  object: Readonly<Record<string, unknown>>,
+  carrier: string,
+  path: (string | number)[],
+  onBigint: (() => void) | undefined,
+): void {
   for (const name of Object.keys(object)) {
     const part = object[name];
     if (typeof part === "string") continue;
     path.push(name);
-    check(part, carrier, path);
+    check(part, carrier, path, onBigint);
     path.pop();
   }
 }

@@ -28,6 +28,11 @@ export function addClusterCommands(millrace: Command): void {
       `how long a worker may go unheard before its tasks are given to others (default: ${limits.leaseMs / 1000}s)`,
       time("--lease"),
     )
+    .option(
+      "--max-workers <n>",
+      `workers that it knows at a time (default: ${limits.workersMax.toLocaleString("en")})`,
+      count("--max-workers", 1, 1_000_000),
+    )
     .addHelpText(
       "after",
       `

@@ -14,6 +14,7 @@ export interface MasterCommandFlags {
   readonly listen: string;
   readonly advertise?: string;
   readonly lease?: number;
+  readonly maxWorkers?: number;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly ca?: string;
@@ -29,6 +30,7 @@ export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
     listen: flags.listen,
     advertise: flags.advertise,
     leaseMs: flags.lease,
+    workersMax: flags.maxWorkers,
     tls: tlsFilesOf(flags),
     ca: flags.ca,
     log: openLog(flags.logLevel, { process: "master" }),

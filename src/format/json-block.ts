@@ -2,7 +2,7 @@
 import { type Block, blockBytes } from "./block-reader.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./json-batch.ts";
 import { fieldValue } from "./json-field.ts";
-import { type Field, LineFields, numberValue, plainString } from "./json-line-fields.ts";
+import { type Field, LineFields, numberValue } from "./json-line-fields.ts";
 import { cell } from "./json-rows.ts";
 import { JsonTable, type WantedField } from "./json-table.ts";
 import { RowTexts } from "./json-texts.ts";
@@ -64,7 +64,7 @@ export class FieldReader implements JsonReader {
               const start = edges[2 * slot]!;
               const string = narrow.slice(start, edges[2 * slot + 1]);
               texts.add(row, string, start);
-              values[i] = plainString(field, string);
+              values[i] = string;
             } else values[i] = cellValue(field, kind, table, slot);
           }
           records[row] = make(values);
@@ -87,7 +87,7 @@ function cellValue(field: Field, kind: number, { edges, narrow, wide }: JsonTabl
     case cell.narrowString:
     case cell.wideString: {
       const text = (kind === cell.wideString ? wide : narrow).slice(edges[2 * slot], edges[2 * slot + 1]);
-      return plain === "string" ? plainString(field, text) : fieldValue(name, codec, "string", text);
+      return plain === "string" ? text : fieldValue(name, codec, "string", text);
     }
     case cell.numberText:
       return numberValue(field, narrow.slice(edges[2 * slot], edges[2 * slot + 1]));

@@ -1,7 +1,8 @@
 // One declared field of a JSON object: its value by its codec, and back.
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
-import type { ColumnCodec } from "../job/codec.ts";
+import type { Codec, ColumnCodec } from "../job/codec.ts";
+import { f64Kind, nullableOf } from "../job/codecs/facts.ts";
 import type { JsonKind } from "./json-scan.ts";
 
 export function kindOf(value: unknown): JsonKind {
@@ -27,17 +28,22 @@ export function setField(record: Record<string, unknown>, name: string, value: u
 export function fieldValue(name: string, codec: ColumnCodec<unknown>, kind: JsonKind, text: string): unknown {
   switch (kind) {
     case "string": {
-      const value = parseField(name, codec, text);
+      const value = parseField(name, innerOf(codec), text);
       if (typeof value !== "number" && typeof value !== "boolean") return value;
       break;
     }
     case "number": {
-      const value = parseField(name, codec, text);
-      if (typeof value === "number" || (typeof value === "bigint" && Number.isSafeInteger(Number(text)))) return value;
-      if (typeof value !== "bigint") break;
+      const inner = innerOf(codec);
+      const number = Number(text);
+      if (!Number.isFinite(number))
+        throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is too large for a number`);
+      const value = parseField(name, inner, text);
+      if (typeof value !== "number" && typeof value !== "bigint") break;
+      const isRounded = Number.isInteger(number) && !Number.isSafeInteger(number);
+      if (!isRounded || f64Kind(inner as unknown as Codec<unknown>) === "float64") return value;
       throw new MillraceError(
         "bad-input",
-        `field ${JSON.stringify(name)} is a number beyond 2^53, which JSON readers round: it must be a string to be a bigint`,
+        `field ${JSON.stringify(name)} is a number beyond 2^53, which JSON readers round: it must be a string`,
       );
     }
     case "boolean": {
@@ -52,6 +58,12 @@ export function fieldValue(name: string, codec: ColumnCodec<unknown>, kind: Json
   }
   const shown = kind === "other" ? "an object or array" : kind === "string" ? excerptOf(text) : text;
   throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is of the wrong type: ${shown}`);
+}
+
+/** JSON tells null from the empty text, so `nullable` has no say in values of other types. */
+function innerOf(codec: ColumnCodec<unknown>): ColumnCodec<unknown> {
+  const inner = nullableOf(codec as unknown as Codec<unknown>);
+  return inner === undefined ? codec : innerOf(inner as unknown as ColumnCodec<unknown>);
 }
 
 function parseField(name: string, codec: ColumnCodec<unknown>, text: string): unknown {

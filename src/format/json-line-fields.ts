@@ -15,13 +15,11 @@ export interface Field {
   readonly name: string;
   readonly codec: ColumnCodec<unknown>;
   readonly plain: PlainKind;
-  /** The empty string is null. */
-  readonly isNullable: boolean;
 }
 
 export function fieldOf(name: string, codec: ColumnCodec<unknown>): Field {
   const inner = nullableOf(codec as unknown as Codec<unknown>);
-  return { name, codec, plain: plainKind(inner ?? codec), isNullable: inner !== undefined };
+  return { name, codec, plain: plainKind(inner ?? codec) };
 }
 
 export class LineFields {
@@ -46,7 +44,7 @@ export class LineFields {
       const { name, codec } = field;
       const kind = kinds[i]!;
       if (kind === "string" && plain[i] && field.plain === "string") {
-        values.push(plainString(field, text.slice(starts[i]! + 1, ends[i]! - 1)));
+        values.push(text.slice(starts[i]! + 1, ends[i]! - 1));
         continue;
       }
       if (kind === "number" && field.plain !== undefined && field.plain !== "string") {
@@ -77,14 +75,13 @@ export class LineFields {
   }
 }
 
-export function plainString({ isNullable }: Field, text: string): string | null {
-  return isNullable && text === "" ? null : text;
-}
-
 /** What a field holds whose text may be a JSON number. */
 export function numberValue({ name, codec, plain }: Field, text: string): unknown {
   // The codec takes every number, and -0 for 0.
-  if (plain === "float64" && isNumber(text)) return Number(text) + 0;
+  if (plain === "float64" && isNumber(text)) {
+    const number = Number(text) + 0;
+    if (Number.isFinite(number)) return number;
+  }
   return fieldValue(name, codec, "number", numberText(text) ?? String(parseJson(text)));
 }
 

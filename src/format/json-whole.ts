@@ -1,9 +1,11 @@
 // Blocks of JSON lines to whole records: what `JSON.parse` makes of each line, in half the time where records are objects whose names
 // come in a few layouts, as in logs. By the table of shapes; what is not plain there, by `JSON.parse`.
 import { isAscii } from "node:buffer";
+import { MillraceError } from "../base/error.ts";
 import { type Block, blockBytes } from "./block-reader.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./json-batch.ts";
-import { isBlank, parseJson } from "./json-line.ts";
+import { isBlank } from "./json-line.ts";
+import { type Integers, parseWhole, wholeNumber } from "./json-numbers.ts";
 import { recordMaker } from "./json-record.ts";
 import { cell } from "./json-rows.ts";
 import { isNumber } from "./json-scan.ts";
@@ -31,19 +33,21 @@ const unreadable = Symbol("unreadable");
 export class RecordReader implements JsonReader {
   readonly #check: ((value: unknown) => unknown) | undefined;
   readonly #reading: RecordReading;
+  readonly #integers: Integers;
   #table: JsonShapes | undefined;
   readonly #shapes: Shape[] = [];
   #pause = 0;
 
   /** `check`: what becomes of each value; throws where it is refused. */
-  constructor(check: ((value: unknown) => unknown) | undefined, reading: RecordReading) {
+  constructor(check: ((value: unknown) => unknown) | undefined, reading: RecordReading, integers: Integers) {
+    this.#integers = integers;
     this.#check = check;
     this.#reading = reading;
   }
 
   parse(line: string): unknown {
     if (isBlank(line)) return noRecord;
-    const value = parseJson(line);
+    const value = parseWhole(line, this.#integers);
     return this.#check === undefined ? value : this.#check(value);
   }
 
@@ -90,7 +94,7 @@ export class RecordReader implements JsonReader {
               texts.add(row, string, start);
               values[i] = string;
             } else {
-              values[i] = cellValue(kind, table, cells);
+              values[i] = cellValue(kind, table, cells, this.#integers);
               if (values[i] === unreadable) isReadable = false;
             }
           }
@@ -101,7 +105,7 @@ export class RecordReader implements JsonReader {
             text = bytes.toString("latin1");
             isPlain = isAscii(bytes);
           }
-          record = parseJson(lineText(bytes, text, isPlain, at, lineOf(bytes, text, at).end));
+          record = parseWhole(lineText(bytes, text, isPlain, at, lineOf(bytes, text, at).end), this.#integers);
           parsed++;
         }
         records[row] = this.#check === undefined ? record : this.#check(record);
@@ -143,7 +147,7 @@ function objectMaker(names: readonly ShapeName[], values: unknown[]): Shape["mak
   };
 }
 
-function cellValue(kind: number, table: JsonShapes, slot: number): unknown {
+function cellValue(kind: number, table: JsonShapes, slot: number, integers: Integers): unknown {
   const { edges, narrow, wide } = table;
   const start = edges[2 * slot]!;
   const end = edges[2 * slot + 1]!;
@@ -154,7 +158,7 @@ function cellValue(kind: number, table: JsonShapes, slot: number): unknown {
       return wide.slice(start, end);
     case cell.numberText: {
       const text = narrow.slice(start, end);
-      return isNumber(text) ? Number(text) : unreadable;
+      return isNumber(text) ? readable(() => wholeNumber(text, integers)) : unreadable;
     }
     case cell.true:
       return true;
@@ -163,11 +167,15 @@ function cellValue(kind: number, table: JsonShapes, slot: number): unknown {
     case cell.null:
       return null;
     default:
-      try {
-        return JSON.parse(table.nested(start, end));
-      } catch (thrown) {
-        if (thrown instanceof SyntaxError) return unreadable;
-        throw thrown;
-      }
+      return readable(() => parseWhole(table.nested(start, end), integers));
+  }
+}
+
+function readable(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (thrown) {
+    if (thrown instanceof MillraceError) return unreadable;
+    throw thrown;
   }
 }

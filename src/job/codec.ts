@@ -35,6 +35,30 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [name: string]: JsonValue };
 
+/** What `ndjson({ integers: "bigint" })` reads. */
+export type JsonValueWithBigints =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | readonly JsonValueWithBigints[]
+  | { readonly [name: string]: JsonValueWithBigints };
+
+/** As `Jsonable`, but bigints are fine. */
+export type JsonableWithBigints<T> = [T] extends [JsonValueWithBigints]
+  ? unknown
+  : [T] extends [Exclude<NotJson, bigint>]
+    ? never
+    : { [K in keyof T]: JsonPartWithBigints<T[K]> };
+type JsonPartWithBigints<T> = unknown extends T
+  ? T
+  : T extends JsonValueWithBigints
+    ? T
+    : T extends Exclude<NotJson, bigint>
+      ? never
+      : { [K in keyof T]: JsonPartWithBigints<T[K]> };
+
 /** T with `never` for every part that JSON would lose or change. */
 export type Jsonable<T> = [T] extends [JsonValue]
   ? unknown

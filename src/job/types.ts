@@ -25,14 +25,17 @@ import type { Partition, Prefix } from "./partition.ts";
 export type { ByteWriter } from "../base/bytes.ts";
 export type { AttemptId } from "../base/ids.ts";
 export type { Format, InputFormat, OutputFormat, ReadFrom, RecordBatch } from "../format/format.ts";
+export type { NdjsonOptions } from "../format/ndjson.ts";
 export type {
   AutoKey,
   AutoValue,
   Codec,
   ColumnCodec,
   Jsonable,
+  JsonableWithBigints,
   JsonCodec,
   JsonValue,
+  JsonValueWithBigints,
   KeyCodec,
   NotJson,
 } from "./codec.ts";

@@ -19,6 +19,7 @@ import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { JobView, SchedulerOptions } from "../schedule/step.ts";
 import { openLevelStore } from "../state/leveldb.ts";
 import type { StateStore } from "../state/store.ts";
+import { isStagedBy } from "../storage/staged-token.ts";
 import { type Storage, stoppable } from "../storage/storage.ts";
 import { type Agent, startAgent } from "../worker/agent.ts";
 import type { Budget } from "../worker/budget.ts";
@@ -149,7 +150,7 @@ export class Engine implements LocalEngine {
       onWarning: options.onWarning,
     }).then((bundle) => {
       this.#bundle = bundle;
-      return this.#agent.describe(bundle);
+      return this.#agent.describe(bundle, options.attempts ?? limits.attemptsMax);
     });
     const [description] = await allOrFirstError([bundled, this.#openStore()]);
     this.#description = description;
@@ -168,6 +169,11 @@ export class Engine implements LocalEngine {
       environment: this.#bundle!.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
       storage: this.#stoppable(),
+      // A resumed job goes on with the value that it has.
+      validate: async (params) => {
+        const { resume, attempts = limits.attemptsMax } = this.#parts.options;
+        return resume === true ? undefined : await this.#agent.validate(this.#bundle!, params, attempts);
+      },
     });
     // While the plan is made; a job of one split needs no other slot.
     if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, this.#bundle);
@@ -210,13 +216,14 @@ export class Engine implements LocalEngine {
   async close(): Promise<void> {
     await this.stop();
     await this.#discardElsewhere();
+    const { output, workDir } = this.#parts.options;
+    if (output !== undefined && this.#end === "succeeded" && !this.#isResumable) await removeOlder(output, workDir);
     this.removeNow();
   }
 
   removeNow(): void {
     if (this.#isResumable) return;
-    const { options, places, work, removeParents } = this.#parts;
-    if (options.output !== undefined && this.#end === "succeeded") removeOlder(options.output, options.workDir);
+    const { places, work, removeParents } = this.#parts;
     removeWorkDirectory(work);
     removeWorkDirectory({ path: places.beside, memory: undefined });
     removeParents();
@@ -230,7 +237,7 @@ export class Engine implements LocalEngine {
     const { options, places, storage, job } = this.#parts;
     const { output, workDir, resume, deadLetters } = options;
     if (this.#isResumable) return;
-    const jobs = this.#end === "succeeded" && output !== undefined ? earlierJobs(output, workDir) : [];
+    const jobs = this.#end === "succeeded" && output !== undefined ? await earlierJobs(output, workDir) : [];
     if (this.#end === "none" && resume === true) jobs.push(job);
     // Hidden, and in nobody's way: no reason to fail.
     const discard = async (destination: string) => {
@@ -333,6 +340,7 @@ const schedulerOptions = ({ output, experiment }: LocalOptions): SchedulerOption
   failuresPerWorkerMax: limits.failuresPerWorkerMax,
   infrastructureFailuresMax: limits.infrastructureFailuresMax,
   digestRollbacksMax: limits.digestRollbacksMax,
+  isStagedBy,
   manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
 });
 

@@ -8,11 +8,11 @@ import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { Blobs, Hello, HistoryEvent, LogChunk, MasterApi, Submission, Welcome } from "../rpc/services.ts";
 import { checkHello, ourVersions } from "../rpc/versions.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
-import type { Storage } from "../storage/storage.ts";
 import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
+import { foldersOf, type Look, lookRequest } from "./look.ts";
 import { isTerminal, jobIdOf, type Master } from "./master.ts";
-import { checkBlobs, checkSubmission, outputTaken, prepareOutput, probeInputs, within } from "./submission.ts";
+import { checkBlobs, checkSubmission, outputTaken } from "./submission.ts";
 import { type AddressRules, workerAddress } from "./worker-address.ts";
 
 /** Jobs that are not over; more would be kept waiting for days, and all of them are in memory. */
@@ -20,21 +20,25 @@ const liveJobsMax = 1_000;
 
 export interface ApiParts {
   readonly master: Master;
-  readonly storage: Storage;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly history: History;
   readonly leaseMs: number;
+  /** Known at a time, those that are silent and not forgotten yet included. */
+  readonly workersMax: number;
   readonly addresses: AddressRules;
   readonly logs: LogProxyOptions;
-  /** Leaves what workers look for before they start (output/probe.ts). */
-  readonly writeProbe: (destination: string, job: JobId) => Promise<void>;
+  /** At inputs and output; leaves there what workers look for before they start (output/probe.ts). */
+  readonly look: Look;
   /** Throws `no-space` while the state's disk is too full for another job. */
   readonly checkSpace: () => Promise<void>;
   /** For metrics. */
   readonly heard?: (ms: number) => void;
   readonly submitted?: (outcome: "taken" | "refused") => void;
 }
+
+/** A later epoch's numbers are greater than all of an earlier one; a worker that starts every millisecond would need 12 days. */
+const startsPerEpoch = 2 ** 30;
 
 /** Calls may come as soon as it is made. */
 export class Api implements MasterApi {
@@ -45,6 +49,8 @@ export class Api implements MasterApi {
   readonly #addresses = new Map<WorkerId, string>();
   /** The newest that was heard of each worker. */
   readonly #incarnations = new Map<WorkerId, number>();
+  /** Workers that were greeted under this epoch. */
+  #starts = 0;
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
@@ -54,11 +60,13 @@ export class Api implements MasterApi {
     const { master, leaseMs } = this.#parts;
     this.#throwIfStopped();
     checkHello(hello);
-    return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs };
+    const start = hello.role === "worker" ? master.epoch * startsPerEpoch + ++this.#starts : 0;
+    return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs, start };
   }
 
   async heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {
     const { master, clock, addresses, heard } = this.#parts;
+    this.#refuseSurplus(report);
     this.#refuseSuperseded(report);
     if (this.#addresses.get(report.worker) !== report.address) {
       workerAddress(report.worker, report.address, addresses);
@@ -106,8 +114,8 @@ export class Api implements MasterApi {
     return await this.#led(this.#parts.master.cancel(job));
   }
 
-  async retry(job: JobId): Promise<void> {
-    const { master, writeProbe } = this.#parts;
+  async retry(job: JobId, signal?: AbortSignal): Promise<void> {
+    const { master, look } = this.#parts;
     const found = await this.get(job);
     if (!isTerminal(found.state)) return; // it goes on already: the answer to the first call was lost
     if (found.state !== "failed") {
@@ -125,7 +133,7 @@ export class Api implements MasterApi {
     const places = foldersOf(found.output, found.deadLettersIn);
     this.#refuseTaken(places, job);
     const writeProbes = async () => {
-      for (const place of places) await writeProbe(place, job);
+      await look({ job, inputs: [], outputs: places, overwrite: undefined }, signal);
     };
     await this.#led(master.resume(job, writeProbes));
   }
@@ -167,6 +175,16 @@ export class Api implements MasterApi {
     this.#incarnations.delete(worker);
   }
 
+  /** Whoever has the worker token can make up names, and each costs memory here until it is forgotten. */
+  #refuseSurplus({ worker }: WorkerReport): void {
+    const { workersMax } = this.#parts;
+    if (this.#incarnations.size < workersMax || this.#incarnations.has(worker)) return;
+    throw new MillraceError(
+      "over-limit",
+      `this master knows ${workersMax} workers, as many as it takes: end some that are not needed, or give it more with --max-workers`,
+    );
+  }
+
   /** Two processes of one name would both follow the orders of one: an attempt would be run twice under its id (I6). */
   #refuseSuperseded({ worker, incarnation }: WorkerReport): void {
     const newest = this.#incarnations.get(worker) ?? incarnation;
@@ -186,7 +204,11 @@ export class Api implements MasterApi {
     // Asked first: what a repeated call would be refused for may be there because of the first one (fault 44).
     if (this.#find(job) !== undefined) return job;
     const first = this.#submitting.get(job);
-    if (first !== undefined) return await first.taken;
+    if (first !== undefined) {
+      // Whose call it was may be gone since: then this one is the first.
+      if (await isDropped(first.taken)) return await this.#submit(submission, signal);
+      return await first.taken;
+    }
     const { output, deadLetters } = submission.spec;
     const places = foldersOf(output, deadLetters?.path);
     this.#refuseTaken(places, job);
@@ -201,14 +223,15 @@ export class Api implements MasterApi {
   }
 
   async #take(job: JobId, { spec, overwrite, idempotencyKey }: Submission, signal?: AbortSignal): Promise<JobId> {
-    const { master, storage, blobs, clock, checkSpace, writeProbe } = this.#parts;
-    const probing = { storage, clock, signal };
+    const { master, blobs, look, checkSpace } = this.#parts;
     await checkSpace();
     await checkBlobs(spec, blobs);
-    await probeInputs(spec, probing);
-    const prepared = await prepareOutput(spec, overwrite, probing);
-    for (const place of foldersOf(spec.output, spec.deadLetters?.path))
-      await within(probing, `writing beside the output ${place}`, () => writeProbe(place, job));
+    const [replaces, aside] = (await look(lookRequest(spec, job, overwrite), signal)).replaces;
+    const { deadLetters } = spec;
+    const prepared =
+      deadLetters === undefined
+        ? { ...spec, replaces }
+        : { ...spec, replaces, deadLetters: { ...deadLetters, replaces: aside } };
     failpoint("master.afterProbe");
     // From here on it is the master's: a client that hangs up now finds the job there.
     return await this.#led(master.submit(prepared, idempotencyKey));
@@ -287,11 +310,15 @@ export class Api implements MasterApi {
   }
 }
 
-function unknownJob(job: JobId): MillraceError {
-  return new MillraceError("wrong-usage", `there is no job ${job}`);
+async function isDropped(taken: Promise<JobId>): Promise<boolean> {
+  try {
+    await taken;
+    return false;
+  } catch (error) {
+    return error instanceof MillraceError && error.code === "cancelled";
+  }
 }
 
-/** What a job publishes. */
-function foldersOf(output: string, deadLetters: string | undefined): readonly string[] {
-  return deadLetters === undefined ? [output] : [output, deadLetters];
+function unknownJob(job: JobId): MillraceError {
+  return new MillraceError("wrong-usage", `there is no job ${job}`);
 }

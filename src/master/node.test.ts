@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
@@ -38,9 +39,11 @@ const client = { role: "client", clock: systemClock, random: () => 0.5 } as cons
 /** What is wrong in here is shown by the test that it makes fail. */
 const log: Log = { ...noLog, error: (fields, message) => console.error(message, fields) };
 const state = () => join(folder, "state");
+/** As built: tests run the sources. */
+const lookProgram = fileURLToPath(new URL("../../dist/look.cjs", import.meta.url));
 
 async function start(): Promise<void> {
-  node = await openMasterNode({ state: state(), listen: "127.0.0.1:0", log });
+  node = await openMasterNode({ state: state(), listen: "127.0.0.1:0", log, lookProgram });
   remote = connectMaster({ address: node.address, token: findToken({ address: node.address }), ...client });
 }
 

@@ -30,6 +30,7 @@ import { openTokens } from "../rpc/tokens.ts";
 import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../schedule/step.ts";
 import { createStorage } from "../storage/any.ts";
+import { isStagedBy } from "../storage/staged-token.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Api } from "./api.ts";
 import { openBlobs } from "./blobs.ts";
@@ -37,6 +38,8 @@ import { historyEvent, logFact } from "./fact-text.ts";
 import { openHistory } from "./history.ts";
 import { keepHouse } from "./housekeeping.ts";
 import { watchLag } from "./lag.ts";
+import { type Look, lookHere } from "./look.ts";
+import { Looker } from "./looker.ts";
 import { createMaster } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
 import { openStateDirectory, type StateDirectory, stateSpareBytes } from "./state-directory.ts";
@@ -59,10 +62,13 @@ export interface MasterNodeOptions {
   readonly advertise?: string | undefined;
   /** Default `limits.leaseMs`. */
   readonly leaseMs?: number | undefined;
+  /** Default `limits.workersMax`. */
+  readonly workersMax?: number | undefined;
   readonly clock?: Clock;
   readonly log?: Log;
-  /** Default: the file system. */
+  /** Default: the file system and object stores, looked at by `dist/look.cjs`. */
   readonly storage?: Storage;
+  readonly lookProgram?: string;
 }
 
 export interface MasterNode {
@@ -136,6 +142,10 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
     const { bavail, bsize } = await statfs(directory.path);
     return bavail * bsize;
   };
+  const looker = new Looker({ clock, program: options.lookProgram });
+  parts.add(() => looker.close());
+  const look: Look =
+    options.storage === undefined ? (request, signal) => looker.look(request, signal) : lookHere(options.storage);
   const lag = watchLag(clock, (lagMs) => {
     if (lagMs < leaseMs / 2) return;
     log.warn(
@@ -182,14 +192,14 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
   parts.add(() => (master.stopped.aborted ? undefined : master.close()));
   api = new Api({
     master,
-    storage,
     clock,
     blobs,
     history,
     leaseMs,
+    workersMax: options.workersMax ?? limits.workersMax,
     addresses: { loopbackOnly: isLoopbackName(where.host), tls: options.tls !== undefined },
     logs: { workerTokens: () => tokens.all("worker"), tls: clientTls(options.ca), clock },
-    writeProbe,
+    look,
     checkSpace: async () => {
       if ((await freeBytes()) >= stateSpareBytes + jobSpareBytes) return;
       throw new MillraceError(
@@ -277,5 +287,6 @@ const schedulerOptions = (leaseMs: number): SchedulerOptions => ({
   failuresPerWorkerMax: limits.failuresPerWorkerMax,
   infrastructureFailuresMax: limits.infrastructureFailuresMax,
   digestRollbacksMax: limits.digestRollbacksMax,
+  isStagedBy,
   manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
 });

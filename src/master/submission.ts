@@ -1,18 +1,13 @@
 // What a master checks before it takes a job: everything that would fail later, asked while somebody is there to read the
 // answer. The job's own code is never loaded here (S3).
-import { isAbsolute, resolve } from "node:path";
-import type { Clock } from "../base/clock.ts";
+import { isAbsolute } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
-import { limits, MiB } from "../base/limits.ts";
+import { limits } from "../base/limits.ts";
 import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Blobs, Submission } from "../rpc/services.ts";
-import type { Storage } from "../storage/storage.ts";
 
-/** Looking at inputs and output takes no longer: a file server that hangs is named instead of waited for. */
-const probeMs = 30_000;
-const paramsBytesMax = 1 * MiB;
 const attemptsMaxMax = 100;
 const namesMax = 1_000;
 const nameLengthMax = 200;
@@ -43,10 +38,10 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   checkNumber("taskTimeoutMs", spec.taskTimeoutMs, 1, 2 ** 31);
   checkNumber("taskLimitMs", spec.taskLimitMs, 1, 2 ** 31);
   check(Object.keys(spec.environment).length <= namesMax, `a job has at most ${namesMax} environment variables`);
-  if (Buffer.byteLength(spec.params) > paramsBytesMax) {
+  if (Math.max(Buffer.byteLength(spec.params), spec.paramsValue?.length ?? 0) > limits.paramsBytesMax) {
     throw new MillraceError(
       "over-limit",
-      `the job's parameters have more than ${paramsBytesMax} bytes: use a side file`,
+      `the job's parameters have more than ${limits.paramsBytesMax} bytes: use a side file`,
     );
   }
 }
@@ -63,68 +58,6 @@ export async function checkBlobs({ bundle, files }: JobSpec, blobs: Blobs): Prom
       "bad-input",
       `${what} (${sha256}) has not been put on the master yet: put it, then submit again`,
     );
-  }
-}
-
-export interface Probing {
-  readonly storage: Storage;
-  readonly clock: Clock;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Throws where the master can't see an input; the worker that plans the job sees to it that it can, too. */
-export async function probeInputs({ inputs, directory, standardInput }: JobSpec, probing: Probing): Promise<void> {
-  for (const { paths } of inputs) {
-    for (const path of paths) {
-      const place = path === "-" ? (standardInput ?? path) : isUrl(path) ? path : resolve(directory, path);
-      const found = await within(probing, `looking for the input ${place}`, (signal) =>
-        probing.storage.list(place, signal),
-      );
-      if (found.length > 0) continue;
-      throw new MillraceError(
-        "no-input",
-        `the master sees no file ${place}: inputs have to be where master and workers can read them, a shared directory for example`,
-      );
-    }
-  }
-}
-
-/** As `Storage.prepare`; who waits for a storage that hangs is told so. */
-export async function prepareOutput(spec: JobSpec, overwrite: boolean, probing: Probing): Promise<JobSpec> {
-  const prepare = (path: string) => (signal: AbortSignal) => probing.storage.prepare(path, overwrite, signal);
-  const { replaces } = await within(probing, `looking at the output ${spec.output}`, prepare(spec.output));
-  const { deadLetters } = spec;
-  if (deadLetters === undefined) return { ...spec, replaces };
-  const { path } = deadLetters;
-  const aside = await within(probing, `looking at the folder of dead letters ${path}`, prepare(path));
-  return { ...spec, replaces, deadLetters: { ...deadLetters, replaces: aside.replaces } };
-}
-
-/** Work on a file system can't be interrupted (it may hang in the kernel); whoever waits can. */
-export async function within<T>(
-  { clock, signal }: Probing,
-  doing: string,
-  begin: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const timer = new AbortController();
-  const stop = () => timer.abort();
-  signal?.addEventListener("abort", stop, { once: true });
-  try {
-    signal?.throwIfAborted();
-    const work = begin(timer.signal);
-    work.catch(() => {}); // it may still fail when no one waits any more
-    const tooLong = clock.sleep(probeMs, timer.signal).then((): never => {
-      signal?.throwIfAborted();
-      throw new MillraceError(
-        "unreachable",
-        `${doing} takes the master more than ${probeMs / 1000} s: is the storage it is on there? Then submit again`,
-      );
-    });
-    tooLong.catch(() => {}); // after the work is done
-    return await Promise.race([work, tooLong]);
-  } finally {
-    signal?.removeEventListener("abort", stop);
-    timer.abort();
   }
 }
 

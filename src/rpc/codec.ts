@@ -61,9 +61,9 @@ export function num(value: bigint): number {
   return number;
 }
 
-/** A duration. */
+/** A duration in milliseconds. */
 export function duration(value: number): number {
-  if (!(value >= 0)) throw new Error(`${value} is no duration`);
+  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new Error(`${value} is no duration`);
   return value;
 }
 

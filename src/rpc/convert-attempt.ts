@@ -2,6 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { Plan } from "../input/plan.ts";
+import { badResult } from "./check-result.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
 import {
   fromAttemptId,
@@ -143,6 +144,16 @@ export function fromResult(result: pb.AttemptResult): AttemptResult {
       return { attempt, ok: false, reason: fromFailure(result.outcome.value) };
     default:
       throw new Error("it says neither done nor failed");
+  }
+}
+
+/** One that can't be read is its attempt's failure, and no reason to refuse what else its worker says. */
+export function readResult(result: pb.AttemptResult, who: string): AttemptResult {
+  try {
+    return fromResult(result);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return badResult(fromAttemptId(result.attempt), who, `a result that can't be read (${why.slice(0, 200)})`);
   }
 }
 

@@ -1,5 +1,6 @@
 // Ids, positions, runs, staged files, counters, failure texts and statistics, to protobuf and back.
 import type { AttemptId, Counters, Position } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { big, bigSigned, duration, num, oneOf, optional, required } from "./codec.ts";
@@ -83,9 +84,23 @@ export function toFailureText({ code, message, stack, where, excerpt, aside }: F
   return { code, message, stack, where, excerpt, aside: optional(aside, big) };
 }
 
+/** Of whoever wrote it: cut to what can be shown, stored and sent on, as its text may be as long as a user's data. */
 export function fromFailureText(text: pb.FailureText | undefined): FailureText {
   const { code, message, stack, where, excerpt, aside } = required(text, "an error");
-  return { code, message, stack, where, excerpt, ...(aside !== undefined && { aside: num(aside) }) };
+  return {
+    code: /^\w[\w-]{0,63}$/.test(code) ? code : "io-error",
+    message: cut(message, limits.errorMessageLengthMax),
+    stack: optional(stack, (value) => cut(value, limits.errorStackLengthMax)),
+    where: optional(where, (value) => cut(value, limits.errorPlaceLengthMax)),
+    excerpt: optional(excerpt, (value) => cut(value, limits.errorExcerptLengthMax)),
+    ...(aside !== undefined && { aside: num(aside) }),
+  };
+}
+
+/** Well-formed, as half a character is another text once it was written as UTF-8. */
+function cut(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return text.toWellFormed();
+  return `${text.slice(0, lengthMax - 1)}…`.toWellFormed();
 }
 
 export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {

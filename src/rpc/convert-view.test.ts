@@ -30,7 +30,7 @@ const name = fc.oneof(
 );
 const u32 = fc.nat({ max: 0xffffffff });
 const size = fc.maxSafeNat();
-const ms = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+const ms = fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true }).map((value) => value + 0);
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const few = <T>(value: fc.Arbitrary<T>) => fc.array(value, { maxLength: 3 });
 
@@ -40,7 +40,7 @@ const counters: fc.Arbitrary<Counters> = fc.array(fc.tuple(name, fc.maxSafeInteg
   return held;
 });
 const text: fc.Arbitrary<FailureText> = fc.record({
-  code: name,
+  code: fc.constantFrom("user-error", "EIO"),
   message: name,
   stack: maybe(name),
   where: maybe(name),
@@ -147,7 +147,13 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   icu: name,
   worker: maybe(name),
 });
-const welcome: fc.Arbitrary<Welcome> = fc.record({ protocol: u32, millrace: name, cluster: name, leaseMs: ms });
+const welcome: fc.Arbitrary<Welcome> = fc.record({
+  protocol: u32,
+  millrace: name,
+  cluster: name,
+  leaseMs: ms,
+  start: size,
+});
 const chunk: fc.Arbitrary<LogChunk> = fc.record({
   attempt: name,
   worker: name,

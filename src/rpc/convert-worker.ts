@@ -1,7 +1,8 @@
 // A worker's report and its orders, to protobuf and back.
 import type { JobId } from "../base/ids.ts";
+import { checkReport } from "./check-report.ts";
 import { big, duration, num, optional, required } from "./codec.ts";
-import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
+import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
 import {
   fromAttemptId,
   fromFailureText,
@@ -42,7 +43,7 @@ export function fromReport(report: pb.WorkerReport): WorkerReport {
   const placesHeld: Record<JobId, PlacesHeld> = Object.create(null);
   for (const { job, mapVersion, runs } of report.placesHeld)
     placesHeld[job] = { mapVersion: num(mapVersion), runs: num(runs) };
-  return {
+  return checkReport({
     worker: report.worker,
     incarnation: num(report.incarnation),
     sequence: num(report.sequence),
@@ -53,7 +54,7 @@ export function fromReport(report: pb.WorkerReport): WorkerReport {
     slotsAhead: report.slotsAhead,
     draining: report.draining,
     running: report.running.map(fromRunning),
-    finished: report.finished.map(fromResult),
+    finished: report.finished.map((result) => readResult(result, `worker ${report.worker}`)),
     offered: report.offered.map(({ run, emissionDigest }) => ({
       run: fromRunRef(required(run, "the run offered")),
       emissionDigest,
@@ -63,7 +64,7 @@ export function fromReport(report: pb.WorkerReport): WorkerReport {
       attempt: fromAttemptId(attempt),
       error: fromFailureText(error),
     })),
-  };
+  });
 }
 
 export function toRunning(running: RunningAttempt) {

@@ -57,19 +57,22 @@ const name = fc.oneof(
 const u32 = fc.nat({ max: 0xffffffff });
 const size = fc.maxSafeNat();
 const digest = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
-const ms = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+const ms = fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true }).map((value) => value + 0);
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const few = <T>(value: fc.Arbitrary<T>) => fc.array(value, { maxLength: 3 });
 const bytes = fc.uint8Array({ maxLength: 12 });
-const dictionary = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
-  fc.array(fc.tuple(name, value), { maxLength: 4 }).map((entries) => {
+const dictionary = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> => dictionaryOf(name, value);
+const dictionaryOf = <T>(key: fc.Arbitrary<string>, value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
+  fc.array(fc.tuple(key, value), { maxLength: 4 }).map((entries) => {
     const record: Record<string, T> = Object.create(null);
     for (const [key, held] of entries) record[key] = held;
     return record;
   });
 
+/** What identifies a job or a worker is part of keys, paths and lines on terminals. */
+const id = fc.oneof(fc.stringMatching(/^[\w-]{1,64}$/), fc.constantFrom("__proto__", "constructor", "7"));
 const attempt: fc.Arbitrary<AttemptId> = fc.record({
-  job: name,
+  job: id,
   phase: fc.constantFrom("plan", "map", "reduce"),
   index: u32,
   epoch: size,
@@ -87,7 +90,8 @@ const staged: fc.Arbitrary<StagedFile> = fc.record({
   sha256: name,
   token: name,
 });
-const failureFields = { code: name, message: name, stack: maybe(name), where: maybe(name), excerpt: maybe(name) };
+const code = fc.constantFrom("user-error", "EIO", "a_code-of-a-later-version");
+const failureFields = { code, message: name, stack: maybe(name), where: maybe(name), excerpt: maybe(name) };
 const failureText: fc.Arbitrary<FailureText> = fc.oneof(
   fc.record(failureFields),
   fc.record({ ...failureFields, aside: size }),
@@ -224,20 +228,21 @@ const result: fc.Arbitrary<AttemptResult> = fc.oneof(
   ),
   fc.record({ attempt, ok: fc.constant(false as const), reason: failure }),
 );
+const slotCount = fc.nat({ max: 1024 });
 const report: fc.Arbitrary<WorkerReport> = fc.record({
-  worker: name,
+  worker: fc.stringMatching(/^[\w.-]{1,64}$/),
   incarnation: size,
   sequence: size,
-  placesHeld: dictionary(fc.record({ mapVersion: size, runs: size })),
-  address: name,
-  slots: u32,
-  slotsFree: u32,
-  slotsAhead: u32,
+  placesHeld: dictionaryOf(id, fc.record({ mapVersion: size, runs: size })),
+  address: fc.webUrl(),
+  slots: slotCount,
+  slotsFree: slotCount,
+  slotsAhead: slotCount,
   draining: fc.boolean(),
   running: few(fc.record({ attempt, records: size, bytes: size, idleMs: ms, runningMs: ms, at: maybe(position) })),
   finished: few(result),
   offered: few(fc.record({ run, emissionDigest: digest })),
-  settled: few(name),
+  settled: few(id),
   late: few(fc.record({ attempt, error: failureText })),
 });
 const runPlaces = fc.record({ worker: name, address: name, runs: few(run) });
@@ -386,6 +391,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       fc.oneof(
         load,
         start,
+        fc.record({ kind: fc.constant("validate" as const), params: name }),
         fc.constantFrom({ kind: "describe" as const }, { kind: "stop" as const }, { kind: "settle" as const }),
       ),
       encodeToSlot,
@@ -397,6 +403,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
         fc.record({ kind: fc.constant("finished" as const), result }),
         fc.record({ kind: fc.constant("failed" as const), error: failureText }),
         fc.record({ kind: fc.constant("log" as const), message: name, fields: name }),
+        fc.record({ kind: fc.constant("validated" as const), value: maybe(fc.uint8Array()) }),
         fc.record({ kind: fc.constant("late" as const), attempt, error: failureText }),
         fc.constant({ kind: "settled" as const }),
       ),

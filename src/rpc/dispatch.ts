@@ -54,11 +54,14 @@ export class Dispatch {
     this.#routes = options.routes.map((route) => ({ route, parts: route.path.split("/") }));
   }
 
-  /** `passed` is called when the gate has let the request pass with a token; `mayGoOn` answers `Expect: 100-continue`. */
+  /**
+   * `passed` is called when the gate has let the request pass with a token, `refused` when it has not, before the answer;
+   * `mayGoOn` answers `Expect: 100-continue`.
+   */
   async handle(
     request: AnyRequest,
     response: AnyResponse,
-    { passed, mayGoOn }: { passed: () => void; mayGoOn?: () => void },
+    { passed, refused, mayGoOn }: { passed: () => void; refused: () => void; mayGoOn?: () => void },
   ): Promise<void> {
     const { gate, isLoopback, rpc, log } = this.#options;
     // A connection that breaks is the signal's matter; without a listener the error would end the process.
@@ -67,7 +70,10 @@ export class Dispatch {
     const head = headOf(request);
     const { found, isPathKnown } = this.#find(head);
     const refusal = gate.check(head, { scopes: found?.scopes ?? [], job: found?.params.job, isLoopback });
-    if (refusal !== undefined) return refuse(request, response, refusal.status, refusal.message);
+    if (refusal !== undefined) {
+      refused();
+      return refuse(request, response, refusal.status, refusal.message);
+    }
     if (found === undefined) {
       return isPathKnown
         ? refuse(request, response, 405, `${head.method} is not for ${head.path}`)

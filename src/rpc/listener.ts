@@ -4,8 +4,8 @@
 //   TLS 1.3       ALPN says "h2" ─► HTTP/2;  "http/1.1" or nothing ─► HTTP/1.1
 //
 // (Node's clear-text HTTP/2 server can't do both.) What a connection may cost before it has shown a token is bounded (S21):
-// heads of 8 kB, no body, 10 s, and so many connections; the oldest one without a token makes room for the next, so that who
-// only holds connections open keeps nobody out.
+// heads of 8 kB, no body, 10 s, few requests, few of them at once, none after the first that is refused, and so many connections;
+// the oldest one without a token makes room for the next, so that who only holds connections open keeps nobody out.
 import { channel } from "node:diagnostics_channel";
 import { setMaxListeners } from "node:events";
 import {
@@ -58,6 +58,13 @@ export interface ListenerBounds {
   /** Of those, without a token: in all, and from one address. */
   readonly unknownConnections: number;
   readonly unknownPerAddress: number;
+  /** Requests of one connection without a token (health checks), and how many of them at once by HTTP/2. */
+  readonly unknownRequests: number;
+  readonly unknownStreams: number;
+  /** Of a connection whose request was refused, to read the answer. */
+  readonly refusedMs: number;
+  /** At once by HTTP/2, with a token. */
+  readonly streams: number;
   /** A connection by HTTP/1.1 on which nothing moves is ended. */
   readonly idleMs: number;
   /** HTTP/2 connections are pinged this often, and ended when an answer is missing for as long (fault 49). */
@@ -70,6 +77,10 @@ const defaultBounds: ListenerBounds = {
   connections: 20_000,
   unknownConnections: 4096,
   unknownPerAddress: 2048,
+  unknownRequests: 64,
+  unknownStreams: 4,
+  refusedMs: 500,
+  streams: 128,
   idleMs: 60_000,
   pingMs: 10_000,
 };
@@ -265,9 +276,14 @@ class Port implements Listener {
     server.timeout = idleMs;
     const handle = (request: IncomingMessage, response: ServerResponse, mayGoOn?: () => void) => {
       const connection = this.#connections.get(keyOf(request.socket));
+      if (connection === undefined || !this.#mayAsk(connection)) {
+        request.socket.destroy();
+        return;
+      }
       response.once("close", () => this.#isClosing && setImmediate(() => this.#http1.closeIdleConnections()));
       void this.#dispatch.handle(request, response, {
-        passed: () => connection !== undefined && this.#unknown.remove(connection),
+        passed: () => this.#unknown.know(connection),
+        refused: () => this.#unknown.refuse(connection, this.#bounds.refusedMs),
         ...(mayGoOn === undefined ? {} : { mayGoOn }),
       });
     };
@@ -276,11 +292,24 @@ class Port implements Listener {
     return server;
   }
 
+  /** False: it has shown no token, and has been told so, or has asked for too much. */
+  #mayAsk(connection: Connection): boolean {
+    if (connection.isKnown) return true;
+    if (connection.isRefused) return false;
+    if (++connection.requests <= this.#bounds.unknownRequests) return true;
+    this.#unknown.refuse(connection, 0);
+    return false;
+  }
+
   #makeHttp2(): Http2Server {
     const server = createHttp2({
       maxSessionInvalidFrames: 10,
       maxSessionRejectedStreams: 10,
-      settings: { maxHeaderListSize: this.#bounds.headBytes, maxConcurrentStreams: 128, enablePush: false },
+      settings: {
+        maxHeaderListSize: this.#bounds.headBytes,
+        maxConcurrentStreams: this.#bounds.unknownStreams,
+        enablePush: false,
+      },
     });
     const handle = (request: Http2ServerRequest, response: Http2ServerResponse, mayGoOn?: () => void) => {
       // Node holds to the setting only once the other side has agreed to it.
@@ -290,8 +319,22 @@ class Port implements Listener {
       }
       const session = request.stream.session as ServerHttp2Session | undefined;
       const connection = session && this.#sessions.get(session);
+      if (session === undefined || connection === undefined || !this.#mayAsk(connection)) {
+        request.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        return;
+      }
       void this.#dispatch.handle(request, response, {
-        passed: () => connection !== undefined && this.#unknown.remove(connection),
+        passed: () => {
+          if (connection.isKnown) return;
+          this.#unknown.know(connection);
+          if (!session.destroyed) session.settings({ maxConcurrentStreams: this.#bounds.streams });
+        },
+        refused: () => {
+          if (connection.isKnown) return;
+          this.#unknown.refuse(connection, this.#bounds.refusedMs);
+          // After the answer, where it can be sent: who reads nothing is not waited for.
+          response.stream.once("close", () => session.destroy());
+        },
         ...(mayGoOn === undefined ? {} : { mayGoOn }),
       });
     };

@@ -14,6 +14,12 @@ export class Connection {
   readonly remoteAddress: string;
   /** Ends it if it shows no token in time. */
   deadline: NodeJS.Timeout | undefined;
+  /** It has shown one. */
+  isKnown = false;
+  /** A request of it was refused: it is being ended. */
+  isRefused = false;
+  /** Without a token, health checks for example. */
+  requests = 0;
 
   constructor(socket: Socket, remoteAddress: string) {
     this.socket = socket;
@@ -31,6 +37,20 @@ export class Unknown {
     const same = this.#byAddress.get(connection.remoteAddress) ?? new Set();
     same.add(connection);
     this.#byAddress.set(connection.remoteAddress, same);
+    connection.deadline = setTimeout(() => connection.socket.destroy(), ms).unref();
+  }
+
+  /** It has shown a token. */
+  know(connection: Connection): void {
+    connection.isKnown = true;
+    this.remove(connection);
+  }
+
+  /** A request of it was refused: it has so long to read the answer. */
+  refuse(connection: Connection, ms: number): void {
+    if (connection.isKnown || connection.isRefused) return;
+    connection.isRefused = true;
+    clearTimeout(connection.deadline);
     connection.deadline = setTimeout(() => connection.socket.destroy(), ms).unref();
   }
 

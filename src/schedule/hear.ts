@@ -1,6 +1,8 @@
 // A worker's report: all it knows, heard once, twice, late or out of order.
-import type { AttemptId } from "../base/ids.ts";
+import { type AttemptId, type Position, sameAttempt } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { formatDuration } from "../base/units.ts";
+import { badResult, type Expected, whyNoResult } from "../rpc/check-result.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
 import { askAgain, takeAnswers } from "./closing.ts";
@@ -14,7 +16,7 @@ import { hasRoom, isActive, taskOf } from "./job.ts";
 import { takeLate } from "./late.ts";
 import { loseAttempts } from "./lease.ts";
 import { hostOf } from "./locality.ts";
-import { loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
+import { isWinners, loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
 import { endPenalty, forgiveFailures, noteFailureThere, noteFlap } from "./standing.ts";
 import { type Attempt, attemptKey, nameOf, type Task } from "./task.ts";
 import { forgetComplaints } from "./unreachable.ts";
@@ -74,7 +76,9 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   worker.slotsFree = report.slotsFree;
   worker.slotsAhead = report.slotsAhead;
   worker.placesHeld = report.placesHeld;
-  for (const offer of report.offered) worker.offered.set(attemptKey(offer.run.writtenBy), offer);
+  for (const offer of report.offered) {
+    if (isWinners(cluster, offer)) worker.offered.set(attemptKey(offer.run.writtenBy), offer);
+  }
   worker.heardAt = cluster.now;
   if (worker.isSilent) {
     worker.isSilent = false;
@@ -103,6 +107,7 @@ function noteArrival(cluster: Cluster, worker: Worker, report: WorkerReport, isR
 /** One result. Of an attempt that can't win any more nothing is used; the reply acknowledges it all the same. */
 function settle(cluster: Cluster, worker: Worker, result: AttemptResult): void {
   const known = worker.attempts.get(attemptKey(result.attempt));
+  if (known !== undefined && !sameAttempt(known.id, result.attempt)) return; // a number of its own under another name
   if (!result.ok && isCountedBefore(cluster, result.attempt)) {
     if (known === undefined) return;
     revoke(cluster, known, "an earlier master has counted its failure");
@@ -115,8 +120,24 @@ function settle(cluster: Cluster, worker: Worker, result: AttemptResult): void {
   const canWin = attempt.state !== "stopping";
   release(attempt);
   if (!canWin || !isActive(attempt.task.job)) return;
-  if (result.ok) attemptSucceeded(cluster, attempt, result);
-  else attemptFailed(cluster, attempt, result.reason);
+  const why = whyNoResult(expectedOf(attempt), result, cluster.options.isStagedBy);
+  const checked = why === undefined ? result : badResult(attempt.id, `worker ${worker.id}`, why);
+  if (checked.ok) attemptSucceeded(cluster, attempt, checked);
+  else attemptFailed(cluster, attempt, checked.reason);
+}
+
+/** What its assignment said, also where another master gave it out. */
+function expectedOf({ id, task: { job, phase, index } }: Attempt): Expected {
+  const { spec, plan } = job;
+  const { partitions = 0, splits = [], files = [] } = plan ?? {};
+  switch (phase) {
+    case "plan":
+      return { attempt: id, spec, work: { phase } };
+    case "map":
+      return { attempt: id, spec, work: { phase, split: splits[index] ?? [], files, partitions } };
+    case "reduce":
+      return { attempt: id, spec, work: { phase, partitions } };
+  }
 }
 
 /** A master counted this failure, and ended before the worker had its answer. */
@@ -171,18 +192,19 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
     const key = attemptKey(report.attempt);
     listed.add(key);
     const attempt = worker.attempts.get(key) ?? adopt(cluster, worker, report.attempt, report);
-    if (attempt === undefined) {
+    if (attempt === undefined || !sameAttempt(attempt.id, report.attempt)) {
       strays.push(report.attempt);
       continue;
     }
     if (attempt.state === "stopping") continue;
     attempt.state = "running";
     attempt.assignment = undefined;
-    attempt.report = report;
+    attempt.report = report.at === undefined || isPlace(attempt, report.at) ? report : { ...report, at: undefined };
     attempt.task.job.view = undefined;
     checkTime(cluster, attempt, report);
   }
-  if (strays.some((id) => !worker.strays.some((known) => attemptKey(known) === attemptKey(id)))) tell(cluster, worker);
+  const known = new Set(worker.strays.map(attemptKey));
+  if (strays.some((id) => !known.has(attemptKey(id)))) tell(cluster, worker);
   worker.strays = strays;
   for (const [key, attempt] of [...worker.attempts]) {
     if (listed.has(key)) continue;
@@ -190,6 +212,11 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
     else if (cluster.now - attempt.since > cluster.options.leaseMs) giveUpOn(cluster, attempt);
   }
   withdrawSurplus(cluster, worker);
+}
+
+/** Its page may be written by the job's code: only what the plan has is a place. */
+function isPlace({ task: { job } }: Attempt, { file, offset }: Position): boolean {
+  return Number.isSafeInteger(offset) && offset >= 0 && (job.plan === undefined || job.plan.files[file] !== undefined);
 }
 
 /** What it runs of an earlier master's orders takes the slots of what it was given since. */
@@ -252,6 +279,7 @@ function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport):
   ]);
   for (const id of mentioned) {
     const job = cluster.jobs.get(id);
+    if (job === undefined && worker.discards.size >= limits.jobsPerReportMax) continue; // it is told in turns
     if (job === undefined || (job.stage === "over" && !isKept(job))) discardFrom(cluster, worker.id, id);
   }
 }

@@ -29,8 +29,10 @@ export function takeLate(cluster: Cluster, worker: Worker, late: readonly LateCa
 /** It has won, it runs, or it failed by the job's own error. */
 function counts(worker: Worker, job: Job, id: AttemptId): boolean {
   const known = worker.attempts.get(attemptKey(id));
-  if (known !== undefined) return known.state !== "stopping";
-  const erred = taskOf(job, id.phase, id.index)?.erred;
+  // Whoever has a worker's token may say anything: of another's attempts it says nothing.
+  if (known !== undefined) return sameAttempt(known.id, id) && known.state !== "stopping";
+  const { winner, erred } = taskOf(job, id.phase, id.index) ?? {};
+  if (winner !== undefined && winner.worker !== worker.id) return false;
   return isOfWinner(job, id) || (erred?.epoch === id.epoch && erred.attempt === id.attempt);
 }
 

@@ -53,7 +53,7 @@ export function findRuns(cluster: Cluster, job: Job): void {
     const worker = holderOf(cluster, winner);
     workers.add(worker);
     if (winner.runLost !== undefined) continue; // it may be offered by now
-    job.workers.set(worker.id, Math.max(job.workers.get(worker.id) ?? 0, winner.incarnation));
+    job.workers.add(worker.id);
     if (worker.incarnation === winner.incarnation) worker.runs.add(task);
     else if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAnew);
     if (worker.isSilent) loseRun(cluster, task, unheard);
@@ -86,6 +86,14 @@ export function takeOffers(cluster: Cluster, worker: Worker): void {
     restore(cluster, task, { ...winner, worker: name, incarnation, address, run: offer.run });
     worker.runs.add(task);
   }
+}
+
+/** All other offers say nothing: a run of no winner never counts, so a worker can't fill this master's memory with them. */
+export function isWinners(cluster: Cluster, { run }: Offer): boolean {
+  const { job: id, phase, index } = run.writtenBy;
+  const job = cluster.jobs.get(id);
+  const winner = job === undefined || phase !== "map" ? undefined : taskOf(job, phase, index)?.winner;
+  return winner !== undefined && sameAttempt(winner.attempt, run.writtenBy);
 }
 
 /** What the worker offers for the task: the run of its winner, with the winner's digest. */

@@ -129,11 +129,37 @@ describe("reports", () => {
     expect(hear(scheduler, report("w", 4)).step.commands.map((command) => command.kind)).not.toContain("send-orders");
   });
 
-  test("a success without what it should bring is not one", () => {
+  test("a success without what it should bring is not one, and ends its job, naming the worker", () => {
     const { scheduler, assignment } = planning();
     const { plan: _, ...nothing } = done(assignment);
     hear(scheduler, report("w", 3, { finished: [nothing] }));
-    expect(scheduler.view().jobs[0]).toMatchObject({ state: "planning", failures: [{ task: "plan-00000" }] });
+    expect(scheduler.view().jobs[0]).toMatchObject({
+      state: "failed",
+      failures: [{ task: "plan-00000" }],
+      reason: { code: "bad-report", message: expect.stringContaining("worker w reported success with no plan") },
+    });
+  });
+
+  test("a number of its own under another attempt's name is no result of that attempt, nor of its own", () => {
+    const { scheduler, assignment } = planning();
+    const attempt = { ...assignment.attempt, phase: "map" as const };
+    hear(scheduler, report("w", 3, { slotsFree: 0, finished: [{ ...done(assignment), attempt }] }));
+    expect(scheduler.view().jobs[0]).toMatchObject({ state: "planning" });
+  });
+
+  test("of offered runs only those of winners are remembered", () => {
+    const { scheduler } = planning();
+    const offered = Array.from({ length: 1000 }, (_, attempt) => ({
+      run: {
+        writtenBy: { job: "j", phase: "map" as const, index: 0, epoch: 0, attempt },
+        path: "/r",
+        bytes: 1,
+        pairs: 1,
+      },
+      emissionDigest: 1n,
+    }));
+    hear(scheduler, report("w", 3, { slotsFree: 0, offered }));
+    expect(scheduler.view().workers[0]).toMatchObject({ id: "w", runs: 0 });
   });
 });
 

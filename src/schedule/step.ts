@@ -1,6 +1,7 @@
 // What goes into the scheduler and what comes out: one event, one step.
 import type { Counters, Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
+import type { IsStagedBy } from "../rpc/check-result.ts";
 import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
 import type { CommitDecision, LostFile, StagedFile } from "../storage/storage.ts";
@@ -105,6 +106,8 @@ export interface SchedulerOptions {
   readonly keepFailedMs?: number;
   /** Jobs that are over and still shown. Default `limits.endedJobsKept`. */
   readonly endedJobsKept?: number;
+  /** Whether a staged file is that attempt's (`storage/staged-token.ts`). Default: it is not looked at. */
+  readonly isStagedBy?: IsStagedBy;
   /** Builds the bytes of `_SUCCESS` (output/manifest.ts), so that the scheduler knows no format. */
   readonly manifest: (job: FinishedJob) => Uint8Array;
 }

@@ -67,19 +67,24 @@ export function sumOf(job: Job): TotalsSum {
 }
 
 function addStats(sums: Sums, stats: AttemptStats): void {
-  sums.recordsIn += stats.recordsIn;
-  sums.bytesIn += stats.bytesIn;
-  sums.pairs += stats.pairs;
-  sums.recordsOut += stats.recordsOut;
-  sums.bytesOut += stats.bytesOut;
-  sums.memoryRunBytes += stats.memoryRunBytes;
-  sums.diskRunBytes += stats.diskRunBytes;
-  sums.spills += stats.spills;
-  sums.groups += stats.groups;
+  sums.recordsIn = plus(sums.recordsIn, stats.recordsIn);
+  sums.bytesIn = plus(sums.bytesIn, stats.bytesIn);
+  sums.pairs = plus(sums.pairs, stats.pairs);
+  sums.recordsOut = plus(sums.recordsOut, stats.recordsOut);
+  sums.bytesOut = plus(sums.bytesOut, stats.bytesOut);
+  sums.memoryRunBytes = plus(sums.memoryRunBytes, stats.memoryRunBytes);
+  sums.diskRunBytes = plus(sums.diskRunBytes, stats.diskRunBytes);
+  sums.spills = plus(sums.spills, stats.spills);
+  sums.groups = plus(sums.groups, stats.groups);
   sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
-  sums.fetchedBytes += stats.fetchedBytes;
-  sums.valuesReturned += stats.valuesReturned;
-  sums.asideLines += stats.asideLines;
-  sums.asideBytes += stats.asideBytes;
-  sums.wallMs += stats.wallMs;
+  sums.fetchedBytes = plus(sums.fetchedBytes, stats.fetchedBytes);
+  sums.valuesReturned = plus(sums.valuesReturned, stats.valuesReturned);
+  sums.asideLines = plus(sums.asideLines, stats.asideLines);
+  sums.asideBytes = plus(sums.asideBytes, stats.asideBytes);
+  sums.wallMs = plus(sums.wallMs, stats.wallMs);
+}
+
+/** Stays a number that can be stored, whatever attempts report. */
+function plus(a: number, b: number): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, a + b);
 }

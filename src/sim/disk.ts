@@ -67,6 +67,7 @@ export class Disk {
       end: (attempt, { kept }) => {
         if (kept === undefined) this.lose(attempt);
       },
+      isOf: () => true,
       keep() {},
       discard: (job) => {
         for (const { attempt } of [...this.#entries.values()]) if (attempt.job === job) this.lose(attempt);

@@ -32,9 +32,15 @@ export async function lstatOf(fs: LocalFs, path: string): Promise<BigIntStats | 
   }
 }
 
-export async function contentOf(fs: LocalFs, path: string): Promise<Buffer | undefined> {
+/** Of a file that somebody else may have made: "too large" beyond `bytesMax`, without reading it. */
+export async function contentOf(
+  fs: LocalFs,
+  path: string,
+  bytesMax: number,
+): Promise<Buffer | "too large" | undefined> {
   try {
-    return await fs.promises.readFile(path);
+    const { size } = await fs.promises.stat(path);
+    return size > bytesMax ? "too large" : await fs.promises.readFile(path);
   } catch (thrown) {
     return absent(thrown);
   }

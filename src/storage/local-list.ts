@@ -3,6 +3,7 @@
 import { type BigIntStats, constants, type Dirent } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
 import { inputError, type LocalFs, openForReading, showPath } from "./local-fs.ts";
 import { directoriesAbove, globPaths, hasGlob, isHidden, isSame } from "./local-glob.ts";
 import { manifestName, parseManifest } from "./manifest.ts";
@@ -68,7 +69,11 @@ export class LocalLister {
   #add(path: string, stats: BigIntStats, ancestors: readonly BigIntStats[], found: Map<string, FileInfo>): void {
     if (!stats.isDirectory()) {
       found.set(path, this.#fileInfo(path, stats));
-      return;
+      if (found.size <= limits.plannedFilesMax) return;
+      throw new MillraceError(
+        "over-limit",
+        `${showPath(path)} is one file too many: a job reads at most ${limits.plannedFilesMax}. Join small files, or read them by several jobs.`,
+      );
     }
     this.#refuseKernelFiles(path, stats);
     // A symbolic link to a directory above it: what it leads to is being listed already.
@@ -95,6 +100,12 @@ export class LocalLister {
     // A folder that may not be entered is what can't be read, not a manifest that it may not even have.
     const stats = this.#stat(path, inside.length > 1 ? inside.slice(0, -1) : inside);
     if (stats === undefined || !stats.isFile() || stats.size === 0n) return undefined;
+    if (stats.size > limits.manifestBytesMax) {
+      throw new MillraceError(
+        "corrupt-output",
+        `${showPath(path)} has ${stats.size} bytes, more than a manifest can have: remove it, or name the files beside it by a pattern.`,
+      );
+    }
     let content: Buffer;
     try {
       content = this.#fs.readFileSync(path);

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
 import { contentOf, lstatOf } from "./local-durable.ts";
 import { isPermission, type LocalFs, outputError, showPath, userName } from "./local-fs.ts";
 import { manifestName, parseManifest } from "./manifest.ts";
@@ -73,15 +74,16 @@ async function check(
 export async function identityOf(fs: LocalFs, directory: string): Promise<string | undefined> {
   const stats = await lstatOf(fs, directory);
   if (!stats?.isDirectory()) return undefined;
-  const manifest = await contentOf(fs, join(directory, manifestName));
-  if (manifest === undefined) return undefined;
+  const manifest = await contentOf(fs, join(directory, manifestName), limits.manifestBytesMax);
+  if (manifest === undefined || manifest === "too large") return undefined;
   return `${stats.ino}:${createHash("sha256").update(manifest).digest("hex")}`;
 }
 
 /** Why a directory is not an output of ours and nothing else, in words; undefined: it is one. */
 export async function foreignIn(fs: LocalFs, directory: string): Promise<string | undefined> {
   const path = join(directory, manifestName);
-  const content = await contentOf(fs, path);
+  const content = await contentOf(fs, path, limits.manifestBytesMax);
+  if (content === "too large") return `its ${manifestName} is larger than a manifest can be`;
   if (content === undefined) return `it has no ${manifestName}, so it is not the output of a finished job`;
   let listed: Set<string>;
   try {

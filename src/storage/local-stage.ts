@@ -3,10 +3,10 @@ import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
-import { type AttemptId, attemptName } from "../base/ids.ts";
+import type { AttemptId } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import { type LocalFs, outputError } from "./local-fs.ts";
-import { checkedName, type Places, placesOf } from "./places.ts";
+import { localToken, type Places, placesOf } from "./places.ts";
 import type { StagedWriter } from "./storage.ts";
 
 /**
@@ -30,7 +30,7 @@ export class LocalStagedWriter implements StagedWriter {
   constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string) {
     this.#fs = fs;
     this.#places = placesOf(destination, attempt.job);
-    this.#token = `${attemptName(attempt)}.${encodeURIComponent(checkedName(name))}`;
+    this.#token = localToken(attempt, name);
     try {
       makeStaging(fs, this.#places);
       // Not "wx": a slot that was killed may have left the same attempt's file when its agent starts it anew.

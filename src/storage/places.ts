@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import type { JobId } from "../base/ids.ts";
+import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import { isUrl, outputPath } from "../base/paths.ts";
 import type { CommitDecision, StagedFile } from "./storage.ts";
 
@@ -38,6 +38,11 @@ export function workDirectoryPrefix(destination: string): string {
 /** The part of the work directory that the storage owns: staged files, the directory being published, the one replaced. */
 export function stagingDirectoryOf(destination: string, job: JobId): string {
   return join(workDirectoryOf(destination, job), "staging");
+}
+
+/** The name in `staging/files/` of what an attempt stages: that it is the attempt's is what tells. */
+export function localToken(attempt: AttemptId, name: string): string {
+  return `${attemptName(attempt)}.${encodeURIComponent(checkedName(name))}`;
 }
 
 export interface Places {

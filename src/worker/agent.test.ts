@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,8 +8,17 @@ import { type AttemptId, attemptName, type Phase } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { Assignment, AttemptResult, FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type {
+  Assignment,
+  AttemptDone,
+  AttemptResult,
+  FailureText,
+  WorkerOrders,
+  WorkerReport,
+} from "../rpc/messages.ts";
 import type { RunAttempt } from "../rpc/slot-messages.ts";
+import { noStats } from "../rpc/stats.ts";
+import type { RunRef } from "../sort/run.ts";
 import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 import { planBudget } from "./budget.ts";
 import type { KillReason } from "./death.ts";
@@ -24,10 +33,13 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 let hangingLoads = false;
+/** What the next loads fail of. */
+let failingLoads: MillraceError[] = [];
 /** Killed processes take their time to end. */
 let lingering = false;
 afterEach(() => {
   hangingLoads = false;
+  failingLoads = [];
   lingering = false;
 });
 
@@ -51,6 +63,8 @@ class FakeSlot implements TaskSlot {
   async load(bundle: Bundle): Promise<void> {
     this.bundle = bundle;
     if (hangingLoads) throw await this.ended;
+    const failed = failingLoads.shift();
+    if (failed !== undefined) throw failed;
   }
 
   async describe(): Promise<JobDescription> {
@@ -61,6 +75,8 @@ class FakeSlot implements TaskSlot {
     this.ran.push(request);
     return new Promise((resolve) => (this.#finish = resolve));
   }
+
+  async validate(): Promise<undefined> {}
 
   async settle(): Promise<void> {}
 
@@ -89,8 +105,30 @@ class FakeSlot implements TaskSlot {
   }
 
   finish(result: Partial<AttemptResult> = {}): void {
-    this.#finish?.({ attempt: this.ran.at(-1)!.assignment.attempt, ok: true, ...result } as AttemptResult);
+    const { assignment, diskDirectory } = this.ran.at(-1)!;
+    this.#finish?.({ ...doneOf(assignment, diskDirectory), ...result } as AttemptResult);
   }
+}
+
+/** A success as it must be: of a map with a run that is there. */
+function doneOf({ attempt, work }: Assignment, disk: string): AttemptDone {
+  const base = { attempt, ok: true, staged: [], deadLetters: [], counters: {}, stats: noStats } as const;
+  switch (work.phase) {
+    case "plan":
+      return { ...base, plan: { files: [], splits: [], boundaries: [], partitions: 1 } };
+    case "map": {
+      const run = runAt(attempt, join(disk, `${attemptName(attempt)}.run`), 1);
+      return { ...base, run, emissionDigest: 7n };
+    }
+    case "reduce":
+      return { ...base, mapVersion: work.mapVersion };
+  }
+}
+
+function runAt(writtenBy: AttemptId, path: string, bytes: number): RunRef {
+  writeFileSync(path, "");
+  truncateSync(path, bytes);
+  return { writtenBy, path, bytes, pairs: 1 };
 }
 
 /** Holds the newest call open; `answer` gives it its orders. */
@@ -136,7 +174,7 @@ const noOrders: WorkerOrders = {
   leaseMs: 10_000,
   drain: false,
 };
-const spec = { name: "job", bundle: "digest" } as JobSpec;
+const spec = { name: "job", bundle: "digest", inputs: [] as JobSpec["inputs"] } as JobSpec;
 
 function text(message: string): FailureText {
   return { code: "slot-died", message, stack: undefined, where: undefined, excerpt: undefined };
@@ -147,7 +185,10 @@ function attemptOf(attempt: number, phase: Phase = "map", job = "j"): AttemptId 
 }
 
 function assignmentOf(attempt: AttemptId, mapVersion = 1): Assignment {
-  const work = attempt.phase === "reduce" ? { phase: "reduce", partitions: 1, mapVersion } : { phase: attempt.phase };
+  const work =
+    attempt.phase === "reduce"
+      ? { phase: "reduce", partitions: 1, mapVersion }
+      : { phase: attempt.phase, partitions: 1, split: [], files: {} };
   return { attempt, spec, careful: false, work } as unknown as Assignment;
 }
 
@@ -309,6 +350,40 @@ describe("the agent", () => {
     ]);
     await master.answer({ start: [assignmentOf(attemptOf(1, "map", "k"))] });
     expect(slots.map(({ ran }) => ran.length)).toEqual([1, 1]);
+    await agent.close();
+  });
+
+  const killed = new MillraceError("slot-died", "killed", { retry: "same" });
+  const exited = new MillraceError("slot-died", "it called process.exit(3)");
+
+  test("a slot that is killed while it describes is replaced, as often as may be tried, and one that exits is not", async () => {
+    const { agent, slots } = start(2);
+    const bundle = { path: "/bundle.mjs", digest: "digest", environment: {} };
+    failingLoads = [killed, killed];
+    expect(await agent.describe(bundle, 3)).toEqual({});
+    expect(slots).toHaveLength(3);
+    failingLoads = [killed, killed, killed];
+    await expect(agent.describe(bundle, 2)).rejects.toThrow("killed (tried 2 times)");
+    expect(failingLoads).toHaveLength(1);
+    failingLoads = [exited, killed];
+    await expect(agent.describe(bundle, 9)).rejects.toBe(exited);
+    failingLoads = [new MillraceError("wrong-job", "it throws"), killed];
+    await expect(agent.describe(bundle, 9)).rejects.toThrow("it throws");
+    await agent.close();
+  });
+
+  test.each([
+    [killed, "slot-died"],
+    [exited, "fatal"],
+    [new MillraceError("wrong-job", "it throws"), "fatal"],
+    [new MillraceError("io-error", "its bundle is damaged"), "infrastructure"],
+    [new MillraceError("slot-died", "no process can be started", { retry: "elsewhere" }), "infrastructure"],
+  ] as const)("an attempt whose slot fails while it loads (%s) fails as %s", async (failed, kind) => {
+    const { agent, master } = start(1);
+    failingLoads = [failed];
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await settled();
+    expect(master.reports.at(-1)!.finished).toMatchObject([{ ok: false, reason: { kind } }]);
     await agent.close();
   });
 
@@ -478,7 +553,7 @@ describe("the agent", () => {
     const tier = planBudget({ slots: 2, memoryBytes: 128 * MiB }).tierBytes;
     const [first, second] = slots.map((slot) => slot.ran[0]!);
     expect(first!.memoryBytesMax + second!.memoryBytesMax).toBe(tier);
-    const run = { writtenBy: attemptOf(1), path: join(first!.memoryDirectory!, "run"), bytes: 10 * MiB, pairs: 1 };
+    const run = runAt(attemptOf(1), join(first!.memoryDirectory!, "map-00001.1.1.run"), 10 * MiB);
     slots[0]!.finish({ run } as Partial<AttemptResult>);
     await settled();
     await master.answer({ start: [assignmentOf(attemptOf(3))] });
@@ -549,7 +624,7 @@ describe("the agent", () => {
     const { agent, master, slots } = start(1);
     await master.answer({ start: [assignmentOf(attemptOf(1))] });
     const { memoryDirectory } = slots[0]!.ran[0]!;
-    const run = { writtenBy: attemptOf(1), path: join(memoryDirectory!, "run"), bytes: 1, pairs: 1 };
+    const run = runAt(attemptOf(1), join(memoryDirectory!, "map-00001.1.1.run"), 1);
     slots[0]!.finish({ run } as Partial<AttemptResult>);
     await settled();
     let isReleased = false;

@@ -14,6 +14,8 @@ import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
+import { badResult, whyNoResult } from "../rpc/check-result.ts";
+import { encodeResult } from "../rpc/convert.ts";
 import type { Assignment, AttemptResult, FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { ShuffleAccess } from "../rpc/slot-messages.ts";
 import type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";
@@ -23,7 +25,7 @@ import type { RunStore } from "./run-store.ts";
 import { type Running, RunningAttempts } from "./running.ts";
 import { Settling } from "./settling.ts";
 import type { Bundle } from "./slot.ts";
-import { SlotPool } from "./slot-pool.ts";
+import { SlotPool, wasKilled } from "./slot-pool.ts";
 
 export type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";
 
@@ -45,7 +47,7 @@ class WorkerAgent implements Agent {
   readonly #slots: SlotPool;
   readonly #runs: RunStore;
   readonly #running: RunningAttempts;
-  readonly #finished = new Map<string, AttemptResult>();
+  readonly #finished = new Map<string, Finished>();
   readonly #jobs = new KnownJobs();
   readonly #settling: Settling;
   /** Jobs of which the master has heard that nothing of them goes on here. */
@@ -104,8 +106,12 @@ class WorkerAgent implements Agent {
     this.#slots.prestart(slots, bundle);
   }
 
-  describe(bundle: Bundle): Promise<JobDescription> {
-    return this.#slots.describe(bundle);
+  describe(bundle: Bundle, triesMax?: number): Promise<JobDescription> {
+    return this.#slots.describe(bundle, triesMax);
+  }
+
+  validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined> {
+    return this.#slots.validate(bundle, params, triesMax);
   }
 
   async drain(): Promise<void> {
@@ -164,7 +170,7 @@ class WorkerAgent implements Agent {
       slotsAhead: takesNothing ? 0 : (slotsAhead ?? 0),
       draining,
       running: this.#running.statuses(),
-      finished: [...this.#finished.values()],
+      finished: this.#told(),
       // A page of them: there may be a million.
       offered: this.#offered.slice(0, limits.placesPerMessage),
       ...this.#settling.report(this.#jobsLeft()),
@@ -193,11 +199,15 @@ class WorkerAgent implements Agent {
   }
 
   /**
-   * Jobs that it has slots of, where what their code still does is said unasked: by a worker that leaves, or no one would say it,
-   * and by one that does not hear the master, which may hear it all the same.
+   * Jobs of which it says unasked what their code still does: all that have anything here, where it leaves, or no one would say it,
+   * and where it does not hear the master, which may hear it all the same (simulation, seeds 62 and 173).
    */
   #jobsLeft(): readonly JobId[] {
-    return this.#drained !== undefined || this.#isUnheard ? this.#slots.jobs() : [];
+    return this.#drained !== undefined || this.#isUnheard ? this.#heldJobs() : [];
+  }
+
+  #heldJobs(): readonly JobId[] {
+    return Object.keys(this.#jobs.held(this.#runs.jobs()));
   }
 
   #settlingChanged(): void {
@@ -250,7 +260,7 @@ class WorkerAgent implements Agent {
   #discard(job: JobId): void {
     this.#jobs.discard(job, this.#calls.sequence);
     for (const running of this.#running) if (running.attempt.job === job) running.stop.abort();
-    for (const [key, { attempt }] of this.#finished) if (attempt.job === job) this.#finished.delete(key);
+    for (const [key, { result }] of this.#finished) if (result.attempt.job === job) this.#finished.delete(key);
     this.#settling.discard(job);
     this.#toldSettled.delete(job);
     this.#slots.endJob(job);
@@ -262,10 +272,11 @@ class WorkerAgent implements Agent {
 
   async #runToEnd(assignment: Assignment, inputs: ReduceInputs, running: Running): Promise<void> {
     const { attempt } = assignment;
-    const result = await this.#run(assignment, inputs, running).then(
-      (done) => this.#placed(done),
-      (error: unknown) => infrastructure(attempt, error),
+    const measured = await this.#run(assignment, inputs, running).then(
+      (done) => this.#measured(this.#placed(done)),
+      (error: unknown) => ({ result: infrastructure(attempt, error), bytes: 0 }),
     );
+    const { result } = measured;
     if (result.ok && !running.stop.signal.aborted) await this.#settling.together(attempt);
     const isWanted = !running.stop.signal.aborted;
     if (!isWanted) this.#settling.revoke(attempt);
@@ -276,13 +287,35 @@ class WorkerAgent implements Agent {
     this.#running.delete(attempt);
     // Who revoked it waits for no result; a failure that it caused is none.
     if (isWanted) {
-      this.#finished.set(keyOf(attempt), result);
+      this.#finished.set(keyOf(attempt), measured);
       this.#coolDown(result);
     }
     this.#options.onEnd?.(attempt, isWanted ? result : undefined);
     this.#settling.advance(this.#jobsLeft());
     this.#checkReleased();
     this.#calls.raiseNews();
+  }
+
+  #measured(result: AttemptResult): Finished {
+    const { resultBytesMax } = this.#options;
+    if (resultBytesMax === undefined) return { result, bytes: 0 };
+    const { length } = encodeResult(result);
+    return length <= resultBytesMax
+      ? { result, bytes: length }
+      : { result: tooLarge(result.attempt, length, resultBytesMax), bytes: 0 };
+  }
+
+  /** As many as fit into one report; the others are told in the next. */
+  #told(): AttemptResult[] {
+    const { resultBytesMax = Number.POSITIVE_INFINITY } = this.#options;
+    const told: AttemptResult[] = [];
+    let left = resultBytesMax;
+    for (const { result, bytes } of this.#finished.values()) {
+      left -= bytes;
+      if (left < 0 || told.length === limits.attemptsPerReportMax) break;
+      told.push(result);
+    }
+    return told;
   }
 
   #coolDown(result: AttemptResult): void {
@@ -308,19 +341,38 @@ class WorkerAgent implements Agent {
     this.#running.waits(attempt, false);
     running.slot = entry.slot;
     try {
-      await this.#slots.load(entry, bundle);
+      try {
+        await this.#slots.load(entry, bundle);
+      } catch (error) {
+        return loadFailed(assignment, error);
+      }
       signal.throwIfAborted();
-      return await entry.slot.run({
-        assignment: { ...assignment, spec },
+      const local = { ...assignment, spec };
+      const result = await entry.slot.run({
+        assignment: local,
         ...inputs,
         access,
         ...this.#runs.begin(attempt, entry.name),
       });
+      return this.#checked(local, result);
     } finally {
       running.slot = undefined;
       this.#runs.clear(entry.name);
       this.#slots.giveBack(entry);
     }
+  }
+
+  /** A job's code can write to its slot's pipe: what it makes up is its own failure, and never goes any further. */
+  #checked(assignment: Assignment, result: AttemptResult): AttemptResult {
+    const why = whyNoResult(assignment, result) ?? this.#whyNoRun(assignment.attempt, result);
+    return why === undefined ? result : badResult(assignment.attempt, "a slot", why);
+  }
+
+  #whyNoRun(attempt: AttemptId, result: AttemptResult): string | undefined {
+    const run = result.ok ? result.run : undefined;
+    return run === undefined || this.#runs.isOf(attempt, run)
+      ? undefined
+      : "a run that is not where its attempt writes";
   }
 
   /** A file that can't be read may be one that is not shared: then it matters where. */
@@ -369,7 +421,7 @@ class WorkerAgent implements Agent {
   #checkDrained(): void {
     const drained = this.#drained;
     if (drained === undefined || this.#running.size > 0 || this.#finished.size > 0) return;
-    const jobs = this.#slots.jobs();
+    const jobs = this.#heldJobs();
     if (this.#settling.hasLate || jobs.some((job) => !this.#settling.isSettled(job))) return;
     if (this.#isLeaveTold && jobs.every((job) => this.#toldSettled.has(job))) drained.resolve();
     // A master that is away learns it by the lease; nobody waits long for it.
@@ -379,6 +431,20 @@ class WorkerAgent implements Agent {
   #checkReleased(): void {
     if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();
   }
+}
+
+/** A report that no master takes would be sent again and again, and nobody would hear of this worker. */
+function tooLarge(attempt: AttemptId, bytes: number, bytesMax: number): AttemptResult {
+  const what = attempt.phase === "plan" ? "the plan" : `the result of ${attemptName(attempt)}`;
+  const message = `${what} has ${bytes} bytes, and a worker can report ${bytesMax}: fewer and larger input files, or a larger --split-size, make it smaller`;
+  const error: FailureText = { code: "over-limit", message, stack: undefined, where: undefined, excerpt: undefined };
+  return { attempt, ok: false, reason: { kind: "fatal", error } };
+}
+
+interface Finished {
+  readonly result: AttemptResult;
+  /** As a message; 0 where it does not matter. */
+  readonly bytes: number;
 }
 
 function keyOf(attempt: AttemptId): string {
@@ -411,8 +477,21 @@ function deferred(): Deferred {
 }
 
 function infrastructure(attempt: AttemptId, error: unknown): AttemptResult {
+  return { attempt, ok: false, reason: { kind: "infrastructure", error: failureText(error) } };
+}
+
+/** What the job's module throws, and that it ends its process, it does everywhere. That somebody killed it counts as a try. */
+function loadFailed({ attempt, careful }: Assignment, thrown: unknown): AttemptResult {
+  const error = failureText(thrown);
+  if (wasKilled(thrown)) return { attempt, ok: false, reason: { kind: "slot-died", error, at: undefined, careful } };
+  const isOfJob =
+    thrown instanceof MillraceError &&
+    (thrown.code === "wrong-job" || (thrown.code === "slot-died" && thrown.retry === "never"));
+  return { attempt, ok: false, reason: { kind: isOfJob ? "fatal" : "infrastructure", error } };
+}
+
+function failureText(error: unknown): FailureText {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof MillraceError ? error.code : "io-error";
-  const text: FailureText = { code, message, stack: undefined, where: undefined, excerpt: undefined };
-  return { attempt, ok: false, reason: { kind: "infrastructure", error: text } };
+  return { code, message, stack: undefined, where: undefined, excerpt: undefined };
 }

@@ -18,6 +18,8 @@ export interface RunStore {
   clear(slot: string): void;
   /** The attempt has ended. A failed one leaves nothing; of another one `kept` stays. */
   end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void;
+  /** Whether it is a file of that attempt's here, of the size that it says. */
+  isOf(attempt: AttemptId, run: RunRef): boolean;
   /** A run of an attempt that has ended counts as held. */
   keep(run: RunRef): void;
   /** The job is over: nothing of it stays. */

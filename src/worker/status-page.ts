@@ -90,14 +90,22 @@ export function parseStatusPage(page: Buffer): PageContent | undefined {
   if (page.length !== pageBytes || page.readUInt32LE(0) !== magic) return undefined;
   if (page.readUInt32LE(4) !== crc32(page.subarray(8))) return undefined;
   const phase = phases[page[16]!];
-  if (phase === undefined) return undefined;
+  const [offset, records, bytes, beats] = [24, 32, 40, 48].map((at) => page.readDoubleLE(at)) as Numbers;
+  // The slot runs a job's code, which may write to this file too: what is no number of ours goes no further.
+  if (phase === undefined || ![offset, records, bytes, beats].every(isCount)) return undefined;
   return {
     epoch: page.readUInt32LE(8),
     attempt: page.readUInt32LE(12),
     phase,
-    at: page[17] === 1 ? { file: page.readUInt32LE(20), offset: page.readDoubleLE(24) } : undefined,
-    records: page.readDoubleLE(32),
-    bytes: page.readDoubleLE(40),
-    beats: page.readDoubleLE(48),
+    at: page[17] === 1 ? { file: page.readUInt32LE(20), offset } : undefined,
+    records,
+    bytes,
+    beats,
   };
+}
+
+type Numbers = [number, number, number, number];
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }

@@ -58,7 +58,7 @@ export function plan(maps: number, partitions: number, hosts: readonly string[] 
       version: "v1",
       hosts: hosts[index] === undefined ? [] : [hosts[index]],
       input: 0,
-      source: "in",
+      source: `in/${index}`,
       compression: "none" as const,
     })),
     splits: Array.from({ length: maps }, (_, file) => [{ file, start: 0, end: 100 }]),
@@ -162,7 +162,7 @@ function staged(attempt: AttemptId) {
     name,
     bytes: 30,
     records: 3,
-    sha256: "00",
+    sha256: "0".repeat(64),
     token: `/stage/${attempt.epoch}.${attempt.attempt}`,
   };
 }

@@ -65,6 +65,7 @@ export function simRunStore(disk: Disk): RunStore {
       const prefix = `${places}/${attempt.job}/${attemptName(attempt)}.`;
       for (const path of [...disk.runs.keys()]) if (path.startsWith(prefix)) disk.runs.delete(path);
     },
+    isOf: () => true,
     keep() {},
     discard(job: JobId) {
       for (const [path, { ref }] of [...disk.runs]) if (ref.writtenBy.job === job) disk.runs.delete(path);

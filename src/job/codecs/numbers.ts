@@ -21,7 +21,10 @@ export const int: ColumnCodec<number> = numberCodec(
   /^[+-]?\d+$/,
 );
 
-/** Numbers in numeric order, infinities included; -0 is 0, NaN is an error. */
+/**
+ * Numbers in numeric order, infinities included; -0 is 0, NaN is an error. As text an infinity is the word; digits that are too large for
+ * a number are an error.
+ */
 export const float64: ColumnCodec<number> = numberCodec(
   "float64",
   "a number",
@@ -46,6 +49,7 @@ function numberCodec(
     parse(text) {
       const value = pattern.test(text) ? Number(text) + 0 : Number.NaN; // -0 + 0 is 0
       if (!isOne(value)) throw wrongText(name, takes, text);
+      if (!Number.isFinite(value) && !text.endsWith("Infinity")) throw wrongText(name, `${takes} up to 1.8e308`, text);
       return value;
     },
     format: (value) => String(check(value)),

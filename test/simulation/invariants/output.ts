@@ -50,8 +50,8 @@ export class Output implements Invariant {
     const names = decision.files.map(({ name }) => name).join();
     const expected =
       job.partitions === 0
-        ? Array.from({ length: job.maps }, (_, index) => `part-m-${String(index).padStart(5, "0")}`)
-        : Array.from({ length: job.partitions }, (_, index) => `part-${String(index).padStart(5, "0")}`);
+        ? Array.from({ length: job.maps }, (_, index) => `part-m-${String(index).padStart(5, "0")}.txt`)
+        : Array.from({ length: job.partitions }, (_, index) => `part-${String(index).padStart(5, "0")}.txt`);
     if (names !== expected.join()) {
       this.#world.violate("I1", `${job.spec.name} is to publish ${names || "nothing"}`);
       return;

@@ -1,0 +1,140 @@
+// Looks at storage in processes of their own (`look.ts`), a few at a time: the master's thread answers heartbeats meanwhile, and a
+// file server that hangs holds up a process that can be left, not one of this process's few threads for files.
+import { type ChildProcess, spawn } from "node:child_process";
+import { setPriority } from "node:os";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Clock } from "../base/clock.ts";
+import { MillraceError } from "../base/error.ts";
+import { limits, MiB } from "../base/limits.ts";
+import type { Looked, LookRequest } from "./look.ts";
+import { decodeLine, errorOf } from "./look-lines.ts";
+
+/** `dist/look.cjs`, beside the bundle that this file is part of, or beside its folder. */
+const ownProgram = fileURLToPath(
+  new URL(/\/(?:chunks|program)\/[^/]*$/.test(import.meta.url) ? "../look.cjs" : "./look.cjs", import.meta.url),
+);
+
+export interface LookerOptions {
+  readonly clock: Clock;
+  /** Default: the product's. */
+  readonly program?: string | undefined;
+}
+
+export class Looker {
+  readonly #options: LookerOptions;
+  readonly #closing = new AbortController();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(options: LookerOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with a `MillraceError`; `signal`: whoever asked is gone. */
+  async look(request: LookRequest, signal: AbortSignal | undefined): Promise<Looked> {
+    const { clock } = this.#options;
+    const ending = new AbortController();
+    const stop = () => ending.abort(stopped());
+    for (const other of [signal, this.#closing.signal]) {
+      if (other?.aborted) throw stopped();
+      other?.addEventListener("abort", stop, { once: true });
+    }
+    let doing = "looking at what others have asked for first";
+    void clock.sleep(limits.lookMs, ending.signal).then(() => {
+      if (ending.signal.aborted) return;
+      ending.abort(
+        new MillraceError(
+          "unreachable",
+          `${doing} takes the master more than ${limits.lookMs / 1000} s: is the storage it is on there? Then submit again`,
+        ),
+      );
+    });
+    try {
+      await this.#turn(ending.signal);
+      try {
+        return await this.#ask(request, ending.signal, (what) => (doing = what));
+      } finally {
+        this.#running--;
+        this.#waiting.shift()?.();
+      }
+    } finally {
+      for (const other of [signal, this.#closing.signal]) other?.removeEventListener("abort", stop);
+      ending.abort();
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /** Resolves when one more may run, which it then does. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    if (this.#running >= limits.looksMax) {
+      await new Promise<void>((resolve, reject) => {
+        const left = () => {
+          this.#waiting.splice(this.#waiting.indexOf(next), 1);
+          reject(signal.reason);
+        };
+        const next = () => {
+          signal.removeEventListener("abort", left);
+          resolve();
+        };
+        signal.addEventListener("abort", left, { once: true });
+        this.#waiting.push(next);
+      });
+    }
+    this.#running++;
+  }
+
+  async #ask(request: LookRequest, signal: AbortSignal, doing: (what: string) => void): Promise<Looked> {
+    const child = this.#start();
+    const kill = () => child.kill("SIGKILL");
+    signal.addEventListener("abort", kill, { once: true });
+    try {
+      return await new Promise<Looked>((resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+        if (signal.aborted) reject(signal.reason);
+        child.once("error", (error) => reject(unable(error.message)));
+        child.once("close", (code, by) => reject(unable(by ?? `exit code ${code}`)));
+        child.stdin!.on("error", () => {}); // it has ended, which is told
+        child.stdin!.write(`${JSON.stringify(request)}\n`);
+        createInterface({ input: child.stdout! }).on("line", (text) => {
+          const line = decodeLine(text);
+          if (line.kind === "doing") doing(line.doing);
+          else if (line.kind === "failed") reject(errorOf(line));
+          else resolve({ replaces: line.replaces.map((identity) => identity ?? undefined) });
+        });
+      });
+    } finally {
+      signal.removeEventListener("abort", kill);
+      kill(); // one that hangs in the kernel goes when it can
+      child.unref();
+    }
+  }
+
+  #start(): ChildProcess {
+    const child = spawn(
+      process.execPath,
+      [`--max-old-space-size=${limits.lookHeapBytes / MiB}`, this.#options.program ?? ownProgram],
+      { cwd: "/", stdio: ["pipe", "pipe", "ignore"] },
+    );
+    try {
+      if (child.pid !== undefined) setPriority(child.pid, 10); // what runs already goes first
+    } catch {
+      // it has ended by itself
+    }
+    return child;
+  }
+}
+
+function unable(why: string): MillraceError {
+  return new MillraceError(
+    "io-error",
+    `the master's look at inputs and output has failed (${why}): there may be too much to look at for its memory; name fewer files, or their folder`,
+  );
+}
+
+function stopped(): MillraceError {
+  return new MillraceError("cancelled", "nobody waits for the submission any more");
+}

@@ -1,0 +1,152 @@
+// What an attempt reports, checked against its task before anything is made of it: by the agent, of what comes from its slot (a
+// job's code can write to the slot's pipe), and by the scheduler, of what comes from a worker. So a lie fails its own job, and
+// neither the worker nor anybody else. Cost: per attempt, never per record.
+import { type AttemptId, deadLettersOutput, type Position, sameAttempt } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { PlannedFile, Split } from "../input/plan.ts";
+import type { JobSpec } from "../job/spec.ts";
+import { orderedNumber } from "../output/part-name.ts";
+import type { StagedFile } from "../storage/storage.ts";
+import { whyNoPlan } from "./check-plan.ts";
+import { isCount, isDigest, isPath } from "./check-report.ts";
+import type { AttemptDone, AttemptFailed, AttemptResult, AttemptStats, Failure } from "./messages.ts";
+
+/** The task that the attempt was started for, as an `Assignment` says it. */
+export interface Expected {
+  readonly attempt: AttemptId;
+  readonly spec: JobSpec;
+  readonly work:
+    | { readonly phase: "plan" }
+    | {
+        readonly phase: "map";
+        readonly split: Split;
+        /** Those that it may name, by their index in the plan. */
+        readonly files: Readonly<Record<number, PlannedFile>>;
+        readonly partitions: number;
+      }
+    | { readonly phase: "reduce"; readonly partitions: number };
+}
+
+/** Whether a staged file's token is one of that attempt's (`storage/staged-token.ts`). */
+export type IsStagedBy = (attempt: AttemptId, destination: string, file: StagedFile) => boolean;
+
+/** Why the result can't be one of that task; undefined: it can. */
+export function whyNoResult(expected: Expected, result: AttemptResult, isStagedBy?: IsStagedBy): string | undefined {
+  if (!sameAttempt(expected.attempt, result.attempt)) return "the result of another attempt";
+  if (!result.ok) return whyNoFailure(expected, result.reason);
+  return (
+    whyNoOutcome(expected, result) ??
+    whyNoCounters(result) ??
+    whyNoStats(result.stats) ??
+    whyNoDeadLetters(expected, result) ??
+    whyNoStaged(expected, result, isStagedBy)
+  );
+}
+
+/** What is made of a result that can't be: it is the job's end, as trying again may go on for ever. */
+export function badResult(attempt: AttemptId, who: string, why: string): AttemptFailed {
+  const message = `${who} reported ${why}, which can't be: the job's code has written into its slot's messages, or that worker is broken`;
+  const error = { code: "bad-report", message, stack: undefined, where: undefined, excerpt: undefined } as const;
+  return { attempt, ok: false, reason: { kind: "fatal", error } };
+}
+
+/** Each phase has its own fields, and no others. */
+function whyNoOutcome({ attempt, spec, work }: Expected, done: AttemptDone): string | undefined {
+  const { plan, run, emissionDigest, mapVersion } = done;
+  if (work.phase !== "plan" && plan !== undefined) return "a plan of what plans nothing";
+  if (work.phase !== "reduce" && mapVersion !== undefined) return "a version of what it has not read";
+  const hasRun = work.phase === "map" && work.partitions > 0;
+  if (!hasRun && (run !== undefined || emissionDigest !== undefined)) return "a run that nobody reads";
+  switch (work.phase) {
+    case "plan":
+      return plan === undefined ? "success with no plan" : whyNoPlan(spec, plan);
+    case "map":
+      if (!hasRun) return undefined;
+      if (run === undefined || emissionDigest === undefined) return "success with no run";
+      if (!sameAttempt(run.writtenBy, attempt)) return "a run that another attempt wrote";
+      if (!isPath(run.path) || !isCount(run.bytes) || !isCount(run.pairs) || !isDigest(emissionDigest))
+        return "a run of a size or at a place";
+      return undefined;
+    case "reduce":
+      return mapVersion === undefined || isCount(mapVersion) ? undefined : "a version of the map outputs";
+  }
+}
+
+function whyNoCounters({ counters }: AttemptDone): string | undefined {
+  const names = Object.keys(counters);
+  // One too many is the job's own mistake, which is counted over all of it (`schedule/totals.ts`); this is more than a slot keeps.
+  if (names.length > 2 * limits.counterNamesMax) return `${names.length} counters`;
+  for (const name of names) {
+    if (name === "" || !name.isWellFormed() || Buffer.byteLength(name) > limits.counterNameBytesMax)
+      return "a counter of a name";
+    if (!Number.isSafeInteger(counters[name])) return `the counter ${JSON.stringify(name)} of ${counters[name]}`;
+  }
+  return undefined;
+}
+
+function whyNoStats(stats: AttemptStats): string | undefined {
+  for (const [name, value] of Object.entries(stats) as [keyof AttemptStats, number][]) {
+    const isRight = name === "wallMs" ? value >= 0 && value <= Number.MAX_SAFE_INTEGER : isCount(value);
+    if (!isRight) return `${name} of ${value}`;
+  }
+  return undefined;
+}
+
+function whyNoDeadLetters({ work }: Expected, { deadLetters }: AttemptDone): string | undefined {
+  if (deadLetters.length > 0 && work.phase !== "map") return "dead letters of what reads no records";
+  return deadLetters.every((at) => isIn(work, at)) ? undefined : "a dead letter from a file that it has not read";
+}
+
+/** In the work's files; offsets of a compressed one are those of its content. */
+function isIn(work: Expected["work"], { file, offset }: Position): boolean {
+  if (!isCount(file) || !isCount(offset)) return false;
+  if (work.phase !== "map") return true;
+  const planned = work.files[file];
+  return planned !== undefined && (planned.compression !== "none" || offset <= planned.bytes);
+}
+
+function whyNoStaged(
+  { attempt, spec, work }: Expected,
+  { staged }: AttemptDone,
+  isStagedBy: IsStagedBy | undefined,
+): string | undefined {
+  if (work.phase === "plan") return staged.length === 0 ? undefined : "output of a plan";
+  // Of the job's outputs one each, and one of dead letters.
+  if (staged.length > limits.outputsMax + 1) return `${staged.length} output files`;
+  const outputs = new Set<string>();
+  for (const file of staged) {
+    const shown = JSON.stringify(file.name.slice(0, 200));
+    if (outputs.has(file.output)) return `two files of the output ${JSON.stringify(file.output.slice(0, 80))}`;
+    outputs.add(file.output);
+    const isApart = file.output === deadLettersOutput && spec.deadLetters !== undefined;
+    if (!isPartOf(attempt, file, isApart)) return `the output file ${shown}`;
+    if (!isCount(file.bytes) || !isCount(file.records)) return `a size of the output file ${shown}`;
+    if (!/^[0-9a-f]{64}$/.test(file.sha256)) return `a digest of the output file ${shown}`;
+    const destination = isApart ? spec.deadLetters!.path : spec.output;
+    if (isStagedBy !== undefined && !isStagedBy(attempt, destination, file))
+      return `a place of the output file ${shown}`;
+  }
+  return undefined;
+}
+
+/** By the names that attempts give (`output/part-name.ts`): a part of one task can't take the place of another's. */
+function isPartOf({ phase, index }: AttemptId, { output, name }: StagedFile, isApart: boolean): boolean {
+  if (output !== deadLettersOutput && !/^[A-Za-z][\w-]{0,63}$/.test(output)) return false;
+  const part = `part-${phase === "map" ? "m-" : ""}${orderedNumber(index)}.`;
+  const folder = `${output}/`;
+  const isInFolder = name.startsWith(folder);
+  if (!isInFolder && output !== "main" && !isApart) return false;
+  const file = isInFolder ? name.slice(folder.length) : name;
+  // A format's extension, and that of a compression.
+  return file.startsWith(part) && /^[A-Za-z0-9][A-Za-z0-9.]{0,19}$/.test(file.slice(part.length));
+}
+
+function whyNoFailure({ work }: Expected, reason: Failure): string | undefined {
+  if ("at" in reason && reason.at !== undefined && !isIn(work, reason.at))
+    return "an error in a file that it has not read";
+  if (reason.kind !== "segment-lost") return undefined;
+  if (work.phase !== "reduce") return "a map output that it does not read";
+  const { map, others = [] } = reason;
+  if (others.length > limits.lostMapsMax) return `${others.length} lost map outputs`;
+  return [map, ...others].every(({ phase }) => phase === "map") ? undefined : "a lost output of no map";
+}
