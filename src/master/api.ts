@@ -52,10 +52,11 @@ export class Api implements MasterApi {
   }
 
   async hello(hello: Hello): Promise<Welcome> {
-    const { master, leaseMs } = this.#parts;
+    const { master, leaseMs, clock } = this.#parts;
     this.#throwIfStopped();
     checkHello(hello);
-    return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs };
+    const { protocol, millrace } = ourVersions;
+    return { protocol, millrace, cluster: master.cluster, leaseMs, timeMs: clock.date().getTime() };
   }
 
   async heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {

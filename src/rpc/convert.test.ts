@@ -385,7 +385,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       diskDirectory: name,
       inputs: few(run),
       remote: few(runPlaces),
-      access: maybe(fc.record({ key: name, ca: maybe(name) })),
+      access: maybe(fc.record({ key: name, ca: maybe(name), clockAheadMs: fc.maxSafeInteger() })),
     });
     roundTrips(
       fc.oneof(

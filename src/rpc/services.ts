@@ -26,6 +26,11 @@ export interface Welcome {
   /** Names this cluster's state: a worker that was another cluster's starts with an empty work directory. */
   readonly cluster: string;
   readonly leaseMs: number;
+  /**
+   * The master's clock, in milliseconds since 1970. Durations, never instants, cross the wire; this is the exception: signatures
+   * between workers hold for some minutes by one clock (signature.ts), and nothing else may be decided by it.
+   */
+  readonly timeMs: number;
 }
 
 export interface Submission {

@@ -6,7 +6,7 @@ import { Secret } from "../base/secret.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3-access.ts";
-import { big, messageCodec, num, optional, required } from "./codec.ts";
+import { big, difference, messageCodec, num, optional, required } from "./codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
 import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "./convert-common.ts";
 import { fromVariables, toVariables } from "./convert-job.ts";
@@ -62,6 +62,8 @@ export interface ShuffleAccess {
   readonly key: string;
   /** PEM file of the authority that signed the workers' certificates; undefined: the system's. */
   readonly ca: string | undefined;
+  /** Of the master's clock before this machine's, when the attempt began: signatures go by the master's. */
+  readonly clockAheadMs: number;
 }
 
 /** Slot to agent: `loaded`, `described`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
@@ -135,7 +137,11 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
         diskDirectory: kind.value.diskDirectory,
         inputs: kind.value.inputs.map(fromRunRef),
         remote: kind.value.remote.map(fromRunPlaces),
-        access: optional(kind.value.access, ({ key, ca }) => ({ key, ca })),
+        access: optional(kind.value.access, ({ key, ca, clockAheadMs }) => ({
+          key,
+          ca,
+          clockAheadMs: difference(clockAheadMs),
+        })),
         s3: optional(kind.value.s3, fromS3Access),
       };
     case "stop":
