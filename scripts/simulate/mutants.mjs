@@ -549,6 +549,40 @@ export const mutants = [
     ],
   },
   {
+    name: "decided before asked",
+    source: "a promise that is not awaited; FAULTS 33",
+    invariants: ["I18"],
+    profile: { ...calm, faults: ["late-calls"], change: { mapsMax: 4, workers: 3 } },
+    patches: [patch(scheduler("closing"), "if (worker.incarnation === job.ran.get(id)) return false;", "")],
+  },
+  {
+    name: "an answer counts though the worker was given more",
+    source: "FAULTS 5",
+    invariants: ["I18"],
+    profile: { ...calm, faults: ["failing-attempts", "crash-workers", "stragglers"], change: { attemptRate: 0.15 } },
+    patches: [
+      patch(
+        scheduler("closing"),
+        "job === undefined || !isOpen(job) || hasAttempts(worker, id)",
+        "job === undefined || !isOpen(job)",
+      ),
+      patch(scheduler("attempt"), "  task.job.answered.delete(worker.id);\n", ""),
+    ],
+  },
+  {
+    name: "a draining worker leaves while its runs are needed",
+    source: "put in by hand; FAULTS 30",
+    invariants: ["I18"],
+    profile: { ...calm, faults: ["drain-workers"], change: { partitionsMax: 5, attemptLeases: 0.8, workers: 3 } },
+    patches: [
+      patch(
+        "src/worker/agent.ts",
+        "if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();",
+        "if (this.#running.size === 0) this.#released?.resolve();",
+      ),
+    ],
+  },
+  {
     name: "decided without a look at the staged files",
     source: "A staged file that somebody has removed",
     invariants: ["I1"],

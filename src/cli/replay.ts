@@ -50,7 +50,7 @@ export async function replayCommand(
   const signal = new AbortController().signal;
   const storage = createStorage();
   try {
-    await withUserCode(async () => {
+    await withUserCode(async (late) => {
       const found = await findRecord({ storage, file, format, decompress, signal }, position.offset);
       if (found.kind === "refused") throw refusedFailure(found, position);
       if (found.kind !== "record") throw misplaced(job, position, file, found);
@@ -60,7 +60,7 @@ export async function replayCommand(
       const inspected: Inspected | undefined = flags.inspect ? openInspector(print) : undefined;
       try {
         const replayed = await replayRecord({
-          env: environmentOf(here, spec, inspected !== undefined),
+          env: { ...environmentOf(here, spec, inspected !== undefined), late },
           spec,
           input: here.job.inputs[input]!.name,
           path: file.path,
@@ -122,6 +122,7 @@ async function prepare(
       environment: Object.fromEntries(flags.env),
       startedAt: systemClock.date().toISOString(),
       storage,
+      validate: here.validate,
     },
   );
   const files = await resolveInputs({
@@ -185,7 +186,8 @@ function refusedFailure(
   { bad }: Extract<FoundRecord, { readonly kind: "refused" }>,
   position: { readonly path: string; readonly offset: number },
 ): TaskFailure {
-  return badInputFailure(bad, { where: placeOf(position), excerpt: readable(bad.bytes, { oneLine: true }) });
+  const place = { where: placeOf(position), excerpt: readable(bad.bytes, { oneLine: true }) };
+  return bad.by === undefined ? badInputFailure(bad, place) : userFailure(bad.by.thrown, place);
 }
 
 function showFailure({ reason }: TaskFailure): void {

@@ -59,6 +59,8 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groupMax: size,
   fetchedBytes: size,
   valuesReturned: size,
+  timersLeft: size,
+  othersLeft: size,
   asideLines: size,
   asideBytes: size,
   wallMs: ms,
@@ -154,6 +156,7 @@ const welcome: fc.Arbitrary<Welcome> = fc.record({
   cluster: name,
   leaseMs: ms,
   timeMs: time,
+  start: size,
 });
 const chunk: fc.Arbitrary<LogChunk> = fc.record({
   attempt: name,

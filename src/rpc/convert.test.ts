@@ -109,6 +109,8 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groupMax: size,
   fetchedBytes: size,
   valuesReturned: size,
+  timersLeft: size,
+  othersLeft: size,
   asideLines: size,
   asideBytes: size,
   wallMs: ms,
@@ -386,11 +388,13 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       inputs: few(run),
       remote: few(runPlaces),
       access: maybe(fc.record({ key: name, ca: maybe(name), clockAheadMs: fc.maxSafeInteger() })),
+      sentAtMs: fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }),
     });
     roundTrips(
       fc.oneof(
         load,
         start,
+        fc.record({ kind: fc.constant("validate" as const), params: name }),
         fc.constantFrom({ kind: "describe" as const }, { kind: "stop" as const }, { kind: "settle" as const }),
       ),
       encodeToSlot,
@@ -402,6 +406,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
         fc.record({ kind: fc.constant("finished" as const), result }),
         fc.record({ kind: fc.constant("failed" as const), error: failureText }),
         fc.record({ kind: fc.constant("log" as const), message: name, fields: name }),
+        fc.record({ kind: fc.constant("validated" as const), value: maybe(fc.uint8Array()) }),
         fc.record({ kind: fc.constant("late" as const), attempt, error: failureText }),
         fc.constant({ kind: "settled" as const }),
       ),

@@ -6,7 +6,7 @@ import { Secret } from "../base/secret.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3-access.ts";
-import { big, difference, messageCodec, num, optional, required } from "./codec.ts";
+import { big, difference, instant, messageCodec, num, optional, required } from "./codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
 import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "./convert-common.ts";
 import { fromVariables, toVariables } from "./convert-job.ts";
@@ -30,8 +30,12 @@ export type ToSlot =
       readonly environment: Readonly<Record<string, string>>;
     }
   | { readonly kind: "describe" }
+  /** `params`: JSON of what was given. Answered by `validated`. */
+  | { readonly kind: "validate"; readonly params: string }
   | ({
       readonly kind: "run";
+      /** By the agent's clock, in milliseconds since 1970: a slot whose clock is another one corrects `clockAheadMs` by it. */
+      readonly sentAtMs: number;
       /** Of an object store, when the job reads or writes one: the slot's environment holds no credentials. */
       readonly s3?: S3Access | undefined;
     } & RunAttempt)
@@ -66,10 +70,12 @@ export interface ShuffleAccess {
   readonly clockAheadMs: number;
 }
 
-/** Slot to agent: `loaded`, `described`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
+/** Slot to agent: `loaded`, `described`, `validated`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
 export type FromSlot =
   | { readonly kind: "loaded" }
   | { readonly kind: "described"; readonly description: JobDescription }
+  /** As `JobSpec.paramsValue`. */
+  | { readonly kind: "validated"; readonly value: Uint8Array | undefined }
   | { readonly kind: "finished"; readonly result: AttemptResult }
   | { readonly kind: "failed"; readonly error: FailureText }
   /** `fields`: JSON, or "". */
@@ -95,6 +101,8 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
     }
     case "describe":
       return { case: "describe" as const, value: {} };
+    case "validate":
+      return { case: "validate" as const, value: { params: message.params } };
     case "run":
       return {
         case: "run" as const,
@@ -107,6 +115,7 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
           inputs: message.inputs.map(toRunRef),
           remote: message.remote.map(toRunPlaces),
           access: message.access,
+          sentAtMs: instant(message.sentAtMs),
           s3: message.s3 === undefined ? undefined : toS3Access(message.s3),
         },
       };
@@ -127,6 +136,8 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
     }
     case "describe":
       return { kind: "describe" };
+    case "validate":
+      return { kind: "validate", params: kind.value.params };
     case "run":
       return {
         kind: "run",
@@ -142,6 +153,7 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
           ca,
           clockAheadMs: difference(clockAheadMs),
         })),
+        sentAtMs: instant(kind.value.sentAtMs),
         s3: optional(kind.value.s3, fromS3Access),
       };
     case "stop":
@@ -180,6 +192,8 @@ function fromSlotKind(message: FromSlot): MessageInitShape<typeof FromSlotSchema
       return { case: "loaded" as const, value: {} };
     case "described":
       return { case: "described" as const, value: { description: JSON.stringify(message.description) } };
+    case "validated":
+      return { case: "validated" as const, value: { value: message.value } };
     case "finished":
       return { case: "finished" as const, value: toResult(message.result) };
     case "failed":
@@ -207,6 +221,8 @@ function fromFromSlot({ kind }: FromSlotMessage): FromSlot {
       return { kind: "loaded" };
     case "described":
       return { kind: "described", description: JSON.parse(kind.value.description) as JobDescription };
+    case "validated":
+      return { kind: "validated", value: kind.value.value };
     case "finished":
       return { kind: "finished", result: readResult(kind.value, "a slot") };
     case "failed":

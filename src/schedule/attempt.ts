@@ -24,7 +24,7 @@ export function addAttempt(cluster: Cluster, start: NewAttempt): Attempt {
   if (task.attempts.push(attempt) === 1) task.job.underway++;
   attemptsOf(task.job).add(attempt);
   task.job.running[task.phase]++;
-  task.job.workers.set(worker.id, worker.incarnation);
+  task.job.workers.add(worker.id);
   task.job.answered.delete(worker.id);
   task.job.view = undefined;
   worker.view = undefined;

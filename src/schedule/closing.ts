@@ -33,7 +33,7 @@ export function beginClosing(cluster: Cluster, job: Job): void {
   for (const attempt of [...job.attempts]) revoke(cluster, attempt, "its job needs it no more");
   const unanswered = new Set<WorkerId>();
   job.closing = { unanswered, look: undefined, areFilesThere: false };
-  for (const [id, life] of job.workers) if (job.answered.get(id) !== life) unanswered.add(id);
+  for (const [id, life] of job.ran) if (job.answered.get(id) !== life) unanswered.add(id);
   if (haveAnswered(cluster, job, job.closing)) return;
   note(cluster, { kind: "job-closing", job: job.id, workers: unanswered.size });
   for (const id of unanswered) {
@@ -55,7 +55,16 @@ export function endClosing(cluster: Cluster, job: Job): void {
 
 export function mayBeDecided(cluster: Cluster, job: Job): boolean {
   const { closing } = job;
-  return closing !== undefined && gates.every((isOpenNow) => isOpenNow(cluster, job, closing));
+  if (closing === undefined) return false;
+  if (gates.every((isOpenNow) => isOpenNow(cluster, job, closing))) return true;
+  if (!haveAnswered(cluster, job, closing)) forgetLook(closing);
+  return false;
+}
+
+/** Someone came back who has to answer: until then a file that was there may be gone. */
+function forgetLook(closing: Closing): void {
+  closing.look = undefined;
+  closing.areFilesThere = false;
 }
 
 /** Each worker has answered, has lost its lease, is forgotten, or is in another life. */
@@ -63,7 +72,7 @@ function haveAnswered(cluster: Cluster, job: Job, { unanswered }: Closing): bool
   for (const id of unanswered) {
     const worker = cluster.workers.get(id);
     if (worker === undefined || worker.isSilent) continue; // it may come back
-    if (worker.incarnation === job.workers.get(id)) return false;
+    if (worker.incarnation === job.ran.get(id)) return false;
     unanswered.delete(id);
   }
   return true;
@@ -97,6 +106,7 @@ function isEnding({ stage, maps, reduces, mapsLive, reducesWon, underway }: Job)
 /** What a worker's newest report says of jobs, after what it runs. */
 export function takeAnswers(cluster: Cluster, worker: Worker, report: WorkerReport): void {
   for (const id in report.placesHeld) noteLife(cluster, worker, id);
+  for (const { attempt } of [...report.running, ...report.finished]) noteLife(cluster, worker, attempt.job);
   for (const id of report.settled) {
     const job = cluster.jobs.get(id);
     if (job === undefined || !isOpen(job) || hasAttempts(worker, id)) continue;
@@ -111,11 +121,15 @@ function hasAttempts(worker: Worker, id: JobId): boolean {
   return worker.strays.some(({ job }) => job === id);
 }
 
-/** It has something of the job: this master may not have known. */
+/**
+ * It has something of the job: a report names every job that the worker ever began an attempt of. Who was given one and never said
+ * that it has it is not asked: it may not hear (simulation, seed 173).
+ */
 function noteLife(cluster: Cluster, worker: Worker, id: JobId): void {
   const job = cluster.jobs.get(id);
-  if (job === undefined || !isOpen(job) || job.workers.get(worker.id) === worker.incarnation) return;
-  job.workers.set(worker.id, worker.incarnation);
+  if (job === undefined || !isOpen(job) || job.ran.get(worker.id) === worker.incarnation) return;
+  job.workers.add(worker.id);
+  job.ran.set(worker.id, worker.incarnation);
   if (job.closing === undefined) return;
   job.closing.unanswered.add(worker.id);
   tell(cluster, worker);
@@ -130,6 +144,7 @@ export function findWorkers(cluster: Cluster, job: Job): void {
 }
 
 function foundAt(cluster: Cluster, job: Job, at: { readonly worker: WorkerId; readonly incarnation: number }): void {
-  job.workers.set(at.worker, Math.max(job.workers.get(at.worker) ?? 0, at.incarnation));
+  job.workers.add(at.worker);
+  job.ran.set(at.worker, Math.max(job.ran.get(at.worker) ?? 0, at.incarnation));
   holderOf(cluster, at);
 }

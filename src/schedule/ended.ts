@@ -15,14 +15,14 @@ const sweepKeysMax = 1000;
 /** All that it has is removed, but what is shown of it. */
 export function clearAway(cluster: Cluster, job: Job): void {
   discardStaged(cluster, job);
-  for (const id of job.workers.keys()) discardFrom(cluster, id, job.id);
+  for (const id of job.workers) discardFrom(cluster, id, job.id);
   cluster.sweeps.set(job.id, { at: discardedAt(cluster), keys: keysOf(job) });
   forgetTasks(cluster, job);
 }
 
 /** A failed job waits to be resumed; workers that leave don't wait for it. */
 export function keepFailed(cluster: Cluster, job: Job): void {
-  for (const id of job.workers.keys()) {
+  for (const id of job.workers) {
     const worker = cluster.workers.get(id);
     if (worker !== undefined && isLeaving(worker)) discardKept(cluster, job, worker);
   }
@@ -142,6 +142,7 @@ function forgetTasks(cluster: Cluster, job: Job): void {
   job.reduces = [];
   job.plan = undefined;
   job.plannedBy = undefined;
+  job.ran.clear();
   job.answered.clear();
   job.places = undefined;
   job.sum = undefined;

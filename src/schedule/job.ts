@@ -59,8 +59,10 @@ export interface Job {
   stopping: number;
   /** Tasks that have attempts which may win. */
   underway: number;
-  /** Workers that had an attempt of it, and in which of their lives the latest: they have files to remove when it is over. */
-  readonly workers: Map<WorkerId, number>;
+  /** Workers that were given an attempt of it: they may have files to remove when it is over. */
+  readonly workers: Set<WorkerId>;
+  /** Those that have said, in their latest life of which they have, that they have something of it. */
+  readonly ran: Map<WorkerId, number>;
   /** Those that have said, in which life, that nothing of it goes on there; of no account once they get another attempt. */
   readonly answered: Map<WorkerId, number>;
   /** While it closes. */
@@ -111,7 +113,8 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     running: { plan: 0, map: 0, reduce: 0 },
     stopping: 0,
     underway: 0,
-    workers: new Map(),
+    workers: new Set(),
+    ran: new Map(),
     answered: new Map(),
     closing: undefined,
     sum: new TotalsSum(),

@@ -53,7 +53,7 @@ export function findRuns(cluster: Cluster, job: Job): void {
     const worker = holderOf(cluster, winner);
     workers.add(worker);
     if (winner.runLost !== undefined) continue; // it may be offered by now
-    job.workers.set(worker.id, Math.max(job.workers.get(worker.id) ?? 0, winner.incarnation));
+    job.workers.add(worker.id);
     if (worker.incarnation === winner.incarnation) worker.runs.add(task);
     else if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAnew);
     if (worker.isSilent) loseRun(cluster, task, unheard);

@@ -115,7 +115,6 @@ function sweepLater(cluster: Cluster, job: JobId, keys: readonly string[]): void
 /** The workers that have files of a job that may be resumed, or given up. */
 function keepAgain(cluster: Cluster, job: Job): void {
   job.stage = "over";
-  for (const { winner } of [...job.maps, ...job.reduces])
-    if (winner !== undefined) job.workers.set(winner.worker, winner.incarnation);
+  for (const { winner } of [...job.maps, ...job.reduces]) if (winner !== undefined) job.workers.add(winner.worker);
   watchKept(cluster, job);
 }

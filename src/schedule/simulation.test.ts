@@ -35,6 +35,8 @@ test("faults 1 to 9, 21, 22, 27, 31, 43 to 46, 51: whatever fails, recovery equa
     "fact holder-unreachable",
     "fact worker-quarantined",
     "fact worker-excluded",
+    "fact job-closing",
+    "fact late-call",
     "drain wished",
     "fact job-forgotten",
     "resumed: working",

@@ -45,6 +45,10 @@ export class FakeWorker {
   /** It is asked about these; those that it does not answer yet. */
   asked: readonly JobId[] = [];
   readonly answered = new Set<JobId>();
+  /** When attempts ended and jobs were answered of last, counted in such events of this life. */
+  readonly endedAt = new Map<string, number>();
+  readonly answeredAt = new Map<JobId, number>();
+  private events = 0;
   readonly silent = new Set<JobId>();
   /** What attempts of its did after their end, by their key, until it is acknowledged. */
   readonly late = new Map<string, LateCall>();
@@ -58,7 +62,10 @@ export class FakeWorker {
 
   report(): WorkerReport {
     const settled = this.settled();
-    for (const job of settled) this.answered.add(job);
+    for (const job of settled) {
+      this.answered.add(job);
+      this.answeredAt.set(job, ++this.events);
+    }
     return {
       worker: this.id,
       incarnation: this.incarnation,
@@ -104,6 +111,9 @@ export class FakeWorker {
     this.finished.clear();
     this.asked = [];
     this.answered.clear();
+    this.ran.clear();
+    this.endedAt.clear();
+    this.answeredAt.clear();
     this.late.clear();
     this.places.clear();
     for (const key of [...this.runs.keys()]) if (!keep(key)) this.runs.delete(key);
@@ -113,6 +123,7 @@ export class FakeWorker {
   finish(key: string, result: AttemptResult): void {
     this.running.delete(key);
     this.finished.set(key, result);
+    this.endedAt.set(key, ++this.events);
     if (result.ok && result.run !== undefined) {
       this.runs.set(key, { run: result.run, emissionDigest: result.emissionDigest! });
     }

@@ -84,6 +84,7 @@ export class World {
       (worker: FakeWorker) => this.chance(0.2) && this.drain(worker),
       (worker: FakeWorker) => this.cut(worker),
       (worker: FakeWorker) => this.chance(0.1) && this.flap(worker),
+      (worker: FakeWorker) => this.chance(0.1) && this.callLate(worker),
     ];
     this.faults = all.filter(() => this.chance(0.5));
     this.failureRate = [0, 0.1, 0.4][this.pick(3)]!;
@@ -91,7 +92,7 @@ export class World {
     this.poisoned = this.pick(8) - 4;
     this.options = {
       ...options,
-      keepFailed: this.chance(0.3),
+      keepFailed: this.chance(0.5),
       ...(this.chance(0.3) && { keepFailedMs: this.pick(60_000) }),
       ...(this.chance(0.3) && { endedJobsKept: 1 + this.pick(3) }),
     };
@@ -341,7 +342,9 @@ export class World {
   private look(): void {
     const command = this.looking.shift();
     if (command === undefined) return;
-    const lost = command.folders.flatMap(({ files }) => files).filter(() => this.isFaulty && this.chance(0.1));
+    const files = command.folders.flatMap((folder) => folder.files);
+    // What was gone when an older look was answered, which nobody waits for any more, is gone still.
+    const lost = files.filter(({ token }) => this.lost.has(token) || (this.isFaulty && this.chance(0.1)));
     for (const { token } of lost) this.lost.add(token);
     if (lost.length > 0) this.saw("staged file gone");
     const { job, look } = command;
@@ -380,8 +383,9 @@ export class World {
   }
 
   private resume(): void {
-    const job = this.jobs[this.pick(this.jobs.length)];
-    if (job === undefined || this.cluster.jobs.get(job)?.ended?.outcome !== "failed") return;
+    const over = this.jobs.filter((id) => this.cluster.jobs.get(id)?.ended?.outcome === "failed");
+    const job = over[this.pick(over.length)];
+    if (job === undefined) return;
     if (this.cluster.jobs.get(job)?.ended?.kept) this.ends.delete(job);
     this.step({ kind: "job-resumed", job, withdrawn: this.withdrawn(job) });
     this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
@@ -435,6 +439,15 @@ export class World {
   private pause(worker: FakeWorker): void {
     this.saw("worker paused");
     this.pausedUntil.set(worker.id, this.now + this.pick(25_000));
+  }
+
+  /** The code of an attempt that runs, or has, does something that no one waits for. */
+  private callLate(worker: FakeWorker): void {
+    const ran = [...worker.ran];
+    const [key, attempt] = ran[this.pick(ran.length)] ?? [];
+    if (key === undefined || attempt === undefined) return;
+    this.saw("late call");
+    worker.late.set(key, { attempt, error: text("emit was called late", "late-call") });
   }
 
   /** A run is lost, and nobody notices before it is read. */
@@ -566,6 +579,16 @@ export class World {
     for (const task of job.reduces) {
       const read = this.read.get(attemptKey(task.winner!.attempt));
       assertEqual(read?.digests, emitted);
+    }
+    // I18: who is heard, and ran something of it in this life, has answered.
+    for (const fake of this.workers) {
+      const worker = this.cluster.workers.get(fake.id);
+      if (worker === undefined || worker.isSilent || worker.incarnation !== fake.incarnation) continue;
+      for (const { winner } of [...job.maps, ...job.reduces]) {
+        const endedAt = fake.endedAt.get(attemptKey(winner!.attempt));
+        const answeredAt = fake.answeredAt.get(job.id) ?? 0;
+        assert(endedAt === undefined || answeredAt > endedAt, `decided, and ${fake.id} has not answered`);
+      }
     }
     this.saw("decision");
     if (job.digestRollbacks > 0) this.saw("decision after a rollback");

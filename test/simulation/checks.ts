@@ -11,6 +11,7 @@ import { Bounds } from "./invariants/bounds.ts";
 import { Ends } from "./invariants/ends.ts";
 import { Epochs } from "./invariants/epochs.ts";
 import { History } from "./invariants/history.ts";
+import { Late } from "./invariants/late.ts";
 import { Leaks } from "./invariants/leaks.ts";
 import { Output } from "./invariants/output.ts";
 import { Seen } from "./invariants/seen.ts";
@@ -29,6 +30,10 @@ export interface Invariant {
   ended?(worker: SimWorker, attempt: AttemptId): void;
   /** A reduce could not read the output of this map attempt, which was said to lie on that worker. */
   missed?(map: AttemptId, how: "missing" | "corrupt" | "unreachable", holder: string): void;
+  /** An agent is told that a call of that attempt did something after it had returned. */
+  called?(worker: SimWorker, attempt: AttemptId): void;
+  /** A worker that was told to leave has handed over what it had. */
+  left?(worker: SimWorker): void;
   /** A worker's process is gone. */
   died?(worker: SimWorker): void;
   reported?(worker: SimWorker, report: WorkerReport): void;
@@ -60,19 +65,22 @@ export interface Invariant {
 /** All of them at once, and what a world asks them. */
 export interface Checks extends Required<Invariant> {
   readonly ends: Ends;
+  readonly winners: Winners;
 }
 
 export function createChecks(world: World): Checks {
   const ends = new Ends(world);
+  const winners = new Winners(world);
   const all: readonly Invariant[] = [
     ends,
     new Epochs(world),
-    new Winners(world),
+    winners,
     new Output(world),
     new Attempts(world),
     new Bounds(world),
     new Acknowledged(world),
     new History(world),
+    new Late(world),
     new Leaks(world),
     new Seen(world),
   ];
@@ -84,7 +92,7 @@ export function createChecks(world: World): Checks {
     };
     return [name, tell] as const;
   });
-  return { ends, ...(Object.fromEntries(told) as unknown as Required<Invariant>) };
+  return { ends, winners, ...(Object.fromEntries(told) as unknown as Required<Invariant>) };
 }
 
 const hooks = [
@@ -92,6 +100,8 @@ const hooks = [
   "started",
   "ended",
   "missed",
+  "called",
+  "left",
   "died",
   "reported",
   "heardOrders",

@@ -30,6 +30,7 @@ export const faultKinds = [
   "damage-runs",
   "poison-record",
   "user-errors",
+  "late-calls",
   "cancel-jobs",
   "resume-jobs",
   "lose-staged",

@@ -3,9 +3,11 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, attemptName, type Position } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import type { JobDescription } from "../../src/job/describe.ts";
 import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from "../../src/rpc/messages.ts";
 import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
+import type { OnLate } from "../../src/worker/agent-options.ts";
 import type { Bundle, TaskSlot } from "../../src/worker/slot.ts";
 import type { PageContent } from "../../src/worker/status-page.ts";
 import { fetchAll, type Segment, SegmentMissed } from "./segments.ts";
@@ -33,15 +35,25 @@ export class SimSlot implements TaskSlot {
   #end: (why: FailureText) => void = () => {};
   #work: Work | undefined;
   #lastPage: PageContent | undefined;
+  readonly #onLate: OnLate;
+  /** Calls to come that the slot can see, and who waits for them. */
+  #expected = 0;
+  #isSilent = false;
+  readonly #settling = new Set<() => void>();
 
-  constructor(worker: SimWorker) {
+  constructor(worker: SimWorker, onLate: OnLate) {
     this.#worker = worker;
+    this.#onLate = onLate;
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
   load(bundle: Bundle): Promise<void> {
     this.bundle = bundle;
     return new Promise((resolve) => void this.#worker.machine.after(5, () => this.#worker.agentHears(resolve)));
+  }
+
+  async validate(): Promise<undefined> {
+    throw new Error("nobody asks a simulated slot");
   }
 
   async describe(): Promise<JobDescription> {
@@ -79,6 +91,7 @@ export class SimSlot implements TaskSlot {
         },
       };
       this.#work = work;
+      this.#leaveBehind(attempt, ms);
       if (hangs) return;
       if (attempt.phase === "reduce") {
         // It reads the map outputs on the way; much may change between that and its end.
@@ -95,7 +108,55 @@ export class SimSlot implements TaskSlot {
   }
 
   settle(): Promise<void> {
-    return new Promise((resolve) => void this.#worker.machine.after(1, () => this.#worker.agentHears(resolve)));
+    const { world, machine } = this.#worker;
+    const { options, slotChance: chance } = world;
+    return new Promise((resolve) => {
+      const settled = () => {
+        if (this.#settling.delete(settled)) machine.after(1, () => this.#worker.agentHears(resolve));
+      };
+      this.#settling.add(settled);
+      // Its thread is kept busy: it says nothing, and ends only by being killed.
+      if (world.isFaulty && options.faults.has("hanging-attempts") && chance.happens(options.attemptRate / 2)) {
+        world.sightings.fault("slot silent");
+        this.#isSilent = true;
+        return;
+      }
+      if (this.#expected === 0) settled();
+      else machine.after(limits.settleMs, settled);
+    });
+  }
+
+  /** The job's code calls once more: while the attempt runs, soon after, or when nobody waits for it any more. */
+  #leaveBehind(attempt: AttemptId, ms: number): void {
+    const { world, machine } = this.#worker;
+    const { options, slotChance: chance } = world;
+    const { lateRate, hasTimers } = world.jobOf(attempt.job);
+    if (hasTimers && chance.happens(0.5)) {
+      this.#expected++;
+      machine.after(ms + chance.between(0, 2 * limits.settleMs), () => this.#cameTrue());
+    }
+    if (!chance.happens(lateRate)) return;
+    const after = chance.one([
+      chance.between(0, ms),
+      ms + chance.between(0, 50),
+      ms + chance.between(0, limits.settleMs),
+      ms + chance.between(0, options.leaseMs),
+      ms + chance.between(0, 6 * options.leaseMs),
+    ]);
+    const isSeen = chance.happens(0.7);
+    if (isSeen) this.#expected++;
+    machine.after(after, () => {
+      if (!this.isAlive) return;
+      this.#worker.agentHears(() => {
+        world.checks.called(this.#worker, attempt);
+        this.#onLate(attempt, text("emit was called late", "late-call"));
+      });
+      if (isSeen) this.#cameTrue();
+    });
+  }
+
+  #cameTrue(): void {
+    if (--this.#expected === 0 && !this.#isSilent) for (const settled of [...this.#settling]) settled();
   }
 
   stop(): void {
@@ -114,6 +175,8 @@ export class SimSlot implements TaskSlot {
       const { careful } = work.request.assignment;
       work.finish(failed(work, { kind: "slot-died", error: text("killed"), at: undefined, careful }));
     }
+    if (this.#isSilent) this.#worker.world.sightings.saw("silent slot killed");
+    for (const settled of [...this.#settling]) settled();
     this.#worker.machine.after(2, () => this.#worker.agentHears(() => this.#end(text("killed"))));
   }
 
@@ -145,6 +208,7 @@ export class SimSlot implements TaskSlot {
       this.isAlive = false;
       work.staged.length = 0;
       work.finish(failed(work, { kind: "slot-died", error: text("died"), at: this.#diedAt(job, work), careful }));
+      for (const settled of [...this.#settling]) settled();
       this.#worker.machine.after(2, () => this.#worker.agentHears(() => this.#end(text("died"))));
       return;
     }
@@ -290,6 +354,8 @@ function stats({ ms }: Work): AttemptStats {
     groupMax: 0,
     fetchedBytes: 0,
     valuesReturned: 0,
+    timersLeft: 0,
+    othersLeft: 0,
     asideLines: 0,
     asideBytes: 0,
     wallMs: Math.ceil(ms),

@@ -97,7 +97,7 @@ export class SimWorker implements Endpoint {
       },
       slotsAhead: options.slotsAhead,
       runs: simRunStore(disk),
-      openSlot: () => new SimSlot(this),
+      openSlot: (_name, onLate) => new SimSlot(this, onLate),
       bundle: async () => ({ path: "/bundle", digest: "b0", environment: {} }),
       access: { shuffleKey: (job) => job, ca: undefined },
       offered,
@@ -138,6 +138,7 @@ export class SimWorker implements Endpoint {
     this.#owner.hasDrained = true;
     await this.agent.drain();
     await this.agent.released();
+    this.world.checks.left(this);
     await this.agent.close();
     if (this.#owner.life === this) this.#owner.crash(false);
   }

@@ -19,6 +19,10 @@ export interface SimJob {
   readonly poison: { readonly map: number; readonly record: number } | undefined;
   /** A map task whose first attempts throw. */
   readonly throwing: { readonly map: number; readonly isAlways: boolean } | undefined;
+  /** How many of its attempts leave a call that comes late. */
+  readonly lateRate: number;
+  /** Its attempts leave timers that do nothing: who asks for their end waits. */
+  readonly hasTimers: boolean;
 }
 
 /** What a run holds: ids by partition, in the order of their emission. */
@@ -112,6 +116,8 @@ export function makeJobs(options: SimOptions, chance: Chance, idOf: (key: string
       isDeterministic: index === 0 ? false : chance.happens(0.6),
       poison: hasPoison ? { map: chance.below(maps), record: chance.below(recordsPerMap) } : undefined,
       throwing: hasThrower ? { map: chance.below(maps), isAlways: chance.happens(0.3) } : undefined,
+      lateRate: options.faults.has("late-calls") && chance.happens(0.4) ? chance.one([0.02, 0.05, 0.2]) : 0,
+      hasTimers: chance.happens(0.2),
       spec: {
         name: `job-${index}`,
         bundle: "b0",

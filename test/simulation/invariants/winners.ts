@@ -25,6 +25,8 @@ export class Winners implements Invariant {
   /** "… on w1": nobody answered for it there. */
   readonly #unreachable = new Set<string>();
   readonly #starts = new Map<string, number>();
+  /** Attempts whose code called late, and their jobs. */
+  readonly #called = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -56,6 +58,10 @@ export class Winners implements Invariant {
   missed(map: AttemptId, how: "missing" | "corrupt" | "unreachable", holder: string): void {
     this.#missed.add(fullName(map));
     if (how === "unreachable") this.#unreachable.add(`${fullName(map)} on ${holder}`);
+  }
+
+  called(_worker: SimWorker, attempt: AttemptId): void {
+    this.#called.add(fullName(attempt)).add(attempt.job);
   }
 
   started(_worker: SimWorker, { assignment }: RunAttempt): void {
@@ -96,7 +102,10 @@ export class Winners implements Invariant {
     if (old === undefined) return;
     const isGone = old.staged.some(({ token }) => !this.#world.files.has(token));
     if (now === undefined) {
-      if (isGone) return;
+      // A late call takes the winner back, and of a map's all reduces that may have read it.
+      const isTakenBack =
+        this.#called.has(fullName(old.attempt)) || (name.startsWith("reduce") && this.#called.has(job));
+      if (isTakenBack || isGone) return;
       if (name.startsWith("map") || !this.#isRolledBack(job, old))
         this.#world.violate("I5", `${name} lost its winner ${fullName(old.attempt)}`);
       return;
@@ -126,6 +135,9 @@ export class Winners implements Invariant {
     } else if (runLost.includes("drained")) {
       if (!this.#world.workers.some(({ id, hasDrained }) => id === worker && hasDrained))
         this.#world.violate("I5", `${name}: ${worker} was never drained`);
+    } else if (runLost.includes("went on after")) {
+      if (!this.#called.has(fullName(attempt)))
+        this.#world.violate("I5", `${name}: ${fullName(attempt)} is taken back, and it never called late`);
     } else if (!this.#isMissed(runLost, attempt, worker)) {
       this.#world.violate(
         "I5",
