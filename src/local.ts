@@ -42,6 +42,8 @@ export interface LocalOptions extends Loading {
   readonly memoryBytes?: number | undefined;
   /** Environment of the job's code, beside TZ and LANG. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
+  readonly attempts?: number | undefined;
   /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
   readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
@@ -82,8 +84,8 @@ export interface LocalEngine extends JobEngine {
 export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
   const storage = createStorage();
-  if (options.output !== undefined) refuseIfBusy(options.output, options.workDir);
-  else removeAbandoned(options.workDir);
+  if (options.output !== undefined) await refuseIfBusy(options.output, options.workDir);
+  else await removeAbandoned(options.workDir);
   const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
   const engine = new Engine({ ...parts, options, budget, storage });
   try {
@@ -102,7 +104,7 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const job = jobIdOf(key);
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const overwrite = options.overwrite ?? false;
-  const ended = endedJobs(options);
+  const ended = await endedJobs(options);
   const { replaces } = await storage.prepare(places.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
@@ -110,7 +112,7 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const removeParents = makeParents(places.work);
   const work = createWorkDirectory({ path: places.work, id: job });
   try {
-    if (options.output !== undefined) refuseIfOvertaken(options.output, options.workDir, places.work);
+    if (options.output !== undefined) await refuseIfOvertaken(options.output, options.workDir, places.work);
   } catch (error) {
     removeWorkDirectory(work);
     removeParents();
@@ -120,9 +122,9 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
 }
 
 /** Runs of this output that were killed: this one begins anew. */
-function endedJobs({ output, deadLetters, workDir }: LocalOptions): readonly JobId[] {
+async function endedJobs({ output, deadLetters, workDir }: LocalOptions): Promise<readonly JobId[]> {
   if (output === undefined || ![output, deadLetters].some((path) => path !== undefined && isUrl(path))) return [];
-  return earlierJobs(output, workDir);
+  return await earlierJobs(output, workDir);
 }
 
 /** Of the newest work directory that a run with this output left. */

@@ -34,6 +34,8 @@ export interface RemoteOptions extends Loading {
   /** How the user names it, for commands in messages. */
   readonly address: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
+  readonly attempts?: number | undefined;
   /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
   readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
@@ -58,10 +60,21 @@ export interface RemoteEngine extends JobEngine {
  */
 export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
   const key = randomId();
-  const { module, environment, onOutput, onWarning, firstSlot, signal, onSlow } = options;
+  const { module, environment, attempts, onOutput, onWarning, firstSlot, signal, onSlow } = options;
   const [connected, described] = await Promise.allSettled([
     options.master,
-    describeInSlot({ module, environment, onOutput, onWarning, job: jobIdOf(key), firstSlot, signal, onSlow }),
+    describeInSlot({
+      module,
+      environment,
+      attempts,
+      keepsSlot: true,
+      onOutput,
+      onWarning,
+      job: jobIdOf(key),
+      firstSlot,
+      signal,
+      onSlow,
+    }),
   ]);
   if (connected.status === "fulfilled" && described.status === "fulfilled")
     return new Remote({ ...options, master: connected.value }, key, described.value);
@@ -130,6 +143,7 @@ class Remote implements RemoteEngine {
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),
       storage: stoppable(this.storage, signal),
+      validate: (params) => this.#described.validate(params),
       onUnseen: (why) =>
         this.#options.onWarning?.(`${lowerFirst(why)} That is how it looks here; the workers may see it.`),
     });

@@ -5,6 +5,7 @@ import type { JobDefinition } from "./job/definition.ts";
 import { paramsFromValues } from "./job/give-params.ts";
 import type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
 import type { Job, JobTypes } from "./job/types.ts";
+import { validateParams } from "./job/validate-params.ts";
 import { runInlineJob } from "./task/inline.ts";
 
 export type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
@@ -24,7 +25,7 @@ export async function runInline<T extends JobTypes>(
     inputs: inputsOf(definition, records),
     partitions: partitionsOf(definition, options?.reducers),
     source: options?.source ?? "inline",
-    params: paramsFromValues(options?.params),
+    paramsValue: await validateParams(definition.params, paramsFromValues(options?.params)),
   });
   const named = definition.outputs.map(({ name }, index) => [name, outputs[index]!] as const);
   const others = Object.fromEntries(named.slice(1));

@@ -191,6 +191,8 @@ export const limits = {
   /** Of one attempt's result, and of those that one report brings: what else it says fits beside them into a message. */
   resultBytesMax: 12 * MiB,
   bundleBytesMax: 16 * MiB,
+  /** As given, and the value that the job's schema makes of them: both are part of every assignment. */
+  paramsBytesMax: 1 * MiB,
   /** Fetched whole by each worker. */
   sideFileBytesMax: 1 * GiB,
   /** A plan is stored in chunks of at most this. */

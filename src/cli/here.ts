@@ -7,6 +7,7 @@ import { randomId } from "../base/random.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { installMillrace, loadJob } from "../job/load.ts";
+import { validateParams } from "../job/validate-params.ts";
 import { jobIdOf } from "../master/master.ts";
 import { describeInSlot } from "../remote/describe.ts";
 import { slotEnvironment } from "../worker/slot-process.ts";
@@ -22,6 +23,8 @@ export interface JobHere {
   readonly folder: string;
   /** The module loaded once more: nothing of its variables is shared. */
   another(): Promise<JobDefinition>;
+  /** What the job makes of parameters (`JobSpec.paramsValue`). */
+  validate(params: string): Promise<Uint8Array | undefined>;
   close(): void;
 }
 
@@ -73,7 +76,8 @@ export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
           rmSync(copy);
         }
       };
-      return { job, description, digest: bundle.digest, folder: own, another, close };
+      const validate = (params: string) => withUserCode(() => validateParams(job.params, params));
+      return { job, description, digest: bundle.digest, folder: own, another, validate, close };
     } catch (error) {
       close();
       throw error;

@@ -39,6 +39,7 @@ export async function planHere(options: PlanHereOptions): Promise<{ readonly pla
     environment,
     startedAt: systemClock.date().toISOString(),
     storage,
+    validate: here.validate,
   });
   const files = new Map(spec.files.map(({ name, path }) => [name, path]));
   const result = await runAttempt(

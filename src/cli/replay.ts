@@ -122,6 +122,7 @@ async function prepare(
       environment: Object.fromEntries(flags.env),
       startedAt: systemClock.date().toISOString(),
       storage,
+      validate: here.validate,
     },
   );
   const files = await resolveInputs({
@@ -185,7 +186,8 @@ function refusedFailure(
   { bad }: Extract<FoundRecord, { readonly kind: "refused" }>,
   position: { readonly path: string; readonly offset: number },
 ): TaskFailure {
-  return badInputFailure(bad, { where: placeOf(position), excerpt: readable(bad.bytes, { oneLine: true }) });
+  const place = { where: placeOf(position), excerpt: readable(bad.bytes, { oneLine: true }) };
+  return bad.by === undefined ? badInputFailure(bad, place) : userFailure(bad.by.thrown, place);
 }
 
 function showFailure({ reason }: TaskFailure): void {

@@ -106,7 +106,15 @@ class JobTest {
     this.#parts = parts;
     this.#plan = planned.plan;
     this.#inProcess = { job: here.job, spec: planned.spec, signal };
-    this.#runs = { module, environment: Object.fromEntries(flags.env), folder, submit, signal };
+    // One value for all runs: a default that is computed is none of the differences that are looked for.
+    const { paramsValue } = planned.spec;
+    this.#runs = {
+      module,
+      environment: Object.fromEntries(flags.env),
+      folder,
+      submit: { ...submit, paramsValue },
+      signal,
+    };
     this.#usual = {
       slots: flags.slots,
       memoryBytes: flags.memory,

@@ -10,7 +10,7 @@ import { asBuffer } from "../base/bytes.ts";
 import { KiB, limits } from "../base/limits.ts";
 import { formatBytes, formatCount } from "../base/units.ts";
 import type { Boundary } from "./boundary.ts";
-import { BadRecord, type ReadFrom } from "./format.ts";
+import { BadRecord, type ReadFrom, type UserThrew } from "./format.ts";
 import { LineEnds } from "./line-ends.ts";
 
 /** Whole records, one after the other. The bytes are valid until the next block is asked for. */
@@ -21,8 +21,11 @@ export interface Block {
 }
 
 /** The record at [start, end) of the file, delimiter included, refused. */
-export function badRecordIn({ bytes, base }: Block, message: string, start: number, end: number): BadRecord {
-  return new BadRecord(message, start, end, Uint8Array.from(bytes.subarray(start - base, end - base)));
+export function badRecordIn({ bytes, base }: Block, why: string | UserThrew, start: number, end: number): BadRecord {
+  const content = Uint8Array.from(bytes.subarray(start - base, end - base));
+  return typeof why === "string"
+    ? new BadRecord(why, start, end, content)
+    : new BadRecord(why.message, start, end, content, 0, why);
 }
 
 export interface BlockOptions {

@@ -133,12 +133,25 @@ export class BadRecord extends Error {
   readonly bytes: Uint8Array;
   /** Line ends inside it, where lines are what such files are made of: each counts as a bad record. */
   readonly lines: number;
+  /** What the job's own code threw when it was to check the record; undefined: it is the format that refuses it. */
+  readonly by: UserThrew | undefined;
 
-  constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array, lines = 0) {
+  constructor(message: string, start: number, end: number | undefined, bytes: Uint8Array, lines = 0, by?: UserThrew) {
     super(message);
     this.start = start;
     this.end = end;
     this.bytes = bytes;
     this.lines = lines;
+    this.by = by;
+  }
+}
+
+/** An exception of the job's own code within a format: in a schema's transform. */
+export class UserThrew extends Error {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    super(thrown instanceof Error ? String(thrown.message) : typeof thrown === "string" ? thrown : "it threw");
+    this.thrown = thrown;
   }
 }

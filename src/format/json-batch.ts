@@ -1,6 +1,6 @@
 // Records of a part of a block of JSON lines, whoever reads it.
 import { type Block, badRecordIn } from "./block-reader.ts";
-import type { BadRecord, RecordBatch } from "./format.ts";
+import { type BadRecord, type RecordBatch, UserThrew } from "./format.ts";
 import { messageOf } from "./json-field.ts";
 import { byteOrderMark } from "./line-decoder.ts";
 import { noRecord } from "./line-reader.ts";
@@ -64,7 +64,10 @@ export function refused(
   const start = base + (isMarked(block, at) ? 0 : at);
   const found = bytes.indexOf(10, at);
   const end = base + (found < 0 ? bytes.length : found + 1);
-  return { batch: { records, starts, end: start }, bad: badRecordIn(block, messageOf(thrown), start, end) };
+  return {
+    batch: { records, starts, end: start },
+    bad: badRecordIn(block, thrown instanceof UserThrew ? thrown : messageOf(thrown), start, end),
+  };
 }
 
 /** Whether a byte order mark stands before the line at index `at`: it is part of the record. */

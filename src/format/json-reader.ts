@@ -2,7 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import { readBlocks } from "./block-reader.ts";
 import { delimited } from "./boundary.ts";
-import type { ReadFrom, RecordBatch } from "./format.ts";
+import { settled } from "./checked.ts";
+import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
 import type { JsonReader } from "./json-batch.ts";
 import { byteOrderMark, type LineBatch, LineDecoder } from "./line-decoder.ts";
 import { lineFeeds, readParsed } from "./line-reader.ts";
@@ -15,15 +16,23 @@ export async function* readJson(
   const decoder = new LineDecoder(lineFeeds);
   for await (const block of readBlocks(chunks, from, { boundary: delimited(Uint8Array.of(10)) })) {
     if (!isUtf8(block.bytes)) {
-      yield* readParsed(readBatches([decoder.decode(block)]), (line) => reader.parse(line));
+      yield* settledAll(readParsed(readBatches([decoder.decode(block)]), (line) => reader.parse(line)));
       continue;
     }
     for (let at = byteOrderMark(block.bytes, block.base); at < block.bytes.length; ) {
       const { batch, bad } = reader.read(block, at);
       if (batch.records.length > 0) yield batch;
-      if (bad !== undefined) throw bad;
+      if (bad !== undefined) throw await settled(bad);
       at = batch.end - block.base;
     }
+  }
+}
+
+async function* settledAll(batches: AsyncGenerator<RecordBatch<unknown>, void, undefined>) {
+  try {
+    yield* batches;
+  } catch (thrown) {
+    throw thrown instanceof BadRecord ? await settled(thrown) : thrown;
   }
 }
 

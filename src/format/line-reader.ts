@@ -2,7 +2,7 @@
 
 import { type Block, badRecordIn, readBlocks } from "./block-reader.ts";
 import { delimited, quotedLines } from "./boundary.ts";
-import { BadRecord, type ReadFrom, type RecordBatch } from "./format.ts";
+import { BadRecord, type ReadFrom, type RecordBatch, UserThrew } from "./format.ts";
 import { type LineBatch, LineDecoder, type LineOptions } from "./line-decoder.ts";
 
 export interface LineReaderOptions extends LineOptions {
@@ -82,6 +82,6 @@ export async function* readParsed<In>(
 function badLine(batch: LineBatch, index: number, thrown: unknown): BadRecord {
   if (thrown instanceof BadRecord) return thrown;
   const end = index + 1 < batch.records.length ? batch.starts[index + 1]! : batch.end;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return badRecordIn(batch.block, message, batch.starts[index]!, end);
+  const why = thrown instanceof UserThrew ? thrown : thrown instanceof Error ? thrown.message : String(thrown);
+  return badRecordIn(batch.block, why, batch.starts[index]!, end);
 }

@@ -9,8 +9,9 @@ import { date } from "../job/codecs/date.ts";
 import { nullable } from "../job/codecs/nullable.ts";
 import { float64, int, uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
+import type { StandardSchema } from "../job/params.ts";
 import type { Columns } from "../job/table.ts";
-import { BadRecord } from "./format.ts";
+import { BadRecord, type Format } from "./format.ts";
 import { ndjson } from "./ndjson.ts";
 
 const own = (name: string, value: JsonValue): JsonValue => Object.fromEntries([[name, value]]);
@@ -83,9 +84,61 @@ describe("ndjson(schema)", () => {
     expect((bad as BadRecord).message).toMatch(/does not match its schema \(zod\): id: .*string.*; at: /);
   });
 
-  it("says that asynchronous schemas are not supported", async () => {
-    const slow = z.string().refine(async () => true);
-    await expect(readAll(ndjson(slow), Buffer.from('"a"\n'))).rejects.toThrow(/asynchronously/);
+  const ownSchema = (validate: (value: unknown) => unknown) =>
+    ndjson({ "~standard": { version: 1, vendor: "own", validate } } as StandardSchema);
+
+  it.each<[string, Format<unknown>]>([
+    ["of zod, that passes", ndjson(z.string().refine(async () => true))],
+    ["of zod, that refuses", ndjson(z.string().refine(async () => false))],
+    ["that resolves", ownSchema(async (value) => ({ value }))],
+    ["that never settles", ownSchema(() => new Promise(() => {}))],
+  ])("an asynchronous schema %s is the job's error, and no bad record", async (_, format) => {
+    for (const line of ['"a"\n', '"\xff"\n"a"\n']) {
+      const thrown = await readAll(format as never, Buffer.from(line, "latin1")).catch((error: unknown) => error);
+      if (line.startsWith('"a'))
+        expect(thrown).toMatchObject({
+          code: "wrong-job",
+          message: expect.stringContaining("can't be used for records"),
+        });
+      else expect(thrown).toBeInstanceOf(BadRecord);
+    }
+  });
+
+  it.each<[string, (boom: () => never) => Format<unknown>]>([
+    ["zod", (boom) => ndjson(z.object({ id: z.number().transform((id) => (id === 2 ? boom() : id)) }))],
+    ["a refinement of zod", (boom) => ndjson(z.object({ id: z.number() }).refine(({ id }) => id !== 2 || boom()))],
+    ["a schema that throws", (boom) => ownSchema((value) => ((value as { id: number }).id === 2 ? boom() : { value }))],
+    [
+      "a schema that rejects",
+      (boom) => ownSchema((value) => ((value as { id: number }).id === 2 ? Promise.resolve().then(boom) : { value })),
+    ],
+  ])("an exception in %s is that exception, at its record, behind which reading may go on", async (_, formatOf) => {
+    const boom = new TypeError("boom in transform");
+    const format = formatOf(() => {
+      throw boom;
+    });
+    const bytes = Buffer.from('{"id":1}\n{"id":2}\n{"id":3}\n');
+    const bad = (await readAll(format as never, bytes).catch((error: unknown) => error)) as BadRecord;
+    expect(bad).toBeInstanceOf(BadRecord);
+    expect(bad).toMatchObject({ start: 9, end: 18, message: "boom in transform" });
+    expect(bad.by?.thrown).toBe(boom);
+  });
+
+  it("a check that throws once is asked again, as map would be", async () => {
+    let calls = 0;
+    const format = ownSchema((value) => {
+      if (calls++ === 0) throw new Error("not the first time");
+      return { value };
+    });
+    expect((await readAll(format as never, Buffer.from('"a"\n'))).records).toEqual(["a"]);
+  });
+
+  it("what is no answer of a schema is the job's error", async () => {
+    const none = readAll(ownSchema(() => undefined) as never, Buffer.from("1\n"));
+    await expect(none).rejects.toMatchObject({ code: "wrong-job", message: expect.stringContaining("is none") });
+    await expect(readAll(ownSchema(() => ({ issues: [] })) as never, Buffer.from("1\n"))).rejects.toThrow(
+      /gives no reason/,
+    );
   });
 
   it("refuses what is neither a schema nor fields", () => {

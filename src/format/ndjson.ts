@@ -5,6 +5,7 @@ import { strictJson } from "../base/strict-json.ts";
 import type { Jsonable, JsonableWithBigints, JsonValue, JsonValueWithBigints } from "../job/codec.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../job/params.ts";
 import type { Columns, ColumnsOf } from "../job/table.ts";
+import { checkedBy } from "./checked.ts";
 import type { TextFormat } from "./content.ts";
 import type { Format, InputFormat } from "./format.ts";
 import { jsonFields } from "./json-fields.ts";
@@ -118,34 +119,4 @@ function writeJson(record: unknown): string {
 
 function writeBigints(record: unknown): string {
   return strictJson(record, "ndjson()", { bigints: true });
-}
-
-function checkedBy(schema: StandardSchema): (value: unknown) => unknown {
-  const { validate, vendor } = schema["~standard"];
-  return (parsed) => {
-    const result: unknown = validate(parsed);
-    if (result instanceof Promise) {
-      result.catch(() => {}); // It is refused either way.
-      throw new MillraceError(
-        "not-supported",
-        `the schema (${vendor}) validates asynchronously, which reading can't wait for: leave asynchronous checks out, or make them in map`,
-      );
-    }
-    const { issues, value } = result as { readonly issues?: readonly SchemaIssue[]; readonly value?: unknown };
-    if (issues === undefined) return value;
-    throw new MillraceError(
-      "bad-input",
-      `the record does not match its schema (${vendor}): ${issues.slice(0, 3).map(issueText).join("; ")}${issues.length > 3 ? `; and ${issues.length - 3} more` : ""}`,
-    );
-  };
-}
-
-interface SchemaIssue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
-
-function issueText({ message, path = [] }: SchemaIssue): string {
-  const at = path.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
-  return at === "" ? message : `${at}: ${message}`;
 }

@@ -7,7 +7,7 @@ export class BadRecordIn extends BadRecord {
   readonly source: string;
 
   constructor(bad: BadRecord, file: number, source: string) {
-    super(bad.message, bad.start, bad.end, bad.bytes, bad.lines);
+    super(bad.message, bad.start, bad.end, bad.bytes, bad.lines, bad.by);
     this.file = file;
     this.source = source;
   }

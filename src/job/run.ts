@@ -27,7 +27,7 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
   readonly workDir?: string;
   readonly overwrite?: boolean;
   readonly resume?: boolean;
-  /** Cancels the job, wherever it runs, and cleans up. */
+  /** Cancels the job, wherever it runs, and cleans up; the error has the reason that it was aborted with as its cause. */
   readonly signal?: AbortSignal;
 };
 

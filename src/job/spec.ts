@@ -23,8 +23,10 @@ export interface JobSpec {
   readonly deadLettersMax: number;
   /** The folder of their own that dead letters are published in; left out: they are a part of the output. */
   readonly deadLetters?: DeadLettersPlace | undefined;
-  /** JSON as given; validated at submission and again in each slot. */
+  /** JSON as given: what a resumed or repeated submission is compared by. */
   readonly params: string;
+  /** What the job's table or schema made of them, once, by the `auto` codec; undefined for a job that has none. */
+  readonly paramsValue?: Uint8Array | undefined;
   readonly taskTimeoutMs: number;
   readonly taskLimitMs: number | undefined;
   readonly nondeterministic: "rerun" | "fail";

@@ -150,7 +150,7 @@ export class Engine implements LocalEngine {
       onWarning: options.onWarning,
     }).then((bundle) => {
       this.#bundle = bundle;
-      return this.#agent.describe(bundle);
+      return this.#agent.describe(bundle, options.attempts ?? limits.attemptsMax);
     });
     const [description] = await allOrFirstError([bundled, this.#openStore()]);
     this.#description = description;
@@ -169,6 +169,11 @@ export class Engine implements LocalEngine {
       environment: this.#bundle!.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
       storage: this.#stoppable(),
+      // A resumed job goes on with the value that it has.
+      validate: async (params) => {
+        const { resume, attempts = limits.attemptsMax } = this.#parts.options;
+        return resume === true ? undefined : await this.#agent.validate(this.#bundle!, params, attempts);
+      },
     });
     // While the plan is made; a job of one split needs no other slot.
     if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, this.#bundle);
@@ -211,13 +216,14 @@ export class Engine implements LocalEngine {
   async close(): Promise<void> {
     await this.stop();
     await this.#discardElsewhere();
+    const { output, workDir } = this.#parts.options;
+    if (output !== undefined && this.#end === "succeeded" && !this.#isResumable) await removeOlder(output, workDir);
     this.removeNow();
   }
 
   removeNow(): void {
     if (this.#isResumable) return;
-    const { options, places, work, removeParents } = this.#parts;
-    if (options.output !== undefined && this.#end === "succeeded") removeOlder(options.output, options.workDir);
+    const { places, work, removeParents } = this.#parts;
     removeWorkDirectory(work);
     removeWorkDirectory({ path: places.beside, memory: undefined });
     removeParents();
@@ -231,7 +237,7 @@ export class Engine implements LocalEngine {
     const { options, places, storage, job } = this.#parts;
     const { output, workDir, resume, deadLetters } = options;
     if (this.#isResumable) return;
-    const jobs = this.#end === "succeeded" && output !== undefined ? earlierJobs(output, workDir) : [];
+    const jobs = this.#end === "succeeded" && output !== undefined ? await earlierJobs(output, workDir) : [];
     if (this.#end === "none" && resume === true) jobs.push(job);
     // Hidden, and in nobody's way: no reason to fail.
     const discard = async (destination: string) => {

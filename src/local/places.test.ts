@@ -1,7 +1,8 @@
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { openLevelStore } from "../state/leveldb.ts";
 import { createWorkDirectory, removeWorkDirectory } from "../worker/work-directory.ts";
 import {
   localPlaces,
@@ -9,6 +10,7 @@ import {
   refuseIfBusy,
   refuseIfOvertaken,
   removeAbandoned,
+  removeOlder,
   workDirectoriesOf,
 } from "./places.ts";
 
@@ -45,20 +47,20 @@ test("without an output everything is in one directory of its own", () => {
   expect(places.beside.startsWith(`${places.work}/`)).toBe(true);
 });
 
-test("a second run on the same output is refused while the first one is at work, and only then", () => {
+test("a second run on the same output is refused while the first one is at work, and only then", async () => {
   const output = join(directory, "out");
   const { work: path } = localPlaces({ output, workDir: undefined }, job);
-  refuseIfBusy(output, undefined);
+  await refuseIfBusy(output, undefined);
   const work = createWorkDirectory({ path, id: `places-${process.pid}`, memoryRoot: directory });
-  expect(() => refuseIfBusy(output, undefined)).toThrow(new RegExp(`process ${process.pid} is running`));
-  refuseIfBusy(join(directory, "other"), undefined);
+  await expect(refuseIfBusy(output, undefined)).rejects.toThrow(new RegExp(`process ${process.pid} is running`));
+  await refuseIfBusy(join(directory, "other"), undefined);
   removeWorkDirectory(work);
   left(path, 2 ** 22 + 1);
-  refuseIfBusy(output, undefined);
+  await refuseIfBusy(output, undefined);
   expect(workDirectoriesOf(output, undefined)).toEqual([{ path, job }]);
 });
 
-test("of two runs on the same output that begin at once, the one that was there first goes on", () => {
+test("of two runs on the same output that begin at once, the one that was there first goes on", async () => {
   const output = join(directory, "out");
   const make = (id: string) => {
     const { work: path } = localPlaces({ output, workDir: undefined }, id);
@@ -66,17 +68,17 @@ test("of two runs on the same output that begin at once, the one that was there 
   };
   // Both have looked and seen nobody.
   const first = make("f".repeat(32));
-  refuseIfOvertaken(output, undefined, first.path);
+  await refuseIfOvertaken(output, undefined, first.path);
   // Until the file system's clock has ticked.
   let second = make(job);
   while (changedAt(second.path) === changedAt(first.path)) {
     removeWorkDirectory(second);
     second = make(job);
   }
-  expect(() => refuseIfOvertaken(output, undefined, second.path)).toThrow(
+  await expect(refuseIfOvertaken(output, undefined, second.path)).rejects.toThrow(
     new RegExp(`process ${process.pid} is running`),
   );
-  refuseIfOvertaken(output, undefined, first.path);
+  await refuseIfOvertaken(output, undefined, first.path);
   removeWorkDirectory(second);
   // An ended one is in nobody's way.
   writeFileSync(
@@ -84,7 +86,7 @@ test("of two runs on the same output that begin at once, the one that was there 
     JSON.stringify({ version: 1, process: { pid: 2 ** 22 + 1, started: "1" } }),
   );
   const third = make(job);
-  refuseIfOvertaken(output, undefined, third.path);
+  await refuseIfOvertaken(output, undefined, third.path);
 });
 
 function changedAt(work: string): bigint {
@@ -104,16 +106,38 @@ test("an output on an object store has its work directory in the temporary one, 
   expect(workDirectoriesOf("s3://bucket/b/out", directory)).toEqual([]);
 });
 
-test("what a killed run without output left is removed by the next one; what runs and what is not ours stays", () => {
+test("what a killed run without output left is removed by the next one; what runs and what is not ours stays", async () => {
   const ended = join(directory, `.millrace-${job}`);
   const running = join(directory, `.millrace-${"f".repeat(32)}`);
   const foreign = join(directory, ".millrace-notes");
   left(ended, 2 ** 22 + 1);
   left(foreign, 2 ** 22 + 1);
   const work = createWorkDirectory({ path: running, id: `places-${process.pid}`, memoryRoot: directory });
-  removeAbandoned(directory);
+  await removeAbandoned(directory);
   expect([ended, running, foreign].map((path) => existsSync(path))).toEqual([false, true, true]);
   removeWorkDirectory(work);
+});
+
+test("a run in another container is told by its lock, because its process's number says nothing here", async () => {
+  const output = join(directory, "out");
+  const { work: path } = localPlaces({ output, workDir: undefined }, job);
+  left(path, process.pid);
+  const record = JSON.parse(readFileSync(join(path, "work.json"), "utf8"));
+  // A number that lives here, and one that does not: neither is asked.
+  for (const pid of [process.pid, 2 ** 22 + 1]) {
+    writeFileSync(
+      join(path, "work.json"),
+      JSON.stringify({ ...record, process: { pid, started: "", namespace: "pid:[1]" } }),
+    );
+    await refuseIfBusy(output, undefined);
+    const state = await openLevelStore(join(path, "state"));
+    await expect(refuseIfBusy(output, undefined)).rejects.toMatchObject({ code: "state-busy" });
+    await removeOlder(output, undefined);
+    expect(existsSync(path)).toBe(true);
+    await state.close();
+  }
+  await removeOlder(output, undefined);
+  expect(existsSync(path)).toBe(false);
 });
 
 test("parents that were made and stayed empty go again; others stay", () => {

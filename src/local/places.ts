@@ -57,9 +57,9 @@ export function workDirectoriesOf(
 }
 
 /** Throws `state-busy` while another process works on the same output. */
-export function refuseIfBusy(output: string, workDir: string | undefined): void {
+export async function refuseIfBusy(output: string, workDir: string | undefined): Promise<void> {
   for (const { path } of workDirectoriesOf(output, workDir)) {
-    const user = userOf(path);
+    const user = await userOf(path);
     if (user !== undefined) throw busy(output, path, user.pid);
   }
 }
@@ -68,12 +68,12 @@ export function refuseIfBusy(output: string, workDir: string | undefined): void 
  * The same for two that began at once, asked by each when its own work directory is there: whoever's was there first goes on.
  * Neither does if the file system's clock can't tell.
  */
-export function refuseIfOvertaken(output: string, workDir: string | undefined, own: string): void {
+export async function refuseIfOvertaken(output: string, workDir: string | undefined, own: string): Promise<void> {
   const mine = appearedAt(own);
   for (const { path } of workDirectoriesOf(output, workDir)) {
     if (path === own || mine === undefined) continue;
     const theirs = appearedAt(path);
-    const user = theirs !== undefined && theirs <= mine ? userOf(path) : undefined;
+    const user = theirs !== undefined && theirs <= mine ? await userOf(path) : undefined;
     if (user !== undefined) throw busy(output, path, user.pid);
   }
 }
@@ -95,29 +95,32 @@ function appearedAt(path: string): bigint | undefined {
 }
 
 /** Ended runs with this output, whose work directories are there still. */
-export function earlierJobs(output: string, workDir: string | undefined): JobId[] {
-  return workDirectoriesOf(output, workDir)
-    .filter(({ path }) => userOf(path) === undefined)
-    .map(({ job }) => job);
+export async function earlierJobs(output: string, workDir: string | undefined): Promise<JobId[]> {
+  const jobs: JobId[] = [];
+  for (const { path, job } of workDirectoriesOf(output, workDir)) {
+    if ((await userOf(path)) === undefined) jobs.push(job);
+  }
+  return jobs;
 }
 
 /** Removes what ended runs with this output left: a later one has published it. */
-export function removeOlder(output: string, workDir: string | undefined): void {
+export async function removeOlder(output: string, workDir: string | undefined): Promise<void> {
   for (const { path, job } of workDirectoriesOf(output, workDir)) {
-    if (userOf(path) !== undefined) continue;
+    if ((await userOf(path)) !== undefined) continue;
     removeLeftWorkDirectory(path);
     removeLeftWorkDirectory(workDirectoryOf(output, job));
   }
 }
 
 /** Removes what runs without an output left when they were killed: nobody can go on with them. */
-export function removeAbandoned(workDir: string | undefined): void {
+export async function removeAbandoned(workDir: string | undefined): Promise<void> {
   const parent = resolve(workDir ?? tmpdir());
   for (const name of namesIn(parent)) {
     const path = join(parent, name);
     // A directory without a record is being made, or is not ours.
     if (!/^\.millrace-[0-9a-f]{32}$/.test(name) || !isOurs(path)) continue;
-    if (changedAt(join(path, "work.json")) !== undefined && userOf(path) === undefined) removeLeftWorkDirectory(path);
+    if (changedAt(join(path, "work.json")) === undefined || (await userOf(path)) !== undefined) continue;
+    removeLeftWorkDirectory(path);
   }
 }
 

@@ -79,7 +79,7 @@ const compared: readonly (readonly [keyof JobSpec, string])[] = [
 
 function specDifferences(stored: JobSpec, wanted: JobSpec): string[] {
   const differences = compared
-    .filter(([field]) => !isDeepStrictEqual(plain(stored[field]), plain(wanted[field])))
+    .filter(([field]) => !isDeepStrictEqual(plain(field, stored[field]), plain(field, wanted[field])))
     .map(([, text]) => text);
   if (stored.deadLetters?.path !== wanted.deadLetters?.path) differences.push("another --dead-letters is given");
   const isMoved =
@@ -90,7 +90,8 @@ function specDifferences(stored: JobSpec, wanted: JobSpec): string[] {
 }
 
 /** Without what tells an object that was decoded from one that was written (prototypes, properties that are undefined). */
-function plain(value: unknown): unknown {
+function plain(field: keyof JobSpec, value: unknown): unknown {
+  if (field === "params") return JSON.parse(String(value)); // in whichever order they were given
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 

@@ -12,7 +12,9 @@ export function asCallerSees(error: unknown, caller: { readonly stack?: string }
   const others = frames.filter((frame) => !error.message.includes(frame));
   // A call is there twice, where it began and where it is waited for.
   const lines = others.filter((frame, i) => others.findIndex((other) => lineOf(other) === lineOf(frame)) === i);
-  const seen = new MillraceError(error.code, error.message, { retry: error.retry });
+  // What a run was aborted with is the caller's; other causes are ours.
+  const cause = error.code === "cancelled" ? error.cause : undefined;
+  const seen = new MillraceError(error.code, error.message, { retry: error.retry, cause });
   seen.stack = `${error.name}: ${error.message}${lines.map((frame) => `\n    ${frame}`).join("")}`;
   return seen;
 }

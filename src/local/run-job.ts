@@ -8,6 +8,7 @@ import type { JobEngine } from "../engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
 import { paramsFromValues } from "../job/give-params.ts";
 import type { JobResult } from "../job/run.ts";
+import { describeThrown } from "../job/thrown.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";
 import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
@@ -29,7 +30,7 @@ export async function runJob(
     refuseOtherRuntimes();
     const directory = process.cwd();
     const options = checkedRunOptions(given);
-    if (options.signal?.aborted) throw cancelled();
+    if (options.signal?.aborted) throw cancelled(options.signal);
     return options.master === undefined
       ? await runHere(job, options, directory)
       : await runThere(job, options.master, options, directory);
@@ -46,6 +47,7 @@ async function runHere(job: object, options: AnyRunOptions, directory: string): 
     slots: options.slots,
     memoryBytes: options.memory === undefined ? undefined : parseSize(options.memory, "memory"),
     environment: options.env,
+    attempts: options.attempts,
     overwrite: options.overwrite,
     resume: options.resume,
     workDir: options.workDir,
@@ -89,6 +91,7 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
     master: connectTo({ address, signal: options.signal }),
     address,
     environment,
+    attempts: options.attempts,
     deadLetters: deadLettersOf(options),
     overwrite,
     signal: options.signal,
@@ -126,7 +129,7 @@ async function runToEnd(engine: JobEngine, submit: SubmitOptions, signal: AbortS
   try {
     const view = await handle.ended;
     if (view.state === "succeeded") return view;
-    if (view.state === "cancelled") throw cancelled();
+    if (view.state === "cancelled") throw cancelled(signal);
     throw failed(view);
   } finally {
     signal?.removeEventListener("abort", cancel);
@@ -215,10 +218,14 @@ function warnOnce(warning: string): void {
 /** For what a wait rejects with. */
 function unlessCancelled(signal: AbortSignal | undefined): (error: unknown) => never {
   return (error) => {
-    throw signal?.aborted ? cancelled() : error;
+    throw signal?.aborted ? cancelled(signal) : error;
   };
 }
 
-function cancelled(): MillraceError {
-  return new MillraceError("cancelled", "the run was cancelled");
+/** With the reason that `abort` was given, if it was: as the cause, and in words. */
+function cancelled(signal: AbortSignal | undefined): MillraceError {
+  const cause: unknown = signal?.aborted ? signal.reason : undefined;
+  const isGiven = cause !== undefined && !(cause instanceof DOMException && cause.name === "AbortError");
+  const why = isGiven ? `: ${describeThrown(cause).message}` : "";
+  return new MillraceError("cancelled", `the run was cancelled${why}`, { cause });
 }

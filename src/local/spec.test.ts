@@ -38,6 +38,7 @@ function build(options: Partial<SubmitOptions> = {}, described: Partial<JobDescr
     environment: { TZ: "UTC" },
     startedAt: "2024-01-01T00:00:00.000Z",
     storage: createLocalStorage(),
+    validate: async () => undefined,
   };
   return buildSpec({ inputs: [{ name: "", paths: [join(directory, "in")] }], ...options }, parts);
 }

@@ -8,6 +8,7 @@ import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { filesOf } from "../input/resolve.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
+import { validateTable } from "../job/validate-params.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface SubmitOptions {
@@ -19,8 +20,10 @@ export interface SubmitOptions {
   readonly standardInput?: string;
   /** Side files by name, in place of those that the job names. */
   readonly files?: Readonly<Record<string, string>>;
-  /** JSON of the parameters as they were given; default "{}". Validated in each slot. */
+  /** JSON of the parameters as they were given; default "{}". */
   readonly params?: string;
+  /** What the job made of them before; default: it is asked. */
+  readonly paramsValue?: Uint8Array | undefined;
   /** "records": for `run()`, which reads them back. Default "formats". */
   readonly writes?: JobSpec["writes"];
   readonly reducers?: number;
@@ -47,6 +50,8 @@ export interface SpecParts {
   readonly environment: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly storage: Storage;
+  /** What the job's schema makes of parameters; called where it has one. */
+  readonly validate: (params: string) => Promise<Uint8Array | undefined>;
   /**
    * Told why an input can't be read here, where that is no reason to refuse: the workers may see it. Without it that is an
    * error.
@@ -54,7 +59,7 @@ export interface SpecParts {
   readonly onUnseen?: (why: string) => void;
 }
 
-/** Throws `wrong-usage`, `no-input` and `bad-input`. */
+/** Throws `wrong-usage`, `wrong-params`, `no-input` and `bad-input`. */
 export async function buildSpec(options: SubmitOptions, parts: SpecParts): Promise<JobSpec> {
   return (await sizedSpec(options, parts)).spec;
 }
@@ -77,6 +82,8 @@ export async function sizedSpec(
       `--reducers 0 makes no job map-only: write reducers: 0 in the job ${description.name}`,
     );
   }
+  const { params = "{}" } = options;
+  const paramsValue = options.paramsValue ?? (await paramsValueOf(params, parts));
   const directory = options.directory ?? process.cwd();
   const { inputs, bytes } = await checkedInputs(options.inputs, parts, directory, options.standardInput);
   const spec: JobSpec = {
@@ -94,7 +101,8 @@ export async function sizedSpec(
     slotsMax: options.maxSlots,
     deadLettersMax: options.skipBad ?? 0,
     ...(parts.deadLetters !== undefined && { deadLetters: parts.deadLetters }),
-    params: options.params ?? "{}",
+    params,
+    ...(paramsValue !== undefined && { paramsValue }),
     taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,
     taskLimitMs: options.taskLimitMs,
     nondeterministic: description.nondeterministic,
@@ -103,6 +111,11 @@ export async function sizedSpec(
     startedAt: parts.startedAt,
   };
   return { spec, inputBytes: bytes };
+}
+
+/** Once for the whole job. */
+async function paramsValueOf(params: string, { description, validate }: SpecParts): Promise<Uint8Array | undefined> {
+  return description.params.kind === "table" ? validateTable(description.params, params) : await validate(params);
 }
 
 /** In the order in which the job declares them. */

@@ -37,6 +37,9 @@ export interface ApiParts {
   readonly submitted?: (outcome: "taken" | "refused") => void;
 }
 
+/** A later epoch's numbers are greater than all of an earlier one; a worker that starts every millisecond would need 12 days. */
+const startsPerEpoch = 2 ** 30;
+
 /** Calls may come as soon as it is made. */
 export class Api implements MasterApi {
   readonly #parts: ApiParts;
@@ -46,6 +49,8 @@ export class Api implements MasterApi {
   readonly #addresses = new Map<WorkerId, string>();
   /** The newest that was heard of each worker. */
   readonly #incarnations = new Map<WorkerId, number>();
+  /** Workers that were greeted under this epoch. */
+  #starts = 0;
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
@@ -55,7 +60,8 @@ export class Api implements MasterApi {
     const { master, leaseMs } = this.#parts;
     this.#throwIfStopped();
     checkHello(hello);
-    return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs };
+    const start = hello.role === "worker" ? master.epoch * startsPerEpoch + ++this.#starts : 0;
+    return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs, start };
   }
 
   async heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {

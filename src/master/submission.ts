@@ -3,12 +3,11 @@
 import { isAbsolute } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
-import { limits, MiB } from "../base/limits.ts";
+import { limits } from "../base/limits.ts";
 import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Blobs, Submission } from "../rpc/services.ts";
 
-const paramsBytesMax = 1 * MiB;
 const attemptsMaxMax = 100;
 const namesMax = 1_000;
 const nameLengthMax = 200;
@@ -39,10 +38,10 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   checkNumber("taskTimeoutMs", spec.taskTimeoutMs, 1, 2 ** 31);
   checkNumber("taskLimitMs", spec.taskLimitMs, 1, 2 ** 31);
   check(Object.keys(spec.environment).length <= namesMax, `a job has at most ${namesMax} environment variables`);
-  if (Buffer.byteLength(spec.params) > paramsBytesMax) {
+  if (Math.max(Buffer.byteLength(spec.params), spec.paramsValue?.length ?? 0) > limits.paramsBytesMax) {
     throw new MillraceError(
       "over-limit",
-      `the job's parameters have more than ${paramsBytesMax} bytes: use a side file`,
+      `the job's parameters have more than ${limits.paramsBytesMax} bytes: use a side file`,
     );
   }
 }

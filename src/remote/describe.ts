@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { systemClock } from "../base/clock.ts";
 import type { JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
 import { describing, takeStarted } from "../local/first-slot.ts";
@@ -17,6 +18,8 @@ export interface DescribedJob {
   readonly description: JobDescription;
   /** In a private directory, until `close`. */
   readonly bundle: Bundle;
+  /** What its schema makes of parameters, in the slot that described it; for a job that has one (`keepsSlot`). */
+  validate(params: string): Promise<Uint8Array | undefined>;
   /** That directory. */
   readonly folder: string;
   close(): void;
@@ -24,6 +27,10 @@ export interface DescribedJob {
 
 export interface DescribeOptions extends Loading {
   readonly environment: Readonly<Record<string, string>> | undefined;
+  /** Slots that may be killed meanwhile. Default `limits.attemptsMax`. */
+  readonly attempts?: number | undefined;
+  /** True: the slot stays until `close` where the job has a schema, to be asked what it makes of parameters. */
+  readonly keepsSlot?: boolean;
   /** Names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;
   /** A slot's process that was started already; it is used, or ended. */
@@ -36,7 +43,7 @@ export interface DescribeOptions extends Loading {
 
 /** Throws what bundling and loading throw; then nothing is left behind. */
 export async function describeInSlot(options: DescribeOptions): Promise<DescribedJob> {
-  removeAbandoned(undefined);
+  await removeAbandoned(undefined);
   const places = localPlaces({ output: undefined, workDir: undefined }, options.job);
   const work = createWorkDirectory({ path: places.work, id: options.job });
   const budget = planBudget(describing);
@@ -59,7 +66,11 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
       });
     },
   });
-  const close = () => removeWorkDirectory(work);
+  const attempts = options.attempts ?? limits.attemptsMax;
+  const close = () => {
+    void slots.close();
+    removeWorkDirectory(work);
+  };
   try {
     slots.prestart(1, undefined);
     const described = writeBundle({
@@ -69,11 +80,13 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
       onWarning: options.onWarning,
     }).then(async (bundle) => ({
       bundle,
-      description: await slots.describe(bundle),
+      description: await slots.describe(bundle, attempts),
     }));
     const { bundle, description } = await whileLoading(described, options);
-    await slots.close();
-    return { description, bundle, folder: work.path, close };
+    // Nothing more is asked of it.
+    if (options.keepsSlot !== true || description.params.kind === "table") await slots.close();
+    const validate = (params: string) => slots.validate(bundle, params, attempts);
+    return { description, bundle, folder: work.path, validate, close };
   } catch (error) {
     await slots.close();
     close();

@@ -75,7 +75,13 @@ describe("a master at the other end of a wire", () => {
     });
     const master = connect(served);
     const hello = { role: "client", protocol: 1, millrace: "", nodeMajor: 0, icu: "", worker: undefined } as const;
-    expect(await master.hello(hello)).toEqual({ protocol: 1, millrace: "0.1.0", cluster: "c-1", leaseMs: 10_000 });
+    expect(await master.hello(hello)).toEqual({
+      protocol: 1,
+      millrace: "0.1.0",
+      cluster: "c-1",
+      leaseMs: 10_000,
+      start: 7,
+    });
     expect(await master.submit(submission)).toBe("j");
     expect(heard).toEqual(submission);
     expect((await master.get("j")).state).toBe("mapping");

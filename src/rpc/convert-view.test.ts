@@ -147,7 +147,13 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   icu: name,
   worker: maybe(name),
 });
-const welcome: fc.Arbitrary<Welcome> = fc.record({ protocol: u32, millrace: name, cluster: name, leaseMs: ms });
+const welcome: fc.Arbitrary<Welcome> = fc.record({
+  protocol: u32,
+  millrace: name,
+  cluster: name,
+  leaseMs: ms,
+  start: size,
+});
 const chunk: fc.Arbitrary<LogChunk> = fc.record({
   attempt: name,
   worker: name,

@@ -391,6 +391,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       fc.oneof(
         load,
         start,
+        fc.record({ kind: fc.constant("validate" as const), params: name }),
         fc.constantFrom({ kind: "describe" as const }, { kind: "stop" as const }, { kind: "settle" as const }),
       ),
       encodeToSlot,
@@ -402,6 +403,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
         fc.record({ kind: fc.constant("finished" as const), result }),
         fc.record({ kind: fc.constant("failed" as const), error: failureText }),
         fc.record({ kind: fc.constant("log" as const), message: name, fields: name }),
+        fc.record({ kind: fc.constant("validated" as const), value: maybe(fc.uint8Array()) }),
         fc.record({ kind: fc.constant("late" as const), attempt, error: failureText }),
         fc.constant({ kind: "settled" as const }),
       ),

@@ -26,6 +26,11 @@ export interface Welcome {
   /** Names this cluster's state: a worker that was another cluster's starts with an empty work directory. */
   readonly cluster: string;
   readonly leaseMs: number;
+  /**
+   * To a worker: the number of this start of it, greater than any that this cluster's masters gave out before, so that it does not
+   * hang on clocks which life of a worker is the newest. To others 0.
+   */
+  readonly start: number;
 }
 
 export interface Submission {

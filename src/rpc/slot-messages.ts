@@ -30,6 +30,8 @@ export type ToSlot =
       readonly environment: Readonly<Record<string, string>>;
     }
   | { readonly kind: "describe" }
+  /** `params`: JSON of what was given. Answered by `validated`. */
+  | { readonly kind: "validate"; readonly params: string }
   | ({
       readonly kind: "run";
       /** Of an object store, when the job reads or writes one: the slot's environment holds no credentials. */
@@ -64,10 +66,12 @@ export interface ShuffleAccess {
   readonly ca: string | undefined;
 }
 
-/** Slot to agent: `loaded`, `described`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
+/** Slot to agent: `loaded`, `described`, `validated`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
 export type FromSlot =
   | { readonly kind: "loaded" }
   | { readonly kind: "described"; readonly description: JobDescription }
+  /** As `JobSpec.paramsValue`. */
+  | { readonly kind: "validated"; readonly value: Uint8Array | undefined }
   | { readonly kind: "finished"; readonly result: AttemptResult }
   | { readonly kind: "failed"; readonly error: FailureText }
   /** `fields`: JSON, or "". */
@@ -93,6 +97,8 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
     }
     case "describe":
       return { case: "describe" as const, value: {} };
+    case "validate":
+      return { case: "validate" as const, value: { params: message.params } };
     case "run":
       return {
         case: "run" as const,
@@ -125,6 +131,8 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
     }
     case "describe":
       return { kind: "describe" };
+    case "validate":
+      return { kind: "validate", params: kind.value.params };
     case "run":
       return {
         kind: "run",
@@ -174,6 +182,8 @@ function fromSlotKind(message: FromSlot): MessageInitShape<typeof FromSlotSchema
       return { case: "loaded" as const, value: {} };
     case "described":
       return { case: "described" as const, value: { description: JSON.stringify(message.description) } };
+    case "validated":
+      return { case: "validated" as const, value: { value: message.value } };
     case "finished":
       return { case: "finished" as const, value: toResult(message.result) };
     case "failed":
@@ -201,6 +211,8 @@ function fromFromSlot({ kind }: FromSlotMessage): FromSlot {
       return { kind: "loaded" };
     case "described":
       return { kind: "described", description: JSON.parse(kind.value.description) as JobDescription };
+    case "validated":
+      return { kind: "validated", value: kind.value.value };
     case "finished":
       return { kind: "finished", result: readResult(kind.value, "a slot") };
     case "failed":

@@ -60,6 +60,10 @@ export class SimSlot implements TaskSlot {
     });
   }
 
+  async validate(): Promise<undefined> {
+    throw new Error("nobody asks a simulated slot");
+  }
+
   async describe(): Promise<JobDescription> {
     throw new Error("nobody asks a simulated slot");
   }

@@ -38,8 +38,8 @@ export interface InlineJobOptions {
   readonly partitions: number;
   /** What `ctx.source` says. */
   readonly source: string;
-  /** JSON of the parameters given. */
-  readonly params: string;
+  /** As `JobSpec.paramsValue`. */
+  readonly paramsValue: Uint8Array | undefined;
 }
 
 export interface InlineJobResult {
@@ -74,7 +74,7 @@ class InlineJob {
   constructor(job: JobDefinition, options: InlineJobOptions) {
     this.#job = job;
     this.#options = options;
-    this.#spec = inlineSpec(job, options.params);
+    this.#spec = inlineSpec(job, options.paramsValue);
     this.#records = new InlineRecords(job);
     this.#env = {
       job,
@@ -226,7 +226,7 @@ function noDeadLetters(): DeadLetters {
   });
 }
 
-function inlineSpec(job: JobDefinition, params: string): JobSpec {
+function inlineSpec(job: JobDefinition, paramsValue: Uint8Array | undefined): JobSpec {
   return {
     name: job.name,
     bundle: "",
@@ -241,7 +241,8 @@ function inlineSpec(job: JobDefinition, params: string): JobSpec {
     attemptsMax: 1,
     slotsMax: undefined,
     deadLettersMax: 0,
-    params,
+    params: "{}",
+    paramsValue,
     taskTimeoutMs: 0,
     taskLimitMs: undefined,
     nondeterministic: job.nondeterministic,

@@ -38,6 +38,48 @@ function lettersOf(run: TaskRun): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
+describe("a record that the code of its schema throws at", () => {
+  const schema = {
+    "~standard": {
+      version: 1 as const,
+      vendor: "own",
+      validate: (value: unknown) => {
+        if ((value as { id: number }).id === 2) return Promise.reject(new TypeError("boom in transform"));
+        return { value };
+      },
+    },
+  };
+  const job = defineJob({ name: "schema", input: ndjson(schema), reducers: 0, output: ndjson(), map() {} });
+  const lines = '{"id":1}\n{"id":2}\n{"id":3}\n';
+
+  it("fails the attempt as if map had thrown, with the user's line", async () => {
+    expect(failed((await mapOnce(job, lines)).result)).toMatchObject({
+      kind: "user-error",
+      final: true,
+      at: { file: 0, offset: 9 },
+      error: {
+        code: "user-error",
+        message: "TypeError: boom in transform",
+        where: "in.txt:9",
+        excerpt: expect.stringContaining("id"),
+      },
+    });
+  });
+
+  it("is put aside as one that map throws at", async () => {
+    const { result, letters } = await mapOnce(job, lines, { deadLettersMax: 1 });
+    expect(succeeded(result)).toMatchObject({ deadLetters: [{ file: 0, offset: 9 }], stats: { recordsIn: 3 } });
+    expect(letters()).toMatchObject([{ offset: 9, code: "user-error", error: "TypeError: boom in transform" }]);
+  });
+
+  it("an asynchronous one ends the job, and no record is put aside", async () => {
+    const slow = { "~standard": { ...schema["~standard"], validate: async (value: unknown) => ({ value }) } };
+    const asynchronous = defineJob({ name: "slow", input: ndjson(slow), reducers: 0, output: ndjson(), map() {} });
+    const { result } = await mapOnce(asynchronous, lines, { deadLettersMax: 9 });
+    expect(failed(result)).toMatchObject({ kind: "fatal", error: { code: "wrong-job" } });
+  });
+});
+
 describe("a record that fails", () => {
   const bad = defineJob({
     ...base,

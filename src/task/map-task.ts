@@ -193,7 +193,7 @@ class MapAttempt {
       // What is neither is of a format of the user's own.
       throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
     }
-    const { file, start, end, bytes, lines } = thrown;
+    const { file, start, end, bytes, lines, by } = thrown;
     const { source, input } = this.#options.work.files[file]!;
     if (end === undefined) {
       // The file is what can't be read, from here on: no record to look at again, or to be put aside.
@@ -201,17 +201,18 @@ class MapAttempt {
       throw badInputFailure(thrown, { at: { file, offset: start }, where, excerpt: excerptOf(bytes) });
     }
     if (!this.#deadLetters.roomFor(thrown)) {
-      throw badInputFailure(thrown, {
+      const place = {
         at: { file, offset: start },
         where: `${source}:${start}`,
         excerpt: excerptOf(bytes),
         aside: 1 + lines,
-      });
+      };
+      throw by === undefined ? badInputFailure(thrown, place) : userFailure(by.thrown, { ...place, final: true });
     }
     const pass = await this.#side.passOf(input);
     const stream = this.#streamOf(source);
     const place = { file, source, stream, record: bytes, offset: start, bytes: end - start, lines };
-    pass.putAside(place, { thrown, code: "bad-input" });
+    pass.putAside(place, by === undefined ? { thrown, code: "bad-input" } : { thrown: by.thrown, code: "user-error" });
     return { file, offset: end };
   }
 

@@ -31,7 +31,7 @@ export class UserTask {
   constructor(frame: TaskFrame, env: UserEnvironment) {
     this.#env = env;
     this.status = new StatusReport(env.status, frame.careful);
-    const params = readParams(env.job.params, frame.spec.params);
+    const params = readParams(env.job.params, frame.spec.paramsValue);
     this.base = contextBase(frame, env, params, this.status.touch, env.late ?? new LateCalls());
     const { phase, index } = frame.attempt;
     this.returned = new Returned(phase === "reduce" ? "reduce" : "map");

@@ -75,8 +75,13 @@ export interface AgentOptions {
 export interface Agent {
   /** Starts slots, and loads the bundle into them, before there is anything to do, so that it is over when there is. */
   prestart(slots: number, bundle?: Bundle): void;
-  /** What a bundle says of its job. The slot that answered goes on to run the job's first attempt. */
-  describe(bundle: Bundle): Promise<JobDescription>;
+  /**
+   * What a bundle says of its job. The slot that answered goes on to run the job's first attempt. `triesMax`: so many slots may
+   * be killed (by the system, by somebody) meanwhile; default 1.
+   */
+  describe(bundle: Bundle, triesMax?: number): Promise<JobDescription>;
+  /** What the bundle's job makes of parameters, in the slot that described it. */
+  validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined>;
   /** Finishes what runs and takes nothing new; resolves when the last result is acknowledged. */
   drain(): Promise<void>;
   /** Ends what runs without a result, so that the master gives it to others. */

@@ -33,10 +33,13 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 let hangingLoads = false;
+/** What the next loads fail of. */
+let failingLoads: MillraceError[] = [];
 /** Killed processes take their time to end. */
 let lingering = false;
 afterEach(() => {
   hangingLoads = false;
+  failingLoads = [];
   lingering = false;
 });
 
@@ -60,6 +63,8 @@ class FakeSlot implements TaskSlot {
   async load(bundle: Bundle): Promise<void> {
     this.bundle = bundle;
     if (hangingLoads) throw await this.ended;
+    const failed = failingLoads.shift();
+    if (failed !== undefined) throw failed;
   }
 
   async describe(): Promise<JobDescription> {
@@ -70,6 +75,8 @@ class FakeSlot implements TaskSlot {
     this.ran.push(request);
     return new Promise((resolve) => (this.#finish = resolve));
   }
+
+  async validate(): Promise<undefined> {}
 
   async settle(): Promise<void> {}
 
@@ -343,6 +350,40 @@ describe("the agent", () => {
     ]);
     await master.answer({ start: [assignmentOf(attemptOf(1, "map", "k"))] });
     expect(slots.map(({ ran }) => ran.length)).toEqual([1, 1]);
+    await agent.close();
+  });
+
+  const killed = new MillraceError("slot-died", "killed", { retry: "same" });
+  const exited = new MillraceError("slot-died", "it called process.exit(3)");
+
+  test("a slot that is killed while it describes is replaced, as often as may be tried, and one that exits is not", async () => {
+    const { agent, slots } = start(2);
+    const bundle = { path: "/bundle.mjs", digest: "digest", environment: {} };
+    failingLoads = [killed, killed];
+    expect(await agent.describe(bundle, 3)).toEqual({});
+    expect(slots).toHaveLength(3);
+    failingLoads = [killed, killed, killed];
+    await expect(agent.describe(bundle, 2)).rejects.toThrow("killed (tried 2 times)");
+    expect(failingLoads).toHaveLength(1);
+    failingLoads = [exited, killed];
+    await expect(agent.describe(bundle, 9)).rejects.toBe(exited);
+    failingLoads = [new MillraceError("wrong-job", "it throws"), killed];
+    await expect(agent.describe(bundle, 9)).rejects.toThrow("it throws");
+    await agent.close();
+  });
+
+  test.each([
+    [killed, "slot-died"],
+    [exited, "fatal"],
+    [new MillraceError("wrong-job", "it throws"), "fatal"],
+    [new MillraceError("io-error", "its bundle is damaged"), "infrastructure"],
+    [new MillraceError("slot-died", "no process can be started", { retry: "elsewhere" }), "infrastructure"],
+  ] as const)("an attempt whose slot fails while it loads (%s) fails as %s", async (failed, kind) => {
+    const { agent, master } = start(1);
+    failingLoads = [failed];
+    await master.answer({ start: [assignmentOf(attemptOf(1))] });
+    await settled();
+    expect(master.reports.at(-1)!.finished).toMatchObject([{ ok: false, reason: { kind } }]);
     await agent.close();
   });
 

@@ -25,7 +25,7 @@ import type { RunStore } from "./run-store.ts";
 import { type Running, RunningAttempts } from "./running.ts";
 import { Settling } from "./settling.ts";
 import type { Bundle } from "./slot.ts";
-import { SlotPool } from "./slot-pool.ts";
+import { SlotPool, wasKilled } from "./slot-pool.ts";
 
 export type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";
 
@@ -106,8 +106,12 @@ class WorkerAgent implements Agent {
     this.#slots.prestart(slots, bundle);
   }
 
-  describe(bundle: Bundle): Promise<JobDescription> {
-    return this.#slots.describe(bundle);
+  describe(bundle: Bundle, triesMax?: number): Promise<JobDescription> {
+    return this.#slots.describe(bundle, triesMax);
+  }
+
+  validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined> {
+    return this.#slots.validate(bundle, params, triesMax);
   }
 
   async drain(): Promise<void> {
@@ -337,7 +341,11 @@ class WorkerAgent implements Agent {
     this.#running.waits(attempt, false);
     running.slot = entry.slot;
     try {
-      await this.#slots.load(entry, bundle);
+      try {
+        await this.#slots.load(entry, bundle);
+      } catch (error) {
+        return loadFailed(assignment, error);
+      }
       signal.throwIfAborted();
       const local = { ...assignment, spec };
       const result = await entry.slot.run({
@@ -469,8 +477,21 @@ function deferred(): Deferred {
 }
 
 function infrastructure(attempt: AttemptId, error: unknown): AttemptResult {
+  return { attempt, ok: false, reason: { kind: "infrastructure", error: failureText(error) } };
+}
+
+/** What the job's module throws, and that it ends its process, it does everywhere. That somebody killed it counts as a try. */
+function loadFailed({ attempt, careful }: Assignment, thrown: unknown): AttemptResult {
+  const error = failureText(thrown);
+  if (wasKilled(thrown)) return { attempt, ok: false, reason: { kind: "slot-died", error, at: undefined, careful } };
+  const isOfJob =
+    thrown instanceof MillraceError &&
+    (thrown.code === "wrong-job" || (thrown.code === "slot-died" && thrown.retry === "never"));
+  return { attempt, ok: false, reason: { kind: isOfJob ? "fatal" : "infrastructure", error } };
+}
+
+function failureText(error: unknown): FailureText {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof MillraceError ? error.code : "io-error";
-  const text: FailureText = { code, message, stack: undefined, where: undefined, excerpt: undefined };
-  return { attempt, ok: false, reason: { kind: "infrastructure", error: text } };
+  return { code, message, stack: undefined, where: undefined, excerpt: undefined };
 }

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockDirectory } from "./directory-lock.ts";
-import { thisProcess } from "./process-identity.ts";
+import { isLocked, lockDirectory } from "./directory-lock.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -11,43 +11,57 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** Real numbers, of a process that never was: pid 1 is alive, and was not started then. */
-const dead = { pid: 1, started: "0" };
-const locks = () => readdirSync(directory);
+test("a directory is locked by one, and free after release", async () => {
+  const lock = await lockDirectory(directory);
+  await expect(lockDirectory(directory)).rejects.toMatchObject({
+    code: "state-busy",
+    message: expect.stringContaining(`process ${process.pid} on `),
+  });
+  expect(await isLocked(join(directory, "lock"))).toBe(true);
+  await lock.release();
+  expect(await isLocked(join(directory, "lock"))).toBe(false);
+  const next = await lockDirectory(directory);
+  await lock.release(); // again, late: the next one's stays
+  await expect(lockDirectory(directory)).rejects.toMatchObject({ code: "state-busy" });
+  await next.release();
+});
 
-test("a directory is locked by one, and free after release", () => {
-  const lock = lockDirectory(directory);
-  expect(() => lockDirectory(directory)).toThrow(
-    expect.objectContaining({ code: "state-busy", message: expect.stringContaining(`process ${process.pid} `) }),
+test("a process that is killed leaves the directory free", async () => {
+  const holder = spawn(
+    process.execPath,
+    [
+      "-e",
+      `const { ClassicLevel } = require("classic-level");
+       const lock = new ClassicLevel(${JSON.stringify(join(directory, "lock"))});
+       lock.open().then(() => { console.log("held"); setInterval(() => {}, 1000); });`,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
   );
-  lock.release();
-  const next = lockDirectory(directory);
-  lock.release(); // again, late: the next one's stays
-  expect(() => lockDirectory(directory)).toThrow(/already/);
-  expect(locks()).toEqual(["lock.2"]);
-  next.release();
+  try {
+    await new Promise<void>((resolve) => holder.stdout.once("data", () => resolve()));
+    await expect(lockDirectory(directory)).rejects.toMatchObject({
+      code: "state-busy",
+      message: expect.stringContaining("another process is a worker"),
+    });
+  } finally {
+    holder.kill("SIGKILL");
+    await new Promise((resolve) => holder.once("close", resolve));
+  }
+  const lock = await lockDirectory(directory);
+  await lock.release();
 });
 
-test("a lock of a process that has ended is taken over, and its file goes", () => {
-  lockDirectory(directory, dead);
-  const lock = lockDirectory(directory);
-  expect(locks()).toEqual(["lock.2"]);
-  expect(() => lockDirectory(directory)).toThrow(/work directory/);
-  lock.release();
+test("a lock that the machine's crash cut short is made again", async () => {
+  const first = await lockDirectory(directory);
+  await first.release();
+  truncateSync(join(directory, "lock", "CURRENT"), 0);
+  const second = await lockDirectory(directory);
+  await second.release();
+  writeFileSync(join(directory, "lock", "CURRENT"), "MANIFEST-999999\n");
+  const third = await lockDirectory(directory);
+  await third.release();
 });
 
-test("of two who find a dead lock, the slower one does not remove the lock of the quicker", () => {
-  lockDirectory(directory, dead);
-  // The slower one has seen lock.1 only; by now the quicker has lock.2, and lock.1 is gone.
-  const quicker = lockDirectory(directory);
-  expect(() => lockDirectory(directory, { ...thisProcess() })).toThrow(/already/);
-  expect(existsSync(join(directory, "lock.2"))).toBe(true);
-  quicker.release();
-});
-
-test("a lock that the machine's crash left empty is nobody's", () => {
-  writeFileSync(join(directory, "lock.7"), "");
-  const lock = lockDirectory(directory);
-  expect(locks()).toEqual(["lock.8"]);
-  lock.release();
+test("where there is no database nobody has it open", async () => {
+  expect(await isLocked(join(directory, "nothing"))).toBe(false);
 });

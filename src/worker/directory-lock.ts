@@ -1,73 +1,93 @@
-// One process per directory, also after a crash: files lock.1, lock.2, … of which the one with the highest number says who has
-// it. Who finds it held by a process that has ended makes the next number; of several who do so at once one succeeds, because a
-// file is linked under its name with its content, or not at all. (Removing the old file instead would let the second of two
-// remove the lock of the first.) Release empties the file and leaves it, so that numbers only grow.
-import { linkSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+// One process per directory, also across containers that share a volume, whose process numbers say nothing to each other: LevelDB
+// locks its files by the operating system (fcntl), which Node can't do by itself. An empty database in DIR/lock is opened for as long
+// as the directory is used; when its process ends, however it ends, the lock is free. DIR/lock-owner.json is only for the message
+// that the one who doesn't get it sees.
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import type { ClassicLevel } from "classic-level";
 import { MillraceError, systemCode } from "../base/error.ts";
-import { isAlive, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 
 export interface DirectoryLock {
   /** May be called again. */
-  release(): void;
+  release(): Promise<void>;
 }
 
-/** Throws `state-busy`, naming the process that has it. */
-export function lockDirectory(directory: string, self: ProcessIdentity = thisProcess()): DirectoryLock {
-  const mine = join(directory, `lock-of-${self.pid}-${self.started}`);
-  writeFileSync(mine, `${JSON.stringify(self)}\n`, { mode: 0o600 });
+/** Throws `state-busy`, naming the process that has it as far as it is known, and `io-error`. */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const ownerPath = join(directory, "lock-owner.json");
+  const lock = await openLock(join(directory, "lock"));
+  if (lock === undefined) {
+    throw new MillraceError(
+      "state-busy",
+      `${ownerIn(ownerPath)} is a worker with the work directory ${directory} already: stop that one first, or give this one another --work-dir`,
+    );
+  }
+  writeFileSync(ownerPath, `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`, { mode: 0o600 });
+  let released: Promise<void> | undefined;
+  return {
+    release() {
+      released ??= (async () => {
+        try {
+          rmSync(ownerPath, { force: true });
+        } finally {
+          await lock.close();
+        }
+      })();
+      return released;
+    },
+  };
+}
+
+/** Whether some process, of whatever container, has the database in `path` open. False where there is none. */
+export async function isLocked(path: string): Promise<boolean> {
+  const database = await databaseIn(path, { createIfMissing: false });
   try {
-    for (;;) {
-      const last = Math.max(0, ...numbersIn(directory));
-      if (last > 0) refuseIfAlive(directory, last);
-      const path = lockPath(directory, last + 1);
-      try {
-        linkSync(mine, path);
-      } catch (error) {
-        if (systemCode(error) === "EEXIST") continue; // somebody was quicker: is it still alive?
-        throw error;
+    await database.open();
+  } catch (error) {
+    return isHeld(error);
+  }
+  await database.close();
+  return false;
+}
+
+/** Undefined: somebody else has it. */
+async function openLock(path: string): Promise<ClassicLevel | undefined> {
+  for (let isMended = false; ; isMended = true) {
+    const database = await databaseIn(path);
+    try {
+      await database.open();
+      return database;
+    } catch (error) {
+      if (isHeld(error)) return undefined;
+      const cause = (error as { cause?: unknown }).cause ?? error;
+      const isDamaged = /corruption|checksum|manifest|current/i.test(String(cause));
+      if (isMended || !isDamaged) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new MillraceError("io-error", `the lock ${path} can't be opened: ${why}`, { cause: error });
       }
-      const numbers = numbersIn(directory);
-      if (Math.max(...numbers) > last + 1) {
-        // Ours was made below one that was there by then: it never counted.
-        rmSync(path, { force: true });
-        continue;
-      }
-      for (const number of numbers) if (number <= last) rmSync(lockPath(directory, number), { force: true });
-      return { release: () => empty(path) };
+      // A crash of the machine cut it short. Nothing is in it, and a process that had it open would have said so.
+      rmSync(path, { recursive: true, force: true });
     }
-  } finally {
-    rmSync(mine, { force: true });
   }
 }
 
-function refuseIfAlive(directory: string, number: number): void {
-  let holder: ProcessIdentity | undefined;
+/** Loaded where it is needed: a command that only asks a master does without it. */
+async function databaseIn(path: string, options: { readonly createIfMissing?: boolean } = {}): Promise<ClassicLevel> {
+  const { ClassicLevel } = await import("classic-level");
+  return new ClassicLevel(path, options);
+}
+
+function isHeld(error: unknown): boolean {
+  return systemCode((error as { cause?: unknown }).cause ?? error) === "LEVEL_LOCKED";
+}
+
+function ownerIn(path: string): string {
   try {
-    holder = JSON.parse(readFileSync(lockPath(directory, number), "utf8")) as ProcessIdentity;
+    const { pid, host } = JSON.parse(readFileSync(path, "utf8")) as { pid?: unknown; host?: unknown };
+    if (typeof pid === "number" && typeof host === "string") return `process ${pid} on ${host}`;
   } catch {
-    return; // released meanwhile, or damaged by a crash of the machine: nobody has it
+    // being written, or gone with its process
   }
-  if (typeof holder?.pid !== "number" || !isAlive(holder)) return;
-  throw new MillraceError(
-    "state-busy",
-    `process ${holder.pid} is a worker with the work directory ${directory} already: stop that one first, or give this one another --work-dir`,
-  );
-}
-
-function empty(path: string): void {
-  try {
-    truncateSync(path);
-  } catch {
-    // taken over since, or removed with its directory
-  }
-}
-
-const lockPath = (directory: string, number: number) => join(directory, `lock.${number}`);
-
-function numbersIn(directory: string): number[] {
-  return readdirSync(directory)
-    .map((name) => /^lock\.(\d+)$/.exec(name))
-    .filter((match) => match !== null)
-    .map((match) => Number(match[1]));
+  return "another process";
 }

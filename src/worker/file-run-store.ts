@@ -47,15 +47,15 @@ export class FileRunStore implements RunStore {
     for (const path of [memoryDirectory, diskDirectory, directory]) {
       if (path !== undefined) makeDirectory(path);
     }
-    this.clear(slot); // a run that was killed may have left something
+    // A run that was killed may have left something, which the next one must not find.
+    for (const name of namesIn(directory)) removeForAttempt(join(directory, name));
     this.#granted.set(keyOf(attempt), memoryBytesMax);
     return { directory, memoryDirectory, memoryBytesMax, diskDirectory };
   }
 
   clear(slot: string): void {
     const directory = join(this.#options.slots, slot);
-    for (const name of namesIn(directory))
-      rmSync(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
+    for (const name of namesIn(directory)) removeIfPossible(join(directory, name));
   }
 
   end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void {
@@ -130,8 +130,7 @@ export class FileRunStore implements RunStore {
   #removeFiles(attempt: AttemptId): void {
     const prefix = `${attemptName(attempt)}.`;
     for (const directory of this.#directoriesOf(attempt.job)) {
-      for (const name of namesIn(directory))
-        if (name.startsWith(prefix)) rmSync(join(directory, name), { force: true });
+      for (const name of namesIn(directory)) if (name.startsWith(prefix)) removeIfPossible(join(directory, name));
     }
   }
 
@@ -145,13 +144,47 @@ function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const code = systemCode(error) ?? String(error);
-    const isFull = code === "ENOSPC" || code === "EDQUOT";
-    throw new MillraceError(
-      isFull ? "no-space" : "io-error",
-      `${path} can't be made for an attempt: ${isFull ? "the disk is full; make room" : code}, or choose another place with --work-dir`,
-      { retry: "elsewhere", cause: error },
+    throw unusable(
+      `${path} can't be made for an attempt`,
+      systemCode(error) === "ENOENT" ? reasonFor(path, error) : error,
     );
+  }
+}
+
+/** On a read-only disk Node's recursive mkdir says that there is no such directory; the plain one says what is the matter. */
+function reasonFor(path: string, error: unknown): unknown {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return error;
+  } catch (plain) {
+    return plain;
+  }
+}
+
+function removeForAttempt(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    throw unusable(`${path}, of an earlier attempt, can't be removed`, error);
+  }
+}
+
+function unusable(what: string, error: unknown): MillraceError {
+  const code = systemCode(error) ?? String(error);
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new MillraceError(
+    isFull ? "no-space" : "io-error",
+    `${what}: ${isFull ? "the disk is full; make room" : code}, or choose another place with --work-dir`,
+    { retry: "elsewhere", cause: error },
+  );
+}
+
+/** What a disk that has turned read-only keeps is removed with the job, or by the next attempt there; no reason to end a worker. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    // said by the next attempt that needs the place
   }
 }
 

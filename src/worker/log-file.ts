@@ -43,8 +43,19 @@ export class LogFile {
   /** Notes how much was dropped, and lets go of the file. */
   close(): void {
     if (this.#dropped > 0) this.#append(Buffer.from(`\n[truncated: ${this.#dropped} more bytes were dropped]\n`));
-    if (this.#fd !== undefined && this.#fd >= 0) closeSync(this.#fd);
+    this.#letGo();
+  }
+
+  /** An error of the disk shows here too, and loses no more than the log. */
+  #letGo(): void {
+    const fd = this.#fd;
     this.#fd = -1;
+    if (fd === undefined || fd < 0) return;
+    try {
+      closeSync(fd);
+    } catch {
+      // the descriptor is free all the same
+    }
   }
 
   #append(bytes: Uint8Array): void {
@@ -54,8 +65,7 @@ export class LogFile {
       this.#fd ??= openSync(this.#path, "a", 0o600);
       writeSync(this.#fd, bytes);
     } catch {
-      if (this.#fd !== undefined) closeSync(this.#fd);
-      this.#fd = -1; // no space, or no directory any more
+      this.#letGo(); // no space, or no directory any more
     }
   }
 }

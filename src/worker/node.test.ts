@@ -67,7 +67,7 @@ class FakeMaster {
         yield Buffer.from(bundle);
       })(),
   };
-  welcome: Welcome = { protocol: 1, millrace: "0", cluster, leaseMs: 10_000 };
+  welcome: Welcome = { protocol: 1, millrace: "0", cluster, leaseMs: 10_000, start: 1000 };
   refuse: Error | undefined;
   onWelcome: (welcome: Welcome) => void = () => {};
   isClosed = false;

@@ -9,6 +9,7 @@ import { rmSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { assert } from "../base/assert.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName, type JobId, type WorkerId } from "../base/ids.ts";
@@ -51,8 +52,8 @@ const sweepMs = 10 * 60_000;
  */
 export async function openWorkerNode(options: WorkerNodeOptions): Promise<WorkerNode> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
-  const { clock = systemClock, workDir: path, name, memoryRoot } = options;
-  const directory = openWorkerDirectory({ path, name, date: clock.date(), memoryRoot });
+  const { workDir: path, name, memoryRoot } = options;
+  const directory = await openWorkerDirectory({ path, name, memoryRoot });
   const node = new Node(options, budget, directory);
   try {
     await node.open();
@@ -121,6 +122,7 @@ class Node implements WorkerNode {
   }
 
   get incarnation(): number {
+    assert(this.#directory.incarnation !== undefined, "the worker was welcomed");
     return this.#directory.incarnation;
   }
 
@@ -148,9 +150,9 @@ class Node implements WorkerNode {
       ],
       log,
     });
-    const { cluster } = await this.#master.hello({ ...ourVersions, role: "worker", worker: this.id });
+    const { cluster, start } = await this.#master.hello({ ...ourVersions, role: "worker", worker: this.id });
     this.#cluster = cluster;
-    if (this.#directory.joinCluster(cluster)) {
+    if (this.#directory.joinCluster(cluster, start)) {
       log.warn({ cluster }, "this work directory was of a worker of another cluster: what that one left was removed");
     }
     const offered = findOffered(this.#directory.work.runs);
@@ -229,7 +231,12 @@ class Node implements WorkerNode {
     });
     void slot.ended.then(() => {
       for (const path of [join(slots, name), join(slots, `${name}.log`), join(pages, `${name}.page`)]) {
-        rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+        try {
+          rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+        } catch (error) {
+          // A disk that turned read-only: the files of an ended slot are in nobody's way.
+          this.#log.warn({ path, error: String(error) }, "what a slot left can't be removed");
+        }
       }
     });
     return slot;
@@ -370,7 +377,9 @@ class Node implements WorkerNode {
     await this.#listener?.close(how === "remove" ? undefined : 0);
     this.#master.close();
     await Promise.all(this.#loops);
-    this.#directory.close(how);
+    await this.#directory.close(how).catch((error: unknown) => {
+      this.#log.warn({ error: String(error) }, "the work directory can't be tidied up; the next start does it");
+    });
     this.#log.info({ worker: this.id }, "the worker has ended");
     if (this.#failure === undefined) this.#resolveEnded();
     else this.#rejectEnded(this.#failure);

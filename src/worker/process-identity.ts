@@ -1,19 +1,27 @@
 // Which process is meant: a number is given to another process later, number and start time together are not.
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { systemCode } from "../base/error.ts";
 
 export interface ProcessIdentity {
   readonly pid: number;
   /** Start time in clock ticks since boot; "" where the system does not tell. */
   readonly started: string;
+  /** Names the numbers' namespace: a container has its own. Undefined where the system does not tell, or an earlier version wrote it. */
+  readonly namespace?: string | undefined;
 }
 
 export function thisProcess(): ProcessIdentity {
-  return { pid: process.pid, started: startOf(process.pid) ?? "" };
+  return { pid: process.pid, started: startOf(process.pid) ?? "", namespace: namespaceHere() };
 }
 
-/** Whether that very process still runs. In doubt (no /proc, another user's process): yes. */
+/** Whether its number means a process here. In another container the same number is another process, or none. */
+export function isOfThisNamespace({ namespace }: ProcessIdentity): boolean {
+  return namespace === undefined || namespace === namespaceHere();
+}
+
+/** Whether that very process still runs. In doubt (no /proc, another user's process, another container's): yes. */
 export function isAlive(who: ProcessIdentity): boolean {
+  if (!isOfThisNamespace(who)) return true;
   try {
     process.kill(who.pid, 0);
   } catch (error) {
@@ -21,6 +29,15 @@ export function isAlive(who: ProcessIdentity): boolean {
   }
   const started = startOf(who.pid);
   return started === undefined || who.started === "" || started === who.started;
+}
+
+/** "pid:[4026531836]" */
+function namespaceHere(): string | undefined {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return undefined; // no Linux
+  }
 }
 
 /** Field 22 of /proc/PID/stat; the second field is a name in brackets that may hold anything. */

@@ -60,17 +60,43 @@ export class SlotPool {
     }
   }
 
-  /** What a bundle says of its job. The slot that answered may run the job afterwards. */
-  async describe(bundle: Bundle): Promise<JobDescription> {
-    const entry = [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open();
+  /**
+   * What a bundle says of its job. The slot that answered may run the job afterwards. One that was killed meanwhile, not by its
+   * own code and not by us, is replaced: at most `triesMax` are tried.
+   */
+  async describe(bundle: Bundle, triesMax = 1): Promise<JobDescription> {
+    return await again(triesMax, () =>
+      this.#ask(
+        [...this.#entries].find(({ loading }) => loading === undefined) ?? this.#open(),
+        bundle,
+        (slot) => slot.describe(),
+        "the job is loaded, and does not say what it is: a getter or a format's header does not return",
+      ),
+    );
+  }
+
+  /** What the bundle's job makes of parameters, in the slot that described it, if it is there still. */
+  async validate(bundle: Bundle, params: string, triesMax = 1): Promise<Uint8Array | undefined> {
+    return await again(triesMax, () =>
+      this.#ask(
+        this.#idle().find(({ slot }) => hasLoaded(slot, bundle)) ?? this.#open(),
+        bundle,
+        (slot) => slot.validate(params),
+        "the schema of params does not come to an end: look for a promise that nothing settles",
+      ),
+    );
+  }
+
+  async #ask<T>(
+    entry: SlotEntry,
+    bundle: Bundle,
+    question: (slot: TaskSlot) => Promise<T>,
+    otherwise: string,
+  ): Promise<T> {
     entry.isBusy = true;
     try {
       await this.load(entry, bundle);
-      return await this.#inTime(
-        entry,
-        entry.slot.describe(),
-        "the job is loaded, and does not say what it is: a getter or a format's header does not return",
-      );
+      return await this.#inTime(entry, question(entry.slot), otherwise);
     } finally {
       this.giveBack(entry);
     }
@@ -242,6 +268,25 @@ export class SlotPool {
     });
     return entry;
   }
+}
+
+/** Where a slot is killed meanwhile another one is asked. */
+async function again<T>(triesMax: number, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!wasKilled(error)) throw error;
+      if (tries < triesMax) continue;
+      const times = tries === 1 ? "" : ` (tried ${tries} times)`;
+      throw new MillraceError(error.code, `${error.message}${times}`, { cause: error });
+    }
+  }
+}
+
+/** By the system for want of memory, or by somebody: it says nothing of the job's code. */
+export function wasKilled(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === "slot-died" && error.retry === "same";
 }
 
 function closing(): MillraceError {

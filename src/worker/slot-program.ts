@@ -9,6 +9,7 @@ import { MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeLoaded, installMillrace, loadJob } from "../job/load.ts";
 import { describeThrown } from "../job/thrown.ts";
+import { validateParams } from "../job/validate-params.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AttemptResult, FailureText } from "../rpc/messages.ts";
@@ -99,6 +100,12 @@ export class SlotProgram {
       case "describe":
         this.#answer(async () => ({ kind: "described", description: describeLoaded(this.#loaded()) }));
         setImmediate(() => this.#prepareKernel());
+        return;
+      case "validate":
+        this.#answer(async () => ({
+          kind: "validated",
+          value: await validateParams(this.#loaded().params, message.params),
+        }));
         return;
       case "run":
         this.#s3 = message.s3;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { isErrorCode, MillraceError, systemCode } from "../base/error.ts";
+import { isErrorCode, MillraceError, type Retry, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
@@ -42,9 +42,15 @@ export interface TaskSlot {
   readonly bundle: Bundle | undefined;
   /** Resolves, with why, when the process has ended, whoever ended it. */
   readonly ended: Promise<FailureText>;
-  /** Imports the bundle, checked against its digest. Rejects with what the module threw; the slot is of no use then. */
+  /**
+   * Imports the bundle, checked against its digest. Rejects with what the module threw; the slot is of no use then. Where the
+   * process has ended (`slot-died`), `retry` says why: "same" by a signal that is none of the agent's, "elsewhere" by the agent
+   * or because it could not be started, "never" by the job's code.
+   */
   load(bundle: Bundle): Promise<void>;
   describe(): Promise<JobDescription>;
+  /** What the job makes of parameters (job/validate-params.ts), its schema's code included. */
+  validate(params: string): Promise<Uint8Array | undefined>;
   /** Never rejects: the process's end is a result too. */
   run(request: RunAttempt): Promise<AttemptResult>;
   /**
@@ -89,7 +95,7 @@ const stderrTailBytes = 8192;
 /** For what is left in the pipes of an ended process. */
 const drainMs = 1000;
 
-type Reply = Extract<FromSlot, { kind: "loaded" | "described" | "finished" | "failed" }>;
+type Reply = Extract<FromSlot, { kind: "loaded" | "described" | "validated" | "finished" | "failed" }>;
 
 export class Slot implements TaskSlot {
   readonly ended: Promise<FailureText>;
@@ -112,6 +118,7 @@ export class Slot implements TaskSlot {
   #stderrTail = "";
   #killedFor: KillReason | undefined;
   #death: FailureText | undefined;
+  #deathRetry: Retry = "never";
   /** It exited, by no signal and not for us: what it ran did that, and would do it again. */
   #isEndedByCode = false;
 
@@ -173,18 +180,26 @@ export class Slot implements TaskSlot {
       path: bundle.path,
       digest: bundle.digest,
       environment: bundle.environment,
-    }).catch((death: FailureText) => thrown(this.#isEndedByCode ? endedLoading(death) : death));
+    }).catch((death: FailureText) => this.#ended(death));
     if (reply.kind === "failed") throw errorOf(reply.error);
     assert(reply.kind === "loaded", "load is answered by loaded");
   }
 
   async describe(): Promise<JobDescription> {
-    const reply = await this.#ask({ kind: "describe" }).catch((death: FailureText) =>
-      thrown(this.#isEndedByCode ? endedLoading(death) : death),
-    );
+    const reply = await this.#ask({ kind: "describe" }).catch((death: FailureText) => this.#ended(death));
     if (reply.kind === "failed") throw errorOf(reply.error);
     assert(reply.kind === "described", "describe is answered by described");
     return reply.description;
+  }
+
+  async validate(params: string): Promise<Uint8Array | undefined> {
+    const asked = this.#ask({ kind: "validate", params });
+    const reply = await asked.catch((death: FailureText): never => {
+      throw errorOf(death, this.#deathRetry);
+    });
+    if (reply.kind === "failed") throw errorOf(reply.error);
+    assert(reply.kind === "validated", "validate is answered by validated");
+    return reply.value;
   }
 
   async run(request: RunAttempt): Promise<AttemptResult> {
@@ -249,6 +264,10 @@ export class Slot implements TaskSlot {
     return { kind: "infrastructure", error };
   }
 
+  #ended(death: FailureText): never {
+    throw errorOf(this.#isEndedByCode ? endedLoading(death) : death, this.#deathRetry);
+  }
+
   #ask(message: ToSlot): Promise<Reply> {
     assert(this.#reply === undefined, "a slot does one thing at a time");
     return new Promise<Reply>((resolve, reject) => {
@@ -278,6 +297,7 @@ export class Slot implements TaskSlot {
         return;
       case "loaded":
       case "described":
+      case "validated":
       case "failed":
       case "finished": {
         const waiting = this.#reply;
@@ -315,6 +335,8 @@ export class Slot implements TaskSlot {
     this.#log.close();
     this.#isEndedByCode = !(end instanceof Error) && end.signal === null && this.#killedFor === undefined;
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
+    if (end instanceof Error || this.#killedFor?.kind === "stopped") this.#deathRetry = "elsewhere";
+    else if (end.signal !== null && this.#killedFor === undefined) this.#deathRetry = "same";
     // What the job's code did to an idle process (process.exit, a crash) it did after its call; what the system did is no one's fault.
     const isItsOwn = !(end instanceof Error) && this.#killedFor === undefined && isOwnEnd(end);
     if (isItsOwn && this.#attempt === undefined && this.#last !== undefined) {
@@ -355,16 +377,12 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-function thrown(error: FailureText): Reply {
-  return { kind: "failed", error };
-}
-
 function endedLoading(death: FailureText): FailureText {
   return { ...death, code: "wrong-job", message: `the job file can't be loaded: ${death.message}` };
 }
 
-function errorOf(text: FailureText): MillraceError {
-  const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message);
+function errorOf(text: FailureText, retry: Retry = "never"): MillraceError {
+  const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message, { retry });
   if (text.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${text.stack}`;
   return error;
 }

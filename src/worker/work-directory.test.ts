@@ -45,11 +45,11 @@ function make(name = "work") {
   return createWorkDirectory({ path: join(directory, name), id: name, memoryRoot });
 }
 
-test("both directories are the user's alone", () => {
+test("both directories are the user's alone", async () => {
   const work = make();
   expect(statSync(work.path).mode & 0o777).toBe(0o700);
   if (work.memory !== undefined) expect(statSync(work.memory).mode & 0o777).toBe(0o700);
-  expect(userOf(work.path)).toEqual(thisProcess());
+  expect(await userOf(work.path)).toEqual(thisProcess());
 });
 
 test("I14: nothing is left of either after removal", () => {

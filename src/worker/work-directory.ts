@@ -24,7 +24,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
-import { isAlive, type ProcessIdentity, thisProcess } from "./process-identity.ts";
+import { isLocked } from "./directory-lock.ts";
+import { isAlive, isOfThisNamespace, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 
 export interface WorkDirectory {
   readonly path: string;
@@ -87,10 +88,15 @@ export function openWorkDirectory(options: WorkDirectoryOptions): WorkDirectory 
   return enter(options.path, memory);
 }
 
-/** The process that uses a work directory now; undefined where there is none any more. */
-export function userOf(path: string): ProcessIdentity | undefined {
-  const record = readRecord(path);
-  return record !== undefined && isAlive(record.process) ? record.process : undefined;
+/**
+ * The process that uses a work directory now; undefined where there is none any more. Of a process in another container its number
+ * says nothing; the lock of its state does, which the operating system frees when it ends.
+ */
+export async function userOf(path: string): Promise<ProcessIdentity | undefined> {
+  const user = readRecord(path)?.process;
+  if (user === undefined) return undefined;
+  const isUsed = isOfThisNamespace(user) ? isAlive(user) : await isLocked(join(path, "state"));
+  return isUsed ? user : undefined;
 }
 
 /** Removes both directories and all in them. May be repeated. */

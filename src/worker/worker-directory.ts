@@ -1,7 +1,7 @@
 // The directory that a worker keeps everything in, over all its starts:
 //
 //   WORKDIR/              mode 0700
-//     lock.N              the process that uses it (directory-lock.ts)
+//     lock/               held by the process that uses it (directory-lock.ts)
 //     worker.json         id, incarnation, and the cluster whose runs these are
 //     runs/ logs/ slots/  as in a local run (work-directory.ts), logs in a directory per job
 //     bundles/ files/     jobs' code and side files, by their SHA-256
@@ -32,19 +32,21 @@ export interface WorkerDirectory {
   readonly bundles: string;
   readonly files: string;
   readonly id: WorkerId;
-  /** Greater than that of any earlier start; durable already. */
-  readonly incarnation: number;
-  /** Notes whose worker this is from now on; what is another cluster's is removed first. True: there was such. */
-  joinCluster(cluster: string): boolean;
+  /** Greater than that of any earlier start of a worker of this name; durable. Undefined until a cluster was joined. */
+  readonly incarnation: number | undefined;
+  /**
+   * Notes whose worker this is from now on, and which start of it this is (`Welcome`); what is another cluster's is removed first.
+   * True: there was such.
+   */
+  joinCluster(cluster: string, start: number): boolean;
   /** Lets go of the lock. With `remove` nothing of the runs stays, in the memory tier neither. */
-  close(how: "keep" | "remove"): void;
+  close(how: "keep" | "remove"): Promise<void>;
 }
 
 export interface WorkerDirectoryOptions {
   readonly path: string;
   /** Default: as before, or a random one. */
   readonly name: WorkerId | undefined;
-  readonly date: Date;
   readonly memoryRoot?: string | undefined;
 }
 
@@ -58,20 +60,19 @@ interface WorkerRecord {
 }
 
 /** Throws `state-busy` while another worker uses it, `wrong-usage` for a directory of other things, `io-error`, `no-space`. */
-export function openWorkerDirectory(options: WorkerDirectoryOptions): WorkerDirectory {
-  const { name, date, memoryRoot } = options;
+export async function openWorkerDirectory(options: WorkerDirectoryOptions): Promise<WorkerDirectory> {
+  const { name, memoryRoot } = options;
   if (name !== undefined && !/^[\w.-]{1,64}$/.test(name)) {
     throw new MillraceError("wrong-usage", `--name ${JSON.stringify(name)}: 1 to 64 letters, digits, ".", "-" and "_"`);
   }
   const path = makePrivate(options.path);
-  const lock = lockOf(path);
+  const lock = await lockOf(path);
   try {
     const before = readRecord(path);
     const record: WorkerRecord = {
       version: 1,
       id: name ?? before?.id ?? `w-${randomBytes(3).toString("hex")}`,
-      // By the date, because a work directory may be lost while its worker's name stays.
-      incarnation: Math.max((before?.incarnation ?? 0) + 1, date.getTime()),
+      incarnation: before?.incarnation ?? 0,
       cluster: before?.cluster,
     };
     writeRecord(path, record);
@@ -79,7 +80,7 @@ export function openWorkerDirectory(options: WorkerDirectoryOptions): WorkerDire
     const work = openWorkDirectory({ path, id, ...(memoryRoot === undefined ? {} : { memoryRoot }) });
     return new OpenWorkerDirectory(work, lock, record);
   } catch (error) {
-    lock.release();
+    await lock.release();
     throw named(path, error);
   }
 }
@@ -90,6 +91,7 @@ class OpenWorkerDirectory implements WorkerDirectory {
   readonly files: string;
   readonly #lock: DirectoryLock;
   #record: WorkerRecord;
+  #incarnation: number | undefined;
 
   constructor(work: WorkDirectory, lock: DirectoryLock, record: WorkerRecord) {
     this.work = work;
@@ -109,38 +111,42 @@ class OpenWorkerDirectory implements WorkerDirectory {
     return this.#record.id;
   }
 
-  get incarnation(): number {
-    return this.#record.incarnation;
+  get incarnation(): number | undefined {
+    return this.#incarnation;
   }
 
-  joinCluster(cluster: string): boolean {
-    const { cluster: before } = this.#record;
-    if (before === cluster) return false;
-    const { runs, logs } = this.work;
-    // Before the note, so that a crash between the two removes again. Of a worker that never got an answer there is nothing.
-    for (const directory of [runs.memory, runs.disk, logs, this.bundles, this.files]) {
-      if (directory !== undefined) empty(directory);
+  joinCluster(cluster: string, start: number): boolean {
+    const { cluster: before, incarnation: last } = this.#record;
+    if (before !== cluster) {
+      const { runs, logs } = this.work;
+      // Before the note, so that a crash between the two removes again. A worker that never got an answer has nothing.
+      for (const directory of [runs.memory, runs.disk, logs, this.bundles, this.files]) {
+        if (directory !== undefined) empty(directory);
+      }
     }
-    this.#record = { ...this.#record, cluster };
+    // The master's number is greater than those that it gave out before; that of the record is one more guard, should it forget.
+    this.#incarnation = Math.max(before === cluster ? last + 1 : 0, start);
+    this.#record = { ...this.#record, cluster, incarnation: this.#incarnation };
     writeRecord(this.work.path, this.#record);
-    return before !== undefined;
+    return before !== undefined && before !== cluster;
   }
 
-  close(how: "keep" | "remove"): void {
+  async close(how: "keep" | "remove"): Promise<void> {
     const { work } = this;
-    for (const directory of new Set([work.slots, work.pages])) empty(directory);
-    if (how === "remove") {
-      empty(work.runs.disk);
-      // The next start makes it anew; memory that nobody comes back for would be lost to the machine.
-      if (work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
+    try {
+      // The next start makes it again; memory that nobody comes back for would be lost to the machine.
+      if (how === "remove" && work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
+      for (const directory of new Set([work.slots, work.pages])) empty(directory);
+      if (how === "remove") empty(work.runs.disk);
+    } finally {
+      await this.#lock.release();
     }
-    this.#lock.release();
   }
 }
 
-function lockOf(path: string): DirectoryLock {
+async function lockOf(path: string): Promise<DirectoryLock> {
   try {
-    return lockDirectory(path);
+    return await lockDirectory(path);
   } catch (error) {
     throw named(path, error);
   }
@@ -198,7 +204,7 @@ function readRecord(path: string): WorkerRecord | undefined {
     if (version !== 1 || typeof id !== "string" || !Number.isSafeInteger(incarnation)) return undefined;
     return { version, id, incarnation: incarnation!, cluster: typeof cluster === "string" ? cluster : undefined };
   } catch {
-    return undefined; // cut short: a new worker, whose incarnation is by the date
+    return undefined; // cut short: a new worker
   }
 }
 

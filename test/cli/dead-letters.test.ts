@@ -111,7 +111,7 @@ describe("the folder of --dead-letters", () => {
     [["-o", "out", "--skip-bad", "1", "--dead-letters", "out/bad"], /overlap/],
     [["-o", "out/in", "--skip-bad", "1", "--dead-letters", "out"], /overlap/],
     [["-o", "out", "--skip-bad", "1", "--dead-letters", "./out/"], /overlap/],
-    [["-o", "out", "--skip-bad", "1", "--dead-letters", ""], /name of a folder/],
+    [["-o", "out", "--skip-bad", "1", "--dead-letters", ""], /--dead-letters.* is empty/],
   ])("is refused where it can't be: %j", async (words, message) => {
     const { code, stderr } = await run("job.ts", "in.txt", ...words);
     expect(code).toBe(2);

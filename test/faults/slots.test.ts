@@ -1,5 +1,5 @@
 // What a job's code does to its process (FAULTS 2.1), with the built command: the fault happens, is named, and costs one attempt.
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -43,6 +43,42 @@ function hostile(fault: string, more: readonly string[] = []): string[] {
     ...more,
   ];
 }
+
+describe("while a slot loads the job", () => {
+  /** Its module does this once; the first slot that loads it is the one that describes it. */
+  const jobThat = (does: string) => `import { existsSync, writeFileSync } from "node:fs";
+import { defineJob, text } from "millrace";
+if (!existsSync(process.env.MARK)) { writeFileSync(process.env.MARK, ""); ${does}; await new Promise(() => setInterval(() => {}, 1000)); }
+export default defineJob({ name: "loading", input: text(), reducers: 0, output: text(), map: (line, emit) => emit(line) });\n`;
+  const run = async (does: string, ...more: string[]) => {
+    scratch.write("loading.mjs", jobThat(does));
+    const words = ["run", "loading.mjs", "in", "-o", "out", "--slots", "1", "--env", `MARK=${scratch.mark}`, ...more];
+    const ended = await runToEnd(scratch, words);
+    expect(existsSync(scratch.mark), "its fault fired").toBe(true);
+    return ended;
+  };
+
+  test.each(["SIGKILL", "SIGTERM"])("a %s of somebody is tried again", async (signal) => {
+    const { code, stderr } = await run(`process.kill(process.pid, "${signal}")`);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("done") });
+    expect(partsOf(scratch.output)).toContain("one two");
+  });
+
+  test("not with --attempts 1, and never an exit by the job's code or an exception", async () => {
+    const { code, stderr } = await run('process.kill(process.pid, "SIGKILL")', "--attempts", "1");
+    expect(code).not.toBe(0);
+    expect(stderr).toContain("SIGKILL");
+    for (const [does, message] of [
+      ["process.exit(3)", "process.exit(3)"],
+      ['throw new Error("not today")', "not today"],
+    ] as const) {
+      unlinkSync(scratch.mark);
+      const ended = await run(does);
+      expect(ended.code).not.toBe(0);
+      expect(ended.stderr).toContain(message);
+    }
+  });
+});
 
 describe("once is survived, and the failed attempt is told with its cause", () => {
   const once = ["--param", "times=1"];

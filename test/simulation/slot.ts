@@ -52,6 +52,10 @@ export class SimSlot implements TaskSlot {
     return new Promise((resolve) => void this.#worker.machine.after(5, () => this.#worker.agentHears(resolve)));
   }
 
+  async validate(): Promise<undefined> {
+    throw new Error("nobody asks a simulated slot");
+  }
+
   async describe(): Promise<JobDescription> {
     throw new Error("nobody asks a simulated slot");
   }

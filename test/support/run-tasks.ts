@@ -3,7 +3,9 @@ import type { AttemptId, Phase } from "../../src/base/ids.ts";
 import { KiB, MiB } from "../../src/base/limits.ts";
 import type { Plan } from "../../src/input/plan.ts";
 import { jobDefinition } from "../../src/job/define-job.ts";
+import { describeJob } from "../../src/job/describe.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
+import { validateTable } from "../../src/job/validate-params.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { createReferenceKernel } from "../../src/kernel/reference.ts";
 import type { Assignment, AttemptDone, AttemptFailed, AttemptResult, MapWork } from "../../src/rpc/messages.ts";
@@ -49,6 +51,8 @@ export class TaskRun {
   get spec(): JobSpec {
     const job = jobDefinition(this.#job);
     const paths = Object.keys(this.#options.files);
+    const { params } = describeJob(job);
+    const given = this.#options.spec?.params ?? "{}";
     return {
       name: job.name,
       bundle: "0".repeat(64),
@@ -66,7 +70,8 @@ export class TaskRun {
       attemptsMax: 4,
       slotsMax: undefined,
       deadLettersMax: 0,
-      params: "{}",
+      params: given,
+      ...(params.kind === "table" && { paramsValue: validateTable(params, given) }),
       taskTimeoutMs: 600_000,
       taskLimitMs: undefined,
       nondeterministic: "rerun",

@@ -23,7 +23,7 @@ export async function checkReduce(job: JobDefinition, spec: JobSpec, mapped: rea
         inputs: [mapped, ...job.inputs.slice(1).map(() => [])],
         partitions: 1,
         source: "sample",
-        params: spec.params,
+        paramsValue: spec.paramsValue,
       },
     );
     return outputs.flatMap((records, output) => records.map((record) => encoded(job, output, record)));

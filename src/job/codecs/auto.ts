@@ -10,6 +10,7 @@
 import { types } from "node:util";
 import { assert } from "../../base/assert.ts";
 import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
+import type { MillraceError } from "../../base/error.ts";
 import { readF64 } from "../../base/f64.ts";
 import { isPlainObject, nestingMax, notPlain } from "../../base/plain-value.ts";
 import type { AutoKey, AutoValue, Codec, KeyCodec } from "../codec.ts";
@@ -48,10 +49,23 @@ export const autoValue: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
   { name: "auto" },
 );
 
+/** Parameters as they are stored with a job: what can't be is to be made in `setup`; undefined is what is left out. */
+export const paramsCodec: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
+  { ordered: false, write: (value, out) => write(value, out, params, []), read },
+  { name: "params" },
+);
+
 interface Role {
   readonly carrier: string;
   readonly objects: boolean;
+  /** Instead of what else may be done. */
+  readonly advice?: string;
 }
+const params: Role = {
+  carrier: "params, which are stored with the job,",
+  objects: true,
+  advice: "Let the schema give plain data, and make it in `setup`.",
+};
 const keys: Role = { carrier: "the auto codec, for keys,", objects: false };
 const values: Role = { carrier: "the auto codec", objects: true };
 
@@ -63,7 +77,7 @@ function write(value: unknown, out: ByteWriter, role: Role, path: (string | numb
       else writeTextEnded(value, 1, out);
       break;
     case "number":
-      if (!Number.isFinite(value)) throw notPlain(role.carrier, value, path, "Use the codec float64, or null instead.");
+      if (!Number.isFinite(value)) throw refused(role, value, path, "Use the codec float64, or null instead.");
       out.writeUint8(tag.number);
       writeDouble(value, out);
       break;
@@ -79,15 +93,19 @@ function write(value: unknown, out: ByteWriter, role: Role, path: (string | numb
       else writeObject(value, out, role, path);
       break;
     case "undefined":
-      throw notPlain(role.carrier, value, path, "Write null, or leave the property out.");
+      throw refused(role, value, path, "Write null, or leave the property out.");
     default:
-      throw notPlain(role.carrier, value, path, "Emit data instead.");
+      throw refused(role, value, path, "Emit data instead.");
   }
+}
+
+function refused(role: Role, value: unknown, path: readonly (string | number)[], advice: string): MillraceError {
+  return notPlain(role.carrier, value, path, role.advice ?? advice);
 }
 
 function writeObject(value: object, out: ByteWriter, role: Role, path: (string | number)[]): void {
   if (path.length >= nestingMax) {
-    throw notPlain(role.carrier, value, path, `It is nested more than ${nestingMax} deep, or contains itself.`);
+    throw refused(role, value, path, `It is nested more than ${nestingMax} deep, or contains itself.`);
   }
   if (Array.isArray(value)) {
     out.writeUint8(tag.array);
@@ -99,15 +117,15 @@ function writeObject(value: object, out: ByteWriter, role: Role, path: (string |
     else writeEscaped(asBuffer(value), 1, out);
   } else if (types.isDate(value)) {
     const ms = Date.prototype.getTime.call(value);
-    if (Number.isNaN(ms)) throw notPlain(role.carrier, value, path, "It is no valid date.");
+    if (Number.isNaN(ms)) throw refused(role, value, path, "It is no valid date.");
     out.writeUint8(tag.date);
     writeDouble(ms, out);
   } else if (!isPlainObject(value)) {
-    throw notPlain(role.carrier, value, path, "Give a codec of your own, or make plain data of it.");
+    throw refused(role, value, path, "Give a codec of your own, or make plain data of it.");
   } else if (role.objects) {
     writeProperties(value as Readonly<Record<string, unknown>>, out, role, path);
   } else {
-    throw notPlain(role.carrier, value, path, "An object's properties have no order: use an array of them as the key.");
+    throw refused(role, value, path, "An object's properties have no order: use an array of them as the key.");
   }
 }
 
@@ -119,6 +137,7 @@ function writeProperties(
 ): void {
   out.writeUint8(tag.object);
   for (const name of Object.keys(object)) {
+    if (role === params && object[name] === undefined) continue;
     out.writeUint8(tag.string);
     writeTextEnded(name, 1, out);
     writePart(name, object[name], out, role, path);

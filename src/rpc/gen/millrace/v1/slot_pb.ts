@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/slot.proto.
  */
 export const file_millrace_v1_slot: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSLBBwoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAEiwKBnNldHRsZRgFIAEoCzIaLm1pbGxyYWNlLnYxLlRvU2xvdC5TZXR0bGVIABqFAQoETG9hZBIMCgRwYXRoGAEgASgJEg4KBmRpZ2VzdBgCIAEoCRI2CgtlbnZpcm9ubWVudBgDIAMoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5Mb2FkLlZhcmlhYmxlGicKCFZhcmlhYmxlEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkaCgoIRGVzY3JpYmUa1QIKA1J1bhIrCgphc3NpZ25tZW50GAEgASgLMhcubWlsbHJhY2UudjEuQXNzaWdubWVudBIRCglkaXJlY3RvcnkYAiABKAkSHQoQbWVtb3J5X2RpcmVjdG9yeRgDIAEoCUgAiAEBEhgKEG1lbW9yeV9ieXRlc19tYXgYBCABKAQSFgoOZGlza19kaXJlY3RvcnkYBSABKAkSIwoGaW5wdXRzGAYgAygLMhMubWlsbHJhY2UudjEuUnVuUmVmEiYKBnJlbW90ZRgHIAMoCzIWLm1pbGxyYWNlLnYxLlJ1blBsYWNlcxIxCgZhY2Nlc3MYCCABKAsyIS5taWxscmFjZS52MS5Ub1Nsb3QuU2h1ZmZsZUFjY2VzcxIoCgJzMxgJIAEoCzIcLm1pbGxyYWNlLnYxLlRvU2xvdC5TM0FjY2Vzc0ITChFfbWVtb3J5X2RpcmVjdG9yeRo0Cg1TaHVmZmxlQWNjZXNzEgsKA2tleRgBIAEoCRIPCgJjYRgCIAEoCUgAiAEBQgUKA19jYRqeAQoIUzNBY2Nlc3MSFQoIZW5kcG9pbnQYASABKAlIAIgBARIOCgZyZWdpb24YAiABKAkSFQoNYWNjZXNzX2tleV9pZBgDIAEoCRIZChFzZWNyZXRfYWNjZXNzX2tleRgEIAEoCRIaCg1zZXNzaW9uX3Rva2VuGAUgASgJSAGIAQFCCwoJX2VuZHBvaW50QhAKDl9zZXNzaW9uX3Rva2VuGgYKBFN0b3AaCAoGU2V0dGxlQgYKBGtpbmQilQQKCEZyb21TbG90Ei4KBmxvYWRlZBgBIAEoCzIcLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvYWRlZEgAEjQKCWRlc2NyaWJlZBgCIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LkRlc2NyaWJlZEgAEi4KCGZpbmlzaGVkGAMgASgLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdEgAEioKBmZhaWxlZBgEIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0SAASKAoDbG9nGAUgASgLMhkubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9nSAASKgoEbGF0ZRgGIAEoCzIaLm1pbGxyYWNlLnYxLkZyb21TbG90LkxhdGVIABIwCgdzZXR0bGVkGAcgASgLMh0ubWlsbHJhY2UudjEuRnJvbVNsb3QuU2V0dGxlZEgAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJGlgKBExhdGUSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GgkKB1NldHRsZWRCBgoEa2luZGIGcHJvdG8z", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
+  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSKPCAoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAEiwKBnNldHRsZRgFIAEoCzIaLm1pbGxyYWNlLnYxLlRvU2xvdC5TZXR0bGVIABIwCgh2YWxpZGF0ZRgKIAEoCzIcLm1pbGxyYWNlLnYxLlRvU2xvdC5WYWxpZGF0ZUgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRrVAgoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSJgoGcmVtb3RlGAcgAygLMhYubWlsbHJhY2UudjEuUnVuUGxhY2VzEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzEigKAnMzGAkgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LlMzQWNjZXNzQhMKEV9tZW1vcnlfZGlyZWN0b3J5GjQKDVNodWZmbGVBY2Nlc3MSCwoDa2V5GAEgASgJEg8KAmNhGAIgASgJSACIAQFCBQoDX2NhGp4BCghTM0FjY2VzcxIVCghlbmRwb2ludBgBIAEoCUgAiAEBEg4KBnJlZ2lvbhgCIAEoCRIVCg1hY2Nlc3Nfa2V5X2lkGAMgASgJEhkKEXNlY3JldF9hY2Nlc3Nfa2V5GAQgASgJEhoKDXNlc3Npb25fdG9rZW4YBSABKAlIAYgBAUILCglfZW5kcG9pbnRCEAoOX3Nlc3Npb25fdG9rZW4aBgoEU3RvcBoICgZTZXR0bGUaGgoIVmFsaWRhdGUSDgoGcGFyYW1zGAEgASgJQgYKBGtpbmQi9gQKCEZyb21TbG90Ei4KBmxvYWRlZBgBIAEoCzIcLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvYWRlZEgAEjQKCWRlc2NyaWJlZBgCIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LkRlc2NyaWJlZEgAEi4KCGZpbmlzaGVkGAMgASgLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdEgAEioKBmZhaWxlZBgEIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0SAASKAoDbG9nGAUgASgLMhkubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9nSAASKgoEbGF0ZRgGIAEoCzIaLm1pbGxyYWNlLnYxLkZyb21TbG90LkxhdGVIABIwCgdzZXR0bGVkGAcgASgLMh0ubWlsbHJhY2UudjEuRnJvbVNsb3QuU2V0dGxlZEgAEjQKCXZhbGlkYXRlZBgKIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LlZhbGlkYXRlZEgAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJGlgKBExhdGUSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GgkKB1NldHRsZWQaKQoJVmFsaWRhdGVkEhIKBXZhbHVlGAEgASgMSACIAQFCCAoGX3ZhbHVlQgYKBGtpbmRiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ToSlot
@@ -57,6 +57,12 @@ export type ToSlot = Message<"millrace.v1.ToSlot"> & {
      */
     value: ToSlot_Settle;
     case: "settle";
+  } | {
+    /**
+     * @generated from field: millrace.v1.ToSlot.Validate validate = 10;
+     */
+    value: ToSlot_Validate;
+    case: "validate";
   } | { case: undefined; value?: undefined };
 };
 
@@ -274,6 +280,25 @@ export const ToSlot_SettleSchema: GenMessage<ToSlot_Settle> = /*@__PURE__*/
   messageDesc(file_millrace_v1_slot, 0, 6);
 
 /**
+ * @generated from message millrace.v1.ToSlot.Validate
+ */
+export type ToSlot_Validate = Message<"millrace.v1.ToSlot.Validate"> & {
+  /**
+   * JSON of the parameters as they were given.
+   *
+   * @generated from field: string params = 1;
+   */
+  params: string;
+};
+
+/**
+ * Describes the message millrace.v1.ToSlot.Validate.
+ * Use `create(ToSlot_ValidateSchema)` to create a new message.
+ */
+export const ToSlot_ValidateSchema: GenMessage<ToSlot_Validate> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 0, 7);
+
+/**
  * @generated from message millrace.v1.FromSlot
  */
 export type FromSlot = Message<"millrace.v1.FromSlot"> & {
@@ -322,6 +347,12 @@ export type FromSlot = Message<"millrace.v1.FromSlot"> & {
      */
     value: FromSlot_Settled;
     case: "settled";
+  } | {
+    /**
+     * @generated from field: millrace.v1.FromSlot.Validated validated = 10;
+     */
+    value: FromSlot_Validated;
+    case: "validated";
   } | { case: undefined; value?: undefined };
 };
 
@@ -424,4 +455,21 @@ export type FromSlot_Settled = Message<"millrace.v1.FromSlot.Settled"> & {
  */
 export const FromSlot_SettledSchema: GenMessage<FromSlot_Settled> = /*@__PURE__*/
   messageDesc(file_millrace_v1_slot, 1, 4);
+
+/**
+ * @generated from message millrace.v1.FromSlot.Validated
+ */
+export type FromSlot_Validated = Message<"millrace.v1.FromSlot.Validated"> & {
+  /**
+   * @generated from field: optional bytes value = 1;
+   */
+  value?: Uint8Array | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.FromSlot.Validated.
+ * Use `create(FromSlot_ValidatedSchema)` to create a new message.
+ */
+export const FromSlot_ValidatedSchema: GenMessage<FromSlot_Validated> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 1, 5);
 

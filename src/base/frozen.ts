@@ -1,0 +1,29 @@
+// Values that nobody can change, all the way down, though many share them.
+
+const setters: PropertyDescriptorMap = Object.fromEntries(
+  Object.getOwnPropertyNames(Date.prototype)
+    .filter((name) => name.startsWith("set"))
+    .map((name) => [
+      name,
+      {
+        value: () => {
+          throw new TypeError(`Cannot ${name} of a Date that is shared: change a copy of it, new Date(date)`);
+        },
+      },
+    ]),
+);
+
+/**
+ * Freezes plain data in place: objects, arrays, Dates, and what they hold. Freezing does not reach into a Date, so what would
+ * change it throws; bytes can't be frozen at all, so a property that holds some gives a new copy of them each time.
+ */
+export function deepFrozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (value instanceof Date) return Object.freeze(Object.defineProperties(value, setters));
+  for (const name of Object.keys(value)) {
+    const part = (value as Readonly<Record<string, unknown>>)[name];
+    if (!(part instanceof Uint8Array)) deepFrozen(part);
+    else Object.defineProperty(value, name, { get: () => new Uint8Array(part), enumerable: true });
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,50 @@
+// What a Standard Schema (standardschema.dev) answers, whoever asks it. It is user code: nothing is trusted to be of any shape.
+export interface SchemaIssue {
+  readonly message: string;
+  /** Names and indexes that lead to the part that is refused. */
+  readonly path: readonly string[];
+}
+
+/** `issues` undefined: `value` is what the schema made of what it was given. */
+export interface Validated {
+  readonly value: unknown;
+  readonly issues: readonly SchemaIssue[] | undefined;
+}
+
+const issuesMax = 100;
+
+/** Reads what `validate` returned, or its promise came to. */
+export function validatedOf(result: object): Validated {
+  const { value, issues } = result as { readonly value?: unknown; readonly issues?: unknown };
+  if (issues === undefined || issues === null) return { value, issues: undefined };
+  const listed: readonly unknown[] = Array.isArray(issues) ? issues.slice(0, issuesMax) : [];
+  return { value: undefined, issues: listed.map(issueOf) };
+}
+
+/** "id: expected a string; and 2 more". */
+export function issuesText(issues: readonly SchemaIssue[], shownMax: number): string {
+  if (issues.length === 0) return "it gives no reason";
+  const shown = issues
+    .slice(0, shownMax)
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`));
+  const more = issues.length - shown.length;
+  return more > 0 ? `${shown.join("; ")}; and ${more} more` : shown.join("; ");
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    typeof (value as { readonly then?: unknown }).then === "function"
+  );
+}
+
+function issueOf(issue: unknown): SchemaIssue {
+  if (typeof issue !== "object" || issue === null) return { message: String(issue), path: [] };
+  const { message, path } = issue as { readonly message?: unknown; readonly path?: unknown };
+  return { message: String(message), path: Array.isArray(path) ? path.map(stepOf) : [] };
+}
+
+/** A step is a key, or an object that holds one. */
+function stepOf(step: unknown): string {
+  return String(typeof step === "object" && step !== null && "key" in step ? step.key : step);
+}
