@@ -38,7 +38,7 @@ export const mutants = [
       faults: [...masterFaults, "late-messages", "slow-messages"],
       change: { masters: 3, adoptMs: 0, messageRate: 0.1, workers: 5, jobs: 3, mapsMax: 8, chaosMs: 150_000 },
     },
-    patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return;", "")],
+    patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return false;", "")],
   },
   {
     name: "the last completion wins",
