@@ -1,9 +1,35 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type Plugin } from "vitest/config";
+
+interface Patch {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A bug that `npm run mutants` seeds (scripts/simulate/test-mutants.mjs): the tests run with it, and have to fail. */
+const patches = JSON.parse(process.env["MILLRACE_SEEDED_BUG"] ?? "[]") as readonly Patch[];
+
+const seededBug: Plugin = {
+  name: "seeded bug",
+  enforce: "pre",
+  transform(code, id) {
+    const here = patches.filter(({ file }) => id === source(`./${file}`));
+    if (here.length === 0) return undefined;
+    let patched = code;
+    for (const { file, find, replace } of here) {
+      const pieces = patched.split(find);
+      if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} times: ${find}`);
+      patched = pieces.join(replace);
+    }
+    return { code: patched, map: null };
+  },
+};
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
+  plugins: [seededBug],
   resolve: {
     alias: [
       { find: /^millrace\/testing$/, replacement: source("./src/testing.ts") },

@@ -2,13 +2,14 @@
 // swarm profile. `npm run mutants -- --only WORD`: some of them. `--all`: they are looked for without profiles too, and the
 // table of docs/mutants.md is written.
 import { fork } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bundleSimulation } from "./simulate/bundle.mjs";
 import { mutants } from "./simulate/mutants.mjs";
+import { testMutants } from "./simulate/test-mutants.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -38,11 +39,38 @@ await Promise.all(
     }
   }),
 );
+const tested = [];
+for (const mutant of testMutants.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
+  const caught = await failsBy(mutant);
+  tested.push({ mutant, caught });
+  console.log(`${caught.isCaught ? "ok  " : "FAIL"}  ${mutant.name}: ${caught.text}`);
+}
 const missed = rows.filter(({ caught }) => caught.invariant === undefined);
 const seconds = (performance.now() - started) / 1000;
 if (values.all && values.only === undefined) writeTable();
-console.log(`${rows.length - missed.length} of ${rows.length} seeded bugs caught in ${seconds.toFixed(1)} s`);
-process.exitCode = missed.length === 0 ? 0 : 1;
+const all = rows.length + tested.length;
+const uncaught = missed.length + tested.filter(({ caught }) => !caught.isCaught).length;
+console.log(`${all - uncaught} of ${all} seeded bugs caught in ${seconds.toFixed(1)} s`);
+process.exitCode = uncaught === 0 && all > 0 ? 0 : 1;
+
+/** The test file must fail, by tests of its own and not because the patch does not fit. */
+async function failsBy({ test, patches }) {
+  const report = join(scratch, "report.json");
+  const words = ["run", "--reporter=json", `--outputFile.json=${report}`, "--maxWorkers=1", test];
+  const child = fork(fileURLToPath(new URL("../node_modules/vitest/vitest.mjs", import.meta.url)), words, {
+    cwd: fileURLToPath(new URL("..", import.meta.url)),
+    env: { ...process.env, MILLRACE_NO_BUILD: "1", MILLRACE_SEEDED_BUG: JSON.stringify(patches) },
+    silent: true,
+  });
+  await new Promise((resolve) => child.on("exit", resolve));
+  const { numFailedTests, testResults } = JSON.parse(readFileSync(report, "utf8"));
+  rmSync(report);
+  const broken = testResults.find(
+    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
+  );
+  if (broken !== undefined) return { isCaught: false, text: `${test} does not load: ${broken.message.split("\n")[0]}` };
+  return { isCaught: numFailedTests > 0, text: numFailedTests > 0 ? test : `${test} passes with it` };
+}
 
 async function tryOut(mutant) {
   let bundle;
@@ -103,11 +131,12 @@ function writeTable() {
 A check counts for nothing until it has caught a bug. Each row is a bug that is patched into the sources when the simulation is
 bundled (\`scripts/simulate/mutants.mjs\`; what ships has no switches), with the invariant (docs/simulation.md) that noticed it
 first and the number of seeds that took: within the swarm profile in which it shows soonest, as every \`npm test\` repeats it, and
-among worlds of any kind. Written by \`npm run mutants -- --all\`.
+among worlds of any kind. Those that the simulation can't reach are seeded into the sources of a test file, which has to fail
+(\`scripts/simulate/test-mutants.mjs\`). Written by \`npm run mutants -- --all\`.
 
 | bug | where it comes from | caught by, at seed | in general |
 |---|---|---|---|
-${lines.join("\n")}
+${[...lines, ...tested.map(({ mutant, caught }) => `| ${mutant.name} | ${mutant.source} | ${caught.text} | - |`)].join("\n")}
 `;
   writeFileSync(fileURLToPath(new URL("../docs/mutants.md", import.meta.url)), text);
 }

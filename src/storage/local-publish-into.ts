@@ -3,7 +3,7 @@
 // is under way, and keeps other jobs out.
 import { dirname, join } from "node:path";
 import { systemCode } from "../base/error.ts";
-import { lstatOf, sync, unless, writeDurably } from "./local-durable.ts";
+import { lstatOf, namesIn, sync, unless, writeDurably } from "./local-durable.ts";
 import type { LocalFs } from "./local-fs.ts";
 import { firstUnlisted } from "./local-prepare.ts";
 import { decisionWithdrawn, outputExists, StagedFileGone } from "./local-publish-errors.ts";
@@ -95,9 +95,12 @@ async function takeDestination(
 ): Promise<void> {
   const { fs } = options;
   const entry = entryOf(decision, places);
-  // An earlier decision of the job had taken it.
-  const left = join(markerIn(places), withdrawnEntry(decision));
-  await unless(["ENOENT", "ENOTDIR"], fs.promises.rename(left, join(markerIn(places), entry)));
+  // An earlier decision of the job had taken it, or its publisher has only now, when it went on after a pause.
+  for (const other of (await namesIn(fs, markerIn(places))) ?? []) {
+    if (other === entry || !other.startsWith(`${decision.job}.`)) continue;
+    if ((await lstatOf(fs, places.withdrawn)) !== undefined) throw decisionWithdrawn(places);
+    await unless(["ENOENT"], fs.promises.rename(join(markerIn(places), other), join(markerIn(places), entry)));
+  }
   if (await isUnderWay(fs, decision, places)) return;
   const own = `${markerIn(places)}.${options.uniqueName()}`;
   await fs.promises.mkdir(join(own, entry), { recursive: true });

@@ -2,7 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { writeRun } from "../../test/support/pairs.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
+import { createMemoryFiles } from "../sort/memory-files.ts";
 import { createRunWriter } from "../sort/run-writer.ts";
 import { createTier } from "../storage/tier.ts";
 import { findOffered } from "./offered.ts";
@@ -52,4 +54,27 @@ test("spills of an attempt that was not finished are no output of it", () => {
   write(1, "disk", "spill-1");
   expect(findOffered(runs)).toEqual([]);
   expect(existsSync(first.path)).toBe(false);
+});
+
+test("fault 6: of a footer that is too long to be read at once, every entry is verified before the run is offered", () => {
+  const attempt: AttemptId = { job: "j", phase: "map", index: 1, epoch: 1, attempt: 1 };
+  const diskDirectory = join(runs.disk, "j");
+  mkdirSync(diskDirectory);
+  const tier = createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory });
+  const made = () => {
+    const files = createMemoryFiles();
+    const pairs = Array.from({ length: 400 }, (_, partition) => ({ partition, key: "k", value: "v" }));
+    const bytes = files.bytesOf(writeRun(files, "run", attempt, pairs, 40).path);
+    const file = tier.create(`${attemptName(attempt)}.run`);
+    file.write(bytes);
+    return { path: file.finish().path, bytes: bytes.length };
+  };
+  const { path, bytes: size } = made();
+  expect(findOffered(runs)).toHaveLength(1);
+  // Behind the blocks, before what is read when a run is opened.
+  const damaged = readFileSync(path);
+  damaged[size - 8 * 1024 - 200]! ^= 1;
+  writeFileSync(path, damaged);
+  expect(findOffered(runs)).toEqual([]);
+  expect(existsSync(path)).toBe(false);
 });

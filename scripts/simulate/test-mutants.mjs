@@ -1,0 +1,108 @@
+// Seeded bugs where the simulation does not come: each a patch of the product's sources and the test file that must fail because of it.
+// Vitest applies it (vitest.config.ts) when it loads the file; a patch that does not fit exactly once fails the gate.
+const patch = (file, find, replace) => ({ file, find, replace });
+
+export const testMutants = [
+  {
+    name: "LevelDB commits without a sync",
+    source: "Jepsen NATS 2.12.1, FAULTS 31",
+    test: "src/state/leveldb-sync.test.ts",
+    patches: [patch("src/state/leveldb.ts", "{ sync: true }", "{ sync: false }")],
+  },
+  {
+    name: "a staged file is closed without fsync",
+    source: "ALICE, FAULTS 64",
+    test: "src/storage/local-power.test.ts",
+    patches: [patch("src/storage/local-stage.ts", "      this.#fs.fsyncSync(this.#fd);\n", "")],
+  },
+  {
+    name: "the folder of a staged file is not synced",
+    source: "ALICE, FAULTS 64",
+    test: "src/storage/local-power.test.ts",
+    patches: [patch("src/storage/local-stage.ts", "      syncDirectory(this.#fs, this.#places.files);\n", "")],
+  },
+  {
+    name: "folders above staged files are not synced before the decision",
+    source: "ALICE, FAULTS 64",
+    test: "src/storage/local-power.test.ts",
+    patches: [patch("src/storage/local-lost.ts", "if (files.length > 0) await syncFolders(fs, places);", "")],
+  },
+  {
+    name: "an output's folders are not synced before it appears",
+    source: "ALICE, FAULTS 64",
+    test: "src/storage/local-power.test.ts",
+    patches: [
+      patch(
+        "src/storage/local-publish.ts",
+        "  for (const directory of [...directories].reverse()) await sync(fs, directory);\n",
+        "",
+      ),
+    ],
+  },
+  {
+    name: "the folder that an output appears in is not synced",
+    source: "ALICE, FAULTS 64",
+    test: "src/storage/local-power.test.ts",
+    patches: [
+      patch(
+        "src/storage/local-publish.ts",
+        "    await sync(fs, places.destination);\n    await sync(fs, places.parent);\n",
+        "    await sync(fs, places.destination);\n",
+      ),
+    ],
+  },
+  {
+    name: "staging not renamed when a decision is withdrawn",
+    source: "A publisher that was paused goes on with the old decision",
+    test: "src/storage/local-withdraw.test.ts",
+    patches: [
+      patch(
+        "src/storage/local-withdraw.ts",
+        'await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rename(places.staging, places.withdrawn));',
+        'await unless(["ENOENT"], fs.promises.cp(places.staging, places.withdrawn, { recursive: true }));',
+      ),
+    ],
+  },
+  {
+    name: "a transfer's sum is not compared with the footer's",
+    source: "SPARK-35275, FAULTS 53",
+    test: "src/shuffle/segment-sum.test.ts",
+    patches: [
+      patch(
+        "src/shuffle/segment-stream.ts",
+        "if (current.pairs !== pairs || current.digest !== digest) {",
+        "if (current.pairs !== pairs && current.digest === -1n) {",
+      ),
+    ],
+  },
+  {
+    name: "footers of offered runs are not verified",
+    source: "FAULTS 6",
+    test: "src/worker/offered.test.ts",
+    patches: [patch("src/worker/offered.ts", "      reader.checkFooter();\n", "")],
+  },
+  {
+    name: "the digest of an offered run is not compared",
+    source: "SPARK-23207, FAULTS 6",
+    test: "src/schedule/offers.test.ts",
+    patches: [
+      patch(
+        "src/schedule/lost.ts",
+        "return offer.emissionDigest === winner.emissionDigest ? offer : undefined;",
+        "return offer;",
+      ),
+    ],
+  },
+  {
+    name: "runs are restored in another life of the worker",
+    source: "FAULTS 6",
+    test: "src/schedule/offers.test.ts",
+    patches: [
+      patch(
+        "src/schedule/lost.ts",
+        "if (winner?.runLost === unheard && winner.incarnation === worker.incarnation) restore(",
+        "if (winner?.runLost === unheard) restore(",
+      ),
+    ],
+  },
+];
