@@ -13,7 +13,7 @@ import { describeInSlot } from "../remote/describe.ts";
 import { slotEnvironment } from "../worker/slot-process.ts";
 import { listenForInterrupts } from "./interrupts.ts";
 import { stillLoading, tell } from "./loading.ts";
-import { withUserCode } from "./user-code.ts";
+import { withUserModule } from "./user-code.ts";
 
 export interface JobHere {
   readonly job: JobDefinition;
@@ -76,7 +76,7 @@ export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
           rmSync(copy);
         }
       };
-      const validate = (params: string) => withUserCode(() => validateParams(job.params, params));
+      const validate = (params: string) => withUserModule(() => validateParams(job.params, params));
       return { job, description, digest: bundle.digest, folder: own, another, validate, close };
     } catch (error) {
       close();
@@ -91,7 +91,7 @@ export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
 async function loadInProcess(path: string, digest: string): Promise<JobDefinition> {
   const directory = process.cwd();
   try {
-    return await withUserCode(() => loadJob(path, digest));
+    return await withUserModule(() => loadJob(path, digest));
   } finally {
     process.chdir(directory);
   }

@@ -6,11 +6,15 @@ import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import { buildSpec, type SubmitOptions } from "../local/spec.ts";
+import type { FailureText } from "../rpc/messages.ts";
 import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
 import { createTier } from "../storage/tier.ts";
+import { isA, TaskFailure } from "../task/failure.ts";
+import type { LateCalls } from "../task/late-calls.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import type { JobHere } from "./here.ts";
+import { withUserCode } from "./user-code.ts";
 
 export interface PlanHereOptions {
   readonly here: JobHere;
@@ -42,28 +46,39 @@ export async function planHere(options: PlanHereOptions): Promise<{ readonly pla
     validate: here.validate,
   });
   const files = new Map(spec.files.map(({ name, path }) => [name, path]));
-  const result = await runAttempt(
-    {
-      attempt: { job: "plan", phase: "plan", index: 0, epoch: 0, attempt: 0 },
-      spec,
-      careful: false,
-      work: { phase: "plan" },
-    },
-    {
-      job: here.job,
-      storage,
-      kernel: createKernel({ arenaBytes: limits.arenaBytesMin }, "reference"),
-      runs: createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: folder }),
-      status: { write: () => {} },
-      clock: systemClock,
-      signal,
-      file: (name) => files.get(name) ?? "",
-      log: () => {},
-    },
-    undefined,
-  );
+  const plan = (late: LateCalls) =>
+    runAttempt(
+      {
+        attempt: { job: "plan", phase: "plan", index: 0, epoch: 0, attempt: 0 },
+        spec,
+        careful: false,
+        work: { phase: "plan" },
+      },
+      {
+        job: here.job,
+        storage,
+        kernel: createKernel({ arenaBytes: limits.arenaBytesMin }, "reference"),
+        runs: createTier({ memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: folder }),
+        status: { write: () => {} },
+        clock: systemClock,
+        signal,
+        file: (name) => files.get(name) ?? "",
+        log: () => {},
+        late,
+      },
+      undefined,
+    );
+  const result = await withUserCode(plan).catch((thrown: unknown) => {
+    if (isA(thrown, TaskFailure)) throw planError(thrown.reason.error);
+    throw thrown;
+  });
   if (result.ok) return { plan: result.plan!, spec };
   if (signal.aborted) throw new MillraceError("cancelled", "cancelled while the input was looked at");
-  const { error } = result.reason;
-  throw new MillraceError("bad-input", `${error.message}${error.where === undefined ? "" : ` (at ${error.where})`}`);
+  throw planError(result.reason.error);
+}
+
+function planError({ code, message, where, stack }: FailureText): MillraceError {
+  const place = where === undefined ? "" : ` (at ${where})`;
+  if (code !== "user-error") return new MillraceError("bad-input", `${message}${place}`);
+  return new MillraceError(code, `${message}${place}${stack === undefined ? "" : `\n${stack.replace(/^/gm, "  ")}`}`);
 }

@@ -50,7 +50,7 @@ export async function replayCommand(
   const signal = new AbortController().signal;
   const storage = createStorage();
   try {
-    await withUserCode(async () => {
+    await withUserCode(async (late) => {
       const found = await findRecord({ storage, file, format, decompress, signal }, position.offset);
       if (found.kind === "refused") throw refusedFailure(found, position);
       if (found.kind !== "record") throw misplaced(job, position, file, found);
@@ -60,7 +60,7 @@ export async function replayCommand(
       const inspected: Inspected | undefined = flags.inspect ? openInspector(print) : undefined;
       try {
         const replayed = await replayRecord({
-          env: environmentOf(here, spec, inspected !== undefined),
+          env: { ...environmentOf(here, spec, inspected !== undefined), late },
           spec,
           input: here.job.inputs[input]!.name,
           path: file.path,

@@ -14,7 +14,7 @@ import { UserCode } from "../sim/user-code.ts";
 import { type SimJob, World } from "../sim/world.ts";
 import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
-import { userFailure } from "../task/failure.ts";
+import { isA, TaskFailure, userFailure } from "../task/failure.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";
 import { type SimFlags, simPartitions } from "./options.ts";
@@ -167,7 +167,7 @@ async function simulate(command: Command & Prepared & { readonly code: UserCode 
   } catch (error) {
     if (signal.aborted) throw error;
     // Outside of any call: a timer, a promise that nobody waits for.
-    if (!unread.signal.aborted) report.broke(userFailure(error).reason.error);
+    if (!unread.signal.aborted) report.broke((isA(error, TaskFailure) ? error : userFailure(error)).reason.error);
   } finally {
     restore();
     // Nobody has read what was left of it.

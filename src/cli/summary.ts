@@ -50,6 +50,8 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
     );
   const note = returnedNote(view);
   if (note !== undefined) lines.push(pc.yellow(`  nothing  ${note}`));
+  const left = leftNote(view);
+  if (left !== undefined) lines.push(pc.yellow(`  left     ${left}`));
   if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
   return lines;
 }
@@ -63,6 +65,15 @@ export function returnedNote({ stats: { map, reduce }, counters }: JobView): str
   const returning = map.pairs > 0 ? (reduce.valuesReturned > 0 ? "reduce" : undefined) : "map";
   if (returning === undefined || (returning === "map" && map.valuesReturned === 0)) return undefined;
   return `${returning} returned values and emitted nothing: what it returns is ignored. Call emit for each result`;
+}
+
+/** What the job's code had open long after its calls, which its tasks waited for; undefined: nothing. */
+export function leftNote({ stats: { map, reduce } }: JobView): string | undefined {
+  const timers = map.timersLeft + reduce.timersLeft > 0;
+  const others = map.othersLeft + reduce.othersLeft > 0;
+  if (!timers && !others) return undefined;
+  const what = [timers ? "a timer" : undefined, others ? "a connection, file or process" : undefined];
+  return `your code left ${what.filter((each) => each !== undefined).join(" and ")} open, and was waited for: clear timers, close in teardown what setup opens (the log of the task names it)`;
 }
 
 export function failureSummary(view: JobView, hints: readonly string[]): string[] {

@@ -20,7 +20,7 @@ import type { RunFlags } from "./options.ts";
 import { planHere } from "./plan-here.ts";
 import { linePrinter } from "./stdout.ts";
 import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
-import { returnedNote } from "./summary.ts";
+import { leftNote, returnedNote } from "./summary.ts";
 import { broken, type Check, Checks, failed, ok, skipped } from "./test/check.ts";
 import { CodecCheck } from "./test/codec-check.ts";
 import { checkCombine } from "./test/combine-check.ts";
@@ -169,13 +169,16 @@ class JobTest {
       });
       const here: InProcess = { ...this.#inProcess, records };
       const codecs = new CodecCheck(job);
-      const mapped = await withUserCode(() =>
-        mapAll(here, {
-          order: records.map((_, index) => index),
-          emitted: (key, value, encoded) => codecs.add(key, encoded.keyView, value, encoded.valueView),
-        }),
+      const mapped = await withUserCode((late) =>
+        mapAll(
+          { ...here, late },
+          {
+            order: records.map((_, index) => index),
+            emitted: (key, value, encoded) => codecs.add(key, encoded.keyView, value, encoded.valueView),
+          },
+        ),
       );
-      yield this.#noted("map", await withUserCode(() => checkMap(here, mapped)));
+      yield this.#noted("map", await withUserCode((late) => checkMap({ ...here, late }, mapped)));
       yield codecs.result();
       const good: MappedRecord[] = [...mapped.values()].filter(({ outcome }) => outcome.kind === "returned");
       for (const check of checkCombine(job, good)) yield this.#noted("combine", check);
@@ -256,8 +259,12 @@ function runCheck(run: WholeRun): Check {
       const { stats, deadLetters } = run.view;
       const note = returnedNote(run.view);
       if (note !== undefined) return failed(name, note);
+      // Who leaves a timer open may have given up waiting for it, which is right; a connection is forgotten.
+      const left = leftNote(run.view);
+      if (left !== undefined && stats.map.othersLeft + stats.reduce.othersLeft > 0) return failed(name, left);
       const bad = deadLetters === 0 ? "" : `, ${formatCount(deadLetters)} bad ones put aside`;
-      return ok(name, `${formatCount(stats.map.recordsIn)} records${bad}, ${tasksText(run)}`);
+      const timers = left === undefined ? "" : `; ${left}`;
+      return ok(name, `${formatCount(stats.map.recordsIn)} records${bad}, ${tasksText(run)}${timers}`);
     }
     case "failed":
       return broken(name, run.reason);

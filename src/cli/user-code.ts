@@ -1,15 +1,44 @@
 // The job's code in this process, where nobody watches over it as the agent does over a slot.
 import { MillraceError } from "../base/error.ts";
+import { lateFailure } from "../task/failure.ts";
+import { isRefusal, LateCalls } from "../task/late-calls.ts";
+import { LeftGoing } from "../task/left-going.ts";
 
 /**
- * Does work that calls the job's code. Rejects also with what that code throws outside of any call of ours (in a timer, in a
- * promise that nobody waits for), and when it waits for something that can't happen any more.
+ * Does work that calls the job's code. Rejects also with what that code throws, or does, outside of any call of ours (in a timer, in a
+ * promise that nobody waits for), which is waited for, and when it waits for something that can't happen any more.
  */
-export async function withUserCode<T>(work: () => Promise<T>): Promise<T> {
+export async function withUserCode<T>(work: (late: LateCalls) => Promise<T>): Promise<T> {
+  const late = new LateCalls();
+  const left = new LeftGoing();
+  const done = async () => {
+    const result = await work(late);
+    await left.over(late);
+    if (late.first !== undefined) throw lateFailure(late.first.thrown);
+    return result;
+  };
+  try {
+    return await watched(done, (thrown) => (isRefusal(thrown) ? undefined : lateFailure(thrown)));
+  } finally {
+    late.void();
+    left.end();
+  }
+}
+
+/** As `withUserCode`, for the job's module, which may leave open what it likes. */
+export function withUserModule<T>(work: () => Promise<T>): Promise<T> {
+  return watched(work, (thrown) => thrown);
+}
+
+/** `uncaught`: what the work fails of then; undefined: of nothing, as it is known already. */
+async function watched<T>(work: () => Promise<T>, uncaught: (thrown: unknown) => unknown): Promise<T> {
   let reject!: (error: unknown) => void;
   const outside = new Promise<never>((_, onReject) => (reject = onReject));
   outside.catch(() => {}); // whoever waits for the race hears of it
-  const onUncaught = (thrown: unknown) => reject(thrown);
+  const onUncaught = (thrown: unknown) => {
+    const error = uncaught(thrown);
+    if (error !== undefined) reject(error);
+  };
   // Nothing is left that could go on: the event loop is empty, and the work is not done.
   const onIdle = () =>
     reject(

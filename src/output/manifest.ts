@@ -27,8 +27,13 @@ export function manifestOf(finished: FinishedJob, versions: Manifest["versions"]
   };
 }
 
-/** What functions returned says nothing of the result. */
-function ofResult({ valuesReturned: _, ...stats }: FinishedJob["stats"]["map"]): Manifest["stats"]["map"] {
+/** What functions returned and left open says nothing of the result. */
+function ofResult({
+  valuesReturned: _,
+  timersLeft: __,
+  othersLeft: ___,
+  ...stats
+}: FinishedJob["stats"]["map"]): Manifest["stats"]["map"] {
   return stats;
 }
 

@@ -167,7 +167,6 @@ function toDone(done: AttemptDone) {
     deadLetters: done.deadLetters.map(toPosition),
     counters: toCounters(done.counters),
     stats: toStats(done.stats),
-    leftOpen: done.leftOpen === undefined ? [] : [...done.leftOpen],
   };
 }
 
@@ -181,7 +180,6 @@ function fromDone(done: pb.AttemptResult_Done): Omit<AttemptDone, "attempt" | "o
     deadLetters: done.deadLetters.map(fromPosition),
     counters: fromCounters(done.counters),
     stats: fromStats(done.stats),
-    ...(done.leftOpen.length > 0 && { leftOpen: done.leftOpen }),
   };
 }
 

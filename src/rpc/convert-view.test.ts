@@ -59,6 +59,8 @@ const stats: fc.Arbitrary<AttemptStats> = fc.record({
   groupMax: size,
   fetchedBytes: size,
   valuesReturned: size,
+  timersLeft: size,
+  othersLeft: size,
   asideLines: size,
   asideBytes: size,
   wallMs: ms,

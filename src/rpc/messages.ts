@@ -76,6 +76,9 @@ export interface AttemptStats {
   readonly fetchedBytes: number;
   /** 1: calls of map or reduce returned something that they may have meant to emit. */
   readonly valuesReturned: number;
+  /** 1: the job's code had a timer open long after its calls; something else that keeps a process. */
+  readonly timersLeft: number;
+  readonly othersLeft: number;
   /** Of records that were put aside: line ends inside them, so that each stands for one and these lines; and their bytes. */
   readonly asideLines: number;
   readonly asideBytes: number;
@@ -98,8 +101,6 @@ export interface AttemptDone {
   readonly deadLetters: readonly Position[];
   readonly counters: Counters;
   readonly stats: AttemptStats;
-  /** Kinds of resources, as Node names them, that the job's code had not closed long after it; left out: none. */
-  readonly leftOpen?: readonly string[];
 }
 
 export interface AttemptFailed {

@@ -14,6 +14,8 @@ export const noStats: AttemptStats = {
   groupMax: 0,
   fetchedBytes: 0,
   valuesReturned: 0,
+  timersLeft: 0,
+  othersLeft: 0,
   asideLines: 0,
   asideBytes: 0,
   wallMs: 0,

@@ -276,4 +276,6 @@ const statNames: readonly (keyof typeof noStats | undefined)[] = [
   "valuesReturned",
   "asideLines",
   "asideBytes",
+  "timersLeft",
+  "othersLeft",
 ];

@@ -120,5 +120,7 @@ function writeStats(field: number, stats: AttemptStats): void {
   writer.uint(13, stats.valuesReturned);
   writer.uint(14, stats.asideLines);
   writer.uint(15, stats.asideBytes);
+  writer.uint(16, stats.timersLeft);
+  writer.uint(17, stats.othersLeft);
   writer.end(from);
 }

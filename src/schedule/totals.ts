@@ -79,6 +79,8 @@ function addStats(sums: Sums, stats: AttemptStats): void {
   sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
   sums.fetchedBytes = plus(sums.fetchedBytes, stats.fetchedBytes);
   sums.valuesReturned = plus(sums.valuesReturned, stats.valuesReturned);
+  sums.timersLeft = plus(sums.timersLeft, stats.timersLeft);
+  sums.othersLeft = plus(sums.othersLeft, stats.othersLeft);
   sums.asideLines = plus(sums.asideLines, stats.asideLines);
   sums.asideBytes = plus(sums.asideBytes, stats.asideBytes);
   sums.wallMs = plus(sums.wallMs, stats.wallMs);

@@ -8,7 +8,7 @@ import type { RunAttempt } from "../rpc/slot-messages.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { RunReader, RunRef } from "../sort/run.ts";
 import type { ReduceInputs } from "../task/environment.ts";
-import { runAttempt } from "../task/run-attempt.ts";
+import { runAttemptHere } from "../task/run-attempt-here.ts";
 import { failingStorage } from "./storage.ts";
 import type { WorkerLife } from "./worker.ts";
 
@@ -41,7 +41,7 @@ export async function execute({ worker, job, request, end }: ExecuteOptions): Pr
   };
   const paths = new Map(assignment.spec.files.map(({ name, path }) => [name, path]));
   const result = await world.job.within({ now: () => timeline.now, random: world.userChance.random }, () =>
-    runAttempt(
+    runAttemptHere(
       assignment,
       {
         job,

@@ -23,7 +23,8 @@ import { DeadLetters } from "./dead-letters.ts";
 import { isA, TaskFailure } from "./failure.ts";
 import { kernelFold } from "./fold.ts";
 import { KeySample } from "./key-sample.ts";
-import { refusePromise } from "./late-calls.ts";
+import { LateCalls, refusePromise } from "./late-calls.ts";
+import { LeftGoing } from "./left-going.ts";
 import { MapSide } from "./map-side.ts";
 import type { OutputSinks, RecordEncoder } from "./outputs.ts";
 import { type RecordSink, ReduceSide } from "./reduce-side.ts";
@@ -53,10 +54,18 @@ const arenaBytes = 4 * MiB;
 
 /** Throws what user code throws, or a `MillraceError`. */
 export async function runInlineJob(job: JobDefinition, options: InlineJobOptions): Promise<InlineJobResult> {
+  const late = new LateCalls();
+  const left = new LeftGoing();
   try {
-    return await new InlineJob(job, options).run();
+    const result = await new InlineJob(job, options, late).run();
+    await left.over(late);
+    late.check();
+    return result;
   } catch (thrown) {
-    throw isA(thrown, TaskFailure) ? thrown.thrown : thrown;
+    throw late.first?.thrown ?? (isA(thrown, TaskFailure) ? thrown.thrown : thrown);
+  } finally {
+    late.void();
+    left.end();
   }
 }
 
@@ -71,7 +80,7 @@ class InlineJob {
   readonly #totals = new CounterTotals();
   #attempts = 0;
 
-  constructor(job: JobDefinition, options: InlineJobOptions) {
+  constructor(job: JobDefinition, options: InlineJobOptions, late: LateCalls) {
     this.#job = job;
     this.#options = options;
     this.#spec = inlineSpec(job, options.paramsValue);
@@ -82,6 +91,7 @@ class InlineJob {
       signal: new AbortController().signal,
       log: (message, fields) => console.error(...(fields === undefined ? [message] : [message, fields])),
       file: (name) => sideFile(job, name),
+      late,
     };
   }
 

@@ -247,6 +247,8 @@ class MapAttempt {
       groupMax: 0,
       fetchedBytes: 0,
       valuesReturned: task.returned.isAny ? 1 : 0,
+      timersLeft: 0,
+      othersLeft: 0,
       asideLines: this.#deadLetters.lines,
       asideBytes: this.#deadLetters.bytes,
       wallMs: env.clock.now() - begun,

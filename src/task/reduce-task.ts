@@ -125,6 +125,8 @@ function statsOf(
     groups: side.groups,
     groupMax: side.groupMax,
     fetchedBytes: fetched?.bytes ?? 0,
+    timersLeft: 0,
+    othersLeft: 0,
     asideLines: 0,
     asideBytes: 0,
   };

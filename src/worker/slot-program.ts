@@ -5,14 +5,14 @@ import { assert, unreachable } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
-import { MiB } from "../base/limits.ts";
+import { limits, MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeLoaded, installMillrace, loadJob } from "../job/load.ts";
 import { describeThrown } from "../job/thrown.ts";
 import { validateParams } from "../job/validate-params.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { AttemptResult, FailureText } from "../rpc/messages.ts";
+import type { AttemptDone, AttemptResult, FailureText } from "../rpc/messages.ts";
 import { encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
@@ -172,7 +172,19 @@ export class SlotProgram {
     if (late.first !== undefined) {
       return { attempt: request.assignment.attempt, ok: false, reason: lateFailure(late.first.thrown).reason };
     }
-    return leftOpen.length === 0 ? result : { ...result, leftOpen };
+    return leftOpen.length === 0 ? result : this.#leaving(result, leftOpen);
+  }
+
+  /** The summary tells which of two sorts it was, the attempt's log what it was. */
+  #leaving(result: AttemptDone, kinds: readonly string[]): AttemptDone {
+    const message = `after ${limits.settleMs / 1000} s the job's code still has open: ${kinds.join(", ")}`;
+    this.#send({ kind: "log", message, fields: "" });
+    const stats = {
+      ...result.stats,
+      timersLeft: kinds.includes("Timeout") ? 1 : 0,
+      othersLeft: kinds.some((kind) => kind !== "Timeout") ? 1 : 0,
+    };
+    return { ...result, stats };
   }
 
   async #settle(): Promise<void> {

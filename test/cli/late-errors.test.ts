@@ -16,7 +16,7 @@ beforeAll(() => {
 
 afterAll(() => folder.remove());
 
-const imports = `import { defineJob, sum, text, tsv, uint, utf8 } from "millrace";
+const imports = `import { byRange, defineJob, sum, text, tsv, uint, utf8 } from "millrace";
 import { createServer, connect } from "node:net";
 import { exec } from "node:child_process";
 import { pbkdf2, randomBytes } from "node:crypto";
@@ -364,4 +364,46 @@ describe("a job that waits for all it starts is not failed", () => {
     expect(result.code, result.stderr).toBe(0);
     expect(publishedText(result.out).split("\n")).toHaveLength(lines + 1);
   });
+});
+
+describe("commands that run the job's code in their own process say it too", () => {
+  const late = `input: text(), key: utf8, value: uint, combine: sum, output: tsv(), partition: byRange(), reducers: 2,
+  map(line, emit) {
+    setTimeout(() => emit(line, 1), 20); /*late*/
+  },`;
+
+  test.each([
+    ["plan", (job: string) => ["plan", job, "one.txt"]],
+    ["replay", (job: string) => ["replay", job, "one.txt:0"]],
+    ["test", (job: string) => ["test", job, "one.txt"]],
+    ["sim", (job: string) => ["sim", job, "one.txt", "--seeds", "1"]],
+  ])("%s", async (_, words) => {
+    const job = writeJob(late);
+    const { code, stdout, stderr } = await millrace(words(job), { cwd: folder.path });
+    const said = stdout.toString() + stderr;
+    expect(code, said).toBe(1);
+    expect(said).toContain("emit was called after its call of map had returned");
+    expect(said).toMatch(placeOf(job));
+    expect(said).not.toContain("millrace:program");
+  });
+});
+
+test("what is left open is named: in the summary, in the task's log, and by `millrace test`, for which a timer is a note only", async () => {
+  const timer = writeJob(`input: text(), reducers: 0, output: text(),
+  map(line, emit) { emit(line); setTimeout(() => {}, 3_600_000); },`);
+  const socket = writeJob(`input: text(), reducers: 0, output: text(),
+  map(line, emit) { emit(line); createServer().listen(0, "127.0.0.1"); },`);
+  const [first, second] = await Promise.all([run(timer), run(socket)]);
+  expect(first.code, first.stderr).toBe(0);
+  expect(first.stderr).toMatch(/left +your code left a timer open/);
+  expect(first.stderr).toContain("the job's code still has open: Timeout");
+  expect(second.code, second.stderr).toBe(0);
+  expect(second.stderr).toMatch(/left +your code left a connection, file or process open/);
+  const [noted, failed] = await Promise.all(
+    [timer, socket].map((job) => millrace(["test", job, "one.txt"], { cwd: folder.path })),
+  );
+  expect(noted!.code, noted!.stdout.toString()).toBe(0);
+  expect(noted!.stdout.toString()).toMatch(/ok +the job runs .*your code left a timer open/);
+  expect(failed!.code).toBe(1);
+  expect(failed!.stdout.toString()).toMatch(/FAIL +the job runs: your code left a connection/);
 });

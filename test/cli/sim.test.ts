@@ -169,7 +169,9 @@ test("jobs of several inputs, side files and standard input hold", async () => {
 test("what the job's code throws outside of any call, or waits for in vain, ends it", async () => {
   const late = await millrace(["sim", "late.ts", "in.txt"], { cwd: folder.path });
   expect(late.code).toBe(1);
-  expect(`${late.stdout}`).toMatch(/^FAIL {5}the job runs in this process: too late\n {11}at .*late\.ts:\d+/m);
+  expect(`${late.stdout}`).toMatch(
+    /^FAIL {5}the job runs in this process: too late\n {11}at a callback or promise that nothing waits for.*\n {11}at .*late\.ts:\d+/m,
+  );
   const waits = await millrace(["sim", "waits.ts", "in.txt"], { cwd: folder.path });
   expect([waits.code, `${waits.stdout}`]).toEqual([1, expect.stringContaining("a promise that nothing can settle")]);
 });

@@ -81,6 +81,8 @@ export function stats(change: Partial<AttemptStats> = {}): AttemptStats {
     groupMax: 0,
     fetchedBytes: 0,
     valuesReturned: 0,
+    timersLeft: 0,
+    othersLeft: 0,
     asideLines: 0,
     asideBytes: 0,
     wallMs: 5,

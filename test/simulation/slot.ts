@@ -354,6 +354,8 @@ function stats({ ms }: Work): AttemptStats {
     groupMax: 0,
     fetchedBytes: 0,
     valuesReturned: 0,
+    timersLeft: 0,
+    othersLeft: 0,
     asideLines: 0,
     asideBytes: 0,
     wallMs: Math.ceil(ms),

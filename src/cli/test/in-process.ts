@@ -1,6 +1,7 @@
 // What the checks in this process share: the job, its records, and a task to run its functions in.
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
+import type { LateCalls } from "../../task/late-calls.ts";
 import { type MappedRecord, RecordMapper, type RecordMapperOptions } from "../../task/record-mapper.ts";
 import { UserTask } from "../../task/user-task.ts";
 import type { SampleRecord } from "./sample.ts";
@@ -10,6 +11,7 @@ export interface InProcess {
   readonly spec: JobSpec;
   readonly records: readonly SampleRecord[];
   readonly signal: AbortSignal;
+  readonly late?: LateCalls | undefined;
 }
 
 /** Between two looks at what else there is to do, an interrupt for instance. */
@@ -47,11 +49,11 @@ export async function mapAll(here: InProcess, options: MapAllOptions): Promise<M
   return results;
 }
 
-function userTask({ job, spec, signal }: InProcess): UserTask {
+function userTask({ job, spec, signal, late }: InProcess): UserTask {
   const paths = new Map(spec.files.map((file) => [file.name, file.path]));
   return new UserTask(
     { attempt: { job: "test", phase: "map", index: 0, epoch: 1, attempt: 1 }, spec, careful: false },
-    { job, status: { write() {} }, signal, log: () => {}, file: (name) => paths.get(name)! },
+    { job, status: { write() {} }, signal, log: () => {}, file: (name) => paths.get(name)!, late },
   );
 }
 

@@ -1,0 +1,25 @@
+import type { Assignment, AttemptResult } from "../rpc/messages.ts";
+import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
+import { lateFailure } from "./failure.ts";
+import { LateCalls } from "./late-calls.ts";
+import { LeftGoing } from "./left-going.ts";
+import { runAttempt } from "./run-attempt.ts";
+
+/** As `runAttempt`, in a process that is no slot: what the job's code has left going is waited for, and is the attempt's error. */
+export async function runAttemptHere(
+  assignment: Assignment,
+  env: TaskEnvironment,
+  inputs: ReduceInputs | undefined,
+): Promise<AttemptResult> {
+  const late = new LateCalls();
+  const left = new LeftGoing();
+  try {
+    const result = await runAttempt(assignment, { ...env, late }, inputs);
+    if (!result.ok) return result;
+    await left.over(late);
+    if (late.first === undefined) return result;
+    return { attempt: assignment.attempt, ok: false, reason: lateFailure(late.first.thrown).reason };
+  } finally {
+    left.end();
+  }
+}
