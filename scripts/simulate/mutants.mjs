@@ -38,7 +38,7 @@ export const mutants = [
       faults: [...masterFaults, "late-messages", "slow-messages"],
       change: { masters: 3, adoptMs: 0, messageRate: 0.1, workers: 5, jobs: 3, mapsMax: 8, chaosMs: 150_000 },
     },
-    patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return;", "")],
+    patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return false;", "")],
   },
   {
     name: "the last completion wins",
@@ -215,7 +215,7 @@ export const mutants = [
     patches: [
       patch(
         scheduler("commit"),
-        'if (job !== undefined && isActive(job)) end(cluster, job, "cancelled", undefined);',
+        'if (job !== undefined && isOpen(job)) end(cluster, job, "cancelled", undefined);',
         'if (job !== undefined && job.stage !== "over") end(cluster, job, "cancelled", undefined);',
       ),
     ],
@@ -398,8 +398,16 @@ export const mutants = [
     invariants: ["I10"],
     profile: { faults: ["poison-record"], without: calm.without.filter((kind) => kind !== "poison-record") },
     patches: [
-      patch(scheduler("failure"), "if (job.deadLetters + 1 > job.spec.deadLettersMax) {", "if (job.deadLetters < 0) {"),
-      patch(scheduler("commit"), "if (job.deadLetters > deadLettersMax) {", "if (job.deadLetters < 0) {"),
+      patch(
+        scheduler("failure"),
+        "if (job.deadLetters + job.deadLetterLines + 1 > job.spec.deadLettersMax) {",
+        "if (job.deadLetters < 0) {",
+      ),
+      patch(
+        scheduler("commit"),
+        "if (job.deadLetters + job.deadLetterLines > deadLettersMax) {",
+        "if (job.deadLetters < 0) {",
+      ),
     ],
   },
   {

@@ -175,7 +175,11 @@ class Siege {
     }
     if (changes.length > 0) assertEqual(durable(this.#recovered()), durable(this.#cluster));
     for (const command of commands) {
+      if (command.kind === "look-at-files")
+        this.#take({ kind: "files-looked-at", job: command.job, look: command.look, lost: [] });
       if (command.kind === "publish-output") this.#take({ kind: "output-published", job: command.decision.job });
+      if (command.kind !== "look-at-files") continue;
+      this.#take({ kind: "files-looked-at", job: command.job, look: command.look, lost: [] });
     }
   }
 

@@ -102,10 +102,8 @@ export class MasterCalls {
     const sentAt = this.#clock.now();
     const report = this.#options.report(++this.#sequence);
     const answered = this.#ask(report).then(
-      (orders) => {
-        this.#answered(orders, report, sentAt);
-        return "answered" as const;
-      },
+      // Who leads no more answers at once what it can't take: asked again at once it would be a storm (simulation, seed 443).
+      (orders) => (this.#answered(orders, report, sentAt) ? ("answered" as const) : ("failed" as const)),
       (error) => {
         if (!this.#closing.signal.aborted) this.#options.failed(error);
         return "failed" as const;
@@ -138,12 +136,13 @@ export class MasterCalls {
     }
   }
 
-  #answered(orders: WorkerOrders, report: WorkerReport, sentAt: Instant): void {
-    if (this.#closing.signal.aborted) return;
-    if (orders.epoch < this.#epoch) return; // a former leader's: safe to ignore, the one who leads repeats what counts
+  #answered(orders: WorkerOrders, report: WorkerReport, sentAt: Instant): boolean {
+    if (this.#closing.signal.aborted) return true;
+    if (orders.epoch < this.#epoch) return false; // a former leader's: safe to ignore, the one who leads repeats what counts
     this.#epoch = orders.epoch;
     this.#leaseMs = orders.leaseMs;
     this.#heardAt = Math.max(this.#heardAt, sentAt);
     this.#options.answered(orders, report, this.#clock.now() - sentAt <= this.#leaseMs);
+    return true;
   }
 }
