@@ -343,9 +343,12 @@ export class MapPass {
 /** Made of few records: those that fail, and those whose map returns promises. */
 function placeOf(batch: RecordBatch<unknown>, place: BatchPlace, index: number): RecordPlace {
   const { records, starts, end, lines } = batch;
+  const { file, source, stream } = place;
   const offset = starts[index]!;
   return {
-    ...place,
+    file,
+    source,
+    stream,
     record: records[index],
     offset,
     bytes: (index + 1 < records.length ? starts[index + 1]! : end) - offset,
