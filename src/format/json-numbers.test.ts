@@ -29,14 +29,20 @@ const valueText: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
     odd,
     fc.array(tie("value"), { maxLength: 3 }).map((parts) => `[${parts.join(", ")}]`),
     fc
-      .array(fc.tuple(fc.constantFrom("a", "b", "9007199254740993", "__proto__"), tie("value")), { maxLength: 3 })
+      .uniqueArray(fc.tuple(fc.constantFrom("a", "b", "9007199254740993", "__proto__"), tie("value")), {
+        maxLength: 3,
+        selector: ([name]) => name,
+      })
       .map((parts) => `{${parts.map(([name, part]) => `"${name}":${part}`).join(",")}}`),
   ),
 })).value;
 const lineText = fc.oneof(
   valueText,
   fc
-    .array(fc.tuple(fc.constantFrom("id", "n", "é", "1234567890123456789"), valueText), { maxLength: 4 })
+    .uniqueArray(fc.tuple(fc.constantFrom("id", "n", "é", "1234567890123456789"), valueText), {
+      maxLength: 4,
+      selector: ([name]) => name,
+    })
     .map((parts) => `{${parts.map(([name, part]) => `"${name}": ${part}`).join(",")}}`),
 );
 
@@ -111,6 +117,7 @@ describe("integers beyond 2^53 in whole records", () => {
     ["-9007199254740993", /-9007199254740993/],
     ['{"x":1e999}', /1e999 is too large/],
     ["[1,[-1e400]]", /-1e400 is too large/],
+    [`${"[".repeat(5000)}9007199254740993${"]".repeat(5000)}`, /9007199254740993 is an integer/],
     ['{"a\\u0062":9223372036854775807}', /9223372036854775807/],
     [`{"x":${"9".repeat(400)}}`, /is too large/],
   ])("are refused where digits would change: %s", async (line, message) => {
@@ -125,6 +132,8 @@ describe("integers beyond 2^53 in whole records", () => {
     '{"id":100000000000000000000}',
     '{"id":"3791411052119578828","3791411052119578828":1}',
     '["\\"3791411052119578828"]',
+    '{"id":9007199254740993,"id":1}', // the last one counts
+    `${"[".repeat(500)}1${"]".repeat(500)}`,
     "0.1234567890123456789",
     "123456789012345680000", // as JavaScript writes 123456789012345683968
     "1e300",

@@ -7,25 +7,47 @@ import { parseJson } from "./json-line.ts";
 /** What becomes of integers beyond 2^53: refused where a number would change them, rounded, or bigints. */
 export type Integers = "refuse" | "round" | "bigint";
 
-/** Sixteen digits in a row, spelled out: so V8 looks at every few characters only. */
-const manyDigits = /\d\d\d\d\d\d\d\d\d\d\d\d\d\d\d\d/;
-/** An exponent that may lead beyond all numbers. */
-const largeExponent = /\d[eE]\+?\d\d\d/;
+const exactMax = 2 ** 53;
+/** Deeper values are not looked through one by one, but their text is. */
+const depthMax = 200;
 const number = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y;
 
 /** What `JSON.parse` makes of a text, but for such numbers. Throws `bad-input`. */
 export function parseWhole(text: string, integers: Integers): unknown {
   const value = parseJson(text);
-  if (!manyDigits.test(text) && !largeExponent.test(text)) return value;
+  if (!mayHaveChanged(value)) return value;
   let hasBigints = false;
   for (const token of numbersOf(text)) if (typeof wholeNumber(token, integers) === "bigint") hasBigints = true;
   return hasBigints ? new BigintParser(text).parse() : value;
 }
 
+/** Whether there is a number in it that is not exact for certain: cheaper than a look at the text, which was just parsed. */
+export function mayHaveChanged(value: unknown, depth = 0): boolean {
+  if (typeof value === "number") return !isExact(value);
+  if (typeof value !== "object" || value === null) return false;
+  if (depth === depthMax) return true;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const part: unknown = value[i];
+      if (typeof part !== "string" && mayHaveChanged(part, depth + 1)) return true;
+    }
+    return false;
+  }
+  for (const name in value) {
+    const part = (value as Record<string, unknown>)[name];
+    if (typeof part !== "string" && mayHaveChanged(part, depth + 1)) return true;
+  }
+  return false;
+}
+
+function isExact(value: number): boolean {
+  return value > -exactMax && value < exactMax;
+}
+
 /** The value of a JSON number. Throws `bad-input` for one that can't be had. */
 export function wholeNumber(text: string, integers: Integers): number | bigint {
   const value = Number(text);
-  if (value > -(2 ** 53) && value < 2 ** 53) return value;
+  if (isExact(value)) return value;
   if (!Number.isFinite(value)) {
     throw new MillraceError("bad-input", `${shown(text)} is too large for a number: it must be a string`);
   }

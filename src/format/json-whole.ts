@@ -5,7 +5,7 @@ import { MillraceError } from "../base/error.ts";
 import { type Block, blockBytes } from "./block-reader.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./json-batch.ts";
 import { isBlank } from "./json-line.ts";
-import { type Integers, parseWhole, wholeNumber } from "./json-numbers.ts";
+import { type Integers, mayHaveChanged, parseWhole, wholeNumber } from "./json-numbers.ts";
 import { recordMaker } from "./json-record.ts";
 import { cell } from "./json-rows.ts";
 import { isNumber } from "./json-scan.ts";
@@ -158,7 +158,7 @@ function cellValue(kind: number, table: JsonShapes, slot: number, integers: Inte
       return wide.slice(start, end);
     case cell.numberText: {
       const text = narrow.slice(start, end);
-      return isNumber(text) ? readable(() => wholeNumber(text, integers)) : unreadable;
+      return isNumber(text) ? readable(wholeNumber, text, integers) : unreadable;
     }
     case cell.true:
       return true;
@@ -167,13 +167,25 @@ function cellValue(kind: number, table: JsonShapes, slot: number, integers: Inte
     case cell.null:
       return null;
     default:
-      return readable(() => parseWhole(table.nested(start, end), integers));
+      return nestedValue(table.nested(start, end), integers);
   }
 }
 
-function readable(read: () => unknown): unknown {
+/** Of an array: parsed once more only where a number in it may have been changed. */
+function nestedValue(text: string, integers: Integers): unknown {
+  let value: unknown;
   try {
-    return read();
+    value = JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return unreadable;
+    throw thrown;
+  }
+  return mayHaveChanged(value) ? readable(parseWhole, text, integers) : value;
+}
+
+function readable(read: typeof parseWhole, text: string, integers: Integers): unknown {
+  try {
+    return read(text, integers);
   } catch (thrown) {
     if (thrown instanceof MillraceError) return unreadable;
     throw thrown;

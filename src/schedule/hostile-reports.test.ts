@@ -175,9 +175,9 @@ class Siege {
     }
     if (changes.length > 0) assertEqual(durable(this.#recovered()), durable(this.#cluster));
     for (const command of commands) {
-      if (command.kind === "publish-output") this.#take({ kind: "output-published", job: command.decision.job });
       if (command.kind === "look-at-files")
         this.#take({ kind: "files-looked-at", job: command.job, look: command.look, lost: [] });
+      if (command.kind === "publish-output") this.#take({ kind: "output-published", job: command.decision.job });
     }
   }
 
