@@ -157,7 +157,7 @@ async function shuffle(port: number, runs: readonly RunRef[], directory: string)
   const files = createTier({ memoryDirectory: memory, memoryBytesMax: 1024 * MiB, diskDirectory: memory });
   const fetched = await fetchSegments({
     remote: [{ worker: "w", address: `http://127.0.0.1:${port}`, runs }],
-    access: { key, ca: undefined },
+    access: { key, ca: undefined, clockAheadMs: 0 },
     partitions: 1,
     partition: 0,
     attempt: { job: "job", phase: "reduce", index: 0, epoch: 1, attempt: ++attempts },

@@ -77,6 +77,10 @@ export const limits = {
   loadMs: 60_000,
   /** Who waits for a module that loads longer than this is told so. */
   loadSilentMs: 1_000,
+  /** A process that calls the job's code itself and does not answer an interrupt for so long is in that code, and is killed. */
+  interruptHeardMs: 1_000,
+  /** One that has answered ends its slots and removes its files in this time, or that code has got hold of it again. */
+  interruptedMs: 10_000,
   heartbeatMs: 3_000,
   leaseMs: 10_000,
   backupSlowdown: 3,
@@ -128,11 +132,15 @@ export const limits = {
   keepFailedMs: 24 * 60 * 60_000,
   failedJobsKept: 100,
 
+  // transfers of every kind, by HTTP of ours and of object stores
+  /** Between two looks at what has moved. */
+  silenceMs: 30_000,
+  /** Who moves less than this in that time counts as silent: a byte now and then must not hold a slot for days. */
+  silenceBytesMin: 16 * KiB,
+
   // object stores
   /** From the end of a request to the first byte of its answer, and between two looks at what has come: a store that is silent for longer is asked again. */
   storeIdleMs: 30_000,
-  /** Who moves less than this in that time counts as silent: a byte now and then must not hold a slot for days. */
-  storeIdleBytesMin: 16 * KiB,
   storeTriesMax: 4,
   /** Of all silence in one request, or in all requests of one list: who waits for it wants to know today. */
   storeSilentMsMax: 150_000,

@@ -36,11 +36,19 @@ function beforeStart(): MillraceError {
   return new MillraceError("cancelled", "cancelled before the job was started");
 }
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export const interruptSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+let heard = () => {};
+
+/** Calls `listener` when an interrupt has come to who listens for it: this thread is free. */
+export function onInterruptHeard(listener: () => void): void {
+  heard = listener;
+}
 
 export function listenForInterrupts(options: InterruptOptions = localInterrupts): Interrupts {
   const controller = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
+    heard();
     if (signal === "SIGHUP" && options.hangUpLeaves) process.exit(130);
     if (controller.signal.aborted) {
       process.stderr.write(`\n${options.stopped}\n`);
@@ -48,14 +56,14 @@ export function listenForInterrupts(options: InterruptOptions = localInterrupts)
     }
     controller.abort(beforeStart());
   };
-  for (const signal of signals) process.on(signal, onSignal);
+  for (const signal of interruptSignals) process.on(signal, onSignal);
   return {
     signal: controller.signal,
     throwIfInterrupted() {
       if (controller.signal.aborted) throw beforeStart();
     },
     stop() {
-      for (const signal of signals) process.off(signal, onSignal);
+      for (const signal of interruptSignals) process.off(signal, onSignal);
     },
   };
 }

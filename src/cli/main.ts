@@ -65,8 +65,11 @@ Examples:
     .argument("[input...]", "files, folders, globs", pathArguments("an input"))
     .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
     .action(async (job, inputs, flags) => {
-      const firstSlot = startFirstSlot(describing);
-      return (await import("./plan.ts")).planCommand(job, inputs, flags, firstSlot);
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./plan.ts")).planCommand(job, inputs, flags, firstSlot);
+      });
     });
 
   addJobOptions(
@@ -87,8 +90,11 @@ Examples:
   millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
     )
     .action(async (job, inputs, flags) => {
-      const firstSlot = startFirstSlot(describing);
-      return (await import("./test.ts")).testCommand(job, inputs, flags, firstSlot);
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: flags.workDir }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./test.ts")).testCommand(job, inputs, flags, firstSlot);
+      });
     });
 
   addSimOptions(
@@ -109,8 +115,11 @@ Examples:
   millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
     )
     .action(async (job, inputs, flags) => {
-      const firstSlot = startFirstSlot(describing);
-      return (await import("./sim.ts")).simCommand(job, inputs, flags, firstSlot);
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./sim.ts")).simCommand(job, inputs, flags, firstSlot);
+      });
     });
 
   millrace
@@ -136,8 +145,11 @@ Examples:
       "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
     )
     .action(async (job, position, flags) => {
-      const firstSlot = startFirstSlot(describing);
-      return (await import("./replay.ts")).replayCommand(job, position, flags, firstSlot);
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined, isDebugged: flags.inspect }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./replay.ts")).replayCommand(job, position, flags, firstSlot);
+      });
     });
 
   millrace

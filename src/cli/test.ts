@@ -14,6 +14,7 @@ import { stoppable } from "../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../task/failure.ts";
 import type { MappedRecord } from "../task/record-mapper.ts";
 import { planBudget } from "../worker/budget.ts";
+import { isInChild } from "./endable.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";
 import type { RunFlags } from "./options.ts";
@@ -45,7 +46,7 @@ export async function testCommand(
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
   const interrupts = listenForInterrupts();
-  const parent = resolve(flags.workDir ?? tmpdir());
+  const parent = resolve(isInChild() ? tmpdir() : (flags.workDir ?? tmpdir()));
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, "millrace-test-"));
   try {

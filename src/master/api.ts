@@ -57,11 +57,12 @@ export class Api implements MasterApi {
   }
 
   async hello(hello: Hello): Promise<Welcome> {
-    const { master, leaseMs } = this.#parts;
+    const { master, leaseMs, clock } = this.#parts;
     this.#throwIfStopped();
     checkHello(hello);
+    const { protocol, millrace } = ourVersions;
     const start = hello.role === "worker" ? master.epoch * startsPerEpoch + ++this.#starts : 0;
-    return { protocol: ourVersions.protocol, millrace: ourVersions.millrace, cluster: master.cluster, leaseMs, start };
+    return { protocol, millrace, cluster: master.cluster, leaseMs, start, timeMs: clock.date().getTime() };
   }
 
   async heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {

@@ -20,7 +20,8 @@ export const blobUnusedMs = 3_600_000;
 const spareBytes = 64 * MiB;
 /** The free space is looked at again after so many bytes. */
 const checkEveryBytes = 8 * MiB;
-const readChunkBytes = 256 * 1024;
+/** A piece of an answer counts as moved when it is gone whole (rpc/transfer-silence.ts). */
+const readChunkBytes = 64 * 1024;
 const newPrefix = ".new-";
 
 export interface DiskBlobs extends Blobs {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { Secret } from "../base/secret.ts";
 import type { HistoryEvent } from "../rpc/services.ts";
-import { checkSignature, expiresHeader, jobKey, signatureHeader } from "../rpc/signature.ts";
+import { checkSignature, emptyBody, expiresHeader, jobKey, signatureHeader } from "../rpc/signature.ts";
 import { logSources, readLog } from "./logs.ts";
 import { workerAddress } from "./worker-address.ts";
 
@@ -44,7 +44,7 @@ describe("a log that lies with a worker", () => {
     const { method, url, headers, rawHeaders } = asked[0]!;
     expect(url).toBe("/v1/logs/j1/map-00001.1.2");
     const presented = { expires: headers[expiresHeader] as string, signature: headers[signatureHeader] as string };
-    const request = { method: method!, path: url!, query: "" };
+    const request = { method: method!, path: url!, query: "", address: address.origin, body: emptyBody };
     expect(checkSignature([jobKey(token, "j1")], request, presented, new Date())).toBe("ok");
     expect(rawHeaders.join()).not.toContain(token.reveal());
   });

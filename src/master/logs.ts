@@ -10,7 +10,7 @@ import type { JobId, WorkerId } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";
 import type { Secret } from "../rpc/secret.ts";
 import type { HistoryEvent, LogChunk } from "../rpc/services.ts";
-import { jobKey, signRequest } from "../rpc/signature.ts";
+import { emptyBody, jobKey, signRequest } from "../rpc/signature.ts";
 import { workerLookup } from "../rpc/worker-address.ts";
 
 /** A worker keeps 1 MiB of an attempt, and a line that says so. */
@@ -119,7 +119,8 @@ async function ask(
   const token = workerTokens()[0];
   if (token === undefined) throw new MillraceError("no-access", "there is no valid worker token to sign with");
   const path = `/v1/logs/${encodeURIComponent(job)}/${encodeURIComponent(attempt)}`;
-  const headers = signRequest(jobKey(token, job), { method: "GET", path, query: "" }, clock.date());
+  const signed = { method: "GET", path, query: "", address: address.origin, body: emptyBody };
+  const headers = signRequest(jobKey(token, job), signed, clock.date());
   const send = address.protocol === "https:" ? httpsRequest : httpRequest;
   return await new Promise((resolve, reject) => {
     const request = send(new URL(path, address), {

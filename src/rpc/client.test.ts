@@ -81,6 +81,7 @@ describe("a master at the other end of a wire", () => {
       cluster: "c-1",
       leaseMs: 10_000,
       start: 7,
+      timeMs: expect.any(Number),
     });
     expect(await master.submit(submission)).toBe("j");
     expect(heard).toEqual(submission);

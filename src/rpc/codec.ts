@@ -67,6 +67,18 @@ export function duration(value: number): number {
   return value;
 }
 
+/** Milliseconds since 1970, up to the year 9999. */
+export function instant(value: number): number {
+  if (!(value >= 0 && value < 253_402_300_800_000)) throw new Error(`${value} is no time`);
+  return value;
+}
+
+/** Of two clocks, in milliseconds. */
+export function difference(value: number): number {
+  if (!Number.isSafeInteger(value)) throw new Error(`${value} is no difference of clocks`);
+  return value;
+}
+
 /** A field that every message of ours has. */
 export function required<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`it lacks ${name}`);

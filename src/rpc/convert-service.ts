@@ -1,5 +1,5 @@
 // Requests and answers of a master's services, to protobuf and back.
-import { big, duration, num, oneOf, required } from "./codec.ts";
+import { big, duration, instant, num, oneOf, required } from "./codec.ts";
 import { fromSpec, toSpec } from "./convert-job.ts";
 import type * as pb from "./gen/millrace/v1/service_pb.ts";
 import type { Hello, HistoryEvent, LogChunk, Submission, Welcome } from "./services.ts";
@@ -12,12 +12,12 @@ export function fromHello({ role, protocol, millrace, nodeMajor, icu, worker }: 
   return { role: oneOf(["worker", "client"], role), protocol, millrace, nodeMajor, icu, worker };
 }
 
-export function toWelcome({ protocol, millrace, cluster, leaseMs, start }: Welcome) {
-  return { protocol, millrace, cluster, leaseMs: duration(leaseMs), start: big(start) };
+export function toWelcome({ protocol, millrace, cluster, leaseMs, start, timeMs }: Welcome) {
+  return { protocol, millrace, cluster, leaseMs: duration(leaseMs), start: big(start), timeMs: instant(timeMs) };
 }
 
-export function fromWelcome({ protocol, millrace, cluster, leaseMs, start }: pb.HelloResponse): Welcome {
-  return { protocol, millrace, cluster, leaseMs: duration(leaseMs), start: num(start) };
+export function fromWelcome({ protocol, millrace, cluster, leaseMs, start, timeMs }: pb.HelloResponse): Welcome {
+  return { protocol, millrace, cluster, leaseMs: duration(leaseMs), start: num(start), timeMs: instant(timeMs) };
 }
 
 export function toSubmission({ idempotencyKey, spec, overwrite }: Submission) {

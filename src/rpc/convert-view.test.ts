@@ -149,11 +149,13 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   icu: name,
   worker: maybe(name),
 });
+const time = fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) });
 const welcome: fc.Arbitrary<Welcome> = fc.record({
   protocol: u32,
   millrace: name,
   cluster: name,
   leaseMs: ms,
+  timeMs: time,
   start: size,
 });
 const chunk: fc.Arbitrary<LogChunk> = fc.record({

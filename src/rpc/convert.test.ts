@@ -387,7 +387,8 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       diskDirectory: name,
       inputs: few(run),
       remote: few(runPlaces),
-      access: maybe(fc.record({ key: name, ca: maybe(name) })),
+      access: maybe(fc.record({ key: name, ca: maybe(name), clockAheadMs: fc.maxSafeInteger() })),
+      sentAtMs: fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }),
     });
     roundTrips(
       fc.oneof(

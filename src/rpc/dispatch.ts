@@ -3,14 +3,17 @@
 //   head ─► route? ─► gate ─► 404, 405, 413 ─► body within its bound ─► handler
 //
 // Nothing of a body is read before the gate has let the request pass; whether a path exists is told only to who has a token.
+import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import { meaningOf } from "../base/error-codes.ts";
 import type { Log } from "../base/log.ts";
-import type { Gate, RequestHead } from "./gate.ts";
+import type { Gate, Place, RequestHead } from "./gate.ts";
 import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
+import { bodyHeader, emptyBody } from "./signature.ts";
+import { endSilent, type SilenceBounds } from "./transfer-silence.ts";
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
 export type AnyResponse = ServerResponse | Http2ServerResponse;
@@ -26,7 +29,9 @@ export interface DispatchOptions {
   readonly gate: Gate;
   readonly routes: readonly HttpRoute[];
   readonly rpc: RpcMethods | undefined;
-  readonly isLoopback: boolean;
+  /** Of the listener, which has an address once it is open. */
+  readonly place: () => Place;
+  readonly silence: SilenceBounds;
   readonly log: Log;
   /** Aborted when the listener closes. */
   readonly closing: AbortSignal;
@@ -63,13 +68,13 @@ export class Dispatch {
     response: AnyResponse,
     { passed, refused, mayGoOn }: { passed: () => void; refused: () => void; mayGoOn?: () => void },
   ): Promise<void> {
-    const { gate, isLoopback, rpc, log } = this.#options;
+    const { gate, place, silence, rpc, log } = this.#options;
     // A connection that breaks is the signal's matter; without a listener the error would end the process.
     request.on("error", () => {});
     response.on("error", () => {});
     const head = headOf(request);
     const { found, isPathKnown } = this.#find(head);
-    const refusal = gate.check(head, { scopes: found?.scopes ?? [], job: found?.params.job, isLoopback });
+    const refusal = gate.check(head, { scopes: found?.scopes ?? [], job: found?.params.job, place: place() });
     if (refusal !== undefined) {
       refused();
       return refuse(request, response, refusal.status, refusal.message);
@@ -85,8 +90,14 @@ export class Dispatch {
       if (declared > found.route.bodyBytesMax) {
         return refuse(request, response, 413, `a body of at most ${found.route.bodyBytesMax} bytes is taken here`);
       }
+      const signed = found.scopes.includes("job-key") ? request.headers[bodyHeader] : undefined;
+      if (signed !== undefined && signed !== emptyBody && found.route.bodyBytesMax === 0) {
+        return refuse(request, response, 401, otherBody);
+      }
+      if (signed !== undefined) checkBody(request, response, signed);
       boundBody(request, response, found.route.bodyBytesMax);
     }
+    endSilent(request, response, silence);
     mayGoOn?.();
     try {
       response.setHeader("x-content-type-options", "nosniff");
@@ -170,6 +181,7 @@ function headOf(request: AnyRequest): RequestHead {
     path: at < 0 ? url : url.slice(0, at),
     query: at < 0 ? "" : url.slice(at + 1),
     headers: request.headers,
+    rawHeaders: request.rawHeaders,
     remoteAddress: request.socket.remoteAddress ?? "",
     isEncrypted: "encrypted" in request.socket && request.socket.encrypted === true,
   };
@@ -185,6 +197,28 @@ function boundBody(request: AnyRequest, response: AnyResponse, bytesMax: number)
     if (request.destroyed) return false;
     const error = new MillraceError("over-limit", `a body of at most ${bytesMax} bytes is taken here`);
     answerError(request, response, error);
+    request.destroy(error);
+    return false;
+  };
+}
+
+const otherBody = "the body is not the one that was signed";
+
+/** Ends a request with another body than its signature is for: whoever reads it gets an error instead of its end. */
+function checkBody(request: AnyRequest, response: AnyResponse, signed: string | readonly string[]): void {
+  const push = request.push.bind(request);
+  const hash = createHash("sha256");
+  let isRight: boolean | undefined;
+  request.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
+    if (chunk !== null) {
+      hash.update(chunk);
+      return push(chunk, encoding);
+    }
+    isRight ??= hash.digest("hex") === signed; // HTTP/2 says the end again when its stream closes
+    if (isRight) return push(null);
+    if (request.destroyed) return false;
+    const error = new MillraceError("no-access", otherBody);
+    if (!response.headersSent) refuse(request, response, 401, otherBody);
     request.destroy(error);
     return false;
   };

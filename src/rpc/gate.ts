@@ -11,13 +11,22 @@ import { isIP } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { type Log, noLog } from "../base/log.ts";
 import type { Scope } from "./http.ts";
-import { checkSignature, expiresHeader, jobKey, signatureHeader } from "./signature.ts";
+import { bodyHeader, checkSignature, expiresHeader, jobKey, signatureHeader } from "./signature.ts";
 import type { TokenScope, Tokens } from "./tokens.ts";
 
 export interface GateOptions {
   readonly tokens: Tokens;
   readonly clock: Clock;
+  /** By which signatures are checked. Default: the clock's; a worker goes by its master's. */
+  readonly date?: () => Date;
   readonly log?: Log;
+}
+
+/** Of the listener. */
+export interface Place {
+  readonly isLoopback: boolean;
+  /** What others reach it by; signatures are for it alone. */
+  readonly address: string;
 }
 
 /** What the gate sees: a request's head. */
@@ -27,12 +36,14 @@ export interface RequestHead {
   readonly path: string;
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they were sent: `headers` keeps one Host of two. */
+  readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
   readonly isEncrypted: boolean;
 }
 
 export interface Refusal {
-  readonly status: 401 | 403 | 429;
+  readonly status: 400 | 401 | 403 | 429;
   readonly message: string;
 }
 
@@ -47,12 +58,14 @@ const holds: Readonly<Record<TokenScope, readonly Scope[]>> = {
 export class Gate {
   readonly #tokens: Tokens;
   readonly #clock: Clock;
+  readonly #date: () => Date;
   readonly #log: Log;
   readonly #failures: FailureLimit;
 
-  constructor({ tokens, clock, log = noLog }: GateOptions) {
+  constructor({ tokens, clock, date = () => clock.date(), log = noLog }: GateOptions) {
     this.#tokens = tokens;
     this.#clock = clock;
+    this.#date = date;
     this.#log = log;
     this.#failures = new FailureLimit(clock);
   }
@@ -64,16 +77,16 @@ export class Gate {
 
   /**
    * Undefined: it may pass. `scopes` of no route: any token will do, so that who has none learns nothing of what there is.
-   * `isLoopback`: of the listener.
    */
   check(
     head: RequestHead,
-    { scopes, job, isLoopback }: { scopes: readonly Scope[]; job: string | undefined; isLoopback: boolean },
+    { scopes, job, place }: { scopes: readonly Scope[]; job: string | undefined; place: Place },
   ): Refusal | undefined {
-    const foreign = isLoopback ? (foreignHost(head) ?? foreignOrigin(head)) : foreignOrigin(head);
+    if (hasTwoHosts(head)) return { status: 400, message: "a request names one host" };
+    const foreign = place.isLoopback ? (foreignHost(head) ?? foreignOrigin(head)) : foreignOrigin(head);
     if (foreign !== undefined) return { status: 403, message: foreign };
     if (scopes.includes("open")) return undefined;
-    const refusal = this.#checkScope(head, scopes, job);
+    const refusal = this.#checkScope(head, { scopes, job, address: place.address });
     if (refusal?.status === 401 && !this.#failures.note(head.remoteAddress)) {
       return { status: 429, message: "too many requests without a valid token from this address: wait a second" };
     }
@@ -84,7 +97,10 @@ export class Gate {
     return refusal;
   }
 
-  #checkScope(head: RequestHead, scopes: readonly Scope[], job: string | undefined): Refusal | undefined {
+  #checkScope(
+    head: RequestHead,
+    { scopes, job, address }: { scopes: readonly Scope[]; job: string | undefined; address: string },
+  ): Refusal | undefined {
     const { authorization } = head.headers;
     if (authorization !== undefined) {
       const token = /^Bearer ([\w-]{1,512})$/i.exec(authorization)?.[1] ?? "";
@@ -103,7 +119,9 @@ export class Gate {
     }
     const keys = this.#tokens.all("worker").map((token) => jobKey(token, job));
     const presented = { expires: only(head.headers[expiresHeader]), signature: only(head.headers[signatureHeader]) };
-    switch (checkSignature(keys, head, presented, this.#clock.date())) {
+    const { method, path, query, headers } = head;
+    const signed = { method, path, query, address, body: only(headers[bodyHeader]) ?? "" };
+    switch (checkSignature(keys, signed, presented, this.#date())) {
       case "ok":
         return undefined;
       case "missing":
@@ -111,13 +129,24 @@ export class Gate {
       case "wrong":
         return { status: 401, message: "the signature is not one with this job's key" };
       case "expired":
-        return { status: 401, message: "the signature has expired: do the clocks of the two machines agree?" };
+        return {
+          status: 401,
+          message: "the signature has expired, or the clock of one of the two machines was changed",
+        };
     }
   }
 }
 
 function only(header: string | string[] | undefined): string | undefined {
   return typeof header === "string" ? header : undefined;
+}
+
+/** Two parties that look at one request could each believe another of them: a proxy in front, and what stands behind it. */
+function hasTwoHosts({ rawHeaders, headers }: RequestHead): boolean {
+  const names = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]!.toLowerCase() === "host");
+  if (names.length > 1) return true;
+  const authority = only(headers[":authority"]);
+  return authority !== undefined && names.some((name) => name.toLowerCase() !== authority.toLowerCase());
 }
 
 /** Says what is wrong with a name that a request to a loopback listener was made by; any port, for tunnels. */

@@ -7,7 +7,8 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 /**
  * What a token allows; each holds those before it, except that "worker" and "submit" don't hold each other. "admin" holds all.
  * "open": no token (health checks; they tell nothing else). "job-key": the request is signed with the job's shuffle key
- * (`signature.ts`), which workers derive from their token: HMAC over method, path, query and expiry.
+ * (`signature.ts`), which workers derive from their token: HMAC over method, path,
+ * query, the worker's host and port, the body and expiry.
  */
 export type Scope = "open" | "read" | "submit" | "worker" | "admin" | "job-key";
 

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { createConnection, type Socket } from "node:net";
@@ -8,7 +9,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { fakeMaster, type ServedMaster, serveMaster, someReport } from "../../test/support/fake-master.ts";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
@@ -259,6 +260,189 @@ describe("S21: who has shown no token", () => {
     expect(calls).toBe(0);
     expect(Object.keys(Object.prototype)).toEqual([]);
     expect([401, 429]).toContain((await fetch(served.address)).status);
+  });
+});
+
+describe("hosts", () => {
+  const health: HttpRoute = {
+    method: "GET",
+    path: "/healthz",
+    scope: "open",
+    bodyBytesMax: 0,
+    handle: async (_request, response) => void response.end("ok"),
+  };
+
+  it("two of them are refused by HTTP/1.1, the same twice too, whoever asks for whatever", async () => {
+    const served = await serve({ routes: [health] });
+    const say = async (line: string, ...headers: string[]) => {
+      const socket = raw(served.port);
+      const answer = heard(socket);
+      socket.write(`${line}\r\n${[...headers, "connection: close"].join("\r\n")}\r\n\r\n`);
+      return Number(/^HTTP\/1\.1 (\d+) /.exec(await answer)?.[1]);
+    };
+    const get = "GET /healthz HTTP/1.1";
+    const token = `authorization: ${bearer(served).authorization}`;
+    expect(await say(get, "host: localhost")).toBe(200);
+    expect(await say(get, "host: localhost", "Host: localhost")).toBe(400);
+    expect(await say(get, "host: localhost", "HOST: evil.example")).toBe(400);
+    expect(await say(get, "host: evil.example", "host: localhost")).toBe(400);
+    expect(await say(get, "host: localhost", "x: y", "host:")).toBe(400);
+    expect(await say(get)).toBe(400);
+    expect(await say(`POST ${getJob} HTTP/1.1`, token, "host: localhost", "host: 127.0.0.1")).toBe(400);
+    expect(await say("GET /nothing HTTP/1.1", token, "host: localhost", "host: 127.0.0.1")).toBe(400);
+  });
+
+  it("two of them are refused by HTTP/2", async () => {
+    const served = await serve({ routes: [health] });
+    const say = async (headers: Record<string, string | string[]>, path = "/healthz") => {
+      const session = connectHttp2(served.address);
+      session.on("error", () => {});
+      open.push({ close: () => session.destroy() });
+      const call = session.request({ ":path": path, ...headers });
+      call.on("error", () => {});
+      return await new Promise((resolve) => {
+        call.once("response", (head) => resolve(head[":status"]));
+        call.once("close", () => resolve("closed"));
+      });
+    };
+    expect(await say({ ":authority": "localhost:1" })).toBe(200);
+    expect(await say({ ":authority": "localhost:1", host: "LOCALHOST:1" })).toBe(200);
+    expect(await say({ ":authority": "localhost:1", host: "localhost:2" })).toBe(400);
+    expect(await say({ ":authority": "localhost:1", host: "evil.example" })).toBe(400);
+    expect(await say({ ":authority": "localhost:1", host: "127.0.0.1:1", ...bearer(served) }, "/nothing")).toBe(400);
+  });
+});
+
+describe("fault 54: a silent peer", () => {
+  /** What became of each of the bodies: their bytes, or the error. */
+  function silenceRoutes(seen: string[]): readonly HttpRoute[] {
+    return [
+      {
+        method: "PUT",
+        path: "/b",
+        scope: "submit",
+        bodyBytesMax: 1e9,
+        async handle({ raw: body }, response) {
+          try {
+            let bytes = 0;
+            for await (const chunk of body) bytes += (chunk as Buffer).length;
+            seen.push(String(bytes));
+            response.end();
+          } catch (error) {
+            seen.push(String(error));
+            throw error;
+          }
+        },
+      },
+      {
+        method: "GET",
+        path: "/large",
+        scope: "read",
+        bodyBytesMax: 0,
+        async handle(_request, response) {
+          const closed = new Promise((resolve) => response.once("close", () => resolve("closed")));
+          const piece = Buffer.alloc(10_000);
+          for (let n = 0; n < 10_000; n++) {
+            if ((response as ServerResponse).write(piece)) continue;
+            const drained = new Promise((resolve) => response.once("drain", resolve));
+            if ((await Promise.race([closed, drained])) === "closed") {
+              seen.push("gone");
+              return;
+            }
+          }
+          seen.push("whole");
+          response.end();
+        },
+      },
+      {
+        method: "GET",
+        path: "/slow",
+        scope: "read",
+        bodyBytesMax: 0,
+        async handle(_request, response) {
+          response.writeHead(200);
+          for (let n = 0; n < 8; n++) {
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            (response as ServerResponse).write("x");
+          }
+          response.end();
+        },
+      },
+    ];
+  }
+  const bounds = { silenceMs: 200, silenceBytesMin: 1000 };
+
+  it("that drips a body is dropped, by HTTP/1.1 and HTTP/2; one that sends enough is not", async () => {
+    const seen: string[] = [];
+    const served = await serve({ routes: silenceRoutes(seen), bounds });
+    const socket = raw(served.port);
+    const gone = heard(socket);
+    socket.write(
+      `PUT /b HTTP/1.1\r\nhost: localhost\r\nauthorization: ${bearer(served).authorization}\r\ncontent-length: 1000000\r\n\r\n`,
+    );
+    let timer = setInterval(() => socket.write("x"), 20);
+    await gone;
+    clearInterval(timer);
+    expect(seen.splice(0)).toEqual([expect.stringMatching(/moved less than 1000 bytes in 200 ms/)]);
+
+    const session = connectHttp2(served.address);
+    session.on("error", () => {});
+    open.push({ close: () => session.destroy() });
+    const put = (bytes: number) => {
+      const call = session.request({ ...bearer(served), ":method": "PUT", ":path": "/b" });
+      call.on("error", () => {});
+      timer = setInterval(() => call.write(Buffer.alloc(bytes)), 20);
+      return call;
+    };
+    const dripping = put(1);
+    await new Promise((resolve) => dripping.once("close", resolve));
+    clearInterval(timer);
+    expect(seen.splice(0)).toEqual([expect.stringMatching(/moved less than 1000 bytes in 200 ms/)]);
+
+    const steady = put(20_000);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    clearInterval(timer);
+    expect(seen).toEqual([]);
+    steady.end();
+    steady.resume();
+    await new Promise((resolve) => steady.once("close", resolve));
+    expect(seen).toEqual([expect.stringMatching(/^\d+$/)]);
+  });
+
+  it("that reads nothing is dropped, by HTTP/1.1 and HTTP/2, and the connection's other streams go on", async () => {
+    const seen: string[] = [];
+    const served = await serve({ routes: silenceRoutes(seen), bounds });
+    const socket = raw(served.port);
+    socket.pause();
+    socket.write(`GET /large HTTP/1.1\r\nhost: localhost\r\nauthorization: ${bearer(served).authorization}\r\n\r\n`);
+    await vi.waitUntil(() => seen.length > 0, { timeout: 20_000 });
+    expect(seen.splice(0)).toEqual(["gone"]);
+
+    const session = connectHttp2(served.address);
+    session.on("error", () => {});
+    open.push({ close: () => session.destroy() });
+    const deaf = session.request({ ...bearer(served), ":path": "/large" });
+    deaf.on("error", () => {});
+    await vi.waitUntil(() => seen.length > 0, { timeout: 20_000 });
+    expect(seen.splice(0)).toEqual(["gone"]);
+    const hearing = session.request({ ...bearer(served), ":path": "/large" });
+    let bytes = 0;
+    hearing.on("data", (chunk: Buffer) => (bytes += chunk.length));
+    await new Promise((resolve) => hearing.once("close", resolve));
+    expect([bytes, seen]).toEqual([100_000_000, ["whole"]]);
+  });
+
+  it("is not one that has nothing to send or to take: the handler takes its time", async () => {
+    const served = await serve({ routes: silenceRoutes([]), bounds });
+    const answer = await fetch(`${served.address}/slow`, { headers: bearer(served) });
+    expect(await answer.text()).toBe("x".repeat(8));
+    const session = connectHttp2(served.address);
+    open.push({ close: () => session.destroy() });
+    const call = session.request({ ...bearer(served), ":path": "/slow" });
+    let text = "";
+    call.setEncoding("utf8").on("data", (part) => (text += part));
+    await new Promise((resolve) => call.once("close", resolve));
+    expect(text).toBe("x".repeat(8));
   });
 });
 

@@ -26,12 +26,14 @@ import { type AddressInfo, createServer as createTcp, type Server, type Socket }
 import { hostname } from "node:os";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { MillraceError, systemCode } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { noLog } from "../base/log.ts";
 import { Dispatch, type RpcMethods } from "./dispatch.ts";
 import { type Gate, isLoopbackName } from "./gate.ts";
 import type { HttpRoute, Listener, TlsFiles } from "./http.ts";
 import { assertSafeToListen, serverTls } from "./tls.ts";
+import type { SilenceBounds } from "./transfer-silence.ts";
 import { Connection, Unknown } from "./unknown-connections.ts";
 
 export interface ListenOptions {
@@ -50,7 +52,7 @@ export interface ListenOptions {
   readonly bounds?: Partial<ListenerBounds>;
 }
 
-export interface ListenerBounds {
+export interface ListenerBounds extends SilenceBounds {
   readonly headBytes: number;
   /** Until a connection has sent a head, and shown a token. */
   readonly headMs: number;
@@ -83,6 +85,8 @@ const defaultBounds: ListenerBounds = {
   streams: 128,
   idleMs: 60_000,
   pingMs: 10_000,
+  silenceMs: limits.silenceMs,
+  silenceBytesMin: limits.silenceBytesMin,
 };
 
 /** Long enough for requests under way. */
@@ -133,7 +137,8 @@ class Port implements Listener {
       gate: options.gate,
       routes: options.routes,
       rpc: options.rpc,
-      isLoopback: isLoopbackName(options.host),
+      place: () => ({ isLoopback: isLoopbackName(options.host), address: this.#address }),
+      silence: this.#bounds,
       log: options.log ?? noLog,
       closing: this.#closing.signal,
     });

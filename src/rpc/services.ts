@@ -27,6 +27,11 @@ export interface Welcome {
   readonly cluster: string;
   readonly leaseMs: number;
   /**
+   * The master's clock, in milliseconds since 1970. Durations, never instants, cross the wire; this is the exception: signatures
+   * between workers hold for some minutes by one clock (signature.ts), and nothing else may be decided by it.
+   */
+  readonly timeMs: number;
+  /**
    * To a worker: the number of this start of it, greater than any that this cluster's masters gave out before, so that it does not
    * hang on clocks which life of a worker is the newest. To others 0.
    */

@@ -3,17 +3,24 @@
 // another's data:
 //
 //   key       = HKDF-SHA256(worker token, salt "millrace-shuffle", info job id), 32 bytes in hexadecimal
-//   signature = HMAC-SHA256(key, method \n path \n query \n expires), in hexadecimal
+//   signature = HMAC-SHA256(key, method \n path \n query \n host:port \n SHA-256 of the body \n expires), in hexadecimal
 //
+// Whoever overhears a request can say it again, to the same worker, for some minutes, and change nothing in it: host and port
+// are those of the worker that it is sent to, and who checks it takes its own for them, never the Host that was sent.
 // A signature covers the question, not the answer: that is checked by its block checksums and identities. Loaded by slots: it
 // needs nothing but node:crypto.
-import { createHmac, hkdfSync } from "node:crypto";
+import { createHash, createHmac, hkdfSync } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
 import { digestOf, type Secret, sameDigest } from "./secret.ts";
 
 export const expiresHeader = "x-millrace-expires";
 export const signatureHeader = "x-millrace-signature";
+/** The SHA-256 of the body, in hexadecimal: the head is checked before the body comes, the body when it has come. */
+export const bodyHeader = "x-millrace-body";
+
+/** The SHA-256 of no bytes. */
+export const emptyBody = digestOfBody("");
 
 /** A signature is good for this long. */
 const validMs = 120_000;
@@ -31,12 +38,25 @@ export interface SignedRequest {
   readonly path: string;
   /** As it is sent, without "?"; "" where there is none. */
   readonly query: string;
+  /** The worker's, as it announces itself: "http://10.0.0.7:7071". */
+  readonly address: string;
+  /** SHA-256, in hexadecimal. */
+  readonly body: string;
 }
 
-/** The headers to send. `date` is the wall clock's: two machines must agree on it within two minutes. */
+/** For `SignedRequest.body`. */
+export function digestOfBody(body: Uint8Array | string): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+/** The headers to send. `date` is by the master's clock (`Welcome.timeMs`), within two minutes. */
 export function signRequest(key: string, request: SignedRequest, date: Date): Record<string, string> {
   const expires = String(Math.ceil((date.getTime() + validMs) / 1000));
-  return { [expiresHeader]: expires, [signatureHeader]: signature(key, request, expires) };
+  return {
+    [bodyHeader]: request.body,
+    [expiresHeader]: expires,
+    [signatureHeader]: signature(key, request, expires),
+  };
 }
 
 export interface PresentedSignature {
@@ -52,7 +72,7 @@ export function checkSignature(
   date: Date,
 ): "ok" | "missing" | "wrong" | "expired" {
   if (presented.expires === undefined || presented.signature === undefined) return "missing";
-  if (!/^\d{1,12}$/.test(presented.expires)) return "wrong";
+  if (!/^\d{1,12}$/.test(presented.expires) || !/^[0-9a-f]{64}$/.test(request.body)) return "wrong";
   const given = digestOf(presented.signature);
   let isRight = false;
   for (const key of keys) if (sameDigest(digestOf(signature(key, request, presented.expires)), given)) isRight = true;
@@ -61,7 +81,15 @@ export function checkSignature(
   return leftMs < -skewMs || leftMs > validMs + skewMs + 1000 ? "expired" : "ok";
 }
 
-function signature(key: string, { method, path, query }: SignedRequest, expires: string): string {
+function signature(key: string, request: SignedRequest, expires: string): string {
   assert(/^[0-9a-f]{64}$/.test(key), "a job's key has 64 hexadecimal digits");
-  return createHmac("sha256", Buffer.from(key, "hex")).update(`${method}\n${path}\n${query}\n${expires}`).digest("hex");
+  const { method, path, query, address, body } = request;
+  const text = `${method}\n${path}\n${query}\n${hostAndPort(address)}\n${body}\n${expires}`;
+  return createHmac("sha256", Buffer.from(key, "hex")).update(text).digest("hex");
+}
+
+/** The same however the address is written: in small letters, and with the port that goes without saying. */
+function hostAndPort(address: string): string {
+  const { protocol, hostname, port } = new URL(address);
+  return `${hostname}:${port === "" ? (protocol === "https:" ? 443 : 80) : port}`;
 }

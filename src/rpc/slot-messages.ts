@@ -6,7 +6,7 @@ import { Secret } from "../base/secret.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3-access.ts";
-import { big, messageCodec, num, optional, required } from "./codec.ts";
+import { big, difference, instant, messageCodec, num, optional, required } from "./codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
 import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "./convert-common.ts";
 import { fromVariables, toVariables } from "./convert-job.ts";
@@ -34,6 +34,8 @@ export type ToSlot =
   | { readonly kind: "validate"; readonly params: string }
   | ({
       readonly kind: "run";
+      /** By the agent's clock, in milliseconds since 1970: a slot whose clock is another one corrects `clockAheadMs` by it. */
+      readonly sentAtMs: number;
       /** Of an object store, when the job reads or writes one: the slot's environment holds no credentials. */
       readonly s3?: S3Access | undefined;
     } & RunAttempt)
@@ -64,6 +66,8 @@ export interface ShuffleAccess {
   readonly key: string;
   /** PEM file of the authority that signed the workers' certificates; undefined: the system's. */
   readonly ca: string | undefined;
+  /** Of the master's clock before this machine's, when the attempt began: signatures go by the master's. */
+  readonly clockAheadMs: number;
 }
 
 /** Slot to agent: `loaded`, `described`, `validated`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
@@ -111,6 +115,7 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
           inputs: message.inputs.map(toRunRef),
           remote: message.remote.map(toRunPlaces),
           access: message.access,
+          sentAtMs: instant(message.sentAtMs),
           s3: message.s3 === undefined ? undefined : toS3Access(message.s3),
         },
       };
@@ -143,7 +148,12 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
         diskDirectory: kind.value.diskDirectory,
         inputs: kind.value.inputs.map(fromRunRef),
         remote: kind.value.remote.map(fromRunPlaces),
-        access: optional(kind.value.access, ({ key, ca }) => ({ key, ca })),
+        access: optional(kind.value.access, ({ key, ca, clockAheadMs }) => ({
+          key,
+          ca,
+          clockAheadMs: difference(clockAheadMs),
+        })),
+        sentAtMs: instant(kind.value.sentAtMs),
         s3: optional(kind.value.s3, fromS3Access),
       };
     case "stop":

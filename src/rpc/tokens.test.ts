@@ -14,7 +14,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findToken, findTokens, forgetToken, rememberToken } from "./find-token.ts";
 import { randomToken, Secret } from "./secret.ts";
-import { checkSignature, jobKey, signRequest } from "./signature.ts";
+import { checkSignature, digestOfBody, emptyBody, jobKey, signRequest } from "./signature.ts";
 import { fixedTokens, openTokens, readTokenFile } from "./tokens.ts";
 
 let directory: string;
@@ -163,14 +163,20 @@ describe("finding a token", () => {
 
 describe("signatures", () => {
   const token = new Secret("a".repeat(43));
-  const request = { method: "POST", path: "/v1/segments/j1", query: "a=1" };
+  const request = {
+    method: "POST",
+    path: "/v1/segments/j1",
+    query: "a=1",
+    address: "http://w1:7071",
+    body: digestOfBody("one"),
+  };
   const at = new Date(1_800_000_000_000);
   const present = (headers: Record<string, string>) => ({
     expires: headers["x-millrace-expires"],
     signature: headers["x-millrace-signature"],
   });
 
-  it("fit their method, path, query, expiry and key, and nothing else", () => {
+  it("S19: fit their method, path, query, body, worker, expiry and key, and nothing else", () => {
     const key = jobKey(token, "j1");
     const signed = present(signRequest(key, request, at));
     expect(checkSignature([key], request, signed, at)).toBe("ok");
@@ -180,10 +186,20 @@ describe("signatures", () => {
     for (const other of [
       { method: "GET" },
       { path: "/v1/segments/j2" },
+      { body: digestOfBody("two") },
+      { body: emptyBody },
+      { body: "" },
+      { address: "http://w2:7071" },
+      { address: "http://w1:7072" },
       { query: "a=2" },
       { path: "/v1/segments/j1\na=1", query: "" },
     ])
       expect(checkSignature([key], { ...request, ...other }, signed, at)).toBe("wrong");
+    const nothing = { ...request, body: emptyBody };
+    const signedNothing = present(signRequest(key, nothing, at));
+    expect(checkSignature([key], nothing, signedNothing, at)).toBe("ok");
+    expect(checkSignature([key], request, signedNothing, at)).toBe("wrong");
+    expect(checkSignature([key], { ...request, address: "http://W1:7071" }, signed, at)).toBe("ok");
     expect(checkSignature([key], request, { ...signed, expires: "1900000000" }, at)).toBe("wrong");
     expect(checkSignature([key], request, { ...signed, expires: "1e99" }, at)).toBe("wrong");
     expect(checkSignature([key], request, { ...signed, signature: undefined }, at)).toBe("missing");

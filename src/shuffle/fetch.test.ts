@@ -74,6 +74,14 @@ async function thrownBy(fetched: Promise<unknown>): Promise<unknown> {
 /** Patience that ends soon. */
 const hasty = { windowMs: 60, windowBytesMin: 64, triesMax: 2 };
 
+/** Others reach the server by another address of this machine, which the proxy has: requests are signed for one address. */
+async function serveBehindProxy(runs: readonly RunRef[]) {
+  const server = await serveRuns(runs, { advertise: "127.0.0.2" });
+  const proxy = await faultProxy({ port: server.port }, { host: "127.0.0.2", port: server.port });
+  onTestFinished(() => proxy.close());
+  return { server, proxy, address: server.address };
+}
+
 describe("fetching", () => {
   it("brings one partition of many maps from several workers, and the merge mixes them with those that lie here, in their order", async () => {
     const here = new TestFiles();
@@ -221,15 +229,13 @@ describe("map outputs that can't be had", () => {
   it("fault 51: a worker that can't be reached is told apart from an output that is gone; the others are fetched from", async () => {
     const here = new TestFiles();
     const { runs } = mapOutputs(new TestFiles(), upTo(6));
-    const server = await serveRuns(runs);
-    const proxy = await faultProxy({ port: server.port });
-    onTestFinished(() => proxy.close());
-    const cut: RemoteRuns = { worker: "far", address: `http://127.0.0.1:${proxy.port}`, runs: runs.slice(3) };
-    const near = { ...server, runs: runs.slice(0, 3) };
+    const { proxy, address } = await serveBehindProxy(runs);
+    const cut: RemoteRuns = { worker: "far", address, runs: runs.slice(3) };
+    const near = { ...(await serveRuns(runs)), runs: runs.slice(0, 3) };
     proxy.fault = { kind: "refuse" };
     const lost = await thrownBy(fetching(here, [near, cut], { limits: { triesMax: 3 } }));
     expect(lost).toMatchObject({ code: "segment-lost", how: "unreachable", map: runs[3]!.writtenBy });
-    expect((lost as Error).message).toContain("from far (http://127.0.0.1:");
+    expect((lost as Error).message).toContain("from far (http://127.0.0.2:");
     expect(proxy.accepted).toBe(3);
     expect(here.names).toEqual([]);
     proxy.fault = { kind: "none" };
@@ -266,10 +272,8 @@ describe("a bad network", () => {
   async function behindProxy() {
     const here = new TestFiles();
     const { runs, pairs } = mapOutputs(new TestFiles(), upTo(20), 800);
-    const server = await serveRuns(runs);
-    const proxy = await faultProxy({ port: server.port });
-    onTestFinished(() => proxy.close());
-    const remote: RemoteRuns = { worker: "w", address: `http://127.0.0.1:${proxy.port}`, runs };
+    const { server, proxy, address } = await serveBehindProxy(runs);
+    const remote: RemoteRuns = { worker: "w", address, runs };
     return { here, runs, pairs, server, proxy, remote };
   }
 
@@ -368,7 +372,7 @@ describe("a bad network", () => {
         if (!restarted) {
           restarted = true;
           proxy.fault = { kind: "none" };
-          void server.listener.close(0).then(() => serveRuns(runs, { port: server.port }));
+          void server.listener.close(0).then(() => serveRuns(runs, { port: server.port, advertise: "127.0.0.2" }));
         }
         return 0;
       },

@@ -8,7 +8,7 @@ import { certificateTrouble } from "../base/certificate-trouble.ts";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
-import { signRequest } from "../rpc/signature.ts";
+import { digestOfBody, signRequest } from "../rpc/signature.ts";
 import { workerLookup } from "../rpc/worker-address.ts";
 import { TransferFault } from "./transfer-fault.ts";
 import { segmentsPath, segmentsType } from "./wire.ts";
@@ -20,6 +20,8 @@ export interface ShuffleAccess {
   readonly key: string;
   /** PEM file of the authority that signed the workers' certificates; undefined: the system's. */
   readonly ca: string | undefined;
+  /** Of the master's clock before this machine's: signatures go by the master's. */
+  readonly clockAheadMs: number;
 }
 
 export interface CallLimits {
@@ -48,9 +50,11 @@ export class WorkerCalls {
   readonly #host: string;
   readonly #port: number;
   readonly #key: string;
+  readonly #address: string;
+  readonly #clockAheadMs: number;
 
   /** Throws a `TransferFault` for what is no worker's address. */
-  constructor(address: string, { key, ca }: ShuffleAccess) {
+  constructor(address: string, { key, ca, clockAheadMs }: ShuffleAccess) {
     const { isTls, host, port } = parseAddress(address);
     const keep = { keepAlive: true, maxSockets: 1, lookup: workerLookup };
     this.#agent = isTls
@@ -60,6 +64,8 @@ export class WorkerCalls {
     this.#host = host;
     this.#port = port;
     this.#key = key;
+    this.#address = address;
+    this.#clockAheadMs = clockAheadMs;
   }
 
   close(): void {
@@ -107,7 +113,8 @@ export class WorkerCalls {
 
   #open({ job, body, clock }: CallOptions): ClientRequest {
     const path = segmentsPath(job);
-    const signed = signRequest(this.#key, { method: "POST", path, query: "" }, clock.date());
+    const asked = { method: "POST", path, query: "", address: this.#address, body: digestOfBody(body) };
+    const signed = signRequest(this.#key, asked, new Date(clock.date().getTime() + this.#clockAheadMs));
     const headers = { ...signed, "content-type": segmentsType, "content-length": body.length };
     const options = { agent: this.#agent, host: this.#host, port: this.#port, method: "POST", path, headers };
     return this.#isTls ? httpsRequest(options) : httpRequest(options);

@@ -3,8 +3,9 @@ import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { mapAttempt, sortPairs, writeRun } from "../../test/support/pairs.ts";
 import { access, fetching, serveRuns, TestFiles, type TestServer } from "../../test/support/shuffle-server.ts";
+import { systemClock } from "../base/clock.ts";
 import { KiB, MiB } from "../base/limits.ts";
-import { expiresHeader, signatureHeader, signRequest } from "../rpc/signature.ts";
+import { bodyHeader, digestOfBody, expiresHeader, signatureHeader, signRequest } from "../rpc/signature.ts";
 import { FooterCache } from "./footer-cache.ts";
 import { ServedFile } from "./served-file.ts";
 import { segmentsPath, writeRequest } from "./wire.ts";
@@ -12,8 +13,9 @@ import { segmentsPath, writeRequest } from "./wire.ts";
 const path = segmentsPath("job-1");
 const body = writeRequest({ partition: 1, from: 0, maps: [mapAttempt(0)] });
 
-function signed(date = new Date(), key = access.key): Record<string, string> {
-  return signRequest(key, { method: "POST", path, query: "" }, date);
+function signed(server: TestServer, { date = new Date(), key = access.key, sent = body } = {}): Record<string, string> {
+  const request = { method: "POST", path, query: "", address: server.address, body: digestOfBody(sent) };
+  return signRequest(key, request, date);
 }
 
 function ask(server: TestServer, headers: Record<string, string>, sent = body, at = path): Promise<number> {
@@ -46,7 +48,7 @@ async function stalledReader(server: TestServer): Promise<Socket> {
   onTestFinished(() => void socket.destroy());
   socket.pause();
   socket.on("error", () => {});
-  const headers = Object.entries({ ...signed(), host: "127.0.0.1", "content-length": body.length });
+  const headers = Object.entries({ ...signed(server), host: "127.0.0.1", "content-length": body.length });
   socket.write(`POST ${path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
   socket.write(body);
   await new Promise((resolve) => socket.once("connect", resolve));
@@ -56,24 +58,58 @@ async function stalledReader(server: TestServer): Promise<Socket> {
 describe("the shuffle's server", () => {
   it("S19: only a request that is signed with this job's key, for this path, now, is answered", async () => {
     const server = await serveRuns([largeRun(1)]);
-    expect(await ask(server, signed())).toBe(200);
+    expect(await ask(server, signed(server))).toBe(200);
     expect(await ask(server, {})).toBe(401);
-    expect(await ask(server, signed(new Date(), "ab".repeat(32)))).toBe(401);
-    expect(await ask(server, { ...signed(), [signatureHeader]: "00" })).toBe(401);
-    expect(await ask(server, { ...signed(), [expiresHeader]: "99999999999" })).toBe(401);
-    expect(await ask(server, signed(new Date(Date.now() - 10 * 60_000)))).toBe(401);
-    expect(await ask(server, signed(new Date(Date.now() + 60 * 60_000)))).toBe(401);
+    expect(await ask(server, signed(server, { key: "ab".repeat(32) }))).toBe(401);
+    expect(await ask(server, { ...signed(server), [signatureHeader]: "00" })).toBe(401);
+    expect(await ask(server, { ...signed(server), [expiresHeader]: "99999999999" })).toBe(401);
+    expect(await ask(server, signed(server, { date: new Date(Date.now() - 10 * 60_000) }))).toBe(401);
+    expect(await ask(server, signed(server, { date: new Date(Date.now() + 60 * 60_000) }))).toBe(401);
     // The key of one job opens no other.
-    expect(await ask(server, signed(), body, segmentsPath("job-2"))).toBe(401);
+    expect(await ask(server, signed(server), body, segmentsPath("job-2"))).toBe(401);
+  });
+
+  it("S19: a request that was overheard can't be said with another body, at another worker, or at another time", async () => {
+    const server = await serveRuns([largeRun(1)]);
+    const other = await serveRuns([largeRun(1)]);
+    const headers = signed(server);
+    const otherBody = writeRequest({ partition: 0, from: 0, maps: [mapAttempt(0)] });
+    expect(otherBody).toHaveLength(body.length);
+    expect(await ask(server, headers, otherBody)).toBe(401);
+    expect(await ask(server, headers, Buffer.alloc(0))).toBe(401);
+    expect(await ask(server, { ...headers, [bodyHeader]: digestOfBody(otherBody) }, otherBody)).toBe(401);
+    const nothing = signed(server, { sent: Buffer.alloc(0) });
+    expect(await ask(server, nothing, body)).toBe(401);
+    expect(await ask(server, nothing, Buffer.alloc(0))).toBe(400);
+    expect(await ask(other, headers)).toBe(401);
+    expect(await ask(other, { ...headers, host: new URL(server.address).host })).toBe(401);
+    expect(await ask(server, { ...headers, [expiresHeader]: String(Number(headers[expiresHeader]) + 1) })).toBe(401);
+    expect(await ask(server, headers)).toBe(200);
+  });
+
+  it("who fetches goes by the master's clock, however far its own is off", async () => {
+    const dayMs = 24 * 3_600_000;
+    // The server is at the master's time here (worker/node.test.ts has one that is not); who fetches is a day ahead of both.
+    const server = await serveRuns([largeRun(1)]);
+    const ahead = { ...systemClock, date: () => new Date(Date.now() + dayMs) };
+    const fetched = await fetching(new TestFiles(), [server], {
+      clock: ahead,
+      access: { ...access, clockAheadMs: -dayMs },
+    });
+    expect(fetched.inputs).toHaveLength(1);
+    const limits = { triesMax: 1, backOffMsMin: 1, backOffMsMax: 5 };
+    await expect(fetching(new TestFiles(), [server], { clock: ahead, limits })).rejects.toMatchObject({
+      how: "unreachable",
+    });
   });
 
   it("what is no request is refused, and one that is too long is not read", async () => {
     const server = await serveRuns([largeRun(1)]);
-    expect(await ask(server, signed(), Buffer.alloc(0))).toBe(400);
-    expect(await ask(server, signed(), Buffer.from("hello"))).toBe(400);
-    expect(await ask(server, signed(), body.subarray(0, 30))).toBe(400);
-    expect(await ask(server, signed(), Buffer.alloc(100_000))).toBe(413);
-    expect(await ask(server, signed())).toBe(200);
+    expect(await ask(server, signed(server, { sent: Buffer.alloc(0) }), Buffer.alloc(0))).toBe(400);
+    expect(await ask(server, signed(server, { sent: Buffer.from("hello") }), Buffer.from("hello"))).toBe(400);
+    expect(await ask(server, signed(server, { sent: body.subarray(0, 30) }), body.subarray(0, 30))).toBe(400);
+    expect(await ask(server, signed(server, { sent: Buffer.alloc(100_000) }), Buffer.alloc(100_000))).toBe(413);
+    expect(await ask(server, signed(server))).toBe(200);
   });
 
   it("fault 54: who stalls holds two buffers at most, and is dropped after a while", async () => {
@@ -81,8 +117,8 @@ describe("the shuffle's server", () => {
     const socket = await stalledReader(server);
     const closed = new Promise((resolve) => socket.once("close", resolve));
     let status = 0;
-    while (status !== 503) status = await ask(server, signed()); // until it is under way
-    while (status !== 200) status = await ask(server, signed()).catch(() => 0); // until it was dropped
+    while (status !== 503) status = await ask(server, signed(server)); // until it is under way
+    while (status !== 200) status = await ask(server, signed(server)).catch(() => 0); // until it was dropped
     socket.resume();
     await closed;
     expect(socket.bytesRead).toBeLessThan(39 * MiB);
@@ -96,14 +132,14 @@ describe("the shuffle's server", () => {
     onTestFinished(() => void socket.destroy());
     socket.on("error", () => {});
     const closed = new Promise((resolve) => socket.once("close", resolve));
-    const headers = Object.entries({ ...signed(), host: "127.0.0.1", "content-length": body.length });
+    const headers = Object.entries({ ...signed(server), host: "127.0.0.1", "content-length": body.length });
     socket.write(`POST ${path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
     socket.write(body.subarray(0, 1));
     let status = 0;
-    while (status !== 503) status = await ask(server, signed()); // until it is under way
+    while (status !== 503) status = await ask(server, signed(server)); // until it is under way
     const dripping = setInterval(() => socket.write(body.subarray(1, 2)), 100);
     onTestFinished(() => clearInterval(dripping));
-    while (status !== 200) status = await ask(server, signed()).catch(() => 0); // until it was dropped
+    while (status !== 200) status = await ask(server, signed(server)).catch(() => 0); // until it was dropped
     await closed;
   });
 
@@ -112,7 +148,7 @@ describe("the shuffle's server", () => {
     const server = await serveRuns([run], { servedMax: 1 });
     const socket = await stalledReader(server);
     let status = 0;
-    while (status !== 503) status = await ask(server, signed()); // until the other is under way
+    while (status !== 503) status = await ask(server, signed(server)); // until the other is under way
     const waiting = fetching(new TestFiles(), [server]);
     socket.destroy();
     expect((await waiting).inputs).toHaveLength(1);
@@ -122,7 +158,7 @@ describe("the shuffle's server", () => {
     const run = largeRun(1);
     let asked = 0;
     const server = await serveRuns([run], { isReady: () => ++asked > 3 });
-    expect(await ask(server, signed())).toBe(503);
+    expect(await ask(server, signed(server))).toBe(503);
     const fetched = await fetching(new TestFiles(), [server], { limits: { triesMax: 1 } });
     expect(asked).toBe(4);
     expect(fetched.inputs).toHaveLength(1);

@@ -45,7 +45,7 @@ export class IdleWatch {
   /** Bytes that the other end took or gave. */
   moved(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes < limits.storeIdleBytesMin) return;
+    if (this.#bytes < limits.silenceBytesMin) return;
     this.#bytes = 0;
     this.#stepAt = this.#movedAt = this.#clock.now();
   }

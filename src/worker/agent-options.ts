@@ -46,6 +46,8 @@ export interface AgentOptions {
     readonly shuffleKey: (job: JobId) => string;
     /** PEM file of the authority that signed the workers' certificates. */
     readonly ca: string | undefined;
+    /** Of the master's clock before this machine's, as far as it is known now. Default 0. */
+    readonly clockAheadMs?: () => number;
   };
   /**
    * For how long nothing new is taken after so many infrastructure failures in a row: a worker that fails at once (a full disk)

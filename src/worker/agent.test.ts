@@ -639,7 +639,7 @@ describe("the agent", () => {
 
   test("a reduce gets what lies here to read, and what lies elsewhere to fetch", async () => {
     const shuffleKey = (job: string) => `key of ${job}`;
-    const { agent, master, slots } = start(1, { access: { shuffleKey, ca: "/ca.pem" } });
+    const { agent, master, slots } = start(1, { access: { shuffleKey, ca: "/ca.pem", clockAheadMs: () => -7 } });
     const run = (index: number) => ({ writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 });
     const place = (worker: string, ...indices: number[]) => ({
       worker,
@@ -655,7 +655,7 @@ describe("the agent", () => {
     const { inputs, remote, access } = slots[0]!.ran[0]!;
     expect(inputs.map(({ path }) => path)).toEqual(["/run-0", "/run-3"]);
     expect(remote).toEqual([{ worker: "other", address: "at other", runs: [run(1), run(2), run(4)] }]);
-    expect(access).toEqual({ key: "key of j", ca: "/ca.pem" });
+    expect(access).toEqual({ key: "key of j", ca: "/ca.pem", clockAheadMs: -7 });
     await agent.close();
   });
 

@@ -394,7 +394,7 @@ class WorkerAgent implements Agent {
   #accessTo(job: JobId): ShuffleAccess {
     const { access } = this.#options;
     assert(access !== undefined, "a worker among others can fetch their runs");
-    return { key: access.shuffleKey(job), ca: access.ca };
+    return { key: access.shuffleKey(job), ca: access.ca, clockAheadMs: access.clockAheadMs?.() ?? 0 };
   }
 
   // ── limits ─────────────────────────────────────────────────────────────────

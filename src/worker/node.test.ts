@@ -21,7 +21,7 @@ import { writeProbe } from "../output/probe.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import { randomToken } from "../rpc/secret.ts";
 import type { Welcome } from "../rpc/services.ts";
-import { jobKey, signRequest } from "../rpc/signature.ts";
+import { emptyBody, jobKey, signRequest } from "../rpc/signature.ts";
 import { fixedTokens } from "../rpc/tokens.ts";
 import { openWorkerNode } from "./node.ts";
 import type { WorkerNode, WorkerNodeOptions } from "./node-options.ts";
@@ -67,7 +67,7 @@ class FakeMaster {
         yield Buffer.from(bundle);
       })(),
   };
-  welcome: Welcome = { protocol: 1, millrace: "0", cluster, leaseMs: 10_000, start: 1000 };
+  welcome: Welcome = { protocol: 1, millrace: "0", cluster, leaseMs: 10_000, start: 1000, timeMs: Date.now() };
   refuse: Error | undefined;
   onWelcome: (welcome: Welcome) => void = () => {};
   isClosed = false;
@@ -189,10 +189,30 @@ test("it reports who it is and where, and serves health, metrics and logs to tho
   const path = "/v1/logs/j1/map-00001.1.1";
   expect((await get(path)).status).toBe(401);
   const signed = (job: string) =>
-    signRequest(jobKey(token, job), { method: "GET", path, query: "" }, systemClock.date());
+    signRequest(
+      jobKey(token, job),
+      { method: "GET", path, query: "", address: node!.address, body: emptyBody },
+      systemClock.date(),
+    );
   expect((await get(path, signed("j2"))).status).toBe(401);
   expect((await get(path, signed("j1"))).status).toBe(404);
   expect((await get("/v1/logs/j1/..%2fworker.json", signed("j1"))).status).not.toBe(200);
+});
+
+test("signatures go by the master's clock, as of the last welcome, however far this machine's is off", async () => {
+  const { master } = await open();
+  const path = "/v1/logs/j1/map-00001.1.1";
+  const dayMs = 24 * 3_600_000;
+  const status = async (aheadMs: number) => {
+    const request = { method: "GET", path, query: "", address: node!.address, body: emptyBody };
+    const headers = signRequest(jobKey(token, "j1"), request, new Date(Date.now() + aheadMs));
+    return (await get(path, headers)).status;
+  };
+  expect([await status(0), await status(dayMs), await status(-dayMs)]).toEqual([404, 401, 401]);
+  for (const aheadMs of [dayMs, -dayMs]) {
+    master.onWelcome({ ...master.welcome, timeMs: Date.now() + aheadMs });
+    expect([await status(0), await status(aheadMs), await status(-aheadMs)]).toEqual([401, 404, 401]);
+  }
 });
 
 test("what an attempt prints is kept by job and served as it was printed, never as a page", async () => {
@@ -203,7 +223,11 @@ test("what an attempt prints is kept by job and served as it was printed, never 
   mkdirSync(logs);
   writeFileSync(join(logs, "map-00001.1.1.log"), "\u001b[31m<script>\n");
   const path = "/v1/logs/j1/map-00001.1.1";
-  const headers = signRequest(jobKey(token, "j1"), { method: "GET", path, query: "" }, systemClock.date());
+  const headers = signRequest(
+    jobKey(token, "j1"),
+    { method: "GET", path, query: "", address: node!.address, body: emptyBody },
+    systemClock.date(),
+  );
   const answer = await get(path, headers);
   expect(answer).toMatchObject({ status: 200, text: "\u001b[31m<script>\n" });
   expect(answer.headers.get("content-type")).toBe("text/plain; charset=utf-8");

@@ -81,6 +81,11 @@ class Node implements WorkerNode {
   #listener: Listener | undefined;
   #agent: Agent | undefined;
   #cluster: string | undefined;
+  /**
+   * Of the master's clock before this machine's, as of its last welcome; half of the round trip is of no account. Only
+   * signatures go by it, of requests and of what is asked here: clocks of workers may be a day apart.
+   */
+  #clockAheadMs = 0;
   #failure: Error | undefined;
   #callFailure = "";
   #draining: Promise<void> | undefined;
@@ -138,7 +143,12 @@ class Node implements WorkerNode {
       ...where,
       tls,
       advertise,
-      gate: new Gate({ tokens, clock, log }),
+      gate: new Gate({
+        tokens,
+        clock,
+        date: () => new Date(clock.date().getTime() + this.#clockAheadMs),
+        log,
+      }),
       routes: [
         ...workerRoutes({ logs: this.#logs, notReady: () => this.#notReady(), metrics: this.#metrics }),
         ...shuffleRoutes({
@@ -202,7 +212,7 @@ class Node implements WorkerNode {
       slotsAhead: this.#budget.slots,
       prepare: (job, spec) => this.#needs.prepare(job, spec),
       bundle: (spec, job) => this.#needs.bundle(job, spec),
-      access: { shuffleKey: (job) => this.#shuffleKey(tokens, job), ca },
+      access: { shuffleKey: (job) => this.#shuffleKey(tokens, job), ca, clockAheadMs: () => this.#clockAheadMs },
       resultBytesMax: limits.resultBytesMax,
       coolDownMs: (failures) => Math.min(coolDown.mostMs, coolDown.firstMs * 2 ** (failures - 1)),
       who: `worker ${this.id} (on ${hostname()})`,
@@ -267,7 +277,8 @@ class Node implements WorkerNode {
   // ── the master ─────────────────────────────────────────────────────────────
 
   /** Another state at the same address knows nothing of what runs here, and its epochs count from anew. */
-  #welcomed({ cluster }: Welcome): void {
+  #welcomed({ cluster, timeMs }: Welcome): void {
+    this.#clockAheadMs = Math.round(timeMs - this.#clock.date().getTime());
     if (this.#cluster === undefined || cluster === this.#cluster) return;
     this.#fail(
       new MillraceError(

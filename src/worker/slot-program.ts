@@ -110,7 +110,7 @@ export class SlotProgram {
       case "run":
         this.#s3 = message.s3;
         this.#answer(async () => {
-          const running = this.#run(message);
+          const running = this.#run(withOwnClock(message));
           this.#running = running.catch(() => {});
           return { kind: "finished", result: await running };
         });
@@ -272,6 +272,14 @@ export class SlotProgram {
   #send(message: FromSlot): void {
     if (!this.#pipe.destroyed && !this.#pipe.writableEnded) this.#pipe.write(frameOf(encodeFromSlot(message)));
   }
+}
+
+/** `clockAheadMs` as it is for this process's clock: an agent may have been given another one than its slots (faketime). */
+function withOwnClock(request: RunAttempt & { readonly sentAtMs: number }): RunAttempt {
+  const { access, sentAtMs } = request;
+  if (access === undefined) return request;
+  const aheadMs = access.clockAheadMs + sentAtMs - systemClock.date().getTime();
+  return { ...request, access: { ...access, clockAheadMs: Math.round(aheadMs) } };
 }
 
 function tierOf(request: RunAttempt) {

@@ -211,7 +211,12 @@ export class Slot implements TaskSlot {
     this.#last = undefined;
     this.#isStopped = false;
     try {
-      const reply = await this.#ask({ kind: "run", ...request, s3: s3AccessOf(request) });
+      const reply = await this.#ask({
+        kind: "run",
+        ...request,
+        sentAtMs: this.#options.clock.date().getTime(),
+        s3: s3AccessOf(request),
+      });
       if (reply.kind === "finished") {
         if (reply.result.ok && !this.#isStopped) this.#last = attempt;
         return reply.result;

@@ -91,7 +91,7 @@ export function fakeMaster(overrides: Partial<MasterApi> = {}): MasterApi {
   return {
     async hello(hello) {
       checkHello(hello);
-      return { protocol: 1, millrace: "0.1.0", cluster: "c-1", leaseMs: 10_000, start: 7 };
+      return { protocol: 1, millrace: "0.1.0", cluster: "c-1", leaseMs: 10_000, start: 7, timeMs: Date.now() };
     },
     heartbeat: async () => someOrders,
     submit: async ({ idempotencyKey }) => `job-${idempotencyKey}`,

@@ -3,7 +3,7 @@
 import { request as httpRequest } from "node:http";
 import { connect } from "node:http2";
 import { randomToken, type Secret } from "../../src/rpc/secret.ts";
-import { jobKey, signRequest } from "../../src/rpc/signature.ts";
+import { digestOfBody, jobKey, type SignedRequest, signRequest } from "../../src/rpc/signature.ts";
 import type { TokenScope } from "../../src/rpc/tokens.ts";
 
 /** "POST /v1/segments/:job": "job-key" */
@@ -99,16 +99,24 @@ export function gateCases(table: RouteTable, tokens: KnownTokens, port: number):
         if (tokens.worker !== undefined && path.includes("/j1")) {
           const passes = scopes?.includes("job-key") ? "passed" : 401;
           const [plain, query] = [path, ""];
+          const address = `http://${own}`;
+          const sent = digestOfBody(method === "POST" ? "{}" : "");
           const key = jobKey(tokens.worker, "j1");
           const now = new Date();
-          const sign = (k: string, at: Date, what: { method?: string; path?: string } = {}) =>
-            signRequest(k, { method, path: plain, query, ...what }, at);
+          const sign = (k: string, at: Date, what: Partial<SignedRequest> = {}) =>
+            signRequest(k, { method, path: plain, query, address, body: sent, ...what }, at);
           add("signed", sign(key, now), passes);
           add("signed an hour ago", sign(key, new Date(now.getTime() - 3_600_000)), 401);
           add("signed for ever", sign(key, new Date(now.getTime() + 86_400_000)), 401);
           add("signed with another job's key", sign(jobKey(tokens.worker, "j2"), now), 401);
           add("signed for another method", sign(key, now, { method: "GETS" }), 401);
           add("signed for another path", sign(key, now, { path: "/v1/other/j1" }), 401);
+          add("signed for another worker", sign(key, now, { address: "http://127.0.0.1:1" }), 401);
+          add(
+            "signed for another worker, and its Host",
+            { ...sign(key, now, { address: "http://127.0.0.1:1" }), host: "127.0.0.1:1" },
+            401,
+          );
           add("signed, with a query that was not", sign(key, now), 401, `${path}?x=1`);
           add("half a signature", { "x-millrace-signature": sign(key, now)["x-millrace-signature"]! }, 401);
         }

@@ -38,12 +38,13 @@ export interface TestServer extends RemoteRuns {
 }
 
 export const workerToken = new Secret(randomBytes(32).toString("base64url"));
-export const access = { key: jobKey(workerToken, "job-1"), ca: undefined };
+export const access = { key: jobKey(workerToken, "job-1"), ca: undefined, clockAheadMs: 0 };
 
 export interface ServeOptions extends Partial<ShuffleOptions> {
   readonly port?: number;
   readonly token?: Secret;
   readonly tls?: TlsFiles;
+  readonly advertise?: string;
 }
 
 export async function serveRuns(runs: readonly RunRef[], options: ServeOptions = {}): Promise<TestServer> {
@@ -53,6 +54,7 @@ export async function serveRuns(runs: readonly RunRef[], options: ServeOptions =
     host: "127.0.0.1",
     port: options.port ?? 0,
     tls: options.tls,
+    advertise: options.advertise,
     gate: new Gate({ tokens: fixedTokens({ worker: [options.token ?? workerToken] }), clock: systemClock }),
     routes: shuffleRoutes({ find, ...options }),
   });

@@ -1,0 +1,149 @@
+// Commands that call the job's code in their own process, where an endless loop would keep the thread from hearing of any signal.
+// They do their work in a child: the same command once more. This process does nothing but wait, so that the first interrupt
+// finds it free: it passes the signal on, ends a child that does not answer, and removes what that one leaves.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
+import { randomId } from "../base/random.ts";
+import { localPlaces, removeAbandoned } from "../local/places.ts";
+import { watchForOrphan } from "../worker/orphan-watch.ts";
+import {
+  createWorkDirectory,
+  removeStaleMemory,
+  removeWorkDirectory,
+  type WorkDirectory,
+} from "../worker/work-directory.ts";
+import { interruptSignals, onInterruptHeard } from "./interrupts.ts";
+
+/** In the environment of the child: who its parent is. A name that is set by chance names nobody's parent. */
+const variable = "MILLRACE_ENDABLE_BY";
+/** The child writes a byte to it when it has heard of the signal. */
+const heardDescriptor = 3;
+
+export interface EndableOptions {
+  /** Where the command keeps its temporary files; undefined: where the system has them. */
+  readonly workDir: string | undefined;
+  /** A debugger comes to the process whose number is known: there is no child, and signals end this one as they always do. */
+  readonly isDebugged?: boolean;
+}
+
+/**
+ * Does `work` in a child, whose temporary folder (`tmpdir()`, until the job is loaded) is removed with it, and sets this process's
+ * exit code. Rejects with `cancelled` where the child did not come to its own end after an interrupt.
+ */
+export async function endable(
+  { workDir, isDebugged = false }: EndableOptions,
+  work: () => Promise<void>,
+): Promise<void> {
+  const isNodesDebugger = /--inspect/.test([...process.execArgv, process.env["NODE_OPTIONS"]].join(" "));
+  if (isChild() || isDebugged || isNodesDebugger) return work();
+  const folder = createFolder(workDir);
+  try {
+    await waitFor(startChild(folder), systemClock);
+  } finally {
+    removeWorkDirectory(folder);
+    removeStaleMemory(); // of work directories that were in it
+  }
+}
+
+/** In a child: whose `tmpdir()` lies in the work directory that was given. */
+export function isInChild(): boolean {
+  return isOurChild;
+}
+
+let isOurChild = false;
+
+function isChild(): boolean {
+  const parent = process.env[variable];
+  delete process.env[variable];
+  if (parent !== String(process.ppid)) return false;
+  isOurChild = true;
+  watchForOrphan(process.ppid);
+  onInterruptHeard(() => {
+    try {
+      writeSync(heardDescriptor, "!");
+    } catch {
+      // It waits no longer.
+    }
+  });
+  return true;
+}
+
+/** Like a run's: should this process be killed, a later command removes it. */
+function createFolder(workDir: string | undefined): WorkDirectory {
+  removeAbandoned(workDir);
+  const id = randomId();
+  const { work } = localPlaces({ output: undefined, workDir }, id);
+  try {
+    mkdirSync(dirname(work), { recursive: true });
+  } catch (error) {
+    throw new MillraceError(
+      "io-error",
+      `can't make the folder ${dirname(work)} for temporary files: ${systemCode(error) ?? String(error)}`,
+      { cause: error },
+    );
+  }
+  return createWorkDirectory({ path: work, id });
+}
+
+/** Of a group of its own, so that a terminal's Ctrl-C comes here alone, and all that the job's code starts can be ended. */
+function startChild(folder: WorkDirectory): ChildProcess {
+  return spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    detached: true,
+    env: { ...process.env, TMPDIR: folder.path, [variable]: String(process.pid) },
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
+  });
+}
+
+async function waitFor(child: ChildProcess, clock: Clock): Promise<void> {
+  const ended = new Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>(
+    (resolve, reject) => {
+      child.on("error", reject);
+      child.on("exit", (code, signal) => resolve({ code, signal }));
+    },
+  );
+  const over = new AbortController();
+  const heard = new AbortController();
+  const end = async () => {
+    await clock.sleep(limits.interruptHeardMs, AbortSignal.any([heard.signal, over.signal]));
+    if (heard.signal.aborted) await clock.sleep(limits.interruptedMs, over.signal);
+    if (!over.signal.aborted) killGroup(child);
+  };
+  let isInterrupted = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isInterrupted) return killGroup(child);
+    isInterrupted = true;
+    child.kill(signal);
+    void end();
+  };
+  child.stdio[heardDescriptor]!.on("error", () => {}).on("data", () => heard.abort());
+  for (const signal of interruptSignals) process.on(signal, onSignal);
+  try {
+    const { code, signal } = await ended;
+    over.abort();
+    if (isInterrupted) killGroup(child); // what the job's code has started
+    if (code !== null) {
+      process.exitCode = code;
+    } else if (isInterrupted) {
+      throw new MillraceError("cancelled", "cancelled: the job's code was running, and was ended with its process");
+    } else {
+      throw new MillraceError(
+        "slot-died",
+        `the process that ran the job's code was ended by ${signal}${signal === "SIGKILL" ? ", which is how systems without memory end one" : ""}`,
+      );
+    }
+  } finally {
+    for (const signal of interruptSignals) process.off(signal, onSignal);
+  }
+}
+
+function killGroup(child: ChildProcess): void {
+  try {
+    process.kill(-child.pid!, "SIGKILL");
+  } catch {
+    // All have ended.
+  }
+}
