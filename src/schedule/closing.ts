@@ -8,6 +8,7 @@ import { revoke } from "./attempt.ts";
 import { type Cluster, note, tell } from "./cluster.ts";
 import { isOpen, type Job, stagedFolders } from "./job.ts";
 import { holderOf } from "./lost.ts";
+import type { Attempt } from "./task.ts";
 import type { Worker } from "./worker.ts";
 
 /** What is known of a job that closes. */
@@ -105,8 +106,6 @@ function isEnding({ stage, maps, reduces, mapsLive, reducesWon, underway }: Job)
 
 /** What a worker's newest report says of jobs, after what it runs. */
 export function takeAnswers(cluster: Cluster, worker: Worker, report: WorkerReport): void {
-  for (const id in report.placesHeld) noteLife(cluster, worker, id);
-  for (const { attempt } of [...report.running, ...report.finished]) noteLife(cluster, worker, attempt.job);
   for (const id of report.settled) {
     const job = cluster.jobs.get(id);
     if (job === undefined || !isOpen(job) || hasAttempts(worker, id)) continue;
@@ -122,12 +121,12 @@ function hasAttempts(worker: Worker, id: JobId): boolean {
 }
 
 /**
- * It has something of the job: a report names every job that the worker ever began an attempt of. Who was given one and never said
- * that it has it is not asked: it may not hear (simulation, seed 173).
+ * A report of the worker lists an attempt that it was given, or the attempt's result. Who was given one and never says so is not
+ * asked: it may not hear (simulation, seed 173). Nor is who only claims to have something of the job: it could hold it up for ever.
  */
-function noteLife(cluster: Cluster, worker: Worker, id: JobId): void {
-  const job = cluster.jobs.get(id);
-  if (job === undefined || !isOpen(job) || job.ran.get(worker.id) === worker.incarnation) return;
+export function noteRan(cluster: Cluster, { task, worker }: Attempt): void {
+  const { job } = task;
+  if (!isOpen(job) || job.ran.get(worker.id) === worker.incarnation) return;
   job.workers.add(worker.id);
   job.ran.set(worker.id, worker.incarnation);
   if (job.closing === undefined) return;

@@ -5,7 +5,7 @@ import { formatDuration } from "../base/units.ts";
 import { badResult, type Expected, whyNoResult } from "../rpc/check-result.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
-import { askAgain, takeAnswers } from "./closing.ts";
+import { askAgain, noteRan, takeAnswers } from "./closing.ts";
 import { type Cluster, note, tell, watchLease } from "./cluster.ts";
 import { attemptSucceeded } from "./complete.ts";
 import { discardFrom, isKept, retellDiscards } from "./discard.ts";
@@ -117,6 +117,7 @@ function settle(cluster: Cluster, worker: Worker, result: AttemptResult): void {
   }
   const attempt = known ?? adopt(cluster, worker, result.attempt, undefined);
   if (attempt === undefined) return;
+  noteRan(cluster, attempt);
   const canWin = attempt.state !== "stopping";
   release(attempt);
   if (!canWin || !isActive(attempt.task.job)) return;
@@ -196,6 +197,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
       strays.push(report.attempt);
       continue;
     }
+    noteRan(cluster, attempt);
     if (attempt.state === "stopping") continue;
     attempt.state = "running";
     attempt.assignment = undefined;

@@ -178,8 +178,6 @@ class Siege {
       if (command.kind === "look-at-files")
         this.#take({ kind: "files-looked-at", job: command.job, look: command.look, lost: [] });
       if (command.kind === "publish-output") this.#take({ kind: "output-published", job: command.decision.job });
-      if (command.kind !== "look-at-files") continue;
-      this.#take({ kind: "files-looked-at", job: command.job, look: command.look, lost: [] });
     }
   }
 
