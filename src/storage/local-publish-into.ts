@@ -52,7 +52,11 @@ export async function publishInto(
   const copy = `${marker}.${options.uniqueName()}`;
   await writeDurably(fs, copy, decision.manifest);
   // After the copy was written: who withdraws the decision takes the marker first, then removes all copies.
-  if (!(await isUnderWay(fs, decision, places))) throw decisionWithdrawn(places);
+  if (!(await isUnderWay(fs, decision, places))) {
+    // Withdrawn, or published by another one, which has removed the copies that were there by then.
+    await fs.promises.rm(copy, { force: true });
+    throw decisionWithdrawn(places);
+  }
   await fs.promises.rename(copy, join(destination, manifestName));
   await sync(fs, destination);
 }

@@ -116,7 +116,7 @@ test("an output that exists is refused before any work; --overwrite replaces it,
   expect(await run(["s3://in/books/1.txt", "-o", output])).toMatchObject({ code: 0 });
   const before = await published();
   const refused = await run(["s3://in/books", "-o", output]);
-  expect(refused).toMatchObject({ code: 2 });
+  expect(refused).toMatchObject({ code: 3 });
   expect(refused.stderr).toContain("--overwrite");
   expect(await published()).toEqual(before);
   expect(await run(["s3://in/books", "-o", output, "--overwrite"])).toMatchObject({ code: 0 });
@@ -312,7 +312,7 @@ export default defineJob({
       message: expect.stringMatching(/no object matches|no such bucket/),
     });
     expect(await failing({}, "s3://in/books/none*", "-o", join(temporary, "y"))).toMatchObject({
-      code: 2,
+      code: 3,
       message: expect.stringContaining("no object matches"),
     });
     for (const words of [
