@@ -9,7 +9,7 @@ import { Context, type ContextScope, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import { codeOf, isA, userFailure } from "./failure.ts";
 import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
-import { isPromise } from "./late-calls.ts";
+import { isPromise, type LateCalls } from "./late-calls.ts";
 import { type OutputTable, outputTable } from "./outputs.ts";
 import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
@@ -55,12 +55,14 @@ export class ReduceSide {
   readonly #options: ReduceSideOptions;
   readonly #groups: Groups;
   readonly #keyLines: KeyLines | undefined;
+  readonly #late: LateCalls;
   readonly #beatNow = () => this.#beat();
   /** What ends the attempt, whatever user code makes of the error: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: ReduceSideOptions) {
     this.#options = options;
+    this.#late = options.task.base.late;
     const { job, cursor, sink } = options;
     this.#keyLines = keyLinesOf(job, sink);
     // Without reduce pairs are written, with their whole keys.
@@ -157,7 +159,7 @@ export class ReduceSide {
       call: "ended",
     };
     const write = (what: string, output: number, record: unknown): void => {
-      if (scope.call !== "open") task.base.late.refuse(`${what} was called`, "reduce", scope.call === "failed");
+      if (scope.call !== "open") throw this.#tooLate(what, scope);
       try {
         sink.write(output, record);
       } catch (thrown) {
@@ -173,7 +175,7 @@ export class ReduceSide {
   /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
   #reduceOn(reduce: Reduce, readKey: Decoder, readValue: Decoder, begin: () => ReduceCall): PendingReduce | undefined {
     const groups = this.#groups;
-    const { late } = this.#options.task.base;
+    const late = this.#late;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       const values = new GroupValues(groups, readValue, this.#beatNow, late);
@@ -192,6 +194,11 @@ export class ReduceSide {
       this.#end(values, scope);
     }
     return undefined;
+  }
+
+  /** Out of line: what is never called would keep the rest from being inlined. */
+  #tooLate(what: string, scope: ContextScope): never {
+    this.#late.refuse(`${what} was called`, "reduce", scope.call === "failed");
   }
 
   #end(values: GroupValues, scope: ContextScope): void {
@@ -218,7 +225,7 @@ export class ReduceSide {
   }
 
   #checkBroken(values?: GroupValues): void {
-    this.#options.task.base.late.check();
+    if (this.#late.first !== undefined) this.#late.check();
     const broken = this.#broken ?? values?.broken;
     if (broken !== undefined) throw broken.thrown;
   }

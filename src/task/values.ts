@@ -76,7 +76,7 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   [Symbol.iterator](): this {
-    if (this.#state !== "open") this.#tooLate();
+    if (this.#state !== "open") throw this.#tooLate();
     if (this.#groups.takeValues()) return this;
     throw new MillraceError(
       "user-error",
@@ -85,7 +85,7 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   next(): IteratorResult<unknown, undefined> {
-    if (this.#state !== "open") this.#tooLate();
+    if (this.#state !== "open") throw this.#tooLate();
     const groups = this.#groups;
     try {
       if (!groups.nextValue()) return { done: true, value: undefined };
@@ -108,6 +108,6 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   #tooLate(): never {
-    return this.#late.refuse("the values of a key were read", "reduce", this.#state === "failed");
+    this.#late.refuse("the values of a key were read", "reduce", this.#state === "failed");
   }
 }
