@@ -148,8 +148,8 @@ export function commandLine(job: string, inputs: readonly string[], flags: RunFl
 export function quoted(word: string): string {
   if (word.search(unprintable) >= 0) {
     const escaped = word.replace(/[\\']/g, "\\$&").replace(unprintable, (c) => {
-      const digits = c.charCodeAt(0).toString(16);
-      return digits.length > 2 || digits >= "80" ? `\\u${digits.padStart(4, "0")}` : `\\x${digits.padStart(2, "0")}`;
+      const code = c.charCodeAt(0);
+      return code < 0x80 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
     });
     return `$'${escaped}'`;
   }

@@ -138,7 +138,7 @@ test("a variable of the module that outlives an attempt is caught, in what is wr
 });
 
 test("what goes wrong only when an attempt runs again is told apart", async () => {
-  const { code, seeds } = await simulated("once.ts", "in.txt", "--seeds", "14");
+  const { code, seeds } = await simulated("once.ts", "in.txt", "--seeds", "30");
   expect(code).toBe(1);
   const found = seeds.find(({ outcome }) => outcome === "failed")!;
   expect(found.changed).toEqual([]);

@@ -183,7 +183,7 @@ test("a job file that ends its process while it is loaded is one clear error", a
   const module = join(directory, "job.ts");
   writeFileSync(module, "process.exit(7);\n");
   const result = await runToEnd({ ...optionsOf("none"), module });
-  expect(result).toMatchObject({ ok: false, code: "slot-died" });
+  expect(result).toMatchObject({ ok: false, code: "wrong-job" });
   expect(result.message).toMatch(/process\.exit\(7\)/);
   expectNothingLeft();
 });
