@@ -155,7 +155,7 @@ Examples:
   millrace
     .command("verify")
     .description("compare a published output with its manifest: sizes, checksums, files that don't belong there")
-    .argument("<output>", "the output's folder, or s3://BUCKET/KEY")
+    .argument("<output>", "the output's folder, or s3://BUCKET/KEY", pathArgument("the output"))
     .option("--json", "one JSON object per line", false)
     .addHelpText(
       "after",
