@@ -28,9 +28,10 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   const isReborn = report.incarnation > worker.incarnation;
   if (isReborn) reincarnate(cluster, worker, report.incarnation);
   const isNewest = report.sequence > worker.sequence;
+  const isBack = isNewest && worker.isSilent;
   if (isNewest) takeState(cluster, worker, report, isReborn);
   if (isReborn) loseRunsOfDead(cluster, worker);
-  if (isNewest && report.offered.length > 0) takeOffers(cluster, worker);
+  if (isBack || (isNewest && report.offered.length > 0)) takeOffers(cluster, worker);
   for (const result of report.finished) settle(cluster, worker, result);
   if (!isNewest) return;
   takeRunning(cluster, worker, report.running);

@@ -73,8 +73,12 @@ export function holderOf(cluster: Cluster, winner: Pick<Winner, "worker" | "inca
   return worker;
 }
 
-/** Runs that a new incarnation found and verified: those of winners, with the same digest, count again. */
+/**
+ * Runs that a new incarnation found and verified: those of winners, with the same digest, count again. Those of a silent worker do
+ * when it is heard again (simulation, seed 766: a job went back from closing to working while the worker was silent).
+ */
 export function takeOffers(cluster: Cluster, worker: Worker): void {
+  if (worker.isSilent) return;
   for (const offer of worker.offered.values()) {
     const { job: id, phase, index } = offer.run.writtenBy;
     const job = cluster.jobs.get(id);

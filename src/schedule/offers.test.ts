@@ -56,3 +56,25 @@ test("a silent worker that comes back in the same life brings its runs back", ()
   const step = hear("w1", {}, 12_000);
   expect(restored(step)).toHaveLength(1);
 });
+
+test("simulation, seed 766: what a silent worker had offered counts when it is heard again, not when a job that closed works again", () => {
+  const { scheduler, hear, started, map } = worldWithAWinner();
+  const lives = { incarnation: 2 } as const;
+  hear("w1", { ...lives, offered: [{ run: map.run!, emissionDigest: map.emissionDigest! }] });
+  hear("w2", {}, 1_000);
+  const reduce = [...started("w1"), ...started("w2")].find(({ attempt }) => attempt.phase === "reduce")!;
+  const by = started("w2").includes(reduce) ? "w2" : "w1";
+  hear(by, { ...(by === "w1" ? lives : {}), finished: [done(reduce)] }, 1_000);
+  const steps = [
+    hear("w2", { settled: ["j"] }, 12_000),
+    scheduler.step({ kind: "clock-ticked" }, 12_000),
+    hear("w2", { settled: ["j"] }, 12_000),
+  ];
+  const look = steps.flatMap(({ commands }) => commands).find(({ kind }) => kind === "look-at-files");
+  if (look?.kind !== "look-at-files") throw new Error("the files are not looked at");
+  const lost = look.folders.flatMap(({ files }) => files.map(({ token }) => ({ token, why: "is gone" })));
+  const opened = scheduler.step({ kind: "files-looked-at", job: "j", look: look.look, lost }, 12_000);
+  expect(opened.facts.map(({ kind }) => kind)).toContain("map-output-lost");
+  expect(restored(opened)).toEqual([]);
+  expect(restored(hear("w1", lives, 13_000))).toHaveLength(1);
+});
