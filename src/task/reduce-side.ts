@@ -9,7 +9,7 @@ import { Context, type ContextScope, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import { codeOf, isA, userFailure } from "./failure.ts";
 import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
-import { isPromise, type LateCalls } from "./late-calls.ts";
+import { type CallOf, isPromise, type LateCalls } from "./late-calls.ts";
 import { type OutputTable, outputTable } from "./outputs.ts";
 import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
@@ -127,9 +127,12 @@ export class ReduceSide {
     const readKey = decoderOf(job.group?.key ?? job.key);
     const readValue = decoderOf(job.value);
     const table = outputTable(job, []);
-    let shared = sharing && mayShare(reduce) ? this.#newCall(table) : undefined;
-    const begin = () => shared ?? this.#newCall(table);
-    const next = () => this.#reduceOn(reduce, readKey, readValue, begin);
+    const of: CallOf = { name: "reduce", code: [reduce] };
+    this.#late.during = of;
+    let shared = sharing && mayShare(reduce) ? this.#newCall(table, of) : undefined;
+    const begin = () => shared ?? this.#newCall(table, of);
+    const refuse = (isFailed: boolean) => this.#late.refuse("the values of a key were read", of, isFailed);
+    const next = () => this.#reduceOn(reduce, readKey, readValue, begin, refuse);
     for (let pending = next(); pending !== undefined; pending = next()) {
       const { key, values, scope, returned } = pending;
       try {
@@ -144,7 +147,7 @@ export class ReduceSide {
     }
   }
 
-  #newCall(table: OutputTable): ReduceCall {
+  #newCall(table: OutputTable, of: CallOf): ReduceCall {
     const { task, state, sink } = this.#options;
     const groups = this.#groups;
     const scope: ContextScope = {
@@ -155,7 +158,7 @@ export class ReduceSide {
       state,
       counts: new PendingCounts(task.totals),
       dirty: false,
-      of: "reduce",
+      of,
       call: "ended",
     };
     const write = (what: string, output: number, record: unknown): void => {
@@ -173,12 +176,17 @@ export class ReduceSide {
   }
 
   /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
-  #reduceOn(reduce: Reduce, readKey: Decoder, readValue: Decoder, begin: () => ReduceCall): PendingReduce | undefined {
+  #reduceOn(
+    reduce: Reduce,
+    readKey: Decoder,
+    readValue: Decoder,
+    begin: () => ReduceCall,
+    refuse: (isFailed: boolean) => never,
+  ): PendingReduce | undefined {
     const groups = this.#groups;
-    const late = this.#late;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
-      const values = new GroupValues(groups, readValue, this.#beatNow, late);
+      const values = new GroupValues(groups, readValue, this.#beatNow, refuse);
       const { scope, emit, ctx } = begin();
       scope.serial++;
       scope.call = "open";
@@ -198,7 +206,7 @@ export class ReduceSide {
 
   /** Out of line: what is never called would keep the rest from being inlined. */
   #tooLate(what: string, scope: ContextScope): never {
-    this.#late.refuse(`${what} was called`, "reduce", scope.call === "failed");
+    this.#late.refuse(`${what} was called`, scope.of, scope.call === "failed");
   }
 
   #end(values: GroupValues, scope: ContextScope): void {

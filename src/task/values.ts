@@ -9,7 +9,6 @@ import { f64Kind } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Groups } from "../sort/group.ts";
 import { viewOf } from "./frame.ts";
-import type { LateCalls } from "./late-calls.ts";
 
 /** Where a cursor's pair is. */
 export type PairBytes = Groups["pair"];
@@ -63,16 +62,17 @@ export class GroupValues implements IterableIterator<unknown> {
   readonly #groups: Groups;
   readonly #read: Decoder;
   readonly #beat: () => void;
-  readonly #late: LateCalls;
+  readonly #refuse: (isFailed: boolean) => never;
   #state: "open" | "ended" | "failed" = "open";
   /** What the engine threw while user code was reading: it may have swallowed it. */
   broken: { readonly thrown: unknown } | undefined;
 
-  constructor(groups: Groups, read: Decoder, beat: () => void, late: LateCalls) {
+  /** `refuse`: throws to who reads them when their call has ended, or failed. */
+  constructor(groups: Groups, read: Decoder, beat: () => void, refuse: (isFailed: boolean) => never) {
     this.#groups = groups;
     this.#read = read;
     this.#beat = beat;
-    this.#late = late;
+    this.#refuse = refuse;
   }
 
   [Symbol.iterator](): this {
@@ -108,6 +108,6 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   #tooLate(): never {
-    this.#late.refuse("the values of a key were read", "reduce", this.#state === "failed");
+    this.#refuse(this.#state === "failed");
   }
 }
