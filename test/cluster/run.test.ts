@@ -298,23 +298,24 @@ describe("--dead-letters on a cluster", () => {
     await until(async () => hidden().length === 0);
   });
 
-  test("of a job that fails or is cancelled does not appear; retry publishes it with the result", async () => {
+  test("of a job that fails or is cancelled does not appear, and nothing is left beside it", async () => {
     const input = writeInput("too-bad", 3);
-    const mended = at("too-bad-mended");
     writeFileSync(join(input, "0.txt"), "BOOM the first\n");
     writeFileSync(join(input, "1.txt"), "BOOM the second\n");
-    const words = ["run", gateJob, input, "-o", at("good-5"), ...letters("bad-5"), "--param", `mended=${mended}`];
+    const words = ["run", gateJob, input, "-o", at("good-5"), ...letters("bad-5")];
     const failed = await ask(...words);
     expect(failed.code, failed.stderr).toBe(3);
-    expect(readdirSync(cluster.folder)).not.toEqual(expect.arrayContaining(["bad-5"]));
-    expect(readdirSync(cluster.folder)).not.toEqual(expect.arrayContaining(["good-5"]));
-    const id = String(json((await ask("jobs", "--json")).stdout).find(({ output }) => output === at("good-5"))!["job"]);
-    writeFileSync(mended, "");
-    const retried = await ask("retry", id);
-    expect(retried.code, retried.stderr).toBe(0);
-    await until(async () => (await stateOf(id)) === "succeeded");
-    expect(readdirSync(at("bad-5"))).toContain("_SUCCESS");
-    await until(async () => hidden().length === 0);
+    expect(failed.stderr).toContain("3 bad records were put aside, and no more than 2 may be");
+    const gated = ask(...words.map((word) => word.replace("-5", "-6")), "--param", `gate=${at("never")}`);
+    const isHere = ({ output, state }: Record<string, unknown>) => output === at("good-6") && state === "mapping";
+    let job: Record<string, unknown> | undefined;
+    await until(async () => (job = json((await ask("jobs", "--json")).stdout).find(isHere)) !== undefined);
+    expect((await ask("cancel", String(job!["job"]))).code).toBe(0);
+    expect((await gated).code).toBe(130);
+    const names = readdirSync(cluster.folder).filter((name) => /^(good|bad)-[56]$/.test(name));
+    expect(names).toEqual([]);
+    // A failed job's are kept for a retry; a cancelled one's go.
+    await until(async () => hidden().every((name) => name.includes("-5.")));
   });
 });
 
