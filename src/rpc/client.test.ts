@@ -183,7 +183,7 @@ describe("what goes wrong is said so that a reader knows what to do", () => {
     const served = await serve({
       hello: async (hello) => {
         const { checkHello } = await import("./versions.ts");
-        checkHello(hello, { protocol: 1, millrace: "0.1.0", nodeMajor: hello.nodeMajor, icu: "12.3" });
+        checkHello(hello, { protocol: hello.protocol, millrace: "0.1.0", nodeMajor: hello.nodeMajor, icu: "12.3" });
         throw new Error("not reached");
       },
     });
