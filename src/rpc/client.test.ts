@@ -193,6 +193,21 @@ describe("what goes wrong is said so that a reader knows what to do", () => {
     });
   });
 
+  it("fault 54: a stream of what lies there that stops in the middle is begun again where it was", async () => {
+    let begun = 0;
+    const served = await serve({
+      history: async function* () {
+        begun++;
+        yield { time: "", kind: "one", job: "j", task: undefined, attempt: undefined, worker: undefined, message: "" };
+        if (begun === 1) await new Promise(() => {});
+        yield { time: "", kind: "two", job: "j", task: undefined, attempt: undefined, worker: undefined, message: "" };
+      },
+    });
+    const master = connect(served, { deadlineMs: { silence: 200 } });
+    expect((await collect(master.history("j"))).map(({ kind }) => kind)).toEqual(["one", "two"]);
+    expect(begun).toBe(2);
+  });
+
   it("something else answers there", async () => {
     const { createServer } = await import("node:http");
     const other = createServer((_request, response) => response.end("hello"));
