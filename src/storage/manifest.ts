@@ -176,14 +176,9 @@ function tailOf(body: Uint8Array): Buffer {
   return Buffer.from(`  "checksum": "sha256:${createHash("sha256").update(body).digest("hex")}"\n}\n`);
 }
 
-function fileLine(file: ManifestFile): string {
-  return object([
-    ["name", file.name],
-    ["output", file.output],
-    ["bytes", file.bytes],
-    ["records", file.records],
-    ["sha256", file.sha256],
-  ]);
+/** One of up to a million, as `object` would write it. */
+function fileLine({ name, output, bytes, records, sha256 }: ManifestFile): string {
+  return `{"name": ${JSON.stringify(name)}, "output": ${JSON.stringify(output)}, "bytes": ${bytes}, "records": ${records}, "sha256": ${JSON.stringify(sha256)}}`;
 }
 
 /** Written by hand, as an object would reorder names that look like numbers and lose `__proto__`. */
