@@ -14,7 +14,7 @@ import { type OutputTable, outputTable } from "./outputs.ts";
 import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
 import type { UserTask } from "./user-task.ts";
-import { type Decoder, decoderOf, GroupValues } from "./values.ts";
+import { type Decoder, decoderOf, GroupValues, type ValueSource } from "./values.ts";
 
 /** Takes output records as they are emitted; `write` throws what the output's format throws. */
 export type RecordSink = LineSink;
@@ -56,7 +56,6 @@ export class ReduceSide {
   readonly #groups: Groups;
   readonly #keyLines: KeyLines | undefined;
   readonly #late: LateCalls;
-  readonly #beatNow = () => this.#beat();
   /** What ends the attempt, whatever user code makes of the error: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
@@ -86,7 +85,7 @@ export class ReduceSide {
       if (this.#keyLines !== undefined) this.#writeKeys(this.#keyLines);
       else if (job.reduce === undefined) this.#writePairs();
       else await this.#reduceGroups(job.reduce);
-      this.#checkBroken();
+      this.#throwBroken();
     } catch (thrown) {
       this.#groups.close();
       throw thrown;
@@ -118,7 +117,7 @@ export class ReduceSide {
           throw this.#failed(thrown, key);
         }
       }
-      this.#beatSometimes();
+      if (groups.groups % groupsPerBeat === 0) this.#beat();
     }
   }
 
@@ -127,9 +126,9 @@ export class ReduceSide {
     const readKey = decoderOf(job.group?.key ?? job.key);
     const readValue = decoderOf(job.value);
     const table = outputTable(job, []);
+    const source = { groups: this.#groups, read: readValue, beat: () => this.#beat(), late: this.#late };
     let shared = sharing && mayShare(reduce) ? this.#newCall(table) : undefined;
-    const begin = () => shared ?? this.#newCall(table);
-    const next = () => this.#reduceOn(reduce, readKey, readValue, begin);
+    const next = () => this.#reduceOn(reduce, readKey, source, table, shared);
     for (let pending = next(); pending !== undefined; pending = next()) {
       const { key, values, scope, returned } = pending;
       try {
@@ -173,13 +172,18 @@ export class ReduceSide {
   }
 
   /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
-  #reduceOn(reduce: Reduce, readKey: Decoder, readValue: Decoder, begin: () => ReduceCall): PendingReduce | undefined {
-    const groups = this.#groups;
-    const late = this.#late;
+  #reduceOn(
+    reduce: Reduce,
+    readKey: Decoder,
+    source: ValueSource,
+    table: OutputTable,
+    shared: ReduceCall | undefined,
+  ): PendingReduce | undefined {
+    const { groups } = source;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
-      const values = new GroupValues(groups, readValue, this.#beatNow, late);
-      const { scope, emit, ctx } = begin();
+      const values = new GroupValues(source);
+      const { scope, emit, ctx } = shared ?? this.#newCall(table);
       scope.serial++;
       scope.call = "open";
       try {
@@ -204,18 +208,18 @@ export class ReduceSide {
   #end(values: GroupValues, scope: ContextScope): void {
     scope.call = "ended";
     values.end("ended");
-    this.#checkBroken(values);
+    if (this.#broken !== undefined || values.broken !== undefined) this.#throwBroken(values);
     if (scope.dirty) {
       scope.dirty = false;
       scope.counts.commit();
     }
-    this.#beatSometimes();
+    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
   }
 
   #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
     scope.call = "failed";
     values.end("failed");
-    this.#checkBroken(values);
+    this.#throwBroken(values);
     return this.#failed(thrown, key);
   }
 
@@ -224,8 +228,8 @@ export class ReduceSide {
     return thrown;
   }
 
-  #checkBroken(values?: GroupValues): void {
-    if (this.#late.first !== undefined) this.#late.check();
+  #throwBroken(values?: GroupValues): void {
+    this.#late.check();
     const broken = this.#broken ?? values?.broken;
     if (broken !== undefined) throw broken.thrown;
   }
@@ -237,14 +241,11 @@ export class ReduceSide {
     return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt, final });
   }
 
-  #beatSometimes(): void {
-    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
-  }
-
   #beat(): void {
     const { task, signal } = this.#options;
     task.status.records = this.groups;
     task.status.touch();
+    this.#late.check();
     if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
   }
 }
