@@ -679,15 +679,18 @@ describe("the agent", () => {
     ["over-limit", "what the master sends has more than 16 MiB", "fatal"],
     ["corrupt-run", "what the master sent is not that", "infrastructure"],
     ["no-space", "the disk of the worker's work directory is full", "infrastructure"],
-  ] as const)("a bundle or side file that can't be had is the job's end where it can be had nowhere (%s: %s)", async (code, message, kind) => {
-    const prepare = async () => {
-      throw new MillraceError(code, message);
-    };
-    const { agent, master } = start(1, { prepare });
-    await master.answer({ start: [assignmentOf(attemptOf(0, "plan"))] });
-    expect(master.last.finished).toMatchObject([{ reason: { kind, error: { code, message } } }]);
-    await agent.close();
-  });
+  ] as const)(
+    "a bundle or side file that can't be had is the job's end where it can be had nowhere (%s: %s)",
+    async (code, message, kind) => {
+      const prepare = async () => {
+        throw new MillraceError(code, message);
+      };
+      const { agent, master } = start(1, { prepare });
+      await master.answer({ start: [assignmentOf(attemptOf(0, "plan"))] });
+      expect(master.last.finished).toMatchObject([{ reason: { kind, error: { code, message } } }]);
+      await agent.close();
+    },
+  );
 
   test("an attempt that is revoked while its job is being prepared ends at once", async () => {
     const { agent, master, slots } = start(1, { prepare: () => new Promise(() => {}) });
