@@ -29,7 +29,6 @@ test("a code of another version is none of ours, and counts as the machine's", (
 test("only what the job's code or its input decides is final or the user's; what the machine did is tried again", () => {
   for (const [code, meaning] of Object.entries(errorCodes)) {
     if (meaning.failure === "user" || meaning.failure === "input") expect(meaning.remedy, code).toBe("mend");
-    if (meaning.ending === "machine" && meaning.failure === "fatal" && code !== "bad-report")
-      expect(meaning.remedy, code).toBe("change");
+    if (meaning.ending === "machine" && meaning.failure === "fatal") expect(meaning.remedy, code).toBe("change");
   }
 });

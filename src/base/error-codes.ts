@@ -123,7 +123,9 @@ export const errorCodes = {
   "segment-lost": { ...machine, meaning: "The output of a map is gone." },
   "bad-report": {
     ...machine,
-    meaning: "An attempt or a worker reported what can't be.",
+    meaning:
+      "An attempt or a worker reported what can't be: a broken worker, or a job that writes into its slot's messages.",
+    remedy: "change",
     failure: "fatal",
   },
   "not-leader": { ...machine, meaning: "Another master leads.", grpc: "Unavailable", http: 503 },

@@ -1,6 +1,7 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
+import { formatCount } from "../base/units.ts";
 import { addMasterOptions, address, addServiceOptions, count, listen, path, size, time, word } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
@@ -30,7 +31,7 @@ export function addClusterCommands(millrace: Command): void {
     )
     .option(
       "--max-workers <n>",
-      `workers that it knows at a time (default: ${limits.workersMax.toLocaleString("en")})`,
+      `workers that it knows at a time (default: ${formatCount(limits.workersMax)})`,
       count("--max-workers", 1, 1_000_000),
     )
     .addHelpText(

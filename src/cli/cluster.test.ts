@@ -7,10 +7,11 @@ import { tableLines } from "./table.ts";
 
 const jobs = ["3f2a11", "3f2b22", "77aa"].map((job) => ({ job, name: `n-${job}` }));
 const workers = ["w1", "w10", "w2"].map((id) => ({ id }));
-const master = { view: async () => ({ jobs, workers }) } as unknown as RemoteMaster;
+const get = async (id: string) => ({ ...jobs.find(({ job }) => job === id), failures: ["all that is known"] });
+const master = { view: async () => ({ jobs, workers }), get } as unknown as RemoteMaster;
 
 it("a job is found by any beginning of its id that is one job's", async () => {
-  expect((await findJob(master, "7")).job).toBe("77aa");
+  expect(await findJob(master, "7")).toMatchObject({ job: "77aa", failures: ["all that is known"] });
   expect((await findJob(master, "3f2b")).job).toBe("3f2b22");
   await expect(findJob(master, "3f")).rejects.toMatchObject({
     code: "wrong-usage",

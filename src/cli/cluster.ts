@@ -34,14 +34,15 @@ export function tellOnStderr(warning: string, { json }: MasterFlags): void {
   tell(warning, json);
 }
 
-/** The one job whose id begins like this. */
+/** The one job whose id begins like this, with all that is known of it. */
 export async function findJob(master: RemoteMaster, start: string): Promise<JobView> {
   const { jobs } = await master.view();
-  return theOne(
+  const { job: id } = theOne(
     jobs.filter(({ job }) => job.startsWith(start)),
     { noun: "job", start, listed: "millrace jobs", idOf: ({ job, name }) => `${shortId(job)} (${name})` },
     ({ job }) => job === start,
   );
+  return await master.get(id);
 }
 
 export async function findWorker(master: RemoteMaster, start: string): Promise<WorkerId> {

@@ -276,6 +276,12 @@ describe("loadJob", () => {
       undefined,
     ],
     [
+      "that throws an error of ours which blames a machine",
+      `${header}throw new MillraceError("io-error", "no such disk", { retry: "elsewhere" });\n`,
+      /^no such disk/,
+      /^at wrong\/job\.ts:2:/,
+    ],
+    [
       "that calls run",
       `${header}const job = defineJob({ name: "x", input: text(), map() {} });\nexport default job;\nawait run(job, { inputs: ["a"] });\n`,
       /a job module must not call run/,

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { toHex } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
+import { meaningOf } from "../base/error-codes.ts";
 import { version } from "../base/version.ts";
 import * as api from "./api.ts";
 import { jobDefinition } from "./define-job.ts";
@@ -80,7 +81,7 @@ function placed(what: string, thrown: unknown): MillraceError {
   // Lines stand behind it, and both are cut together where they are shown.
   const message = whole.length <= messageCharactersMax ? whole : `${whole.slice(0, messageCharactersMax)}…`;
   const frames = stack === undefined ? "" : `\n${stack.replace(/^/gm, "  ")}`;
-  const code = isOurs(thrown) ? thrown.code : "wrong-job";
-  const details = isOurs(thrown) ? { retry: thrown.retry, cause: thrown } : { cause: thrown };
-  return new MillraceError(code, `${isOurs(thrown) ? message : `${what}: ${message}`}${frames}`, details);
+  // Whatever it throws it throws everywhere: no machine's fault, also where it names one.
+  const code = isOurs(thrown) && meaningOf(thrown.code).failure !== "machine" ? thrown.code : "wrong-job";
+  return new MillraceError(code, `${isOurs(thrown) ? message : `${what}: ${message}`}${frames}`, { cause: thrown });
 }

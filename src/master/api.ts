@@ -37,6 +37,9 @@ export interface ApiParts {
   readonly submitted?: (outcome: "taken" | "refused") => void;
 }
 
+/** A line or two. */
+const overviewMessageLengthMax = 300;
+
 /** A later epoch's numbers are greater than all of an earlier one; a worker that starts every millisecond would need 12 days. */
 const startsPerEpoch = 2 ** 30;
 
@@ -100,7 +103,8 @@ export class Api implements MasterApi {
 
   async view(): Promise<ClusterView> {
     this.#throwIfStopped();
-    return this.#parts.master.view();
+    const { jobs, ...view } = this.#parts.master.view();
+    return { ...view, jobs: jobs.map(inOverview) };
   }
 
   async *watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView> {
@@ -309,6 +313,28 @@ export class Api implements MasterApi {
     this.#throwIfStopped();
     return this.#parts.master.view().jobs.find((view) => view.job === job);
   }
+}
+
+/**
+ * One job among thousands: what `get` gives, but for what can be hundreds of kilobytes (texts of failures, counters, what runs), of
+ * which no message holds a thousand, and which would cost the master seconds.
+ */
+function inOverview({ reason, ...view }: JobView): JobView {
+  return {
+    ...view,
+    counters: {},
+    running: [],
+    failures: [],
+    ...(reason !== undefined && {
+      reason: {
+        code: reason.code,
+        message: reason.message.slice(0, overviewMessageLengthMax),
+        stack: undefined,
+        where: undefined,
+        excerpt: undefined,
+      },
+    }),
+  };
 }
 
 async function isDropped(taken: Promise<JobId>): Promise<boolean> {

@@ -29,7 +29,8 @@ afterEach(() => {
 });
 
 async function read(attempt = "map-00001.1.2"): Promise<string> {
-  const options = { workerTokens: () => [token], tls: {}, clock: systemClock };
+  const silence = { silenceMs: 300, silenceBytesMin: 1000 };
+  const options = { workerTokens: () => [token], tls: {}, clock: systemClock, silence };
   const chunks: Uint8Array[] = [];
   for await (const { bytes } of readLog({ worker: "w1", address, job: "j1", attempt }, options, undefined)) {
     chunks.push(bytes);
@@ -61,6 +62,18 @@ describe("a log that lies with a worker", () => {
       send();
     };
     await expect(read()).rejects.toMatchObject({ code: "over-limit" });
+  });
+
+  test("fault 54: of which nothing more comes is given up, with who has it", async () => {
+    answer = (_, response) => {
+      response.writeHead(200, { "content-length": 1000 }).write("hello\n");
+    };
+    await expect(read()).rejects.toMatchObject({
+      code: "unreachable",
+      message: expect.stringMatching(/^worker w1 at .* can't be reached: it moved less than 1000 bytes in 300 ms$/),
+    });
+    answer = () => {};
+    await expect(read()).rejects.toMatchObject({ code: "unreachable" });
   });
 
   test("that is not there, or can't be reached, is said so, with who has it", async () => {

@@ -7,15 +7,16 @@ import type { SecureContextOptions } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
-import { MiB } from "../base/limits.ts";
+import { limits, MiB } from "../base/limits.ts";
 import type { Secret } from "../rpc/secret.ts";
 import type { HistoryEvent, LogChunk } from "../rpc/services.ts";
 import { emptyBody, jobKey, signRequest } from "../rpc/signature.ts";
+import { endSilentCall, type SilenceBounds } from "../rpc/transfer-silence.ts";
 import { workerLookup } from "../rpc/worker-address.ts";
 
 /** A worker keeps 1 MiB of an attempt, and a line that says so. */
 const logBytesMax = 2 * MiB;
-const idleMs = 10_000;
+const logSilence = { silenceMs: 10_000, silenceBytesMin: limits.silenceBytesMin };
 /** Logs of so many attempts are shown when none is named. */
 const attemptsShown = 5;
 
@@ -61,6 +62,8 @@ export interface LogProxyOptions {
   /** For workers' certificates (`clientTls`). */
   readonly tls: SecureContextOptions;
   readonly clock: Clock;
+  /** Of a worker that is asked. Default: ten seconds. */
+  readonly silence?: SilenceBounds;
 }
 
 export interface LogRequest {
@@ -112,7 +115,7 @@ export async function* readLog(
 
 async function ask(
   wanted: LogRequest,
-  { workerTokens, tls, clock }: LogProxyOptions,
+  { workerTokens, tls, clock, silence = logSilence }: LogProxyOptions,
   signal: AbortSignal | undefined,
 ): Promise<IncomingMessage> {
   const { address, job, attempt } = wanted;
@@ -127,23 +130,22 @@ async function ask(
       method: "GET",
       headers,
       agent: false,
-      timeout: idleMs,
       lookup: workerLookup,
       signal,
       ...(address.protocol === "https:" ? tls : {}),
     });
-    request.on("timeout", () => request.destroy(new Error(`no answer for ${idleMs / 1000} s`)));
+    endSilentCall(request, silence, (what) => new MillraceError("unreachable", cantBeReached(wanted, `it ${what}`)));
     request.on("response", resolve);
-    request.on("error", (error) => reject(unreachable(wanted, error)));
+    request.on("error", (error) => reject(error instanceof MillraceError ? error : unreachable(wanted, error)));
     request.end();
   });
 }
 
-function unreachable({ worker, address, attempt }: LogRequest, cause: unknown): MillraceError {
+function unreachable(wanted: LogRequest, cause: unknown): MillraceError {
   const why = systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause));
-  return new MillraceError(
-    "unreachable",
-    `worker ${worker} at ${address.origin}, which has the log of ${attempt}, can't be reached: ${why}`,
-    { cause },
-  );
+  return new MillraceError("unreachable", cantBeReached(wanted, why), { cause });
+}
+
+function cantBeReached({ worker, address, attempt }: LogRequest, why: string): string {
+  return `worker ${worker} at ${address.origin}, which has the log of ${attempt}, can't be reached: ${why}`;
 }

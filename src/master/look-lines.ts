@@ -1,5 +1,6 @@
 // What a process that looks at storage tells its master: lines of JSON, the last of them the answer.
 import { isErrorCode, MillraceError, type Retry } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
 
 export type LookLine =
   | { readonly kind: "doing"; readonly doing: string }
@@ -10,8 +11,29 @@ export function encodeLine(line: LookLine): string {
   return `${JSON.stringify(line)}\n`;
 }
 
-export function decodeLine(text: string): LookLine {
-  return JSON.parse(text) as LookLine;
+/** Undefined for what is no such line: a process that is out of memory, or another program, may write anything. */
+export function decodeLine(text: string): LookLine | undefined {
+  let line: Partial<Record<string, unknown>>;
+  try {
+    line = JSON.parse(text) ?? {};
+  } catch {
+    return undefined;
+  }
+  const { kind, doing, replaces, code, message, retry } = line;
+  if (kind === "doing" && typeof doing === "string") return { kind, doing: doing.slice(0, doingLengthMax) };
+  if (kind === "looked" && Array.isArray(replaces) && replaces.every(isIdentity)) return { kind, replaces };
+  if (kind === "failed" && typeof code === "string" && typeof message === "string") {
+    const isRetry = retry === "same" || retry === "elsewhere";
+    return { kind, code, message: message.slice(0, limits.errorMessageLengthMax), retry: isRetry ? retry : "never" };
+  }
+  return undefined;
+}
+
+/** Paths are shorter. */
+const doingLengthMax = 5_000;
+
+function isIdentity(value: unknown): value is string | null {
+  return value === null || (typeof value === "string" && value.length <= limits.pathBytesMax);
 }
 
 export function failureOf(error: unknown): LookLine {

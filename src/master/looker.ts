@@ -2,7 +2,6 @@
 // file server that hangs holds up a process that can be left, not one of this process's few threads for files.
 import { type ChildProcess, spawn } from "node:child_process";
 import { setPriority } from "node:os";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
@@ -89,6 +88,7 @@ export class Looker {
 
   async #ask(request: LookRequest, signal: AbortSignal, doing: (what: string) => void): Promise<Looked> {
     const child = this.#start();
+    const wanted = request.overwrite === undefined ? 0 : request.outputs.length;
     const kill = () => child.kill("SIGKILL");
     signal.addEventListener("abort", kill, { once: true });
     try {
@@ -97,13 +97,19 @@ export class Looker {
         if (signal.aborted) reject(signal.reason);
         child.once("error", (error) => reject(unable(error.message)));
         child.once("close", (code, by) => reject(unable(by ?? `exit code ${code}`)));
-        child.stdin!.on("error", () => {}); // it has ended, which is told
-        child.stdin!.write(`${JSON.stringify(request)}\n`);
-        createInterface({ input: child.stdout! }).on("line", (text) => {
+        // Too many open files: Node makes no streams then, and says so by the error.
+        child.stdin?.on("error", () => {}); // it has ended, which is told
+        child.stdin?.write(`${JSON.stringify(request)}\n`);
+        const answer = new LineReader((text) => {
           const line = decodeLine(text);
-          if (line.kind === "doing") doing(line.doing);
+          if (line === undefined) reject(garbled());
+          else if (line.kind === "doing") doing(line.doing);
           else if (line.kind === "failed") reject(errorOf(line));
+          else if (line.replaces.length !== wanted) reject(garbled());
           else resolve({ replaces: line.replaces.map((identity) => identity ?? undefined) });
+        });
+        child.stdout?.on("data", (chunk: Buffer) => {
+          if (!answer.take(chunk)) reject(garbled());
         });
       });
     } finally {
@@ -126,6 +132,32 @@ export class Looker {
     }
     return child;
   }
+}
+
+/** Lines of a length that can be; false: a longer one. */
+class LineReader {
+  readonly #line: (text: string) => void;
+  #left = "";
+
+  constructor(line: (text: string) => void) {
+    this.#line = line;
+  }
+
+  take(chunk: Buffer): boolean {
+    const lines = (this.#left + chunk.toString("latin1")).split("\n");
+    this.#left = lines.pop() ?? "";
+    for (const line of lines) this.#line(Buffer.from(line, "latin1").toString());
+    return this.#left.length <= lineBytesMax;
+  }
+}
+
+const lineBytesMax = 1 * MiB;
+
+function garbled(): MillraceError {
+  return new MillraceError(
+    "io-error",
+    "the master's look at inputs and output has answered what can't be read: is its installation whole, and of one version?",
+  );
 }
 
 function unable(why: string): MillraceError {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { failed, report, text } from "../../test/schedule/build.ts";
 import { systemClock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
@@ -167,6 +168,21 @@ describe("a submission", () => {
     await restart();
     expect(await remote.submit(first)).toBe(one);
     expect((await remote.view()).jobs).toHaveLength(1);
+  });
+
+  test("has its whole story told to who asks for it alone: an overview of thousands has a line or two of each", async () => {
+    await putBundle();
+    const job = await remote.submit(submission());
+    const signal = new AbortController().signal;
+    const address = "http://127.0.0.1:9";
+    const { start: given } = await node.api.heartbeat(report("w", 1, { address }), signal);
+    const error = { ...text("m".repeat(8_000)), stack: "s".repeat(8_000) };
+    const finished = [failed(given[0]!.attempt, { kind: "fatal", error })];
+    await node.api.heartbeat(report("w", 2, { address, finished }), signal);
+    const { jobs } = await remote.view();
+    expect(jobs).toMatchObject([{ job, state: "failed", failures: [], counters: {}, running: [] }]);
+    expect(JSON.stringify(jobs).length).toBeLessThan(3_000);
+    expect(await remote.get(job)).toMatchObject({ reason: { message: error.message }, failures: [{ error }] });
   });
 
   test("leaves a probe beside the output for workers to look for", async () => {

@@ -33,6 +33,8 @@ const publishPauseMsMax = 30_000;
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #underWay = new Set<Promise<void>>();
+  /** Jobs whose staged files are being removed, by destination, and whether that was asked for again meanwhile. */
+  readonly #discarding = new Map<string, boolean>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -102,9 +104,22 @@ export class Publisher {
     });
   }
 
-  /** Removes what a job has staged. */
+  /** Removes what a job has staged. Asked again while it is at that, it does it once more, however often that is. */
   discard(destination: string, job: JobId): void {
-    this.#inBackground(`removing what job ${job} has staged`, () => this.#options.storage.discard(destination, job));
+    const key = JSON.stringify([destination, job]);
+    const isUnderWay = this.#discarding.has(key);
+    this.#discarding.set(key, isUnderWay);
+    if (isUnderWay) return;
+    this.#inBackground(`removing what job ${job} has staged`, async () => {
+      try {
+        do {
+          this.#discarding.set(key, false);
+          await this.#options.storage.discard(destination, job);
+        } while (this.#discarding.get(key));
+      } finally {
+        this.#discarding.delete(key);
+      }
+    });
   }
 
   /** Resolves when nothing is under way. */

@@ -4,10 +4,12 @@ import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isErrorCode, MillraceError } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
 import { describeFailure } from "./reach.ts";
 import type { Secret } from "./secret.ts";
 import type { Blobs } from "./services.ts";
 import { clientTls } from "./tls.ts";
+import { endSilentCall, type SilenceBounds } from "./transfer-silence.ts";
 
 export interface BlobClientOptions {
   readonly address: string;
@@ -18,10 +20,9 @@ export interface BlobClientOptions {
   readonly pause: (failures: number, signal: AbortSignal) => Promise<void>;
   /** Makes a call again while that may help. */
   readonly repeat: <T>(signal: AbortSignal | undefined, call: (live: AbortSignal) => Promise<T>) => Promise<T>;
+  /** Default: those of `limits`. */
+  readonly silence?: SilenceBounds;
 }
-
-/** Nothing moved for so long: the connection is dead. */
-const idleMs = 30_000;
 
 export function blobClient(options: BlobClientOptions): Blobs {
   let failures = 0;
@@ -74,7 +75,7 @@ async function* bounded(content: AsyncIterable<Uint8Array>, sha256: string, byte
 
 /** Resolves with the head of the answer. */
 async function ask(
-  { address, token, ca }: BlobClientOptions,
+  { address, token, ca, silence = limits }: BlobClientOptions,
   method: "HEAD" | "GET" | "PUT",
   sha256: string,
   signal: AbortSignal,
@@ -87,12 +88,10 @@ async function ask(
   const options = { method, headers, signal, agent: false as const };
   const request =
     url.protocol === "https:" ? httpsRequest(url, { ...options, ...clientTls(ca) }) : httpRequest(url, options);
-  request.setTimeout(idleMs, () =>
-    request.destroy(
-      new MillraceError("unreachable", `the master at ${address} has not answered for ${idleMs / 1000} s`, {
-        retry: "same",
-      }),
-    ),
+  endSilentCall(
+    request,
+    silence,
+    (what) => new MillraceError("unreachable", `the master at ${address} ${what}`, { retry: "same" }),
   );
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     request.once("response", resolve);

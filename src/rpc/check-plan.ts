@@ -30,7 +30,7 @@ function whyNoPartitions({ partitions: asked }: JobSpec, { partitions, boundarie
 
 function whyNoFiles(spec: JobSpec, { files }: Plan): string | undefined {
   if (files.length > limits.plannedFilesMax) return `a plan of ${files.length} files, ${fewer(limits.plannedFilesMax)}`;
-  const inputs = spec.inputs.map(({ paths }) => paths.map((path) => placeOf(spec, path)));
+  const inputs = spec.inputs.map(({ paths }) => placesOf(spec, paths));
   let bytes = 0;
   for (const [index, file] of files.entries()) {
     const why = whyNoFile(spec, inputs, file);
@@ -42,13 +42,13 @@ function whyNoFiles(spec: JobSpec, { files }: Plan): string | undefined {
 
 function whyNoFile(
   spec: JobSpec,
-  inputs: readonly (readonly Place[])[],
+  inputs: readonly Places[],
   { path, bytes, version, hosts, source, input }: PlannedFile,
 ): string | undefined {
   const places = inputs[input];
   if (places === undefined) return `is of input ${input}, which the job has not`;
   if (!isPath(path) || path === "") return "has a path that can't be";
-  if (!places.some((place) => isBelow(place, path))) return `is ${JSON.stringify(path)}, which no input asked for`;
+  if (!isBelow(places, path)) return `is ${JSON.stringify(path)}, which no input asked for`;
   if (!isCount(bytes)) return "has a size that can't be";
   if (!isText(version, limits.pathBytesMax)) return "has a version that can't be";
   if (hosts.length > limits.hostsMax || !hosts.every((host) => isText(host, 255))) return "has hosts that can't be";
@@ -78,31 +78,50 @@ function whyNoSplits({ files, splits }: Plan): string | undefined {
   return undefined;
 }
 
-/** What an argument names: itself and what is below it, or what begins as its pattern does. */
-interface Place {
-  readonly path: string;
-  /** Of a pattern: as far as it is certain. */
-  readonly prefix: string | undefined;
-  readonly mayGoUp: boolean;
+/**
+ * What an input's arguments name: themselves and what is below them, or what begins as their patterns do. Sets, as a shell makes a
+ * hundred thousand arguments of a pattern, and a plan has as many files.
+ */
+interface Places {
+  readonly paths: ReadonlySet<string>;
+  /** Paths, and the beginnings of patterns as far as they are certain: folders that end with a slash. */
+  readonly folders: ReadonlySet<string>;
+  /** Those of patterns that may go up again. */
+  readonly upward: ReadonlySet<string>;
 }
 
-function placeOf({ directory, standardInput }: JobSpec, given: string): Place {
-  const path =
-    given === "-" && standardInput !== undefined
-      ? standardInput
-      : absolutePath(directory, given).replace(/^s3:/i, "s3:");
-  const sign = path.search(/[*?[\]{}()!+@]/);
-  // A name with such a sign in it may also be just that name.
-  const prefix = sign < 0 ? undefined : path.slice(0, path.lastIndexOf("/", sign) + 1);
-  return { path, prefix, mayGoUp: /[{(][^)}]*\.\./.test(path) };
+function placesOf({ directory, standardInput }: JobSpec, given: readonly string[]): Places {
+  const paths = new Set<string>();
+  const folders = new Set<string>();
+  const upward = new Set<string>();
+  for (const argument of given) {
+    const path =
+      argument === "-" && standardInput !== undefined
+        ? standardInput
+        : absolutePath(directory, argument).replace(/^s3:/i, "s3:");
+    paths.add(path);
+    const sign = path.search(/[*?[\]{}()!+@]/);
+    // A name with such a sign in it may also be just that name.
+    const found = [path.endsWith("/") ? path : `${path}/`];
+    if (sign >= 0) found.push(path.slice(0, path.lastIndexOf("/", sign) + 1));
+    const bracket = path.search(/[{(]/);
+    const mayGoUp = bracket >= 0 && path.includes("..", bracket);
+    for (const folder of found) {
+      folders.add(folder);
+      if (mayGoUp) upward.add(folder);
+    }
+  }
+  return { paths, folders, upward };
 }
 
 /** As far as it can be told without a look at the storage: of a pattern only its beginning is compared. */
-function isBelow({ path, prefix, mayGoUp }: Place, found: string): boolean {
-  if (found === path) return true;
-  if (!mayGoUp && /(^|\/)\.\.?(\/|$)/.test(found)) return false;
-  if (found.startsWith(path.endsWith("/") ? path : `${path}/`)) return true;
-  return prefix !== undefined && found.startsWith(prefix);
+function isBelow({ paths, folders, upward }: Places, found: string): boolean {
+  if (paths.has(found)) return true;
+  const above = /(^|\/)\.\.?(\/|$)/.test(found) ? upward : folders;
+  if (above.size === 0) return false;
+  for (let end = found.indexOf("/"); end >= 0; end = found.indexOf("/", end + 1))
+    if (above.has(found.slice(0, end + 1))) return true;
+  return false;
 }
 
 function fewer(most: number): string {

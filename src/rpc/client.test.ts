@@ -183,7 +183,7 @@ describe("what goes wrong is said so that a reader knows what to do", () => {
     const served = await serve({
       hello: async (hello) => {
         const { checkHello } = await import("./versions.ts");
-        checkHello(hello, { protocol: 1, millrace: "0.1.0", nodeMajor: hello.nodeMajor, icu: "12.3" });
+        checkHello(hello, { protocol: hello.protocol, millrace: "0.1.0", nodeMajor: hello.nodeMajor, icu: "12.3" });
         throw new Error("not reached");
       },
     });
@@ -191,6 +191,21 @@ describe("what goes wrong is said so that a reader knows what to do", () => {
       code: "not-supported",
       message: `this worker w-7 has Unicode data (ICU) ${process.versions.icu}, the master 12.3: use the same build of Node on all machines, because text matching and sorting depend on it`,
     });
+  });
+
+  it("fault 54: a stream of what lies there that stops in the middle is begun again where it was", async () => {
+    let begun = 0;
+    const served = await serve({
+      history: async function* () {
+        begun++;
+        yield { time: "", kind: "one", job: "j", task: undefined, attempt: undefined, worker: undefined, message: "" };
+        if (begun === 1) await new Promise(() => {});
+        yield { time: "", kind: "two", job: "j", task: undefined, attempt: undefined, worker: undefined, message: "" };
+      },
+    });
+    const master = connect(served, { deadlineMs: { silence: 200 } });
+    expect((await collect(master.history("j"))).map(({ kind }) => kind)).toEqual(["one", "two"]);
+    expect(begun).toBe(2);
   });
 
   it("something else answers there", async () => {

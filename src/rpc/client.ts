@@ -21,6 +21,7 @@ import { describeFailure, isTransient } from "./reach.ts";
 import type { Secret } from "./secret.ts";
 import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "./services.ts";
 import { Session } from "./session.ts";
+import { untilSilent } from "./stream-silence.ts";
 import { clientTls } from "./tls.ts";
 import { ourVersions } from "./versions.ts";
 
@@ -45,9 +46,11 @@ interface Deadlines {
   readonly question: number;
   /** Of calls that it makes durable, or probes storage and workers for. */
   readonly action: number;
+  /** Of the next item of a stream that waits for no news. */
+  readonly silence: number;
 }
 
-const defaultDeadlines = { hello: 5_000, question: 10_000, action: 120_000 };
+const defaultDeadlines = { hello: 5_000, question: 10_000, action: 120_000, silence: 2 * limits.silenceMs };
 const defaultPingMs = 3_000;
 
 export function connectMaster(options: ConnectOptions): RemoteMaster {
@@ -167,10 +170,8 @@ class Remote implements RemoteMaster {
     yield* this.#stream(
       signal,
       async function* (this: Remote, live: AbortSignal) {
-        for await (const chunk of this.#jobs.logs(
-          { job, ...(attempt === undefined ? {} : { attempt }) },
-          { signal: live, timeoutMs: 0 },
-        )) {
+        const asked = { job, ...(attempt === undefined ? {} : { attempt }) };
+        for await (const chunk of this.#untilSilent(live, (call) => this.#jobs.logs(asked, call))) {
           isBegun = true;
           yield fromLogChunk(chunk);
         }
@@ -184,7 +185,7 @@ class Remote implements RemoteMaster {
     let given = 0;
     yield* this.#stream(signal, async function* (this: Remote, live: AbortSignal) {
       let index = 0;
-      for await (const event of this.#jobs.history({ job }, { signal: live, timeoutMs: 0 })) {
+      for await (const event of this.#untilSilent(live, (call) => this.#jobs.history({ job }, call))) {
         if (index++ < given) continue;
         given++;
         yield fromHistoryEvent(event);
@@ -273,6 +274,16 @@ class Remote implements RemoteMaster {
         await patience.after(error, failure, live);
       }
     }
+  }
+
+  /** Of what a master has lying there; it asks workers for logs, one after the other. */
+  #untilSilent<T>(
+    live: AbortSignal,
+    call: (options: { signal: AbortSignal; timeoutMs: 0 }) => AsyncIterable<T>,
+  ): AsyncIterable<T> {
+    const { clock, deadlineMs } = this.#options;
+    const silenceMs = deadlineMs?.silence ?? defaultDeadlines.silence;
+    return untilSilent(live, { clock, silenceMs, open: (signal) => call({ signal, timeoutMs: 0 }) });
   }
 
   /** Ends with the caller's signal, and when this connection is closed. */

@@ -106,14 +106,16 @@ export function joinPlans(parts: readonly Plan[]): Plan {
     files: parts.flatMap((part) => part.files),
     splits: parts.flatMap((part) => part.splits),
     boundaries: parts.flatMap((part) => part.boundaries),
-    partitions: parts[0]?.partitions ?? 0,
+    // Of parts that were cut from bytes only one says it.
+    partitions: parts.reduce((most, part) => Math.max(most, part.partitions), 0),
   };
 }
 
 /** Three varints of at most 8 bytes with their tags, and the length. */
 const pieceBytesMax = 30;
 
-function fileBytesMax(file: PlannedFile): number {
-  const texts = [file.path, file.source, file.version, ...file.hosts];
-  return texts.reduce((sum, text) => sum + text.length * 3 + 8, 50);
+function fileBytesMax({ path, source, version, hosts }: PlannedFile): number {
+  let bytes = 3 * (path.length + source.length + version.length) + 80;
+  for (const host of hosts) bytes += 3 * host.length + 8;
+  return bytes;
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
@@ -29,10 +29,11 @@ import {
   encodeResult,
   encodeSpec,
 } from "./convert.ts";
-import { fromPlan } from "./convert-plan.ts";
+import { toDecision } from "./convert-commit.ts";
+import { fromPlan, toPlan } from "./convert-plan.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./convert-records.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
-import { TaskRecordSchema } from "./gen/millrace/v1/stored_pb.ts";
+import { CommitDecisionSchema, TaskRecordSchema } from "./gen/millrace/v1/stored_pb.ts";
 import type {
   Assignment,
   AttemptResult,
@@ -422,6 +423,17 @@ describe("plans", () => {
     fc.assert(
       fc.property(plan, fc.integer({ min: 1, max: 400 }), (whole, bytesMax) => {
         expect(decodePlan(encodePlan(whole, bytesMax))).toEqual(whole);
+      }),
+    );
+  });
+
+  it("written by hand and by the library are the same, and decisions", () => {
+    fc.assert(
+      fc.property(plan, decision, (whole, decided) => {
+        const [chunk] = encodePlan(whole, 1e9);
+        expect(Buffer.from(chunk!).equals(toBinary(PlanSchema, create(PlanSchema, toPlan(whole))))).toBe(true);
+        const written = toBinary(CommitDecisionSchema, create(CommitDecisionSchema, toDecision(decided)));
+        expect(Buffer.from(encodeDecision(decided)).equals(written)).toBe(true);
       }),
     );
   });

@@ -19,6 +19,7 @@ import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
 import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "./messages.ts";
 import { decodePlanChunk } from "./plan-chunk.ts";
+import { writeDecision, writePlanChunk } from "./plan-writer.ts";
 
 const report = messageCodec(WorkerReportSchema, toReport, fromReport);
 const orders = messageCodec(WorkerOrdersSchema, toOrders, fromOrders);
@@ -38,12 +39,26 @@ export const encodeResult = (value: AttemptResult) => result.encode(value);
 export const decodeResult = (bytes: Uint8Array) => result.decode(bytes);
 export const encodeSpec = (value: JobSpec) => spec.encode(value);
 export const decodeSpec = (bytes: Uint8Array) => spec.decode(bytes);
-export const encodeDecision = (value: CommitDecision) => decision.encode(value);
+export const encodeDecision = (value: CommitDecision) => writeDecision(value);
 export const decodeDecision = (bytes: Uint8Array) => decision.decode(bytes);
 
+/** Plans that were made from such chunks: they need not be written again. */
+const chunksOf = new WeakMap<Plan, readonly Uint8Array[]>();
+
+/** The plan that these parts are, one after the other, each no longer than a chunk. */
+export function planOf(parts: readonly Plan[], chunks: readonly Uint8Array[]): Plan {
+  const whole = joinPlans(parts);
+  chunksOf.set(whole, chunks);
+  return whole;
+}
+
+/** To be kept for `planOf`. */
+export const encodePlanPart = (part: Plan) => writePlanChunk(part);
+
 /** One or more chunks of at most `bytesMax`, except that one element larger than that is a chunk of its own. */
-export function encodePlan(value: Plan, bytesMax: number = limits.planChunkBytes): Uint8Array[] {
-  return cutPlan(value, bytesMax).map((part) => plan.encode(part));
+export function encodePlan(value: Plan, bytesMax: number = limits.planChunkBytes): readonly Uint8Array[] {
+  const known = bytesMax === limits.planChunkBytes ? chunksOf.get(value) : undefined;
+  return known ?? cutPlan(value, bytesMax).map(writePlanChunk);
 }
 
 /** All chunks of a plan, in order. */

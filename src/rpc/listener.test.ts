@@ -372,6 +372,25 @@ describe("fault 54: a silent peer", () => {
   }
   const bounds = { silenceMs: 200, silenceBytesMin: 1000 };
 
+  it("that sends nothing of a body is dropped, by HTTP/1.1 and HTTP/2", async () => {
+    const seen: string[] = [];
+    const served = await serve({ routes: silenceRoutes(seen), bounds });
+    const socket = raw(served.port);
+    const gone = heard(socket);
+    socket.write(
+      `PUT /b HTTP/1.1\r\nhost: localhost\r\nauthorization: ${bearer(served).authorization}\r\ncontent-length: 1000000\r\n\r\n`,
+    );
+    await gone;
+    const session = connectHttp2(served.address);
+    session.on("error", () => {});
+    open.push({ close: () => session.destroy() });
+    const call = session.request({ ...bearer(served), ":method": "PUT", ":path": "/b" });
+    call.on("error", () => {});
+    await new Promise((resolve) => call.once("close", resolve));
+    const why = expect.stringMatching(/moved less than 1000 bytes in 200 ms/);
+    expect(seen).toEqual([why, why]);
+  });
+
   it("that drips a body is dropped, by HTTP/1.1 and HTTP/2; one that sends enough is not", async () => {
     const seen: string[] = [];
     const served = await serve({ routes: silenceRoutes(seen), bounds });

@@ -15,15 +15,16 @@ import {
 } from "@connectrpc/connect-node";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
-import { limits, MiB } from "../base/limits.ts";
+import { KiB, limits, MiB } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
-import { decodeReport, encodeOrders } from "./convert.ts";
+import { encodeOrders } from "./convert.ts";
 import { fromHello, fromSubmission, toHistoryEvent, toLogChunk, toWelcome } from "./convert-service.ts";
 import { toClusterView, toJobView } from "./convert-view.ts";
 import { fromReport, toOrders } from "./convert-worker.ts";
 import type { AnyRequest, AnyResponse, RpcMethods } from "./dispatch.ts";
 import { Jobs, Workers } from "./gen/millrace/v1/service_pb.ts";
 import type { Scope } from "./http.ts";
+import { type PortionOptions, readReport } from "./report-plans.ts";
 import type { MasterApi } from "./services.ts";
 import { isPlainGrpc, serveUnary, type UnaryCall } from "./unary.ts";
 import { toWire } from "./wire-error.ts";
@@ -36,6 +37,12 @@ export interface ServiceOptions {
 
 /** Larger ones are refused before they are read; reports and orders may be `limits.messageBytesMax`. */
 export const controlBytesMax = 4 * MiB;
+/** Portions of some milliseconds. */
+const portions: PortionOptions = {
+  reportBytes: 256 * KiB,
+  portionBytes: 64 * KiB,
+  pause: () => new Promise((resolve) => setImmediate(resolve)),
+};
 /** A watch shows the newest view, at most so often, however fast the job changes. */
 const watchEveryMs = 100;
 
@@ -65,7 +72,7 @@ export function masterService(api: MasterApi, { clock = systemClock, log = noLog
     bytesMax: limits.messageBytesMax,
     answer: (message, signal) =>
       guarded(log, async () => {
-        const report = read(decodeReport, message);
+        const report = await readReport(message, portions).catch(unreadable);
         checkWorkerAddress(report.address);
         return encodeOrders(await api.heartbeat(report, signal));
       }),
@@ -151,12 +158,16 @@ function read<M, T>(from: (message: M) => T, message: M): T {
   try {
     return from(message);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ConnectError(
-      `the request can't be read (${why}); was it written by another version?`,
-      Code.InvalidArgument,
-    );
+    return unreadable(error);
   }
+}
+
+function unreadable(error: unknown): never {
+  const why = error instanceof Error ? error.message : String(error);
+  throw new ConnectError(
+    `the request can't be read (${why}); was it written by another version?`,
+    Code.InvalidArgument,
+  );
 }
 
 async function guarded<T>(log: Log, call: () => Promise<T>): Promise<T> {

@@ -6,8 +6,11 @@ import type { JobSpec } from "../job/spec.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
 import type { Heartbeats } from "./memory-transport.ts";
 
-/** Of the messages; who differs in it does not talk (fault 30). */
-export const protocolVersion = 1;
+/**
+ * Of the messages and of what is signed; who differs in it does not talk (fault 30). 2: a signature covers body and host, and goes
+ * by the master's clock.
+ */
+export const protocolVersion = 2;
 
 /** Said before anything else: versions that must agree, because the output depends on them (`\p{L}`, `Intl`). */
 export interface Hello {

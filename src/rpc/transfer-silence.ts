@@ -1,7 +1,8 @@
 // Ends an exchange whose peer is silent (fault 54): one that has more of its body to send, or bytes of the answer to take, and
 // moves too little of it in a window. A byte now and then is silence too, as otherwise it would hold a stream, a buffer and a
-// file for days. A handler that thinks, waits for its disk, or has nothing to say yet is never taken for silence.
-import type { IncomingMessage, ServerResponse } from "node:http";
+// file for days. A handler that thinks, waits for its disk, or has nothing to say yet is never taken for silence; nor is a caller
+// that takes its time with what it sends or reads. A caller waits no longer for an answer's beginning either.
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { MillraceError } from "../base/error.ts";
 
@@ -24,25 +25,65 @@ export function endSilent(
   response: ServerResponse | Http2ServerResponse,
   { silenceMs, silenceBytesMin }: SilenceBounds,
 ): void {
-  const sending = watchBody(request);
-  const taking = watchAnswer(response);
-  let before = [sending(), taking()];
+  const stop = watchSilence([watchBody(request), watchSent(response)], { silenceMs, silenceBytesMin }, () => {
+    const error = new MillraceError("unreachable", `the other side ${movedTooLittle({ silenceMs, silenceBytesMin })}`);
+    request.destroy(error);
+    response.destroy(error);
+  });
+  response.once("close", stop);
+}
+
+/** The caller's side: to be called before anything is sent. `errorFor` says in whose name the exchange has failed. */
+export function endSilentCall(
+  request: ClientRequest,
+  bounds: SilenceBounds,
+  errorFor: (what: string) => MillraceError,
+): void {
+  let answer: IncomingMessage | undefined;
+  let answering: (() => Seen) | undefined;
+  // Some servers are asked first whether they want the body.
+  let isAsking = request.getHeader("expect") !== undefined;
+  request.once("continue", () => (isAsking = false));
+  request.once("response", (response) => {
+    answer = response;
+    answering = watchBody(response);
+  });
+  const beginning = () => {
+    const isWaiting = answer === undefined && request.writableLength === 0 && (isAsking || request.writableEnded);
+    return { isWaiting, bytes: 0, emptied: isAsking ? 0 : 1 };
+  };
+  const nothing = { isWaiting: false, bytes: 0, emptied: 0 };
+  const ways = [watchSent(request), beginning, () => answering?.() ?? nothing];
+  const stop = watchSilence(ways, bounds, () => {
+    const error = errorFor(movedTooLittle(bounds));
+    answer?.destroy(error);
+    request.destroy(error);
+  });
+  request.once("close", stop);
+}
+
+function movedTooLittle({ silenceMs, silenceBytesMin }: SilenceBounds): string {
+  return `moved less than ${silenceBytesMin} bytes in ${silenceMs} ms`;
+}
+
+/** Gives what ends the watch. */
+function watchSilence(
+  ways: readonly (() => Seen)[],
+  { silenceMs, silenceBytesMin }: SilenceBounds,
+  onSilent: () => void,
+): () => void {
+  let before = ways.map((way) => way());
   const look = () => {
-    const now = [sending(), taking()];
+    const now = ways.map((way) => way());
     const isSilent = now.some((seen, at) => isSilentSince(before[at]!, seen, silenceBytesMin));
     before = now;
     if (!isSilent) return;
     clearInterval(timer);
-    const error = new MillraceError(
-      "unreachable",
-      `the other side moved less than ${silenceBytesMin} bytes in ${silenceMs} ms`,
-    );
-    request.destroy(error);
-    response.destroy(error);
+    onSilent();
   };
   // What has come while this process was busy or stopped is read before it is judged.
   const timer = setInterval(() => setImmediate(look), silenceMs).unref();
-  response.once("close", () => clearInterval(timer));
+  return () => clearInterval(timer);
 }
 
 function isSilentSince(before: Seen, now: Seen, bytesMin: number): boolean {
@@ -60,17 +101,18 @@ function watchBody(request: IncomingMessage | Http2ServerRequest): () => Seen {
     return push(chunk, encoding);
   };
   return () => ({
-    isWaiting: !hasEnded && request.readableDidRead && request.readableLength === 0,
+    // `readableDidRead` would be false for one of which nothing has come yet.
+    isWaiting: !hasEnded && request.readableFlowing !== null && request.readableLength === 0,
     bytes,
     emptied: 0,
   });
 }
 
 /** Waited for: bytes that were written and are still here. A piece counts when it is gone whole, so pieces are small. */
-function watchAnswer(response: ServerResponse | Http2ServerResponse): () => Seen {
-  // Both kinds have these; their union can't be called.
-  const answer = response as ServerResponse;
-  const left = () => ("stream" in response ? (response.stream?.writableLength ?? 0) : answer.writableLength);
+function watchSent(message: ClientRequest | ServerResponse | Http2ServerResponse): () => Seen {
+  // All kinds have these; their union can't be called.
+  const answer = message as ServerResponse;
+  const left = () => ("stream" in message ? (message.stream?.writableLength ?? 0) : answer.writableLength);
   let bytes = 0;
   let emptied = 0;
   const write = answer.write.bind(answer) as (...given: unknown[]) => boolean;
@@ -82,7 +124,7 @@ function watchAnswer(response: ServerResponse | Http2ServerResponse): () => Seen
     note(given[0]);
     return write(...given);
   };
-  if (!("stream" in response)) {
+  if (!("stream" in message)) {
     const end = answer.end.bind(answer) as (...given: unknown[]) => ServerResponse;
     answer.end = (...given: unknown[]) => {
       note(given[0]);

@@ -82,6 +82,12 @@ export class WireReader {
     return table.take(this.#bytes, from, this.#at) ?? this.#string(from, this.#at);
   }
 
+  /** The content of a field, not copied. */
+  bytes(): Uint8Array {
+    const from = this.#open();
+    return this.#bytes.subarray(from, this.#at);
+  }
+
   /** Steps into a message; `leave` takes what is returned. */
   enter(): number {
     const outer = this.#end;

@@ -87,6 +87,14 @@ export class WireWriter {
     this.#at += written;
   }
 
+  presentBytes(field: number, value: Uint8Array): void {
+    this.#reserve(10 + value.length);
+    this.#varint(field * 8 + wireType.delimited);
+    this.#varint(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
   /** Begins a message in a field; `end` takes what is returned. */
   begin(field: number): number {
     this.#reserve(6);

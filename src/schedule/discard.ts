@@ -1,5 +1,6 @@
 // Files of jobs that are over: the workers that have some are told to remove them.
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
+import type { WorkerReport } from "../rpc/messages.ts";
 import { type Cluster, note, saveTask, tell } from "./cluster.ts";
 import { type Job, update } from "./job.ts";
 import type { Worker } from "./worker.ts";
@@ -53,4 +54,42 @@ export function discardKept(cluster: Cluster, job: Job, worker: Worker): void {
 export function discardStaged(cluster: Cluster, { id, spec }: Job): void {
   for (const destination of [spec.output, ...(spec.deadLetters === undefined ? [] : [spec.deadLetters.path])])
     cluster.commands.push({ kind: "discard-job", job: id, destination });
+}
+
+/**
+ * Workers that have attempts of a job that ends now, or that are silent: what such an attempt stages is staged after the job's files
+ * were removed. Once the worker is heard and has nothing of the job any more, they are removed again (simulation, seed 934).
+ */
+export function noteStragglers(cluster: Cluster, job: Job): void {
+  for (const id of job.workers) {
+    const worker = cluster.workers.get(id);
+    if (worker === undefined) continue;
+    const mayStage = worker.isSilent || [...worker.attempts.values()].some(({ task }) => task.job === job);
+    if (mayStage) worker.stragglersOf.add(job.id);
+  }
+}
+
+export function checkStragglers(
+  cluster: Cluster,
+  worker: Worker,
+  { running, finished }: Pick<WorkerReport, "running" | "finished">,
+): void {
+  const { stragglersOf } = worker;
+  const mentioned = new Set<JobId>();
+  for (const { attempt } of [...running, ...finished]) {
+    mentioned.add(attempt.job);
+    if (overJob(cluster, attempt.job) !== undefined) stragglersOf.add(attempt.job);
+  }
+  for (const id of stragglersOf) {
+    if (mentioned.has(id)) continue;
+    stragglersOf.delete(id);
+    const job = overJob(cluster, id);
+    if (job !== undefined) discardStaged(cluster, job);
+  }
+}
+
+/** Over, and not to be resumed. */
+function overJob(cluster: Cluster, id: JobId): Job | undefined {
+  const job = cluster.jobs.get(id);
+  return job?.stage === "over" && !isKept(job) ? job : undefined;
 }

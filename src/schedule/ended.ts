@@ -4,7 +4,7 @@ import type { Instant, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { endedRecord } from "../rpc/convert-records.ts";
 import { type Cluster, note, put } from "./cluster.ts";
-import { discardedAt, discardFrom, discardKept, discardStaged, isKept } from "./discard.ts";
+import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
 import type { Job } from "./job.ts";
 import { failuresKept, keys } from "./records.ts";
 import { isLeaving } from "./worker.ts";
@@ -15,6 +15,7 @@ const sweepKeysMax = 1000;
 /** All that it has is removed, but what is shown of it. */
 export function clearAway(cluster: Cluster, job: Job): void {
   discardStaged(cluster, job);
+  noteStragglers(cluster, job);
   for (const id of job.workers) discardFrom(cluster, id, job.id);
   cluster.sweeps.set(job.id, { at: discardedAt(cluster), keys: keysOf(job) });
   forgetTasks(cluster, job);

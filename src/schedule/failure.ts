@@ -94,9 +94,12 @@ function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful, hun
   });
 }
 
-/** A record that kills its process does so everywhere: one task's deaths say nothing of the worker. */
+/**
+ * A record that kills its process does so everywhere: one task's deaths say nothing of the worker. Nor do those of planning, where a
+ * job's code runs for the first time: jobs that can't be loaded must not take the workers from others.
+ */
 function noteDeathThere(cluster: Cluster, { task, worker }: Attempt): void {
-  if (worker.died.has(task)) return;
+  if (task.phase === "plan" || worker.died.has(task)) return;
   worker.died.add(task);
   noteFailureThere(cluster, worker, task, false);
 }

@@ -8,7 +8,7 @@ import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
 import { askAgain, noteRan, takeAnswers } from "./closing.ts";
 import { type Cluster, note, tell, watchLease } from "./cluster.ts";
 import { attemptSucceeded } from "./complete.ts";
-import { discardFrom, isKept, retellDiscards } from "./discard.ts";
+import { checkStragglers, discardFrom, isKept, retellDiscards } from "./discard.ts";
 import { forgetWish, leave } from "./drain.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed, isCounted } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
@@ -32,12 +32,15 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   if (isNewest) takeState(cluster, worker, report, isReborn);
   if (isReborn) loseRunsOfDead(cluster, worker);
   if (isBack || (isNewest && report.offered.length > 0)) takeOffers(cluster, worker);
+  // One that was on its way for so long that its worker counts as silent: a newer one has told the same (simulation, seed 3279).
+  if (!isNewest && worker.isSilent) return;
   for (const result of report.finished) settle(cluster, worker, result);
   if (!isNewest) return;
   takeRunning(cluster, worker, report.running);
   takeLate(cluster, worker, report.late);
   takeAnswers(cluster, worker, report);
   discardUnknown(cluster, worker, report);
+  checkStragglers(cluster, worker, report);
   if (capacity(worker) > 0) cluster.idle.add(worker);
   // What it reported is acknowledged at once; what it has not been told yet, it is told.
   if (worker.hasNews || report.finished.length + report.late.length > 0) cluster.toAnswer.add(worker);

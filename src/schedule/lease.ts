@@ -3,6 +3,7 @@
 import type { Instant } from "../base/ids.ts";
 import { release, requeue } from "./attempt.ts";
 import { type Cluster, note, watch } from "./cluster.ts";
+import { checkStragglers } from "./discard.ts";
 import { forgetWish } from "./drain.ts";
 import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
@@ -31,6 +32,7 @@ export function expireLeases(cluster: Cluster): void {
     } else {
       forgetWish(cluster, worker);
       forgetComplaints(worker);
+      checkStragglers(cluster, worker, { running: [], finished: [] });
       cluster.workers.delete(worker.id);
       note(cluster, { kind: "worker-forgotten", worker: worker.id });
     }

@@ -25,6 +25,14 @@ class Cluster {
     this.#step({ kind: "worker-drained", worker: "w0" });
   }
 
+  submit(job: string): void {
+    this.#step({ kind: "job-submitted", job, spec: spec({ attemptsMax: 1 }), idempotencyKey: job });
+  }
+
+  cancel(job: string): void {
+    this.#step({ kind: "job-cancelled", job });
+  }
+
   hear(worker: string, change: Partial<WorkerReport> = {}): void {
     const sequence = (this.#sequence.get(worker) ?? 0) + 1;
     this.#sequence.set(worker, sequence);
@@ -128,6 +136,23 @@ describe("fault 29: one bad host fails everything", () => {
     several.hear("bad");
     for (let death = 0; death < options.failuresPerWorkerMax; death++) several.fail("bad", died);
     expect(several.penalties()).toEqual(["worker-excluded"]);
+  });
+
+  test.each([
+    ["that throws, or is missing", { kind: "fatal", error: text("throws", "wrong-job") } as const],
+    ["that crashes its process", died],
+  ])("jobs with a bundle %s while it is loaded don't take a worker from the others", (_, reason) => {
+    const world = new Cluster();
+    world.cancel("j");
+    world.hear("good", { slotsFree: 0 });
+    world.hear("w");
+    for (let job = 0; job < 2 * options.failuresPerWorkerMax; job++) {
+      world.submit(`broken${job}`);
+      expect(world.has("w")).toBe(true);
+      world.fail("w", reason);
+    }
+    expect(world.facts.filter(({ kind }) => kind === "attempt-failed")).toHaveLength(2 * options.failuresPerWorkerMax);
+    expect(world.penalties()).toEqual([]);
   });
 });
 

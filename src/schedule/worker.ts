@@ -52,6 +52,8 @@ export interface Worker {
   readonly runs: Set<Task>;
   /** Jobs to be removed, and until when it is told so. */
   readonly discards: Map<JobId, Instant>;
+  /** Jobs that are over and of which it may still have attempts that stage something. */
+  readonly stragglersOf: Set<JobId>;
   /** It has not been told all yet: its next report is answered at once. */
   hasNews: boolean;
   /** How it looks from outside; undefined: to be made anew. */
@@ -88,6 +90,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     strays: [],
     runs: new Set(),
     discards: new Map(),
+    stragglersOf: new Set(),
     hasNews: false,
     view: undefined,
   };

@@ -222,9 +222,12 @@ function missing(path: string, listed: boolean): MillraceError {
       "corrupt-output",
       `${showPath(path)} is listed in its directory's ${manifestName}, but missing: the output is no longer whole.`,
     );
-  const why = path.includes("\uFFFD")
-    ? "its name is not valid UTF-8: rename it"
-    : "a symbolic link to nowhere, or removed just now";
+  const why =
+    Buffer.byteLength(path) >= limits.pathBytesMax
+      ? `its path has ${limits.pathBytesMax} bytes or more, which no system opens: move it further up`
+      : path.includes("\uFFFD")
+        ? "its name is not valid UTF-8: rename it"
+        : "a symbolic link to nowhere, or removed just now";
   return new MillraceError("bad-input", `${showPath(path)} was found, but can't be opened (${why}).`);
 }
 

@@ -28,10 +28,12 @@ async function syncFolders(fs: LocalFs, places: Places): Promise<void> {
     await unless(["ENOENT", "ENOTDIR"], sync(fs, folder));
 }
 
+export const isMissing = "is missing";
+
 /** Why this is not the file that the attempt wrote, in words. */
 export async function whyLost(fs: LocalFs, path: string, { bytes }: StagedFile): Promise<string | undefined> {
   const stats = await lstatOf(fs, path);
-  if (stats === undefined) return "is missing";
+  if (stats === undefined) return isMissing;
   if (!stats.isFile()) return "is no file any more";
   return stats.size === BigInt(bytes) ? undefined : `has ${stats.size} bytes, but its attempt wrote ${bytes}`;
 }

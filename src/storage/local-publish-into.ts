@@ -1,7 +1,7 @@
 // Publishing into an empty directory that can't be replaced by a rename, as it is a mount point: files first, `_SUCCESS`
 // last, so that who waits for it sees all or nothing. A hidden directory with the job's id and the decision in it says that this
 // is under way, and keeps other jobs out.
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { systemCode } from "../base/error.ts";
 import { lstatOf, namesIn, sync, unless, writeDurably } from "./local-durable.ts";
 import type { LocalFs } from "./local-fs.ts";
@@ -9,7 +9,7 @@ import { firstUnlisted } from "./local-prepare.ts";
 import { decisionWithdrawn, outputExists, StagedFileGone } from "./local-publish-errors.ts";
 import { manifestName } from "./manifest.ts";
 import type { DecisionPlaces, Places } from "./places.ts";
-import type { CommitDecision } from "./storage.ts";
+import type { CommitDecision, StagedFile } from "./storage.ts";
 
 export interface PublishOptions {
   readonly fs: LocalFs;
@@ -49,6 +49,8 @@ export async function publishInto(
     await fs.promises.unlink(source);
   }
   for (const directory of [...directories].reverse()) await sync(fs, directory);
+  const gone = await firstGone(fs, destination, decision.files);
+  if (gone !== undefined) throw new StagedFileGone(gone, places);
   const copy = `${marker}.${options.uniqueName()}`;
   await writeDurably(fs, copy, decision.manifest);
   // After the copy was written: who withdraws the decision takes the marker first, then removes all copies.
@@ -59,6 +61,25 @@ export async function publishInto(
   }
   await fs.promises.rename(copy, join(destination, manifestName));
   await sync(fs, destination);
+}
+
+/**
+ * The last look before `_SUCCESS` is seen: putting files there, on disk, takes a while, in which others may have removed some. By the
+ * names in the folders, as each file was looked at before.
+ */
+export async function firstGone(
+  fs: LocalFs,
+  folder: string,
+  files: readonly StagedFile[],
+): Promise<StagedFile | undefined> {
+  const namesOf = new Map<string, ReadonlySet<string>>();
+  for (const file of files) {
+    const path = join(folder, file.name);
+    const directory = dirname(path);
+    if (!namesOf.has(directory)) namesOf.set(directory, new Set(await fs.promises.readdir(directory)));
+    if (!namesOf.get(directory)!.has(basename(path))) return file;
+  }
+  return undefined;
 }
 
 /** After `_SUCCESS` is there: the marker and what cut-off copies left. */

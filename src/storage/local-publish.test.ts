@@ -17,7 +17,7 @@ import { type Call, interposedFs, systemError } from "../../test/conformance/fau
 import { contentsOf, stagedDecision } from "../../test/conformance/storage.ts";
 import { systemCode } from "../base/error.ts";
 import { createLocalStorage } from "./local.ts";
-import { placesOf } from "./places.ts";
+import { placesOf, placesOfDecision } from "./places.ts";
 import type { CommitDecision, Storage } from "./storage.ts";
 
 let top: string;
@@ -123,6 +123,27 @@ describe.each(kinds)("publishing to: %s", (kind) => {
       await expectPublished(scene);
       return !failed;
     });
+  });
+
+  test("a file that someone removes up to the last look, right before the output is seen, is missed: it is no success", async () => {
+    const publishRemovingAt = async (n: number) => {
+      const scene = await sceneOf(kind);
+      let calls = 0;
+      let lastLook = 0;
+      const watched = storageWith((call) => {
+        refuse(call, scene);
+        if (call.name === "readdir" && isPublishing(String(call.args[0]), scene, kind)) lastLook = calls;
+        if (calls++ === n) removeUnpublished(scene);
+      });
+      const done = await succeeded(watched.publish(scene.decision));
+      if (done) await expectPublished(scene);
+      return { done, lastLook };
+    };
+    const { done, lastLook } = await publishRemovingAt(Number.POSITIVE_INFINITY);
+    expect({ done, looks: lastLook > 10 }).toEqual({ done: true, looks: true });
+    let missed = 0;
+    for (let n = 0; n <= lastLook; n++) if (!(await publishRemovingAt(n)).done) missed++;
+    expect(missed).toBeGreaterThan(lastLook / 2);
   });
 
   test("killed while discarding before the decision was carried out, what was there before is there, and nothing is left", async () => {
@@ -298,4 +319,18 @@ function seen(directory: string): ReadonlyMap<string, string> | undefined {
 
 function visible(files: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
   return new Map([...(files ?? [])].filter(([name]) => !name.startsWith(".")));
+}
+
+function isPublishing(folder: string, { destination, decision }: Scene, kind: Kind): boolean {
+  if (kind === "mount point") return folder === destination && !existsSync(join(destination, "_SUCCESS"));
+  return folder === placesOfDecision(decision).publish;
+}
+
+/** Of the decision's files the last one, wherever it lies before the output is seen. */
+function removeUnpublished({ destination, decision }: Scene): void {
+  const { name, token } = decision.files.at(-1)!;
+  const { files, publish } = placesOfDecision(decision);
+  const places = [join(files, token), join(publish, name)];
+  if (!existsSync(join(destination, "_SUCCESS"))) places.push(join(destination, name));
+  for (const path of places) rmSync(path, { force: true });
 }

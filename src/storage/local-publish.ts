@@ -11,10 +11,10 @@ import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { contentOf, lstatOf, namesIn, sync, unless, writeDurably } from "./local-durable.ts";
 import { type LocalFs, outputError, showPath } from "./local-fs.ts";
-import { whyLost } from "./local-lost.ts";
+import { isMissing, whyLost } from "./local-lost.ts";
 import { foreignIn, identityOf } from "./local-prepare.ts";
 import { outputExists, StagedFileGone } from "./local-publish-errors.ts";
-import { isUnderWay, type PublishOptions, publishInto, removeMarker } from "./local-publish-into.ts";
+import { firstGone, isUnderWay, type PublishOptions, publishInto, removeMarker } from "./local-publish-into.ts";
 import { manifestName } from "./manifest.ts";
 import {
   badStagedFile,
@@ -86,9 +86,10 @@ export async function putBackReplaced(fs: LocalFs, places: Places, staging: stri
 async function publishOnce(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
   const { fs } = options;
   const missing = await assemble(decision, places, options);
+  const gone = missing ?? (await firstGone(fs, places.publish, decision.files));
   // Asked after the look at the files: another publisher may have begun to move them meanwhile.
   if (await isUnderWay(fs, decision, places)) return publishInto(decision, places, options);
-  if (missing !== undefined) throw new StagedFileGone(missing, places);
+  if (gone !== undefined) throw new StagedFileGone(gone, places);
   await moveAside(fs, decision, places);
   await moveIntoPlace(decision, places, options);
 }
@@ -130,8 +131,8 @@ async function place(fs: LocalFs, file: StagedFile, places: DecisionPlaces): Pro
   const target = join(places.publish, file.name);
   // ENOENT: moved by an earlier try, or lost; the look at the target says which.
   await unless(["ENOENT"], fs.promises.rename(join(places.files, file.token), target));
-  if ((await lstatOf(fs, target)) === undefined) return false;
   const why = await whyLost(fs, target, file);
+  if (why === isMissing) return false;
   if (why !== undefined) throw new StagedFileGone(file, places, `${why}: something else changed it`);
   return true;
 }

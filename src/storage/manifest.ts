@@ -176,14 +176,14 @@ function tailOf(body: Uint8Array): Buffer {
   return Buffer.from(`  "checksum": "sha256:${createHash("sha256").update(body).digest("hex")}"\n}\n`);
 }
 
-function fileLine(file: ManifestFile): string {
-  return object([
-    ["name", file.name],
-    ["output", file.output],
-    ["bytes", file.bytes],
-    ["records", file.records],
-    ["sha256", file.sha256],
-  ]);
+/** One of up to a million, as `object` would write it. */
+function fileLine({ name, output, bytes, records, sha256 }: ManifestFile): string {
+  return `{"name": ${quoted(name)}, "output": ${quoted(output)}, "bytes": ${bytes}, "records": ${records}, "sha256": ${quoted(sha256)}}`;
+}
+
+/** As JSON. Nearly all are plain, and then this is some times as fast. */
+function quoted(text: string): string {
+  return /^[\w./=-]*$/.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 /** Written by hand, as an object would reorder names that look like numbers and lose `__proto__`. */

@@ -85,7 +85,11 @@ const refusals = new WeakSet<object>();
  * returns what it returned.
  */
 export function refusePromise<T>(returned: T, what: string): T {
-  if (returned === undefined || !isPromise(returned)) return returned;
+  return returned === undefined || !isPromise(returned) ? returned : refuseReturned(returned, what);
+}
+
+/** Out of line: what is hardly ever called would keep the rest from being inlined. */
+function refuseReturned(returned: PromiseLike<unknown>, what: string): never {
   returned.then(undefined, () => {}); // this error says it all
   const refused = new MillraceError(
     "user-error",

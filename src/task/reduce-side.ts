@@ -14,7 +14,7 @@ import { type OutputTable, outputTable } from "./outputs.ts";
 import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
 import type { UserTask } from "./user-task.ts";
-import { type Decoder, decoderOf, GroupValues } from "./values.ts";
+import { type Decoder, decoderOf, GroupValues, type ValueSource } from "./values.ts";
 
 /** Takes output records as they are emitted; `write` throws what the output's format throws. */
 export type RecordSink = LineSink;
@@ -56,7 +56,6 @@ export class ReduceSide {
   readonly #groups: Groups;
   readonly #keyLines: KeyLines | undefined;
   readonly #late: LateCalls;
-  readonly #beatNow = () => this.#beat();
   /** What ends the attempt, whatever user code makes of the error: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
@@ -86,7 +85,7 @@ export class ReduceSide {
       if (this.#keyLines !== undefined) this.#writeKeys(this.#keyLines);
       else if (job.reduce === undefined) this.#writePairs();
       else await this.#reduceGroups(job.reduce);
-      this.#checkBroken();
+      this.#throwBroken();
     } catch (thrown) {
       this.#groups.close();
       throw thrown;
@@ -118,7 +117,7 @@ export class ReduceSide {
           throw this.#failed(thrown, key);
         }
       }
-      this.#beatSometimes();
+      if (groups.groups % groupsPerBeat === 0) this.#beat();
     }
   }
 
@@ -129,10 +128,9 @@ export class ReduceSide {
     const table = outputTable(job, []);
     const of: CallOf = { name: "reduce", code: [reduce] };
     this.#late.during = of;
+    const source = { groups: this.#groups, read: readValue, beat: () => this.#beat(), late: this.#late, of };
     let shared = sharing && mayShare(reduce) ? this.#newCall(table, of) : undefined;
-    const begin = () => shared ?? this.#newCall(table, of);
-    const refuse = (isFailed: boolean) => this.#late.refuse("the values of a key were read", of, isFailed);
-    const next = () => this.#reduceOn(reduce, readKey, readValue, begin, refuse);
+    const next = () => this.#reduceOn(reduce, readKey, source, table, shared);
     for (let pending = next(); pending !== undefined; pending = next()) {
       const { key, values, scope, returned } = pending;
       try {
@@ -179,15 +177,15 @@ export class ReduceSide {
   #reduceOn(
     reduce: Reduce,
     readKey: Decoder,
-    readValue: Decoder,
-    begin: () => ReduceCall,
-    refuse: (isFailed: boolean) => never,
+    source: ValueSource,
+    table: OutputTable,
+    shared: ReduceCall | undefined,
   ): PendingReduce | undefined {
-    const groups = this.#groups;
+    const { groups } = source;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
-      const values = new GroupValues(groups, readValue, this.#beatNow, refuse);
-      const { scope, emit, ctx } = begin();
+      const values = new GroupValues(source);
+      const { scope, emit, ctx } = shared ?? this.#newCall(table, source.of);
       scope.serial++;
       scope.call = "open";
       try {
@@ -212,18 +210,18 @@ export class ReduceSide {
   #end(values: GroupValues, scope: ContextScope): void {
     scope.call = "ended";
     values.end("ended");
-    this.#checkBroken(values);
+    if (this.#broken !== undefined || values.broken !== undefined) this.#throwBroken(values);
     if (scope.dirty) {
       scope.dirty = false;
       scope.counts.commit();
     }
-    this.#beatSometimes();
+    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
   }
 
   #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
     scope.call = "failed";
     values.end("failed");
-    this.#checkBroken(values);
+    this.#throwBroken(values);
     return this.#failed(thrown, key);
   }
 
@@ -232,8 +230,8 @@ export class ReduceSide {
     return thrown;
   }
 
-  #checkBroken(values?: GroupValues): void {
-    if (this.#late.first !== undefined) this.#late.check();
+  #throwBroken(values?: GroupValues): void {
+    this.#late.check();
     const broken = this.#broken ?? values?.broken;
     if (broken !== undefined) throw broken.thrown;
   }
@@ -245,14 +243,11 @@ export class ReduceSide {
     return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt, final });
   }
 
-  #beatSometimes(): void {
-    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
-  }
-
   #beat(): void {
     const { task, signal } = this.#options;
     task.status.records = this.groups;
     task.status.touch();
+    this.#late.check();
     if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
   }
 }

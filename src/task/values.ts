@@ -9,6 +9,7 @@ import { f64Kind } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Groups } from "../sort/group.ts";
 import { viewOf } from "./frame.ts";
+import type { CallOf, LateCalls } from "./late-calls.ts";
 
 /** Where a cursor's pair is. */
 export type PairBytes = Groups["pair"];
@@ -58,26 +59,29 @@ function textDecoder(): Decoder {
 /** What a reduce that reads its values for long tells of itself, every so many values. */
 const valuesPerBeat = 0x10000;
 
+/** Where the values of all groups come from: one for all calls of reduce. */
+export interface ValueSource {
+  readonly groups: Groups;
+  readonly read: Decoder;
+  readonly beat: () => void;
+  readonly late: LateCalls;
+  readonly of: CallOf;
+}
+
+/** One is made for each key, and many keys have one value: so it is small. */
 export class GroupValues implements IterableIterator<unknown> {
-  readonly #groups: Groups;
-  readonly #read: Decoder;
-  readonly #beat: () => void;
-  readonly #refuse: (isFailed: boolean) => never;
+  readonly #from: ValueSource;
   #state: "open" | "ended" | "failed" = "open";
   /** What the engine threw while user code was reading: it may have swallowed it. */
   broken: { readonly thrown: unknown } | undefined;
 
-  /** `refuse`: throws to who reads them when their call has ended, or failed. */
-  constructor(groups: Groups, read: Decoder, beat: () => void, refuse: (isFailed: boolean) => never) {
-    this.#groups = groups;
-    this.#read = read;
-    this.#beat = beat;
-    this.#refuse = refuse;
+  constructor(from: ValueSource) {
+    this.#from = from;
   }
 
   [Symbol.iterator](): this {
     if (this.#state !== "open") throw this.#tooLate();
-    if (this.#groups.takeValues()) return this;
+    if (this.#from.groups.takeValues()) return this;
     throw new MillraceError(
       "user-error",
       "the values of a key can be read once, because they stream from disk. Compute all you need in one loop, or collect them first ([...values]) where they are sure to fit into memory",
@@ -86,15 +90,15 @@ export class GroupValues implements IterableIterator<unknown> {
 
   next(): IteratorResult<unknown, undefined> {
     if (this.#state !== "open") throw this.#tooLate();
-    const groups = this.#groups;
+    const { groups, read } = this.#from;
     try {
       if (!groups.nextValue()) return { done: true, value: undefined };
-      if (groups.pairs % valuesPerBeat === 0) this.#beat();
+      if (groups.pairs % valuesPerBeat === 0) this.#from.beat();
     } catch (thrown) {
       this.broken = { thrown };
       throw thrown;
     }
-    return { done: false, value: this.#read(groups.pair, groups.valueStart, groups.valueEnd) };
+    return { done: false, value: read(groups.pair, groups.valueStart, groups.valueEnd) };
   }
 
   /** A loop left early: what is left is skipped. */
@@ -108,6 +112,7 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   #tooLate(): never {
-    this.#refuse(this.#state === "failed");
+    const { late, of } = this.#from;
+    late.refuse("the values of a key were read", of, this.#state === "failed");
   }
 }

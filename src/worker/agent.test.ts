@@ -378,6 +378,7 @@ describe("the agent", () => {
     [killed, "slot-died"],
     [exited, "fatal"],
     [new MillraceError("wrong-job", "it throws"), "fatal"],
+    [new MillraceError("over-limit", "it has more outputs than a job may have"), "fatal"],
     [new MillraceError("io-error", "its bundle is damaged"), "infrastructure"],
     [new MillraceError("slot-died", "no process can be started", { retry: "elsewhere" }), "infrastructure"],
   ] as const)("an attempt whose slot fails while it loads (%s) fails as %s", async (failed, kind) => {
@@ -673,6 +674,24 @@ describe("the agent", () => {
     ]);
     await agent.close();
   });
+
+  test.each([
+    ["bad-input", "the master has no blob", "fatal"],
+    ["over-limit", "what the master sends has more than 16 MiB", "fatal"],
+    ["corrupt-run", "what the master sent is not that", "infrastructure"],
+    ["no-space", "the disk of the worker's work directory is full", "infrastructure"],
+  ] as const)(
+    "a bundle or side file that can't be had is the job's end where it can be had nowhere (%s: %s)",
+    async (code, message, kind) => {
+      const prepare = async () => {
+        throw new MillraceError(code, message);
+      };
+      const { agent, master } = start(1, { prepare });
+      await master.answer({ start: [assignmentOf(attemptOf(0, "plan"))] });
+      expect(master.last.finished).toMatchObject([{ reason: { kind, error: { code, message } } }]);
+      await agent.close();
+    },
+  );
 
   test("an attempt that is revoked while its job is being prepared ends at once", async () => {
     const { agent, master, slots } = start(1, { prepare: () => new Promise(() => {}) });

@@ -9,6 +9,7 @@ import { setMaxListeners } from "node:events";
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { meaningOf } from "../base/error-codes.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -274,7 +275,7 @@ class WorkerAgent implements Agent {
     const { attempt } = assignment;
     const measured = await this.#run(assignment, inputs, running).then(
       (done) => this.#measured(this.#placed(done)),
-      (error: unknown) => ({ result: infrastructure(attempt, error), bytes: 0 }),
+      (error: unknown) => ({ result: notBegun(attempt, error), bytes: 0 }),
     );
     const { result } = measured;
     if (result.ok && !running.stop.signal.aborted) await this.#settling.together(attempt);
@@ -476,18 +477,24 @@ function deferred(): Deferred {
   return { resolve, promise };
 }
 
-function infrastructure(attempt: AttemptId, error: unknown): AttemptResult {
-  return { attempt, ok: false, reason: { kind: "infrastructure", error: failureText(error) } };
+/** What the job needs is missing here, or can't be had by anybody: a bundle that the master has not, a file that is too large. */
+function notBegun(attempt: AttemptId, thrown: unknown): AttemptResult {
+  const kind = isOfJob(thrown) ? "fatal" : "infrastructure";
+  return { attempt, ok: false, reason: { kind, error: failureText(thrown) } };
+}
+
+/** The same on every machine, so that none of them is to blame. */
+function isOfJob(thrown: unknown): boolean {
+  if (!(thrown instanceof MillraceError)) return false;
+  if (thrown.code === "slot-died") return thrown.retry === "never";
+  return meaningOf(thrown.code).failure !== "machine";
 }
 
 /** What the job's module throws, and that it ends its process, it does everywhere. That somebody killed it counts as a try. */
 function loadFailed({ attempt, careful }: Assignment, thrown: unknown): AttemptResult {
   const error = failureText(thrown);
   if (wasKilled(thrown)) return { attempt, ok: false, reason: { kind: "slot-died", error, at: undefined, careful } };
-  const isOfJob =
-    thrown instanceof MillraceError &&
-    (thrown.code === "wrong-job" || (thrown.code === "slot-died" && thrown.retry === "never"));
-  return { attempt, ok: false, reason: { kind: isOfJob ? "fatal" : "infrastructure", error } };
+  return { attempt, ok: false, reason: { kind: isOfJob(thrown) ? "fatal" : "infrastructure", error } };
 }
 
 function failureText(error: unknown): FailureText {

@@ -31,8 +31,15 @@ export function isAlive(who: ProcessIdentity): boolean {
   return started === undefined || who.started === "" || started === who.started;
 }
 
-/** "pid:[4026531836]" */
+/** "pid:[4026531836]"; read once, as a process keeps its namespace. */
 function namespaceHere(): string | undefined {
+  here ??= readNamespace() ?? "";
+  return here === "" ? undefined : here;
+}
+
+let here: string | undefined;
+
+function readNamespace(): string | undefined {
   try {
     return readlinkSync("/proc/self/ns/pid");
   } catch {

@@ -22,6 +22,10 @@ function write(name: string, content: string): string {
   return at(name);
 }
 
+function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
+}
+
 /** Of the reports of "evil". */
 let sequence = 0;
 
@@ -112,6 +116,54 @@ test("a folder of many files and a manifest of gigabytes hold up nobody but who 
   expect(huge.stderr).toContain("more than a manifest can have");
   expect((await fetch(`${cluster.address}/healthz`)).status).toBe(200);
 });
+
+test("hundreds of connections with a hundred unread requests each, and no token, cost little memory and no worker its lease", async () => {
+  await cluster.close();
+  cluster = await startCluster([], ["--lease", "5s"]);
+  const worker = await cluster.startWorker("w1");
+  const pid = cluster.master.child.pid!;
+  const before = residentBytes(pid);
+  const frame = (type: number, flags: number, stream: number, payload = Buffer.alloc(0)) => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head.writeUInt8(type, 3);
+    head.writeUInt8(flags, 4);
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, payload]);
+  };
+  // POST / of localhost, HPACK-encoded; and a window of no bytes, so that no answer can be sent.
+  const head = Buffer.concat([Buffer.from([0x83, 0x86, 0x84, 0x41, 9]), Buffer.from("localhost")]);
+  const requests = Array.from({ length: 100 }, (_, index) => frame(1, 5, 1 + 2 * index, head));
+  const noWindow = frame(4, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
+  const bytes = Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), noWindow, ...requests]);
+  const port = Number(new URL(cluster.address).port);
+  let connected = 0;
+  let ended = 0;
+  let most = before;
+  for (let round = 0; round < 4; round++) {
+    const sockets = Array.from({ length: 200 }, () => {
+      const socket = connect({ port, host: "127.0.0.1" }, () => connected++);
+      socket.on("error", () => {});
+      socket.on("close", () => ended++);
+      socket.on("data", () => {}); // heard, so that its end is too; by its window nothing can be sent to it
+      socket.write(bytes);
+      return socket;
+    });
+    // Each is ended by the master, though it says no word about leaving.
+    await until(() => {
+      most = Math.max(most, residentBytes(pid));
+      return ended === 200 * (round + 1);
+    });
+    for (const socket of sockets) socket.destroy();
+  }
+  expect(connected).toBeGreaterThan(700);
+  expect(most - before).toBeLessThan(100e6);
+  expect(cluster.master.output()).not.toMatch(/silent/);
+  expect((await fetch(`${cluster.address}/healthz`)).status).toBe(200);
+  const { stdout } = await cluster.ask(["workers", "--json"]);
+  expect(JSON.parse(stdout.toString())).toMatchObject({ id: "w1", state: "idle" });
+  expect(worker.child.exitCode).toBeNull();
+}, 180_000);
 
 test("a connection without a token ends after the first refusal, however many requests it has sent", async () => {
   const port = Number(new URL(cluster.address).port);

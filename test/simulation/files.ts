@@ -146,14 +146,11 @@ export class Files {
       else this.staged.delete(file.token);
     }
     if (isCopied) return;
-    // One that another publisher has made visible meanwhile is no loss.
-    const isWhole = files.every((file) => this.folders.get(name)?.has(file.name));
-    if (!isWhole && !this.published.has(destination)) throw gone(destination);
     await next();
-    // The rename.
-    const folder = this.folders.get(name);
+    // The rename, right after a last look. What another publisher has made visible meanwhile is no loss.
     if (this.published.has(destination)) return;
-    if (folder === undefined) throw gone(destination);
+    const folder = this.folders.get(name);
+    if (folder === undefined || !files.every((file) => folder.has(file.name))) throw gone(destination);
     this.folders.delete(name);
     this.published.set(destination, output);
     for (const [file, { content }] of folder) this.#show(destination, output, file, content);

@@ -1,0 +1,134 @@
+// A report with a large plan, read in portions: the master answers others between them. Read at once, a plan of a million splits
+// holds its thread up for seconds. Each portion is written again at once, as it will be stored. Everything else in a report is small, or read as fast as it comes.
+import type { Plan } from "../input/plan.ts";
+import { badResult } from "./check-result.ts";
+import { decodePlan, decodeReport, encodePlanPart, planOf } from "./convert.ts";
+import type { AttemptResult, WorkerReport } from "./messages.ts";
+import { WireReader } from "./wire-reader.ts";
+import { WireWriter } from "./wire-writer.ts";
+
+/** `finished` of WorkerReport, `done` of AttemptResult, `plan` of Done. */
+const path = [10, 2, 1] as const;
+
+export interface PortionOptions {
+  /** Shorter reports are read at once. */
+  readonly reportBytes: number;
+  readonly portionBytes: number;
+  /** Resolves when others have had their turn. */
+  readonly pause: () => Promise<void>;
+}
+
+/** What `decodeReport` gives, and throws. */
+export async function readReport(bytes: Uint8Array, options: PortionOptions): Promise<WorkerReport> {
+  const found = bytes.length < options.reportBytes ? undefined : cutPlans(bytes);
+  if (found === undefined || found.plans.size === 0) return decodeReport(bytes);
+  const report = decodeReport(found.rest);
+  const finished: AttemptResult[] = [...report.finished];
+  for (const [index, plan] of found.plans) {
+    const result = finished[index];
+    if (result?.ok !== true) continue; // what is left of it can't be read already
+    try {
+      finished[index] = { ...result, plan: await readPlan(plan, options) };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const what = `a result that can't be read (${why.slice(0, 200)})`;
+      finished[index] = badResult(result.attempt, `worker ${report.worker}`, what);
+    }
+  }
+  return { ...report, finished };
+}
+
+async function readPlan(bytes: Uint8Array, { portionBytes, pause }: PortionOptions): Promise<Plan> {
+  const parts: Plan[] = [];
+  const chunks: Uint8Array[] = [];
+  for (const portion of portions(bytes, portionBytes)) {
+    const part = decodePlan([portion]);
+    parts.push(part);
+    chunks.push(encodePlanPart(part));
+    await pause();
+  }
+  return planOf(parts, chunks);
+}
+
+/** Messages of the same type, which are the whole when they are put one after the other. */
+function* portions(bytes: Uint8Array, bytesMax: number): Iterable<Uint8Array> {
+  const reader = new WireReader();
+  reader.open(bytes);
+  let from = 0;
+  while (reader.next()) {
+    reader.skip();
+    if (reader.at - from < bytesMax) continue;
+    yield bytes.subarray(from, reader.at);
+    from = reader.at;
+  }
+  if (from < bytes.length) yield bytes.subarray(from);
+}
+
+interface Cut {
+  /** The report without them. */
+  readonly rest: Uint8Array;
+  /** By their place in `finished`. */
+  readonly plans: ReadonlyMap<number, Uint8Array>;
+}
+
+/** Undefined: it is no message of ours, or is put together in a way that only the library knows. */
+function cutPlans(report: Uint8Array): Cut | undefined {
+  const plans = new Map<number, Uint8Array>();
+  let index = 0;
+  try {
+    const rest = without(report, path[0], (result) => {
+      const plan = cutOne(result);
+      if (plan !== undefined) plans.set(index, plan.cut);
+      index++;
+      return plan?.rest ?? result;
+    });
+    return { rest, plans };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The plan of a result, where it has one, written once. */
+function cutOne(result: Uint8Array): { readonly cut: Uint8Array; readonly rest: Uint8Array } | undefined {
+  const cut: Uint8Array[] = [];
+  let outcomes = 0;
+  const rest = without(result, path[1], (done) => {
+    outcomes++;
+    return without(done, path[2], (plan) => {
+      cut.push(plan);
+      return undefined;
+    });
+  });
+  return outcomes === 1 && cut.length === 1 ? { cut: cut[0]!, rest } : undefined;
+}
+
+/** The message with the content of one field changed, or without the field. */
+function without(
+  message: Uint8Array,
+  field: number,
+  change: (content: Uint8Array) => Uint8Array | undefined,
+): Uint8Array {
+  const reader = new WireReader();
+  const parts: Uint8Array[] = [];
+  reader.open(message);
+  for (let from = 0; reader.next(); from = reader.at) {
+    if (reader.field !== field) {
+      reader.skip();
+      parts.push(message.subarray(from, reader.at));
+      continue;
+    }
+    const content = reader.bytes();
+    const changed = change(content);
+    if (changed === content) parts.push(message.subarray(from, reader.at));
+    else if (changed !== undefined) parts.push(framed(field, changed));
+  }
+  const { buffer, byteOffset, length } = Buffer.concat(parts);
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+function framed(field: number, content: Uint8Array): Uint8Array {
+  const writer = new WireWriter();
+  writer.start();
+  writer.presentBytes(field, content);
+  return writer.finish();
+}
