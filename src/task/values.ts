@@ -112,7 +112,7 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   #tooLate(): never {
-    const { late, of } = this.#from;
-    late.refuse("the values of a key were read", of, this.#state === "failed");
+    const from = this.#from;
+    throw from.late.refuse("the values of a key were read", from.of, this.#state === "failed");
   }
 }
