@@ -85,7 +85,8 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
   const storage = createStorage();
   if (options.output !== undefined) await refuseIfBusy(options.output, options.workDir);
-  else await removeAbandoned(options.workDir);
+  if (options.output === undefined || options.deadLetters !== undefined)
+    await removeAbandoned(options.workDir, storage);
   const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
   const engine = new Engine({ ...parts, options, budget, storage });
   try {
@@ -110,7 +111,7 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const deadLetters =
     path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
   const removeParents = makeParents(places.work);
-  const work = createWorkDirectory({ path: places.work, id: job });
+  const work = createWorkDirectory({ path: places.work, id: job, deadLetters: path });
   try {
     if (options.output !== undefined) await refuseIfOvertaken(options.output, options.workDir, places.work);
   } catch (error) {

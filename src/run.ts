@@ -1,3 +1,4 @@
+import { refuseOtherRuntimes } from "./base/runtime.ts";
 import type { JobResult, RunOptions } from "./job/run.ts";
 import type { Job, JobTypes } from "./job/types.ts";
 import type { AnyRunOptions } from "./local/run-options.ts";
@@ -11,6 +12,13 @@ export async function run<T extends JobTypes, Folder extends string = never>(
   job: Job<T>,
   options: RunOptions<T, Folder>,
 ): Promise<[Folder] extends [never] ? JobResult & AsyncIterable<T["record"]> : JobResult> {
+  try {
+    refuseOtherRuntimes();
+  } catch (error) {
+    // Bun shows the source where an error was made, whatever its stack says: that has to be the caller's.
+    Error.captureStackTrace(error as Error, run);
+    throw error;
+  }
   const caller: { stack?: string } = {};
   Error.captureStackTrace(caller, run);
   // Only here: `millrace` is loaded in every slot, which must not load master, worker and store.

@@ -81,6 +81,8 @@ export const limits = {
   interruptHeardMs: 1_000,
   /** One that has answered ends its slots and removes its files in this time, or that code has got hold of it again. */
   interruptedMs: 10_000,
+  /** A process that the terminal was asked to stop (Ctrl-Z) and that still runs after so long was not stopped: no shell would continue it. */
+  stoppedMs: 100,
   heartbeatMs: 3_000,
   leaseMs: 10_000,
   backupSlowdown: 3,

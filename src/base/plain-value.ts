@@ -6,10 +6,15 @@ import { excerptOf } from "./excerpt.ts";
 /** Deeper values are refused: they may contain themselves, and recursion has to end somewhere. */
 export const nestingMax = 1000;
 
-/** Whether the object is a plain one: made by `{}`, JSON.parse or Object.create(null), without symbols as names. */
+/** Whether the object is a plain one: made by `{}`, JSON.parse, Object.create(null) or a csv reader, without symbols as names. */
 export function isPlainObject(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && Object.getOwnPropertySymbols(value).length === 0;
+  return isPlainPrototype(Object.getPrototypeOf(value)) && Object.getOwnPropertySymbols(value).length === 0;
+}
+
+/** Or one that has nothing to inherit: rows with a header have it (format/table.ts). */
+export function isPlainPrototype(prototype: object | null): boolean {
+  if (prototype === Object.prototype || prototype === null) return true;
+  return Object.getPrototypeOf(prototype) === null && Reflect.ownKeys(prototype).length === 0;
 }
 
 /** Steps from a value to one of its parts: property names and indexes. */

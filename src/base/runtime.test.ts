@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { run } from "../run.ts";
 import { refuseOtherRuntimes } from "./runtime.ts";
 
 test("Node goes on, this one too", () => {
@@ -13,4 +14,16 @@ test.each([
 ])("%j is named with what to do", (versions, message) => {
   expect(() => refuseOtherRuntimes(versions)).toThrow(expect.objectContaining({ code: "not-supported" }));
   expect(() => refuseOtherRuntimes(versions)).toThrow(message);
+});
+
+test("run() in another one is refused with the caller's line, not one of this package", async () => {
+  const versions = Object.getOwnPropertyDescriptor(process, "versions")!;
+  Object.defineProperty(process, "versions", { ...versions, value: { ...process.versions, bun: "1.4.5" } });
+  try {
+    const error: unknown = await run({} as never, {} as never).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "not-supported", message: expect.stringContaining("Bun 1.4.5") });
+    expect((error as Error).stack!.split("\n")[1]).toContain("runtime.test.ts");
+  } finally {
+    Object.defineProperty(process, "versions", versions);
+  }
 });

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual, types } from "node:util";
+import { isPlainPrototype } from "./plain-value.ts";
 
 /**
  * Whether a value came back from its bytes as it went in. Like `isDeepStrictEqual`, but what a codec may choose does not count:
@@ -42,6 +43,5 @@ function agrees(a: unknown, b: unknown): boolean {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || types.isProxy(value)) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  return isPlainPrototype(Object.getPrototypeOf(value));
 }

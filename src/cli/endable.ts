@@ -1,6 +1,6 @@
 // Commands that call the job's code in their own process, where an endless loop would keep the thread from hearing of any signal.
 // They do their work in a child: the same command once more. This process does nothing but wait, so that the first interrupt
-// finds it free: it passes the signal on, ends a child that does not answer, and removes what that one leaves.
+// finds it free: it passes the signal on, ends a child that does not answer, and removes what that one leaves. Ctrl-Z stops both.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
@@ -121,6 +121,7 @@ async function waitFor(child: ChildProcess, clock: Clock): Promise<void> {
   };
   child.stdio[heardDescriptor]!.on("error", () => {}).on("data", () => heard.abort());
   for (const signal of interruptSignals) process.on(signal, onSignal);
+  const stopping = stopTogether(child, clock, over.signal);
   try {
     const { code, signal } = await ended;
     over.abort();
@@ -137,12 +138,45 @@ async function waitFor(child: ChildProcess, clock: Clock): Promise<void> {
     }
   } finally {
     for (const signal of interruptSignals) process.off(signal, onSignal);
+    stopping.end();
   }
 }
 
+/**
+ * The terminal's Ctrl-Z comes here alone, and stops the child too; where the shell lets this process go on, so does the child. Its
+ * slots end what they are at.
+ */
+function stopTogether(child: ChildProcess, clock: Clock, over: AbortSignal): { end(): void } {
+  const onStop = () => {
+    // Not SIGTSTP, which the system does not deliver to a group that no shell looks after.
+    signalGroup(child, "SIGSTOP");
+    process.off("SIGTSTP", onStop);
+    process.kill(process.pid, "SIGTSTP");
+    // This process is stopped here. Where it was not, because no shell looks after it either, the child must not be.
+    void clock.sleep(limits.stoppedMs, over).then(goOn);
+  };
+  const goOn = () => {
+    signalGroup(child, "SIGCONT");
+    process.off("SIGTSTP", onStop);
+    if (!over.aborted) process.on("SIGTSTP", onStop);
+  };
+  process.on("SIGTSTP", onStop);
+  process.on("SIGCONT", goOn);
+  return {
+    end() {
+      process.off("SIGTSTP", onStop);
+      process.off("SIGCONT", goOn);
+    },
+  };
+}
+
 function killGroup(child: ChildProcess): void {
+  signalGroup(child, "SIGKILL");
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
-    process.kill(-child.pid!, "SIGKILL");
+    process.kill(-child.pid!, signal);
   } catch {
     // All have ended.
   }

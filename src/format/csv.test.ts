@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { decode, encode } from "../../test/conformance/codec.ts";
 import { chunksOf, formatConformance, readAll, writeAll } from "../../test/conformance/format.ts";
+import { sameValue } from "../base/same-value.ts";
+import type { AutoValue } from "../job/codec.ts";
+import { autoValue } from "../job/codecs/auto.ts";
 import { bool } from "../job/codecs/bool.ts";
 import { nullable } from "../job/codecs/nullable.ts";
 import { float64, int, uint } from "../job/codecs/numbers.ts";
@@ -16,6 +20,22 @@ const hostile = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 8 }),
   fc.string({ unit: fc.constantFrom(",", '"', "\n", "\r", "a", " ", "é", "😀", "\ufeff"), maxLength: 8 }),
 );
+
+it("rows with a header, which inherit nothing, are plain objects to who carries any value; classes are not", async () => {
+  const { records } = await readAll(csv({ header: true }), Buffer.from("__proto__,a\n1,x\n"));
+  const carried = (value: unknown) => decode(autoValue, encode(autoValue, value as AutoValue));
+  const back = carried(records[0]);
+  expect(Object.entries(back as object)).toEqual([
+    ["__proto__", "1"],
+    ["a", "x"],
+  ]);
+  expect(sameValue(back, records[0])).toBe(true);
+  class Point {
+    x = 1;
+  }
+  const bare = Object.create(Object.create(null, { inherited: { value: 1 } }));
+  for (const value of [new Point(), Object.create({ a: 1 }), bare]) expect(() => carried(value)).toThrow(/can't carry/);
+});
 
 describe("csv()", () => {
   formatConformance({

@@ -216,8 +216,10 @@ export class Engine implements LocalEngine {
   async close(): Promise<void> {
     await this.stop();
     await this.#discardElsewhere();
-    const { output, workDir } = this.#parts.options;
-    if (output !== undefined && this.#end === "succeeded" && !this.#isResumable) await removeOlder(output, workDir);
+    const { options, storage } = this.#parts;
+    const { output, workDir } = options;
+    if (output !== undefined && this.#end === "succeeded" && !this.#isResumable)
+      await removeOlder(output, workDir, storage);
     this.removeNow();
   }
 

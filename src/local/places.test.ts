@@ -23,10 +23,12 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const job = "0123456789abcdef0123456789abcdef";
 
 /** As a process leaves it that has ended: without a memory directory. */
-function left(path: string, pid: number): void {
+function left(path: string, pid: number, deadLetters?: string): void {
   mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, "work.json"), JSON.stringify({ version: 1, process: { pid, started: "1" } }));
+  writeFileSync(join(path, "work.json"), JSON.stringify({ version: 1, process: { pid, started: "1" }, deadLetters }));
 }
+
+const noStorage = { discard: () => Promise.reject(new Error("nothing is staged elsewhere")) };
 
 test("a work directory is a hidden sibling of its output, and --work-dir moves it but not the staging", () => {
   const output = join(directory, "out");
@@ -113,7 +115,15 @@ test("what a killed run without output left is removed by the next one; what run
   left(ended, 2 ** 22 + 1);
   left(foreign, 2 ** 22 + 1);
   const work = createWorkDirectory({ path: running, id: `places-${process.pid}`, memoryRoot: directory });
-  await removeAbandoned(directory);
+  const discarded: string[] = [];
+  const storage = { discard: async (place: string, of: string) => void discarded.push(`${place} ${of}`) };
+  const elsewhere = join(directory, `.millrace-${"e".repeat(32)}`);
+  left(elsewhere, 2 ** 22 + 1, "s3://bucket/bad");
+  await removeAbandoned(directory); // it can't reach what is staged elsewhere
+  expect(existsSync(elsewhere)).toBe(true);
+  await removeAbandoned(directory, storage);
+  expect(existsSync(elsewhere)).toBe(false);
+  expect(discarded).toEqual([`s3://bucket/bad ${"e".repeat(32)}`]);
   expect([ended, running, foreign].map((path) => existsSync(path))).toEqual([false, true, true]);
   removeWorkDirectory(work);
 });
@@ -132,11 +142,11 @@ test("a run in another container is told by its lock, because its process's numb
     await refuseIfBusy(output, undefined);
     const state = await openLevelStore(join(path, "state"));
     await expect(refuseIfBusy(output, undefined)).rejects.toMatchObject({ code: "state-busy" });
-    await removeOlder(output, undefined);
+    await removeOlder(output, undefined, noStorage);
     expect(existsSync(path)).toBe(true);
     await state.close();
   }
-  await removeOlder(output, undefined);
+  await removeOlder(output, undefined, noStorage);
   expect(existsSync(path)).toBe(false);
 });
 

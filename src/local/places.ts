@@ -6,7 +6,8 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { isUrl, outputPath } from "../base/paths.ts";
 import { workDirectoryOf, workDirectoryPrefix } from "../storage/places.ts";
-import { removeLeftWorkDirectory, userOf } from "../worker/work-directory.ts";
+import type { Storage } from "../storage/storage.ts";
+import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/work-directory.ts";
 
 export interface PlacesOptions {
   /** Directory to publish; undefined: nobody sees the result but the caller. */
@@ -104,23 +105,37 @@ export async function earlierJobs(output: string, workDir: string | undefined): 
 }
 
 /** Removes what ended runs with this output left: a later one has published it. */
-export async function removeOlder(output: string, workDir: string | undefined): Promise<void> {
+export async function removeOlder(output: string, workDir: string | undefined, storage: Discarding): Promise<void> {
   for (const { path, job } of workDirectoriesOf(output, workDir)) {
     if ((await userOf(path)) !== undefined) continue;
-    removeLeftWorkDirectory(path);
+    await removeLeft(path, job, storage);
     removeLeftWorkDirectory(workDirectoryOf(output, job));
   }
 }
 
-/** Removes what runs without an output left when they were killed: nobody can go on with them. */
-export async function removeAbandoned(workDir: string | undefined): Promise<void> {
+type Discarding = Pick<Storage, "discard">;
+
+/** With what the run has staged for its dead letters, which lies beside their folder and has no work directory of its own. */
+async function removeLeft(path: string, job: JobId, storage: Discarding): Promise<void> {
+  const deadLetters = deadLettersOf(path);
+  // Hidden, and in no one's way: no reason to fail.
+  if (deadLetters !== undefined) await storage.discard(deadLetters, job).catch(() => {});
+  removeLeftWorkDirectory(path);
+}
+
+/**
+ * Removes what runs without an output left when they were killed: no one can go on with them. Without a storage, those that have staged
+ * something elsewhere are left to a later call.
+ */
+export async function removeAbandoned(workDir: string | undefined, storage?: Discarding): Promise<void> {
   const parent = resolve(workDir ?? tmpdir());
   for (const name of namesIn(parent)) {
     const path = join(parent, name);
     // A directory without a record is being made, or is not ours.
     if (!/^\.millrace-[0-9a-f]{32}$/.test(name) || !isOurs(path)) continue;
     if (changedAt(join(path, "work.json")) === undefined || (await userOf(path)) !== undefined) continue;
-    removeLeftWorkDirectory(path);
+    if (storage !== undefined) await removeLeft(path, name.slice(".millrace-".length), storage);
+    else if (deadLettersOf(path) === undefined) removeLeftWorkDirectory(path);
   }
 }
 

@@ -2,7 +2,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../base/error.ts";
-import { refuseOtherRuntimes } from "../base/runtime.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
 import type { JobEngine } from "../engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
@@ -27,7 +26,6 @@ export async function runJob(
   caller: { readonly stack?: string },
 ): Promise<JobResult | Records> {
   try {
-    refuseOtherRuntimes();
     const directory = process.cwd();
     const options = checkedRunOptions(given);
     if (options.signal?.aborted) throw cancelled(options.signal);

@@ -3,10 +3,13 @@
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { FakeS3 } from "../../test/support/fake-s3.ts";
 import { fakeAccess, impatientClock, s3StorageOn } from "../../test/support/s3.ts";
+import { crc32cOf } from "../base/crc32c.ts";
+import { crc64nvmeOf } from "../base/crc64nvme.ts";
 import { limits, MiB } from "../base/limits.ts";
 import { encodeManifest } from "./manifest.ts";
 import { S3Client, type S3ClientOptions } from "./s3-client.ts";
@@ -559,6 +562,92 @@ describe("what is read whole", () => {
         ),
       ).toHaveLength(content.length);
     }
+  });
+
+  /** As stores say them, of these bytes. */
+  function checksumsOf(bytes: Buffer): Record<string, string> {
+    const words = (...each: readonly number[]) => {
+      const encoded = Buffer.alloc(4 * each.length);
+      each.forEach((word, index) => void encoded.writeUInt32BE(word, 4 * index));
+      return encoded.toString("base64");
+    };
+    const { high, low } = crc64nvmeOf(bytes);
+    return {
+      "x-amz-checksum-sha256": createHash("sha256").update(bytes).digest("base64"),
+      "x-amz-checksum-sha1": createHash("sha1").update(bytes).digest("base64"),
+      "x-amz-checksum-crc32": words(crc32(bytes)),
+      "x-amz-checksum-crc32c": words(crc32cOf(bytes)),
+      "x-amz-checksum-crc64nvme": words(high, low),
+    };
+  }
+
+  test("each of the store's checksums of the whole finds a turned bit: in one answer, after a look at the beginning, and in many answers", async () => {
+    const sizes = { one: content, some: large.subarray(0, 200_000), many: large };
+    for (const [key, bytes] of Object.entries(sizes)) {
+      for (const [name, value] of Object.entries(checksumsOf(bytes))) {
+        const checksums = { [name]: value, "x-amz-checksum-type": "FULL_OBJECT" };
+        fake.buckets.get("bucket")!.set(key, { body: bytes, etag: "0123456789abcdef-3", metadata: {}, checksums });
+        const path = `s3://bucket/${key}`;
+        const right = damaging(() => false);
+        for await (const chunk of right.read((await right.list(path))[0]!, 0, 10)) expect(chunk).toHaveLength(10);
+        expect((await readAll(right, path)).equals(bytes)).toBe(true);
+        const wrong = damaging(({ method }) => method === "GET");
+        for await (const chunk of wrong.read((await wrong.list(path))[0]!, 0, 10)) expect(chunk).toHaveLength(10);
+        await expect(readAll(wrong, path), `${name} of ${key}`).rejects.toMatchObject({
+          code: "io-error",
+          retry: "elsewhere",
+          message: expect.stringContaining("other bytes came"),
+        });
+      }
+    }
+  });
+
+  test("a checksum of the parts' checksums is never compared with the bytes, whether it says so by its type, by its number, or not at all", async () => {
+    const wrong = Object.fromEntries(Object.entries(checksumsOf(Buffer.from("other"))));
+    const numbered = Object.fromEntries(Object.entries(wrong).map(([name, value]) => [name, `${value}-2`]));
+    for (const bytes of [content, large]) {
+      for (const checksums of [{ ...wrong, "x-amz-checksum-type": "COMPOSITE" }, numbered]) {
+        fake.buckets.get("bucket")!.set("parts", { body: bytes, etag: "0123456789abcdef-2", metadata: {}, checksums });
+        const all = await readAll(
+          damaging(() => false),
+          "s3://bucket/parts",
+        );
+        expect(all.equals(bytes)).toBe(true);
+      }
+      // A store that says it with a range leaves out the number.
+      fake.buckets.get("bucket")!.set("parts", { body: bytes, etag: "0123456789abcdef-2", metadata: {} });
+      const plain = fake.transport();
+      const storage = s3StorageOn(fake, {
+        transport: async (request) => {
+          const answer = await plain(request);
+          return answer.status === 206 ? { ...answer, headers: { ...answer.headers, ...wrong } } : answer;
+        },
+      });
+      expect((await readAll(storage, "s3://bucket/parts")).equals(bytes)).toBe(true);
+    }
+  });
+
+  test("the store is asked for checksums only where nothing else is known", async () => {
+    fake.put("bucket", "large", large);
+    fake.put("bucket", "ours", large, { "millrace-sha256": createHash("sha256").update(large).digest("hex") });
+    fake.buckets.get("bucket")!.set("ours", { ...fake.buckets.get("bucket")!.get("ours")!, etag: "abc-2" });
+    fake.buckets.get("bucket")!.set("other", { body: large, etag: "abc-2", metadata: {} });
+    const heads = async (key: string, cuts: readonly number[] = []) => {
+      const storage = damaging(() => false);
+      const [file] = await storage.list(`s3://bucket/${key}`);
+      fake.log.length = 0;
+      for (const [start, end] of [
+        [0, cuts[0] ?? file!.bytes],
+        [cuts[0] ?? file!.bytes, file!.bytes],
+      ]) {
+        for await (const chunk of storage.read(file!, start!, end!)) expect(chunk.length).toBeGreaterThan(0);
+      }
+      return fake.log.filter((line) => line.startsWith("HEAD")).length;
+    };
+    expect(await heads("large")).toBe(0);
+    expect(await heads("ours")).toBe(0);
+    expect(await heads("other")).toBe(1);
+    expect(await heads("other", [2 * MiB])).toBe(0);
   });
 
   test("a file of an output by its manifest's SHA-256, and the manifest by its own", async () => {

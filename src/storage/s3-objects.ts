@@ -2,7 +2,7 @@
 // an earlier call had its effect; who has to tell looks.
 import { limits, MiB } from "../base/limits.ts";
 import { formatBytes } from "../base/units.ts";
-import { checksumRequest, contentSumOf } from "./s3-checksum.ts";
+import { checksumRequest, contentSumOf, ofWholeObject } from "./s3-checksum.ts";
 import type { S3Client, S3Request, S3Waiting } from "./s3-client.ts";
 import { codeOf, documentOf, impossible, unexpected, wrongAnswer } from "./s3-client.ts";
 import { AskedList, isCount, isListOfParts, partsOf, takePage, tooMany, unquoted, uploadsOf } from "./s3-page.ts";
@@ -28,6 +28,7 @@ export interface S3Part {
 export interface S3Head extends S3Object {
   /** Of ours: names without "x-amz-meta-", in lower case. */
   readonly metadata: ReadonlyMap<string, string>;
+  readonly headers: HttpResponse["headers"];
 }
 
 export interface S3Listed {
@@ -72,8 +73,10 @@ export class S3Objects {
     return new S3Objects(this.#client, { ...this.#waiting, ...waiting });
   }
 
-  async head(place: S3Place): Promise<S3Head | undefined> {
-    const request: S3Request = { ...this.#waiting, method: "HEAD", place };
+  /** With checksums: also those that the store has. */
+  async head(place: S3Place, options: { readonly checksums?: true } = {}): Promise<S3Head | undefined> {
+    const headers = options.checksums === true ? checksumRequest : {};
+    const request: S3Request = { ...this.#waiting, method: "HEAD", place, headers };
     return await this.#client.send(request, (response) => {
       if (response.status === 404) return undefined;
       if (response.status !== 200) throw unexpected(request, response);
@@ -85,7 +88,7 @@ export class S3Objects {
           .filter(([name]) => name.startsWith("x-amz-meta-"))
           .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
       );
-      return { key: place.key, bytes: Number(length), etag: tagOf(request, response), metadata };
+      return { key: place.key, bytes: Number(length), etag: tagOf(request, response), metadata, headers };
     });
   }
 
@@ -118,7 +121,7 @@ export class S3Objects {
 
   /**
    * Bytes [start, end) of this version of an object; "changed" when it is another now, "gone" when there is none. May be fewer than
-   * asked for: not every store gives so many at once.
+   * asked for: not every store gives so many at once. `headers` are what the answer says of the whole object.
    */
   async range(
     place: S3Place,
@@ -126,14 +129,14 @@ export class S3Objects {
     start: number,
     end: number,
   ): Promise<S3Range> {
+    const isAll = start === 0 && end === version.bytes;
     const request: S3Request = {
       ...this.#waiting,
       method: "GET",
       place,
       headers: {
-        range: `bytes=${start}-${end - 1}`,
+        ...(isAll ? checksumRequest : { range: `bytes=${start}-${end - 1}` }),
         "if-match": `"${version.etag}"`,
-        ...(start === 0 ? checksumRequest : {}),
       },
       bytesMax: end - start,
       isPartOfUse: true,
@@ -162,7 +165,7 @@ export class S3Objects {
       } else if (bytes.length !== Math.min(end, version.bytes)) {
         throw wrongAnswer(request, response, `with ${bytes.length} bytes where ${version.bytes} were announced`);
       }
-      return { kind: "bytes", bytes, headers };
+      return { kind: "bytes", bytes, headers: status === 206 ? ofWholeObject(headers) : headers };
     });
   }
 

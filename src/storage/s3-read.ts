@@ -22,7 +22,7 @@ const sumsMax = 16;
 
 interface Window {
   readonly bytes: Buffer;
-  /** Of the answer. */
+  /** What the answer says of the whole object. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -64,6 +64,7 @@ export class S3Reader {
     if (start >= until) return;
     if (start === 0 && until <= limits.headBytes) {
       const head = await this.#head(file, until, signal);
+      this.#begin(file, head.headers);
       this.#check(file, 0, head);
       yield head.bytes;
       return;
@@ -76,8 +77,11 @@ export class S3Reader {
       while (asked !== undefined) {
         const found: Asked = await asked;
         if ("thrown" in found) throw s3InputError(found.thrown, file.path);
+        const { bytes, headers } = found;
+        if (at === 0 && !this.#begin(file, headers) && bytes.length < file.bytes && until === file.bytes) {
+          this.#begin(file, await this.#headersOf(file, wanted));
+        }
         this.#check(file, at, found);
-        const { bytes } = found;
         at += bytes.length;
         asked = undefined;
         for (let from = 0; from < bytes.length; from += limits.inputChunkBytes) {
@@ -114,8 +118,10 @@ export class S3Reader {
     const key = keyOf(file);
     let head = this.#heads.get(key) ?? { bytes: Buffer.alloc(0), headers: {} };
     try {
-      while (head.bytes.length < bytes) {
-        const more = await this.#window(file, head.bytes.length, bytes, signal);
+      // All of a small file at once: only with the whole does the store say its checksum.
+      const wanted = file.bytes <= limits.headBytes ? file.bytes : bytes;
+      while (head.bytes.length < wanted) {
+        const more = await this.#window(file, head.bytes.length, wanted, signal);
         const headers = head.bytes.length === 0 ? more.headers : head.headers;
         head = { bytes: Buffer.concat([head.bytes, more.bytes]), headers };
       }
@@ -126,15 +132,29 @@ export class S3Reader {
     return { bytes: head.bytes.subarray(0, bytes), headers: head.headers };
   }
 
-  /** Throws when these are the last bytes of a file that was read from its beginning on, and the whole is not what it has to be. */
-  #check(file: FileInfo, start: number, { bytes, headers }: Window): void {
-    const key = keyOf(file);
-    let running = this.#sums.get(key);
-    if (start === 0) {
-      const { etag, sha256 } = versionOf(file);
-      running = { at: 0, sum: contentSumOf(headers, etag, sha256) };
-      keep(this.#sums, key, running, sumsMax);
+  /** What the store says of an object that is larger than one answer; nothing where it is another now, which the next range tells. */
+  async #headersOf(file: FileInfo, signal: AbortSignal): Promise<Window["headers"]> {
+    const { etag } = versionOf(file);
+    try {
+      const head = await this.#objects.for({ signal }).head(parseS3(file.path), { checksums: true });
+      return head?.etag === etag && head.bytes === file.bytes ? head.headers : {};
+    } catch (thrown) {
+      throw s3InputError(thrown, file.path);
     }
+  }
+
+  /** Before the first bytes of a file are checked. Whether there is something to check them by. */
+  #begin(file: FileInfo, headers: Window["headers"]): boolean {
+    const { etag, sha256 } = versionOf(file);
+    const sum = contentSumOf(headers, etag, sha256);
+    keep(this.#sums, keyOf(file), { at: 0, sum }, sumsMax);
+    return sum !== undefined;
+  }
+
+  /** Throws when these are the last bytes of a file that was read from its beginning on, and the whole is not what it has to be. */
+  #check(file: FileInfo, start: number, { bytes }: Window): void {
+    const key = keyOf(file);
+    const running = this.#sums.get(key);
     if (running?.at !== start) return;
     running.sum?.update(bytes);
     running.at += bytes.length;

@@ -1,7 +1,7 @@
 // What a job has on one machine while it runs, and what `--resume` finds after a crash:
 //
 //   WORK/                 .NAME.millrace-JOB, mode 0700 (storage/places.ts)
-//     work.json           format, the process that uses it, the memory directory
+//     work.json           format, the process that uses it, the memory directory, where else the job stages files
 //     state/              the state store, locked while in use
 //     bundle.mjs          the job's code
 //     runs/JOB/           overflow of the memory tier; names of files begin with the attempt's
@@ -46,6 +46,8 @@ export interface WorkDirectoryOptions {
   readonly id: string;
   /** Where a memory directory may be made. Default /dev/shm. */
   readonly memoryRoot?: string;
+  /** The folder of the job's dead letters, absolute or a URL: who removes the directory removes what is staged for it. */
+  readonly deadLetters?: string | undefined;
 }
 
 /** What `work.json` says. */
@@ -53,6 +55,7 @@ interface WorkRecord {
   readonly version: 1;
   readonly process: ProcessIdentity;
   readonly memory: string | undefined;
+  readonly deadLetters?: string | undefined;
 }
 
 const tmpfsMagic = 0x01021994;
@@ -75,7 +78,7 @@ export function createWorkDirectory(options: WorkDirectoryOptions): WorkDirector
     );
   }
   const memory = isTmpfs(root) ? createMemoryDirectory(root, options) : undefined;
-  return enter(options.path, memory);
+  return enter(options.path, memory, options.deadLetters);
 }
 
 /** Takes over what an earlier process left; a memory directory that is gone is made anew. */
@@ -85,7 +88,7 @@ export function openWorkDirectory(options: WorkDirectoryOptions): WorkDirectory 
   const isThere = left?.memory !== undefined && isOwnDirectory(left.memory);
   const memory = isThere ? left.memory : isTmpfs(root) ? createMemoryDirectory(root, options) : undefined;
   if (isThere) writeJson(join(left.memory!, "owner.json"), { process: thisProcess(), work: options.path });
-  return enter(options.path, memory);
+  return enter(options.path, memory, options.deadLetters ?? left?.deadLetters);
 }
 
 /**
@@ -97,6 +100,12 @@ export async function userOf(path: string): Promise<ProcessIdentity | undefined>
   if (user === undefined) return undefined;
   const isUsed = isOfThisNamespace(user) ? isAlive(user) : await isLocked(join(path, "state"));
   return isUsed ? user : undefined;
+}
+
+/** Where the job that had it staged its dead letters; undefined: nowhere else. */
+export function deadLettersOf(path: string): string | undefined {
+  const folder = readRecord(path)?.deadLetters;
+  return typeof folder === "string" && folder !== "" ? folder : undefined;
 }
 
 /** Removes both directories and all in them. May be repeated. */
@@ -130,8 +139,8 @@ export function removeStaleMemory(memoryRoot = defaultMemoryRoot, now = new Date
   }
 }
 
-function enter(path: string, memory: string | undefined): WorkDirectory {
-  const record: WorkRecord = { version: 1, process: thisProcess(), memory };
+function enter(path: string, memory: string | undefined, deadLetters: string | undefined): WorkDirectory {
+  const record: WorkRecord = { version: 1, process: thisProcess(), memory, deadLetters };
   const disk = join(path, "runs");
   const slots = join(path, "slots");
   const pages = memory === undefined ? slots : join(memory, "slots");

@@ -12,10 +12,11 @@ beforeEach(() => {
   write("in.txt", "hello\nboom here\nworld\n");
   write(
     "job.ts",
-    `import { defineJob, sum, text, tsv, uint, utf8 } from "millrace";
+    `import { existsSync } from "node:fs";
+import { defineJob, sum, text, tsv, uint, utf8 } from "millrace";
 export default defineJob({ name: "job", input: text(), key: utf8, value: uint, map(line, emit) {
   if (line.startsWith("boom")) throw new TypeError("not this one");
-  if (line.startsWith("hang")) for (;;);
+  while (line.startsWith("hang") && !existsSync(${JSON.stringify(at("go"))}));
   emit(line, 1);
 }, combine: sum, output: tsv() });
 `,
@@ -117,6 +118,67 @@ describe("the folder of --dead-letters", () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
     expect(left()).toEqual(["in.txt", "job.ts", "node_modules"]);
+  });
+});
+
+describe("what a killed run has staged beside --dead-letters", () => {
+  const letters = ["--skip-bad", "10", "--dead-letters", "bad", "--slots", "1", "--split-size", "8"];
+  /** The first split's bad record is staged when the second one hangs. */
+  async function killedRun(...words: string[]): Promise<void> {
+    write("hang.txt", "boom 1\nhello\nhang here\nworld\n");
+    let isStaged = false;
+    const killed = await millrace(["run", "job.ts", "hang.txt", ...letters, ...words], {
+      cwd: folder.path,
+      env: { TMPDIR: folder.path },
+      started: (child) => {
+        const look = setInterval(() => {
+          const hidden = readdirSync(folder.path).filter((name) => name.startsWith(".bad.millrace-"));
+          isStaged = hidden.some((name) => existsSync(at(`${name}/staging/files`)));
+          if (isStaged) child.kill("SIGKILL");
+        }, 20);
+        child.once("exit", () => clearInterval(look));
+      },
+    });
+    expect({ signal: killed.signal, isStaged }).toEqual({ signal: "SIGKILL", isStaged: true });
+    expect(left().some((name) => name.startsWith(".bad.millrace-"))).toBe(true);
+  }
+  const next = (...words: string[]) =>
+    millrace(["run", "job.ts", "in.txt", ...words], { cwd: folder.path, env: { TMPDIR: folder.path } });
+  const mine = ["hang.txt", "in.txt", "job.ts", "node_modules"];
+
+  test("is removed by the next run whose result goes to standard output too, whatever it does with its own", async () => {
+    await killedRun();
+    const { code, stderr } = await next("--skip-bad", "1", "--dead-letters", "other");
+    expect(code, stderr).toBe(0);
+    expect(left()).toEqual([...mine, "other"]);
+  });
+
+  test("is removed by the next run that uses the folder, with an output or without", async () => {
+    await killedRun();
+    const { code, stderr } = await next("-o", "out", ...letters);
+    expect(code, stderr).toBe(0);
+    expect(left()).toEqual(["bad", ...mine, "out"]);
+    expect(readdirSync(at("bad")).sort()).toEqual(expect.arrayContaining(["_SUCCESS"]));
+  });
+
+  test("stays for --resume beside the output, and goes when a later run has published that", async () => {
+    await killedRun("-o", "out");
+    const { code, stderr } = await next("-o", "out", "--skip-bad", "10");
+    expect(code, stderr).toBe(0);
+    expect(left()).toEqual([...mine, "out"]);
+  });
+
+  test("is what a run with --resume goes on with", async () => {
+    await killedRun("-o", "out");
+    write("go", "");
+    const words = ["-o", "out", ...letters, "--resume"];
+    const { code, stderr } = await millrace(["run", "job.ts", "hang.txt", ...words], {
+      cwd: folder.path,
+      env: { TMPDIR: folder.path },
+    });
+    expect(code, stderr).toBe(0);
+    expect(publishedText(at("bad")).split("\n").slice(0, -1)).toHaveLength(1);
+    expect(left()).toEqual(["bad", "go", ...mine, "out"]);
   });
 });
 

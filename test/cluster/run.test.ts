@@ -213,7 +213,7 @@ describe("a job that has failed", () => {
     const [mended, trace] = [at("mended"), at("trace")];
     const words = ["run", gateJob, input, "-o", at("mended-output"), ...ownSplits];
     const failed = await ask(...words, "--param", `mended=${mended}`, "--param", `trace=${trace}`);
-    expect(failed.code, failed.stderr).toBe(1);
+    expect(failed.code, failed.stderr).toBe(3);
     expect(failed.stderr).toContain("this line is broken");
     expect(failed.stderr).toMatch(/at .*broken\/3\.txt:0/);
     const retry = failed.stderr.split("\n").find((line) => line.includes("go on where it stopped"))!;
@@ -253,6 +253,72 @@ describe("a job that has failed", () => {
   });
 });
 
+describe("--dead-letters on a cluster", () => {
+  const letters = (name: string) => ["--skip-bad", "2", "--dead-letters", at(name), ...ownSplits];
+  const linesOf = (name: string): { readonly text: string }[] =>
+    Object.values(filesOf(at(name)))
+      .flatMap((text) => text.split("\n").slice(0, -1))
+      .map((line) => JSON.parse(line));
+  const hidden = () => readdirSync(cluster.folder).filter((name) => /^\.(bad|good)/.test(name));
+
+  test("is a folder of its own beside the result, the same as on one machine, and nothing is left beside it", async () => {
+    const input = writeInput("with-bad", 3);
+    const words = ["run", gateJob, input];
+    const there = await ask(...words, "-o", at("good-there"), ...letters("bad-there"));
+    expect(there.code, there.stderr).toBe(0);
+    expect(there.stderr).toContain(`1 bad record, put aside in ${at("bad-there")}`);
+    const here = await millrace([...words, "-o", at("good-here"), ...letters("bad-here")]);
+    expect(here.code, here.stderr).toBe(0);
+    expect(linesOf("bad-there")).toEqual(linesOf("bad-here"));
+    expect(linesOf("bad-there")).toMatchObject([{ text: "the last BOOM" }]);
+    expect(filesOf(at("good-there"))).toEqual(filesOf(at("good-here")));
+    expect(readdirSync(at("good-there")).sort()).toEqual(readdirSync(at("good-here")).sort());
+    expect((await millrace(["verify", at("bad-there")])).code).toBe(0);
+    await until(async () => hidden().length === 0);
+  });
+
+  test("that exists, overlaps the output or is used by a job that runs is refused before any work; --overwrite replaces it", async () => {
+    const input = writeInput("with-bad-again", 2);
+    const words = ["run", gateJob, input];
+    const refused = await ask(...words, "-o", at("good-2"), ...letters("bad-there"));
+    expect(refused.code, refused.stderr).toBe(3);
+    expect(refused.stderr).toMatch(/bad-there.* exists/);
+    expect((await ask(...words, "-o", at("bad-2/in"), ...letters("bad-2"))).code).toBe(2);
+    const gate = at("gate-of-the-letters");
+    const first = ask(...words, "-o", at("good-3"), ...letters("bad-3"), "--param", `gate=${gate}`);
+    await until(async () => json((await ask("jobs", "--json")).stdout).some(({ output }) => output === at("good-3")));
+    const second = await ask(...words, "-o", at("good-4"), ...letters("bad-3"));
+    expect(second.code, second.stderr).not.toBe(0);
+    expect(second.stderr).toContain(at("bad-3"));
+    writeFileSync(gate, "");
+    expect((await first).code).toBe(0);
+    const replaced = await ask(...words, "-o", at("good-there"), ...letters("bad-there"), "--overwrite");
+    expect(replaced.code, replaced.stderr).toBe(0);
+    expect(linesOf("bad-there")).toHaveLength(1);
+    await until(async () => hidden().length === 0);
+  });
+
+  test("of a job that fails or is cancelled does not appear, and nothing is left beside it", async () => {
+    const input = writeInput("too-bad", 3);
+    writeFileSync(join(input, "0.txt"), "BOOM the first\n");
+    writeFileSync(join(input, "1.txt"), "BOOM the second\n");
+    const words = ["run", gateJob, input, "-o", at("good-5"), ...letters("bad-5")];
+    const failed = await ask(...words);
+    expect(failed.code, failed.stderr).toBe(3);
+    expect(failed.stderr).toContain("3 bad records were put aside, and no more than 2 may be");
+    const gated = ask(...words.map((word) => word.replace("-5", "-6")), "--param", `gate=${at("never")}`);
+    const isHere = ({ output, state }: Record<string, unknown>) => output === at("good-6") && state === "mapping";
+    let job: Record<string, unknown> | undefined;
+    await until(async () => (job = json((await ask("jobs", "--json")).stdout).find(isHere)) !== undefined);
+    expect((await ask("cancel", String(job!["job"]))).code).toBe(0);
+    expect((await gated).code).toBe(130);
+    const names = readdirSync(cluster.folder).filter((name) => /^(good|bad)-[56]$/.test(name));
+    expect(names).toEqual([]);
+    // A failed job's are kept for a retry; a cancelled one's go.
+    await until(async () => hidden().every((name) => name.includes("-5.")));
+  });
+});
+
 describe("run() with a master", () => {
   const options = (output: string, more: object = {}) => ({
     module: gateJob,
@@ -268,6 +334,23 @@ describe("run() with a master", () => {
     expect(result.files!.map(({ path, records }) => [path, records])).toEqual([
       [join(at("from-code-output"), "part-00000.tsv"), 3],
     ]);
+  });
+
+  test("puts bad records aside in `deadLetters`, and the same without a master", async () => {
+    const input = writeInput("bad-from-code", 2);
+    const more = { inputs: [input], skipBad: 1, splitSize: "8" };
+    const there = options(at("code-there"), { ...more, deadLetters: at("code-bad-there") });
+    expect(await runToEnd(there, cluster.env)).toMatchObject({ ok: true });
+    const here = { module: gateJob, output: at("code-here"), ...more, deadLetters: at("code-bad-here") };
+    expect(await runToEnd(here)).toMatchObject({ ok: true });
+    const records = { module: gateJob, records: true, ...more, deadLetters: at("code-bad-records") };
+    expect((await runToEnd(records)).records).toHaveLength(2);
+    const found = filesOf(at("code-bad-there"));
+    expect(Object.values(found).join("")).toContain("the last BOOM");
+    expect(filesOf(at("code-bad-here"))).toEqual(found);
+    expect(filesOf(at("code-bad-records"))).toEqual(found);
+    expect(filesOf(at("code-here"))).toEqual(filesOf(at("code-there")));
+    expect(await runToEnd({ module: gateJob, ...more })).toMatchObject({ code: "wrong-usage" });
   });
 
   test("cancels the job when its signal says so", async () => {

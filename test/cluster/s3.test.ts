@@ -124,6 +124,96 @@ test("an output that exists is refused before any work; --overwrite replaces it,
   expect(await leftovers()).toEqual([]);
 });
 
+describe("dead letters in an object store", () => {
+  const gateJob = join(repository, "test/cluster/jobs/gate.ts");
+  const bad = () => `${output}-bad`;
+  const letters = () => ["--skip-bad", "3", "--dead-letters", bad(), "--split-size", "8", "--slots", "1"];
+  const start = (words: readonly string[], options: CliOptions = {}) =>
+    millrace(["run", gateJob, "s3://in/bad/*.txt", ...words], {
+      ...options,
+      env: { TMPDIR: temporary, ...server.env, ...options.env },
+    });
+  const textOf = (files: Record<string, string> | undefined) => Object.values(partsOf(files)).join("");
+  /** Of the store: uploads that no one has completed, records, claims; and of this machine. */
+  async function left(): Promise<string[]> {
+    const uploads = (await objects.listUploads("out", output.slice("s3://out/".length))) ?? [];
+    const keys = (await objects.listAll("out", `${bad().slice("s3://out/".length)}/`)).map(({ key }) => key);
+    return [
+      ...keys.filter((key) => key.includes(".millrace-")),
+      ...uploads.map(({ key }) => key),
+      ...(await leftovers()),
+    ];
+  }
+
+  beforeAll(async () => {
+    await objects.put({ bucket: "in", key: "bad/0.txt" }, Buffer.from("BOOM the first\n"));
+    await objects.put({ bucket: "in", key: "bad/1.txt" }, Buffer.from("the second of all\n"));
+    await objects.put({ bucket: "in", key: "bad/2.txt" }, Buffer.from("the third BOOM\n"));
+  });
+
+  test.each(["standard output", "an output there", "an output here"])(
+    "are a folder with a manifest, beside %s",
+    async (where) => {
+      const o = where === "standard output" ? [] : ["-o", where.endsWith("there") ? output : join(temporary, "out")];
+      const done = await start([...o, ...letters()]);
+      expect(done.code, done.stderr).toBe(0);
+      expect(done.stderr).toContain(`2 bad records, put aside in ${bad()}`);
+      const files = await published(bad());
+      expect(Object.keys(files!)).toContain("_SUCCESS");
+      expect(
+        textOf(files)
+          .match(/"text":"[^"]*"/g)!
+          .sort(),
+      ).toEqual(['"text":"BOOM the first"', '"text":"the third BOOM"']);
+      rmSync(join(temporary, "out"), { recursive: true, force: true });
+      expect(await left()).toEqual([]);
+      const refused = await start([...o, ...letters()]);
+      expect(refused.code).toBe(3);
+      expect(refused.stderr).toContain("exists and is not empty");
+    },
+  );
+
+  test("of a run that is killed while they are uploaded are removed by the next one, also where that has no output", async () => {
+    for (const o of [[], ["-o", output]]) {
+      const killed = await start([...o, ...letters()], {
+        started: (child) => {
+          server.onAnswer = (line) => {
+            // The first one is staged: it is the second one's upload.
+            if (!/partNumber=/.test(line) || !line.includes("-bad/")) return;
+            server.onAnswer = undefined;
+            child.kill("SIGKILL");
+          };
+        },
+      });
+      expect(killed.signal).toBe("SIGKILL");
+      expect((await left()).filter((name) => name.includes("-bad/"))).not.toEqual([]);
+      const done = await start([...o, ...letters()]);
+      expect(done.code, done.stderr).toBe(0);
+      expect(textOf(await published(bad())).match(/BOOM/g)).toHaveLength(2);
+      expect(await left()).toEqual([]);
+      output = `s3://out/results/${round++}`;
+    }
+  });
+
+  test("of a cluster's job are there with the result, and nothing is left of them", async () => {
+    for (const [name, value] of Object.entries(server.env)) vi.stubEnv(name, value);
+    const cluster = await startCluster();
+    try {
+      const words = ["run", gateJob, "s3://in/bad/*.txt", "-o", output, ...letters().slice(0, -2)];
+      const done = await cluster.ask(words);
+      expect(done.code, done.stderr).toBe(0);
+      expect(textOf(await published(bad())).match(/BOOM/g)).toHaveLength(2);
+      expect(textOf(await published())).toContain("second\t1\n");
+      await until(async () => (await left()).length === 0);
+      const refused = await cluster.ask(words);
+      expect(refused.code, refused.stderr).toBe(3);
+    } finally {
+      await cluster.close();
+      vi.unstubAllEnvs();
+    }
+  });
+});
+
 describe("killed", () => {
   test.each(["slot.after.reduce", "master.beforePublish", "master.afterPublish"])(
     "fault 32: at %s, no part of an output is taken for one; --resume completes it",

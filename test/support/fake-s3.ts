@@ -9,6 +9,8 @@ export interface FakeObject {
   readonly body: Buffer;
   readonly etag: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Said to who asks for them, and asks for the whole: "x-amz-checksum-crc64nvme" and others. */
+  readonly checksums?: Readonly<Record<string, string>>;
 }
 
 interface Upload {
@@ -189,6 +191,7 @@ export class FakeS3 {
       status: range === null ? 200 : 206,
       headers: {
         ...meta,
+        ...(headers["x-amz-checksum-mode"] === "ENABLED" && range === null ? object.checksums : {}),
         etag: `"${object.etag}"`,
         "content-length": String(end - start),
         ...(range === null ? {} : { "content-range": `bytes ${start}-${end - 1}/${total}` }),
