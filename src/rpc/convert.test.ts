@@ -257,7 +257,7 @@ const runPlaces = fc.record({ worker: name, address: name, runs: few(run) });
 const orders: fc.Arbitrary<WorkerOrders> = fc.record({
   epoch: size,
   start: few(assignment),
-  stop: few(attempt),
+  stop: few(fc.record({ attempt, why: name })),
   places: few(
     fc.record({
       job: name,
@@ -401,7 +401,8 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
         load,
         start,
         fc.record({ kind: fc.constant("validate" as const), params: name }),
-        fc.constantFrom({ kind: "describe" as const }, { kind: "stop" as const }, { kind: "settle" as const }),
+        fc.record({ kind: fc.constant("stop" as const), why: name }),
+        fc.constantFrom({ kind: "describe" as const }, { kind: "settle" as const }),
       ),
       encodeToSlot,
       decodeToSlot,

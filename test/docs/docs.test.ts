@@ -92,7 +92,7 @@ const runnable = pages
   .map(({ page, fences }) => ({ page, fences: fences.filter(({ reason }) => reason === undefined) }))
   .filter(({ fences }) => fences.length > 0);
 
-it.each(runnable)("the fences of $page do what the page says, in order, in one folder", ({ fences }) => {
+it.each(runnable)("the fences of $page do what the page says, in order, in one folder", { timeout: 240_000 }, ({ fences }) => {
   const folder = workspace();
   for (const fence of fences) perform(fence, folder);
 });
