@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   faultyJob,
@@ -135,6 +136,22 @@ describe("a slot that dies always fails the job with what happened, where", () =
   test("fault 17: throw null is no riddle", async () => {
     expectFailure(await always("throw-null"), /null/);
   });
+});
+
+test("the reason of ctx.signal says why the attempt was revoked", async () => {
+  const why = join(directory, "why");
+  const module = fileURLToPath(new URL("./jobs/waiting.ts", import.meta.url));
+  const result = await runToEnd({
+    module,
+    inputs: [input],
+    output: output(),
+    slots: 1,
+    taskLimit: "1s",
+    attempts: 10, // a busy machine may kill the slot before it has written it down
+    params: { why },
+  });
+  expect(result, result.message).toMatchObject({ ok: true });
+  expect(readFileSync(why, "utf8")).toMatch(/the attempt was revoked: map-00000 took longer than its limit of 1/);
 });
 
 test("fault 21: a record that always kills its process is put aside where that is allowed, and only it", async () => {
