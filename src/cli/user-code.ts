@@ -14,11 +14,11 @@ export async function withUserCode<T>(work: (late: LateCalls) => Promise<T>): Pr
   const done = async () => {
     const result = await work(late);
     await left.over(late);
-    if (late.first !== undefined) throw lateFailure(late.first.thrown);
+    if (late.first !== undefined) throw lateFailure(late.first);
     return result;
   };
   try {
-    return await watched(done, (thrown) => (isRefusal(thrown) ? undefined : lateFailure(thrown)));
+    return await watched(done, (thrown) => (isRefusal(thrown) ? undefined : lateFailure(late.placed(thrown))));
   } finally {
     late.void();
     left.end();

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { failed, report, text } from "../../test/schedule/build.ts";
 import { systemClock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
@@ -43,8 +43,8 @@ const state = () => join(folder, "state");
 /** As built: tests run the sources. */
 const lookProgram = fileURLToPath(new URL("../../dist/look.cjs", import.meta.url));
 
-async function start(): Promise<void> {
-  node = await openMasterNode({ state: state(), listen: "127.0.0.1:0", log, lookProgram });
+async function start(program = lookProgram): Promise<void> {
+  node = await openMasterNode({ state: state(), listen: "127.0.0.1:0", log, lookProgram: program });
   remote = connectMaster({ address: node.address, token: findToken({ address: node.address }), ...client });
 }
 
@@ -183,6 +183,38 @@ describe("a submission", () => {
     expect(jobs).toMatchObject([{ job, state: "failed", failures: [], counters: {}, running: [] }]);
     expect(JSON.stringify(jobs).length).toBeLessThan(3_000);
     expect(await remote.get(job)).toMatchObject({ reason: { message: error.message }, failures: [{ error }] });
+  });
+
+  test("whose caller goes is looked at no longer, and the next one is", async () => {
+    const program = join(folder, "endless.cjs");
+    writeFileSync(
+      program,
+      `const fs = require("node:fs");
+      process.stdin.once("data", (text) => {
+        fs.writeFileSync(${JSON.stringify(join(folder, "pid"))}, String(process.pid));
+        setInterval(() => {}, 1000);
+      });`,
+    );
+    const pid = () => Number(existsSync(join(folder, "pid")) ? readFileSync(join(folder, "pid"), "utf8") : 0);
+    const isGone = () => {
+      try {
+        return !process.kill(pid(), 0);
+      } catch {
+        return true;
+      }
+    };
+    remote.close();
+    await node.close();
+    await start(program);
+    await putBundle();
+    const caller = new AbortController();
+    const submitting = remote.submit(submission(), caller.signal);
+    submitting.catch(() => {});
+    await vi.waitUntil(() => pid() > 0, { timeout: 30_000 });
+    caller.abort();
+    await expect(submitting).rejects.toThrow();
+    await vi.waitUntil(isGone, { timeout: 30_000 });
+    expect((await remote.view()).jobs).toEqual([]);
   });
 
   test("leaves a probe beside the output for workers to look for", async () => {

@@ -93,7 +93,8 @@ export function toOrders(orders: WorkerOrders) {
   return {
     epoch: big(orders.epoch),
     start: orders.start.map(toAssignment),
-    stop: orders.stop.map(toAttemptId),
+    stop: orders.stop.map(({ attempt }) => toAttemptId(attempt)),
+    stopWhy: orders.stop.map(({ why }) => why),
     places: orders.places.map(toPlaces),
     discard: [...orders.discard],
     settle: [...orders.settle],
@@ -106,7 +107,7 @@ export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
   return {
     epoch: num(orders.epoch),
     start: orders.start.map(fromAssignment),
-    stop: orders.stop.map(fromAttemptId),
+    stop: orders.stop.map((attempt, i) => ({ attempt: fromAttemptId(attempt), why: orders.stopWhy[i] ?? "" })),
     places: orders.places.map(fromPlaces),
     discard: orders.discard,
     settle: orders.settle,

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { report as reportOfWorker, stats as statsOf } from "../../test/schedule/build.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, Position } from "../base/ids.ts";
 import type { Plan } from "../input/plan.ts";
@@ -29,11 +30,15 @@ import {
   encodeResult,
   encodeSpec,
 } from "./convert.ts";
+import { toResult } from "./convert-attempt.ts";
 import { toDecision } from "./convert-commit.ts";
 import { fromPlan, toPlan } from "./convert-plan.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./convert-records.ts";
+import { toReport } from "./convert-worker.ts";
+import { AttemptResultSchema } from "./gen/millrace/v1/attempt_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema, TaskRecordSchema } from "./gen/millrace/v1/stored_pb.ts";
+import { WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
 import type {
   Assignment,
   AttemptResult,
@@ -252,7 +257,7 @@ const runPlaces = fc.record({ worker: name, address: name, runs: few(run) });
 const orders: fc.Arbitrary<WorkerOrders> = fc.record({
   epoch: size,
   start: few(assignment),
-  stop: few(attempt),
+  stop: few(fc.record({ attempt, why: name })),
   places: few(
     fc.record({
       job: name,
@@ -396,7 +401,8 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
         load,
         start,
         fc.record({ kind: fc.constant("validate" as const), params: name }),
-        fc.constantFrom({ kind: "describe" as const }, { kind: "stop" as const }, { kind: "settle" as const }),
+        fc.record({ kind: fc.constant("stop" as const), why: name }),
+        fc.constantFrom({ kind: "describe" as const }, { kind: "settle" as const }),
       ),
       encodeToSlot,
       decodeToSlot,
@@ -418,6 +424,17 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
 });
 
 describe("plans", () => {
+  const emptyReport = reportOfWorker("w", 1);
+  const planAttempt = {
+    attempt: { job: "j", phase: "plan" as const, index: 0, epoch: 1, attempt: 2 },
+    staged: [],
+    deadLetters: [],
+    counters: { records: 7 },
+    stats: statsOf(),
+  };
+  const resultByLibrary = (one: AttemptResult) =>
+    toBinary(AttemptResultSchema, create(AttemptResultSchema, toResult(one)));
+
   it("come back from chunks of any size", () => {
     fc.assert(
       fc.property(plan, fc.integer({ min: 1, max: 400 }), (whole, bytesMax) => {
@@ -431,6 +448,12 @@ describe("plans", () => {
       fc.property(plan, decision, (whole, decided) => {
         const [chunk] = encodePlan(whole, 1e9);
         expect(Buffer.from(chunk!).equals(toBinary(PlanSchema, create(PlanSchema, toPlan(whole))))).toBe(true);
+        const planned = { ...planAttempt, ok: true as const, plan: whole };
+        const results = [planned, { ...planAttempt, ok: true as const }, planned];
+        for (const one of results) expect(Buffer.from(encodeResult(one)).equals(resultByLibrary(one))).toBe(true);
+        const sent = { ...emptyReport, finished: results };
+        const message = toBinary(WorkerReportSchema, create(WorkerReportSchema, toReport(sent)));
+        expect(Buffer.from(encodeReport(sent)).equals(message)).toBe(true);
         const written = toBinary(CommitDecisionSchema, create(CommitDecisionSchema, toDecision(decided)));
         expect(Buffer.from(encodeDecision(decided)).equals(written)).toBe(true);
       }),

@@ -17,6 +17,7 @@ import { JobSpecSchema } from "./gen/millrace/v1/job_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
+import { changeField, framed } from "./message-parts.ts";
 import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "./messages.ts";
 import { decodePlanChunk } from "./plan-chunk.ts";
 import { writeDecision, writePlanChunk } from "./plan-writer.ts";
@@ -29,18 +30,44 @@ const spec = messageCodec(JobSpecSchema, toSpec, fromSpec);
 const plan = messageCodec(PlanSchema, toPlan, fromPlan, "corrupt-state");
 const decision = messageCodec(CommitDecisionSchema, toDecision, fromDecision, "corrupt-state");
 
-export const encodeReport = (value: WorkerReport) => report.encode(value);
+/** Plans are put in by hand: the library takes seconds for a large one, and a worker's lease goes on meanwhile. */
+export function encodeReport(value: WorkerReport): Uint8Array {
+  if (!value.finished.some(planIn)) return report.encode(value);
+  let index = 0;
+  return changeField(report.encode({ ...value, finished: value.finished.map(withoutPlan) }), 10, (content) => {
+    const plan = planIn(value.finished[index++]);
+    return plan === undefined ? content : withPlan(content, plan);
+  });
+}
 export const decodeReport = (bytes: Uint8Array) => report.decode(bytes);
 export const encodeOrders = (value: WorkerOrders) => orders.encode(value);
 export const decodeOrders = (bytes: Uint8Array) => orders.decode(bytes);
 export const encodeAssignment = (value: Assignment) => assignment.encode(value);
 export const decodeAssignment = (bytes: Uint8Array) => assignment.decode(bytes);
-export const encodeResult = (value: AttemptResult) => result.encode(value);
+export function encodeResult(value: AttemptResult): Uint8Array {
+  const plan = planIn(value);
+  return plan === undefined ? result.encode(value) : withPlan(result.encode(withoutPlan(value)), plan);
+}
 export const decodeResult = (bytes: Uint8Array) => result.decode(bytes);
 export const encodeSpec = (value: JobSpec) => spec.encode(value);
 export const decodeSpec = (bytes: Uint8Array) => spec.decode(bytes);
 export const encodeDecision = (value: CommitDecision) => writeDecision(value);
 export const decodeDecision = (bytes: Uint8Array) => decision.decode(bytes);
+
+function planIn(value: AttemptResult | undefined): Plan | undefined {
+  return value?.ok === true ? value.plan : undefined;
+}
+
+function withoutPlan(value: AttemptResult): AttemptResult {
+  if (!value.ok) return value;
+  const { plan: _, ...rest } = value;
+  return rest;
+}
+
+/** `plan` is the first field of `done` in AttemptResult. */
+function withPlan(result: Uint8Array, plan: Plan): Uint8Array {
+  return changeField(result, 2, (done) => Buffer.concat([framed(1, writePlanChunk(plan)), done]));
+}
 
 /** Plans that were made from such chunks: they need not be written again. */
 const chunksOf = new WeakMap<Plan, readonly Uint8Array[]>();

@@ -211,7 +211,7 @@ export interface WorkerOrders {
   readonly epoch: number;
   /** Repeated, under the same ids, until a report lists them as running or finished. */
   readonly start: readonly Assignment[];
-  readonly stop: readonly AttemptId[];
+  readonly stop: readonly StopOrder[];
   readonly places: readonly Places[];
   /** Jobs that are over: remove their runs, slots, secrets. */
   readonly discard: readonly JobId[];
@@ -224,6 +224,12 @@ export interface WorkerOrders {
   readonly leaseMs: number;
   /** Somebody wants this worker to drain: finish what runs, take nothing new, end when nobody needs its runs. */
   readonly drain: boolean;
+}
+
+export interface StopOrder {
+  readonly attempt: AttemptId;
+  /** For people: the reason of `ctx.signal`. */
+  readonly why: string;
 }
 
 /** Where the map outputs of a job lie, by worker: a page of them, because a job may have a million. */

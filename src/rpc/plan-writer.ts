@@ -4,11 +4,9 @@ import type { Plan, PlannedFile, Split } from "../input/plan.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { WireWriter } from "./wire-writer.ts";
 
-const chunkWriter = new WireWriter();
-
 /** `Plan` of plan.proto. */
 export function writePlanChunk({ files, splits, boundaries, partitions }: Plan): Uint8Array {
-  const writer = chunkWriter;
+  const writer = new WireWriter(); // its buffer may be as large as a plan, and goes with it
   writer.start();
   for (const file of files) writePlannedFile(writer, file);
   for (const split of splits) writeSplit(writer, split);
@@ -44,7 +42,7 @@ function writeSplit(writer: WireWriter, split: Split): void {
 
 /** `CommitDecision` of stored.proto. */
 export function writeDecision({ job, deadLetters, ...folder }: CommitDecision): Uint8Array {
-  const writer = new WireWriter(); // its buffer is as large as the decision, and goes with it
+  const writer = new WireWriter();
   writer.start();
   writer.string(1, job);
   writeFolder(writer, folder, 2);

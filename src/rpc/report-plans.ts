@@ -3,9 +3,9 @@
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "./check-result.ts";
 import { decodePlan, decodeReport, encodePlanPart, planOf } from "./convert.ts";
+import { changeField } from "./message-parts.ts";
 import type { AttemptResult, WorkerReport } from "./messages.ts";
 import { WireReader } from "./wire-reader.ts";
-import { WireWriter } from "./wire-writer.ts";
 
 /** `finished` of WorkerReport, `done` of AttemptResult, `plan` of Done. */
 const path = [10, 2, 1] as const;
@@ -76,7 +76,7 @@ function cutPlans(report: Uint8Array): Cut | undefined {
   const plans = new Map<number, Uint8Array>();
   let index = 0;
   try {
-    const rest = without(report, path[0], (result) => {
+    const rest = changeField(report, path[0], (result) => {
       const plan = cutOne(result);
       if (plan !== undefined) plans.set(index, plan.cut);
       index++;
@@ -92,43 +92,12 @@ function cutPlans(report: Uint8Array): Cut | undefined {
 function cutOne(result: Uint8Array): { readonly cut: Uint8Array; readonly rest: Uint8Array } | undefined {
   const cut: Uint8Array[] = [];
   let outcomes = 0;
-  const rest = without(result, path[1], (done) => {
+  const rest = changeField(result, path[1], (done) => {
     outcomes++;
-    return without(done, path[2], (plan) => {
+    return changeField(done, path[2], (plan) => {
       cut.push(plan);
       return undefined;
     });
   });
   return outcomes === 1 && cut.length === 1 ? { cut: cut[0]!, rest } : undefined;
-}
-
-/** The message with the content of one field changed, or without the field. */
-function without(
-  message: Uint8Array,
-  field: number,
-  change: (content: Uint8Array) => Uint8Array | undefined,
-): Uint8Array {
-  const reader = new WireReader();
-  const parts: Uint8Array[] = [];
-  reader.open(message);
-  for (let from = 0; reader.next(); from = reader.at) {
-    if (reader.field !== field) {
-      reader.skip();
-      parts.push(message.subarray(from, reader.at));
-      continue;
-    }
-    const content = reader.bytes();
-    const changed = change(content);
-    if (changed === content) parts.push(message.subarray(from, reader.at));
-    else if (changed !== undefined) parts.push(framed(field, changed));
-  }
-  const { buffer, byteOffset, length } = Buffer.concat(parts);
-  return new Uint8Array(buffer, byteOffset, length);
-}
-
-function framed(field: number, content: Uint8Array): Uint8Array {
-  const writer = new WireWriter();
-  writer.start();
-  writer.presentBytes(field, content);
-  return writer.finish();
 }

@@ -39,8 +39,8 @@ export type ToSlot =
       /** Of an object store, when the job reads or writes one: the slot's environment holds no credentials. */
       readonly s3?: S3Access | undefined;
     } & RunAttempt)
-  /** Abort the `signal` of the attempt under way. */
-  | { readonly kind: "stop" }
+  /** Abort the `signal` of the attempt under way; `why`: its reason. */
+  | { readonly kind: "stop"; readonly why: string }
   /** Wait for what the job's code left going; answered by `settled`, whatever else is under way. */
   | { readonly kind: "settle" };
 
@@ -120,7 +120,7 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
         },
       };
     case "stop":
-      return { case: "stop" as const, value: {} };
+      return { case: "stop" as const, value: { why: message.why } };
     case "settle":
       return { case: "settle" as const, value: {} };
     default:
@@ -157,7 +157,7 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
         s3: optional(kind.value.s3, fromS3Access),
       };
     case "stop":
-      return { kind: "stop" };
+      return { kind: "stop", why: kind.value.why };
     case "settle":
       return { kind: "settle" };
     default:

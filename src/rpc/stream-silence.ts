@@ -3,7 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 
-export interface StreamSilence<T> {
+interface StreamSilence<T> {
   readonly clock: Clock;
   readonly silenceMs: number;
   /** The stream, which ends with the signal. */

@@ -19,7 +19,7 @@ export interface NewAttempt {
 export function addAttempt(cluster: Cluster, start: NewAttempt): Attempt {
   const { assignment, task, worker } = start;
   const mapVersion = assignment?.work.phase === "reduce" ? assignment.work.mapVersion : undefined;
-  const attempt: Attempt = { ...start, careful: assignment?.careful ?? false, mapVersion, since: cluster.now };
+  const attempt: Attempt = { ...start, careful: assignment?.careful ?? false, mapVersion, why: "", since: cluster.now };
   worker.attempts.set(attemptKey(attempt.id), attempt);
   if (task.attempts.push(attempt) === 1) task.job.underway++;
   attemptsOf(task.job).add(attempt);
@@ -45,15 +45,15 @@ function noteStart(cluster: Cluster, { id, task, worker, assignment }: Attempt):
 }
 
 /**
- * It can't win any more. Its worker keeps the slot until a report no longer lists it. `why` is for people; undefined: they
- * have been told.
+ * It can't win any more. Its worker keeps the slot until a report no longer lists it. `why` is for people, and the reason of
+ * `ctx.signal`; `isNoted`: they have been told.
  */
-export function revoke(cluster: Cluster, attempt: Attempt, why: string | undefined): void {
+export function revoke(cluster: Cluster, attempt: Attempt, why: string, isNoted = false): void {
   if (attempt.state === "stopping") return;
-  if (why !== undefined)
-    note(cluster, { kind: "attempt-revoked", attempt: attempt.id, worker: attempt.worker.id, why });
+  if (!isNoted) note(cluster, { kind: "attempt-revoked", attempt: attempt.id, worker: attempt.worker.id, why });
   forget(attempt);
   attempt.state = "stopping";
+  attempt.why = why;
   attempt.task.job.stopping++;
   attempt.assignment = undefined;
   attempt.since = cluster.now;

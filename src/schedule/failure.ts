@@ -190,7 +190,7 @@ export function attemptTimedOut(cluster: Cluster, attempt: Attempt, message: str
   const at = attempt.report?.at;
   const error = plainText("task-timeout", message);
   const placed = careful ? withPlace(task.job, error, at) : error;
-  revoke(cluster, attempt, undefined);
+  revoke(cluster, attempt, message, true);
   noteFailure(cluster, attempt, "timed-out", placed);
   if (isStuck) stoppedAt(cluster, attempt, { error: placed, at, careful, hung: true });
   else charge(cluster, attempt, placed, () => {});

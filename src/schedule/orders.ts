@@ -1,7 +1,7 @@
 // What a worker must do and know, complete as of now: giving it out twice changes nothing.
 import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Assignment, Places, RunPlaces, WorkerOrders } from "../rpc/messages.ts";
+import type { Assignment, Places, RunPlaces, StopOrder, WorkerOrders } from "../rpc/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import { askedOf } from "./closing.ts";
 import type { Cluster } from "./cluster.ts";
@@ -13,14 +13,17 @@ export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   const orders = { epoch: cluster.epoch, leaseMs: cluster.options.leaseMs, drain: worker?.isToDrain ?? false };
   if (worker === undefined) return { ...orders, start: [], stop: [], places: [], discard: [], settle: [] };
   const start: Assignment[] = [];
-  const stop = [...worker.strays];
+  const stop: StopOrder[] = worker.strays.map((attempt) => ({ attempt, why: strayWhy }));
   for (const attempt of worker.attempts.values()) {
-    if (attempt.state === "stopping") stop.push(attempt.id);
+    if (attempt.state === "stopping") stop.push({ attempt: attempt.id, why: attempt.why });
     if (attempt.assignment !== undefined) start.push(attempt.assignment);
   }
   const places = missingPlaces(cluster, worker);
   return { ...orders, start, stop, places, discard: [...worker.discards.keys()], settle: askedOf(cluster, worker) };
 }
+
+/** Of an attempt that its worker runs and this master has given up, or has never given out. */
+const strayWhy = "its master has given it up, and another may have taken its place";
 
 /** Of the jobs whose reduces it has, the page after those that it holds. Lists that are not complete yet are never sent. */
 function missingPlaces(cluster: Cluster, worker: Worker): Places[] {

@@ -57,6 +57,8 @@ export interface Attempt {
   /** Of a reduce; undefined when another master assigned it. */
   mapVersion: number | undefined;
   report: RunningAttempt | undefined;
+  /** For people: why it is stopping. */
+  why: string;
   /** When it was assigned, adopted or, stopping, revoked. */
   since: Instant;
 }

@@ -8,6 +8,7 @@ import type { RunAttempt } from "../rpc/slot-messages.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { RunReader, RunRef } from "../sort/run.ts";
 import type { ReduceInputs } from "../task/environment.ts";
+import { revoked } from "../task/revoked.ts";
 import { runAttemptHere } from "../task/run-attempt-here.ts";
 import { failingStorage } from "./storage.ts";
 import type { WorkerLife } from "./worker.ts";
@@ -36,7 +37,7 @@ export async function execute({ worker, job, request, end }: ExecuteOptions): Pr
   let signs = 0;
   const onSign = () => {
     if (end.kind === "well" || ++signs <= end.signs) return;
-    if (end.kind === "stops") stop.abort();
+    if (end.kind === "stops") stop.abort(revoked("another attempt has won"));
     else throw new MillraceError("io-error", "simulated: the status page can't be written", { retry: "elsewhere" });
   };
   const paths = new Map(assignment.spec.files.map(({ name, path }) => [name, path]));

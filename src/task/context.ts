@@ -6,7 +6,7 @@ import { seededRandom } from "../base/random.ts";
 import type { Assignment } from "../rpc/messages.ts";
 import type { PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "./environment.ts";
-import type { CallName, LateCalls } from "./late-calls.ts";
+import type { CallOf, LateCalls } from "./late-calls.ts";
 
 /** What is the same for all contexts of an attempt. */
 export interface ContextBase {
@@ -36,7 +36,7 @@ export interface ContextScope {
   readonly counts: PendingCounts;
   /** Something was counted since the owner last looked. */
   dirty: boolean;
-  readonly of: CallName;
+  readonly of: CallOf;
   /** Of the call of user code that this was made for. What one does that has failed counts for nothing, and is no loss. */
   call: "open" | "ended" | "failed";
 }
@@ -127,7 +127,7 @@ export class Context {
   /** The `ctx` of setup may be kept by what is open for as long as the slot lives, such as a connection that says that it is closed. */
   #log(...line: Parameters<ContextBase["log"]>): void {
     const { call, of } = this.#scope;
-    if (call !== "open" && of !== "setup") this.#late("ctx.log was called");
+    if (call !== "open" && of.name !== "setup") this.#late("ctx.log was called");
     this.#base.log(...line);
   }
 

@@ -6,7 +6,7 @@ import type { Position } from "../base/ids.ts";
 import { describeThrown } from "../job/thrown.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
 import type { SegmentLost } from "../shuffle/segment-lost.ts";
-import { isRefusal } from "./late-calls.ts";
+import { isRefusal, type Late } from "./late-calls.ts";
 
 /** An attempt's end by failure; `thrown` is what user code threw, for who debugs it in this process. */
 export class TaskFailure extends Error {
@@ -27,6 +27,8 @@ export interface FailedAt {
   readonly where?: string;
   readonly excerpt?: string;
   readonly aside?: number;
+  /** Where what was thrown has none. */
+  readonly stack?: string | undefined;
   /** It failed in the same way twice. */
   readonly final?: boolean;
 }
@@ -39,8 +41,8 @@ export function userFailure(thrown: unknown, place: FailedAt = {}): TaskFailure 
 }
 
 /** Something that no call of the job's code threw, or that came after it: the code is wrong, however often it is run. */
-export function lateFailure(thrown: unknown): TaskFailure {
-  return userFailure(thrown, { final: true, ...(!isRefusal(thrown) && { where: outsidePlace }) });
+export function lateFailure({ thrown, begins }: Late): TaskFailure {
+  return userFailure(thrown, { final: true, stack: begins, ...(!isRefusal(thrown) && { where: outsidePlace }) });
 }
 
 /** Where an error is from that no call threw. */
@@ -97,7 +99,7 @@ export function failureText(thrown: unknown, code: string, place: FailedAt): Fai
   return {
     code: codeOf(thrown) ?? code,
     message,
-    stack,
+    stack: stack ?? place.stack,
     where: place.where,
     excerpt: place.excerpt,
     ...(place.aside !== undefined && { aside: place.aside }),

@@ -3,24 +3,39 @@
 //
 //   live ─► noted: the first late call is the attempt's error       live, noted ─► void: the attempt failed or was revoked
 import { MillraceError } from "../base/error.ts";
+import { placeOfFunction } from "../job/function-place.ts";
+import { userStack } from "../job/thrown.ts";
 
 /** Whose calls end. */
-export type CallName = "map" | "reduce" | "setup";
+export interface CallOf {
+  readonly name: "map" | "reduce" | "setup";
+  /** The job's functions that it is a call of. */
+  readonly code: readonly ((...values: never) => unknown)[];
+}
 
 /** Frames of the stack of a late call: between the job's code and `emit` there may be much of a library. */
 const framesMax = 60;
 
+/** The first late call of an attempt. */
+export interface Late {
+  readonly thrown: unknown;
+  /** Where what was thrown has no line of the job's code: the functions that were called then, as lines of a stack. */
+  readonly begins: string | undefined;
+}
+
 export class LateCalls {
-  #first: { readonly thrown: unknown } | undefined;
+  /** What is called now, or was last. */
+  during: CallOf | undefined;
+  #first: Late | undefined;
   #isVoid = false;
-  readonly #noted: (thrown: unknown) => void;
+  readonly #noted: (late: Late) => void;
 
   /** `noted` hears of the first late call at once, also when the attempt has been reported. */
-  constructor(noted: (thrown: unknown) => void = () => {}) {
+  constructor(noted: (late: Late) => void = () => {}) {
     this.#noted = noted;
   }
 
-  get first(): { readonly thrown: unknown } | undefined {
+  get first(): Late | undefined {
     return this.#first;
   }
 
@@ -30,9 +45,9 @@ export class LateCalls {
   }
 
   /** Throws to whoever calls late. `isFailed`: the call that it belongs to has failed itself, and counts for nothing. */
-  refuse(what: string, of: CallName, isFailed = false): never {
+  refuse(what: string, of: CallOf, isFailed = false): never {
     const isError = !this.#isVoid && !isFailed;
-    const refused = isError ? lateCall(what, of) : givenUp(what);
+    const refused = isError ? lateCall(what, of, this.#first === undefined) : givenUp(what);
     refusals.add(refused);
     if (isError) this.note(refused);
     throw refused;
@@ -41,8 +56,15 @@ export class LateCalls {
   /** Something was thrown, or done, outside of any call. */
   note(thrown: unknown): void {
     if (this.#isVoid || this.#first !== undefined) return;
-    this.#first = { thrown };
-    this.#noted(thrown);
+    this.#first = this.placed(thrown);
+    this.#noted(this.#first);
+  }
+
+  /** Errors of Node's own functions and what is no error have no line. */
+  placed(thrown: unknown): Late {
+    const { during } = this;
+    const hasLine = during === undefined || userStack(thrown) !== undefined;
+    return { thrown, begins: hasLine ? undefined : userStack({ stack: placesOf(during) }) };
   }
 
   /** Throws the attempt's error, if it has one. */
@@ -81,15 +103,33 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
-function lateCall(what: string, of: CallName): MillraceError {
-  const ended = of === "setup" ? "the task of its setup or teardown had ended" : `its call of ${of} had returned`;
-  return withFrames(
-    () =>
-      new MillraceError(
-        "user-error",
-        `${what} after ${ended}, so it can't count: something that ${of} started goes on by itself. Await it or return its promise`,
-      ),
-  );
+/** `isFirst`: it will be shown, and needs a place. */
+function lateCall(what: string, of: CallOf, isFirst: boolean): MillraceError {
+  const { name } = of;
+  const ended = name === "setup" ? "the task of its setup or teardown had ended" : `its call of ${name} had returned`;
+  const late = (why: string) =>
+    withFrames(
+      () =>
+        new MillraceError(
+          "user-error",
+          `${what} after ${ended}, so it can't count: ${why} goes on by itself. Await it or return its promise`,
+        ),
+    );
+  const refused = late(`something that ${name} started`);
+  if (!isFirst || userStack(refused) !== undefined) return refused;
+  // The function itself was handed on (`.then(emit)`): Node made the call, and nothing of the job's code is on the stack.
+  const bare = late(`${name} handed it on to a promise, timer or callback, which`);
+  bare.stack += placesOf(of);
+  return bare;
+}
+
+/** As lines of a stack: where the functions begin that may have done it. */
+function placesOf({ name, code }: CallOf): string {
+  const places = code.map((one) => {
+    const place = placeOfFunction(one);
+    return place === undefined ? "" : `\n    at ${one.name === "" ? name : one.name} (${place})`;
+  });
+  return places.join("");
 }
 
 function givenUp(what: string): MillraceError {

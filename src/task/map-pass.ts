@@ -24,7 +24,7 @@ import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
 import type { StatusReport } from "./status-report.ts";
 
-export interface MapPassOptions extends Omit<CallParts, "buffers" | "grown"> {
+export interface MapPassOptions extends Omit<CallParts, "of" | "buffers" | "grown"> {
   /** Takes the pairs; undefined in a map-only job. */
   readonly emitter: Emitter | undefined;
   readonly sinks: OutputSinks;
@@ -85,7 +85,8 @@ export class MapPass {
       landed: (call) => this.#landed(call),
       handOn: (call) => this.#handOnEarly(call),
     });
-    this.#parts = { ...options, buffers: [], grown: (call) => this.#flights.grown(call) };
+    const of = { name: "map", code: [map] } as const;
+    this.#parts = { ...options, of, buffers: [], grown: (call) => this.#flights.grown(call) };
     this.#pending = new PendingRecords(table);
     this.#isSingle = options.sharing === "none" || !mayShare(map);
     this.#hasShared = options.sharing === "again";
@@ -98,7 +99,7 @@ export class MapPass {
       state,
       counts,
       dirty: false,
-      of: "map",
+      of,
       call: "ended",
     };
     this.#ctx = new Context(base, this.#scope);
@@ -111,6 +112,7 @@ export class MapPass {
   /** Maps all records of a batch; with promises, some of them may be under way when it resolves. Throws `TaskFailure`, `Remap`. */
   async mapBatch(batch: RecordBatch<unknown>, place: BatchPlace): Promise<void> {
     const { records, starts } = batch;
+    this.#options.base.late.during = this.#parts.of;
     const aside = this.#options.putAside.get(place.file);
     let i = 0;
     while (i < records.length) {
@@ -321,7 +323,7 @@ export class MapPass {
 
   #keeperOrLate(what: string): RecordCall {
     const { late } = this.#options.base;
-    return this.#keeper ?? late.refuse(`${what} was called`, "map", this.#scope.call === "failed");
+    return this.#keeper ?? late.refuse(`${what} was called`, this.#parts.of, this.#scope.call === "failed");
   }
 
   #guard(action: () => void): void {

@@ -5,7 +5,7 @@ import { KiB } from "../base/limits.ts";
 import { Context, type ContextBase, type ContextScope } from "./context.ts";
 import { type CounterTotals, PendingCounts } from "./counters.ts";
 import type { PairEmit } from "./emitter.ts";
-import { isPromise } from "./late-calls.ts";
+import { type CallOf, isPromise } from "./late-calls.ts";
 import { type OutputTable, PendingRecords } from "./outputs.ts";
 import type { PairEncoder } from "./pair-encoder.ts";
 import type { Returned } from "./returned.ts";
@@ -18,6 +18,7 @@ export type UserEmit = PairEmit & { to(name: unknown, record: unknown): void };
 /** What all calls of a pass share. */
 export interface CallParts {
   readonly map: MapFunction;
+  readonly of: CallOf;
   readonly base: ContextBase;
   readonly state: unknown;
   readonly totals: CounterTotals;
@@ -147,12 +148,12 @@ export class RecordCall {
   }
 
   #late(what: string): never {
-    return this.#parts.base.late.refuse(`${what} was called`, "map", this.scope.call === "failed");
+    return this.#parts.base.late.refuse(`${what} was called`, this.#parts.of, this.scope.call === "failed");
   }
 }
 
 function callScope(parts: CallParts, place: RecordPlace): ContextScope {
   const { source, offset, stream } = place;
   const counts = new PendingCounts(parts.totals);
-  return { source, offset, serial: 0, stream, state: parts.state, counts, dirty: false, of: "map", call: "open" };
+  return { source, offset, serial: 0, stream, state: parts.state, counts, dirty: false, of: parts.of, call: "open" };
 }

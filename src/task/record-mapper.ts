@@ -57,9 +57,11 @@ export class RecordMapper {
   async map(input: number, place: RecordPlace): Promise<MappedRecord> {
     const { job, task, state } = this.#options;
     const totals = new CounterTotals();
+    const { map } = job.inputs[input]!;
     const call = new RecordCall(
       {
-        map: job.inputs[input]!.map,
+        map,
+        of: { name: "map", code: [map] },
         base: task.base,
         state,
         totals,

@@ -9,7 +9,7 @@ import { Context, type ContextScope, hashBytes } from "./context.ts";
 import { PendingCounts } from "./counters.ts";
 import { codeOf, isA, userFailure } from "./failure.ts";
 import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
-import { isPromise, type LateCalls } from "./late-calls.ts";
+import { type CallOf, isPromise, type LateCalls } from "./late-calls.ts";
 import { type OutputTable, outputTable } from "./outputs.ts";
 import { IteratorReturned } from "./returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
@@ -126,8 +126,10 @@ export class ReduceSide {
     const readKey = decoderOf(job.group?.key ?? job.key);
     const readValue = decoderOf(job.value);
     const table = outputTable(job, []);
-    const source = { groups: this.#groups, read: readValue, beat: () => this.#beat(), late: this.#late };
-    let shared = sharing && mayShare(reduce) ? this.#newCall(table) : undefined;
+    const of: CallOf = { name: "reduce", code: [reduce] };
+    this.#late.during = of;
+    const source = { groups: this.#groups, read: readValue, beat: () => this.#beat(), late: this.#late, of };
+    let shared = sharing && mayShare(reduce) ? this.#newCall(table, of) : undefined;
     const next = () => this.#reduceOn(reduce, readKey, source, table, shared);
     for (let pending = next(); pending !== undefined; pending = next()) {
       const { key, values, scope, returned } = pending;
@@ -143,7 +145,7 @@ export class ReduceSide {
     }
   }
 
-  #newCall(table: OutputTable): ReduceCall {
+  #newCall(table: OutputTable, of: CallOf): ReduceCall {
     const { task, state, sink } = this.#options;
     const groups = this.#groups;
     const scope: ContextScope = {
@@ -154,7 +156,7 @@ export class ReduceSide {
       state,
       counts: new PendingCounts(task.totals),
       dirty: false,
-      of: "reduce",
+      of,
       call: "ended",
     };
     const write = (what: string, output: number, record: unknown): void => {
@@ -183,7 +185,7 @@ export class ReduceSide {
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       const values = new GroupValues(source);
-      const { scope, emit, ctx } = shared ?? this.#newCall(table);
+      const { scope, emit, ctx } = shared ?? this.#newCall(table, source.of);
       scope.serial++;
       scope.call = "open";
       try {
@@ -202,7 +204,7 @@ export class ReduceSide {
 
   /** Out of line: what is never called would keep the rest from being inlined. */
   #tooLate(what: string, scope: ContextScope): never {
-    this.#late.refuse(`${what} was called`, "reduce", scope.call === "failed");
+    this.#late.refuse(`${what} was called`, scope.of, scope.call === "failed");
   }
 
   #end(values: GroupValues, scope: ContextScope): void {

@@ -63,6 +63,7 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
       task.status.phase("map");
       const parts: CallParts = {
         map: found.map,
+        of: { name: "map", code: [found.map] },
         base: task.base,
         state,
         totals: task.totals,

@@ -18,7 +18,7 @@ export async function runAttemptHere(
     if (!result.ok) return result;
     await left.over(late);
     if (late.first === undefined) return result;
-    return { attempt: assignment.attempt, ok: false, reason: lateFailure(late.first.thrown).reason };
+    return { attempt: assignment.attempt, ok: false, reason: lateFailure(late.first).reason };
   } finally {
     left.end();
   }

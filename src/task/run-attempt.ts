@@ -30,7 +30,7 @@ export async function runAttempt(
 
 /** A late call is what the job's author has to know, whatever else it has led to. */
 function reasonOf(late: LateCalls["first"], thrown: unknown): Failure {
-  if (late !== undefined) return lateFailure(late.thrown).reason;
+  if (late !== undefined) return lateFailure(late).reason;
   return (isA(thrown, SegmentLost) ? lostFailure(thrown) : engineFailure(thrown)).reason;
 }
 

@@ -43,7 +43,7 @@ export class UserTask {
       state: undefined,
       counts: new PendingCounts(this.totals),
       dirty: false,
-      of: "setup",
+      of: { name: "setup", code: [env.job.setup, env.job.teardown].filter((code) => code !== undefined) },
       call: "open",
     };
     this.#ctx = new Context(this.base, this.#scope);
@@ -56,6 +56,7 @@ export class UserTask {
   async run<T>(body: (state: unknown) => Promise<T>): Promise<T> {
     const { setup } = this.#env.job;
     this.status.phase("setup");
+    this.base.late.during = { name: "setup", code: setup === undefined ? [] : [setup] };
     try {
       if (setup !== undefined) this.#scope.state = await this.#settingUp(async () => await setup(this.#ctx));
     } catch (thrown) {
@@ -89,6 +90,7 @@ export class UserTask {
     const { teardown } = this.#env.job;
     if (teardown === undefined) return;
     this.status.phase("teardown");
+    this.base.late.during = { name: "setup", code: [teardown] };
     try {
       const returned: unknown = await teardown(this.#ctx);
       if (typeof returned === "object" && returned !== null && isIterator(returned))

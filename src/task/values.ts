@@ -9,7 +9,7 @@ import { f64Kind } from "../job/codecs/facts.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import type { Groups } from "../sort/group.ts";
 import { viewOf } from "./frame.ts";
-import type { LateCalls } from "./late-calls.ts";
+import type { CallOf, LateCalls } from "./late-calls.ts";
 
 /** Where a cursor's pair is. */
 export type PairBytes = Groups["pair"];
@@ -65,6 +65,7 @@ export interface ValueSource {
   readonly read: Decoder;
   readonly beat: () => void;
   readonly late: LateCalls;
+  readonly of: CallOf;
 }
 
 /** One is made for each key, and many keys have one value: so it is small. */
@@ -111,6 +112,7 @@ export class GroupValues implements IterableIterator<unknown> {
   }
 
   #tooLate(): never {
-    this.#from.late.refuse("the values of a key were read", "reduce", this.#state === "failed");
+    const from = this.#from;
+    throw from.late.refuse("the values of a key were read", from.of, this.#state === "failed");
   }
 }

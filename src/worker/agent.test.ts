@@ -51,7 +51,8 @@ class FakeSlot implements TaskSlot {
   readonly ended: Promise<FailureText>;
   readonly ran: RunAttempt[] = [];
   killedFor: KillReason | undefined;
-  isStopping = false;
+  /** Why. */
+  isStopping: string | undefined;
   pageNow: PageContent | undefined;
   #finish: ((result: AttemptResult) => void) | undefined;
   #end: (death: FailureText) => void = () => {};
@@ -80,8 +81,8 @@ class FakeSlot implements TaskSlot {
 
   async settle(): Promise<void> {}
 
-  stop(): void {
-    this.isStopping = true;
+  stop(why: string): void {
+    this.isStopping = why;
   }
 
   kill(reason: KillReason): void {
@@ -267,7 +268,7 @@ describe("the agent", () => {
   test("an attempt that waits for a slot can be stopped, and never begins", async () => {
     const { agent, master, slots } = start(1, { slotsAhead: 1 });
     await master.answer({ start: [1, 2].map((attempt) => assignmentOf(attemptOf(attempt))) });
-    await master.answer({ stop: [attemptOf(2)] });
+    await master.answer({ stop: [{ attempt: attemptOf(2), why: "another has won" }] });
     expect(master.last.running).toMatchObject([{ attempt: attemptOf(1) }]);
     slots[0]!.finish();
     await settled();
@@ -426,7 +427,7 @@ describe("the agent", () => {
     const { agent, master, slots, clock } = start(1);
     hangingLoads = true;
     await master.answer({ start: [assignmentOf(attemptOf(1))] });
-    await master.answer({ stop: [attemptOf(1)] });
+    await master.answer({ stop: [{ attempt: attemptOf(1), why: "another has won" }] });
     await clock.pass(500);
     expect(slots[0]!.killedFor).toEqual({ kind: "stopped" });
     await agent.close();
@@ -447,8 +448,8 @@ describe("the agent", () => {
   test("a revoked attempt is asked to end, then killed, and is not reported", async () => {
     const { agent, master, slots, clock } = start(1);
     await master.answer({ start: [assignmentOf(attemptOf(1))] });
-    await master.answer({ stop: [attemptOf(1)] });
-    expect(slots[0]!.isStopping).toBe(true);
+    await master.answer({ stop: [{ attempt: attemptOf(1), why: "another has won" }] });
+    expect(slots[0]!.isStopping).toBe("another has won");
     expect(slots[0]!.killedFor).toBeUndefined();
     await clock.pass(500);
     expect(slots[0]!.killedFor).toEqual({ kind: "stopped" });
@@ -695,7 +696,7 @@ describe("the agent", () => {
   test("an attempt that is revoked while its job is being prepared ends at once", async () => {
     const { agent, master, slots } = start(1, { prepare: () => new Promise(() => {}) });
     await master.answer({ start: [assignmentOf(attemptOf(1))] });
-    await master.answer({ stop: [attemptOf(1)] });
+    await master.answer({ stop: [{ attempt: attemptOf(1), why: "another has won" }] });
     expect(master.last).toMatchObject({ running: [], finished: [] });
     expect(slots).toHaveLength(0);
     await master.answer({ start: [assignmentOf(attemptOf(2))] });

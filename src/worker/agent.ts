@@ -17,7 +17,7 @@ import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { badResult, whyNoResult } from "../rpc/check-result.ts";
 import { encodeResult } from "../rpc/convert.ts";
-import type { Assignment, AttemptResult, FailureText, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { Assignment, AttemptResult, FailureText, StopOrder, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
 import type { ShuffleAccess } from "../rpc/slot-messages.ts";
 import type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";
 import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
@@ -185,7 +185,7 @@ class WorkerAgent implements Agent {
     let isNews = this.#offeredAre(report.offered);
     isNews = this.#settling.acknowledged(report) || isNews;
     for (const places of orders.places) isNews = this.#jobs.takePlaces(places) || isNews;
-    for (const attempt of orders.stop) this.#stop(attempt);
+    for (const order of orders.stop) this.#stop(order);
     for (const job of orders.discard) this.#discard(job);
     if (orders.drain) void this.drain();
     // Fault 40: an answer that lay about for a lease starts nothing; the master gave those attempts to others.
@@ -245,14 +245,14 @@ class WorkerAgent implements Agent {
     return true;
   }
 
-  #stop(attempt: AttemptId): void {
+  #stop({ attempt, why }: StopOrder): void {
     this.#jobs.note(attempt);
     const running = this.#running.get(attempt);
     if (running === undefined || running.stop.signal.aborted) return;
     running.stop.abort();
     // Not where it has ended: an order of an older master may come after the next one has taken the result.
     this.#settling.revoke(attempt);
-    running.slot?.stop();
+    running.slot?.stop(why);
     void this.#clock.sleep(stopGraceMs, this.#closing.signal).then(() => {
       if (this.#running.get(attempt) === running) running.slot?.kill({ kind: "stopped" });
     });

@@ -23,6 +23,7 @@ import { createTier } from "../storage/tier.ts";
 import type { Combining, FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { lateFailure } from "../task/failure.ts";
 import { isRefusal, LateCalls } from "../task/late-calls.ts";
+import { revoked } from "../task/revoked.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import { uncaughtMark } from "./death.ts";
 import { frameOf } from "./frames.ts";
@@ -116,7 +117,7 @@ export class SlotProgram {
         });
         return;
       case "stop":
-        this.#attempt?.stop.abort();
+        this.#attempt?.stop.abort(revoked(message.why));
         this.#attempt?.late.void();
         return;
       case "settle":
@@ -141,8 +142,9 @@ export class SlotProgram {
   async #run(request: RunAttempt): Promise<AttemptResult> {
     assert(this.#attempt === undefined, "a slot runs one attempt at a time");
     const { assignment } = request;
-    const late = new LateCalls((thrown) => {
-      if (attempt.isReported) this.#send({ kind: "late", attempt: assignment.attempt, error: errorOf(thrown) });
+    const late = new LateCalls((first) => {
+      if (attempt.isReported)
+        this.#send({ kind: "late", attempt: assignment.attempt, error: lateFailure(first).reason.error });
     });
     const attempt: Attempt = { request, late, stop: new AbortController(), isReported: false };
     this.#attempt = attempt;
@@ -170,7 +172,7 @@ export class SlotProgram {
     const leftOpen = await this.#work.over(false);
     attempt.isReported = true;
     if (late.first !== undefined) {
-      return { attempt: request.assignment.attempt, ok: false, reason: lateFailure(late.first.thrown).reason };
+      return { attempt: request.assignment.attempt, ok: false, reason: lateFailure(late.first).reason };
     }
     return leftOpen.length === 0 ? result : this.#leaving(result, leftOpen);
   }
@@ -249,12 +251,12 @@ export class SlotProgram {
     late?.note(thrown);
     if (this.#attempt !== undefined && this.#attempt === this.#last && late?.first !== undefined) {
       const { attempt } = this.#attempt.request.assignment;
-      const { reason } = lateFailure(late.first.thrown);
+      const { reason } = lateFailure(late.first);
       this.#endWith({ kind: "finished", result: { attempt, ok: false, reason } });
       return;
     }
     // Told by `note`; or of what was revoked, or of no attempt at all.
-    const { message, stack } = errorOf(thrown);
+    const { message, stack } = describeThrown(thrown);
     const place = stack?.split("\n", 1)[0];
     process.stderr.write(`${uncaughtMark}${message}${place === undefined ? "" : ` (${place})`}\n`);
     this.#pipe.end(() => process.exit(1));
@@ -313,10 +315,6 @@ function textOf(thrown: unknown): FailureText {
   const { message, stack } = describeThrown(thrown);
   const code = thrown instanceof MillraceError ? thrown.code : "user-error";
   return { code, message, stack, where: undefined, excerpt: undefined };
-}
-
-function errorOf(thrown: unknown): FailureText {
-  return lateFailure(thrown).reason.error;
 }
 
 /** Fields of a log line are the user's: whatever they are, a log line must not fail the attempt. */

@@ -59,8 +59,8 @@ export interface TaskSlot {
    * too, and a slot whose thread is kept busy says nothing: who asks sets the limit, and kills it.
    */
   settle(): Promise<void>;
-  /** Aborts the `signal` of the attempt under way. */
-  stop(): void;
+  /** Aborts the `signal` of the attempt under way; `why` is its reason. */
+  stop(why: string): void;
   kill(reason: KillReason): void;
   /** What the attempt under way, or the last one, said of itself; undefined before it said anything. */
   page(): PageContent | undefined;
@@ -243,10 +243,10 @@ export class Slot implements TaskSlot {
     });
   }
 
-  stop(): void {
+  stop(why: string): void {
     if (this.#attempt === undefined) return;
     this.#isStopped = true;
-    this.#send({ kind: "stop" });
+    this.#send({ kind: "stop", why });
   }
 
   kill(reason: KillReason): void {

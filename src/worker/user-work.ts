@@ -3,15 +3,10 @@
 // Node tells: where nothing is left that could call back, it emits `beforeExit`, instead of ending where something keeps it. Nothing
 // else sees all kinds of work: `process.getActiveResourcesInfo` has neither zlib nor crypto nor WebAssembly. So what is ours is let go
 // (`unref`), and what the job's module and its setup have opened to keep it, connections and intervals, for as long as that takes.
+// What was waited for in vain is let go too, or it would hide what threads compute besides.
 import { createHook } from "node:async_hooks";
 import { limits } from "../base/limits.ts";
-
-/** What can keep a process alive, or not. */
-interface Handle {
-  ref(): void;
-  unref(): void;
-  hasRef(): boolean;
-}
+import { type Handle, isHandle, letGoOfHandles, letGoOfTimers } from "./active-handles.ts";
 
 export class UserWork {
   readonly #ours: Pick<Handle, "ref" | "unref">;
@@ -66,12 +61,15 @@ export class UserWork {
     const begun = performance.now();
     const grace = this.#known.size > 0 && isLast ? limits.settleGraceMs : 0;
     const kept = this.#letGo();
+    const left: string[] = [];
+    let keepTimers = () => {};
     let isIdle = false;
     const idle = new Promise<void>((resolve) => {
       this.#isIdle = () => {
         isIdle = true;
         this.#isIdle = undefined;
         this.#keep(kept);
+        keepTimers();
         setImmediate(resolve); // which keeps the process until it goes on
       };
     });
@@ -83,22 +81,31 @@ export class UserWork {
       const waited = performance.now() - begun;
       if (isIdle) {
         await idle;
-        return [];
+        return left;
       }
+      keepTimers();
       const active = new Set(process.getActiveResourcesInfo());
       // Nothing that Node shows, but not idle: a thread computes (zlib, crypto), and that ends by itself, however long it takes here.
       if (active.size === 0) continue;
       const isKnown = this.#known.size > 0 && [...active].every((kind) => this.#known.has(kind));
       if ((!isKnown || waited < grace) && waited < limits.settleMs) continue;
+      for (const kind of active) {
+        if (this.#known.has(kind)) continue;
+        this.#known.add(kind);
+        left.push(kind);
+      }
+      kept.push(...letGoOfHandles());
+      keepTimers = letGoOfTimers();
+      if (process.getActiveResourcesInfo().length === 0) continue;
+      keepTimers();
+      // A request that does not end, such as reading a pipe: what threads compute besides can't be told from it.
       this.#isIdle = undefined;
       this.#keep(kept);
-      const left = [...active].filter((kind) => !this.#known.has(kind));
-      for (const kind of left) this.#known.add(kind);
       return left;
     }
   }
 
-  #letGo(): readonly Handle[] {
+  #letGo(): Handle[] {
     const kept: Handle[] = [];
     for (const weak of this.#kept) {
       const handle = weak.deref();
@@ -127,7 +134,3 @@ export class UserWork {
 
 /** Between two looks at what is left. */
 const turnMs = 5;
-
-function isHandle(resource: object): resource is Handle {
-  return "ref" in resource && "unref" in resource && "hasRef" in resource && typeof resource.hasRef === "function";
-}

@@ -92,10 +92,14 @@ const runnable = pages
   .map(({ page, fences }) => ({ page, fences: fences.filter(({ reason }) => reason === undefined) }))
   .filter(({ fences }) => fences.length > 0);
 
-it.each(runnable)("the fences of $page do what the page says, in order, in one folder", ({ fences }) => {
-  const folder = workspace();
-  for (const fence of fences) perform(fence, folder);
-});
+it.each(runnable)(
+  "the fences of $page do what the page says, in order, in one folder",
+  { timeout: 240_000 },
+  ({ fences }) => {
+    const folder = workspace();
+    for (const fence of fences) perform(fence, folder);
+  },
+);
 
 it("few fences can't be run", () => {
   const notRun = pages.flatMap(({ fences }) => fences).filter((fence) => fence.reason !== undefined);

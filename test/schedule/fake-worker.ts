@@ -97,7 +97,7 @@ export class FakeWorker {
       if (joined !== undefined) this.places.set(places.job, joined);
     }
     if (orders.drain) this.isDraining = true;
-    for (const attempt of orders.stop) this.stop(attempt);
+    for (const { attempt } of orders.stop) this.stop(attempt);
     for (const job of orders.discard) this.discard(job);
     for (const assignment of orders.start) this.start(assignment);
   }

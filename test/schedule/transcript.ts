@@ -396,7 +396,7 @@ function shownOrders(worker: string, orders: WorkerOrders): string[] {
       return `places of ${job}, version ${mapVersion}: ${places.join(" ")}`;
     }),
     ...orders.start.map(shownStart),
-    ...orders.stop.map((attempt) => `stop ${shortName(attempt)} ${attemptKey(attempt)}`),
+    ...orders.stop.map(({ attempt }) => `stop ${shortName(attempt)} ${attemptKey(attempt)}`),
     ...orders.discard.map((job) => `discard ${job}`),
     ...orders.settle.map((job) => `settle ${job}`),
   ];
