@@ -1,5 +1,6 @@
 import { didYouMean } from "../base/closest.ts";
 import { excerptOf } from "../base/excerpt.ts";
+import { hasValidate } from "../base/standard-schema.ts";
 import { checkName, wrong } from "./check.ts";
 import type { ParamDefinition, ParamsDefinition } from "./definition.ts";
 import type { StandardSchema } from "./params.ts";
@@ -24,15 +25,7 @@ export function parseParams(given: unknown): ParamsDefinition {
 
 /** zod, valibot, arktype (whose schemas are functions) and others. */
 export function isSchema(value: unknown): value is StandardSchema {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null || !("~standard" in value))
-    return false;
-  const standard: unknown = value["~standard"];
-  return (
-    typeof standard === "object" &&
-    standard !== null &&
-    "validate" in standard &&
-    typeof standard.validate === "function"
-  );
+  return (typeof value === "object" || typeof value === "function") && value !== null && hasValidate(value);
 }
 
 function parseParam(name: string, given: unknown): ParamDefinition {
