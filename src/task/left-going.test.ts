@@ -5,7 +5,11 @@ import { createServer } from "node:net";
 import { gzip } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { text } from "../format/text.ts";
+import { tsv } from "../format/tsv.ts";
+import { uint } from "../job/codecs/numbers.ts";
+import { utf8 } from "../job/codecs/utf8.ts";
 import { defineJob } from "../job/define-job.ts";
+import type { Emit } from "../job/types.ts";
 import { runInline } from "../testing.ts";
 
 /** Ways to call `done` later. */
@@ -50,6 +54,29 @@ describe("runInline", () => {
     });
     expect(told).toContain(rejected); // and was thrown where it happened
     expect((rejected as Error).stack).toContain("left-going.test.ts");
+  });
+
+  it("rejects with what reduce, setup and teardown do late, whatever timers were there before", async () => {
+    const base = { name: "late", input: text(), key: utf8, value: uint, output: tsv() } as const;
+    const map = (line: string, emit: Emit<string, number>) => emit(line, 1);
+    /** An error of a callback is the test's own, unless it is caught. */
+    const later = (call: () => void) =>
+      void setTimeout(() => {
+        try {
+          call();
+        } catch {}
+      }, 40);
+    const late = [
+      defineJob({ ...base, map, reduce: (key, _, emit) => later(() => emit([key, 1])) }),
+      defineJob({ ...base, map, setup: (ctx) => later(() => ctx.count("late")) }),
+      defineJob({ ...base, map, teardown: (ctx) => later(() => ctx.count("late")) }),
+    ];
+    for (const job of late) {
+      setTimeout(() => {}, 10); // which is over before the job's own
+      const rejected = await runInline(job, ["a"]).catch((thrown: unknown) => thrown);
+      expect(rejected).toMatchObject({ code: "user-error", message: expect.stringMatching(/ was called after /) });
+      expect((rejected as Error).stack).toContain("left-going.test.ts");
+    }
   });
 
   it("fails nothing by what was there before, nor by what is over when a call returns", async () => {

@@ -20,15 +20,22 @@ interface Computing {
 export class LeftGoing {
   readonly #before = countsOf(process.getActiveResourcesInfo());
   readonly #computing = new Map<number, Computing>();
+  /** By their numbers: one that was there before and is over would hide one that has come since. */
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+  #isOwnTimer = false;
   readonly #watch = createHook({
     init: (id, type, _, resource) => {
+      if (type === "Timeout" && !this.#isOwnTimer) this.#timers.set(id, resource as NodeJS.Timeout);
       if (type === "ZLIB" || type.endsWith("REQUEST")) this.#computing.set(id, resource);
     },
     after: (id) => {
       const work = this.#computing.get(id);
       if (work !== undefined && !(work.buffer instanceof Uint8Array)) this.#computing.delete(id);
     },
-    destroy: (id) => void this.#computing.delete(id),
+    destroy: (id) => {
+      this.#computing.delete(id);
+      this.#timers.delete(id);
+    },
   });
 
   constructor() {
@@ -40,7 +47,7 @@ export class LeftGoing {
     const begun = now();
     for (let turn = 0; late.first === undefined; turn++) {
       if (turn >= turnsMin && (!this.#isAnyLeft() || now() - begun > limits.settleMs)) return;
-      await new Promise((resolve) => (turn < turnsMin ? setImmediate(resolve) : setTimeout(resolve, turnMs)));
+      await new Promise((resolve) => (turn < turnsMin ? setImmediate(resolve) : this.#wait(resolve)));
     }
   }
 
@@ -48,10 +55,18 @@ export class LeftGoing {
     this.#watch.disable();
   }
 
+  #wait(resolve: (value: unknown) => void): void {
+    this.#isOwnTimer = true;
+    setTimeout(resolve, turnMs);
+    this.#isOwnTimer = false;
+  }
+
   /** What came up while somebody else was at work in this process is waited for too, no longer. */
   #isAnyLeft(): boolean {
     if (this.#computing.size > 0) return true;
+    for (const timer of this.#timers.values()) if (timer.hasRef()) return true;
     for (const [kind, count] of countsOf(process.getActiveResourcesInfo())) {
+      if (kind === "Timeout") continue;
       if (count > (this.#before.get(kind) ?? 0)) return true;
     }
     return false;

@@ -21,6 +21,8 @@ export type KillReason =
   | { readonly kind: "memory"; readonly bytes: number }
   /** Its attempt was revoked, its job is over, or the worker closes. */
   | { readonly kind: "stopped" }
+  /** Asked what calls do that have returned, it said nothing in time. */
+  | { readonly kind: "silent"; readonly ms: number }
   /** It wrote to its message pipe what is no message. */
   | { readonly kind: "broken-pipe"; readonly what: string };
 
@@ -41,11 +43,16 @@ export function deathText(death: Death): FailureText {
   return { code: "slot-died", message: messageOf(death), stack: undefined, where: undefined, excerpt: undefined };
 }
 
+export function silentText(ms: number): string {
+  return `the process of the job's code was ended: after all calls had returned its thread was kept busy, and it said nothing for ${ms / 1000} s. Await what a call starts, or return its promise`;
+}
+
 function messageOf(death: Death): string {
   const { code, signal, killedFor } = death;
   if (killedFor?.kind === "memory") {
     return `out of memory: the process of the job's code held ${formatBytes(killedFor.bytes)}, more than the ${formatBytes(death.rssBytesMax)} that it may; large buffers or many objects are kept alive. Keep less between records, or give more with --memory`;
   }
+  if (killedFor?.kind === "silent") return silentText(killedFor.ms);
   if (killedFor?.kind === "broken-pipe") return `the process of the job's code was ended: ${killedFor.what}`;
   if (killedFor?.kind === "stopped") return "the attempt was stopped";
   if (/heap out of memory|Reached heap limit|Allocation failed - |invalid table size/.test(death.stderrTail)) {

@@ -216,8 +216,9 @@ export class SlotPool {
 
   async #settle({ slot }: SlotEntry): Promise<void> {
     const timer = new AbortController();
-    const silent = this.#options.clock.sleep(limits.settleMs + limits.settleSilenceMs, timer.signal).then(async () => {
-      if (!timer.signal.aborted) slot.kill({ kind: "stopped" });
+    const ms = limits.settleMs + limits.settleSilenceMs;
+    const silent = this.#options.clock.sleep(ms, timer.signal).then(async () => {
+      if (!timer.signal.aborted) slot.kill({ kind: "silent", ms });
       await slot.ended;
     });
     await Promise.race([slot.isAlive ? slot.settle() : slot.ended, silent]);

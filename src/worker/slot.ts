@@ -18,7 +18,7 @@ import { needsS3, ownS3Access } from "../storage/any.ts";
 import type { S3Access } from "../storage/s3-access.ts";
 import type { Combining } from "../task/environment.ts";
 import type { Budget } from "./budget.ts";
-import { crashes, type Death, deathText, type KillReason } from "./death.ts";
+import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";
 import { FrameReader, frameOf } from "./frames.ts";
 import { LogFile, logLine } from "./log-file.ts";
 import { startSlotProcess } from "./slot-process.ts";
@@ -252,6 +252,8 @@ export class Slot implements TaskSlot {
   kill(reason: KillReason): void {
     this.#isAlive = false;
     this.#killedFor ??= reason;
+    // In the log of its last attempt: no result will tell.
+    if (reason.kind === "silent") this.#output(logLine(this.#options.clock.date(), silentText(reason.ms), ""));
     killGroup(this.#child.pid);
   }
 

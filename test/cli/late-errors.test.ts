@@ -366,6 +366,33 @@ describe("commands that run the job's code in their own process say it too", () 
   });
 });
 
+describe("they and a quiet run say it of every function of the job", () => {
+  const emitting = "map(line, emit) { emit(line, 1); emit(line, 1); },";
+  const functions: Readonly<Record<string, string>> = {
+    reduce: `${emitting} reduce(key, values, emit) { setTimeout(() => emit([key, 1]), 20); /*late*/ },`,
+    combine: `${emitting} combine(a, b) { setTimeout(() => { throw new Error("too late"); }, 20); /*late*/ return a + b; },`,
+    setup: `combine: sum, ${emitting} setup(ctx) { setTimeout(() => ctx.count("late"), 60); /*late*/ },`,
+    teardown: `combine: sum, ${emitting} teardown(ctx) { setTimeout(() => ctx.count("late"), 20); /*late*/ },`,
+  };
+
+  test.each([
+    ...Object.keys(functions).map((name) => [name, "run", "--quiet", "-o", "quiet-out"]),
+    ...["reduce", "combine", "setup", "teardown"].map((name) => [name, "test"]),
+    ...["reduce", "combine", "setup", "teardown"].map((name) => [name, "sim", "--seeds", "1"]),
+    ["setup", "replay"],
+    ["teardown", "replay"],
+  ])("%s: %s", async (name, command, ...flags) => {
+    const job = writeJob(`input: text(), key: utf8, value: uint, output: tsv(),\n  ${functions[name!]}`);
+    const input = command === "replay" ? "one.txt:0" : "one.txt";
+    const { code, stdout, stderr } = await millrace([command!, job, input, ...flags], { cwd: folder.path });
+    const said = stdout.toString() + stderr;
+    expect(code, said).toBe(1);
+    expect(said).toMatch(name === "combine" ? /too late/ : /was called after/);
+    expect(said).toMatch(placeOf(job));
+    expect(existsSync(join(folder.path, "quiet-out"))).toBe(false);
+  });
+});
+
 test("what is left open is named: in the summary, in the task's log, and by `millrace test`, for which a timer is a note only", async () => {
   const timer = writeJob(`input: text(), reducers: 0, output: text(),
   map(line, emit) { emit(line); setTimeout(() => {}, 3_600_000); },`);

@@ -78,7 +78,7 @@ describe.skipIf(!canTrace && mayLeaveOut)("a disk that fails (needs strace)", ()
     await until(() => traced("out") >= 2);
     await inject("error=EIO");
     writeFileSync(at("gate"), "");
-    expect(await master.ended).toEqual({ code: 1, signal: null });
+    expect(await master.ended).toEqual({ code: 4, signal: null });
     expect(master.output()).toMatch(/can't be written: .*Check the disk and start again/);
     await next();
     const { code, stderr } = await running;
@@ -120,7 +120,7 @@ describe.skipIf(!canMount() && mayLeaveOut)("a disk that fills up (needs the rig
     writeFileSync(inside("ballast"), Buffer.alloc(70_000_000));
 
     const refused = await run("second");
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("nearly full") });
+    expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining("nearly full") });
     writeFileSync(at("gate"), "");
     await until(() => lines(at("first.trace")).filter((task) => task.startsWith("map-")).length >= 2);
     await new Promise((resolve) => setTimeout(resolve, 1500)); // long enough for the whole job, were there room

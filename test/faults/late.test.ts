@@ -5,7 +5,7 @@ import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { millrace, repository, scratchFolder } from "../support/cli.ts";
+import { millrace, publishedText, repository, scratchFolder } from "../support/cli.ts";
 
 const runs = Number(process.env["MILLRACE_LATE_RUNS"] ?? 2);
 const atOnce = 4;
@@ -148,4 +148,38 @@ describe("what goes on after map has returned fails the job, however busy the ma
     },
     1_200_000,
   );
+});
+
+test("a slot whose thread is kept busy when its job ends is killed, and the job ends right", async () => {
+  const mark = (name: string) => JSON.stringify(join(folder.path, name));
+  writeFileSync(
+    join(folder.path, "busy.ts"),
+    `${head}import { existsSync, writeFileSync } from "node:fs";
+const until = async (path: string) => { while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 20)); };
+export default defineJob({
+  name: "busy", input: text(), reducers: 0, output: text(),
+  async map(line, emit) {
+    emit(line);
+    // Each waits for the other, so that they are in two slots.
+    writeFileSync(line.endsWith("a") ? ${mark("a-began")} : ${mark("b-began")}, "");
+    await until(line.endsWith("a") ? ${mark("b-began")} : ${mark("busy")});
+    // When the attempt has been reported: nothing waits for a timer that keeps no process.
+    if (line.endsWith("a")) setTimeout(() => { writeFileSync(${mark("busy")}, ""); for (;;); }, 1500).unref();
+  },
+});
+`,
+  );
+  for (const name of ["a", "b"]) writeFileSync(join(folder.path, `${name}.in`), `the line ${name}\n`);
+  const { code, stderr } = await millrace(
+    ["run", "busy.ts", "a.in", "b.in", "-o", "busy-out", "--slots", "2", "--split-size", "8"],
+    {
+      cwd: folder.path,
+    },
+  );
+  expect(code, stderr).toBe(0);
+  expect(existsSync(join(folder.path, "busy"))).toBe(true);
+  expect(stderr).toMatch(
+    /was ended: after all calls had returned its thread was kept busy, and it said nothing for 4 s/,
+  );
+  expect(publishedText(join(folder.path, "busy-out"))).toBe("the line a\nthe line b\n");
 });
