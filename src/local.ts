@@ -106,7 +106,11 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
   const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
   const overwrite = options.overwrite ?? false;
   const ended = await endedJobs(options);
-  const { replaces } = await storage.prepare(places.destination, overwrite, options.signal, ended);
+  // Without an output the destination is in the work directory, which says itself why it can't be made.
+  const { replaces } =
+    options.output === undefined
+      ? { replaces: undefined }
+      : await storage.prepare(places.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
     path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };

@@ -13,6 +13,17 @@ export interface Validated {
 
 const issuesMax = 100;
 
+/** Whether there is a function to validate by: a name alone makes no schema. Schemas of arktype are functions. */
+export function hasValidate(value: object): boolean {
+  const standard = (value as { readonly "~standard"?: unknown })["~standard"];
+  return (
+    typeof standard === "object" &&
+    standard !== null &&
+    "validate" in standard &&
+    typeof standard.validate === "function"
+  );
+}
+
 /** Reads what `validate` returned, or its promise came to. */
 export function validatedOf(result: object): Validated {
   const { value, issues } = result as { readonly value?: unknown; readonly issues?: unknown };

@@ -80,11 +80,11 @@ function createFolder(workDir: string | undefined): WorkDirectory {
   try {
     mkdirSync(dirname(work), { recursive: true });
   } catch (error) {
-    throw new MillraceError(
-      "io-error",
-      `can't make the folder ${dirname(work)} for temporary files: ${systemCode(error) ?? String(error)}`,
-      { cause: error },
-    );
+    const code = systemCode(error) ?? String(error);
+    const kind = code === "EEXIST" || code === "ENOTDIR" ? "wrong-usage" : "io-error";
+    throw new MillraceError(kind, `can't make the folder ${dirname(work)} for temporary files: ${code}`, {
+      cause: error,
+    });
   }
   return createWorkDirectory({ path: work, id });
 }

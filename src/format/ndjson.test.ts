@@ -275,3 +275,8 @@ describe("ndjson({ fields })", () => {
     );
   });
 });
+
+it("what has the name of a Standard Schema and is none is refused where it is given, not at each record", () => {
+  for (const standard of [null, {}, { version: 1, vendor: "x" }, { validate: 1 }])
+    expect(() => ndjson({ "~standard": standard } as never)).toThrow(/ndjson\(\) takes nothing, a Standard Schema/);
+});

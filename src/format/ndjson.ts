@@ -1,6 +1,7 @@
 // One JSON value per line: `ndjson()`. Described in docs/formats/ndjson.md.
 import { asBuffer } from "../base/bytes.ts";
 import { MillraceError } from "../base/error.ts";
+import { hasValidate } from "../base/standard-schema.ts";
 import { strictJson } from "../base/strict-json.ts";
 import type { Jsonable, JsonableWithBigints, JsonValue, JsonValueWithBigints } from "../job/codec.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../job/params.ts";
@@ -66,6 +67,7 @@ export function ndjson(
   const schema = isHolder && "~standard" in first ? first : undefined;
   const { integers = "refuse", ...others } = schema === undefined ? (first as NdjsonOptions) : more;
   if (!isOneOf(integers) || Object.keys(others).length > 0) throw wrongOptions();
+  if (schema !== undefined && !hasValidate(schema)) throw wrongOptions();
   const check = schema === undefined ? undefined : checkedBy(schema);
   const write = integers === "bigint" ? writeBigints : writeJson;
   return jsonLines(wholeRecords(check, "shapes", integers), write);

@@ -6,6 +6,7 @@ import type { ParamsDefinition } from "./definition.ts";
 import { describeJob } from "./describe.ts";
 import { paramsFromText, paramsFromValues } from "./give-params.ts";
 import type { Params } from "./params.ts";
+import { parseParams } from "./parse-params.ts";
 import { readParams } from "./read-params.ts";
 import { validateParams } from "./validate-params.ts";
 
@@ -247,3 +248,8 @@ function boom(): never {
 function ownSchema(validate: (value: Readonly<Record<string, unknown>>) => unknown): Params {
   return { "~standard": { version: 1, vendor: "own", validate: validate as (value: unknown) => unknown } };
 }
+
+it("params with the name of a Standard Schema and no validate are named as that", () => {
+  for (const standard of [null, {}, { version: 1, vendor: "x" }])
+    expect(() => parseParams({ "~standard": standard })).toThrow(/no Standard Schema: there is no function validate/);
+});

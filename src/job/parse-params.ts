@@ -1,5 +1,6 @@
 import { didYouMean } from "../base/closest.ts";
 import { excerptOf } from "../base/excerpt.ts";
+import { hasValidate } from "../base/standard-schema.ts";
 import { checkName, wrong } from "./check.ts";
 import type { ParamDefinition, ParamsDefinition } from "./definition.ts";
 import type { StandardSchema } from "./params.ts";
@@ -14,6 +15,8 @@ export function parseParams(given: unknown): ParamsDefinition {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw wrong(`params is an object of parameters by name, or a Standard Schema, not ${excerptOf(given)}`);
   }
+  if ("~standard" in given)
+    throw wrong('params has a property "~standard" and is no Standard Schema: there is no function validate in it');
   return {
     kind: "table",
     params: new Map(Object.entries(given).map(([name, param]) => [name, parseParam(name, param)])),
@@ -22,15 +25,7 @@ export function parseParams(given: unknown): ParamsDefinition {
 
 /** zod, valibot, arktype (whose schemas are functions) and others. */
 export function isSchema(value: unknown): value is StandardSchema {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null || !("~standard" in value))
-    return false;
-  const standard: unknown = value["~standard"];
-  return (
-    typeof standard === "object" &&
-    standard !== null &&
-    "validate" in standard &&
-    typeof standard.validate === "function"
-  );
+  return (typeof value === "object" || typeof value === "function") && value !== null && hasValidate(value);
 }
 
 function parseParam(name: string, given: unknown): ParamDefinition {

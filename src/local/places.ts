@@ -146,9 +146,10 @@ export function makeParents(path: string): () => void {
   try {
     first = mkdirSync(parent, { recursive: true });
   } catch (error) {
-    throw new MillraceError("io-error", `can't make the directory ${parent}: ${systemCode(error) ?? String(error)}`, {
-      cause: error,
-    });
+    const code = systemCode(error) ?? String(error);
+    // A file is where the folder should be, or one above it: no other try helps.
+    const kind = code === "EEXIST" || code === "ENOTDIR" ? "wrong-usage" : "io-error";
+    throw new MillraceError(kind, `can't make the directory ${parent}: ${code}`, { cause: error });
   }
   return () => {
     if (first === undefined) return;

@@ -102,7 +102,9 @@ function makePrivate(path: string): void {
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     const code = systemCode(error) ?? String(error);
-    throw new MillraceError("io-error", `the state directory ${path} can't be made or read: ${code}`, { cause: error });
+    // A file is where the folder should be, or one above it: no other try helps.
+    const kind = code === "EEXIST" || code === "ENOTDIR" ? "wrong-usage" : "io-error";
+    throw new MillraceError(kind, `the state directory ${path} can't be made or read: ${code}`, { cause: error });
   }
 }
 

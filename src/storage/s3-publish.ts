@@ -150,6 +150,12 @@ class Publishing {
     return found?.bytes.equals(this.#decision.manifest) ?? false;
   }
 
+  /** Whether `_SUCCESS` is a note of this job's, by whichever of its decisions. */
+  async #isNoted(): Promise<boolean> {
+    const found = await this.#objects.get(manifestPlace(this.#destination));
+    return found !== undefined && parseReplacing(found.bytes)?.job === this.#decision.job;
+  }
+
   // ── claims ─────────────────────────────────────────────────────────────────
 
   async #takeClaim(standing: Standing): Promise<Claim> {
@@ -197,6 +203,8 @@ class Publishing {
       thrown instanceof UploadGone || (thrown instanceof MillraceError && thrown.code === "output-exists");
     if (!claim.isNew || !isFinal) return;
     try {
+      // It alone says what the job replaces: who goes on, perhaps with another decision, would take that for someone else's.
+      if (claim.replaced.size > 0 && (await this.#isNoted())) return;
       if (thrown instanceof UploadGone) {
         if (thrown.hasVisibleFiles) return;
         await forEachAtMost(requestsAtOnce, this.#uploads, ({ file, token }) =>

@@ -2,6 +2,7 @@
 // is put aside or mapped again, has counted nothing.
 import { counterTooLarge, exactSum, tooManyCounters } from "../base/counters.ts";
 import { MillraceError } from "../base/error.ts";
+import { excerptOf } from "../base/excerpt.ts";
 import type { Counters } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
@@ -60,7 +61,7 @@ export class PendingCounts {
       throw new MillraceError("wrong-value", "ctx.count takes the counter's name first, a string that is not empty");
     }
     if (!Number.isSafeInteger(n)) {
-      const text = `counter ${JSON.stringify(name)}: count takes an integer within ±(2^53-1), not ${String(n)}`;
+      const text = `counter ${JSON.stringify(name)}: count takes an integer within ±(2^53-1), not ${excerptOf(n)}`;
       throw new MillraceError("wrong-value", text);
     }
     const before = this.#pending.get(name);

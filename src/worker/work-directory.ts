@@ -69,12 +69,11 @@ export function createWorkDirectory(options: WorkDirectoryOptions): WorkDirector
   try {
     mkdirSync(options.path, { mode: 0o700 });
   } catch (error) {
+    const code = systemCode(error) ?? String(error);
     throw new MillraceError(
-      "io-error",
-      `can't make the work directory ${options.path}: ${systemCode(error) ?? String(error)}; choose another place with --work-dir`,
-      {
-        cause: error,
-      },
+      code === "ENOTDIR" ? "wrong-usage" : "io-error",
+      `can't make the work directory ${options.path}: ${code}; choose another place with --work-dir`,
+      { cause: error },
     );
   }
   const memory = isTmpfs(root) ? createMemoryDirectory(root, options) : undefined;

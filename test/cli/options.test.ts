@@ -148,3 +148,18 @@ describe("the environment of the job's code", () => {
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("give --env SECRET=VALUE")]);
   });
 });
+
+test.each([
+  ["run", "job.ts", "in.txt", "--work-dir", "in.txt"],
+  ["run", "job.ts", "in.txt", "--work-dir", "in.txt/below"],
+  ["run", "job.ts", "in.txt", "-o", "out", "--work-dir", "in.txt/below"],
+  ["test", "job.ts", "in.txt", "--work-dir", "in.txt"],
+  ["master", "--state", "in.txt", "--listen", "127.0.0.1:0"],
+  ["master", "--state", "in.txt/below", "--listen", "127.0.0.1:0"],
+])("a file where a folder is to be made is wrong usage, which no other try helps: %s %s %s %s %s", async (...words) => {
+  const { code, stderr } = await millrace(words, { cwd: folder.path });
+  expect(code, stderr).toBe(2);
+  expect(stderr).toMatch(/in\.txt.*(EEXIST|ENOTDIR)/);
+  expect(stderr).not.toContain("The output");
+  expect(left()).toEqual(before);
+});
