@@ -165,6 +165,7 @@ function toDone(done: AttemptDone) {
     mapVersion: optional(done.mapVersion, big),
     staged: done.staged.map(toStagedFile),
     deadLetters: done.deadLetters.map(toPosition),
+    lastAside: optional(done.lastAside, toFailureText),
     counters: toCounters(done.counters),
     stats: toStats(done.stats),
   };
@@ -178,6 +179,7 @@ function fromDone(done: pb.AttemptResult_Done): Omit<AttemptDone, "attempt" | "o
     ...(done.mapVersion !== undefined && { mapVersion: num(done.mapVersion) }),
     staged: done.staged.map(fromStagedFile),
     deadLetters: done.deadLetters.map(fromPosition),
+    ...(done.lastAside !== undefined && { lastAside: fromFailureText(done.lastAside) }),
     counters: fromCounters(done.counters),
     stats: fromStats(done.stats),
   };

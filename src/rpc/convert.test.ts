@@ -229,6 +229,7 @@ const result: fc.Arbitrary<AttemptResult> = fc.oneof(
       mapVersion: size,
       staged: few(staged),
       deadLetters: few(position),
+      lastAside: failureText,
       counters,
       stats,
     },
@@ -290,6 +291,7 @@ const winner: fc.Arbitrary<Winner> = fc.record({
   counters,
   stats,
   runLost: maybe(name),
+  lastAside: maybe(failureText),
 });
 const task: fc.Arbitrary<TaskRecord> = fc.record({
   winner: maybe(winner),

@@ -99,6 +99,8 @@ export interface AttemptDone {
   readonly mapVersion?: number;
   readonly staged: readonly StagedFile[];
   readonly deadLetters: readonly Position[];
+  /** Why the last of them was put aside: the job's reason, where they are too many all together. */
+  readonly lastAside?: FailureText;
   readonly counters: Counters;
   readonly stats: AttemptStats;
 }

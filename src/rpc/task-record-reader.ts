@@ -5,7 +5,7 @@ import type { AttemptNumber, TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration, unreadable } from "./codec.ts";
-import type { AttemptStats, SkippedRecord } from "./messages.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "./messages.ts";
 import { noStats } from "./stats.ts";
 import { StringTable } from "./string-table.ts";
 import { WireReader } from "./wire-reader.ts";
@@ -105,6 +105,7 @@ function readWinner(names: StringTable): Winner {
   const counters: Record<string, number> = Object.create(null);
   let stats: AttemptStats | undefined;
   let runLost: string | undefined;
+  let lastAside: FailureText | undefined;
   while (reader.next()) {
     if (reader.field === 1) attempt = readAttemptId(names);
     else if (reader.field === 2) worker = reader.repeated(names);
@@ -118,6 +119,7 @@ function readWinner(names: StringTable): Winner {
     else if (reader.field === 10) readCount(counters, names);
     else if (reader.field === 11) stats = readStats();
     else if (reader.field === 12) runLost = reader.repeated(names);
+    else if (reader.field === 13) lastAside = readFailureText();
     else reader.skip();
   }
   reader.leave(outer);
@@ -135,10 +137,32 @@ function readWinner(names: StringTable): Winner {
     mapVersion,
     staged: staged ?? none,
     deadLetters: deadLetters ?? none,
+    lastAside,
     counters,
     stats,
     runLost,
   };
+}
+
+function readFailureText(): FailureText {
+  const outer = reader.enter();
+  let code = "";
+  let message = "";
+  let stack: string | undefined;
+  let where: string | undefined;
+  let excerpt: string | undefined;
+  let aside: number | undefined;
+  while (reader.next()) {
+    if (reader.field === 1) code = reader.string();
+    else if (reader.field === 2) message = reader.string();
+    else if (reader.field === 3) stack = reader.string();
+    else if (reader.field === 4) where = reader.string();
+    else if (reader.field === 5) excerpt = reader.string();
+    else if (reader.field === 6) aside = reader.uint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { code, message, stack, where, excerpt, ...(aside !== undefined && { aside }) };
 }
 
 function readAttemptId(names: StringTable): AttemptId {

@@ -5,7 +5,7 @@ import type { TaskRecord, Winner } from "../schedule/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration } from "./codec.ts";
-import type { AttemptStats, SkippedRecord } from "./messages.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "./messages.ts";
 import { WireWriter } from "./wire-writer.ts";
 
 const writer = new WireWriter();
@@ -55,6 +55,18 @@ function writeWinner(field: number, winner: Winner): void {
   }
   writeStats(11, winner.stats);
   if (winner.runLost !== undefined) writer.presentString(12, winner.runLost);
+  if (winner.lastAside !== undefined) writeFailureText(13, winner.lastAside);
+  writer.end(from);
+}
+
+function writeFailureText(field: number, { code, message, stack, where, excerpt, aside }: FailureText): void {
+  const from = writer.begin(field);
+  writer.string(1, code);
+  writer.string(2, message);
+  if (stack !== undefined) writer.presentString(3, stack);
+  if (where !== undefined) writer.presentString(4, where);
+  if (excerpt !== undefined) writer.presentString(5, excerpt);
+  if (aside !== undefined) writer.presentUint(6, aside);
   writer.end(from);
 }
 

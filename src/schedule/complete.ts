@@ -167,6 +167,7 @@ function winnerOf(attempt: Attempt, done: AttemptDone): Winner {
     mapVersion: done.mapVersion,
     staged: done.staged,
     deadLetters: done.deadLetters,
+    lastAside: done.lastAside,
     counters: done.counters,
     stats: done.stats,
     runLost: undefined,

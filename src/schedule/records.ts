@@ -73,6 +73,7 @@ export interface Winner {
   /** Without tokens: they are gone, and the map is done again. */
   readonly staged: readonly StagedFile[];
   readonly deadLetters: readonly Position[];
+  readonly lastAside: FailureText | undefined;
   readonly counters: Counters;
   readonly stats: AttemptStats;
   /** Why its run is gone, and the task to be done again; all else of it counts until another attempt wins. */

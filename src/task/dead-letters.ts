@@ -32,6 +32,7 @@ export class DeadLetters {
   readonly #stage: (name: string) => StagedWriter;
   #writer: StagedWriter | undefined;
   #counted = 0;
+  #last: FailureText | undefined;
 
   /** `split`: the map task's number; `max`: how many may still be put aside; `isApart`: they have a folder of their own. */
   constructor(split: number, max: number, stage: (name: string) => StagedWriter, isApart = false) {
@@ -45,6 +46,11 @@ export class DeadLetters {
       compress: undefined,
     });
     this.#stage = stage;
+  }
+
+  /** Why the last record was put aside, and which it is. */
+  get last(): FailureText | undefined {
+    return this.#last;
   }
 
   /** Whether one more may be put aside that has so many line ends inside: each counts. */
@@ -70,6 +76,12 @@ export class DeadLetters {
     };
     this.#writer.write(Buffer.from(`${JSON.stringify(line)}\n`));
     this.positions.push(at);
+    this.#last = {
+      ...error,
+      where: `${source}:${at.offset}`,
+      excerpt: excerptOf(letter.record),
+      aside: 1 + extent.lines,
+    };
   }
 
   async finish(): Promise<readonly StagedFile[]> {

@@ -126,6 +126,7 @@ class MapAttempt {
       ...(collected !== undefined && { run: collected.run, emissionDigest: collected.emissionDigest }),
       staged: [...files, ...(await this.#deadLetters.finish())],
       deadLetters: this.#deadLetters.positions,
+      ...(this.#deadLetters.last !== undefined && { lastAside: this.#deadLetters.last }),
       counters: task.totals.report(),
       stats: this.#stats(collected, bytesOut, begun),
     };

@@ -255,3 +255,15 @@ export default defineJob({ name: "t", input: ${input}, reducers: 0, map(r, emit)
     }
   }
 });
+
+test("one bad record too many ends the job the same way whether one task has seen them all or each its own", async () => {
+  const lines = Array.from({ length: 3000 }, (_, i) => (i % 1000 === 500 ? `boom ${i}` : `line ${i}`));
+  write("in.txt", `${lines.join("\n")}\n`);
+  for (const split of ["1MB", "5KB"]) {
+    const { code, stderr } = await run("job.ts", "in.txt", "-o", "out", "--skip-bad", "2", "--split-size", split);
+    expect({ split, code, stderr }).toEqual({ split, code: 1, stderr: expect.stringContaining("not this one") });
+    expect(stderr).toMatch(/at in\.txt:\d+/);
+    expect(stderr).toMatch(/job\.ts:\d+:\d+/);
+    expect(stderr).not.toContain("no more than");
+  }
+});
