@@ -213,7 +213,7 @@ describe("a job that has failed", () => {
     const [mended, trace] = [at("mended"), at("trace")];
     const words = ["run", gateJob, input, "-o", at("mended-output"), ...ownSplits];
     const failed = await ask(...words, "--param", `mended=${mended}`, "--param", `trace=${trace}`);
-    expect(failed.code, failed.stderr).toBe(3);
+    expect(failed.code, failed.stderr).toBe(1);
     expect(failed.stderr).toContain("this line is broken");
     expect(failed.stderr).toMatch(/at .*broken\/3\.txt:0/);
     const retry = failed.stderr.split("\n").find((line) => line.includes("go on where it stopped"))!;
