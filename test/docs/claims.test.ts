@@ -237,3 +237,28 @@ it("each format has a file of its name, which says what it is", () => {
     expect(read(`src/format/${name}.ts`), name).toMatch(new RegExp(`export function ${exported}\\b`));
   }
 });
+
+it(".nvmrc names the oldest Node that package.json allows", () => {
+  const { engines } = JSON.parse(read("package.json")) as { engines: { node: string } };
+  expect(`>=${read(".nvmrc").trim()}`).toBe(engines.node);
+});
+
+it("launch configurations start programs, with files, that are there", () => {
+  const { configurations, inputs } = JSON.parse(read(".vscode/launch.json")) as {
+    configurations: { name: string; program?: string; args?: string[]; preLaunchTask?: string }[];
+    inputs: { id: string }[];
+  };
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  for (const { name, program, args = [], preLaunchTask } of configurations) {
+    if (program !== undefined) expect(existsSync(program.replace(/^\$\{workspaceFolder\}/, root)), name).toBe(true);
+    for (const arg of args.filter((one) => one.startsWith("examples/")))
+      expect(existsSync(join(root, arg)), name).toBe(true);
+    if (preLaunchTask !== undefined) expect(scripts[preLaunchTask.replace("npm: ", "")], name).toBeDefined();
+    const asked = args.flatMap((arg) => [...arg.matchAll(/\$\{input:(\w+)\}/g)].map((match) => match[1]));
+    for (const id of asked)
+      expect(
+        inputs.map((input) => input.id),
+        name,
+      ).toContain(id);
+  }
+});
