@@ -63,16 +63,21 @@ export async function testCommand(
       linePrinter(() => unread.abort()),
       flags.json,
     );
-    const test = await JobTest.prepare({
-      here,
-      module: resolve(job),
-      sample,
-      flags,
-      folder,
-      checks,
-      signal: AbortSignal.any([interrupts.signal, unread.signal]),
-    });
-    await test.all();
+    try {
+      const test = await JobTest.prepare({
+        here,
+        module: resolve(job),
+        sample,
+        flags,
+        folder,
+        checks,
+        signal: AbortSignal.any([interrupts.signal, unread.signal]),
+      });
+      await test.all();
+    } catch (error) {
+      // What the checks under way ended by then is not told: no one would read what they find.
+      if (!unread.signal.aborted || interrupts.signal.aborted) throw error;
+    }
     checks.finish(interrupts.signal);
     // Nobody has read what was left of it.
     if (checks.failed > 0 || unread.signal.aborted) process.exitCode = 1;

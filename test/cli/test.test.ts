@@ -54,6 +54,36 @@ test("the word count passes on the books, and leaves nothing behind", async () =
   expect(readdirSync(temporary)).toEqual([]);
 });
 
+test.each(["the job runs", "keys and values", "once more"])(
+  "it ends in silence when no one reads its lines any more, from that of '%s' on",
+  async (line) => {
+    write(
+      "closed.ts",
+      `import { defineJob, text, uint, utf8 } from "millrace";
+export default defineJob({ name: "closed", input: text(), key: utf8, value: uint, combine: (a, b) => a + b,
+  map(line, emit) { for (const end = Date.now() + 5; Date.now() < end; ); emit(line, 1); },
+  reduce(key, values, emit) { for (const value of values) emit([key, value]); } });\n`,
+    );
+    write("closed.txt", "a line\nanother line\n".repeat(30));
+    // As `| head` does: some lines are read, and then the pipe is closed, while checks are under way.
+    let [said, closed] = ["", false];
+    const { code, stderr } = await millrace(["test", "closed.ts", "closed.txt", "--work-dir", work], {
+      cwd: folder.path,
+      started: (child) =>
+        child.stdout!.on("data", (chunk) => {
+          said += chunk;
+          if (closed || !said.includes(line)) return;
+          closed = true;
+          child.stdout!.destroy();
+        }),
+    });
+    expect(closed).toBe(true);
+    expect(stderr).toBe("");
+    expect(code).toBe(1);
+    expect(readdirSync(work)).toEqual([]);
+  },
+);
+
 const [users, orders] = ["users=examples/data/users.csv", "orders=examples/data/orders.ndjson"];
 
 test.each([

@@ -100,6 +100,31 @@ describe("pages", () => {
     expect(wrong(pages, /npm run ([a-z:-]+)/g, (name) => scripts[name] !== undefined)).toEqual([]);
   });
 
+  it("list the metrics that masters and workers have, and no other", () => {
+    const made = (file: string, prefix: string) =>
+      [...read(file).matchAll(/(?:counter|gauge|histogram)(?:<[^>]*>)?\(\s*"([a-z_]+)"/g)].map(
+        ([, name]) => prefix + name,
+      );
+    const metrics = [
+      ...made("src/master/metrics.ts", "millrace_"),
+      ...made("src/worker/metrics.ts", "millrace_worker_"),
+    ];
+    const listed = [...read("docs/operations.md").matchAll(/^\| .*$/gm)].flatMap(([row]) =>
+      [...row.split(" | ")[0]!.matchAll(/`(millrace_[a-z_]+)`/g)].map((match) => match[1]!),
+    );
+    expect(metrics.length).toBeGreaterThan(20);
+    expect(listed.toSorted()).toEqual(metrics.toSorted());
+  });
+
+  it("list the failpoints of masters and workers", () => {
+    const all = product.flatMap((path) =>
+      [...read(path).matchAll(/\bfailpoint\("([a-zA-Z.]+)"/g)].map((match) => match[1]!),
+    );
+    const page = read("docs/state.md");
+    expect(all.length).toBeGreaterThan(5);
+    expect(all.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+
   it("name environment variables that something reads", () => {
     const code = [...sources.filter((path) => !path.startsWith("test/docs/")), "vitest.config.ts", ...below(".ci")]
       .map(read)
