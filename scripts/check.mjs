@@ -17,6 +17,7 @@ const checks = [
   ["unused code", [...bin("knip/bin/knip.js"), "--no-progress"]],
   ["kernel.wasm and json.wasm are their sources'", [process.execPath, "scripts/wasm.mjs", "--check"]],
   ["docs/errors.md is its table's", [process.execPath, "scripts/errors-page.mjs", "--check"]],
+  ["faults, S and I numbers are defined and tested", [process.execPath, "scripts/faults-page.mjs", "--check"]],
   ["package contents", [process.execPath, "scripts/package-check.mjs"]],
 ].filter(([, command]) => existsSync(join(root, command[1])) || existsSync(command[1]));
 
