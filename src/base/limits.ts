@@ -1,4 +1,5 @@
-// Every bound, in one place, with its unit and its reason.
+// Bounds that more than one file needs, each stated once: the unit is in its name, the reason above it where it is not plain. A bound
+// that only one file needs stands at the top of that file; sizes of a binary layout stand with that layout (test/docs/bounds.test.ts).
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -18,6 +19,8 @@ export const limits = {
   manifestBytesMax: 256 * MiB,
   /** Files whose state is asked for at once: an object store answers in some 20 ms, and a decision waits for all of them. */
   looksAtOnce: 16,
+  /** Deeper values are refused: they may contain themselves, and recursion has to end somewhere. */
+  nestingMax: 1_000,
 
   // input
   inputChunkBytes: 1 * MiB,
@@ -87,6 +90,14 @@ export const limits = {
   leaseMs: 10_000,
   backupSlowdown: 3,
   failuresPerWorkerMax: 5,
+  /** Latest winners of a phase whose median rate says what is slow. */
+  ratesKept: 63,
+  /** A task is short when its phase's last one took no longer; and whoever waits longer for a slot may go where there is one. */
+  aheadMsMax: 1_000,
+  /** Failures of a job that its records hold, in a ring. */
+  failuresKept: 20,
+  /** Things of one kind that one message names; of the rest it says how many there are. */
+  namedMax: 5,
   /** A slot that is asked what calls still do, and says nothing for so long beyond its own wait, is killed. */
   settleSilenceMs: 2_000,
   /** The last result of a job waits so long for that answer: then both are one report and one commit. */
@@ -95,6 +106,8 @@ export const limits = {
   lateCallsPerReport: 256,
   /** A slot waits so long for what user code left going before it reports an attempt, or answers `settle`. */
   settleMs: 2_000,
+  /** Between two looks at what user code left going. */
+  settleTurnMs: 5,
   /** Where something was left open for all that time before, it is not waited for again, but for so long before the job's end. */
   settleGraceMs: 100,
 
@@ -127,6 +140,12 @@ export const limits = {
   /** Some hundred bytes per file that it lists. */
   lookHeapBytes: 512 * MiB,
 
+  // a master's state
+  /** Free space below which jobs are refused and commits wait: what LevelDB's background work may need is more than one commit. */
+  stateSpareBytes: 48 * MiB,
+  /** A storage that is out of reach is tried for some minutes: 1 s, 2 s, … 128 s apart. */
+  publishTriesMax: 9,
+
   // jobs that are over
   /** Shown so long after their end; a master's records of them are some kilobytes each. */
   endedJobsKept: 1_000,
@@ -144,6 +163,8 @@ export const limits = {
   /** From the end of a request to the first byte of its answer, and between two looks at what has come: a store that is silent for longer is asked again. */
   storeIdleMs: 30_000,
   storeTriesMax: 4,
+  /** An answer takes some 20 ms, and a publish waits for all of them. */
+  storeRequestsAtOnce: 16,
   /** Of all silence in one request, or in all requests of one list: who waits for it wants to know today. */
   storeSilentMsMax: 150_000,
   /** The same where what staged files are left is removed: they are hidden, and the next run does it again. */
@@ -198,12 +219,14 @@ export const limits = {
   /** Runs whose places travel in one message: some 2 MB. */
   placesPerMessage: 16_384,
   messageBytesMax: 16 * MiB,
+  /** Of what commands ask and submit: larger ones are refused before they are read. */
+  questionBytesMax: 4 * MiB,
   /** Of one attempt's result, and of those that one report brings: what else it says fits beside them into a message. */
   resultBytesMax: 12 * MiB,
   bundleBytesMax: 16 * MiB,
   /** As given, and the value that the job's schema makes of them: both are part of every assignment. */
   paramsBytesMax: 1 * MiB,
-  /** Fetched whole by each worker. */
+  /** Fetched whole by each worker; no blob is larger. */
   sideFileBytesMax: 1 * GiB,
   /** A plan is stored in chunks of at most this. */
   planChunkBytes: 256 * KiB,

@@ -3,9 +3,6 @@ import { types } from "node:util";
 import { MillraceError } from "./error.ts";
 import { excerptOf } from "./excerpt.ts";
 
-/** Deeper values are refused: they may contain themselves, and recursion has to end somewhere. */
-export const nestingMax = 1000;
-
 /** Whether the object is a plain one: made by `{}`, JSON.parse, Object.create(null) or a csv reader, without symbols as names. */
 export function isPlainObject(value: object): boolean {
   return isPlainPrototype(Object.getPrototypeOf(value)) && Object.getOwnPropertySymbols(value).length === 0;

@@ -1,4 +1,5 @@
-import { isPlainObject, nestingMax, notPlain } from "./plain-value.ts";
+import { limits } from "./limits.ts";
+import { isPlainObject, notPlain } from "./plain-value.ts";
 
 /**
  * JSON text that `JSON.parse` turns back into the same value; -0 becomes 0, and objects without prototype become plain ones.
@@ -41,8 +42,8 @@ function check(value: unknown, carrier: string, path: (string | number)[], onBig
       throw notPlain(carrier, value, path, "JSON has no such number; write null or a string instead.");
     case "object":
       if (value === null) return;
-      if (path.length >= nestingMax) {
-        throw notPlain(carrier, value, path, `It is nested more than ${nestingMax} deep, or contains itself.`);
+      if (path.length >= limits.nestingMax) {
+        throw notPlain(carrier, value, path, `It is nested more than ${limits.nestingMax} deep, or contains itself.`);
       }
       if (Array.isArray(value)) checkArray(value, carrier, path, onBigint);
       else if (isPlainObject(value)) checkObject(value as Readonly<Record<string, unknown>>, carrier, path, onBigint);

@@ -1,14 +1,13 @@
 // What the commands that ask a master something have in common: the connection, and names cut short.
+
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { RemoteMaster } from "../rpc/services.ts";
 import type { JobView } from "../schedule/step.ts";
 import { shortId } from "./hints.ts";
 import { tell } from "./loading.ts";
 import type { MasterFlags } from "./options.ts";
-
-/** At most so many candidates are named. */
-const namedMax = 5;
 
 /** Connects, does the work, and lets go of the connection. `told`: takes a sentence that stays on the screen. */
 export async function withMaster<T>(
@@ -73,9 +72,9 @@ export function theOne<T>(found: readonly T[], names: Names<T>, isExact: (found:
       `no ${noun} has an id that begins with ${JSON.stringify(start)}: ${listed} lists them`,
     );
   }
-  const more = found.length > namedMax ? `, and ${found.length - namedMax} more` : "";
+  const more = found.length > limits.namedMax ? `, and ${found.length - limits.namedMax} more` : "";
   throw new MillraceError(
     "wrong-usage",
-    `${found.length} ${noun}s have ids that begin with ${JSON.stringify(start)}: ${found.slice(0, namedMax).map(idOf).join(", ")}${more}. Give more of it`,
+    `${found.length} ${noun}s have ids that begin with ${JSON.stringify(start)}: ${found.slice(0, limits.namedMax).map(idOf).join(", ")}${more}. Give more of it`,
   );
 }

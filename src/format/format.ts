@@ -1,4 +1,5 @@
-// The interface of formats. Reading and writing of one format live in one file beside this one.
+// The interface of formats. Each format has a file of its name beside this one, which says what it is; what it is made of (scanners,
+// tables, records) stands in files that formats share or that begin with its kind.
 import type { ByteWriter } from "../base/bytes.ts";
 import type { Block } from "./block-reader.ts";
 

@@ -65,7 +65,7 @@ export interface NamedOutputs {
 
 /** What `defineJob` takes. */
 export interface JobOptions<I, O, Key, Value, P, File extends string, State, Parts, Reducers, Returned> {
-  /** Lower-case words joined by hyphens; names the job in logs, the dashboard and `millrace jobs`. */
+  /** Lower-case words joined by hyphens; names the job in logs, on the screen and in `millrace jobs`. */
   readonly name: string;
   /** How input files are read: one format, or one per named input (`--input users=PATH`). */
   readonly input: I;

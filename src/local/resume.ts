@@ -1,8 +1,10 @@
 // What a run left in its store, and whether it may be gone on with: the same code, options and input files, or an error that
 // names what differs.
+
 import { isDeepStrictEqual } from "node:util";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { isAbsoluteOrUrl } from "../base/paths.ts";
 import type { Plan } from "../input/plan.ts";
 import { filesOf } from "../input/resolve.ts";
@@ -22,9 +24,6 @@ export interface StoredJob {
   /** The commit decision is made: all that is left is to publish, which may have happened. */
   readonly isDecided: boolean;
 }
-
-/** At most this many differences are named. */
-const namedMax = 5;
 
 /** The job of a store that one run used; undefined where it was never submitted. */
 export async function readStoredJob(store: StateStore): Promise<StoredJob | undefined> {
@@ -56,10 +55,10 @@ export async function checkSame(stored: StoredJob, wanted: JobSpec, storage: Sto
     ...(stored.plan === undefined ? [] : await fileDifferences(stored.plan, wanted, storage)),
   ];
   if (differences.length === 0) return;
-  const more = differences.length > namedMax ? ` and ${differences.length - namedMax} more` : "";
+  const more = differences.length > limits.namedMax ? ` and ${differences.length - limits.namedMax} more` : "";
   throw new MillraceError(
     "nothing-to-resume",
-    `can't go on with the earlier run: ${differences.slice(0, namedMax).join("; ")}${more}. Undo that, or run without --resume to begin anew`,
+    `can't go on with the earlier run: ${differences.slice(0, limits.namedMax).join("; ")}${more}. Undo that, or run without --resume to begin anew`,
   );
 }
 

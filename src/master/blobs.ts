@@ -15,7 +15,7 @@ import { randomId } from "../base/random.ts";
 import type { Blobs } from "../rpc/services.ts";
 
 /** Kept this long after it was last put or asked for, whoever needs it. */
-export const blobUnusedMs = 3_600_000;
+const unusedMs = 3_600_000;
 /** Left free on the disk that also holds the state store. */
 const spareBytes = 64 * MiB;
 /** The free space is looked at again after so many bytes. */
@@ -83,7 +83,7 @@ export async function openBlobs(directory: string, clock: Clock): Promise<DiskBl
 
     async sweep(isNeeded) {
       const removed: string[] = [];
-      const before = clock.date().getTime() - blobUnusedMs;
+      const before = clock.date().getTime() - unusedMs;
       for (const name of await readdir(directory)) {
         if (!/^[0-9a-f]{64}$/.test(name)) continue;
         const path = join(directory, name);

@@ -42,11 +42,9 @@ import { type Look, lookHere } from "./look.ts";
 import { Looker } from "./looker.ts";
 import { createMaster } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
-import { openStateDirectory, type StateDirectory, stateSpareBytes } from "./state-directory.ts";
+import { openStateDirectory, type StateDirectory } from "./state-directory.ts";
 import { statusRoutes } from "./status-routes.ts";
 
-/** A storage that is out of reach is tried for some minutes: 1 s, 2 s, … 128 s apart. */
-const publishTriesMax = 9;
 /** Beyond what commits hold back for. */
 const jobSpareBytes = 16 * MiB;
 
@@ -171,7 +169,7 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
     heartbeatMs: Math.min(limits.heartbeatMs, leaseMs / 3),
     owner: `process ${process.pid}`,
     newCluster: randomId(),
-    publishTriesMax,
+    publishTriesMax: limits.publishTriesMax,
     adoptMs: leaseMs,
     writeProbe,
     observer: {
@@ -201,7 +199,7 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
     logs: { workerTokens: () => tokens.all("worker"), tls: clientTls(options.ca), clock },
     look,
     checkSpace: async () => {
-      if ((await freeBytes()) >= stateSpareBytes + jobSpareBytes) return;
+      if ((await freeBytes()) >= limits.stateSpareBytes + jobSpareBytes) return;
       throw new MillraceError(
         "no-space",
         `the disk of the master's state is nearly full (${directory.path}): no job is taken until there is room; those that run go on`,

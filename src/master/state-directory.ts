@@ -10,12 +10,9 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
-import { MiB } from "../base/limits.ts";
+import { limits } from "../base/limits.ts";
 import { openLevelStore } from "../state/leveldb.ts";
 import type { StateStore } from "../state/store.ts";
-
-/** Free space below which jobs are refused and commits wait: what LevelDB's background work may need is more than one commit. */
-export const stateSpareBytes = 48 * MiB;
 
 export interface StateDirectory {
   readonly path: string;
@@ -44,7 +41,7 @@ export async function openStateDirectory(directory: string, owner: Owner): Promi
   let store: StateStore;
   try {
     store = await openLevelStore(at("store"), {
-      spareBytes: stateSpareBytes,
+      spareBytes: limits.stateSpareBytes,
       mend: `Restore the directory from a copy of the whole, or move it away and start a master with an empty one: jobs that were running have to be submitted again`,
     });
   } catch (error) {

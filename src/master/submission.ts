@@ -8,7 +8,7 @@ import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Blobs, Submission } from "../rpc/services.ts";
 
-const attemptsMaxMax = 100;
+/** Of inputs, side files and environment variables of one job. */
 const namesMax = 1_000;
 const nameLengthMax = 200;
 
@@ -32,7 +32,7 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   for (const file of spec.files) check(isDigest(file.sha256), `the digest of side file ${file.name} is no SHA-256`);
   checkNumber("partitions", spec.partitions, 0, limits.partitionsMax);
   checkNumber("splitBytes", spec.splitBytes, 1, Number.MAX_SAFE_INTEGER);
-  checkNumber("attemptsMax", spec.attemptsMax, 1, attemptsMaxMax);
+  checkNumber("attemptsMax", spec.attemptsMax, 1, limits.attemptsGivenMax);
   checkNumber("slotsMax", spec.slotsMax, 1, 1_000_000);
   checkNumber("deadLettersMax", spec.deadLettersMax, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("taskTimeoutMs", spec.taskTimeoutMs, 1, 2 ** 31);

@@ -3,12 +3,9 @@ import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { MillraceError } from "../base/error.ts";
-import { GiB } from "../base/limits.ts";
+import { limits } from "../base/limits.ts";
 import type { HttpRoute } from "./http.ts";
 import type { Blobs } from "./services.ts";
-
-/** No blob is larger; callers have tighter bounds for each kind. */
-export const blobBytesMax = 1 * GiB;
 
 /** `blobs` checks the digest of what is put. */
 export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {
@@ -18,9 +15,9 @@ export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {
       method: "PUT",
       path,
       scope: "submit",
-      bodyBytesMax: blobBytesMax,
+      bodyBytesMax: limits.sideFileBytesMax,
       async handle({ raw, params, signal }, response) {
-        await blobs.put(nameOf(params), raw, blobBytesMax, signal);
+        await blobs.put(nameOf(params), raw, limits.sideFileBytesMax, signal);
         response.writeHead(204).end();
       },
     },

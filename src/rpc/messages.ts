@@ -30,6 +30,7 @@ export interface MapWork {
   readonly skip: readonly SkippedRecord[];
   /** How many dead letters this attempt may still put aside. */
   readonly deadLettersMax: number;
+  /** Reserved for checkpoints: where an earlier attempt left off. Always undefined today; no attempt looks at it. */
   readonly from: Progress | undefined;
 }
 
@@ -45,7 +46,11 @@ export interface ReduceWork {
   readonly mapVersion: number;
 }
 
-/** True at every flush at a record boundary: all before `position` is in `runs`, nothing after. */
+/**
+ * Reserved for checkpoints, by which a map attempt will go on where one that died has left off, instead of at the beginning of its split.
+ * It crosses the wire already, so that workers and masters of one protocol can be mixed then; nothing makes or reads one today.
+ * True at every flush at a record boundary: all before `position` is in `runs`, nothing after.
+ */
 export interface Progress {
   readonly position: Position;
   readonly runs: readonly RunRef[];

@@ -15,7 +15,7 @@ import {
 } from "@connectrpc/connect-node";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
-import { KiB, limits, MiB } from "../base/limits.ts";
+import { KiB, limits } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
 import { encodeOrders } from "./convert.ts";
 import { fromHello, fromSubmission, toHistoryEvent, toLogChunk, toWelcome } from "./convert-service.ts";
@@ -35,8 +35,6 @@ export interface ServiceOptions {
   readonly log?: Log;
 }
 
-/** Larger ones are refused before they are read; reports and orders may be `limits.messageBytesMax`. */
-export const controlBytesMax = 4 * MiB;
 /** Portions of some milliseconds. */
 const portions: PortionOptions = {
   reportBytes: 256 * KiB,
@@ -145,7 +143,7 @@ function serveJobs(router: ConnectRouter, api: MasterApi, { clock, log }: Requir
         for await (const event of api.history(job, signal)) yield toHistoryEvent(event);
       }),
   };
-  router.service(Jobs, service, { readMaxBytes: controlBytesMax });
+  router.service(Jobs, service, { readMaxBytes: limits.questionBytesMax });
 }
 
 /** The empty message. */

@@ -1,6 +1,7 @@
 // Short tasks are given out before there is a slot for them: between a result and the next order lies a commit, and the slot would
 // be idle for milliseconds. Only while tasks are so short that it shows, and while so many wait that nobody else will be idle for
 // want of them.
+import { limits } from "../base/limits.ts";
 import { nextJob, start, takeTask } from "./assign.ts";
 import { requeue, revoke } from "./attempt.ts";
 import type { Cluster } from "./cluster.ts";
@@ -9,9 +10,6 @@ import { hasOther, isRefused } from "./standing.ts";
 import type { Attempt, Task } from "./task.ts";
 import { isCutOff } from "./unreachable.ts";
 import { capacity, capacityAhead, type Worker } from "./worker.ts";
-
-/** A task is short when its phase's last one took no longer; and whoever waits longer for a slot may go where there is one. */
-export const aheadMsMax = 1_000;
 
 /** To the worker that has reported, after all that there were slots for was given out. */
 export function assignAhead(cluster: Cluster, worker: Worker): void {
@@ -34,13 +32,13 @@ function suits(cluster: Cluster, job: Job, task: Task, worker: Worker): boolean 
   if (phase === "reduce" && isCutOff(cluster, worker) && hasOther(cluster, worker)) return false;
   // Without the one that was just taken out of it.
   const waiting = job.queues[phase].size;
-  return (job.lastMs[phase] ?? Infinity) <= aheadMsMax && waiting >= job.running[phase];
+  return (job.lastMs[phase] ?? Infinity) <= limits.aheadMsMax && waiting >= job.running[phase];
 }
 
 /** By its worker's newest report it waited for a slot still, behind something that takes long after all. */
 export function isStuckAhead({ state, report, since, worker }: Attempt): boolean {
   if (state !== "running" || report === undefined || report.runningMs > 0) return false;
-  return worker.attempts.size > worker.slots && worker.heardAt - since > aheadMsMax;
+  return worker.attempts.size > worker.slots && worker.heardAt - since > limits.aheadMsMax;
 }
 
 /** Back to where others find it. */

@@ -1,5 +1,6 @@
 // Backup attempts (MapReduce, OSDI'04, section 3.6): when slots are free and nothing waits, a task that is much slower than
 // its phase's median gets a second attempt on another worker. The first one that succeeds wins, as ever; the other is stopped.
+import { limits } from "../base/limits.ts";
 import { isStuckAhead, takeBack } from "./ahead.ts";
 import { start } from "./assign.ts";
 import type { Cluster } from "./cluster.ts";
@@ -8,8 +9,7 @@ import { isFit } from "./standing.ts";
 import type { Attempt, Task } from "./task.ts";
 import { capacity, type Worker } from "./worker.ts";
 
-/** The median is that of the latest winners, of at least `ratesMin` of them. */
-export const ratesKept = 63;
+/** The median (`limits.ratesKept`) is that of at least this many winners. */
 const ratesMin = 3;
 /** Between two looks at what runs: a fraction of a lease, as reports don't come more often. */
 const looksPerLease = 10;
@@ -20,7 +20,7 @@ export function noteRate(task: Task, bytes: number, ms: number): void {
   task.job.lastMs[task.phase] = ms;
   const rates = task.job.rates[task.phase];
   rates.push(bytes / Math.max(1, ms));
-  if (rates.length > ratesKept) rates.shift();
+  if (rates.length > limits.ratesKept) rates.shift();
 }
 
 /** To be called when all was given out that could be. What waits for another worker goes before a second attempt. */

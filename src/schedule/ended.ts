@@ -6,7 +6,7 @@ import { endedRecord } from "../rpc/convert-records.ts";
 import { type Cluster, note, put } from "./cluster.ts";
 import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
 import type { Job } from "./job.ts";
-import { failuresKept, keys } from "./records.ts";
+import { keys } from "./records.ts";
 import { isLeaving } from "./worker.ts";
 
 /** Keys of a job that is over are deleted so many at a time. */
@@ -81,7 +81,7 @@ function byEnd(a: Job, b: Job): number {
 /** The job's record goes first: what is there without it means nothing, and is removed by whoever finds it. */
 function forgetJob(cluster: Cluster, job: Job): void {
   cluster.changes.push({ delete: keys.spec(job.id) });
-  const failures = Math.min(failuresKept, job.failureNumber);
+  const failures = Math.min(limits.failuresKept, job.failureNumber);
   for (let number = 0; number < failures; number++) cluster.changes.push({ delete: keys.failure(job.id, number) });
   cluster.changes.push({ delete: keys.ended(job.id) });
   cluster.jobs.delete(job.id);

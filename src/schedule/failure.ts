@@ -1,6 +1,8 @@
 // An attempt failed, and the class of the failure says what to do (messages.ts, `Failure`).
+
 import { unreachable } from "../base/assert.ts";
 import { type AttemptId, attemptName, type Position, sameAttempt } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { failureRecord } from "../rpc/convert-records.ts";
 import type { Failure, FailureText } from "../rpc/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
@@ -9,7 +11,7 @@ import { failJob } from "./commit.ts";
 import { plainText, withCount, withPlace } from "./failure-text.ts";
 import { isActive, taskOf, update } from "./job.ts";
 import { loseRun } from "./lost.ts";
-import { type AttemptNumber, failuresKept, keys } from "./records.ts";
+import { type AttemptNumber, keys } from "./records.ts";
 import { noteFailureThere, quarantine } from "./standing.ts";
 import { type Attempt, isDone, nameOf, type Task } from "./task.ts";
 import { forgetComplaints, judgeUnreachable } from "./unreachable.ts";
@@ -235,7 +237,7 @@ function noteFailure(
   note(cluster, { kind: "attempt-failed", attempt: id, worker: worker.id, failure, error });
   const record = { number: job.failureNumber++, task: nameOf(task), error };
   job.failures.push(record);
-  if (job.failures.length > failuresKept) job.failures.shift();
+  if (job.failures.length > limits.failuresKept) job.failures.shift();
   job.view = undefined;
   put(cluster, keys.failure(job.id, record.number), failureRecord.encode(record));
 }

@@ -1,4 +1,5 @@
-// Which map tasks read files that lie on a worker's own machine: a preference, for which nothing ever waits.
+// Which map tasks read files that lie on a worker's own machine: a preference, for which nothing ever waits. No storage of today names
+// hosts (`FileInfo.hosts`), so all of this is idle until one does; `test/scenarios/locality.txt` shows what it does then.
 import { Heap } from "./heap.ts";
 import type { Job } from "./job.ts";
 import { isWaiting, type Task } from "./task.ts";

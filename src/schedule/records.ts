@@ -10,9 +10,11 @@
 //                                 when it has failed of that and is resumed, with its end
 //   job/<id>/ended                how it ended, with what is shown of it; the others may be deleted then
 //   worker/<id>/drain             the life (incarnation) of a worker that is to drain
+
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, JobId, Phase, Position, WorkerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { AttemptStats, FailureText, SkippedRecord } from "../rpc/messages.ts";
 import type { RunRef } from "../sort/run.ts";
@@ -101,9 +103,6 @@ export interface EndedRecord {
   readonly number: number;
 }
 
-/** So many failures of a job are kept, in a ring. */
-export const failuresKept = 20;
-
 export const jobPrefix = "job/";
 const workerPrefix = "worker/";
 
@@ -113,7 +112,7 @@ export const keys = {
   planChunk: (job: JobId, chunk: number) => `${prefixOf(job)}plan/${padded(chunk)}`,
   planValid: (job: JobId) => `${prefixOf(job)}plan-valid`,
   task: (job: JobId, phase: Phase, index: number) => `${prefixOf(job)}task/${phase}-${padded(index)}`,
-  failure: (job: JobId, number: number) => `${prefixOf(job)}failure/${padded(number % failuresKept)}`,
+  failure: (job: JobId, number: number) => `${prefixOf(job)}failure/${padded(number % limits.failuresKept)}`,
   decision: (job: JobId) => `${prefixOf(job)}decision`,
   ended: (job: JobId) => `${prefixOf(job)}ended`,
   drain: (worker: WorkerId) => `${workerPrefix}${encodeURIComponent(worker)}/drain`,

@@ -1,8 +1,10 @@
 // From stored records back to the scheduler's state. Running attempts are not stored: their workers report them.
+
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { StringTable } from "../rpc/string-table.ts";
 import type { StoredRecord } from "../state/store.ts";
-import { noteRate, ratesKept } from "./backup.ts";
+import { noteRate } from "./backup.ts";
 import { findWorkers } from "./closing.ts";
 import { type Cluster, newCluster, note, watchLease } from "./cluster.ts";
 import { reopen } from "./commit.ts";
@@ -86,7 +88,7 @@ function recoverDrain(cluster: Cluster, id: WorkerId, incarnation: number): void
 /** So that slow tasks are told from others at once. */
 function recoverRates(job: Job): void {
   for (const tasks of [job.maps, job.reduces]) {
-    for (let at = tasks.length - 1, left = ratesKept; at >= 0 && left > 0; at--) {
+    for (let at = tasks.length - 1, left = limits.ratesKept; at >= 0 && left > 0; at--) {
       const task = tasks[at]!;
       if (task.winner === undefined) continue;
       noteRate(task, task.winner.stats.bytesIn, task.winner.stats.wallMs);

@@ -79,7 +79,7 @@ export interface Scheduler {
   ordersFor(worker: WorkerId): WorkerOrders;
   /** What a failed job that can be resumed was to publish; undefined: it was not decided, or is no such job. */
   unpublished(job: JobId): CommitDecision | undefined;
-  /** Immutable read model for status, CLI and dashboard. */
+  /** Immutable read model for the status that commands and metrics show. */
   view(): ClusterView;
 }
 

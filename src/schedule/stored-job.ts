@@ -1,14 +1,16 @@
 // One job, put together from its records as they come in the order of their keys, in which its plan comes before its tasks: so a
 // million task records are read one after the other, and none is kept.
+
 import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { decodeDecision, decodePlan } from "../rpc/convert.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord } from "../rpc/convert-records.ts";
 import type { StringTable } from "../rpc/string-table.ts";
 import { decodeTaskRecord } from "../rpc/task-record-reader.ts";
 import { isKept } from "./discard.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
-import { failuresKept, type RecordKey, type TaskRecord } from "./records.ts";
+import type { RecordKey, TaskRecord } from "./records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./task.ts";
 
@@ -101,7 +103,7 @@ export class StoredJob {
     // Those that a commit left when it was cut off, too: they go with the job (simulation, seed 121).
     job.planChunks = this.#plan.size;
     const failures = this.#failures.map(failureRecord.decode).sort((a, b) => a.number - b.number);
-    job.failures.push(...failures.slice(-failuresKept));
+    job.failures.push(...failures.slice(-limits.failuresKept));
     job.failureNumber = (failures.at(-1)?.number ?? -1) + 1;
     if (this.#ended !== undefined) job.ended = endedRecord.decode(this.#ended);
     // Of a job that is over the rest may be deleted in part.

@@ -15,9 +15,6 @@ import { Process } from "./process.ts";
 import { stateClient } from "./state-client.ts";
 import type { World } from "./world.ts";
 
-/** As a cluster's master has it (master/node.ts). */
-const publishTriesMax = 9;
-
 export class MasterHost {
   readonly host: string;
   readonly world: World;
@@ -98,7 +95,7 @@ export class MasterLife implements Endpoint {
       heartbeatMs: options.heartbeatMs,
       owner: process.host,
       adoptMs: options.adoptMs,
-      publishTriesMax,
+      publishTriesMax: limits.publishTriesMax,
       recover: recoverScheduler,
       scheduler: {
         leaseMs: options.leaseMs,

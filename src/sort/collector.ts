@@ -16,11 +16,14 @@ export interface CollectorOptions {
   readonly kernel: Kernel;
   readonly files: RunFiles;
   readonly attempt: AttemptId;
-  /** `firstEmission` goes on behind `earlier`. */
+  /** `firstEmission` goes on behind `earlier`; without it, 0. */
   readonly options: CollectOptions;
   /** Called for each block merged in `finish`: a long merge is alive. */
   readonly beat?: (() => void) | undefined;
-  /** What an earlier attempt at the task has spilled (Progress): read first, never changed or removed. */
+  /**
+   * What an earlier attempt at the task has spilled: read first, never changed or removed. Reserved for checkpoints (`Progress` in
+   * rpc/messages.ts): only tests give it today.
+   */
   readonly earlier?: { readonly runs: readonly RunRef[]; readonly emissionDigest: bigint };
 }
 

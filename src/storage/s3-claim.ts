@@ -1,6 +1,8 @@
 // What a job's claim to an output says, for whoever goes on with a publish that was cut off: which files it replaces.
+
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { forEachAtMost } from "../base/parallel.ts";
 import { claimPlace, placeIn, type S3Destination } from "./s3-names.ts";
 import type { S3Objects } from "./s3-objects.ts";
@@ -8,8 +10,6 @@ import { s3Path } from "./s3-place.ts";
 
 /** Files of the replaced output, with the etags they had. */
 export type Replaced = ReadonlyMap<string, string>;
-
-const requestsAtOnce = 16;
 
 export function encodeClaim(job: JobId, replaced: Replaced): Uint8Array {
   return Buffer.from(JSON.stringify({ millrace: 1, job, replaced: [...replaced] }));
@@ -43,7 +43,7 @@ export async function removeReplaced(
   const replaced = await readClaim(objects, destination, job);
   if (replaced === undefined) return;
   const extra = [...replaced].filter(([name]) => !kept.has(name));
-  await forEachAtMost(requestsAtOnce, extra, async ([name, etag]) => {
+  await forEachAtMost(limits.storeRequestsAtOnce, extra, async ([name, etag]) => {
     const place = placeIn(destination, name);
     if ((await objects.head(place))?.etag === etag) await objects.remove(place, etag);
   });

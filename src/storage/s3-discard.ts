@@ -9,8 +9,6 @@ import type { S3Objects, S3Upload } from "./s3-objects.ts";
 import type { S3Place } from "./s3-place.ts";
 import { Silence } from "./s3-silence.ts";
 
-const requestsAtOnce = 16;
-
 /** Aborts a job's uploads, and removes its records and its claim. */
 export async function discardS3(given: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
   const objects = given.for({ silence: new Silence(limits.storeDiscardSilentMsMax) });
@@ -19,10 +17,10 @@ export async function discardS3(given: S3Objects, destination: S3Destination, jo
   const records = await readRecords(objects, places, destination);
   const known = records.flatMap(({ key, upload }) => (upload === undefined ? [] : [{ key, upload }]));
   const orphans = records.length === 0 ? [] : await findOrphans(objects, destination, job, records);
-  await forEachAtMost(requestsAtOnce, [...known, ...orphans], ({ key, upload }) =>
+  await forEachAtMost(limits.storeRequestsAtOnce, [...known, ...orphans], ({ key, upload }) =>
     objects.abortUpload({ bucket, key }, upload),
   );
-  await forEachAtMost(requestsAtOnce, places, (place) => objects.remove(place));
+  await forEachAtMost(limits.storeRequestsAtOnce, places, (place) => objects.remove(place));
   await removeNote(objects, destination, job);
   // After the uploads: nothing can appear under this claim any more.
   await objects.remove(claimPlace(destination, job));
@@ -46,7 +44,7 @@ export async function abandonS3(
   job: JobId,
   files: Iterable<string>,
 ): Promise<void> {
-  await forEachAtMost(requestsAtOnce, files, async (name) => {
+  await forEachAtMost(limits.storeRequestsAtOnce, files, async (name) => {
     const place = placeIn(destination, name);
     const head = await objects.head(place);
     if (head?.metadata.get("millrace-job") === job) await objects.remove(place, head.etag);
@@ -95,7 +93,7 @@ async function readRecords(
   destination: S3Destination,
 ): Promise<UploadRecord[]> {
   const records: UploadRecord[] = [];
-  await forEachAtMost(requestsAtOnce, places, async (place) => {
+  await forEachAtMost(limits.storeRequestsAtOnce, places, async (place) => {
     const found = await objects.get(place);
     const record = found === undefined ? undefined : recordOf(found.bytes, destination);
     if (record !== undefined) records.push(record);

@@ -8,8 +8,10 @@
 // that was read before (conditional put), so a publisher that was paused can't bring an old state back. Two jobs are kept apart
 // by their claims: each puts its own and then lists them all, so at least one of two sees the other (needs nothing of the store
 // but that lists show what was put before).
+
 import type { Clock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
+import { limits } from "../base/limits.ts";
 import { forEachAtMost } from "../base/parallel.ts";
 import { showPath } from "./local-fs.ts";
 import { encodeReplacing, parseReplacing } from "./manifest.ts";
@@ -66,7 +68,6 @@ type Standing =
   | { readonly kind: "replacing"; readonly etag: string }
   | { readonly kind: "old"; readonly output: OldOutput };
 
-const requestsAtOnce = 16;
 /** How long the job that has precedence waits for the other one to withdraw. */
 const conflictTriesMax = 30;
 const conflictMs = 1000;
@@ -124,7 +125,7 @@ class Publishing {
       if (standing.kind === "published") return;
       if (standing.kind !== "replacing") throw outputExists(this.#destination);
     }
-    await forEachAtMost(requestsAtOnce, waiting, (upload) => this.#complete(upload));
+    await forEachAtMost(limits.storeRequestsAtOnce, waiting, (upload) => this.#complete(upload));
     await this.#checkSizes();
     await this.#putManifest(standing);
   }
@@ -207,7 +208,7 @@ class Publishing {
       if (claim.replaced.size > 0 && (await this.#isNoted())) return;
       if (thrown instanceof UploadGone) {
         if (thrown.hasVisibleFiles) return;
-        await forEachAtMost(requestsAtOnce, this.#uploads, ({ file, token }) =>
+        await forEachAtMost(limits.storeRequestsAtOnce, this.#uploads, ({ file, token }) =>
           this.#objects.abortUpload(placeIn(this.#destination, file.name), token.upload),
         );
       }
@@ -226,7 +227,7 @@ class Publishing {
       if (!wanted.has(name) && !replaced.has(name)) throw outputExists(this.#destination);
     }
     const waiting: Upload[] = [];
-    await forEachAtMost(requestsAtOnce, this.#uploads, async (upload) => {
+    await forEachAtMost(limits.storeRequestsAtOnce, this.#uploads, async (upload) => {
       const there = files.get(upload.file.name);
       if (there !== undefined && replaced.get(upload.file.name) !== there.etag) {
         if (!(await this.#isOurs(upload))) throw outputExists(this.#destination);

@@ -59,7 +59,10 @@ export interface FileInfo {
   readonly bytes: number;
   /** Modification time and inode, or etag: a file that differs from its plan fails the job by name. */
   readonly version: string;
-  /** Hosts that hold the bytes; a hint, never a promise. */
+  /**
+   * Hosts that hold the bytes; a hint, never a promise. Reserved for a storage that knows them (HDFS, for one): a shared directory and an
+   * object store do not, so both say `[]`. The scheduler goes by it already (schedule/locality.ts).
+   */
   readonly hosts: readonly string[];
 }
 

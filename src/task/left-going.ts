@@ -7,7 +7,6 @@ import type { LateCalls } from "./late-calls.ts";
 
 /** After these nothing that is due is left: promises, `nextTick`, `setImmediate`, timers of no time. */
 const turnsMin = 4;
-const turnMs = 5;
 
 /** Not what `millrace sim` and `millrace test` give the job's code for it. */
 const now = performance.now.bind(performance);
@@ -57,7 +56,7 @@ export class LeftGoing {
 
   #wait(resolve: (value: unknown) => void): void {
     this.#isOwnTimer = true;
-    setTimeout(resolve, turnMs);
+    setTimeout(resolve, limits.settleTurnMs);
     this.#isOwnTimer = false;
   }
 

@@ -1,7 +1,7 @@
 // The agent: keeps slots busy, leases alive, and map outputs until their job ends. It never runs user code, so nothing that a
 // job does delays a heartbeat.
 //
-// It makes one call, again and again: a report of all it knows, answered by all it must do (ARCHITECTURE.md, decision 2). A report with news is
+// It makes one call, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report with news is
 // sent at once; the master then ends the older call. Replies may come twice, late or in another order: every order is one
 // that may be repeated, an attempt id is started once and never again, and orders of an epoch lower than the highest seen are
 // not followed.

@@ -1,4 +1,4 @@
-// The one call that a worker makes, again and again: a report of all it knows, answered by all it must do (ARCHITECTURE.md, decision 2). A report
+// The one call that a worker makes, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report
 // with news is sent at once, while the older call is still out; the master then ends that one, and what it answers is followed
 // too. A call that nobody answers is given up in time for another one within the lease.
 import type { Clock } from "../base/clock.ts";

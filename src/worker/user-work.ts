@@ -76,7 +76,7 @@ export class UserWork {
     // While something keeps the process: what does not keep it itself is called too.
     const turn = (ms: number) =>
       new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)).unref());
-    for (let ms = 0; ; ms = turnMs) {
+    for (let ms = 0; ; ms = limits.settleTurnMs) {
       await Promise.race([idle, turn(ms)]);
       const waited = performance.now() - begun;
       if (isIdle) {
@@ -131,6 +131,3 @@ export class UserWork {
     this.#kept.add(new WeakRef(resource));
   }
 }
-
-/** Between two looks at what is left. */
-const turnMs = 5;

@@ -2,6 +2,7 @@
 // the simulated store and network. A master that has stepped down ends, and is started again.
 
 import { MillraceError } from "../../src/base/error.ts";
+import { limits } from "../../src/base/limits.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
 import { createMaster } from "../../src/master/loop.ts";
 import type { Master } from "../../src/master/master.ts";
@@ -115,7 +116,7 @@ export class MasterLife implements Endpoint {
       owner: this.host,
       adoptMs: options.adoptMs,
       // As a cluster's master has it (master/node.ts).
-      publishTriesMax: 9,
+      publishTriesMax: limits.publishTriesMax,
       scheduler: schedulerOptions(world),
       recover: (records, epoch, schedulerOptions, now) => {
         const cluster = recoverCluster(records, epoch, schedulerOptions, now);

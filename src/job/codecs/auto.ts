@@ -7,12 +7,14 @@
 // as they are, arrays element by element, a shorter one before those that go on. Inside an array or object strings and bytes
 // are escaped (00 becomes 00 FF) and ended by 00, and 00 also ends the array: no tag is 00 or FF, so both stay unambiguous.
 // Objects, in values only, are name and value in turn, in the object's own order.
+
 import { types } from "node:util";
 import { assert } from "../../base/assert.ts";
 import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
 import type { MillraceError } from "../../base/error.ts";
 import { readF64 } from "../../base/f64.ts";
-import { isPlainObject, nestingMax, notPlain } from "../../base/plain-value.ts";
+import { limits } from "../../base/limits.ts";
+import { isPlainObject, notPlain } from "../../base/plain-value.ts";
 import type { AutoKey, AutoValue, Codec, KeyCodec } from "../codec.ts";
 import { bigintEnd, readBigint, writeBigint } from "./bigint.ts";
 import { hasEscapes, unescaped, writeEscaped } from "./escape.ts";
@@ -104,8 +106,8 @@ function refused(role: Role, value: unknown, path: readonly (string | number)[],
 }
 
 function writeObject(value: object, out: ByteWriter, role: Role, path: (string | number)[]): void {
-  if (path.length >= nestingMax) {
-    throw refused(role, value, path, `It is nested more than ${nestingMax} deep, or contains itself.`);
+  if (path.length >= limits.nestingMax) {
+    throw refused(role, value, path, `It is nested more than ${limits.nestingMax} deep, or contains itself.`);
   }
   if (Array.isArray(value)) {
     out.writeUint8(tag.array);

@@ -1,8 +1,9 @@
 // I13 bounded: what a scheduler keeps and what it sends stays under its limits. I16 in part: no storm of messages.
+
+import { limits } from "../../../src/base/limits.ts";
 import { encodeOrders, encodeReport } from "../../../src/rpc/convert.ts";
 import type { WorkerOrders, WorkerReport } from "../../../src/rpc/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
-import { failuresKept } from "../../../src/schedule/records.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
 import type { SimWorker } from "../worker.ts";
@@ -50,7 +51,8 @@ export class Bounds implements Invariant {
       this.#world.violate("I13", `${cluster.leases.size} leases are watched`);
     if (cluster.jobs.size > jobs.length) this.#world.violate("I13", `${cluster.jobs.size} jobs are known`);
     for (const job of cluster.jobs.values()) {
-      if (job.failures.length > failuresKept) this.#world.violate("I13", `${job.failures.length} failures are kept`);
+      if (job.failures.length > limits.failuresKept)
+        this.#world.violate("I13", `${job.failures.length} failures are kept`);
       if (job.stage === "over") continue;
       for (const phase of ["plan", "map", "reduce"] as const)
         if (job.queues[phase].size > 2 * Math.max(job.maps.length, job.reduces.length, 1))

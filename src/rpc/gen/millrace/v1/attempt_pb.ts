@@ -118,6 +118,8 @@ export type MapWork = Message<"millrace.v1.MapWork"> & {
   deadLettersMax: bigint;
 
   /**
+   * Reserved for checkpoints: never set today.
+   *
    * @generated from field: millrace.v1.Progress from = 7;
    */
   from?: Progress | undefined;
@@ -177,6 +179,8 @@ export const ReduceWorkSchema: GenMessage<ReduceWork> = /*@__PURE__*/
   messageDesc(file_millrace_v1_attempt, 3);
 
 /**
+ * Reserved for checkpoints: what a map attempt had done when it last flushed at a record boundary. No one makes or reads it today.
+ *
  * @generated from message millrace.v1.Progress
  */
 export type Progress = Message<"millrace.v1.Progress"> & {

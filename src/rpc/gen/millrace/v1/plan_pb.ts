@@ -66,6 +66,8 @@ export type PlannedFile = Message<"millrace.v1.PlannedFile"> & {
   version: string;
 
   /**
+   * Where the bytes lie. Reserved for a storage that knows: empty today.
+   *
    * @generated from field: repeated string hosts = 4;
    */
   hosts: string[];
