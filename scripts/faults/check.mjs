@@ -66,7 +66,7 @@ function filesBelow(root, folder) {
   return readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) => {
       const path = relative(root, join(folder, entry.name)).split(sep).join("/");
-      if (leftOut.includes(path) || entry.name === "node_modules" || /^\.(?!ci$)/.test(entry.name)) return [];
+      if (leftOut.includes(path) || entry.name === "node_modules" || /^\.(?!ci$|github$)/.test(entry.name)) return [];
       if (entry.isDirectory()) return filesBelow(root, join(folder, entry.name));
       return entry.isFile() && texts.test(path) ? [path] : [];
     })

@@ -11,7 +11,7 @@ const faults = new RegExp(
   "gi",
 );
 const range = new RegExp(`(${number})(?:(?:${space}*[-–]${space}*|${space}(?:to|through)${space})(${number}))?`, "g");
-const letters = /(?<![\w$.])([SI])(\d{1,3})(?!\w|:\/\/)(?:(?: to |\s?[-–]\s?)\1(\d{1,3})(?!\w))?/g;
+const letters = /(?<![\w$.])([SI])(\d+)(?!\w|:\/\/)(?:(?: to |\s?[-–]\s?)\1(\d+)(?!\w))?/g;
 
 /** The longest range that is taken for one: what is longer is no list of faults. */
 const rangeMax = 200;

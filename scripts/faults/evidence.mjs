@@ -16,7 +16,7 @@ export async function evidenceOf(files, root) {
     if (path.startsWith("test/scenarios/") && path.endsWith(".txt")) found.push(...scenarioOf(path, text));
     if (path.endsWith(".ts") && citationsIn(text).length > 0) {
       const isOfTests = path.startsWith("test/") || path.endsWith(".test.ts");
-      if (isOfTests) found.push(...testsOf(path, text), ...checksOf(path, text));
+      if (isOfTests) found.push(...testsOf(path, text));
     }
   }
   return [...found, ...(await seededBugsOf(root))];
@@ -30,36 +30,38 @@ function scenarioOf(file, text) {
 }
 
 /**
- * The names of tests: what `test`, `it` and `describe` are called with, the `name` of a case in a table, and texts that begin with a
- * number as names do (a table's first column). What is skipped whatever happens has no names.
+ * The names of tests: what `test`, `it` and `describe` are called with, the `name` of a case in a table, and texts in a table that
+ * begin with a number as names do. What is skipped whatever happens has no names. Beside them the checks of the simulation, which
+ * ends a world by `violate("I5", …)` where an invariant does not hold.
  */
 function testsOf(file, text) {
-  const names = [];
+  const names = new Set();
+  const checked = new Set();
   const visit = (node) => {
     if (ts.isCallExpression(node)) {
       const words = calleeOf(node.expression);
-      if (testFunctions.has(words[0])) {
-        if (words.some((word) => neverRun.has(word))) return;
-        const name = node.arguments[0] && textOf(node.arguments[0]);
-        if (name !== undefined && tagsOfName(name).size > 0) names.push(name);
-      }
+      if (testFunctions.has(words[0]) && words.some((word) => neverRun.has(word))) return;
+      const first = node.arguments[0] && textOf(node.arguments[0]);
+      if (testFunctions.has(words[0])) names.add(first);
+      if (words.at(-1) === "violate" && /^I\d+$/.test(first)) checked.add(first);
     }
-    if (ts.isPropertyAssignment(node) && node.name.getText() === "name") {
-      const name = textOf(node.initializer);
-      if (name !== undefined && tagsOfName(name).size > 0) names.push(name);
-    } else {
-      const name = textOf(node);
-      if (name !== undefined && beginsWithTags(name)) names.push(name);
-    }
+    if (ts.isPropertyAssignment(node) && node.name.getText() === "name") names.add(textOf(node.initializer));
+    if (ts.isArrayLiteralExpression(node))
+      for (const cell of node.elements.map(textOf)) if (beginsWithTags(cell ?? "")) names.add(cell);
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
-  return [...new Set(names)].map((name) => ({ file, kind: "test", name, tags: tagsOfName(name) }));
+  const found = [...names]
+    .filter((name) => name !== undefined && tagsOfName(name).size > 0)
+    .map((name) => ({ file, kind: "test", name, tags: tagsOfName(name) }));
+  if (checked.size === 0) return found;
+  return [...found, { file, kind: "check", name: "checked in every world of the simulation", tags: checked }];
 }
 
 /** `test.skipIf(x).each(y)` is ["test", "skipIf", "each"]. */
 function calleeOf(expression) {
   if (ts.isIdentifier(expression)) return [expression.text];
+  if (expression.kind === ts.SyntaxKind.ThisKeyword) return ["this"];
   if (ts.isPropertyAccessExpression(expression)) return [...calleeOf(expression.expression), expression.name.text];
   if (ts.isCallExpression(expression)) return calleeOf(expression.expression);
   if (ts.isTaggedTemplateExpression(expression)) return calleeOf(expression.tag);
@@ -70,12 +72,6 @@ function textOf(node) {
   if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return node.text;
   if (!ts.isTemplateExpression(node)) return undefined;
   return node.head.text + node.templateSpans.map(({ literal }) => `…${literal.text}`).join("");
-}
-
-/** The simulation ends a world by `violate("I5", …)` where an invariant does not hold. */
-function checksOf(file, text) {
-  const tags = new Set([...text.matchAll(/\bviolate\(\s*"(I\d+)"/g)].map(([, tag]) => tag));
-  return tags.size === 0 ? [] : [{ file, kind: "check", name: "checked in every world of the simulation", tags }];
 }
 
 async function seededBugsOf(root) {

@@ -87,13 +87,18 @@ describe("a number that no row defines is found", () => {
     expect(problems.map((line) => /^src\/b\.ts:(?:2|3): (.*) is not defined in/.exec(line)?.[1])).toEqual(tags);
   });
 
-  test.each(["docs/page.md", "README.md", "test/scenarios/x.txt", "test/x.test.ts", "scripts/y.mjs", "proto/z.proto"])(
-    "in %s",
-    async (path) => {
-      write(path, `# ${fault(93)} here\n`);
-      await expectMistakes(`${path}:1: ${fault(93)} is not defined`);
-    },
-  );
+  test.each([
+    "docs/page.md",
+    "README.md",
+    "test/scenarios/x.txt",
+    "test/x.test.ts",
+    ".github/x.md",
+    "scripts/y.mjs",
+    "proto/z.proto",
+  ])("in %s", async (path) => {
+    write(path, `# ${fault(93)} here\n`);
+    await expectMistakes(`${path}:1: ${fault(93)} is not defined`);
+  });
 
   test("what only looks like one is none", async () => {
     const words = [
@@ -126,6 +131,7 @@ describe("a row without a test is found", () => {
   test.each([
     ["a comment", `// ${fault(3)}: it slows down`],
     ["a text that is no name", `const words = ["see ${fault(3)}"]`],
+    ["a text of no table", `expect(said).toBe("${fault(3)}: it slows down");`],
     ["a test that is always skipped", `test.skip("${fault(3)}: it slows down", () => {});`],
     [
       "a test in a suite that is always skipped",
@@ -178,6 +184,13 @@ describe("the list of rows that may have no test", () => {
       problems.some((line) => line.startsWith(`scripts/faults/not-covered.json: ${fault(9)} is not defined`)),
     ).toBe(true);
   });
+});
+
+test("an invariant that no check of the simulation stands for is found, though a comment names one", async () => {
+  write("test/simulation/once.ts", `// world.violate("${i(1)}", "twice");\n`);
+  await expectMistakes(
+    `scripts/faults/definitions.md: ${i(1)} has no test; begin the name of the test that shows it with "${i(1)}: "`,
+  );
 });
 
 test("a number that is defined twice is found", async () => {
