@@ -11,7 +11,7 @@ const calm = { without: ["user-errors", "poison-record", "cancel-jobs", "hanging
 export const mutants = [
   {
     name: "attempt numbers begin anew with each master",
-    source: "SPARK-24552, FAULTS 43",
+    source: "SPARK-24552, fault 43",
     invariants: ["I6", "I3", "I5"],
     profile: { ...calm, faults: masterFaults },
     patches: [
@@ -24,14 +24,14 @@ export const mutants = [
   },
   {
     name: "the store does not fence",
-    source: "FAULTS 33, etcd lock",
+    source: "fault 33, etcd lock",
     invariants: ["I3"],
     profile: { faults: masterFaults, change: { stepsDownByClock: false, masters: 3 } },
     patches: [patch("src/state/memory.ts", "if (lost.signal.aborted) throw notLeader(own);", "")],
   },
   {
     name: "a worker follows orders of lower epochs",
-    source: "FAULTS 33",
+    source: "fault 33",
     invariants: ["I3"],
     profile: {
       ...calm,
@@ -42,7 +42,7 @@ export const mutants = [
   },
   {
     name: "the last completion wins",
-    source: "Hadoop, FAULTS 5 and 8",
+    source: "Hadoop, faults 5 and 8",
     invariants: ["I5", "I7", "I11"],
     profile: {
       ...calm,
@@ -60,21 +60,21 @@ export const mutants = [
   },
   {
     name: "a submission repeated is another one",
-    source: "FAULTS 44",
+    source: "fault 44",
     invariants: ["I4", "I5", "I9"],
     profile: { faults: ["repeat-messages", "lose-messages"] },
     patches: [patch(scheduler("scheduler"), "if (cluster.jobs.has(id)) return;", "")],
   },
   {
     name: "ids of jobs collide",
-    source: "SPARK-33402, FAULTS 42",
+    source: "SPARK-33402, fault 42",
     invariants: ["I4", "I17", "I9"],
     profile: { change: { jobs: 3 } },
     patches: [patch("src/master/master.ts", ".update(idempotencyKey)", ".update(idempotencyKey.slice(0, 4))")],
   },
   {
     name: "no roll-back when a digest changed",
-    source: "SPARK-23207, FAULTS 22",
+    source: "SPARK-23207, fault 22",
     invariants: ["I7", "I1", "I5"],
     profile: { ...calm, faults: workerFaults },
     patches: [
@@ -96,7 +96,7 @@ export const mutants = [
   },
   {
     name: "a reduce of an old version counts",
-    source: "FAULTS 5 (no input-version vector)",
+    source: "fault 22 (no input-version vector)",
     invariants: ["I7", "I1", "I4", "I5"],
     profile: {
       faults: ["stragglers", "depose-masters", "crash-workers", "lose-disks"],
@@ -130,7 +130,7 @@ export const mutants = [
   },
   {
     name: "a new master forgets which reduces were rolled back",
-    source: "FAULTS 22 and 46",
+    source: "faults 22 and 46",
     invariants: ["I7", "I1", "I4", "I5"],
     profile: { ...calm, faults: [...workerFaults, ...masterFaults] },
     patches: [
@@ -143,7 +143,7 @@ export const mutants = [
   },
   {
     name: "acknowledged before it is durable",
-    source: "Jepsen NATS 2.12.1, FAULTS 31",
+    source: "Jepsen NATS 2.12.1, fault 31",
     invariants: ["I4"],
     profile: { faults: [...masterFaults, "slow-store"] },
     patches: [
@@ -156,7 +156,7 @@ export const mutants = [
   },
   {
     name: "published without a durable decision",
-    source: "Hadoop's committer v2, FAULTS 32",
+    source: "Hadoop's committer v2, fault 32",
     invariants: ["I2", "I9"],
     profile: calm,
     patches: [
@@ -169,7 +169,7 @@ export const mutants = [
   },
   {
     name: "what was decided is not published by the next master",
-    source: "MAPREDUCE-5485, FAULTS 32",
+    source: "MAPREDUCE-5485, fault 32",
     invariants: ["I16"],
     profile: { ...calm, faults: [...masterFaults, "slow-storage"] },
     patches: [
@@ -182,7 +182,7 @@ export const mutants = [
   },
   {
     name: "a job ends again with each report that it is published",
-    source: "FAULTS 5 and 33",
+    source: "faults 5 and 33",
     invariants: ["I9", "I2"],
     profile: { ...calm, faults: [...masterFaults, "slow-storage", "failing-storage"] },
     patches: [
@@ -205,7 +205,7 @@ export const mutants = [
   },
   {
     name: "a decided job can be cancelled",
-    source: "FAULTS 45",
+    source: "fault 45",
     invariants: ["I9", "I2", "I17"],
     profile: {
       faults: ["cancel-jobs", "slow-storage"],
@@ -222,7 +222,7 @@ export const mutants = [
   },
   {
     name: "a fetch failure is believed of whatever attempt",
-    source: "FAULTS 5 (stale fetch failure)",
+    source: "fault 5 (stale fetch failure)",
     invariants: ["I5"],
     profile: {
       ...calm,
@@ -239,14 +239,14 @@ export const mutants = [
   },
   {
     name: "maps of a lost worker are not done again",
-    source: "MapReduce 3.3, FAULTS 5",
+    source: "MapReduce 3.3, fault 93",
     invariants: ["I12", "I16"],
     profile: { ...calm, faults: workerFaults },
     patches: [patch(scheduler("lease"), "  loseRunsOfSilent(cluster, worker);\n", "")],
   },
   {
     name: "runs of a dead process count as its successor's",
-    source: "FAULTS 6",
+    source: "fault 6",
     invariants: ["I12"],
     profile: { ...calm, faults: ["lose-disks", "crash-workers", "flap-worker"] },
     patches: [patch(scheduler("hear"), "if (isReborn) loseRunsOfDead(cluster, worker);", "")],
@@ -307,7 +307,7 @@ export const mutants = [
   },
   {
     name: "late reports of expired attempts are taken",
-    source: "an MIT lab solution; FAULTS 4",
+    source: "an MIT lab solution; fault 4",
     invariants: ["I5", "I11", "I6"],
     profile: { ...calm, faults: ["stop-workers", "late-messages", "slow-messages", "cut-links"] },
     patches: [
@@ -318,7 +318,7 @@ export const mutants = [
   },
   {
     name: "an attempt is begun each time it is ordered",
-    source: "FAULTS 5",
+    source: "fault 5",
     invariants: ["I6", "I11"],
     profile: { faults: ["repeat-messages", "late-messages", "slow-messages"], change: { messageRate: 0.1 } },
     patches: [
@@ -357,7 +357,7 @@ export const mutants = [
   },
   {
     name: "backups run where it is slow",
-    source: "MapReduce 3.6, FAULTS 7",
+    source: "MapReduce 3.6, fault 7",
     invariants: ["I11"],
     profile: {
       ...calm,
@@ -368,7 +368,7 @@ export const mutants = [
   },
   {
     name: "an attempt that fails is tried for ever",
-    source: "SPARK-25250, SPARK-26634, FAULTS 9",
+    source: "SPARK-25250, SPARK-26634, fault 9",
     invariants: ["I10"],
     profile: { faults: ["slot-deaths", "user-errors"], change: { attemptRate: 0.15 } },
     patches: [
@@ -394,7 +394,7 @@ export const mutants = [
   },
   {
     name: "more dead letters than allowed",
-    source: "FAULTS 21",
+    source: "fault 21",
     invariants: ["I10"],
     profile: { faults: ["poison-record"], without: calm.without.filter((kind) => kind !== "poison-record") },
     patches: [
@@ -412,7 +412,7 @@ export const mutants = [
   },
   {
     name: "reports out of order are all believed",
-    source: "FAULTS 5",
+    source: "fault 5",
     invariants: ["I11", "I6", "I12", "I10", "I5", "I16"],
     profile: { ...calm, faults: ["slow-messages", "late-messages", "repeat-messages"], change: { messageRate: 0.1 } },
     patches: [
@@ -455,7 +455,7 @@ export const mutants = [
   },
   {
     name: "counters of every attempt are added",
-    source: "I15, FAULTS 87",
+    source: "I15, fault 87",
     invariants: ["I15", "I4"],
     profile: { ...calm, faults: workerFaults },
     patches: [
@@ -468,7 +468,7 @@ export const mutants = [
   },
   {
     name: "files of the attempt before are published too",
-    source: "SPARK-39195, HADOOP-17258: a second attempt doubles the rows",
+    source: "SPARK-39195, HADOOP-17258: a second attempt doubles the rows; fault 2",
     invariants: ["I1"],
     profile: { ...calm, faults: workerFaults, change: { partitionsMax: 3 } },
     patches: [
@@ -492,7 +492,7 @@ export const mutants = [
   },
   {
     name: "what a job has on workers stays there",
-    source: "I14, FAULTS 66",
+    source: "I14, fault 66",
     invariants: ["I14"],
     profile: calm,
     patches: [
@@ -505,21 +505,21 @@ export const mutants = [
   },
   {
     name: "what a job has in the store stays there",
-    source: "I14, FAULTS 47",
+    source: "I14, fault 47",
     invariants: ["I14", "I16"],
     profile: calm,
     patches: [patch(scheduler("scheduler"), "  sweep(cluster);\n", "")],
   },
   {
     name: "what a job has staged stays there",
-    source: "I14, FAULTS 66",
+    source: "I14, fault 66",
     invariants: ["I14"],
     profile: { ...calm, change: { partitionsMax: 3 } },
     patches: [patch("src/master/publisher.ts", "this.#options.storage.discard(destination, job)", "Promise.resolve()")],
   },
   {
     name: "a heartbeat is answered at once, always",
-    source: "FAULTS 55",
+    source: "fault 55",
     invariants: ["I16"],
     profile: calm,
     patches: [
@@ -532,7 +532,7 @@ export const mutants = [
   },
   {
     name: "acknowledged results are reported again and again",
-    source: "FAULTS 3",
+    source: "fault 3",
     invariants: ["I16", "I13"],
     profile: calm,
     patches: [
@@ -545,7 +545,7 @@ export const mutants = [
   },
   {
     name: "an order is given once, though its answer may be lost",
-    source: "FAULTS 3; a worker that hears no orders (seed 170)",
+    source: "fault 3; a worker that hears no orders (seed 170)",
     invariants: ["I16"],
     profile: { ...calm, faults: ["lose-messages", "cut-links"], change: { messageRate: 0.1 } },
     patches: [
@@ -558,14 +558,14 @@ export const mutants = [
   },
   {
     name: "decided before asked",
-    source: "a promise that is not awaited; FAULTS 33",
+    source: "a promise that is not awaited; fault 26",
     invariants: ["I18"],
     profile: { ...calm, faults: ["late-calls"], change: { mapsMax: 4, workers: 3 } },
     patches: [patch(scheduler("closing"), "if (worker.incarnation === job.ran.get(id)) return false;", "")],
   },
   {
     name: "an answer counts though the worker was given more",
-    source: "FAULTS 5",
+    source: "fault 5",
     invariants: ["I18"],
     profile: { ...calm, faults: ["failing-attempts", "crash-workers", "stragglers"], change: { attemptRate: 0.15 } },
     patches: [
@@ -579,7 +579,7 @@ export const mutants = [
   },
   {
     name: "a draining worker leaves while its runs are needed",
-    source: "put in by hand; FAULTS 30",
+    source: "put in by hand; fault 92",
     invariants: ["I18"],
     profile: { ...calm, faults: ["drain-workers"], change: { partitionsMax: 5, attemptLeases: 0.8, workers: 3 } },
     patches: [

@@ -5,31 +5,31 @@ const patch = (file, find, replace) => ({ file, find, replace });
 export const testMutants = [
   {
     name: "LevelDB commits without a sync",
-    source: "Jepsen NATS 2.12.1, FAULTS 31",
+    source: "Jepsen NATS 2.12.1, fault 31",
     test: "src/state/leveldb-sync.test.ts",
     patches: [patch("src/state/leveldb.ts", "{ sync: true }", "{ sync: false }")],
   },
   {
     name: "a staged file is closed without fsync",
-    source: "ALICE, FAULTS 64",
+    source: "ALICE, fault 64",
     test: "src/storage/local-power.test.ts",
     patches: [patch("src/storage/local-stage.ts", "      this.#fs.fsyncSync(this.#fd);\n", "")],
   },
   {
     name: "the folder of a staged file is not synced",
-    source: "ALICE, FAULTS 64",
+    source: "ALICE, fault 64",
     test: "src/storage/local-power.test.ts",
     patches: [patch("src/storage/local-stage.ts", "      syncDirectory(this.#fs, this.#places.files);\n", "")],
   },
   {
     name: "folders above staged files are not synced before the decision",
-    source: "ALICE, FAULTS 64",
+    source: "ALICE, fault 64",
     test: "src/storage/local-power.test.ts",
     patches: [patch("src/storage/local-lost.ts", "if (files.length > 0) await syncFolders(fs, places);", "")],
   },
   {
     name: "an output's folders are not synced before it appears",
-    source: "ALICE, FAULTS 64",
+    source: "ALICE, fault 64",
     test: "src/storage/local-power.test.ts",
     patches: [
       patch(
@@ -41,7 +41,7 @@ export const testMutants = [
   },
   {
     name: "the folder that an output appears in is not synced",
-    source: "ALICE, FAULTS 64",
+    source: "ALICE, fault 64",
     test: "src/storage/local-power.test.ts",
     patches: [
       patch(
@@ -65,7 +65,7 @@ export const testMutants = [
   },
   {
     name: "a transfer's sum is not compared with the footer's",
-    source: "SPARK-35275, FAULTS 53",
+    source: "SPARK-35275, fault 53",
     test: "src/shuffle/segment-sum.test.ts",
     patches: [
       patch(
@@ -77,13 +77,13 @@ export const testMutants = [
   },
   {
     name: "footers of offered runs are not verified",
-    source: "FAULTS 6",
+    source: "fault 6",
     test: "src/worker/offered.test.ts",
     patches: [patch("src/worker/offered.ts", "      reader.checkFooter();\n", "")],
   },
   {
     name: "the digest of an offered run is not compared",
-    source: "SPARK-23207, FAULTS 6",
+    source: "SPARK-23207, fault 6",
     test: "src/schedule/offers.test.ts",
     patches: [
       patch(
@@ -95,7 +95,7 @@ export const testMutants = [
   },
   {
     name: "runs are restored in another life of the worker",
-    source: "FAULTS 6",
+    source: "fault 6",
     test: "src/schedule/offers.test.ts",
     patches: [
       patch(

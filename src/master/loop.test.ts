@@ -180,7 +180,7 @@ describe("the master loop", () => {
     await master.close();
   });
 
-  test("fault 33: a master that has lost its leadership answers nobody, commands undone", async () => {
+  test("faults 33, 34: a master that has lost its leadership answers nobody, commands undone", async () => {
     let published = 0;
     const { store, scheduler, master } = await start(async () => void published++);
     let open = () => {};

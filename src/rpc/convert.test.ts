@@ -489,7 +489,7 @@ describe("plans", () => {
   });
 });
 
-describe("bytes that are no such message", () => {
+describe("S22: bytes that are no such message", () => {
   const decoders = {
     decodeReport,
     decodeOrders,
@@ -578,7 +578,7 @@ describe("bytes that are no such message", () => {
   });
 });
 
-it("the generated code is what the definitions say", () => {
+it("S17: the generated code is what the definitions say", () => {
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const scratch = mkdtempSync(join(tmpdir(), "millrace-proto-"));
   try {

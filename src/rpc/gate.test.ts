@@ -39,7 +39,7 @@ function route(method: HttpRoute["method"], path: string, scope: HttpRoute["scop
   return { method, path, scope, bodyBytesMax: 100, handle: async (_request, response) => void response.end("ok") };
 }
 
-it("S27: each route and method lets pass whom it is for, and nobody else, whatever they say and wherever they come from", async () => {
+it("S2, S11, S12, S27: each route and method lets pass whom it is for, and nobody else, whatever they say and wherever they come from", async () => {
   const tokens = { admin: randomToken(), submit: randomToken(), worker: randomToken(), read: randomToken() };
   const gate = new Gate({
     tokens: fixedTokens({

@@ -546,7 +546,7 @@ describe("bodies", () => {
     expect((await post("/millrace.v1.Workers/Heartbeat", new Uint8Array(17 * 1024 * 1024))).status).toBe(429);
   });
 
-  it("S21: deep JSON does not overflow the stack", async () => {
+  it("S17, S21: deep JSON does not overflow the stack, and names of prototypes change none", async () => {
     const served = await serve();
     const depth = 100_000;
     for (const body of ["[".repeat(depth) + "]".repeat(depth), `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`]) {
@@ -637,7 +637,7 @@ describe("S20: where a process may listen", () => {
     });
   });
 
-  it("nothing listens without a token, not even on loopback", async () => {
+  it("S10: nothing listens without a token, not even on loopback", async () => {
     const none = new Gate({ tokens: fixedTokens({}), clock: systemClock });
     await expect(listen({ host: "127.0.0.1", port: 0, gate: none, routes: [] })).rejects.toMatchObject({
       code: "wrong-usage",

@@ -51,7 +51,7 @@ describe("S23: where a worker can be", () => {
     expect(isReserved("fe80::1%eth0")).toBe(true);
   });
 
-  it("a name that leads to a link-local address is not followed, and others are", async () => {
+  it("fault 57: a name that leads to a link-local address is not followed, and others are", async () => {
     const lookup = (name: string, all: boolean) =>
       new Promise<unknown>((resolve) => {
         workerLookup(name, { all }, (error, found: string | LookupAddress[]) => resolve(error?.message ?? found));

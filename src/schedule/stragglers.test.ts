@@ -34,7 +34,7 @@ const running = (attempt: WorkerReport["running"][number]["attempt"]) => ({
   slotsFree: 0,
 });
 
-test("simulation, seed 3279: a result that was on its way until its worker counts as silent wins nothing", () => {
+test("fault 5, simulation, seed 3279: a result that was on its way until its worker counts as silent wins nothing", () => {
   const before = world();
   const map = done(before.started("w1")[0]!);
   const store = new Map<string, StoredRecord>();
@@ -51,7 +51,7 @@ test("simulation, seed 3279: a result that was on its way until its worker count
   expect([...scheduler.ordersFor("w2").start][0]?.attempt).toMatchObject({ phase: "map" });
 });
 
-test("simulation, seed 934: files of a job that is over are removed again when a worker that had an attempt of it has none any more", () => {
+test("I14, simulation, seed 934: files of a job that is over are removed again when a worker that had an attempt of it has none any more", () => {
   const { scheduler, hear, started } = world();
   const [map] = started("w1");
   hear("w1", running(map!.attempt));

@@ -1,4 +1,4 @@
-// A reducer could not reach the worker that holds a map output (FAULTS 51). The fault may be on either side, so one complaint
+// A reducer could not reach the worker that holds a map output (fault 51). The fault may be on either side, so one complaint
 // moves the reducer; complaints of several workers take the output for lost. Every complaint does one of the two, and both are
 // counted, so it ends.
 import { type Cluster, note } from "./cluster.ts";

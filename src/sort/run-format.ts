@@ -6,7 +6,7 @@
 //   trailer = footer bytes u32, crc32 u32 of the footer and of that number, "MILLEND1"
 //
 // Every byte is covered: by a checksum, by a comparison with what it must be, or by both. Blocks say whose they are and
-// where they belong, so that one read from a wrong place of a wrong file is noticed too (FAULTS 53).
+// where they belong, so that one read from a wrong place of a wrong file is noticed too (fault 53).
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { MillraceError } from "../base/error.ts";

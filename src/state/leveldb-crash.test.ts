@@ -1,4 +1,4 @@
-// A process that is killed at one system call after the other, and starts again (FAULTS 4.3): whatever it was doing, what was
+// A process that is killed at one system call after the other, and starts again (fault 31): whatever it was doing, what was
 // acknowledged is there, the rest is a prefix, and the store is never taken for a damaged one.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -97,7 +97,7 @@ export class TierFile implements RunFile {
     this.#bytes += this.#writeAll(part, bytes, start, bytes.length, this.#bytes);
   }
 
-  /** A full disk writes short first, and only then says ENOSPC (FAULTS 60). */
+  /** A full disk writes short first, and only then says ENOSPC (fault 60). */
   #writeAll(part: Part, bytes: Uint8Array, start: number, end: number, position: number): number {
     let at = start;
     while (at < end) {

@@ -1,4 +1,4 @@
-// What the job's code does after its call has ended (decision 24): it can't count any more, so something is lost, and that is the
+// What the job's code does after its call has ended (fault 26): it can't count any more, so something is lost, and that is the
 // job's error, whatever the code makes of it. One of these for each attempt; where it is kept decides what the error ends.
 //
 //   live ─► noted: the first late call is the attempt's error       live, noted ─► void: the attempt failed or was revoked

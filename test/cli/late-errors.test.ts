@@ -1,4 +1,4 @@
-// What the job's code does after its call has returned (decision 24, fault 26): it belongs to the attempt whose code it is, it is the
+// What the job's code does after its call has returned (fault 26): it belongs to the attempt whose code it is, it is the
 // job's error, and nothing is published without it. All that Node may call it from: test/faults/late.test.ts.
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// A master whose disk fails, fills up or is slow (FAULTS 35, 36, 37), with the built command. The disk is a small file system in a
+// A master whose disk fails, fills up or is slow (faults 35, 36, 37), with the built command. The disk is a small file system in a
 // private view of the mounts, or fails by injected system calls.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

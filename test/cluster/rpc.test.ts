@@ -1,4 +1,4 @@
-// The gate of every listener that a cluster opens, and what a cluster's processes give away: nothing (FAULTS S13, S25, S27).
+// The gate of every listener that a cluster opens, and what a cluster's processes give away: nothing (S13, S25, S27).
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,7 +79,7 @@ describe("S27: every listener of a cluster", () => {
       ]),
     );
 
-  it("answers whom each route is for, and nobody else", async () => {
+  it("S1, S2, S9, S11, S12: answers whom each route is for, and nobody else", async () => {
     const master = await openMasterNode({ state: join(folder, "state"), listen: "127.0.0.1:0" });
     closing.push(() => master.close());
     const tokens = tokensOf(openTokens(master.tokens));

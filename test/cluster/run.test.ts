@@ -412,7 +412,7 @@ test("fault 28: a job without workers waits, says so, and is done when one comes
   }
 });
 
-test("SIGTERM ends a master and a worker cleanly, and nothing of theirs is left running", async () => {
+test("fault 92: SIGTERM ends a master and a worker cleanly, and nothing of theirs is left running", async () => {
   const other = await startCluster(["w1"]);
   try {
     const worker = await other.startWorker("w2");

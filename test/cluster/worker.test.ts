@@ -217,7 +217,7 @@ describe("a worker that stalls or dies", () => {
 });
 
 describe("draining", () => {
-  test("fault 28: a worker that is told to end finishes what runs, serves its runs until the job is over, and leaves nothing", async () => {
+  test("fault 92: a worker that is told to end finishes what runs, serves its runs until the job is over, and leaves nothing", async () => {
     writeInput(4);
     const leaving = await cluster.startWorker("w1");
     const running = runJob({ mapGate: at("maps"), reduceGate: at("reduces") });
@@ -237,7 +237,7 @@ describe("draining", () => {
     expect(memoryDirectoriesOf(at("w1"))).toEqual([]);
   });
 
-  test("a second signal ends it at once with its slots, and others do its work", async () => {
+  test("fault 92: a second signal ends it at once with its slots, and others do its work", async () => {
     writeInput(2);
     const leaving = await cluster.startWorker("w1");
     const running = runJob({ mapGate: at("gate") });

@@ -1,4 +1,4 @@
-// Disks and files that fail (FAULTS 2.4), with the built command. Small file systems are mounted in a private view of the mounts.
+// Disks and files that fail (faults 59 to 68), with the built command. Small file systems are mounted in a private view of the mounts.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Security on one machine (FAULTS 3), each test with the requirement that it stands for.
+// Security on one machine (docs/faults.md), each test with the requirement that it stands for.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// FAULTS 2.6: every signal at every named place, to the command and to its slots; closed pipes; the death of the parent. Afterwards
+// Faults 88 to 91: every signal at every named place, to the command and to its slots; closed pipes; the death of the parent. Afterwards
 // no process is left, and no file but what --resume uses.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -55,7 +55,7 @@ const masterPoints = [
   "worker.beforeReport",
 ];
 
-describe("fault 2.6: a signal to the command, at each named place, cancels: nothing is published but what was decided, nothing is left", () => {
+describe("fault 88: a signal to the command, at each named place, cancels: nothing is published but what was decided, nothing is left", () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // One handler for all three: the others are tried before the decision and after it.
     for (const point of signal === "SIGINT" ? masterPoints : ["master.beforeCommit", "master.beforePublish"]) {
@@ -73,7 +73,7 @@ describe("fault 2.6: a signal to the command, at each named place, cancels: noth
   }
 });
 
-describe("fault 2.6: SIGKILL to the command, at each named place: nobody stays, and --resume ends it", () => {
+describe("fault 89: SIGKILL to the command, at each named place: nobody stays, and --resume ends it", () => {
   for (const point of masterPoints) {
     test(point, async () => {
       // The job is submitted by the first commit, and published once. On a busy machine some reports come before there is a job.
@@ -88,7 +88,7 @@ describe("fault 2.6: SIGKILL to the command, at each named place: nobody stays, 
   }
 });
 
-describe("fault 2.6: a signal to a slot ends that slot, and costs one attempt", () => {
+describe("fault 90: a signal to a slot ends that slot, and costs one attempt", () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "kill"]) {
     const others = signal === "kill" ? ["slot.after.map", "slot.before.reduce"] : [];
     for (const point of ["slot.before.map", "slot.after.reduce", ...others]) {
@@ -116,7 +116,7 @@ describe("fault 2.6: a signal to a slot ends that slot, and costs one attempt", 
   });
 });
 
-describe("fault 2.6: while the job's code is busy", () => {
+describe("faults 88, 89: while the job's code is busy", () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     test(`${signal} cancels, and takes the slots along`, async () => {
       const run = start(scratch, words("loop"));
@@ -160,7 +160,7 @@ describe("fault 2.6: while the job's code is busy", () => {
   }
 });
 
-test("fault 2.6: SIGINT while the job file is being read leaves nothing", async () => {
+test("fault 88: SIGINT while the job file is being read leaves nothing", async () => {
   const run = start(scratch, words());
   await until(() => scratch.workFolders().length > 0);
   run.child.kill("SIGINT");
@@ -168,7 +168,7 @@ test("fault 2.6: SIGINT while the job file is being read leaves nothing", async 
   expect(scratch.leftovers()).toEqual([]);
 });
 
-describe("fault 2.6: closed pipes", () => {
+describe("fault 91: closed pipes", () => {
   for (const closed of ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"]) {
     test(`${closed} at the start`, async () => {
       const under = ["sh", "-c", `exec "$@" ${closed}`, "sh"];

@@ -1,4 +1,4 @@
-// Rows of FAULTS 2.1 about single values, task by task in this process.
+// What a slot makes of single values (faults 11 and 25), task by task in this process.
 import { describe, expect, test } from "vitest";
 import { text } from "../../src/format/text.ts";
 import { bytes } from "../../src/job/codecs/bytes.ts";

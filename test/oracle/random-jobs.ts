@@ -136,7 +136,7 @@ function withPromises(
   };
 }
 
-/** Words that have broken systems before: FAULTS 71, 78, 81, 83, 84. */
+/** Words that have broken systems before: faults 71, 78, 81, 83, 84. */
 const word = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom("a", "b", "ab", "the", "skip", "") },
   {

@@ -1,7 +1,7 @@
 // The jobs of a simulated world and their oracle: tiny ones whose output can be checked record by record. Each map task has a
 // few records with ids of their own and emits each of them once, to a partition; each reduce writes the ids that it was given.
 // One job in two sends its records to other partitions in every attempt (the attempt's number decides): the non-deterministic
-// map without which lost and doubled records can't be seen (FAULTS 5; Spark's SPARK-23207 is this workload).
+// map without which lost and doubled records can't be seen (fault 22; Spark's SPARK-23207 is this workload).
 import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
 import type { Plan } from "../../src/input/plan.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
@@ -85,7 +85,7 @@ export function expectedIds(job: SimJob): string[] {
   return Array.from({ length: job.maps }, (_, map) => idsOf(map)).flat();
 }
 
-/** Not linear in anything: a digest that is, is blind to what changes places (FAULTS 5). */
+/** Not linear in anything: a digest that is, is blind to what changes places (fault 22). */
 function mixed(text: string): bigint {
   return (BigInt(hash(`a${text}`)) << 32n) | BigInt(hash(`b${text}`));
 }

@@ -28,7 +28,7 @@ export function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: made up by a test`), { code });
 }
 
-/** Disks in memory that fill up like real ones: a short write first, then ENOSPC (FAULTS 60). */
+/** Disks in memory that fill up like real ones: a short write first, then ENOSPC (fault 60). */
 export function createFakeTierFiles(disk: FakeDisk): FakeTierFiles {
   const {
     capacity,

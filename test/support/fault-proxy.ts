@@ -1,4 +1,4 @@
-// A TCP proxy on loopback that does to connections what networks do (FAULTS 49–58): refuse, reset, cut, drip, stall, swallow.
+// A TCP proxy on loopback that does to connections what networks do (faults 49–58): refuse, reset, cut, drip, stall, swallow.
 // The fault is a property of the proxy, changed at any time; it holds for connections that are open already.
 //
 //   const proxy = await faultProxy({ port: server.port });
