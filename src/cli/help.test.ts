@@ -38,7 +38,14 @@ const keywords = [
 ];
 
 /** Options of other programs that are named: Node's, the compiler's, and those of package managers. */
-const foreign = new Set(["--pretty", "--max-old-space-size", "--disable-sigusr1", "--ignore-scripts", "--shm-size"]);
+const foreign = new Set([
+  "--pretty",
+  "--max-old-space-size",
+  "--interrupt-budget",
+  "--disable-sigusr1",
+  "--ignore-scripts",
+  "--shm-size",
+]);
 
 function helpOf(command: Command): string {
   let text = "";

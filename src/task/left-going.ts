@@ -5,7 +5,7 @@ import { createHook } from "node:async_hooks";
 import { limits } from "../base/limits.ts";
 import type { LateCalls } from "./late-calls.ts";
 
-/** After these nothing that is due is left: promises, `nextTick`, `setImmediate`, timers of no time. */
+/** After these nothing that is due is left: promises, `setImmediate`, the next tick, timers of no time. */
 const turnsMin = 4;
 
 /** Not what `millrace sim` and `millrace test` give the job's code for it. */

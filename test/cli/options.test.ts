@@ -157,6 +157,7 @@ test.each([
   ["master", "--state", "in.txt", "--listen", "127.0.0.1:0"],
   ["master", "--state", "in.txt/below", "--listen", "127.0.0.1:0"],
 ])("a file where a folder is to be made is wrong usage, which no other try helps: %s %s %s %s %s", async (...words) => {
+  const before = left();
   const { code, stderr } = await millrace(words, { cwd: folder.path });
   expect(code, stderr).toBe(2);
   expect(stderr).toMatch(/in\.txt.*(EEXIST|ENOTDIR)/);
