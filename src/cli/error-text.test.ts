@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { stripVTControlCharacters } from "node:util";
 import { expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
 import { errorLines, fromHere } from "./error-text.ts";
