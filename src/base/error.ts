@@ -29,9 +29,29 @@ export class MillraceError extends Error {
 export function systemCode(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
-    const code = (thrown as { code?: unknown }).code;
+    const { code, message } = thrown as { readonly code?: unknown; readonly message?: unknown };
+    if (code === "" && typeof message === "string") return codeByWords(message);
     return typeof code === "string" ? code : undefined;
   } catch {
     return undefined; // a getter of the user's that throws
   }
 }
+
+/** From Node 23 on an `rmSync` that fails may have an empty code, and say what it is in the system's words. */
+function codeByWords(message: string): string | undefined {
+  return systemWords.find(([, words]) => message.includes(words))?.[0];
+}
+
+const systemWords = [
+  ["EROFS", "Read-only file system"],
+  ["ENOSPC", "No space left on device"],
+  ["EDQUOT", "Disk quota exceeded"],
+  ["EACCES", "Permission denied"],
+  ["EPERM", "Operation not permitted"],
+  ["EBUSY", "Device or resource busy"],
+  ["EIO", "Input/output error"],
+  ["EMFILE", "Too many open files"],
+  ["ENOTEMPTY", "Directory not empty"],
+  ["ENOTDIR", "Not a directory"],
+  ["ENOENT", "No such file or directory"],
+] as const;
