@@ -1,4 +1,4 @@
-// `npm run mutants`: each seeded bug (simulate/mutants.mjs) must be caught by one of its invariants, within 300 seeds of its own
+// `npm run mutants`: each seeded bug (simulate/mutants.mjs) must be caught by one of its invariants, within 300 seeds (or as many as it says) of its own
 // swarm profile. `npm run mutants -- --only WORD`: some of them. `--all`: they are looked for without profiles too, and the
 // table of docs/mutants.md is written.
 import { fork } from "node:child_process";
@@ -84,7 +84,7 @@ async function tryOut(mutant) {
       },
     };
   }
-  const caught = await hunt(bundle, mutant, mutant.profile, seedsMax);
+  const caught = await hunt(bundle, mutant, mutant.profile, mutant.seedsMax ?? seedsMax);
   const general = values.all ? await hunt(bundle, mutant, undefined, Number(values.general)) : undefined;
   return { caught, general };
 }
