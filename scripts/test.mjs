@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // Thousands of processes are started, each of which would parse these certificates, and none speaks to anyone beyond this machine.
@@ -17,6 +17,8 @@ const report = join(scratch, "report.json");
 let passed = 0;
 let failed = 0;
 let skipped = 0;
+/** What failed, for the end of the output: in the middle of thousands of lines no one finds it. */
+const failures = [];
 
 if (patterns.length === 0) {
   const checks = spawnSync(process.execPath, ["scripts/check.mjs"], {
@@ -29,6 +31,7 @@ if (patterns.length === 0) {
   passed += (checks.stdout.match(/^ok {4}/gm) ?? []).length;
   failed += (checks.stdout.match(/^FAIL {2}/gm) ?? []).length;
   if (checks.status !== 0 && failed === 0) failed++;
+  failures.push(...(checks.stdout.match(/^FAIL {2}.*/gm) ?? []));
 }
 
 runTests(process.execPath, patterns);
@@ -47,6 +50,12 @@ function conformanceTests() {
     .filter((name) => name.endsWith(".test.ts"))
     .map((name) => join("src", name))
     .filter((path) => readFileSync(join(root, path), "utf8").includes("test/conformance/"));
+}
+
+/** A failed test of a report: its file, its name, and the first lines of what it said. */
+function named(file, { fullName, failureMessages }) {
+  const why = failureMessages.join("\n").split("\n").slice(0, 12).join("\n      ");
+  return `FAIL  ${relative(root, file.name)} > ${fullName}\n      ${why}`;
 }
 
 /** Runs test files with this Node, which their child processes get too, and counts. */
@@ -71,14 +80,23 @@ function runTests(node, files) {
     failed += counts.numFailedTests;
     skipped += counts.numPendingTests + counts.numTodoTests;
     // A file that does not load has no tests to count, yet it has failed.
-    failed += counts.testResults.filter(
+    const empty = counts.testResults.filter(
       (file) => file.status === "failed" && file.assertionResults.length === 0,
-    ).length;
+    );
+    failed += empty.length;
+    failures.push(...empty.map((file) => `FAIL  ${relative(root, file.name)}\n      ${file.message}`));
+    for (const file of counts.testResults) {
+      const tests = file.assertionResults.filter((test) => test.status === "failed");
+      failures.push(...tests.map((test) => named(file, test)));
+    }
   } catch (error) {
-    console.error(`no test report: ${error.message}`);
+    failures.push(`FAIL  no test report: ${error.message}`);
     failed++;
   }
-  if (status !== 0 && failed === before) failed++;
+  if (status !== 0 && failed === before) {
+    failed++;
+    failures.push(`FAIL  vitest ended with ${status}, though every test passed`);
+  }
 }
 
 // By themselves: they take all cores, and their times are promises.
@@ -90,8 +108,12 @@ for (const [name, command] of patterns.length === 0 ? simulations : []) {
   const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: "inherit" });
   console.log(`${status === 0 ? "ok  " : "FAIL"}  ${name}`);
   if (status === 0) passed++;
-  else failed++;
+  else {
+    failed++;
+    failures.push(`FAIL  ${name}`);
+  }
 }
 rmSync(scratch, { recursive: true, force: true });
+if (failures.length > 0) console.log(`\n${failures.join("\n")}\n`);
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exit(failed === 0 ? 0 : 1);
