@@ -80,9 +80,7 @@ function runTests(node, files) {
     failed += counts.numFailedTests;
     skipped += counts.numPendingTests + counts.numTodoTests;
     // A file that does not load has no tests to count, yet it has failed.
-    const empty = counts.testResults.filter(
-      (file) => file.status === "failed" && file.assertionResults.length === 0,
-    );
+    const empty = counts.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
     failed += empty.length;
     failures.push(...empty.map((file) => `FAIL  ${relative(root, file.name)}\n      ${file.message}`));
     for (const file of counts.testResults) {
