@@ -20,7 +20,7 @@ import { jobIdOf } from "./master/master.ts";
 import { type DescribedJob, describeInSlot } from "./remote/describe.ts";
 import { Feed } from "./remote/feed.ts";
 import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
-import type { RemoteMaster, Submission } from "./rpc/services.ts";
+import type { RemoteMaster, Submission } from "./protocol/services.ts";
 import { createStorage } from "./storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
 import { type Storage, stoppable } from "./storage/storage.ts";

@@ -18,10 +18,10 @@ import { backOffMs } from "../../src/rpc/back-off.ts";
 import { connectMaster } from "../../src/rpc/client.ts";
 import { Gate } from "../../src/rpc/gate.ts";
 import { listen } from "../../src/rpc/listener.ts";
-import type { WorkerReport } from "../../src/rpc/messages.ts";
+import type { WorkerReport } from "../../src/protocol/messages.ts";
 import { Secret } from "../../src/rpc/secret.ts";
 import { masterService } from "../../src/rpc/service.ts";
-import type { MasterApi, RemoteMaster } from "../../src/rpc/services.ts";
+import type { MasterApi, RemoteMaster } from "../../src/protocol/services.ts";
 import { fixedTokens, openTokens } from "../../src/rpc/tokens.ts";
 
 type Ask = "cpu" | "memory" | "close";

@@ -8,7 +8,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { encodePlan } from "../../src/rpc/convert.ts";
-import type { Assignment, WorkerReport } from "../../src/rpc/messages.ts";
+import type { Assignment, WorkerReport } from "../../src/protocol/messages.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
 import type { Scheduler } from "../../src/schedule/step.ts";
 import type { StoredRecord } from "../../src/state/store.ts";

@@ -8,7 +8,7 @@ import { MiB } from "../../src/base/limits.ts";
 import { jobDefinition } from "../../src/job/define-job.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
 import { createKernel } from "../../src/kernel/create-kernel.ts";
-import type { Assignment, AttemptDone } from "../../src/rpc/messages.ts";
+import type { Assignment, AttemptDone } from "../../src/protocol/messages.ts";
 import type { RunRef } from "../../src/sort/run.ts";
 import { openRun } from "../../src/sort/run-reader.ts";
 import { createLocalStorage } from "../../src/storage/local.ts";

@@ -111,7 +111,7 @@ export const limits = {
   /** Where something was left open for all that time before, it is not waited for again, but for so long before the job's end. */
   settleGraceMs: 100,
 
-  // what a report may say (rpc/check-report.ts)
+  // what a report may say (protocol/check-report.ts)
   /** Workers that one master knows (`--max-workers`): some kilobytes each. */
   workersMax: 10_000,
   /** As `--slots` of a worker. */

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters as plain } from "node:util";
 import { expect, it } from "vitest";
-import type { RemoteMaster } from "../rpc/services.ts";
+import type { RemoteMaster } from "../protocol/services.ts";
 import { findJob, findWorker } from "./cluster.ts";
 import { historyLine } from "./history.ts";
 import { tableLines } from "./table.ts";

@@ -3,7 +3,7 @@
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { RemoteMaster } from "../rpc/services.ts";
+import type { RemoteMaster } from "../protocol/services.ts";
 import type { JobView } from "../schedule/step.ts";
 import { shortId } from "./hints.ts";
 import { tell } from "./loading.ts";

@@ -5,7 +5,7 @@ import pc from "picocolors";
 import { systemCode } from "../base/error.ts";
 import { exitCodeOfCode, exitCodes } from "../base/error-codes.ts";
 import { describeThrown, isOurs } from "../job/thrown.ts";
-import type { FailureText } from "../rpc/messages.ts";
+import type { FailureText } from "../protocol/messages.ts";
 import type { JobView } from "../schedule/step.ts";
 
 /**

@@ -1,7 +1,7 @@
 // `millrace history`: what happened to a job, when and where, from the master's event log.
 import pc from "picocolors";
 import { formatDuration } from "../base/units.ts";
-import type { HistoryEvent } from "../rpc/services.ts";
+import type { HistoryEvent } from "../protocol/services.ts";
 import { findJob, withMaster } from "./cluster.ts";
 import { printable } from "./error-text.ts";
 import type { MasterFlags } from "./options.ts";

@@ -1,7 +1,7 @@
 // `millrace logs`: what attempts printed, from the workers that ran them.
 import { StringDecoder } from "node:string_decoder";
 import pc from "picocolors";
-import type { LogChunk } from "../rpc/services.ts";
+import type { LogChunk } from "../protocol/services.ts";
 import { findJob, withMaster } from "./cluster.ts";
 import { printable } from "./error-text.ts";
 import type { MasterFlags } from "./options.ts";

@@ -6,7 +6,7 @@ import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import { buildSpec, type SubmitOptions } from "../local/spec.ts";
-import type { FailureText } from "../rpc/messages.ts";
+import type { FailureText } from "../protocol/messages.ts";
 import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
 import { createTier } from "../storage/tier.ts";

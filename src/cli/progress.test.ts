@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { noStats } from "../rpc/stats.ts";
+import { noStats } from "../protocol/stats.ts";
 import type { JobView } from "../schedule/step.ts";
 import { printable } from "./error-text.ts";
 import { clip, LineProgress, remainingMs, TerminalProgress } from "./progress.ts";

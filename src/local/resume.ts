@@ -11,7 +11,7 @@ import { filesOf } from "../input/resolve.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { decodePlan } from "../rpc/convert.ts";
 import { endedRecord, jobRecord, planRecord } from "../rpc/convert-records.ts";
-import { jobPrefix, parseKey } from "../schedule/records.ts";
+import { jobPrefix, parseKey } from "../protocol/records.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";
 

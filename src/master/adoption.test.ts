@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock, settled } from "../../test/support/fake-clock.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import type { JobView, Scheduler, SchedulerEvent } from "../schedule/step.ts";
 import { createMemoryStore } from "../state/memory.ts";
 import type { Storage } from "../storage/storage.ts";

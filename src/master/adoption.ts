@@ -2,7 +2,7 @@
 // first would otherwise get what another is in the middle of (fault 46). Which workers there were is noted in the store, one
 // record each; whoever of them is silent is waited for no longer than a lease.
 import type { Instant, WorkerId } from "../base/ids.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
 

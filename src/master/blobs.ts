@@ -12,7 +12,7 @@ import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
 import { randomId } from "../base/random.ts";
-import type { Blobs } from "../rpc/services.ts";
+import type { Blobs } from "../protocol/services.ts";
 
 /** Kept this long after it was last put or asked for, whoever needs it. */
 const unusedMs = 3_600_000;

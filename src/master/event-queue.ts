@@ -1,7 +1,7 @@
 // What has happened and has not been stepped yet.
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import type { SchedulerEvent } from "../schedule/step.ts";
 
 export interface QueuedEvent {

@@ -3,7 +3,7 @@ import { unreachable } from "../base/assert.ts";
 import { attemptName, taskName } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
-import type { HistoryEvent } from "../rpc/services.ts";
+import type { HistoryEvent } from "../protocol/services.ts";
 import { type Fact, jobOf } from "../schedule/facts.ts";
 
 /** Undefined for a fact that belongs to no job. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { noLog } from "../base/log.ts";
-import type { HistoryEvent } from "../rpc/services.ts";
+import type { HistoryEvent } from "../protocol/services.ts";
 import { type History, type HistoryOptions, openHistory } from "./history.ts";
 
 let directory: string;

@@ -11,7 +11,7 @@ import { systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { GiB, KiB, MiB } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
-import type { HistoryEvent } from "../rpc/services.ts";
+import type { HistoryEvent } from "../protocol/services.ts";
 
 /** Of one job. Beyond it, what attempts do is left out, and what becomes of the job is still noted. */
 const fileBytesMax = 64 * MiB;

@@ -9,7 +9,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { Secret } from "../rpc/secret.ts";
-import type { HistoryEvent, LogChunk } from "../rpc/services.ts";
+import type { HistoryEvent, LogChunk } from "../protocol/services.ts";
 import { emptyBody, jobKey, signRequest } from "../rpc/signature.ts";
 import { endSilentCall, type SilenceBounds } from "../rpc/transfer-silence.ts";
 import { workerLookup } from "../rpc/worker-address.ts";

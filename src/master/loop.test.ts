@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { FakeClock, settled } from "../../test/support/fake-clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { ClusterView, JobView, Scheduler, SchedulerEvent, Step } from "../schedule/step.ts";
 import type { Change, Leadership, StateStore } from "../state/store.ts";
 import type { CommitDecision, Storage } from "../storage/storage.ts";

@@ -11,7 +11,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { ClusterView, JobView, Scheduler, SchedulerCommand, SchedulerEvent, Step } from "../schedule/step.ts";
 import type { Change, Leadership, StoredRecord } from "../state/store.ts";
 import { Adoption, Presence } from "./adoption.ts";

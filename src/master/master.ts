@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { ClusterView, JobState, JobView, RecoverScheduler, SchedulerOptions, Step } from "../schedule/step.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";

@@ -13,7 +13,7 @@ import type { JobSpec } from "../job/spec.ts";
 import { connectMaster } from "../rpc/client.ts";
 import { findToken } from "../rpc/find-token.ts";
 import { parseListen } from "../rpc/listen-address.ts";
-import type { RemoteMaster, Submission } from "../rpc/services.ts";
+import type { RemoteMaster, Submission } from "../protocol/services.ts";
 import { type MasterNode, openMasterNode } from "./node.ts";
 
 let folder: string;

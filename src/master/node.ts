@@ -24,7 +24,7 @@ import type { TlsFiles } from "../rpc/http.ts";
 import { parseListen, type Where } from "../rpc/listen-address.ts";
 import { listen } from "../rpc/listener.ts";
 import { masterService } from "../rpc/service.ts";
-import type { MasterApi } from "../rpc/services.ts";
+import type { MasterApi } from "../protocol/services.ts";
 import { clientTls } from "../rpc/tls.ts";
 import { openTokens } from "../rpc/tokens.ts";
 import { recoverScheduler } from "../schedule/scheduler.ts";

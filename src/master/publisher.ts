@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { JobId } from "../base/ids.ts";
-import type { FailureText } from "../rpc/messages.ts";
+import type { FailureText } from "../protocol/messages.ts";
 import type { SchedulerCommand, SchedulerEvent, WithdrawnDecision } from "../schedule/step.ts";
 import { manifestName } from "../storage/manifest.ts";
 import type { CommitDecision, LostFile, Storage } from "../storage/storage.ts";

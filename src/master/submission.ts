@@ -6,7 +6,7 @@ import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { Blobs, Submission } from "../rpc/services.ts";
+import type { Blobs, Submission } from "../protocol/services.ts";
 
 /** Of inputs, side files and environment variables of one job. */
 const namesMax = 1_000;

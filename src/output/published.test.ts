@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { stagedDecision } from "../../test/conformance/storage.ts";
 import { FakeS3 } from "../../test/support/fake-s3.ts";
 import { s3StorageOn } from "../../test/support/s3.ts";
-import { noStats } from "../rpc/stats.ts";
+import { noStats } from "../protocol/stats.ts";
 import type { FinishedJob } from "../schedule/step.ts";
 import { createLocalStorage } from "../storage/local.ts";
 import { parseManifest } from "../storage/manifest.ts";

@@ -2,8 +2,8 @@
 import { systemClock } from "../base/clock.ts";
 import { connectMaster } from "../rpc/client.ts";
 import { findToken } from "../rpc/find-token.ts";
-import type { RemoteMaster } from "../rpc/services.ts";
-import { ourVersions } from "../rpc/versions.ts";
+import type { RemoteMaster } from "../protocol/services.ts";
+import { ourVersions } from "../protocol/versions.ts";
 
 export interface ConnectOptions {
   /** "https://m1:7070". */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
-import type { Blobs } from "../rpc/services.ts";
+import type { Blobs } from "../protocol/services.ts";
 import { bundleUpload, sideFileUpload, upload } from "./upload.ts";
 
 let folder: string;

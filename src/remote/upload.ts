@@ -3,7 +3,7 @@ import { createReadStream, statSync } from "node:fs";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { formatBytes } from "../base/units.ts";
-import type { Blobs } from "../rpc/services.ts";
+import type { Blobs } from "../protocol/services.ts";
 
 /** A connection that breaks this often in the middle of a file does so for a reason. */
 const triesMax = 5;

@@ -7,7 +7,7 @@ import { isErrorCode, MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { describeFailure } from "./reach.ts";
 import type { Secret } from "./secret.ts";
-import type { Blobs } from "./services.ts";
+import type { Blobs } from "../protocol/services.ts";
 import { clientTls } from "./tls.ts";
 import { endSilentCall, type SilenceBounds } from "./transfer-silence.ts";
 

@@ -5,7 +5,7 @@ import { memoryBlobs, sha256Of } from "../../test/support/memory-blobs.ts";
 import { systemClock } from "../base/clock.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectMaster } from "./client.ts";
-import type { RemoteMaster } from "./services.ts";
+import type { RemoteMaster } from "../protocol/services.ts";
 import type { TokenScope } from "./tokens.ts";
 
 const content = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 7919) % 251));

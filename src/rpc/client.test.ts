@@ -12,9 +12,9 @@ import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { type ConnectOptions, connectMaster } from "./client.ts";
 import type { ListenOptions } from "./listener.ts";
-import type { WorkerReport } from "./messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import { randomToken } from "./secret.ts";
-import type { MasterApi, RemoteMaster, Submission } from "./services.ts";
+import type { MasterApi, RemoteMaster, Submission } from "../protocol/services.ts";
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -182,7 +182,7 @@ describe("what goes wrong is said so that a reader knows what to do", () => {
   it("fault 30: other versions are named, with what to do", async () => {
     const served = await serve({
       hello: async (hello) => {
-        const { checkHello } = await import("./versions.ts");
+        const { checkHello } = await import("../protocol/versions.ts");
         checkHello(hello, { protocol: hello.protocol, millrace: "0.1.0", nodeMajor: hello.nodeMajor, icu: "12.3" });
         throw new Error("not reached");
       },

@@ -15,15 +15,15 @@ import { fromHistoryEvent, fromLogChunk, fromWelcome, toHello, toSubmission } fr
 import { fromClusterView, fromJobView } from "./convert-view.ts";
 import { fromOrders, toReport } from "./convert-worker.ts";
 import { Jobs, Workers } from "./gen/millrace/v1/service_pb.ts";
-import type { WorkerOrders, WorkerReport } from "./messages.ts";
+import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import { Patience, type PatienceOptions } from "./patience.ts";
 import { describeFailure, isTransient } from "./reach.ts";
 import type { Secret } from "./secret.ts";
-import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "./services.ts";
+import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "../protocol/services.ts";
 import { Session } from "./session.ts";
 import { untilSilent } from "./stream-silence.ts";
 import { clientTls } from "./tls.ts";
-import { ourVersions } from "./versions.ts";
+import { ourVersions } from "../protocol/versions.ts";
 
 export interface ConnectOptions extends PatienceOptions {
   readonly token: Secret;

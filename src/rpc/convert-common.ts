@@ -5,7 +5,7 @@ import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { big, bigSigned, duration, num, oneOf, optional, required } from "./codec.ts";
 import type * as pb from "./gen/millrace/v1/common_pb.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "./messages.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
 
 /** A message's fields, without what protobuf adds: what `create` takes, nested. */
 export type Fields<M> = Omit<M, "$typeName" | "$unknown">;

@@ -1,5 +1,5 @@
 // The records of the state store, to protobuf and back.
-import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord } from "../schedule/records.ts";
+import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord } from "../protocol/records.ts";
 import type { TaskCounts } from "../schedule/step.ts";
 import { big, type MessageCodec, messageCodec, num, oneOf, optional, required } from "./codec.ts";
 import {

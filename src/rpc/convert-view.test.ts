@@ -21,8 +21,8 @@ import {
   LogChunkSchema,
 } from "./gen/millrace/v1/service_pb.ts";
 import { ClusterViewSchema, JobViewSchema } from "./gen/millrace/v1/view_pb.ts";
-import type { AttemptStats, FailureText } from "./messages.ts";
-import type { Hello, HistoryEvent, LogChunk, Welcome } from "./services.ts";
+import type { AttemptStats, FailureText } from "../protocol/messages.ts";
+import type { Hello, HistoryEvent, LogChunk, Welcome } from "../protocol/services.ts";
 
 const name = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 8 }),

@@ -1,6 +1,6 @@
 // A worker's report and its orders, to protobuf and back.
 import type { JobId } from "../base/ids.ts";
-import { checkReport } from "./check-report.ts";
+import { checkReport } from "../protocol/check-report.ts";
 import { big, duration, num, optional, required } from "./codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
 import {
@@ -14,7 +14,7 @@ import {
   toRunRef,
 } from "./convert-common.ts";
 import type * as pb from "./gen/millrace/v1/worker_pb.ts";
-import type { Places, PlacesHeld, RunningAttempt, RunPlaces, WorkerOrders, WorkerReport } from "./messages.ts";
+import type { Places, PlacesHeld, RunningAttempt, RunPlaces, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 
 export function toReport(report: WorkerReport) {
   return {

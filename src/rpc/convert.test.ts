@@ -11,7 +11,7 @@ import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, Position } from "../base/ids.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { EndedRecord, TaskRecord, Winner } from "../schedule/records.ts";
+import type { EndedRecord, TaskRecord, Winner } from "../protocol/records.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import {
@@ -50,7 +50,7 @@ import type {
   SkippedRecord,
   WorkerOrders,
   WorkerReport,
-} from "./messages.ts";
+} from "../protocol/messages.ts";
 import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "./slot-messages.ts";
 
 // ── values of every shape ────────────────────────────────────────────────────

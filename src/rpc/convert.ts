@@ -18,7 +18,7 @@ import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
 import { changeField, framed } from "./message-parts.ts";
-import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "./messages.ts";
+import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import { decodePlanChunk } from "./plan-chunk.ts";
 import { writeDecision, writePlanChunk } from "./plan-writer.ts";
 

@@ -18,7 +18,7 @@ import { Gate } from "./gate.ts";
 import type { HttpRoute } from "./http.ts";
 import { type ListenOptions, listen } from "./listener.ts";
 import { randomToken } from "./secret.ts";
-import type { MasterApi } from "./services.ts";
+import type { MasterApi } from "../protocol/services.ts";
 import { fixedTokens } from "./tokens.ts";
 
 const open: { close(): unknown }[] = [];

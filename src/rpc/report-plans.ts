@@ -1,10 +1,10 @@
 // A report with a large plan, read in portions: the master answers others between them. Read at once, a plan of a million splits
 // holds its thread up for seconds. Each portion is written again at once, as it will be stored. Everything else in a report is small, or read as fast as it comes.
 import type { Plan } from "../input/plan.ts";
-import { badResult } from "./check-result.ts";
+import { badResult } from "../protocol/check-result.ts";
 import { decodePlan, decodeReport, encodePlanPart, planOf } from "./convert.ts";
 import { changeField } from "./message-parts.ts";
-import type { AttemptResult, WorkerReport } from "./messages.ts";
+import type { AttemptResult, WorkerReport } from "../protocol/messages.ts";
 import { WireReader } from "./wire-reader.ts";
 
 /** `finished` of WorkerReport, `done` of AttemptResult, `plan` of Done. */

@@ -25,7 +25,7 @@ import type { AnyRequest, AnyResponse, RpcMethods } from "./dispatch.ts";
 import { Jobs, Workers } from "./gen/millrace/v1/service_pb.ts";
 import type { Scope } from "./http.ts";
 import { type PortionOptions, readReport } from "./report-plans.ts";
-import type { MasterApi } from "./services.ts";
+import type { MasterApi } from "../protocol/services.ts";
 import { isPlainGrpc, serveUnary, type UnaryCall } from "./unary.ts";
 import { toWire } from "./wire-error.ts";
 import { checkWorkerAddress } from "./worker-address.ts";

@@ -18,7 +18,7 @@ import {
   type ToSlot as ToSlotMessage,
   ToSlotSchema,
 } from "./gen/millrace/v1/slot_pb.ts";
-import type { Assignment, AttemptResult, FailureText, RunPlaces } from "./messages.ts";
+import type { Assignment, AttemptResult, FailureText, RunPlaces } from "../protocol/messages.ts";
 
 /** Agent to slot. `load`, `describe` and `run` are answered, one at a time. */
 export type ToSlot =

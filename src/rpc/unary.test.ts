@@ -6,7 +6,7 @@ import { fakeMaster, type ServedMaster, serveMaster, someOrders, someReport } fr
 import { MillraceError } from "../base/error.ts";
 import { decodeOrders, encodeReport } from "./convert.ts";
 import { WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
-import type { WorkerReport } from "./messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 
 let served: ServedMaster;
 let session: ClientHttp2Session;

@@ -2,7 +2,7 @@
 // tasks go by their index, workers in turn.
 import type { AttemptId, Instant } from "../base/ids.ts";
 import type { Plan, Split } from "../input/plan.ts";
-import type { Assignment, MapWork } from "../rpc/messages.ts";
+import type { Assignment, MapWork } from "../protocol/messages.ts";
 import { addAttempt, requeue } from "./attempt.ts";
 import { type Cluster, tell } from "./cluster.ts";
 import { hasRoom, isBarrierOpen, type Job } from "./job.ts";

@@ -1,6 +1,6 @@
 // The life of an attempt: started or adopted, revoked, released.
 import type { AttemptId } from "../base/ids.ts";
-import type { Assignment, RunningAttempt } from "../rpc/messages.ts";
+import type { Assignment, RunningAttempt } from "../protocol/messages.ts";
 import { type Cluster, note, tell } from "./cluster.ts";
 import { isActive, isBarrierOpen, type Job, taskOf } from "./job.ts";
 import { queueByHost } from "./locality.ts";

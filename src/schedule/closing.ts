@@ -3,7 +3,7 @@
 //
 //   working ─► closing ─► (every gate is open) publishing       closing ─► working (a task has lost its winner), failed, cancelled
 import type { JobId, WorkerId } from "../base/ids.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import { revoke } from "./attempt.ts";
 import { type Cluster, note, tell } from "./cluster.ts";
 import { isOpen, type Job, stagedFolders } from "./job.ts";

@@ -5,7 +5,7 @@ import type { Change } from "../state/store.ts";
 import type { Fact } from "./facts.ts";
 import { Heap } from "./heap.ts";
 import type { Job } from "./job.ts";
-import { keys } from "./records.ts";
+import { keys } from "../protocol/records.ts";
 import type { SchedulerCommand, SchedulerOptions } from "./step.ts";
 import { recordOf, type Task } from "./task.ts";
 import type { Worker } from "./worker.ts";

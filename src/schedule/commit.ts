@@ -3,7 +3,7 @@ import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
 import { encodeDecision } from "../rpc/convert.ts";
 import { endedRecord } from "../rpc/convert-records.ts";
-import type { FailureText } from "../rpc/messages.ts";
+import type { FailureText } from "../protocol/messages.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { beginClosing, endClosing, findWorkers, mayBeDecided } from "./closing.ts";
@@ -14,7 +14,7 @@ import { plainText } from "./failure-text.ts";
 import { isComplete, isOpen, type Job, phaseTasksDone, stagedFolders, totalsOf, totalsSumOf, update } from "./job.ts";
 import { findRuns } from "./lost.ts";
 import { loseFiles, takeBackFiles } from "./lost-files.ts";
-import { type EndedRecord, keys } from "./records.ts";
+import { type EndedRecord, keys } from "../protocol/records.ts";
 import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
 import { nameOf, type Task } from "./task.ts";
 

@@ -1,6 +1,6 @@
 // Files of jobs that are over: the workers that have some are told to remove them.
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import { type Cluster, note, saveTask, tell } from "./cluster.ts";
 import { type Job, update } from "./job.ts";
 import type { Worker } from "./worker.ts";

@@ -3,7 +3,7 @@ import type { WorkerId } from "../base/ids.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { type Cluster, note, put, tell } from "./cluster.ts";
 import { discardKept, isKept } from "./discard.ts";
-import { drainRecord, keys } from "./records.ts";
+import { drainRecord, keys } from "../protocol/records.ts";
 import { isLeaving, type Worker } from "./worker.ts";
 
 /** An administrator's wish, which outlives this master. It ends with the process that it is about. */

@@ -6,7 +6,7 @@ import { endedRecord } from "../rpc/convert-records.ts";
 import { type Cluster, note, put } from "./cluster.ts";
 import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
 import type { Job } from "./job.ts";
-import { keys } from "./records.ts";
+import { keys } from "../protocol/records.ts";
 import { isLeaving } from "./worker.ts";
 
 /** Keys of a job that is over are deleted so many at a time. */

@@ -1,7 +1,7 @@
 // What happened in a step, as plain data: for the event log of a job, metrics and logs. Nothing is decided by facts, and they
 // are stored nowhere: a master that dies before it has written them down takes them along.
 import type { AttemptId, JobId, WorkerId } from "../base/ids.ts";
-import type { AttemptStats, Failure, FailureText } from "../rpc/messages.ts";
+import type { AttemptStats, Failure, FailureText } from "../protocol/messages.ts";
 import type { JobState } from "./step.ts";
 
 export type Fact = JobFact | AttemptFact | MapOutputFact | WorkerFact;

@@ -1,7 +1,7 @@
 // Errors in words that the scheduler itself has to say.
 import type { ErrorCode } from "../base/error.ts";
 import type { Position } from "../base/ids.ts";
-import type { FailureText } from "../rpc/messages.ts";
+import type { FailureText } from "../protocol/messages.ts";
 import type { Job } from "./job.ts";
 
 export function plainText(code: ErrorCode, message: string): FailureText {

@@ -2,8 +2,8 @@
 import { type AttemptId, type Position, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { formatDuration } from "../base/units.ts";
-import { badResult, type Expected, whyNoResult } from "../rpc/check-result.ts";
-import type { AttemptResult, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
+import { badResult, type Expected, whyNoResult } from "../protocol/check-result.ts";
+import type { AttemptResult, RunningAttempt, WorkerReport } from "../protocol/messages.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./attempt.ts";
 import { askAgain, noteRan, takeAnswers } from "./closing.ts";
 import { type Cluster, note, tell, watchLease } from "./cluster.ts";

@@ -12,7 +12,7 @@ import { seededRandom } from "../base/random.ts";
 import { decodeReport, encodeReport } from "../rpc/convert.ts";
 import { fromReport, toReport } from "../rpc/convert-worker.ts";
 import { WorkerReportSchema } from "../rpc/gen/millrace/v1/worker_pb.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import { ordersFor } from "./orders.ts";
 import { recoverCluster } from "./recover.ts";

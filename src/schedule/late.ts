@@ -1,7 +1,7 @@
 // What the job's code did after its call had returned (`WorkerReport.late`): its result lacks something, so the job fails, once and
 // for all. Attempts that were revoked or lost don't count: nothing of theirs is in the result.
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
-import type { LateCall } from "../rpc/messages.ts";
+import type { LateCall } from "../protocol/messages.ts";
 import { type Cluster, note, saveTask } from "./cluster.ts";
 import { failJob } from "./commit.ts";
 import { isKept } from "./discard.ts";

@@ -4,7 +4,7 @@ import { sameAttempt } from "../base/ids.ts";
 import { requeue, revoke, withdrawReduces } from "./attempt.ts";
 import { type Cluster, note, saveTask, watchLease } from "./cluster.ts";
 import { isActive, type Job, taskOf, update } from "./job.ts";
-import type { Winner } from "./records.ts";
+import type { Winner } from "../protocol/records.ts";
 import { attemptKey, hasLostFiles, isDone, type Task } from "./task.ts";
 import { newWorker, type Offer, type Worker } from "./worker.ts";
 

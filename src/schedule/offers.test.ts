@@ -1,7 +1,7 @@
 // Runs that a worker has from an earlier life, or that come back with it.
 import { expect, test } from "vitest";
 import { done, options, plan, report, spec } from "../../test/schedule/build.ts";
-import type { Assignment, AttemptDone, WorkerReport } from "../rpc/messages.ts";
+import type { Assignment, AttemptDone, WorkerReport } from "../protocol/messages.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Step } from "./step.ts";
 

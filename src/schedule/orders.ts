@@ -1,7 +1,7 @@
 // What a worker must do and know, complete as of now: giving it out twice changes nothing.
 import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Assignment, Places, RunPlaces, StopOrder, WorkerOrders } from "../rpc/messages.ts";
+import type { Assignment, Places, RunPlaces, StopOrder, WorkerOrders } from "../protocol/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import { askedOf } from "./closing.ts";
 import type { Cluster } from "./cluster.ts";

@@ -11,7 +11,7 @@ import { reopen } from "./commit.ts";
 import { discardedAt, discardStaged, isKept } from "./discard.ts";
 import { boundEnded, watchKept } from "./ended.ts";
 import type { Job } from "./job.ts";
-import { drainRecord, parseKey } from "./records.ts";
+import { drainRecord, parseKey } from "../protocol/records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import { StoredJob } from "./stored-job.ts";
 import { stateOf } from "./view.ts";

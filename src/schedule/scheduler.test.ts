@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { done, failed, options, plan, report, spec, text } from "../../test/schedule/build.ts";
 import { FakeWorker } from "../../test/schedule/fake-worker.ts";
-import type { Assignment, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { Assignment, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { createScheduler, recoverScheduler } from "./scheduler.ts";
 import type { Scheduler, Step } from "./step.ts";

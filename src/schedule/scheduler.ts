@@ -3,7 +3,7 @@
 import { unreachable } from "../base/assert.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { jobRecord } from "../rpc/convert-records.ts";
-import type { WorkerOrders } from "../rpc/messages.ts";
+import type { WorkerOrders } from "../protocol/messages.ts";
 import type { CommitDecision } from "../storage/storage.ts";
 import { assignAhead } from "./ahead.ts";
 import { assign } from "./assign.ts";
@@ -17,7 +17,7 @@ import { hear } from "./hear.ts";
 import { newJob } from "./job.ts";
 import { expireLeases, forgive } from "./lease.ts";
 import { ordersFor } from "./orders.ts";
-import { keys } from "./records.ts";
+import { keys } from "../protocol/records.ts";
 import { recoverCluster } from "./recover.ts";
 import type {
   ClusterView,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { done, failed, options, plan, report, spec, text } from "../../test/schedule/build.ts";
-import type { Assignment, Failure, WorkerReport } from "../rpc/messages.ts";
+import type { Assignment, Failure, WorkerReport } from "../protocol/messages.ts";
 import { newCluster } from "./cluster.ts";
 import type { Fact } from "./facts.ts";
 import { stepCluster } from "./scheduler.ts";

@@ -1,8 +1,8 @@
 // What goes into the scheduler and what comes out: one event, one step.
 import type { Counters, Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { IsStagedBy } from "../rpc/check-result.ts";
-import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { IsStagedBy } from "../protocol/check-result.ts";
+import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
 import type { CommitDecision, LostFile, StagedFile } from "../storage/storage.ts";
 import type { Fact } from "./facts.ts";

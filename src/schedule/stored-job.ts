@@ -10,7 +10,7 @@ import type { StringTable } from "../rpc/string-table.ts";
 import { decodeTaskRecord } from "../rpc/task-record-reader.ts";
 import { isKept } from "./discard.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
-import type { RecordKey, TaskRecord } from "./records.ts";
+import type { RecordKey, TaskRecord } from "../protocol/records.ts";
 import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./task.ts";
 

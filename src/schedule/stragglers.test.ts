@@ -1,7 +1,7 @@
 // Workers that are late: what they tell of an earlier time, and what they stage for a job that is over.
 import { expect, test } from "vitest";
 import { done, options, plan, report, spec } from "../../test/schedule/build.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { createScheduler, recoverScheduler } from "./scheduler.ts";
 import type { SchedulerEvent, Step } from "./step.ts";

@@ -4,7 +4,7 @@ import { type AttemptId, taskName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobDescription } from "../job/describe.ts";
-import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
+import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
 import type { RunAttempt } from "../rpc/slot-messages.ts";
 import type { Bundle, TaskSlot } from "../worker/slot.ts";
 import type { PageContent } from "../worker/status-page.ts";

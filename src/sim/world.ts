@@ -12,7 +12,7 @@ import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { factText } from "../master/fact-text.ts";
 import { isTerminal } from "../master/master.ts";
-import type { AttemptResult, FailureText } from "../rpc/messages.ts";
+import type { AttemptResult, FailureText } from "../protocol/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
 import type { Storage } from "../storage/storage.ts";

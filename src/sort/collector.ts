@@ -22,7 +22,7 @@ export interface CollectorOptions {
   readonly beat?: (() => void) | undefined;
   /**
    * What an earlier attempt at the task has spilled: read first, never changed or removed. Reserved for checkpoints (`Progress` in
-   * rpc/messages.ts): only tests give it today.
+   * protocol/messages.ts): only tests give it today.
    */
   readonly earlier?: { readonly runs: readonly RunRef[]; readonly emissionDigest: bigint };
 }

@@ -3,7 +3,7 @@
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { seededRandom } from "../base/random.ts";
-import type { Assignment } from "../rpc/messages.ts";
+import type { Assignment } from "../protocol/messages.ts";
 import type { PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "./environment.ts";
 import type { CallOf, LateCalls } from "./late-calls.ts";

@@ -3,7 +3,7 @@ import { assert } from "../base/assert.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import { deadLettersOutput, type Position } from "../base/ids.ts";
 import { partName } from "../output/part-name.ts";
-import type { FailureText } from "../rpc/messages.ts";
+import type { FailureText } from "../protocol/messages.ts";
 import type { StagedFile, StagedWriter } from "../storage/storage.ts";
 
 export interface DeadLetter {

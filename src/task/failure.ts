@@ -4,7 +4,7 @@ import { type ErrorCode, MillraceError, systemCode } from "../base/error.ts";
 import { type FailureClass, meaningOf } from "../base/error-codes.ts";
 import type { Position } from "../base/ids.ts";
 import { describeThrown } from "../job/thrown.ts";
-import type { Failure, FailureText } from "../rpc/messages.ts";
+import type { Failure, FailureText } from "../protocol/messages.ts";
 import type { SegmentLost } from "../shuffle/segment-lost.ts";
 import { isRefusal, type Late } from "./late-calls.ts";
 

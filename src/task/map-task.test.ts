@@ -10,7 +10,7 @@ import { utf8 } from "../job/codecs/utf8.ts";
 import { sum } from "../job/combine.ts";
 import { defineJob } from "../job/define-job.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
-import type { MapWork } from "../rpc/messages.ts";
+import type { MapWork } from "../protocol/messages.ts";
 
 const base = { name: "test", input: text(), key: utf8, value: uint } as const;
 

@@ -7,7 +7,7 @@ import type { InputFormat } from "../format/format.ts";
 import { BadRecordIn } from "../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../input/read-split.ts";
 import type { NamedInput } from "../job/definition.ts";
-import type { Assignment, AttemptDone, MapWork } from "../rpc/messages.ts";
+import type { Assignment, AttemptDone, MapWork } from "../protocol/messages.ts";
 import { blockFormat, isCounting, LineBlock, WordBlock } from "./block-mappers.ts";
 import { hashText } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";

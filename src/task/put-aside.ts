@@ -2,7 +2,7 @@
 import { MillraceError } from "../base/error.ts";
 import type { Position } from "../base/ids.ts";
 import type { RecordBatch } from "../format/format.ts";
-import type { SkippedRecord } from "../rpc/messages.ts";
+import type { SkippedRecord } from "../protocol/messages.ts";
 import type { RecordPlace } from "./record-call.ts";
 
 /** By file and offset. */

@@ -4,7 +4,7 @@ import { text } from "../format/text.ts";
 import { uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import { defineJob } from "../job/define-job.ts";
-import type { Assignment } from "../rpc/messages.ts";
+import type { Assignment } from "../protocol/messages.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import { runInput } from "../sort/merge-input.ts";

@@ -2,7 +2,7 @@
 // values) → one staged part file.
 import { assert } from "../base/assert.ts";
 import { memberCompressor } from "../format/compress.ts";
-import type { Assignment, AttemptDone, ReduceWork } from "../rpc/messages.ts";
+import type { Assignment, AttemptDone, ReduceWork } from "../protocol/messages.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import { type Gathered, gather } from "../shuffle/gather.ts";
 import { type MeasuredFiles, measureFiles } from "../sort/measured-files.ts";

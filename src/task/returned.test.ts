@@ -6,7 +6,7 @@ import { tsv } from "../format/tsv.ts";
 import { uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 import { defineJob } from "../job/define-job.ts";
-import type { AttemptResult } from "../rpc/messages.ts";
+import type { AttemptResult } from "../protocol/messages.ts";
 import { runInline } from "../testing.ts";
 
 type Emit = (key: string, value: number) => void;

@@ -1,4 +1,4 @@
-import type { Assignment, AttemptResult } from "../rpc/messages.ts";
+import type { Assignment, AttemptResult } from "../protocol/messages.ts";
 import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
 import { lateFailure } from "./failure.ts";
 import { LateCalls } from "./late-calls.ts";

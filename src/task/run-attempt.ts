@@ -1,5 +1,5 @@
 import { unreachable } from "../base/assert.ts";
-import type { Assignment, AttemptDone, AttemptResult, Failure } from "../rpc/messages.ts";
+import type { Assignment, AttemptDone, AttemptResult, Failure } from "../protocol/messages.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
 import { engineFailure, isA, lateFailure, lostFailure } from "./failure.ts";

@@ -15,9 +15,9 @@ import type {
   FailureText,
   WorkerOrders,
   WorkerReport,
-} from "../rpc/messages.ts";
+} from "../protocol/messages.ts";
 import type { RunAttempt } from "../rpc/slot-messages.ts";
-import { noStats } from "../rpc/stats.ts";
+import { noStats } from "../protocol/stats.ts";
 import type { RunRef } from "../sort/run.ts";
 import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 import { planBudget } from "./budget.ts";

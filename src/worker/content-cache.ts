@@ -14,7 +14,7 @@ import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { formatBytes } from "../base/units.ts";
-import type { Blobs } from "../rpc/services.ts";
+import type { Blobs } from "../protocol/services.ts";
 
 export interface ContentCacheOptions {
   readonly directory: string;

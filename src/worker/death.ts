@@ -1,7 +1,7 @@
 // Why a slot's process ended, in words for the job's author (faults 14 to 18).
 import { MiB } from "../base/limits.ts";
 import { formatBytes } from "../base/units.ts";
-import type { FailureText } from "../rpc/messages.ts";
+import type { FailureText } from "../protocol/messages.ts";
 
 /** What the agent knows of an ended process. */
 export interface Death {

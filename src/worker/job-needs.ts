@@ -6,7 +6,7 @@ import type { JobId, WorkerId } from "../base/ids.ts";
 import { GiB, limits, MiB } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { checkProbe } from "../output/probe.ts";
-import type { Blobs } from "../rpc/services.ts";
+import type { Blobs } from "../protocol/services.ts";
 import { ContentCache } from "./content-cache.ts";
 import type { Bundle } from "./slot.ts";
 

@@ -1,8 +1,8 @@
 // What an agent remembers of jobs, so that orders that come twice, late or in another order do no harm: the attempts that were
 // ever started here, where map outputs lie, and which jobs are over.
 import { type AttemptId, attemptName, type JobId, type WorkerId } from "../base/ids.ts";
-import type { Places, PlacesHeld, RunPlaces } from "../rpc/messages.ts";
-import { heldOf, isWhole, joinPlaces } from "../rpc/places.ts";
+import type { Places, PlacesHeld, RunPlaces } from "../protocol/messages.ts";
+import { heldOf, isWhole, joinPlaces } from "../protocol/places.ts";
 import type { RunAttempt } from "../rpc/slot-messages.ts";
 import type { RunRef } from "../sort/run.ts";
 

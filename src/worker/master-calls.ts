@@ -7,7 +7,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { Instant } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Heartbeats } from "../rpc/memory-transport.ts";
-import type { WorkerOrders, WorkerReport } from "../rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 
 export interface MasterCallsOptions {
   readonly master: Heartbeats;

@@ -1,6 +1,6 @@
 // What `/metrics` of a worker shows, in Prometheus' text form. The names are documented (docs/operations) and stay.
 import { Counter, Gauge, Registry } from "prom-client";
-import type { AttemptResult } from "../rpc/messages.ts";
+import type { AttemptResult } from "../protocol/messages.ts";
 import type { AgentStatus } from "./agent.ts";
 
 /** Asked for when somebody looks, so that nothing has to be kept up to date in between. */

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { WorkerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { TlsFiles } from "../rpc/http.ts";
-import type { Blobs, RemoteMaster, Welcome } from "../rpc/services.ts";
+import type { Blobs, RemoteMaster, Welcome } from "../protocol/services.ts";
 import type { Tokens } from "../rpc/tokens.ts";
 
 export interface WorkerNodeOptions {

@@ -2,7 +2,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../base/error.ts";
-import type { WorkerReport } from "../rpc/messages.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import type { RunFiles } from "../sort/run.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createTier } from "../storage/tier.ts";

@@ -1,7 +1,7 @@
 // Attempts that run on this worker, and how they are getting on.
 import type { Clock } from "../base/clock.ts";
 import { type AttemptId, attemptName, type Instant, type JobId } from "../base/ids.ts";
-import type { RunningAttempt } from "../rpc/messages.ts";
+import type { RunningAttempt } from "../protocol/messages.ts";
 import type { TaskSlot } from "./slot.ts";
 import type { PageContent } from "./status-page.ts";
 

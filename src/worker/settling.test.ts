@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AttemptId, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { FailureText, RunningAttempt, WorkerReport } from "../rpc/messages.ts";
+import type { FailureText, RunningAttempt, WorkerReport } from "../protocol/messages.ts";
 import { Settling } from "./settling.ts";
 
 function attempt(index: number, job = "j"): AttemptId {

@@ -3,7 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { FailureText, LateCall, WorkerReport } from "../rpc/messages.ts";
+import type { FailureText, LateCall, WorkerReport } from "../protocol/messages.ts";
 
 export interface SettlingOptions {
   readonly clock: Clock;

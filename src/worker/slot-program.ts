@@ -12,7 +12,7 @@ import { describeThrown } from "../job/thrown.ts";
 import { validateParams } from "../job/validate-params.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { AttemptDone, AttemptResult, FailureText } from "../rpc/messages.ts";
+import type { AttemptDone, AttemptResult, FailureText } from "../protocol/messages.ts";
 import { encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";

@@ -12,7 +12,7 @@ import type { Clock } from "../base/clock.ts";
 import { isErrorCode, MillraceError, type Retry, systemCode } from "../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
-import type { AttemptResult, Failure, FailureText } from "../rpc/messages.ts";
+import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
 import { needsS3, ownS3Access } from "../storage/any.ts";
 import type { S3Access } from "../storage/s3-access.ts";

@@ -11,7 +11,7 @@ import type {
   Failure,
   FailureText,
   WorkerReport,
-} from "../../src/rpc/messages.ts";
+} from "../../src/protocol/messages.ts";
 import type { SchedulerOptions } from "../../src/schedule/step.ts";
 
 export const options: SchedulerOptions = {

@@ -9,8 +9,8 @@ import type {
   RunningAttempt,
   WorkerOrders,
   WorkerReport,
-} from "../../src/rpc/messages.ts";
-import { heldOf, isWhole, joinPlaces } from "../../src/rpc/places.ts";
+} from "../../src/protocol/messages.ts";
+import { heldOf, isWhole, joinPlaces } from "../../src/protocol/places.ts";
 import { attemptKey } from "../../src/schedule/task.ts";
 
 export interface FakeAttempt {

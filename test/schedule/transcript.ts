@@ -4,8 +4,8 @@ import { assert, unreachable } from "../../src/base/assert.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
 import { decodeDecision } from "../../src/rpc/convert.ts";
 import { endedRecord, planRecord, taskRecord } from "../../src/rpc/convert-records.ts";
-import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
-import { parseKey, type TaskRecord } from "../../src/schedule/records.ts";
+import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
+import { parseKey, type TaskRecord } from "../../src/protocol/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
 import type {
   Scheduler,

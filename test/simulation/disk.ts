@@ -2,7 +2,7 @@
 
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
-import type { WorkerReport } from "../../src/rpc/messages.ts";
+import type { WorkerReport } from "../../src/protocol/messages.ts";
 import type { Chance } from "../../src/sim/chance.ts";
 import type { RunRef } from "../../src/sort/run.ts";
 import type { RunStore } from "../../src/worker/run-store.ts";

@@ -2,7 +2,7 @@
 // with simulated slots; whatever it was is gone with it.
 
 import { decodeOrders, encodeReport } from "../../src/rpc/convert.ts";
-import type { WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import type { Endpoint, Request } from "../../src/sim/network.ts";
 import { Process } from "../../src/sim/process.ts";
 import { type Agent, startAgent } from "../../src/worker/agent.ts";

@@ -7,13 +7,13 @@ import type { JobSpec } from "../../src/job/spec.ts";
 import { Gate } from "../../src/rpc/gate.ts";
 import type { Listener } from "../../src/rpc/http.ts";
 import { type ListenOptions, listen } from "../../src/rpc/listener.ts";
-import type { WorkerOrders, WorkerReport } from "../../src/rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import { randomToken, type Secret } from "../../src/rpc/secret.ts";
 import { masterService } from "../../src/rpc/service.ts";
-import type { MasterApi } from "../../src/rpc/services.ts";
-import { noStats } from "../../src/rpc/stats.ts";
+import type { MasterApi } from "../../src/protocol/services.ts";
+import { noStats } from "../../src/protocol/stats.ts";
 import { fixedTokens, type TokenScope } from "../../src/rpc/tokens.ts";
-import { checkHello } from "../../src/rpc/versions.ts";
+import { checkHello } from "../../src/protocol/versions.ts";
 import type { JobState, JobView } from "../../src/schedule/step.ts";
 
 export const someOrders: WorkerOrders = {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
-import type { Blobs } from "../../src/rpc/services.ts";
+import type { Blobs } from "../../src/protocol/services.ts";
 
 /** Blobs on the heap, with the checks that every keeper of blobs makes. */
 export function memoryBlobs(kept: Map<string, Buffer> = new Map()): Blobs & { readonly kept: Map<string, Buffer> } {

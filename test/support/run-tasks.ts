@@ -8,7 +8,7 @@ import type { JobSpec } from "../../src/job/spec.ts";
 import { validateTable } from "../../src/job/validate-params.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { createReferenceKernel } from "../../src/kernel/reference.ts";
-import type { Assignment, AttemptDone, AttemptFailed, AttemptResult, MapWork } from "../../src/rpc/messages.ts";
+import type { Assignment, AttemptDone, AttemptFailed, AttemptResult, MapWork } from "../../src/protocol/messages.ts";
 import { createMemoryFiles, type MemoryFiles } from "../../src/sort/memory-files.ts";
 import type { RunRef } from "../../src/sort/run.ts";
 import { openRun } from "../../src/sort/run-reader.ts";

@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import type { Plan } from "../../input/plan.ts";
-import type { FailureText } from "../../rpc/messages.ts";
+import type { FailureText } from "../../protocol/messages.ts";
 import type { SimEvent } from "../../sim/fault-log.ts";
 import type { Sample } from "../../sim/sample.ts";
 import type { SimRun, SimStats } from "../../sim/world.ts";

@@ -1,7 +1,7 @@
 // One line per check, with what is to know about it below, as it is done.
 import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
-import type { FailureText } from "../../rpc/messages.ts";
+import type { FailureText } from "../../protocol/messages.ts";
 import { fromHere, printable } from "../error-text.ts";
 
 export interface Check {

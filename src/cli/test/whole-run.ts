@@ -1,6 +1,6 @@
 // One run of the job by the engine that `millrace run` uses, in settings that must not change its result.
 import { type Experiment, type LocalEngine, openLocal, type SubmitOptions } from "../../local.ts";
-import type { FailureText } from "../../rpc/messages.ts";
+import type { FailureText } from "../../protocol/messages.ts";
 import type { JobView } from "../../schedule/step.ts";
 import { type Published, readPublished } from "./content.ts";
 

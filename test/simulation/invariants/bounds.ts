@@ -2,7 +2,7 @@
 
 import { limits } from "../../../src/base/limits.ts";
 import { encodeOrders, encodeReport } from "../../../src/rpc/convert.ts";
-import type { WorkerOrders, WorkerReport } from "../../../src/rpc/messages.ts";
+import type { WorkerOrders, WorkerReport } from "../../../src/protocol/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";

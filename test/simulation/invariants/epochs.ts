@@ -1,7 +1,7 @@
 // I3 fence: the store's epoch never decreases and it takes no write of an older one; each epoch has one leader; no worker
 // takes a task for a lower epoch than it has seen. (What it took may have to wait for a slot, and begin in a later epoch: like what
 // runs then, it goes on unless it is told to stop. Found by seeds 2060 and 2966.)
-import type { Assignment } from "../../../src/rpc/messages.ts";
+import type { Assignment } from "../../../src/protocol/messages.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";
 import type { SimWorker } from "../worker.ts";

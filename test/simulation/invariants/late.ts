@@ -2,10 +2,10 @@
 // winners of the job in its life, to have answered since, and none of those winners called late before its worker answered. And of
 // workers that leave: none does so while a job that is not over still needs a run that lies on it.
 import type { AttemptId, JobId } from "../../../src/base/ids.ts";
-import type { Assignment, WorkerReport } from "../../../src/rpc/messages.ts";
+import type { Assignment, WorkerReport } from "../../../src/protocol/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import type { Job } from "../../../src/schedule/job.ts";
-import { parseKey } from "../../../src/schedule/records.ts";
+import { parseKey } from "../../../src/protocol/records.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";

@@ -1,6 +1,6 @@
 // I14 no leak: once all jobs are over and all is quiet, nothing of them is left on workers that are well: no attempt runs, no
 // run lies about, nothing is staged, and the store has of a job what it was and how it ended.
-import { parseKey } from "../../../src/schedule/records.ts";
+import { parseKey } from "../../../src/protocol/records.ts";
 import type { Invariant } from "../checks.ts";
 import type { World } from "../world.ts";
 

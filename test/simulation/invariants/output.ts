@@ -4,7 +4,7 @@
 import { attemptName, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { decodeDecision } from "../../../src/rpc/convert.ts";
 import { planRecord, taskRecord } from "../../../src/rpc/convert-records.ts";
-import { keys, parseKey } from "../../../src/schedule/records.ts";
+import { keys, parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { CommitDecision } from "../../../src/storage/storage.ts";
 import type { Invariant } from "../checks.ts";

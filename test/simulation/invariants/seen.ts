@@ -1,9 +1,9 @@
 // No invariant: what has been seen of a world, for the sometimes-assertions.
 import type { JobId } from "../../../src/base/ids.ts";
 import { endedRecord, taskRecord } from "../../../src/rpc/convert-records.ts";
-import type { WorkerOrders } from "../../../src/rpc/messages.ts";
+import type { WorkerOrders } from "../../../src/protocol/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
-import { parseKey } from "../../../src/schedule/records.ts";
+import { parseKey } from "../../../src/protocol/records.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import { attemptKey } from "../../../src/schedule/task.ts";
 import type { Change } from "../../../src/state/store.ts";

@@ -5,7 +5,7 @@ import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.t
 import { taskRecord } from "../../../src/rpc/convert-records.ts";
 import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
-import { parseKey, type TaskRecord, type Winner } from "../../../src/schedule/records.ts";
+import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";

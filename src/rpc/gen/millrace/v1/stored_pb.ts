@@ -2,7 +2,7 @@
 // @generated from file millrace/v1/stored.proto (package millrace.v1, syntax proto3)
 /* eslint-disable */
 
-// Records of the state store (keys: src/schedule/records.ts). Each is true by itself, so that every prefix of a commit is a
+// Records of the state store (keys: src/protocol/records.ts). Each is true by itself, so that every prefix of a commit is a
 // valid state. Fields are only ever added.
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
