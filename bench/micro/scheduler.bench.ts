@@ -7,7 +7,7 @@
 // Times are CPU times of the whole process, garbage collection included. A decision is a step that takes a result and gives the worker its next task; its changes are encoded as they are stored.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { encodePlan } from "../../src/rpc/convert.ts";
+import { encodePlan } from "../../src/wire/convert.ts";
 import type { Assignment, WorkerReport } from "../../src/protocol/messages.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
 import type { Scheduler } from "../../src/schedule/step.ts";

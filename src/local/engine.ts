@@ -14,7 +14,7 @@ import type { LocalEngine, LocalOptions } from "../local.ts";
 import { createMaster } from "../master/loop.ts";
 import { isTerminal, type Master } from "../master/master.ts";
 import { manifestBuilder } from "../output/manifest.ts";
-import { memoryTransport } from "../rpc/memory-transport.ts";
+import { memoryTransport } from "../wire/memory-transport.ts";
 import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { JobView, SchedulerOptions } from "../schedule/step.ts";
 import { openLevelStore } from "../state/leveldb.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { noLog } from "../base/log.ts";
 import type { JobSpec } from "../job/spec.ts";
-import { jobRecord } from "../rpc/convert-records.ts";
+import { jobRecord } from "../wire/convert-records.ts";
 import { keys } from "../protocol/records.ts";
 import type { JobState, JobView } from "../schedule/step.ts";
 import { createMemoryStore } from "../state/memory.ts";

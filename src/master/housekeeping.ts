@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { JobId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
-import { jobRecord } from "../rpc/convert-records.ts";
+import { jobRecord } from "../wire/convert-records.ts";
 import { keys } from "../protocol/records.ts";
 import type { StateStore } from "../state/store.ts";
 import type { DiskBlobs } from "./blobs.ts";

@@ -4,7 +4,7 @@
 import type { JobId, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
-import type { Heartbeats } from "../rpc/memory-transport.ts";
+import type { Heartbeats } from "../wire/memory-transport.ts";
 
 /**
  * Of the messages and of what is signed; who differs in it does not talk (fault 30). 2: a signature covers body and host, and goes

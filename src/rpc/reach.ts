@@ -2,7 +2,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { certificateTrouble } from "../base/certificate-trouble.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
-import { fromWire } from "./wire-error.ts";
+import { fromWire } from "../wire/error.ts";
 
 /** After a server's SIGKILL a stream ends as Canceled or Aborted, not as Unavailable; a reset session as Internal. */
 const transientCodes: ReadonlySet<Code> = new Set([

@@ -6,18 +6,18 @@ import { Secret } from "../base/secret.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3-access.ts";
-import { big, difference, instant, messageCodec, num, optional, required } from "./codec.ts";
-import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
-import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "./convert-common.ts";
-import { fromVariables, toVariables } from "./convert-job.ts";
-import { fromRunPlaces, toRunPlaces } from "./convert-worker.ts";
+import { big, difference, instant, messageCodec, num, optional, required } from "../wire/codec.ts";
+import { fromAssignment, readResult, toAssignment, toResult } from "../wire/convert-attempt.ts";
+import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "../wire/convert-common.ts";
+import { fromVariables, toVariables } from "../wire/convert-job.ts";
+import { fromRunPlaces, toRunPlaces } from "../wire/convert-worker.ts";
 import {
   type FromSlot as FromSlotMessage,
   FromSlotSchema,
   type ToSlot_S3Access,
   type ToSlot as ToSlotMessage,
   ToSlotSchema,
-} from "./gen/millrace/v1/slot_pb.ts";
+} from "../wire/gen/millrace/v1/slot_pb.ts";
 import type { Assignment, AttemptResult, FailureText, RunPlaces } from "../protocol/messages.ts";
 
 /** Agent to slot. `load`, `describe` and `run` are answered, one at a time. */

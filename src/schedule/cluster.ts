@@ -1,6 +1,6 @@
 // All that the scheduler knows, and the step under way: the changes and commands that it has led to so far.
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
-import { taskRecord } from "../rpc/convert-records.ts";
+import { taskRecord } from "../wire/convert-records.ts";
 import type { Change } from "../state/store.ts";
 import type { Fact } from "./facts.ts";
 import { Heap } from "./heap.ts";

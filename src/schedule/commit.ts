@@ -1,8 +1,8 @@
 // How a job ends: decided, published, failed, cancelled; and what is cleared away then.
 import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
-import { encodeDecision } from "../rpc/convert.ts";
-import { endedRecord } from "../rpc/convert-records.ts";
+import { encodeDecision } from "../wire/convert.ts";
+import { endedRecord } from "../wire/convert-records.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { requeue, revoke } from "./attempt.ts";

@@ -1,8 +1,8 @@
 // An attempt succeeded: the first valid one wins.
 import { attemptName, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { encodePlan } from "../rpc/convert.ts";
-import { planRecord } from "../rpc/convert-records.ts";
+import { encodePlan } from "../wire/convert.ts";
+import { planRecord } from "../wire/convert-records.ts";
 import type { AttemptDone, FailureText } from "../protocol/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { noteRate } from "./backup.ts";

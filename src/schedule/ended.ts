@@ -2,7 +2,7 @@
 // and of old ones nothing stays at all, so that a master that runs for years stays small.
 import type { Instant, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { endedRecord } from "../rpc/convert-records.ts";
+import { endedRecord } from "../wire/convert-records.ts";
 import { type Cluster, note, put } from "./cluster.ts";
 import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
 import type { Job } from "./job.ts";

@@ -3,7 +3,7 @@
 import { unreachable } from "../base/assert.ts";
 import { type AttemptId, attemptName, type Position, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { failureRecord } from "../rpc/convert-records.ts";
+import { failureRecord } from "../wire/convert-records.ts";
 import type { Failure, FailureText } from "../protocol/messages.ts";
 import { requeue, revoke } from "./attempt.ts";
 import { type Cluster, note, put, saveTask } from "./cluster.ts";

@@ -2,7 +2,7 @@
 
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { StringTable } from "../rpc/string-table.ts";
+import { StringTable } from "../wire/protobuf/string-table.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { noteRate } from "./backup.ts";
 import { findWorkers } from "./closing.ts";

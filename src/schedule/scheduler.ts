@@ -2,7 +2,7 @@
 // and in which order a step goes.
 import { unreachable } from "../base/assert.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
-import { jobRecord } from "../rpc/convert-records.ts";
+import { jobRecord } from "../wire/convert-records.ts";
 import type { WorkerOrders } from "../protocol/messages.ts";
 import type { CommitDecision } from "../storage/storage.ts";
 import { assignAhead } from "./ahead.ts";

@@ -4,10 +4,10 @@
 import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { decodeDecision, decodePlan } from "../rpc/convert.ts";
-import { endedRecord, failureRecord, jobRecord, planRecord } from "../rpc/convert-records.ts";
-import type { StringTable } from "../rpc/string-table.ts";
-import { decodeTaskRecord } from "../rpc/task-record-reader.ts";
+import { decodeDecision, decodePlan } from "../wire/convert.ts";
+import { endedRecord, failureRecord, jobRecord, planRecord } from "../wire/convert-records.ts";
+import type { StringTable } from "../wire/protobuf/string-table.ts";
+import { decodeTaskRecord } from "../wire/task-record-reader.ts";
 import { isKept } from "./discard.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
 import type { RecordKey, TaskRecord } from "../protocol/records.ts";

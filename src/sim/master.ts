@@ -7,7 +7,7 @@ import type { JobSpec } from "../job/spec.ts";
 import { createMaster } from "../master/loop.ts";
 import type { Master } from "../master/master.ts";
 import { manifestBuilder } from "../output/manifest.ts";
-import { decodeReport, encodeOrders } from "../rpc/convert.ts";
+import { decodeReport, encodeOrders } from "../wire/convert.ts";
 import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Endpoint, Request } from "./network.ts";

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { AttemptId, JobId, WorkerId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { Heartbeats } from "../rpc/memory-transport.ts";
+import type { Heartbeats } from "../wire/memory-transport.ts";
 import type { Assignment, AttemptResult, FailureText, WorkerReport } from "../protocol/messages.ts";
 import type { Budget } from "./budget.ts";
 import type { RunStore } from "./run-store.ts";

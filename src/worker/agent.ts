@@ -16,7 +16,7 @@ import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { badResult, whyNoResult } from "../protocol/check-result.ts";
-import { encodeResult } from "../rpc/convert.ts";
+import { encodeResult } from "../wire/convert.ts";
 import type { Assignment, AttemptResult, FailureText, StopOrder, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { ShuffleAccess } from "../rpc/slot-messages.ts";
 import type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";

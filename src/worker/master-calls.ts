@@ -6,7 +6,7 @@ import { MillraceError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Instant } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Heartbeats } from "../rpc/memory-transport.ts";
+import type { Heartbeats } from "../wire/memory-transport.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 
 export interface MasterCallsOptions {

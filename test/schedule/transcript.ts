@@ -2,8 +2,8 @@
 // the files in test/scenarios show; `run` returns the same file with its outputs made anew.
 import { assert, unreachable } from "../../src/base/assert.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
-import { decodeDecision } from "../../src/rpc/convert.ts";
-import { endedRecord, planRecord, taskRecord } from "../../src/rpc/convert-records.ts";
+import { decodeDecision } from "../../src/wire/convert.ts";
+import { endedRecord, planRecord, taskRecord } from "../../src/wire/convert-records.ts";
 import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import { parseKey, type TaskRecord } from "../../src/protocol/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";

@@ -6,7 +6,7 @@ import { limits } from "../../src/base/limits.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
 import { createMaster } from "../../src/master/loop.ts";
 import type { Master } from "../../src/master/master.ts";
-import { decodeReport, encodeOrders } from "../../src/rpc/convert.ts";
+import { decodeReport, encodeOrders } from "../../src/wire/convert.ts";
 import type { Cluster } from "../../src/schedule/cluster.ts";
 import { unpublished } from "../../src/schedule/commit.ts";
 import { ordersFor } from "../../src/schedule/orders.ts";

@@ -1,7 +1,7 @@
 // A worker's machine, with its disk, and the lives of the worker on it. A life is the product's agent in a simulated process,
 // with simulated slots; whatever it was is gone with it.
 
-import { decodeOrders, encodeReport } from "../../src/rpc/convert.ts";
+import { decodeOrders, encodeReport } from "../../src/wire/convert.ts";
 import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import type { Endpoint, Request } from "../../src/sim/network.ts";
 import { Process } from "../../src/sim/process.ts";

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { JobId } from "../../../src/base/ids.ts";
 import { sameAttempt } from "../../../src/base/ids.ts";
-import { jobRecord, taskRecord } from "../../../src/rpc/convert-records.ts";
+import { jobRecord, taskRecord } from "../../../src/wire/convert-records.ts";
 import type { WorkerReport } from "../../../src/protocol/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import type { Job } from "../../../src/schedule/job.ts";

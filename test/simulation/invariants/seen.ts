@@ -1,6 +1,6 @@
 // No invariant: what has been seen of a world, for the sometimes-assertions.
 import type { JobId } from "../../../src/base/ids.ts";
-import { endedRecord, taskRecord } from "../../../src/rpc/convert-records.ts";
+import { endedRecord, taskRecord } from "../../../src/wire/convert-records.ts";
 import type { WorkerOrders } from "../../../src/protocol/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import { parseKey } from "../../../src/protocol/records.ts";

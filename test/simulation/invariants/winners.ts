@@ -2,7 +2,7 @@
 // lost or, of a reduce, rolled back; an output counts as lost only for a reason that happened. I10 failure accounting: no
 // task has failed oftener than it may. Watched where it counts, in what is durable.
 import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
-import { taskRecord } from "../../../src/rpc/convert-records.ts";
+import { taskRecord } from "../../../src/wire/convert-records.ts";
 import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";

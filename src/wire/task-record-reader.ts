@@ -7,8 +7,8 @@ import type { StagedFile } from "../storage/storage.ts";
 import { duration, unreadable } from "./codec.ts";
 import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
 import { noStats } from "../protocol/stats.ts";
-import { StringTable } from "./string-table.ts";
-import { WireReader } from "./wire-reader.ts";
+import { StringTable } from "./protobuf/string-table.ts";
+import { WireReader } from "./protobuf/reader.ts";
 
 const reader = new WireReader();
 

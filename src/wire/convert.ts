@@ -17,7 +17,7 @@ import { JobSpecSchema } from "./gen/millrace/v1/job_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
-import { changeField, framed } from "./message-parts.ts";
+import { changeField, framed } from "./protobuf/message-parts.ts";
 import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import { decodePlanChunk } from "./plan-chunk.ts";
 import { writeDecision, writePlanChunk } from "./plan-writer.ts";

@@ -2,7 +2,7 @@
 // rest of it the library reads. convert.test.ts holds both against what the library makes of the whole.
 import type { Plan, Split } from "../input/plan.ts";
 import { unreadable } from "./codec.ts";
-import { WireReader } from "./wire-reader.ts";
+import { WireReader } from "./protobuf/reader.ts";
 
 const reader = new WireReader();
 /** `splits` of Plan, `pieces` of Split (plan.proto). */

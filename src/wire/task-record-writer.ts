@@ -6,7 +6,7 @@ import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { duration } from "./codec.ts";
 import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
-import { WireWriter } from "./wire-writer.ts";
+import { WireWriter } from "./protobuf/writer.ts";
 
 const writer = new WireWriter();
 

@@ -3,9 +3,9 @@
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "../protocol/check-result.ts";
 import { decodePlan, decodeReport, encodePlanPart, planOf } from "./convert.ts";
-import { changeField } from "./message-parts.ts";
+import { changeField } from "./protobuf/message-parts.ts";
 import type { AttemptResult, WorkerReport } from "../protocol/messages.ts";
-import { WireReader } from "./wire-reader.ts";
+import { WireReader } from "./protobuf/reader.ts";
 
 /** `finished` of WorkerReport, `done` of AttemptResult, `plan` of Done. */
 const path = [10, 2, 1] as const;

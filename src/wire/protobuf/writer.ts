@@ -1,5 +1,5 @@
-import { assert } from "../base/assert.ts";
-import { wireType } from "./wire-types.ts";
+import { assert } from "../../base/assert.ts";
+import { wireType } from "./types.ts";
 
 /** Writes one message at a time into a buffer that it keeps. Fields that are zero or empty are left out, as proto3 says. */
 export class WireWriter {

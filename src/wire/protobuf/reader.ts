@@ -1,5 +1,5 @@
 import type { StringTable } from "./string-table.ts";
-import { wireType } from "./wire-types.ts";
+import { wireType } from "./types.ts";
 
 /** Reads one message after the other. Whatever is no such message throws; the caller says what that means. */
 export class WireReader {

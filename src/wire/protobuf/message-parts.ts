@@ -1,6 +1,6 @@
 // Messages taken apart and put together again as bytes, with nothing of them decoded: large parts go by other ways than the library.
-import { WireReader } from "./wire-reader.ts";
-import { WireWriter } from "./wire-writer.ts";
+import { WireReader } from "./reader.ts";
+import { WireWriter } from "./writer.ts";
 
 /** The message with the content of one field changed, or without the field. */
 export function changeField(
