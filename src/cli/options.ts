@@ -5,8 +5,8 @@ import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
-import { parseAddress } from "../rpc/address.ts";
-import { parseListen } from "../rpc/listen-address.ts";
+import { parseAddress } from "../rpc/client/address.ts";
+import { parseListen } from "../rpc/server/listen-address.ts";
 
 /** As commander collects them; every value is checked when it is parsed. */
 export interface RunFlags {

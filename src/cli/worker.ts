@@ -2,10 +2,10 @@
 import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
-import { connectMaster } from "../rpc/client.ts";
-import { findTokens } from "../rpc/find-token.ts";
-import { parseListen } from "../rpc/listen-address.ts";
-import { fixedTokens } from "../rpc/tokens.ts";
+import { connectMaster } from "../rpc/client/client.ts";
+import { findTokens } from "../rpc/access/find-token.ts";
+import { parseListen } from "../rpc/server/listen-address.ts";
+import { fixedTokens } from "../rpc/access/tokens.ts";
 import { openWorkerNode } from "../worker/node.ts";
 import { printable } from "./error-text.ts";
 import { type LogLevel, openLog } from "./log.ts";

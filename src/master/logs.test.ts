@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { Secret } from "../base/secret.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
-import { checkSignature, emptyBody, expiresHeader, jobKey, signatureHeader } from "../rpc/signature.ts";
+import { checkSignature, emptyBody, expiresHeader, jobKey, signatureHeader } from "../rpc/access/signature.ts";
 import { logSources, readLog } from "./logs.ts";
 import { workerAddress } from "./worker-address.ts";
 

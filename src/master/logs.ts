@@ -8,11 +8,11 @@ import type { Clock } from "../base/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
-import type { Secret } from "../rpc/secret.ts";
+import type { Secret } from "../rpc/access/token-digest.ts";
 import type { HistoryEvent, LogChunk } from "../protocol/services.ts";
-import { emptyBody, jobKey, signRequest } from "../rpc/signature.ts";
+import { emptyBody, jobKey, signRequest } from "../rpc/access/signature.ts";
 import { endSilentCall, type SilenceBounds } from "../rpc/transfer-silence.ts";
-import { workerLookup } from "../rpc/worker-address.ts";
+import { workerLookup } from "../rpc/access/worker-address.ts";
 
 /** A worker keeps 1 MiB of an attempt, and a line that says so. */
 const logBytesMax = 2 * MiB;

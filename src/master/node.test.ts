@@ -10,9 +10,9 @@ import { limits } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
 import { randomId } from "../base/random.ts";
 import type { JobSpec } from "../job/spec.ts";
-import { connectMaster } from "../rpc/client.ts";
-import { findToken } from "../rpc/find-token.ts";
-import { parseListen } from "../rpc/listen-address.ts";
+import { connectMaster } from "../rpc/client/client.ts";
+import { findToken } from "../rpc/access/find-token.ts";
+import { parseListen } from "../rpc/server/listen-address.ts";
 import type { RemoteMaster, Submission } from "../protocol/services.ts";
 import { type MasterNode, openMasterNode } from "./node.ts";
 

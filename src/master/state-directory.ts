@@ -3,7 +3,7 @@
 //   STATE/store/        the state store; its lock says which process is the master
 //   STATE/blobs/        bundles and side files (blobs.ts)
 //   STATE/history/      event logs (history.ts)
-//   STATE/tokens/       one file per scope (rpc/tokens.ts)
+//   STATE/tokens/       one file per scope (rpc/access/tokens.ts)
 //   STATE/owner.json    who has the lock: for the message of the one who doesn't get it
 //   STATE/ready.json    there while the master answers: its address, for scripts that wait
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";

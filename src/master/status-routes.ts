@@ -1,5 +1,5 @@
 // What a master tells machines that watch it: two questions without a token that say yes or no, and metrics for who may read.
-import type { HttpRoute } from "../rpc/http.ts";
+import type { HttpRoute } from "../rpc/server/http.ts";
 import type { MasterMetrics } from "./metrics.ts";
 
 export interface StatusSources {

@@ -1,9 +1,9 @@
-// Addresses that workers announce, and what this cluster asks of them beyond rpc/worker-address.ts: its own protocol, and loopback
+// Addresses that workers announce, and what this cluster asks of them beyond rpc/access/worker-address.ts: its own protocol, and loopback
 // where the master itself is on loopback.
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
-import { isLoopbackName } from "../rpc/gate.ts";
-import { checkWorkerAddress } from "../rpc/worker-address.ts";
+import { isLoopbackName } from "../rpc/server/gate.ts";
+import { checkWorkerAddress } from "../rpc/access/worker-address.ts";
 
 export interface AddressRules {
   /** The master listens on loopback only: so do its workers. */

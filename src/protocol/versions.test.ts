@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { digestOfBody, signRequest } from "../rpc/signature.ts";
+import { digestOfBody, signRequest } from "../rpc/access/signature.ts";
 import { checkHello, ourVersions } from "./versions.ts";
 
 describe("versions", () => {

@@ -1,7 +1,7 @@
 // From what a user says about a cluster to a master that has been said hello to.
 import { systemClock } from "../base/clock.ts";
-import { connectMaster } from "../rpc/client.ts";
-import { findToken } from "../rpc/find-token.ts";
+import { connectMaster } from "../rpc/client/client.ts";
+import { findToken } from "../rpc/access/find-token.ts";
 import type { RemoteMaster } from "../protocol/services.ts";
 import { ourVersions } from "../protocol/versions.ts";
 

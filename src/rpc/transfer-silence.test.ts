@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
 import { Secret } from "../base/secret.ts";
-import { blobClient } from "./blob-client.ts";
+import { blobClient } from "./client/blob-client.ts";
 import { endSilentCall } from "./transfer-silence.ts";
 
 const bounds = { silenceMs: 200, silenceBytesMin: 1000 };

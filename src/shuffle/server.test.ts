@@ -5,7 +5,7 @@ import { mapAttempt, sortPairs, writeRun } from "../../test/support/pairs.ts";
 import { access, fetching, serveRuns, TestFiles, type TestServer } from "../../test/support/shuffle-server.ts";
 import { systemClock } from "../base/clock.ts";
 import { KiB, MiB } from "../base/limits.ts";
-import { bodyHeader, digestOfBody, expiresHeader, signatureHeader, signRequest } from "../rpc/signature.ts";
+import { bodyHeader, digestOfBody, expiresHeader, signatureHeader, signRequest } from "../rpc/access/signature.ts";
 import { FooterCache } from "./footer-cache.ts";
 import { ServedFile } from "./served-file.ts";
 import { segmentsPath, writeRequest } from "./wire.ts";

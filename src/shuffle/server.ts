@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { HttpRequest, HttpRoute } from "../rpc/http.ts";
+import type { HttpRequest, HttpRoute } from "../rpc/server/http.ts";
 import type { RunRef } from "../sort/run.ts";
 import { BodyWriter } from "./body-writer.ts";
 import { FooterCache, readLater } from "./footer-cache.ts";

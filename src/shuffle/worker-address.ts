@@ -1,4 +1,4 @@
-import { checkWorkerAddress } from "../rpc/worker-address.ts";
+import { checkWorkerAddress } from "../rpc/access/worker-address.ts";
 import { TransferFault } from "./transfer-fault.ts";
 
 /** The parts of a worker's address. Throws a `TransferFault` for what is none, or one that is never asked (S23). */

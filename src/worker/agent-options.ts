@@ -42,7 +42,7 @@ export interface AgentOptions {
   readonly prepare?: (job: JobId, spec: JobSpec) => Promise<JobSpec>;
   /** What slots need to fetch runs of other workers; undefined where there are none. */
   readonly access?: {
-    /** The key that signs requests for a job's runs (rpc/signature.ts). */
+    /** The key that signs requests for a job's runs (rpc/access/signature.ts). */
     readonly shuffleKey: (job: JobId) => string;
     /** PEM file of the authority that signed the workers' certificates. */
     readonly ca: string | undefined;

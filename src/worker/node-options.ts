@@ -2,9 +2,9 @@
 import type { Clock } from "../base/clock.ts";
 import type { WorkerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
-import type { TlsFiles } from "../rpc/http.ts";
+import type { TlsFiles } from "../rpc/server/http.ts";
 import type { Blobs, RemoteMaster, Welcome } from "../protocol/services.ts";
-import type { Tokens } from "../rpc/tokens.ts";
+import type { Tokens } from "../rpc/access/tokens.ts";
 
 export interface WorkerNodeOptions {
   /** Makes the connection to the master; `onWelcome` is to be called after each handshake. Closed by the node. */

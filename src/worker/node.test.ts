@@ -19,10 +19,10 @@ import type { Log } from "../base/log.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { writeProbe } from "../output/probe.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
-import { randomToken } from "../rpc/secret.ts";
+import { randomToken } from "../rpc/access/token-digest.ts";
 import type { Welcome } from "../protocol/services.ts";
-import { emptyBody, jobKey, signRequest } from "../rpc/signature.ts";
-import { fixedTokens } from "../rpc/tokens.ts";
+import { emptyBody, jobKey, signRequest } from "../rpc/access/signature.ts";
+import { fixedTokens } from "../rpc/access/tokens.ts";
 import { openWorkerNode } from "./node.ts";
 import type { WorkerNode, WorkerNodeOptions } from "./node-options.ts";
 

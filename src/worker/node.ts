@@ -16,13 +16,13 @@ import { type AttemptId, attemptName, type JobId, type WorkerId } from "../base/
 import { limits } from "../base/limits.ts";
 import { type Log, noLog } from "../base/log.ts";
 import { formatDuration } from "../base/units.ts";
-import { Gate } from "../rpc/gate.ts";
-import type { Listener } from "../rpc/http.ts";
-import { listen } from "../rpc/listener.ts";
+import { Gate } from "../rpc/server/gate.ts";
+import type { Listener } from "../rpc/server/http.ts";
+import { listen } from "../rpc/server/listener.ts";
 import type { AttemptResult } from "../protocol/messages.ts";
 import type { Welcome } from "../protocol/services.ts";
-import { jobKey } from "../rpc/signature.ts";
-import type { Tokens } from "../rpc/tokens.ts";
+import { jobKey } from "../rpc/access/signature.ts";
+import type { Tokens } from "../rpc/access/tokens.ts";
 import { ourVersions } from "../protocol/versions.ts";
 import { shuffleRoutes } from "../shuffle/server.ts";
 import { type Agent, startAgent } from "./agent.ts";

@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import { pipeline } from "node:stream/promises";
-import type { HttpRoute } from "../rpc/http.ts";
+import type { HttpRoute } from "../rpc/server/http.ts";
 import type { JobLogs } from "./job-logs.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 

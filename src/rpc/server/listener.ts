@@ -25,15 +25,15 @@ import {
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { MillraceError, systemCode } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
-import { noLog } from "../base/log.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import { noLog } from "../../base/log.ts";
 import { Dispatch, type RpcMethods } from "./dispatch.ts";
 import { type Gate, isLoopbackName } from "./gate.ts";
 import type { HttpRoute, Listener, TlsFiles } from "./http.ts";
-import { assertSafeToListen, serverTls } from "./tls.ts";
-import type { SilenceBounds } from "./transfer-silence.ts";
+import { assertSafeToListen, serverTls } from "../access/tls.ts";
+import type { SilenceBounds } from "../transfer-silence.ts";
 import { Connection, Unknown } from "./unknown-connections.ts";
 
 export interface ListenOptions {

@@ -1,13 +1,13 @@
 import { afterEach, expect, it } from "vitest";
-import { fakeMaster } from "../../test/support/fake-master.ts";
-import { gateCases, type RouteTable, wrongVerdicts } from "../../test/support/gate-cases.ts";
-import { systemClock } from "../base/clock.ts";
+import { fakeMaster } from "../../../test/support/fake-master.ts";
+import { gateCases, type RouteTable, wrongVerdicts } from "../../../test/support/gate-cases.ts";
+import { systemClock } from "../../base/clock.ts";
 import { Gate } from "./gate.ts";
 import type { HttpRoute, Listener } from "./http.ts";
 import { listen, type Opened, opened } from "./listener.ts";
-import { randomToken } from "./secret.ts";
+import { randomToken } from "../access/token-digest.ts";
 import { masterService } from "./service.ts";
-import { fixedTokens } from "./tokens.ts";
+import { fixedTokens } from "../access/tokens.ts";
 
 const listeners: Listener[] = [];
 afterEach(async () => {

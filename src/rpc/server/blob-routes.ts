@@ -2,10 +2,10 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { MillraceError } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
+import { MillraceError } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
 import type { HttpRoute } from "./http.ts";
-import type { Blobs } from "../protocol/services.ts";
+import type { Blobs } from "../../protocol/services.ts";
 
 /** `blobs` checks the digest of what is put. */
 export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {

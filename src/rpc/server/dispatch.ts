@@ -6,14 +6,14 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { assert } from "../base/assert.ts";
-import { MillraceError } from "../base/error.ts";
-import { meaningOf } from "../base/error-codes.ts";
-import type { Log } from "../base/log.ts";
+import { assert } from "../../base/assert.ts";
+import { MillraceError } from "../../base/error.ts";
+import { meaningOf } from "../../base/error-codes.ts";
+import type { Log } from "../../base/log.ts";
 import type { Gate, Place, RequestHead } from "./gate.ts";
 import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
-import { bodyHeader, emptyBody } from "./signature.ts";
-import { endSilent, type SilenceBounds } from "./transfer-silence.ts";
+import { bodyHeader, emptyBody } from "../access/signature.ts";
+import { endSilent, type SilenceBounds } from "../transfer-silence.ts";
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
 export type AnyResponse = ServerResponse | Http2ServerResponse;

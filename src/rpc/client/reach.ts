@@ -1,8 +1,8 @@
 // Why a call has failed, in words that say what to do, and whether making it again can help.
 import { Code, ConnectError } from "@connectrpc/connect";
-import { certificateTrouble } from "../base/certificate-trouble.ts";
-import { MillraceError, systemCode } from "../base/error.ts";
-import { fromWire } from "../wire/error.ts";
+import { certificateTrouble } from "../../base/certificate-trouble.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import { fromWire } from "../../wire/error.ts";
 
 /** After a server's SIGKILL a stream ends as Canceled or Aborted, not as Unavailable; a reset session as Internal. */
 const transientCodes: ReadonlySet<Code> = new Set([

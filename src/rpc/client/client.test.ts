@@ -6,15 +6,15 @@ import {
   someOrders,
   someReport,
   someSpec,
-} from "../../test/support/fake-master.ts";
-import { type FaultProxy, faultProxy } from "../../test/support/fault-proxy.ts";
-import { systemClock } from "../base/clock.ts";
-import { MillraceError } from "../base/error.ts";
+} from "../../../test/support/fake-master.ts";
+import { type FaultProxy, faultProxy } from "../../../test/support/fault-proxy.ts";
+import { systemClock } from "../../base/clock.ts";
+import { MillraceError } from "../../base/error.ts";
 import { type ConnectOptions, connectMaster } from "./client.ts";
-import type { ListenOptions } from "./listener.ts";
-import type { WorkerReport } from "../protocol/messages.ts";
-import { randomToken } from "./secret.ts";
-import type { MasterApi, RemoteMaster, Submission } from "../protocol/services.ts";
+import type { ListenOptions } from "../server/listener.ts";
+import type { WorkerReport } from "../../protocol/messages.ts";
+import { randomToken } from "../access/token-digest.ts";
+import type { MasterApi, RemoteMaster, Submission } from "../../protocol/services.ts";
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -182,7 +182,7 @@ describe("what goes wrong is said so that a reader knows what to do", () => {
   it("fault 30: other versions are named, with what to do", async () => {
     const served = await serve({
       hello: async (hello) => {
-        const { checkHello } = await import("../protocol/versions.ts");
+        const { checkHello } = await import("../../protocol/versions.ts");
         checkHello(hello, { protocol: hello.protocol, millrace: "0.1.0", nodeMajor: hello.nodeMajor, icu: "12.3" });
         throw new Error("not reached");
       },
@@ -252,7 +252,7 @@ describe("a master that is away for a while", () => {
     let watches = 0;
     const served = await serve({
       async *watch(job, signal) {
-        const { someView } = await import("../../test/support/fake-master.ts");
+        const { someView } = await import("../../../test/support/fake-master.ts");
         yield someView(job, "mapping");
         if (++watches > 1) {
           yield someView(job, "succeeded");
@@ -321,7 +321,7 @@ describe("a master that is away for a while", () => {
     let watches = 0;
     const served = await serve({
       async *watch(job, signal) {
-        const { someView } = await import("../../test/support/fake-master.ts");
+        const { someView } = await import("../../../test/support/fake-master.ts");
         if (++watches > 1) yield someView(job, "succeeded");
         else {
           yield someView(job, "mapping");

@@ -8,9 +8,9 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { MillraceError, systemCode } from "../base/error.ts";
-import { parseAddress } from "./address.ts";
-import type { Secret } from "./secret.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import { parseAddress } from "../client/address.ts";
+import type { Secret } from "./token-digest.ts";
 import { readTokenFile } from "./tokens.ts";
 
 export interface Environment {

@@ -3,7 +3,7 @@
 // then, of what the name is when a connection is made.
 import { lookup } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
-import { MillraceError } from "../base/error.ts";
+import { MillraceError } from "../../base/error.ts";
 
 /** Where no worker can be: link-local (cloud metadata services among them), unspecified, multicast, reserved. */
 const reserved = new BlockList();

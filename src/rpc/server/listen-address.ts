@@ -1,5 +1,5 @@
 // Where a process listens, as it is given on a command line.
-import { MillraceError } from "../base/error.ts";
+import { MillraceError } from "../../base/error.ts";
 
 export interface Where {
   readonly host: string;

@@ -1,5 +1,5 @@
 // A cluster's address.
-import { MillraceError } from "../base/error.ts";
+import { MillraceError } from "../../base/error.ts";
 
 /** An address as it is given on command lines. Throws `wrong-usage`. */
 export function parseAddress(address: string): URL {

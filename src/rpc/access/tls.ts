@@ -1,9 +1,9 @@
 // When a process may listen, and with which certificates (S4, S20): TLS 1.3 by Node, nothing of our own.
 import { readFileSync } from "node:fs";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import { MillraceError, systemCode } from "../base/error.ts";
-import { isLoopbackName } from "./gate.ts";
-import type { TlsFiles } from "./http.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import { isLoopbackName } from "../server/gate.ts";
+import type { TlsFiles } from "../server/http.ts";
 
 /** Throws `wrong-usage` where others could reach this process without a token, or read along. */
 export function assertSafeToListen({

@@ -3,13 +3,13 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { isErrorCode, MillraceError } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
+import { isErrorCode, MillraceError } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
 import { describeFailure } from "./reach.ts";
-import type { Secret } from "./secret.ts";
-import type { Blobs } from "../protocol/services.ts";
-import { clientTls } from "./tls.ts";
-import { endSilentCall, type SilenceBounds } from "./transfer-silence.ts";
+import type { Secret } from "../access/token-digest.ts";
+import type { Blobs } from "../../protocol/services.ts";
+import { clientTls } from "../access/tls.ts";
+import { endSilentCall, type SilenceBounds } from "../transfer-silence.ts";
 
 export interface BlobClientOptions {
   readonly address: string;

@@ -5,25 +5,25 @@
 // itself with newer content, and logs that have begun. A black hole is noticed by pings, not by waiting (fault 49).
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { MillraceError } from "../base/error.ts";
-import type { JobId, WorkerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { JobId, WorkerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { parseAddress } from "./address.ts";
 import { backOffMs } from "./back-off.ts";
 import { blobClient } from "./blob-client.ts";
-import { fromHistoryEvent, fromLogChunk, fromWelcome, toHello, toSubmission } from "../wire/convert-service.ts";
-import { fromClusterView, fromJobView } from "../wire/convert-view.ts";
-import { fromOrders, toReport } from "../wire/convert-worker.ts";
-import { Jobs, Workers } from "../wire/gen/millrace/v1/service_pb.ts";
-import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import { fromHistoryEvent, fromLogChunk, fromWelcome, toHello, toSubmission } from "../../wire/convert-service.ts";
+import { fromClusterView, fromJobView } from "../../wire/convert-view.ts";
+import { fromOrders, toReport } from "../../wire/convert-worker.ts";
+import { Jobs, Workers } from "../../wire/gen/millrace/v1/service_pb.ts";
+import type { WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
 import { Patience, type PatienceOptions } from "./patience.ts";
 import { describeFailure, isTransient } from "./reach.ts";
-import type { Secret } from "./secret.ts";
-import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "../protocol/services.ts";
+import type { Secret } from "../access/token-digest.ts";
+import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "../../protocol/services.ts";
 import { Session } from "./session.ts";
 import { untilSilent } from "./stream-silence.ts";
-import { clientTls } from "./tls.ts";
-import { ourVersions } from "../protocol/versions.ts";
+import { clientTls } from "../access/tls.ts";
+import { ourVersions } from "../../protocol/versions.ts";
 
 export interface ConnectOptions extends PatienceOptions {
   readonly token: Secret;

@@ -17,10 +17,10 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { MillraceError, systemCode } from "../base/error.ts";
-import type { Instant } from "../base/ids.ts";
-import { type Log, noLog } from "../base/log.ts";
-import { digestOf, randomToken, Secret, sameDigest } from "./secret.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import type { Instant } from "../../base/ids.ts";
+import { type Log, noLog } from "../../base/log.ts";
+import { digestOf, randomToken, Secret, sameDigest } from "./token-digest.ts";
 
 export type TokenScope = "read" | "submit" | "worker" | "admin";
 export const tokenScopes: readonly TokenScope[] = ["admin", "submit", "worker", "read"];

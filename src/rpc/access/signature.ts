@@ -10,9 +10,9 @@
 // A signature covers the question, not the answer: that is checked by its block checksums and identities. Loaded by slots: it
 // needs nothing but node:crypto.
 import { createHash, createHmac, hkdfSync } from "node:crypto";
-import { assert } from "../base/assert.ts";
-import type { JobId } from "../base/ids.ts";
-import { digestOf, type Secret, sameDigest } from "./secret.ts";
+import { assert } from "../../base/assert.ts";
+import type { JobId } from "../../base/ids.ts";
+import { digestOf, type Secret, sameDigest } from "./token-digest.ts";
 
 export const expiresHeader = "x-millrace-expires";
 export const signatureHeader = "x-millrace-signature";
