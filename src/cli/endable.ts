@@ -9,7 +9,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { randomId } from "../base/random.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
-import { watchForOrphan } from "../worker/orphan-watch.ts";
+import { watchForOrphan } from "../slot/orphan-watch.ts";
 import {
   createWorkDirectory,
   removeStaleMemory,

@@ -26,6 +26,6 @@ test("S3: a master consists of no module that could load or call a job's code; a
   const master = await modulesOf("src/master/node.ts");
   expect(master).toContain("src/master/loop.ts");
   expect(master.filter(loads)).toEqual([]);
-  const slot = await modulesOf("src/worker/slot-main.ts");
+  const slot = await modulesOf("src/slot/main.ts");
   expect(slot.filter(loads)).toContain("src/job/load.ts");
 });

@@ -22,7 +22,7 @@ function loadedWith(entry: string, outputs: Metafile["outputs"]): string[] {
 }
 
 it("neither the command line, nor the library, nor a slot loads what only a cluster needs", async () => {
-  const entries = ["src/cli/main.ts", "src/index.ts", "src/testing.ts", "src/worker/slot-main.ts"];
+  const entries = ["src/cli/main.ts", "src/index.ts", "src/testing.ts", "src/slot/main.ts"];
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: entries,

@@ -5,9 +5,9 @@ import { limits } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
-import type { RunAttempt } from "../rpc/slot-messages.ts";
+import type { RunAttempt } from "../slot/messages.ts";
 import type { Bundle, TaskSlot } from "../worker/slot.ts";
-import type { PageContent } from "../worker/status-page.ts";
+import type { PageContent } from "../slot/status-page.ts";
 import { execute, type SimEnd } from "./execute.ts";
 import type { WorkerLife } from "./worker.ts";
 

@@ -1,5 +1,5 @@
 // What the job's code has left going, in a process that goes on itself: a test, a debugger, a command. `beforeExit`, by which a slot
-// knows that nothing goes on (worker/user-work.ts), can't come there. So what Node shows is compared with what was there before, and
+// knows that nothing goes on (slot/user-work.ts), can't come there. So what Node shows is compared with what was there before, and
 // what threads compute for it, which Node does not show (zlib, crypto), is counted. Compiling WebAssembly is not seen.
 import { createHook } from "node:async_hooks";
 import { limits } from "../base/limits.ts";

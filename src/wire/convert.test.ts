@@ -51,7 +51,7 @@ import type {
   WorkerOrders,
   WorkerReport,
 } from "../protocol/messages.ts";
-import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "../rpc/slot-messages.ts";
+import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "../slot/messages.ts";
 
 // ── values of every shape ────────────────────────────────────────────────────
 

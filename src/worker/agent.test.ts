@@ -16,7 +16,7 @@ import type {
   WorkerOrders,
   WorkerReport,
 } from "../protocol/messages.ts";
-import type { RunAttempt } from "../rpc/slot-messages.ts";
+import type { RunAttempt } from "../slot/messages.ts";
 import { noStats } from "../protocol/stats.ts";
 import type { RunRef } from "../sort/run.ts";
 import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
@@ -24,7 +24,7 @@ import { planBudget } from "./budget.ts";
 import type { KillReason } from "./death.ts";
 import { FileRunStore } from "./file-run-store.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";
-import type { PageContent } from "./status-page.ts";
+import type { PageContent } from "../slot/status-page.ts";
 
 let directory: string;
 beforeEach(() => {

@@ -18,7 +18,7 @@ import type { JobSpec } from "../job/spec.ts";
 import { badResult, whyNoResult } from "../protocol/check-result.ts";
 import { encodeResult } from "../wire/convert.ts";
 import type { Assignment, AttemptResult, FailureText, StopOrder, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
-import type { ShuffleAccess } from "../rpc/slot-messages.ts";
+import type { ShuffleAccess } from "../slot/messages.ts";
 import type { Agent, AgentOptions, AgentStatus } from "./agent-options.ts";
 import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
 import { MasterCalls } from "./master-calls.ts";

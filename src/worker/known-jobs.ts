@@ -3,7 +3,7 @@
 import { type AttemptId, attemptName, type JobId, type WorkerId } from "../base/ids.ts";
 import type { Places, PlacesHeld, RunPlaces } from "../protocol/messages.ts";
 import { heldOf, isWhole, joinPlaces } from "../protocol/places.ts";
-import type { RunAttempt } from "../rpc/slot-messages.ts";
+import type { RunAttempt } from "../slot/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 
 /** What a reduce reads, apart: what lies here, and what has to be fetched. */

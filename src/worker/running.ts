@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { type AttemptId, attemptName, type Instant, type JobId } from "../base/ids.ts";
 import type { RunningAttempt } from "../protocol/messages.ts";
 import type { TaskSlot } from "./slot.ts";
-import type { PageContent } from "./status-page.ts";
+import type { PageContent } from "../slot/status-page.ts";
 
 export interface Running {
   readonly attempt: AttemptId;

@@ -13,17 +13,17 @@ import { isErrorCode, MillraceError, type Retry, systemCode } from "../base/erro
 import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
-import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../rpc/slot-messages.ts";
+import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../slot/messages.ts";
 import { needsS3, ownS3Access } from "../storage/any.ts";
 import type { S3Access } from "../storage/s3-access.ts";
 import type { Combining } from "../task/environment.ts";
 import type { Budget } from "./budget.ts";
 import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";
-import { FrameReader, frameOf } from "./frames.ts";
+import { FrameReader, frameOf } from "../slot/frames.ts";
 import { LogFile, logLine } from "./log-file.ts";
 import { startSlotProcess } from "./slot-process.ts";
-import type { SlotConfig } from "./slot-program.ts";
-import { type PageContent, readStatusPage } from "./status-page.ts";
+import type { SlotConfig } from "../slot/program.ts";
+import { type PageContent, readStatusPage } from "../slot/status-page.ts";
 
 /** The code that a slot has loaded, or shall load. */
 export interface Bundle {

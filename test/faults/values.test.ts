@@ -6,7 +6,7 @@ import { json } from "../../src/job/codecs/json.ts";
 import { uint } from "../../src/job/codecs/numbers.ts";
 import { utf8 } from "../../src/job/codecs/utf8.ts";
 import { defineJob } from "../../src/job/define-job.ts";
-import { encodeFromSlot } from "../../src/rpc/slot-messages.ts";
+import { encodeFromSlot } from "../../src/slot/messages.ts";
 import { runInline } from "../../src/testing.ts";
 import { TaskRun } from "../support/run-tasks.ts";
 

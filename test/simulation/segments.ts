@@ -3,7 +3,7 @@
 // is told apart: missing, corrupt, unreachable.
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, sameAttempt } from "../../src/base/ids.ts";
-import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
+import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { RunRef } from "../../src/sort/run.ts";
 import type { Disk } from "./disk.ts";
 import { fullName } from "./slot.ts";

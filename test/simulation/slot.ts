@@ -6,10 +6,10 @@ import { type AttemptId, attemptName, type Position } from "../../src/base/ids.t
 import { limits } from "../../src/base/limits.ts";
 import type { JobDescription } from "../../src/job/describe.ts";
 import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from "../../src/protocol/messages.ts";
-import type { RunAttempt } from "../../src/rpc/slot-messages.ts";
+import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { OnLate } from "../../src/worker/agent-options.ts";
 import type { Bundle, TaskSlot } from "../../src/worker/slot.ts";
-import type { PageContent } from "../../src/worker/status-page.ts";
+import type { PageContent } from "../../src/slot/status-page.ts";
 import { fetchAll, type Segment, SegmentMissed } from "./segments.ts";
 import type { SimWorker } from "./worker.ts";
 import { emit, idsOf, type PartContent, planOf, recordBytes, recordsPerMap, type SimJob } from "./workload.ts";

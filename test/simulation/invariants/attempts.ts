@@ -3,7 +3,7 @@
 // it runs. I12 dependency: no reduce runs before it has a place for
 // the output of every map, one each.
 import type { AttemptId } from "../../../src/base/ids.ts";
-import type { RunAttempt } from "../../../src/rpc/slot-messages.ts";
+import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Cluster } from "../../../src/schedule/cluster.ts";
 import { isActive } from "../../../src/schedule/job.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";

@@ -4,9 +4,9 @@
 import { Socket } from "node:net";
 import type { Host } from "../base/host.ts";
 import { importBy } from "../job/import-module.ts";
-import { decodeToSlot } from "../rpc/slot-messages.ts";
+import { decodeToSlot } from "./messages.ts";
 import { FrameReader } from "./frames.ts";
-import { type SlotConfig, SlotProgram } from "./slot-program.ts";
+import { type SlotConfig, SlotProgram } from "./program.ts";
 
 export function main({ importModule, warmed }: Host): void {
   process.argv.length = 2; // the job's code has no arguments

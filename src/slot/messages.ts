@@ -1,4 +1,4 @@
-// What an agent and its slots tell each other on their pipe (worker/frames.ts cuts it into messages).
+// What an agent and its slots tell each other on their pipe (slot/frames.ts cuts it into messages).
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { AttemptId } from "../base/ids.ts";
