@@ -27,8 +27,8 @@ import type { SchedulerOptions } from "./schedule/step.ts";
 import { createStorage } from "./storage/any.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { Combining } from "./task/environment.ts";
-import { type Budget, planBudget } from "./worker/budget.ts";
-import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./worker/work-directory.ts";
+import { type Budget, planBudget } from "./worker/slots/budget.ts";
+import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./worker/disk/work-directory.ts";
 
 export type { SubmitOptions } from "./engine.ts";
 

@@ -38,7 +38,7 @@ export const mutants = [
       faults: [...masterFaults, "late-messages", "slow-messages"],
       change: { masters: 3, adoptMs: 0, messageRate: 0.1, workers: 5, jobs: 3, mapsMax: 8, chaosMs: 150_000 },
     },
-    patches: [patch("src/worker/master-calls.ts", "if (orders.epoch < this.#epoch) return false;", "")],
+    patches: [patch("src/worker/agent/master-calls.ts", "if (orders.epoch < this.#epoch) return false;", "")],
   },
   {
     name: "the last completion wins",
@@ -325,7 +325,7 @@ export const mutants = [
     profile: { faults: ["repeat-messages", "late-messages", "slow-messages"], change: { messageRate: 0.1 } },
     patches: [
       patch(
-        "src/worker/known-jobs.ts",
+        "src/worker/agent/known-jobs.ts",
         "return this.#seen.get(attempt.job)?.has(attemptName(attempt)) !== true;",
         'return attemptName(attempt) !== "";',
       ),
@@ -539,7 +539,7 @@ export const mutants = [
     profile: calm,
     patches: [
       patch(
-        "src/worker/agent.ts",
+        "src/worker/agent/agent.ts",
         "for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));",
         "",
       ),
@@ -586,7 +586,7 @@ export const mutants = [
     profile: { ...calm, faults: ["drain-workers"], change: { partitionsMax: 5, attemptLeases: 0.8, workers: 3 } },
     patches: [
       patch(
-        "src/worker/agent.ts",
+        "src/worker/agent/agent.ts",
         "if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();",
         "if (this.#running.size === 0) this.#released?.resolve();",
       ),

@@ -78,8 +78,8 @@ export const testMutants = [
   {
     name: "footers of offered runs are not verified",
     source: "fault 6",
-    test: "src/worker/offered.test.ts",
-    patches: [patch("src/worker/offered.ts", "      reader.checkFooter();\n", "")],
+    test: "src/worker/disk/offered.test.ts",
+    patches: [patch("src/worker/disk/offered.ts", "      reader.checkFooter();\n", "")],
   },
   {
     name: "the digest of an offered run is not compared",

@@ -15,7 +15,7 @@ import {
   removeStaleMemory,
   removeWorkDirectory,
   type WorkDirectory,
-} from "../worker/work-directory.ts";
+} from "../worker/disk/work-directory.ts";
 import { interruptSignals, onInterruptHeard } from "./interrupts.ts";
 
 /** In the environment of the child: who its parent is. A name that is set by chance names nobody's parent. */

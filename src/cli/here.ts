@@ -10,7 +10,7 @@ import { installMillrace, loadJob } from "../job/load.ts";
 import { validateParams } from "../job/validate-params.ts";
 import { jobIdOf } from "../master/master.ts";
 import { describeInSlot } from "../remote/describe.ts";
-import { slotEnvironment } from "../worker/slot-process.ts";
+import { slotEnvironment } from "../worker/slots/process.ts";
 import { listenForInterrupts } from "./interrupts.ts";
 import { stillLoading, tell } from "./loading.ts";
 import { withUserModule } from "./user-code.ts";

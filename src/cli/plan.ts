@@ -10,7 +10,7 @@ import { formatBytes, formatCount } from "../base/units.ts";
 import type { Plan } from "../input/plan.ts";
 import { totalBytes } from "../input/split.ts";
 import { createStorage } from "../storage/any.ts";
-import { type Budget, planBudget } from "../worker/budget.ts";
+import { type Budget, planBudget } from "../worker/slots/budget.ts";
 import { exitCodeOf, printable } from "./error-text.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { type RunFlags, withStandardOutput } from "./options.ts";

@@ -13,7 +13,7 @@ import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../task/failure.ts";
 import type { MappedRecord } from "../task/record-mapper.ts";
-import { planBudget } from "../worker/budget.ts";
+import { planBudget } from "../worker/slots/budget.ts";
 import { isInChild } from "./endable.ts";
 import { type JobHere, loadHere } from "./here.ts";
 import { listenForInterrupts } from "./interrupts.ts";

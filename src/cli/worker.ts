@@ -6,7 +6,7 @@ import { connectMaster } from "../rpc/client/client.ts";
 import { findTokens } from "../rpc/access/find-token.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
 import { fixedTokens } from "../rpc/access/tokens.ts";
-import { openWorkerNode } from "../worker/node.ts";
+import { openWorkerNode } from "../worker/node/node.ts";
 import { printable } from "./error-text.ts";
 import { type LogLevel, openLog } from "./log.ts";
 import { tlsFilesOf } from "./master.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLevelStore } from "../state/leveldb.ts";
-import { createWorkDirectory, removeWorkDirectory } from "../worker/work-directory.ts";
+import { createWorkDirectory, removeWorkDirectory } from "../worker/disk/work-directory.ts";
 import {
   localPlaces,
   makeParents,

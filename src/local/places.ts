@@ -7,7 +7,7 @@ import type { JobId } from "../base/ids.ts";
 import { isUrl, outputPath } from "../base/paths.ts";
 import { workDirectoryOf, workDirectoryPrefix } from "../storage/places.ts";
 import type { Storage } from "../storage/storage.ts";
-import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/work-directory.ts";
+import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/disk/work-directory.ts";
 
 export interface PlacesOptions {
   /** Directory to publish; undefined: nobody sees the result but the caller. */

@@ -8,11 +8,11 @@ import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
 import { describing, takeStarted } from "../local/first-slot.ts";
 import { type Loading, whileLoading } from "../local/loading.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
-import { planBudget } from "../worker/budget.ts";
-import { type Bundle, Slot } from "../worker/slot.ts";
-import { slotProgram } from "../worker/slot-path.ts";
-import { SlotPool } from "../worker/slot-pool.ts";
-import { createWorkDirectory, removeWorkDirectory } from "../worker/work-directory.ts";
+import { planBudget } from "../worker/slots/budget.ts";
+import { type Bundle, Slot } from "../worker/slots/slot.ts";
+import { slotProgram } from "../worker/slots/path.ts";
+import { SlotPool } from "../worker/slots/pool.ts";
+import { createWorkDirectory, removeWorkDirectory } from "../worker/disk/work-directory.ts";
 
 export interface DescribedJob {
   readonly description: JobDescription;

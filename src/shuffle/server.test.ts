@@ -89,7 +89,7 @@ describe("the shuffle's server", () => {
 
   it("who fetches goes by the master's clock, however far its own is off", async () => {
     const dayMs = 24 * 3_600_000;
-    // The server is at the master's time here (worker/node.test.ts has one that is not); who fetches is a day ahead of both.
+    // The server is at the master's time here (worker/node/node.test.ts has one that is not); who fetches is a day ahead of both.
     const server = await serveRuns([largeRun(1)]);
     const ahead = { ...systemClock, date: () => new Date(Date.now() + dayMs) };
     const fetched = await fetching(new TestFiles(), [server], {

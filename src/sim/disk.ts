@@ -5,7 +5,7 @@ import type { WorkerReport } from "../protocol/messages.ts";
 import { createMemoryFiles, type MemoryFiles } from "../sort/memory-files.ts";
 import type { RunReader, RunRef } from "../sort/run.ts";
 import { openRun } from "../sort/run-reader.ts";
-import type { RunStore } from "../worker/run-store.ts";
+import type { RunStore } from "../worker/disk/run-store.ts";
 import type { Chance } from "./chance.ts";
 
 interface Entry {
@@ -48,7 +48,7 @@ export class Disk {
     bytes[chance.below(bytes.length)]! ^= 1 << chance.below(8);
   }
 
-  /** What a new process finds here whole (as worker/offered.ts does); the rest goes. */
+  /** What a new process finds here whole (as worker/disk/offered.ts does); the rest goes. */
   offered(): WorkerReport["offered"] {
     const offered: WorkerReport["offered"][number][] = [];
     for (const [name, entry] of [...this.#entries]) {

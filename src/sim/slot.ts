@@ -6,7 +6,7 @@ import type { JobDefinition } from "../job/definition.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
 import type { RunAttempt } from "../slot/messages.ts";
-import type { Bundle, TaskSlot } from "../worker/slot.ts";
+import type { Bundle, TaskSlot } from "../worker/slots/slot.ts";
 import type { PageContent } from "../slot/status-page.ts";
 import { execute, type SimEnd } from "./execute.ts";
 import type { WorkerLife } from "./worker.ts";

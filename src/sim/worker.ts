@@ -2,7 +2,7 @@
 // with simulated slots; whatever it was is gone with it.
 import { decodeOrders, encodeReport } from "../wire/convert.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
-import { type Agent, startAgent } from "../worker/agent.ts";
+import { type Agent, startAgent } from "../worker/agent/agent.ts";
 import { Disk } from "./disk.ts";
 import { Process } from "./process.ts";
 import { SimSlot } from "./slot.ts";

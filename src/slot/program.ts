@@ -25,7 +25,7 @@ import { lateFailure } from "../task/failure.ts";
 import { isRefusal, LateCalls } from "../task/late-calls.ts";
 import { revoked } from "../task/revoked.ts";
 import { runAttempt } from "../task/run-attempt.ts";
-import { uncaughtMark } from "../worker/death.ts";
+import { uncaughtMark } from "../worker/slots/death.ts";
 import { frameOf } from "./frames.ts";
 import { watchForOrphan } from "./orphan-watch.ts";
 import { StatusPageFile } from "./status-page.ts";

@@ -1,5 +1,5 @@
 // Who may use an object store, and where it is: from the environment of the command, master or worker, in the names that
-// Amazon's own tools use. A slot's environment is clean; it is told on its pipe (worker/slot.ts).
+// Amazon's own tools use. A slot's environment is clean; it is told on its pipe (worker/slots/slot.ts).
 import { Secret } from "../base/secret.ts";
 
 export interface S3Access {

@@ -9,7 +9,7 @@ import { openMasterNode } from "../../src/master/node.ts";
 import { connectMaster } from "../../src/rpc/client/client.ts";
 import { type Opened, opened } from "../../src/rpc/server/listener.ts";
 import { fixedTokens, openTokens, type Tokens } from "../../src/rpc/access/tokens.ts";
-import { openWorkerNode } from "../../src/worker/node.ts";
+import { openWorkerNode } from "../../src/worker/node/node.ts";
 import { millrace } from "../support/cli.ts";
 import { type Fault, type FaultProxy, faultProxy } from "../support/fault-proxy.ts";
 import { gateCases, type RouteTable, wrongVerdicts } from "../support/gate-cases.ts";

@@ -107,7 +107,7 @@ describe("pages", () => {
       );
     const metrics = [
       ...made("src/master/metrics.ts", "millrace_"),
-      ...made("src/worker/metrics.ts", "millrace_worker_"),
+      ...made("src/worker/node/metrics.ts", "millrace_worker_"),
     ];
     const listed = [...read("docs/operations.md").matchAll(/^\| .*$/gm)].flatMap(([row]) =>
       [...row.split(" | ")[0]!.matchAll(/`(millrace_[a-z_]+)`/g)].map((match) => match[1]!),

@@ -5,7 +5,7 @@ import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
 import type { WorkerReport } from "../../src/protocol/messages.ts";
 import type { Chance } from "../../src/sim/chance.ts";
 import type { RunRef } from "../../src/sort/run.ts";
-import type { RunStore } from "../../src/worker/run-store.ts";
+import type { RunStore } from "../../src/worker/disk/run-store.ts";
 import type { RunContent } from "./workload.ts";
 
 export interface StoredRun {
@@ -36,7 +36,7 @@ export class Disk {
     return ref;
   }
 
-  /** What a new process verifies and offers (worker/offered.ts): footers only, so damage within goes unnoticed here. */
+  /** What a new process verifies and offers (worker/disk/offered.ts): footers only, so damage within goes unnoticed here. */
   offered(): WorkerReport["offered"] {
     return [...this.runs.values()].map(({ ref, content }) => ({ run: ref, emissionDigest: content.emissionDigest }));
   }

@@ -5,7 +5,7 @@ import { decodeOrders, encodeReport } from "../../src/wire/convert.ts";
 import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import type { Endpoint, Request } from "../../src/sim/network.ts";
 import { Process } from "../../src/sim/process.ts";
-import { type Agent, startAgent } from "../../src/worker/agent.ts";
+import { type Agent, startAgent } from "../../src/worker/agent/agent.ts";
 import { Disk, simRunStore } from "./disk.ts";
 import { serveSegment } from "./segments.ts";
 import { SimSlot } from "./slot.ts";

@@ -1,0 +1,504 @@
+// The agent: keeps slots busy, leases alive, and map outputs until their job ends. It never runs user code, so nothing that a
+// job does delays a heartbeat.
+//
+// It makes one call, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report with news is
+// sent at once; the master then ends the older call. Replies may come twice, late or in another order: every order is one
+// that may be repeated, an attempt id is started once and never again, and orders of an epoch lower than the highest seen are
+// not followed.
+import { setMaxListeners } from "node:events";
+import { assert } from "../../base/assert.ts";
+import type { Clock } from "../../base/clock.ts";
+import { MillraceError } from "../../base/error.ts";
+import { meaningOf } from "../../base/error-codes.ts";
+import { failpoint } from "../../base/failpoint.ts";
+import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { JobDescription } from "../../job/describe.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import { badResult, whyNoResult } from "../../protocol/check-result.ts";
+import { encodeResult } from "../../wire/convert.ts";
+import type { Assignment, AttemptResult, FailureText, StopOrder, WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
+import type { ShuffleAccess } from "../../slot/messages.ts";
+import type { Agent, AgentOptions, AgentStatus } from "./options.ts";
+import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
+import { MasterCalls } from "./master-calls.ts";
+import type { RunStore } from "../disk/run-store.ts";
+import { type Running, RunningAttempts } from "./running.ts";
+import { Settling } from "./settling.ts";
+import type { Bundle } from "../slots/slot.ts";
+import { SlotPool, wasKilled } from "../slots/pool.ts";
+
+export type { Agent, AgentOptions, AgentStatus } from "./options.ts";
+
+/** Between two looks at the memory of slots and at the lease. */
+const watchMs = 250;
+/** Until a revoked attempt that does not end by itself is killed. */
+const stopGraceMs = 500;
+/** Until a drained worker goes without the master's having heard of it. */
+const tellLeaveMs = 1_000;
+
+export function startAgent(options: AgentOptions): Agent {
+  return new WorkerAgent(options);
+}
+
+class WorkerAgent implements Agent {
+  readonly #options: AgentOptions;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  readonly #slots: SlotPool;
+  readonly #runs: RunStore;
+  readonly #running: RunningAttempts;
+  readonly #finished = new Map<string, Finished>();
+  readonly #jobs = new KnownJobs();
+  readonly #settling: Settling;
+  /** Jobs of which the master has heard that nothing of them goes on here. */
+  readonly #toldSettled = new Set<JobId>();
+  readonly #calls: MasterCalls;
+  readonly #watch: Promise<void>;
+  #offered: WorkerReport["offered"];
+  #drained: Deferred | undefined;
+  /** The master has heard that this worker drains: it gives it nothing more, also when it is gone before its lease. */
+  #isLeaveTold = false;
+  /** No report was answered for a lease. */
+  #isUnheard = false;
+  #released: Deferred | undefined;
+  #failuresInRow = 0;
+  #isCooling = false;
+
+  constructor(options: AgentOptions) {
+    const { clock, budget, runs, openSlot, residentBytes } = options;
+    this.#options = options;
+    this.#clock = clock;
+    setMaxListeners(0, this.#closing.signal); // every pause under way listens
+    this.#slots = new SlotPool({
+      clock,
+      slots: budget.slots,
+      rssBytesMax: budget.rssBytesMax,
+      openSlot: (name) => openSlot(name, (attempt, error) => this.#calledLate(attempt, error)),
+      reuse: options.reuseSlots,
+      spare: options.spareSlots,
+      residentBytes,
+    });
+    this.#runs = runs;
+    this.#running = new RunningAttempts(clock);
+    this.#settling = new Settling({
+      clock,
+      settleSlots: (job) => this.#slots.settle(job),
+      running: (job) => this.#running.countOf(job),
+      changed: () => this.#settlingChanged(),
+    });
+    this.#offered = options.offered ?? [];
+    for (const { run } of this.#offered) {
+      this.#runs.keep(run);
+      this.#jobs.note(run.writtenBy);
+    }
+    this.#calls = new MasterCalls({
+      master: options.master,
+      clock,
+      random: options.random,
+      report: (sequence) => this.#report(sequence),
+      answered: (orders, report, isFresh) => this.#follow(orders, report, isFresh),
+      failed: (error) => options.onCallFailed?.(error),
+    });
+    this.#watch = this.#watchLimits();
+  }
+
+  prestart(slots: number, bundle?: Bundle): void {
+    this.#slots.prestart(slots, bundle);
+  }
+
+  describe(bundle: Bundle, triesMax?: number): Promise<JobDescription> {
+    return this.#slots.describe(bundle, triesMax);
+  }
+
+  validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined> {
+    return this.#slots.validate(bundle, params, triesMax);
+  }
+
+  async drain(): Promise<void> {
+    if (this.#drained === undefined) {
+      this.#drained = deferred();
+      this.#settling.advance(this.#jobsLeft());
+      this.#calls.raiseNews();
+      this.#options.onDrain?.();
+    }
+    this.#checkDrained();
+    await this.#drained.promise;
+  }
+
+  handBack(): void {
+    for (const running of this.#running) this.#kill(running);
+  }
+
+  async released(): Promise<void> {
+    this.#released ??= deferred();
+    this.#checkReleased();
+    await this.#released.promise;
+  }
+
+  status(): AgentStatus {
+    return {
+      running: this.#running.size,
+      isDraining: this.#drained !== undefined,
+      unheardMs: this.#calls.unheardMs,
+      leaseMs: this.#calls.leaseMs,
+      isNew: this.#calls.isNew,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const called = this.#calls.close();
+    for (const running of this.#running) running.stop.abort(); // also what waits for a fetch
+    await this.#slots.close();
+    await Promise.all([this.#running.settled(), this.#runs.settled(), called, this.#watch]);
+  }
+
+  // ── reports and orders ─────────────────────────────────────────────────────
+
+  #report(sequence: number): WorkerReport {
+    const { worker, incarnation, address, budget, slotsAhead } = this.#options;
+    const draining = this.#drained !== undefined;
+    const takesNothing = draining || this.#isCooling;
+    return {
+      worker,
+      incarnation,
+      sequence,
+      placesHeld: this.#jobs.held(this.#runs.jobs()),
+      address,
+      slots: budget.slots,
+      slotsFree: takesNothing ? 0 : Math.max(0, budget.slots - this.#running.size),
+      slotsAhead: takesNothing ? 0 : (slotsAhead ?? 0),
+      draining,
+      running: this.#running.statuses(),
+      finished: this.#told(),
+      // A page of them: there may be a million.
+      offered: this.#offered.slice(0, limits.placesPerMessage),
+      ...this.#settling.report(this.#jobsLeft()),
+    };
+  }
+
+  #follow(orders: WorkerOrders, report: WorkerReport, isFresh: boolean): void {
+    if (report.draining) this.#isLeaveTold = true;
+    for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));
+    for (const job of report.settled) this.#toldSettled.add(job);
+    let isNews = this.#offeredAre(report.offered);
+    isNews = this.#settling.acknowledged(report) || isNews;
+    for (const places of orders.places) isNews = this.#jobs.takePlaces(places) || isNews;
+    for (const order of orders.stop) this.#stop(order);
+    for (const job of orders.discard) this.#discard(job);
+    if (orders.drain) void this.drain();
+    // Fault 40: an answer that lay about for a lease starts nothing; the master gave those attempts to others.
+    if (isFresh) for (const assignment of orders.start) isNews = this.#start(assignment, report.sequence) || isNews;
+    // Last: this answer's own report is none that is asked any more (found by the simulation: seed 3007).
+    this.#jobs.forgetBefore(this.#calls.oldestAsked);
+    this.#settling.ask(orders.settle, report.sequence);
+    this.#settling.advance(this.#jobsLeft());
+    if (isNews) this.#calls.raiseNews();
+    this.#checkDrained();
+    this.#checkReleased();
+  }
+
+  /**
+   * Jobs of which it says unasked what their code still does: all that have anything here, where it leaves, or no one would say it,
+   * and where it does not hear the master, which may hear it all the same (simulation, seeds 62 and 173).
+   */
+  #jobsLeft(): readonly JobId[] {
+    return this.#drained !== undefined || this.#isUnheard ? this.#heldJobs() : [];
+  }
+
+  #heldJobs(): readonly JobId[] {
+    return Object.keys(this.#jobs.held(this.#runs.jobs()));
+  }
+
+  #settlingChanged(): void {
+    this.#calls.raiseNews();
+    this.#checkDrained();
+  }
+
+  #calledLate(attempt: AttemptId, error: FailureText): void {
+    this.#settling.called(attempt, error);
+    this.#options.onLate?.(attempt, error);
+  }
+
+  /** Told to the master. True: there are more. */
+  #offeredAre(told: WorkerReport["offered"]): boolean {
+    if (told.length === 0) return false;
+    const known = new Set(told);
+    this.#offered = this.#offered.filter((offer) => !known.has(offer));
+    return this.#offered.length > 0;
+  }
+
+  /** False where there is nothing new: started already, or not to be started here and now. */
+  #start(assignment: Assignment, sequence: number): boolean {
+    const { attempt, work } = assignment;
+    const { budget, slotsAhead = 0, worker, onStart } = this.#options;
+    if (!this.#jobs.mayStart(attempt, sequence) || this.#drained !== undefined) return false;
+    if (this.#running.size >= budget.slots + slotsAhead) return false;
+    const inputs = work.phase === "reduce" ? this.#jobs.inputs(attempt.job, work.mapVersion, worker) : noInputs;
+    if (inputs === undefined) return false;
+    this.#jobs.note(attempt);
+    this.#settling.begin(attempt.job);
+    this.#toldSettled.delete(attempt.job);
+    onStart?.(assignment);
+    this.#running.add(attempt, (running) => this.#runToEnd(assignment, inputs, running));
+    return true;
+  }
+
+  #stop({ attempt, why }: StopOrder): void {
+    this.#jobs.note(attempt);
+    const running = this.#running.get(attempt);
+    if (running === undefined || running.stop.signal.aborted) return;
+    running.stop.abort();
+    // Not where it has ended: an order of an older master may come after the next one has taken the result.
+    this.#settling.revoke(attempt);
+    running.slot?.stop(why);
+    void this.#clock.sleep(stopGraceMs, this.#closing.signal).then(() => {
+      if (this.#running.get(attempt) === running) running.slot?.kill({ kind: "stopped" });
+    });
+  }
+
+  #discard(job: JobId): void {
+    this.#jobs.discard(job, this.#calls.sequence);
+    for (const running of this.#running) if (running.attempt.job === job) running.stop.abort();
+    for (const [key, { result }] of this.#finished) if (result.attempt.job === job) this.#finished.delete(key);
+    this.#settling.discard(job);
+    this.#toldSettled.delete(job);
+    this.#slots.endJob(job);
+    this.#runs.discard(job);
+    this.#options.onDiscard?.(job);
+  }
+
+  // ── attempts ───────────────────────────────────────────────────────────────
+
+  async #runToEnd(assignment: Assignment, inputs: ReduceInputs, running: Running): Promise<void> {
+    const { attempt } = assignment;
+    const measured = await this.#run(assignment, inputs, running).then(
+      (done) => this.#measured(this.#placed(done)),
+      (error: unknown) => ({ result: notBegun(attempt, error), bytes: 0 }),
+    );
+    const { result } = measured;
+    if (result.ok && !running.stop.signal.aborted) await this.#settling.together(attempt);
+    const isWanted = !running.stop.signal.aborted;
+    if (!isWanted) this.#settling.revoke(attempt);
+    this.#runs.end(attempt, {
+      isFailed: !isWanted || !result.ok,
+      kept: isWanted && result.ok ? result.run : undefined,
+    });
+    this.#running.delete(attempt);
+    // Who revoked it waits for no result; a failure that it caused is none.
+    if (isWanted) {
+      this.#finished.set(keyOf(attempt), measured);
+      this.#coolDown(result);
+    }
+    this.#options.onEnd?.(attempt, isWanted ? result : undefined);
+    this.#settling.advance(this.#jobsLeft());
+    this.#checkReleased();
+    this.#calls.raiseNews();
+  }
+
+  #measured(result: AttemptResult): Finished {
+    const { resultBytesMax } = this.#options;
+    if (resultBytesMax === undefined) return { result, bytes: 0 };
+    const { length } = encodeResult(result);
+    return length <= resultBytesMax
+      ? { result, bytes: length }
+      : { result: tooLarge(result.attempt, length, resultBytesMax), bytes: 0 };
+  }
+
+  /** As many as fit into one report; the others are told in the next. */
+  #told(): AttemptResult[] {
+    const { resultBytesMax = Number.POSITIVE_INFINITY } = this.#options;
+    const told: AttemptResult[] = [];
+    let left = resultBytesMax;
+    for (const { result, bytes } of this.#finished.values()) {
+      left -= bytes;
+      if (left < 0 || told.length === limits.attemptsPerReportMax) break;
+      told.push(result);
+    }
+    return told;
+  }
+
+  #coolDown(result: AttemptResult): void {
+    const isOurs = !result.ok && result.reason.kind === "infrastructure";
+    this.#failuresInRow = isOurs ? this.#failuresInRow + 1 : 0;
+    const { coolDownMs } = this.#options;
+    if (!isOurs || coolDownMs === undefined || this.#isCooling) return;
+    this.#isCooling = true;
+    void this.#clock.sleep(coolDownMs(this.#failuresInRow), this.#closing.signal).then(() => {
+      this.#isCooling = false;
+      this.#calls.raiseNews();
+    });
+  }
+
+  async #run(assignment: Assignment, inputs: ReduceInputs, running: Running): Promise<AttemptResult> {
+    const { attempt } = assignment;
+    const { signal } = running.stop;
+    failpoint("worker.beforeStart");
+    const access = inputs.remote.length === 0 ? undefined : this.#accessTo(attempt.job);
+    const { bundle, spec } = await unlessStopped(this.#prepare(assignment), signal);
+    this.#running.waits(attempt, true);
+    const entry = await this.#slots.take(attempt.job, bundle, signal);
+    this.#running.waits(attempt, false);
+    running.slot = entry.slot;
+    try {
+      try {
+        await this.#slots.load(entry, bundle);
+      } catch (error) {
+        return loadFailed(assignment, error);
+      }
+      signal.throwIfAborted();
+      const local = { ...assignment, spec };
+      const result = await entry.slot.run({
+        assignment: local,
+        ...inputs,
+        access,
+        ...this.#runs.begin(attempt, entry.name),
+      });
+      return this.#checked(local, result);
+    } finally {
+      running.slot = undefined;
+      this.#runs.clear(entry.name);
+      this.#slots.giveBack(entry);
+    }
+  }
+
+  /** A job's code can write to its slot's pipe: what it makes up is its own failure, and never goes any further. */
+  #checked(assignment: Assignment, result: AttemptResult): AttemptResult {
+    const why = whyNoResult(assignment, result) ?? this.#whyNoRun(assignment.attempt, result);
+    return why === undefined ? result : badResult(assignment.attempt, "a slot", why);
+  }
+
+  #whyNoRun(attempt: AttemptId, result: AttemptResult): string | undefined {
+    const run = result.ok ? result.run : undefined;
+    return run === undefined || this.#runs.isOf(attempt, run)
+      ? undefined
+      : "a run that is not where its attempt writes";
+  }
+
+  /** A file that can't be read may be one that is not shared: then it matters where. */
+  #placed(result: AttemptResult): AttemptResult {
+    const { who } = this.#options;
+    if (who === undefined || result.ok) return result;
+    const { reason } = result;
+    if (reason.kind !== "bad-input" && reason.error.code !== "no-input") return result;
+    const error = { ...reason.error, message: `${reason.error.message} (as ${who} sees it)` };
+    return { ...result, reason: { ...reason, error } };
+  }
+
+  async #prepare({ attempt, spec }: Assignment): Promise<{ readonly bundle: Bundle; readonly spec: JobSpec }> {
+    const { prepare, bundle } = this.#options;
+    const local = prepare === undefined ? spec : await prepare(attempt.job, spec);
+    return { bundle: await bundle(spec, attempt.job), spec: local };
+  }
+
+  #accessTo(job: JobId): ShuffleAccess {
+    const { access } = this.#options;
+    assert(access !== undefined, "a worker among others can fetch their runs");
+    return { key: access.shuffleKey(job), ca: access.ca, clockAheadMs: access.clockAheadMs?.() ?? 0 };
+  }
+
+  // ── limits ─────────────────────────────────────────────────────────────────
+
+  async #watchLimits(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      await this.#clock.sleep(watchMs, this.#closing.signal);
+      this.#slots.checkMemory();
+      // Unheard for a lease: the master has given these attempts to others by now.
+      this.#isUnheard = this.#calls.unheardMs > this.#calls.leaseMs;
+      if (!this.#isUnheard) continue;
+      this.handBack();
+      this.#settling.advance(this.#jobsLeft());
+    }
+  }
+
+  #kill(running: Running): void {
+    if (running.stop.signal.aborted) return;
+    running.stop.abort();
+    this.#settling.revoke(running.attempt);
+    running.slot?.kill({ kind: "stopped" });
+  }
+
+  #checkDrained(): void {
+    const drained = this.#drained;
+    if (drained === undefined || this.#running.size > 0 || this.#finished.size > 0) return;
+    const jobs = this.#heldJobs();
+    if (this.#settling.hasLate || jobs.some((job) => !this.#settling.isSettled(job))) return;
+    if (this.#isLeaveTold && jobs.every((job) => this.#toldSettled.has(job))) drained.resolve();
+    // A master that is away learns it by the lease; nobody waits long for it.
+    else void this.#clock.sleep(tellLeaveMs, this.#closing.signal).then(() => drained.resolve());
+  }
+
+  #checkReleased(): void {
+    if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();
+  }
+}
+
+/** A report that no master takes would be sent again and again, and nobody would hear of this worker. */
+function tooLarge(attempt: AttemptId, bytes: number, bytesMax: number): AttemptResult {
+  const what = attempt.phase === "plan" ? "the plan" : `the result of ${attemptName(attempt)}`;
+  const message = `${what} has ${bytes} bytes, and a worker can report ${bytesMax}: fewer and larger input files, or a larger --split-size, make it smaller`;
+  const error: FailureText = { code: "over-limit", message, stack: undefined, where: undefined, excerpt: undefined };
+  return { attempt, ok: false, reason: { kind: "fatal", error } };
+}
+
+interface Finished {
+  readonly result: AttemptResult;
+  /** As a message; 0 where it does not matter. */
+  readonly bytes: number;
+}
+
+function keyOf(attempt: AttemptId): string {
+  return `${attempt.job}.${attemptName(attempt)}`;
+}
+
+const noInputs: ReduceInputs = { inputs: [], remote: [] };
+
+/** What is under way goes on for others who wait for it. */
+async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {}); // stopped before it failed
+  let stopped = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stopped = () => reject(signal.reason);
+    if (signal.aborted) stopped();
+    else signal.addEventListener("abort", stopped, { once: true });
+  });
+  return await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", stopped));
+}
+
+interface Deferred {
+  readonly resolve: () => void;
+  readonly promise: Promise<void>;
+}
+
+function deferred(): Deferred {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { resolve, promise };
+}
+
+/** What the job needs is missing here, or can't be had by anybody: a bundle that the master has not, a file that is too large. */
+function notBegun(attempt: AttemptId, thrown: unknown): AttemptResult {
+  const kind = isOfJob(thrown) ? "fatal" : "infrastructure";
+  return { attempt, ok: false, reason: { kind, error: failureText(thrown) } };
+}
+
+/** The same on every machine, so that none of them is to blame. */
+function isOfJob(thrown: unknown): boolean {
+  if (!(thrown instanceof MillraceError)) return false;
+  if (thrown.code === "slot-died") return thrown.retry === "never";
+  return meaningOf(thrown.code).failure !== "machine";
+}
+
+/** What the job's module throws, and that it ends its process, it does everywhere. That somebody killed it counts as a try. */
+function loadFailed({ attempt, careful }: Assignment, thrown: unknown): AttemptResult {
+  const error = failureText(thrown);
+  if (wasKilled(thrown)) return { attempt, ok: false, reason: { kind: "slot-died", error, at: undefined, careful } };
+  return { attempt, ok: false, reason: { kind: isOfJob(thrown) ? "fatal" : "infrastructure", error } };
+}
+
+function failureText(error: unknown): FailureText {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof MillraceError ? error.code : "io-error";
+  return { code, message, stack: undefined, where: undefined, excerpt: undefined };
+}

@@ -1,0 +1,148 @@
+// The one call that a worker makes, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report
+// with news is sent at once, while the older call is still out; the master then ends that one, and what it answers is followed
+// too. A call that nobody answers is given up in time for another one within the lease.
+import type { Clock } from "../../base/clock.ts";
+import { MillraceError } from "../../base/error.ts";
+import { failpoint } from "../../base/failpoint.ts";
+import type { Instant } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Heartbeats } from "../../wire/memory-transport.ts";
+import type { WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
+
+export interface MasterCallsOptions {
+  readonly master: Heartbeats;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** All that is known now. */
+  readonly report: (sequence: number) => WorkerReport;
+  /**
+   * An answer, in whatever order they come, but none of a former leader. `isFresh`: the report was sent within the lease; an
+   * older answer lay about meanwhile (a stopped process, a half-open connection), and the master may have given up on it.
+   */
+  readonly answered: (orders: WorkerOrders, report: WorkerReport, isFresh: boolean) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** After a call that failed: doubled up to the heartbeat's interval, jittered. */
+const retryMsMin = 50;
+
+export class MasterCalls {
+  readonly #options: MasterCallsOptions;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  /** Sequences of the reports that may still be answered. */
+  readonly #asked = new Set<number>();
+  readonly #running: Promise<void>;
+  #news = new AbortController();
+  #sequence = 0;
+  #epoch = 0;
+  #leaseMs: number = limits.leaseMs;
+  /** When the newest report that was answered had been sent: the lease runs from there. */
+  #heardAt: Instant;
+
+  /** The first report is asked for within this call. */
+  constructor(options: MasterCallsOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#heardAt = this.#clock.now();
+    this.#running = this.#run();
+  }
+
+  /** Of the newest report. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Of the oldest report that may still be answered; what is older never will be. */
+  get oldestAsked(): number {
+    return Math.min(this.#sequence, ...this.#asked);
+  }
+
+  /** Since the newest report that was answered was sent. */
+  get unheardMs(): number {
+    return this.#clock.now() - this.#heardAt;
+  }
+
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+
+  /** No call was answered yet. */
+  get isNew(): boolean {
+    return this.#epoch === 0;
+  }
+
+  /** There is something newer to say. */
+  raiseNews(): void {
+    this.#news.abort();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.raiseNews();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let retryMs = retryMsMin;
+    while (!this.#closing.signal.aborted) {
+      this.#news = new AbortController();
+      const outcome = await this.#call(this.#news.signal);
+      if (outcome === "failed") {
+        await this.#clock.sleep(retryMs * (0.5 + this.#options.random() / 2), this.#closing.signal);
+        retryMs = Math.min(retryMs * 2, limits.heartbeatMs);
+      } else {
+        retryMs = retryMsMin;
+      }
+    }
+  }
+
+  /** One report. "news": there is something newer to say, while the answer is still out; it is followed when it comes. */
+  async #call(news: AbortSignal): Promise<"answered" | "news" | "failed"> {
+    const sentAt = this.#clock.now();
+    const report = this.#options.report(++this.#sequence);
+    const answered = this.#ask(report).then(
+      // Who leads no more answers at once what it can't take: asked again at once it would be a storm (simulation, seed 443).
+      (orders) => (this.#answered(orders, report, sentAt) ? ("answered" as const) : ("failed" as const)),
+      (error) => {
+        if (!this.#closing.signal.aborted) this.#options.failed(error);
+        return "failed" as const;
+      },
+    );
+    const newer = new Promise<"news">((resolve) => {
+      if (news.aborted) resolve("news");
+      else news.addEventListener("abort", () => resolve("news"), { once: true });
+    });
+    return await Promise.race([answered, newer]);
+  }
+
+  async #ask(report: WorkerReport): Promise<WorkerOrders> {
+    const giveUp = new AbortController();
+    const closing = () => giveUp.abort();
+    this.#closing.signal.addEventListener("abort", closing, { once: true });
+    const tooLong = this.#clock.sleep(this.#leaseMs / 2, giveUp.signal);
+    this.#asked.add(report.sequence);
+    try {
+      failpoint("worker.beforeReport");
+      const call = this.#options.master.heartbeat(report, giveUp.signal);
+      call.catch(() => {}); // given up
+      const orders = await Promise.race([call, tooLong]);
+      if (orders === undefined) throw new MillraceError("unreachable", "the master does not answer");
+      return orders;
+    } finally {
+      this.#closing.signal.removeEventListener("abort", closing);
+      giveUp.abort();
+      this.#asked.delete(report.sequence);
+    }
+  }
+
+  #answered(orders: WorkerOrders, report: WorkerReport, sentAt: Instant): boolean {
+    if (this.#closing.signal.aborted) return true;
+    if (orders.epoch < this.#epoch) return false; // a former leader's: safe to ignore, the one who leads repeats what counts
+    this.#epoch = orders.epoch;
+    this.#leaseMs = orders.leaseMs;
+    this.#heardAt = Math.max(this.#heardAt, sentAt);
+    this.#options.answered(orders, report, this.#clock.now() - sentAt <= this.#leaseMs);
+    return true;
+  }
+}

@@ -1,0 +1,93 @@
+// One process per directory, also across containers that share a volume, whose process numbers say nothing to each other: LevelDB
+// locks its files by the operating system (fcntl), which Node can't do by itself. An empty database in DIR/lock is opened for as long
+// as the directory is used; when its process ends, however it ends, the lock is free. DIR/lock-owner.json is only for the message
+// that the one who doesn't get it sees.
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { ClassicLevel } from "classic-level";
+import { MillraceError, systemCode } from "../../base/error.ts";
+
+export interface DirectoryLock {
+  /** May be called again. */
+  release(): Promise<void>;
+}
+
+/** Throws `state-busy`, naming the process that has it as far as it is known, and `io-error`. */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const ownerPath = join(directory, "lock-owner.json");
+  const lock = await openLock(join(directory, "lock"));
+  if (lock === undefined) {
+    throw new MillraceError(
+      "state-busy",
+      `${ownerIn(ownerPath)} is a worker with the work directory ${directory} already: stop that one first, or give this one another --work-dir`,
+    );
+  }
+  writeFileSync(ownerPath, `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`, { mode: 0o600 });
+  let released: Promise<void> | undefined;
+  return {
+    release() {
+      released ??= (async () => {
+        try {
+          rmSync(ownerPath, { force: true });
+        } finally {
+          await lock.close();
+        }
+      })();
+      return released;
+    },
+  };
+}
+
+/** Whether some process, of whatever container, has the database in `path` open. False where there is none. */
+export async function isLocked(path: string): Promise<boolean> {
+  const database = await databaseIn(path, { createIfMissing: false });
+  try {
+    await database.open();
+  } catch (error) {
+    return isHeld(error);
+  }
+  await database.close();
+  return false;
+}
+
+/** Undefined: somebody else has it. */
+async function openLock(path: string): Promise<ClassicLevel | undefined> {
+  for (let isMended = false; ; isMended = true) {
+    const database = await databaseIn(path);
+    try {
+      await database.open();
+      return database;
+    } catch (error) {
+      if (isHeld(error)) return undefined;
+      const cause = (error as { cause?: unknown }).cause ?? error;
+      const isDamaged = /corruption|checksum|manifest|current/i.test(String(cause));
+      if (isMended || !isDamaged) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new MillraceError("io-error", `the lock ${path} can't be opened: ${why}`, { cause: error });
+      }
+      // A crash of the machine cut it short. Nothing is in it, and a process that had it open would have said so.
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Loaded where it is needed: a command that only asks a master does without it. */
+async function databaseIn(path: string, options: { readonly createIfMissing?: boolean } = {}): Promise<ClassicLevel> {
+  const { ClassicLevel } = await import("classic-level");
+  return new ClassicLevel(path, options);
+}
+
+function isHeld(error: unknown): boolean {
+  return systemCode((error as { cause?: unknown }).cause ?? error) === "LEVEL_LOCKED";
+}
+
+function ownerIn(path: string): string {
+  try {
+    const { pid, host } = JSON.parse(readFileSync(path, "utf8")) as { pid?: unknown; host?: unknown };
+    if (typeof pid === "number" && typeof host === "string") return `process ${pid} on ${host}`;
+  } catch {
+    // being written, or gone with its process
+  }
+  return "another process";
+}

@@ -1,0 +1,404 @@
+// A worker as a process: its work directory, one port, the agent, and what it keeps for others until they need it no more.
+//
+//   work directory, lock ─► listen ─► hello ─► offer old runs, take work ─► drain ─► serve what is needed ─► close
+//
+// Drain (SIGTERM): nothing new is taken; what runs is finished, or handed back when the grace is over; map outputs are served
+// until the jobs that need them are over, or the limit is. `close` is for who can't wait: slots are killed at once, and runs
+// stay for the next start.
+import { rmSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { assert } from "../../base/assert.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { MillraceError } from "../../base/error.ts";
+import { type AttemptId, attemptName, type JobId, type WorkerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Log, noLog } from "../../base/log.ts";
+import { formatDuration } from "../../base/units.ts";
+import { Gate } from "../../rpc/server/gate.ts";
+import type { Listener } from "../../rpc/server/http.ts";
+import { listen } from "../../rpc/server/listener.ts";
+import type { AttemptResult } from "../../protocol/messages.ts";
+import type { Welcome } from "../../protocol/services.ts";
+import { jobKey } from "../../rpc/access/signature.ts";
+import type { Tokens } from "../../rpc/access/tokens.ts";
+import { ourVersions } from "../../protocol/versions.ts";
+import { shuffleRoutes } from "../../shuffle/server.ts";
+import { type Agent, startAgent } from "../agent/agent.ts";
+import type { OnLate } from "../agent/options.ts";
+import { type Budget, planBudget } from "../slots/budget.ts";
+import { FileRunStore } from "../disk/file-run-store.ts";
+import { JobLogs } from "../disk/job-logs.ts";
+import { JobNeeds } from "../agent/job-needs.ts";
+import { createMetrics, type WorkerMetrics } from "./metrics.ts";
+import type { WorkerNode, WorkerNodeOptions, WorkersMaster } from "./options.ts";
+import { findOffered } from "../disk/offered.ts";
+import { workerRoutes } from "./routes.ts";
+import { Slot } from "../slots/slot.ts";
+import { slotProgram } from "../slots/path.ts";
+import { openWorkerDirectory, type WorkerDirectory } from "../disk/worker-directory.ts";
+
+const drainGraceMs = 60_000;
+const drainLimitMs = 30 * 60_000;
+const coolDown = { firstMs: 250, mostMs: 15_000 };
+/** Between two looks at whether the master is heard, and between two cleanings. */
+const watchMs = 1000;
+const sweepMs = 10 * 60_000;
+
+/**
+ * Resolves when the master has welcomed the worker. Errors: `state-busy`, `wrong-usage`, `no-space`, `io-error`, and the master's:
+ * `unreachable`, `no-access`, `not-supported`. On failure nothing is left open.
+ */
+export async function openWorkerNode(options: WorkerNodeOptions): Promise<WorkerNode> {
+  const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
+  const { workDir: path, name, memoryRoot } = options;
+  const directory = await openWorkerDirectory({ path, name, memoryRoot });
+  const node = new Node(options, budget, directory);
+  try {
+    await node.open();
+    return node;
+  } catch (error) {
+    await node.close();
+    throw error;
+  }
+}
+
+class Node implements WorkerNode {
+  readonly ended: Promise<void>;
+  readonly #options: WorkerNodeOptions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #budget: Budget;
+  readonly #directory: WorkerDirectory;
+  readonly #master: WorkersMaster;
+  readonly #runs: FileRunStore;
+  readonly #logs: JobLogs;
+  readonly #needs: JobNeeds;
+  readonly #metrics: WorkerMetrics;
+  readonly #closing = new AbortController();
+  readonly #loops: Promise<void>[] = [];
+  #listener: Listener | undefined;
+  #agent: Agent | undefined;
+  #cluster: string | undefined;
+  /**
+   * Of the master's clock before this machine's, as of its last welcome; half of the round trip is of no account. Only
+   * signatures go by it, of requests and of what is asked here: clocks of workers may be a day apart.
+   */
+  #clockAheadMs = 0;
+  #failure: Error | undefined;
+  #callFailure = "";
+  #draining: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #resolveEnded!: () => void;
+  #rejectEnded!: (error: Error) => void;
+
+  constructor(options: WorkerNodeOptions, budget: Budget, directory: WorkerDirectory) {
+    const { clock = systemClock, log = noLog } = options;
+    const { work, id, bundles, files } = directory;
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#budget = budget;
+    this.#directory = directory;
+    this.ended = new Promise((resolve, reject) => {
+      this.#resolveEnded = resolve;
+      this.#rejectEnded = reject;
+    });
+    this.ended.catch(() => {}); // who waits for it hears of it
+    this.#master = options.connect({ worker: id, onWelcome: (welcome) => this.#welcomed(welcome) });
+    const { slots, tierBytes } = budget;
+    this.#runs = new FileRunStore({ ...work.runs, slots: work.slots, tierBytes, slotsMax: slots });
+    this.#logs = new JobLogs({ directory: work.logs, clock });
+    this.#needs = new JobNeeds({ worker: id, blobs: this.#master.blobs, clock, bundles, files });
+    this.#metrics = createMetrics({
+      slots,
+      status: () => this.#agent?.status(),
+      runs: () => this.#runs.held(),
+      freeBytes: async () => {
+        const { bavail, bsize } = await statfs(work.path);
+        return bavail * bsize;
+      },
+    });
+  }
+
+  get id(): WorkerId {
+    return this.#directory.id;
+  }
+
+  get incarnation(): number {
+    assert(this.#directory.incarnation !== undefined, "the worker was welcomed");
+    return this.#directory.incarnation;
+  }
+
+  get address(): string {
+    return this.#listener!.address;
+  }
+
+  async open(): Promise<void> {
+    const { tokens, tls, advertise, listen: where } = this.#options;
+    const clock = this.#clock;
+    const log = this.#log;
+    this.#listener = await listen({
+      ...where,
+      tls,
+      advertise,
+      gate: new Gate({
+        tokens,
+        clock,
+        date: () => new Date(clock.date().getTime() + this.#clockAheadMs),
+        log,
+      }),
+      routes: [
+        ...workerRoutes({ logs: this.#logs, notReady: () => this.#notReady(), metrics: this.#metrics }),
+        ...shuffleRoutes({
+          find: (attempt) => this.#runs.find(attempt),
+          isReady: () => this.#agent !== undefined,
+          clock,
+          onSent: (bytes) => this.#metrics.served(bytes),
+        }),
+      ],
+      log,
+    });
+    const { cluster, start } = await this.#master.hello({ ...ourVersions, role: "worker", worker: this.id });
+    this.#cluster = cluster;
+    if (this.#directory.joinCluster(cluster, start)) {
+      log.warn({ cluster }, "this work directory was of a worker of another cluster: what that one left was removed");
+    }
+    const offered = findOffered(this.#directory.work.runs);
+    this.#agent = this.#startAgent(offered);
+    this.#agent.prestart(this.#budget.slots);
+    this.#loops.push(this.#watch(), this.#sweep());
+    log.info(
+      {
+        worker: this.id,
+        incarnation: this.incarnation,
+        address: this.address,
+        cluster,
+        slots: this.#budget.slots,
+        memoryBytes: this.#budget.memoryBytes,
+        workDir: this.#directory.work.path,
+        offeredRuns: offered.length,
+      },
+      "the worker takes attempts",
+    );
+  }
+
+  drain(graceMs: number = this.#options.drainGraceMs ?? drainGraceMs): Promise<void> {
+    this.#draining ??= this.#drain(graceMs);
+    return this.#draining;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close("keep");
+    return this.#closed;
+  }
+
+  // ── the agent ──────────────────────────────────────────────────────────────
+
+  #startAgent(offered: ReturnType<typeof findOffered>): Agent {
+    const { random = Math.random, tokens, ca } = this.#options;
+    return startAgent({
+      worker: this.id,
+      incarnation: this.incarnation,
+      address: this.address,
+      master: this.#master,
+      clock: this.#clock,
+      random,
+      budget: this.#budget,
+      runs: this.#runs,
+      openSlot: (name, onLate) => this.#openSlot(name, onLate),
+      spareSlots: true,
+      slotsAhead: this.#budget.slots,
+      prepare: (job, spec) => this.#needs.prepare(job, spec),
+      bundle: (spec, job) => this.#needs.bundle(job, spec),
+      access: { shuffleKey: (job) => this.#shuffleKey(tokens, job), ca, clockAheadMs: () => this.#clockAheadMs },
+      resultBytesMax: limits.resultBytesMax,
+      coolDownMs: (failures) => Math.min(coolDown.mostMs, coolDown.firstMs * 2 ** (failures - 1)),
+      who: `worker ${this.id} (on ${hostname()})`,
+      offered,
+      onStart: ({ attempt }) => this.#log.debug(fieldsOf(attempt), "an attempt begins"),
+      onEnd: (attempt, result) => this.#ended(attempt, result),
+      onLate: (attempt, error) =>
+        this.#log.warn({ ...fieldsOf(attempt), code: error.code, error: error.message }, lateText),
+      onDrain: () => void this.drain(),
+      onDiscard: (job) => this.#discarded(job),
+      onCallFailed: (error) => this.#callFailed(error),
+    });
+  }
+
+  #openSlot(name: string, onLate: OnLate): Slot {
+    const { slots, pages } = this.#directory.work;
+    const slot = new Slot({
+      name,
+      program: this.#options.slotProgram ?? slotProgram,
+      budget: this.#budget,
+      // What it prints outside of attempts is nobody's, and goes with it.
+      places: { slots, pages, logs: slots },
+      clock: this.#clock,
+      onLate,
+      openLog: (attempt) => this.#logs.open(attempt),
+    });
+    void slot.ended.then(() => {
+      for (const path of [join(slots, name), join(slots, `${name}.log`), join(pages, `${name}.page`)]) {
+        try {
+          rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+        } catch (error) {
+          // A disk that turned read-only: the files of an ended slot are in nobody's way.
+          this.#log.warn({ path, error: String(error) }, "what a slot left can't be removed");
+        }
+      }
+    });
+    return slot;
+  }
+
+  #shuffleKey(tokens: Tokens, job: JobId): string {
+    const token = tokens.all("worker")[0];
+    if (token === undefined) throw new MillraceError("no-access", "there is no valid worker token to sign with");
+    return jobKey(token, job);
+  }
+
+  #ended(attempt: AttemptId, result: AttemptResult | undefined): void {
+    this.#metrics.attempt(result);
+    const fields = fieldsOf(attempt);
+    if (result === undefined) this.#log.debug(fields, "an attempt was revoked");
+    else if (result.ok) this.#log.debug({ ...fields, wallMs: result.stats.wallMs }, "an attempt is done");
+    else {
+      const { kind, error } = result.reason;
+      this.#log.warn({ ...fields, failure: kind, code: error.code, error: error.message }, "an attempt has failed");
+    }
+  }
+
+  #discarded(job: JobId): void {
+    this.#logs.end(job);
+    this.#needs.release(job);
+  }
+
+  // ── the master ─────────────────────────────────────────────────────────────
+
+  /** Another state at the same address knows nothing of what runs here, and its epochs count from anew. */
+  #welcomed({ cluster, timeMs }: Welcome): void {
+    this.#clockAheadMs = Math.round(timeMs - this.#clock.date().getTime());
+    if (this.#cluster === undefined || cluster === this.#cluster) return;
+    this.#fail(
+      new MillraceError(
+        "not-supported",
+        "the master at this address is another cluster's now (its state directory was replaced): start the worker again, and it begins with an empty work directory",
+      ),
+    );
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== undefined || this.#closed !== undefined) return;
+    this.#failure = error;
+    this.#log.error({}, error.message);
+    void this.close();
+  }
+
+  #callFailed(error: unknown): void {
+    // Another process goes by this worker's name now, and gets its orders.
+    if (error instanceof MillraceError && error.code === "state-busy") {
+      this.#fail(error);
+      return;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    if (message === this.#callFailure) return;
+    this.#callFailure = message;
+    this.#log.warn({ error: message }, "a report did not reach the master; it is sent again");
+  }
+
+  #notReady(): string | undefined {
+    const status = this.#agent?.status();
+    if (status === undefined || status.isNew) return "not welcomed by a master yet";
+    if (status.isDraining) return "draining";
+    return status.unheardMs > status.leaseMs ? "the master is not heard" : undefined;
+  }
+
+  async #watch(): Promise<void> {
+    let isHeard = true;
+    while (!this.#closing.signal.aborted) {
+      await this.#clock.sleep(watchMs, this.#closing.signal);
+      const { unheardMs, leaseMs, running } = this.#agent!.status();
+      if (unheardMs <= leaseMs) this.#callFailure = unheardMs < leaseMs / 2 ? "" : this.#callFailure;
+      if (isHeard === unheardMs <= leaseMs) continue;
+      isHeard = !isHeard;
+      if (isHeard) this.#log.info({}, "the master is heard again");
+      else {
+        const lease = formatDuration(leaseMs);
+        this.#log.warn({ running }, `the master was not heard for a lease (${lease}): what runs is stopped`);
+      }
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      await Promise.all([this.#logs.sweep(), this.#needs.sweep()]).catch((error: unknown) =>
+        this.#log.warn({ error: String(error) }, "old files can't be removed"),
+      );
+      await this.#clock.sleep(sweepMs, this.#closing.signal);
+    }
+  }
+
+  // ── the end ────────────────────────────────────────────────────────────────
+
+  async #drain(graceMs: number): Promise<void> {
+    await Promise.resolve(); // the agent's own drain comes back here
+    const agent = this.#agent!;
+    this.#log.info({ running: agent.status().running }, "draining: nothing new is taken");
+    const drained = agent.drain();
+    if (!(await this.#within(drained, graceMs))) {
+      this.#log.warn({ running: agent.status().running }, "what still runs is handed back");
+      agent.handBack();
+      await this.#within(drained, agent.status().leaseMs);
+    }
+    const { memory, disk } = this.#runs.held();
+    if (memory + disk > 0) {
+      this.#log.info(
+        { jobs: this.#runs.jobs().length, bytes: memory + disk },
+        "map outputs are served until their jobs are over",
+      );
+    }
+    const isReleased = await this.#within(agent.released(), this.#options.drainLimitMs ?? drainLimitMs);
+    if (!isReleased && !this.#closing.signal.aborted) {
+      this.#log.warn({ jobs: this.#runs.jobs() }, "map outputs are still needed, and will be made again elsewhere");
+    }
+    this.#closed ??= this.#close(isReleased ? "remove" : "keep");
+    await this.#closed;
+  }
+
+  /** False: the time was over first, or the node is closed meanwhile. */
+  async #within(promise: Promise<void>, ms: number): Promise<boolean> {
+    const timer = new AbortController();
+    const stop = () => timer.abort();
+    this.#closing.signal.addEventListener("abort", stop, { once: true });
+    if (this.#closing.signal.aborted) stop();
+    try {
+      const over = this.#clock.sleep(ms, timer.signal).then(() => false);
+      return await Promise.race([promise.then(() => true), over]);
+    } finally {
+      this.#closing.signal.removeEventListener("abort", stop);
+      timer.abort();
+    }
+  }
+
+  async #close(how: "keep" | "remove"): Promise<void> {
+    this.#closing.abort();
+    await this.#agent?.close();
+    await this.#needs.close();
+    await this.#listener?.close(how === "remove" ? undefined : 0);
+    this.#master.close();
+    await Promise.all(this.#loops);
+    await this.#directory.close(how).catch((error: unknown) => {
+      this.#log.warn({ error: String(error) }, "the work directory can't be tidied up; the next start does it");
+    });
+    this.#log.info({ worker: this.id }, "the worker has ended");
+    if (this.#failure === undefined) this.#resolveEnded();
+    else this.#rejectEnded(this.#failure);
+  }
+}
+
+const lateText = "the job's code did something after its call had returned";
+
+function fieldsOf(attempt: AttemptId): { readonly job: JobId; readonly attempt: string } {
+  return { job: attempt.job, attempt: attemptName(attempt) };
+}

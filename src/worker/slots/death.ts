@@ -1,0 +1,84 @@
+// Why a slot's process ended, in words for the job's author (faults 14 to 18).
+import { MiB } from "../../base/limits.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { FailureText } from "../../protocol/messages.ts";
+
+/** What the agent knows of an ended process. */
+export interface Death {
+  /** Exit code; null where a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why the agent itself ended it, if it did. */
+  readonly killedFor: KillReason | undefined;
+  /** The last that it wrote to standard error. */
+  readonly stderrTail: string;
+  readonly heapMiB: number;
+  readonly rssBytesMax: number;
+}
+
+export type KillReason =
+  /** Over `rssBytesMax`. */
+  | { readonly kind: "memory"; readonly bytes: number }
+  /** Its attempt was revoked, its job is over, or the worker closes. */
+  | { readonly kind: "stopped" }
+  /** Asked what calls do that have returned, it said nothing in time. */
+  | { readonly kind: "silent"; readonly ms: number }
+  /** It wrote to its message pipe what is no message. */
+  | { readonly kind: "broken-pipe"; readonly what: string };
+
+/** What a slot writes before the text of an error that was thrown between attempts, where there is none to report it for. */
+export const uncaughtMark = "uncaught, in a callback or promise that nothing waits for: ";
+
+/** Signals that a process gets for what it has done itself. */
+export const crashes: Readonly<Record<string, string>> = {
+  SIGSEGV: "it touched memory that is not its own",
+  SIGBUS: "it touched memory that is not there (a memory-mapped file that was cut, or a full tmpfs)",
+  SIGILL: "it ran into an instruction that this machine does not have",
+  SIGFPE: "an arithmetic error in native code",
+  SIGTRAP: "V8 stopped it",
+  SIGSYS: "a system call that is forbidden here",
+};
+
+export function deathText(death: Death): FailureText {
+  return { code: "slot-died", message: messageOf(death), stack: undefined, where: undefined, excerpt: undefined };
+}
+
+export function silentText(ms: number): string {
+  return `the process of the job's code was ended: after all calls had returned its thread was kept busy, and it said nothing for ${ms / 1000} s. Await what a call starts, or return its promise`;
+}
+
+function messageOf(death: Death): string {
+  const { code, signal, killedFor } = death;
+  if (killedFor?.kind === "memory") {
+    return `out of memory: the process of the job's code held ${formatBytes(killedFor.bytes)}, more than the ${formatBytes(death.rssBytesMax)} that it may; large buffers or many objects are kept alive. Keep less between records, or give more with --memory`;
+  }
+  if (killedFor?.kind === "silent") return silentText(killedFor.ms);
+  if (killedFor?.kind === "broken-pipe") return `the process of the job's code was ended: ${killedFor.what}`;
+  if (killedFor?.kind === "stopped") return "the attempt was stopped";
+  if (/heap out of memory|Reached heap limit|Allocation failed - |invalid table size/.test(death.stderrTail)) {
+    return `out of memory: the job's code needs more than its heap of ${formatBytes(death.heapMiB * MiB)}. Keep less between records, or give more with --memory`;
+  }
+  if (signal === "SIGABRT" || code === 134)
+    return `the process of the job's code aborted (process.abort(), or a check in native code)${lastLine(death.stderrTail)}`;
+  const crash = signal === null ? undefined : crashes[signal];
+  if (crash !== undefined)
+    return `the process of the job's code crashed (${signal}): ${crash}; a native addon is the usual cause`;
+  if (signal === "SIGKILL")
+    return "the process of the job's code was killed (SIGKILL): by the system because memory ran out, or by someone";
+  if (signal !== null) return `the process of the job's code was ended by the signal ${signal}`;
+  const last = lastLineOf(death.stderrTail);
+  if (last.startsWith(uncaughtMark))
+    return `an error in a callback or promise that nothing waits for: ${last.slice(uncaughtMark.length)}`;
+  return `the job's code ended its process: process.exit(${code})${lastLine(death.stderrTail)}`;
+}
+
+function lastLineOf(stderr: string): string {
+  // Where Node aborts it adds addresses and lines of its own.
+  const said = stderr.replace(/-{5} (?:Native|JavaScript) stack trace -{5}.*$/s, "");
+  return said.trimEnd().split("\n").at(-1)?.trim() ?? "";
+}
+
+function lastLine(stderr: string): string {
+  const line = lastLineOf(stderr);
+  return line === "" ? "" : `; the last it wrote to standard error: ${line.slice(0, 200)}`;
+}

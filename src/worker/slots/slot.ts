@@ -1,0 +1,405 @@
+// A slot, seen from the agent: one child process that runs attempts of one job, one at a time. User code may block it, end it
+// or blow it up; the agent never waits for it and ends it by SIGKILL to its process group.
+//
+//   starting ─► idle ─► busy (load, describe, run) ─► idle …     any ─► ended
+//
+// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts), its configuration first.
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { assert, unreachable } from "../../base/assert.ts";
+import type { Clock } from "../../base/clock.ts";
+import { isErrorCode, MillraceError, type Retry, systemCode } from "../../base/error.ts";
+import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
+import type { JobDescription } from "../../job/describe.ts";
+import type { AttemptResult, Failure, FailureText } from "../../protocol/messages.ts";
+import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../../slot/messages.ts";
+import { needsS3, ownS3Access } from "../../storage/any.ts";
+import type { S3Access } from "../../storage/s3-access.ts";
+import type { Combining } from "../../task/environment.ts";
+import type { Budget } from "./budget.ts";
+import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";
+import { FrameReader, frameOf } from "../../slot/frames.ts";
+import { LogFile, logLine } from "../disk/log-file.ts";
+import { startSlotProcess } from "./process.ts";
+import type { SlotConfig } from "../../slot/program.ts";
+import { type PageContent, readStatusPage } from "../../slot/status-page.ts";
+
+/** The code that a slot has loaded, or shall load. */
+export interface Bundle {
+  readonly path: string;
+  /** SHA-256 in hexadecimal. */
+  readonly digest: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A place to run attempts; `slot.ts` is a process, tests have fakes. */
+export interface TaskSlot {
+  readonly pid: number | undefined;
+  /** False once it has ended or is being ended: what is asked of it fails. */
+  readonly isAlive: boolean;
+  /** What is loaded, or being loaded. */
+  readonly bundle: Bundle | undefined;
+  /** Resolves, with why, when the process has ended, whoever ended it. */
+  readonly ended: Promise<FailureText>;
+  /**
+   * Imports the bundle, checked against its digest. Rejects with what the module threw; the slot is of no use then. Where the
+   * process has ended (`slot-died`), `retry` says why: "same" by a signal that is none of the agent's, "elsewhere" by the agent
+   * or because it could not be started, "never" by the job's code.
+   */
+  load(bundle: Bundle): Promise<void>;
+  describe(): Promise<JobDescription>;
+  /** What the job makes of parameters (job/validate-params.ts), its schema's code included. */
+  validate(params: string): Promise<Uint8Array | undefined>;
+  /** Never rejects: the process's end is a result too. */
+  run(request: RunAttempt): Promise<AttemptResult>;
+  /**
+   * Resolves when all that the job's code left going in this slot is over, or was waited for (`limits.settleMs`), and every late
+   * call so far was told to `onLate`. Never rejects: a slot that has ended has settled. While an attempt runs it waits for its end
+   * too, and a slot whose thread is kept busy says nothing: who asks sets the limit, and kills it.
+   */
+  settle(): Promise<void>;
+  /** Aborts the `signal` of the attempt under way; `why` is its reason. */
+  stop(why: string): void;
+  kill(reason: KillReason): void;
+  /** What the attempt under way, or the last one, said of itself; undefined before it said anything. */
+  page(): PageContent | undefined;
+}
+
+export interface SlotOptions {
+  /** Names the slot's files. */
+  readonly name: string;
+  /** `dist/slot.cjs`. */
+  readonly program: string;
+  /** One that was started before; default: a new one. */
+  readonly process?: ChildProcess | undefined;
+  readonly budget: Budget;
+  /** Working directories of attempts, logs, and status pages. */
+  readonly places: { readonly slots: string; readonly logs: string; readonly pages: string };
+  readonly clock: Clock;
+  /** The log of an attempt. Default: a file of its own in `places.logs`. */
+  readonly openLog?: ((attempt: AttemptId) => LogFile) | undefined;
+  /** When combine is called; default "auto". */
+  readonly combining?: Combining | undefined;
+  /** What attempts print, as it comes; beside the log file. */
+  readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
+  /**
+   * A call of user code did something after it had ended: emitted, counted, threw. Told at any time: while another attempt runs,
+   * while the slot is idle, just before its process ends. Not told of what the attempt's own result says.
+   */
+  readonly onLate?: ((attempt: AttemptId, error: FailureText) => void) | undefined;
+}
+
+/** Enough for V8's last words with its stack. */
+const stderrTailBytes = 8192;
+/** For what is left in the pipes of an ended process. */
+const drainMs = 1000;
+
+type Reply = Extract<FromSlot, { kind: "loaded" | "described" | "validated" | "finished" | "failed" }>;
+
+export class Slot implements TaskSlot {
+  readonly ended: Promise<FailureText>;
+  readonly #options: SlotOptions;
+  readonly #child: ChildProcess;
+  readonly #pipe: Duplex;
+  readonly #pagePath: string;
+  #isAlive = true;
+  #bundle: Bundle | undefined;
+  #reply: { resolve: (reply: Reply) => void; reject: (error: FailureText) => void } | undefined;
+  /** Who waits for `settled`, one for each `settle` that was sent. */
+  readonly #settling: (() => void)[] = [];
+  #attempt: AttemptId | undefined;
+  /** Whose attempts it has run: a slot is one job's. */
+  #job: JobId | undefined;
+  /** Whose code may be going on in the idle slot; undefined where it was revoked, failed, or was told of already. */
+  #last: AttemptId | undefined;
+  #isStopped = false;
+  #log: LogFile;
+  #stderrTail = "";
+  #killedFor: KillReason | undefined;
+  #death: FailureText | undefined;
+  #deathRetry: Retry = "never";
+  /** It exited, by no signal and not for us: what it ran did that, and would do it again. */
+  #isEndedByCode = false;
+
+  constructor(options: SlotOptions) {
+    const { name, budget, places } = options;
+    this.#options = options;
+    this.#pagePath = join(places.pages, `${name}.page`);
+    this.#log = new LogFile(join(places.logs, `${name}.log`));
+    const config: SlotConfig = {
+      directory: places.slots,
+      page: this.#pagePath,
+      arenaBytes: budget.arenaBytes,
+      agent: process.pid,
+      combining: options.combining,
+    };
+    this.#child = options.process ?? startSlotProcess(options.program, budget.heapMiB);
+    this.ended = this.#untilEnded();
+    // Too many open files: Node makes no streams then.
+    if (this.#child.stdio === undefined) {
+      throw new MillraceError("io-error", "a slot's process can't be started: too many open files");
+    }
+    this.#pipe = this.#child.stdio[3] as Duplex;
+    const frames = new FrameReader((message) => this.#receive(decodeFromSlot(message)));
+    this.#pipe.on("data", (chunk: Buffer) => {
+      try {
+        frames.push(chunk);
+      } catch (error) {
+        this.kill({
+          kind: "broken-pipe",
+          what: `its messages can't be read (${error instanceof Error ? error.message : String(error)})`,
+        });
+      }
+    });
+    this.#pipe.on("error", () => {}); // the process's end is what counts
+    this.#pipe.write(frameOf(Buffer.from(JSON.stringify(config))));
+    this.#child.stdout!.on("data", (chunk: Buffer) => this.#output(chunk));
+    this.#child.stderr!.on("data", (chunk: Buffer) => {
+      this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-stderrTailBytes);
+      this.#output(chunk);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  get bundle(): Bundle | undefined {
+    return this.#bundle;
+  }
+
+  async load(bundle: Bundle): Promise<void> {
+    this.#bundle = bundle;
+    const reply = await this.#ask({
+      kind: "load",
+      path: bundle.path,
+      digest: bundle.digest,
+      environment: bundle.environment,
+    }).catch((death: FailureText) => this.#ended(death));
+    if (reply.kind === "failed") throw errorOf(reply.error);
+    assert(reply.kind === "loaded", "load is answered by loaded");
+  }
+
+  async describe(): Promise<JobDescription> {
+    const reply = await this.#ask({ kind: "describe" }).catch((death: FailureText) => this.#ended(death));
+    if (reply.kind === "failed") throw errorOf(reply.error);
+    assert(reply.kind === "described", "describe is answered by described");
+    return reply.description;
+  }
+
+  async validate(params: string): Promise<Uint8Array | undefined> {
+    const asked = this.#ask({ kind: "validate", params });
+    const reply = await asked.catch((death: FailureText): never => {
+      throw errorOf(death, this.#deathRetry);
+    });
+    if (reply.kind === "failed") throw errorOf(reply.error);
+    assert(reply.kind === "validated", "validate is answered by validated");
+    return reply.value;
+  }
+
+  async run(request: RunAttempt): Promise<AttemptResult> {
+    const { attempt, careful } = request.assignment;
+    this.#log.close();
+    this.#log = this.#openLog(attempt);
+    this.#attempt = attempt;
+    this.#job = attempt.job;
+    this.#last = undefined;
+    this.#isStopped = false;
+    try {
+      const reply = await this.#ask({
+        kind: "run",
+        ...request,
+        sentAtMs: this.#options.clock.date().getTime(),
+        s3: s3AccessOf(request),
+      });
+      if (reply.kind === "finished") {
+        if (reply.result.ok && !this.#isStopped) this.#last = attempt;
+        return reply.result;
+      }
+      assert(reply.kind === "failed", "run is answered by finished");
+      return { attempt, ok: false, reason: { kind: "infrastructure", error: reply.error } };
+    } catch (error) {
+      return { attempt, ok: false, reason: this.#died(attempt, careful, error as FailureText) };
+    } finally {
+      this.#attempt = undefined;
+    }
+  }
+
+  #openLog(attempt: AttemptId): LogFile {
+    const { openLog, places } = this.#options;
+    return openLog?.(attempt) ?? new LogFile(join(places.logs, `${attemptName(attempt)}.log`));
+  }
+
+  settle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#death !== undefined) return resolve();
+      this.#settling.push(resolve);
+      this.#send({ kind: "settle" });
+    });
+  }
+
+  stop(why: string): void {
+    if (this.#attempt === undefined) return;
+    this.#isStopped = true;
+    this.#send({ kind: "stop", why });
+  }
+
+  kill(reason: KillReason): void {
+    this.#isAlive = false;
+    this.#killedFor ??= reason;
+    // In the log of its last attempt: no result will tell.
+    if (reason.kind === "silent") this.#output(logLine(this.#options.clock.date(), silentText(reason.ms), ""));
+    killGroup(this.#child.pid);
+  }
+
+  page(): PageContent | undefined {
+    return readStatusPage(this.#pagePath);
+  }
+
+  /** A process that could not be started, or had ended before the attempt's first page, is no fault of the attempt's. */
+  #died(attempt: AttemptId, careful: boolean, error: FailureText): Failure {
+    const page = this.page();
+    const isOurs = page !== undefined && page.epoch === attempt.epoch && page.attempt === attempt.attempt;
+    // What no slot of ours says was written by the job's code: no machine's fault either.
+    const isLie = this.#killedFor?.kind === "broken-pipe";
+    if (isOurs || isLie) return { kind: "slot-died", error, at: isOurs ? page.at : undefined, careful };
+    return { kind: "infrastructure", error };
+  }
+
+  #ended(death: FailureText): never {
+    throw errorOf(this.#isEndedByCode ? endedLoading(death) : death, this.#deathRetry);
+  }
+
+  #ask(message: ToSlot): Promise<Reply> {
+    assert(this.#reply === undefined, "a slot does one thing at a time");
+    return new Promise<Reply>((resolve, reject) => {
+      if (this.#death !== undefined) return reject(this.#death);
+      this.#reply = { resolve, reject };
+      this.#send(message);
+    });
+  }
+
+  #send(message: ToSlot): void {
+    if (!this.#pipe.destroyed) this.#pipe.write(frameOf(encodeToSlot(message)));
+  }
+
+  #receive(message: FromSlot): void {
+    switch (message.kind) {
+      case "log":
+        this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
+        return;
+      case "late":
+        // A job's code may have written it: it speaks for no other job.
+        if (message.attempt.job !== this.#job) return;
+        this.#last = undefined;
+        this.#options.onLate?.(message.attempt, message.error);
+        return;
+      case "settled":
+        this.#settling.shift()?.();
+        return;
+      case "loaded":
+      case "described":
+      case "validated":
+      case "failed":
+      case "finished": {
+        const waiting = this.#reply;
+        if (waiting === undefined) return; // of an attempt that was given up meanwhile
+        this.#reply = undefined;
+        waiting.resolve(message);
+        return;
+      }
+      default:
+        unreachable(message);
+    }
+  }
+
+  #output(chunk: Buffer): void {
+    this.#log.write(chunk);
+    this.#options.onOutput?.(this.#attempt, chunk);
+  }
+
+  async #untilEnded(): Promise<FailureText> {
+    const child = this.#child;
+    const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null } | Error>((resolve) => {
+      child.once("exit", (code, signal) => resolve({ code, signal }));
+      child.once("error", (error) => resolve(error));
+    });
+    this.#isAlive = false;
+    if (!(end instanceof Error)) {
+      // What the job's code started goes with it; what it wrote last is still in the pipes.
+      killGroup(child.pid);
+      const timer = new AbortController();
+      await Promise.race([closed, this.#options.clock.sleep(drainMs, timer.signal)]);
+      timer.abort();
+    }
+    for (const stream of child.stdio ?? []) stream?.destroy();
+    this.#log.close();
+    this.#isEndedByCode = !(end instanceof Error) && end.signal === null && this.#killedFor === undefined;
+    this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
+    if (end instanceof Error || this.#killedFor?.kind === "stopped") this.#deathRetry = "elsewhere";
+    else if (end.signal !== null && this.#killedFor === undefined) this.#deathRetry = "same";
+    // What the job's code did to an idle process (process.exit, a crash) it did after its call; what the system did is no one's fault.
+    const isItsOwn = !(end instanceof Error) && this.#killedFor === undefined && isOwnEnd(end);
+    if (isItsOwn && this.#attempt === undefined && this.#last !== undefined) {
+      this.#options.onLate?.(this.#last, this.#death);
+    }
+    this.#reply?.reject(this.#death);
+    this.#reply = undefined;
+    for (const resolve of this.#settling.splice(0)) resolve();
+    return this.#death;
+  }
+
+  #deathOf(end: { code: number | null; signal: NodeJS.Signals | null }): Death {
+    const { heapMiB, rssBytesMax } = this.#options.budget;
+    return { ...end, killedFor: this.#killedFor, stderrTail: this.#stderrTail, heapMiB, rssBytesMax };
+  }
+}
+
+/** Credentials leave this process only for a job that reads or writes an object store (S25). */
+function s3AccessOf({ assignment }: RunAttempt): S3Access | undefined {
+  const { inputs, output, deadLetters } = assignment.spec;
+  return needsS3([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)])
+    ? ownS3Access()
+    : undefined;
+}
+
+/** The process ended itself, or crashed. */
+function isOwnEnd({ code, signal }: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): boolean {
+  return code !== null || (signal !== null && (signal === "SIGABRT" || signal in crashes));
+}
+
+/** The whole group: the slot leads one, and what its code started is in it. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (systemCode(error) !== "ESRCH") throw error; // all have ended
+  }
+}
+
+function endedLoading(death: FailureText): FailureText {
+  return { ...death, code: "wrong-job", message: `the job file can't be loaded: ${death.message}` };
+}
+
+function errorOf(text: FailureText, retry: Retry = "never"): MillraceError {
+  const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message, { retry });
+  if (text.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${text.stack}`;
+  return error;
+}
+
+function spawnError(error: Error): FailureText {
+  return {
+    code: "slot-died",
+    message: `a slot's process can't be started: ${error.message}`,
+    stack: undefined,
+    where: undefined,
+    excerpt: undefined,
+  };
+}
