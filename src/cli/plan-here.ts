@@ -11,7 +11,7 @@ import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
 import { createTier } from "../storage/tier.ts";
 import { isA, TaskFailure } from "../task/failure.ts";
-import type { LateCalls } from "../task/late-calls.ts";
+import type { LateCalls } from "../task/user/late-calls.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import type { JobHere } from "./here.ts";
 import { withUserCode } from "./user-code.ts";

@@ -12,7 +12,7 @@ import type { SubmitOptions } from "../local.ts";
 import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../task/failure.ts";
-import type { MappedRecord } from "../task/record-mapper.ts";
+import type { MappedRecord } from "../task/map/record-mapper.ts";
 import { planBudget } from "../worker/slots/budget.ts";
 import { isInChild } from "./endable.ts";
 import { type JobHere, loadHere } from "./here.ts";

@@ -1,8 +1,8 @@
 // The job's code in this process, where nobody watches over it as the agent does over a slot.
 import { MillraceError } from "../base/error.ts";
 import { lateFailure } from "../task/failure.ts";
-import { isRefusal, LateCalls } from "../task/late-calls.ts";
-import { LeftGoing } from "../task/left-going.ts";
+import { isRefusal, LateCalls } from "../task/user/late-calls.ts";
+import { LeftGoing } from "../task/user/left-going.ts";
 
 /**
  * Does work that calls the job's code. Rejects also with what that code throws, or does, outside of any call of ours (in a timer, in a

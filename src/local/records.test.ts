@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ByteBuffer } from "../base/byte-buffer.ts";
-import { autoRecords } from "../task/auto-records.ts";
+import { autoRecords } from "../task/output/auto-records.ts";
 import { decodeRecords } from "./records.ts";
 
 async function* cut(bytes: Uint8Array, every: number) {

@@ -1,5 +1,5 @@
 // Records that a job kept for `run()`: each by the `auto` codec, after its length as a 4-byte big-endian number
-// (task/auto-records.ts writes them).
+// (task/output/auto-records.ts writes them).
 import { MillraceError } from "../base/error.ts";
 import { autoValue } from "../job/codecs/auto.ts";
 import { publishedFiles } from "../output/published.ts";

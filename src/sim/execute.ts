@@ -8,7 +8,7 @@ import type { RunAttempt } from "../slot/messages.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { RunReader, RunRef } from "../sort/run.ts";
 import type { ReduceInputs } from "../task/environment.ts";
-import { revoked } from "../task/revoked.ts";
+import { revoked } from "../task/user/revoked.ts";
 import { runAttemptHere } from "../task/run-attempt-here.ts";
 import { failingStorage } from "./storage.ts";
 import type { WorkerLife } from "./worker.ts";

@@ -5,7 +5,7 @@ import type { CollectOptions, Kernel } from "../kernel/kernel.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import type { RunFiles, RunReader, RunRef } from "../sort/run.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { LateCalls } from "./late-calls.ts";
+import type { LateCalls } from "./user/late-calls.ts";
 
 export type Combining = CollectOptions["combining"];
 

@@ -6,7 +6,7 @@ import type { Position } from "../base/ids.ts";
 import { describeThrown } from "../job/thrown.ts";
 import type { Failure, FailureText } from "../protocol/messages.ts";
 import type { SegmentLost } from "../shuffle/segment-lost.ts";
-import { isRefusal, type Late } from "./late-calls.ts";
+import { isRefusal, type Late } from "./user/late-calls.ts";
 
 /** An attempt's end by failure; `thrown` is what user code threw, for who debugs it in this process. */
 export class TaskFailure extends Error {

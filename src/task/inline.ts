@@ -17,20 +17,20 @@ import { gather } from "../shuffle/gather.ts";
 import { createMemoryFiles } from "../sort/memory-files.ts";
 import type { RunRef } from "../sort/run.ts";
 import { openRun } from "../sort/run-reader.ts";
-import { hashText } from "./context.ts";
-import { CounterTotals, PendingCounts } from "./counters.ts";
-import { DeadLetters } from "./dead-letters.ts";
+import { hashText } from "./user/context.ts";
+import { CounterTotals, PendingCounts } from "./user/counters.ts";
+import { DeadLetters } from "./output/dead-letters.ts";
 import { isA, TaskFailure } from "./failure.ts";
-import { kernelFold } from "./fold.ts";
-import { KeySample } from "./key-sample.ts";
-import { LateCalls, refusePromise } from "./late-calls.ts";
-import { LeftGoing } from "./left-going.ts";
-import { MapSide } from "./map-side.ts";
-import type { OutputSinks, RecordEncoder } from "./outputs.ts";
-import { type RecordSink, ReduceSide } from "./reduce-side.ts";
-import { sampleKeys } from "./sample-keys.ts";
-import { formatsWrite } from "./staged-outputs.ts";
-import { type TaskFrame, type UserEnvironment, UserTask } from "./user-task.ts";
+import { kernelFold } from "./emit/fold.ts";
+import { KeySample } from "./plan/key-sample.ts";
+import { LateCalls, refusePromise } from "./user/late-calls.ts";
+import { LeftGoing } from "./user/left-going.ts";
+import { MapSide } from "./map/side.ts";
+import type { OutputSinks, RecordEncoder } from "./output/outputs.ts";
+import { type RecordSink, ReduceSide } from "./reduce/side.ts";
+import { sampleKeys } from "./plan/sample-keys.ts";
+import { formatsWrite } from "./output/staged-outputs.ts";
+import { type TaskFrame, type UserEnvironment, UserTask } from "./user/user-task.ts";
 
 export interface InlineJobOptions {
   /** Records of each input, in the order of the job's inputs. */

@@ -11,7 +11,7 @@ import { utf8 } from "../../job/codecs/utf8.ts";
 import { sum } from "../../job/combine.ts";
 import { defineJob, jobDefinition } from "../../job/define-job.ts";
 import type { Codec } from "../../job/types.ts";
-import type { MappedRecord } from "../../task/record-mapper.ts";
+import type { MappedRecord } from "../../task/map/record-mapper.ts";
 import { CodecCheck } from "./codec-check.ts";
 import { checkCombine } from "./combine-check.ts";
 import { type InProcess, mapAll } from "./in-process.ts";

@@ -8,7 +8,7 @@ import { formatCounted } from "../../base/units.ts";
 import type { Codec } from "../../job/codec.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
-import type { MappedRecord } from "../../task/record-mapper.ts";
+import type { MappedRecord } from "../../task/map/record-mapper.ts";
 import { type Check, failed, ok, skipped } from "./check.ts";
 
 const associative = "combine is associative";

@@ -8,7 +8,7 @@ import type { JobSpec } from "../../job/spec.ts";
 import { describeThrown } from "../../job/thrown.ts";
 import { type ClockAndChance, clockAdvice, watchClockAndChance } from "../../sim/clock-and-chance.ts";
 import { runInlineJob } from "../../task/inline.ts";
-import type { MappedRecord } from "../../task/record-mapper.ts";
+import type { MappedRecord } from "../../task/map/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
 import { type Check, failed, ok, skipped } from "./check.ts";
 

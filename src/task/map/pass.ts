@@ -1,0 +1,374 @@
+// map over the records of a split. A record's pairs, counters and output records count when its map has returned; until then
+// they can be taken back, so that a record that fails is mapped once more and then, if that is allowed, put aside.
+//
+//   synchronous map    one `emit` and one `ctx` for all records, pairs straight into the kernel's batch (emitter.ts)
+//   map with promises  an `emit` and a `ctx` for each record (record-call.ts), some records under way at once (flights.ts)
+//
+// An `async` function has the second from the start. Of another function the first promise switches to it: the call that returned
+// it keeps what was shared, if it was the first of all; otherwise the split is mapped again (sharing.ts).
+// Awaits: one per batch of the input, and the promises.
+import { excerptOf } from "../../base/excerpt.ts";
+import { MiB } from "../../base/limits.ts";
+import type { RecordBatch } from "../../format/format.ts";
+import { Context, type ContextScope } from "../user/context.ts";
+import { PendingCounts } from "../user/counters.ts";
+import type { DeadLetters } from "../output/dead-letters.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import { failureText, isA, sameError, type TaskFailure, userFailure } from "../failure.ts";
+import { Flights } from "./flights.ts";
+import { isPromise } from "../user/late-calls.ts";
+import { type OutputSinks, PendingRecords } from "../output/outputs.ts";
+import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
+import { type CallParts, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
+import { IteratorReturned } from "../user/returned.ts";
+import { mayShare, ReturnsPromises } from "./sharing.ts";
+import type { StatusReport } from "../status-report.ts";
+
+export interface MapPassOptions extends Omit<CallParts, "of" | "buffers" | "grown"> {
+  /** Takes the pairs; undefined in a map-only job. */
+  readonly emitter: Emitter | undefined;
+  readonly sinks: OutputSinks;
+  readonly concurrency: number;
+  readonly deadLetters: DeadLetters;
+  /** Records not to be given to map: offsets by file, and what became of them. */
+  readonly putAside: PutAside;
+  /**
+   * "twice": a record that fails is mapped again at once. "once": what user code throws ends the pass. "none": a record that
+   * fails is passed over.
+   */
+  readonly tries: "none" | "once" | "twice";
+  /** "first": calls may share, and none has before. "again": calls of another pass of the attempt have. "none": each has its own. */
+  readonly sharing: "none" | "first" | "again";
+  readonly status: StatusReport;
+  readonly signal: AbortSignal;
+}
+
+/** Where the records of a batch are from. */
+export type BatchPlace = Pick<RecordPlace, "file" | "source" | "stream">;
+
+/** Bytes of output records that a synchronous call may hold before they are handed on, though it has not ended. */
+const heldRecordsMax = 1 * MiB;
+
+type Interruption =
+  | { readonly kind: "promise"; readonly returned: PromiseLike<unknown> }
+  | { readonly kind: "threw"; readonly thrown: unknown };
+
+export class MapPass {
+  /** Records given to map or put aside. */
+  records = 0;
+  readonly #options: MapPassOptions;
+  readonly #parts: CallParts;
+  readonly #flights: Flights;
+  // What the calls of a synchronous map share, until one of them returns a promise and keeps it.
+  readonly #scope: ContextScope;
+  readonly #pending: PendingRecords;
+  /** Some of the current call's records were handed on before it ended. */
+  #pendingLeft = false;
+  readonly #emit: UserEmit;
+  readonly #ctx: unknown;
+  /** The call that keeps them; from then on each record has a call of its own. */
+  #keeper: RecordCall | undefined;
+  /** Each record has a call of its own. */
+  readonly #isSingle: boolean;
+  #interruption: Interruption | undefined;
+  /** Calls that share `emit` have returned. */
+  #hasShared: boolean;
+  /** What ends the attempt, whatever user code makes of the error: no space left. */
+  #broken: { readonly thrown: unknown } | undefined;
+
+  constructor(options: MapPassOptions) {
+    const { map, emitter, state, totals, table, base, signal, status } = options;
+    this.#options = options;
+    this.#flights = new Flights({
+      concurrency: status.careful ? 1 : options.concurrency,
+      signal,
+      landed: (call) => this.#landed(call),
+      handOn: (call) => this.#handOnEarly(call),
+    });
+    const of = { name: "map", code: [map] } as const;
+    this.#parts = { ...options, of, buffers: [], grown: (call) => this.#flights.grown(call) };
+    this.#pending = new PendingRecords(table);
+    this.#isSingle = options.sharing === "none" || !mayShare(map);
+    this.#hasShared = options.sharing === "again";
+    const counts = new PendingCounts(totals);
+    this.#scope = {
+      source: "",
+      offset: 0,
+      serial: 0,
+      stream: () => 0,
+      state,
+      counts,
+      dirty: false,
+      of,
+      call: "ended",
+    };
+    this.#ctx = new Context(base, this.#scope);
+    if (emitter !== undefined) emitter.redirect = (key, value) => this.#keeperOrLate("emit").emit(key, value);
+    this.#emit = Object.assign(emitter?.emit ?? ((record: unknown) => this.#addRecord(0, record)), {
+      to: (name: unknown, record: unknown) => this.#addRecord(table.indexOf(name), record),
+    });
+  }
+
+  /** Maps all records of a batch; with promises, some of them may be under way when it resolves. Throws `TaskFailure`, `Remap`. */
+  async mapBatch(batch: RecordBatch<unknown>, place: BatchPlace): Promise<void> {
+    const { records, starts } = batch;
+    this.#options.base.late.during = this.#parts.of;
+    const aside = this.#options.putAside.get(place.file);
+    let i = 0;
+    while (i < records.length) {
+      const stop = aside === undefined ? records.length : nextAside(batch, i, aside);
+      if (i === stop) {
+        await this.#flights.drain();
+        const reason = aside!.get(starts[i]!)!;
+        const next = placeOf(batch, place, i);
+        if (reason.isCounted !== true && !this.#options.deadLetters.roomFor(next))
+          throw failed(next, reason.thrown, true);
+        this.putAside(next, reason);
+        i++;
+      } else if (this.#keeper === undefined && !this.#isSingle) {
+        i = this.#mapSync(batch, place, i, stop);
+        if (this.#interruption !== undefined) {
+          await this.#resume(placeOf(batch, place, i), this.#interruption);
+          i++;
+        }
+      } else {
+        await this.#start(placeOf(batch, place, i));
+        i++;
+      }
+    }
+    this.#checkBroken();
+  }
+
+  /** Waits for what is under way; then all pairs of all records are in the batch or beyond it. */
+  async finish(): Promise<void> {
+    await this.#flights.drain();
+    this.#checkBroken();
+  }
+
+  /** Whatever still goes on may not emit or count any more. May be repeated. */
+  close(): void {
+    if (this.#scope.call === "open") this.#scope.call = "ended";
+    this.#flights.close();
+    this.#options.emitter?.close();
+  }
+
+  /** A record that no record could be made of, that user code failed at, or that an earlier attempt died on. */
+  putAside(place: RecordPlace, reason: AsideReason): void {
+    const { source, file, offset, record } = place;
+    this.records++;
+    const error = failureText(reason.thrown, reason.code, {});
+    const letter = { source, at: { file, offset }, record, error, extent: place };
+    this.#options.deadLetters.put(letter, reason.isCounted === true);
+  }
+
+  /** The hot loop: maps records [from, to) and returns where it stopped; short of `to` `#interruption` says why. */
+  #mapSync(batch: RecordBatch<unknown>, place: BatchPlace, from: number, to: number): number {
+    const { map, emitter, status } = this.#options;
+    const { records, starts } = batch;
+    const emit = this.#emit;
+    const ctx = this.#ctx;
+    const scope = this.#scope;
+    scope.source = place.source;
+    scope.stream = place.stream;
+    scope.call = "open";
+    emitter?.open(batch.texts, from);
+    let i = from;
+    try {
+      for (; i < to; i++) {
+        scope.offset = starts[i]!;
+        scope.serial++;
+        if (status.careful) status.record(place.file, starts[i]!);
+        const returned = map(records[i], emit, ctx);
+        if (returned !== undefined) {
+          if (isPromise(returned)) {
+            this.#interruption = { kind: "promise", returned };
+            break;
+          }
+          this.#options.returned.take(returned);
+        }
+        if (emitter !== undefined) emitter.commit();
+        if (scope.dirty) this.#commitExtras();
+      }
+    } catch (thrown) {
+      this.#interruption = { kind: "threw", thrown };
+    }
+    this.records += i - from;
+    scope.call = "ended";
+    emitter?.close();
+    if (i > from || this.#interruption?.kind === "threw") this.#hasShared = true;
+    return i;
+  }
+
+  /** Goes on after the hot loop stopped at a record. */
+  async #resume(place: RecordPlace, interruption: Interruption): Promise<void> {
+    const { emitter } = this.#options;
+    this.#interruption = undefined;
+    this.#checkBroken();
+    if (interruption.kind === "promise") return this.#keep(place, interruption.returned);
+    const undone = emitter === undefined || emitter.rollback();
+    const left = !undone || this.#pendingLeft;
+    this.#scope.counts.discard();
+    this.#scope.dirty = false;
+    this.#pending.discard();
+    this.#pendingLeft = false;
+    await this.#secondTry(place, interruption.thrown, left);
+  }
+
+  /** The first promise: its call keeps the shared `emit` and `ctx`, and what it emitted so far becomes its own. */
+  async #keep(place: RecordPlace, returned: PromiseLike<unknown>): Promise<void> {
+    const call = new RecordCall(this.#parts, place, { scope: this.#scope, records: this.#pending });
+    const detached = this.#options.emitter?.detach();
+    if (detached !== undefined) call.pairs.writeBytes(detached.pairs);
+    call.left = this.#pendingLeft || detached?.left === true;
+    this.#keeper = call;
+    this.#scope.call = "open";
+    const settled = call.settle(returned);
+    if (!this.#hasShared) return this.#flights.start(call, settled, bytesOf(place));
+    this.#flights.lead(call);
+    call.keeps = false;
+    // Not beside the call that comes next.
+    await this.#flights.untilAborted(settled);
+    this.#checkBroken();
+    call.giveUp();
+    throw new ReturnsPromises(this.#options.map);
+  }
+
+  async #start(place: RecordPlace): Promise<void> {
+    const { status } = this.#options;
+    await this.#flights.room(bytesOf(place));
+    if (status.careful) status.record(place.file, place.offset);
+    const call = new RecordCall(this.#parts, place);
+    await this.#flights.start(call, call.begin(), bytesOf(place));
+  }
+
+  async #landed(call: RecordCall): Promise<void> {
+    this.#checkBroken();
+    if (call.outcome?.kind === "threw") await this.#secondTry(call.place, call.outcome.thrown, call.left);
+    else this.#take(call);
+  }
+
+  /** Maps a record once more after it failed; puts it aside, or ends the pass, when it fails again. */
+  async #secondTry(place: RecordPlace, first: unknown, left: boolean): Promise<void> {
+    const { deadLetters, tries } = this.#options;
+    this.#checkBroken();
+    if (tries === "none") return;
+    if (isA(first, IteratorReturned)) throw failed(place, first, true);
+    if (tries === "once") throw failed(place, first, false);
+    const call = new RecordCall(this.#parts, place);
+    call.keeps = !left;
+    this.#flights.lead(call);
+    const settled = call.begin();
+    if (settled !== undefined) await this.#flights.untilAborted(settled);
+    this.#checkBroken();
+    if (call.outcome?.kind !== "threw") {
+      // Some pairs of the first call have gone: only another attempt, without them, can be right.
+      if (left) throw failed(place, first, false);
+      this.#take(call);
+      return;
+    }
+    const { thrown } = call.outcome;
+    if (!sameError(first, thrown)) throw failed(place, thrown, false);
+    if (!deadLetters.roomFor(place)) throw failed(place, thrown, true);
+    if (left || call.left) throw new Remap(place, thrown);
+    this.putAside(place, { thrown, code: "user-error" });
+  }
+
+  /** All that the call emitted and counted counts. */
+  #take(call: RecordCall): void {
+    this.records++;
+    this.#guard(() => {
+      this.#options.emitter?.append(call.pairs.bytes, call.pairs.length);
+      this.#options.emitter?.commit();
+      call.records.commit(this.#options.sinks);
+    });
+    call.scope.counts.commit();
+    call.release();
+  }
+
+  /** Pairs of a call that goes on, and holds too much. */
+  #handOnEarly(call: RecordCall): void {
+    call.left = true;
+    if (!call.keeps) {
+      call.forget();
+      return;
+    }
+    this.#guard(() => {
+      this.#options.emitter?.append(call.pairs.bytes, call.pairs.length);
+      call.pairs.reset();
+      call.records.commit(this.#options.sinks);
+    });
+  }
+
+  /** `emit.to`, and `emit` of a map-only job, of a synchronous map. */
+  #addRecord(output: number, record: unknown): void {
+    if (this.#keeper !== undefined || this.#scope.call !== "open") {
+      this.#keeperOrLate(output === 0 ? "emit" : "emit.to").addRecord(output, record);
+      return;
+    }
+    this.#pending.add(output, record);
+    this.#scope.dirty = true;
+    if (this.#pending.bytes <= heldRecordsMax) return;
+    this.#pendingLeft = true;
+    this.#guard(() => this.#pending.commit(this.#options.sinks));
+  }
+
+  #commitExtras(): void {
+    this.#scope.dirty = false;
+    this.#pendingLeft = false;
+    this.#guard(() => {
+      this.#scope.counts.commit();
+      this.#pending.commit(this.#options.sinks);
+    });
+  }
+
+  #keeperOrLate(what: string): RecordCall {
+    const { late } = this.#options.base;
+    return this.#keeper ?? late.refuse(`${what} was called`, this.#parts.of, this.#scope.call === "failed");
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (thrown) {
+      this.#broken ??= { thrown };
+      throw thrown;
+    }
+  }
+
+  #checkBroken(): void {
+    this.#options.base.late.check();
+    const broken = this.#broken ?? this.#options.emitter?.broken;
+    if (broken !== undefined) throw broken.thrown;
+  }
+}
+
+/** Made of few records: those that fail, and those whose map returns promises. */
+function placeOf(batch: RecordBatch<unknown>, place: BatchPlace, index: number): RecordPlace {
+  const { records, starts, end, lines } = batch;
+  const { file, source, stream } = place;
+  const offset = starts[index]!;
+  return {
+    file,
+    source,
+    stream,
+    record: records[index],
+    offset,
+    bytes: (index + 1 < records.length ? starts[index + 1]! : end) - offset,
+    lines: lines === undefined ? 0 : lines(index),
+  };
+}
+
+function failed(place: RecordPlace, thrown: unknown, final: boolean): TaskFailure {
+  const { file, offset, source, record, lines } = place;
+  return userFailure(thrown, {
+    at: { file, offset },
+    where: `${source}:${offset}`,
+    excerpt: excerptOf(record),
+    aside: 1 + lines,
+    final,
+  });
+}
+
+function bytesOf(place: RecordPlace): number {
+  return place.record instanceof Uint8Array ? place.record.length : 0;
+}

@@ -1,0 +1,60 @@
+// Records that map does not get (again): what an earlier attempt died on, and what could not be taken back.
+import { MillraceError } from "../../base/error.ts";
+import type { Position } from "../../base/ids.ts";
+import type { RecordBatch } from "../../format/format.ts";
+import type { SkippedRecord } from "../../protocol/messages.ts";
+import type { RecordPlace } from "./record-call.ts";
+
+/** By file and offset. */
+export type PutAside = ReadonlyMap<number, ReadonlyMap<number, AsideReason>>;
+
+export interface AsideReason {
+  readonly thrown: unknown;
+  /** Of errors that have none. */
+  readonly code: "user-error" | "bad-input" | "slot-died" | "task-timeout";
+  /** The scheduler has decided, and counted it as a dead letter. */
+  readonly isCounted?: true;
+}
+
+const diedOn: AsideReason = {
+  thrown: new MillraceError("slot-died", "the slot's process died on it, whenever map was called for it"),
+  code: "slot-died",
+};
+const hungOn: AsideReason = {
+  thrown: new MillraceError(
+    "task-timeout",
+    "map made no progress on it for --task-timeout, whenever it was called for it",
+  ),
+  code: "task-timeout",
+};
+
+/** Records that are not given to map, and why. */
+export class Aside extends Map<number, Map<number, AsideReason>> {
+  constructor(skip: readonly SkippedRecord[]) {
+    super();
+    for (const { hung, ...position } of skip) this.add(position, { ...(hung ? hungOn : diedOn), isCounted: true });
+  }
+
+  add({ file, offset }: Position, reason: AsideReason): void {
+    this.set(file, (this.get(file) ?? new Map<number, AsideReason>()).set(offset, reason));
+  }
+}
+
+/** Thrown where a record can be put aside only by mapping the split again without it: its pairs have been handed on. */
+export class Remap extends Error {
+  readonly place: RecordPlace;
+  readonly thrown: unknown;
+
+  constructor(place: RecordPlace, thrown: unknown) {
+    super(`map again without ${place.source}:${place.offset}`);
+    this.place = place;
+    this.thrown = thrown;
+  }
+}
+
+/** Index of the first record from `from` on that is to be put aside; the number of records where there is none. */
+export function nextAside(batch: RecordBatch<unknown>, from: number, aside: ReadonlyMap<number, AsideReason>): number {
+  let i = from;
+  while (i < batch.records.length && !aside.has(batch.starts[i]!)) i++;
+  return i;
+}

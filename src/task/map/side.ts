@@ -1,0 +1,203 @@
+// What maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
+import type { AttemptId } from "../../base/ids.ts";
+import { byteOrderMark } from "../../format/line-decoder.ts";
+import { LinePairs } from "../../format/line-pairs.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { CollectOptions, Kernel, KernelPartitioner } from "../../kernel/kernel.ts";
+import { type Collector, type CollectorStats, createCollector } from "../../sort/collector.ts";
+import type { RunFiles, RunRef } from "../../sort/run.ts";
+import { encodedNull, isCounting, type LineBlock, type WordBlock } from "./block-mappers.ts";
+import type { DeadLetters } from "../output/dead-letters.ts";
+import { createEmitter, type Emitter } from "../emit/emitter.ts";
+import type { Combining } from "../environment.ts";
+import { isSummed, kernelFold } from "../emit/fold.ts";
+import { viewOf } from "../emit/frame.ts";
+import { MapPass } from "./pass.ts";
+import { type OutputSinks, outputTable, type RecordEncoder } from "../output/outputs.ts";
+import { PairEncoder } from "../emit/pair-encoder.ts";
+import type { PutAside } from "./put-aside.ts";
+import type { UserTask } from "../user/user-task.ts";
+
+export interface MapSideOptions {
+  readonly job: JobDefinition;
+  readonly attempt: AttemptId;
+  /** 0: map-only. */
+  readonly partitions: number;
+  readonly boundaries: readonly Uint8Array[];
+  readonly kernel: Kernel;
+  readonly files: RunFiles;
+  readonly task: UserTask;
+  readonly state: unknown;
+  /** How records of the outputs are encoded, by index. */
+  readonly encoders: readonly RecordEncoder[];
+  readonly sinks: OutputSinks;
+  readonly deadLetters: DeadLetters;
+  readonly putAside: PutAside;
+  readonly tries: "once" | "twice";
+  /** False: each record has an `emit` and a `ctx` of its own, which takes longer. Default true. */
+  readonly sharing?: boolean | undefined;
+  readonly signal: AbortSignal;
+  /** Default "auto". */
+  readonly combining?: Combining | undefined;
+}
+
+/** What collecting came to. */
+export interface Collected {
+  readonly run: RunRef;
+  readonly emissions: number;
+  readonly emissionDigest: bigint;
+  readonly stats: CollectorStats;
+}
+
+export class MapSide {
+  readonly #options: MapSideOptions;
+  readonly #encoder: PairEncoder | undefined;
+  readonly #collector: Collector | undefined;
+  readonly #emitter: Emitter | undefined;
+  #input = -1;
+  #pass: MapPass | undefined;
+  #recordsBefore = 0;
+  #linePairs: LinePairs | undefined;
+  #nullValue: Uint8Array | undefined;
+
+  constructor(options: MapSideOptions) {
+    this.#options = options;
+    const { job, attempt, partitions, kernel, files } = options;
+    if (partitions === 0) return;
+    this.#encoder = new PairEncoder(job, partitions);
+    this.#collector = createCollector({ kernel, files, attempt, options: collectOptions(options) });
+    this.#emitter = createEmitter(this.#encoder, this.#collector);
+  }
+
+  /** Records given to map or put aside. */
+  get records(): number {
+    return this.#recordsBefore + (this.#pass?.records ?? 0);
+  }
+
+  /** The longest block that `countWords` takes. */
+  get blockBytesMax(): number {
+    return this.#collector === undefined ? 0 : this.#collector.batchEnd - this.#collector.batchStart;
+  }
+
+  /** Records that were passed over on good grounds count as given to map. */
+  skip(records: number): void {
+    this.#recordsBefore += records;
+  }
+
+  /** Counts the words of whole lines in the kernel; each line is a record. For jobs that count (block-mappers.ts). */
+  countWords({ block: { bytes, base }, ends }: WordBlock): void {
+    const collector = this.#collector!;
+    const emitter = this.#emitter!;
+    emitter.flush();
+    const { arena, batchStart } = collector;
+    arena.set(bytes, batchStart);
+    const end = batchStart + bytes.length;
+    for (let from = batchStart + byteOrderMark(bytes, base); ; ) {
+      const long = collector.takeWords(from, end, ends);
+      if (long === undefined) break;
+      // The emitter writes where the text is, so the rest of it is put there again.
+      emitter.open();
+      emitter.emit(bytes.toString("utf8", long.start - batchStart, long.end - batchStart), 1);
+      emitter.commit();
+      emitter.flush();
+      emitter.close();
+      arena.set(bytes.subarray(long.end - batchStart), long.end);
+      from = long.end;
+    }
+    this.#recordsBefore += collector.countLines(batchStart, end);
+    if (bytes.length > 0 && bytes[bytes.length - 1] !== 10) this.#recordsBefore++;
+  }
+
+  /** Emits each line of a block as a key, with null; each is a record. For jobs that take them (block-mappers.ts). */
+  keyLines({ block: { bytes } }: LineBlock): void {
+    const collector = this.#collector!;
+    this.#emitter!.flush();
+    const { arena, batchStart, batchEnd } = collector;
+    const pairs = (this.#linePairs ??= new LinePairs());
+    const value = (this.#nullValue ??= encodedNull(this.#options.job)!);
+    for (let from = 0; from < bytes.length; ) {
+      const { start, end, lines, next } = pairs.frame(bytes, from, batchEnd - batchStart, value);
+      if (lines > 0) {
+        arena.set(pairs.bytes.subarray(start, end), batchStart);
+        collector.take(batchStart + end - start);
+        this.#recordsBefore += lines;
+        from = next;
+      } else {
+        const feed = bytes.indexOf(10, from);
+        collector.takeLarge(viewOf(bytes, from, feed < 0 ? bytes.length : feed), value, undefined);
+        this.#recordsBefore++;
+        from = feed < 0 ? bytes.length : feed + 1;
+      }
+    }
+  }
+
+  /** The pass for records of an input of the job; waits for that of the input before it. */
+  async passOf(input: number): Promise<MapPass> {
+    if (this.#pass !== undefined && this.#input === input) return this.#pass;
+    await this.drain();
+    const { job, task, state, encoders, sharing = true } = this.#options;
+    this.#pass = new MapPass({
+      ...this.#options,
+      map: job.inputs[input]!.map,
+      base: task.base,
+      totals: task.totals,
+      returned: task.returned,
+      status: task.status,
+      state,
+      table: outputTable(job, encoders),
+      encoder: this.#encoder,
+      emitter: this.#emitter,
+      concurrency: job.concurrency,
+      sharing: !sharing ? "none" : this.#input < 0 ? "first" : "again",
+    });
+    this.#input = input;
+    return this.#pass;
+  }
+
+  /** Waits for what is under way, and hands all pairs to the collector: the last record has been mapped. */
+  async drain(): Promise<void> {
+    if (this.#pass === undefined) return;
+    await this.#pass.finish();
+    this.#pass.close();
+    this.#recordsBefore += this.#pass.records;
+    this.#pass = undefined;
+    this.#emitter?.flush();
+  }
+
+  /** Sorts what was collected into one run; undefined for a map-only job. After `drain`. */
+  finish(): Collected | undefined {
+    if (this.#collector === undefined) return undefined;
+    const run = this.#collector.finish();
+    const { emissions, emissionDigest, stats } = this.#collector;
+    return { run, emissions, emissionDigest, stats };
+  }
+
+  /** Removes all that was collected; also after `finish`. */
+  abort(): void {
+    this.#pass?.close();
+    this.#collector?.abort();
+  }
+}
+
+function collectOptions({ job, partitions, boundaries, combining = "auto" }: MapSideOptions): CollectOptions {
+  return {
+    partitions,
+    partitioner: kernelPartitioner(job, boundaries),
+    group: job.group?.shapes,
+    fold: combining === "never" ? undefined : kernelFold(job),
+    combining,
+    firstEmission: 0,
+    sums: isCounting(job) || isSummed(job),
+  };
+}
+
+function kernelPartitioner(job: JobDefinition, boundaries: readonly Uint8Array[]): KernelPartitioner {
+  switch (job.partition.kind) {
+    case "hash":
+      return { kind: "hash" };
+    case "range":
+      return { kind: "range", boundaries };
+    case "function":
+      return { kind: "explicit" };
+  }
+}

@@ -1,0 +1,258 @@
+// A map attempt: records of a split → map → batch → collector → one sorted run; output records → staged files.
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import type { Position } from "../../base/ids.ts";
+import { decompress, memberCompressor } from "../../format/compress.ts";
+import type { InputFormat } from "../../format/format.ts";
+import { BadRecordIn } from "../../input/bad-record.ts";
+import { type InputBatch, readSplit } from "../../input/read-split.ts";
+import type { NamedInput } from "../../job/definition.ts";
+import type { Assignment, AttemptDone, MapWork } from "../../protocol/messages.ts";
+import { blockFormat, isCounting, LineBlock, WordBlock } from "./block-mappers.ts";
+import { hashText } from "../user/context.ts";
+import { DeadLetters } from "../output/dead-letters.ts";
+import type { TaskEnvironment } from "../environment.ts";
+import { badInputFailure, isA, userFailure } from "../failure.ts";
+import { type Collected, MapSide } from "./side.ts";
+import { Aside, Remap } from "./put-aside.ts";
+import { ReturnsPromises } from "./sharing.ts";
+import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
+import { UserTask } from "../user/user-task.ts";
+
+/** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
+export async function runMapTask(assignment: Assignment, work: MapWork, env: TaskEnvironment): Promise<AttemptDone> {
+  const begun = env.clock.now();
+  const task = new UserTask(assignment, env);
+  const aside = new Aside(work.skip);
+  const { compress } = env.job;
+  const compressMember = compress && (await memberCompressor(compress));
+  const attempt = await task.run(async (state) => {
+    for (;;) {
+      const attempt = new MapAttempt({ assignment, work, env, task, state, aside, compressMember });
+      try {
+        await attempt.mapAll();
+        return attempt;
+      } catch (thrown) {
+        attempt.abort();
+        // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
+        if (isA(thrown, Remap)) aside.add(thrown.place, { thrown: thrown.thrown, code: "user-error" });
+        else if (!isA(thrown, ReturnsPromises)) throw thrown;
+        task.totals.clear();
+      }
+    }
+  });
+  try {
+    return await attempt.finish(begun);
+  } catch (thrown) {
+    attempt.abort();
+    throw thrown;
+  }
+}
+
+/** Counts what a format was told to mend: fault 72, chosen and counted. */
+const replacedCounter = "records with invalid UTF-8";
+
+interface MapAttemptOptions {
+  readonly assignment: Assignment;
+  readonly work: MapWork;
+  readonly env: TaskEnvironment;
+  readonly task: UserTask;
+  readonly state: unknown;
+  readonly aside: Aside;
+  readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
+}
+
+class MapAttempt {
+  readonly #options: MapAttemptOptions;
+  readonly #side: MapSide;
+  readonly #outputs: StagedOutputs;
+  readonly #deadLetters: DeadLetters;
+  #source = "";
+  #stream = (): number => 0;
+
+  constructor(options: MapAttemptOptions) {
+    this.#options = options;
+    const { assignment, work, env, task, state, aside, compressMember } = options;
+    const { attempt, spec } = assignment;
+    const { job, storage, kernel, runs, signal } = env;
+    const formats = outputFormats(job, spec);
+    this.#outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, formats);
+    const folder = spec.deadLetters?.path;
+    this.#deadLetters = new DeadLetters(
+      attempt.index,
+      work.deadLettersMax,
+      (name) => storage.stage(folder ?? spec.output, attempt, name),
+      folder !== undefined,
+    );
+    this.#side = new MapSide({
+      job,
+      attempt,
+      partitions: work.partitions,
+      boundaries: work.boundaries,
+      kernel,
+      files: runs,
+      task,
+      state,
+      encoders: recordEncoders(formats),
+      sinks: this.#outputs,
+      deadLetters: this.#deadLetters,
+      putAside: aside,
+      tries: "twice",
+      signal,
+      combining: env.combining,
+    });
+  }
+
+  async mapAll(): Promise<void> {
+    const { task, work } = this.#options;
+    if (work.partitions === 0) this.#outputs.open(0);
+    task.status.phase("map");
+    let from: Position | "end" | undefined;
+    while (from !== "end") from = await this.#mapFrom(from);
+    await this.#side.drain();
+  }
+
+  async finish(begun: number): Promise<AttemptDone> {
+    const { task, assignment } = this.#options;
+    task.status.phase("sort");
+    const collected = this.#side.finish();
+    task.status.phase("write");
+    task.end();
+    const files = await this.#outputs.finish();
+    const bytesOut = files.reduce((sum, file) => sum + file.bytes, 0);
+    return {
+      attempt: assignment.attempt,
+      ok: true,
+      ...(collected !== undefined && { run: collected.run, emissionDigest: collected.emissionDigest }),
+      staged: [...files, ...(await this.#deadLetters.finish())],
+      deadLetters: this.#deadLetters.positions,
+      ...(this.#deadLetters.last !== undefined && { lastAside: this.#deadLetters.last }),
+      counters: task.totals.report(),
+      stats: this.#stats(collected, bytesOut, begun),
+    };
+  }
+
+  abort(): void {
+    this.#side.abort();
+    this.#outputs.abort();
+    this.#deadLetters.abort();
+  }
+
+  /** Maps what is left of the split; returns where to go on, behind a record that was put aside because it can't be read. */
+  async #mapFrom(from: Position | undefined): Promise<Position | "end"> {
+    const { work, env } = this.#options;
+    const batches = readSplit({
+      split: work.split,
+      files: work.files,
+      formatOf: (input) => this.#formatOf(env.job.inputs[input]!),
+      storage: env.storage,
+      decompress,
+      signal: env.signal,
+      from,
+    });
+    try {
+      for (;;) {
+        let next: IteratorResult<InputBatch, void>;
+        try {
+          next = await batches.next();
+        } catch (thrown) {
+          return await this.#goOnBehind(thrown);
+        }
+        if (next.done === true) return "end";
+        await this.#map(next.value);
+      }
+    } finally {
+      await batches.return();
+    }
+  }
+
+  async #map({ batch, fileIndex, source, input }: InputBatch): Promise<void> {
+    const { status } = this.#options.task;
+    if (batch.skipped !== undefined) this.#side.skip(batch.skipped);
+    const [first] = batch.records;
+    if (first instanceof WordBlock || first instanceof LineBlock) {
+      status.record(fileIndex, batch.starts[0]!);
+      if (first instanceof WordBlock) this.#side.countWords(first);
+      else this.#side.keyLines(first);
+      status.records = this.#side.records;
+      status.bytes += batch.end - batch.starts[0]!;
+      return;
+    }
+    if (batch.records.length === 0) return;
+    status.records = this.#side.records;
+    status.record(fileIndex, batch.starts[0]!);
+    const pass = await this.#side.passOf(input);
+    await pass.mapBatch(batch, { file: fileIndex, source, stream: this.#streamOf(source) });
+    status.bytes += batch.end - batch.starts[0]!;
+    if (batch.replaced !== undefined && batch.replaced > 0)
+      this.#options.task.totals.add(replacedCounter, batch.replaced);
+  }
+
+  /** After reading failed: puts aside a record that the format refuses, where that is allowed. */
+  async #goOnBehind(thrown: unknown): Promise<Position> {
+    if (!isA(thrown, BadRecordIn)) {
+      // What is neither is of a format of the user's own.
+      throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
+    }
+    const { file, start, end, bytes, lines, by } = thrown;
+    const { source, input } = this.#options.work.files[file]!;
+    if (end === undefined) {
+      // The file is what can't be read, from here on: no record to look at again, or to be put aside.
+      const where = start === 0 ? source : `${source}, from byte ${start} on`;
+      throw badInputFailure(thrown, { at: { file, offset: start }, where, excerpt: excerptOf(bytes) });
+    }
+    if (!this.#deadLetters.roomFor(thrown)) {
+      const place = {
+        at: { file, offset: start },
+        where: `${source}:${start}`,
+        excerpt: excerptOf(bytes),
+        aside: 1 + lines,
+      };
+      throw by === undefined ? badInputFailure(thrown, place) : userFailure(by.thrown, { ...place, final: true });
+    }
+    const pass = await this.#side.passOf(input);
+    const stream = this.#streamOf(source);
+    const place = { file, source, stream, record: bytes, offset: start, bytes: end - start, lines };
+    pass.putAside(place, by === undefined ? { thrown, code: "bad-input" } : { thrown: by.thrown, code: "user-error" });
+    return { file, offset: end };
+  }
+
+  /** Built-in mappers take whole blocks, unless single records are looked at. */
+  #formatOf(input: NamedInput): InputFormat<unknown> {
+    const { task, work, env } = this.#options;
+    if (task.status.careful || work.skip.length > 0) return input.format;
+    return blockFormat(env.job, input, isCounting(env.job) ? this.#side.blockBytesMax : 0);
+  }
+
+  #streamOf(source: string): () => number {
+    if (source !== this.#source) {
+      const stream = hashText(source);
+      this.#source = source;
+      this.#stream = () => stream;
+    }
+    return this.#stream;
+  }
+
+  #stats(collected: Collected | undefined, bytesOut: number, begun: number): AttemptDone["stats"] {
+    const { work, env, task } = this.#options;
+    return {
+      recordsIn: this.#side.records,
+      bytesIn: work.split.reduce((sum, piece) => sum + piece.end - piece.start, 0),
+      pairs: collected?.emissions ?? 0,
+      recordsOut: this.#outputs.records,
+      bytesOut,
+      memoryRunBytes: collected?.stats.memoryRunBytes ?? 0,
+      diskRunBytes: collected?.stats.diskRunBytes ?? 0,
+      spills: collected?.stats.spills ?? 0,
+      groups: 0,
+      groupMax: 0,
+      fetchedBytes: 0,
+      valuesReturned: task.returned.isAny ? 1 : 0,
+      timersLeft: 0,
+      othersLeft: 0,
+      asideLines: this.#deadLetters.lines,
+      asideBytes: this.#deadLetters.bytes,
+      wallMs: env.clock.now() - begun,
+    };
+  }
+}

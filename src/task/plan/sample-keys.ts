@@ -1,0 +1,64 @@
+import type { InputBatch } from "../../input/read-split.ts";
+import { hashText } from "../user/context.ts";
+import { DeadLetters } from "../output/dead-letters.ts";
+import { createEmitter } from "../emit/emitter.ts";
+import type { KeySample } from "./key-sample.ts";
+import { MapPass } from "../map/pass.ts";
+import { outputTable } from "../output/outputs.ts";
+import { PairEncoder } from "../emit/pair-encoder.ts";
+import { recordEncoders } from "../output/staged-outputs.ts";
+import { type TaskFrame, type UserEnvironment, UserTask } from "../user/user-task.ts";
+
+/**
+ * Runs setup and map over sampled records for the keys that they emit. Counters, logs and `emit.to` are discarded, and records
+ * that fail are passed over: mapping them will say what is wrong. Throws a `TaskFailure` when setup or teardown fail.
+ */
+export async function sampleKeys(
+  frame: TaskFrame,
+  env: UserEnvironment,
+  batches: AsyncIterable<InputBatch>,
+  sample: KeySample,
+): Promise<void> {
+  const { job } = env;
+  const task = new UserTask(frame, { ...env, log: () => {} });
+  const encoder = new PairEncoder({ ...job, partition: { kind: "hash" } }, 1);
+  const emitter = createEmitter(encoder, sample);
+  await task.run(async (state) => {
+    task.status.phase("map");
+    const passOf = (input: number): MapPass =>
+      new MapPass({
+        map: job.inputs[input]!.map,
+        base: task.base,
+        state,
+        totals: task.totals,
+        returned: task.returned,
+        table: outputTable(job, recordEncoders(job.outputs.map((output) => output.format))),
+        encoder,
+        emitter,
+        sinks: { append() {} },
+        concurrency: job.concurrency,
+        deadLetters: new DeadLetters(0, 0, () => {
+          throw new Error("a sample puts nothing aside");
+        }),
+        putAside: new Map(),
+        tries: "none",
+        sharing: "none",
+        status: task.status,
+        signal: env.signal,
+      });
+    let pass: MapPass | undefined;
+    let input = -1;
+    for await (const item of batches) {
+      if (pass === undefined || item.input !== input) {
+        await pass?.finish();
+        pass = passOf(item.input);
+        input = item.input;
+      }
+      const stream = hashText(item.source);
+      await pass.mapBatch(item.batch, { file: item.fileIndex, source: item.source, stream: () => stream });
+    }
+    await pass?.finish();
+    pass?.close();
+    emitter.flush();
+  });
+}

@@ -1,0 +1,259 @@
+// reduce over sorted pairs, wherever they come from. An error in reduce is never skipped: values of a key can't be put aside
+// like a record, and what is left would be a wrong result.
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import { Groups } from "../../sort/group.ts";
+import type { BlockCursor } from "../../sort/run.ts";
+import { Context, type ContextScope, hashBytes } from "../user/context.ts";
+import { PendingCounts } from "../user/counters.ts";
+import { codeOf, isA, userFailure } from "../failure.ts";
+import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
+import { type CallOf, isPromise, type LateCalls } from "../user/late-calls.ts";
+import { type OutputTable, outputTable } from "../output/outputs.ts";
+import { IteratorReturned } from "../user/returned.ts";
+import { mayShare, ReturnsPromises } from "../map/sharing.ts";
+import type { UserTask } from "../user/user-task.ts";
+import { type Decoder, decoderOf, GroupValues, type ValueSource } from "./values.ts";
+
+/** Takes output records as they are emitted; `write` throws what the output's format throws. */
+export type RecordSink = LineSink;
+
+export interface ReduceSideOptions {
+  readonly job: JobDefinition;
+  readonly task: UserTask;
+  readonly state: unknown;
+  /** Closed when `reduceAll` rejects; read to its end otherwise. */
+  readonly cursor: BlockCursor;
+  readonly sink: RecordSink;
+  readonly signal: AbortSignal;
+  /** False: each call of reduce has an `emit` and a `ctx` of its own, which takes longer. Default true. */
+  readonly sharing?: boolean | undefined;
+}
+
+/** What a call of reduce gets beside its key and values; many may share it (sharing.ts). */
+interface ReduceCall {
+  readonly scope: ContextScope;
+  readonly emit: unknown;
+  readonly ctx: Context;
+}
+
+/** A call whose promise is under way. */
+interface PendingReduce {
+  readonly key: unknown;
+  readonly values: GroupValues;
+  readonly scope: ContextScope;
+  readonly returned: PromiseLike<unknown>;
+}
+
+type Reduce = NonNullable<JobDefinition["reduce"]>;
+
+/** The status page is written, and the signal looked at, every so many groups. */
+const groupsPerBeat = 1024;
+
+export class ReduceSide {
+  readonly #options: ReduceSideOptions;
+  readonly #groups: Groups;
+  readonly #keyLines: KeyLines | undefined;
+  readonly #late: LateCalls;
+  /** What ends the attempt, whatever user code makes of the error: a full disk. */
+  #broken: { readonly thrown: unknown } | undefined;
+
+  constructor(options: ReduceSideOptions) {
+    this.#options = options;
+    this.#late = options.task.base.late;
+    const { job, cursor, sink } = options;
+    this.#keyLines = keyLinesOf(job, sink);
+    // Without reduce pairs are written, with their whole keys.
+    this.#groups = new Groups(cursor, job.reduce === undefined ? undefined : job.group?.shapes);
+  }
+
+  get groups(): number {
+    return this.#keyLines?.groups ?? this.#groups.groups;
+  }
+
+  /** Most values of one key. */
+  get groupMax(): number {
+    return this.#keyLines?.groupMax ?? this.#groups.groupMax;
+  }
+
+  /** Throws a `TaskFailure`, or what the engine throws. */
+  async reduceAll(): Promise<void> {
+    const { job, task } = this.#options;
+    task.status.phase("reduce");
+    try {
+      if (this.#keyLines !== undefined) this.#writeKeys(this.#keyLines);
+      else if (job.reduce === undefined) this.#writePairs();
+      else await this.#reduceGroups(job.reduce);
+      this.#throwBroken();
+    } catch (thrown) {
+      this.#groups.close();
+      throw thrown;
+    }
+  }
+
+  /** `eachKey`, by blocks. */
+  #writeKeys(lines: KeyLines): void {
+    const { cursor } = this.#options;
+    for (let block = cursor.nextBlock(); block !== undefined; block = cursor.nextBlock()) {
+      lines.write(block, (thrown, key) => this.#failed(thrown, key));
+      this.#beat();
+    }
+  }
+
+  /** Left out reduce: the folded values, or all values in order, as `[key, value]`. */
+  #writePairs(): void {
+    const { job, sink } = this.#options;
+    const groups = this.#groups;
+    const readKey = decoderOf(job.key);
+    const readValue = decoderOf(job.value);
+    while (groups.nextGroup()) {
+      const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
+      while (groups.nextValue()) {
+        const value = readValue(groups.pair, groups.valueStart, groups.valueEnd);
+        try {
+          sink.write(0, [key, value]);
+        } catch (thrown) {
+          throw this.#failed(thrown, key);
+        }
+      }
+      if (groups.groups % groupsPerBeat === 0) this.#beat();
+    }
+  }
+
+  async #reduceGroups(reduce: Reduce): Promise<void> {
+    const { job, sharing = true } = this.#options;
+    const readKey = decoderOf(job.group?.key ?? job.key);
+    const readValue = decoderOf(job.value);
+    const table = outputTable(job, []);
+    const of: CallOf = { name: "reduce", code: [reduce] };
+    this.#late.during = of;
+    const source = { groups: this.#groups, read: readValue, beat: () => this.#beat(), late: this.#late, of };
+    let shared = sharing && mayShare(reduce) ? this.#newCall(table, of) : undefined;
+    const next = () => this.#reduceOn(reduce, readKey, source, table, shared);
+    for (let pending = next(); pending !== undefined; pending = next()) {
+      const { key, values, scope, returned } = pending;
+      try {
+        this.#options.task.returned.take(await returned);
+      } catch (thrown) {
+        throw this.#fault(thrown, key, values, scope);
+      }
+      this.#end(values, scope);
+      if (shared === undefined) continue;
+      if (this.#groups.groups > 1) throw new ReturnsPromises(reduce);
+      shared = undefined; // the first call keeps it
+    }
+  }
+
+  #newCall(table: OutputTable, of: CallOf): ReduceCall {
+    const { task, state, sink } = this.#options;
+    const groups = this.#groups;
+    const scope: ContextScope = {
+      source: "",
+      offset: 0,
+      serial: groups.groups,
+      stream: () => hashBytes(groups.key, groups.keyStart, groups.keyEnd),
+      state,
+      counts: new PendingCounts(task.totals),
+      dirty: false,
+      of,
+      call: "ended",
+    };
+    const write = (what: string, output: number, record: unknown): void => {
+      if (scope.call !== "open") throw this.#tooLate(what, scope);
+      try {
+        sink.write(output, record);
+      } catch (thrown) {
+        throw isEngines(thrown) ? this.#breaks(thrown) : thrown;
+      }
+    };
+    const emit = Object.assign((record: unknown) => write("emit", 0, record), {
+      to: (name: unknown, record: unknown) => write("emit.to", table.indexOf(name), record),
+    });
+    return { scope, emit, ctx: new Context(task.base, scope) };
+  }
+
+  /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
+  #reduceOn(
+    reduce: Reduce,
+    readKey: Decoder,
+    source: ValueSource,
+    table: OutputTable,
+    shared: ReduceCall | undefined,
+  ): PendingReduce | undefined {
+    const { groups } = source;
+    while (groups.nextGroup()) {
+      const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
+      const values = new GroupValues(source);
+      const { scope, emit, ctx } = shared ?? this.#newCall(table, source.of);
+      scope.serial++;
+      scope.call = "open";
+      try {
+        const returned = reduce(key, values, emit, ctx);
+        if (returned !== undefined) {
+          if (isPromise(returned)) return { key, values, scope, returned };
+          this.#options.task.returned.take(returned);
+        }
+      } catch (thrown) {
+        throw this.#fault(thrown, key, values, scope);
+      }
+      this.#end(values, scope);
+    }
+    return undefined;
+  }
+
+  /** Out of line: what is never called would keep the rest from being inlined. */
+  #tooLate(what: string, scope: ContextScope): never {
+    this.#late.refuse(`${what} was called`, scope.of, scope.call === "failed");
+  }
+
+  #end(values: GroupValues, scope: ContextScope): void {
+    scope.call = "ended";
+    values.end("ended");
+    if (this.#broken !== undefined || values.broken !== undefined) this.#throwBroken(values);
+    if (scope.dirty) {
+      scope.dirty = false;
+      scope.counts.commit();
+    }
+    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
+  }
+
+  #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
+    scope.call = "failed";
+    values.end("failed");
+    this.#throwBroken(values);
+    return this.#failed(thrown, key);
+  }
+
+  #breaks(thrown: unknown): unknown {
+    this.#broken ??= { thrown };
+    return thrown;
+  }
+
+  #throwBroken(values?: GroupValues): void {
+    this.#late.check();
+    const broken = this.#broken ?? values?.broken;
+    if (broken !== undefined) throw broken.thrown;
+  }
+
+  #failed(thrown: unknown, key: unknown): unknown {
+    if (isEngines(thrown)) return thrown;
+    const excerpt = excerptOf(key);
+    const final = isA(thrown, IteratorReturned);
+    return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt, final });
+  }
+
+  #beat(): void {
+    const { task, signal } = this.#options;
+    task.status.records = this.groups;
+    task.status.touch();
+    this.#late.check();
+    if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
+  }
+}
+
+/** Thrown through user code by what it called: a full disk is not its fault. */
+function isEngines(thrown: unknown): boolean {
+  const code = codeOf(thrown);
+  return code === "no-space" || code === "io-error";
+}

@@ -1,0 +1,133 @@
+// A reduce attempt: one partition of all map outputs → fetch what lies elsewhere → merge → groups → reduce (or the folded
+// values) → one staged part file.
+import { assert } from "../../base/assert.ts";
+import { memberCompressor } from "../../format/compress.ts";
+import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/messages.ts";
+import type { Fetched } from "../../shuffle/client.ts";
+import { type Gathered, gather } from "../../shuffle/gather.ts";
+import { type MeasuredFiles, measureFiles } from "../../sort/measured-files.ts";
+import type { RunFiles } from "../../sort/run.ts";
+import type { FetchRequest, ReduceInputs, TaskEnvironment } from "../environment.ts";
+import { isA } from "../failure.ts";
+import { kernelFold } from "../emit/fold.ts";
+import { ReduceSide } from "./side.ts";
+import { ReturnsPromises } from "../map/sharing.ts";
+import { outputFormats, StagedOutputs } from "../output/staged-outputs.ts";
+import { UserTask } from "../user/user-task.ts";
+
+/** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
+export async function runReduceTask(
+  assignment: Assignment,
+  work: ReduceWork,
+  env: TaskEnvironment,
+  inputs: ReduceInputs | undefined,
+): Promise<AttemptDone> {
+  assert(inputs !== undefined, "a reduce attempt has inputs");
+  assert(inputs.mapVersion === work.mapVersion, "the inputs are of the assignment's version");
+  const begun = env.clock.now();
+  const { attempt, spec } = assignment;
+  const { job, storage, kernel } = env;
+  const files = measureFiles(env.runs);
+  const task = new UserTask(assignment, env);
+  const compressMember = job.compress && (await memberCompressor(job.compress));
+  let fetched: Fetched | undefined;
+  let outputs: StagedOutputs | undefined;
+  try {
+    // Before any user code: what it waits for or keeps open does not have to outlast the network.
+    if (inputs.fetch !== undefined) fetched = await inputs.fetch(fetchRequest(assignment, work, task, env, files));
+    const reduceWith = async (state: unknown, sink: StagedOutputs) => {
+      sink.open(0);
+      const gathered = gather({
+        kernel,
+        // Without reduce the folded value is the result.
+        fold: env.combining === "never" && job.reduce !== undefined ? undefined : kernelFold(job),
+        files,
+        attempt,
+        runs: inputs.runs,
+        fetched: fetched?.inputs ?? [],
+        open: (run) => inputs.open(run),
+        beat: task.status.touch,
+        partition: attempt.index,
+      });
+      const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink, signal: env.signal });
+      await side.reduceAll();
+      return { side, gathered, outputs: sink };
+    };
+    const reduced = await task.run(async (state) => {
+      for (;;) {
+        outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, outputFormats(job, spec));
+        try {
+          return await reduceWith(state, outputs);
+        } catch (thrown) {
+          if (!isA(thrown, ReturnsPromises)) throw thrown;
+          outputs.abort();
+          task.totals.clear();
+        }
+      }
+    });
+    task.status.phase("write");
+    task.end();
+    const { records } = reduced.outputs;
+    const staged = await reduced.outputs.finish();
+    const bytesOut = staged.reduce((sum, file) => sum + file.bytes, 0);
+    return {
+      attempt,
+      ok: true,
+      mapVersion: inputs.mapVersion,
+      staged,
+      deadLetters: [],
+      counters: task.totals.report(),
+      stats: {
+        ...statsOf(reduced.side, reduced.gathered, files, fetched),
+        recordsOut: records,
+        valuesReturned: task.returned.isAny ? 1 : 0,
+        bytesOut,
+        wallMs: env.clock.now() - begun,
+      },
+    };
+  } catch (thrown) {
+    outputs?.abort();
+    throw thrown;
+  } finally {
+    fetched?.close();
+  }
+}
+
+/** From here on the attempt says that it fetches, and how much has come. */
+function fetchRequest(
+  { attempt }: Assignment,
+  { partitions }: ReduceWork,
+  { status }: UserTask,
+  { signal }: TaskEnvironment,
+  files: RunFiles,
+): FetchRequest {
+  status.phase("fetch");
+  const onBytes = (bytes: number) => {
+    status.bytes += bytes;
+    status.touch();
+  };
+  return { attempt, partition: attempt.index, partitions, files, signal, onBytes };
+}
+
+function statsOf(
+  side: ReduceSide,
+  { pairs, bytes }: Gathered,
+  { memoryBytes, diskBytes }: MeasuredFiles,
+  fetched: Fetched | undefined,
+): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "valuesReturned" | "wallMs"> {
+  return {
+    recordsIn: side.groups,
+    bytesIn: bytes,
+    pairs,
+    memoryRunBytes: memoryBytes,
+    diskRunBytes: diskBytes,
+    spills: 0,
+    groups: side.groups,
+    groupMax: side.groupMax,
+    fetchedBytes: fetched?.bytes ?? 0,
+    timersLeft: 0,
+    othersLeft: 0,
+    asideLines: 0,
+    asideBytes: 0,
+  };
+}

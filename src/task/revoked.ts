@@ -1,6 +1,0 @@
-import { MillraceError } from "../base/error.ts";
-
-/** The reason of `ctx.signal`, which also reaches what the job's code has given it to (`fetch`). */
-export function revoked(why: string): MillraceError {
-  return new MillraceError("cancelled", `the attempt was revoked${why === "" ? "" : `: ${why}`}`);
-}
