@@ -74,7 +74,7 @@ function whyNoOutcome({ attempt, spec, work }: Expected, done: AttemptDone): str
 
 function whyNoCounters({ counters }: AttemptDone): string | undefined {
   const names = Object.keys(counters);
-  // One too many is the job's own mistake, which is counted over all of it (`schedule/totals.ts`); this is more than a slot keeps.
+  // One too many is the job's own mistake, which is counted over all of it (`schedule/state/totals.ts`); this is more than a slot keeps.
   if (names.length > 2 * limits.counterNamesMax) return `${names.length} counters`;
   for (const name of names) {
     if (name === "" || !name.isWellFormed() || Buffer.byteLength(name) > limits.counterNameBytesMax)

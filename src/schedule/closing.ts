@@ -4,12 +4,12 @@
 //   working ─► closing ─► (every gate is open) publishing       closing ─► working (a task has lost its winner), failed, cancelled
 import type { JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
-import { revoke } from "./attempt.ts";
-import { type Cluster, note, tell } from "./cluster.ts";
-import { isOpen, type Job, stagedFolders } from "./job.ts";
+import { revoke } from "./state/attempt.ts";
+import { type Cluster, note, tell } from "./state/cluster.ts";
+import { isOpen, type Job, stagedFolders } from "./state/job.ts";
 import { holderOf } from "./lost.ts";
-import type { Attempt } from "./task.ts";
-import type { Worker } from "./worker.ts";
+import type { Attempt } from "./state/task.ts";
+import type { Worker } from "./state/worker.ts";
 
 /** What is known of a job that closes. */
 export interface Closing {

@@ -3,11 +3,11 @@
 import type { Instant, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { endedRecord } from "../wire/convert-records.ts";
-import { type Cluster, note, put } from "./cluster.ts";
+import { type Cluster, note, put } from "./state/cluster.ts";
 import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
-import type { Job } from "./job.ts";
+import type { Job } from "./state/job.ts";
 import { keys } from "../protocol/records.ts";
-import { isLeaving } from "./worker.ts";
+import { isLeaving } from "./state/worker.ts";
 
 /** Keys of a job that is over are deleted so many at a time. */
 const sweepKeysMax = 1000;

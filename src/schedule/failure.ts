@@ -5,15 +5,15 @@ import { type AttemptId, attemptName, type Position, sameAttempt } from "../base
 import { limits } from "../base/limits.ts";
 import { failureRecord } from "../wire/convert-records.ts";
 import type { Failure, FailureText } from "../protocol/messages.ts";
-import { requeue, revoke } from "./attempt.ts";
-import { type Cluster, note, put, saveTask } from "./cluster.ts";
+import { requeue, revoke } from "./state/attempt.ts";
+import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
 import { failJob } from "./commit.ts";
 import { plainText, withCount, withPlace } from "./failure-text.ts";
-import { isActive, taskOf, update } from "./job.ts";
+import { isActive, taskOf, update } from "./state/job.ts";
 import { loseRun } from "./lost.ts";
 import { type AttemptNumber, keys } from "../protocol/records.ts";
-import { noteFailureThere, quarantine } from "./standing.ts";
-import { type Attempt, isDone, nameOf, type Task } from "./task.ts";
+import { noteFailureThere, quarantine } from "./state/standing.ts";
+import { type Attempt, isDone, nameOf, type Task } from "./state/task.ts";
 import { forgetComplaints, judgeUnreachable } from "./unreachable.ts";
 
 type Of<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;

@@ -1,11 +1,11 @@
 // Output files of winners that are gone before they are published: others can reach the place where attempts write. The task runs
 // again; of a map whose run reduces have read, the winner stays on record for its digest, with files that have no token.
 import type { LostFile } from "../storage/storage.ts";
-import { requeue } from "./attempt.ts";
-import { type Cluster, note, saveTask } from "./cluster.ts";
-import { type Job, update } from "./job.ts";
+import { requeue } from "./state/attempt.ts";
+import { type Cluster, note, saveTask } from "./state/cluster.ts";
+import { type Job, update } from "./state/job.ts";
 import type { WithdrawnDecision } from "./step.ts";
-import type { Task } from "./task.ts";
+import type { Task } from "./state/task.ts";
 
 /** Tasks of an undecided job run again, as their files are gone. Returns the first that this has happened to too often. */
 export function loseFiles(cluster: Cluster, job: Job, lost: readonly LostFile[]): Task | undefined {

@@ -9,10 +9,10 @@ import { endedRecord, failureRecord, jobRecord, planRecord } from "../wire/conve
 import type { StringTable } from "../wire/protobuf/string-table.ts";
 import { decodeTaskRecord } from "../wire/task-record-reader.ts";
 import { isKept } from "./discard.ts";
-import { type Job, newJob, setPlan, taskOf, update } from "./job.ts";
+import { type Job, newJob, setPlan, taskOf, update } from "./state/job.ts";
 import type { RecordKey, TaskRecord } from "../protocol/records.ts";
 import type { SchedulerOptions } from "./step.ts";
-import type { Task } from "./task.ts";
+import type { Task } from "./state/task.ts";
 
 export type JobKey = Extract<RecordKey, { readonly job: JobId }>;
 type TaskKey = Extract<RecordKey, { readonly kind: "task" }>;

@@ -1,10 +1,10 @@
 // A reducer could not reach the worker that holds a map output (fault 51). The fault may be on either side, so one complaint
 // moves the reducer; complaints of several workers take the output for lost. Every complaint does one of the two, and both are
 // counted, so it ends.
-import { type Cluster, note } from "./cluster.ts";
-import { isFit } from "./standing.ts";
-import type { Attempt, Task } from "./task.ts";
-import { isLive, type Worker } from "./worker.ts";
+import { type Cluster, note } from "./state/cluster.ts";
+import { isFit } from "./state/standing.ts";
+import type { Attempt, Task } from "./state/task.ts";
+import { isLive, type Worker } from "./state/worker.ts";
 
 /** Workers that must complain, where there are so many others. */
 const complaintsNeeded = 2;

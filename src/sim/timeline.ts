@@ -1,5 +1,5 @@
 // Virtual time: a queue of what happens when. Nothing in a simulated world happens but here, so one seed decides everything.
-import { Heap } from "../schedule/heap.ts";
+import { Heap } from "../schedule/state/heap.ts";
 
 /** Something that will happen, unless it is cancelled. */
 export interface Planned {

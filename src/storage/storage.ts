@@ -61,7 +61,7 @@ export interface FileInfo {
   readonly version: string;
   /**
    * Hosts that hold the bytes; a hint, never a promise. Reserved for a storage that knows them (HDFS, for one): a shared directory and an
-   * object store do not, so both say `[]`. The scheduler goes by it already (schedule/locality.ts).
+   * object store do not, so both say `[]`. The scheduler goes by it already (schedule/assign/locality.ts).
    */
   readonly hosts: readonly string[];
 }

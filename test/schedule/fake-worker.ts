@@ -11,7 +11,7 @@ import type {
   WorkerReport,
 } from "../../src/protocol/messages.ts";
 import { heldOf, isWhole, joinPlaces } from "../../src/protocol/places.ts";
-import { attemptKey } from "../../src/schedule/task.ts";
+import { attemptKey } from "../../src/schedule/state/task.ts";
 
 export interface FakeAttempt {
   readonly assignment: Assignment;

@@ -14,7 +14,7 @@ import type {
   SchedulerOptions,
   WithdrawnDecision,
 } from "../../src/schedule/step.ts";
-import { attemptKey } from "../../src/schedule/task.ts";
+import { attemptKey } from "../../src/schedule/state/task.ts";
 import type { Change } from "../../src/state/store.ts";
 import type { StagedFile } from "../../src/storage/storage.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";

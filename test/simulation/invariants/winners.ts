@@ -4,7 +4,7 @@
 import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { taskRecord } from "../../../src/wire/convert-records.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
-import type { Cluster } from "../../../src/schedule/cluster.ts";
+import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";

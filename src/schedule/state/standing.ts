@@ -1,7 +1,7 @@
 // Workers that get no work for a while: excluded, because too much failed there in a row, or quarantined, because they came and
 // went too often, or because nobody can fetch from them. The time doubles with each penalty, and who has served one is on
 // probation: the next failure or flap brings the next. (faults 27 and 29; Spark's "excludeOnFailure" has the same two parts.)
-import type { Instant } from "../base/ids.ts";
+import type { Instant } from "../../base/ids.ts";
 import { type Cluster, note, saveTask } from "./cluster.ts";
 import { isActive } from "./job.ts";
 import { isDone, type Task } from "./task.ts";

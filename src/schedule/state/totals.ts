@@ -1,10 +1,10 @@
 // Sums over winners: counters, statistics.
-import { counterTooLarge, exactSum, tooManyCounters } from "../base/counters.ts";
-import type { MillraceError } from "../base/error.ts";
-import type { Counters } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { AttemptStats } from "../protocol/messages.ts";
-import { noStats } from "../protocol/stats.ts";
+import { counterTooLarge, exactSum, tooManyCounters } from "../../base/counters.ts";
+import type { MillraceError } from "../../base/error.ts";
+import type { Counters } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { AttemptStats } from "../../protocol/messages.ts";
+import { noStats } from "../../protocol/stats.ts";
 import type { Job } from "./job.ts";
 
 type Sums = { -readonly [name in keyof AttemptStats]: number };

@@ -1,12 +1,12 @@
 // What a worker must do and know, complete as of now: giving it out twice changes nothing.
-import type { WorkerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { Assignment, Places, RunPlaces, StopOrder, WorkerOrders } from "../protocol/messages.ts";
-import type { RunRef } from "../sort/run.ts";
-import { askedOf } from "./closing.ts";
-import type { Cluster } from "./cluster.ts";
-import { isBarrierOpen, type Job } from "./job.ts";
-import type { Worker } from "./worker.ts";
+import type { WorkerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Assignment, Places, RunPlaces, StopOrder, WorkerOrders } from "../../protocol/messages.ts";
+import type { RunRef } from "../../sort/run.ts";
+import { askedOf } from "../closing.ts";
+import type { Cluster } from "../state/cluster.ts";
+import { isBarrierOpen, type Job } from "../state/job.ts";
+import type { Worker } from "../state/worker.ts";
 
 export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   const worker = cluster.workers.get(id);

@@ -1,16 +1,16 @@
 // Who does what next. The job with the fewest running attempts goes first, those that have as many take turns; within a job
 // tasks go by their index, workers in turn.
-import type { AttemptId, Instant } from "../base/ids.ts";
-import type { Plan, Split } from "../input/plan.ts";
-import type { Assignment, MapWork } from "../protocol/messages.ts";
-import { addAttempt, requeue } from "./attempt.ts";
-import { type Cluster, tell } from "./cluster.ts";
-import { hasRoom, isBarrierOpen, type Job } from "./job.ts";
+import type { AttemptId, Instant } from "../../base/ids.ts";
+import type { Plan, Split } from "../../input/plan.ts";
+import type { Assignment, MapWork } from "../../protocol/messages.ts";
+import { addAttempt, requeue } from "../state/attempt.ts";
+import { type Cluster, tell } from "../state/cluster.ts";
+import { hasRoom, isBarrierOpen, type Job } from "../state/job.ts";
 import { takeNear } from "./locality.ts";
-import { hasOther, isRefused } from "./standing.ts";
-import { deadLetterLinesOf, deadLettersOf, isWaiting, type Task } from "./task.ts";
-import { isCutOff } from "./unreachable.ts";
-import { capacity, type Worker } from "./worker.ts";
+import { hasOther, isRefused } from "../state/standing.ts";
+import { deadLetterLinesOf, deadLettersOf, isWaiting, type Task } from "../state/task.ts";
+import { isCutOff } from "../unreachable.ts";
+import { capacity, type Worker } from "../state/worker.ts";
 
 /** So many tasks are held back for other workers in one step; those behind them wait for the next. */
 const heldBackMax = 64;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { done, options, plan, spec } from "../../test/schedule/build.ts";
-import { FakeWorker } from "../../test/schedule/fake-worker.ts";
-import type { AttemptDone } from "../protocol/messages.ts";
-import type { Fact } from "./facts.ts";
-import { createScheduler } from "./scheduler.ts";
+import { done, options, plan, spec } from "../../../test/schedule/build.ts";
+import { FakeWorker } from "../../../test/schedule/fake-worker.ts";
+import type { AttemptDone } from "../../protocol/messages.ts";
+import type { Fact } from "../facts.ts";
+import { createScheduler } from "../scheduler.ts";
 
 interface World {
   /** Its next report, and what it is told. */
