@@ -22,7 +22,7 @@ import { Feed } from "./remote/feed.ts";
 import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
 import type { RemoteMaster, Submission } from "./protocol/services.ts";
 import { createStorage } from "./storage/any.ts";
-import { stagingDirectoryOf, workDirectoryOf } from "./storage/places.ts";
+import { stagingDirectoryOf, workDirectoryOf } from "./storage/local/hidden.ts";
 import { type Storage, stoppable } from "./storage/storage.ts";
 
 /** `signal` ends what comes before the submission; from then on the job has to be cancelled. */

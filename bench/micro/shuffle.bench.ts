@@ -18,7 +18,7 @@ import { fetchSegments } from "../../src/shuffle/client.ts";
 import { shuffleRoutes } from "../../src/shuffle/server.ts";
 import type { RunRef } from "../../src/sort/run.ts";
 import { createRunWriter } from "../../src/sort/run-writer.ts";
-import { createTier } from "../../src/storage/tier.ts";
+import { createTier } from "../../src/tier/tier.ts";
 
 const shapes = [
   { name: "8 maps of 32 MiB", maps: 8, segmentBytes: 32 * MiB },

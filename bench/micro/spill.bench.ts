@@ -8,7 +8,7 @@ import { KiB, MiB } from "../../src/base/limits.ts";
 import type { RunFiles, RunRef } from "../../src/sort/run.ts";
 import { openRun } from "../../src/sort/run-reader.ts";
 import { createRunWriter } from "../../src/sort/run-writer.ts";
-import { createTier } from "../../src/storage/tier.ts";
+import { createTier } from "../../src/tier/tier.ts";
 import { createMeasured } from "./measured.ts";
 import { attempt } from "./pairs.ts";
 

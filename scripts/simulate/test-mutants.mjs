@@ -12,28 +12,28 @@ export const testMutants = [
   {
     name: "a staged file is closed without fsync",
     source: "ALICE, fault 64",
-    test: "src/storage/local-power.test.ts",
-    patches: [patch("src/storage/local-stage.ts", "      this.#fs.fsyncSync(this.#fd);\n", "")],
+    test: "src/storage/local/power.test.ts",
+    patches: [patch("src/storage/local/stage.ts", "      this.#fs.fsyncSync(this.#fd);\n", "")],
   },
   {
     name: "the folder of a staged file is not synced",
     source: "ALICE, fault 64",
-    test: "src/storage/local-power.test.ts",
-    patches: [patch("src/storage/local-stage.ts", "      syncDirectory(this.#fs, this.#places.files);\n", "")],
+    test: "src/storage/local/power.test.ts",
+    patches: [patch("src/storage/local/stage.ts", "      syncDirectory(this.#fs, this.#places.files);\n", "")],
   },
   {
     name: "folders above staged files are not synced before the decision",
     source: "ALICE, fault 64",
-    test: "src/storage/local-power.test.ts",
-    patches: [patch("src/storage/local-lost.ts", "if (files.length > 0) await syncFolders(fs, places);", "")],
+    test: "src/storage/local/power.test.ts",
+    patches: [patch("src/storage/local/lost.ts", "if (files.length > 0) await syncFolders(fs, places);", "")],
   },
   {
     name: "an output's folders are not synced before it appears",
     source: "ALICE, fault 64",
-    test: "src/storage/local-power.test.ts",
+    test: "src/storage/local/power.test.ts",
     patches: [
       patch(
-        "src/storage/local-publish.ts",
+        "src/storage/local/publish.ts",
         "  for (const directory of [...directories].reverse()) await sync(fs, directory);\n",
         "",
       ),
@@ -42,10 +42,10 @@ export const testMutants = [
   {
     name: "the folder that an output appears in is not synced",
     source: "ALICE, fault 64",
-    test: "src/storage/local-power.test.ts",
+    test: "src/storage/local/power.test.ts",
     patches: [
       patch(
-        "src/storage/local-publish.ts",
+        "src/storage/local/publish.ts",
         "    await sync(fs, places.destination);\n    await sync(fs, places.parent);\n",
         "    await sync(fs, places.destination);\n",
       ),
@@ -54,10 +54,10 @@ export const testMutants = [
   {
     name: "staging not renamed when a decision is withdrawn",
     source: "A publisher that was paused goes on with the old decision",
-    test: "src/storage/local-withdraw.test.ts",
+    test: "src/storage/local/withdraw.test.ts",
     patches: [
       patch(
-        "src/storage/local-withdraw.ts",
+        "src/storage/local/withdraw.ts",
         'await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rename(places.staging, places.withdrawn));',
         'await unless(["ENOENT"], fs.promises.cp(places.staging, places.withdrawn, { recursive: true }));',
       ),

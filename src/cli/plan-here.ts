@@ -9,7 +9,7 @@ import { buildSpec, type SubmitOptions } from "../local/spec.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
-import { createTier } from "../storage/tier.ts";
+import { createTier } from "../tier/tier.ts";
 import { isA, TaskFailure } from "../task/failure.ts";
 import type { LateCalls } from "../task/user/late-calls.ts";
 import { runAttempt } from "../task/run-attempt.ts";

@@ -4,7 +4,7 @@ import { MillraceError } from "../base/error.ts";
 import { formatBytes } from "../base/units.ts";
 import { verifyOutput } from "../output/published.ts";
 import { createStorage } from "../storage/any.ts";
-import { showPath } from "../storage/local-fs.ts";
+import { showPath } from "../storage/local/fs.ts";
 import { printable } from "./error-text.ts";
 import { linePrinter } from "./stdout.ts";
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { interposedFs, systemError } from "../../test/conformance/faulty-fs.ts";
 import { detectCompression } from "../format/compress.ts";
 import { text } from "../format/text.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createLocalStorage } from "../storage/local/local.ts";
 import type { Storage } from "../storage/storage.ts";
 import { readSplit } from "./read-split.ts";
 import { resolveInputs } from "./resolve.ts";

@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { isUrl, outputPath } from "../base/paths.ts";
-import { workDirectoryOf, workDirectoryPrefix } from "../storage/places.ts";
+import { workDirectoryOf, workDirectoryPrefix } from "../storage/local/hidden.ts";
 import type { Storage } from "../storage/storage.ts";
 import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/disk/work-directory.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobDescription } from "../job/describe.ts";
-import { createLocalStorage } from "../storage/local.ts";
+import { createLocalStorage } from "../storage/local/local.ts";
 import { buildSpec, type SpecParts, type SubmitOptions } from "./spec.ts";
 
 let directory: string;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { isUrl } from "../base/paths.ts";
-import { stagingDirectoryOf } from "../storage/places.ts";
+import { stagingDirectoryOf } from "../storage/local/hidden.ts";
 
 /** Left by the master when the job is submitted, or started again; goes with what is staged. Nothing to do for a URL. */
 export async function writeProbe(destination: string, job: JobId): Promise<void> {

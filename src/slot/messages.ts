@@ -5,7 +5,7 @@ import type { AttemptId } from "../base/ids.ts";
 import { Secret } from "../base/secret.ts";
 import type { JobDescription } from "../job/describe.ts";
 import type { RunRef } from "../sort/run.ts";
-import type { S3Access } from "../storage/s3-access.ts";
+import type { S3Access } from "../storage/s3/access.ts";
 import { big, difference, instant, messageCodec, num, optional, required } from "../wire/codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "../wire/convert-attempt.ts";
 import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "../wire/convert-common.ts";

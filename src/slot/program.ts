@@ -17,9 +17,9 @@ import { encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "./m
 import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
-import type { S3Access } from "../storage/s3-access.ts";
+import type { S3Access } from "../storage/s3/access.ts";
 import { stoppable } from "../storage/storage.ts";
-import { createTier } from "../storage/tier.ts";
+import { createTier } from "../tier/tier.ts";
 import type { Combining, FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { lateFailure } from "../task/failure.ts";
 import { isRefusal, LateCalls } from "../task/user/late-calls.ts";

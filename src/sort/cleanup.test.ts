@@ -19,7 +19,7 @@ import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { gather } from "../shuffle/gather.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
-import { createTier, type Tier } from "../storage/tier.ts";
+import { createTier, type Tier } from "../tier/tier.ts";
 import { createCollector } from "./collector.ts";
 
 /** The memory tier holds a part of the runs, all, or none. */

@@ -22,7 +22,7 @@ export interface Segment {
   readonly blockBytesMax: number;
 }
 
-/** Where run files are made: memory tier first, overflow to disk (`storage/tier.ts`). Synchronous, so `emit` can spill. */
+/** Where run files are made: memory tier first, overflow to disk (`tier/tier.ts`). Synchronous, so `emit` can spill. */
 export interface RunFiles {
   create(name: string): RunFile;
   /** Reads bytes of a finished file; fewer only at its end. */

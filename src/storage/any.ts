@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { isUrl } from "../base/paths.ts";
-import { createLocalStorage } from "./local.ts";
-import { showPath } from "./local-fs.ts";
-import { createS3Storage } from "./s3.ts";
-import { type S3Access, s3AccessFrom } from "./s3-access.ts";
+import { createLocalStorage } from "./local/local.ts";
+import { showPath } from "./local/fs.ts";
+import { createS3Storage } from "./s3/s3.ts";
+import { type S3Access, s3AccessFrom } from "./s3/access.ts";
 import type { Storage } from "./storage.ts";
 
 /** Commands that load a job's code into their own process take its environment away first. */

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
 import type { Counters, JobId } from "../base/ids.ts";
-import { checkedName } from "./places.ts";
+import { checkedName } from "./local/hidden.ts";
 
 export const manifestName = "_SUCCESS";
 const version = 1;

@@ -2,8 +2,8 @@
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import { isUrl } from "../base/paths.ts";
-import { localToken } from "./places.ts";
-import { decodeToken, destinationOf } from "./s3-names.ts";
+import { localToken } from "./local/hidden.ts";
+import { decodeToken, destinationOf } from "./s3/names.ts";
 import type { StagedFile } from "./storage.ts";
 
 /** A token of the storage's that is larger names more parts of an upload than there can be. */

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { s3AccessFrom } from "../../src/storage/s3-access.ts";
-import { S3Client } from "../../src/storage/s3-client.ts";
-import { S3Objects } from "../../src/storage/s3-objects.ts";
-import { nodeTransport } from "../../src/storage/s3-transport.ts";
+import { s3AccessFrom } from "../../src/storage/s3/access.ts";
+import { S3Client } from "../../src/storage/s3/api/client.ts";
+import { S3Objects } from "../../src/storage/s3/objects.ts";
+import { nodeTransport } from "../../src/storage/s3/api/transport.ts";
 import { type CliOptions, type CliResult, millrace, repository } from "../support/cli.ts";
 import { FakeS3 as Fake, type FakeS3 } from "../support/fake-s3.ts";
 import { type RunningS3, startS3rver } from "../support/s3rver.ts";
@@ -233,7 +233,7 @@ describe("killed", () => {
     },
   );
 
-  // Every request of publishing: storage/s3-publish.test.ts. Here whole processes, at some.
+  // Every request of publishing: storage/s3/publish.test.ts. Here whole processes, at some.
   test.each([1, 8, 21])(
     "fault 64: at request %i of publishing, what is visible has no _SUCCESS or all files; --resume completes it",
     async (at) => {

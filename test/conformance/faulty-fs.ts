@@ -1,8 +1,8 @@
 // A file system for tests of the local storage: the real one, with something done before each call.
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import type { LocalFs } from "../../src/storage/local-fs.ts";
-import { nodeLocalFs } from "../../src/storage/local-fs.ts";
+import type { LocalFs } from "../../src/storage/local/fs.ts";
+import { nodeLocalFs } from "../../src/storage/local/fs.ts";
 
 export interface Call {
   readonly name: string;

@@ -6,7 +6,7 @@ import { attemptName } from "../../src/base/ids.ts";
 import type { Chance } from "../../src/sim/chance.ts";
 import type { Network, Request } from "../../src/sim/network.ts";
 import type { Process } from "../../src/sim/process.ts";
-import { decisionName } from "../../src/storage/places.ts";
+import { decisionName } from "../../src/storage/local/hidden.ts";
 import type { CommitDecision, LostFile, StagedFile, Storage, Withdrawal } from "../../src/storage/storage.ts";
 import type { SimOptions } from "./options.ts";
 import type { PartContent } from "./workload.ts";

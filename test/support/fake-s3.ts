@@ -3,7 +3,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { HttpRequest, HttpResponse, S3Transport } from "../../src/storage/s3-transport.ts";
+import type { HttpRequest, HttpResponse, S3Transport } from "../../src/storage/s3/api/transport.ts";
 
 export interface FakeObject {
   readonly body: Buffer;

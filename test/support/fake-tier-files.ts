@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { TierFiles } from "../../src/storage/tier-files.ts";
+import type { TierFiles } from "../../src/tier/files.ts";
 
 export interface FakeTierFiles extends TierFiles {
   /** Paths that exist. */

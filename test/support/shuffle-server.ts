@@ -15,7 +15,7 @@ import { fixedTokens } from "../../src/rpc/access/tokens.ts";
 import { type FetchOptions, fetchSegments, type RemoteRuns } from "../../src/shuffle/client.ts";
 import { type ShuffleOptions, shuffleRoutes } from "../../src/shuffle/server.ts";
 import type { RunRef } from "../../src/sort/run.ts";
-import { createTier, type Tier } from "../../src/storage/tier.ts";
+import { createTier, type Tier } from "../../src/tier/tier.ts";
 import { reduceAttempt } from "./pairs.ts";
 
 /** A directory of its own, as a worker's; removed after the test. */

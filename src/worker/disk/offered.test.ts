@@ -6,7 +6,7 @@ import { writeRun } from "../../../test/support/pairs.ts";
 import { type AttemptId, attemptName } from "../../base/ids.ts";
 import { createMemoryFiles } from "../../sort/memory-files.ts";
 import { createRunWriter } from "../../sort/run-writer.ts";
-import { createTier } from "../../storage/tier.ts";
+import { createTier } from "../../tier/tier.ts";
 import { findOffered } from "./offered.ts";
 
 let runs: { memory: string; disk: string };

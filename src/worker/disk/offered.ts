@@ -5,7 +5,7 @@ import { MillraceError } from "../../base/error.ts";
 import type { WorkerReport } from "../../protocol/messages.ts";
 import type { RunFiles } from "../../sort/run.ts";
 import { openRun } from "../../sort/run-reader.ts";
-import { createTier } from "../../storage/tier.ts";
+import { createTier } from "../../tier/tier.ts";
 
 /**
  * Finished runs below the two directories (run-store.ts). Their footers are verified here, every block again when a reduce

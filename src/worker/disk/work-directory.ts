@@ -1,6 +1,6 @@
 // What a job has on one machine while it runs, and what `--resume` finds after a crash:
 //
-//   WORK/                 .NAME.millrace-JOB, mode 0700 (storage/places.ts)
+//   WORK/                 .NAME.millrace-JOB, mode 0700 (storage/local/hidden.ts)
 //     work.json           format, the process that uses it, the memory directory, where else the job stages files
 //     state/              the state store, locked while in use
 //     bundle.mjs          the job's code

@@ -15,7 +15,7 @@ import type { JobDescription } from "../../job/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../../protocol/messages.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../../slot/messages.ts";
 import { needsS3, ownS3Access } from "../../storage/any.ts";
-import type { S3Access } from "../../storage/s3-access.ts";
+import type { S3Access } from "../../storage/s3/access.ts";
 import type { Combining } from "../../task/environment.ts";
 import type { Budget } from "./budget.ts";
 import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";

@@ -1,0 +1,38 @@
+// Input and output on a file system that this process sees, a shared one included.
+import { randomId } from "../../base/random.ts";
+import { type LocalFs, nodeLocalFs } from "./fs.ts";
+import { LocalLister } from "./list.ts";
+import { findLost } from "./lost.ts";
+import { prepare } from "./prepare.ts";
+import { discard, publish } from "./publish.ts";
+import { LocalReader } from "./read.ts";
+import { LocalStagedWriter } from "./stage.ts";
+import { withdraw } from "./withdraw.ts";
+import { placesOf } from "./hidden.ts";
+import type { Storage } from "../storage.ts";
+
+export interface LocalStorageOptions {
+  /** Default: the real one. */
+  readonly fs?: LocalFs;
+  /** Names that no other process uses. Default: 128 random bits. */
+  readonly uniqueName?: () => string;
+}
+
+export function createLocalStorage(options: LocalStorageOptions = {}): Storage {
+  const fs = options.fs ?? nodeLocalFs;
+  const uniqueName = options.uniqueName ?? randomId;
+  const lister = new LocalLister(fs);
+  const reader = new LocalReader(fs);
+  return {
+    list: (argument) => lister.list(argument),
+    stat: async (path) => lister.file(path),
+    read: (file, start, end) => reader.read(file, start, end),
+    below: (directory) => lister.below(directory),
+    stage: (destination, attempt, name) => new LocalStagedWriter(fs, destination, attempt, name),
+    prepare: (destination, overwrite) => prepare(fs, destination, overwrite),
+    findLost: (destination, job, files) => findLost(fs, placesOf(destination, job), files),
+    publish: (decision) => publish(decision, { fs, uniqueName }),
+    withdraw: (decision) => withdraw(decision, fs),
+    discard: (destination, job) => discard(placesOf(destination, job), fs),
+  };
+}

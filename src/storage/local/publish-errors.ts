@@ -1,0 +1,33 @@
+import { MillraceError } from "../../base/error.ts";
+import { showPath } from "./fs.ts";
+import type { Places } from "./hidden.ts";
+import type { StagedFile } from "../storage.ts";
+
+export function outputExists(destination: string): MillraceError {
+  return new MillraceError(
+    "output-exists",
+    `${showPath(destination)} exists, and is not what this job may replace: it was made or changed after the job was started. Nothing in it was touched. Move it away and resume, or choose another output directory with -o.`,
+  );
+}
+
+/** A decided file that is in none of its places: lost, unless another publisher has made the output complete meanwhile. */
+export class StagedFileGone extends MillraceError {
+  constructor(
+    file: StagedFile,
+    places: Places,
+    why = `is missing: something removed it from ${showPath(places.staging)}`,
+  ) {
+    super(
+      "corrupt-output",
+      `The staged file ${file.name} (${file.token}) of ${showPath(places.destination)} ${why}. Retry the job, or run it with --resume: its task runs again.`,
+    );
+  }
+}
+
+/** Another decision of the job has taken its place. */
+export function decisionWithdrawn({ destination }: Places): MillraceError {
+  return new MillraceError(
+    "corrupt-output",
+    `What was to be published as ${showPath(destination)} has been withdrawn, as a file of it was gone; the job has been retried since.`,
+  );
+}

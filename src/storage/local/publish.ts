@@ -1,0 +1,211 @@
+// Making an output visible, on a file system.
+//
+//   staged files ──rename──► publish-…/ ──+ _SUCCESS, fsync──► (DIR ──rename──► replaced/) ──► publish-…/ ──rename──► DIR
+//
+// Every step may be cut off by a crash and every step may be under way in two masters at once (an old leader that was
+// paused goes on where it stood), so each is one rename that can succeed once only, each file is in exactly one place, and a
+// publisher that finds something gone looks whether the output is complete: then there is nothing left to do. The old
+// directory's place, `replaced/`, stays taken by a marker until the job is discarded, so that a late `--overwrite` can't
+// move the new output there.
+import { basename, dirname, join } from "node:path";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import { contentOf, lstatOf, namesIn, sync, unless, writeDurably } from "./durable.ts";
+import { type LocalFs, outputError, showPath } from "./fs.ts";
+import { isMissing, whyLost } from "./lost.ts";
+import { foreignIn, identityOf } from "./prepare.ts";
+import { outputExists, StagedFileGone } from "./publish-errors.ts";
+import { firstGone, isUnderWay, type PublishOptions, publishInto, removeMarker } from "./publish-into.ts";
+import { manifestName } from "../manifest.ts";
+import {
+  badStagedFile,
+  checkedName,
+  checkedToken,
+  type DecisionPlaces,
+  type Places,
+  placesOfDecision,
+  withdrawnPrefix,
+} from "./hidden.ts";
+import type { CommitDecision, StagedFile } from "../storage.ts";
+
+/** Two publishers can get into each other's way once per rename; more rounds than this are no race. */
+const roundsMax = 8;
+const replacedMarker = ".replaced";
+
+export async function publish(decision: CommitDecision, options: PublishOptions): Promise<void> {
+  const { fs } = options;
+  const places = placesOfDecision(decision);
+  checkDecision(decision);
+  try {
+    for (let round = 1; !(await isPublished(fs, decision, places)); round++) {
+      try {
+        await publishOnce(decision, places, options);
+      } catch (thrown) {
+        // Whatever was in the way: when the output is complete, another publisher of the same decision made it so. And
+        // ENOENT says that one moved something between two of our calls.
+        const raced = (await isPublished(fs, decision, places)) || systemCode(thrown) === "ENOENT";
+        if (!raced || round === roundsMax) throw thrown;
+      }
+    }
+    await removeMarker(fs, decision, places);
+    await sync(fs, places.destination);
+    await sync(fs, places.parent);
+    await removeReplaced(fs, places);
+  } catch (thrown) {
+    throw outputError(thrown, "Publishing", places.destination);
+  }
+}
+
+/** Removes all that was staged; may be repeated, and cut off anywhere. What an unfinished publish moved aside goes back first. */
+export async function discard(places: Places, fs: LocalFs): Promise<void> {
+  try {
+    const withdrawn = ((await namesIn(fs, places.work)) ?? [])
+      .filter((name) => name.startsWith(withdrawnPrefix))
+      .map((name) => join(places.work, name));
+    for (const from of [places.staging, ...withdrawn]) await putBackReplaced(fs, places, from);
+    // One rename first: a publisher that was paused then finds none of its paths, instead of some.
+    const doomed = join(places.work, "discarded");
+    await fs.promises.rm(doomed, { recursive: true, force: true });
+    await unless(["ENOENT"], fs.promises.rename(places.staging, doomed));
+    for (const path of [doomed, ...withdrawn]) await fs.promises.rm(path, { recursive: true, force: true });
+    await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rmdir(places.work));
+  } catch (thrown) {
+    throw outputError(thrown, "Removing the staged files of", places.destination);
+  }
+}
+
+/** An output that `--overwrite` moved aside, and that no other one has come in place of. `staging`: what was that directory. */
+export async function putBackReplaced(fs: LocalFs, places: Places, staging: string): Promise<void> {
+  const replaced = join(staging, basename(places.replaced));
+  const names = await namesIn(fs, replaced);
+  if (names === undefined || names.includes(replacedMarker)) return;
+  if ((await lstatOf(fs, places.destination)) !== undefined) return;
+  await fs.promises.rename(replaced, places.destination);
+  await sync(fs, places.parent);
+}
+
+async function publishOnce(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
+  const { fs } = options;
+  const missing = await assemble(decision, places, options);
+  const gone = missing ?? (await firstGone(fs, places.publish, decision.files));
+  // Asked after the look at the files: another publisher may have begun to move them meanwhile.
+  if (await isUnderWay(fs, decision, places)) return publishInto(decision, places, options);
+  if (gone !== undefined) throw new StagedFileGone(gone, places);
+  await moveAside(fs, decision, places);
+  await moveIntoPlace(decision, places, options);
+}
+
+/**
+ * Every file of the decision below `publish-…/`, with the size it was reported with, and `_SUCCESS`; all of it on disk. Returns
+ * a file that is neither there nor staged.
+ */
+async function assemble(
+  decision: CommitDecision,
+  places: DecisionPlaces,
+  options: PublishOptions,
+): Promise<StagedFile | undefined> {
+  const { fs } = options;
+  if (decision.files[0] !== undefined && (await lstatOf(fs, places.staging)) === undefined) return decision.files[0];
+  await fs.promises.mkdir(places.parent, { recursive: true });
+  for (const directory of [places.work, places.staging, places.files]) {
+    await unless(["EEXIST"], fs.promises.mkdir(directory, { mode: 0o700 }));
+  }
+  await unless(["EEXIST"], fs.promises.mkdir(places.publish));
+  const directories = new Set([places.publish]);
+  for (const file of decision.files) directories.add(dirname(join(places.publish, file.name)));
+  for (const directory of [...directories].slice(1)) await fs.promises.mkdir(directory, { recursive: true });
+  let missing: StagedFile | undefined;
+  for (const file of decision.files) {
+    if (!(await place(fs, file, places))) missing ??= file;
+  }
+  // Written beside and moved in: `publish-…/` may become visible at any moment, through another publisher.
+  const manifest = join(places.staging, options.uniqueName());
+  await writeDurably(fs, manifest, decision.manifest);
+  await fs.promises.rename(manifest, join(places.publish, manifestName));
+  for (const directory of [...directories].reverse()) await sync(fs, directory);
+  await sync(fs, places.staging);
+  await sync(fs, places.work);
+  return missing;
+}
+
+async function place(fs: LocalFs, file: StagedFile, places: DecisionPlaces): Promise<boolean> {
+  const target = join(places.publish, file.name);
+  // ENOENT: moved by an earlier try, or lost; the look at the target says which.
+  await unless(["ENOENT"], fs.promises.rename(join(places.files, file.token), target));
+  const why = await whyLost(fs, target, file);
+  if (why === isMissing) return false;
+  if (why !== undefined) throw new StagedFileGone(file, places, `${why}: something else changed it`);
+  return true;
+}
+
+/** `--overwrite`: the one directory that the decision names leaves its place; any other stays. */
+async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
+  if (decision.replaces === undefined) return;
+  if ((await identityOf(fs, places.destination)) !== decision.replaces) return;
+  if ((await foreignIn(fs, places.destination)) !== undefined) {
+    if ((await identityOf(fs, places.destination)) !== decision.replaces) return; // another publisher was first
+    throw outputExists(places.destination);
+  }
+  try {
+    await fs.promises.rename(places.destination, places.replaced);
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === "ENOTEMPTY" || code === "EEXIST") return; // another publisher was first
+    if (code === "EBUSY" || code === "EXDEV") {
+      throw new MillraceError(
+        "output-exists",
+        `${showPath(places.destination)} can't be moved aside as a whole (it is a mount point, or spans file systems). Empty it, or choose another output directory with -o.`,
+        { cause: thrown },
+      );
+    }
+    throw thrown;
+  }
+  if ((await identityOf(fs, places.replaced)) !== decision.replaces) {
+    // Between the look and the rename another directory took the name. It goes back where it was.
+    await fs.promises.rename(places.replaced, places.destination);
+    throw outputExists(places.destination);
+  }
+  await sync(fs, places.parent);
+}
+
+async function moveIntoPlace(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
+  const { fs } = options;
+  const existing = await lstatOf(fs, places.destination);
+  // An empty directory that the user made is replaced; its permissions stay.
+  if (existing?.isDirectory()) await fs.promises.chmod(places.publish, Number(existing.mode & 0o7777n));
+  try {
+    await fs.promises.rename(places.publish, places.destination);
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === "EBUSY" || code === "EXDEV") return publishInto(decision, places, options);
+    if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOTDIR") {
+      if (await isPublished(fs, decision, places)) return;
+      throw outputExists(places.destination);
+    }
+    throw thrown;
+  }
+}
+
+export async function isPublished(fs: LocalFs, decision: CommitDecision, places: Places): Promise<boolean> {
+  if (!(await lstatOf(fs, places.destination))?.isDirectory()) return false;
+  const { manifest } = decision;
+  const found = await contentOf(fs, join(places.destination, manifestName), manifest.length);
+  return found !== undefined && found !== "too large" && found.equals(manifest);
+}
+
+/** The replaced output goes, its place stays taken. */
+async function removeReplaced(fs: LocalFs, places: Places): Promise<void> {
+  if ((await lstatOf(fs, places.replaced)) === undefined) return;
+  await writeDurably(fs, join(places.replaced, replacedMarker), new Uint8Array(0));
+  for (const name of await fs.promises.readdir(places.replaced)) {
+    if (name !== replacedMarker) await fs.promises.rm(join(places.replaced, name), { recursive: true, force: true });
+  }
+}
+
+function checkDecision(decision: CommitDecision): void {
+  const names = new Set<string>([manifestName]);
+  for (const file of decision.files) {
+    if (names.has(checkedName(file.name))) throw badStagedFile(file.name, decision.destination);
+    checkedToken(file, decision.destination);
+    names.add(file.name);
+  }
+}

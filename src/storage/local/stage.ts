@@ -1,0 +1,134 @@
+// An output file while an attempt writes it: named after the attempt, invisible, its checksum taken on the way.
+import { createHash, type Hash } from "node:crypto";
+import { dirname } from "node:path";
+import { assert } from "../../base/assert.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import type { AttemptId } from "../../base/ids.ts";
+import { MiB } from "../../base/limits.ts";
+import { type LocalFs, outputError } from "./fs.ts";
+import { localToken, type Places, placesOf } from "./hidden.ts";
+import type { StagedWriter } from "../storage.ts";
+
+/**
+ * After so many bytes the disk is told to begin with them, in a thread of its own, while more is being made: what is left for the
+ * end, when nothing else can be done, is little.
+ */
+const syncAheadBytes = 8 * MiB;
+
+export class LocalStagedWriter implements StagedWriter {
+  readonly #fs: LocalFs;
+  readonly #places: Places;
+  /** Name of the file in the staging directory: what the token is. */
+  readonly #token: string;
+  readonly #hash: Hash = createHash("sha256");
+  #fd: number | undefined;
+  #bytes = 0;
+  #syncedAhead = 0;
+  /** Calls under way; the file is closed when they have ended. What one of them says is said once, so it is kept. */
+  readonly #ahead: Promise<Error | undefined>[] = [];
+
+  constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string) {
+    this.#fs = fs;
+    this.#places = placesOf(destination, attempt.job);
+    this.#token = localToken(attempt, name);
+    try {
+      makeStaging(fs, this.#places);
+      // Not "wx": a slot that was killed may have left the same attempt's file when its agent starts it anew.
+      this.#fd = fs.openSync(this.#path, "w", 0o666);
+    } catch (thrown) {
+      throw outputError(thrown, "Creating", this.#path);
+    }
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get #path(): string {
+    return `${this.#places.files}/${this.#token}`;
+  }
+
+  write(chunk: Uint8Array): void {
+    assert(this.#fd !== undefined, "write after finish or abort");
+    try {
+      // A full disk shows first as a short write, then as an error.
+      for (let at = 0; at < chunk.length; ) {
+        const written = this.#fs.writeSync(this.#fd, chunk, at, chunk.length - at);
+        if (written === 0)
+          throw new MillraceError("io-error", `Writing ${this.#path} makes no progress.`, { retry: "elsewhere" });
+        at += written;
+      }
+    } catch (thrown) {
+      throw outputError(thrown, "Writing", this.#path);
+    }
+    this.#hash.update(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes - this.#syncedAhead >= syncAheadBytes) this.#syncAhead(this.#fd);
+  }
+
+  async finish(): Promise<{ readonly bytes: number; readonly sha256: string; readonly token: string }> {
+    assert(this.#fd !== undefined, "finish after finish or abort");
+    try {
+      for (const error of await Promise.all(this.#ahead)) if (error !== undefined) throw error;
+      this.#fs.fsyncSync(this.#fd);
+      this.#close();
+      syncDirectory(this.#fs, this.#places.files);
+    } catch (thrown) {
+      throw outputError(thrown, "Writing", this.#path);
+    }
+    return { bytes: this.#bytes, sha256: this.#hash.digest("hex"), token: this.#token };
+  }
+
+  abort(): void {
+    try {
+      // A number that is free again must not be one that a call under way still uses.
+      if (this.#ahead.length === 0) this.#close();
+      else void Promise.all(this.#ahead).then(() => this.#close());
+    } finally {
+      try {
+        this.#fs.unlinkSync(this.#path);
+      } catch {
+        // Gone already, or `discard` removes it; the failure that led here matters more.
+      }
+    }
+  }
+
+  #syncAhead(fd: number): void {
+    this.#syncedAhead = this.#bytes;
+    this.#ahead.push(new Promise((resolve) => this.#fs.fdatasync(fd, (error) => resolve(error ?? undefined))));
+  }
+
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) this.#fs.closeSync(fd);
+  }
+}
+
+/** The destination's parent as the user's umask says, what is below the work directory for this user only. */
+function makeStaging(fs: LocalFs, places: Places): void {
+  const firstMade = fs.mkdirSync(places.parent, { recursive: true });
+  if (firstMade !== undefined) {
+    // New names all the way up to the directory that was there before.
+    for (let path = places.parent; path.length >= dirname(firstMade).length && path !== "/"; path = dirname(path))
+      syncDirectory(fs, path);
+  }
+  for (const directory of [places.work, places.staging, places.files]) {
+    try {
+      // One by one: Node's recursive mkdir says ENOENT where the file system is read-only.
+      fs.mkdirSync(directory, { mode: 0o700 });
+    } catch (thrown) {
+      if (systemCode(thrown) !== "EEXIST") throw thrown;
+    }
+  }
+}
+
+/** Names in a directory are durable once the directory is. */
+function syncDirectory(fs: LocalFs, path: string): void {
+  const directory = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(directory);
+  } finally {
+    fs.closeSync(directory);
+  }
+}

@@ -1,0 +1,84 @@
+// A decision that can't be published, as a file of it is gone: what is left is saved for another decision, and a publisher that
+// was paused in the middle of the old one finds none of its paths.
+//
+//   staging/ ──rename──► withdrawn-DECISION/ ──► staging/files/, each file under a new token
+//
+// The rename succeeds once per decision, so a call that comes late, of a master that was paused, touches nothing of the next one.
+import { basename, dirname, join } from "node:path";
+import { limits } from "../../base/limits.ts";
+import { forEachAtMost } from "../../base/parallel.ts";
+import { lstatOf, sync, unless } from "./durable.ts";
+import { type LocalFs, outputError } from "./fs.ts";
+import { whyLost } from "./lost.ts";
+import { isPublished, putBackReplaced } from "./publish.ts";
+import { isUnderWay, leaveDestination } from "./publish-into.ts";
+import { checkedName, checkedToken, type DecisionPlaces, placesOfDecision } from "./hidden.ts";
+import type { CommitDecision, StagedFile, Withdrawal } from "../storage.ts";
+
+export async function withdraw(decision: CommitDecision, fs: LocalFs): Promise<Withdrawal> {
+  const places = placesOfDecision(decision);
+  try {
+    const isBegun = (await lstatOf(fs, places.withdrawn)) !== undefined;
+    if (!isBegun && (await isWhole(fs, decision, places))) return { kind: "whole" };
+    if (!isBegun) {
+      // ENOENT: nothing is left at all. Not empty: another call was first.
+      await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rename(places.staging, places.withdrawn));
+      await unless(["ENOENT"], sync(fs, places.work));
+    }
+    // From here on no publisher gets any further: one that was done before the rename is done.
+    if (await isPublished(fs, decision, places)) return { kind: "whole" };
+    await leaveDestination(fs, decision, places);
+    await putBackReplaced(fs, places, places.withdrawn);
+    return { kind: "withdrawn", files: await saved(fs, decision, places) };
+  } catch (thrown) {
+    throw outputError(thrown, "Withdrawing the staged files of", places.destination);
+  }
+}
+
+/** Whether a publisher would find every file. */
+async function isWhole(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<boolean> {
+  if (await isPublished(fs, decision, places)) return true;
+  const folders = [places.publish, ...((await isUnderWay(fs, decision, places)) ? [places.destination] : [])];
+  let isAny = true;
+  await forEachAtMost(limits.looksAtOnce, decision.files, async (file) => {
+    const token = checkedToken(file, places.destination);
+    const paths = [join(places.files, token), ...folders.map((folder) => join(folder, checkedName(file.name)))];
+    if (isAny && (await firstGood(fs, paths, file)) === undefined) isAny = false;
+  });
+  return isAny;
+}
+
+async function saved(
+  fs: LocalFs,
+  decision: CommitDecision,
+  places: DecisionPlaces,
+): Promise<(StagedFile | undefined)[]> {
+  const publish = join(places.withdrawn, basename(places.publish));
+  const staged = join(places.withdrawn, basename(places.files));
+  const files: (StagedFile | undefined)[] = decision.files.map(() => undefined);
+  await forEachAtMost(limits.looksAtOnce, decision.files.entries(), async ([index, file]) => {
+    const old = checkedToken(file, places.destination);
+    const token = `${places.decision}=${old.slice(old.indexOf("=") + 1)}`;
+    const target = join(places.files, token);
+    const found = await firstGood(fs, [target, join(staged, old), join(publish, checkedName(file.name))], file);
+    if (found === undefined) return;
+    if (found !== target) await moveTo(fs, found, target, places);
+    files[index] = { ...file, token };
+  });
+  if (files.some((file) => file !== undefined)) {
+    for (const directory of [places.files, places.staging, places.work]) await sync(fs, directory);
+  }
+  return files;
+}
+
+async function moveTo(fs: LocalFs, source: string, target: string, places: DecisionPlaces): Promise<void> {
+  for (const directory of [places.staging, dirname(target)]) {
+    await unless(["EEXIST"], fs.promises.mkdir(directory, { mode: 0o700 }));
+  }
+  await fs.promises.rename(source, target);
+}
+
+async function firstGood(fs: LocalFs, paths: readonly string[], file: StagedFile): Promise<string | undefined> {
+  for (const path of paths) if ((await whyLost(fs, path, file)) === undefined) return path;
+  return undefined;
+}

@@ -1,0 +1,29 @@
+// Who may use an object store, and where it is: from the environment of the command, master or worker, in the names that
+// Amazon's own tools use. A slot's environment is clean; it is told on its pipe (worker/slots/slot.ts).
+import { Secret } from "../../base/secret.ts";
+
+export interface S3Access {
+  /** Base URL of a store that isn't Amazon's; undefined: Amazon's, of the region. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: Secret;
+  /** Of temporary credentials. */
+  readonly sessionToken: Secret | undefined;
+}
+
+/** Undefined where the environment holds no keys. */
+export function s3AccessFrom(environment: Readonly<Record<string, string | undefined>>): S3Access | undefined {
+  const value = (...names: readonly string[]) => names.map((name) => environment[name]).find((text) => text);
+  const accessKeyId = value("AWS_ACCESS_KEY_ID");
+  const secretAccessKey = value("AWS_SECRET_ACCESS_KEY");
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  const sessionToken = value("AWS_SESSION_TOKEN");
+  return {
+    endpoint: value("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    region: value("AWS_REGION", "AWS_DEFAULT_REGION") ?? "us-east-1",
+    accessKeyId,
+    secretAccessKey: new Secret(secretAccessKey),
+    sessionToken: sessionToken === undefined ? undefined : new Secret(sessionToken),
+  };
+}

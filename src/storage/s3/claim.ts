@@ -1,0 +1,51 @@
+// What a job's claim to an output says, for whoever goes on with a publish that was cut off: which files it replaces.
+
+import { MillraceError } from "../../base/error.ts";
+import type { JobId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { forEachAtMost } from "../../base/parallel.ts";
+import { claimPlace, placeIn, type S3Destination } from "./names.ts";
+import type { S3Objects } from "./objects.ts";
+import { s3Path } from "./url.ts";
+
+/** Files of the replaced output, with the etags they had. */
+export type Replaced = ReadonlyMap<string, string>;
+
+export function encodeClaim(job: JobId, replaced: Replaced): Uint8Array {
+  return Buffer.from(JSON.stringify({ millrace: 1, job, replaced: [...replaced] }));
+}
+
+export async function readClaim(
+  objects: S3Objects,
+  destination: S3Destination,
+  job: JobId,
+): Promise<Replaced | undefined> {
+  const place = claimPlace(destination, job);
+  const found = await objects.get(place);
+  if (found === undefined) return undefined;
+  try {
+    const { replaced } = JSON.parse(found.bytes.toString("utf8")) as { replaced: [string, string][] };
+    return new Map(replaced);
+  } catch (thrown) {
+    throw new MillraceError("corrupt-output", `${s3Path(place)} is damaged: remove it and resume the job.`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** After `_SUCCESS`: files of the replaced output that the new one has none of, each only as it was then; then the claim. */
+export async function removeReplaced(
+  objects: S3Objects,
+  destination: S3Destination,
+  job: JobId,
+  kept: ReadonlySet<string>,
+): Promise<void> {
+  const replaced = await readClaim(objects, destination, job);
+  if (replaced === undefined) return;
+  const extra = [...replaced].filter(([name]) => !kept.has(name));
+  await forEachAtMost(limits.storeRequestsAtOnce, extra, async ([name, etag]) => {
+    const place = placeIn(destination, name);
+    if ((await objects.head(place))?.etag === etag) await objects.remove(place, etag);
+  });
+  await objects.remove(claimPlace(destination, job));
+}

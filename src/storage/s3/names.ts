@@ -1,0 +1,121 @@
+// Names below an output on an object store that are ours and hidden, and how objects say whose they are.
+//
+//   PREFIX/part-00000.tsv …                       the output's files, each an upload that `publish` completes
+//   PREFIX/_SUCCESS                               the manifest, last
+//   PREFIX/.millrace-staging/JOB/ATTEMPT.NAME     one record per upload: what `discard` has to abort
+//   PREFIX/.millrace-publishing/JOB               a claim: this job is making its output appear
+import { createHash } from "node:crypto";
+import { assert } from "../../base/assert.ts";
+import { MillraceError } from "../../base/error.ts";
+import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
+import { showPath } from "../local/fs.ts";
+import { manifestName } from "../manifest.ts";
+import { checkedName } from "../local/hidden.ts";
+import type { S3Head } from "./objects.ts";
+import { parseS3, type S3Place, s3Path } from "./url.ts";
+import type { StagedFile } from "../storage.ts";
+
+export const stagingFolder = ".millrace-staging/";
+export const publishingFolder = ".millrace-publishing/";
+
+/** An output's place: `prefix` ends with a slash. */
+export interface S3Destination {
+  readonly path: string;
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+/** Throws `wrong-usage` for what can't be an output. */
+export function destinationOf(path: string): S3Destination {
+  const { bucket, key } = parseS3(path.replace(/\/+$/, ""));
+  if (key === "") {
+    throw new MillraceError("wrong-usage", `The output ${showPath(path)} is a whole bucket: give a folder in it.`);
+  }
+  if (key.split("/").includes("")) {
+    throw new MillraceError("wrong-usage", `The output ${showPath(path)} has an empty part ("//").`);
+  }
+  return { path: s3Path({ bucket, key }), bucket, prefix: `${key}/` };
+}
+
+export function placeIn({ bucket, prefix }: S3Destination, name: string): S3Place {
+  return { bucket, key: prefix + name };
+}
+
+export function manifestPlace(destination: S3Destination): S3Place {
+  return placeIn(destination, manifestName);
+}
+
+export function claimPlace(destination: S3Destination, job: JobId): S3Place {
+  return placeIn(destination, publishingFolder + checkedJob(job));
+}
+
+export function recordsPrefix({ prefix }: S3Destination, job: JobId): string {
+  return `${prefix}${stagingFolder}${checkedJob(job)}/`;
+}
+
+/** The name is cut where a key would get too long: its digest keeps it apart from others. */
+export function recordPlace(destination: S3Destination, attempt: AttemptId, name: string): S3Place {
+  const digest = createHash("sha256").update(name).digest("hex").slice(0, 16);
+  return {
+    bucket: destination.bucket,
+    key: `${recordsPrefix(destination, attempt.job)}${attemptName(attempt)}.${digest}`,
+  };
+}
+
+function checkedJob(job: JobId): JobId {
+  assert(/^[A-Za-z0-9_-]{1,64}$/.test(job), `job id ${JSON.stringify(job)} can't be part of a key`);
+  return job;
+}
+
+/** Whose an object is, kept with it: nothing else tells for certain, as etags differ from store to store. */
+export function markOf(job: JobId, attempt: string, sha256: string): Readonly<Record<string, string>> {
+  return { "millrace-job": job, "millrace-attempt": attempt, "millrace-sha256": sha256 };
+}
+
+/** Whether the object at a file's name is that file, made visible. */
+export function isFile(head: S3Head | undefined, job: JobId, file: StagedFile, attempt: string): boolean {
+  if (head === undefined || head.bytes !== file.bytes) return false;
+  return Object.entries(markOf(job, attempt, file.sha256)).every(([name, value]) => head.metadata.get(name) === value);
+}
+
+/** What `publish` needs to complete an upload. */
+export interface UploadToken {
+  readonly upload: string;
+  readonly attempt: string;
+  readonly etags: readonly string[];
+}
+
+export function encodeToken({ upload, attempt, etags }: UploadToken): string {
+  return Buffer.from(JSON.stringify([1, upload, attempt, ...etags])).toString("base64url");
+}
+
+/** Throws `corrupt-output` for what is none. */
+export function decodeToken(file: StagedFile, destination: S3Destination): UploadToken {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(file.token, "base64url").toString("utf8"));
+    if (Array.isArray(parsed) && parsed[0] === 1 && parsed.slice(1).every((part) => typeof part === "string")) {
+      const [upload, attempt, ...etags] = parsed.slice(1) as string[];
+      if (upload !== undefined && attempt !== undefined && etags.length > 0) return { upload, attempt, etags };
+    }
+  } catch {
+    // no JSON: told below
+  }
+  throw new MillraceError(
+    "corrupt-output",
+    `The staged file ${JSON.stringify(file.name)} of ${showPath(destination.path)} has a name or token that can't be.`,
+  );
+}
+
+/** Names that a decision may have: below the output, distinct, and not of ours. */
+export function checkNames(files: readonly StagedFile[], destination: S3Destination): void {
+  const names = new Set<string>([manifestName]);
+  for (const { name } of files) {
+    if (names.has(checkedName(name)) || name.startsWith(".millrace-")) {
+      throw new MillraceError(
+        "corrupt-output",
+        `The staged file ${JSON.stringify(name)} of ${showPath(destination.path)} has a name or token that can't be.`,
+      );
+    }
+    names.add(name);
+  }
+}

@@ -1,0 +1,380 @@
+// What an object store can do, as far as input and output need it. Every method may be called again when it is not known whether
+// an earlier call had its effect; who has to tell looks.
+import { limits, MiB } from "../../base/limits.ts";
+import { formatBytes } from "../../base/units.ts";
+import { checksumRequest, contentSumOf, ofWholeObject } from "./api/checksum.ts";
+import type { S3Client, S3Request, S3Waiting } from "./api/client.ts";
+import { codeOf, documentOf, impossible, unexpected, wrongAnswer } from "./api/client.ts";
+import { AskedList, isCount, isListOfParts, partsOf, takePage, tooMany, unquoted, uploadsOf } from "./api/page.ts";
+import type { S3Place } from "./url.ts";
+import { Silence } from "./api/silence.ts";
+import type { HttpResponse, S3Body } from "./api/transport.ts";
+import { escapeXml, textIn } from "./api/xml.ts";
+
+export interface S3Object {
+  readonly key: string;
+  readonly bytes: number;
+  /** Without its quotes. */
+  readonly etag: string;
+}
+
+/** Of an upload. */
+export interface S3Part {
+  readonly number: number;
+  readonly bytes: number;
+  readonly etag: string;
+}
+
+export interface S3Head extends S3Object {
+  /** Of ours: names without "x-amz-meta-", in lower case. */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly headers: HttpResponse["headers"];
+}
+
+export interface S3Listed {
+  readonly objects: readonly S3Object[];
+  /** With a delimiter: what lies between the prefix and the next delimiter, with both. */
+  readonly prefixes: readonly string[];
+}
+
+export interface PutOptions {
+  /** Only where there is no object, or only over this one. A store that doesn't know the condition puts always. */
+  readonly ifNoneMatch?: true;
+  readonly ifMatch?: string;
+}
+
+/** Some of an object's bytes, or why there are none. */
+export type S3Range =
+  | { readonly kind: "bytes"; readonly bytes: Buffer; readonly headers: HttpResponse["headers"] }
+  | { readonly kind: "changed" }
+  | { readonly kind: "gone" };
+
+export interface S3Upload {
+  readonly key: string;
+  readonly upload: string;
+}
+
+/** Bytes of a manifest, claim or record, which are read whole. */
+const wholeBytesMax = 256 * MiB;
+/** A page of a thousand parts has a fifth of that. */
+const partsBytesMax = 1 * MiB;
+
+export class S3Objects {
+  readonly #client: S3Client;
+  readonly #waiting: S3Waiting;
+
+  constructor(client: S3Client, waiting: S3Waiting = {}) {
+    this.#client = client;
+    this.#waiting = waiting;
+  }
+
+  /** The same, for one who may stop waiting for it, or has so much patience for all that is asked for. */
+  for(waiting: S3Waiting): S3Objects {
+    return new S3Objects(this.#client, { ...this.#waiting, ...waiting });
+  }
+
+  /** With checksums: also those that the store has. */
+  async head(place: S3Place, options: { readonly checksums?: true } = {}): Promise<S3Head | undefined> {
+    const headers = options.checksums === true ? checksumRequest : {};
+    const request: S3Request = { ...this.#waiting, method: "HEAD", place, headers };
+    return await this.#client.send(request, (response) => {
+      if (response.status === 404) return undefined;
+      if (response.status !== 200) throw unexpected(request, response);
+      const { headers } = response;
+      const length = headers["content-length"];
+      if (length === undefined || !isCount(length)) throw wrongAnswer(request, response, "does not say how long it is");
+      const metadata = new Map(
+        Object.entries(headers)
+          .filter(([name]) => name.startsWith("x-amz-meta-"))
+          .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
+      );
+      return { key: place.key, bytes: Number(length), etag: tagOf(request, response), metadata, headers };
+    });
+  }
+
+  /** All of a small object, as the store has it: what can be checked is. */
+  async get(place: S3Place): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "GET",
+      place,
+      headers: checksumRequest,
+      bytesMax: wholeBytesMax,
+    };
+    return await this.#client.send(request, (response) => {
+      if (response.status === 404 && codeOf(response) !== "NoSuchBucket") return undefined;
+      if (response.status !== 200) throw unexpected(request, response);
+      if (response.isCut === true) {
+        throw impossible(request, response, `it has more than ${formatBytes(wholeBytesMax)}`);
+      }
+      const { headers, body: bytes } = response;
+      const etag = tagOf(request, response);
+      const sum = contentSumOf(headers, etag, undefined);
+      sum?.update(bytes);
+      const difference = sum?.difference();
+      if (difference !== undefined) throw wrongAnswer(request, response, `other bytes came: ${difference}`);
+      const isBounded = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+      if (sum === undefined && !isBounded) throw wrongAnswer(request, response, "nothing says where it ends");
+      return { bytes, etag };
+    });
+  }
+
+  /**
+   * Bytes [start, end) of this version of an object; "changed" when it is another now, "gone" when there is none. May be fewer than
+   * asked for: not every store gives so many at once. `headers` are what the answer says of the whole object.
+   */
+  async range(
+    place: S3Place,
+    version: { readonly etag: string; readonly bytes: number },
+    start: number,
+    end: number,
+  ): Promise<S3Range> {
+    const isAll = start === 0 && end === version.bytes;
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "GET",
+      place,
+      headers: {
+        ...(isAll ? checksumRequest : { range: `bytes=${start}-${end - 1}` }),
+        "if-match": `"${version.etag}"`,
+      },
+      bytesMax: end - start,
+      isPartOfUse: true,
+    };
+    return await this.#client.send(request, (response): S3Range => {
+      // 416: it is shorter than it was.
+      if (response.status === 412 || response.status === 416) return { kind: "changed" };
+      if (response.status === 404) return { kind: "gone" };
+      const { status, headers, body: bytes } = response;
+      if (status !== 206 && status !== 200) throw unexpected(request, response);
+      const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers["content-range"] ?? "");
+      if (status === 206 && range === null) throw wrongAnswer(request, response, "does not say which bytes these are");
+      const total = status === 206 ? range![3] : headers["content-length"];
+      if (total === undefined) throw wrongAnswer(request, response, "does not say how long it is");
+      if (tagOf(request, response) !== version.etag || Number(total) !== version.bytes) return { kind: "changed" };
+      if (status === 200 && start > 0) throw impossible(request, response, "with the whole object: it gives no ranges");
+      if (status === 206) {
+        const [first, last] = [Number(range![1]), Number(range![2])];
+        if (first !== start || last < first || last >= Math.min(end, version.bytes)) {
+          throw wrongAnswer(request, response, `with bytes ${first} to ${last}, not from ${start} to ${end - 1}`);
+        }
+        const promised = last + 1 - start;
+        if (bytes.length !== promised) {
+          throw wrongAnswer(request, response, `with ${bytes.length} bytes where ${promised} were announced`);
+        }
+      } else if (bytes.length !== Math.min(end, version.bytes)) {
+        throw wrongAnswer(request, response, `with ${bytes.length} bytes where ${version.bytes} were announced`);
+      }
+      return { kind: "bytes", bytes, headers: status === 206 ? ofWholeObject(headers) : headers };
+    });
+  }
+
+  /** All objects whose keys begin with `prefix`, in pages; with a delimiter, those of one level. */
+  async *list(
+    bucket: string,
+    prefix: string,
+    options: { readonly delimiter?: string; readonly limit?: number } = {},
+  ): AsyncGenerator<S3Listed, void, undefined> {
+    const { delimiter, limit } = options;
+    const { signal, silence = new Silence() } = this.#waiting;
+    const asked = new AskedList(prefix);
+    do {
+      const request: S3Request = {
+        signal,
+        silence,
+        method: "GET",
+        place: { bucket, key: "" },
+        query: {
+          "list-type": "2",
+          "encoding-type": "url",
+          prefix,
+          ...(delimiter === undefined ? {} : { delimiter }),
+          ...(limit === undefined ? {} : { "max-keys": String(limit) }),
+          ...(asked.token === undefined ? {} : { "continuation-token": asked.token }),
+        },
+      };
+      const page = await this.#client.send(request, (response) => {
+        if (response.status !== 200) throw unexpected(request, response);
+        return takePage(request, response, asked);
+      });
+      yield page;
+    } while (asked.token !== undefined);
+  }
+
+  /** All of `list`, at once. */
+  async listAll(bucket: string, prefix: string): Promise<S3Object[]> {
+    const all: S3Object[] = [];
+    for await (const { objects } of this.list(bucket, prefix)) for (const object of objects) all.push(object);
+    return all;
+  }
+
+  /** False when the condition was not met: by another's object, or by ours, when the answer to an earlier try was lost. */
+  async put(place: S3Place, content: Uint8Array, options: PutOptions = {}): Promise<boolean> {
+    const { ifNoneMatch, ifMatch } = options;
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "PUT",
+      place,
+      headers: {
+        "content-type": "application/octet-stream",
+        ...(ifNoneMatch === true ? { "if-none-match": "*" } : {}),
+        ...(ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` }),
+      },
+      body: bodyOf(content),
+    };
+    return await this.#client.send(request, (response) => {
+      if (response.status === 412 || (response.status === 404 && ifMatch !== undefined)) return false;
+      if (response.status !== 200) throw unexpected(request, response);
+      tagOf(request, response);
+      return true;
+    });
+  }
+
+  /** Where there is none, nothing happens; with a version, also where it is another (on stores that know the condition). */
+  async remove(place: S3Place, etag?: string): Promise<void> {
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "DELETE",
+      place,
+      ...(etag === undefined ? {} : { headers: { "if-match": `"${etag}"` } }),
+    };
+    await this.#client.send(request, (response) => {
+      if (![200, 204, 404, 412].includes(response.status)) throw unexpected(request, response);
+    });
+  }
+
+  // ── uploads: an object that appears when it is completed ───────────────────
+
+  async createUpload(place: S3Place, metadata: Readonly<Record<string, string>>): Promise<string> {
+    const headers = Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]);
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "POST",
+      place,
+      query: { uploads: "" },
+      headers: { "content-type": "application/octet-stream", ...Object.fromEntries(headers) },
+    };
+    return await this.#client.send(request, (response) => {
+      if (response.status !== 200) throw unexpected(request, response);
+      const upload = textIn(documentOf(request, response, "InitiateMultipartUploadResult"), "UploadId");
+      if (upload === undefined || upload === "") throw wrongAnswer(request, response, "does not name the upload");
+      return upload;
+    });
+  }
+
+  /** Returns the part's etag. */
+  async uploadPart(place: S3Place, upload: string, number: number, body: S3Body): Promise<string> {
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "PUT",
+      place,
+      query: { partNumber: String(number), uploadId: upload },
+      body,
+    };
+    return await this.#client.send(request, (response) => {
+      if (response.status !== 200) throw unexpected(request, response);
+      return tagOf(request, response);
+    });
+  }
+
+  /**
+   * The parts that an upload has; "gone": there is no such upload (any more), completed, aborted or expired; "unknown": the store
+   * doesn't answer that, or not to these credentials.
+   */
+  async listParts(place: S3Place, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
+    const { signal, silence = new Silence() } = this.#waiting;
+    const all: S3Part[] = [];
+    let after: number | undefined;
+    do {
+      const request: S3Request = {
+        signal,
+        silence,
+        method: "GET",
+        place,
+        query: { uploadId: upload, ...(after === undefined ? {} : { "part-number-marker": String(after) }) },
+        bytesMax: partsBytesMax,
+      };
+      const page = await this.#client.send(request, (response) => {
+        if (response.status === 404 && codeOf(response) === "NoSuchUpload") return "gone";
+        // A store that doesn't know the request may answer anything, the object at that place too.
+        if ([400, 403, 404, 405, 501].includes(response.status) || !isListOfParts(response)) return "unknown";
+        return partsOf(request, response, after);
+      });
+      if (typeof page === "string") return page;
+      all.push(...page.parts);
+      after = page.next;
+    } while (after !== undefined);
+    return all;
+  }
+
+  /** False: there is no such upload (any more): completed already, aborted, or expired. */
+  async completeUpload(place: S3Place, upload: string, etags: readonly string[]): Promise<boolean> {
+    const parts = etags.map(
+      (etag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${escapeXml(`"${etag}"`)}</ETag></Part>`,
+    );
+    const request: S3Request = {
+      ...this.#waiting,
+      method: "POST",
+      place,
+      query: { uploadId: upload },
+      headers: { "content-type": "application/xml" },
+      body: bodyOf(Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`)),
+    };
+    return await this.#client.send(request, (response) => {
+      if (response.status === 404) return false;
+      if (response.status !== 200) throw unexpected(request, response);
+      documentOf(request, response, "CompleteMultipartUploadResult");
+      return true;
+    });
+  }
+
+  /** Where there is no such upload, nothing happens. Objects are never touched. */
+  async abortUpload(place: S3Place, upload: string): Promise<void> {
+    const request: S3Request = { ...this.#waiting, method: "DELETE", place, query: { uploadId: upload } };
+    await this.#client.send(request, (response) => {
+      if (![200, 204, 404].includes(response.status)) throw unexpected(request, response);
+    });
+  }
+
+  /** Uploads to keys that begin with `prefix`, begun and neither completed nor aborted; undefined where the store can't list them. */
+  async listUploads(bucket: string, prefix: string): Promise<S3Upload[] | undefined> {
+    const { signal, silence = new Silence() } = this.#waiting;
+    const all: S3Upload[] = [];
+    let after: S3Upload | undefined;
+    do {
+      const request: S3Request = {
+        signal,
+        silence,
+        method: "GET",
+        place: { bucket, key: "" },
+        query: {
+          uploads: "",
+          "encoding-type": "url",
+          prefix,
+          ...(after === undefined ? {} : { "key-marker": after.key, "upload-id-marker": after.upload }),
+        },
+      };
+      const page = await this.#client.send(request, (response) => {
+        // Some stores don't know the request, and some credentials may not make it.
+        if ([400, 403, 405, 501].includes(response.status)) return undefined;
+        if (response.status !== 200) throw unexpected(request, response);
+        return uploadsOf(request, response, prefix, after);
+      });
+      if (page === undefined) return undefined;
+      for (const upload of page.uploads) all.push(upload);
+      if (all.length > limits.storeListedMax) throw tooMany(request, prefix);
+      after = page.next;
+    } while (after !== undefined);
+    return all;
+  }
+}
+
+export function bodyOf(content: Uint8Array): S3Body {
+  return { bytes: content.length, chunks: () => [content] };
+}
+
+function tagOf(request: S3Request, response: HttpResponse): string {
+  const etag = unquoted(response.headers["etag"] ?? "");
+  if (etag === "") throw wrongAnswer(request, response, "no etag came with it");
+  return etag;
+}

@@ -1,0 +1,186 @@
+// What is at an output's place on an object store, and what may become of it.
+import { createHash } from "node:crypto";
+import { MillraceError } from "../../base/error.ts";
+import type { JobId } from "../../base/ids.ts";
+import { showPath } from "../local/fs.ts";
+import { manifestName, parseManifest, parseReplacing } from "../manifest.ts";
+import { removeReplaced } from "./claim.ts";
+import { abandonS3 } from "./discard.ts";
+import { isDenied, reasonOf, S3Error } from "./api/error.ts";
+import { claimPlace, manifestPlace, placeIn, publishingFolder, type S3Destination, stagingFolder } from "./names.ts";
+import type { S3Object, S3Objects } from "./objects.ts";
+import { s3Path } from "./url.ts";
+
+/** An output of ours that a decision may name to be replaced. */
+export interface OldOutput {
+  /** SHA-256 of its `_SUCCESS`, which names its job and all its bytes. */
+  readonly identity: string;
+  /** Of its `_SUCCESS`. */
+  readonly etag: string;
+  readonly job: JobId;
+  readonly names: readonly string[];
+}
+
+export function identityOf(manifest: Uint8Array): string {
+  return createHash("sha256").update(manifest).digest("hex");
+}
+
+/** The output whose `_SUCCESS` this is, or why it is none of ours, in words. */
+export function outputOf(
+  manifest: { readonly bytes: Buffer; readonly etag: string },
+  path: string,
+): OldOutput | string {
+  const identity = identityOf(manifest.bytes);
+  const replacing = parseReplacing(manifest.bytes);
+  if (replacing !== undefined) return { identity, etag: manifest.etag, job: replacing.job, names: replacing.files };
+  try {
+    const parsed = parseManifest(manifest.bytes, path);
+    if (parsed === undefined) return `its ${manifestName} was not written by Millrace`;
+    return { identity, etag: manifest.etag, job: parsed.job.id, names: parsed.files.map(({ name }) => name) };
+  } catch (thrown) {
+    if (thrown instanceof MillraceError) return `its ${manifestName} can't be read (${thrown.message})`;
+    throw thrown;
+  }
+}
+
+/** What lies below an output, sorted out. */
+export interface Contents {
+  /** By name below the output: files of whomever, `_SUCCESS` not among them. */
+  readonly files: ReadonlyMap<string, S3Object>;
+  /** Jobs that are making their output appear here, or were cut off doing so. */
+  readonly claims: readonly JobId[];
+}
+
+export async function contentsOf(objects: S3Objects, destination: S3Destination): Promise<Contents> {
+  const files = new Map<string, S3Object>();
+  const claims: JobId[] = [];
+  for (const object of await objects.listAll(destination.bucket, destination.prefix)) {
+    const name = object.key.slice(destination.prefix.length);
+    if (name.startsWith(publishingFolder)) claims.push(name.slice(publishingFolder.length));
+    else if (name !== manifestName && !name.startsWith(stagingFolder) && !isFolderMarker(object))
+      files.set(name, object);
+  }
+  return { files, claims };
+}
+
+/** What consoles make for an empty folder: an object of no bytes named like it. */
+export function isFolderMarker({ key, bytes }: S3Object): boolean {
+  return key.endsWith("/") && bytes === 0;
+}
+
+/** What can be begun and given up without leaving anything. */
+async function checkMayWrite(objects: S3Objects, destination: S3Destination): Promise<void> {
+  const place = placeIn(destination, `${stagingFolder}probe`);
+  try {
+    const upload = await objects.createUpload(place, {});
+    await objects.abortUpload(place, upload);
+  } catch (thrown) {
+    const isMissing = thrown instanceof S3Error && thrown.status === 404;
+    if (!isMissing && !isDenied(thrown)) throw thrown;
+    throw new MillraceError(
+      "wrong-usage",
+      `The output ${showPath(destination.path)} can't be made: ${isMissing ? "there is no such bucket" : reasonOf(thrown)}. Choose another one with -o, or check the credentials and what they are allowed.`,
+      { cause: thrown },
+    );
+  }
+}
+
+/** Refuses what `publish` would refuse. Returns the identity of the output to be replaced. */
+export async function prepareS3(
+  objects: S3Objects,
+  destination: S3Destination,
+  overwrite: boolean,
+  ended: readonly JobId[],
+): Promise<{ readonly replaces: string | undefined }> {
+  const { path, bucket, prefix } = destination;
+  const shown = showPath(path);
+  await checkMayWrite(objects, destination);
+  if (ended.length > 0) await removeCutOff(objects, destination, ended);
+  if ((await objects.head({ bucket, key: prefix.slice(0, -1) })) !== undefined) {
+    throw new MillraceError(
+      "output-exists",
+      `The output ${shown} is an object; an output is a folder. Choose another one with -o.`,
+    );
+  }
+  const manifest = await objects.get(manifestPlace(destination));
+  if (!overwrite) {
+    if (manifest !== undefined || !(await isEmpty(objects, destination))) {
+      throw new MillraceError(
+        "output-exists",
+        `The output ${shown} exists and is not empty. Choose another one with -o, or add --overwrite to replace it when the job is done.`,
+      );
+    }
+  }
+  const { files, claims } = await contentsOf(objects, destination);
+  const old = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestPlace(destination)));
+  const claim = claims.find((job) => typeof old !== "object" || job !== old.job || isReplacing(manifest!.bytes));
+  if (claim !== undefined) throw beingPublished(destination, claim);
+  if (old === undefined && files.size === 0) return { replaces: undefined };
+  const foreign = foreignTo(old, files);
+  if (foreign !== undefined) {
+    throw new MillraceError(
+      "output-exists",
+      `--overwrite does not replace ${shown}: ${foreign}. Move it away or remove it yourself, or choose another output with -o.`,
+    );
+  }
+  return { replaces: (old as OldOutput).identity };
+}
+
+/** What publishes of these jobs, which no one goes on with, left here. */
+async function removeCutOff(objects: S3Objects, destination: S3Destination, ended: readonly JobId[]): Promise<void> {
+  const { files, claims } = await contentsOf(objects, destination);
+  const left = claims.filter((job) => ended.includes(job));
+  if (left.length === 0) return;
+  const manifest = await objects.get(manifestPlace(destination));
+  const there = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestPlace(destination)));
+  for (const job of left) {
+    const isWhole = typeof there === "object" && there.job === job && !isReplacing(manifest!.bytes);
+    if (isWhole) await removeReplaced(objects, destination, job, new Set(there.names));
+    else await abandonS3(objects, destination, job, files.keys());
+  }
+}
+
+/** Why what is there is not an output of ours and nothing else, in words. */
+export function foreignTo(old: OldOutput | string | undefined, files: Contents["files"]): string | undefined {
+  if (old === undefined) return `it has no ${manifestName}, so it is not the output of a finished job`;
+  if (typeof old === "string") return old;
+  const names = new Set(old.names);
+  const foreign = [...files.keys()].find((name) => !names.has(name));
+  return foreign === undefined ? undefined : `it holds ${showPath(foreign)}, which no job wrote`;
+}
+
+export function beingPublished(destination: S3Destination, job: JobId): MillraceError {
+  return new MillraceError(
+    "output-exists",
+    `Job ${job} is publishing to ${showPath(destination.path)}, or was cut off doing so. Wait until it has ended; if it is gone for good, remove ${s3Path(claimPlace(destination, job))} and what it left there.`,
+  );
+}
+
+export function outputExists({ path }: S3Destination): MillraceError {
+  return new MillraceError(
+    "output-exists",
+    `${showPath(path)} exists, and is not what this job may replace: it was made or changed after the job was started. Nothing in it was touched. Move it away and resume, or choose another output with -o.`,
+  );
+}
+
+/** Another decision of the job has taken its place. */
+export function decisionWithdrawn({ path }: S3Destination): MillraceError {
+  return new MillraceError(
+    "corrupt-output",
+    `What was to be published as ${showPath(path)} has been withdrawn, as a file of it was gone; the job has been retried since.`,
+  );
+}
+
+function isReplacing(manifest: Uint8Array): boolean {
+  return parseReplacing(manifest) !== undefined;
+}
+
+/** Records of other jobs' uploads are not the output's: they are hidden, and each job removes its own. */
+async function isEmpty(objects: S3Objects, { bucket, prefix }: S3Destination): Promise<boolean> {
+  for await (const page of objects.list(bucket, prefix, { delimiter: "/" })) {
+    if (page.objects.some((object) => !isFolderMarker(object))) return false;
+    const hidden = [prefix + stagingFolder, prefix + publishingFolder];
+    if (page.prefixes.some((name) => !hidden.includes(name))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,180 @@
+// An output file while an attempt writes it. Writing is synchronous and requests are not, so it is written to a local file without
+// a name (gone with the process, however that ends) and uploaded when it is finished, but not completed: nothing appears.
+//
+//   write … ─► local file ─► finish: record for `discard` ─► create upload ─► its id in the record ─► parts ─► token
+import { createHash, type Hash } from "node:crypto";
+import nodeFs from "node:fs";
+import { join } from "node:path";
+import { assert } from "../../base/assert.ts";
+import { MillraceError } from "../../base/error.ts";
+import { type AttemptId, attemptName } from "../../base/ids.ts";
+import { KiB, limits, MiB } from "../../base/limits.ts";
+import { forEachAtMost } from "../../base/parallel.ts";
+import { randomId } from "../../base/random.ts";
+import { checkedName } from "../local/hidden.ts";
+import { s3OutputError } from "./api/error.ts";
+import { destinationOf, encodeToken, markOf, placeIn, recordPlace, type S3Destination } from "./names.ts";
+import type { S3Objects } from "./objects.ts";
+import { type S3Place, s3Path } from "./url.ts";
+import { Silence } from "./api/silence.ts";
+import type { S3Body } from "./api/transport.ts";
+import type { StagedWriter } from "../storage.ts";
+
+/** The system calls for the local file; tests put one in between. */
+export type SpoolFs = Pick<typeof nodeFs, "openSync" | "writeSync" | "readSync" | "closeSync" | "unlinkSync">;
+
+export interface S3StageOptions {
+  readonly objects: S3Objects;
+  readonly fs: SpoolFs;
+  /** Where the local file is made. */
+  readonly directory: string;
+  /** Bytes of an upload's part; default 8 MiB, more for large files. */
+  readonly partBytes?: number | undefined;
+}
+
+const partBytesMin = 8 * MiB;
+/** Amazon takes 10,000; fewer keep the token small. */
+const partsMax = 1000;
+const partsAtOnce = 3;
+const readBytes = 256 * KiB;
+
+export class S3StagedWriter implements StagedWriter {
+  readonly #options: S3StageOptions;
+  readonly #destination: S3Destination;
+  readonly #attempt: AttemptId;
+  readonly #name: string;
+  readonly #place: S3Place;
+  readonly #hash: Hash = createHash("sha256");
+  #fd: number | undefined;
+  #bytes = 0;
+
+  constructor(options: S3StageOptions, destination: string, attempt: AttemptId, name: string) {
+    this.#options = options;
+    this.#destination = destinationOf(destination);
+    this.#attempt = attempt;
+    this.#name = checkedName(name);
+    this.#place = placeIn(this.#destination, this.#name);
+    const { fs, directory } = options;
+    const path = join(directory, `.millrace-upload-${randomId()}`);
+    try {
+      this.#fd = fs.openSync(path, "wx+", 0o600);
+      fs.unlinkSync(path);
+    } catch (thrown) {
+      throw this.#error(thrown, "Spooling");
+    }
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  write(chunk: Uint8Array): void {
+    assert(this.#fd !== undefined, "write after finish or abort");
+    try {
+      // A full disk shows first as a short write, then as an error.
+      for (let at = 0; at < chunk.length; ) {
+        const written = this.#options.fs.writeSync(this.#fd, chunk, at, chunk.length - at, this.#bytes + at);
+        if (written === 0) throw new Error("writing makes no progress");
+        at += written;
+      }
+    } catch (thrown) {
+      throw this.#error(thrown, "Spooling");
+    }
+    this.#hash.update(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  async finish(): Promise<{ readonly bytes: number; readonly sha256: string; readonly token: string }> {
+    assert(this.#fd !== undefined, "finish after finish or abort");
+    const sha256 = this.#hash.digest("hex");
+    const bytes = this.#bytes;
+    const attempt = attemptName(this.#attempt);
+    const { objects } = this.#options;
+    try {
+      // Before the upload: one that is never named is found by its key (s3-discard.ts).
+      const record = recordPlace(this.#destination, this.#attempt, this.#name);
+      const { key } = this.#place;
+      await objects.put(record, Buffer.from(JSON.stringify({ key })));
+      const upload = await objects.createUpload(this.#place, markOf(this.#attempt.job, attempt, sha256));
+      await objects.put(record, Buffer.from(JSON.stringify({ key, upload })));
+      try {
+        const etags = await this.#uploadParts(upload);
+        this.#close();
+        return { bytes, sha256, token: encodeToken({ upload, attempt, etags }) };
+      } catch (thrown) {
+        await this.#forget(upload, record);
+        throw thrown;
+      }
+    } catch (thrown) {
+      throw this.#error(thrown, "Uploading");
+    }
+  }
+
+  abort(): void {
+    this.#close();
+  }
+
+  async #uploadParts(upload: string): Promise<string[]> {
+    const { objects, partBytes = partBytesMin } = this.#options;
+    const size = Math.max(partBytes, Math.ceil(this.#bytes / partsMax));
+    // An empty file is one empty part.
+    const count = Math.max(1, Math.ceil(this.#bytes / size));
+    const etags: string[] = [];
+    await forEachAtMost(partsAtOnce, Array.from({ length: count }).keys(), async (index) => {
+      const body = this.#part(index * size, Math.min(this.#bytes, (index + 1) * size));
+      etags[index] = await objects.uploadPart(this.#place, upload, index + 1, body);
+    });
+    return etags;
+  }
+
+  #part(start: number, end: number): S3Body {
+    const read = (buffer: Buffer, at: number): Buffer => {
+      assert(this.#fd !== undefined, "the spooled file is open until it is uploaded");
+      const count = this.#options.fs.readSync(this.#fd, buffer, 0, Math.min(buffer.length, end - at), at);
+      if (count === 0) {
+        throw new MillraceError(
+          "corrupt-output",
+          `The local copy of ${s3Path(this.#place)} ends at byte ${at}: something else changed it.`,
+          { retry: "elsewhere" },
+        );
+      }
+      return buffer.subarray(0, count);
+    };
+    return {
+      bytes: end - start,
+      *chunks() {
+        // A new buffer each: what was given away may still be on its way to the network.
+        for (let at = start; at < end; ) {
+          const chunk = read(Buffer.allocUnsafe(Math.min(readBytes, end - at)), at);
+          at += chunk.length;
+          yield chunk;
+        }
+      },
+    };
+  }
+
+  /** As well as it goes: `discard` does it too. */
+  async #forget(upload: string, record: S3Place): Promise<void> {
+    try {
+      // Also after the attempt was revoked.
+      const silence = new Silence(limits.storeDiscardSilentMsMax);
+      const objects = this.#options.objects.for({ signal: undefined, silence });
+      await objects.abortUpload(this.#place, upload);
+      await objects.remove(record);
+    } catch {
+      // the failure that led here matters more
+    }
+  }
+
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) this.#options.fs.closeSync(fd);
+  }
+
+  #error(thrown: unknown, doing: string): MillraceError {
+    return s3OutputError(thrown, doing, s3Path(this.#place));
+  }
+}
+
+export const nodeSpoolFs: SpoolFs = nodeFs;

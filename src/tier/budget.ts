@@ -1,0 +1,58 @@
+import { KiB, limits } from "../base/limits.ts";
+import type { TierOptions } from "./tier.ts";
+import { tierError } from "./error.ts";
+import type { TierFiles } from "./files.ts";
+
+/**
+ * Looking costs as much as writing 64 KiB does, and others use the same file system: each of them may go so far beyond what
+ * is spared.
+ */
+const lookAgainBytes = 512 * KiB;
+
+/** What may still be put into the memory tier. */
+export class Budget {
+  used: number;
+  readonly #fs: TierFiles;
+  readonly #options: TierOptions;
+  readonly #files = new Map<string, number>();
+  /** Bytes that may be taken before what is free is looked at again. */
+  #allowance = 0;
+
+  constructor(fs: TierFiles, options: TierOptions) {
+    this.#fs = fs;
+    this.#options = options;
+    this.used = options.memoryBytesHeld ?? 0;
+  }
+
+  /** Takes `bytes` of it; false where they don't fit. */
+  reserve(bytes: number): boolean {
+    const { memoryDirectory, memoryBytesMax } = this.#options;
+    if (memoryDirectory === undefined || this.used + bytes > memoryBytesMax) return false;
+    if (bytes > this.#allowance) {
+      let free: number;
+      try {
+        free = this.#fs.freeBytes(memoryDirectory);
+      } catch (error) {
+        throw tierError("can't be used", memoryDirectory, error);
+      }
+      if (free < bytes + limits.memoryTierSpareBytes) return false;
+      this.#allowance = Math.max(bytes, Math.min(lookAgainBytes, free - limits.memoryTierSpareBytes));
+    }
+    this.#allowance -= bytes;
+    this.used += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.used = Math.max(0, this.used - bytes);
+  }
+
+  finished(path: string, bytes: number): void {
+    this.#files.set(path, bytes);
+  }
+
+  removed(path: string): void {
+    this.release(this.#files.get(path) ?? 0);
+    this.#files.delete(path);
+  }
+}
