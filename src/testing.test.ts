@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { csv } from "./format/csv.ts";
-import { ndjson } from "./format/ndjson.ts";
-import { text } from "./format/text.ts";
-import { tsv } from "./format/tsv.ts";
+import { csv } from "./format/table/csv.ts";
+import { ndjson } from "./format/json/ndjson.ts";
+import { text } from "./format/lines/text.ts";
+import { tsv } from "./format/table/tsv.ts";
 import { desc } from "./job/codecs/desc.ts";
 import { json } from "./job/codecs/json.ts";
 import { uint } from "./job/codecs/numbers.ts";

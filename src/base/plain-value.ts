@@ -8,7 +8,7 @@ export function isPlainObject(value: object): boolean {
   return isPlainPrototype(Object.getPrototypeOf(value)) && Object.getOwnPropertySymbols(value).length === 0;
 }
 
-/** Or one that has nothing to inherit: rows with a header have it (format/table.ts). */
+/** Or one that has nothing to inherit: rows with a header have it (format/table/table.ts). */
 export function isPlainPrototype(prototype: object | null): boolean {
   if (prototype === Object.prototype || prototype === null) return true;
   return Object.getPrototypeOf(prototype) === null && Reflect.ownKeys(prototype).length === 0;

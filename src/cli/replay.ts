@@ -5,7 +5,7 @@ import pc from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { exitCodeOfCode } from "../base/error-codes.ts";
-import { decompress, detectCompression } from "../format/compress.ts";
+import { decompress, detectCompression } from "../format/compression/compress.ts";
 import { type FoundRecord, findRecord } from "../input/find-record.ts";
 import type { PlannedFile } from "../input/plan.ts";
 import { resolveInputs } from "../input/resolve.ts";

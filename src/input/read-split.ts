@@ -3,7 +3,7 @@ import { MillraceError } from "../base/error.ts";
 import { meaningOf } from "../base/error-codes.ts";
 import type { Position } from "../base/ids.ts";
 import { KiB, limits } from "../base/limits.ts";
-import { readsText, refuseForeign, type TextFormat } from "../format/content.ts";
+import { readsText, refuseForeign, type TextFormat } from "../format/blocks/content.ts";
 import { BadRecord, type InputFormat, type RecordBatch } from "../format/format.ts";
 import type { Storage } from "../storage/storage.ts";
 import { BadRecordIn } from "./bad-record.ts";
@@ -17,7 +17,7 @@ export interface ReadSplitOptions {
   readonly files: Readonly<Record<number, PlannedFile>>;
   readonly formatOf: (input: number) => InputFormat<unknown>;
   readonly storage: Storage;
-  /** `format/compress.ts`: the content of a compressed file, chunk by chunk. Throws `bad-input` when it is damaged. */
+  /** `format/compression/compress.ts`: the content of a compressed file, chunk by chunk. Throws `bad-input` when it is damaged. */
   readonly decompress: Decompress;
   readonly signal: AbortSignal;
   /** Go on here, where a record begins; the pieces before it are done. Default: the beginning. */

@@ -2,7 +2,7 @@
 import { relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath } from "../base/paths.ts";
-import { headBytesLooked, readsText, refuseForeign, tailBytesLooked } from "../format/content.ts";
+import { headBytesLooked, readsText, refuseForeign, tailBytesLooked } from "../format/blocks/content.ts";
 import type { InputFormat } from "../format/format.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
@@ -15,7 +15,7 @@ export interface ResolveOptions {
   readonly directory: string;
   /** The file that `-` stands for. */
   readonly standardInput?: string | undefined;
-  /** What a file's first bytes say: `format/compress.ts`. */
+  /** What a file's first bytes say: `format/compression/compress.ts`. */
   readonly detectCompression: (head: Uint8Array) => PlannedFile["compression"];
   /** Where given, files that its formats can't read are refused by what they begin with. */
   readonly formatOf?: (input: number) => InputFormat<unknown>;

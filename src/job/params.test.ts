@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { text } from "../format/text.ts";
+import { text } from "../format/lines/text.ts";
 import { defineJob, jobDefinition } from "./define-job.ts";
 import type { ParamsDefinition } from "./definition.ts";
 import { describeJob } from "./describe.ts";

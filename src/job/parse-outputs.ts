@@ -1,7 +1,7 @@
 import { excerptOf } from "../base/excerpt.ts";
 import { limits } from "../base/limits.ts";
 import type { OutputFormat } from "../format/format.ts";
-import { tsv } from "../format/tsv.ts";
+import { tsv } from "../format/table/tsv.ts";
 import { checkName, isFormat, isObject, refuseUncalled, wrong } from "./check.ts";
 import type { JobDefinition } from "./definition.ts";
 

@@ -25,7 +25,7 @@ import type { Partition, Prefix } from "./partition.ts";
 export type { ByteWriter } from "../base/bytes.ts";
 export type { AttemptId } from "../base/ids.ts";
 export type { Format, InputFormat, OutputFormat, ReadFrom, RecordBatch } from "../format/format.ts";
-export type { NdjsonOptions } from "../format/ndjson.ts";
+export type { NdjsonOptions } from "../format/json/ndjson.ts";
 export type {
   AutoKey,
   AutoValue,

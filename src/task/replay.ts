@@ -1,7 +1,7 @@
 // One record through `setup` and `map`, for `millrace replay`: what it emits, counts and throws. Nothing is written.
 import { MillraceError } from "../base/error.ts";
 import type { Counters } from "../base/ids.ts";
-import { decompress, detectCompression } from "../format/compress.ts";
+import { decompress, detectCompression } from "../format/compression/compress.ts";
 import type { PlannedFile } from "../input/plan.ts";
 import { type InputBatch, readSplit } from "../input/read-split.ts";
 import { headOf } from "../input/resolve.ts";

@@ -12,10 +12,10 @@ const bound = /^(export )?const (\w*(?:Ms|Max|Min|Kept|AtOnce|Leases)) = ([-\d][
 /** Exported all the same, each with its reason. */
 const shared: Readonly<Record<string, string>> = {
   "base/byte-buffer.ts loopLengthMax": "read for each string that is emitted",
-  "format/json-wasm.ts fieldsMax": "the size of a table in src/format/assembly, which can't import limits.ts",
-  "format/json-wasm.ts cellsMax": "likewise",
-  "format/json-wasm.ts nameBytesMax": "likewise",
-  "format/line-pairs.ts valueBytesMax": "the size of a field in src/format/assembly",
+  "format/json/wasm.ts fieldsMax": "the size of a table in src/format/assembly, which can't import limits.ts",
+  "format/json/wasm.ts cellsMax": "likewise",
+  "format/json/wasm.ts nameBytesMax": "likewise",
+  "format/lines/pairs.ts valueBytesMax": "the size of a field in src/format/assembly",
   "kernel/reference-collect.ts wordBytesMax": "the size of a field in src/kernel/assembly",
 };
 

@@ -1,6 +1,6 @@
 // What a slot makes of single values (faults 11 and 25), task by task in this process.
 import { describe, expect, test } from "vitest";
-import { text } from "../../src/format/text.ts";
+import { text } from "../../src/format/lines/text.ts";
 import { bytes } from "../../src/job/codecs/bytes.ts";
 import { json } from "../../src/job/codecs/json.ts";
 import { uint } from "../../src/job/codecs/numbers.ts";

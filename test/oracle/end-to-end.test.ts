@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { MiB } from "../../src/base/limits.ts";
-import { text } from "../../src/format/text.ts";
+import { text } from "../../src/format/lines/text.ts";
 import { uint } from "../../src/job/codecs/numbers.ts";
 import { utf8 } from "../../src/job/codecs/utf8.ts";
 import { sum } from "../../src/job/combine.ts";

@@ -1,6 +1,6 @@
 // Jobs and inputs by chance, each as the engine takes it and as the oracle does.
 import fc from "fast-check";
-import { text } from "../../src/format/text.ts";
+import { text } from "../../src/format/lines/text.ts";
 import { float64 } from "../../src/job/codecs/numbers.ts";
 import { tuple } from "../../src/job/codecs/tuple.ts";
 import { utf8 } from "../../src/job/codecs/utf8.ts";

@@ -1,9 +1,9 @@
 // The checks in this process, each with jobs that pass it and jobs that are wrong in its way.
 import { expect, test } from "vitest";
 import { TaskRun } from "../../../test/support/run-tasks.ts";
-import { ndjson } from "../../format/ndjson.ts";
-import { text } from "../../format/text.ts";
-import { tsv } from "../../format/tsv.ts";
+import { ndjson } from "../../format/json/ndjson.ts";
+import { text } from "../../format/lines/text.ts";
+import { tsv } from "../../format/table/tsv.ts";
 import { autoValue } from "../../job/codecs/auto.ts";
 import { json } from "../../job/codecs/json.ts";
 import { float64, uint } from "../../job/codecs/numbers.ts";

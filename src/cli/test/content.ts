@@ -4,7 +4,7 @@
 //   written by map      one part per split, so all of them one after the other, decompressed, without headers
 import { basename } from "node:path";
 import { deadLettersOutput } from "../../base/ids.ts";
-import { decompress, detectCompression } from "../../format/compress.ts";
+import { decompress, detectCompression } from "../../format/compression/compress.ts";
 import type { JobDescription } from "../../job/describe.ts";
 import { readManifest } from "../../output/published.ts";
 import type { ManifestFile } from "../../storage/manifest.ts";

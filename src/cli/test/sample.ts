@@ -1,6 +1,6 @@
 // Some thousand records of the sample, spread over all of it, for the checks in this process.
 import { MiB } from "../../base/limits.ts";
-import { decompress } from "../../format/compress.ts";
+import { decompress } from "../../format/compression/compress.ts";
 import type { PlannedFile } from "../../input/plan.ts";
 import { readSample } from "../../input/sample.ts";
 import type { JobDefinition } from "../../job/definition.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MillraceError } from "../../base/error.ts";
-import { text } from "../../format/text.ts";
+import { text } from "../../format/lines/text.ts";
 import type { Codec } from "../../job/codec.ts";
 import { auto } from "../../job/codecs/auto.ts";
 import { bytes } from "../../job/codecs/bytes.ts";

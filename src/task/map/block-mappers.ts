@@ -3,15 +3,15 @@
 //
 //   words   a block goes into the kernel as it is, which finds and counts the words (kernel.ts, `addWords`)
 //   grep    of a literal: only lines in which it is found are decoded at all
-//   recordAsKey  lines become pairs in WebAssembly (format/line-pairs.ts), and go into the kernel's batch as they are
+//   recordAsKey  lines become pairs in WebAssembly (format/lines/pairs.ts), and go into the kernel's batch as they are
 import { isAscii, isUtf8 } from "node:buffer";
 import { ByteBuffer } from "../../base/byte-buffer.ts";
-import { type Block, blockBytes } from "../../format/block-reader.ts";
+import { type Block, blockBytes } from "../../format/blocks/reader.ts";
 import type { BlockFormat, ByteLineFormat, InputFormat, RecordBatch } from "../../format/format.ts";
-import { byteOrderMark, LineDecoder } from "../../format/line-decoder.ts";
-import { valueBytesMax } from "../../format/line-pairs.ts";
-import { lineFeeds } from "../../format/line-reader.ts";
-import { slicedLines } from "../../format/lines.ts";
+import { byteOrderMark, LineDecoder } from "../../format/lines/decoder.ts";
+import { valueBytesMax } from "../../format/lines/pairs.ts";
+import { lineFeeds } from "../../format/lines/reader.ts";
+import { slicedLines } from "../../format/lines/lines.ts";
 import { bytes as bytesCodec } from "../../job/codecs/bytes.ts";
 import { f64Kind } from "../../job/codecs/facts.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";

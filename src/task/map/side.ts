@@ -1,7 +1,7 @@
 // What maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
 import type { AttemptId } from "../../base/ids.ts";
-import { byteOrderMark } from "../../format/line-decoder.ts";
-import { LinePairs } from "../../format/line-pairs.ts";
+import { byteOrderMark } from "../../format/lines/decoder.ts";
+import { LinePairs } from "../../format/lines/pairs.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { CollectOptions, Kernel, KernelPartitioner } from "../../kernel/kernel.ts";
 import { type Collector, type CollectorStats, createCollector } from "../../sort/collector.ts";

@@ -2,7 +2,7 @@
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Position } from "../../base/ids.ts";
-import { decompress, memberCompressor } from "../../format/compress.ts";
+import { decompress, memberCompressor } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";

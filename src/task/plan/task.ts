@@ -2,7 +2,7 @@
 // of it is a function of the input and the job, never of slots or machines; later tasks read only what is found here.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { decompress, detectCompression } from "../../format/compress.ts";
+import { decompress, detectCompression } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type HeaderOptions, withHeaders } from "../../input/header.ts";

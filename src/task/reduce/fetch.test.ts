@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { failed, partsOf, succeeded, TaskRun } from "../../../test/support/run-tasks.ts";
-import { text } from "../../format/text.ts";
+import { text } from "../../format/lines/text.ts";
 import { uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import { defineJob } from "../../job/define-job.ts";

@@ -1,9 +1,9 @@
-// The built-in reducer `eachKey` on whole blocks of merged pairs: keys become lines in WebAssembly (format/line-pairs.ts), without an
+// The built-in reducer `eachKey` on whole blocks of merged pairs: keys become lines in WebAssembly (format/lines/pairs.ts), without an
 // object per key. What it can't write it hands to the output's format, which says why.
 
-import { blockBytes } from "../../format/block-reader.ts";
+import { blockBytes } from "../../format/blocks/reader.ts";
 import type { LineWriting } from "../../format/format.ts";
-import { LinePairs } from "../../format/line-pairs.ts";
+import { LinePairs } from "../../format/lines/pairs.ts";
 import { bytes as bytesCodec } from "../../job/codecs/bytes.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import type { JobDefinition } from "../../job/definition.ts";

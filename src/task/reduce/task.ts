@@ -1,7 +1,7 @@
 // A reduce attempt: one partition of all map outputs → fetch what lies elsewhere → merge → groups → reduce (or the folded
 // values) → one staged part file.
 import { assert } from "../../base/assert.ts";
-import { memberCompressor } from "../../format/compress.ts";
+import { memberCompressor } from "../../format/compression/compress.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/messages.ts";
 import type { Fetched } from "../../shuffle/client.ts";
 import { type Gathered, gather } from "../../shuffle/gather.ts";

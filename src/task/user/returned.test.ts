@@ -1,8 +1,8 @@
 // What map and reduce return instead of emitting it.
 import { describe, expect, it } from "vitest";
 import { TaskRun } from "../../../test/support/run-tasks.ts";
-import { text } from "../../format/text.ts";
-import { tsv } from "../../format/tsv.ts";
+import { text } from "../../format/lines/text.ts";
+import { tsv } from "../../format/table/tsv.ts";
 import { uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import { defineJob } from "../../job/define-job.ts";

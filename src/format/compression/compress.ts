@@ -1,0 +1,74 @@
+// Compressed files: recognised by their first bytes, read as a stream of content, written as independent members.
+import { gzipSync } from "node:zlib";
+import { MillraceError } from "../../base/error.ts";
+import { KiB, limits } from "../../base/limits.ts";
+import { formatCount } from "../../base/units.ts";
+import { gunzip } from "./gunzip.ts";
+import { loadZstd, unzstd } from "./zstd.ts";
+
+export type Compression = "gzip" | "zstd";
+
+/** What the first bytes of a file say it is; four of them suffice. */
+export function detectCompression(head: Uint8Array): "none" | Compression {
+  const [a, b, c, d] = head;
+  if (a === 0x1f && b === 0x8b) return "gzip";
+  if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return "zstd";
+  // A skippable frame, with which some writers (pzstd) begin.
+  if (a !== undefined && a >= 0x50 && a <= 0x5f && b === 0x2a && c === 0x4d && d === 0x18) return "zstd";
+  return "none";
+}
+
+/**
+ * The content of a compressed file. `chunks` begin at its start; each is read before the next is asked for. Throws `bad-input`
+ * when the file is damaged, cut short, followed by something else, or a bomb; the caller knows the file's name.
+ */
+export function decompress(compression: Compression, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return limitRatio(chunks, compression === "gzip" ? gunzip : unzstd);
+}
+
+/** Bounds how much content a file may have for its size. Exported for its test. */
+export async function* limitRatio(
+  chunks: AsyncIterable<Uint8Array>,
+  inflate: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+  ratioMax: number = limits.inflateRatioMax,
+  bytesMin: number = limits.bombBytesMin,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let read = 0;
+  let made = 0;
+  async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of chunks) {
+      read += chunk.length;
+      yield chunk;
+    }
+  }
+  for await (const content of inflate(counted())) {
+    made += content.length;
+    if (made > bytesMin && made > read * ratioMax) {
+      throw new MillraceError(
+        "bad-input",
+        `${formatCount(read)} compressed bytes have become ${formatCount(made)}, more than ${ratioMax} times as many: the file is taken for a bomb. Decompress it first if it is none.`,
+      );
+    }
+    yield content;
+  }
+}
+
+/**
+ * What turns bytes into one member (gzip) or frame (zstd), readable by itself and behind others, the same bytes every time:
+ * no time, no name. The bytes of gzip may differ between processors' families, as zlib chooses its hash function by them.
+ */
+export async function memberCompressor(compression: Compression): Promise<(bytes: Uint8Array) => Uint8Array> {
+  if (compression === "gzip") return gzipMember;
+  const zstd = await loadZstd();
+  return (bytes) => zstd.compress(bytes, zstdLevel);
+}
+
+// 62 MB/s and 2.59 on the books; the usual 6 would be half as fast for 4 % less. zstd's usual 3: 109 MB/s and 2.81.
+const gzipLevel = 4;
+const zstdLevel = 3;
+
+function gzipMember(bytes: Uint8Array): Uint8Array {
+  const member = gzipSync(bytes, { level: gzipLevel, chunkSize: 256 * KiB });
+  member[9] = 255; // The operating system, as "unknown": the only byte that says where it was made.
+  return member;
+}

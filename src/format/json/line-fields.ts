@@ -1,0 +1,113 @@
+// Declared fields of one line of JSON, found in JavaScript: of lines that the table (json-table.ts) leaves alone, those longer than a
+// block, and where the table takes none of a job's fields.
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import type { Codec, ColumnCodec } from "../../job/codec.ts";
+import { nullableOf } from "../../job/codecs/facts.ts";
+import { fieldValue, kindOf } from "./field.ts";
+import { isBlank, parseJson } from "./line.ts";
+import { type MakeRecord, recordMaker } from "./record.ts";
+import { isNumber, JsonScanner, numberText } from "./scan.ts";
+import { noRecord } from "../lines/reader.ts";
+import { type PlainKind, plainKind } from "../lines/plain-text.ts";
+
+export interface Field {
+  readonly name: string;
+  readonly codec: ColumnCodec<unknown>;
+  readonly plain: PlainKind;
+}
+
+export function fieldOf(name: string, codec: ColumnCodec<unknown>): Field {
+  const inner = nullableOf(codec as unknown as Codec<unknown>);
+  return { name, codec, plain: plainKind(inner ?? codec) };
+}
+
+export class LineFields {
+  readonly make: MakeRecord;
+  readonly #fields: readonly Field[];
+  readonly #scanner: JsonScanner;
+
+  constructor(fields: readonly Field[]) {
+    const names = fields.map(({ name }) => name);
+    this.make = recordMaker(names);
+    this.#fields = fields;
+    this.#scanner = new JsonScanner(names);
+  }
+
+  /** The record of the line bytes[start, end), UTF-8; `text` is all bytes as Latin-1: the same where they are ASCII. */
+  read(bytes: Buffer, text: string, start: number, end: number): unknown {
+    if (!this.#scanner.scan(bytes, text, start, end)) return this.parse(bytes.toString("utf8", start, end));
+    const { kinds, starts, ends, plain } = this.#scanner;
+    const values: unknown[] = [];
+    for (let i = 0; i < this.#fields.length; i++) {
+      const field = this.#fields[i]!;
+      const { name, codec } = field;
+      const kind = kinds[i]!;
+      if (kind === "string" && plain[i] && field.plain === "string") {
+        values.push(text.slice(starts[i]! + 1, ends[i]! - 1));
+        continue;
+      }
+      if (kind === "number" && field.plain !== undefined && field.plain !== "string") {
+        const number = digitsAt(bytes, starts[i]!, ends[i]!);
+        if (number >= 0) {
+          values.push(number);
+          continue;
+        }
+      }
+      let value = "";
+      if (kind === "string") value = stringAt(bytes, text, starts[i]!, ends[i]!);
+      else if (kind === "number" || kind === "boolean") value = text.slice(starts[i], ends[i]);
+      values.push(kind === "number" ? numberValue(field, value) : fieldValue(name, codec, kind, value));
+    }
+    return this.make(values);
+  }
+
+  /** What the scanner leaves alone, with the same result. */
+  parse(line: string): unknown {
+    if (isBlank(line)) return noRecord;
+    const object = parseObject(line);
+    const values: unknown[] = [];
+    for (const { name, codec } of this.#fields) {
+      const value = Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+      values.push(fieldValue(name, codec, kindOf(value), String(value)));
+    }
+    return this.make(values);
+  }
+}
+
+/** What a field holds whose text may be a JSON number. */
+export function numberValue({ name, codec, plain }: Field, text: string): unknown {
+  // The codec takes every number, and -0 for 0.
+  if (plain === "float64" && isNumber(text)) {
+    const number = Number(text) + 0;
+    if (Number.isFinite(number)) return number;
+  }
+  return fieldValue(name, codec, "number", numberText(text) ?? String(parseJson(text)));
+}
+
+/** The number of at most 15 digits without a leading zero at [start, end); -1: something else. */
+function digitsAt(bytes: Buffer, start: number, end: number): number {
+  if (end - start > 15 || (bytes[start] === 0x30 && end - start > 1)) return -1;
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+function stringAt(bytes: Buffer, text: string, start: number, end: number): string {
+  const plain = text.slice(start + 1, end - 1);
+  if (!notPlain.test(plain)) return plain;
+  // Escapes, characters beyond ASCII, or what JSON does not allow.
+  return parseJson(bytes.toString("utf8", start, end)) as string;
+}
+
+const notPlain = /[^\x20-\x5b\x5d-\x7f]/;
+
+function parseObject(line: string): object {
+  const value = parseJson(line);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new MillraceError("bad-input", `the line is not a JSON object, but ${excerptOf(value)}`);
+}

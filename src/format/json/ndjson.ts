@@ -1,0 +1,124 @@
+// One JSON value per line: `ndjson()`. Described in docs/formats/ndjson.md.
+import { asBuffer } from "../../base/bytes.ts";
+import { MillraceError } from "../../base/error.ts";
+import { hasValidate } from "../../base/standard-schema.ts";
+import { strictJson } from "../../base/strict-json.ts";
+import type { Jsonable, JsonableWithBigints, JsonValue, JsonValueWithBigints } from "../../job/codec.ts";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "../../job/params.ts";
+import type { Columns, ColumnsOf } from "../../job/table.ts";
+import { checkedBy } from "../checked.ts";
+import type { TextFormat } from "../blocks/content.ts";
+import type { Format, InputFormat } from "../format.ts";
+import { jsonFields } from "./fields.ts";
+import type { Integers } from "./numbers.ts";
+import { readJson } from "./reader.ts";
+import { RecordReader, type RecordReading } from "./whole.ts";
+
+/** What becomes of integers beyond 2^53 in whole records. */
+export interface NdjsonOptions {
+  /**
+   * Default "refuse": a record with one that a number would change is a bad record. "round": the nearest number. "bigint": all beyond
+   * ±(2^53-1) are bigints, which are written as digits.
+   */
+  readonly integers?: Integers;
+}
+interface WithBigints extends NdjsonOptions {
+  readonly integers: "bigint";
+}
+
+/** One JSON value per line. Writing takes any object; what JSON would lose (a Date, a Map) is an error at run time. */
+export function ndjson(): Format<JsonValue, null | boolean | number | string | object>;
+/** One JSON value per line; its type is taken on trust. */
+export function ndjson<T extends Jsonable<T>>(): Format<T>;
+/** One JSON value per line, with bigints for integers beyond 2^53. */
+export function ndjson(
+  options: WithBigints,
+): Format<JsonValueWithBigints, null | boolean | number | bigint | string | object>;
+/** One JSON value per line, with bigints for integers beyond 2^53; its type is taken on trust. */
+export function ndjson<T extends JsonableWithBigints<T>>(options: WithBigints): Format<T>;
+/** One JSON value per line. */
+export function ndjson(
+  options: NdjsonOptions & { readonly integers: "refuse" | "round" },
+): Format<JsonValue, null | boolean | number | string | object>;
+/** One JSON value per line; its type is taken on trust. */
+export function ndjson<T extends Jsonable<T>>(
+  options: NdjsonOptions & { readonly integers: "refuse" | "round" },
+): Format<T>;
+/** One JSON value per line, checked (and converted, when reading) by a schema of any Standard Schema library. */
+export function ndjson<S extends StandardSchema>(
+  schema: S,
+  options?: NdjsonOptions,
+): Format<SchemaOutput<S>, SchemaInput<S>>;
+/** One JSON object per line, of which only these fields are read, and checked. Faster than the others. */
+export function ndjson<C extends Columns>(options: { readonly fields: C }): Format<ColumnsOf<C>>;
+export function ndjson(
+  first: StandardSchema | { readonly fields: Columns } | NdjsonOptions = { integers: "refuse" },
+  more: NdjsonOptions = {},
+): Format<unknown> {
+  if (first === null || (typeof first === "object" && Object.keys(first).length === 0 && !("~standard" in first)))
+    throw wrongOptions();
+  if (typeof first === "object" && !("~standard" in first) && "fields" in first) {
+    if (typeof first.fields !== "object" || first.fields === null || "integers" in first) throw wrongOptions();
+    const { read, write } = jsonFields(first.fields);
+    return jsonLines(read, write);
+  }
+  // A schema may be a function.
+  const isHolder = typeof first === "object" || typeof first === "function";
+  const schema = isHolder && "~standard" in first ? first : undefined;
+  const { integers = "refuse", ...others } = schema === undefined ? (first as NdjsonOptions) : more;
+  if (!isOneOf(integers) || Object.keys(others).length > 0) throw wrongOptions();
+  if (schema !== undefined && !hasValidate(schema)) throw wrongOptions();
+  const check = schema === undefined ? undefined : checkedBy(schema);
+  const write = integers === "bigint" ? writeBigints : writeJson;
+  return jsonLines(wholeRecords(check, "shapes", integers), write);
+}
+
+function isOneOf(integers: unknown): integers is Integers {
+  return integers === "refuse" || integers === "round" || integers === "bigint";
+}
+
+function wrongOptions(): MillraceError {
+  return new MillraceError(
+    "wrong-job",
+    'ndjson() takes nothing, a Standard Schema (zod, valibot, arktype, …), { integers: "refuse", "round" or "bigint" }, or both, or { fields: { name: codec } }.',
+  );
+}
+
+/** What `JSON.parse` makes of each line, or `check` of that. */
+export function wholeRecords(
+  check: ((value: unknown) => unknown) | undefined,
+  reading: RecordReading = "shapes",
+  integers: Integers = "refuse",
+): InputFormat<unknown>["read"] {
+  /** Made when it is needed, as a format may be there only to write. */
+  let reader: RecordReader | undefined;
+  return (chunks, from) => {
+    reader ??= new RecordReader(check, reading, integers);
+    return readJson(chunks, from, reader);
+  };
+}
+
+function jsonLines(
+  read: InputFormat<unknown>["read"],
+  print: (record: unknown) => string,
+): Format<unknown> & TextFormat {
+  return {
+    split: "anywhere",
+    readsText: { zeroBytes: false },
+    extension: "ndjson",
+    recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
+    read,
+    write(record, out) {
+      out.writeUtf8(print(record));
+      out.writeUint8(10);
+    },
+  };
+}
+
+function writeJson(record: unknown): string {
+  return strictJson(record, "ndjson()");
+}
+
+function writeBigints(record: unknown): string {
+  return strictJson(record, "ndjson()", { bigints: true });
+}

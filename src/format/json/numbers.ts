@@ -1,0 +1,166 @@
+// Numbers of whole JSON records that JavaScript's numbers can't hold: integers beyond 2^53 that would come out with other digits, and
+// what is too large for any number. `JSON.parse` rounds them without a word.
+import { MillraceError } from "../../base/error.ts";
+import { setField } from "./field.ts";
+import { parseJson } from "./line.ts";
+
+/** What becomes of integers beyond 2^53: refused where a number would change them, rounded, or bigints. */
+export type Integers = "refuse" | "round" | "bigint";
+
+const exactMax = 2 ** 53;
+/** Deeper values are not looked through one by one, but their text is. */
+const depthMax = 200;
+const number = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y;
+
+/** What `JSON.parse` makes of a text, but for such numbers. Throws `bad-input`. */
+export function parseWhole(text: string, integers: Integers): unknown {
+  const value = parseJson(text);
+  if (!mayHaveChanged(value)) return value;
+  let hasBigints = false;
+  for (const token of numbersOf(text)) if (typeof wholeNumber(token, integers) === "bigint") hasBigints = true;
+  return hasBigints ? new BigintParser(text).parse() : value;
+}
+
+/** Whether there is a number in it that is not exact for certain: cheaper than a look at the text, which was just parsed. */
+export function mayHaveChanged(value: unknown, depth = 0): boolean {
+  if (typeof value === "number") return !isExact(value);
+  if (typeof value !== "object" || value === null) return false;
+  if (depth === depthMax) return true;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const part: unknown = value[i];
+      if (typeof part !== "string" && mayHaveChanged(part, depth + 1)) return true;
+    }
+    return false;
+  }
+  for (const name in value) {
+    const part = (value as Record<string, unknown>)[name];
+    if (typeof part !== "string" && mayHaveChanged(part, depth + 1)) return true;
+  }
+  return false;
+}
+
+function isExact(value: number): boolean {
+  return value > -exactMax && value < exactMax;
+}
+
+/** The value of a JSON number. Throws `bad-input` for one that can't be had. */
+export function wholeNumber(text: string, integers: Integers): number | bigint {
+  const value = Number(text);
+  if (isExact(value)) return value;
+  if (!Number.isFinite(value)) {
+    throw new MillraceError("bad-input", `${shown(text)} is too large for a number: it must be a string`);
+  }
+  if (/[.eE]/.test(text) || integers === "round") return value;
+  if (integers === "bigint") return BigInt(text);
+  if (isSame(text, value)) return value;
+  throw new MillraceError(
+    "bad-input",
+    `${shown(text)} is an integer beyond 2^53 and would become ${value}: read it by ndjson({ integers: "bigint" }) as a bigint, or by ndjson({ integers: "round" }) as that number`,
+  );
+}
+
+/** Whether the number is written with the digits that it was read from, or stands for the same ones. */
+function isSame(digits: string, value: number): boolean {
+  const [, sign, first, others = "", exponent] = /^(-?)(\d)(?:\.(\d+))?e\+(\d+)$/.exec(String(value)) ?? [];
+  if (exponent === undefined) return String(value) === digits;
+  return `${sign}${first}${others.padEnd(Number(exponent), "0")}` === digits;
+}
+
+function shown(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+/** Numbers of a text that is JSON, those in strings not among them. */
+function* numbersOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0x22) at = behindString(text, at);
+    else if (isNumberStart(unit)) {
+      const token = numberAt(text, at);
+      yield token;
+      at += token.length;
+    } else at++;
+  }
+}
+
+function isNumberStart(unit: number): boolean {
+  return unit === 0x2d || (unit >= 0x30 && unit <= 0x39);
+}
+
+function numberAt(text: string, at: number): string {
+  number.lastIndex = at;
+  return number.exec(text)![0];
+}
+
+/** Index behind the string whose opening quote is at `start`, in JSON. */
+function behindString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); ; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(at - 1 - slashes) === 0x5c) slashes++;
+    if (slashes % 2 === 0) return at + 1;
+  }
+}
+
+/** Reads what is known to be JSON, with bigints where numbers are not exact for certain. */
+class BigintParser {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  parse(): unknown {
+    const text = this.#text;
+    const unit = this.#next();
+    if (unit === "{") return this.#object();
+    if (unit === "[") return this.#array();
+    if (unit === '"') return this.#string();
+    if (isNumberStart(text.charCodeAt(this.#at))) {
+      const token = numberAt(text, this.#at);
+      this.#at += token.length;
+      return wholeNumber(token, "bigint");
+    }
+    const word = unit === "t" ? "true" : unit === "f" ? "false" : "null";
+    this.#at += word.length;
+    return JSON.parse(word);
+  }
+
+  #object(): unknown {
+    const object: Record<string, unknown> = {};
+    this.#at++;
+    while (this.#next() !== "}") {
+      const name = this.#string();
+      this.#next();
+      this.#at++; // the colon
+      setField(object, name, this.parse());
+      if (this.#next() === ",") this.#at++;
+    }
+    this.#at++;
+    return object;
+  }
+
+  #array(): unknown {
+    const array: unknown[] = [];
+    this.#at++;
+    while (this.#next() !== "]") {
+      array.push(this.parse());
+      if (this.#next() === ",") this.#at++;
+    }
+    this.#at++;
+    return array;
+  }
+
+  #string(): string {
+    const start = this.#at;
+    this.#at = behindString(this.#text, start);
+    return JSON.parse(this.#text.slice(start, this.#at)) as string;
+  }
+
+  /** The next character that is no blank. */
+  #next(): string | undefined {
+    while (/\s/.test(this.#text[this.#at] ?? "")) this.#at++;
+    return this.#text[this.#at];
+  }
+}

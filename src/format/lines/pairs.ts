@@ -1,0 +1,80 @@
+// Lines that become keys, and keys that become lines, a block at a time (assembly/pairs.ts): for the built-in mapper and reducer of
+// sort jobs. Pairs are laid out as in the kernel's batch: varint keyBytes, varint valueBytes, key, value.
+import { assert } from "../../base/assert.ts";
+import { blockBytes } from "../blocks/reader.ts";
+import { type JsonExports, jsonReader, places } from "../json/wasm.ts";
+
+/** A longer value does not follow every key here. */
+export const valueBytesMax = 16;
+
+/** Pairs that `frame` made: bytes[start, end) of its own memory, until the next call. */
+export interface FramedLines {
+  readonly start: number;
+  readonly end: number;
+  readonly lines: number;
+  /** Index behind the last line; where that is the index it began at, the line there is too long. */
+  readonly next: number;
+}
+
+/** Lines that `write` made, as `FramedLines`; and what is to be known of runs of equal keys. */
+export interface WrittenKeys {
+  readonly start: number;
+  readonly end: number;
+  readonly lines: number;
+  readonly runs: number;
+  readonly firstRun: number;
+  readonly lastRun: number;
+  readonly largestRun: number;
+  /** The last key: bytes[lastKeyStart, lastKeyEnd). */
+  readonly lastKeyStart: number;
+  readonly lastKeyEnd: number;
+}
+
+export class LinePairs {
+  readonly bytes: Buffer;
+  readonly #reader: JsonExports;
+  readonly #results: Uint32Array;
+  readonly #consumed: Uint32Array;
+
+  constructor() {
+    this.#reader = jsonReader();
+    const { buffer } = this.#reader.memory;
+    this.bytes = Buffer.from(buffer);
+    this.#consumed = new Uint32Array(buffer, places.consumed, 1);
+    this.#results = new Uint32Array(buffer, places.lines, 7);
+  }
+
+  /** A pair for each line of text[from, …), at most a block, with this value; as many as fit in `room` bytes. */
+  frame(text: Uint8Array, from: number, room: number, value: Uint8Array): FramedLines {
+    const length = text.length - from;
+    assert(length <= blockBytes && value.length <= valueBytesMax, "more than a block, or a long value");
+    this.bytes.set(from === 0 ? text : text.subarray(from), places.block);
+    this.bytes[places.block + length] = 10;
+    this.bytes.set(value, places.value);
+    const end = places.block + length;
+    const made = this.#reader.frameLines(places.block, end, Math.min(room, blockBytes), value.length);
+    const next = from + this.#consumed[0]!;
+    return { start: places.pairs, end: places.pairs + made, lines: this.#results[0]!, next };
+  }
+
+  /** The keys of the pairs in bytes[start, end), at most a block, as lines; undefined: one of them can't be a line. */
+  write(pairs: Uint8Array, start: number, end: number, refusesCarriageReturn: boolean): WrittenKeys | undefined {
+    assert(end - start <= blockBytes, "more than a block of pairs");
+    this.bytes.set(pairs.subarray(start, end), places.block);
+    const made = this.#reader.writeKeys(places.block, places.block + end - start, refusesCarriageReturn) | 0;
+    if (made < 0) return undefined;
+    const [lines, runs, firstRun, lastRun, largestRun, lastKeyStart, lastKeyBytes] = this
+      .#results as unknown as readonly [number, number, number, number, number, number, number];
+    return {
+      start: places.pairs,
+      end: places.pairs + made,
+      lines,
+      runs,
+      firstRun,
+      lastRun,
+      largestRun,
+      lastKeyStart,
+      lastKeyEnd: lastKeyStart + lastKeyBytes,
+    };
+  }
+}

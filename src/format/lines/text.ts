@@ -1,0 +1,75 @@
+// Lines as strings: `text()`. Described in docs/formats/text.md.
+import { MillraceError } from "../../base/error.ts";
+import { readBlocks } from "../blocks/reader.ts";
+import { delimited, overlapsItself } from "../blocks/boundary.ts";
+import type { TextFormat } from "../blocks/content.ts";
+import { type BlockFormat, type Format, writesLines } from "../format.ts";
+import { readLines } from "./reader.ts";
+
+/** Lines as strings, without their delimiter. */
+export function text(
+  options: {
+    /** Default "\n"; then one "\r" before it is stripped. A written record that contains the delimiter is an error. */
+    readonly delimiter?: string;
+    /** Bytes that are not UTF-8: fail with file and offset, or put U+FFFD. Default "fail". */
+    readonly invalid?: "fail" | "replace";
+  } = {},
+): Format<string> {
+  const { delimiter = "\n", invalid = "fail" } = options;
+  if (typeof delimiter !== "string" || delimiter === "" || !delimiter.isWellFormed()) {
+    throw new MillraceError(
+      "wrong-job",
+      `text({ delimiter }) takes a string of at least one character, not ${JSON.stringify(delimiter)}`,
+    );
+  }
+  if (invalid !== "fail" && invalid !== "replace") {
+    throw new MillraceError("wrong-job", `text({ invalid }) takes "fail" or "replace", not ${JSON.stringify(invalid)}`);
+  }
+  const stripCarriageReturn = delimiter === "\n";
+  const bytes = Buffer.from(delimiter);
+  const overlaps = overlapsItself(bytes);
+  const common: Format<string> & TextFormat = {
+    split: "whole-file",
+    readsText: { zeroBytes: delimiter.includes("\0") },
+    extension: "txt",
+    read: (chunks, from) => readLines(chunks, from, { delimiter, stripCarriageReturn, invalid }),
+    write(record, out) {
+      if (typeof record !== "string")
+        throw new MillraceError("bad-output", `text() writes strings, not ${typeof record}`);
+      if (record.includes(delimiter) || (overlaps && `${record}${delimiter}`.indexOf(delimiter) < record.length)) {
+        throw wouldChange(record, delimiter);
+      }
+      if (stripCarriageReturn && record.endsWith("\r")) throw wouldChange(record, delimiter);
+      out.writeUtf8(record);
+      out.writeBytes(bytes);
+    },
+  };
+  // Which occurrences of "aa" in "aaa" are delimiters can't be told from the middle of a file.
+  if (overlaps) return common;
+  const blocks: BlockFormat | undefined =
+    delimiter === "\n" && invalid === "fail"
+      ? { readBlocks: (chunks, from) => readBlocks(chunks, from, { boundary: delimited(bytes) }) }
+      : undefined;
+  const format: Format<string> = {
+    ...common,
+    ...blocks,
+    split: "anywhere",
+    recordStart(found) {
+      const at = Buffer.from(found.buffer, found.byteOffset, found.length).indexOf(bytes);
+      return at < 0 ? -1 : at + bytes.length;
+    },
+  };
+  return delimiter === "\n" ? writesLines(format, { records: "text", refusesCarriageReturn: true }) : format;
+}
+
+function wouldChange(record: string, delimiter: string): MillraceError {
+  const what =
+    delimiter === "\n" && !record.includes("\n")
+      ? 'ends in "\\r"'
+      : `contains the delimiter ${JSON.stringify(delimiter)} or ends in a part of it`;
+  const shown = JSON.stringify(record.length > 60 ? `${record.slice(0, 60)}…` : record);
+  return new MillraceError(
+    "bad-output",
+    `${shown} ${what}, so it would not be read back as it is. Replace it, or write ndjson().`,
+  );
+}

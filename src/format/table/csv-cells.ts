@@ -1,0 +1,65 @@
+// One record of csv as cells, and back, by RFC 4180.
+import { MillraceError } from "../../base/error.ts";
+
+/** The cells of a record without its line end. Throws where quotes stand where they must not. */
+export function splitCsv(record: string, delimiter: string): readonly string[] {
+  if (!record.includes('"')) return record.split(delimiter);
+  const cells: string[] = [];
+  for (let at = 0; ; ) {
+    if (record.charCodeAt(at) === 0x22) {
+      const { cell, end } = quotedCell(record, at);
+      cells.push(cell);
+      if (end === record.length) return cells;
+      if (!record.startsWith(delimiter, end)) {
+        throw malformed(cells.length, `text behind the closing quote, at character ${end + 1} of the row`);
+      }
+      at = end + delimiter.length;
+    } else {
+      const found = record.indexOf(delimiter, at);
+      const end = found < 0 ? record.length : found;
+      const cell = record.slice(at, end);
+      if (cell.includes('"')) {
+        throw malformed(
+          cells.length + 1,
+          `a quote at character ${cell.indexOf('"') + 1} of a cell that does not begin with one`,
+        );
+      }
+      cells.push(cell);
+      if (found < 0) return cells;
+      at = end + delimiter.length;
+    }
+  }
+}
+
+/** The cell whose opening quote is at `start`, and the index behind its closing quote. */
+function quotedCell(record: string, start: number): { readonly cell: string; readonly end: number } {
+  let cell = "";
+  for (let at = start + 1; ; ) {
+    const quote = record.indexOf('"', at);
+    if (quote < 0) throw malformed(undefined, `the quote at character ${start + 1} of the row is not closed`);
+    if (record.charCodeAt(quote + 1) !== 0x22) return { cell: cell + record.slice(at, quote), end: quote + 1 };
+    cell += record.slice(at, quote + 1);
+    at = quote + 2;
+  }
+}
+
+function malformed(cell: number | undefined, problem: string): MillraceError {
+  const where = cell === undefined ? "" : ` in cell ${cell}`;
+  return new MillraceError("bad-input", `the row is not RFC 4180 csv${where}: ${problem}`);
+}
+
+/**
+ * Whether a cell can't be written as it is: it holds a quote, a line end, or any character of the delimiter ("|" before "||"
+ * would be read otherwise). A byte order mark, as the first cell's, would not be read back.
+ */
+export function needsQuotes(cell: string, delimiter: string): boolean {
+  if (special.test(cell)) return true;
+  for (const character of delimiter) if (cell.includes(character)) return true;
+  return false;
+}
+
+const special = /["\r\n]|^\ufeff/;
+
+export function quoteCell(cell: string): string {
+  return `"${cell.replaceAll('"', '""')}"`;
+}

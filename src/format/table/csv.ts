@@ -1,0 +1,76 @@
+// Comma-separated rows by RFC 4180: `csv()`. Described in docs/formats/csv.md.
+import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
+import type { TextFormat } from "../blocks/content.ts";
+import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
+import { findQuotedStarts } from "./csv-starts.ts";
+import type { Format, ScannedFormat } from "../format.ts";
+import { lineFeeds } from "../lines/reader.ts";
+import { lazyRowTable } from "./row-table.ts";
+import { defineTable, tableHeader } from "./table.ts";
+import { findHeaderEnd, readTable } from "./reader.ts";
+
+/** Comma-separated, RFC 4180. Rows are arrays; see `TableOptions` for objects. */
+export function csv(): Format<readonly string[], Row>;
+export function csv<T extends TableOptions>(options: T): TableFormat<T>;
+export function csv(
+  options: TableOptions = {},
+): Format<unknown> | (Format<unknown> & TextFormat & Partial<ScannedFormat>) {
+  const { delimiter = ",", multiline = true } = options;
+  if (typeof delimiter !== "string" || !/^[^\n\r"]+$/.test(delimiter) || !delimiter.isWellFormed()) {
+    throw new MillraceError(
+      "wrong-job",
+      `csv({ delimiter }) takes text without quotes and line ends, not ${JSON.stringify(delimiter)}`,
+    );
+  }
+  const table = defineTable("csv()", options);
+  const rowTable = lazyRowTable();
+  const lineOptions = { ...lineFeeds, quoted: multiline, countsLines: true };
+  const writeRow = (cells: readonly string[], out: ByteWriter) => {
+    let line = cells.length === 1 && cells[0] === "" ? '""' : ""; // An empty line would not be read as a row.
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!;
+      if (i > 0) line += delimiter;
+      if (!multiline && /[\n\r]/.test(cell)) throw lineEndInCell(cell);
+      line += needsQuotes(cell, delimiter) ? quoteCell(cell) : cell;
+    }
+    out.writeUtf8(line);
+    out.writeUint8(10);
+  };
+  const header = tableHeader("csv()", table, writeRow);
+  return {
+    split: "anywhere",
+    readsText: { zeroBytes: delimiter.includes("\0") },
+    extension: "csv",
+    read: (chunks, from) =>
+      readTable({
+        table,
+        rowTable,
+        from,
+        chunks,
+        lines: lineOptions,
+        delimiter,
+        special: "quotes",
+        split: (record) => splitCsv(record, delimiter),
+        skipsEmptyLines: true,
+      }),
+    ...(table.hasHeader && {
+      findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) =>
+        findHeaderEnd({ chunks, lines: lineOptions, skipsEmptyLines: true }),
+    }),
+    write: (record, out) => writeRow(table.cells(record), out),
+    ...(header === undefined ? {} : { header }),
+    ...(multiline
+      ? { findStarts: findQuotedStarts }
+      : { recordStart: (bytes: Uint8Array) => asBuffer(bytes).indexOf(10) + 1 || -1 }),
+  };
+}
+
+function lineEndInCell(cell: string): MillraceError {
+  return new MillraceError(
+    "bad-output",
+    `csv({ multiline: false }) can't write a line end in a cell: ${excerptOf(cell)}`,
+  );
+}

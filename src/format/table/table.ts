@@ -1,0 +1,224 @@
+// What csv and tsv share: cells become rows, objects by the names of a header, or typed objects by declared columns.
+import type { ByteWriter } from "../../base/bytes.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import type { ColumnCodec } from "../../job/codec.ts";
+import type { TableOptions } from "../../job/table.ts";
+import type { ScannedColumn } from "./column-scan.ts";
+import { setField } from "../json/field.ts";
+
+export interface Table {
+  /** Whether the first line of a file names the columns. */
+  readonly hasHeader: boolean;
+  /** Of the header that is written; undefined where there is none. */
+  readonly names: readonly string[] | undefined;
+  /** How rows of one file are read. `header` is its first line, where the table has one. Throws when a column is missing. */
+  reader(header: readonly string[] | undefined): RowReader;
+  /** The cells of a record, as text. */
+  cells(record: unknown): readonly string[];
+}
+
+export interface RowReader {
+  /** Cells that every row must have; undefined: any number. */
+  readonly width: number | undefined;
+  read(cells: readonly string[]): unknown;
+  /** Declared columns, which can be read without the other cells. */
+  readonly columns?: { readonly width: number; readonly columns: readonly ScannedColumn[] };
+}
+
+/** Checks the options; `format` is "csv()" or "tsv()", for errors. */
+export function defineTable(format: string, options: TableOptions): Table {
+  const columns = options.columns === undefined ? undefined : Object.entries(options.columns);
+  const hasHeader = options.header ?? columns !== undefined;
+  for (const [name, codec] of columns ?? []) {
+    if (typeof codec?.parse === "function" && typeof codec.format === "function") continue;
+    throw new MillraceError(
+      "wrong-job",
+      `${format}: column ${JSON.stringify(name)} needs a codec with a text form, such as utf8 or uint`,
+    );
+  }
+  if (columns?.length === 0) throw new MillraceError("wrong-job", `${format}: columns names no column`);
+  const names = columns?.map(([name]) => name);
+  if (columns !== undefined) {
+    return {
+      hasHeader,
+      names: hasHeader ? names : undefined,
+      reader: (header) => columnReader(columns, header),
+      cells: (record) => columnCells(format, columns, record),
+    };
+  }
+  if (hasHeader) {
+    return {
+      hasHeader,
+      names: undefined,
+      reader: (header) => headerReader(header ?? []),
+      cells: () => {
+        throw noNames(format);
+      },
+    };
+  }
+  return {
+    hasHeader,
+    names: undefined,
+    reader: () => ({ width: undefined, read: (cells) => cells }),
+    cells: (record) => rowCells(format, record),
+  };
+}
+
+/** The `header` of an output format; undefined: files have none. */
+export function tableHeader(
+  format: string,
+  table: Table,
+  writeRow: (cells: readonly string[], out: ByteWriter) => void,
+): ((out: ByteWriter) => void) | undefined {
+  if (!table.hasHeader) return undefined;
+  return (out) => {
+    if (table.names === undefined) throw noNames(format);
+    writeRow(table.names, out);
+  };
+}
+
+/** Part files are begun before their first record is known, and all must have the same header. */
+function noNames(format: string): MillraceError {
+  return new MillraceError(
+    "bad-output",
+    `${format} with a header can be written only with \`columns\`: { columns: { id: utf8, … } } says which columns, in which order`,
+  );
+}
+
+/** Objects without `Object.prototype`, so that a column named "constructor" or "__proto__" is a column like any other. */
+function headerReader(header: readonly string[]): RowReader {
+  for (const [i, name] of header.entries()) {
+    if (header.indexOf(name) !== i)
+      throw new MillraceError(
+        "bad-input",
+        `the header has more than one column ${JSON.stringify(name)}; it names ${shownNames(header)}`,
+      );
+  }
+  // A constructor, because V8 keeps what `Object.create(null)` makes as a hash table, which is much slower.
+  function NamedCells() {}
+  NamedCells.prototype = Object.create(null);
+  const NewRecord = NamedCells as unknown as new () => Record<string, string>;
+  return {
+    width: header.length,
+    read(cells) {
+      const record = new NewRecord();
+      for (let i = 0; i < header.length; i++) record[header[i]!] = cells[i]!;
+      return record;
+    },
+  };
+}
+
+function columnReader(
+  columns: readonly (readonly [string, ColumnCodec<unknown>])[],
+  header: readonly string[] | undefined,
+): RowReader {
+  const parts = columns.map(([name, codec], i) => ({
+    name,
+    codec,
+    index: header === undefined ? i : indexIn(header, name),
+  }));
+  const width = header?.length ?? columns.length;
+  return {
+    width,
+    columns: { width, columns: parts },
+    read(cells) {
+      const record: Record<string, unknown> = {};
+      for (const { name, codec, index } of parts) setField(record, name, parseCell(name, codec, cells[index]!));
+      return record;
+    },
+  };
+}
+
+function indexIn(header: readonly string[], name: string): number {
+  const index = header.indexOf(name);
+  if (index >= 0 && header.indexOf(name, index + 1) < 0) return index;
+  const problem = index < 0 ? "no" : "more than one";
+  throw new MillraceError(
+    "bad-input",
+    `the header has ${problem} column ${JSON.stringify(name)}; it names ${shownNames(header)}`,
+  );
+}
+
+function parseCell(name: string, codec: ColumnCodec<unknown>, text: string): unknown {
+  try {
+    return codec.parse(text);
+  } catch (thrown) {
+    throw new MillraceError(
+      "bad-input",
+      `column ${JSON.stringify(name)}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
+  }
+}
+
+function columnCells(
+  format: string,
+  columns: readonly (readonly [string, ColumnCodec<unknown>])[],
+  record: unknown,
+): string[] {
+  if (typeof record !== "object" || record === null) {
+    throw new MillraceError("bad-output", `${format} with columns writes objects of them, not ${excerptOf(record)}`);
+  }
+  return columns.map(([name, codec]) => {
+    try {
+      return codec.format((record as Record<string, unknown>)[name]);
+    } catch (thrown) {
+      throw new MillraceError(
+        "bad-output",
+        `${format}: column ${JSON.stringify(name)}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      );
+    }
+  });
+}
+
+function rowCells(format: string, record: unknown): string[] {
+  if (!Array.isArray(record)) {
+    throw new MillraceError(
+      "bad-output",
+      `${format} writes arrays of cells, not ${excerptOf(record)}. Objects need \`columns\`.`,
+    );
+  }
+  if (record.length === 0)
+    throw new MillraceError(
+      "bad-output",
+      `${format} can't write a row of no cells: it would be read as one empty cell`,
+    );
+  const cells: string[] = [];
+  for (let i = 0; i < record.length; i++) cells.push(cellText(format, record[i], i));
+  return cells;
+}
+
+/** ISO 8601 for dates, nothing for null, JavaScript's own text for numbers, bigints and booleans. */
+export function cellText(format: string, cell: unknown, place: number | string): string {
+  switch (typeof cell) {
+    case "string":
+      return cell;
+    case "number":
+      if (!Number.isNaN(cell)) return String(cell);
+      break;
+    case "boolean":
+    case "bigint":
+      return String(cell);
+    case "object":
+      if (cell === null) return "";
+      if (cell instanceof Date && !Number.isNaN(cell.getTime())) return cell.toISOString();
+  }
+  throw new MillraceError(
+    "bad-output",
+    `${format}: cell ${typeof place === "number" ? place + 1 : JSON.stringify(place)} is ${excerptOf(cell)}; a cell is a string, number, bigint, boolean, valid Date or null`,
+  );
+}
+
+export function shownNames(names: readonly string[]): string {
+  const shown = names.slice(0, 20).map((name) => excerptOf(name));
+  return `${shown.join(", ")}${names.length > 20 ? `, … (${names.length} columns)` : ""}`;
+}
+
+/** Refuses a row with another number of cells than it must have. */
+export function checkWidth(cells: readonly string[], width: number | undefined): void {
+  if (width === undefined || cells.length === width) return;
+  throw new MillraceError(
+    "bad-input",
+    `the row has ${cells.length} cell${cells.length === 1 ? "" : "s"}, expected ${width}`,
+  );
+}

@@ -1,0 +1,95 @@
+// Tab-separated rows: `tsv()`. Described in docs/formats/tsv.md.
+import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
+import type { TextFormat } from "../blocks/content.ts";
+import type { Format } from "../format.ts";
+import { lineFeeds } from "../lines/reader.ts";
+import { lazyRowTable } from "./row-table.ts";
+import { defineTable, tableHeader } from "./table.ts";
+import { findHeaderEnd, readTable } from "./reader.ts";
+
+/** Tab-separated: `\t \n \r \\` in cells are escaped. Rows are arrays; `tsv<[word: string, n: number]>()` types them. */
+export function tsv<R extends Row = Row>(): Format<readonly string[], R>;
+export function tsv<T extends TableOptions>(options: T): TableFormat<T>;
+export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unknown> & TextFormat) {
+  const { delimiter = "\t" } = options;
+  if (typeof delimiter !== "string" || !/^[^\n\r\\]$/.test(delimiter)) {
+    throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);
+  }
+  const table = defineTable("tsv()", options);
+  const rowTable = lazyRowTable();
+  const lineOptions = { ...lineFeeds, countsLines: true };
+  const writeRow = (cells: readonly string[], out: ByteWriter) => {
+    let line = "";
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!;
+      if (i > 0) line += delimiter;
+      line += special.test(cell) || cell.includes(delimiter) ? escapeCell(cell, delimiter) : cell;
+    }
+    out.writeUtf8(line);
+    out.writeUint8(10);
+  };
+  const header = tableHeader("tsv()", table, writeRow);
+  return {
+    split: "anywhere",
+    readsText: { zeroBytes: delimiter === "\0" },
+    extension: "tsv",
+    recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
+    read: (chunks, from) =>
+      readTable({
+        table,
+        rowTable,
+        from,
+        chunks,
+        lines: lineOptions,
+        delimiter,
+        special: "backslashes",
+        split: (line) => splitCells(line, delimiter),
+        skipsEmptyLines: false,
+      }),
+    ...(table.hasHeader && {
+      findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) =>
+        findHeaderEnd({ chunks, lines: lineOptions, skipsEmptyLines: false }),
+    }),
+    write: (record, out) => writeRow(table.cells(record), out),
+    ...(header === undefined ? {} : { header }),
+  };
+}
+
+const special = /[\t\n\r\\]/;
+const escapes: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\" };
+const unescapes: ReadonlyMap<string, string> = new Map([
+  ["t", "\t"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["\\", "\\"],
+]);
+
+function escapeCell(cell: string, delimiter: string): string {
+  if (delimiter !== "\t" && cell.includes(delimiter)) {
+    throw new MillraceError(
+      "bad-output",
+      `tsv() has no escape for the delimiter ${JSON.stringify(delimiter)} in ${excerptOf(cell)}; csv() quotes it`,
+    );
+  }
+  return cell.replace(/[\t\n\r\\]/g, (character) => escapes[character]!);
+}
+
+function splitCells(line: string, delimiter: string): readonly string[] {
+  const cells = line.split(delimiter);
+  if (!line.includes("\\")) return cells;
+  return cells.map((cell) => (cell.includes("\\") ? unescapeCell(cell) : cell));
+}
+
+function unescapeCell(cell: string): string {
+  return cell.replace(/\\(.?)/gsu, (sequence, character: string) => {
+    const meant = unescapes.get(character);
+    if (meant !== undefined) return meant;
+    throw new MillraceError(
+      "bad-input",
+      `${JSON.stringify(sequence)} is no escape of tsv(), which knows \\t, \\n, \\r and \\\\. Read files with plain backslashes by text().`,
+    );
+  });
+}
