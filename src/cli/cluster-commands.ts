@@ -44,7 +44,7 @@ Examples:
   millrace master --state /var/lib/millrace/state
   millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`,
     )
-    .action(async (flags) => (await import("./master.ts")).masterCommand(flags));
+    .action(async (flags) => (await import("./commands/master.ts")).masterCommand(flags));
 
   addServiceOptions(
     millrace
@@ -94,7 +94,7 @@ Examples:
   millrace worker --master https://m1:7070 --token-file worker-token --name w1 --listen w1:7071 --work-dir /var/lib/millrace/work \\
     --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`,
     )
-    .action(async (flags) => (await import("./worker.ts")).workerCommand(flags));
+    .action(async (flags) => (await import("./commands/worker.ts")).workerCommand(flags));
 
   addMasterOptions(millrace.command("status").description("show a cluster, or one of its jobs"))
     .argument("[job]", "the job's id, or the first digits of it", jobWord)
@@ -111,14 +111,14 @@ Examples:
   millrace status --master http://127.0.0.1:7070
   millrace status 3f2a --watch --master http://127.0.0.1:7070`,
     )
-    .action(async (job, flags) => (await import("./status.ts")).statusCommand(job, flags));
+    .action(async (job, flags) => (await import("./commands/status.ts")).statusCommand(job, flags));
 
   addMasterOptions(millrace.command("jobs").description("list the jobs of a cluster")).action(async (flags) =>
-    (await import("./jobs.ts")).jobsCommand(flags),
+    (await import("./commands/jobs.ts")).jobsCommand(flags),
   );
 
   addMasterOptions(millrace.command("workers").description("list the workers of a cluster")).action(async (flags) =>
-    (await import("./workers.ts")).workersCommand(flags),
+    (await import("./commands/workers.ts")).workersCommand(flags),
   );
 
   addMasterOptions(millrace.command("logs").description("show what a job's attempts printed"))
@@ -128,19 +128,19 @@ Examples:
       "one attempt, like map-00012.1.7 (default: the newest that failed, or all that run)",
       word("ATTEMPT", "an attempt, like map-00012.1.7"),
     )
-    .action(async (job, attempt, flags) => (await import("./logs.ts")).logsCommand(job, attempt, flags));
+    .action(async (job, attempt, flags) => (await import("./commands/logs.ts")).logsCommand(job, attempt, flags));
 
   addMasterOptions(millrace.command("history").description("show what happened to a job, when and where"))
     .argument(...jobArgument)
-    .action(async (job, flags) => (await import("./history.ts")).historyCommand(job, flags));
+    .action(async (job, flags) => (await import("./commands/history.ts")).historyCommand(job, flags));
 
   addMasterOptions(millrace.command("cancel").description("cancel a job; nothing of it is published"))
     .argument(...jobArgument)
-    .action(async (job, flags) => (await import("./cancel.ts")).cancelCommand(job, flags));
+    .action(async (job, flags) => (await import("./commands/cancel.ts")).cancelCommand(job, flags));
 
   addMasterOptions(millrace.command("retry").description("start a failed job again, with what it had done"))
     .argument(...jobArgument)
-    .action(async (job, flags) => (await import("./retry.ts")).retryCommand(job, flags));
+    .action(async (job, flags) => (await import("./commands/retry.ts")).retryCommand(job, flags));
 
   addMasterOptions(millrace.command("drain").description("let a worker finish, and give it nothing new"))
     .argument(
@@ -148,5 +148,5 @@ Examples:
       "the worker's id, or the first letters of it",
       word("WORKER", "the id of a worker, or the first letters of it"),
     )
-    .action(async (worker, flags) => (await import("./drain.ts")).drainCommand(worker, flags));
+    .action(async (worker, flags) => (await import("./commands/drain.ts")).drainCommand(worker, flags));
 }

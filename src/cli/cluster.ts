@@ -5,7 +5,7 @@ import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { RemoteMaster } from "../protocol/services.ts";
 import type { JobView } from "../schedule/step.ts";
-import { shortId } from "./hints.ts";
+import { shortId } from "./screen/hints.ts";
 import { tell } from "./loading.ts";
 import type { MasterFlags } from "./options.ts";
 

@@ -1,6 +1,6 @@
 // Ctrl-C and its relatives: the first one cancels and cleans up, the second one ends the process at once.
 import { MillraceError } from "../base/error.ts";
-import { quoted } from "./hints.ts";
+import { quoted } from "./screen/hints.ts";
 
 export interface Interrupts {
   /** Aborted by the first interrupt. */

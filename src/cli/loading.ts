@@ -1,6 +1,6 @@
 // What is said while a job's module takes its time.
 import pc from "picocolors";
-import { printable } from "./error-text.ts";
+import { printable } from "./screen/error-text.ts";
 
 export function stillLoading(job: string): string {
   return `still loading ${job}: its module is not through with what it does at its top level; Ctrl-C ends it`;

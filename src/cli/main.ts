@@ -6,7 +6,7 @@ import { version } from "../base/version.ts";
 import { importBy } from "../job/import-module.ts";
 import { describing, startFirstSlot } from "../local/first-slot.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
-import { errorEvent, errorLines, exitCodeOf } from "./error-text.ts";
+import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
 import {
   addClusterOptions,
   addJobOptions,
@@ -57,7 +57,7 @@ Examples:
     .action(async (job, inputs, flags) => {
       const { master, slots, memory } = flags;
       const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : describing);
-      return (await import("./run.ts")).runCommand(job, inputs, flags, firstSlot);
+      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot);
     });
 
   addRunOptions(millrace.command("plan").description("show what run would read, split and write, without running it"))
@@ -68,7 +68,7 @@ Examples:
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./plan.ts")).planCommand(job, inputs, flags, firstSlot);
+        return (await import("./commands/plan.ts")).planCommand(job, inputs, flags, firstSlot);
       });
     });
 
@@ -93,7 +93,7 @@ Examples:
       const { endable } = await import("./endable.ts");
       return endable({ workDir: flags.workDir }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./test.ts")).testCommand(job, inputs, flags, firstSlot);
+        return (await import("./commands/test.ts")).testCommand(job, inputs, flags, firstSlot);
       });
     });
 
@@ -118,7 +118,7 @@ Examples:
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./sim.ts")).simCommand(job, inputs, flags, firstSlot);
+        return (await import("./commands/sim.ts")).simCommand(job, inputs, flags, firstSlot);
       });
     });
 
@@ -148,7 +148,7 @@ Examples:
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined, isDebugged: flags.inspect }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./replay.ts")).replayCommand(job, position, flags, firstSlot);
+        return (await import("./commands/replay.ts")).replayCommand(job, position, flags, firstSlot);
       });
     });
 
@@ -167,7 +167,7 @@ Examples:
   millrace verify counts
   millrace verify s3://results/counts --json`,
     )
-    .action(async (output, flags) => (await import("./verify.ts")).verifyCommand(output, flags));
+    .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
 
   millrace
     .command("init")
@@ -175,7 +175,7 @@ Examples:
     .argument("[name]", "the job's name: lower-case words joined by hyphens", "my-job")
     .addHelpText("after", "\nExample:\n  millrace init page-views")
     .action(async (name) => {
-      const { initJob } = await import("./init.ts");
+      const { initJob } = await import("./commands/init.ts");
       const files = initJob(name, process.cwd()).map((path) => relative(process.cwd(), path));
       process.stdout.write(`wrote ${files.join(" and ")}\n\n  millrace run ${files[0]} FILE -o result\n`);
     });

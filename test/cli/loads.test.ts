@@ -53,7 +53,7 @@ test("a run on this machine evaluates nothing of a cluster", async () => {
   const words = ["run", "examples/word-count.ts", join(folder.path, "in.txt"), "-o", output];
   const { evaluated, all } = await modulesOf("run", words);
   expect(readdirSync(output)).toContain("_SUCCESS");
-  expect(evaluated).toContain("src/cli/run.ts");
+  expect(evaluated).toContain("src/cli/commands/run.ts");
   for (const library of libraries) {
     expect(
       all.some((name) => name.includes(library)),

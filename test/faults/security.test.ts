@@ -5,7 +5,7 @@ import { lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { quoted } from "../../src/cli/hints.ts";
+import { quoted } from "../../src/cli/screen/hints.ts";
 import { commandLineOf, failuresOf, jobFile, partsOf, runToEnd, Scratch, start, until } from "./support.ts";
 
 const sources = fileURLToPath(new URL("../../src/", import.meta.url));

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { excerptOf } from "../../base/excerpt.ts";
-import { printable } from "../error-text.ts";
+import { printable } from "../screen/error-text.ts";
 
 const charactersMax = 4_000;
 

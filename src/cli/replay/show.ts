@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { ReplayResult } from "../../task/replay.ts";
-import { printable } from "../error-text.ts";
+import { printable } from "../screen/error-text.ts";
 import { readable } from "./readable.ts";
 
 export function* emissionLines({ pairs, pairCount, records, counters, failed }: ReplayResult): Generator<string> {

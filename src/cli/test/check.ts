@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import type { FailureText } from "../../protocol/messages.ts";
-import { fromHere, printable } from "../error-text.ts";
+import { fromHere, printable } from "../screen/error-text.ts";
 
 export interface Check {
   readonly name: string;

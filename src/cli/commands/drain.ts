@@ -1,0 +1,17 @@
+import { findWorker, withMaster } from "../cluster.ts";
+import { printable } from "../screen/error-text.ts";
+import type { MasterFlags } from "../options.ts";
+import { linePrinter } from "../screen/stdout.ts";
+
+/** `millrace drain`: returns at once; the worker's process ends when nobody needs it any more. */
+export async function drainCommand(id: string, flags: MasterFlags): Promise<void> {
+  const print = linePrinter();
+  await withMaster(flags, async (master) => {
+    const worker = await findWorker(master, id);
+    await master.drain(worker);
+    if (flags.json) return print(JSON.stringify({ worker, draining: true }));
+    print(
+      `${printable(worker)} finishes what it runs, takes nothing new, and ends when nobody needs its map outputs any more`,
+    );
+  });
+}

@@ -1,0 +1,72 @@
+// `millrace master`: leads a cluster until it is told to end, or can't go on.
+import { resolve } from "node:path";
+import pc from "picocolors";
+import { MillraceError } from "../../base/error.ts";
+import { openMasterNode } from "../../master/node.ts";
+import { printable } from "../screen/error-text.ts";
+import { quoted } from "../screen/hints.ts";
+import { type LogLevel, openLog } from "../screen/log.ts";
+import { firstOf, listenForEndings } from "../service.ts";
+import { linePrinter } from "../screen/stdout.ts";
+
+export interface MasterCommandFlags {
+  readonly state: string;
+  readonly listen: string;
+  readonly advertise?: string;
+  readonly lease?: number;
+  readonly maxWorkers?: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly ca?: string;
+  readonly logLevel: LogLevel;
+  readonly json: boolean;
+}
+
+export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
+  const print = linePrinter();
+  const endings = listenForEndings();
+  const node = await openMasterNode({
+    state: flags.state,
+    listen: flags.listen,
+    advertise: flags.advertise,
+    leaseMs: flags.lease,
+    workersMax: flags.maxWorkers,
+    tls: tlsFilesOf(flags),
+    ca: flags.ca,
+    log: openLog(flags.logLevel, { process: "master" }),
+  });
+  try {
+    const { address, cluster, epoch, tokens, tokenFile } = node;
+    if (flags.json) {
+      print(
+        JSON.stringify({ event: "ready", address, cluster, epoch, state: resolve(flags.state), tokens, tokenFile }),
+      );
+    } else {
+      const ca = flags.ca === undefined ? "" : ` --ca ${quoted(flags.ca)}`;
+      print(`${pc.green("ready")} ${pc.bold(`master at ${address}`)}`);
+      print(`  state    ${printable(resolve(flags.state))}`);
+      print(`  tokens   ${printable(tokens)}; commands on this machine find theirs in ${printable(tokenFile)}`);
+      print(`  worker   millrace worker --master ${address}${ca} --work-dir DIR`);
+      print(`  job      millrace run JOB INPUT… -o DIR --master ${address}${ca}`);
+    }
+    const ended = await firstOf(endings.first, node.stopped);
+    if (ended === node.stopped && !endings.first.aborted) throw steppedDown(node.stopped.reason);
+  } finally {
+    endings.stop(); // a second signal ends the process as it stands: what counts is on disk
+    await node.close();
+  }
+}
+
+/** Both or none; what one alone is for nobody knows. */
+export function tlsFilesOf({ tlsCert, tlsKey }: { readonly tlsCert?: string; readonly tlsKey?: string }) {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new MillraceError("wrong-usage", "--tls-cert and --tls-key belong together: give both, or none");
+  }
+  return { cert: tlsCert, key: tlsKey };
+}
+
+/** The reason, as what ended the command. */
+function steppedDown(reason: unknown): unknown {
+  return reason instanceof Error ? reason : new MillraceError("not-leader", "the master has stepped down");
+}

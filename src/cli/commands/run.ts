@@ -1,0 +1,227 @@
+// `millrace run`: opens the engine, shows what it does, and says at the end what came of it.
+import type { ChildProcess } from "node:child_process";
+import { resolve } from "node:path";
+import pc from "picocolors";
+import { systemClock } from "../../base/clock.ts";
+import { MillraceError } from "../../base/error.ts";
+import { deadLettersOutput } from "../../base/ids.ts";
+import { pathBelow } from "../../base/paths.ts";
+import type { JobEngine, JobHandle } from "../../engine.ts";
+import { deadLettersFolder } from "../../local/dead-letters.ts";
+import { openLocal } from "../../local.ts";
+import type { JobView } from "../../schedule/step.ts";
+import { connectionText } from "../cluster.ts";
+import { exitCodeOfJob, printable } from "../screen/error-text.ts";
+import { failureHints, masterWords, shortId } from "../screen/hints.ts";
+import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";
+import { stillLoading, tell } from "../loading.ts";
+import { type RunFlags, withStandardOutput } from "../options.ts";
+import { outputPrinter } from "../screen/output-printer.ts";
+import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
+import { copyToStdout, refuseStdout } from "../screen/stdout.ts";
+import { submitOptionsOf } from "./submit.ts";
+import { failureSummary, returnedNote, successLines } from "../screen/summary.ts";
+
+/** `firstSlot`: a slot's process, where it could be started: the first of a run on this machine, else the one that describes the job. */
+export async function runCommand(
+  job: string,
+  inputs: readonly string[],
+  given: RunFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
+  const flags = withStandardOutput(given);
+  refuseMisplaced(flags);
+  deadLettersOf(flags);
+  const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
+  const startedMs = systemClock.now();
+  const screen = openScreen(flags, startedMs);
+  let engine: JobEngine | undefined;
+  try {
+    engine = await (flags.master === undefined
+      ? openHere({ job, flags, screen, signal: interrupts.signal, firstSlot })
+      : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
+    if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
+    interrupts.throwIfInterrupted();
+    const handle = await engine.submit(await submitOptionsOf(engine, inputs, flags, interrupts.signal));
+    if (flags.master !== undefined) {
+      tellSubmitted(handle, flags, screen);
+      if (flags.detach) return;
+    }
+    const view = await follow(handle, flags, screen, interrupts);
+    await finish({ engine, handle, view, job, inputs, flags, screen, elapsedMs: systemClock.now() - startedMs });
+  } finally {
+    screen.clear();
+    await engine?.close();
+    interrupts.stop();
+  }
+}
+
+interface Opening {
+  readonly job: string;
+  readonly flags: RunFlags;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+  readonly firstSlot: ChildProcess | undefined;
+}
+
+async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
+  return await openLocal({
+    module: resolve(job),
+    output: flags.output,
+    deadLetters: deadLettersOf(flags),
+    slots: flags.slots,
+    memoryBytes: flags.memory,
+    environment: Object.fromEntries(flags.env),
+    attempts: flags.attempts,
+    overwrite: flags.overwrite,
+    resume: flags.resume,
+    workDir: flags.workDir,
+    signal,
+    firstSlot,
+    onSlow: () => warn(screen, stillLoading(job)),
+    // Also with --quiet: it may well be why the result is wrong.
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
+    ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
+  });
+}
+
+/** Nothing of a cluster is loaded unless it is asked for. */
+async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
+  const [{ openRemote }, { connectTo }] = await Promise.all([import("../../remote.ts"), import("../../remote/connect.ts")]);
+  const master = connectTo({
+    address: flags.master!,
+    tokenFile: flags.tokenFile,
+    ca: flags.ca,
+    signal,
+    onConnection: (state, why) => warn(screen, connectionText(state, why)),
+  });
+  return await openRemote({
+    module: resolve(job),
+    output: flags.output!,
+    master,
+    firstSlot,
+    address: flags.master!,
+    environment: Object.fromEntries(flags.env),
+    attempts: flags.attempts,
+    deadLetters: deadLettersOf(flags),
+    overwrite: flags.overwrite,
+    signal,
+    onSlow: () => warn(screen, stillLoading(job)),
+    onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
+    ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
+  });
+}
+
+/** Options of the wrong kind of run: they would be without effect, and whoever gave them would not know. */
+function refuseMisplaced(flags: RunFlags): void {
+  if (flags.master === undefined) {
+    for (const [name, isGiven] of [
+      ["--detach", flags.detach],
+      ["--token-file", flags.tokenFile !== undefined],
+      ["--ca", flags.ca !== undefined],
+    ] as const) {
+      if (isGiven) throw new MillraceError("wrong-usage", `${name} is for a cluster: give --master URL too`);
+    }
+    return;
+  }
+  for (const [name, isGiven, instead] of [
+    ["--slots", flags.slots !== undefined, "each worker has its own; --max-slots N limits what the job may use"],
+    ["--memory", flags.memory !== undefined, "each worker has its own (millrace worker --memory)"],
+    ["--work-dir", flags.workDir !== undefined, "each worker has its own (millrace worker --work-dir)"],
+    ["--resume", flags.resume, `a failed job is started again with  millrace retry JOB --master ${flags.master}`],
+  ] as const) {
+    if (isGiven)
+      throw new MillraceError("wrong-usage", `${name} is for a run on this machine, without --master: ${instead}`);
+  }
+  if (flags.output === undefined) {
+    throw new MillraceError(
+      "wrong-usage",
+      "a cluster publishes into a folder that all its workers see: give one with -o DIR",
+    );
+  }
+}
+
+/** Throws `wrong-usage` where they would go nowhere. */
+function deadLettersOf({ output, deadLetters, skipBad }: RunFlags): string | undefined {
+  const words = { output: "-o DIR", deadLetters: "--dead-letters DIR", skipBad: "--skip-bad N" };
+  return deadLettersFolder({ output, deadLetters, skipBad }, words);
+}
+
+/** The id is all that a script needs to ask for the job again. */
+function tellSubmitted({ job, spec }: JobHandle, flags: RunFlags, screen: Screen): void {
+  if (screen.json !== undefined) screen.json.submitted(job, spec.name);
+  const later = `millrace status ${shortId(job)} --watch${masterWords(flags)}`;
+  if (flags.detach) {
+    if (screen.json === undefined) process.stdout.write(`${job}\n`);
+    screen.print(`submitted ${printable(spec.name)} as job ${shortId(job)}; look at it with  ${later}`);
+  } else {
+    screen.print(pc.dim(`job ${shortId(job)}; from anywhere:  ${later}`));
+  }
+}
+
+/** Shows views until the job has ended; an interrupt cancels it. */
+async function follow(handle: JobHandle, flags: RunFlags, screen: Screen, interrupts: Interrupts): Promise<JobView> {
+  const cancel = () => {
+    if (process.stderr.isTTY) {
+      screen.print(
+        flags.master === undefined
+          ? "cancelling; Ctrl-C once more stops at once"
+          : "cancelling the job; Ctrl-C once more leaves at once (with --detach the command leaves, and the job runs on)",
+      );
+    }
+    // What comes of it the view tells; a master that does not answer is told by who watches.
+    handle.cancel().catch(() => {});
+  };
+  interrupts.signal.addEventListener("abort", cancel, { once: true });
+  if (interrupts.signal.aborted) cancel();
+  return await showUntilEnded(handle, screen);
+}
+
+interface Finish {
+  readonly engine: JobEngine;
+  readonly handle: JobHandle;
+  readonly view: JobView;
+  readonly job: string;
+  readonly inputs: readonly string[];
+  readonly flags: RunFlags;
+  readonly screen: Screen;
+  readonly elapsedMs: number;
+}
+
+async function finish({ engine, handle, view, job, inputs, flags, screen, elapsedMs }: Finish): Promise<void> {
+  screen.clear();
+  switch (view.state) {
+    case "succeeded": {
+      if (flags.output === undefined) await copyToStdout(engine);
+      if (screen.json !== undefined) return screen.json.done(view, elapsedMs, flags.output);
+      if (flags.quiet) {
+        const note = returnedNote(view);
+        if (note !== undefined) process.stderr.write(`${note}\n`);
+        return;
+      }
+      const lines = successLines(view, {
+        elapsedMs,
+        output: flags.output,
+        deadLetters: flags.deadLetters ?? pathBelow(flags.output ?? "", deadLettersOutput),
+        phases: screen.phases.list(),
+      });
+      for (const line of lines) process.stderr.write(`${line}\n`);
+      return;
+    }
+    case "cancelled":
+      if (screen.json !== undefined) {
+        process.exitCode = 130;
+        return screen.json.ended(view);
+      }
+      throw new MillraceError("cancelled", "cancelled: nothing was published and nothing is left behind");
+    case "failed": {
+      process.exitCode = exitCodeOfJob(view);
+      if (screen.json !== undefined) return screen.json.ended(view);
+      for (const line of failureSummary(view, failureHints({ view, handle, job, inputs, flags })))
+        process.stderr.write(`${line}\n`);
+      return;
+    }
+    default:
+      throw new Error(`millrace bug: the job ended in the state ${view.state}`);
+  }
+}

@@ -1,0 +1,180 @@
+// `millrace sim`: the job in simulated clusters in which everything fails, one per seed. What it writes without faults, one task
+// after the other, is what it must write in each of them.
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { MillraceError } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+import type { Plan } from "../../input/plan.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import { optionsOf, sequential } from "../../sim/options.ts";
+import { type Sample, takeSample } from "../../sim/sample.ts";
+import { UserCode } from "../../sim/user-code.ts";
+import { type SimJob, World } from "../../sim/world.ts";
+import { createStorage } from "../../storage/any.ts";
+import { stoppable } from "../../storage/storage.ts";
+import { isA, TaskFailure, userFailure } from "../../task/failure.ts";
+import { type JobHere, loadHere } from "../here.ts";
+import { listenForInterrupts } from "../interrupts.ts";
+import { type SimFlags, simPartitions } from "../options.ts";
+import { planHere } from "../plan-here.ts";
+import { SimReport } from "../sim/report.ts";
+import { verdictOn } from "../sim/verdict.ts";
+import { linePrinter } from "../screen/stdout.ts";
+import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
+import { silenceConsole, withUserCode } from "../user-code.ts";
+
+const seedsDefault = 20;
+/** The same in every run: a seed must not depend on the day. */
+const startedAt = "2026-01-01T00:00:00.000Z";
+/** Four leases: a hanging attempt is to be noticed before the faults are over. */
+const taskTimeoutMs = 40_000;
+
+export async function simCommand(
+  module: string,
+  inputs: readonly string[],
+  flags: SimFlags,
+  firstSlot: ChildProcess | undefined,
+): Promise<void> {
+  const interrupts = listenForInterrupts();
+  const folder = mkdtempSync(join(tmpdir(), "millrace-sim-"));
+  let here: JobHere | undefined;
+  let code: UserCode | undefined;
+  try {
+    here = await loadHere({
+      job: module,
+      environment: flags.env,
+      json: flags.json,
+      signal: interrupts.signal,
+      firstSlot,
+    });
+    const prepared = await prepare({ here, module, inputs, flags, folder, signal: interrupts.signal });
+    code = new UserCode({ startedAt: Date.parse(startedAt), directory: join(folder, "attempt") });
+    await simulate({ ...prepared, here, module, inputs, flags, code, signal: interrupts.signal });
+  } catch (error) {
+    if (!interrupts.signal.aborted) throw error;
+    throw new MillraceError("cancelled", "cancelled: the simulation is not complete");
+  } finally {
+    code?.remove();
+    here?.close();
+    rmSync(folder, { recursive: true, force: true });
+    interrupts.stop();
+  }
+}
+
+interface Command {
+  readonly here: JobHere;
+  readonly module: string;
+  readonly inputs: readonly string[];
+  readonly flags: SimFlags;
+  readonly signal: AbortSignal;
+}
+
+interface Prepared {
+  readonly spec: JobSpec;
+  readonly plan: Plan;
+  readonly sample: Sample;
+}
+
+/** Throws `no-input`, `wrong-usage`, `wrong-params`, `bad-input` and what else is wrong before anything is run. */
+async function prepare({ here, module, inputs, flags, folder, signal }: Command & { readonly folder: string }) {
+  const named = namedInputs(here.description, inputs, flags.input);
+  const standardInput = await spooledInput(named, async () => folder, signal);
+  const { attemptsMax: attempts } = limits;
+  const submit = {
+    ...submitFlags(here.description, { ...flags, attempts, taskTimeout: taskTimeoutMs }),
+    inputs: named,
+    ...(standardInput !== undefined && { standardInput }),
+  };
+  const environment = Object.fromEntries(flags.env);
+  mkdirSync(join(folder, "plan"));
+  const { plan, spec } = await planHere({
+    here,
+    module: resolve(module),
+    submit,
+    environment,
+    destination: "/output",
+    folder: join(folder, "plan"),
+    signal,
+  });
+  const sample = await takeSample({
+    files: plan.files,
+    formatOf: (input) => here.job.inputs[input]!.format,
+    storage: stoppable(createStorage(), signal),
+    bytesMax: flags.sample,
+    signal,
+  });
+  return { spec: simulatedSpec(spec, sample), plan, sample };
+}
+
+/** The job on its sample: every file by its own name. */
+function simulatedSpec(spec: JobSpec, { files }: Sample): JobSpec {
+  return {
+    ...spec,
+    inputs: spec.inputs.map(({ name }, input) => ({
+      name,
+      paths: files.filter((file) => file.input === input).map(({ source }) => source),
+    })),
+    partitions: spec.partitions ?? simPartitions,
+    startedAt,
+  };
+}
+
+async function simulate(command: Command & Prepared & { readonly code: UserCode }): Promise<void> {
+  const { here, spec, sample, plan, flags, code, signal } = command;
+  const unread = new AbortController();
+  const report = new SimReport(
+    linePrinter(() => unread.abort()),
+    command,
+  );
+  const either = AbortSignal.any([signal, unread.signal]);
+  const restore = silenceConsole();
+  const job: SimJob = {
+    spec,
+    digest: here.digest,
+    environment: spec.environment,
+    inputs: sample.contents,
+    load: () => here.another(),
+    within: (sources, work) => code.within(sources, work),
+  };
+  try {
+    report.begin(here.description.name, sample, plan);
+    const expected = await withUserCode(() => new World(job, sequential()).run(either));
+    report.expected(expected);
+    if (expected.outcome !== "succeeded") return;
+    const { first, count } = seedsOf(flags);
+    for (let seed = first; seed < first + count && !either.aborted; seed++) {
+      code.takeUsed();
+      const options = optionsOf(seed);
+      const run = await withUserCode(() =>
+        new World(job, options, flags.verbose ? (event) => report.happened(seed, event) : undefined).run(either),
+      );
+      const verdict = await withUserCode(() =>
+        verdictOn({
+          job,
+          options,
+          expected,
+          run,
+          used: code.takeUsed(),
+          description: here.description,
+          signal: either,
+        }),
+      );
+      report.seed(seed, run, verdict);
+    }
+    report.finish();
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // Outside of any call: a timer, a promise that nobody waits for.
+    if (!unread.signal.aborted) report.broke((isA(error, TaskFailure) ? error : userFailure(error)).reason.error);
+  } finally {
+    restore();
+    // Nobody has read what was left of it.
+    if (report.failed > 0 || unread.signal.aborted) process.exitCode = 1;
+  }
+}
+
+function seedsOf({ seed, seeds }: SimFlags): { readonly first: number; readonly count: number } {
+  return { first: seed ?? 1, count: seeds ?? (seed === undefined ? seedsDefault : 1) };
+}

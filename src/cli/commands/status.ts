@@ -1,0 +1,165 @@
+// `millrace status`: the cluster at a glance, or one job; with --watch the job as `millrace run` shows it, until it has ended.
+import pc from "picocolors";
+import { systemClock } from "../../base/clock.ts";
+import { MillraceError } from "../../base/error.ts";
+import { deadLettersOutput } from "../../base/ids.ts";
+import { pathBelow } from "../../base/paths.ts";
+import { formatCounted } from "../../base/units.ts";
+import { Feed, isEnded } from "../../remote/feed.ts";
+import type { RemoteMaster } from "../../protocol/services.ts";
+import type { ClusterView, JobView } from "../../schedule/step.ts";
+import { findJob, tellOnStderr, withMaster } from "../cluster.ts";
+import { exitCodeOfJob, printable } from "../screen/error-text.ts";
+import { masterWords, shortId } from "../screen/hints.ts";
+import { jobLines, stateWord } from "./jobs.ts";
+import type { MasterFlags } from "../options.ts";
+import { progressLines } from "../screen/progress.ts";
+import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
+import { linePrinter } from "../screen/stdout.ts";
+import { failureSummary, successLines } from "../screen/summary.ts";
+import { noWorkers, workerLines } from "./workers.ts";
+
+export interface StatusFlags extends MasterFlags {
+  readonly watch: boolean;
+}
+
+export async function statusCommand(id: string | undefined, flags: StatusFlags): Promise<void> {
+  if (id === undefined && flags.watch) {
+    throw new MillraceError("wrong-usage", "--watch follows one job: give its id (millrace jobs lists them)");
+  }
+  /** What is on the terminal while a job is watched. */
+  let screen: Screen | undefined;
+  await withMaster(
+    flags,
+    async (master) => {
+      if (id === undefined) return showCluster(await master.view(), flags);
+      const view = await findJob(master, id);
+      const ageMs = await ageOf(master, view);
+      if (!flags.watch) return showJob(view, flags, ageMs);
+      const startedMs = systemClock.now() - (ageMs ?? 0);
+      screen = openScreen({ json: flags.json, quiet: false }, startedMs);
+      await watch({ master, first: view, flags, screen, startedMs: ageMs === undefined ? undefined : startedMs });
+    },
+    (warning) => (screen === undefined ? tellOnStderr(warning, flags) : warn(screen, warning)),
+  );
+}
+
+function showCluster(view: ClusterView, flags: StatusFlags): void {
+  const print = linePrinter();
+  if (flags.json) {
+    print(JSON.stringify(view));
+    return;
+  }
+  const { workers, jobs } = view;
+  const running = jobs.filter((job) => !isEnded(job));
+  if (workers.length === 0) {
+    print(noWorkers(flags.master));
+  } else {
+    const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
+    print(`${pc.bold(flags.master)}: ${formatCounted(workers.length, "worker")} with ${formatCounted(slots, "slot")}`);
+    for (const line of workerLines(workers)) print(`  ${line}`);
+  }
+  print("");
+  print(
+    `${formatCounted(running.length, "job")} under way${jobs.length > running.length ? `, ${jobs.length - running.length} ended (millrace jobs lists all)` : ""}`,
+  );
+  if (running.length > 0) for (const line of jobLines(running)) print(`  ${line}`);
+}
+
+function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): void {
+  const print = linePrinter();
+  if (flags.json) {
+    print(JSON.stringify(view));
+    return;
+  }
+  if (isEnded(view)) {
+    for (const line of endedLines(view, flags, ageMs)) print(line);
+  } else {
+    for (const line of progressLines(view, ageMs ?? 0)) print(line);
+    for (const { task, error } of view.failures.slice(-3))
+      print(pc.yellow(`  failed, tried again: ${task}: ${printable(error.message)}`));
+  }
+  print(pc.dim(`  job ${view.job}`));
+}
+
+interface Watch {
+  readonly master: RemoteMaster;
+  readonly first: JobView;
+  readonly flags: StatusFlags;
+  readonly screen: Screen;
+  /** Undefined where it is not known. */
+  readonly startedMs: number | undefined;
+}
+
+async function watch({ master, first, flags, screen, startedMs }: Watch): Promise<void> {
+  const feed = new Feed({
+    master,
+    job: first.job,
+    first,
+    later: `millrace status ${shortId(first.job)} --watch${masterWords(flags)}`,
+  });
+  // A look is over when it is interrupted; the job has nothing to do with it.
+  const leave = () => {
+    screen.clear();
+    process.exit(130);
+  };
+  process.on("SIGINT", leave);
+  try {
+    const view = await showUntilEnded({ watch: (signal) => feed.watch(signal), ended: feed.ended }, screen);
+    screen.clear();
+    process.exitCode = exitCodeOfJob(view);
+    const elapsedMs = startedMs === undefined ? undefined : systemClock.now() - startedMs;
+    if (screen.json !== undefined) {
+      if (view.state === "succeeded") screen.json.done(view, elapsedMs ?? 0, view.output);
+      else screen.json.ended(view);
+      return;
+    }
+    for (const line of endedLines(view, flags, elapsedMs)) process.stderr.write(`${line}\n`);
+  } finally {
+    screen.clear();
+    process.off("SIGINT", leave);
+    feed.close();
+  }
+}
+
+function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undefined): string[] {
+  const id = shortId(view.job);
+  switch (view.state) {
+    case "failed":
+      return failureSummary(view, [
+        `what it printed:  millrace logs ${id}${masterWords(flags)}`,
+        ...(view.resumable ? [`go on where it stopped:  millrace retry ${id}${masterWords(flags)}`] : []),
+      ]);
+    case "succeeded":
+      return successLines(view, {
+        elapsedMs,
+        output: view.output,
+        deadLetters: view.deadLettersIn ?? pathBelow(view.output, deadLettersOutput),
+        phases: [],
+      });
+    default:
+      return [`${stateWord(view.state)} ${pc.bold(printable(view.name))}`];
+  }
+}
+
+/**
+ * How long the job has been there, or was until it ended, by its history; undefined where there is none. For show: the clocks of
+ * two machines differ.
+ */
+async function ageOf(master: RemoteMaster, view: JobView): Promise<number | undefined> {
+  const enough = new AbortController();
+  let first: number | undefined;
+  let last = systemClock.date().getTime();
+  try {
+    for await (const { time } of master.history(view.job, enough.signal)) {
+      first ??= Date.parse(time);
+      if (!isEnded(view)) break;
+      last = Date.parse(time);
+    }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error; // no history: the times are left out
+  } finally {
+    enough.abort();
+  }
+  return first === undefined || Number.isNaN(last - first) ? undefined : Math.max(0, last - first);
+}

@@ -1,0 +1,80 @@
+// From the command line's words to what the engine is asked to do.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { MillraceError } from "../../base/error.ts";
+import type { JobEngine, SubmitOptions } from "../../engine.ts";
+import { spoolStdin } from "../../input/spool.ts";
+import type { JobDescription } from "../../job/describe.ts";
+import { paramsFromText } from "../../job/give-params.ts";
+import type { RunFlags } from "../options.ts";
+
+export async function submitOptionsOf(
+  engine: JobEngine,
+  inputs: readonly string[],
+  flags: RunFlags,
+  signal: AbortSignal,
+): Promise<SubmitOptions> {
+  const named = namedInputs(engine.description, inputs, flags.input);
+  const standardInput = await spooledInput(named, () => engine.spoolDirectory(), signal);
+  return {
+    ...submitFlags(engine.description, flags),
+    inputs: named,
+    ...(standardInput !== undefined && { standardInput }),
+  };
+}
+
+type SubmitFlags = Pick<
+  RunFlags,
+  "param" | "file" | "attempts" | "skipBad" | "taskTimeout" | "taskLimit" | "reducers" | "splitSize" | "maxSlots"
+>;
+
+/** All but the inputs. */
+export function submitFlags(description: JobDescription, flags: SubmitFlags): Omit<SubmitOptions, "inputs"> {
+  return {
+    params: paramsFromText(description.params, flags.param),
+    files: Object.fromEntries(flags.file),
+    attempts: flags.attempts,
+    skipBad: flags.skipBad,
+    taskTimeoutMs: flags.taskTimeout,
+    ...(flags.maxSlots !== undefined && { maxSlots: flags.maxSlots }),
+    ...(flags.taskLimit !== undefined && { taskLimitMs: flags.taskLimit }),
+    ...(flags.reducers !== undefined && { reducers: flags.reducers }),
+    ...(flags.splitSize !== undefined && { splitBytes: flags.splitSize }),
+  };
+}
+
+/** Plain arguments are the one input's files; `--input` names those of several. */
+export function namedInputs(
+  description: JobDescription,
+  inputs: readonly string[],
+  byName: ReadonlyMap<string, readonly string[]>,
+): SubmitOptions["inputs"] {
+  const names = description.inputs.map(({ name }) => name);
+  if (names[0] === "" && byName.size > 0) {
+    throw new MillraceError("wrong-usage", `the job ${description.name} has one input: give its files without --input`);
+  }
+  if (names[0] !== "" && inputs.length > 0) {
+    throw new MillraceError(
+      "wrong-usage",
+      `the job ${description.name} has the inputs ${names.join(", ")}: give --input ${names[0]}=${inputs[0]} instead of ${inputs[0]}`,
+    );
+  }
+  const given = [...byName].map(([name, paths]) => ({ name, paths }));
+  return inputs.length > 0 ? [{ name: "", paths: inputs }, ...given] : given;
+}
+
+/** The file that standard input was written to, where an argument is `-`. */
+export async function spooledInput(
+  inputs: SubmitOptions["inputs"],
+  directory: () => Promise<string>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const times = inputs.flatMap(({ paths }) => paths).filter((path) => path === "-").length;
+  if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
+  if (times === 0) return undefined;
+  const file = join(await directory(), "standard-input");
+  // Of a run that is resumed: it was read to its end before that run's job was submitted.
+  if (existsSync(file)) return file;
+  await spoolStdin(process.stdin, file, signal);
+  return file;
+}

@@ -1,0 +1,99 @@
+// `millrace worker`: works for a cluster until it has drained, or can't go on.
+import pc from "picocolors";
+import { systemClock } from "../../base/clock.ts";
+import { MillraceError } from "../../base/error.ts";
+import { connectMaster } from "../../rpc/client/client.ts";
+import { findTokens } from "../../rpc/access/find-token.ts";
+import { parseListen } from "../../rpc/server/listen-address.ts";
+import { fixedTokens } from "../../rpc/access/tokens.ts";
+import { openWorkerNode } from "../../worker/node/node.ts";
+import { printable } from "../screen/error-text.ts";
+import { type LogLevel, openLog } from "../screen/log.ts";
+import { tlsFilesOf } from "./master.ts";
+import { firstOf, listenForEndings } from "../service.ts";
+import { linePrinter } from "../screen/stdout.ts";
+
+export interface WorkerCommandFlags {
+  readonly master: string;
+  readonly workDir: string;
+  readonly slots?: number;
+  readonly memory?: number;
+  readonly name?: string;
+  readonly listen: string;
+  readonly advertise?: string;
+  readonly tokenFile?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly ca?: string;
+  readonly logLevel: LogLevel;
+  readonly json: boolean;
+}
+
+export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
+  const { master, ca } = flags;
+  const print = linePrinter();
+  const endings = listenForEndings();
+  const log = openLog(flags.logLevel, { process: "worker" });
+  let isToldOfSilence = false;
+  const tokens = findTokens({ address: master, tokenFile: flags.tokenFile, role: "worker" });
+  const node = await openWorkerNode({
+    connect: ({ worker, onWelcome }) =>
+      connectMaster({
+        address: master,
+        token: tokens[0]!,
+        ca,
+        role: "worker",
+        worker,
+        onWelcome,
+        // Before it is welcomed nobody else says so; from then on the node does.
+        onRepeat: ({ message }) => {
+          if (!isToldOfSilence) log.warn({}, `${message}; trying again`);
+          isToldOfSilence = true;
+        },
+        clock: systemClock,
+        random: Math.random,
+      }),
+    workDir: flags.workDir,
+    slots: flags.slots,
+    memoryBytes: flags.memory,
+    listen: parseListen(flags.listen),
+    advertise: flags.advertise,
+    name: flags.name,
+    tls: tlsFilesOf(flags),
+    ca,
+    tokens: fixedTokens({ worker: tokens }),
+    log,
+  });
+  try {
+    const { id, incarnation, address } = node;
+    if (flags.json) {
+      print(JSON.stringify({ event: "ready", worker: id, incarnation, address, master }));
+    } else {
+      print(
+        `${pc.green("ready")} ${pc.bold(`worker ${printable(id)}`)} of ${printable(master)}, reached at ${address}`,
+      );
+    }
+    const ended = node.ended.then(() => "ended" as const);
+    ended.catch(() => {}); // whoever waits below hears of it
+    const first = await Promise.race([firstOf(endings.first), ended]);
+    if (first === "ended") return;
+    tell("draining: finishes what runs, serves what others need; once more ends it at once", flags);
+    const drained = node.drain();
+    drained.catch(() => {}); // as above
+    if ((await Promise.race([firstOf(endings.second), drained.then(() => "drained" as const)])) === "drained") {
+      await ended;
+      return;
+    }
+    throw new MillraceError(
+      "cancelled",
+      "ended at once: what ran is given to other workers; map outputs stay in the work directory",
+    );
+  } finally {
+    endings.stop();
+    await node.close();
+  }
+}
+
+function tell(sentence: string, { json }: WorkerCommandFlags): void {
+  if (!json) process.stderr.write(`${sentence}\n`);
+}

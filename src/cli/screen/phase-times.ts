@@ -1,0 +1,30 @@
+import type { JobView } from "../../schedule/step.ts";
+
+const phaseOf: Partial<Record<JobView["state"], string>> = {
+  planning: "plan",
+  mapping: "map",
+  reducing: "reduce",
+  closing: "publish",
+  publishing: "publish",
+};
+
+/** How long a job was in each phase, on the clock, from the views seen. The time before the first counts as start. */
+export class PhaseTimes {
+  readonly #entered = new Map<string, number>();
+  #endMs: number | undefined;
+
+  constructor(startedMs: number) {
+    this.#entered.set("start", startedMs);
+  }
+
+  update(view: JobView, nowMs: number): void {
+    const phase = phaseOf[view.state];
+    if (phase === undefined) this.#endMs ??= nowMs;
+    else if (!this.#entered.has(phase)) this.#entered.set(phase, nowMs);
+  }
+
+  list(): readonly { readonly phase: string; readonly ms: number }[] {
+    const entries = [...this.#entered];
+    return entries.map(([phase, from], i) => ({ phase, ms: (entries[i + 1]?.[1] ?? this.#endMs ?? from) - from }));
+  }
+}

@@ -1,0 +1,94 @@
+// What shows a job's progress: a terminal's live lines, a line now and then, JSON events, or nothing.
+import pc from "picocolors";
+import { systemClock } from "../../base/clock.ts";
+import type { JobHandle } from "../../engine.ts";
+import type { JobView } from "../../schedule/step.ts";
+import { printable } from "./error-text.ts";
+import { jsonEvents } from "./json-events.ts";
+import { PhaseTimes } from "./phase-times.ts";
+import { LineProgress, type ProgressSink, TerminalProgress } from "./progress.ts";
+
+/** How often a terminal is redrawn at most. */
+const redrawMs = 100;
+/** How often at least. */
+const idleRedrawMs = 1_000;
+
+export interface Screen {
+  update(view: JobView, nowMs: number): void;
+  clear(): void;
+  /** A line that stays: printed above what is rewritten in place. */
+  print(line: string): void;
+  readonly phases: PhaseTimes;
+  readonly json: ReturnType<typeof jsonEvents> | undefined;
+}
+
+export function openScreen(flags: { readonly json: boolean; readonly quiet: boolean }, startedMs: number): Screen {
+  const phases = new PhaseTimes(startedMs);
+  const sink: ProgressSink = {
+    write: (text) => void process.stderr.write(text),
+    get columns() {
+      return process.stderr.columns ?? 80;
+    },
+  };
+  const json = flags.json ? jsonEvents(sink) : undefined;
+  if (flags.quiet || json !== undefined) {
+    return {
+      phases,
+      json,
+      update: (view, nowMs) => {
+        phases.update(view, nowMs);
+        json?.progress(view, nowMs);
+      },
+      clear: () => {},
+      print: (line) => {
+        if (json === undefined && !flags.quiet) sink.write(`${line}\n`);
+      },
+    };
+  }
+  const progress =
+    process.stderr.isTTY === true ? new TerminalProgress(sink, startedMs) : new LineProgress(sink, startedMs);
+  return {
+    phases,
+    json,
+    update: (view, nowMs) => {
+      phases.update(view, nowMs);
+      progress.update(view, nowMs);
+    },
+    clear: () => progress.clear(),
+    print: (line) => {
+      progress.clear();
+      sink.write(`${line}\n`);
+    },
+  };
+}
+
+/** A sentence that stays, or an event. */
+export function warn(screen: Screen, warning: string): void {
+  if (screen.json !== undefined) screen.json.warning(warning);
+  else screen.print(pc.yellow(`warning ${printable(warning)}`));
+}
+
+/** Shows views until the job has ended; the time that passes is shown also while nothing happens. */
+export async function showUntilEnded(handle: Pick<JobHandle, "watch" | "ended">, screen: Screen): Promise<JobView> {
+  let shownMs = Number.NEGATIVE_INFINITY;
+  let last: JobView | undefined;
+  const show = (view: JobView) => {
+    shownMs = systemClock.now();
+    screen.update(view, shownMs);
+  };
+  const timer = setInterval(() => {
+    if (last !== undefined && systemClock.now() - shownMs >= idleRedrawMs) show(last);
+  }, idleRedrawMs / 2);
+  try {
+    for await (const view of handle.watch()) {
+      const isSame = view.state === last?.state;
+      last = view;
+      if (!isSame || systemClock.now() - shownMs >= redrawMs) show(view);
+    }
+    const ended = await handle.ended;
+    screen.phases.update(ended, systemClock.now());
+    return last === undefined ? ended : { ...last, ...ended };
+  } finally {
+    clearInterval(timer);
+  }
+}

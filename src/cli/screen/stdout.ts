@@ -1,0 +1,98 @@
+// The result on standard output, when there is no -o: the parts in partition order, and nothing else.
+import { once } from "node:events";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import { exitCodes } from "../../base/error-codes.ts";
+import type { JobEngine } from "../../engine.ts";
+import type { JobDescription } from "../../job/describe.ts";
+import { publishedFiles } from "../../output/published.ts";
+
+/** Formats whose records are bytes that a terminal can't show. */
+const binaryExtensions = new Set(["bin"]);
+
+/** Throws `wrong-usage` for what standard output can't take, before any work is done. */
+export function refuseStdout(description: JobDescription, isTerminal: boolean): void {
+  const [main, ...others] = description.outputs;
+  if (others.length > 0) {
+    throw new MillraceError(
+      "wrong-usage",
+      `the job ${description.name} has the outputs ${description.outputs.map(({ name }) => name).join(", ")}: give a folder for them, -o DIR`,
+    );
+  }
+  if (description.compress !== undefined && (main?.headerBytes ?? 0) > 0) {
+    throw new MillraceError(
+      "wrong-usage",
+      "compressed parts with a header each can't be joined on standard output: give -o DIR",
+    );
+  }
+  if (isTerminal && (description.compress !== undefined || binaryExtensions.has(main?.extension ?? ""))) {
+    throw new MillraceError(
+      "wrong-usage",
+      "the result is binary and would garble the terminal: give -o DIR, or pipe it somewhere",
+    );
+  }
+}
+
+export async function copyToStdout(engine: JobEngine): Promise<void> {
+  const headerBytes = engine.description.outputs[0]?.headerBytes ?? 0;
+  const output = process.stdout;
+  let closed: unknown;
+  const onError = (error: unknown) => {
+    closed = error;
+  };
+  output.on("error", onError);
+  try {
+    let isFirst = true;
+    for (const { path } of await publishedFiles(engine.storage, engine.destination)) {
+      const file = await engine.storage.stat(path);
+      if (file === undefined) continue;
+      for await (const chunk of engine.storage.read(
+        file,
+        isFirst ? 0 : Math.min(headerBytes, file.bytes),
+        file.bytes,
+      )) {
+        if (closed !== undefined) return endOf(closed);
+        // A copy: the chunk's memory is used again, and the pipe may still hold it.
+        if (!output.write(Uint8Array.prototype.slice.call(chunk)))
+          await Promise.race([once(output, "drain"), once(output, "close")]).catch(onError);
+      }
+      isFirst = false;
+    }
+    await new Promise<void>((resolve) => output.write("", () => resolve()));
+    if (closed !== undefined) endOf(closed);
+  } finally {
+    output.off("error", onError);
+  }
+}
+
+/**
+ * Prints lines for who reads them, and quietly nothing once that is nobody (`… | head`): then `closed` is called. What can't be
+ * written for another reason makes the command fail.
+ */
+export function linePrinter(closed: () => void = () => {}): (line: string) => void {
+  let isOpen = true;
+  process.stdout.on("error", (error) => {
+    if (!isOpen) return;
+    isOpen = false;
+    closed();
+    if (isEnd(error)) return;
+    process.stderr.write(`can't write to standard output: ${error.message}\n`);
+    process.exitCode = exitCodes.machine;
+  });
+  return (line) => {
+    if (isOpen) process.stdout.write(`${line}\n`);
+  };
+}
+
+/** Who reads has had enough: that is no failure. */
+function endOf(error: unknown): void {
+  if (isEnd(error)) return;
+  throw new MillraceError(
+    "io-error",
+    `the result can't be written to standard output: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  );
+}
+
+function isEnd(error: unknown): boolean {
+  return systemCode(error) === "EPIPE" || systemCode(error) === "ERR_STREAM_DESTROYED";
+}

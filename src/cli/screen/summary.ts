@@ -1,0 +1,90 @@
+// What is printed when a job has ended: what was read, made and written, where the time went, and what comes next.
+import pc from "picocolors";
+import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
+import type { JobView } from "../../schedule/step.ts";
+import { failureLines, printable } from "./error-text.ts";
+
+export interface SummaryOptions {
+  /** Undefined where it is not known. */
+  readonly elapsedMs: number | undefined;
+  /** Undefined when the result went to standard output. */
+  readonly output: string | undefined;
+  /** The folder of those that were put aside. */
+  readonly deadLetters: string;
+  /** How long each phase took on the clock; a job that did not get there has none. */
+  readonly phases: readonly { readonly phase: string; readonly ms: number }[];
+}
+
+export function successLines(view: JobView, options: SummaryOptions): string[] {
+  const { map, reduce } = view.stats;
+  const elapsedMs = options.elapsedMs ?? 0;
+  const rate = elapsedMs > 0 ? ` (${formatBytes((map.bytesIn * 1000) / elapsedMs)}/s)` : "";
+  const wrote = view.tasks.reduce.total > 0 ? reduce : map;
+  const lines = [
+    `${pc.green("done")} ${pc.bold(view.name)}${options.elapsedMs === undefined ? "" : ` in ${formatDuration(elapsedMs)}`}`,
+    `  read     ${formatCounted(map.recordsIn, "record")}, ${formatBytes(map.bytesIn)}${rate}`,
+  ];
+  if (view.tasks.reduce.total > 0) {
+    lines.push(
+      `  grouped  ${formatCounted(map.pairs, "pair")} into ${formatCounted(reduce.groups, "group")}; the largest has ${formatCount(reduce.groupMax)} after combining`,
+    );
+  }
+  lines.push(`  wrote    ${formatCounted(wrote.recordsOut, "record")}, ${formatBytes(wrote.bytesOut)}`);
+  const memory = map.memoryRunBytes + reduce.memoryRunBytes;
+  const disk = map.diskRunBytes + reduce.diskRunBytes;
+  if (memory + disk > 0) {
+    lines.push(
+      `  between  ${formatBytes(memory)} in memory, ${disk === 0 ? "nothing on disk" : `${formatBytes(disk)} on disk`}${map.spills > 0 ? `, ${formatCounted(map.spills, "spill")}` : ""}${reduce.fetchedBytes > 0 ? `, ${formatBytes(reduce.fetchedBytes)} fetched from other workers` : ""}`,
+    );
+  }
+  if (options.phases.length > 0)
+    lines.push(`  time     ${options.phases.map(({ phase, ms }) => `${phase} ${formatDuration(ms)}`).join(", ")}`);
+  const counters = Object.entries(view.counters);
+  for (const [name, value] of counters.slice(0, 50)) lines.push(`  count    ${printable(name)}: ${formatCount(value)}`);
+  if (counters.length > 50) lines.push(`  count    and ${counters.length - 50} more, in _SUCCESS`);
+  if (view.deadLetters > 0)
+    lines.push(
+      pc.yellow(
+        `  skipped  ${formatCounted(view.deadLetters, "bad record")}, put aside in ${printable(options.deadLetters)} (${asideText(view)})`,
+      ),
+    );
+  const note = returnedNote(view);
+  if (note !== undefined) lines.push(pc.yellow(`  nothing  ${note}`));
+  const left = leftNote(view);
+  if (left !== undefined) lines.push(pc.yellow(`  left     ${left}`));
+  if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
+  return lines;
+}
+
+/**
+ * That functions returned what they were to emit, where nothing was emitted or counted at all. What an expression happens to
+ * return besides is nobody's concern.
+ */
+export function returnedNote({ stats: { map, reduce }, counters }: JobView): string | undefined {
+  if (map.recordsOut + reduce.recordsOut > 0 || Object.keys(counters).length > 0) return undefined;
+  const returning = map.pairs > 0 ? (reduce.valuesReturned > 0 ? "reduce" : undefined) : "map";
+  if (returning === undefined || (returning === "map" && map.valuesReturned === 0)) return undefined;
+  return `${returning} returned values and emitted nothing: what it returns is ignored. Call emit for each result`;
+}
+
+/** What the job's code had open long after its calls, which its tasks waited for; undefined: nothing. */
+export function leftNote({ stats: { map, reduce } }: JobView): string | undefined {
+  const timers = map.timersLeft + reduce.timersLeft > 0;
+  const others = map.othersLeft + reduce.othersLeft > 0;
+  if (!timers && !others) return undefined;
+  const what = [timers ? "a timer" : undefined, others ? "a connection, file or process" : undefined];
+  return `your code left ${what.filter((each) => each !== undefined).join(" and ")} open, and was waited for: clear timers, close in teardown what setup opens (the log of the task names it)`;
+}
+
+export function failureSummary(view: JobView, hints: readonly string[]): string[] {
+  const reason = view.reason;
+  const lines = [`${pc.red("failed")} ${pc.bold(view.name)}`];
+  if (reason !== undefined) lines.push(...failureLines(reason).map((line) => `  ${line}`));
+  for (const hint of hints) lines.push(`  ${hint}`);
+  return lines;
+}
+
+function asideText({ deadLetters, stats: { map } }: JobView): string {
+  const lines = map.asideLines === 0 ? "" : `${formatCounted(deadLetters + map.asideLines, "line")}, `;
+  return `${lines}${formatBytes(map.asideBytes)}`;
+}
