@@ -80,7 +80,7 @@ await build({
   outExtension: { ".js": ".cjs" },
   format: "cjs",
   define: { "import.meta.url": "bundleUrl" },
-  supported: { "dynamic-import": false }, // of what is in it, or can be required: see job/import-module.ts
+  supported: { "dynamic-import": false }, // of what is in it, or can be required: see job/load/import-module.ts
 });
 await build({
   ...common,

@@ -2,7 +2,7 @@
 // against this.
 import type { JobId } from "./base/ids.ts";
 import type { PlannedFile } from "./input/plan.ts";
-import type { JobDescription } from "./job/describe.ts";
+import type { JobDescription } from "./job/load/describe.ts";
 import type { JobSpec } from "./job/spec.ts";
 import type { SubmitOptions } from "./local/spec.ts";
 import type { JobView } from "./schedule/step.ts";

@@ -13,7 +13,7 @@ import type { JobId } from "./base/ids.ts";
 import { isUrl, outputPath } from "./base/paths.ts";
 import { randomId } from "./base/random.ts";
 import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
-import type { JobDescription } from "./job/describe.ts";
+import type { JobDescription } from "./job/load/describe.ts";
 import type { Loading } from "./local/loading.ts";
 import { sizedSpec } from "./local/spec.ts";
 import { jobIdOf } from "./master/master.ts";

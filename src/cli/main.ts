@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
 import type { Host } from "../base/host.ts";
 import { version } from "../base/version.ts";
-import { importBy } from "../job/import-module.ts";
+import { importBy } from "../job/load/import-module.ts";
 import { describing, startFirstSlot } from "../local/first-slot.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";

@@ -1,7 +1,7 @@
 // Records that a Standard Schema checks: what it makes of them, what it refuses, and what its own code throws.
 import { MillraceError } from "../base/error.ts";
 import { issuesText, isThenable, validatedOf } from "../base/standard-schema.ts";
-import type { StandardSchema } from "../job/params.ts";
+import type { StandardSchema } from "../job/params/params.ts";
 import { BadRecord, UserThrew } from "./format.ts";
 
 /** Thrown in place of a record whose check gave a promise: reading blocks can't wait for it, who reads files can. */

@@ -14,7 +14,7 @@ import { tuple } from "./codecs/tuple.ts";
 import { utf8 } from "./codecs/utf8.ts";
 import { max, min, sum } from "./combine.ts";
 import { defineJob, jobDefinition } from "./define-job.ts";
-import { describeJob } from "./describe.ts";
+import { describeJob } from "./load/describe.ts";
 import { byHash, byRange, prefix } from "./partition.ts";
 
 const map = (line: string, emit: (key: string, value: number) => void) => emit(line, 1);

@@ -15,8 +15,8 @@ import type {
   SidesOf,
   ValueOf,
 } from "./infer.ts";
-import type { Params, ParamsGiven } from "./params.ts";
-import { parseJob } from "./parse-job.ts";
+import type { Params, ParamsGiven } from "./params/params.ts";
+import { parseJob } from "./parse/job.ts";
 import type { Row } from "./table.ts";
 import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";

@@ -2,7 +2,7 @@
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { PartShape } from "../kernel/kernel.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
-import type { StandardSchema } from "./params.ts";
+import type { StandardSchema } from "./params/params.ts";
 
 export interface JobDefinition {
   readonly name: string;

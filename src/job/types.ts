@@ -19,7 +19,7 @@ import type {
   SidesOf,
   ValueOf,
 } from "./infer.ts";
-import type { ParamsRead } from "./params.ts";
+import type { ParamsRead } from "./params/params.ts";
 import type { Partition, Prefix } from "./partition.ts";
 
 export type { ByteWriter } from "../base/bytes.ts";
@@ -51,7 +51,7 @@ export type {
   NotInMapOnlyJob,
   OneMapFunctionPerInput,
 } from "./infer.ts";
-export type { Param, Params, ParamsGiven, ParamsRead, SchemaInput, SchemaOutput, StandardSchema } from "./params.ts";
+export type { Param, Params, ParamsGiven, ParamsRead, SchemaInput, SchemaOutput, StandardSchema } from "./params/params.ts";
 export type { Partition, Partitioner, Prefix } from "./partition.ts";
 export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run.ts";
 export type { Cell, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";

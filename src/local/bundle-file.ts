@@ -1,7 +1,7 @@
 // The job's bundle as a file that a slot can load.
 import { writeFileSync } from "node:fs";
 import { MillraceError, systemCode } from "../base/error.ts";
-import { bundleJob } from "../job/bundle.ts";
+import { bundleJob } from "../job/load/bundle.ts";
 import type { Bundle } from "../worker/slots/slot.ts";
 import { slotVariables } from "../worker/slots/process.ts";
 import type { WorkDirectory } from "../worker/disk/work-directory.ts";

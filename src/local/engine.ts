@@ -8,7 +8,7 @@ import { isUrl } from "../base/paths.ts";
 import { version } from "../base/version.ts";
 import type { JobHandle } from "../engine.ts";
 import type { PlannedFile } from "../input/plan.ts";
-import type { JobDescription } from "../job/describe.ts";
+import type { JobDescription } from "../job/load/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { LocalEngine, LocalOptions } from "../local.ts";
 import { createMaster } from "../master/loop.ts";

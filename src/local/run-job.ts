@@ -5,7 +5,7 @@ import { MillraceError } from "../base/error.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
 import type { JobEngine } from "../engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
-import { paramsFromValues } from "../job/give-params.ts";
+import { paramsFromValues } from "../job/params/give.ts";
 import type { JobResult } from "../job/run.ts";
 import { describeThrown } from "../job/thrown.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { JobDescription } from "../job/describe.ts";
+import type { JobDescription } from "../job/load/describe.ts";
 import { createLocalStorage } from "../storage/local/local.ts";
 import { buildSpec, type SpecParts, type SubmitOptions } from "./spec.ts";
 

@@ -27,5 +27,5 @@ test("S3: a master consists of no module that could load or call a job's code; a
   expect(master).toContain("src/master/loop.ts");
   expect(master.filter(loads)).toEqual([]);
   const slot = await modulesOf("src/slot/main.ts");
-  expect(slot.filter(loads)).toContain("src/job/load.ts");
+  expect(slot.filter(loads)).toContain("src/job/load/load.ts");
 });

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { systemClock } from "../base/clock.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { JobDescription } from "../job/describe.ts";
+import type { JobDescription } from "../job/load/describe.ts";
 import { jobEnvironment, writeBundle } from "../local/bundle-file.ts";
 import { describing, takeStarted } from "../local/first-slot.ts";
 import { type Loading, whileLoading } from "../local/loading.ts";

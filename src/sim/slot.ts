@@ -3,7 +3,7 @@
 import { type AttemptId, taskName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
-import type { JobDescription } from "../job/describe.ts";
+import type { JobDescription } from "../job/load/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
 import type { RunAttempt } from "../slot/messages.ts";
 import type { Bundle, TaskSlot } from "../worker/slots/slot.ts";

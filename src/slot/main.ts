@@ -3,7 +3,7 @@
 // meet it, and Node does not hand it to children.
 import { Socket } from "node:net";
 import type { Host } from "../base/host.ts";
-import { importBy } from "../job/import-module.ts";
+import { importBy } from "../job/load/import-module.ts";
 import { decodeToSlot } from "./messages.ts";
 import { FrameReader } from "./frames.ts";
 import { type SlotConfig, SlotProgram } from "./program.ts";

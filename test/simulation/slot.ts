@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, attemptName, type Position } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import type { JobDescription } from "../../src/job/describe.ts";
+import type { JobDescription } from "../../src/job/load/describe.ts";
 import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from "../../src/protocol/messages.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { OnLate } from "../../src/worker/agent/options.ts";

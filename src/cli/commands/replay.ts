@@ -9,7 +9,7 @@ import { decompress, detectCompression } from "../../format/compression/compress
 import { type FoundRecord, findRecord } from "../../input/find-record.ts";
 import type { PlannedFile } from "../../input/plan.ts";
 import { resolveInputs } from "../../input/resolve.ts";
-import { paramsFromText } from "../../job/give-params.ts";
+import { paramsFromText } from "../../job/params/give.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { buildSpec } from "../../local/spec.ts";
 import { createStorage } from "../../storage/any.ts";

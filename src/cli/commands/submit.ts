@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine.ts";
 import { spoolStdin } from "../../input/spool.ts";
-import type { JobDescription } from "../../job/describe.ts";
-import { paramsFromText } from "../../job/give-params.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
+import { paramsFromText } from "../../job/params/give.ts";
 import type { RunFlags } from "../options.ts";
 
 export async function submitOptionsOf(

@@ -1,7 +1,7 @@
 // Was it right? And when it was not: what it usually means. A cluster of the same size and cut without its faults tells what is
 // due to the faults from what is due to the cut alone.
 import { formatCount, formatCounted } from "../../base/units.ts";
-import type { JobDescription } from "../../job/describe.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
 import { clockAdvice, type Used } from "../../sim/clock-and-chance.ts";
 import { calm, type SimOptions } from "../../sim/options.ts";
 import { type SimJob, type SimRun, World } from "../../sim/world.ts";

@@ -5,7 +5,7 @@
 import { basename } from "node:path";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { decompress, detectCompression } from "../../format/compression/compress.ts";
-import type { JobDescription } from "../../job/describe.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
 import { readManifest } from "../../output/published.ts";
 import type { ManifestFile } from "../../storage/manifest.ts";
 import type { Storage } from "../../storage/storage.ts";

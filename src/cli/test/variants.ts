@@ -1,7 +1,7 @@
 // In how many ways the same job is run, and what it usually means when one of them gives another result.
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCounted } from "../../base/units.ts";
-import type { JobDescription } from "../../job/describe.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
 import type { Settings } from "./whole-run.ts";
 
 export interface Variant {

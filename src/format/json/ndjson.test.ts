@@ -9,7 +9,7 @@ import { date } from "../../job/codecs/date.ts";
 import { nullable } from "../../job/codecs/nullable.ts";
 import { float64, int, uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
-import type { StandardSchema } from "../../job/params.ts";
+import type { StandardSchema } from "../../job/params/params.ts";
 import type { Columns } from "../../job/table.ts";
 import { BadRecord, type Format } from "../format.ts";
 import { ndjson } from "./ndjson.ts";

@@ -4,7 +4,7 @@ import { MillraceError } from "../../base/error.ts";
 import { hasValidate } from "../../base/standard-schema.ts";
 import { strictJson } from "../../base/strict-json.ts";
 import type { Jsonable, JsonableWithBigints, JsonValue, JsonValueWithBigints } from "../../job/codec.ts";
-import type { SchemaInput, SchemaOutput, StandardSchema } from "../../job/params.ts";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "../../job/params/params.ts";
 import type { Columns, ColumnsOf } from "../../job/table.ts";
 import { checkedBy } from "../checked.ts";
 import type { TextFormat } from "../blocks/content.ts";

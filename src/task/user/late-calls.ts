@@ -3,7 +3,7 @@
 //
 //   live ─► noted: the first late call is the attempt's error       live, noted ─► void: the attempt failed or was revoked
 import { MillraceError } from "../../base/error.ts";
-import { placeOfFunction } from "../../job/function-place.ts";
+import { placeOfFunction } from "../../job/load/function-place.ts";
 import { userStack } from "../../job/thrown.ts";
 
 /** Whose calls end. */

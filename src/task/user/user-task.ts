@@ -1,6 +1,6 @@
 // What is the same for every attempt that runs user code: parameters, counters, the status page, and `setup` and `teardown`
 // around the rest.
-import { readParams } from "../../job/read-params.ts";
+import { readParams } from "../../job/params/read.ts";
 import type { Assignment } from "../../protocol/messages.ts";
 import { Context, type ContextBase, type ContextScope, contextBase, hashText } from "./context.ts";
 import { CounterTotals, PendingCounts } from "./counters.ts";

@@ -6,7 +6,7 @@ import { FakeClock, settled } from "../../../test/support/fake-clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { type AttemptId, attemptName, type Phase } from "../../base/ids.ts";
 import { limits, MiB } from "../../base/limits.ts";
-import type { JobDescription } from "../../job/describe.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import type {
   Assignment,

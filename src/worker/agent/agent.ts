@@ -13,7 +13,7 @@ import { meaningOf } from "../../base/error-codes.ts";
 import { failpoint } from "../../base/failpoint.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { JobDescription } from "../../job/describe.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { badResult, whyNoResult } from "../../protocol/check-result.ts";
 import { encodeResult } from "../../wire/convert.ts";

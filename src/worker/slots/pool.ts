@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { JobDescription } from "../../job/describe.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
 import { residentBytes } from "../disk/process-identity.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";
 

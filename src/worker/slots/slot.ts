@@ -11,7 +11,7 @@ import { assert, unreachable } from "../../base/assert.ts";
 import type { Clock } from "../../base/clock.ts";
 import { isErrorCode, MillraceError, type Retry, systemCode } from "../../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
-import type { JobDescription } from "../../job/describe.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../../protocol/messages.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../../slot/messages.ts";
 import { needsS3, ownS3Access } from "../../storage/any.ts";
@@ -49,7 +49,7 @@ export interface TaskSlot {
    */
   load(bundle: Bundle): Promise<void>;
   describe(): Promise<JobDescription>;
-  /** What the job makes of parameters (job/validate-params.ts), its schema's code included. */
+  /** What the job makes of parameters (job/params/validate.ts), its schema's code included. */
   validate(params: string): Promise<Uint8Array | undefined>;
   /** Never rejects: the process's end is a result too. */
   run(request: RunAttempt): Promise<AttemptResult>;

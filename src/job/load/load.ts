@@ -2,16 +2,16 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { toHex } from "../base/bytes.ts";
-import { MillraceError } from "../base/error.ts";
-import { meaningOf } from "../base/error-codes.ts";
-import { version } from "../base/version.ts";
-import * as api from "./api.ts";
-import { jobDefinition } from "./define-job.ts";
-import type { JobDefinition } from "./definition.ts";
+import { toHex } from "../../base/bytes.ts";
+import { MillraceError } from "../../base/error.ts";
+import { meaningOf } from "../../base/error-codes.ts";
+import { version } from "../../base/version.ts";
+import * as api from "../api.ts";
+import { jobDefinition } from "../define-job.ts";
+import type { JobDefinition } from "../definition.ts";
 import { describeJob, type JobDescription } from "./describe.ts";
 import { importModule } from "./import-module.ts";
-import { describeThrown, isOurs } from "./thrown.ts";
+import { describeThrown, isOurs } from "../thrown.ts";
 
 const slotApi = Object.freeze({
   ...api,

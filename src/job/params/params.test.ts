@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { text } from "../format/lines/text.ts";
-import { defineJob, jobDefinition } from "./define-job.ts";
-import type { ParamsDefinition } from "./definition.ts";
-import { describeJob } from "./describe.ts";
-import { paramsFromText, paramsFromValues } from "./give-params.ts";
+import { text } from "../../format/lines/text.ts";
+import { defineJob, jobDefinition } from "../define-job.ts";
+import type { ParamsDefinition } from "../definition.ts";
+import { describeJob } from "../load/describe.ts";
+import { paramsFromText, paramsFromValues } from "./give.ts";
 import type { Params } from "./params.ts";
-import { parseParams } from "./parse-params.ts";
-import { readParams } from "./read-params.ts";
-import { validateParams } from "./validate-params.ts";
+import { parseParams } from "../parse/params.ts";
+import { readParams } from "./read.ts";
+import { validateParams } from "./validate.ts";
 
 function definitionOf(params: Params): {
   readonly definition: ParamsDefinition;

@@ -1,6 +1,6 @@
-import { ByteBuffer } from "../base/byte-buffer.ts";
-import type { OutputFormat } from "../format/format.ts";
-import type { JobDefinition, ParamDefinition } from "./definition.ts";
+import { ByteBuffer } from "../../base/byte-buffer.ts";
+import type { OutputFormat } from "../../format/format.ts";
+import type { JobDefinition, ParamDefinition } from "../definition.ts";
 
 /** What can be said of a job without its code: plain data that travels as JSON, for the command line, the master and people. */
 export interface JobDescription {

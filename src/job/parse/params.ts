@@ -1,9 +1,9 @@
-import { didYouMean } from "../base/closest.ts";
-import { excerptOf } from "../base/excerpt.ts";
-import { hasValidate } from "../base/standard-schema.ts";
-import { checkName, wrong } from "./check.ts";
-import type { ParamDefinition, ParamsDefinition } from "./definition.ts";
-import type { StandardSchema } from "./params.ts";
+import { didYouMean } from "../../base/closest.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { hasValidate } from "../../base/standard-schema.ts";
+import { checkName, wrong } from "../check.ts";
+import type { ParamDefinition, ParamsDefinition } from "../definition.ts";
+import type { StandardSchema } from "../params/params.ts";
 
 const types = ["string", "number", "boolean"] as const;
 const properties = ["type", "default", "about"];

@@ -1,10 +1,10 @@
 // Parameters in a task: from the value that is stored with the job to what `ctx.params` shows.
-import { didYouMean } from "../base/closest.ts";
-import { MillraceError } from "../base/error.ts";
-import { excerptOf } from "../base/excerpt.ts";
-import { deepFrozen } from "../base/frozen.ts";
-import { autoValue } from "./codecs/auto.ts";
-import type { ParamDefinition, ParamsDefinition } from "./definition.ts";
+import { didYouMean } from "../../base/closest.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { deepFrozen } from "../../base/frozen.ts";
+import { autoValue } from "../codecs/auto.ts";
+import type { ParamDefinition, ParamsDefinition } from "../definition.ts";
 
 /**
  * What `ctx.params` shows in every task, the same everywhere, and nobody can change it. `stored` is what `validateParams` made

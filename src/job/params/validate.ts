@@ -1,15 +1,15 @@
 // Parameters are validated once, before the job is stored: what comes of it is stored with the job, so that a default that is
 // computed, and whatever else a schema does, gives one value in all tasks.
-import { ByteBuffer } from "../base/byte-buffer.ts";
-import { MillraceError } from "../base/error.ts";
-import { excerptOf } from "../base/excerpt.ts";
-import { limits } from "../base/limits.ts";
-import type { Codec } from "./codec.ts";
-import { paramsCodec } from "./codecs/auto.ts";
-import type { ParamsDefinition } from "./definition.ts";
-import type { ParamsDescription } from "./describe.ts";
-import { tableValue, wrongParams } from "./read-params.ts";
-import { schemaValue } from "./schema-params.ts";
+import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { limits } from "../../base/limits.ts";
+import type { Codec } from "../codec.ts";
+import { paramsCodec } from "../codecs/auto.ts";
+import type { ParamsDefinition } from "../definition.ts";
+import type { ParamsDescription } from "../load/describe.ts";
+import { tableValue, wrongParams } from "./read.ts";
+import { schemaValue } from "./schema.ts";
 
 /**
  * The value of the parameters by the `auto` codec; undefined for a job that has none. `json` is an object by name, as

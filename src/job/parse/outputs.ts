@@ -1,9 +1,9 @@
-import { excerptOf } from "../base/excerpt.ts";
-import { limits } from "../base/limits.ts";
-import type { OutputFormat } from "../format/format.ts";
-import { tsv } from "../format/table/tsv.ts";
-import { checkName, isFormat, isObject, refuseUncalled, wrong } from "./check.ts";
-import type { JobDefinition } from "./definition.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { limits } from "../../base/limits.ts";
+import type { OutputFormat } from "../../format/format.ts";
+import { tsv } from "../../format/table/tsv.ts";
+import { checkName, isFormat, isObject, refuseUncalled, wrong } from "../check.ts";
+import type { JobDefinition } from "../definition.ts";
 
 /** A job's `output`, `main` first. Throws `wrong-job`. */
 export function parseOutputs(output: unknown): JobDefinition["outputs"] {

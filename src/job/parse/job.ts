@@ -1,9 +1,9 @@
 // From what `defineJob` was given to a `JobDefinition`, checked. Types catch most mistakes before; this catches them where there
 // are none (JavaScript, casts), so it trusts nothing.
-import { didYouMean } from "../base/closest.ts";
-import { MillraceError } from "../base/error.ts";
-import { excerptOf } from "../base/excerpt.ts";
-import { limits } from "../base/limits.ts";
+import { didYouMean } from "../../base/closest.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { limits } from "../../base/limits.ts";
 import {
   checkName,
   isFormat,
@@ -14,17 +14,17 @@ import {
   userFunction,
   wholeNumber,
   wrong,
-} from "./check.ts";
-import type { Codec, KeyCodec } from "./codec.ts";
-import { auto, autoValue } from "./codecs/auto.ts";
-import { codecName, codecParts, codecShape } from "./codecs/facts.ts";
-import { tuple } from "./codecs/tuple.ts";
-import { max, min, sum } from "./combine.ts";
-import type { CombineDefinition, GroupDefinition, JobDefinition, PartitionDefinition } from "./definition.ts";
-import { parseInputs } from "./parse-inputs.ts";
-import { parseOutputs } from "./parse-outputs.ts";
-import { parseParams } from "./parse-params.ts";
-import { byHash, byRange } from "./partition.ts";
+} from "../check.ts";
+import type { Codec, KeyCodec } from "../codec.ts";
+import { auto, autoValue } from "../codecs/auto.ts";
+import { codecName, codecParts, codecShape } from "../codecs/facts.ts";
+import { tuple } from "../codecs/tuple.ts";
+import { max, min, sum } from "../combine.ts";
+import type { CombineDefinition, GroupDefinition, JobDefinition, PartitionDefinition } from "../definition.ts";
+import { parseInputs } from "./inputs.ts";
+import { parseOutputs } from "./outputs.ts";
+import { parseParams } from "./params.ts";
+import { byHash, byRange } from "../partition.ts";
 
 const properties = new Set([
   "name",

@@ -6,13 +6,13 @@ import { createRequire } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { BuildFailure, Message, Metafile, Plugin } from "esbuild";
-import { toHex } from "../base/bytes.ts";
-import { systemClock } from "../base/clock.ts";
-import { MillraceError, systemCode } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
-import { formatBytes } from "../base/units.ts";
-import { version } from "../base/version.ts";
-import * as api from "./api.ts";
+import { toHex } from "../../base/bytes.ts";
+import { systemClock } from "../../base/clock.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+import { formatBytes } from "../../base/units.ts";
+import { version } from "../../base/version.ts";
+import * as api from "../api.ts";
 import { environmentReads } from "./environment-reads.ts";
 
 export interface JobBundle {

@@ -49,7 +49,7 @@ beforeAll(async () => {
       contents: `
         import { describeJob } from "./describe.ts";
         import { installMillrace, loadJob } from "./load.ts";
-        import { describeThrown } from "./thrown.ts";
+        import { describeThrown } from "../thrown.ts";
         const { bundle, digest, install } = JSON.parse(process.argv[2]!);
         const answer: Record<string, unknown> = {};
         try {

@@ -1,10 +1,10 @@
 // Parameters at the caller's: from words of a command line or values of a program to the JSON that travels with the job.
-import { MillraceError } from "../base/error.ts";
-import { excerptOf } from "../base/excerpt.ts";
-import { strictJson } from "../base/strict-json.ts";
-import type { ParamDefinition } from "./definition.ts";
-import type { ParamsDescription } from "./describe.ts";
-import { checkNames, wrongParams } from "./read-params.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { strictJson } from "../../base/strict-json.ts";
+import type { ParamDefinition } from "../definition.ts";
+import type { ParamsDescription } from "../load/describe.ts";
+import { checkNames, wrongParams } from "./read.ts";
 
 /**
  * From `--param name=value`. With a table every value is read as its type ("3" as a number, "true" as a boolean) and names are

@@ -1,7 +1,7 @@
-import { didYouMean } from "../base/closest.ts";
-import { excerptOf } from "../base/excerpt.ts";
-import { checkName, isFormat, isObject, refuseUncalled, type UserFunction, userFunction, wrong } from "./check.ts";
-import type { NamedInput } from "./definition.ts";
+import { didYouMean } from "../../base/closest.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { checkName, isFormat, isObject, refuseUncalled, type UserFunction, userFunction, wrong } from "../check.ts";
+import type { NamedInput } from "../definition.ts";
 
 /** A job's `input` and `map`, which must be of the same shape. Throws `wrong-job`. */
 export function parseInputs(input: unknown, map: unknown): readonly NamedInput[] {
