@@ -12,8 +12,8 @@ import { pathToFileURL } from "node:url";
 import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 import { exitCodes } from "./base/error-codes.ts";
-import type { Host } from "./base/host.ts";
-import { refuseOtherRuntimes } from "./base/runtime.ts";
+import type { Host } from "./base/system/host.ts";
+import { refuseOtherRuntimes } from "./base/system/runtime.ts";
 
 // Without a listener SIGUSR1 makes Node open a debugger's port, which asks nobody for a token: whoever reaches it runs code here.
 // First of all, as the signal may come at any time. Where the listeners are removed, by a job's code for instance, the

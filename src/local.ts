@@ -9,7 +9,7 @@ import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "./base/error.ts";
 import type { AttemptId, JobId } from "./base/ids.ts";
 import { isUrl } from "./base/paths.ts";
-import { randomId } from "./base/random.ts";
+import { randomId } from "./base/system/random.ts";
 import type { JobEngine } from "./engine.ts";
 import { Engine, type EngineParts } from "./local/engine.ts";
 import { type Loading, whileLoading } from "./local/loading.ts";

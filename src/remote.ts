@@ -7,11 +7,11 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Clock, systemClock } from "./base/clock.ts";
+import { type Clock, systemClock } from "./base/system/clock.ts";
 import { MillraceError } from "./base/error.ts";
 import type { JobId } from "./base/ids.ts";
 import { isUrl, outputPath } from "./base/paths.ts";
-import { randomId } from "./base/random.ts";
+import { randomId } from "./base/system/random.ts";
 import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
 import type { JobDescription } from "./job/load/describe.ts";
 import type { Loading } from "./local/loading.ts";

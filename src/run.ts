@@ -1,4 +1,4 @@
-import { refuseOtherRuntimes } from "./base/runtime.ts";
+import { refuseOtherRuntimes } from "./base/system/runtime.ts";
 import type { JobResult, RunOptions } from "./job/run.ts";
 import type { Job, JobTypes } from "./job/types.ts";
 import type { AnyRunOptions } from "./local/run-options.ts";

@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { systemClock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import { openMasterNode } from "../../src/master/node.ts";
 import { backOffMs } from "../../src/rpc/client/back-off.ts";
 import { connectMaster } from "../../src/rpc/client/client.ts";

@@ -1,9 +1,9 @@
 // Nanoseconds of processor time per pair of the kernel's phases, the fastest of some rounds (others may share the machine). Batches are encoded
 // beforehand and copied into the arena, which costs about a nanosecond a pair. Run: node bench/micro/run.mjs kernel [case]
 import { Bench } from "tinybench";
-import { writeF64 } from "../../src/base/f64.ts";
+import { writeF64 } from "../../src/base/bytes/f64.ts";
 import { MiB } from "../../src/base/limits.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/system/random.ts";
 import { createKernel, type KernelKind } from "../../src/kernel/create-kernel.ts";
 import type { BlockSource, CollectOptions, Kernel, KernelFold } from "../../src/kernel/kernel.ts";
 import { pairBytes, writePair } from "../../src/kernel/pair.ts";

@@ -1,8 +1,8 @@
 // Words and attempts that several micro-benchmarks use.
 
-import type { ByteWriter } from "../../src/base/bytes.ts";
+import type { ByteWriter } from "../../src/base/bytes/bytes.ts";
 import type { AttemptId } from "../../src/base/ids.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/system/random.ts";
 import type { Codec } from "../../src/job/codec.ts";
 
 /** A codec of a type that only its own benchmark case knows. */

@@ -2,7 +2,7 @@
 // Run: JOB=word-count INPUT=bench/.work/text-200.dat [PARTITIONS=2000] node --cpu-prof bench/micro/run.mjs tasks
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import type { AttemptId, Phase } from "../../src/base/ids.ts";
 import { MiB } from "../../src/base/limits.ts";
 import { jobDefinition } from "../../src/job/define-job.ts";

@@ -4,10 +4,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
-import { randomId } from "../base/random.ts";
+import { randomId } from "../base/system/random.ts";
 import { localPlaces, removeAbandoned } from "../local/places.ts";
 import { watchForOrphan } from "../slot/orphan-watch.ts";
 import {

@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { linkSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { randomId } from "../base/random.ts";
+import { randomId } from "../base/system/random.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import { installMillrace, loadJob } from "../job/load/load.ts";

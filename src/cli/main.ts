@@ -1,7 +1,7 @@
 // The command line: words to values, and each command's file loaded only when it runs.
 import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
-import type { Host } from "../base/host.ts";
+import type { Host } from "../base/system/host.ts";
 import { version } from "../base/version.ts";
 import { importBy } from "../job/load/import-module.ts";
 import { describing, startFirstSlot } from "../local/first-slot.ts";

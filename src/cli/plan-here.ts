@@ -1,5 +1,5 @@
 // The plan task run in this process, as a slot would run it.
-import { systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import type { Plan } from "../input/plan.ts";

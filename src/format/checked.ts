@@ -1,6 +1,6 @@
 // Records that a Standard Schema checks: what it makes of them, what it refuses, and what its own code throws.
 import { MillraceError } from "../base/error.ts";
-import { issuesText, isThenable, validatedOf } from "../base/standard-schema.ts";
+import { issuesText, isThenable, validatedOf } from "../base/value/standard-schema.ts";
 import type { StandardSchema } from "../job/params/params.ts";
 import { BadRecord, UserThrew } from "./format.ts";
 

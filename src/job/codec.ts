@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none reaches a user's variable
 // What a codec is, as types. The codecs themselves are in `codecs/`, one a file.
-import type { ByteWriter } from "../base/bytes.ts";
+import type { ByteWriter } from "../base/bytes/bytes.ts";
 
 /** Turns values into bytes and back. */
 export interface Codec<T> {

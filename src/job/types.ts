@@ -22,7 +22,7 @@ import type {
 import type { ParamsRead } from "./params/params.ts";
 import type { Partition, Prefix } from "./partition.ts";
 
-export type { ByteWriter } from "../base/bytes.ts";
+export type { ByteWriter } from "../base/bytes/bytes.ts";
 export type { AttemptId } from "../base/ids.ts";
 export type { Format, InputFormat, OutputFormat, ReadFrom, RecordBatch } from "../format/format.ts";
 export type { NdjsonOptions } from "../format/json/ndjson.ts";

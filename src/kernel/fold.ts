@@ -1,4 +1,4 @@
-import { toHex } from "../base/bytes.ts";
+import { toHex } from "../base/bytes/bytes.ts";
 import { MillraceError } from "../base/error.ts";
 import type { KernelFold } from "./kernel.ts";
 

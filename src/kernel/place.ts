@@ -1,6 +1,6 @@
 import { assert } from "../base/assert.ts";
-import { compareBytes } from "../base/bytes.ts";
-import { type Halves, partitionOfHash, xxh64 } from "../base/xxh64.ts";
+import { compareBytes } from "../base/bytes/bytes.ts";
+import { type Halves, partitionOfHash, xxh64 } from "../base/bytes/xxh64.ts";
 import { groupEnd } from "./group.ts";
 import type { CollectOptions } from "./kernel.ts";
 

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
-import { asBuffer, compareBytes } from "../base/bytes.ts";
-import { readF64 } from "../base/f64.ts";
-import { mask64 } from "../base/xxh64.ts";
+import { asBuffer, compareBytes } from "../base/bytes/bytes.ts";
+import { readF64 } from "../base/bytes/f64.ts";
+import { mask64 } from "../base/bytes/xxh64.ts";
 import { foldNumbers } from "./fold.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { batchEndOf, heldBytes, type Layout, slackBytes } from "./layout.ts";

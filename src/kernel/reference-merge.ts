@@ -1,6 +1,6 @@
 import { assert } from "../base/assert.ts";
-import { compareBytes } from "../base/bytes.ts";
-import { mask64 } from "../base/xxh64.ts";
+import { compareBytes } from "../base/bytes/bytes.ts";
+import { mask64 } from "../base/bytes/xxh64.ts";
 import type { BlockSource, KernelFold, MergeStream, PairBlock } from "./kernel.ts";
 import { corruptBlock, type PairAt, pairDigest, parsePair } from "./pair.ts";
 import { foldRuns, type Pair, packBlocks } from "./reference-pairs.ts";

@@ -1,6 +1,6 @@
-import { equalBytes } from "../base/bytes.ts";
-import { readF64, writeF64 } from "../base/f64.ts";
-import { mask64 } from "../base/xxh64.ts";
+import { equalBytes } from "../base/bytes/bytes.ts";
+import { readF64, writeF64 } from "../base/bytes/f64.ts";
+import { mask64 } from "../base/bytes/xxh64.ts";
 import { foldNumbers } from "./fold.ts";
 import type { KernelFold, PairBlock } from "./kernel.ts";
 import { corruptBlock, pairBytes, pairDigest, sharedPrefix, writePair } from "./pair.ts";

@@ -1,6 +1,6 @@
 // The engine of one run: state store, master and agent, opened, used for one job, and closed as one.
 import type { ChildProcess } from "node:child_process";
-import { systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";

@@ -2,7 +2,7 @@
 // and can end it.
 
 import { basename, relative } from "node:path";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { isOurs } from "../job/thrown.ts";

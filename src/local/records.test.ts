@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ByteBuffer } from "../base/byte-buffer.ts";
+import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
 import { autoRecords } from "../task/output/auto-records.ts";
 import { decodeRecords } from "./records.ts";
 

@@ -8,10 +8,10 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
-import { randomId } from "../base/random.ts";
+import { randomId } from "../base/system/random.ts";
 import type { Blobs } from "../protocol/services.ts";
 
 /** Kept this long after it was last put or asked for, whoever needs it. */

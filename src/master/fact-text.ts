@@ -1,7 +1,7 @@
 // Facts in words: a line of a job's event log, and a log entry of the master's.
 import { unreachable } from "../base/assert.ts";
 import { attemptName, taskName } from "../base/ids.ts";
-import type { Log } from "../base/log.ts";
+import type { Log } from "../base/system/log.ts";
 import { formatBytes } from "../base/units.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
 import { type Fact, jobOf } from "../schedule/facts.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock } from "../../test/support/fake-clock.ts";
-import { noLog } from "../base/log.ts";
+import { noLog } from "../base/system/log.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
 import { type History, type HistoryOptions, openHistory } from "./history.ts";
 

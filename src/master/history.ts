@@ -6,11 +6,11 @@ import { createReadStream } from "node:fs";
 import { appendFile, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { GiB, KiB, MiB } from "../base/limits.ts";
-import { type Log, noLog } from "../base/log.ts";
+import { type Log, noLog } from "../base/system/log.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
 
 /** Of one job. Beyond it, what attempts do is left out, and what becomes of the job is still noted. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { systemClock } from "../base/clock.ts";
-import { noLog } from "../base/log.ts";
+import { systemClock } from "../base/system/clock.ts";
+import { noLog } from "../base/system/log.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { jobRecord } from "../wire/convert-records.ts";
 import { keys } from "../protocol/records.ts";

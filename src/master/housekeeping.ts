@@ -1,7 +1,7 @@
 // What a master does now and then: blobs that nobody needs any more and the oldest event logs go.
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { JobId } from "../base/ids.ts";
-import type { Log } from "../base/log.ts";
+import type { Log } from "../base/system/log.ts";
 import { jobRecord } from "../wire/convert-records.ts";
 import { keys } from "../protocol/records.ts";
 import type { StateStore } from "../state/store.ts";

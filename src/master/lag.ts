@@ -1,6 +1,6 @@
 // How long the process does nothing else: a huge step, a garbage collection, or SIGSTOP. Measured by a sleep that comes back
 // too late, on the clock that counts the time a process was stopped.
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 
 const everyMs = 250;
 

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { systemClock } from "../base/clock.ts";
-import { Secret } from "../base/secret.ts";
+import { systemClock } from "../base/system/clock.ts";
+import { Secret } from "../base/value/secret.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
 import { checkSignature, emptyBody, expiresHeader, jobKey, signatureHeader } from "../rpc/access/signature.ts";
 import { logSources, readLog } from "./logs.ts";

@@ -4,7 +4,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { SecureContextOptions } from "node:tls";
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { Looked, LookRequest } from "./look.ts";

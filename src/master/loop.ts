@@ -7,7 +7,7 @@
 // recovers from the store.
 import { assert, unreachable } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import { failpoint } from "../base/failpoint.ts";
+import { failpoint } from "../base/system/failpoint.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";

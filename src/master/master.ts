@@ -1,6 +1,6 @@
 // The master as its callers see it, and what it is made of.
 import { createHash } from "node:crypto";
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";

@@ -7,13 +7,13 @@
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Clock } from "../base/clock.ts";
-import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
-import { type Log, noLog } from "../base/log.ts";
-import { randomId } from "../base/random.ts";
-import type { Secret } from "../base/secret.ts";
+import { type Log, noLog } from "../base/system/log.ts";
+import { randomId } from "../base/system/random.ts";
+import type { Secret } from "../base/value/secret.ts";
 import { version } from "../base/version.ts";
 import { manifestBuilder } from "../output/manifest.ts";
 import { writeProbe } from "../output/probe.ts";

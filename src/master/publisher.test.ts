@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Publisher } from "./publisher.ts";
 

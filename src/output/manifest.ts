@@ -1,6 +1,6 @@
 // What `_SUCCESS` says of a job (the file's format is in storage/manifest.ts).
 import { createHash } from "node:crypto";
-import { compareBytes } from "../base/bytes.ts";
+import { compareBytes } from "../base/bytes/bytes.ts";
 import type { FinishedJob } from "../schedule/step.ts";
 import { encodeManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
 

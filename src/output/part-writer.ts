@@ -1,6 +1,6 @@
 // One output file of an attempt: records become bytes, bytes become compressed members, members become a staged file.
 import { assert } from "../base/assert.ts";
-import { ByteBuffer } from "../base/byte-buffer.ts";
+import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { OutputFormat } from "../format/format.ts";

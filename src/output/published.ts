@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
-import { forEachAtMost } from "../base/parallel.ts";
+import { forEachAtMost } from "../base/system/parallel.ts";
 import { showPath } from "../storage/local/fs.ts";
 import { type Manifest, type ManifestFile, manifestName, parseManifest } from "../storage/manifest.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";

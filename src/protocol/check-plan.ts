@@ -2,7 +2,7 @@
 // many tasks in memory as it says), and it is stored, so what can't be must not get past here. Cost: once per job, some
 // comparisons per file and piece.
 import { relative } from "node:path";
-import { compareBytes } from "../base/bytes.ts";
+import { compareBytes } from "../base/bytes/bytes.ts";
 import { limits } from "../base/limits.ts";
 import { absolutePath, isUrl } from "../base/paths.ts";
 import type { Plan, PlannedFile } from "../input/plan.ts";

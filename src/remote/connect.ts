@@ -1,5 +1,5 @@
 // From what a user says about a cluster to a master that has been said hello to.
-import { systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import { connectMaster } from "../rpc/client/client.ts";
 import { findToken } from "../rpc/access/find-token.ts";
 import type { RemoteMaster } from "../protocol/services.ts";

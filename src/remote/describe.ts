@@ -1,6 +1,6 @@
 // What a job says of itself, asked in a slot on this machine: load errors show here, and the master never loads user code.
 import type { ChildProcess } from "node:child_process";
-import { systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobDescription } from "../job/load/describe.ts";

@@ -4,7 +4,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
-import { Secret } from "../base/secret.ts";
+import { Secret } from "../base/value/secret.ts";
 import { blobClient } from "./client/blob-client.ts";
 import { endSilentCall } from "./transfer-silence.ts";
 

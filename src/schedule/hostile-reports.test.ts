@@ -8,7 +8,7 @@ import { done, options, plan, report, spec } from "../../test/schedule/build.ts"
 import { FakeWorker } from "../../test/schedule/fake-worker.ts";
 import { apply, assertEqual, durable, recordsOf } from "../../test/schedule/world.ts";
 import type { JobId } from "../base/ids.ts";
-import { seededRandom } from "../base/random.ts";
+import { seededRandom } from "../base/system/random.ts";
 import { decodeReport, encodeReport } from "../wire/convert.ts";
 import { fromReport, toReport } from "../wire/convert-worker.ts";
 import { WorkerReportSchema } from "../wire/gen/millrace/v1/worker_pb.ts";

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 
 /**
  * A response's body in pieces of one buffer: while one buffer is on its way, the next is filled. Holds two buffers, whoever

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as TlsAgent } from "node:https";
 import { certificateTrouble } from "../base/certificate-trouble.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { digestOfBody, signRequest } from "../rpc/access/signature.ts";

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { mapAttempt, sortPairs, writeRun } from "../../test/support/pairs.ts";
 import { access, fetching, serveRuns, TestFiles, type TestServer } from "../../test/support/shuffle-server.ts";
-import { systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import { KiB, MiB } from "../base/limits.ts";
 import { bodyHeader, digestOfBody, expiresHeader, signatureHeader, signRequest } from "../rpc/access/signature.ts";
 import { FooterCache } from "./footer-cache.ts";

@@ -1,5 +1,5 @@
 // Dice. Each concern of a world has its own, so that a change to one does not change all that the others throw.
-import { seededRandom } from "../base/random.ts";
+import { seededRandom } from "../base/system/random.ts";
 
 export class Chance {
   readonly random: () => number;

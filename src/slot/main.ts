@@ -2,7 +2,7 @@
 // come and go on descriptor 3. That pipe is no channel of Node's, so `process.send` and `process.on("message")` of user code do not
 // meet it, and Node does not hand it to children.
 import { Socket } from "node:net";
-import type { Host } from "../base/host.ts";
+import type { Host } from "../base/system/host.ts";
 import { importBy } from "../job/load/import-module.ts";
 import { decodeToSlot } from "./messages.ts";
 import { FrameReader } from "./frames.ts";

@@ -2,7 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { AttemptId } from "../base/ids.ts";
-import { Secret } from "../base/secret.ts";
+import { Secret } from "../base/value/secret.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3/access.ts";

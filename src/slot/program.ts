@@ -2,9 +2,9 @@
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { assert, unreachable } from "../base/assert.ts";
-import { systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
-import { failpoint } from "../base/failpoint.ts";
+import { failpoint } from "../base/system/failpoint.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeLoaded, installMillrace, loadJob } from "../job/load/load.ts";

@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts";
-import { sharedCopy } from "../base/bytes.ts";
+import { sharedCopy } from "../base/bytes/bytes.ts";
 import { KiB } from "../base/limits.ts";
 import type { PairBlock } from "../kernel/kernel.ts";
 import type { Merge } from "./merge.ts";

@@ -1,4 +1,4 @@
-import { mask64 } from "../base/xxh64.ts";
+import { mask64 } from "../base/bytes/xxh64.ts";
 import type { MergeStream, PairBlock } from "../kernel/kernel.ts";
 import { type PairAt, pairDigest, parsePair, sharedPrefix } from "../kernel/pair.ts";
 import type { RunSource } from "./run.ts";

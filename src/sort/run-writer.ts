@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
-import { ByteBuffer } from "../base/byte-buffer.ts";
+import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { RunFile, RunFiles, RunRef, RunWriter, Segment } from "./run.ts";

@@ -3,7 +3,7 @@
 // too little, never too much, because what it counts was synced before.
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { crc32Of } from "../base/checksum.ts";
+import { crc32Of } from "../base/bytes/checksum.ts";
 import { systemCode } from "../base/error.ts";
 
 /** No name that LevelDB would take for one of its own. */

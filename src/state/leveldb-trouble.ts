@@ -1,5 +1,5 @@
 // Values in LevelDB with the checksum that makes damage show, and what goes wrong with a store in words.
-import { crc32Of } from "../base/checksum.ts";
+import { crc32Of } from "../base/bytes/checksum.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 
 const crcBytes = 4;

@@ -8,7 +8,7 @@
 //   "r" + key   a record
 import { existsSync, statfsSync } from "node:fs";
 import { ClassicLevel } from "classic-level";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { MiB } from "../base/limits.ts";
 import { Acknowledged } from "./acknowledged.ts";

@@ -1,6 +1,6 @@
 // All the places that a path may name: "s3://BUCKET/KEY" is an object store's, what has no scheme is a file system's.
 import { tmpdir } from "node:os";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { isUrl } from "../base/paths.ts";
 import { createLocalStorage } from "./local/local.ts";

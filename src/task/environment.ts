@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { AttemptId, Position } from "../base/ids.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { CollectOptions, Kernel } from "../kernel/kernel.ts";

@@ -2,8 +2,8 @@
 // comes out as it is, so that a test or a debugger sees it where it happened.
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ByteBuffer } from "../base/byte-buffer.ts";
-import { systemClock } from "../base/clock.ts";
+import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
+import { systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, Phase } from "../base/ids.ts";
 import { MiB } from "../base/limits.ts";

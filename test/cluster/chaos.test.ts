@@ -7,7 +7,7 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statS
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/system/random.ts";
 import { processesBelow } from "../process/support.ts";
 import { millrace, repository } from "../support/cli.ts";
 import { type ClusterProcess, startCluster, type TestCluster, until } from "./processes.ts";

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/system/random.ts";
 import { type ClusterProcess, startCluster, startProcess, type TestCluster, until } from "./processes.ts";
 
 const traceJob = fileURLToPath(new URL("./jobs/trace.ts", import.meta.url));

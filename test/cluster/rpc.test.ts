@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import { openMasterNode } from "../../src/master/node.ts";
 import { connectMaster } from "../../src/rpc/client/client.ts";
 import { type Opened, opened } from "../../src/rpc/server/listener.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import { s3AccessFrom } from "../../src/storage/s3/access.ts";
 import { S3Client } from "../../src/storage/s3/api/client.ts";
 import { S3Objects } from "../../src/storage/s3/objects.ts";

@@ -2,8 +2,8 @@
 // sort as the values do; alone, reversed, and as a part of a tuple between other parts.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ByteBuffer } from "../../src/base/byte-buffer.ts";
-import { compareBytes } from "../../src/base/bytes.ts";
+import { ByteBuffer } from "../../src/base/bytes/byte-buffer.ts";
+import { compareBytes } from "../../src/base/bytes/bytes.ts";
 import type { Codec, KeyCodec } from "../../src/job/codec.ts";
 import { desc } from "../../src/job/codecs/desc.ts";
 import { fixedWidth } from "../../src/job/codecs/facts.ts";

@@ -2,7 +2,7 @@
 // back; offsets are true. Run by the test of each format.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { ByteBuffer } from "../../src/base/byte-buffer.ts";
+import { ByteBuffer } from "../../src/base/bytes/byte-buffer.ts";
 import type { Format, InputFormat, ReadFrom, RecordTexts, ScannedFormat } from "../../src/format/format.ts";
 
 export interface FormatSample<In> {

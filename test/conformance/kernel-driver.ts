@@ -1,8 +1,8 @@
 // Drives a kernel the way the sort layer does, checks every block that it hands out, and the trivial model to compare with.
 import { expect } from "vitest";
-import { compareBytes } from "../../src/base/bytes.ts";
-import { readF64, writeF64 } from "../../src/base/f64.ts";
-import { mask64, partitionOfHash, xxh64Bigint } from "../../src/base/xxh64.ts";
+import { compareBytes } from "../../src/base/bytes/bytes.ts";
+import { readF64, writeF64 } from "../../src/base/bytes/f64.ts";
+import { mask64, partitionOfHash, xxh64Bigint } from "../../src/base/bytes/xxh64.ts";
 import type { BlockSource, Collect, CollectOptions, Kernel, KernelFold, MergeStream } from "../../src/kernel/kernel.ts";
 import {
   emissionTerm,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MiB } from "../../src/base/limits.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/system/random.ts";
 import type { CollectOptions, Kernel, KernelFold, KernelOptions } from "../../src/kernel/kernel.ts";
 import { nastyKey } from "./kernel-collect.ts";
 import {

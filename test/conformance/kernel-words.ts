@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readF64 } from "../../src/base/f64.ts";
+import { readF64 } from "../../src/base/bytes/f64.ts";
 import { MiB } from "../../src/base/limits.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/system/random.ts";
 import type { CollectOptions, Kernel, KernelOptions, WordEnds } from "../../src/kernel/kernel.ts";
 import {
   addAll,

@@ -11,7 +11,7 @@ const bound = /^(export )?const (\w*(?:Ms|Max|Min|Kept|AtOnce|Leases)) = ([-\d][
 
 /** Exported all the same, each with its reason. */
 const shared: Readonly<Record<string, string>> = {
-  "base/byte-buffer.ts loopLengthMax": "read for each string that is emitted",
+  "base/bytes/byte-buffer.ts loopLengthMax": "read for each string that is emitted",
   "format/json/wasm.ts fieldsMax": "the size of a table in src/format/assembly, which can't import limits.ts",
   "format/json/wasm.ts cellsMax": "likewise",
   "format/json/wasm.ts nameBytesMax": "likewise",

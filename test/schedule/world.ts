@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { assert } from "../../src/base/assert.ts";
 import { type AttemptId, attemptName, type JobId, sameAttempt } from "../../src/base/ids.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/system/random.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "../../src/wire/convert.ts";
 import type { AttemptResult, Failure, Places, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import type { Cluster } from "../../src/schedule/state/cluster.ts";

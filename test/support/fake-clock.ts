@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/base/clock.ts";
+import type { Clock } from "../../src/base/system/clock.ts";
 
 /** Time stands still until `pass` is called; who sleeps wakes when its time has come. */
 export class FakeClock implements Clock {

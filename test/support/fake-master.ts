@@ -1,8 +1,8 @@
 // A `MasterApi` that keeps no state worth the name: for tests of what lies between it and its callers.
 
-import { systemClock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import { MillraceError } from "../../src/base/error.ts";
-import { noLog } from "../../src/base/log.ts";
+import { noLog } from "../../src/base/system/log.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
 import { Gate } from "../../src/rpc/server/gate.ts";
 import type { Listener } from "../../src/rpc/server/http.ts";

@@ -1,7 +1,7 @@
 // Pairs for tests of the sort layer: how to emit them, and what must come out.
 
-import { ByteBuffer } from "../../src/base/byte-buffer.ts";
-import { compareBytes } from "../../src/base/bytes.ts";
+import { ByteBuffer } from "../../src/base/bytes/byte-buffer.ts";
+import { compareBytes } from "../../src/base/bytes/bytes.ts";
 import type { AttemptId } from "../../src/base/ids.ts";
 import type { CollectOptions } from "../../src/kernel/kernel.ts";
 import { ReferenceMerge } from "../../src/kernel/reference-merge.ts";

@@ -2,7 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import pc from "picocolors";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";

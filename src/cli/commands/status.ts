@@ -1,6 +1,6 @@
 // `millrace status`: the cluster at a glance, or one job; with --watch the job as `millrace run` shows it, until it has ended.
 import pc from "picocolors";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";

@@ -1,6 +1,6 @@
 // `millrace worker`: works for a cluster until it has drained, or can't go on.
 import pc from "picocolors";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { connectMaster } from "../../rpc/client/client.ts";
 import { findTokens } from "../../rpc/access/find-token.ts";

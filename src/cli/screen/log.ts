@@ -1,6 +1,6 @@
 // The log of a long-running process: one JSON object per line on standard error, for whatever collects it.
 import { pino } from "pino";
-import type { Log } from "../../base/log.ts";
+import type { Log } from "../../base/system/log.ts";
 
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];

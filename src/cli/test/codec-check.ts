@@ -1,8 +1,8 @@
 // Does every emitted key and value come back from its bytes as it was, and give the same bytes again?
 
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { sameValue } from "../../base/same-value.ts";
+import { sameValue } from "../../base/value/same-value.ts";
 import { formatCounted } from "../../base/units.ts";
 import type { Codec } from "../../job/codec.ts";
 import type { JobDefinition } from "../../job/definition.ts";

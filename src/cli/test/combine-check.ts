@@ -1,9 +1,9 @@
 // Is combine associative, and does it leave its arguments alone? Tried on values of one key as map emits them, in their order,
 // and on what combining them came to: combine(combine(a, b), c) against combine(a, combine(b, c)).
 
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { differsInLastDigits } from "../../base/same-value.ts";
+import { differsInLastDigits } from "../../base/value/same-value.ts";
 import { formatCounted } from "../../base/units.ts";
 import type { Codec } from "../../job/codec.ts";
 import type { JobDefinition } from "../../job/definition.ts";

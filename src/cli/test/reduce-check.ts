@@ -1,7 +1,7 @@
 // Does reduce write the same every time? The pairs that map made of the sampled records go through it twice, by the tasks' own
 // code (values can be read once, need not be read at all), the second time on another day.
 
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";

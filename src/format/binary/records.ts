@@ -1,6 +1,6 @@
 // Binary records, of fixed length or each behind its length: `records()`. Described in docs/formats/records.md.
-import { ByteBuffer } from "../../base/byte-buffer.ts";
-import { asBuffer } from "../../base/bytes.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
+import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";

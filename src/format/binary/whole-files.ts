@@ -1,5 +1,5 @@
 // A file is one record: `wholeFiles()`. Described in docs/formats/whole-files.md.
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import { BadRecord, type InputFormat } from "../format.ts";

@@ -1,5 +1,5 @@
 // Where records end, found on bytes: the only part of reading that differs between lines and csv with line ends in quotes.
-import { asBuffer } from "../../base/bytes.ts";
+import { asBuffer } from "../../base/bytes/bytes.ts";
 import { hasOddQuotes, quote } from "./quotes.ts";
 
 /** Finds record ends. Offsets are indexes into the bytes given; an end is the index behind the delimiter. */

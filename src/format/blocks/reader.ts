@@ -6,7 +6,7 @@
 // 64 KiB, because a Latin-1 string of that size is copied into V8's heap at 0.1 ns a byte and then sliced without copying;
 // larger blocks leave the processor's cache (measured with bench/micro/lines.bench.ts).
 import { assert } from "../../base/assert.ts";
-import { asBuffer } from "../../base/bytes.ts";
+import { asBuffer } from "../../base/bytes/bytes.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Boundary } from "./boundary.ts";

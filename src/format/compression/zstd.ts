@@ -3,7 +3,7 @@
 //
 //   file   frame*             frame  magic (4)  header (2-14)  block+  [checksum (4)]
 //   block  header (3: last 1 bit, type 2, size 21)  content    skippable frame  magic (4)  size (4)  anything
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";

@@ -1,8 +1,8 @@
 // One JSON value per line: `ndjson()`. Described in docs/formats/ndjson.md.
-import { asBuffer } from "../../base/bytes.ts";
+import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
-import { hasValidate } from "../../base/standard-schema.ts";
-import { strictJson } from "../../base/strict-json.ts";
+import { hasValidate } from "../../base/value/standard-schema.ts";
+import { strictJson } from "../../base/value/strict-json.ts";
 import type { Jsonable, JsonableWithBigints, JsonValue, JsonValueWithBigints } from "../../job/codec.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../../job/params/params.ts";
 import type { Columns, ColumnsOf } from "../../job/table.ts";

@@ -1,5 +1,5 @@
 // Lines as bytes, unchanged: `lines()`. Described in docs/formats/lines.md.
-import { asBuffer, sharedCopy } from "../../base/bytes.ts";
+import { asBuffer, sharedCopy } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { type Block, blockBytes, readBlocks } from "../blocks/reader.ts";
 import { delimited } from "../blocks/boundary.ts";

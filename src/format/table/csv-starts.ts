@@ -1,6 +1,6 @@
 // Record starts of csv with line ends in quotes. Whether a line feed ends a record depends on whether the number of quotes
 // before it is even, so the file is read from its start; but only that one bit is carried, at memory speed.
-import { asBuffer } from "../../base/bytes.ts";
+import { asBuffer } from "../../base/bytes/bytes.ts";
 import { hasOddQuotes, quote } from "../blocks/quotes.ts";
 
 const lineFeed = 0x0a;

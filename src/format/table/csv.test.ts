@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decode, encode } from "../../../test/conformance/codec.ts";
 import { chunksOf, formatConformance, readAll, writeAll } from "../../../test/conformance/format.ts";
-import { sameValue } from "../../base/same-value.ts";
+import { sameValue } from "../../base/value/same-value.ts";
 import type { AutoValue } from "../../job/codec.ts";
 import { autoValue } from "../../job/codecs/auto.ts";
 import { bool } from "../../job/codecs/bool.ts";

@@ -1,5 +1,5 @@
 // Comma-separated rows by RFC 4180: `csv()`. Described in docs/formats/csv.md.
-import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
+import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Row, TableFormat, TableOptions } from "../../job/table.ts";

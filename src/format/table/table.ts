@@ -1,5 +1,5 @@
 // What csv and tsv share: cells become rows, objects by the names of a header, or typed objects by declared columns.
-import type { ByteWriter } from "../../base/bytes.ts";
+import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { ColumnCodec } from "../../job/codec.ts";

@@ -3,18 +3,18 @@
 //   null 01 · false 02 · true 03 · number 04 · bigint 05 · string 06 · Date 07 · bytes 08 · array 09 · object 0A
 //
 // Values of different types are ordered by these tags: all numbers before all bigints (1 and 1n are two keys), those before
-// all strings. Within a type: numbers and Dates 8 bytes (`base/f64.ts`), bigints as their codec writes them, strings and bytes
+// all strings. Within a type: numbers and Dates 8 bytes (`base/bytes/f64.ts`), bigints as their codec writes them, strings and bytes
 // as they are, arrays element by element, a shorter one before those that go on. Inside an array or object strings and bytes
 // are escaped (00 becomes 00 FF) and ended by 00, and 00 also ends the array: no tag is 00 or FF, so both stay unambiguous.
 // Objects, in values only, are name and value in turn, in the object's own order.
 
 import { types } from "node:util";
 import { assert } from "../../base/assert.ts";
-import { asBuffer, type ByteWriter } from "../../base/bytes.ts";
+import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import type { MillraceError } from "../../base/error.ts";
-import { readF64 } from "../../base/f64.ts";
+import { readF64 } from "../../base/bytes/f64.ts";
 import { limits } from "../../base/limits.ts";
-import { isPlainObject, notPlain } from "../../base/plain-value.ts";
+import { isPlainObject, notPlain } from "../../base/value/plain-value.ts";
 import type { AutoKey, AutoValue, Codec, KeyCodec } from "../codec.ts";
 import { bigintEnd, readBigint, writeBigint } from "./bigint.ts";
 import { hasEscapes, unescaped, writeEscaped } from "./escape.ts";

@@ -4,8 +4,8 @@
 //   0                     80
 //   magnitude of n bytes  80+n magnitude              (1 <= n <= 126)
 //   longer                FF, n as u32 big-endian, magnitude
-import type { ByteWriter } from "../../base/bytes.ts";
-import { asBuffer } from "../../base/bytes.ts";
+import type { ByteWriter } from "../../base/bytes/bytes.ts";
+import { asBuffer } from "../../base/bytes/bytes.ts";
 import type { ColumnCodec } from "../codec.ts";
 import { builtIn, wrongText, wrongValue } from "./facts.ts";
 

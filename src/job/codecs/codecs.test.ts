@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { codecSuite, decode, encode } from "../../../test/conformance/codec.ts";
-import { compareBytes, toHex } from "../../base/bytes.ts";
+import { compareBytes, toHex } from "../../base/bytes/bytes.ts";
 import type { AutoKey, AutoValue, Codec, ColumnCodec, JsonValue, KeyCodec } from "../codec.ts";
 import { compareText } from "../combine.ts";
 import { auto, autoValue } from "./auto.ts";

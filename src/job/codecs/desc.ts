@@ -1,4 +1,4 @@
-import type { ByteWriter } from "../../base/bytes.ts";
+import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { Codec, KeyCodec } from "../codec.ts";
 import { invert, unescaped, withEncoded, writeEscaped } from "./escape.ts";

@@ -1,8 +1,8 @@
 // Variable bytes inside a tuple: 00 becomes 00 FF, and 00 00 ends them. So they keep their order whatever follows, and a
 // reader finds their end. Inverted (`desc`), FF becomes FF 00 and FF FF is the end.
 import { assert } from "../../base/assert.ts";
-import { ByteBuffer } from "../../base/byte-buffer.ts";
-import type { ByteWriter } from "../../base/bytes.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
+import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { MiB } from "../../base/limits.ts";
 import type { PartShape } from "../../kernel/kernel.ts";
 import type { Codec } from "../codec.ts";

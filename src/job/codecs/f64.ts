@@ -1,5 +1,5 @@
-import type { ByteWriter } from "../../base/bytes.ts";
-import { readF64, writeF64 } from "../../base/f64.ts";
+import type { ByteWriter } from "../../base/bytes/bytes.ts";
+import { readF64, writeF64 } from "../../base/bytes/f64.ts";
 
 const scratch = new Uint8Array(8);
 

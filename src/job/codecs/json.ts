@@ -1,4 +1,4 @@
-import { strictJson } from "../../base/strict-json.ts";
+import { strictJson } from "../../base/value/strict-json.ts";
 import type { Jsonable, JsonCodec, JsonValue } from "../codec.ts";
 import { builtIn } from "./facts.ts";
 import { readText } from "./utf8.ts";

@@ -1,4 +1,4 @@
-import type { ByteWriter } from "../../base/bytes.ts";
+import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import type { Codec, ColumnCodec, KeyCodec } from "../codec.ts";
 import { builtIn, codecName } from "./facts.ts";
 

@@ -1,6 +1,6 @@
-// uint, int and float64: one encoding (8 bytes in numeric order, `base/f64.ts`), three ranges. As the kernel knows it, values
+// uint, int and float64: one encoding (8 bytes in numeric order, `base/bytes/f64.ts`), three ranges. As the kernel knows it, values
 // of these are folded without calling back.
-import { readF64 } from "../../base/f64.ts";
+import { readF64 } from "../../base/bytes/f64.ts";
 import type { ColumnCodec } from "../codec.ts";
 import { readDouble, writeDouble } from "./f64.ts";
 import { builtIn, type F64Kind, wrongText, wrongValue } from "./facts.ts";

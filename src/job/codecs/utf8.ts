@@ -1,4 +1,4 @@
-import type { ByteWriter } from "../../base/bytes.ts";
+import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import type { ColumnCodec } from "../codec.ts";
 import { builtIn, wrongValue } from "./facts.ts";
 

@@ -1,4 +1,4 @@
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { OutputFormat } from "../../format/format.ts";
 import type { JobDefinition, ParamDefinition } from "../definition.ts";
 

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { toHex } from "../../base/bytes.ts";
+import { toHex } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { meaningOf } from "../../base/error-codes.ts";
 import { version } from "../../base/version.ts";

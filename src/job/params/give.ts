@@ -1,7 +1,7 @@
 // Parameters at the caller's: from words of a command line or values of a program to the JSON that travels with the job.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { strictJson } from "../../base/strict-json.ts";
+import { strictJson } from "../../base/value/strict-json.ts";
 import type { ParamDefinition } from "../definition.ts";
 import type { ParamsDescription } from "../load/describe.ts";
 import { checkNames, wrongParams } from "./read.ts";

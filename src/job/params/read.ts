@@ -2,7 +2,7 @@
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { deepFrozen } from "../../base/frozen.ts";
+import { deepFrozen } from "../../base/value/frozen.ts";
 import { autoValue } from "../codecs/auto.ts";
 import type { ParamDefinition, ParamsDefinition } from "../definition.ts";
 

@@ -1,6 +1,6 @@
 // Parameters are validated once, before the job is stored: what comes of it is stored with the job, so that a default that is
 // computed, and whatever else a schema does, gives one value in all tasks.
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";

@@ -1,6 +1,6 @@
 import { didYouMean } from "../../base/closest.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { hasValidate } from "../../base/standard-schema.ts";
+import { hasValidate } from "../../base/value/standard-schema.ts";
 import { checkName, wrong } from "../check.ts";
 import type { ParamDefinition, ParamsDefinition } from "../definition.ts";
 import type { StandardSchema } from "../params/params.ts";

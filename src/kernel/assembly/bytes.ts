@@ -67,7 +67,7 @@ export function shared(a: usize, b: usize, from: u32, limit: u32): u32 {
   return limit;
 }
 
-// Numbers as values: 8 bytes, big-endian, sign flipped (`base/f64.ts`).
+// Numbers as values: 8 bytes, big-endian, sign flipped (`base/bytes/f64.ts`).
 
 // @ts-ignore
 @inline

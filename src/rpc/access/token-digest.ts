@@ -1,6 +1,6 @@
 // Tokens: how they are made and compared. What holds one is a `Secret`, which can't be printed by accident (S25).
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { Secret } from "../../base/secret.ts";
+import { Secret } from "../../base/value/secret.ts";
 
 export { Secret };
 

@@ -19,7 +19,7 @@ import {
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import type { Instant } from "../../base/ids.ts";
-import { type Log, noLog } from "../../base/log.ts";
+import { type Log, noLog } from "../../base/system/log.ts";
 import { digestOf, randomToken, Secret, sameDigest } from "./token-digest.ts";
 
 export type TokenScope = "read" | "submit" | "worker" | "admin";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { MillraceError } from "../../base/error.ts";
-import { seededRandom } from "../../base/random.ts";
+import { seededRandom } from "../../base/system/random.ts";
 import { backOffMs } from "./back-off.ts";
 import { checkHello, ourVersions } from "../../protocol/versions.ts";
 

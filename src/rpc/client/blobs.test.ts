@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fakeMaster, type ServedMaster, serveMaster } from "../../../test/support/fake-master.ts";
 import { type FaultProxy, faultProxy } from "../../../test/support/fault-proxy.ts";
 import { memoryBlobs, sha256Of } from "../../../test/support/memory-blobs.ts";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { blobRoutes } from "../server/blob-routes.ts";
 import { connectMaster } from "./client.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";

@@ -8,7 +8,7 @@ import {
   someSpec,
 } from "../../../test/support/fake-master.ts";
 import { type FaultProxy, faultProxy } from "../../../test/support/fault-proxy.ts";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { type ConnectOptions, connectMaster } from "./client.ts";
 import type { ListenOptions } from "../server/listener.ts";

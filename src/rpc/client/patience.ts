@@ -1,5 +1,5 @@
 // How often and how long a call is made again that a master did not answer.
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { backOffMs } from "./back-off.ts";
 import { describeFailure, isTransient } from "./reach.ts";
 

@@ -9,7 +9,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { assert } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { meaningOf } from "../../base/error-codes.ts";
-import type { Log } from "../../base/log.ts";
+import type { Log } from "../../base/system/log.ts";
 import type { Gate, Place, RequestHead } from "./gate.ts";
 import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
 import { bodyHeader, emptyBody } from "../access/signature.ts";

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from "vitest";
 import { fakeMaster } from "../../../test/support/fake-master.ts";
 import { gateCases, type RouteTable, wrongVerdicts } from "../../../test/support/gate-cases.ts";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { Gate } from "./gate.ts";
 import type { HttpRoute, Listener } from "./http.ts";
 import { listen, type Opened, opened } from "./listener.ts";

@@ -8,8 +8,8 @@
 // behind the same address, must not lock its owner out; 256 bits are not guessed at any rate.
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
-import type { Clock } from "../../base/clock.ts";
-import { type Log, noLog } from "../../base/log.ts";
+import type { Clock } from "../../base/system/clock.ts";
+import { type Log, noLog } from "../../base/system/log.ts";
 import type { Scope } from "./http.ts";
 import { bodyHeader, checkSignature, expiresHeader, jobKey, signatureHeader } from "../access/signature.ts";
 import type { TokenScope, Tokens } from "../access/tokens.ts";

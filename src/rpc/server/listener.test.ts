@@ -11,7 +11,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { fakeMaster, type ServedMaster, serveMaster, someReport } from "../../../test/support/fake-master.ts";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { connectMaster } from "../client/client.ts";
 import { Gate } from "./gate.ts";

@@ -13,10 +13,10 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { type Clock, systemClock } from "../../base/clock.ts";
+import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
-import { type Log, noLog } from "../../base/log.ts";
+import { type Log, noLog } from "../../base/system/log.ts";
 import { encodeOrders } from "../../wire/convert.ts";
 import { fromHello, fromSubmission, toHistoryEvent, toLogChunk, toWelcome } from "../../wire/convert-service.ts";
 import { toClusterView, toJobView } from "../../wire/convert-view.ts";

@@ -1,5 +1,5 @@
 // Input and output on a file system that this process sees, a shared one included.
-import { randomId } from "../../base/random.ts";
+import { randomId } from "../../base/system/random.ts";
 import { type LocalFs, nodeLocalFs } from "./fs.ts";
 import { LocalLister } from "./list.ts";
 import { findLost } from "./lost.ts";

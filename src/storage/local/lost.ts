@@ -1,7 +1,7 @@
 // Whether staged files are where, and as large as, their attempts left them, and stay there when the power fails.
 import { join } from "node:path";
 import { limits } from "../../base/limits.ts";
-import { forEachAtMost } from "../../base/parallel.ts";
+import { forEachAtMost } from "../../base/system/parallel.ts";
 import { lstatOf, sync, unless } from "./durable.ts";
 import { type LocalFs, outputError } from "./fs.ts";
 import { checkedToken, type Places } from "./hidden.ts";

@@ -6,7 +6,7 @@
 // The rename succeeds once per decision, so a call that comes late, of a master that was paused, touches nothing of the next one.
 import { basename, dirname, join } from "node:path";
 import { limits } from "../../base/limits.ts";
-import { forEachAtMost } from "../../base/parallel.ts";
+import { forEachAtMost } from "../../base/system/parallel.ts";
 import { lstatOf, sync, unless } from "./durable.ts";
 import { type LocalFs, outputError } from "./fs.ts";
 import { whyLost } from "./lost.ts";

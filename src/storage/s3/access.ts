@@ -1,6 +1,6 @@
 // Who may use an object store, and where it is: from the environment of the command, master or worker, in the names that
 // Amazon's own tools use. A slot's environment is clean; it is told on its pipe (worker/slots/slot.ts).
-import { Secret } from "../../base/secret.ts";
+import { Secret } from "../../base/value/secret.ts";
 
 export interface S3Access {
   /** Base URL of a store that isn't Amazon's; undefined: Amazon's, of the region. */

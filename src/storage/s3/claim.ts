@@ -3,7 +3,7 @@
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { forEachAtMost } from "../../base/parallel.ts";
+import { forEachAtMost } from "../../base/system/parallel.ts";
 import { claimPlace, placeIn, type S3Destination } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import { s3Path } from "./url.ts";

@@ -2,7 +2,7 @@
 // so an upload whose process died, or whose answer was lost, is found by its key, in the store's own list of uploads.
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { forEachAtMost } from "../../base/parallel.ts";
+import { forEachAtMost } from "../../base/system/parallel.ts";
 import { parseReplacing } from "../manifest.ts";
 import { claimPlace, manifestPlace, placeIn, recordsPrefix, type S3Destination, stagingFolder } from "./names.ts";
 import type { S3Objects, S3Upload } from "./objects.ts";

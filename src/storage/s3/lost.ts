@@ -1,7 +1,7 @@
 // Whether uploads are there still, with the parts that their attempts sent.
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { forEachAtMost } from "../../base/parallel.ts";
+import { forEachAtMost } from "../../base/system/parallel.ts";
 import { decodeToken, isFile, placeIn, type S3Destination } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import type { LostFile, StagedFile } from "../storage.ts";

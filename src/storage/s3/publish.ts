@@ -9,10 +9,10 @@
 // by their claims: each puts its own and then lists them all, so at least one of two sees the other (needs nothing of the store
 // but that lists show what was put before).
 
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
-import { forEachAtMost } from "../../base/parallel.ts";
+import { forEachAtMost } from "../../base/system/parallel.ts";
 import { showPath } from "../local/fs.ts";
 import { encodeReplacing, parseReplacing } from "../manifest.ts";
 import { decisionName } from "../local/hidden.ts";

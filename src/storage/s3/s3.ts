@@ -1,5 +1,5 @@
 // Input and output on an object store that speaks S3's protocol.
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { S3Access } from "./access.ts";
 import { S3Client } from "./api/client.ts";
 import { discardS3 } from "./discard.ts";

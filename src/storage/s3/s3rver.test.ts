@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type StorageUnderTest, storageConformance } from "../../../test/conformance/storage.ts";
 import { type RunningS3, startS3rver } from "../../../test/support/s3rver.ts";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { createS3Storage } from "./s3.ts";
 import { s3AccessFrom } from "./access.ts";
 import { S3Client } from "./api/client.ts";

@@ -2,7 +2,7 @@
 // them, so those that no other decision will have are aborted, and what stands in the place of `_SUCCESS` tells a publisher that
 // was paused that its decision is no longer the one.
 import { limits } from "../../base/limits.ts";
-import { forEachAtMost } from "../../base/parallel.ts";
+import { forEachAtMost } from "../../base/system/parallel.ts";
 import { encodeReplacing, parseReplacing } from "../manifest.ts";
 import { decisionName } from "../local/hidden.ts";
 import { whyLostS3 } from "./lost.ts";

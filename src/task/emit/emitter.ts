@@ -5,8 +5,8 @@
 //
 // When the batch is full, what lies before `mark` goes to the collector and the rest moves to the front. Only a record that
 // fills a whole batch by itself loses pairs to the collector before it has ended: then `rollback` says that it can't be undone.
-import { loopLengthMax, writeUtf8At } from "../../base/byte-buffer.ts";
-import { varintLength } from "../../base/bytes.ts";
+import { loopLengthMax, writeUtf8At } from "../../base/bytes/byte-buffer.ts";
+import { varintLength } from "../../base/bytes/bytes.ts";
 import { limits } from "../../base/limits.ts";
 import type { RecordTexts } from "../../format/format.ts";
 import type { Codec } from "../../job/codec.ts";

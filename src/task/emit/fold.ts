@@ -1,5 +1,5 @@
 // A job's `combine` as the kernel wants it: on numbers where the value codec writes numbers, otherwise on encoded values.
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";

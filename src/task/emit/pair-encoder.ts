@@ -1,6 +1,6 @@
 // One pair as bytes, by the job's codecs: the careful path of emit, taken by all pairs that the fast one refuses. Its errors
 // are the errors that users see.
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits, MiB } from "../../base/limits.ts";

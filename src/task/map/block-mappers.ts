@@ -5,7 +5,7 @@
 //   grep    of a literal: only lines in which it is found are decoded at all
 //   recordAsKey  lines become pairs in WebAssembly (format/lines/pairs.ts), and go into the kernel's batch as they are
 import { isAscii, isUtf8 } from "node:buffer";
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { type Block, blockBytes } from "../../format/blocks/reader.ts";
 import type { BlockFormat, ByteLineFormat, InputFormat, RecordBatch } from "../../format/format.ts";
 import { byteOrderMark, LineDecoder } from "../../format/lines/decoder.ts";

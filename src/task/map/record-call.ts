@@ -1,6 +1,6 @@
 // One call of map with an `emit` and a `ctx` of its own, never used for another record: for a map that returned a promise, and
 // for the second try at a record that failed. What it emits stays here until its turn comes, in record order.
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { KiB } from "../../base/limits.ts";
 import { Context, type ContextBase, type ContextScope } from "../user/context.ts";
 import { type CounterTotals, PendingCounts } from "../user/counters.ts";

@@ -1,5 +1,5 @@
 // Records through map one by one, with all that each of them emits in hand: for the checks of `millrace test`. The calls are those of a map attempt that got a promise (record-call.ts): an `emit` and a `ctx` for each record.
-import type { ByteBuffer } from "../../base/byte-buffer.ts";
+import type { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { Counters } from "../../base/ids.ts";
 import { limits, MiB } from "../../base/limits.ts";

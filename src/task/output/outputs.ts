@@ -1,6 +1,6 @@
 // Records of the outputs, from `emit` of a map-only job or of reduce and from `emit.to`: encoded at once, because user code
 // may change what it emitted, and handed on when the record that emitted them counts.
-import { ByteBuffer } from "../../base/byte-buffer.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import type { JobDefinition } from "../../job/definition.ts";

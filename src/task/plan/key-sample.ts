@@ -1,6 +1,6 @@
 // Keys of a sample of the input, as bytes, and the boundaries that cut them into equal parts. It takes pairs as the collector
 // does, so that sampling runs the same code as mapping.
-import { compareBytes, equalBytes } from "../../base/bytes.ts";
+import { compareBytes, equalBytes } from "../../base/bytes/bytes.ts";
 import { KiB, MiB } from "../../base/limits.ts";
 import { groupEnd } from "../../kernel/group.ts";
 import type { PartShape } from "../../kernel/kernel.ts";

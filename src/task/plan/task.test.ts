@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { failed, partsOf, runTasks, TaskRun } from "../../../test/support/run-tasks.ts";
-import { compareBytes } from "../../base/bytes.ts";
+import { compareBytes } from "../../base/bytes/bytes.ts";
 import { text } from "../../format/lines/text.ts";
 import { uint } from "../../job/codecs/numbers.ts";
 import { tuple } from "../../job/codecs/tuple.ts";

@@ -2,7 +2,7 @@
 // its getters read what the task moves on from record to record, so that one object serves all records of a synchronous map.
 import { MillraceError } from "../../base/error.ts";
 import type { AttemptId } from "../../base/ids.ts";
-import { seededRandom } from "../../base/random.ts";
+import { seededRandom } from "../../base/system/random.ts";
 import type { Assignment } from "../../protocol/messages.ts";
 import type { PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "../environment.ts";

@@ -7,10 +7,10 @@
 // not followed.
 import { setMaxListeners } from "node:events";
 import { assert } from "../../base/assert.ts";
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { meaningOf } from "../../base/error-codes.ts";
-import { failpoint } from "../../base/failpoint.ts";
+import { failpoint } from "../../base/system/failpoint.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { JobDescription } from "../../job/load/describe.ts";

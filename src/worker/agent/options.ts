@@ -1,5 +1,5 @@
 // What an agent needs of whatever runs it (a local run, a worker node, a simulation), and what it offers.
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { AttemptId, JobId, WorkerId } from "../../base/ids.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";

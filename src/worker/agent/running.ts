@@ -1,5 +1,5 @@
 // Attempts that run on this worker, and how they are getting on.
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { type AttemptId, attemptName, type Instant, type JobId } from "../../base/ids.ts";
 import type { RunningAttempt } from "../../protocol/messages.ts";
 import type { TaskSlot } from "../slots/slot.ts";

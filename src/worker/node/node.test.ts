@@ -12,10 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { AttemptId } from "../../base/ids.ts";
-import type { Log } from "../../base/log.ts";
+import type { Log } from "../../base/system/log.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { writeProbe } from "../../output/probe.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../../protocol/messages.ts";

@@ -1,7 +1,7 @@
 // What a worker's process is made of, and what it offers.
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { WorkerId } from "../../base/ids.ts";
-import type { Log } from "../../base/log.ts";
+import type { Log } from "../../base/system/log.ts";
 import type { TlsFiles } from "../../rpc/server/http.ts";
 import type { Blobs, RemoteMaster, Welcome } from "../../protocol/services.ts";
 import type { Tokens } from "../../rpc/access/tokens.ts";

@@ -1,5 +1,5 @@
 // The slots of one worker: started early or when needed, used by one job only, replaced when they have ended.
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";

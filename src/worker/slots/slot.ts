@@ -8,7 +8,7 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../../base/assert.ts";
-import type { Clock } from "../../base/clock.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { isErrorCode, MillraceError, type Retry, systemCode } from "../../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import type { JobDescription } from "../../job/load/describe.ts";

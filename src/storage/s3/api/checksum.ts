@@ -1,9 +1,9 @@
 // By what a whole object is known, from what the store says of it: its reader learns whether what came is what was stored. Ranges have
 // nothing of the kind (docs/storage.md).
 import { createHash } from "node:crypto";
-import { crc32Of } from "../../../base/checksum.ts";
-import { crc32cOf } from "../../../base/crc32c.ts";
-import { type Crc64, crc64nvmeOf } from "../../../base/crc64nvme.ts";
+import { crc32Of } from "../../../base/bytes/checksum.ts";
+import { crc32cOf } from "../../../base/bytes/crc32c.ts";
+import { type Crc64, crc64nvmeOf } from "../../../base/bytes/crc64nvme.ts";
 
 /** Of an object's bytes, in order. */
 export interface ContentSum {

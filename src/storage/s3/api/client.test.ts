@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { FakeS3, fakeCredentials } from "../../../../test/support/fake-s3.ts";
 import { fakeAccess, impatientClock } from "../../../../test/support/s3.ts";
-import { Secret } from "../../../base/secret.ts";
+import { Secret } from "../../../base/value/secret.ts";
 import type { S3Access } from "../access.ts";
 import { S3Client, type S3ClientOptions } from "./client.ts";
 import { S3Error } from "./error.ts";

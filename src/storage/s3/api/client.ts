@@ -2,7 +2,7 @@
 // Jitter", AWS Architecture Blog); a try ends when nothing moves any more (s3-silence.ts). What is read of an answer is read within
 // its try: an answer that is not whole, or not one to this request, is a failed try like a connection that is lost.
 import { createHash } from "node:crypto";
-import type { Clock } from "../../../base/clock.ts";
+import type { Clock } from "../../../base/system/clock.ts";
 import { MillraceError, systemCode } from "../../../base/error.ts";
 import { KiB, limits } from "../../../base/limits.ts";
 import type { S3Access } from "../access.ts";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ByteBuffer, writeUtf8At } from "./byte-buffer.ts";
 import { compareBytes, varintLength } from "./bytes.ts";
 import { readF64, writeF64 } from "./f64.ts";
-import { seededRandom } from "./random.ts";
+import { seededRandom } from "../system/random.ts";
 
 const encoded = (value: number) => {
   const bytes = new Uint8Array(8);

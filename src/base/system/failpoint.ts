@@ -1,7 +1,7 @@
 // Named places where a test makes the process die, get a signal, or an operation fail: MILLRACE_FAILPOINT=name:kill,
 // name:SIGTERM, name:error, or name:kill:3 for the third time the place is passed. Compiled in, so that what is tested is what is shipped; inert (one
 // comparison) unless the variable is set.
-import { MillraceError } from "./error.ts";
+import { MillraceError } from "../error.ts";
 
 interface Failpoint {
   readonly name: string;

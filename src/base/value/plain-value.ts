@@ -1,7 +1,7 @@
 // What makes a value plain, and where in a value something is not: shared by all that must carry a value without changing it.
 import { types } from "node:util";
-import { MillraceError } from "./error.ts";
-import { excerptOf } from "./excerpt.ts";
+import { MillraceError } from "../error.ts";
+import { excerptOf } from "../excerpt.ts";
 
 /** Whether the object is a plain one: made by `{}`, JSON.parse, Object.create(null) or a csv reader, without symbols as names. */
 export function isPlainObject(value: object): boolean {

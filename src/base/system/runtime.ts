@@ -1,6 +1,6 @@
 // Which programs can run this one. Others claim to be Node, and fail where slots are started: what a slot then says is about
 // everything but the reason.
-import { MillraceError } from "./error.ts";
+import { MillraceError } from "../error.ts";
 
 /** Throws `not-supported`, with what to do. */
 export function refuseOtherRuntimes(versions: Readonly<Record<string, string | undefined>> = process.versions): void {

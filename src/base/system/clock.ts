@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { Instant } from "./ids.ts";
+import type { Instant } from "../ids.ts";
 
 /** Time as a dependency: the real one in production, a virtual one in tests. Only this file asks the system for the time. */
 export interface Clock {
