@@ -72,7 +72,7 @@ await build({
   chunkNames: "chunks/[name]-[hash]",
 });
 // The programs are one script each, which V8 compiles once for all processes (src/boot.ts).
-const programs = { cli: "src/cli/main.ts", slot: "src/slot/main.ts", look: "src/master/look-main.ts" };
+const programs = { cli: "src/cli/main.ts", slot: "src/slot/main.ts", look: "src/master/look/main.ts" };
 await build({
   ...common,
   entryPoints: programs,

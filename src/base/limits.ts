@@ -133,7 +133,7 @@ export const limits = {
   errorPlaceLengthMax: 4_200,
   errorExcerptLengthMax: 4_096,
 
-  // a master's look at inputs and output (master/looker.ts)
+  // a master's look at inputs and output (master/look/looker.ts)
   /** A file server that hangs is named instead of waited for. */
   lookMs: 30_000,
   looksMax: 2,

@@ -10,7 +10,7 @@ import { checkHello, ourVersions } from "../protocol/versions.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
 import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
-import { foldersOf, type Look, lookRequest } from "./look.ts";
+import { foldersOf, type Look, lookRequest } from "./look/look.ts";
 import { isTerminal, jobIdOf, type Master } from "./master.ts";
 import { checkBlobs, checkSubmission, outputTaken } from "./submission.ts";
 import { type AddressRules, workerAddress } from "./worker-address.ts";

@@ -7,13 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { type Clock, systemClock } from "../base/system/clock.ts";
-import { limits } from "../base/limits.ts";
+import { FakeClock } from "../../../test/support/fake-clock.ts";
+import { type Clock, systemClock } from "../../base/system/clock.ts";
+import { limits } from "../../base/limits.ts";
 import type { LookRequest } from "./look.ts";
 import { Looker } from "./looker.ts";
 
-const product = fileURLToPath(new URL("../../dist/look.cjs", import.meta.url));
+const product = fileURLToPath(new URL("../../../dist/look.cjs", import.meta.url));
 
 let folder: string;
 const open: { close(): void }[] = [];
@@ -88,7 +88,7 @@ describe("odd inputs are found, or named", () => {
     mkdirSync(at("loops/a/b"), { recursive: true });
     writeFileSync(at("loops/f"), "x");
     symlinkSync("..", at("loops/a/up"));
-    symlinkSync("../..", at("loops/a/b/up"));
+    symlinkSync("../../..", at("loops/a/b/up"));
     await look(at("loops"), at("loops/**"));
     symlinkSync("self", at("loops/self"));
     for (const input of [at("loops"), at("loops/**")])

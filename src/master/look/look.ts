@@ -2,12 +2,12 @@
 // depends on what somebody has put there (a million files, a manifest of gigabytes, a file server that hangs), so a master has it
 // done by a process of its own (`looker.ts`), and this is what that process does.
 import { resolve } from "node:path";
-import { MillraceError } from "../base/error.ts";
-import type { JobId } from "../base/ids.ts";
-import { isUrl } from "../base/paths.ts";
-import type { JobSpec } from "../job/spec.ts";
-import { writeProbe } from "../output/probe.ts";
-import type { Storage } from "../storage/storage.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { JobId } from "../../base/ids.ts";
+import { isUrl } from "../../base/paths.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import { writeProbe } from "../../output/probe.ts";
+import type { Storage } from "../../storage/storage.ts";
 
 export interface LookRequest {
   readonly job: JobId;

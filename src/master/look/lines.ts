@@ -1,6 +1,6 @@
 // What a process that looks at storage tells its master: lines of JSON, the last of them the answer.
-import { isErrorCode, MillraceError, type Retry } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
+import { isErrorCode, MillraceError, type Retry } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
 
 export type LookLine =
   | { readonly kind: "doing"; readonly doing: string }

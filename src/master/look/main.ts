@@ -1,9 +1,9 @@
 // The process that looks at storage for a master (dist/look.cjs): one request on standard input, one answer on standard output.
 // What it may cost is bounded from outside: its heap, its time, and that it ends with the master's end of the pipe.
-import type { Host } from "../base/system/host.ts";
-import { createStorage } from "../storage/any.ts";
+import type { Host } from "../../base/system/host.ts";
+import { createStorage } from "../../storage/any.ts";
 import { type LookRequest, lookAt } from "./look.ts";
-import { encodeLine, failureOf, type LookLine } from "./look-lines.ts";
+import { encodeLine, failureOf, type LookLine } from "./lines.ts";
 
 export function main({ warmed }: Host): void {
   let text = "";
