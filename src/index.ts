@@ -1,4 +1,4 @@
 // The public API of Millrace. What a job needs is loaded at once; what runs jobs only when `run` is called.
 export * from "./job/api.ts";
 export type * from "./job/types.ts";
-export { run } from "./run.ts";
+export { run } from "./engine/run.ts";

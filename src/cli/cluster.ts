@@ -15,7 +15,7 @@ export async function withMaster<T>(
   work: (master: RemoteMaster) => Promise<T>,
   told: (warning: string) => void = (warning) => tellOnStderr(warning, flags),
 ): Promise<T> {
-  const { connectTo } = await import("../remote/connect.ts");
+  const { connectTo } = await import("../engine/remote/connect.ts");
   const onConnection = (state: "lost" | "back", why: string) => told(connectionText(state, why));
   const master = await connectTo({ address: flags.master, tokenFile: flags.tokenFile, ca: flags.ca, onConnection });
   try {

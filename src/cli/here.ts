@@ -9,7 +9,7 @@ import type { JobDescription } from "../job/load/describe.ts";
 import { installMillrace, loadJob } from "../job/load/load.ts";
 import { validateParams } from "../job/params/validate.ts";
 import { jobIdOf } from "../master/master.ts";
-import { describeInSlot } from "../remote/describe.ts";
+import { describeInSlot } from "../engine/remote/describe.ts";
 import { slotEnvironment } from "../worker/slots/process.ts";
 import { listenForInterrupts } from "./interrupts.ts";
 import { stillLoading, tell } from "./loading.ts";

@@ -4,7 +4,7 @@ import { Command, CommanderError, type Option } from "commander";
 import type { Host } from "../base/system/host.ts";
 import { version } from "../base/version.ts";
 import { importBy } from "../job/load/import-module.ts";
-import { describing, startFirstSlot } from "../local/first-slot.ts";
+import { describing, startFirstSlot } from "../engine/local/first-slot.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
 import {

@@ -5,7 +5,7 @@ import { limits } from "../base/limits.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
-import { buildSpec, type SubmitOptions } from "../local/spec.ts";
+import { buildSpec, type SubmitOptions } from "../engine/spec.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";

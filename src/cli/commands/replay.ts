@@ -11,7 +11,7 @@ import type { PlannedFile } from "../../input/plan.ts";
 import { resolveInputs } from "../../input/resolve.ts";
 import { paramsFromText } from "../../job/params/give.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import { buildSpec } from "../../local/spec.ts";
+import { buildSpec } from "../../engine/spec.ts";
 import { createStorage } from "../../storage/any.ts";
 import { badInputFailure, isA, TaskFailure, userFailure } from "../../task/failure.ts";
 import { type ReplayOptions, replayRecord } from "../../task/replay.ts";

@@ -6,9 +6,9 @@ import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
-import type { JobEngine, JobHandle } from "../../engine.ts";
-import { deadLettersFolder } from "../../local/dead-letters.ts";
-import { openLocal } from "../../local.ts";
+import type { JobEngine, JobHandle } from "../../engine/engine.ts";
+import { deadLettersFolder } from "../../engine/dead-letters.ts";
+import { openLocal } from "../../engine/local/open.ts";
 import type { JobView } from "../../schedule/step.ts";
 import { connectionText } from "../cluster.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
@@ -87,7 +87,7 @@ async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Pro
 
 /** Nothing of a cluster is loaded unless it is asked for. */
 async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
-  const [{ openRemote }, { connectTo }] = await Promise.all([import("../../remote.ts"), import("../../remote/connect.ts")]);
+  const [{ openRemote }, { connectTo }] = await Promise.all([import("../../engine/remote/open.ts"), import("../../engine/remote/connect.ts")]);
   const master = connectTo({
     address: flags.master!,
     tokenFile: flags.tokenFile,

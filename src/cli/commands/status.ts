@@ -5,7 +5,7 @@ import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
 import { formatCounted } from "../../base/units.ts";
-import { Feed, isEnded } from "../../remote/feed.ts";
+import { Feed, isEnded } from "../../engine/remote/feed.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
 import type { ClusterView, JobView } from "../../schedule/step.ts";
 import { findJob, tellOnStderr, withMaster } from "../cluster.ts";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
-import type { JobEngine, SubmitOptions } from "../../engine.ts";
+import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
 import { spoolStdin } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";

@@ -8,7 +8,7 @@ import { MillraceError } from "../../base/error.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
-import type { SubmitOptions } from "../../local.ts";
+import type { SubmitOptions } from "../../engine/local/open.ts";
 import { createStorage } from "../../storage/any.ts";
 import { stoppable } from "../../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../../task/failure.ts";

@@ -1,7 +1,7 @@
 // What a user can do about a failed job: commands to copy.
 import { meaningOf } from "../../base/error-codes.ts";
 import { limits } from "../../base/limits.ts";
-import type { JobHandle } from "../../engine.ts";
+import type { JobHandle } from "../../engine/engine.ts";
 import type { JobView } from "../../schedule/step.ts";
 import { callersEnvironment } from "../callers-environment.ts";
 import { unprintable } from "./error-text.ts";

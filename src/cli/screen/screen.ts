@@ -1,7 +1,7 @@
 // What shows a job's progress: a terminal's live lines, a line now and then, JSON events, or nothing.
 import pc from "picocolors";
 import { systemClock } from "../../base/system/clock.ts";
-import type { JobHandle } from "../../engine.ts";
+import type { JobHandle } from "../../engine/engine.ts";
 import type { JobView } from "../../schedule/step.ts";
 import { printable } from "./error-text.ts";
 import { jsonEvents } from "./json-events.ts";

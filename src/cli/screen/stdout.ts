@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { exitCodes } from "../../base/error-codes.ts";
-import type { JobEngine } from "../../engine.ts";
+import type { JobEngine } from "../../engine/engine.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { publishedFiles } from "../../output/published.ts";
 

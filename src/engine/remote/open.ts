@@ -7,23 +7,23 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Clock, systemClock } from "./base/system/clock.ts";
-import { MillraceError } from "./base/error.ts";
-import type { JobId } from "./base/ids.ts";
-import { isUrl, outputPath } from "./base/paths.ts";
-import { randomId } from "./base/system/random.ts";
-import type { JobEngine, JobHandle, SubmitOptions } from "./engine.ts";
-import type { JobDescription } from "./job/load/describe.ts";
-import type { Loading } from "./local/loading.ts";
-import { sizedSpec } from "./local/spec.ts";
-import { jobIdOf } from "./master/master.ts";
-import { type DescribedJob, describeInSlot } from "./remote/describe.ts";
-import { Feed } from "./remote/feed.ts";
-import { bundleUpload, sideFileUpload, upload } from "./remote/upload.ts";
-import type { RemoteMaster, Submission } from "./protocol/services.ts";
-import { createStorage } from "./storage/any.ts";
-import { stagingDirectoryOf, workDirectoryOf } from "./storage/local/hidden.ts";
-import { type Storage, stoppable } from "./storage/storage.ts";
+import { type Clock, systemClock } from "../../base/system/clock.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { JobId } from "../../base/ids.ts";
+import { isUrl, outputPath } from "../../base/paths.ts";
+import { randomId } from "../../base/system/random.ts";
+import type { JobEngine, JobHandle, SubmitOptions } from "../engine.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
+import type { Loading } from "../loading.ts";
+import { sizedSpec } from "../spec.ts";
+import { jobIdOf } from "../../master/master.ts";
+import { type DescribedJob, describeInSlot } from "./describe.ts";
+import { Feed } from "./feed.ts";
+import { bundleUpload, sideFileUpload, upload } from "./upload.ts";
+import type { RemoteMaster, Submission } from "../../protocol/services.ts";
+import { createStorage } from "../../storage/any.ts";
+import { stagingDirectoryOf, workDirectoryOf } from "../../storage/local/hidden.ts";
+import { type Storage, stoppable } from "../../storage/storage.ts";
 
 /** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
 export interface RemoteOptions extends Loading {
@@ -36,7 +36,7 @@ export interface RemoteOptions extends Loading {
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
-  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  /** A folder of their own for dead letters, absolute or a URL (engine/dead-letters.ts). */
   readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
@@ -44,7 +44,7 @@ export interface RemoteOptions extends Loading {
   /** What is odd and no reason to stop, as a sentence. */
   readonly onWarning?: ((warning: string) => void) | undefined;
   readonly clock?: Clock;
-  /** A slot's process that was started already (local/first-slot.ts). */
+  /** A slot's process that was started already (engine/local/first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
 }
 

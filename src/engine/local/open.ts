@@ -6,13 +6,13 @@
 //
 // `close` removes all that a run leaves, except after a failure: then state and runs stay for `resume`.
 import type { ChildProcess } from "node:child_process";
-import { MillraceError } from "./base/error.ts";
-import type { AttemptId, JobId } from "./base/ids.ts";
-import { isUrl } from "./base/paths.ts";
-import { randomId } from "./base/system/random.ts";
-import type { JobEngine } from "./engine.ts";
-import { Engine, type EngineParts } from "./local/engine.ts";
-import { type Loading, whileLoading } from "./local/loading.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { AttemptId, JobId } from "../../base/ids.ts";
+import { isUrl } from "../../base/paths.ts";
+import { randomId } from "../../base/system/random.ts";
+import type { JobEngine } from "../engine.ts";
+import { Engine, type EngineParts } from "./engine.ts";
+import { type Loading, whileLoading } from "../loading.ts";
 import {
   earlierJobs,
   localPlaces,
@@ -21,16 +21,16 @@ import {
   refuseIfOvertaken,
   removeAbandoned,
   workDirectoriesOf,
-} from "./local/places.ts";
-import { jobIdOf } from "./master/master.ts";
-import type { SchedulerOptions } from "./schedule/step.ts";
-import { createStorage } from "./storage/any.ts";
-import type { Storage } from "./storage/storage.ts";
-import type { Combining } from "./task/environment.ts";
-import { type Budget, planBudget } from "./worker/slots/budget.ts";
-import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "./worker/disk/work-directory.ts";
+} from "./work-directories.ts";
+import { jobIdOf } from "../../master/master.ts";
+import type { SchedulerOptions } from "../../schedule/step.ts";
+import { createStorage } from "../../storage/any.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { Combining } from "../../task/environment.ts";
+import { type Budget, planBudget } from "../../worker/slots/budget.ts";
+import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
 
-export type { SubmitOptions } from "./engine.ts";
+export type { SubmitOptions } from "../engine.ts";
 
 /** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
 export interface LocalOptions extends Loading {
@@ -44,7 +44,7 @@ export interface LocalOptions extends Loading {
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
-  /** A folder of their own for dead letters, absolute or a URL (local/dead-letters.ts). */
+  /** A folder of their own for dead letters, absolute or a URL (engine/dead-letters.ts). */
   readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;

@@ -1,14 +1,14 @@
 // What runs a job, whoever does: this process (local.ts) or a cluster (remote.ts). `millrace run` and `run()` are written
 // against this.
-import type { JobId } from "./base/ids.ts";
-import type { PlannedFile } from "./input/plan.ts";
-import type { JobDescription } from "./job/load/describe.ts";
-import type { JobSpec } from "./job/spec.ts";
-import type { SubmitOptions } from "./local/spec.ts";
-import type { JobView } from "./schedule/step.ts";
-import type { Storage } from "./storage/storage.ts";
+import type { JobId } from "../base/ids.ts";
+import type { PlannedFile } from "../input/plan.ts";
+import type { JobDescription } from "../job/load/describe.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { SubmitOptions } from "./spec.ts";
+import type { JobView } from "../schedule/step.ts";
+import type { Storage } from "../storage/storage.ts";
 
-export type { SubmitOptions } from "./local/spec.ts";
+export type { SubmitOptions } from "./spec.ts";
 
 export interface JobEngine {
   readonly description: JobDescription;

@@ -1,7 +1,7 @@
-import { refuseOtherRuntimes } from "./base/system/runtime.ts";
-import type { JobResult, RunOptions } from "./job/run.ts";
-import type { Job, JobTypes } from "./job/types.ts";
-import type { AnyRunOptions } from "./local/run-options.ts";
+import { refuseOtherRuntimes } from "../base/system/runtime.ts";
+import type { JobResult, RunOptions } from "../job/run.ts";
+import type { Job, JobTypes } from "../job/types.ts";
+import type { AnyRunOptions } from "./run-options.ts";
 
 /**
  * Run a job: here, on all cores, or on a cluster; the same as `millrace run`. With `output` files are published there; without
@@ -22,7 +22,7 @@ export async function run<T extends JobTypes, Folder extends string = never>(
   const caller: { stack?: string } = {};
   Error.captureStackTrace(caller, run);
   // Only here: `millrace` is loaded in every slot, which must not load master, worker and store.
-  const { runJob } = await import("./local/run-job.ts");
+  const { runJob } = await import("./run-job.ts");
   const result: unknown = await runJob(job, options as AnyRunOptions, caller);
   return result as [Folder] extends [never] ? JobResult & AsyncIterable<T["record"]> : JobResult;
 }

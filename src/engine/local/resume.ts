@@ -2,18 +2,18 @@
 // names what differs.
 
 import { isDeepStrictEqual } from "node:util";
-import { MillraceError } from "../base/error.ts";
-import type { JobId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import { isAbsoluteOrUrl } from "../base/paths.ts";
-import type { Plan } from "../input/plan.ts";
-import { filesOf } from "../input/resolve.ts";
-import type { JobSpec } from "../job/spec.ts";
-import { decodePlan } from "../wire/convert.ts";
-import { endedRecord, jobRecord, planRecord } from "../wire/convert-records.ts";
-import { jobPrefix, parseKey } from "../protocol/records.ts";
-import type { StateStore } from "../state/store.ts";
-import type { Storage } from "../storage/storage.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { JobId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { isAbsoluteOrUrl } from "../../base/paths.ts";
+import type { Plan } from "../../input/plan.ts";
+import { filesOf } from "../../input/resolve.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import { decodePlan } from "../../wire/convert.ts";
+import { endedRecord, jobRecord, planRecord } from "../../wire/convert-records.ts";
+import { jobPrefix, parseKey } from "../../protocol/records.ts";
+import type { StateStore } from "../../state/store.ts";
+import type { Storage } from "../../storage/storage.ts";
 
 export interface StoredJob {
   readonly job: JobId;

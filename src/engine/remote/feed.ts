@@ -1,8 +1,8 @@
 // A job's views for everybody who watches here, from one watch of the master, which goes on by itself after the master was away.
-import { MillraceError } from "../base/error.ts";
-import type { JobId } from "../base/ids.ts";
-import type { RemoteMaster } from "../protocol/services.ts";
-import type { JobView } from "../schedule/step.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { JobId } from "../../base/ids.ts";
+import type { RemoteMaster } from "../../protocol/services.ts";
+import type { JobView } from "../../schedule/step.ts";
 
 export interface FeedOptions {
   readonly master: Pick<RemoteMaster, "watch">;

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { MillraceError } from "../base/error.ts";
-import type { Blobs } from "../protocol/services.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { Blobs } from "../../protocol/services.ts";
 import { bundleUpload, sideFileUpload, upload } from "./upload.ts";
 
 let folder: string;

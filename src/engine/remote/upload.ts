@@ -1,9 +1,9 @@
 // A job's bundle and side files on their way to the master, each only where it has not been before.
 import { createReadStream, statSync } from "node:fs";
-import { MillraceError } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
-import { formatBytes } from "../base/units.ts";
-import type { Blobs } from "../protocol/services.ts";
+import { MillraceError } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { Blobs } from "../../protocol/services.ts";
 
 /** A connection that breaks this often in the middle of a file does so for a reason. */
 const triesMax = 5;
