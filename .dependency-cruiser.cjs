@@ -154,7 +154,7 @@ module.exports = {
   forbidden,
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "src/[a-z]+/assembly|src/rpc/gen" },
+    exclude: { path: "src/[a-z]+/assembly|src/wire/gen" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: { extensions: [".ts", ".js"] },

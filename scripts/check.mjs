@@ -16,7 +16,7 @@ const checks = [
   ],
   ["unused code", [...bin("knip/bin/knip.js"), "--no-progress"]],
   ["kernel.wasm and json.wasm are their sources'", [process.execPath, "scripts/wasm.mjs", "--check"]],
-  ["src/rpc/gen is what proto/ says", [process.execPath, "scripts/proto-check.mjs"]],
+  ["src/wire/gen is what proto/ says", [process.execPath, "scripts/proto-check.mjs"]],
   ["docs/errors.md is its table's", [process.execPath, "scripts/errors-page.mjs", "--check"]],
   ["faults, S and I numbers are defined and tested", [process.execPath, "scripts/faults-page.mjs", "--check"]],
   ["package contents", [process.execPath, "scripts/package-check.mjs"]],

@@ -1,4 +1,4 @@
-// Whether src/rpc/gen is what proto/ says: generates the messages into a temporary folder and compares. `npm run proto` writes them.
+// Whether src/wire/gen is what proto/ says: generates the messages into a temporary folder and compares. `npm run proto` writes them.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const generated = "src/rpc/gen";
+const generated = "src/wire/gen";
 const scratch = mkdtempSync(join(tmpdir(), "millrace-proto-"));
 try {
   const { status, stderr, error } = spawnSync(join(root, "node_modules/.bin/buf"), ["generate", "--output", scratch], {

@@ -1,4 +1,5 @@
 // The public API of Millrace. What a job needs is loaded at once; what runs jobs only when `run` is called.
+
+export { run } from "./engine/run.ts";
 export * from "./job/api.ts";
 export type * from "./job/types.ts";
-export { run } from "./engine/run.ts";

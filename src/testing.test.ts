@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { csv } from "./format/table/csv.ts";
 import { ndjson } from "./format/json/ndjson.ts";
 import { text } from "./format/lines/text.ts";
+import { csv } from "./format/table/csv.ts";
 import { tsv } from "./format/table/tsv.ts";
 import { desc } from "./job/codecs/desc.ts";
 import { json } from "./job/codecs/json.ts";

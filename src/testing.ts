@@ -3,9 +3,9 @@ import { MillraceError } from "./base/error.ts";
 import { jobDefinition } from "./job/define-job.ts";
 import type { JobDefinition } from "./job/definition.ts";
 import { paramsFromValues } from "./job/params/give.ts";
+import { validateParams } from "./job/params/validate.ts";
 import type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
 import type { Job, JobTypes } from "./job/types.ts";
-import { validateParams } from "./job/params/validate.ts";
 import { runInlineJob } from "./task/inline.ts";
 
 export type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";

@@ -14,15 +14,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/base/system/clock.ts";
 import { openMasterNode } from "../../src/master/node.ts";
+import type { WorkerReport } from "../../src/protocol/messages.ts";
+import type { MasterApi, RemoteMaster } from "../../src/protocol/services.ts";
+import { Secret } from "../../src/rpc/access/token-digest.ts";
+import { fixedTokens, openTokens } from "../../src/rpc/access/tokens.ts";
 import { backOffMs } from "../../src/rpc/client/back-off.ts";
 import { connectMaster } from "../../src/rpc/client/client.ts";
 import { Gate } from "../../src/rpc/server/gate.ts";
 import { listen } from "../../src/rpc/server/listener.ts";
-import type { WorkerReport } from "../../src/protocol/messages.ts";
-import { Secret } from "../../src/rpc/access/token-digest.ts";
 import { masterService } from "../../src/rpc/server/service.ts";
-import type { MasterApi, RemoteMaster } from "../../src/protocol/services.ts";
-import { fixedTokens, openTokens } from "../../src/rpc/access/tokens.ts";
 
 type Ask = "cpu" | "memory" | "close";
 interface MasterPlace {

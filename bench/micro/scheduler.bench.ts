@@ -7,11 +7,11 @@
 // Times are CPU times of the whole process, garbage collection included. A decision is a step that takes a result and gives the worker its next task; its changes are encoded as they are stored.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { encodePlan } from "../../src/wire/convert.ts";
 import type { Assignment, WorkerReport } from "../../src/protocol/messages.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
 import type { Scheduler } from "../../src/schedule/step.ts";
 import type { StoredRecord } from "../../src/state/store.ts";
+import { encodePlan } from "../../src/wire/convert.ts";
 import { done, options, plan, report, spec } from "../../test/schedule/build.ts";
 
 const maps = Number(process.env["MAPS"] ?? 1_000_000);

@@ -11,9 +11,9 @@ import { closeSync, createReadStream, mkdirSync, mkdtempSync, openSync, rmSync, 
 import { createServer, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { systemClock } from "../../src/base/system/clock.ts";
 import type { AttemptId } from "../../src/base/ids.ts";
 import { KiB, MiB } from "../../src/base/limits.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import { fetchSegments } from "../../src/shuffle/client.ts";
 import { shuffleRoutes } from "../../src/shuffle/server.ts";
 import type { RunRef } from "../../src/sort/run.ts";

@@ -2,9 +2,9 @@
 // Run: JOB=word-count INPUT=bench/.work/text-200.dat [PARTITIONS=2000] node --cpu-prof bench/micro/run.mjs tasks
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "../../src/base/system/clock.ts";
 import type { AttemptId, Phase } from "../../src/base/ids.ts";
 import { MiB } from "../../src/base/limits.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import { jobDefinition } from "../../src/job/define-job.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
 import { createKernel } from "../../src/kernel/create-kernel.ts";
@@ -12,9 +12,9 @@ import type { Assignment, AttemptDone } from "../../src/protocol/messages.ts";
 import type { RunRef } from "../../src/sort/run.ts";
 import { openRun } from "../../src/sort/run-reader.ts";
 import { createLocalStorage } from "../../src/storage/local/local.ts";
-import { createTier } from "../../src/tier/tier.ts";
 import type { TaskEnvironment } from "../../src/task/environment.ts";
 import { runAttempt } from "../../src/task/run-attempt.ts";
+import { createTier } from "../../src/tier/tier.ts";
 import csv from "../jobs/csv.ts";
 import ndjson from "../jobs/ndjson.ts";
 import ndjsonParse from "../jobs/ndjson-parse.ts";

@@ -5,9 +5,9 @@ import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { RemoteMaster } from "../protocol/services.ts";
 import type { JobView } from "../schedule/step.ts";
-import { shortId } from "./screen/hints.ts";
 import { tell } from "./loading.ts";
 import type { MasterFlags } from "./options.ts";
+import { shortId } from "./screen/hints.ts";
 
 /** Connects, does the work, and lets go of the connection. `told`: takes a sentence that stays on the screen. */
 export async function withMaster<T>(

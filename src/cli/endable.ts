@@ -4,9 +4,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { randomId } from "../base/system/random.ts";
 import { localPlaces, removeAbandoned } from "../engine/local/work-directories.ts";
 import { watchForOrphan } from "../slot/orphan-watch.ts";

@@ -3,10 +3,9 @@ import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
 import type { Host } from "../base/system/host.ts";
 import { version } from "../base/version.ts";
-import { importBy } from "../job/load/import-module.ts";
 import { describing, startFirstSlot } from "../engine/local/first-slot.ts";
+import { importBy } from "../job/load/import-module.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
-import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
 import {
   addClusterOptions,
   addJobOptions,
@@ -20,6 +19,7 @@ import {
   variables,
   word,
 } from "./options.ts";
+import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
 
 export function program(): Command {
   const millrace = new Command("millrace")

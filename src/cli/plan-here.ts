@@ -1,18 +1,19 @@
 // The plan task run in this process, as a slot would run it.
-import { systemClock } from "../base/system/clock.ts";
+
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
+import { systemClock } from "../base/system/clock.ts";
+import { buildSpec, type SubmitOptions } from "../engine/spec.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
-import { buildSpec, type SubmitOptions } from "../engine/spec.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import { createStorage } from "../storage/any.ts";
 import { stoppable } from "../storage/storage.ts";
-import { createTier } from "../tier/tier.ts";
 import { isA, TaskFailure } from "../task/failure.ts";
-import type { LateCalls } from "../task/user/late-calls.ts";
 import { runAttempt } from "../task/run-attempt.ts";
+import type { LateCalls } from "../task/user/late-calls.ts";
+import { createTier } from "../tier/tier.ts";
 import type { JobHere } from "./here.ts";
 import { withUserCode } from "./user-code.ts";
 

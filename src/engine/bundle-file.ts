@@ -2,9 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { bundleJob } from "../job/load/bundle.ts";
-import type { Bundle } from "../worker/slots/slot.ts";
-import { slotVariables } from "../worker/slots/process.ts";
 import type { WorkDirectory } from "../worker/disk/work-directory.ts";
+import { slotVariables } from "../worker/slots/process.ts";
+import type { Bundle } from "../worker/slots/slot.ts";
 
 /** What the job's code finds in its environment, wherever it runs: nothing that depends on who started it. */
 export function jobEnvironment(given: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {

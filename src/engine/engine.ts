@@ -4,9 +4,9 @@ import type { JobId } from "../base/ids.ts";
 import type { PlannedFile } from "../input/plan.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { SubmitOptions } from "./spec.ts";
 import type { JobView } from "../schedule/step.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { SubmitOptions } from "./spec.ts";
 
 export type { SubmitOptions } from "./spec.ts";
 

@@ -2,9 +2,9 @@
 // and can end it.
 
 import { basename, relative } from "node:path";
-import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { isOurs } from "../job/thrown.ts";
 
 export interface Loading {

@@ -3,16 +3,16 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../base/error.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
-import type { JobEngine } from "./engine.ts";
 import { jobDefinition } from "../job/define-job.ts";
 import { paramsFromValues } from "../job/params/give.ts";
 import type { JobResult } from "../job/run.ts";
 import { describeThrown } from "../job/thrown.ts";
-import { type LocalEngine, openLocal, type SubmitOptions } from "./local/open.ts";
 import { publishedFiles } from "../output/published.ts";
 import type { JobView } from "../schedule/step.ts";
 import { manifestName } from "../storage/manifest.ts";
 import { deadLettersFolder } from "./dead-letters.ts";
+import type { JobEngine } from "./engine.ts";
+import { type LocalEngine, openLocal, type SubmitOptions } from "./local/open.ts";
 import { readRecords } from "./records.ts";
 import { asCallerSees } from "./run-error.ts";
 import { type AnyRunOptions, checkedRunOptions } from "./run-options.ts";
@@ -81,7 +81,10 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
     throw new MillraceError("wrong-usage", `${name} is for a run on this machine: leave it out, or leave out master`);
   }
   const module = moduleOf(job, options.module);
-  const [{ openRemote }, { connectTo }] = await Promise.all([import("./remote/open.ts"), import("./remote/connect.ts")]);
+  const [{ openRemote }, { connectTo }] = await Promise.all([
+    import("./remote/open.ts"),
+    import("./remote/connect.ts"),
+  ]);
   const { env: environment, overwrite } = options;
   const engine = await openRemote({
     module,

@@ -7,8 +7,8 @@ import { limits } from "../base/limits.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { filesOf } from "../input/resolve.ts";
 import type { JobDescription } from "../job/load/describe.ts";
-import type { JobSpec } from "../job/spec.ts";
 import { validateTable } from "../job/params/validate.ts";
+import type { JobSpec } from "../job/spec.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface SubmitOptions {

@@ -6,14 +6,14 @@ import { chunksOf, findStarts, wantedEvery } from "../../test/conformance/format
 import { nullable } from "../job/codecs/nullable.ts";
 import { uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
-import { csv } from "./table/csv.ts";
-import { BadRecord, type InputFormat } from "./format.ts";
-import { lines } from "./lines/lines.ts";
-import { ndjson } from "./json/ndjson.ts";
 import { records } from "./binary/records.ts";
-import { text } from "./lines/text.ts";
-import { tsv } from "./table/tsv.ts";
 import { wholeFiles } from "./binary/whole-files.ts";
+import { BadRecord, type InputFormat } from "./format.ts";
+import { ndjson } from "./json/ndjson.ts";
+import { lines } from "./lines/lines.ts";
+import { text } from "./lines/text.ts";
+import { csv } from "./table/csv.ts";
+import { tsv } from "./table/tsv.ts";
 
 const formats: Record<string, InputFormat<unknown>> = {
   "text()": text(),

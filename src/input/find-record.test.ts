@@ -2,14 +2,14 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { memoryInputs } from "../../test/support/memory-inputs.ts";
-import { decompress, detectCompression } from "../format/compression/compress.ts";
-import { csv } from "../format/table/csv.ts";
-import type { InputFormat } from "../format/format.ts";
-import { lines } from "../format/lines/lines.ts";
-import { ndjson } from "../format/json/ndjson.ts";
 import { records } from "../format/binary/records.ts";
-import { text } from "../format/lines/text.ts";
 import { wholeFiles } from "../format/binary/whole-files.ts";
+import { decompress, detectCompression } from "../format/compression/compress.ts";
+import type { InputFormat } from "../format/format.ts";
+import { ndjson } from "../format/json/ndjson.ts";
+import { lines } from "../format/lines/lines.ts";
+import { text } from "../format/lines/text.ts";
+import { csv } from "../format/table/csv.ts";
 import { findRecord } from "./find-record.ts";
 
 async function find(format: unknown, content: string | Uint8Array, offset: number, chunkBytes = 1 << 16) {

@@ -1,13 +1,13 @@
 // What `import … from "millrace"` gives at run time: to users' programs (by `src/index.ts`) and, in a slot, to the job's bundle
 // (by `load.ts`). One list, so that both have the same names, and a slot's jobs the same objects as the engine.
 export { MillraceError } from "../base/error.ts";
-export { csv } from "../format/table/csv.ts";
-export { lines } from "../format/lines/lines.ts";
-export { ndjson } from "../format/json/ndjson.ts";
 export { records } from "../format/binary/records.ts";
-export { text } from "../format/lines/text.ts";
-export { tsv } from "../format/table/tsv.ts";
 export { wholeFiles } from "../format/binary/whole-files.ts";
+export { ndjson } from "../format/json/ndjson.ts";
+export { lines } from "../format/lines/lines.ts";
+export { text } from "../format/lines/text.ts";
+export { csv } from "../format/table/csv.ts";
+export { tsv } from "../format/table/tsv.ts";
 export { auto } from "./codecs/auto.ts";
 export { bigint } from "./codecs/bigint.ts";
 export { bool } from "./codecs/bool.ts";

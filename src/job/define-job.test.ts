@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { version } from "../base/version.ts";
-import { csv } from "../format/table/csv.ts";
+import { wholeFiles } from "../format/binary/whole-files.ts";
 import { ndjson } from "../format/json/ndjson.ts";
 import { text } from "../format/lines/text.ts";
+import { csv } from "../format/table/csv.ts";
 import { tsv } from "../format/table/tsv.ts";
-import { wholeFiles } from "../format/binary/whole-files.ts";
 import { auto, autoValue } from "./codecs/auto.ts";
 import { desc } from "./codecs/desc.ts";
 import { json } from "./codecs/json.ts";

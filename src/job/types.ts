@@ -51,7 +51,15 @@ export type {
   NotInMapOnlyJob,
   OneMapFunctionPerInput,
 } from "./infer.ts";
-export type { Param, Params, ParamsGiven, ParamsRead, SchemaInput, SchemaOutput, StandardSchema } from "./params/params.ts";
+export type {
+  Param,
+  Params,
+  ParamsGiven,
+  ParamsRead,
+  SchemaInput,
+  SchemaOutput,
+  StandardSchema,
+} from "./params/params.ts";
 export type { Partition, Partitioner, Prefix } from "./partition.ts";
 export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run.ts";
 export type { Cell, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";

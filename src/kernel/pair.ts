@@ -1,8 +1,8 @@
 // Pairs as bytes: the helpers that are not hot. Layout and digests are defined in `kernel.ts`.
 import { varintLength } from "../base/bytes/bytes.ts";
-import { MillraceError } from "../base/error.ts";
 import { readF64 } from "../base/bytes/f64.ts";
 import { type Halves, mask64, prime1, prime2, xxh64, xxh64Bigint } from "../base/bytes/xxh64.ts";
+import { MillraceError } from "../base/error.ts";
 
 const half: Halves = { high: 0, low: 0 };
 

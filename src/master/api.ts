@@ -1,9 +1,10 @@
 // What a master answers: the scheduler's loop, with the checks and the places (blobs, event logs, workers' logs) around it.
 // Every call may be repeated.
-import type { Clock } from "../base/system/clock.ts";
+
 import { MillraceError } from "../base/error.ts";
-import { failpoint } from "../base/system/failpoint.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
+import type { Clock } from "../base/system/clock.ts";
+import { failpoint } from "../base/system/failpoint.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Blobs, Hello, HistoryEvent, LogChunk, MasterApi, Submission, Welcome } from "../protocol/services.ts";
 import { checkHello, ourVersions } from "../protocol/versions.ts";

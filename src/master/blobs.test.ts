@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MiB } from "../base/limits.ts";
 import type { Clock } from "../base/system/clock.ts";
 import { systemClock } from "../base/system/clock.ts";
-import { MiB } from "../base/limits.ts";
 import { type DiskBlobs, openBlobs } from "./blobs.ts";
 
 let directory: string;

@@ -8,9 +8,9 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../base/system/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { randomId } from "../base/system/random.ts";
 import type { Blobs } from "../protocol/services.ts";
 

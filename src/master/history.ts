@@ -6,10 +6,10 @@ import { createReadStream } from "node:fs";
 import { appendFile, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Clock } from "../base/system/clock.ts";
 import { systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { GiB, KiB, MiB } from "../base/limits.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { type Log, noLog } from "../base/system/log.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
 

@@ -1,10 +1,11 @@
 // What a master does now and then: blobs that nobody needs any more and the oldest event logs go.
-import type { Clock } from "../base/system/clock.ts";
+
 import type { JobId } from "../base/ids.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { Log } from "../base/system/log.ts";
-import { jobRecord } from "../wire/convert-records.ts";
 import { keys } from "../protocol/records.ts";
 import type { StateStore } from "../state/store.ts";
+import { jobRecord } from "../wire/convert-records.ts";
 import type { DiskBlobs } from "./blobs.ts";
 import type { History } from "./history.ts";
 import type { Master } from "./master.ts";

@@ -4,15 +4,15 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { SecureContextOptions } from "node:tls";
-import type { Clock } from "../base/system/clock.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
-import type { Secret } from "../rpc/access/token-digest.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { HistoryEvent, LogChunk } from "../protocol/services.ts";
 import { emptyBody, jobKey, signRequest } from "../rpc/access/signature.ts";
-import { endSilentCall, type SilenceBounds } from "../rpc/transfer-silence.ts";
+import type { Secret } from "../rpc/access/token-digest.ts";
 import { workerLookup } from "../rpc/access/worker-address.ts";
+import { endSilentCall, type SilenceBounds } from "../rpc/transfer-silence.ts";
 
 /** A worker keeps 1 MiB of an attempt, and a line that says so. */
 const logBytesMax = 2 * MiB;

@@ -7,9 +7,9 @@
 // recovers from the store.
 import { assert, unreachable } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import { failpoint } from "../base/system/failpoint.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { failpoint } from "../base/system/failpoint.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { ClusterView, JobView, Scheduler, SchedulerCommand, SchedulerEvent, Step } from "../schedule/step.ts";

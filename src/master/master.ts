@@ -1,7 +1,7 @@
 // The master as its callers see it, and what it is made of.
 import { createHash } from "node:crypto";
-import type { Clock } from "../base/system/clock.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { ClusterView, JobState, JobView, RecoverScheduler, SchedulerOptions, Step } from "../schedule/step.ts";

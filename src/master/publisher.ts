@@ -1,8 +1,9 @@
 // What the master does to storage: it outlasts the turn that decided it, and nothing waits for it but the job's end.
-import type { Clock } from "../base/system/clock.ts";
+
 import { MillraceError, systemCode } from "../base/error.ts";
-import { failpoint } from "../base/system/failpoint.ts";
 import type { JobId } from "../base/ids.ts";
+import type { Clock } from "../base/system/clock.ts";
+import { failpoint } from "../base/system/failpoint.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import type { SchedulerCommand, SchedulerEvent, WithdrawnDecision } from "../schedule/step.ts";
 import { manifestName } from "../storage/manifest.ts";

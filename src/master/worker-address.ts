@@ -2,8 +2,8 @@
 // where the master itself is on loopback.
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
-import { isLoopbackName } from "../rpc/server/gate.ts";
 import { checkWorkerAddress } from "../rpc/access/worker-address.ts";
+import { isLoopbackName } from "../rpc/server/gate.ts";
 
 export interface AddressRules {
   /** The master listens on loopback only: so do its workers. */

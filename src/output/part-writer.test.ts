@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import type { OutputFormat } from "../format/format.ts";
-import { createLocalStorage } from "../storage/local/local.ts";
 import { stagingDirectoryOf } from "../storage/local/hidden.ts";
+import { createLocalStorage } from "../storage/local/local.ts";
 import { PartWriter } from "./part-writer.ts";
 
 let top: string;

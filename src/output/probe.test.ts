@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createLocalStorage } from "../storage/local/local.ts";
 import { stagingDirectoryOf } from "../storage/local/hidden.ts";
+import { createLocalStorage } from "../storage/local/local.ts";
 import { checkProbe, writeProbe } from "./probe.ts";
 
 let directory: string;

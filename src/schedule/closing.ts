@@ -4,10 +4,10 @@
 //   working ─► closing ─► (every gate is open) publishing       closing ─► working (a task has lost its winner), failed, cancelled
 import type { JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
+import { holderOf } from "./lost.ts";
 import { revoke } from "./state/attempt.ts";
 import { type Cluster, note, tell } from "./state/cluster.ts";
 import { isOpen, type Job, stagedFolders } from "./state/job.ts";
-import { holderOf } from "./lost.ts";
 import type { Attempt } from "./state/task.ts";
 import type { Worker } from "./state/worker.ts";
 

@@ -1,22 +1,31 @@
 // How a job ends: decided, published, failed, cancelled; and what is cleared away then.
 import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
+import type { FailureText } from "../protocol/messages.ts";
+import { type EndedRecord, keys } from "../protocol/records.ts";
+import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { encodeDecision } from "../wire/convert.ts";
 import { endedRecord } from "../wire/convert-records.ts";
-import type { FailureText } from "../protocol/messages.ts";
-import type { CommitDecision, StagedFile } from "../storage/storage.ts";
-import { requeue, revoke } from "./state/attempt.ts";
 import { beginClosing, endClosing, findWorkers, mayBeDecided } from "./closing.ts";
-import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
 import { isKept } from "./discard.ts";
 import { boundEnded, clearAway, keepFailed } from "./ended.ts";
 import { plainText } from "./failure-text.ts";
-import { isComplete, isOpen, type Job, phaseTasksDone, stagedFolders, totalsOf, totalsSumOf, update } from "./state/job.ts";
 import { findRuns } from "./lost.ts";
 import { loseFiles, takeBackFiles } from "./lost-files.ts";
-import { type EndedRecord, keys } from "../protocol/records.ts";
-import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
+import { requeue, revoke } from "./state/attempt.ts";
+import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
+import {
+  isComplete,
+  isOpen,
+  type Job,
+  phaseTasksDone,
+  stagedFolders,
+  totalsOf,
+  totalsSumOf,
+  update,
+} from "./state/job.ts";
 import { nameOf, type Task } from "./state/task.ts";
+import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
 
 /** Something happened to the job: is it over its limits, is it complete? */
 export function advance(cluster: Cluster, job: Job): void {

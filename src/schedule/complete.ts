@@ -1,17 +1,17 @@
 // An attempt succeeded: the first valid one wins.
 import { attemptName, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { AttemptDone, FailureText } from "../protocol/messages.ts";
+import { keys, type Winner } from "../protocol/records.ts";
 import { encodePlan } from "../wire/convert.ts";
 import { planRecord } from "../wire/convert-records.ts";
-import type { AttemptDone, FailureText } from "../protocol/messages.ts";
-import { requeue, revoke } from "./state/attempt.ts";
 import { noteRate } from "./assign/backup.ts";
-import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
 import { failJob } from "./commit.ts";
 import { attemptFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
+import { requeue, revoke } from "./state/attempt.ts";
+import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
 import { type Job, setPlan, update } from "./state/job.ts";
-import { keys, type Winner } from "../protocol/records.ts";
 import { noteSuccessThere } from "./state/standing.ts";
 import { type Attempt, isDone, nameOf, type Task } from "./state/task.ts";
 import { noteReached } from "./unreachable.ts";

@@ -1,9 +1,9 @@
 // Workers that leave: they get nothing new, finish what they run, and serve their map outputs until nobody needs them.
 import type { WorkerId } from "../base/ids.ts";
+import { drainRecord, keys } from "../protocol/records.ts";
+import { discardKept, isKept } from "./discard.ts";
 import { requeue, revoke } from "./state/attempt.ts";
 import { type Cluster, note, put, tell } from "./state/cluster.ts";
-import { discardKept, isKept } from "./discard.ts";
-import { drainRecord, keys } from "../protocol/records.ts";
 import { isLeaving, type Worker } from "./state/worker.ts";
 
 /** An administrator's wish, which outlives this master. It ends with the process that it is about. */

@@ -2,11 +2,11 @@
 // and of old ones nothing stays at all, so that a master that runs for years stays small.
 import type { Instant, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { endedRecord } from "../wire/convert-records.ts";
-import { type Cluster, note, put } from "./state/cluster.ts";
-import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
-import type { Job } from "./state/job.ts";
 import { keys } from "../protocol/records.ts";
+import { endedRecord } from "../wire/convert-records.ts";
+import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
+import { type Cluster, note, put } from "./state/cluster.ts";
+import type { Job } from "./state/job.ts";
 import { isLeaving } from "./state/worker.ts";
 
 /** Keys of a job that is over are deleted so many at a time. */

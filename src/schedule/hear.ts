@@ -4,23 +4,23 @@ import { limits } from "../base/limits.ts";
 import { formatDuration } from "../base/units.ts";
 import { badResult, type Expected, whyNoResult } from "../protocol/check-result.ts";
 import type { AttemptResult, RunningAttempt, WorkerReport } from "../protocol/messages.ts";
-import { addAttempt, adoptable, release, requeue, revoke } from "./state/attempt.ts";
+import { hostOf } from "./assign/locality.ts";
 import { askAgain, noteRan, takeAnswers } from "./closing.ts";
-import { type Cluster, note, tell, watchLease } from "./state/cluster.ts";
 import { attemptSucceeded } from "./complete.ts";
 import { checkStragglers, discardFrom, isKept, retellDiscards } from "./discard.ts";
 import { forgetWish, leave } from "./drain.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed, isCounted } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
-import { hasRoom, isActive, taskOf } from "./state/job.ts";
 import { takeLate } from "./late.ts";
 import { loseAttempts } from "./lease.ts";
-import { hostOf } from "./assign/locality.ts";
 import { isWinners, loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
+import { addAttempt, adoptable, release, requeue, revoke } from "./state/attempt.ts";
+import { type Cluster, note, tell, watchLease } from "./state/cluster.ts";
+import { hasRoom, isActive, taskOf } from "./state/job.ts";
 import { endPenalty, forgiveFailures, noteFailureThere, noteFlap } from "./state/standing.ts";
 import { type Attempt, attemptKey, nameOf, type Task } from "./state/task.ts";
-import { forgetComplaints } from "./unreachable.ts";
 import { capacity, isLeaving, newWorker, type Worker } from "./state/worker.ts";
+import { forgetComplaints } from "./unreachable.ts";
 
 export function hear(cluster: Cluster, report: WorkerReport): void {
   const worker = cluster.workers.get(report.worker) ?? addWorker(cluster, report);

@@ -9,14 +9,14 @@ import { FakeWorker } from "../../test/schedule/fake-worker.ts";
 import { apply, assertEqual, durable, recordsOf } from "../../test/schedule/world.ts";
 import type { JobId } from "../base/ids.ts";
 import { seededRandom } from "../base/system/random.ts";
+import type { WorkerReport } from "../protocol/messages.ts";
 import { decodeReport, encodeReport } from "../wire/convert.ts";
 import { fromReport, toReport } from "../wire/convert-worker.ts";
 import { WorkerReportSchema } from "../wire/gen/millrace/v1/worker_pb.ts";
-import type { WorkerReport } from "../protocol/messages.ts";
-import type { Cluster } from "./state/cluster.ts";
 import { ordersFor } from "./assign/orders.ts";
 import { recoverCluster } from "./recover.ts";
 import { stepCluster } from "./scheduler.ts";
+import type { Cluster } from "./state/cluster.ts";
 import type { SchedulerEvent } from "./step.ts";
 import { viewOf } from "./view.ts";
 

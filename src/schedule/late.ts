@@ -2,9 +2,9 @@
 // for all. Attempts that were revoked or lost don't count: nothing of theirs is in the result.
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import type { LateCall } from "../protocol/messages.ts";
-import { type Cluster, note, saveTask } from "./state/cluster.ts";
 import { failJob } from "./commit.ts";
 import { isKept } from "./discard.ts";
+import { type Cluster, note, saveTask } from "./state/cluster.ts";
 import { isOpen, type Job, taskOf, update } from "./state/job.ts";
 import { attemptKey, type Task } from "./state/task.ts";
 import type { Worker } from "./state/worker.ts";

@@ -1,16 +1,16 @@
 // Leases: how long a worker may go on unheard. They say when to stop waiting for it; what it does later is decided by the
 // numbers of its attempts, not by time.
 import type { Instant } from "../base/ids.ts";
-import { release, requeue } from "./state/attempt.ts";
-import { type Cluster, note, watch } from "./state/cluster.ts";
 import { checkStragglers } from "./discard.ts";
 import { forgetWish } from "./drain.ts";
 import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { loseRunsOfSilent } from "./lost.ts";
+import { release, requeue } from "./state/attempt.ts";
+import { type Cluster, note, watch } from "./state/cluster.ts";
 import { nameOf } from "./state/task.ts";
-import { forgetComplaints } from "./unreachable.ts";
 import type { Worker } from "./state/worker.ts";
+import { forgetComplaints } from "./unreachable.ts";
 
 /** A worker that stays silent for so many leases is forgotten. */
 const forgottenLeases = 60;

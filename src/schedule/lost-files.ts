@@ -4,8 +4,8 @@ import type { LostFile } from "../storage/storage.ts";
 import { requeue } from "./state/attempt.ts";
 import { type Cluster, note, saveTask } from "./state/cluster.ts";
 import { type Job, update } from "./state/job.ts";
-import type { WithdrawnDecision } from "./step.ts";
 import type { Task } from "./state/task.ts";
+import type { WithdrawnDecision } from "./step.ts";
 
 /** Tasks of an undecided job run again, as their files are gone. Returns the first that this has happened to too often. */
 export function loseFiles(cluster: Cluster, job: Job, lost: readonly LostFile[]): Task | undefined {

@@ -1,10 +1,10 @@
 // Map outputs that get lost and that come back. The winner of a lost run stays on record: its digest tells whether the task
 // did the same again, and its counters and staged files count until another attempt has won.
 import { sameAttempt } from "../base/ids.ts";
+import type { Winner } from "../protocol/records.ts";
 import { requeue, revoke, withdrawReduces } from "./state/attempt.ts";
 import { type Cluster, note, saveTask, watchLease } from "./state/cluster.ts";
 import { isActive, type Job, taskOf, update } from "./state/job.ts";
-import type { Winner } from "../protocol/records.ts";
 import { attemptKey, hasLostFiles, isDone, type Task } from "./state/task.ts";
 import { newWorker, type Offer, type Worker } from "./state/worker.ts";
 

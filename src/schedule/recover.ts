@@ -2,20 +2,20 @@
 
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { StringTable } from "../wire/protobuf/string-table.ts";
+import { drainRecord, parseKey } from "../protocol/records.ts";
 import type { StoredRecord } from "../state/store.ts";
+import { StringTable } from "../wire/protobuf/string-table.ts";
 import { noteRate } from "./assign/backup.ts";
 import { findWorkers } from "./closing.ts";
-import { type Cluster, newCluster, note, watchLease } from "./state/cluster.ts";
 import { reopen } from "./commit.ts";
 import { discardedAt, discardStaged, isKept } from "./discard.ts";
 import { boundEnded, watchKept } from "./ended.ts";
+import { type Cluster, newCluster, note, watchLease } from "./state/cluster.ts";
 import type { Job } from "./state/job.ts";
-import { drainRecord, parseKey } from "../protocol/records.ts";
+import { newWorker } from "./state/worker.ts";
 import type { SchedulerOptions } from "./step.ts";
 import { StoredJob } from "./stored-job.ts";
 import { stateOf } from "./view.ts";
-import { newWorker } from "./state/worker.ts";
 
 /** Names of workers, their addresses, of counters and outputs: once in memory, as there may be a million tasks. */
 const sharedNames = 65_536;

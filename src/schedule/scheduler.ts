@@ -2,23 +2,23 @@
 // and in which order a step goes.
 import { unreachable } from "../base/assert.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
-import { jobRecord } from "../wire/convert-records.ts";
 import type { WorkerOrders } from "../protocol/messages.ts";
+import { keys } from "../protocol/records.ts";
 import type { CommitDecision } from "../storage/storage.ts";
+import { jobRecord } from "../wire/convert-records.ts";
 import { assignAhead } from "./assign/ahead.ts";
 import { assign } from "./assign/assign.ts";
-import { requeue } from "./state/attempt.ts";
 import { startBackups } from "./assign/backup.ts";
-import { type Cluster, note, put } from "./state/cluster.ts";
+import { ordersFor } from "./assign/orders.ts";
 import { advance, cancel, filesLookedAt, lookFailed, published, publishFailed, resume, unpublished } from "./commit.ts";
 import { wishDrain } from "./drain.ts";
 import { expireKept, nextSweepAt, sweep, sweepAll } from "./ended.ts";
 import { hear } from "./hear.ts";
-import { newJob } from "./state/job.ts";
 import { expireLeases, forgive } from "./lease.ts";
-import { ordersFor } from "./assign/orders.ts";
-import { keys } from "../protocol/records.ts";
 import { recoverCluster } from "./recover.ts";
+import { requeue } from "./state/attempt.ts";
+import { type Cluster, note, put } from "./state/cluster.ts";
+import { newJob } from "./state/job.ts";
 import type {
   ClusterView,
   RecoverScheduler,

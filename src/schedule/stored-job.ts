@@ -4,15 +4,15 @@
 import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { RecordKey, TaskRecord } from "../protocol/records.ts";
 import { decodeDecision, decodePlan } from "../wire/convert.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord } from "../wire/convert-records.ts";
 import type { StringTable } from "../wire/protobuf/string-table.ts";
 import { decodeTaskRecord } from "../wire/task-record-reader.ts";
 import { isKept } from "./discard.ts";
 import { type Job, newJob, setPlan, taskOf, update } from "./state/job.ts";
-import type { RecordKey, TaskRecord } from "../protocol/records.ts";
-import type { SchedulerOptions } from "./step.ts";
 import type { Task } from "./state/task.ts";
+import type { SchedulerOptions } from "./step.ts";
 
 export type JobKey = Extract<RecordKey, { readonly job: JobId }>;
 type TaskKey = Extract<RecordKey, { readonly kind: "task" }>;

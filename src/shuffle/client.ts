@@ -2,10 +2,11 @@
 // A few workers at once, each asked for lists of maps one after the other; every block is verified as it comes
 // (segment-stream.ts). What breaks off is gone on with after a pause, at the byte where it was. After so many tries in a row
 // that brought nothing the map is reported as lost, and how: that decides whether it is made again (faults 51, 53-56, 59).
-import type { Clock } from "../base/system/clock.ts";
+
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { Clock } from "../base/system/clock.ts";
 import { forEachAtMost } from "../base/system/parallel.ts";
 import { removeQuietly } from "../sort/merge.ts";
 import { segmentInput } from "../sort/merge-input.ts";

@@ -19,8 +19,8 @@ import {
 import { access, fetching, serveRuns, TestFiles } from "../../test/support/shuffle-server.ts";
 import { smallKernel } from "../../test/support/small-kernel.ts";
 import { MiB } from "../base/limits.ts";
-import type { TlsFiles } from "../rpc/server/http.ts";
 import { randomToken } from "../rpc/access/token-digest.ts";
+import type { TlsFiles } from "../rpc/server/http.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { Fetched, RemoteRuns } from "./client.ts";
 import { gather } from "./gather.ts";

@@ -3,10 +3,10 @@
 // and a few small segments, however large what it asks for and however slowly it is read.
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import type { HttpRequest, HttpRoute } from "../rpc/server/http.ts";
 import type { RunRef } from "../sort/run.ts";
 import { BodyWriter } from "./body-writer.ts";

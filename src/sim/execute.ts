@@ -4,12 +4,12 @@ import { MillraceError } from "../base/error.ts";
 import { attemptName } from "../base/ids.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { AttemptResult } from "../protocol/messages.ts";
-import type { RunAttempt } from "../slot/messages.ts";
 import { SegmentLost } from "../shuffle/segment-lost.ts";
+import type { RunAttempt } from "../slot/messages.ts";
 import type { RunReader, RunRef } from "../sort/run.ts";
 import type { ReduceInputs } from "../task/environment.ts";
-import { revoked } from "../task/user/revoked.ts";
 import { runAttemptHere } from "../task/run-attempt-here.ts";
+import { revoked } from "../task/user/revoked.ts";
 import { failingStorage } from "./storage.ts";
 import type { WorkerLife } from "./worker.ts";
 

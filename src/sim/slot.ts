@@ -6,8 +6,8 @@ import type { JobDefinition } from "../job/definition.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
 import type { RunAttempt } from "../slot/messages.ts";
-import type { Bundle, TaskSlot } from "../worker/slots/slot.ts";
 import type { PageContent } from "../slot/status-page.ts";
+import type { Bundle, TaskSlot } from "../worker/slots/slot.ts";
 import { execute, type SimEnd } from "./execute.ts";
 import type { WorkerLife } from "./worker.ts";
 

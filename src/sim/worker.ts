@@ -1,7 +1,8 @@
 // A worker's machine, with its disk, and the lives of the worker on it. A life is the product's agent in a simulated process,
 // with simulated slots; whatever it was is gone with it.
-import { decodeOrders, encodeReport } from "../wire/convert.ts";
+
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import { decodeOrders, encodeReport } from "../wire/convert.ts";
 import { type Agent, startAgent } from "../worker/agent/agent.ts";
 import { Disk } from "./disk.ts";
 import { Process } from "./process.ts";

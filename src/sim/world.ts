@@ -2,10 +2,10 @@
 // store, storage and disks are simulated. A job is submitted, things go wrong for a while, then everything is healed and the job
 // has to end. Nothing in it depends on real time, so a seed gives the same course of events again.
 import { createHash } from "node:crypto";
-import type { Clock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName, type Counters, taskName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";

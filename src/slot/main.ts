@@ -4,8 +4,8 @@
 import { Socket } from "node:net";
 import type { Host } from "../base/system/host.ts";
 import { importBy } from "../job/load/import-module.ts";
-import { decodeToSlot } from "./messages.ts";
 import { FrameReader } from "./frames.ts";
+import { decodeToSlot } from "./messages.ts";
 import { type SlotConfig, SlotProgram } from "./program.ts";
 
 export function main({ importModule, warmed }: Host): void {

@@ -4,11 +4,19 @@ import { unreachable } from "../base/assert.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { Secret } from "../base/value/secret.ts";
 import type { JobDescription } from "../job/load/describe.ts";
+import type { Assignment, AttemptResult, FailureText, RunPlaces } from "../protocol/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3/access.ts";
 import { big, difference, instant, messageCodec, num, optional, required } from "../wire/codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "../wire/convert-attempt.ts";
-import { fromAttemptId, fromFailureText, fromRunRef, toAttemptId, toFailureText, toRunRef } from "../wire/convert-common.ts";
+import {
+  fromAttemptId,
+  fromFailureText,
+  fromRunRef,
+  toAttemptId,
+  toFailureText,
+  toRunRef,
+} from "../wire/convert-common.ts";
 import { fromVariables, toVariables } from "../wire/convert-job.ts";
 import { fromRunPlaces, toRunPlaces } from "../wire/convert-worker.ts";
 import {
@@ -18,7 +26,6 @@ import {
   type ToSlot as ToSlotMessage,
   ToSlotSchema,
 } from "../wire/gen/millrace/v1/slot_pb.ts";
-import type { Assignment, AttemptResult, FailureText, RunPlaces } from "../protocol/messages.ts";
 
 /** Agent to slot. `load`, `describe` and `run` are answered, one at a time. */
 export type ToSlot =

@@ -8,9 +8,9 @@
 //   "r" + key   a record
 import { existsSync, statfsSync } from "node:fs";
 import { ClassicLevel } from "classic-level";
-import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { MiB } from "../base/limits.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";

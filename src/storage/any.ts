@@ -1,12 +1,12 @@
 // All the places that a path may name: "s3://BUCKET/KEY" is an object store's, what has no scheme is a file system's.
 import { tmpdir } from "node:os";
-import { type Clock, systemClock } from "../base/system/clock.ts";
 import { MillraceError } from "../base/error.ts";
 import { isUrl } from "../base/paths.ts";
-import { createLocalStorage } from "./local/local.ts";
+import { type Clock, systemClock } from "../base/system/clock.ts";
 import { showPath } from "./local/fs.ts";
-import { createS3Storage } from "./s3/s3.ts";
+import { createLocalStorage } from "./local/local.ts";
 import { type S3Access, s3AccessFrom } from "./s3/access.ts";
+import { createS3Storage } from "./s3/s3.ts";
 import type { Storage } from "./storage.ts";
 
 /** Commands that load a job's code into their own process take its environment away first. */

@@ -1,5 +1,5 @@
-import type { Clock } from "../base/system/clock.ts";
 import type { AttemptId, Position } from "../base/ids.ts";
+import type { Clock } from "../base/system/clock.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { CollectOptions, Kernel } from "../kernel/kernel.ts";
 import type { Fetched } from "../shuffle/client.ts";

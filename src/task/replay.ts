@@ -8,14 +8,14 @@ import { headOf } from "../input/resolve.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Storage } from "../storage/storage.ts";
-import { hashText } from "./user/context.ts";
-import { isA, TaskFailure } from "./failure.ts";
 import { partitionBytes, readFrame, viewOf } from "./emit/frame.ts";
-import { refusePromise } from "./user/late-calls.ts";
-import { outputTable } from "./output/outputs.ts";
 import { PairEncoder } from "./emit/pair-encoder.ts";
+import { isA, TaskFailure } from "./failure.ts";
 import { type CallParts, RecordCall } from "./map/record-call.ts";
+import { outputTable } from "./output/outputs.ts";
 import { formatsWrite } from "./output/staged-outputs.ts";
+import { hashText } from "./user/context.ts";
+import { refusePromise } from "./user/late-calls.ts";
 import { type UserEnvironment, UserTask } from "./user/user-task.ts";
 
 export interface ReplayOptions {

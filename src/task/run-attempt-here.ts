@@ -1,9 +1,9 @@
 import type { Assignment, AttemptResult } from "../protocol/messages.ts";
 import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
 import { lateFailure } from "./failure.ts";
+import { runAttempt } from "./run-attempt.ts";
 import { LateCalls } from "./user/late-calls.ts";
 import { LeftGoing } from "./user/left-going.ts";
-import { runAttempt } from "./run-attempt.ts";
 
 /** As `runAttempt`, in a process that is no slot: what the job's code has left going is waited for, and is the attempt's error. */
 export async function runAttemptHere(

@@ -3,10 +3,10 @@ import type { Assignment, AttemptDone, AttemptResult, Failure } from "../protoco
 import { SegmentLost } from "../shuffle/segment-lost.ts";
 import type { ReduceInputs, TaskEnvironment } from "./environment.ts";
 import { engineFailure, isA, lateFailure, lostFailure } from "./failure.ts";
-import { LateCalls } from "./user/late-calls.ts";
 import { runMapTask } from "./map/task.ts";
 import { runPlanTask } from "./plan/task.ts";
 import { runReduceTask } from "./reduce/task.ts";
+import { LateCalls } from "./user/late-calls.ts";
 
 /**
  * Runs one attempt: the task runtime's only door. Never rejects; whatever happens becomes a failure that says whose fault it

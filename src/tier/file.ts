@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { assert } from "../base/assert.ts";
 import { MiB } from "../base/limits.ts";
 import type { FinishedFile, RunFile } from "../sort/run.ts";
-import type { TierOptions } from "./tier.ts";
 import type { Budget } from "./budget.ts";
 import { isFull, removeFile, tierError } from "./error.ts";
 import type { TierFiles } from "./files.ts";
+import type { TierOptions } from "./tier.ts";
 
 /** The file while it is written, under a name of its own. */
 interface Part {

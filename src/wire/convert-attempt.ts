@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "../protocol/check-result.ts";
+import type { Assignment, AttemptDone, AttemptResult, Failure, MapWork, Progress } from "../protocol/messages.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
 import {
   fromAttemptId,
@@ -25,7 +26,6 @@ import {
 import { fromSpec, toSpec } from "./convert-job.ts";
 import { fromPlan, fromPlannedFile, fromSplit, toPlan, toPlannedFile, toSplit } from "./convert-plan.ts";
 import type * as pb from "./gen/millrace/v1/attempt_pb.ts";
-import type { Assignment, AttemptDone, AttemptResult, Failure, MapWork, Progress } from "../protocol/messages.ts";
 
 export function toAssignment(assignment: Assignment) {
   return {

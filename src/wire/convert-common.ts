@@ -1,11 +1,11 @@
 // Ids, positions, runs, staged files, counters, failure texts and statistics, to protobuf and back.
 import type { AttemptId, Counters, Position } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { big, bigSigned, duration, num, oneOf, optional, required } from "./codec.ts";
 import type * as pb from "./gen/millrace/v1/common_pb.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
 
 /** A message's fields, without what protobuf adds: what `create` takes, nested. */
 export type Fields<M> = Omit<M, "$typeName" | "$unknown">;

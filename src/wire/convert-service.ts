@@ -1,8 +1,9 @@
 // Requests and answers of a master's services, to protobuf and back.
+
+import type { Hello, HistoryEvent, LogChunk, Submission, Welcome } from "../protocol/services.ts";
 import { big, duration, instant, num, oneOf, required } from "./codec.ts";
 import { fromSpec, toSpec } from "./convert-job.ts";
 import type * as pb from "./gen/millrace/v1/service_pb.ts";
-import type { Hello, HistoryEvent, LogChunk, Submission, Welcome } from "../protocol/services.ts";
 
 export function toHello({ role, protocol, millrace, nodeMajor, icu, worker }: Hello) {
   return { role, protocol, millrace, nodeMajor, icu, worker };

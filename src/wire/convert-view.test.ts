@@ -2,6 +2,8 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Counters } from "../base/ids.ts";
+import type { AttemptStats, FailureText } from "../protocol/messages.ts";
+import type { Hello, HistoryEvent, LogChunk, Welcome } from "../protocol/services.ts";
 import type { ClusterView, JobView } from "../schedule/step.ts";
 import {
   fromHello,
@@ -21,8 +23,6 @@ import {
   LogChunkSchema,
 } from "./gen/millrace/v1/service_pb.ts";
 import { ClusterViewSchema, JobViewSchema } from "./gen/millrace/v1/view_pb.ts";
-import type { AttemptStats, FailureText } from "../protocol/messages.ts";
-import type { Hello, HistoryEvent, LogChunk, Welcome } from "../protocol/services.ts";
 
 const name = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 8 }),

@@ -1,6 +1,14 @@
 // A worker's report and its orders, to protobuf and back.
 import type { JobId } from "../base/ids.ts";
 import { checkReport } from "../protocol/check-report.ts";
+import type {
+  Places,
+  PlacesHeld,
+  RunningAttempt,
+  RunPlaces,
+  WorkerOrders,
+  WorkerReport,
+} from "../protocol/messages.ts";
 import { big, duration, num, optional, required } from "./codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "./convert-attempt.ts";
 import {
@@ -14,7 +22,6 @@ import {
   toRunRef,
 } from "./convert-common.ts";
 import type * as pb from "./gen/millrace/v1/worker_pb.ts";
-import type { Places, PlacesHeld, RunningAttempt, RunPlaces, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 
 export function toReport(report: WorkerReport) {
   return {

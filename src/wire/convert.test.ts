@@ -11,7 +11,20 @@ import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, Position } from "../base/ids.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
+import type {
+  Assignment,
+  AttemptResult,
+  AttemptStats,
+  Failure,
+  FailureText,
+  MapWork,
+  Progress,
+  SkippedRecord,
+  WorkerOrders,
+  WorkerReport,
+} from "../protocol/messages.ts";
 import type { EndedRecord, TaskRecord, Winner } from "../protocol/records.ts";
+import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "../slot/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import {
@@ -39,19 +52,6 @@ import { AttemptResultSchema } from "./gen/millrace/v1/attempt_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema, TaskRecordSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
-import type {
-  Assignment,
-  AttemptResult,
-  AttemptStats,
-  Failure,
-  FailureText,
-  MapWork,
-  Progress,
-  SkippedRecord,
-  WorkerOrders,
-  WorkerReport,
-} from "../protocol/messages.ts";
-import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "../slot/messages.ts";
 
 // ── values of every shape ────────────────────────────────────────────────────
 
@@ -583,7 +583,7 @@ it("S17: the generated code is what the definitions say", () => {
   const scratch = mkdtempSync(join(tmpdir(), "millrace-proto-"));
   try {
     const template = readFileSync(join(root, "buf.gen.yaml"), "utf8").replace(
-      "out: src/rpc/gen",
+      "out: src/wire/gen",
       `out: ${scratch}/gen`,
     );
     writeFileSync(join(scratch, "buf.gen.yaml"), template);
@@ -593,7 +593,7 @@ it("S17: the generated code is what the definitions say", () => {
       { cwd: root },
     );
     const made = join(scratch, "gen/millrace/v1");
-    const kept = join(root, "src/rpc/gen/millrace/v1");
+    const kept = join(root, "src/wire/gen/millrace/v1");
     expect(readdirSync(kept)).toEqual(readdirSync(made));
     for (const file of readdirSync(made)) {
       expect(readFileSync(join(kept, file), "utf8"), file).toBe(readFileSync(join(made, file), "utf8"));

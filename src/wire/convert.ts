@@ -5,6 +5,7 @@
 import { limits } from "../base/limits.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
+import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { CommitDecision } from "../storage/storage.ts";
 import { messageCodec } from "./codec.ts";
 import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
@@ -17,10 +18,9 @@ import { JobSpecSchema } from "./gen/millrace/v1/job_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
-import { changeField, framed } from "./protobuf/message-parts.ts";
-import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import { decodePlanChunk } from "./plan-chunk.ts";
 import { writeDecision, writePlanChunk } from "./plan-writer.ts";
+import { changeField, framed } from "./protobuf/message-parts.ts";
 
 const report = messageCodec(WorkerReportSchema, toReport, fromReport);
 const orders = messageCodec(WorkerOrdersSchema, toOrders, fromOrders);

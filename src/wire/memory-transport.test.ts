@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { memoryTransport } from "./memory-transport.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import { memoryTransport } from "./memory-transport.ts";
 
 const report: WorkerReport = {
   worker: "w",

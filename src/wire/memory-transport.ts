@@ -1,7 +1,8 @@
 // Master and worker in one process: a call, but every message goes through its bytes, so that nothing works here that would
 // not work across a wire.
-import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "./convert.ts";
+
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "./convert.ts";
 
 /** What a worker calls, and what a master serves: safe to repeat, lose, delay or reorder. */
 export interface Heartbeats {

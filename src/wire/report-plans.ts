@@ -2,9 +2,9 @@
 // holds its thread up for seconds. Each portion is written again at once, as it will be stored. Everything else in a report is small, or read as fast as it comes.
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "../protocol/check-result.ts";
+import type { AttemptResult, WorkerReport } from "../protocol/messages.ts";
 import { decodePlan, decodeReport, encodePlanPart, planOf } from "./convert.ts";
 import { changeField } from "./protobuf/message-parts.ts";
-import type { AttemptResult, WorkerReport } from "../protocol/messages.ts";
 import { WireReader } from "./protobuf/reader.ts";
 
 /** `finished` of WorkerReport, `done` of AttemptResult, `plan` of Done. */

@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { systemClock } from "../../src/base/system/clock.ts";
 import { s3AccessFrom } from "../../src/storage/s3/access.ts";
 import { S3Client } from "../../src/storage/s3/api/client.ts";
-import { S3Objects } from "../../src/storage/s3/objects.ts";
 import { nodeTransport } from "../../src/storage/s3/api/transport.ts";
+import { S3Objects } from "../../src/storage/s3/objects.ts";
 import { type CliOptions, type CliResult, millrace, repository } from "../support/cli.ts";
 import { FakeS3 as Fake, type FakeS3 } from "../support/fake-s3.ts";
 import { type RunningS3, startS3rver } from "../support/s3rver.ts";

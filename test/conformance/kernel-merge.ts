@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { mask64 } from "../../src/base/bytes/xxh64.ts";
 import { MiB } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/system/random.ts";
-import { mask64 } from "../../src/base/bytes/xxh64.ts";
 import type { Kernel, KernelFold, KernelOptions } from "../../src/kernel/kernel.ts";
 import { pairBytes, pairDigest } from "../../src/kernel/pair.ts";
 import { nastyKey } from "./kernel-collect.ts";

@@ -2,11 +2,10 @@
 // the files in test/scenarios show; `run` returns the same file with its outputs made anew.
 import { assert, unreachable } from "../../src/base/assert.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
-import { decodeDecision } from "../../src/wire/convert.ts";
-import { endedRecord, planRecord, taskRecord } from "../../src/wire/convert-records.ts";
 import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import { parseKey, type TaskRecord } from "../../src/protocol/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
+import { attemptKey } from "../../src/schedule/state/task.ts";
 import type {
   Scheduler,
   SchedulerCommand,
@@ -14,9 +13,10 @@ import type {
   SchedulerOptions,
   WithdrawnDecision,
 } from "../../src/schedule/step.ts";
-import { attemptKey } from "../../src/schedule/state/task.ts";
 import type { Change } from "../../src/state/store.ts";
 import type { StagedFile } from "../../src/storage/storage.ts";
+import { decodeDecision } from "../../src/wire/convert.ts";
+import { endedRecord, planRecord, taskRecord } from "../../src/wire/convert-records.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";
 import { FakeWorker } from "./fake-worker.ts";
 

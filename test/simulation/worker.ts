@@ -1,10 +1,10 @@
 // A worker's machine, with its disk, and the lives of the worker on it. A life is the product's agent in a simulated process,
 // with simulated slots; whatever it was is gone with it.
 
-import { decodeOrders, encodeReport } from "../../src/wire/convert.ts";
 import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import type { Endpoint, Request } from "../../src/sim/network.ts";
 import { Process } from "../../src/sim/process.ts";
+import { decodeOrders, encodeReport } from "../../src/wire/convert.ts";
 import { type Agent, startAgent } from "../../src/worker/agent/agent.ts";
 import { Disk, simRunStore } from "./disk.ts";
 import { serveSegment } from "./segments.ts";

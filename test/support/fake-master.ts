@@ -1,19 +1,19 @@
 // A `MasterApi` that keeps no state worth the name: for tests of what lies between it and its callers.
 
-import { systemClock } from "../../src/base/system/clock.ts";
 import { MillraceError } from "../../src/base/error.ts";
+import { systemClock } from "../../src/base/system/clock.ts";
 import { noLog } from "../../src/base/system/log.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
+import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
+import type { MasterApi } from "../../src/protocol/services.ts";
+import { noStats } from "../../src/protocol/stats.ts";
+import { checkHello } from "../../src/protocol/versions.ts";
+import { randomToken, type Secret } from "../../src/rpc/access/token-digest.ts";
+import { fixedTokens, type TokenScope } from "../../src/rpc/access/tokens.ts";
 import { Gate } from "../../src/rpc/server/gate.ts";
 import type { Listener } from "../../src/rpc/server/http.ts";
 import { type ListenOptions, listen } from "../../src/rpc/server/listener.ts";
-import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
-import { randomToken, type Secret } from "../../src/rpc/access/token-digest.ts";
 import { masterService } from "../../src/rpc/server/service.ts";
-import type { MasterApi } from "../../src/protocol/services.ts";
-import { noStats } from "../../src/protocol/stats.ts";
-import { fixedTokens, type TokenScope } from "../../src/rpc/access/tokens.ts";
-import { checkHello } from "../../src/protocol/versions.ts";
 import type { JobState, JobView } from "../../src/schedule/step.ts";
 
 export const someOrders: WorkerOrders = {

@@ -2,8 +2,8 @@
 // table that a reader can check, and what it did answer, over HTTP/1.1 and HTTP/2 on a real socket.
 import { request as httpRequest } from "node:http";
 import { connect } from "node:http2";
-import { randomToken, type Secret } from "../../src/rpc/access/token-digest.ts";
 import { digestOfBody, jobKey, type SignedRequest, signRequest } from "../../src/rpc/access/signature.ts";
+import { randomToken, type Secret } from "../../src/rpc/access/token-digest.ts";
 import type { TokenScope } from "../../src/rpc/access/tokens.ts";
 
 /** "POST /v1/segments/:job": "job-key" */

@@ -1,8 +1,8 @@
 // Object stores for tests: storages on the fake one, and what a reader finds there.
 import { tmpdir } from "node:os";
 import { Secret } from "../../src/base/value/secret.ts";
-import { createS3Storage, type S3StorageOptions } from "../../src/storage/s3/s3.ts";
 import type { S3Access } from "../../src/storage/s3/access.ts";
+import { createS3Storage, type S3StorageOptions } from "../../src/storage/s3/s3.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { type FakeS3, type FakeS3Options, fakeCredentials } from "./fake-s3.ts";
 

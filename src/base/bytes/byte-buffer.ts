@@ -1,5 +1,5 @@
-import type { ByteWriter } from "./bytes.ts";
 import { MillraceError } from "../error.ts";
+import type { ByteWriter } from "./bytes.ts";
 
 /**
  * A `ByteWriter` on a growing array, reused by its owner: `reset`, write, read `bytes` up to `length`. Views of `bytes` taken

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../system/random.ts";
 import { ByteBuffer, writeUtf8At } from "./byte-buffer.ts";
 import { compareBytes, varintLength } from "./bytes.ts";
 import { readF64, writeF64 } from "./f64.ts";
-import { seededRandom } from "../system/random.ts";
 
 const encoded = (value: number) => {
   const bytes = new Uint8Array(8);

@@ -1,7 +1,7 @@
 import { findJob, withMaster } from "../cluster.ts";
+import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
-import type { MasterFlags } from "../options.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
 /** `millrace cancel`: "too late" is a failure, because what was asked for did not happen. */

@@ -1,6 +1,6 @@
 import { findWorker, withMaster } from "../cluster.ts";
-import { printable } from "../screen/error-text.ts";
 import type { MasterFlags } from "../options.ts";
+import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
 /** `millrace drain`: returns at once; the worker's process ends when nobody needs it any more. */

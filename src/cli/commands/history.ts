@@ -3,8 +3,8 @@ import pc from "picocolors";
 import { formatDuration } from "../../base/units.ts";
 import type { HistoryEvent } from "../../protocol/services.ts";
 import { findJob, withMaster } from "../cluster.ts";
-import { printable } from "../screen/error-text.ts";
 import type { MasterFlags } from "../options.ts";
+import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
 export async function historyCommand(id: string, flags: MasterFlags): Promise<void> {

@@ -2,9 +2,9 @@
 import pc from "picocolors";
 import type { JobView, TaskCounts } from "../../schedule/step.ts";
 import { withMaster } from "../cluster.ts";
+import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
-import type { MasterFlags } from "../options.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { tableLines } from "../screen/table.ts";
 

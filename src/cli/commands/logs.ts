@@ -3,8 +3,8 @@ import { StringDecoder } from "node:string_decoder";
 import pc from "picocolors";
 import type { LogChunk } from "../../protocol/services.ts";
 import { findJob, withMaster } from "../cluster.ts";
-import { printable } from "../screen/error-text.ts";
 import type { MasterFlags } from "../options.ts";
+import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
 export async function logsCommand(id: string, attempt: string | undefined, flags: MasterFlags): Promise<void> {

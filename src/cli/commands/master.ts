@@ -6,8 +6,8 @@ import { openMasterNode } from "../../master/node.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";
-import { firstOf, listenForEndings } from "../service.ts";
 import { linePrinter } from "../screen/stdout.ts";
+import { firstOf, listenForEndings } from "../service.ts";
 
 export interface MasterCommandFlags {
   readonly state: string;

@@ -11,10 +11,10 @@ import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
 import { createStorage } from "../../storage/any.ts";
 import { type Budget, planBudget } from "../../worker/slots/budget.ts";
-import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { type JobHere, loadHere } from "../here.ts";
 import { type RunFlags, withStandardOutput } from "../options.ts";
 import { planHere } from "../plan-here.ts";
+import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
 

@@ -1,8 +1,8 @@
 import { MillraceError } from "../../base/error.ts";
 import { findJob, withMaster } from "../cluster.ts";
+import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { masterWords, shortId } from "../screen/hints.ts";
-import type { MasterFlags } from "../options.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
 /** `millrace retry`: a failed job goes on, with all that it had done. */

@@ -2,25 +2,25 @@
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import pc from "picocolors";
-import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
-import type { JobEngine, JobHandle } from "../../engine/engine.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { deadLettersFolder } from "../../engine/dead-letters.ts";
+import type { JobEngine, JobHandle } from "../../engine/engine.ts";
 import { openLocal } from "../../engine/local/open.ts";
 import type { JobView } from "../../schedule/step.ts";
 import { connectionText } from "../cluster.ts";
-import { exitCodeOfJob, printable } from "../screen/error-text.ts";
-import { failureHints, masterWords, shortId } from "../screen/hints.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";
 import { stillLoading, tell } from "../loading.ts";
 import { type RunFlags, withStandardOutput } from "../options.ts";
+import { exitCodeOfJob, printable } from "../screen/error-text.ts";
+import { failureHints, masterWords, shortId } from "../screen/hints.ts";
 import { outputPrinter } from "../screen/output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
 import { copyToStdout, refuseStdout } from "../screen/stdout.ts";
-import { submitOptionsOf } from "./submit.ts";
 import { failureSummary, returnedNote, successLines } from "../screen/summary.ts";
+import { submitOptionsOf } from "./submit.ts";
 
 /** `firstSlot`: a slot's process, where it could be started: the first of a run on this machine, else the one that describes the job. */
 export async function runCommand(
@@ -87,7 +87,10 @@ async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Pro
 
 /** Nothing of a cluster is loaded unless it is asked for. */
 async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
-  const [{ openRemote }, { connectTo }] = await Promise.all([import("../../engine/remote/open.ts"), import("../../engine/remote/connect.ts")]);
+  const [{ openRemote }, { connectTo }] = await Promise.all([
+    import("../../engine/remote/open.ts"),
+    import("../../engine/remote/connect.ts"),
+  ]);
   const master = connectTo({
     address: flags.master!,
     tokenFile: flags.tokenFile,

@@ -19,11 +19,11 @@ import { type JobHere, loadHere } from "../here.ts";
 import { listenForInterrupts } from "../interrupts.ts";
 import { type SimFlags, simPartitions } from "../options.ts";
 import { planHere } from "../plan-here.ts";
+import { linePrinter } from "../screen/stdout.ts";
 import { SimReport } from "../sim/report.ts";
 import { verdictOn } from "../sim/verdict.ts";
-import { linePrinter } from "../screen/stdout.ts";
-import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 import { silenceConsole, withUserCode } from "../user-code.ts";
+import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 
 const seedsDefault = 20;
 /** The same in every run: a seed must not depend on the day. */

@@ -1,22 +1,22 @@
 // `millrace status`: the cluster at a glance, or one job; with --watch the job as `millrace run` shows it, until it has ended.
 import pc from "picocolors";
-import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { formatCounted } from "../../base/units.ts";
 import { Feed, isEnded } from "../../engine/remote/feed.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
 import type { ClusterView, JobView } from "../../schedule/step.ts";
 import { findJob, tellOnStderr, withMaster } from "../cluster.ts";
+import type { MasterFlags } from "../options.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
 import { masterWords, shortId } from "../screen/hints.ts";
-import { jobLines, stateWord } from "./jobs.ts";
-import type { MasterFlags } from "../options.ts";
 import { progressLines } from "../screen/progress.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { failureSummary, successLines } from "../screen/summary.ts";
+import { jobLines, stateWord } from "./jobs.ts";
 import { noWorkers, workerLines } from "./workers.ts";
 
 export interface StatusFlags extends MasterFlags {

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
+import type { SubmitOptions } from "../../engine/local/open.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
-import type { SubmitOptions } from "../../engine/local/open.ts";
 import { createStorage } from "../../storage/any.ts";
 import { stoppable } from "../../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../../task/failure.ts";
@@ -20,7 +20,6 @@ import { listenForInterrupts } from "../interrupts.ts";
 import type { RunFlags } from "../options.ts";
 import { planHere } from "../plan-here.ts";
 import { linePrinter } from "../screen/stdout.ts";
-import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 import { leftNote, returnedNote } from "../screen/summary.ts";
 import { broken, type Check, Checks, failed, ok, skipped } from "../test/check.ts";
 import { CodecCheck } from "../test/codec-check.ts";
@@ -35,6 +34,7 @@ import { checkTypes } from "../test/types.ts";
 import { meaningOf, type Variant, variantsOf } from "../test/variants.ts";
 import { type Settings, type WholeRun, type WholeRunOptions, wholeRun } from "../test/whole-run.ts";
 import { silenceConsole, withUserCode } from "../user-code.ts";
+import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 
 /** Of `run`'s options all that say how, not where to. */
 export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;

@@ -1,17 +1,17 @@
 // `millrace worker`: works for a cluster until it has drained, or can't go on.
 import pc from "picocolors";
-import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
-import { connectMaster } from "../../rpc/client/client.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { findTokens } from "../../rpc/access/find-token.ts";
-import { parseListen } from "../../rpc/server/listen-address.ts";
 import { fixedTokens } from "../../rpc/access/tokens.ts";
+import { connectMaster } from "../../rpc/client/client.ts";
+import { parseListen } from "../../rpc/server/listen-address.ts";
 import { openWorkerNode } from "../../worker/node/node.ts";
 import { printable } from "../screen/error-text.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";
-import { tlsFilesOf } from "./master.ts";
-import { firstOf, listenForEndings } from "../service.ts";
 import { linePrinter } from "../screen/stdout.ts";
+import { firstOf, listenForEndings } from "../service.ts";
+import { tlsFilesOf } from "./master.ts";
 
 export interface WorkerCommandFlags {
   readonly master: string;

@@ -3,8 +3,8 @@
 import pc from "picocolors";
 import type { WorkerState, WorkerView } from "../../schedule/step.ts";
 import { withMaster } from "../cluster.ts";
-import { printable } from "../screen/error-text.ts";
 import type { MasterFlags } from "../options.ts";
+import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { tableLines } from "../screen/table.ts";
 

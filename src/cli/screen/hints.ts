@@ -4,8 +4,8 @@ import { limits } from "../../base/limits.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import type { JobView } from "../../schedule/step.ts";
 import { callersEnvironment } from "../callers-environment.ts";
-import { unprintable } from "./error-text.ts";
 import type { RunFlags } from "../options.ts";
+import { unprintable } from "./error-text.ts";
 
 export interface HintsOptions {
   readonly view: JobView;

@@ -6,9 +6,9 @@ import type { FailureText } from "../../protocol/messages.ts";
 import type { SimEvent } from "../../sim/fault-log.ts";
 import type { Sample } from "../../sim/sample.ts";
 import type { SimRun, SimStats } from "../../sim/world.ts";
+import { type SimFlags, sampleBytes } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { envHint, envWords, pairWords, quoted } from "../screen/hints.ts";
-import { type SimFlags, sampleBytes } from "../options.ts";
 import { broken, checkLines, ok, skipped } from "../test/check.ts";
 import type { Verdict } from "./verdict.ts";
 

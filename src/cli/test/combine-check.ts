@@ -3,8 +3,8 @@
 
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { differsInLastDigits } from "../../base/value/same-value.ts";
 import { formatCounted } from "../../base/units.ts";
+import { differsInLastDigits } from "../../base/value/same-value.ts";
 import type { Codec } from "../../job/codec.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";

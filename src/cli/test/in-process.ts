@@ -1,8 +1,8 @@
 // What the checks in this process share: the job, its records, and a task to run its functions in.
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import type { LateCalls } from "../../task/user/late-calls.ts";
 import { type MappedRecord, RecordMapper, type RecordMapperOptions } from "../../task/map/record-mapper.ts";
+import type { LateCalls } from "../../task/user/late-calls.ts";
 import { UserTask } from "../../task/user/user-task.ts";
 import type { SampleRecord } from "./sample.ts";
 

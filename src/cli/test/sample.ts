@@ -5,8 +5,8 @@ import type { PlannedFile } from "../../input/plan.ts";
 import { readSample } from "../../input/sample.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { hashText } from "../../task/user/context.ts";
 import type { RecordPlace } from "../../task/map/record-mapper.ts";
+import { hashText } from "../../task/user/context.ts";
 
 export interface SampleRecord extends RecordPlace {
   /** Index of the job's input. */

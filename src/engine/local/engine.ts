@@ -1,38 +1,38 @@
 // The engine of one run: state store, master and agent, opened, used for one job, and closed as one.
 import type { ChildProcess } from "node:child_process";
-import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { isUrl } from "../../base/paths.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { version } from "../../base/version.ts";
-import type { JobHandle } from "../engine.ts";
 import type { PlannedFile } from "../../input/plan.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import type { LocalEngine, LocalOptions } from "./open.ts";
 import { createMaster } from "../../master/loop.ts";
 import { isTerminal, type Master } from "../../master/master.ts";
 import { manifestBuilder } from "../../output/manifest.ts";
-import { memoryTransport } from "../../wire/memory-transport.ts";
 import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { JobView, SchedulerOptions } from "../../schedule/step.ts";
 import { openLevelStore } from "../../state/leveldb.ts";
 import type { StateStore } from "../../state/store.ts";
 import { isStagedBy } from "../../storage/staged-token.ts";
 import { type Storage, stoppable } from "../../storage/storage.ts";
+import { memoryTransport } from "../../wire/memory-transport.ts";
 import { type Agent, startAgent } from "../../worker/agent/agent.ts";
-import type { Budget } from "../../worker/slots/budget.ts";
 import { FileRunStore } from "../../worker/disk/file-run-store.ts";
 import { findOffered } from "../../worker/disk/offered.ts";
-import { type Bundle, Slot } from "../../worker/slots/slot.ts";
-import { slotProgram } from "../../worker/slots/path.ts";
 import { removeWorkDirectory, type WorkDirectory } from "../../worker/disk/work-directory.ts";
+import type { Budget } from "../../worker/slots/budget.ts";
+import { slotProgram } from "../../worker/slots/path.ts";
+import { type Bundle, Slot } from "../../worker/slots/slot.ts";
 import { jobEnvironment, writeBundle } from "../bundle-file.ts";
-import { takeStarted } from "./first-slot.ts";
-import { earlierJobs, type LocalPlaces, removeOlder } from "./work-directories.ts";
-import { checkSame, readStoredJob } from "./resume.ts";
+import type { JobHandle } from "../engine.ts";
 import { type SubmitOptions, sizedSpec } from "../spec.ts";
+import { takeStarted } from "./first-slot.ts";
+import type { LocalEngine, LocalOptions } from "./open.ts";
+import { checkSame, readStoredJob } from "./resume.ts";
+import { earlierJobs, type LocalPlaces, removeOlder } from "./work-directories.ts";
 
 /** In one process nobody is ever out of reach: a laptop that slept must not lose its attempts. */
 const leaseMs = 24 * 3_600_000;

@@ -10,9 +10,16 @@ import { MillraceError } from "../../base/error.ts";
 import type { AttemptId, JobId } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
 import { randomId } from "../../base/system/random.ts";
+import { jobIdOf } from "../../master/master.ts";
+import type { SchedulerOptions } from "../../schedule/step.ts";
+import { createStorage } from "../../storage/any.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { Combining } from "../../task/environment.ts";
+import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
+import { type Budget, planBudget } from "../../worker/slots/budget.ts";
 import type { JobEngine } from "../engine.ts";
-import { Engine, type EngineParts } from "./engine.ts";
 import { type Loading, whileLoading } from "../loading.ts";
+import { Engine, type EngineParts } from "./engine.ts";
 import {
   earlierJobs,
   localPlaces,
@@ -22,13 +29,6 @@ import {
   removeAbandoned,
   workDirectoriesOf,
 } from "./work-directories.ts";
-import { jobIdOf } from "../../master/master.ts";
-import type { SchedulerOptions } from "../../schedule/step.ts";
-import { createStorage } from "../../storage/any.ts";
-import type { Storage } from "../../storage/storage.ts";
-import type { Combining } from "../../task/environment.ts";
-import { type Budget, planBudget } from "../../worker/slots/budget.ts";
-import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
 
 export type { SubmitOptions } from "../engine.ts";
 

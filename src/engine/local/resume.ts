@@ -9,11 +9,11 @@ import { isAbsoluteOrUrl } from "../../base/paths.ts";
 import type { Plan } from "../../input/plan.ts";
 import { filesOf } from "../../input/resolve.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import { decodePlan } from "../../wire/convert.ts";
-import { endedRecord, jobRecord, planRecord } from "../../wire/convert-records.ts";
 import { jobPrefix, parseKey } from "../../protocol/records.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { decodePlan } from "../../wire/convert.ts";
+import { endedRecord, jobRecord, planRecord } from "../../wire/convert-records.ts";
 
 export interface StoredJob {
   readonly job: JobId;

@@ -1,9 +1,9 @@
 // From what a user says about a cluster to a master that has been said hello to.
 import { systemClock } from "../../base/system/clock.ts";
-import { connectMaster } from "../../rpc/client/client.ts";
-import { findToken } from "../../rpc/access/find-token.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
 import { ourVersions } from "../../protocol/versions.ts";
+import { findToken } from "../../rpc/access/find-token.ts";
+import { connectMaster } from "../../rpc/client/client.ts";
 
 export interface ConnectOptions {
   /** "https://m1:7070". */

@@ -1,18 +1,18 @@
 // What a job says of itself, asked in a slot on this machine: load errors show here, and the master never loads user code.
 import type { ChildProcess } from "node:child_process";
-import { systemClock } from "../../base/system/clock.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
-import { jobEnvironment, writeBundle } from "../bundle-file.ts";
-import { describing, takeStarted } from "../local/first-slot.ts";
-import { type Loading, whileLoading } from "../loading.ts";
-import { localPlaces, removeAbandoned } from "../local/work-directories.ts";
+import { createWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
 import { planBudget } from "../../worker/slots/budget.ts";
-import { type Bundle, Slot } from "../../worker/slots/slot.ts";
 import { slotProgram } from "../../worker/slots/path.ts";
 import { SlotPool } from "../../worker/slots/pool.ts";
-import { createWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
+import { type Bundle, Slot } from "../../worker/slots/slot.ts";
+import { jobEnvironment, writeBundle } from "../bundle-file.ts";
+import { type Loading, whileLoading } from "../loading.ts";
+import { describing, takeStarted } from "../local/first-slot.ts";
+import { localPlaces, removeAbandoned } from "../local/work-directories.ts";
 
 export interface DescribedJob {
   readonly description: JobDescription;

@@ -7,23 +7,23 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
+import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { randomId } from "../../base/system/random.ts";
-import type { JobEngine, JobHandle, SubmitOptions } from "../engine.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
-import type { Loading } from "../loading.ts";
-import { sizedSpec } from "../spec.ts";
 import { jobIdOf } from "../../master/master.ts";
-import { type DescribedJob, describeInSlot } from "./describe.ts";
-import { Feed } from "./feed.ts";
-import { bundleUpload, sideFileUpload, upload } from "./upload.ts";
 import type { RemoteMaster, Submission } from "../../protocol/services.ts";
 import { createStorage } from "../../storage/any.ts";
 import { stagingDirectoryOf, workDirectoryOf } from "../../storage/local/hidden.ts";
 import { type Storage, stoppable } from "../../storage/storage.ts";
+import type { JobEngine, JobHandle, SubmitOptions } from "../engine.ts";
+import type { Loading } from "../loading.ts";
+import { sizedSpec } from "../spec.ts";
+import { type DescribedJob, describeInSlot } from "./describe.ts";
+import { Feed } from "./feed.ts";
+import { bundleUpload, sideFileUpload, upload } from "./upload.ts";
 
 /** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
 export interface RemoteOptions extends Loading {

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../../test/conformance/format.ts";
 import { MiB } from "../../base/limits.ts";
-import { readBlocks } from "./reader.ts";
-import { delimited, overlapsItself, quotedLines } from "./boundary.ts";
 import { BadRecord } from "../format.ts";
+import { delimited, overlapsItself, quotedLines } from "./boundary.ts";
+import { readBlocks } from "./reader.ts";
 
 interface Read {
   readonly content: string;

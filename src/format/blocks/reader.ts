@@ -9,9 +9,9 @@ import { assert } from "../../base/assert.ts";
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
-import type { Boundary } from "./boundary.ts";
 import { BadRecord, type ReadFrom, type UserThrew } from "../format.ts";
 import { LineEnds } from "../lines/ends.ts";
+import type { Boundary } from "./boundary.ts";
 
 /** Whole records, one after the other. The bytes are valid until the next block is asked for. */
 export interface Block {

@@ -1,9 +1,9 @@
 // Records of a part of a block of JSON lines, whoever reads it.
 import { type Block, badRecordIn } from "../blocks/reader.ts";
 import { type BadRecord, type RecordBatch, UserThrew } from "../format.ts";
-import { messageOf } from "./field.ts";
 import { byteOrderMark } from "../lines/decoder.ts";
 import { noRecord } from "../lines/reader.ts";
+import { messageOf } from "./field.ts";
 
 /** Records of a block, from some offset to `batch.end`; `bad`: the record there, to be thrown once these have been dealt with. */
 export interface JsonBatch {

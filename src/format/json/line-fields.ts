@@ -4,12 +4,12 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Codec, ColumnCodec } from "../../job/codec.ts";
 import { nullableOf } from "../../job/codecs/facts.ts";
+import { type PlainKind, plainKind } from "../lines/plain-text.ts";
+import { noRecord } from "../lines/reader.ts";
 import { fieldValue, kindOf } from "./field.ts";
 import { isBlank, parseJson } from "./line.ts";
 import { type MakeRecord, recordMaker } from "./record.ts";
 import { isNumber, JsonScanner, numberText } from "./scan.ts";
-import { noRecord } from "../lines/reader.ts";
-import { type PlainKind, plainKind } from "../lines/plain-text.ts";
 
 export interface Field {
   readonly name: string;

@@ -8,8 +8,8 @@ import { float64, int, uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import type { BadRecord, Format, InputFormat } from "../format.ts";
 import { jsonFields } from "./fields.ts";
-import type { Integers } from "./numbers.ts";
 import { ndjson, wholeRecords } from "./ndjson.ts";
+import type { Integers } from "./numbers.ts";
 
 const digits = fc.stringMatching(/^[1-9]\d{0,24}$/);
 const numberText = fc.oneof(

@@ -1,12 +1,12 @@
 // Files of JSON lines, whoever makes records of a block.
 import { isUtf8 } from "node:buffer";
-import { readBlocks } from "../blocks/reader.ts";
 import { delimited } from "../blocks/boundary.ts";
+import { readBlocks } from "../blocks/reader.ts";
 import { settled } from "../checked.ts";
 import { BadRecord, type ReadFrom, type RecordBatch } from "../format.ts";
-import type { JsonReader } from "./batch.ts";
 import { byteOrderMark, type LineBatch, LineDecoder } from "../lines/decoder.ts";
 import { lineFeeds, readParsed } from "../lines/reader.ts";
+import type { JsonReader } from "./batch.ts";
 
 export async function* readJson(
   chunks: AsyncIterable<Uint8Array>,

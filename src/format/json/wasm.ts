@@ -77,7 +77,7 @@ export function jsonReader(): JsonExports {
 
 /** Beside this file in src/format/ and dist/, one up from dist/chunks/ and dist/program/. */
 function readModule(): Uint8Array {
-  for (const place of ["../json.wasm", "../json.wasm"]) {
+  for (const place of ["./json.wasm", "../json.wasm"]) {
     try {
       return readFileSync(new URL(place, import.meta.url));
     } catch (error) {

@@ -5,9 +5,9 @@ import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../../test/conformance/format.ts";
 import { constants, file, names, readAll, type Seen } from "../../../test/support/json-lines.ts";
 import { blockBytes } from "../blocks/reader.ts";
+import { ndjson, wholeRecords } from "./ndjson.ts";
 import { JsonShapes, noShape, type ShapeName } from "./shapes.ts";
 import type { RecordReading } from "./whole.ts";
-import { ndjson, wholeRecords } from "./ndjson.ts";
 
 const readBy = (reading: RecordReading, bytes: Uint8Array, chunkSize?: number): Promise<Seen[]> =>
   readAll(wholeRecords(undefined, reading), bytes, chunkSize);

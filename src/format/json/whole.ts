@@ -3,6 +3,7 @@
 import { isAscii } from "node:buffer";
 import { MillraceError } from "../../base/error.ts";
 import { type Block, blockBytes } from "../blocks/reader.ts";
+import { noRecord } from "../lines/reader.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./batch.ts";
 import { isBlank } from "./line.ts";
 import { type Integers, mayHaveChanged, parseWhole, wholeNumber } from "./numbers.ts";
@@ -11,7 +12,6 @@ import { cell } from "./rows.ts";
 import { isNumber } from "./scan.ts";
 import { JsonShapes, noShape, type ShapeName } from "./shapes.ts";
 import { RowTexts } from "./texts.ts";
-import { noRecord } from "../lines/reader.ts";
 
 /** "lines": line by line, which gives the same records, slower. There to compare with. */
 export type RecordReading = "shapes" | "lines";

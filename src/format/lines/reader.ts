@@ -1,7 +1,7 @@
 // Records of text files: chunks → blocks of whole records → strings → what a format makes of a string.
 
-import { type Block, badRecordIn, readBlocks } from "../blocks/reader.ts";
 import { delimited, quotedLines } from "../blocks/boundary.ts";
+import { type Block, badRecordIn, readBlocks } from "../blocks/reader.ts";
 import { BadRecord, type ReadFrom, type RecordBatch, UserThrew } from "../format.ts";
 import { type LineBatch, LineDecoder, type LineOptions } from "./decoder.ts";
 

@@ -1,8 +1,8 @@
 // Lines as strings: `text()`. Described in docs/formats/text.md.
 import { MillraceError } from "../../base/error.ts";
-import { readBlocks } from "../blocks/reader.ts";
 import { delimited, overlapsItself } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
+import { readBlocks } from "../blocks/reader.ts";
 import { type BlockFormat, type Format, writesLines } from "../format.ts";
 import { readLines } from "./reader.ts";
 

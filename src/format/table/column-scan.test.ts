@@ -6,9 +6,9 @@ import { bool } from "../../job/codecs/bool.ts";
 import { nullable } from "../../job/codecs/nullable.ts";
 import { float64, int, uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
+import { BadRecord, type InputFormat, type RecordTexts } from "../format.ts";
 import { ColumnScanner } from "./column-scan.ts";
 import { csv } from "./csv.ts";
-import { BadRecord, type InputFormat, type RecordTexts } from "../format.ts";
 import { tsv } from "./tsv.ts";
 
 type Read = readonly (

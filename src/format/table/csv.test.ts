@@ -10,10 +10,10 @@ import { nullable } from "../../job/codecs/nullable.ts";
 import { float64, int, uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import type { Row } from "../../job/table.ts";
+import { hasLoneReturn, hasOddQuotes } from "../blocks/quotes.ts";
+import type { BadRecord } from "../format.ts";
 import { csv } from "./csv.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
-import type { BadRecord } from "../format.ts";
-import { hasLoneReturn, hasOddQuotes } from "../blocks/quotes.ts";
 import { tsv } from "./tsv.ts";
 
 const hostile = fc.oneof(

@@ -4,13 +4,13 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
-import { findQuotedStarts } from "./csv-starts.ts";
 import type { Format, ScannedFormat } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
+import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
+import { findQuotedStarts } from "./csv-starts.ts";
+import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
-import { findHeaderEnd, readTable } from "./reader.ts";
 
 /** Comma-separated, RFC 4180. Rows are arrays; see `TableOptions` for objects. */
 export function csv(): Format<readonly string[], Row>;

@@ -3,13 +3,13 @@ import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
+import { hasLoneReturn } from "../blocks/quotes.ts";
 import type { Block } from "../blocks/reader.ts";
-import { ColumnScanner, type ColumnScanOptions } from "./column-scan.ts";
 import { BadRecord, type ReadFrom, type RecordBatch } from "../format.ts";
 import { LineDecoder } from "../lines/decoder.ts";
 import { lineEndsIn } from "../lines/ends.ts";
 import { decoded, type LineReaderOptions, noRecord, readLineBlocks, readLines, readParsed } from "../lines/reader.ts";
-import { hasLoneReturn } from "../blocks/quotes.ts";
+import { ColumnScanner, type ColumnScanOptions } from "./column-scan.ts";
 import type { RowTable } from "./row-table.ts";
 import { checkWidth, type RowReader, type Table } from "./table.ts";
 

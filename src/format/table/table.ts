@@ -4,8 +4,8 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { ColumnCodec } from "../../job/codec.ts";
 import type { TableOptions } from "../../job/table.ts";
-import type { ScannedColumn } from "./column-scan.ts";
 import { setField } from "../json/field.ts";
+import type { ScannedColumn } from "./column-scan.ts";
 
 export interface Table {
   /** Whether the first line of a file names the columns. */

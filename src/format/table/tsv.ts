@@ -6,9 +6,9 @@ import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import type { Format } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
+import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
-import { findHeaderEnd, readTable } from "./reader.ts";
 
 /** Tab-separated: `\t \n \r \\` in cells are escaped. Rows are arrays; `tsv<[word: string, n: number]>()` types them. */
 export function tsv<R extends Row = Row>(): Format<readonly string[], R>;

@@ -11,8 +11,8 @@
 import { types } from "node:util";
 import { assert } from "../../base/assert.ts";
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
-import type { MillraceError } from "../../base/error.ts";
 import { readF64 } from "../../base/bytes/f64.ts";
+import type { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { isPlainObject, notPlain } from "../../base/value/plain-value.ts";
 import type { AutoKey, AutoValue, Codec, KeyCodec } from "../codec.ts";

@@ -9,9 +9,9 @@ import { version } from "../../base/version.ts";
 import * as api from "../api.ts";
 import { jobDefinition } from "../define-job.ts";
 import type { JobDefinition } from "../definition.ts";
+import { describeThrown, isOurs } from "../thrown.ts";
 import { describeJob, type JobDescription } from "./describe.ts";
 import { importModule } from "./import-module.ts";
-import { describeThrown, isOurs } from "../thrown.ts";
 
 const slotApi = Object.freeze({
   ...api,

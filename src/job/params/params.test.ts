@@ -4,9 +4,9 @@ import { text } from "../../format/lines/text.ts";
 import { defineJob, jobDefinition } from "../define-job.ts";
 import type { ParamsDefinition } from "../definition.ts";
 import { describeJob } from "../load/describe.ts";
+import { parseParams } from "../parse/params.ts";
 import { paramsFromText, paramsFromValues } from "./give.ts";
 import type { Params } from "./params.ts";
-import { parseParams } from "../parse/params.ts";
 import { readParams } from "./read.ts";
 import { validateParams } from "./validate.ts";
 

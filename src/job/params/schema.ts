@@ -1,10 +1,16 @@
 // Parameters by a Standard Schema. It does not say of which type its parameters are, and the command line gives text: where it
 // refuses a parameter's text that is a JSON number, true or false, it is asked again with that instead.
 import { MillraceError } from "../../base/error.ts";
-import { issuesText, isThenable, type SchemaIssue, type Validated, validatedOf } from "../../base/value/standard-schema.ts";
+import {
+  issuesText,
+  isThenable,
+  type SchemaIssue,
+  type Validated,
+  validatedOf,
+} from "../../base/value/standard-schema.ts";
+import { describeThrown } from "../thrown.ts";
 import type { StandardSchema } from "./params.ts";
 import { wrongParams } from "./read.ts";
-import { describeThrown } from "../thrown.ts";
 
 type Given = ReadonlyMap<string, unknown>;
 

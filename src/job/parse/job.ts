@@ -21,10 +21,10 @@ import { codecName, codecParts, codecShape } from "../codecs/facts.ts";
 import { tuple } from "../codecs/tuple.ts";
 import { max, min, sum } from "../combine.ts";
 import type { CombineDefinition, GroupDefinition, JobDefinition, PartitionDefinition } from "../definition.ts";
+import { byHash, byRange } from "../partition.ts";
 import { parseInputs } from "./inputs.ts";
 import { parseOutputs } from "./outputs.ts";
 import { parseParams } from "./params.ts";
-import { byHash, byRange } from "../partition.ts";
 
 const properties = new Set([
   "name",

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { limits } from "../../base/limits.ts";
+import { type Clock, systemClock } from "../../base/system/clock.ts";
 import type { LookRequest } from "./look.ts";
 import { Looker } from "./looker.ts";
 

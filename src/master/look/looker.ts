@@ -3,11 +3,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { Clock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { limits, MiB } from "../../base/limits.ts";
-import type { Looked, LookRequest } from "./look.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { decodeLine, errorOf } from "./lines.ts";
+import type { Looked, LookRequest } from "./look.ts";
 
 /** `dist/look.cjs`, beside the bundle that this file is part of, or beside its folder. */
 const ownProgram = fileURLToPath(

@@ -2,8 +2,8 @@
 // What it may cost is bounded from outside: its heap, its time, and that it ends with the master's end of the pipe.
 import type { Host } from "../../base/system/host.ts";
 import { createStorage } from "../../storage/any.ts";
-import { type LookRequest, lookAt } from "./look.ts";
 import { encodeLine, failureOf, type LookLine } from "./lines.ts";
+import { type LookRequest, lookAt } from "./look.ts";
 
 export function main({ warmed }: Host): void {
   let text = "";

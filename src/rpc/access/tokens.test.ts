@@ -13,8 +13,8 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findToken, findTokens, forgetToken, rememberToken } from "./find-token.ts";
-import { randomToken, Secret } from "./token-digest.ts";
 import { checkSignature, digestOfBody, emptyBody, jobKey, signRequest } from "./signature.ts";
+import { randomToken, Secret } from "./token-digest.ts";
 import { fixedTokens, openTokens, readTokenFile } from "./tokens.ts";
 
 let directory: string;

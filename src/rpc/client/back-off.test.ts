@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { MillraceError } from "../../base/error.ts";
 import { seededRandom } from "../../base/system/random.ts";
-import { backOffMs } from "./back-off.ts";
 import { checkHello, ourVersions } from "../../protocol/versions.ts";
+import { backOffMs } from "./back-off.ts";
 
 it("a pause is never longer than its bound, and never nothing", () => {
   fc.assert(

@@ -5,11 +5,11 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isErrorCode, MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
-import { describeFailure } from "./reach.ts";
-import type { Secret } from "../access/token-digest.ts";
 import type { Blobs } from "../../protocol/services.ts";
 import { clientTls } from "../access/tls.ts";
+import type { Secret } from "../access/token-digest.ts";
 import { endSilentCall, type SilenceBounds } from "../transfer-silence.ts";
+import { describeFailure } from "./reach.ts";
 
 export interface BlobClientOptions {
   readonly address: string;

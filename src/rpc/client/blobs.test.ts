@@ -3,10 +3,10 @@ import { fakeMaster, type ServedMaster, serveMaster } from "../../../test/suppor
 import { type FaultProxy, faultProxy } from "../../../test/support/fault-proxy.ts";
 import { memoryBlobs, sha256Of } from "../../../test/support/memory-blobs.ts";
 import { systemClock } from "../../base/system/clock.ts";
-import { blobRoutes } from "../server/blob-routes.ts";
-import { connectMaster } from "./client.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
 import type { TokenScope } from "../access/tokens.ts";
+import { blobRoutes } from "../server/blob-routes.ts";
+import { connectMaster } from "./client.ts";
 
 const content = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 7919) % 251));
 const name = sha256Of(content);

@@ -8,13 +8,13 @@ import {
   someSpec,
 } from "../../../test/support/fake-master.ts";
 import { type FaultProxy, faultProxy } from "../../../test/support/fault-proxy.ts";
-import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
-import { type ConnectOptions, connectMaster } from "./client.ts";
-import type { ListenOptions } from "../server/listener.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import type { WorkerReport } from "../../protocol/messages.ts";
-import { randomToken } from "../access/token-digest.ts";
 import type { MasterApi, RemoteMaster, Submission } from "../../protocol/services.ts";
+import { randomToken } from "../access/token-digest.ts";
+import type { ListenOptions } from "../server/listener.ts";
+import { type ConnectOptions, connectMaster } from "./client.ts";
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {

@@ -1,7 +1,8 @@
 // Ends a stream of messages that stops in the middle although its connection lives: pings are answered by a machine whose
 // program, or whose disk, hangs. For streams that always have a next item or an end; one that waits for news has neither.
-import type { Clock } from "../../base/system/clock.ts";
+
 import { MillraceError } from "../../base/error.ts";
+import type { Clock } from "../../base/system/clock.ts";
 
 interface StreamSilence<T> {
   readonly clock: Clock;

@@ -4,8 +4,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
-import type { HttpRoute } from "./http.ts";
 import type { Blobs } from "../../protocol/services.ts";
+import type { HttpRoute } from "./http.ts";
 
 /** `blobs` checks the digest of what is put. */
 export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {

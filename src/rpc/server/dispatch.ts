@@ -10,10 +10,10 @@ import { assert } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { meaningOf } from "../../base/error-codes.ts";
 import type { Log } from "../../base/system/log.ts";
-import type { Gate, Place, RequestHead } from "./gate.ts";
-import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
 import { bodyHeader, emptyBody } from "../access/signature.ts";
 import { endSilent, type SilenceBounds } from "../transfer-silence.ts";
+import type { Gate, Place, RequestHead } from "./gate.ts";
+import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
 export type AnyResponse = ServerResponse | Http2ServerResponse;

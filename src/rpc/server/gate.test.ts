@@ -2,12 +2,12 @@ import { afterEach, expect, it } from "vitest";
 import { fakeMaster } from "../../../test/support/fake-master.ts";
 import { gateCases, type RouteTable, wrongVerdicts } from "../../../test/support/gate-cases.ts";
 import { systemClock } from "../../base/system/clock.ts";
+import { randomToken } from "../access/token-digest.ts";
+import { fixedTokens } from "../access/tokens.ts";
 import { Gate } from "./gate.ts";
 import type { HttpRoute, Listener } from "./http.ts";
 import { listen, type Opened, opened } from "./listener.ts";
-import { randomToken } from "../access/token-digest.ts";
 import { masterService } from "./service.ts";
-import { fixedTokens } from "../access/tokens.ts";
 
 const listeners: Listener[] = [];
 afterEach(async () => {

@@ -10,9 +10,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
 import type { Clock } from "../../base/system/clock.ts";
 import { type Log, noLog } from "../../base/system/log.ts";
-import type { Scope } from "./http.ts";
 import { bodyHeader, checkSignature, expiresHeader, jobKey, signatureHeader } from "../access/signature.ts";
 import type { TokenScope, Tokens } from "../access/tokens.ts";
+import type { Scope } from "./http.ts";
 
 export interface GateOptions {
   readonly tokens: Tokens;

@@ -11,15 +11,15 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { fakeMaster, type ServedMaster, serveMaster, someReport } from "../../../test/support/fake-master.ts";
-import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
+import { systemClock } from "../../base/system/clock.ts";
+import type { MasterApi } from "../../protocol/services.ts";
+import { randomToken } from "../access/token-digest.ts";
+import { fixedTokens } from "../access/tokens.ts";
 import { connectMaster } from "../client/client.ts";
 import { Gate } from "./gate.ts";
 import type { HttpRoute } from "./http.ts";
 import { type ListenOptions, listen } from "./listener.ts";
-import { randomToken } from "../access/token-digest.ts";
-import type { MasterApi } from "../../protocol/services.ts";
-import { fixedTokens } from "../access/tokens.ts";
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {

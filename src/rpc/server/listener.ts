@@ -29,11 +29,11 @@ import { MillraceError, systemCode } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/system/log.ts";
 import { noLog } from "../../base/system/log.ts";
+import { assertSafeToListen, serverTls } from "../access/tls.ts";
+import type { SilenceBounds } from "../transfer-silence.ts";
 import { Dispatch, type RpcMethods } from "./dispatch.ts";
 import { type Gate, isLoopbackName } from "./gate.ts";
 import type { HttpRoute, Listener, TlsFiles } from "./http.ts";
-import { assertSafeToListen, serverTls } from "../access/tls.ts";
-import type { SilenceBounds } from "../transfer-silence.ts";
 import { Connection, Unknown } from "./unknown-connections.ts";
 
 export interface ListenOptions {

@@ -13,22 +13,22 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
+import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { type Log, noLog } from "../../base/system/log.ts";
+import type { MasterApi } from "../../protocol/services.ts";
 import { encodeOrders } from "../../wire/convert.ts";
 import { fromHello, fromSubmission, toHistoryEvent, toLogChunk, toWelcome } from "../../wire/convert-service.ts";
 import { toClusterView, toJobView } from "../../wire/convert-view.ts";
 import { fromReport, toOrders } from "../../wire/convert-worker.ts";
-import type { AnyRequest, AnyResponse, RpcMethods } from "./dispatch.ts";
-import { Jobs, Workers } from "../../wire/gen/millrace/v1/service_pb.ts";
-import type { Scope } from "./http.ts";
-import { type PortionOptions, readReport } from "../../wire/report-plans.ts";
-import type { MasterApi } from "../../protocol/services.ts";
-import { isPlainGrpc, serveUnary, type UnaryCall } from "./unary.ts";
 import { toWire } from "../../wire/error.ts";
+import { Jobs, Workers } from "../../wire/gen/millrace/v1/service_pb.ts";
+import { type PortionOptions, readReport } from "../../wire/report-plans.ts";
 import { checkWorkerAddress } from "../access/worker-address.ts";
+import type { AnyRequest, AnyResponse, RpcMethods } from "./dispatch.ts";
+import type { Scope } from "./http.ts";
+import { isPlainGrpc, serveUnary, type UnaryCall } from "./unary.ts";
 
 export interface ServiceOptions {
   readonly clock?: Clock;

@@ -2,11 +2,17 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fakeMaster, type ServedMaster, serveMaster, someOrders, someReport } from "../../../test/support/fake-master.ts";
+import {
+  fakeMaster,
+  type ServedMaster,
+  serveMaster,
+  someOrders,
+  someReport,
+} from "../../../test/support/fake-master.ts";
 import { MillraceError } from "../../base/error.ts";
+import type { WorkerReport } from "../../protocol/messages.ts";
 import { decodeOrders, encodeReport } from "../../wire/convert.ts";
 import { WorkerReportSchema } from "../../wire/gen/millrace/v1/worker_pb.ts";
-import type { WorkerReport } from "../../protocol/messages.ts";
 
 let served: ServedMaster;
 let session: ClientHttp2Session;

@@ -2,14 +2,14 @@
 // be idle for milliseconds. Only while tasks are so short that it shows, and while so many wait that nobody else will be idle for
 // want of them.
 import { limits } from "../../base/limits.ts";
-import { nextJob, start, takeTask } from "./assign.ts";
 import { requeue, revoke } from "../state/attempt.ts";
 import type { Cluster } from "../state/cluster.ts";
 import type { Job } from "../state/job.ts";
 import { hasOther, isRefused } from "../state/standing.ts";
 import type { Attempt, Task } from "../state/task.ts";
-import { isCutOff } from "../unreachable.ts";
 import { capacity, capacityAhead, type Worker } from "../state/worker.ts";
+import { isCutOff } from "../unreachable.ts";
+import { nextJob, start, takeTask } from "./assign.ts";
 
 /** To the worker that has reported, after all that there were slots for was given out. */
 export function assignAhead(cluster: Cluster, worker: Worker): void {

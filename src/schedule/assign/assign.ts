@@ -6,11 +6,11 @@ import type { Assignment, MapWork } from "../../protocol/messages.ts";
 import { addAttempt, requeue } from "../state/attempt.ts";
 import { type Cluster, tell } from "../state/cluster.ts";
 import { hasRoom, isBarrierOpen, type Job } from "../state/job.ts";
-import { takeNear } from "./locality.ts";
 import { hasOther, isRefused } from "../state/standing.ts";
 import { deadLetterLinesOf, deadLettersOf, isWaiting, type Task } from "../state/task.ts";
-import { isCutOff } from "../unreachable.ts";
 import { capacity, type Worker } from "../state/worker.ts";
+import { isCutOff } from "../unreachable.ts";
+import { takeNear } from "./locality.ts";
 
 /** So many tasks are held back for other workers in one step; those behind them wait for the next. */
 const heldBackMax = 64;

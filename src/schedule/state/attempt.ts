@@ -1,9 +1,9 @@
 // The life of an attempt: started or adopted, revoked, released.
 import type { AttemptId } from "../../base/ids.ts";
 import type { Assignment, RunningAttempt } from "../../protocol/messages.ts";
+import { queueByHost } from "../assign/locality.ts";
 import { type Cluster, note, tell } from "./cluster.ts";
 import { isActive, isBarrierOpen, type Job, taskOf } from "./job.ts";
-import { queueByHost } from "../assign/locality.ts";
 import { type Attempt, attemptKey, isDone, type Task } from "./task.ts";
 import type { Worker } from "./worker.ts";
 

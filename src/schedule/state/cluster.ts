@@ -1,12 +1,12 @@
 // All that the scheduler knows, and the step under way: the changes and commands that it has led to so far.
 import type { Instant, JobId, WorkerId } from "../../base/ids.ts";
-import { taskRecord } from "../../wire/convert-records.ts";
+import { keys } from "../../protocol/records.ts";
 import type { Change } from "../../state/store.ts";
+import { taskRecord } from "../../wire/convert-records.ts";
 import type { Fact } from "../facts.ts";
+import type { SchedulerCommand, SchedulerOptions } from "../step.ts";
 import { Heap } from "./heap.ts";
 import type { Job } from "./job.ts";
-import { keys } from "../../protocol/records.ts";
-import type { SchedulerCommand, SchedulerOptions } from "../step.ts";
 import { recordOf, type Task } from "./task.ts";
 import type { Worker } from "./worker.ts";
 

@@ -6,11 +6,11 @@ import { deadLettersOutput, type Instant, type JobId, type Phase, type WorkerId 
 import type { Plan } from "../../input/plan.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import type { Places } from "../../protocol/messages.ts";
+import type { EndedRecord, FailureRecord, JobRecord, PlanRecord } from "../../protocol/records.ts";
 import type { CommitDecision, StagedFile } from "../../storage/storage.ts";
 import type { Closing } from "../closing.ts";
-import { Heap } from "./heap.ts";
-import type { EndedRecord, FailureRecord, JobRecord, PlanRecord } from "../../protocol/records.ts";
 import type { JobView, SchedulerOptions, StagedFolder } from "../step.ts";
+import { Heap } from "./heap.ts";
 import { type Attempt, deadLetterLinesOf, deadLettersOf, hasLostFiles, isDone, newTask, type Task } from "./task.ts";
 import { sumOf, type Totals, TotalsSum } from "./totals.ts";
 

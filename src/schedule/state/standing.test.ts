@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { done, failed, options, plan, report, spec, text } from "../../../test/schedule/build.ts";
 import type { Assignment, Failure, WorkerReport } from "../../protocol/messages.ts";
-import { newCluster } from "./cluster.ts";
 import type { Fact } from "../facts.ts";
 import { stepCluster } from "../scheduler.ts";
+import { newCluster } from "./cluster.ts";
 
 const disk: Failure = { kind: "infrastructure", error: text("disk broken", "io-error") };
 const died: Failure = { kind: "slot-died", error: text("died", "slot-died"), at: undefined, careful: false };

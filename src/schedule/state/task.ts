@@ -3,8 +3,8 @@
 //   waiting ─► running (one attempt; two with a backup) ─► won ─► (map: run lost; reduce: rolled back) ─► waiting …
 import { type AttemptId, type Instant, type Phase, type Position, taskName } from "../../base/ids.ts";
 import type { Assignment, RunningAttempt, SkippedRecord } from "../../protocol/messages.ts";
-import type { Job } from "./job.ts";
 import type { AttemptNumber, TaskRecord, Winner } from "../../protocol/records.ts";
+import type { Job } from "./job.ts";
 import type { Worker } from "./worker.ts";
 
 /** The stored part is what `TaskRecord` says; the rest is forgotten with the process. */

@@ -1,8 +1,8 @@
 // A worker as the scheduler knows it: from its reports, and from the winners that lie on it.
 import type { AttemptId, Instant, JobId, WorkerId } from "../../base/ids.ts";
 import type { WorkerReport } from "../../protocol/messages.ts";
-import type { Penalty } from "./standing.ts";
 import type { WorkerView } from "../step.ts";
+import type { Penalty } from "./standing.ts";
 import type { Attempt, Task } from "./task.ts";
 
 export type Offer = WorkerReport["offered"][number];

@@ -4,10 +4,10 @@ import { type BigIntStats, constants, type Dirent } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
-import { inputError, type LocalFs, openForReading, showPath } from "./fs.ts";
-import { directoriesAbove, globPaths, hasGlob, isHidden, isSame } from "./glob.ts";
 import { manifestName, parseManifest } from "../manifest.ts";
 import type { FileInfo, FoundBelow } from "../storage.ts";
+import { inputError, type LocalFs, openForReading, showPath } from "./fs.ts";
+import { directoriesAbove, globPaths, hasGlob, isHidden, isSame } from "./glob.ts";
 
 /** File systems of the kernel's: their files have no size before they are read, and reading some of them changes something. */
 const kernelFileSystems: ReadonlyMap<number, string> = new Map([

@@ -25,8 +25,8 @@ import {
   stagedDecision,
   storageConformance,
 } from "../../../test/conformance/storage.ts";
-import { createLocalStorage } from "./local.ts";
 import { stagingDirectoryOf, workDirectoryOf, workDirectoryPrefix } from "./hidden.ts";
+import { createLocalStorage } from "./local.ts";
 
 storageConformance("the local file system", async () => localUnderTest());
 

@@ -1,6 +1,8 @@
 // Input and output on a file system that this process sees, a shared one included.
 import { randomId } from "../../base/system/random.ts";
+import type { Storage } from "../storage.ts";
 import { type LocalFs, nodeLocalFs } from "./fs.ts";
+import { placesOf } from "./hidden.ts";
 import { LocalLister } from "./list.ts";
 import { findLost } from "./lost.ts";
 import { prepare } from "./prepare.ts";
@@ -8,8 +10,6 @@ import { discard, publish } from "./publish.ts";
 import { LocalReader } from "./read.ts";
 import { LocalStagedWriter } from "./stage.ts";
 import { withdraw } from "./withdraw.ts";
-import { placesOf } from "./hidden.ts";
-import type { Storage } from "../storage.ts";
 
 export interface LocalStorageOptions {
   /** Default: the real one. */

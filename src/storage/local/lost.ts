@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
+import type { LostFile, StagedFile } from "../storage.ts";
 import { lstatOf, sync, unless } from "./durable.ts";
 import { type LocalFs, outputError } from "./fs.ts";
 import { checkedToken, type Places } from "./hidden.ts";
-import type { LostFile, StagedFile } from "../storage.ts";
 
 export async function findLost(fs: LocalFs, places: Places, files: readonly StagedFile[]): Promise<LostFile[]> {
   const lost: LostFile[] = [];

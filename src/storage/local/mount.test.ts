@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { someAttempt, someJob, stagedDecision } from "../../../test/conformance/storage.ts";
-import { createLocalStorage } from "./local.ts";
 import { stagingDirectoryOf } from "./hidden.ts";
+import { createLocalStorage } from "./local.ts";
 
 const storage = createLocalStorage();
 let top: string;

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { PowerLedger, systemError } from "../../../test/conformance/faulty-fs.ts";
 import { manifestFor, someAttempt, someJob, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
-import { createLocalStorage } from "./local.ts";
-import { placesOf, placesOfDecision } from "./hidden.ts";
 import type { CommitDecision, Storage } from "../storage.ts";
+import { placesOf, placesOfDecision } from "./hidden.ts";
+import { createLocalStorage } from "./local.ts";
 
 let top: string;
 let ledger: PowerLedger;

@@ -6,9 +6,9 @@ import { constants } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
+import { manifestName, parseManifest } from "../manifest.ts";
 import { contentOf, lstatOf } from "./durable.ts";
 import { isPermission, type LocalFs, outputError, showPath, userName } from "./fs.ts";
-import { manifestName, parseManifest } from "../manifest.ts";
 
 /** Refuses what `publish` would refuse. Missing parents are made when the first file is staged. */
 export async function prepare(

@@ -1,7 +1,7 @@
 import { MillraceError } from "../../base/error.ts";
+import type { StagedFile } from "../storage.ts";
 import { showPath } from "./fs.ts";
 import type { Places } from "./hidden.ts";
-import type { StagedFile } from "../storage.ts";
 
 export function outputExists(destination: string): MillraceError {
   return new MillraceError(

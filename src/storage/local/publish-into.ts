@@ -3,13 +3,13 @@
 // is under way, and keeps other jobs out.
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../../base/error.ts";
+import { manifestName } from "../manifest.ts";
+import type { CommitDecision, StagedFile } from "../storage.ts";
 import { lstatOf, namesIn, sync, unless, writeDurably } from "./durable.ts";
 import type { LocalFs } from "./fs.ts";
+import type { DecisionPlaces, Places } from "./hidden.ts";
 import { firstUnlisted } from "./prepare.ts";
 import { decisionWithdrawn, outputExists, StagedFileGone } from "./publish-errors.ts";
-import { manifestName } from "../manifest.ts";
-import type { DecisionPlaces, Places } from "./hidden.ts";
-import type { CommitDecision, StagedFile } from "../storage.ts";
 
 export interface PublishOptions {
   readonly fs: LocalFs;

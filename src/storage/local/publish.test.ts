@@ -16,9 +16,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Call, interposedFs, systemError } from "../../../test/conformance/faulty-fs.ts";
 import { contentsOf, stagedDecision } from "../../../test/conformance/storage.ts";
 import { systemCode } from "../../base/error.ts";
-import { createLocalStorage } from "./local.ts";
-import { placesOf, placesOfDecision } from "./hidden.ts";
 import type { CommitDecision, Storage } from "../storage.ts";
+import { placesOf, placesOfDecision } from "./hidden.ts";
+import { createLocalStorage } from "./local.ts";
 
 let top: string;
 let round = 0;

@@ -9,13 +9,10 @@
 // move the new output there.
 import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
+import { manifestName } from "../manifest.ts";
+import type { CommitDecision, StagedFile } from "../storage.ts";
 import { contentOf, lstatOf, namesIn, sync, unless, writeDurably } from "./durable.ts";
 import { type LocalFs, outputError, showPath } from "./fs.ts";
-import { isMissing, whyLost } from "./lost.ts";
-import { foreignIn, identityOf } from "./prepare.ts";
-import { outputExists, StagedFileGone } from "./publish-errors.ts";
-import { firstGone, isUnderWay, type PublishOptions, publishInto, removeMarker } from "./publish-into.ts";
-import { manifestName } from "../manifest.ts";
 import {
   badStagedFile,
   checkedName,
@@ -25,7 +22,10 @@ import {
   placesOfDecision,
   withdrawnPrefix,
 } from "./hidden.ts";
-import type { CommitDecision, StagedFile } from "../storage.ts";
+import { isMissing, whyLost } from "./lost.ts";
+import { foreignIn, identityOf } from "./prepare.ts";
+import { outputExists, StagedFileGone } from "./publish-errors.ts";
+import { firstGone, isUnderWay, type PublishOptions, publishInto, removeMarker } from "./publish-into.ts";
 
 /** Two publishers can get into each other's way once per rename; more rounds than this are no race. */
 const roundsMax = 8;

@@ -3,9 +3,9 @@
 import type { BigIntStats } from "node:fs";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
+import type { FileInfo } from "../storage.ts";
 import { inputError, type LocalFs, openForReading, showPath } from "./fs.ts";
 import { versionOf } from "./list.ts";
-import type { FileInfo } from "../storage.ts";
 
 /** Reads files; keeps one buffer between files, as many small ones are read one after the other. */
 export class LocalReader {

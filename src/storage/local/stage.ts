@@ -5,9 +5,9 @@ import { assert } from "../../base/assert.ts";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import type { AttemptId } from "../../base/ids.ts";
 import { MiB } from "../../base/limits.ts";
+import type { StagedWriter } from "../storage.ts";
 import { type LocalFs, outputError } from "./fs.ts";
 import { localToken, type Places, placesOf } from "./hidden.ts";
-import type { StagedWriter } from "../storage.ts";
 
 /**
  * After so many bytes the disk is told to begin with them, in a thread of its own, while more is being made: what is left for the

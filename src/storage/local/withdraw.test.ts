@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { interposedFs, systemError } from "../../../test/conformance/faulty-fs.ts";
 import { manifestFor, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
-import { createLocalStorage } from "./local.ts";
-import { placesOfDecision } from "./hidden.ts";
 import type { CommitDecision, StagedFile } from "../storage.ts";
+import { placesOfDecision } from "./hidden.ts";
+import { createLocalStorage } from "./local.ts";
 
 let top: string;
 beforeEach(() => {

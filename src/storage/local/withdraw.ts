@@ -7,13 +7,13 @@
 import { basename, dirname, join } from "node:path";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
+import type { CommitDecision, StagedFile, Withdrawal } from "../storage.ts";
 import { lstatOf, sync, unless } from "./durable.ts";
 import { type LocalFs, outputError } from "./fs.ts";
+import { checkedName, checkedToken, type DecisionPlaces, placesOfDecision } from "./hidden.ts";
 import { whyLost } from "./lost.ts";
 import { isPublished, putBackReplaced } from "./publish.ts";
 import { isUnderWay, leaveDestination } from "./publish-into.ts";
-import { checkedName, checkedToken, type DecisionPlaces, placesOfDecision } from "./hidden.ts";
-import type { CommitDecision, StagedFile, Withdrawal } from "../storage.ts";
 
 export async function withdraw(decision: CommitDecision, fs: LocalFs): Promise<Withdrawal> {
   const places = placesOfDecision(decision);

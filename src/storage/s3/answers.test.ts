@@ -14,8 +14,8 @@ import { limits, MiB } from "../../base/limits.ts";
 import { encodeManifest } from "../manifest.ts";
 import { S3Client, type S3ClientOptions } from "./api/client.ts";
 import { S3Error } from "./api/error.ts";
-import { bodyOf, S3Objects } from "./objects.ts";
 import { type HttpRequest, type HttpResponse, nodeTransport, type S3Transport } from "./api/transport.ts";
+import { bodyOf, S3Objects } from "./objects.ts";
 
 const content = Buffer.from("some bytes that are more than a few, line after line after line\n");
 const place = { bucket: "bucket", key: "in/there" };

@@ -4,10 +4,10 @@ import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { parseReplacing } from "../manifest.ts";
+import { Silence } from "./api/silence.ts";
 import { claimPlace, manifestPlace, placeIn, recordsPrefix, type S3Destination, stagingFolder } from "./names.ts";
 import type { S3Objects, S3Upload } from "./objects.ts";
 import type { S3Place } from "./url.ts";
-import { Silence } from "./api/silence.ts";
 
 /** Aborts a job's uploads, and removes its records and its claim. */
 export async function discardS3(given: S3Objects, destination: S3Destination, job: JobId): Promise<void> {

@@ -8,9 +8,9 @@ import { FakeS3, type Fault } from "../../../test/support/fake-s3.ts";
 import { impatientClock, s3StorageOn, visibleIn } from "../../../test/support/s3.ts";
 import { limits, MiB } from "../../base/limits.ts";
 import { createStorage, needsS3 } from "../any.ts";
+import type { FileInfo, Storage } from "../storage.ts";
 import { s3AccessFrom } from "./access.ts";
 import { nodeSpoolFs, type SpoolFs } from "./stage.ts";
-import type { FileInfo, Storage } from "../storage.ts";
 
 let fake: FakeS3;
 let storage: Storage;

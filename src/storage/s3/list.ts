@@ -5,15 +5,15 @@ import { showPath } from "../local/fs.ts";
 import { hasGlob, isHidden } from "../local/glob.ts";
 import { inByteOrder } from "../local/list.ts";
 import { type ManifestFile, manifestName, parseManifest } from "../manifest.ts";
+import type { FileInfo, FoundBelow } from "../storage.ts";
 import { s3InputError } from "./api/error.ts";
+import { Silence } from "./api/silence.ts";
 import { globS3 } from "./glob.ts";
 import { publishingFolder, stagingFolder } from "./names.ts";
 import type { S3Object, S3Objects } from "./objects.ts";
-import { parseS3, type S3Place, s3Path } from "./url.ts";
-import { s3Version } from "./read.ts";
-import { Silence } from "./api/silence.ts";
 import { isFolderMarker } from "./prepare.ts";
-import type { FileInfo, FoundBelow } from "../storage.ts";
+import { s3Version } from "./read.ts";
+import { parseS3, type S3Place, s3Path } from "./url.ts";
 
 export class S3Lister {
   readonly #objects: S3Objects;

@@ -2,9 +2,9 @@
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
+import type { LostFile, StagedFile } from "../storage.ts";
 import { decodeToken, isFile, placeIn, type S3Destination } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
-import type { LostFile, StagedFile } from "../storage.ts";
 
 export async function findLostS3(
   objects: S3Objects,

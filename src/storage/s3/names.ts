@@ -9,11 +9,11 @@ import { assert } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import { showPath } from "../local/fs.ts";
-import { manifestName } from "../manifest.ts";
 import { checkedName } from "../local/hidden.ts";
+import { manifestName } from "../manifest.ts";
+import type { StagedFile } from "../storage.ts";
 import type { S3Head } from "./objects.ts";
 import { parseS3, type S3Place, s3Path } from "./url.ts";
-import type { StagedFile } from "../storage.ts";
 
 export const stagingFolder = ".millrace-staging/";
 export const publishingFolder = ".millrace-publishing/";

@@ -6,10 +6,10 @@ import { checksumRequest, contentSumOf, ofWholeObject } from "./api/checksum.ts"
 import type { S3Client, S3Request, S3Waiting } from "./api/client.ts";
 import { codeOf, documentOf, impossible, unexpected, wrongAnswer } from "./api/client.ts";
 import { AskedList, isCount, isListOfParts, partsOf, takePage, tooMany, unquoted, uploadsOf } from "./api/page.ts";
-import type { S3Place } from "./url.ts";
 import { Silence } from "./api/silence.ts";
 import type { HttpResponse, S3Body } from "./api/transport.ts";
 import { escapeXml, textIn } from "./api/xml.ts";
+import type { S3Place } from "./url.ts";
 
 export interface S3Object {
   readonly key: string;

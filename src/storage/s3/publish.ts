@@ -9,15 +9,16 @@
 // by their claims: each puts its own and then lists them all, so at least one of two sees the other (needs nothing of the store
 // but that lists show what was put before).
 
-import type { Clock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { showPath } from "../local/fs.ts";
-import { encodeReplacing, parseReplacing } from "../manifest.ts";
 import { decisionName } from "../local/hidden.ts";
-import { encodeClaim, type Replaced, readClaim, removeReplaced } from "./claim.ts";
+import { encodeReplacing, parseReplacing } from "../manifest.ts";
+import type { CommitDecision, StagedFile } from "../storage.ts";
 import { S3Error } from "./api/error.ts";
+import { encodeClaim, type Replaced, readClaim, removeReplaced } from "./claim.ts";
 import {
   checkNames,
   claimPlace,
@@ -30,7 +31,6 @@ import {
   type UploadToken,
 } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
-import { s3Path } from "./url.ts";
 import {
   beingPublished,
   type Contents,
@@ -42,7 +42,7 @@ import {
   outputExists,
   outputOf,
 } from "./prepare.ts";
-import type { CommitDecision, StagedFile } from "../storage.ts";
+import { s3Path } from "./url.ts";
 
 export interface PublishS3Options {
   readonly objects: S3Objects;

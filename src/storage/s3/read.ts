@@ -3,11 +3,11 @@
 import { MillraceError } from "../../base/error.ts";
 import { limits, MiB } from "../../base/limits.ts";
 import { showPath } from "../local/fs.ts";
+import type { FileInfo } from "../storage.ts";
 import { type ContentSum, contentSumOf } from "./api/checksum.ts";
 import { s3InputError } from "./api/error.ts";
 import type { S3Objects } from "./objects.ts";
 import { parseS3 } from "./url.ts";
-import type { FileInfo } from "../storage.ts";
 
 /** The first one is small: who only looks leaves after it. */
 const firstWindowBytes = 1 * MiB;

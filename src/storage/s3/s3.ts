@@ -1,20 +1,20 @@
 // Input and output on an object store that speaks S3's protocol.
 import type { Clock } from "../../base/system/clock.ts";
+import type { Storage } from "../storage.ts";
 import type { S3Access } from "./access.ts";
 import { S3Client } from "./api/client.ts";
-import { discardS3 } from "./discard.ts";
 import { s3OutputError } from "./api/error.ts";
+import { nodeTransport, type S3Transport } from "./api/transport.ts";
+import { discardS3 } from "./discard.ts";
 import { S3Lister } from "./list.ts";
 import { findLostS3 } from "./lost.ts";
 import { destinationOf } from "./names.ts";
 import { S3Objects } from "./objects.ts";
+import { prepareS3 } from "./prepare.ts";
 import { publishS3 } from "./publish.ts";
 import { S3Reader } from "./read.ts";
 import { nodeSpoolFs, S3StagedWriter, type SpoolFs } from "./stage.ts";
-import { prepareS3 } from "./prepare.ts";
-import { nodeTransport, type S3Transport } from "./api/transport.ts";
 import { withdrawS3 } from "./withdraw.ts";
-import type { Storage } from "../storage.ts";
 
 export interface S3StorageOptions {
   /** Asked for with each request, so that credentials may change; undefined: there are none, which is an error then. */

@@ -5,12 +5,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type StorageUnderTest, storageConformance } from "../../../test/conformance/storage.ts";
 import { type RunningS3, startS3rver } from "../../../test/support/s3rver.ts";
 import { systemClock } from "../../base/system/clock.ts";
-import { createS3Storage } from "./s3.ts";
 import { s3AccessFrom } from "./access.ts";
 import { S3Client } from "./api/client.ts";
+import { nodeTransport } from "./api/transport.ts";
 import { decodeToken, destinationOf, placeIn } from "./names.ts";
 import { S3Objects } from "./objects.ts";
-import { nodeTransport } from "./api/transport.ts";
+import { createS3Storage } from "./s3.ts";
 
 let server: RunningS3;
 beforeAll(async () => {

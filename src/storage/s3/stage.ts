@@ -12,13 +12,13 @@ import { KiB, limits, MiB } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { randomId } from "../../base/system/random.ts";
 import { checkedName } from "../local/hidden.ts";
+import type { StagedWriter } from "../storage.ts";
 import { s3OutputError } from "./api/error.ts";
+import { Silence } from "./api/silence.ts";
+import type { S3Body } from "./api/transport.ts";
 import { destinationOf, encodeToken, markOf, placeIn, recordPlace, type S3Destination } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import { type S3Place, s3Path } from "./url.ts";
-import { Silence } from "./api/silence.ts";
-import type { S3Body } from "./api/transport.ts";
-import type { StagedWriter } from "../storage.ts";
 
 /** The system calls for the local file; tests put one in between. */
 export type SpoolFs = Pick<typeof nodeFs, "openSync" | "writeSync" | "readSync" | "closeSync" | "unlinkSync">;

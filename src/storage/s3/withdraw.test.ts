@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { contentsOf, manifestFor, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
 import { FakeS3 } from "../../../test/support/fake-s3.ts";
 import { s3StorageOn, visibleIn } from "../../../test/support/s3.ts";
-import { decodeToken, destinationOf } from "./names.ts";
 import type { CommitDecision, Storage } from "../storage.ts";
+import { decodeToken, destinationOf } from "./names.ts";
 
 const destination = "s3://bucket/results/out";
 const prefix = "results/out/";

@@ -3,13 +3,13 @@
 // was paused that its decision is no longer the one.
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
-import { encodeReplacing, parseReplacing } from "../manifest.ts";
 import { decisionName } from "../local/hidden.ts";
+import { encodeReplacing, parseReplacing } from "../manifest.ts";
+import type { CommitDecision, StagedFile, Withdrawal } from "../storage.ts";
 import { whyLostS3 } from "./lost.ts";
 import { decodeToken, destinationOf, isFile, manifestPlace, placeIn, type S3Destination } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import { outputExists } from "./prepare.ts";
-import type { CommitDecision, StagedFile, Withdrawal } from "../storage.ts";
 
 export async function withdrawS3(objects: S3Objects, decision: CommitDecision): Promise<Withdrawal> {
   const destination = destinationOf(decision.destination);

@@ -10,19 +10,19 @@
 import { excerptOf } from "../../base/excerpt.ts";
 import { MiB } from "../../base/limits.ts";
 import type { RecordBatch } from "../../format/format.ts";
-import { Context, type ContextScope } from "../user/context.ts";
-import { PendingCounts } from "../user/counters.ts";
-import type { DeadLetters } from "../output/dead-letters.ts";
 import type { Emitter } from "../emit/emitter.ts";
 import { failureText, isA, sameError, type TaskFailure, userFailure } from "../failure.ts";
-import { Flights } from "./flights.ts";
-import { isPromise } from "../user/late-calls.ts";
+import type { DeadLetters } from "../output/dead-letters.ts";
 import { type OutputSinks, PendingRecords } from "../output/outputs.ts";
+import type { StatusReport } from "../status-report.ts";
+import { Context, type ContextScope } from "../user/context.ts";
+import { PendingCounts } from "../user/counters.ts";
+import { isPromise } from "../user/late-calls.ts";
+import { IteratorReturned } from "../user/returned.ts";
+import { Flights } from "./flights.ts";
 import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
 import { type CallParts, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
-import { IteratorReturned } from "../user/returned.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
-import type { StatusReport } from "../status-report.ts";
 
 export interface MapPassOptions extends Omit<CallParts, "of" | "buffers" | "grown"> {
   /** Takes the pairs; undefined in a map-only job. */

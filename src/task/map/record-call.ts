@@ -2,12 +2,12 @@
 // for the second try at a record that failed. What it emits stays here until its turn comes, in record order.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { KiB } from "../../base/limits.ts";
+import type { PairEmit } from "../emit/emitter.ts";
+import type { PairEncoder } from "../emit/pair-encoder.ts";
+import { type OutputTable, PendingRecords } from "../output/outputs.ts";
 import { Context, type ContextBase, type ContextScope } from "../user/context.ts";
 import { type CounterTotals, PendingCounts } from "../user/counters.ts";
-import type { PairEmit } from "../emit/emitter.ts";
 import { type CallOf, isPromise } from "../user/late-calls.ts";
-import { type OutputTable, PendingRecords } from "../output/outputs.ts";
-import type { PairEncoder } from "../emit/pair-encoder.ts";
 import type { Returned } from "../user/returned.ts";
 
 export type MapFunction = (record: unknown, emit: unknown, ctx: unknown) => unknown;

@@ -4,13 +4,13 @@ import { MillraceError } from "../../base/error.ts";
 import type { Counters } from "../../base/ids.ts";
 import { limits, MiB } from "../../base/limits.ts";
 import type { JobDefinition } from "../../job/definition.ts";
-import { CounterTotals } from "../user/counters.ts";
 import { partitionBytes, readFrame } from "../emit/frame.ts";
-import { outputTable } from "../output/outputs.ts";
 import { PairEncoder } from "../emit/pair-encoder.ts";
-import { type CallOutcome, RecordCall, type RecordPlace } from "./record-call.ts";
+import { outputTable } from "../output/outputs.ts";
 import { recordEncoders } from "../output/staged-outputs.ts";
+import { CounterTotals } from "../user/counters.ts";
 import type { UserTask } from "../user/user-task.ts";
+import { type CallOutcome, RecordCall, type RecordPlace } from "./record-call.ts";
 
 export type { CallOutcome, RecordPlace } from "./record-call.ts";
 

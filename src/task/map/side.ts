@@ -6,17 +6,17 @@ import type { JobDefinition } from "../../job/definition.ts";
 import type { CollectOptions, Kernel, KernelPartitioner } from "../../kernel/kernel.ts";
 import { type Collector, type CollectorStats, createCollector } from "../../sort/collector.ts";
 import type { RunFiles, RunRef } from "../../sort/run.ts";
-import { encodedNull, isCounting, type LineBlock, type WordBlock } from "./block-mappers.ts";
-import type { DeadLetters } from "../output/dead-letters.ts";
 import { createEmitter, type Emitter } from "../emit/emitter.ts";
-import type { Combining } from "../environment.ts";
 import { isSummed, kernelFold } from "../emit/fold.ts";
 import { viewOf } from "../emit/frame.ts";
-import { MapPass } from "./pass.ts";
-import { type OutputSinks, outputTable, type RecordEncoder } from "../output/outputs.ts";
 import { PairEncoder } from "../emit/pair-encoder.ts";
-import type { PutAside } from "./put-aside.ts";
+import type { Combining } from "../environment.ts";
+import type { DeadLetters } from "../output/dead-letters.ts";
+import { type OutputSinks, outputTable, type RecordEncoder } from "../output/outputs.ts";
 import type { UserTask } from "../user/user-task.ts";
+import { encodedNull, isCounting, type LineBlock, type WordBlock } from "./block-mappers.ts";
+import { MapPass } from "./pass.ts";
+import type { PutAside } from "./put-aside.ts";
 
 export interface MapSideOptions {
   readonly job: JobDefinition;

@@ -8,16 +8,16 @@ import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
 import type { NamedInput } from "../../job/definition.ts";
 import type { Assignment, AttemptDone, MapWork } from "../../protocol/messages.ts";
-import { blockFormat, isCounting, LineBlock, WordBlock } from "./block-mappers.ts";
-import { hashText } from "../user/context.ts";
-import { DeadLetters } from "../output/dead-letters.ts";
 import type { TaskEnvironment } from "../environment.ts";
 import { badInputFailure, isA, userFailure } from "../failure.ts";
-import { type Collected, MapSide } from "./side.ts";
+import { DeadLetters } from "../output/dead-letters.ts";
+import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
+import { hashText } from "../user/context.ts";
+import { UserTask } from "../user/user-task.ts";
+import { blockFormat, isCounting, LineBlock, WordBlock } from "./block-mappers.ts";
 import { Aside, Remap } from "./put-aside.ts";
 import { ReturnsPromises } from "./sharing.ts";
-import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
-import { UserTask } from "../user/user-task.ts";
+import { type Collected, MapSide } from "./side.ts";
 
 /** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
 export async function runMapTask(assignment: Assignment, work: MapWork, env: TaskEnvironment): Promise<AttemptDone> {

@@ -6,8 +6,8 @@ import type { JobSpec } from "../../job/spec.ts";
 import { partName } from "../../output/part-name.ts";
 import { PartWriter } from "../../output/part-writer.ts";
 import type { StagedFile, Storage } from "../../storage/storage.ts";
-import { autoRecords } from "./auto-records.ts";
 import { refusePromise } from "../user/late-calls.ts";
+import { autoRecords } from "./auto-records.ts";
 import type { OutputSinks, RecordEncoder } from "./outputs.ts";
 
 export interface StagedOutputsOptions {

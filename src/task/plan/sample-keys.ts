@@ -1,13 +1,13 @@
 import type { InputBatch } from "../../input/read-split.ts";
-import { hashText } from "../user/context.ts";
-import { DeadLetters } from "../output/dead-letters.ts";
 import { createEmitter } from "../emit/emitter.ts";
-import type { KeySample } from "./key-sample.ts";
-import { MapPass } from "../map/pass.ts";
-import { outputTable } from "../output/outputs.ts";
 import { PairEncoder } from "../emit/pair-encoder.ts";
+import { MapPass } from "../map/pass.ts";
+import { DeadLetters } from "../output/dead-letters.ts";
+import { outputTable } from "../output/outputs.ts";
 import { recordEncoders } from "../output/staged-outputs.ts";
+import { hashText } from "../user/context.ts";
 import { type TaskFrame, type UserEnvironment, UserTask } from "../user/user-task.ts";
+import type { KeySample } from "./key-sample.ts";
 
 /**
  * Runs setup and map over sampled records for the keys that they emit. Counters, logs and `emit.to` are discarded, and records

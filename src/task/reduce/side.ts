@@ -5,15 +5,15 @@ import { excerptOf } from "../../base/excerpt.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { Groups } from "../../sort/group.ts";
 import type { BlockCursor } from "../../sort/run.ts";
+import { codeOf, isA, userFailure } from "../failure.ts";
+import { mayShare, ReturnsPromises } from "../map/sharing.ts";
+import { type OutputTable, outputTable } from "../output/outputs.ts";
 import { Context, type ContextScope, hashBytes } from "../user/context.ts";
 import { PendingCounts } from "../user/counters.ts";
-import { codeOf, isA, userFailure } from "../failure.ts";
-import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
 import { type CallOf, isPromise, type LateCalls } from "../user/late-calls.ts";
-import { type OutputTable, outputTable } from "../output/outputs.ts";
 import { IteratorReturned } from "../user/returned.ts";
-import { mayShare, ReturnsPromises } from "../map/sharing.ts";
 import type { UserTask } from "../user/user-task.ts";
+import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
 import { type Decoder, decoderOf, GroupValues, type ValueSource } from "./values.ts";
 
 /** Takes output records as they are emitted; `write` throws what the output's format throws. */

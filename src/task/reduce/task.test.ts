@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { failed, partsOf, runTasks, succeeded, TaskRun, type TaskRunOptions } from "../../../test/support/run-tasks.ts";
 import { MillraceError } from "../../base/error.ts";
-import { csv } from "../../format/table/csv.ts";
 import { ndjson } from "../../format/json/ndjson.ts";
 import { text } from "../../format/lines/text.ts";
+import { csv } from "../../format/table/csv.ts";
 import { tsv } from "../../format/table/tsv.ts";
 import { bigint } from "../../job/codecs/bigint.ts";
 import { bytes } from "../../job/codecs/bytes.ts";

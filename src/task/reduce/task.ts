@@ -7,13 +7,13 @@ import type { Fetched } from "../../shuffle/client.ts";
 import { type Gathered, gather } from "../../shuffle/gather.ts";
 import { type MeasuredFiles, measureFiles } from "../../sort/measured-files.ts";
 import type { RunFiles } from "../../sort/run.ts";
+import { kernelFold } from "../emit/fold.ts";
 import type { FetchRequest, ReduceInputs, TaskEnvironment } from "../environment.ts";
 import { isA } from "../failure.ts";
-import { kernelFold } from "../emit/fold.ts";
-import { ReduceSide } from "./side.ts";
 import { ReturnsPromises } from "../map/sharing.ts";
 import { outputFormats, StagedOutputs } from "../output/staged-outputs.ts";
 import { UserTask } from "../user/user-task.ts";
+import { ReduceSide } from "./side.ts";
 
 /** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
 export async function runReduceTask(

@@ -1,8 +1,8 @@
 // Values of one key as reduce gets them: read once, decoded when they are asked for, never held. What is not read is read and
 // verified all the same, by `Groups`.
 import { asBuffer } from "../../base/bytes/bytes.ts";
-import { MillraceError } from "../../base/error.ts";
 import { readF64 } from "../../base/bytes/f64.ts";
+import { MillraceError } from "../../base/error.ts";
 import type { Codec } from "../../job/codec.ts";
 import { bytes } from "../../job/codecs/bytes.ts";
 import { f64Kind } from "../../job/codecs/facts.ts";

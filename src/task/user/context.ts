@@ -4,8 +4,8 @@ import { MillraceError } from "../../base/error.ts";
 import type { AttemptId } from "../../base/ids.ts";
 import { seededRandom } from "../../base/system/random.ts";
 import type { Assignment } from "../../protocol/messages.ts";
-import type { PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "../environment.ts";
+import type { PendingCounts } from "./counters.ts";
 import type { CallOf, LateCalls } from "./late-calls.ts";
 
 /** What is the same for all contexts of an attempt. */

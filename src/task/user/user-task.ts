@@ -2,13 +2,13 @@
 // around the rest.
 import { readParams } from "../../job/params/read.ts";
 import type { Assignment } from "../../protocol/messages.ts";
-import { Context, type ContextBase, type ContextScope, contextBase, hashText } from "./context.ts";
-import { CounterTotals, PendingCounts } from "./counters.ts";
 import type { TaskEnvironment } from "../environment.ts";
 import { isA, type TaskFailure, userFailure } from "../failure.ts";
+import { StatusReport } from "../status-report.ts";
+import { Context, type ContextBase, type ContextScope, contextBase, hashText } from "./context.ts";
+import { CounterTotals, PendingCounts } from "./counters.ts";
 import { LateCalls } from "./late-calls.ts";
 import { IteratorReturned, isIterator, Returned } from "./returned.ts";
-import { StatusReport } from "../status-report.ts";
 
 /** What a task needs of its assignment and environment; a test or an inline run has no more. */
 export type TaskFrame = Pick<Assignment, "attempt" | "spec" | "careful">;

@@ -16,15 +16,15 @@ import type {
   WorkerOrders,
   WorkerReport,
 } from "../../protocol/messages.ts";
-import type { RunAttempt } from "../../slot/messages.ts";
 import { noStats } from "../../protocol/stats.ts";
+import type { RunAttempt } from "../../slot/messages.ts";
+import type { PageContent } from "../../slot/status-page.ts";
 import type { RunRef } from "../../sort/run.ts";
-import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
+import { FileRunStore } from "../disk/file-run-store.ts";
 import { planBudget } from "../slots/budget.ts";
 import type { KillReason } from "../slots/death.ts";
-import { FileRunStore } from "../disk/file-run-store.ts";
 import type { Bundle, TaskSlot } from "../slots/slot.ts";
-import type { PageContent } from "../../slot/status-page.ts";
+import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 
 let directory: string;
 beforeEach(() => {

@@ -7,26 +7,33 @@
 // not followed.
 import { setMaxListeners } from "node:events";
 import { assert } from "../../base/assert.ts";
-import type { Clock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import { meaningOf } from "../../base/error-codes.ts";
-import { failpoint } from "../../base/system/failpoint.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import type { Clock } from "../../base/system/clock.ts";
+import { failpoint } from "../../base/system/failpoint.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { badResult, whyNoResult } from "../../protocol/check-result.ts";
-import { encodeResult } from "../../wire/convert.ts";
-import type { Assignment, AttemptResult, FailureText, StopOrder, WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
+import type {
+  Assignment,
+  AttemptResult,
+  FailureText,
+  StopOrder,
+  WorkerOrders,
+  WorkerReport,
+} from "../../protocol/messages.ts";
 import type { ShuffleAccess } from "../../slot/messages.ts";
-import type { Agent, AgentOptions, AgentStatus } from "./options.ts";
+import { encodeResult } from "../../wire/convert.ts";
+import type { RunStore } from "../disk/run-store.ts";
+import { SlotPool, wasKilled } from "../slots/pool.ts";
+import type { Bundle } from "../slots/slot.ts";
 import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
 import { MasterCalls } from "./master-calls.ts";
-import type { RunStore } from "../disk/run-store.ts";
+import type { Agent, AgentOptions, AgentStatus } from "./options.ts";
 import { type Running, RunningAttempts } from "./running.ts";
 import { Settling } from "./settling.ts";
-import type { Bundle } from "../slots/slot.ts";
-import { SlotPool, wasKilled } from "../slots/pool.ts";
 
 export type { Agent, AgentOptions, AgentStatus } from "./options.ts";
 

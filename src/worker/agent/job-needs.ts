@@ -1,9 +1,10 @@
 // What a job's attempts need on this machine before the first of them begins: that the output is the one that the master sees,
 // the job's code, and its side files. Made once per job, and again only where it failed.
-import type { Clock } from "../../base/system/clock.ts";
+
 import { MillraceError } from "../../base/error.ts";
 import type { JobId, WorkerId } from "../../base/ids.ts";
 import { GiB, limits, MiB } from "../../base/limits.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { checkProbe } from "../../output/probe.ts";
 import type { Blobs } from "../../protocol/services.ts";

@@ -1,13 +1,14 @@
 // The one call that a worker makes, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report
 // with news is sent at once, while the older call is still out; the master then ends that one, and what it answers is followed
 // too. A call that nobody answers is given up in time for another one within the lease.
-import type { Clock } from "../../base/system/clock.ts";
+
 import { MillraceError } from "../../base/error.ts";
-import { failpoint } from "../../base/system/failpoint.ts";
 import type { Instant } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Heartbeats } from "../../wire/memory-transport.ts";
+import type { Clock } from "../../base/system/clock.ts";
+import { failpoint } from "../../base/system/failpoint.ts";
 import type { WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
+import type { Heartbeats } from "../../wire/memory-transport.ts";
 
 export interface MasterCallsOptions {
   readonly master: Heartbeats;

@@ -1,12 +1,13 @@
 // What an agent needs of whatever runs it (a local run, a worker node, a simulation), and what it offers.
-import type { Clock } from "../../base/system/clock.ts";
+
 import type { AttemptId, JobId, WorkerId } from "../../base/ids.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import type { Heartbeats } from "../../wire/memory-transport.ts";
 import type { Assignment, AttemptResult, FailureText, WorkerReport } from "../../protocol/messages.ts";
-import type { Budget } from "../slots/budget.ts";
+import type { Heartbeats } from "../../wire/memory-transport.ts";
 import type { RunStore } from "../disk/run-store.ts";
+import type { Budget } from "../slots/budget.ts";
 import type { Bundle, TaskSlot } from "../slots/slot.ts";
 
 /** A call of the job's code did something after it had returned; `attempt` made the call. */

@@ -1,9 +1,10 @@
 // Attempts that run on this worker, and how they are getting on.
-import type { Clock } from "../../base/system/clock.ts";
+
 import { type AttemptId, attemptName, type Instant, type JobId } from "../../base/ids.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { RunningAttempt } from "../../protocol/messages.ts";
-import type { TaskSlot } from "../slots/slot.ts";
 import type { PageContent } from "../../slot/status-page.ts";
+import type { TaskSlot } from "../slots/slot.ts";
 
 export interface Running {
   readonly attempt: AttemptId;

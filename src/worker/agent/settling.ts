@@ -1,8 +1,9 @@
 // What the master asks when a job ends (`WorkerOrders.settle`): whether its code still does something here after its calls have
 // returned. What it did (`late`) is kept until the master has it, and goes with the answer or before it.
-import type { Clock } from "../../base/system/clock.ts";
+
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { FailureText, LateCall, WorkerReport } from "../../protocol/messages.ts";
 
 export interface SettlingOptions {

@@ -10,9 +10,9 @@ import { createHash } from "node:crypto";
 import { type BigIntStats, createReadStream, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../../base/system/clock.ts";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Blobs } from "../../protocol/services.ts";
 

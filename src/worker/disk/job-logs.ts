@@ -3,9 +3,9 @@
 import { createReadStream, type Dirent, mkdirSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../../base/system/clock.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import { GiB, MiB } from "../../base/limits.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import { LogFile } from "./log-file.ts";
 
 export interface JobLogsOptions {

@@ -12,16 +12,16 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../base/system/clock.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { AttemptId } from "../../base/ids.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import type { Log } from "../../base/system/log.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { writeProbe } from "../../output/probe.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
-import { randomToken } from "../../rpc/access/token-digest.ts";
 import type { Welcome } from "../../protocol/services.ts";
 import { emptyBody, jobKey, signRequest } from "../../rpc/access/signature.ts";
+import { randomToken } from "../../rpc/access/token-digest.ts";
 import { fixedTokens } from "../../rpc/access/tokens.ts";
 import { openWorkerNode } from "./node.ts";
 import type { WorkerNode, WorkerNodeOptions } from "./options.ts";

@@ -1,10 +1,11 @@
 // What a worker's process is made of, and what it offers.
-import type { Clock } from "../../base/system/clock.ts";
+
 import type { WorkerId } from "../../base/ids.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { Log } from "../../base/system/log.ts";
-import type { TlsFiles } from "../../rpc/server/http.ts";
 import type { Blobs, RemoteMaster, Welcome } from "../../protocol/services.ts";
 import type { Tokens } from "../../rpc/access/tokens.ts";
+import type { TlsFiles } from "../../rpc/server/http.ts";
 
 export interface WorkerNodeOptions {
   /** Makes the connection to the master; `onWelcome` is to be called after each handshake. Closed by the node. */

@@ -1,8 +1,9 @@
 // The slots of one worker: started early or when needed, used by one job only, replaced when they have ended.
-import type { Clock } from "../../base/system/clock.ts";
+
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import type { Clock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { residentBytes } from "../disk/process-identity.ts";
 import type { Bundle, TaskSlot } from "./slot.ts";

@@ -1,9 +1,9 @@
 // I13 bounded: what a scheduler keeps and what it sends stays under its limits. I16 in part: no storm of messages.
 
 import { limits } from "../../../src/base/limits.ts";
-import { encodeOrders, encodeReport } from "../../../src/wire/convert.ts";
 import type { WorkerOrders, WorkerReport } from "../../../src/protocol/messages.ts";
 import type { Cluster } from "../../../src/schedule/state/cluster.ts";
+import { encodeOrders, encodeReport } from "../../../src/wire/convert.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
 import type { SimWorker } from "../worker.ts";

@@ -2,11 +2,11 @@
 // it has failed and was resumed, as what it had staged is gone. I2 in part: a job that has
 // failed or was cancelled publishes nothing. A failed job that was kept may be resumed by who asks for it.
 import type { JobId } from "../../../src/base/ids.ts";
-import { decodeDecision } from "../../../src/wire/convert.ts";
-import { endedRecord } from "../../../src/wire/convert-records.ts";
 import { parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { CommitDecision } from "../../../src/storage/storage.ts";
+import { decodeDecision } from "../../../src/wire/convert.ts";
+import { endedRecord } from "../../../src/wire/convert-records.ts";
 import type { Invariant } from "../checks.ts";
 import type { SimJob } from "../workload.ts";
 import type { World } from "../world.ts";

@@ -3,9 +3,9 @@
 // workers that leave: none does so while a job that is not over still needs a run that lies on it.
 import type { AttemptId, JobId } from "../../../src/base/ids.ts";
 import type { Assignment, WorkerReport } from "../../../src/protocol/messages.ts";
+import { parseKey } from "../../../src/protocol/records.ts";
 import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import type { Job } from "../../../src/schedule/state/job.ts";
-import { parseKey } from "../../../src/protocol/records.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";

@@ -2,11 +2,11 @@
 // continuity: published bytes never change. I7 consistent read: each reduce that counts read what the winner of each map
 // emitted. I8: and nothing that was damaged or of another attempt. I15: counters are those of the winners alone.
 import { attemptName, type JobId, sameAttempt } from "../../../src/base/ids.ts";
-import { decodeDecision } from "../../../src/wire/convert.ts";
-import { planRecord, taskRecord } from "../../../src/wire/convert-records.ts";
 import { keys, parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { CommitDecision } from "../../../src/storage/storage.ts";
+import { decodeDecision } from "../../../src/wire/convert.ts";
+import { planRecord, taskRecord } from "../../../src/wire/convert-records.ts";
 import type { Invariant } from "../checks.ts";
 import { fullName } from "../slot.ts";
 import { emit, expectedIds, type PartContent, type SimJob } from "../workload.ts";

@@ -1,12 +1,12 @@
 // No invariant: what has been seen of a world, for the sometimes-assertions.
 import type { JobId } from "../../../src/base/ids.ts";
-import { endedRecord, taskRecord } from "../../../src/wire/convert-records.ts";
 import type { WorkerOrders } from "../../../src/protocol/messages.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import { parseKey } from "../../../src/protocol/records.ts";
-import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import { attemptKey } from "../../../src/schedule/state/task.ts";
+import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";
+import { endedRecord, taskRecord } from "../../../src/wire/convert-records.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
 import type { SimWorker } from "../worker.ts";

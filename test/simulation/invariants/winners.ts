@@ -2,12 +2,12 @@
 // lost or, of a reduce, rolled back; an output counts as lost only for a reason that happened. I10 failure accounting: no
 // task has failed oftener than it may. Watched where it counts, in what is durable.
 import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
-import { taskRecord } from "../../../src/wire/convert-records.ts";
-import type { RunAttempt } from "../../../src/slot/messages.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
+import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Change } from "../../../src/state/store.ts";
+import { taskRecord } from "../../../src/wire/convert-records.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
 import { fullName } from "../slot.ts";

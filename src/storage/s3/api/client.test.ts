@@ -7,9 +7,9 @@ import { FakeS3, fakeCredentials } from "../../../../test/support/fake-s3.ts";
 import { fakeAccess, impatientClock } from "../../../../test/support/s3.ts";
 import { Secret } from "../../../base/value/secret.ts";
 import type { S3Access } from "../access.ts";
+import { bodyOf, S3Objects } from "../objects.ts";
 import { S3Client, type S3ClientOptions } from "./client.ts";
 import { S3Error } from "./error.ts";
-import { bodyOf, S3Objects } from "../objects.ts";
 import { type HttpRequest, nodeTransport, type S3Transport } from "./transport.ts";
 
 const place = { bucket: "bucket", key: "a key" };

@@ -2,12 +2,12 @@
 // Jitter", AWS Architecture Blog); a try ends when nothing moves any more (s3-silence.ts). What is read of an answer is read within
 // its try: an answer that is not whole, or not one to this request, is a failed try like a connection that is lost.
 import { createHash } from "node:crypto";
-import type { Clock } from "../../../base/system/clock.ts";
 import { MillraceError, systemCode } from "../../../base/error.ts";
 import { KiB, limits } from "../../../base/limits.ts";
+import type { Clock } from "../../../base/system/clock.ts";
 import type { S3Access } from "../access.ts";
-import { S3Error } from "./error.ts";
 import { encodeKey, encodeStrictly, type S3Place, s3Path } from "../url.ts";
+import { S3Error } from "./error.ts";
 import { IdleWatch, Silence } from "./silence.ts";
 import type { HttpResponse, S3Body, S3Transport } from "./transport.ts";
 import { looseText, parseXml, type XmlElement, XmlFault } from "./xml.ts";

@@ -3,9 +3,9 @@
 import { MillraceError } from "../../../base/error.ts";
 import { limits } from "../../../base/limits.ts";
 import { formatCount } from "../../../base/units.ts";
-import { documentOf, impossible, type S3Request, wrongAnswer } from "./client.ts";
 import type { S3Listed, S3Object, S3Part, S3Upload } from "../objects.ts";
 import { s3Path } from "../url.ts";
+import { documentOf, impossible, type S3Request, wrongAnswer } from "./client.ts";
 import type { HttpResponse } from "./transport.ts";
 import { childOf, textIn, type XmlElement } from "./xml.ts";
 

@@ -1,6 +1,7 @@
 // How long a store may say nothing. Not a deadline for the whole of an exchange: a large one may take long, as long as it moves.
-import type { Clock } from "../../../base/system/clock.ts";
+
 import { limits } from "../../../base/limits.ts";
+import type { Clock } from "../../../base/system/clock.ts";
 
 /** The silence that a request, or all the requests of one list, may still cost. */
 export class Silence {
