@@ -5,7 +5,7 @@ import type { JobSpec } from "../job/spec.ts";
 import { keys } from "../protocol/records.ts";
 import type { JobState, JobView } from "../schedule/step.ts";
 import { createMemoryStore } from "../state/memory.ts";
-import { jobRecord } from "../wire/convert-records.ts";
+import { jobRecord } from "../wire/stored/records.ts";
 import type { DiskBlobs } from "./blobs.ts";
 import type { History } from "./history.ts";
 import { tidy } from "./housekeeping.ts";

@@ -5,7 +5,7 @@ import type { Clock } from "../base/system/clock.ts";
 import type { Log } from "../base/system/log.ts";
 import { keys } from "../protocol/records.ts";
 import type { StateStore } from "../state/store.ts";
-import { jobRecord } from "../wire/convert-records.ts";
+import { jobRecord } from "../wire/stored/records.ts";
 import type { DiskBlobs } from "./blobs.ts";
 import type { History } from "./history.ts";
 import type { Master } from "./master.ts";

@@ -5,7 +5,7 @@ import type { FailureText } from "../protocol/messages.ts";
 import { type EndedRecord, keys } from "../protocol/records.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
 import { encodeDecision } from "../wire/convert.ts";
-import { endedRecord } from "../wire/convert-records.ts";
+import { endedRecord } from "../wire/stored/records.ts";
 import { beginClosing, endClosing, findWorkers, mayBeDecided } from "./closing.ts";
 import { isKept } from "./discard.ts";
 import { boundEnded, clearAway, keepFailed } from "./ended.ts";

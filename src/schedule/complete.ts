@@ -4,7 +4,7 @@ import { limits } from "../base/limits.ts";
 import type { AttemptDone, FailureText } from "../protocol/messages.ts";
 import { keys, type Winner } from "../protocol/records.ts";
 import { encodePlan } from "../wire/convert.ts";
-import { planRecord } from "../wire/convert-records.ts";
+import { planRecord } from "../wire/stored/records.ts";
 import { noteRate } from "./assign/backup.ts";
 import { failJob } from "./commit.ts";
 import { attemptFailed } from "./failure.ts";

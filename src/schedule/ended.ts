@@ -3,7 +3,7 @@
 import type { Instant, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { keys } from "../protocol/records.ts";
-import { endedRecord } from "../wire/convert-records.ts";
+import { endedRecord } from "../wire/stored/records.ts";
 import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
 import { type Cluster, note, put } from "./state/cluster.ts";
 import type { Job } from "./state/job.ts";

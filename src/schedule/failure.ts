@@ -5,7 +5,7 @@ import { type AttemptId, attemptName, type Position, sameAttempt } from "../base
 import { limits } from "../base/limits.ts";
 import type { Failure, FailureText } from "../protocol/messages.ts";
 import { type AttemptNumber, keys } from "../protocol/records.ts";
-import { failureRecord } from "../wire/convert-records.ts";
+import { failureRecord } from "../wire/stored/records.ts";
 import { failJob } from "./commit.ts";
 import { plainText, withCount, withPlace } from "./failure-text.ts";
 import { loseRun } from "./lost.ts";

@@ -5,7 +5,7 @@ import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerOrders } from "../protocol/messages.ts";
 import { keys } from "../protocol/records.ts";
 import type { CommitDecision } from "../storage/storage.ts";
-import { jobRecord } from "../wire/convert-records.ts";
+import { jobRecord } from "../wire/stored/records.ts";
 import { assignAhead } from "./assign/ahead.ts";
 import { assign } from "./assign/assign.ts";
 import { startBackups } from "./assign/backup.ts";

@@ -24,7 +24,7 @@ import {
   toStats,
 } from "./convert-common.ts";
 import { fromSpec, toSpec } from "./convert-job.ts";
-import { fromPlan, fromPlannedFile, fromSplit, toPlan, toPlannedFile, toSplit } from "./convert-plan.ts";
+import { fromPlan, fromPlannedFile, fromSplit, toPlan, toPlannedFile, toSplit } from "./stored/convert-plan.ts";
 import type * as pb from "./gen/millrace/v1/attempt_pb.ts";
 
 export function toAssignment(assignment: Assignment) {

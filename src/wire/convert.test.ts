@@ -44,9 +44,9 @@ import {
   encodeSpec,
 } from "./convert.ts";
 import { toResult } from "./convert-attempt.ts";
-import { toDecision } from "./convert-commit.ts";
-import { fromPlan, toPlan } from "./convert-plan.ts";
-import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./convert-records.ts";
+import { toDecision } from "./stored/commit.ts";
+import { fromPlan, toPlan } from "./stored/convert-plan.ts";
+import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./stored/records.ts";
 import { toReport } from "./convert-worker.ts";
 import { AttemptResultSchema } from "./gen/millrace/v1/attempt_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";

@@ -9,17 +9,17 @@ import type { Assignment, AttemptResult, WorkerOrders, WorkerReport } from "../p
 import type { CommitDecision } from "../storage/storage.ts";
 import { messageCodec } from "./codec.ts";
 import { fromAssignment, fromResult, toAssignment, toResult } from "./convert-attempt.ts";
-import { fromDecision, toDecision } from "./convert-commit.ts";
+import { fromDecision, toDecision } from "./stored/commit.ts";
 import { fromSpec, toSpec } from "./convert-job.ts";
-import { cutPlan, fromPlan, joinPlans, toPlan } from "./convert-plan.ts";
+import { cutPlan, fromPlan, joinPlans, toPlan } from "./stored/convert-plan.ts";
 import { fromOrders, fromReport, toOrders, toReport } from "./convert-worker.ts";
 import { AssignmentSchema, AttemptResultSchema } from "./gen/millrace/v1/attempt_pb.ts";
 import { JobSpecSchema } from "./gen/millrace/v1/job_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
-import { decodePlanChunk } from "./plan-chunk.ts";
-import { writeDecision, writePlanChunk } from "./plan-writer.ts";
+import { decodePlanChunk } from "./stored/plan-reader.ts";
+import { writeDecision, writePlanChunk } from "./stored/plan-writer.ts";
 import { changeField, framed } from "./protobuf/message-parts.ts";
 
 const report = messageCodec(WorkerReportSchema, toReport, fromReport);

@@ -16,7 +16,7 @@ import type {
 import type { Change } from "../../src/state/store.ts";
 import type { StagedFile } from "../../src/storage/storage.ts";
 import { decodeDecision } from "../../src/wire/convert.ts";
-import { endedRecord, planRecord, taskRecord } from "../../src/wire/convert-records.ts";
+import { endedRecord, planRecord, taskRecord } from "../../src/wire/stored/records.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";
 import { FakeWorker } from "./fake-worker.ts";
 

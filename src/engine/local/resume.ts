@@ -13,7 +13,7 @@ import { jobPrefix, parseKey } from "../../protocol/records.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { decodePlan } from "../../wire/convert.ts";
-import { endedRecord, jobRecord, planRecord } from "../../wire/convert-records.ts";
+import { endedRecord, jobRecord, planRecord } from "../../wire/stored/records.ts";
 
 export interface StoredJob {
   readonly job: JobId;

@@ -2,7 +2,7 @@
 import type { Instant, JobId, WorkerId } from "../../base/ids.ts";
 import { keys } from "../../protocol/records.ts";
 import type { Change } from "../../state/store.ts";
-import { taskRecord } from "../../wire/convert-records.ts";
+import { taskRecord } from "../../wire/stored/records.ts";
 import type { Fact } from "../facts.ts";
 import type { SchedulerCommand, SchedulerOptions } from "../step.ts";
 import { Heap } from "./heap.ts";

@@ -12,7 +12,7 @@ import { recordOf } from "../../../src/schedule/state/task.ts";
 import { viewOf } from "../../../src/schedule/view.ts";
 import { Chance } from "../../../src/sim/chance.ts";
 import type { Change } from "../../../src/state/store.ts";
-import { jobRecord, taskRecord } from "../../../src/wire/convert-records.ts";
+import { jobRecord, taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
 import { type MasterLife, schedulerOptions } from "../master.ts";
 import type { SimJob } from "../workload.ts";

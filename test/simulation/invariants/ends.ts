@@ -6,7 +6,7 @@ import { parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { CommitDecision } from "../../../src/storage/storage.ts";
 import { decodeDecision } from "../../../src/wire/convert.ts";
-import { endedRecord } from "../../../src/wire/convert-records.ts";
+import { endedRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
 import type { SimJob } from "../workload.ts";
 import type { World } from "../world.ts";

@@ -6,7 +6,7 @@ import { keys, parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { CommitDecision } from "../../../src/storage/storage.ts";
 import { decodeDecision } from "../../../src/wire/convert.ts";
-import { planRecord, taskRecord } from "../../../src/wire/convert-records.ts";
+import { planRecord, taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
 import { fullName } from "../slot.ts";
 import { emit, expectedIds, type PartContent, type SimJob } from "../workload.ts";

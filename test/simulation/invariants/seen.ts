@@ -6,7 +6,7 @@ import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import { attemptKey } from "../../../src/schedule/state/task.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";
-import { endedRecord, taskRecord } from "../../../src/wire/convert-records.ts";
+import { endedRecord, taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
 import type { SimWorker } from "../worker.ts";

@@ -7,7 +7,7 @@ import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Change } from "../../../src/state/store.ts";
-import { taskRecord } from "../../../src/wire/convert-records.ts";
+import { taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";
 import { fullName } from "../slot.ts";

@@ -1,8 +1,8 @@
 // Plans and decisions to bytes by hand, as the library writes them (convert.test.ts holds both against each other): a plan may have
 // a million splits and a decision as many files, a master encodes each in one turn of its loop, and the library takes seconds for it.
-import type { Plan, PlannedFile, Split } from "../input/plan.ts";
-import type { CommitDecision, StagedFile } from "../storage/storage.ts";
-import { WireWriter } from "./protobuf/writer.ts";
+import type { Plan, PlannedFile, Split } from "../../input/plan.ts";
+import type { CommitDecision, StagedFile } from "../../storage/storage.ts";
+import { WireWriter } from "../protobuf/writer.ts";
 
 /** `Plan` of plan.proto. */
 export function writePlanChunk({ files, splits, boundaries, partitions }: Plan): Uint8Array {

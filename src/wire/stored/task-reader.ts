@@ -1,14 +1,14 @@
 // The record of a task from protobuf (TaskRecord of stored.proto), by hand: a master that takes over reads a million. convert.test.ts
 // holds it against what the library makes of the same schema.
-import { type AttemptId, type Phase, type Position, sameAttempt } from "../base/ids.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
-import type { AttemptNumber, TaskRecord, Winner } from "../protocol/records.ts";
-import { noStats } from "../protocol/stats.ts";
-import type { RunRef } from "../sort/run.ts";
-import type { StagedFile } from "../storage/storage.ts";
-import { duration, unreadable } from "./codec.ts";
-import { WireReader } from "./protobuf/reader.ts";
-import { StringTable } from "./protobuf/string-table.ts";
+import { type AttemptId, type Phase, type Position, sameAttempt } from "../../base/ids.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "../../protocol/messages.ts";
+import type { AttemptNumber, TaskRecord, Winner } from "../../protocol/records.ts";
+import { noStats } from "../../protocol/stats.ts";
+import type { RunRef } from "../../sort/run.ts";
+import type { StagedFile } from "../../storage/storage.ts";
+import { duration, unreadable } from "../codec.ts";
+import { WireReader } from "../protobuf/reader.ts";
+import { StringTable } from "../protobuf/string-table.ts";
 
 const reader = new WireReader();
 

@@ -1,12 +1,12 @@
 // The record of a task to protobuf (TaskRecord of stored.proto), by hand: a master stores one per decision. convert.test.ts holds it
 // against what the library makes of the same schema.
-import type { AttemptId, Position } from "../base/ids.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
-import type { TaskRecord, Winner } from "../protocol/records.ts";
-import type { RunRef } from "../sort/run.ts";
-import type { StagedFile } from "../storage/storage.ts";
-import { duration } from "./codec.ts";
-import { WireWriter } from "./protobuf/writer.ts";
+import type { AttemptId, Position } from "../../base/ids.ts";
+import type { AttemptStats, FailureText, SkippedRecord } from "../../protocol/messages.ts";
+import type { TaskRecord, Winner } from "../../protocol/records.ts";
+import type { RunRef } from "../../sort/run.ts";
+import type { StagedFile } from "../../storage/storage.ts";
+import { duration } from "../codec.ts";
+import { WireWriter } from "../protobuf/writer.ts";
 
 const writer = new WireWriter();
 

@@ -1,7 +1,7 @@
 // A plan, whole or in chunks, to protobuf and back.
-import type { Plan, PlannedFile, Split } from "../input/plan.ts";
-import { big, num, oneOf, optional } from "./codec.ts";
-import type * as pb from "./gen/millrace/v1/plan_pb.ts";
+import type { Plan, PlannedFile, Split } from "../../input/plan.ts";
+import { big, num, oneOf, optional } from "../codec.ts";
+import type * as pb from "../gen/millrace/v1/plan_pb.ts";
 
 export function toPlan(plan: Plan) {
   return {

@@ -1,8 +1,8 @@
 // A commit decision, to protobuf and back.
-import type { CommitDecision } from "../storage/storage.ts";
-import { optional } from "./codec.ts";
-import { fromStagedFile, toStagedFile } from "./convert-common.ts";
-import type * as pb from "./gen/millrace/v1/stored_pb.ts";
+import type { CommitDecision } from "../../storage/storage.ts";
+import { optional } from "../codec.ts";
+import { fromStagedFile, toStagedFile } from "../convert-common.ts";
+import type * as pb from "../gen/millrace/v1/stored_pb.ts";
 
 type Folder = NonNullable<CommitDecision["deadLetters"]>;
 

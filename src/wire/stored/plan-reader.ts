@@ -1,8 +1,8 @@
 // A chunk of a stored plan, with its splits read by hand, of which there are a million when a master takes over a large job. The
 // rest of it the library reads. convert.test.ts holds both against what the library makes of the whole.
-import type { Plan, Split } from "../input/plan.ts";
-import { unreadable } from "./codec.ts";
-import { WireReader } from "./protobuf/reader.ts";
+import type { Plan, Split } from "../../input/plan.ts";
+import { unreadable } from "../codec.ts";
+import { WireReader } from "../protobuf/reader.ts";
 
 const reader = new WireReader();
 /** `splits` of Plan, `pieces` of Split (plan.proto). */

@@ -1,7 +1,7 @@
 // The records of the state store, to protobuf and back.
-import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord } from "../protocol/records.ts";
-import type { TaskCounts } from "../schedule/step.ts";
-import { big, type MessageCodec, messageCodec, num, oneOf, optional, required } from "./codec.ts";
+import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord } from "../../protocol/records.ts";
+import type { TaskCounts } from "../../schedule/step.ts";
+import { big, type MessageCodec, messageCodec, num, oneOf, optional, required } from "../codec.ts";
 import {
   fromAttemptId,
   fromCounters,
@@ -11,11 +11,11 @@ import {
   toCounters,
   toFailureText,
   toStats,
-} from "./convert-common.ts";
-import { fromSpec, toSpec } from "./convert-job.ts";
-import * as pb from "./gen/millrace/v1/stored_pb.ts";
-import { decodeTaskRecord } from "./task-record-reader.ts";
-import { encodeTaskRecord } from "./task-record-writer.ts";
+} from "../convert-common.ts";
+import { fromSpec, toSpec } from "../convert-job.ts";
+import * as pb from "../gen/millrace/v1/stored_pb.ts";
+import { decodeTaskRecord } from "./task-reader.ts";
+import { encodeTaskRecord } from "./task-writer.ts";
 
 export const jobRecord = messageCodec(
   pb.JobRecordSchema,
