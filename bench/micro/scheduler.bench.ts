@@ -11,7 +11,7 @@ import type { Assignment, WorkerReport } from "../../src/protocol/messages.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
 import type { Scheduler } from "../../src/schedule/step.ts";
 import type { StoredRecord } from "../../src/state/store.ts";
-import { encodePlan } from "../../src/wire/convert.ts";
+import { encodePlan } from "../../src/wire/stored/plans.ts";
 import { done, options, plan, report, spec } from "../../test/schedule/build.ts";
 
 const maps = Number(process.env["MAPS"] ?? 1_000_000);

@@ -4,7 +4,7 @@ import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { RemoteMaster } from "../protocol/services.ts";
-import type { JobView } from "../schedule/step.ts";
+import type { JobView } from "../protocol/view.ts";
 import { tell } from "./loading.ts";
 import type { MasterFlags } from "./options.ts";
 import { shortId } from "./screen/hints.ts";

@@ -4,7 +4,7 @@ import type { JobId } from "../base/ids.ts";
 import type { PlannedFile } from "../input/plan.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { JobView } from "../schedule/step.ts";
+import type { JobView } from "../protocol/view.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { SubmitOptions } from "./spec.ts";
 

@@ -8,7 +8,7 @@ import { paramsFromValues } from "../job/params/give.ts";
 import type { JobResult } from "../job/run.ts";
 import { describeThrown } from "../job/thrown.ts";
 import { publishedFiles } from "../output/published.ts";
-import type { JobView } from "../schedule/step.ts";
+import type { JobView } from "../protocol/view.ts";
 import { manifestName } from "../storage/manifest.ts";
 import { deadLettersFolder } from "./dead-letters.ts";
 import type { JobEngine } from "./engine.ts";

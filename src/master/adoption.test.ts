@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock, settled } from "../../test/support/fake-clock.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
-import type { JobView, Scheduler, SchedulerEvent } from "../schedule/step.ts";
+import type { JobView } from "../protocol/view.ts";
+import type { Scheduler, SchedulerEvent } from "../schedule/step.ts";
 import { createMemoryStore } from "../state/memory.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createMaster } from "./loop.ts";

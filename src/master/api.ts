@@ -8,7 +8,7 @@ import { failpoint } from "../base/system/failpoint.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Blobs, Hello, HistoryEvent, LogChunk, MasterApi, Submission, Welcome } from "../protocol/services.ts";
 import { checkHello, ourVersions } from "../protocol/versions.ts";
-import type { ClusterView, JobView } from "../schedule/step.ts";
+import type { ClusterView, JobView } from "../protocol/view.ts";
 import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
 import { foldersOf, type Look, lookRequest } from "./look/look.ts";

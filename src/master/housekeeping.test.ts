@@ -3,7 +3,7 @@ import { systemClock } from "../base/system/clock.ts";
 import { noLog } from "../base/system/log.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { keys } from "../protocol/records.ts";
-import type { JobState, JobView } from "../schedule/step.ts";
+import type { JobState, JobView } from "../protocol/view.ts";
 import { createMemoryStore } from "../state/memory.ts";
 import { jobRecord } from "../wire/stored/records.ts";
 import type { DiskBlobs } from "./blobs.ts";

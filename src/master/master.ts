@@ -4,7 +4,8 @@ import type { JobId, WorkerId } from "../base/ids.ts";
 import type { Clock } from "../base/system/clock.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
-import type { ClusterView, JobState, JobView, RecoverScheduler, SchedulerOptions, Step } from "../schedule/step.ts";
+import type { ClusterView, JobState, JobView } from "../protocol/view.ts";
+import type { RecoverScheduler, SchedulerOptions, Step } from "../schedule/step.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";
 

@@ -1,7 +1,7 @@
 // What `_SUCCESS` says of a job (the file's format is in storage/manifest.ts).
 import { createHash } from "node:crypto";
 import { compareBytes } from "../base/bytes/bytes.ts";
-import type { FinishedJob } from "../schedule/step.ts";
+import type { FinishedJob } from "../protocol/finished-job.ts";
 import { encodeManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
 
 /** Builds the bytes of `_SUCCESS`: the same for the same job, whoever does it. */

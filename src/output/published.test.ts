@@ -16,7 +16,7 @@ import { stagedDecision } from "../../test/conformance/storage.ts";
 import { FakeS3 } from "../../test/support/fake-s3.ts";
 import { s3StorageOn } from "../../test/support/s3.ts";
 import { noStats } from "../protocol/stats.ts";
-import type { FinishedJob } from "../schedule/step.ts";
+import type { FinishedJob } from "../protocol/finished-job.ts";
 import { createLocalStorage } from "../storage/local/local.ts";
 import { parseManifest } from "../storage/manifest.ts";
 import type { StagedFile } from "../storage/storage.ts";

@@ -3,8 +3,13 @@
 // the same interface, so whatever runs against it runs without a network too.
 import type { JobId, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { ClusterView, JobView } from "../schedule/step.ts";
-import type { Heartbeats } from "../wire/memory-transport.ts";
+import type { WorkerOrders, WorkerReport } from "./messages.ts";
+import type { ClusterView, JobView } from "./view.ts";
+
+/** What a worker calls, and what a master serves: safe to repeat, lose, delay or reorder. */
+export interface Heartbeats {
+  heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders>;
+}
 
 /**
  * Of the messages and of what is signed; who differs in it does not talk (fault 30). 2: a signature covers body and host, and goes

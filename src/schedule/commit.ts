@@ -4,7 +4,7 @@ import type { JobId } from "../base/ids.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import { type EndedRecord, keys } from "../protocol/records.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
-import { encodeDecision } from "../wire/convert.ts";
+import { encodeDecision } from "../wire/stored/commit.ts";
 import { endedRecord } from "../wire/stored/records.ts";
 import { beginClosing, endClosing, findWorkers, mayBeDecided } from "./closing.ts";
 import { isKept } from "./discard.ts";

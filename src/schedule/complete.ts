@@ -3,7 +3,7 @@ import { attemptName, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { AttemptDone, FailureText } from "../protocol/messages.ts";
 import { keys, type Winner } from "../protocol/records.ts";
-import { encodePlan } from "../wire/convert.ts";
+import { encodePlan } from "../wire/stored/plans.ts";
 import { planRecord } from "../wire/stored/records.ts";
 import { noteRate } from "./assign/backup.ts";
 import { failJob } from "./commit.ts";

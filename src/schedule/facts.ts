@@ -2,7 +2,7 @@
 // are stored nowhere: a master that dies before it has written them down takes them along.
 import type { AttemptId, JobId, WorkerId } from "../base/ids.ts";
 import type { AttemptStats, Failure, FailureText } from "../protocol/messages.ts";
-import type { JobState } from "./step.ts";
+import type { JobState } from "../protocol/view.ts";
 
 export type Fact = JobFact | AttemptFact | MapOutputFact | WorkerFact;
 

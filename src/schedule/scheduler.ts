@@ -19,15 +19,8 @@ import { recoverCluster } from "./recover.ts";
 import { requeue } from "./state/attempt.ts";
 import { type Cluster, note, put } from "./state/cluster.ts";
 import { newJob } from "./state/job.ts";
-import type {
-  ClusterView,
-  RecoverScheduler,
-  Scheduler,
-  SchedulerCommand,
-  SchedulerEvent,
-  SchedulerOptions,
-  Step,
-} from "./step.ts";
+import type { ClusterView } from "../protocol/view.ts";
+import type { RecoverScheduler, Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions, Step } from "./step.ts";
 import { viewOf } from "./view.ts";
 
 /** One without a past. */

@@ -1,8 +1,10 @@
 // What goes into the scheduler and what comes out: one event, one step.
-import type { Counters, Instant, JobId, Phase, WorkerId } from "../base/ids.ts";
+import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { IsStagedBy } from "../protocol/check-result.ts";
-import type { AttemptStats, FailureText, RunningAttempt, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import type { FinishedJob } from "../protocol/finished-job.ts";
+import type { FailureText, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import type { ClusterView } from "../protocol/view.ts";
 import type { Change, StoredRecord } from "../state/store.ts";
 import type { CommitDecision, LostFile, StagedFile } from "../storage/storage.ts";
 import type { Fact } from "./facts.ts";
@@ -110,89 +112,4 @@ export interface SchedulerOptions {
   readonly isStagedBy?: IsStagedBy;
   /** Builds the bytes of `_SUCCESS` (output/manifest.ts), so that the scheduler knows no format. */
   readonly manifest: (job: FinishedJob) => Uint8Array;
-}
-
-/** What a manifest says of a job: computed once, from its winners. */
-export interface FinishedJob {
-  readonly job: JobId;
-  readonly spec: JobSpec;
-  readonly partitions: number;
-  readonly files: CommitDecision["files"];
-  readonly counters: Counters;
-  readonly stats: JobStats;
-}
-
-export interface ClusterView {
-  readonly epoch: number;
-  readonly jobs: readonly JobView[];
-  readonly workers: readonly WorkerView[];
-}
-
-export interface WorkerView {
-  readonly id: WorkerId;
-  readonly state: WorkerState;
-  /** "" until it has been heard. */
-  readonly address: string;
-  readonly slots: number;
-  readonly slotsFree: number;
-  /** Since its last report, a second more or less. */
-  readonly heardMs: number;
-  /** Attempts that it has, without those that it was told to stop. */
-  readonly running: number;
-  /** Map outputs on it that a job may still need. */
-  readonly runs: number;
-}
-
-/**
- * busy, idle: works, waits for work. stuck: heard, but an attempt that it was told to stop is still there a lease later. silent:
- * not heard for a lease. draining: finishes what it has. excluded: too much failed there. quarantined: it came and went too
- * often.
- */
-export type WorkerState = "busy" | "idle" | "stuck" | "silent" | "draining" | "excluded" | "quarantined";
-
-export interface JobView {
-  readonly job: JobId;
-  readonly name: string;
-  /** Order of submission, from 1. */
-  readonly number: number;
-  readonly state: JobState;
-  /** Why nothing of it runs although it could go on: nobody is there to do it, or all slots are taken by other jobs. */
-  readonly waiting?: "no workers" | "workers draining" | "workers quarantined" | "no free slots";
-  /** A failed job that can still be started again with the winners it had. */
-  readonly resumable: boolean;
-  readonly tasks: Readonly<Record<Phase, TaskCounts>>;
-  readonly counters: Counters;
-  readonly stats: JobStats;
-  readonly deadLetters: number;
-  /** The folder that they are published in, where that is not a part of the output. */
-  readonly deadLettersIn?: string;
-  readonly running: readonly RunningAttempt[];
-  /** The latest 20 attempts that failed, numbered over the job from 0: what a progress view warns of. */
-  readonly failures: readonly { readonly number: number; readonly task: string; readonly error: FailureText }[];
-  readonly output: string;
-  readonly reason?: FailureText;
-}
-
-/** closing: every task is done, and workers are asked whether the job's code still does something. */
-export type JobState =
-  | "planning"
-  | "mapping"
-  | "reducing"
-  | "closing"
-  | "publishing"
-  | "succeeded"
-  | "failed"
-  | "cancelled";
-
-export interface TaskCounts {
-  readonly done: number;
-  readonly running: number;
-  readonly total: number;
-}
-
-/** Sums over winners, by phase (`groupMax` the largest). */
-export interface JobStats {
-  readonly inputBytes: number;
-  readonly map: AttemptStats;
-  readonly reduce: AttemptStats;
 }

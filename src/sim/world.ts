@@ -14,7 +14,7 @@ import { factText } from "../master/fact-text.ts";
 import { isTerminal } from "../master/master.ts";
 import type { AttemptResult, FailureText } from "../protocol/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
-import type { ClusterView, JobView } from "../schedule/step.ts";
+import type { ClusterView, JobView } from "../protocol/view.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Chance } from "./chance.ts";
 import type { Disk } from "./disk.ts";

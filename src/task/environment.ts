@@ -1,13 +1,11 @@
 import type { AttemptId, Position } from "../base/ids.ts";
 import type { Clock } from "../base/system/clock.ts";
 import type { JobDefinition } from "../job/definition.ts";
-import type { CollectOptions, Kernel } from "../kernel/kernel.ts";
+import type { Combining, Kernel } from "../kernel/kernel.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import type { RunFiles, RunReader, RunRef } from "../sort/run.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { LateCalls } from "./user/late-calls.ts";
-
-export type Combining = CollectOptions["combining"];
 
 /** What a task needs from whatever runs it: our worker's slot, a test, later another engine. */
 export interface TaskEnvironment {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Counters } from "../base/ids.ts";
 import type { AttemptStats, FailureText } from "../protocol/messages.ts";
 import type { Hello, HistoryEvent, LogChunk, Welcome } from "../protocol/services.ts";
-import type { ClusterView, JobView } from "../schedule/step.ts";
+import type { ClusterView, JobView } from "../protocol/view.ts";
 import {
   fromHello,
   fromHistoryEvent,

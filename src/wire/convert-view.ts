@@ -1,5 +1,5 @@
 // How jobs and workers look from outside, to protobuf and back.
-import type { ClusterView, JobState, JobStats, JobView, TaskCounts, WorkerView } from "../schedule/step.ts";
+import type { ClusterView, JobState, JobStats, JobView, TaskCounts, WorkerView } from "../protocol/view.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
 import { fromCounters, fromFailureText, fromStats, toCounters, toFailureText, toStats } from "./convert-common.ts";
 import { fromRunning, toRunning } from "./convert-worker.ts";

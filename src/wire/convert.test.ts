@@ -27,22 +27,9 @@ import type { EndedRecord, TaskRecord, Winner } from "../protocol/records.ts";
 import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "../slot/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
-import {
-  decodeAssignment,
-  decodeDecision,
-  decodeOrders,
-  decodePlan,
-  decodeReport,
-  decodeResult,
-  decodeSpec,
-  encodeAssignment,
-  encodeDecision,
-  encodeOrders,
-  encodePlan,
-  encodeReport,
-  encodeResult,
-  encodeSpec,
-} from "./convert.ts";
+import { decodeAssignment, decodeOrders, decodeReport, decodeResult, decodeSpec, encodeAssignment, encodeOrders, encodeReport, encodeResult, encodeSpec } from "./convert.ts";
+import { decodeDecision, encodeDecision } from "./stored/commit.ts";
+import { decodePlan, encodePlan } from "./stored/plans.ts";
 import { toResult } from "./convert-attempt.ts";
 import { toDecision } from "./stored/commit.ts";
 import { fromPlan, toPlan } from "./stored/convert-plan.ts";

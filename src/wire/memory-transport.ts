@@ -1,13 +1,8 @@
 // Master and worker in one process: a call, but every message goes through its bytes, so that nothing works here that would
 // not work across a wire.
 
-import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import type { Heartbeats } from "../protocol/services.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "./convert.ts";
-
-/** What a worker calls, and what a master serves: safe to repeat, lose, delay or reorder. */
-export interface Heartbeats {
-  heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders>;
-}
 
 /** The worker's side of a master in this process. `master` may still be starting: calls wait for it. */
 export function memoryTransport(master: Heartbeats | Promise<Heartbeats>): Heartbeats {

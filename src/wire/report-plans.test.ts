@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { done, failed, plan, report, text } from "../../test/schedule/build.ts";
 import type { AttemptId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
-import { decodePlan, decodeReport, encodePlan, encodeReport } from "./convert.ts";
+import { decodePlan, encodePlan } from "./stored/plans.ts";
+import { decodeReport, encodeReport } from "./convert.ts";
 import { readReport } from "./report-plans.ts";
 
 const attempt = (index: number, phase: AttemptId["phase"] = "plan"): AttemptId => ({

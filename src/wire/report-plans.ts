@@ -3,7 +3,8 @@
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "../protocol/check-result.ts";
 import type { AttemptResult, WorkerReport } from "../protocol/messages.ts";
-import { decodePlan, decodeReport, encodePlanPart, planOf } from "./convert.ts";
+import { decodePlan, encodePlanPart, planOf } from "./stored/plans.ts";
+import { decodeReport } from "./convert.ts";
 import { changeField } from "./protobuf/message-parts.ts";
 import { WireReader } from "./protobuf/reader.ts";
 

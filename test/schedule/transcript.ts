@@ -6,16 +6,10 @@ import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/
 import { parseKey, type TaskRecord } from "../../src/protocol/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
 import { attemptKey } from "../../src/schedule/state/task.ts";
-import type {
-  Scheduler,
-  SchedulerCommand,
-  SchedulerEvent,
-  SchedulerOptions,
-  WithdrawnDecision,
-} from "../../src/schedule/step.ts";
+import type { Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions, WithdrawnDecision } from "../../src/schedule/step.ts";
 import type { Change } from "../../src/state/store.ts";
 import type { StagedFile } from "../../src/storage/storage.ts";
-import { decodeDecision } from "../../src/wire/convert.ts";
+import { decodeDecision } from "../../src/wire/stored/commit.ts";
 import { endedRecord, planRecord, taskRecord } from "../../src/wire/stored/records.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";
 import { FakeWorker } from "./fake-worker.ts";

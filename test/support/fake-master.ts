@@ -14,7 +14,7 @@ import { Gate } from "../../src/rpc/server/gate.ts";
 import type { Listener } from "../../src/rpc/server/http.ts";
 import { type ListenOptions, listen } from "../../src/rpc/server/listener.ts";
 import { masterService } from "../../src/rpc/server/service.ts";
-import type { JobState, JobView } from "../../src/schedule/step.ts";
+import type { JobState, JobView } from "../../src/protocol/view.ts";
 
 export const someOrders: WorkerOrders = {
   epoch: 7,

@@ -1,6 +1,6 @@
 // `millrace jobs`: all jobs that the master knows, the oldest first.
 import pc from "picocolors";
-import type { JobView, TaskCounts } from "../../schedule/step.ts";
+import type { JobView, TaskCounts } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";

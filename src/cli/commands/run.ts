@@ -9,7 +9,7 @@ import { systemClock } from "../../base/system/clock.ts";
 import { deadLettersFolder } from "../../engine/dead-letters.ts";
 import type { JobEngine, JobHandle } from "../../engine/engine.ts";
 import { openLocal } from "../../engine/local/open.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 import { connectionText } from "../cluster.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";
 import { stillLoading, tell } from "../loading.ts";

@@ -7,7 +7,7 @@ import { systemClock } from "../../base/system/clock.ts";
 import { formatCounted } from "../../base/units.ts";
 import { Feed, isEnded } from "../../engine/remote/feed.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
-import type { ClusterView, JobView } from "../../schedule/step.ts";
+import type { ClusterView, JobView } from "../../protocol/view.ts";
 import { findJob, tellOnStderr, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";

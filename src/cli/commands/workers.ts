@@ -1,7 +1,7 @@
 // `millrace workers`: who works, and what state each is in. Busy, stuck and silent are three things: one works, one does not
 // end what it was told to end, one is not heard.
 import pc from "picocolors";
-import type { WorkerState, WorkerView } from "../../schedule/step.ts";
+import type { WorkerState, WorkerView } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";

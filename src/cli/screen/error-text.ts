@@ -6,7 +6,7 @@ import { systemCode } from "../../base/error.ts";
 import { exitCodeOfCode, exitCodes } from "../../base/error-codes.ts";
 import { describeThrown, isOurs } from "../../job/thrown.ts";
 import type { FailureText } from "../../protocol/messages.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 
 /**
  * Escapes what could move the cursor, change colours, or turn the direction of text around: data must not write to the terminal by

@@ -2,7 +2,7 @@
 import { meaningOf } from "../../base/error-codes.ts";
 import { limits } from "../../base/limits.ts";
 import type { JobHandle } from "../../engine/engine.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 import { callersEnvironment } from "../callers-environment.ts";
 import type { RunFlags } from "../options.ts";
 import { unprintable } from "./error-text.ts";

@@ -1,6 +1,6 @@
 // `--json`: one JSON object per line on standard error, for scripts. Fields are only ever added.
 import { formatDuration } from "../../base/units.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 import type { ProgressSink } from "./progress.ts";
 import { returnedNote } from "./summary.ts";
 

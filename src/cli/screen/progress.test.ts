@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { noStats } from "../../protocol/stats.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 import { printable } from "./error-text.ts";
 import { clip, LineProgress, remainingMs, TerminalProgress } from "./progress.ts";
 

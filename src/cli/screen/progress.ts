@@ -4,7 +4,7 @@ import pc from "picocolors";
 import type { Phase } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount, formatDuration } from "../../base/units.ts";
-import type { JobView, TaskCounts } from "../../schedule/step.ts";
+import type { JobView, TaskCounts } from "../../protocol/view.ts";
 import { fromHere, printable } from "./error-text.ts";
 
 export interface ProgressSink {

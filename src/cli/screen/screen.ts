@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { systemClock } from "../../base/system/clock.ts";
 import type { JobHandle } from "../../engine/engine.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 import { printable } from "./error-text.ts";
 import { jsonEvents } from "./json-events.ts";
 import { PhaseTimes } from "./phase-times.ts";

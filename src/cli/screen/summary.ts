@@ -1,7 +1,7 @@
 // What is printed when a job has ended: what was read, made and written, where the time went, and what comes next.
 import pc from "picocolors";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 import { failureLines, printable } from "./error-text.ts";
 
 export interface SummaryOptions {

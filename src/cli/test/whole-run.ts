@@ -1,7 +1,7 @@
 // One run of the job by the engine that `millrace run` uses, in settings that must not change its result.
 import { type Experiment, type LocalEngine, openLocal, type SubmitOptions } from "../../engine/local/open.ts";
 import type { FailureText } from "../../protocol/messages.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 import { type Published, readPublished } from "./content.ts";
 
 export interface Settings {

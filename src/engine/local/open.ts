@@ -14,7 +14,7 @@ import { jobIdOf } from "../../master/master.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
 import { createStorage } from "../../storage/any.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { Combining } from "../../task/environment.ts";
+import type { Combining } from "../../kernel/kernel.ts";
 import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
 import { type Budget, planBudget } from "../../worker/slots/budget.ts";
 import type { JobEngine } from "../engine.ts";

@@ -12,7 +12,7 @@ import type { JobSpec } from "../../job/spec.ts";
 import { jobPrefix, parseKey } from "../../protocol/records.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { decodePlan } from "../../wire/convert.ts";
+import { decodePlan } from "../../wire/stored/plans.ts";
 import { endedRecord, jobRecord, planRecord } from "../../wire/stored/records.ts";
 
 export interface StoredJob {

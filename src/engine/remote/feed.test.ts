@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { settled } from "../../../test/support/fake-clock.ts";
 import { MillraceError } from "../../base/error.ts";
-import type { JobState, JobView } from "../../schedule/step.ts";
+import type { JobState, JobView } from "../../protocol/view.ts";
 import { Feed } from "./feed.ts";
 
 const view = (state: JobState) => ({ job: "j", state }) as JobView;

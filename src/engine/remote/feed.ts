@@ -2,7 +2,7 @@
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
-import type { JobView } from "../../schedule/step.ts";
+import type { JobView } from "../../protocol/view.ts";
 
 export interface FeedOptions {
   readonly master: Pick<RemoteMaster, "watch">;

@@ -1,7 +1,7 @@
 // A worker as the scheduler knows it: from its reports, and from the winners that lie on it.
 import type { AttemptId, Instant, JobId, WorkerId } from "../../base/ids.ts";
 import type { WorkerReport } from "../../protocol/messages.ts";
-import type { WorkerView } from "../step.ts";
+import type { WorkerView } from "../../protocol/view.ts";
 import type { Penalty } from "./standing.ts";
 import type { Attempt, Task } from "./task.ts";
 

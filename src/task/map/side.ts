@@ -10,7 +10,7 @@ import { createEmitter, type Emitter } from "../emit/emitter.ts";
 import { isSummed, kernelFold } from "../emit/fold.ts";
 import { viewOf } from "../emit/frame.ts";
 import { PairEncoder } from "../emit/pair-encoder.ts";
-import type { Combining } from "../environment.ts";
+import type { Combining } from "../../kernel/kernel.ts";
 import type { DeadLetters } from "../output/dead-letters.ts";
 import { type OutputSinks, outputTable, type RecordEncoder } from "../output/outputs.ts";
 import type { UserTask } from "../user/user-task.ts";

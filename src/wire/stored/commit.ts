@@ -1,8 +1,13 @@
 // A commit decision, to protobuf and back.
 import type { CommitDecision } from "../../storage/storage.ts";
-import { optional } from "../codec.ts";
+import { messageCodec, optional } from "../codec.ts";
 import { fromStagedFile, toStagedFile } from "../convert-common.ts";
-import type * as pb from "../gen/millrace/v1/stored_pb.ts";
+import * as pb from "../gen/millrace/v1/stored_pb.ts";
+import { writeDecision } from "./plan-writer.ts";
+
+const decision = messageCodec(pb.CommitDecisionSchema, toDecision, fromDecision, "corrupt-state");
+export const encodeDecision = (value: CommitDecision) => writeDecision(value);
+export const decodeDecision = (bytes: Uint8Array) => decision.decode(bytes);
 
 type Folder = NonNullable<CommitDecision["deadLetters"]>;
 
@@ -10,7 +15,7 @@ export function toDecision({ job, deadLetters, ...folder }: CommitDecision) {
   return { job, ...toFolder(folder), deadLetters: optional(deadLetters, toFolder) };
 }
 
-export function fromDecision(decision: pb.CommitDecision): CommitDecision {
+function fromDecision(decision: pb.CommitDecision): CommitDecision {
   const { job, deadLetters } = decision;
   return {
     job,

@@ -1,6 +1,6 @@
 // The records of the state store, to protobuf and back.
 import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord } from "../../protocol/records.ts";
-import type { TaskCounts } from "../../schedule/step.ts";
+import type { TaskCounts } from "../../protocol/view.ts";
 import { big, type MessageCodec, messageCodec, num, oneOf, optional, required } from "../codec.ts";
 import {
   fromAttemptId,

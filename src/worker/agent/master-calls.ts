@@ -8,7 +8,7 @@ import { limits } from "../../base/limits.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import { failpoint } from "../../base/system/failpoint.ts";
 import type { WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
-import type { Heartbeats } from "../../wire/memory-transport.ts";
+import type { Heartbeats } from "../../protocol/services.ts";
 
 export interface MasterCallsOptions {
   readonly master: Heartbeats;

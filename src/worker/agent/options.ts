@@ -5,7 +5,7 @@ import type { Clock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import type { Assignment, AttemptResult, FailureText, WorkerReport } from "../../protocol/messages.ts";
-import type { Heartbeats } from "../../wire/memory-transport.ts";
+import type { Heartbeats } from "../../protocol/services.ts";
 import type { RunStore } from "../disk/run-store.ts";
 import type { Budget } from "../slots/budget.ts";
 import type { Bundle, TaskSlot } from "../slots/slot.ts";

@@ -1,4 +1,5 @@
 // Why a slot's process ended, in words for the job's author (faults 14 to 18).
+import { uncaughtMark } from "../../slot/uncaught.ts";
 import { MiB } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { FailureText } from "../../protocol/messages.ts";
@@ -26,8 +27,6 @@ export type KillReason =
   /** It wrote to its message pipe what is no message. */
   | { readonly kind: "broken-pipe"; readonly what: string };
 
-/** What a slot writes before the text of an error that was thrown between attempts, where there is none to report it for. */
-export const uncaughtMark = "uncaught, in a callback or promise that nothing waits for: ";
 
 /** Signals that a process gets for what it has done itself. */
 export const crashes: Readonly<Record<string, string>> = {

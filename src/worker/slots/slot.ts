@@ -19,7 +19,7 @@ import type { SlotConfig } from "../../slot/program.ts";
 import { type PageContent, readStatusPage } from "../../slot/status-page.ts";
 import { needsS3, ownS3Access } from "../../storage/any.ts";
 import type { S3Access } from "../../storage/s3/access.ts";
-import type { Combining } from "../../task/environment.ts";
+import type { Combining } from "../../kernel/kernel.ts";
 import { LogFile, logLine } from "../disk/log-file.ts";
 import type { Budget } from "./budget.ts";
 import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";

@@ -5,7 +5,7 @@ import { attemptName, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { keys, parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { CommitDecision } from "../../../src/storage/storage.ts";
-import { decodeDecision } from "../../../src/wire/convert.ts";
+import { decodeDecision } from "../../../src/wire/stored/commit.ts";
 import { planRecord, taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
 import { fullName } from "../slot.ts";

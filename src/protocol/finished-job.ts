@@ -1,0 +1,14 @@
+import type { Counters, JobId } from "../base/ids.ts";
+import type { JobSpec } from "../job/spec.ts";
+import type { CommitDecision } from "../storage/storage.ts";
+import type { JobStats } from "./view.ts";
+
+/** What a manifest says of a job: computed once, from its winners. */
+export interface FinishedJob {
+  readonly job: JobId;
+  readonly spec: JobSpec;
+  readonly partitions: number;
+  readonly files: CommitDecision["files"];
+  readonly counters: Counters;
+  readonly stats: JobStats;
+}
