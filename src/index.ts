@@ -1,5 +1,5 @@
 // The public API of Millrace. What a job needs is loaded at once; what runs jobs only when `run` is called.
 
-export { run } from "./engine/run.ts";
+export { run } from "./engine/run/run.ts";
 export * from "./job/api.ts";
 export type * from "./job/types.ts";

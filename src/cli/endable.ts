@@ -8,7 +8,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { type Clock, systemClock } from "../base/system/clock.ts";
 import { randomId } from "../base/system/random.ts";
-import { localPlaces, removeAbandoned } from "../engine/local/work-directories.ts";
+import { localPlaces, removeAbandoned } from "../engine/work-directories.ts";
 import { watchForOrphan } from "../slot/orphan-watch.ts";
 import {
   createWorkDirectory,

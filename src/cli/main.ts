@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { Command, CommanderError, type Option } from "commander";
 import type { Host } from "../base/system/host.ts";
 import { version } from "../base/version.ts";
-import { describing, startFirstSlot } from "../engine/local/first-slot.ts";
+import { describing, startFirstSlot } from "../engine/first-slot.ts";
 import { importBy } from "../job/load/import-module.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import {

@@ -45,6 +45,8 @@ export type KernelFold =
     }
   | { readonly on: "bytes"; readonly by: (a: Uint8Array, b: Uint8Array) => Uint8Array };
 
+export type Combining = "auto" | "always" | "never";
+
 export interface CollectOptions {
   /** 1 to 10,000. */
   readonly partitions: number;
@@ -53,7 +55,7 @@ export interface CollectOptions {
   readonly group: readonly PartShape[] | undefined;
   readonly fold: KernelFold | undefined;
   /** "auto": given up per window while keys don't repeat (distinct / pairs > 0.7), tried again after the next flush. */
-  readonly combining: "auto" | "always" | "never";
+  readonly combining: Combining;
   /** Emission index of the first pair. */
   readonly firstEmission: number;
   /**

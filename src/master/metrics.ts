@@ -1,7 +1,7 @@
 // What `/metrics` of a master shows, in Prometheus' text form. The names are documented (docs/operations) and stay.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Fact } from "../schedule/facts.ts";
 import type { ClusterView, JobState, WorkerState } from "../protocol/view.ts";
+import type { Fact } from "../schedule/facts.ts";
 import { isTerminal } from "./master.ts";
 
 /** As objects, so that a state that is added can't be forgotten here. */

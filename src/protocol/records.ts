@@ -16,10 +16,10 @@ import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, JobId, Phase, Position, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";
-import type { TaskCounts } from "./view.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import type { AttemptStats, FailureText, SkippedRecord } from "./messages.ts";
+import type { TaskCounts } from "./view.ts";
 
 export interface JobRecord {
   readonly spec: JobSpec;

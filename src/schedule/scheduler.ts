@@ -4,6 +4,7 @@ import { unreachable } from "../base/assert.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerOrders } from "../protocol/messages.ts";
 import { keys } from "../protocol/records.ts";
+import type { ClusterView } from "../protocol/view.ts";
 import type { CommitDecision } from "../storage/storage.ts";
 import { jobRecord } from "../wire/stored/records.ts";
 import { assignAhead } from "./assign/ahead.ts";
@@ -19,7 +20,6 @@ import { recoverCluster } from "./recover.ts";
 import { requeue } from "./state/attempt.ts";
 import { type Cluster, note, put } from "./state/cluster.ts";
 import { newJob } from "./state/job.ts";
-import type { ClusterView } from "../protocol/view.ts";
 import type { RecoverScheduler, Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions, Step } from "./step.ts";
 import { viewOf } from "./view.ts";
 

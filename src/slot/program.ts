@@ -11,25 +11,24 @@ import { describeLoaded, installMillrace, loadJob } from "../job/load/load.ts";
 import { validateParams } from "../job/params/validate.ts";
 import { describeThrown } from "../job/thrown.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Combining, Kernel } from "../kernel/kernel.ts";
 import type { AttemptDone, AttemptResult, FailureText } from "../protocol/messages.ts";
 import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
 import type { S3Access } from "../storage/s3/access.ts";
 import { stoppable } from "../storage/storage.ts";
-import type { Combining } from "../kernel/kernel.ts";
 import type { FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { lateFailure } from "../task/failure.ts";
 import { runAttempt } from "../task/run-attempt.ts";
 import { isRefusal, LateCalls } from "../task/user/late-calls.ts";
 import { revoked } from "../task/user/revoked.ts";
 import { createTier } from "../tier/tier.ts";
-import { uncaughtMark } from "./uncaught.ts";
 import { frameOf } from "./frames.ts";
 import { encodeFromSlot, type FromSlot, type RunAttempt, type ToSlot } from "./messages.ts";
 import { watchForOrphan } from "./orphan-watch.ts";
 import { StatusPageFile } from "./status-page.ts";
+import { uncaughtMark } from "./uncaught.ts";
 import { UserWork } from "./user-work.ts";
 
 /** Its first message, as JSON. */

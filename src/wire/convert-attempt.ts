@@ -24,8 +24,8 @@ import {
   toStats,
 } from "./convert-common.ts";
 import { fromSpec, toSpec } from "./convert-job.ts";
-import { fromPlan, fromPlannedFile, fromSplit, toPlan, toPlannedFile, toSplit } from "./stored/convert-plan.ts";
 import type * as pb from "./gen/millrace/v1/attempt_pb.ts";
+import { fromPlan, fromPlannedFile, fromSplit, toPlan, toPlannedFile, toSplit } from "./stored/convert-plan.ts";
 
 export function toAssignment(assignment: Assignment) {
   return {

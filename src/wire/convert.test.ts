@@ -27,18 +27,28 @@ import type { EndedRecord, TaskRecord, Winner } from "../protocol/records.ts";
 import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "../slot/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
-import { decodeAssignment, decodeOrders, decodeReport, decodeResult, decodeSpec, encodeAssignment, encodeOrders, encodeReport, encodeResult, encodeSpec } from "./convert.ts";
-import { decodeDecision, encodeDecision } from "./stored/commit.ts";
-import { decodePlan, encodePlan } from "./stored/plans.ts";
+import {
+  decodeAssignment,
+  decodeOrders,
+  decodeReport,
+  decodeResult,
+  decodeSpec,
+  encodeAssignment,
+  encodeOrders,
+  encodeReport,
+  encodeResult,
+  encodeSpec,
+} from "./convert.ts";
 import { toResult } from "./convert-attempt.ts";
-import { toDecision } from "./stored/commit.ts";
-import { fromPlan, toPlan } from "./stored/convert-plan.ts";
-import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./stored/records.ts";
 import { toReport } from "./convert-worker.ts";
 import { AttemptResultSchema } from "./gen/millrace/v1/attempt_pb.ts";
 import { PlanSchema } from "./gen/millrace/v1/plan_pb.ts";
 import { CommitDecisionSchema, TaskRecordSchema } from "./gen/millrace/v1/stored_pb.ts";
 import { WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
+import { decodeDecision, encodeDecision, toDecision } from "./stored/commit.ts";
+import { fromPlan, toPlan } from "./stored/convert-plan.ts";
+import { decodePlan, encodePlan } from "./stored/plans.ts";
+import { endedRecord, failureRecord, jobRecord, planRecord, taskRecord } from "./stored/records.ts";
 
 // ── values of every shape ────────────────────────────────────────────────────
 

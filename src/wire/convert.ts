@@ -11,8 +11,8 @@ import { fromOrders, fromReport, toOrders, toReport } from "./convert-worker.ts"
 import { AssignmentSchema, AttemptResultSchema } from "./gen/millrace/v1/attempt_pb.ts";
 import { JobSpecSchema } from "./gen/millrace/v1/job_pb.ts";
 import { WorkerOrdersSchema, WorkerReportSchema } from "./gen/millrace/v1/worker_pb.ts";
-import { writePlanChunk } from "./stored/plan-writer.ts";
 import { changeField, framed } from "./protobuf/message-parts.ts";
+import { writePlanChunk } from "./stored/plan-writer.ts";
 
 const report = messageCodec(WorkerReportSchema, toReport, fromReport);
 const orders = messageCodec(WorkerOrdersSchema, toOrders, fromOrders);

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { done, failed, plan, report, text } from "../../test/schedule/build.ts";
 import type { AttemptId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
-import { decodePlan, encodePlan } from "./stored/plans.ts";
 import { decodeReport, encodeReport } from "./convert.ts";
 import { readReport } from "./report-plans.ts";
+import { decodePlan, encodePlan } from "./stored/plans.ts";
 
 const attempt = (index: number, phase: AttemptId["phase"] = "plan"): AttemptId => ({
   job: "j",

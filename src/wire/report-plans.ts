@@ -3,10 +3,10 @@
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "../protocol/check-result.ts";
 import type { AttemptResult, WorkerReport } from "../protocol/messages.ts";
-import { decodePlan, encodePlanPart, planOf } from "./stored/plans.ts";
 import { decodeReport } from "./convert.ts";
 import { changeField } from "./protobuf/message-parts.ts";
 import { WireReader } from "./protobuf/reader.ts";
+import { decodePlan, encodePlanPart, planOf } from "./stored/plans.ts";
 
 /** `finished` of WorkerReport, `done` of AttemptResult, `plan` of Done. */
 const path = [10, 2, 1] as const;

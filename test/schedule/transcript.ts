@@ -6,7 +6,13 @@ import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/
 import { parseKey, type TaskRecord } from "../../src/protocol/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
 import { attemptKey } from "../../src/schedule/state/task.ts";
-import type { Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions, WithdrawnDecision } from "../../src/schedule/step.ts";
+import type {
+  Scheduler,
+  SchedulerCommand,
+  SchedulerEvent,
+  SchedulerOptions,
+  WithdrawnDecision,
+} from "../../src/schedule/step.ts";
 import type { Change } from "../../src/state/store.ts";
 import type { StagedFile } from "../../src/storage/storage.ts";
 import { decodeDecision } from "../../src/wire/stored/commit.ts";

@@ -1,8 +1,8 @@
 // Where a world tells what happens in it, and who is told: the invariants (invariants/), each in a file with its neighbours.
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
-import type { Cluster } from "../../src/schedule/state/cluster.ts";
 import type { ClusterView } from "../../src/protocol/view.ts";
+import type { Cluster } from "../../src/schedule/state/cluster.ts";
 import type { SchedulerEvent, Step } from "../../src/schedule/step.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { Change } from "../../src/state/store.ts";

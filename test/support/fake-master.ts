@@ -8,13 +8,13 @@ import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts"
 import type { MasterApi } from "../../src/protocol/services.ts";
 import { noStats } from "../../src/protocol/stats.ts";
 import { checkHello } from "../../src/protocol/versions.ts";
+import type { JobState, JobView } from "../../src/protocol/view.ts";
 import { randomToken, type Secret } from "../../src/rpc/access/token-digest.ts";
 import { fixedTokens, type TokenScope } from "../../src/rpc/access/tokens.ts";
 import { Gate } from "../../src/rpc/server/gate.ts";
 import type { Listener } from "../../src/rpc/server/http.ts";
 import { type ListenOptions, listen } from "../../src/rpc/server/listener.ts";
 import { masterService } from "../../src/rpc/server/service.ts";
-import type { JobState, JobView } from "../../src/protocol/view.ts";
 
 export const someOrders: WorkerOrders = {
   epoch: 7,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { run } from "../../engine/run.ts";
+import { run } from "../../engine/run/run.ts";
 import { refuseOtherRuntimes } from "./runtime.ts";
 
 test("Node goes on, this one too", () => {

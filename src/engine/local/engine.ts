@@ -12,8 +12,8 @@ import type { JobSpec } from "../../job/spec.ts";
 import { createMaster } from "../../master/loop.ts";
 import { isTerminal, type Master } from "../../master/master.ts";
 import { manifestBuilder } from "../../output/manifest.ts";
-import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { JobView } from "../../protocol/view.ts";
+import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
 import { openLevelStore } from "../../state/leveldb.ts";
 import type { StateStore } from "../../state/store.ts";
@@ -29,11 +29,11 @@ import { slotProgram } from "../../worker/slots/path.ts";
 import { type Bundle, Slot } from "../../worker/slots/slot.ts";
 import { jobEnvironment, writeBundle } from "../bundle-file.ts";
 import type { JobHandle } from "../engine.ts";
+import { takeStarted } from "../first-slot.ts";
 import { type SubmitOptions, sizedSpec } from "../spec.ts";
-import { takeStarted } from "./first-slot.ts";
+import { earlierJobs, type LocalPlaces, removeOlder } from "../work-directories.ts";
 import type { LocalEngine, LocalOptions } from "./open.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
-import { earlierJobs, type LocalPlaces, removeOlder } from "./work-directories.ts";
 
 /** In one process nobody is ever out of reach: a laptop that slept must not lose its attempts. */
 const leaseMs = 24 * 3_600_000;

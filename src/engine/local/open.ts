@@ -10,16 +10,15 @@ import { MillraceError } from "../../base/error.ts";
 import type { AttemptId, JobId } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
 import { randomId } from "../../base/system/random.ts";
+import type { Combining } from "../../kernel/kernel.ts";
 import { jobIdOf } from "../../master/master.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
 import { createStorage } from "../../storage/any.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { Combining } from "../../kernel/kernel.ts";
 import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
 import { type Budget, planBudget } from "../../worker/slots/budget.ts";
 import type { JobEngine } from "../engine.ts";
 import { type Loading, whileLoading } from "../loading.ts";
-import { Engine, type EngineParts } from "./engine.ts";
 import {
   earlierJobs,
   localPlaces,
@@ -28,7 +27,8 @@ import {
   refuseIfOvertaken,
   removeAbandoned,
   workDirectoriesOf,
-} from "./work-directories.ts";
+} from "../work-directories.ts";
+import { Engine, type EngineParts } from "./engine.ts";
 
 export type { SubmitOptions } from "../engine.ts";
 

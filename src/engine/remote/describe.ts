@@ -10,9 +10,9 @@ import { slotProgram } from "../../worker/slots/path.ts";
 import { SlotPool } from "../../worker/slots/pool.ts";
 import { type Bundle, Slot } from "../../worker/slots/slot.ts";
 import { jobEnvironment, writeBundle } from "../bundle-file.ts";
+import { describing, takeStarted } from "../first-slot.ts";
 import { type Loading, whileLoading } from "../loading.ts";
-import { describing, takeStarted } from "../local/first-slot.ts";
-import { localPlaces, removeAbandoned } from "../local/work-directories.ts";
+import { localPlaces, removeAbandoned } from "../work-directories.ts";
 
 export interface DescribedJob {
   readonly description: JobDescription;

@@ -44,7 +44,7 @@ export interface RemoteOptions extends Loading {
   /** What is odd and no reason to stop, as a sentence. */
   readonly onWarning?: ((warning: string) => void) | undefined;
   readonly clock?: Clock;
-  /** A slot's process that was started already (engine/local/first-slot.ts). */
+  /** A slot's process that was started already (engine/first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
 }
 

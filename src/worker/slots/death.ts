@@ -1,8 +1,9 @@
 // Why a slot's process ended, in words for the job's author (faults 14 to 18).
-import { uncaughtMark } from "../../slot/uncaught.ts";
+
 import { MiB } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { FailureText } from "../../protocol/messages.ts";
+import { uncaughtMark } from "../../slot/uncaught.ts";
 
 /** What the agent knows of an ended process. */
 export interface Death {
@@ -26,7 +27,6 @@ export type KillReason =
   | { readonly kind: "silent"; readonly ms: number }
   /** It wrote to its message pipe what is no message. */
   | { readonly kind: "broken-pipe"; readonly what: string };
-
 
 /** Signals that a process gets for what it has done itself. */
 export const crashes: Readonly<Record<string, string>> = {

@@ -12,6 +12,7 @@ import { isErrorCode, MillraceError, type Retry, systemCode } from "../../base/e
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
+import type { Combining } from "../../kernel/kernel.ts";
 import type { AttemptResult, Failure, FailureText } from "../../protocol/messages.ts";
 import { FrameReader, frameOf } from "../../slot/frames.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../../slot/messages.ts";
@@ -19,7 +20,6 @@ import type { SlotConfig } from "../../slot/program.ts";
 import { type PageContent, readStatusPage } from "../../slot/status-page.ts";
 import { needsS3, ownS3Access } from "../../storage/any.ts";
 import type { S3Access } from "../../storage/s3/access.ts";
-import type { Combining } from "../../kernel/kernel.ts";
 import { LogFile, logLine } from "../disk/log-file.ts";
 import type { Budget } from "./budget.ts";
 import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";

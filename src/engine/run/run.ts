@@ -1,7 +1,7 @@
-import { refuseOtherRuntimes } from "../base/system/runtime.ts";
-import type { JobResult, RunOptions } from "../job/run.ts";
-import type { Job, JobTypes } from "../job/types.ts";
-import type { AnyRunOptions } from "./run-options.ts";
+import { refuseOtherRuntimes } from "../../base/system/runtime.ts";
+import type { JobResult, RunOptions } from "../../job/run.ts";
+import type { Job, JobTypes } from "../../job/types.ts";
+import type { AnyRunOptions } from "./options.ts";
 
 /**
  * Run a job: here, on all cores, or on a cluster; the same as `millrace run`. With `output` files are published there; without

@@ -1,12 +1,12 @@
 // The options of `run()`, checked as the command line checks its own: types say what they are, and nothing says that they were
 // looked at. Paths are made absolute at once, as the program may go to another folder while it waits.
 import { resolve } from "node:path";
-import { didYouMean } from "../base/closest.ts";
-import { MillraceError } from "../base/error.ts";
-import { excerptOf } from "../base/excerpt.ts";
-import { limits } from "../base/limits.ts";
-import { outputPath, refuseNoPath } from "../base/paths.ts";
-import { parseDuration, parseSize } from "../base/units.ts";
+import { didYouMean } from "../../base/closest.ts";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { limits } from "../../base/limits.ts";
+import { outputPath, refuseNoPath } from "../../base/paths.ts";
+import { parseDuration, parseSize } from "../../base/units.ts";
 
 /** `RunOptions` of any job. */
 export interface AnyRunOptions {

@@ -1,21 +1,21 @@
 // What `run()` does: the job's module, not the object at hand, is what runs in the slots; the same code path as the command.
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MillraceError } from "../base/error.ts";
-import { parseDuration, parseSize } from "../base/units.ts";
-import { jobDefinition } from "../job/define-job.ts";
-import { paramsFromValues } from "../job/params/give.ts";
-import type { JobResult } from "../job/run.ts";
-import { describeThrown } from "../job/thrown.ts";
-import { publishedFiles } from "../output/published.ts";
-import type { JobView } from "../protocol/view.ts";
-import { manifestName } from "../storage/manifest.ts";
-import { deadLettersFolder } from "./dead-letters.ts";
-import type { JobEngine } from "./engine.ts";
-import { type LocalEngine, openLocal, type SubmitOptions } from "./local/open.ts";
-import { readRecords } from "./records.ts";
-import { asCallerSees } from "./run-error.ts";
-import { type AnyRunOptions, checkedRunOptions } from "./run-options.ts";
+import { MillraceError } from "../../base/error.ts";
+import { parseDuration, parseSize } from "../../base/units.ts";
+import { jobDefinition } from "../../job/define-job.ts";
+import { paramsFromValues } from "../../job/params/give.ts";
+import type { JobResult } from "../../job/run.ts";
+import { describeThrown } from "../../job/thrown.ts";
+import { publishedFiles } from "../../output/published.ts";
+import type { JobView } from "../../protocol/view.ts";
+import { manifestName } from "../../storage/manifest.ts";
+import { deadLettersFolder } from "../dead-letters.ts";
+import type { JobEngine } from "../engine.ts";
+import { type LocalEngine, openLocal, type SubmitOptions } from "../local/open.ts";
+import { readRecords } from "../records.ts";
+import { asCallerSees } from "./error.ts";
+import { type AnyRunOptions, checkedRunOptions } from "./options.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;
 
@@ -82,8 +82,8 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
   }
   const module = moduleOf(job, options.module);
   const [{ openRemote }, { connectTo }] = await Promise.all([
-    import("./remote/open.ts"),
-    import("./remote/connect.ts"),
+    import("../remote/open.ts"),
+    import("../remote/connect.ts"),
   ]);
   const { env: environment, overwrite } = options;
   const engine = await openRemote({

@@ -2,8 +2,8 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openLevelStore } from "../../state/leveldb.ts";
-import { createWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
+import { openLevelStore } from "../state/leveldb.ts";
+import { createWorkDirectory, removeWorkDirectory } from "../worker/disk/work-directory.ts";
 import {
   localPlaces,
   makeParents,

@@ -2,12 +2,12 @@
 import { lstatSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { MillraceError, systemCode } from "../../base/error.ts";
-import type { JobId } from "../../base/ids.ts";
-import { isUrl, outputPath } from "../../base/paths.ts";
-import { workDirectoryOf, workDirectoryPrefix } from "../../storage/local/hidden.ts";
-import type { Storage } from "../../storage/storage.ts";
-import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../../worker/disk/work-directory.ts";
+import { MillraceError, systemCode } from "../base/error.ts";
+import type { JobId } from "../base/ids.ts";
+import { isUrl, outputPath } from "../base/paths.ts";
+import { workDirectoryOf, workDirectoryPrefix } from "../storage/local/hidden.ts";
+import type { Storage } from "../storage/storage.ts";
+import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/disk/work-directory.ts";
 
 export interface PlacesOptions {
   /** Directory to publish; undefined: nobody sees the result but the caller. */

@@ -1,7 +1,7 @@
 // What `run()` rejects with, as its caller sees it: the job's own lines and the caller's, nothing of this package. An error that
 // nobody catches is printed with the source line that it was made on, and that would be all of a bundle.
-import { MillraceError } from "../base/error.ts";
-import { isOurs, userStack } from "../job/thrown.ts";
+import { MillraceError } from "../../base/error.ts";
+import { isOurs, userStack } from "../../job/thrown.ts";
 
 /** `caller`: has the stack of the call, taken before anything was waited for. */
 export function asCallerSees(error: unknown, caller: { readonly stack?: string }): unknown {
