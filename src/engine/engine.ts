@@ -1,4 +1,4 @@
-// What runs a job, whoever does: this process (local.ts) or a cluster (remote.ts). `millrace run` and `run()` are written
+// What runs a job, whoever does: this process (local/open.ts) or a cluster (remote/open.ts). `millrace run` and `run()` are written
 // against this.
 import type { JobId } from "../base/ids.ts";
 import type { PlannedFile } from "../input/plan.ts";

@@ -27,7 +27,7 @@ interface Bound {
 }
 
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
-  (name) => name.endsWith(".ts") && !/\.test\.ts$|\/assembly\/|^rpc\/gen\/|^base\/limits\.ts$/.test(name),
+  (name) => name.endsWith(".ts") && !/\.test\.ts$|\/assembly\/|^wire\/gen\/|^base\/limits\.ts$/.test(name),
 );
 const bounds: readonly Bound[] = files.flatMap((file) =>
   [...readFileSync(join(source, file), "utf8").matchAll(bound)].map(([, exported, name, value]) => ({

@@ -1,4 +1,4 @@
-// What a codec wants, and what a field holds. `json-table.ts` has the same lists.
+// What a codec wants, and what a field holds. `json/table.ts` has the same lists.
 
 /** Any value, as text. */
 export const ANY: u8 = 0;

@@ -1,4 +1,4 @@
-// Where everything lies (`json-table.ts` has the same list), in a memory of 12 pages that never grows.
+// Where everything lies (`json/table.ts` has the same list), in a memory of 12 pages that never grows.
 //
 //   results ─ wants ─ heads ─ names ─ block ─ narrow ─ wide ─ starts ─ kinds ─ slots
 

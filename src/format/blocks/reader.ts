@@ -34,7 +34,7 @@ export interface BlockOptions {
   readonly recordBytesMax?: number | undefined;
   /** Said after the message that a record is too long. */
   readonly hint?: string | undefined;
-  /** Whether line ends inside a record that is too long are counted (line-ends.ts). Default: no. */
+  /** Whether line ends inside a record that is too long are counted (lines/ends.ts). Default: no. */
   readonly countsLines?: boolean | undefined;
 }
 

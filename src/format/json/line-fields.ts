@@ -1,4 +1,4 @@
-// Declared fields of one line of JSON, found in JavaScript: of lines that the table (json-table.ts) leaves alone, those longer than a
+// Declared fields of one line of JSON, found in JavaScript: of lines that the table (json/table.ts) leaves alone, those longer than a
 // block, and where the table takes none of a job's fields.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";

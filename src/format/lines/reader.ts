@@ -8,7 +8,7 @@ import { type LineBatch, LineDecoder, type LineOptions } from "./decoder.ts";
 export interface LineReaderOptions extends LineOptions {
   /** Default `limits.recordBytesMax`. */
   readonly recordBytesMax?: number;
-  /** Whether line ends inside a record that is refused are counted (line-ends.ts). */
+  /** Whether line ends inside a record that is refused are counted (lines/ends.ts). */
   readonly countsLines?: boolean;
 }
 

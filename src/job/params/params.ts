@@ -1,4 +1,4 @@
-// Parameters of a job, as types. `parse-params.ts` reads their declaration, `read-params.ts` what a caller gives.
+// Parameters of a job, as types. `parse/params.ts` reads their declaration, `params/read.ts` what a caller gives.
 
 /** A parameter without a default must be given. `about` is shown by `millrace run --help`. */
 export type Param = ParamOf<"string", string> | ParamOf<"number", number> | ParamOf<"boolean", boolean>;

@@ -1,4 +1,4 @@
-// Removing what a job staged on an object store and did not publish. Each upload has a record, which is there before it (s3-stage.ts):
+// Removing what a job staged on an object store and did not publish. Each upload has a record, which is there before it (s3/stage.ts):
 // so an upload whose process died, or whose answer was lost, is found by its key, in the store's own list of uploads.
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";

@@ -91,7 +91,7 @@ export class S3StagedWriter implements StagedWriter {
     const attempt = attemptName(this.#attempt);
     const { objects } = this.#options;
     try {
-      // Before the upload: one that is never named is found by its key (s3-discard.ts).
+      // Before the upload: one that is never named is found by its key (s3/discard.ts).
       const record = recordPlace(this.#destination, this.#attempt, this.#name);
       const { key } = this.#place;
       await objects.put(record, Buffer.from(JSON.stringify({ key })));

@@ -1,5 +1,5 @@
 // Signed requests to an object store, repeated while that can help: full jitter between tries ("Exponential Backoff And
-// Jitter", AWS Architecture Blog); a try ends when nothing moves any more (s3-silence.ts). What is read of an answer is read within
+// Jitter", AWS Architecture Blog); a try ends when nothing moves any more (api/silence.ts). What is read of an answer is read within
 // its try: an answer that is not whole, or not one to this request, is a failed try like a connection that is lost.
 import { createHash } from "node:crypto";
 import { MillraceError, systemCode } from "../../../base/error.ts";
