@@ -4,8 +4,8 @@ import { formatBytes, formatCount, formatCounted, formatDuration } from "../../b
 import type { Plan } from "../../input/plan.ts";
 import type { FailureText } from "../../protocol/messages.ts";
 import type { SimEvent } from "../../sim/fault-log.ts";
-import type { Sample } from "../../sim/sample.ts";
-import type { SimRun, SimStats } from "../../sim/world.ts";
+import type { Sample } from "../../sim/job/sample.ts";
+import type { SimRun, SimStats } from "../../sim/job/world.ts";
 import { type SimFlags, sampleBytes } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { envHint, envWords, pairWords, quoted } from "../screen/hints.ts";

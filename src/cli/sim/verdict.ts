@@ -2,9 +2,9 @@
 // due to the faults from what is due to the cut alone.
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
-import { clockAdvice, type Used } from "../../sim/clock-and-chance.ts";
-import { calm, type SimOptions } from "../../sim/options.ts";
-import { type SimJob, type SimRun, World } from "../../sim/world.ts";
+import { clockAdvice, type Used } from "../../sim/job/clock-and-chance.ts";
+import { calm, type SimOptions } from "../../sim/job/options.ts";
+import { type SimJob, type SimRun, World } from "../../sim/job/world.ts";
 import { broken, type Check, failed, ok } from "../test/check.ts";
 import { readPublished } from "../test/content.ts";
 import { type Difference, differenceBetween } from "../test/difference.ts";

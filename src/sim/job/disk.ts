@@ -1,12 +1,12 @@
 // A simulated worker's disk: the runs of its attempts, in memory. It outlives the worker's process, or is lost with it.
-import { MillraceError } from "../base/error.ts";
-import { type AttemptId, attemptName } from "../base/ids.ts";
-import type { WorkerReport } from "../protocol/messages.ts";
-import { createMemoryFiles, type MemoryFiles } from "../sort/memory-files.ts";
-import type { RunReader, RunRef } from "../sort/run.ts";
-import { openRun } from "../sort/run-reader.ts";
-import type { RunStore } from "../worker/disk/run-store.ts";
-import type { Chance } from "./chance.ts";
+import { MillraceError } from "../../base/error.ts";
+import { type AttemptId, attemptName } from "../../base/ids.ts";
+import type { WorkerReport } from "../../protocol/messages.ts";
+import { createMemoryFiles, type MemoryFiles } from "../../sort/memory-files.ts";
+import type { RunReader, RunRef } from "../../sort/run.ts";
+import { openRun } from "../../sort/run-reader.ts";
+import type { RunStore } from "../../worker/disk/run-store.ts";
+import type { Chance } from "../chance.ts";
 
 interface Entry {
   readonly attempt: AttemptId;

@@ -1,11 +1,11 @@
 // A worker's machine, with its disk, and the lives of the worker on it. A life is the product's agent in a simulated process,
 // with simulated slots; whatever it was is gone with it.
 
-import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
-import { decodeOrders, encodeReport } from "../wire/convert.ts";
-import { type Agent, startAgent } from "../worker/agent/agent.ts";
+import type { WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
+import { decodeOrders, encodeReport } from "../../wire/convert.ts";
+import { type Agent, startAgent } from "../../worker/agent/agent.ts";
+import { Process } from "../process.ts";
 import { Disk } from "./disk.ts";
-import { Process } from "./process.ts";
 import { SimSlot } from "./slot.ts";
 import type { World } from "./world.ts";
 

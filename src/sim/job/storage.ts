@@ -1,10 +1,10 @@
 // Storage in memory: inputs that were read once, what attempts stage, and what is published.
 import { createHash } from "node:crypto";
-import { MillraceError } from "../base/error.ts";
-import { attemptName } from "../base/ids.ts";
-import { KiB } from "../base/limits.ts";
-import { manifestName } from "../storage/manifest.ts";
-import type { CommitDecision, FileInfo, Storage } from "../storage/storage.ts";
+import { MillraceError } from "../../base/error.ts";
+import { attemptName } from "../../base/ids.ts";
+import { KiB } from "../../base/limits.ts";
+import { manifestName } from "../../storage/manifest.ts";
+import type { CommitDecision, FileInfo, Storage } from "../../storage/storage.ts";
 
 /** Small, so that a sample of a megabyte comes in several batches too. */
 const chunkBytes = 4 * KiB;

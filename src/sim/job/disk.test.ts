@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import type { AttemptId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import { createReferenceKernel } from "../kernel/reference.ts";
-import { createCollector } from "../sort/collector.ts";
-import type { RunRef } from "../sort/run.ts";
-import { Chance } from "./chance.ts";
+import type { AttemptId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { createReferenceKernel } from "../../kernel/reference.ts";
+import { createCollector } from "../../sort/collector.ts";
+import type { RunRef } from "../../sort/run.ts";
+import { Chance } from "../chance.ts";
 import { Disk } from "./disk.ts";
 
 function attemptOf(index: number, phase: AttemptId["phase"] = "map"): AttemptId {

@@ -1,13 +1,13 @@
 // A slot without a process: an instance of the job's module, and the product's own attempts run in it. An attempt happens at one
 // moment of virtual time; around it lies the time that it is said to take, in which its slot, its worker or its master may go.
-import { type AttemptId, taskName } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { JobDefinition } from "../job/definition.ts";
-import type { JobDescription } from "../job/load/describe.ts";
-import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
-import type { RunAttempt } from "../slot/messages.ts";
-import type { PageContent } from "../slot/status-page.ts";
-import type { Bundle, TaskSlot } from "../worker/slots/slot.ts";
+import { type AttemptId, taskName } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
+import type { AttemptResult, Failure, FailureText } from "../../protocol/messages.ts";
+import type { RunAttempt } from "../../slot/messages.ts";
+import type { PageContent } from "../../slot/status-page.ts";
+import type { Bundle, TaskSlot } from "../../worker/slots/slot.ts";
 import { execute, type SimEnd } from "./execute.ts";
 import type { WorkerLife } from "./worker.ts";
 

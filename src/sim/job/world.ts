@@ -2,32 +2,32 @@
 // store, storage and disks are simulated. A job is submitted, things go wrong for a while, then everything is healed and the job
 // has to end. Nothing in it depends on real time, so a seed gives the same course of events again.
 import { createHash } from "node:crypto";
-import { MillraceError } from "../base/error.ts";
-import { type AttemptId, attemptName, type Counters, taskName } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { Clock } from "../base/system/clock.ts";
-import type { JobDefinition } from "../job/definition.ts";
-import type { JobSpec } from "../job/spec.ts";
-import { createKernel } from "../kernel/create-kernel.ts";
-import type { Kernel } from "../kernel/kernel.ts";
-import { factText } from "../master/fact-text.ts";
-import { isTerminal } from "../master/master.ts";
-import type { AttemptResult, FailureText } from "../protocol/messages.ts";
-import type { ClusterView, JobView } from "../protocol/view.ts";
-import type { Fact } from "../schedule/facts.ts";
-import type { Storage } from "../storage/storage.ts";
-import { Chance } from "./chance.ts";
+import { MillraceError } from "../../base/error.ts";
+import { type AttemptId, attemptName, type Counters, taskName } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Clock } from "../../base/system/clock.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import { createKernel } from "../../kernel/create-kernel.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { factText } from "../../master/fact-text.ts";
+import { isTerminal } from "../../master/master.ts";
+import type { AttemptResult, FailureText } from "../../protocol/messages.ts";
+import type { ClusterView, JobView } from "../../protocol/view.ts";
+import type { Fact } from "../../schedule/facts.ts";
+import type { Storage } from "../../storage/storage.ts";
+import { Chance } from "../chance.ts";
+import { FaultLog, type SimListener } from "../fault-log.ts";
+import { Network } from "../network.ts";
+import { Process } from "../process.ts";
+import { StateServer } from "../state-server.ts";
+import { Timeline } from "../timeline.ts";
+import { Trace } from "../trace.ts";
 import type { Disk } from "./disk.ts";
-import { FaultLog, type SimListener } from "./fault-log.ts";
 import { MasterHost } from "./master.ts";
 import { Nemesis } from "./nemesis.ts";
-import { Network } from "./network.ts";
 import type { SimOptions } from "./options.ts";
-import { Process } from "./process.ts";
-import { StateServer } from "./state-server.ts";
 import { createSimStorage, type SimStorage } from "./storage.ts";
-import { Timeline } from "./timeline.ts";
-import { Trace } from "./trace.ts";
 import { WorkerHost } from "./worker.ts";
 
 /** A job and its input, the same for all seeds. */

@@ -1,15 +1,15 @@
 // One attempt of a simulated slot, by the product's own task runtime: real records through the job's real code, sorted and merged
 // by the real kernel into runs of the real format. Only where they lie is simulated.
-import { MillraceError } from "../base/error.ts";
-import { attemptName } from "../base/ids.ts";
-import type { JobDefinition } from "../job/definition.ts";
-import type { AttemptResult } from "../protocol/messages.ts";
-import { SegmentLost } from "../shuffle/segment-lost.ts";
-import type { RunAttempt } from "../slot/messages.ts";
-import type { RunReader, RunRef } from "../sort/run.ts";
-import type { ReduceInputs } from "../task/environment.ts";
-import { runAttemptHere } from "../task/run-attempt-here.ts";
-import { revoked } from "../task/user/revoked.ts";
+import { MillraceError } from "../../base/error.ts";
+import { attemptName } from "../../base/ids.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { AttemptResult } from "../../protocol/messages.ts";
+import { SegmentLost } from "../../shuffle/segment-lost.ts";
+import type { RunAttempt } from "../../slot/messages.ts";
+import type { RunReader, RunRef } from "../../sort/run.ts";
+import type { ReduceInputs } from "../../task/environment.ts";
+import { runAttemptHere } from "../../task/run-attempt-here.ts";
+import { revoked } from "../../task/user/revoked.ts";
 import { failingStorage } from "./storage.ts";
 import type { WorkerLife } from "./worker.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { TaskRun } from "../../test/support/run-tasks.ts";
-import { defineJob, float64, sum, text, tsv, uint, utf8 } from "../job/api.ts";
-import { jobDefinition } from "../job/define-job.ts";
+import { TaskRun } from "../../../test/support/run-tasks.ts";
+import { defineJob, float64, sum, text, tsv, uint, utf8 } from "../../job/api.ts";
+import { jobDefinition } from "../../job/define-job.ts";
 import { calm, optionsOf, type SimOptions, sequential } from "./options.ts";
 import { type SimJob, type SimRun, World } from "./world.ts";
 

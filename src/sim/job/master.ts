@@ -1,18 +1,18 @@
 // A machine that can run a master, and the lives of the master on it: the product's loop around the product's scheduler, over
 // the simulated store and network. A master that has stepped down ends, and is started again.
-import { MillraceError } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
-import { version } from "../base/version.ts";
-import type { JobSpec } from "../job/spec.ts";
-import { createMaster } from "../master/loop.ts";
-import type { Master } from "../master/master.ts";
-import { manifestBuilder } from "../output/manifest.ts";
-import { recoverScheduler } from "../schedule/scheduler.ts";
-import type { Storage } from "../storage/storage.ts";
-import { decodeReport, encodeOrders } from "../wire/convert.ts";
-import type { Endpoint, Request } from "./network.ts";
-import { Process } from "./process.ts";
-import { stateClient } from "./state-client.ts";
+import { MillraceError } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+import { version } from "../../base/version.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import { createMaster } from "../../master/loop.ts";
+import type { Master } from "../../master/master.ts";
+import { manifestBuilder } from "../../output/manifest.ts";
+import { recoverScheduler } from "../../schedule/scheduler.ts";
+import type { Storage } from "../../storage/storage.ts";
+import { decodeReport, encodeOrders } from "../../wire/convert.ts";
+import type { Endpoint, Request } from "../network.ts";
+import { Process } from "../process.ts";
+import { stateClient } from "../state-client.ts";
 import type { World } from "./world.ts";
 
 export class MasterHost {

@@ -1,5 +1,5 @@
 // Faults of machines, links, disks and the store, one after the other, until all is healed.
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../chance.ts";
 import type { FaultKind } from "./options.ts";
 import type { World } from "./world.ts";
 
