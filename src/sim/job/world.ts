@@ -1,52 +1,28 @@
-// The cluster of one seed, in one process: the product's scheduler, master loop, worker agents and task runtime; time, network,
-// store, storage and disks are simulated. A job is submitted, things go wrong for a while, then everything is healed and the job
-// has to end. Nothing in it depends on real time, so a seed gives the same course of events again.
+// A user's job in a simulated cluster of one seed: it is submitted, things go wrong for a while, then everything is healed and the
+// job has to end. Its slots run the job's real code (slot.ts); who watches is the trace that `millrace sim` shows.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../base/error.ts";
 import { type AttemptId, attemptName, type Counters, taskName } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Clock } from "../../base/system/clock.ts";
-import type { JobDefinition } from "../../job/definition.ts";
-import type { JobSpec } from "../../job/spec.ts";
+import { version } from "../../base/version.ts";
 import { createKernel } from "../../kernel/create-kernel.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { factText } from "../../master/fact-text.ts";
 import { isTerminal } from "../../master/master.ts";
+import { manifestBuilder } from "../../output/manifest.ts";
 import type { AttemptResult, FailureText } from "../../protocol/messages.ts";
 import type { ClusterView, JobView } from "../../protocol/view.ts";
 import type { Fact } from "../../schedule/facts.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { Chance } from "../chance.ts";
-import { FaultLog, type SimListener } from "../fault-log.ts";
-import { Network } from "../network.ts";
 import { Process } from "../process.ts";
-import { StateServer } from "../state-server.ts";
-import { Timeline } from "../timeline.ts";
-import { Trace } from "../trace.ts";
-import type { Disk } from "./disk.ts";
-import { MasterHost } from "./master.ts";
-import { Nemesis } from "./nemesis.ts";
+import type { Client, Observer, Outputs, Slots } from "../scene.ts";
+import { type SimListener, World } from "../world.ts";
 import type { SimOptions } from "./options.ts";
-import { createSimStorage, type SimStorage } from "./storage.ts";
-import { WorkerHost } from "./worker.ts";
-
-/** A job and its input, the same for all seeds. */
-export interface SimJob {
-  readonly spec: JobSpec;
-  readonly digest: string;
-  readonly environment: Readonly<Record<string, string>>;
-  /** By path. */
-  readonly inputs: ReadonlyMap<string, Uint8Array>;
-  /** A new instance of the job's module, as each process has one of its own. */
-  readonly load: () => Promise<JobDefinition>;
-  /** Runs what runs the job's code, with these for its clock (milliseconds since `startedAt`) and its chance. */
-  readonly within: <T>(sources: UserSources, work: () => Promise<T>) => Promise<T>;
-}
-
-export interface UserSources {
-  readonly now: () => number;
-  readonly random: () => number;
-}
+import type { JobScene, SimJob } from "./scene.ts";
+import { userSlots } from "./slot.ts";
+import { createSimStorage, outputsIn, type SimStorage } from "./storage.ts";
 
 export interface SimRun {
   /** "stuck": all was well again for a long time, and it was not over. "mixed": see `mixed`. */
@@ -82,28 +58,17 @@ export interface SimStats {
 const healedLeases = 100;
 const key = "simulated";
 
-export class World {
-  readonly options: SimOptions;
+export class JobWorld extends World implements JobScene {
+  override readonly options: SimOptions;
   readonly job: SimJob;
-  readonly timeline = new Timeline();
   readonly clock: Clock;
-  readonly log: FaultLog;
-  /** For all that has no dice of its own. */
-  readonly chance: Chance;
-  readonly slotChance: Chance;
-  /** What the job's code gets for `Math.random`: other numbers in each attempt, the same ones in each run of the seed. */
   readonly userChance: Chance;
-  readonly network: Network;
-  readonly server: StateServer;
   readonly storage: SimStorage;
   readonly kernel: Kernel;
-  readonly masters: readonly MasterHost[];
-  readonly workers: readonly WorkerHost[];
-  /** How often a kind of fault has hit a task. */
-  readonly hits = new Map<string, number>();
-  isFaulty: boolean;
-  readonly #trace: Trace;
-  readonly #nemesis: Nemesis;
+  readonly slots: Slots;
+  readonly outputs: Outputs;
+  readonly observer: Observer;
+  readonly clients: readonly Client[] = [];
   readonly #client: Process;
   readonly #begun = new Map<string, number>();
   readonly #changed = new Set<string>();
@@ -113,88 +78,72 @@ export class World {
   #view: JobView | undefined;
 
   constructor(job: SimJob, options: SimOptions, onEvent?: SimListener) {
-    const { seed } = options;
+    super(options, onEvent);
+    const { timeline } = this;
     this.options = options;
     this.job = job;
-    this.isFaulty = options.faults.size > 0;
-    const { timeline } = this;
-    const now = () => timeline.now;
-    this.clock = { now, date: () => new Date(timeline.now), sleep: async () => {} };
-    this.#trace = new Trace(undefined);
-    this.log = new FaultLog(this.#trace, now, onEvent);
-    this.chance = new Chance(seed, 2);
-    this.slotChance = new Chance(seed, 3);
-    this.userChance = new Chance(seed, 9);
-    this.network = new Network(timeline, new Chance(seed, 4), options, this.log);
-    const store = new Process(timeline, "store", this.chance.random, 0);
-    this.server = new StateServer(store, now, new Chance(seed, 5), options, this.log);
-    this.network.answerAt("store", this.server);
+    this.clock = { now: () => timeline.now, date: () => new Date(timeline.now), sleep: async () => {} };
+    this.userChance = new Chance(options.seed, 9);
     this.storage = createSimStorage(job.inputs);
+    const manifest = manifestBuilder({ millrace: version, node: globalThis.process.versions.node });
+    this.outputs = outputsIn(this.storage, this.chance, manifest);
     this.kernel = createKernel({ arenaBytes: limits.arenaBytesMin * 4 });
-    this.masters = Array.from({ length: options.masters }, (_, index) => new MasterHost(this, `m${index}`));
-    this.workers = Array.from({ length: options.workers }, (_, index) => new WorkerHost(this, `w${index}`));
+    this.slots = userSlots(this);
+    this.observer = {
+      started: (worker, { assignment }) => this.#started(assignment.attempt, worker.id),
+      told: (facts) => {
+        for (const fact of facts) this.#told(fact);
+      },
+    };
+    this.populate(() => options.slots);
     this.#client = new Process(timeline, "client", this.chance.random, 0);
-    this.#nemesis = new Nemesis(this, new Chance(seed, 8));
   }
 
-  /** Told of a fact of the scheduler's. */
-  readonly tell = (fact: Fact): void => {
+  get hosts(): readonly string[] {
+    return ["store", ...this.masters.map(({ host }) => host), ...this.workers.map(({ id }) => id), "client"];
+  }
+
+  #told(fact: Fact): void {
     const what = "attempt" in fact ? `${attemptName(fact.attempt)}: ` : "";
     // Said when it begins there.
-    if (fact.kind !== "attempt-started") this.log.note(`${what}${factText(fact)}`);
+    if (fact.kind !== "attempt-started") this.note(`${what}${factText(fact)}`);
     if (fact.kind === "digest-changed") this.#changed.add(taskName(fact.attempt));
     if (fact.kind === "reduces-rolled-back") this.#rolledBack += fact.reduces;
-  };
+  }
 
-  started(attempt: AttemptId, worker: string): void {
+  #started(attempt: AttemptId, worker: string): void {
     const task = taskName(attempt);
     if (attempt.phase !== "plan") this.#begun.set(task, (this.#begun.get(task) ?? 0) + 1);
-    this.log.note(`${attemptName(attempt)} begins on ${worker}`);
+    this.note(`${attemptName(attempt)} begins on ${worker}`);
   }
 
   executed(attempt: AttemptId, result: AttemptResult): void {
     const what = result.ok
       ? [result.emissionDigest?.toString(16), ...result.staged.map(({ sha256 }) => sha256.slice(0, 8))].join(" ")
       : result.reason.error.message;
-    this.log.note(`${attemptName(attempt)} has run: ${what}`);
+    this.note(`${attemptName(attempt)} has run: ${what}`);
   }
 
-  /** A reduce attempt has read that map output. */
-  consumed(reduce: string, { index }: AttemptId, digest: bigint): void {
-    let consumed = this.#consumed.get(reduce);
-    if (consumed === undefined) this.#consumed.set(reduce, (consumed = new Map()));
-    consumed.set(index, digest);
-  }
-
-  /** Undefined: nobody answers there, as far as that worker can tell. */
-  diskAt(address: string, worker: string): Disk | undefined {
-    const life = this.workers.find((host) => host.life?.address === address)?.life;
-    const isCut = this.network.isCut(worker, life?.id ?? "") || this.network.isCut(life?.id ?? "", worker);
-    return life?.process.isRunning && !isCut ? life.disk : undefined;
+  consumed(reduce: AttemptId, map: AttemptId, digest: bigint): void {
+    const name = attemptName(reduce);
+    let consumed = this.#consumed.get(name);
+    if (consumed === undefined) this.#consumed.set(name, (consumed = new Map()));
+    consumed.set(map.index, digest);
   }
 
   /** To the job's end. Rejects when `signal` is aborted. */
   async run(signal: AbortSignal): Promise<SimRun> {
-    const { timeline, options } = this;
-    for (const master of this.masters) master.start();
-    for (const worker of this.workers) timeline.after(this.chance.between(0, 100), () => worker.start());
+    const { timeline, options, chance } = this;
+    this.start(() => chance.between(0, 100));
     const client = this.#follow();
     let failure: unknown;
     client.catch((error: unknown) => (failure = error));
-    this.#nemesis.start();
     const isOver = () => {
       if (failure !== undefined) throw failure;
       signal.throwIfAborted();
       return this.#view !== undefined && isTerminal(this.#view.state);
     };
-    if (this.isFaulty) {
-      await timeline.runUntil(options.chaosMs, isOver);
-      if (!isOver()) {
-        this.isFaulty = false;
-        this.log.note("all is healed");
-        this.#nemesis.heal();
-      }
-    }
+    await this.endure(isOver);
     if (!isOver()) await timeline.runUntil(timeline.now + healedLeases * options.leaseMs, isOver);
     return await this.#result();
   }
@@ -204,11 +153,12 @@ export class World {
     const { job, options } = this;
     const { clock } = this.#client;
     const spec = { ...job.spec, splitBytes: splitBytesOf(job, options.splits) };
-    let id: unknown;
-    while (id === undefined) {
-      id = await this.#call("submit", { spec, key });
-      if (id === undefined) await clock.sleep(this.chance.between(50, options.leaseMs / 3));
+    let answer: { readonly id: string } | undefined;
+    while (answer === undefined) {
+      answer = (await this.#call("submit", { spec, key })) as { readonly id: string } | undefined;
+      if (answer === undefined) await clock.sleep(this.chance.between(50, options.leaseMs / 3));
     }
+    const { id } = answer;
     for (;;) {
       await clock.sleep(options.leaseMs / 4);
       const view = (await this.#call("view", undefined)) as ClusterView | undefined;
@@ -229,11 +179,11 @@ export class World {
 
   async #result(): Promise<SimRun> {
     const view = this.#view;
-    const { storage, job, log } = this;
+    const { storage, job } = this;
     const { published } = storage;
-    for (const { name, sha256 } of published?.files ?? []) log.note(`published ${name} ${sha256}`);
+    for (const { name, sha256 } of published?.files ?? []) this.note(`published ${name} ${sha256}`);
     const outcome = outcomeOf(view, this.#isMixed());
-    log.note(`it is over: ${outcome}`);
+    this.note(`it is over: ${outcome}`);
     return {
       outcome,
       reason: view?.reason,
@@ -241,7 +191,7 @@ export class World {
       storage,
       destination: job.spec.output,
       stats: this.#stats(view),
-      hash: createHash("sha256").update(this.#trace.hash).digest("hex").slice(0, 12),
+      hash: createHash("sha256").update(this.trace.hash).digest("hex").slice(0, 12),
     };
   }
 
@@ -249,8 +199,8 @@ export class World {
     const begun = [...this.#begun.values()];
     const attempts = begun.reduce((sum, count) => sum + count, 0);
     return {
-      faults: this.log.faults,
-      masterChanges: this.log.masterChanges,
+      faults: this.faults,
+      masterChanges: this.masterChanges,
       tasks: { map: view?.tasks.map.total ?? 0, reduce: view?.tasks.reduce.total ?? 0 },
       attempts,
       again: attempts - begun.length,
