@@ -1,7 +1,7 @@
 // The interface of formats. Each format has a file of its name beside this one, which says what it is; what it is made of (scanners,
 // tables, records) stands in files that formats share or that begin with its kind.
 import type { ByteWriter } from "../base/bytes/bytes.ts";
-import type { Block } from "./blocks/reader.ts";
+import type { Block } from "./blocks/block.ts";
 
 /** Some records of a file, in order, with where each begins and where reading stopped. */
 export interface RecordBatch<In> {

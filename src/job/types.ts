@@ -7,16 +7,16 @@ import type { AttemptId } from "../base/ids.ts";
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
 import type { Combine } from "./combine.ts";
+import type { EmitRecord, EmitTo, MapEmit } from "./emit.ts";
 import type {
   GroupKey,
   KeyOf,
   MainOf,
-  MapEmit,
   MapFunction,
   MapFunctions,
+  NamedOutputs,
   OneInput,
   ReadBy,
-  SidesOf,
   ValueOf,
 } from "./infer.ts";
 import type { ParamsRead } from "./params/params.ts";
@@ -40,9 +40,11 @@ export type {
   NotJson,
 } from "./codec.ts";
 export type { Combine } from "./combine.ts";
+export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {
   KeyIsNotATuple,
   Named,
+  NamedOutputs,
   NeedsKeyCodec,
   NeedsReduce,
   NeedsValueCodec,
@@ -66,10 +68,6 @@ export type { Cell, Columns, ColumnsOf, Row, TableFormat, TableOptions } from ".
 
 export type Inputs = InputFormat<any> | { readonly [name: string]: InputFormat<any> };
 export type Outputs = NamedOutputs | OutputFormat<any>;
-export interface NamedOutputs {
-  readonly main: OutputFormat<any>;
-  readonly [name: string]: OutputFormat<any>;
-}
 
 /** What `defineJob` takes. */
 export interface JobOptions<I, O, Key, Value, P, File extends string, State, Parts, Reducers, Returned> {
@@ -143,18 +141,6 @@ export interface JobTypes {
   /** The main output's record as its format reads it back. */
   readonly reread: any;
 }
-
-/** Emits one pair. May spill to disk before it returns, so memory stays bounded. */
-export type Emit<Key, Value> = (key: Key, value: Value) => void;
-/** Emits one record of the main output. */
-export type EmitRecord<Out> = (record: Out) => void;
-/** Adds `emit.to("rejects", record)` where `output` is an object of formats. */
-export type EmitTo<O> =
-  O extends OutputFormat<any>
-    ? unknown
-    : {
-        to<Name extends keyof SidesOf<O>>(output: Name, record: SidesOf<O>[Name]): void;
-      };
 
 // ── what user code may ask of its task ───────────────────────────────────────
 

@@ -1,7 +1,7 @@
 import { KiB, limits } from "../base/limits.ts";
 import { tierError } from "./error.ts";
 import type { TierFiles } from "./files.ts";
-import type { TierOptions } from "./tier.ts";
+import type { TierOptions } from "./options.ts";
 
 /**
  * Looking costs as much as writing 64 KiB does, and others use the same file system: each of them may go so far beyond what

@@ -2,10 +2,10 @@
 import type { AttemptId } from "../../base/ids.ts";
 import type { Assignment, RunningAttempt } from "../../protocol/messages.ts";
 import { queueByHost } from "../assign/locality.ts";
-import { type Cluster, note, tell } from "./cluster.ts";
-import { isActive, isBarrierOpen, type Job, taskOf } from "./job.ts";
-import { type Attempt, attemptKey, isDone, type Task } from "./task.ts";
-import type { Worker } from "./worker.ts";
+import { note, tell } from "./cluster.ts";
+import { isActive, isBarrierOpen, taskOf } from "./job.ts";
+import type { Attempt, Cluster, Job, Task, Worker } from "./state.ts";
+import { attemptKey, isDone } from "./task.ts";
 
 export interface NewAttempt {
   readonly id: AttemptId;

@@ -1,0 +1,20 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format; none reaches a user's variable
+// How a job's code hands on what it made: pairs, records of the main output, records of the others.
+import type { OutputFormat } from "../format/format.ts";
+import type { MainOf, SidesOf } from "./infer.ts";
+
+/** Emits one pair. May spill to disk before it returns, so memory stays bounded. */
+export type Emit<Key, Value> = (key: Key, value: Value) => void;
+/** Emits one record of the main output. */
+export type EmitRecord<Out> = (record: Out) => void;
+/** Adds `emit.to("rejects", record)` where `output` is an object of formats. */
+export type EmitTo<O> =
+  O extends OutputFormat<any>
+    ? unknown
+    : {
+        to<Name extends keyof SidesOf<O>>(output: Name, record: SidesOf<O>[Name]): void;
+      };
+
+/** What `map` gets: pairs, or records of the main output where the job is map-only. */
+export type MapEmit<O, Key, Value, Reducers> = (Reducers extends 0 ? EmitRecord<MainOf<O>> : Emit<Key, Value>) &
+  EmitTo<O>;

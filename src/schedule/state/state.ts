@@ -1,0 +1,289 @@
+// The scheduler's state: all that it knows, as one page of types. Each field says which file changes it and what follows from what;
+// where no file is named, the fields above share one. What is stored of it is in protocol/records.ts: a master that takes over makes
+// the rest again, from the records and from what workers report (recover.ts).
+//
+//   Cluster ── jobs ───► Job ── planTask, maps, reduces ──► Task ── attempts (at most two) ──► Attempt
+//      │                  ▲                                 │ ▲ ▲                               │ │ ▲
+//      │                  └────────────── job ──────────────┘ │ └───────────── task ────────────┘ │ │
+//      │                                                      │ runs: map outputs that lie there  │ │ attempts
+//      └── workers ─────────────────────────────────────────► Worker ◄───────── worker ───────────┘ │
+//                                                               └───────────────────────────────────┘
+//
+// All of it is changed within `stepCluster` (scheduler.ts) and nowhere else, so between two steps these hold: an attempt is in its
+// worker's `attempts` until a report no longer lists it, and in its task's and its job's until it is revoked (attempt.ts changes all
+// three); a job's counts are those of its tasks (`update` in job.ts changes both); a task that waits is in its job's queue.
+import type { AttemptId, Instant, JobId, Phase, WorkerId } from "../../base/ids.ts";
+import type { Plan } from "../../input/plan.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import type { Assignment, Places, RunningAttempt, WorkerReport } from "../../protocol/messages.ts";
+import type { AttemptNumber, EndedRecord, FailureRecord, PlanRecord, TaskRecord } from "../../protocol/records.ts";
+import type { JobView, WorkerView } from "../../protocol/view.ts";
+import type { Change } from "../../state/store.ts";
+import type { CommitDecision } from "../../storage/storage.ts";
+import type { Fact } from "../facts.ts";
+import type { SchedulerCommand, SchedulerOptions } from "../step.ts";
+import type { Heap } from "./heap.ts";
+import type { TotalsSum } from "./totals.ts";
+
+/** Everything. Made by cluster.ts for a new leadership; `epoch` and `options` stay for all of it. */
+export interface Cluster {
+  readonly epoch: number;
+  readonly options: SchedulerOptions;
+  /** The time of the step under way; only scheduler.ts moves it. */
+  now: Instant;
+  /** What the last step asked for. A step that comes much later means that this master itself stood still (lease.ts). */
+  wakeAt: Instant | undefined;
+  /** When running attempts are looked at next for slow ones (assign/backup.ts). */
+  backupsAt: Instant;
+  /** The next numbers to be given: to attempts (assign/assign.ts), jobs (scheduler.ts), ends (commit.ts), looks (closing.ts). */
+  attemptNumber: number;
+  jobNumber: number;
+  endNumber: number;
+  lookNumber: number;
+  /** By order of submission. Jobs that are over stay, to be shown, until ended.ts forgets them. */
+  readonly jobs: Map<JobId, Job>;
+  /** Jobs that may have tasks to give out, the next to be served first (assign/assign.ts); those that close or are over leave it. */
+  readonly turns: Map<JobId, Job>;
+  /** Heard of, or named by a winner that is stored; lease.ts forgets those that stay silent. */
+  readonly workers: Map<WorkerId, Worker>;
+  /** Jobs between their last winner and the decision: those whose `closing` is set (closing.ts). */
+  readonly closing: Set<Job>;
+  /** Workers that may have room, the next to be served first: hear.ts adds them, whoever finds one without room takes it out. */
+  readonly idle: Set<Worker>;
+  /** When leases end; of a worker only the entry counts that its `leaseAt` names (`watch` in cluster.ts). */
+  readonly leases: Heap<{ readonly at: Instant; readonly worker: Worker }>;
+  /** Keys of jobs that are over, in the order of their times: ended.ts deletes them in small portions from that time on. */
+  readonly sweeps: Map<JobId, { readonly at: Instant; readonly keys: Iterator<string> }>;
+  /** Failed jobs that can be resumed, by when that ends; an entry counts while the job's `keptUntil` is that time (ended.ts). */
+  readonly kept: Heap<{ readonly at: Instant; readonly job: Job }>;
+  /** Jobs that an earlier master ended and did not clear away: each worker is told when it is first heard, until they are swept. */
+  readonly leftBehind: Set<JobId>;
+  /** What the step under way has led to so far, by any file; scheduler.ts takes it out at the step's end. */
+  changes: Change[];
+  commands: SchedulerCommand[];
+  facts: Fact[];
+  /** Workers whose waiting call is answered in this step (`tell` in cluster.ts); empty between steps. */
+  readonly toAnswer: Set<Worker>;
+  /** Jobs that something happened to, which may have become complete; empty between steps. */
+  readonly toAdvance: Set<Job>;
+}
+
+/**
+ * A job. Made by job.ts, when it is submitted or read from the store.
+ *
+ *   planning ─► working (maps, then reduces) ─► closing ─► publishing ─► over
+ *   planning, working, closing ─► over (failed, cancelled)        closing ─► working (a task has lost its winner)
+ */
+export interface Job {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  /** Order of submission. */
+  readonly number: number;
+  /** Moved on by job.ts (the plan is there), closing.ts and commit.ts (all else). */
+  stage: "planning" | "working" | "closing" | "publishing" | "over";
+  /** The plan, and what follows from it: set once, with the tasks, by `setPlan` in job.ts. */
+  plan: Plan | undefined;
+  plannedBy: PlanRecord | undefined;
+  planChunks: number;
+  inputBytes: number;
+  readonly planTask: Task;
+  /** Empty before the plan is there, and again when the job was cleared away (ended.ts). */
+  maps: readonly Task[];
+  reduces: readonly Task[];
+  /** Tasks that wait, by index; one that has won or runs since is passed over when it is found (attempt.ts, assign/assign.ts). */
+  readonly queues: Readonly<Record<Phase, Heap<Task>>>;
+  /** The map tasks of that queue once more, by the host that has their file (assign/locality.ts). */
+  readonly near: Map<string, Heap<Task>>;
+  /** The plan names hosts: otherwise `near` stays empty. */
+  hasHosts: boolean;
+  /** The order of the queues. */
+  readonly isBefore: (a: Task, b: Task) => boolean;
+  /** Counts of tasks, which `update` in job.ts keeps: maps that have a winner; those of them whose run is there; reduces that won. */
+  mapsWon: number;
+  mapsLive: number;
+  reducesWon: number;
+  /** Map tasks whose winner's output files are gone: they have to win again. */
+  mapsWithoutFiles: number;
+  /** 1, and one more for each time that a map output got another place: the same version is the same runs in the same places. */
+  mapVersion: number;
+  /** The oldest version whose reduces count: older ones read outputs that no winner stands for any more (complete.ts). */
+  mapVersionMin: number;
+  /** The sums of its tasks' `digestRollbacks`, dead letters, and line ends inside of those. */
+  digestRollbacks: number;
+  deadLetters: number;
+  deadLetterLines: number;
+  /** The latest, for people, and the number of the next (failure.ts). */
+  readonly failures: FailureRecord[];
+  failureNumber: number;
+  /** What is published or was; commit.ts sets it together with `stage`, and takes it back only of a failed job that is resumed. */
+  decision: CommitDecision | undefined;
+  /** How it ended: set exactly while its stage is "over" (commit.ts). */
+  ended: EndedRecord | undefined;
+  /** Of a failed job that can be resumed: until when (ended.ts). */
+  keptUntil: Instant;
+  /** Attempts of all its tasks that may win (attempt.ts alone changes it, and the three counts below). */
+  readonly attempts: ReadonlySet<Attempt>;
+  /** How many of these there are, by phase. */
+  readonly running: Record<Phase, number>;
+  /** Attempts that were told to stop and have not: they take slots still. */
+  stopping: number;
+  /** Tasks that have attempts which may win. */
+  underway: number;
+  /** Workers that were given an attempt of it or have a winner's files: they are told to remove them when it is over. */
+  readonly workers: Set<WorkerId>;
+  /** Those of them that said they have something of it, and in which life: the latest of which they said so (closing.ts). */
+  readonly ran: Map<WorkerId, number>;
+  /** Those that said, in which life, that nothing of it goes on there; one that gets another attempt is taken out (attempt.ts). */
+  readonly answered: Map<WorkerId, number>;
+  /** Set exactly while its stage is "closing". */
+  closing: Closing | undefined;
+  /** The winners' sums (totals.ts). Undefined: a winner was replaced or taken back, so they are to be summed again. */
+  sum: TotalsSum | undefined;
+  /** Where its map outputs lie, in the version that it names; made again when the version has changed (assign/orders.ts). */
+  places: Places | undefined;
+  /** Bytes per millisecond of its latest winners, and how long the latest of all took (assign/backup.ts). */
+  readonly rates: Record<"map" | "reduce", number[]>;
+  readonly lastMs: { map: number | undefined; reduce: number | undefined };
+  /** How it looks from outside (view.ts); whoever changes what is shown sets it to undefined. */
+  view: JobView | undefined;
+}
+
+/** What is known of a job that closes (closing.ts). */
+export interface Closing {
+  /** Workers that ran attempts of it and have not answered; of them those count that are heard, in the life that ran them. */
+  readonly unanswered: Set<WorkerId>;
+  /** The storage was asked whether all staged files are there; its answer names this number. Undefined: it is to be asked. */
+  look: number | undefined;
+  /** It was asked and they are: forgotten when a worker comes back that has to answer. */
+  areFilesThere: boolean;
+}
+
+/**
+ * A task. The first part is what `TaskRecord` says, where each field is explained: whoever changes it stores it in the same step
+ * (`saveTask` in cluster.ts). The second part is forgotten with the process.
+ *
+ *   waiting ─► running (one attempt; two with a backup) ─► won ─► (map: run lost; reduce: rolled back) ─► waiting …
+ */
+export interface Task {
+  readonly job: Job;
+  readonly phase: Phase;
+  readonly index: number;
+
+  /** Set by complete.ts; late.ts, lost.ts and lost-files.ts take it back, or note what is gone of it. Only within `update`. */
+  winner: TaskRecord["winner"];
+  placements: number;
+  digestVersion: number;
+  digestRollbacks: number;
+  /** From here on: failure.ts; standing.ts gives `infrastructureFailures` back, commit.ts forgives some when the job is resumed. */
+  failures: number;
+  infrastructureFailures: number;
+  careful: boolean;
+  skip: TaskRecord["skip"];
+  diedAt: TaskRecord["diedAt"];
+  userFailure: TaskRecord["userFailure"];
+  counted: TaskRecord["counted"];
+
+  /** Those that may win: at most two (attempt.ts). While there is one, or a winner whose output is there, the task waits for none. */
+  readonly attempts: Attempt[];
+  /** The latest that failed by the job's own error: it may still make late calls (failure.ts). */
+  erred: AttemptNumber | undefined;
+  /** It is in its phase's queue: set by attempt.ts, unset by assign/assign.ts. */
+  isQueued: boolean;
+  /** Not on this worker again before that time, as long as there is another (attempt.ts). */
+  avoid: { readonly worker: Worker; readonly until: Instant } | undefined;
+  /** Its next attempt is best there: it holds what others could not fetch (unreachable.ts). Forgotten when that attempt starts. */
+  prefer: Worker | undefined;
+  /** Of a reduce: how often it was moved because its worker could not reach another (unreachable.ts). */
+  moves: number;
+  /** Of a map: the version of the map outputs that its run was placed by; 0: by an earlier master (complete.ts, lost.ts). */
+  placedAt: number;
+}
+
+/** One try at a task. Made by attempt.ts, when it is given out or adopted from an earlier master. */
+export interface Attempt {
+  readonly id: AttemptId;
+  readonly task: Task;
+  readonly worker: Worker;
+  /**
+   * assigned: no report has listed it yet, so the order is repeated. running: one has (hear.ts). stopping: revoked (attempt.ts), so
+   * it can't win any more; forgotten once its worker no longer lists it.
+   */
+  state: "assigned" | "running" | "stopping";
+  /** What is sent while it is assigned; undefined from then on. */
+  assignment: Assignment | undefined;
+  /** True: when it dies, the place that it reported last is exactly the record's. False where another master assigned it. */
+  readonly careful: boolean;
+  /** Of a reduce: the version of the map outputs that it reads; undefined when another master assigned it. */
+  mapVersion: number | undefined;
+  /** What its worker said of it last (hear.ts). */
+  report: RunningAttempt | undefined;
+  /** Why it is stopping, for people and for the reason of `ctx.signal`. */
+  why: string;
+  /** When it was assigned, adopted or, stopping, revoked. */
+  since: Instant;
+}
+
+/** A run that a worker found when it started, and may win again with. */
+export type Offer = WorkerReport["offered"][number];
+
+/** Why a worker gets nothing for a while (standing.ts). */
+export interface Penalty {
+  readonly kind: "excluded" | "quarantined";
+  readonly since: Instant;
+  readonly until: Instant;
+}
+
+/** A worker, from its reports and from the winners that lie on it. Made by hear.ts, lost.ts and recover.ts. */
+export interface Worker {
+  readonly id: WorkerId;
+  /** Its newest life that is known of. Another one is another process: hear.ts forgets what was of the old one. */
+  incarnation: number;
+  /** Of the newest report heard; -1: none yet, known from stored winners only. What follows here is what that report says. */
+  sequence: number;
+  address: string;
+  /** Of its address: what files' `hosts` are compared with. */
+  host: string;
+  slots: number;
+  slotsFree: number;
+  slotsAhead: number;
+  /** It says that it drains. */
+  isDraining: boolean;
+  placesHeld: WorkerReport["placesHeld"];
+  /** An administrator wants it to drain (drain.ts): stored, until it is started again. */
+  isToDrain: boolean;
+  /** Unheard for a lease (lease.ts): it has no attempts, and what lies on it counts as lost. A newer report ends that. */
+  isSilent: boolean;
+  /** When its newest report was heard, and when its lease is looked at next (`watch` in cluster.ts). */
+  heardAt: Instant;
+  leaseAt: Instant;
+  /** Its failures since its last success, the tasks that were charged for them, and those whose slots died here (standing.ts). */
+  failuresInRow: number;
+  readonly charged: Task[];
+  readonly died: Set<Task>;
+  /** When it was started again or came back, lately. */
+  flaps: Instant[];
+  /** The latest penalty; remembered for a while after it was served, as the next one is longer: by `penaltyLevel`. */
+  penalty: Penalty | undefined;
+  penaltyLevel: number;
+  /** People were told that its penalty is over. */
+  isReadmitted: boolean;
+  /** Workers that could not fetch from it, and until when that counts; `cutOffFrom` is the other way round (unreachable.ts). */
+  readonly complaints: Map<Worker, Instant>;
+  readonly cutOffFrom: Set<Worker>;
+  /** Runs of winners that this life found when it started, by `attemptKey` (hear.ts); a job that is resumed later asks for them. */
+  readonly offered: Map<string, Offer>;
+  /** By `attemptKey`, those being stopped included (attempt.ts). */
+  readonly attempts: Map<string, Attempt>;
+  /** Attempts that its newest report lists and that are none of these: it is told to stop them (hear.ts). */
+  strays: AttemptId[];
+  /** Map tasks whose winning run lies here: each has a winner that names this worker (complete.ts, lost.ts). */
+  readonly runs: Set<Task>;
+  /** Jobs whose files it is to remove, and until when it is told so (discard.ts). */
+  readonly discards: Map<JobId, Instant>;
+  /** Jobs that are over and of which it may still have attempts that stage something (discard.ts). */
+  readonly stragglersOf: Set<JobId>;
+  /** It has not been told all yet, so its next report is answered at once (`tell` in cluster.ts). */
+  hasNews: boolean;
+  /** How it looks from outside (view.ts); whoever changes what is shown sets it to undefined. */
+  view: { readonly madeAt: Instant; readonly seen: WorkerView } | undefined;
+}
