@@ -1,5 +1,5 @@
-// Every expected failure is a `MillraceError`: its message says what, where and what to do, and its `code` says which one it is. Anything
-// else that is thrown is a bug (see `assert`). Codes are stable: scripts may depend on them.
+// Every expected failure is a `MillraceError`: its message says what, where and what to do, and its `code` says which
+// failure it is. Anything else that is thrown is a bug (see `assert`). Codes are stable: scripts may depend on them.
 import type { ErrorCode } from "./error-codes.ts";
 
 export { type ErrorCode, isErrorCode } from "./error-codes.ts";
@@ -7,12 +7,12 @@ export { type ErrorCode, isErrorCode } from "./error-codes.ts";
 export type Retry = "never" | "same" | "elsewhere";
 
 export interface ErrorDetails {
-  /** What may be done about it. Default "never". */
+  /** What may be done about the failure. Default "never". */
   readonly retry?: Retry;
   readonly cause?: unknown;
 }
 
-/** Every expected failure; `code` says which, `retry` what may be done about it. */
+/** An expected failure; `code` says which one, and `retry` what may be done about it. */
 export class MillraceError extends Error {
   override readonly name = "MillraceError";
   readonly code: ErrorCode;
@@ -25,7 +25,7 @@ export class MillraceError extends Error {
   }
 }
 
-/** The `code` of a system error (ENOENT, ENOSPC, …), or undefined; never throws, whatever was thrown. */
+/** The `code` of a system error (ENOENT, ENOSPC, …), or undefined. Never throws, whatever was thrown. */
 export function systemCode(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
@@ -37,7 +37,7 @@ export function systemCode(thrown: unknown): string | undefined {
   }
 }
 
-/** From Node 23 on an `rmSync` that fails may have an empty code, and say what it is in the system's words. */
+/** Since Node 23 an `rmSync` that fails may leave the code empty, and name the failure only in the system's words. */
 function codeByWords(message: string): string | undefined {
   return systemWords.find(([, words]) => message.includes(words))?.[0];
 }
