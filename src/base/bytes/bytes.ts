@@ -1,12 +1,17 @@
 import { markAsUntransferable } from "node:worker_threads";
 
-/** What codecs and formats write into; owned and reused by the caller. */
+/** What codecs and formats write into. Its caller owns and reuses it: do not keep it after the call. */
 export interface ByteWriter {
+  /** Appends one byte: the low 8 bits of `value`. */
   writeUint8(value: number): void;
-  /** Unsigned LEB128 of a safe integer >= 0. */
+  /** Appends a safe integer >= 0 as unsigned LEB128. */
   writeVarint(value: number): void;
+  /** Appends a copy of `bytes`. */
   writeBytes(bytes: Uint8Array): void;
-  /** Throws `wrong-value` on a lone surrogate. */
+  /**
+   * Appends text as UTF-8.
+   * @throws `wrong-value` for a lone surrogate, which UTF-8 can't hold.
+   */
   writeUtf8(text: string): void;
 }
 
@@ -41,8 +46,8 @@ export function varintLength(value: number): number {
 }
 
 /**
- * A copy of bytes[start, end) that several views for user code will share. Who moves one of them to another thread gets a copy
- * there, instead of emptying the others.
+ * A copy of bytes[start, end) that several views for user code will share. Who moves one of them to another thread gets
+ * a copy there, instead of emptying the others.
  */
 export function sharedCopy(bytes: Uint8Array, start: number, end: number): ArrayBuffer {
   const { buffer } = new Uint8Array(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
