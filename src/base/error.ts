@@ -1,21 +1,34 @@
 // Every expected failure is a `MillraceError`: its message says what, where and what to do, and its `code` says which
-// failure it is. Anything else that is thrown is a bug (see `assert`). Codes are stable: scripts may depend on them.
+// one it is. Anything else that is thrown is a bug (see `assert`). Codes are stable: scripts may depend on them.
 import type { ErrorCode } from "./error-codes.ts";
 
 export { type ErrorCode, isErrorCode } from "./error-codes.ts";
 
+/** Whether the same operation may succeed when it is tried again: never, as it is, or only on another worker. */
 export type Retry = "never" | "same" | "elsewhere";
 
 export interface ErrorDetails {
-  /** What may be done about the failure. Default "never". */
+  /** Whether trying again may help. Default "never". */
   readonly retry?: Retry;
+  /** What was thrown underneath. Default: the error has no cause. */
   readonly cause?: unknown;
 }
 
-/** An expected failure; `code` says which one, and `retry` what may be done about it. */
+/**
+ * The error of every expected failure. Its message says what happened, where, and what to do about it.
+ * @example
+ * try {
+ *   await run(job, { inputs: ["logs"], output: "counts" });
+ * } catch (error) {
+ *   if (!(error instanceof MillraceError && error.code === "output-exists")) throw error;
+ * }
+ */
 export class MillraceError extends Error {
+  /** Always "MillraceError". */
   override readonly name = "MillraceError";
+  /** Which failure it is. Codes are stable; docs/errors.md explains each of them. */
   readonly code: ErrorCode;
+  /** Whether trying again may help: "never", "same" (the same again) or "elsewhere" (on another worker). */
   readonly retry: Retry;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {

@@ -1,25 +1,33 @@
 /** Milliseconds on the master's monotonic clock; never compared across machines. */
 export type Instant = number;
+/** The name of a job in a cluster, unique for ever. */
 export type JobId = string;
+/** The name of a worker's process; a process that is started again has another. */
 export type WorkerId = string;
+/** The phases of a job, in their order. */
 export type Phase = "plan" | "map" | "reduce";
 
-/** The output that takes records which a format or user code refused. */
+/** Name of the output for records that a format or the job's code has refused. */
 export const deadLettersOutput = "_dead-letters";
 
-/** One task of a job. `index` is 0 for the plan, the split's ordinal for a map, the partition's number for a reduce. */
+/** One task of a job. */
 export interface TaskId {
+  /** The job's id, which no other job ever has. */
   readonly job: JobId;
+  /** What kind of task it is. */
   readonly phase: Phase;
+  /** The split's ordinal for a map, the partition's number for a reduce, both from 0; 0 for the plan. */
   readonly index: number;
 }
 
 /**
- * One try at a task. The epoch is the leadership that started it, so the pair (epoch, attempt) is never used twice,
- * even after a change of masters, and a late report from an old try is recognised.
+ * One try at a task. The pair (epoch, attempt) is never used twice in a job, even after a change of masters, so that a
+ * late report of an old try is recognised.
  */
 export interface AttemptId extends TaskId {
+  /** The number of the leadership under which the attempt was started; it only grows. */
   readonly epoch: number;
+  /** The attempt's number within that epoch. */
   readonly attempt: number;
 }
 

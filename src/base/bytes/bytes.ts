@@ -1,12 +1,17 @@
 import { markAsUntransferable } from "node:worker_threads";
 
-/** What codecs and formats write into. The caller owns it and reuses it, so no codec or format keeps it. */
+/** What codecs and formats write into. Its caller owns and reuses it: do not keep it after the call. */
 export interface ByteWriter {
+  /** Appends one byte: the low 8 bits of `value`. */
   writeUint8(value: number): void;
-  /** Writes a safe integer >= 0 as unsigned LEB128. */
+  /** Appends a safe integer >= 0 as unsigned LEB128. */
   writeVarint(value: number): void;
+  /** Appends a copy of `bytes`. */
   writeBytes(bytes: Uint8Array): void;
-  /** Writes the text as UTF-8, without its length. Throws `wrong-value` on a lone surrogate. */
+  /**
+   * Appends text as UTF-8.
+   * @throws `wrong-value` for a lone surrogate, which UTF-8 can't hold.
+   */
   writeUtf8(text: string): void;
 }
 
