@@ -6,7 +6,7 @@ export interface TierOptions {
   readonly memoryDirectory: string | undefined;
   /** Bytes that this process may hold in the memory directory. */
   readonly memoryBytesMax: number;
-  /** Of them, held already by files of an earlier process in this one's place. Default 0. */
+  /** Those of them that are held already by files of an earlier process in this one's place. Default 0. */
   readonly memoryBytesHeld?: number;
   readonly diskDirectory: string;
   readonly fs?: TierFiles;

@@ -1,5 +1,6 @@
-// Who imports whom, types included: a circle of files can only be read as a whole, so there is none of more than two. (Circles at
-// run time: .dependency-cruiser.cjs allows none at all; it can't tell long ones of types from short ones.)
+// Which file imports which, types included: a circle of files can only be read as a whole, so there is none of more
+// than two. (Circles at run time: .dependency-cruiser.cjs allows none at all; it can't tell long ones of types from
+// short ones.)
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -68,7 +69,7 @@ it("imports of src, those of types too, make no circle of more than two files", 
   const graph = importsIn("src");
   expect(graph.size).toBeGreaterThan(300);
   expect(graph.get("src/schedule/state/cluster.ts")).toContain("src/schedule/state/state.ts");
-  // The simulated cluster is being put together anew; its circle goes with that.
+  // The simulated cluster is being put together again; its circle goes with that.
   const known = (files: readonly string[]) => files.every((path) => path.startsWith("src/sim/"));
   expect(circles(graph).filter((files) => files.length > 2 && !known(files))).toEqual([]);
 });

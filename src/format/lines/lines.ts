@@ -10,7 +10,7 @@ import { type ByteLineFormat, type Format, type RecordBatch, writesLines } from 
 
 const lineFeed = Uint8Array.of(10);
 
-/** Lines as bytes, unchanged, without the "\n". */
+/** Lines as bytes, unchanged (a "\r" at their end included), without the "\n". The fastest format of text. */
 export function lines(): Format<Uint8Array> {
   const format: Format<Uint8Array> & ByteLineFormat & TextFormat = {
     split: "anywhere",

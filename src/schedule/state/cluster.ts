@@ -1,4 +1,4 @@
-// What there is to do with the whole state (state.ts): a new one, and what the step under way changes, tells and watches.
+// The whole state (state.ts): a new one, and what the step under way changes, tells and watches.
 import type { Instant } from "../../base/ids.ts";
 import { keys } from "../../protocol/records.ts";
 import { taskRecord } from "../../wire/stored/records.ts";
@@ -49,7 +49,9 @@ export function saveTask(cluster: Cluster, task: Task): void {
   put(cluster, keys.task(task.job.id, task.phase, task.index), taskRecord.encode(recordOf(task)));
 }
 
-/** The worker has something to do or to know: its waiting call is answered in this step, and its next report at once. */
+/**
+ * The worker has something to do or to know: its waiting call is answered in this step, and its next report at once.
+ */
 export function tell(cluster: Cluster, worker: Worker): void {
   worker.hasNews = true;
   cluster.toAnswer.add(worker);

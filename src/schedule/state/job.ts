@@ -1,4 +1,4 @@
-// A job as the scheduler sees it (state.ts): what its stage and its counts say, and how its counts follow from its tasks.
+// A job as the scheduler sees it (state.ts): what its stage and its counts say, and how they follow from its tasks.
 import { deadLettersOutput, type JobId, type Phase } from "../../base/ids.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { JobRecord, PlanRecord } from "../../protocol/records.ts";
@@ -104,15 +104,15 @@ export function isBarrierOpen(job: Job): boolean {
 }
 
 /**
- * Every task has a winner. A map run that was lost after all reduces had read it is not missed: what they read is what its
- * winner emitted.
+ * Every task has a winner. A map run that was lost after all reduces had read it is not missed: what they read is what
+ * its winner emitted.
  */
 export function isComplete(job: Job): boolean {
   const { stage, mapsWon, mapsWithoutFiles, reducesWon, maps, reduces } = job;
   return stage === "working" && mapsWon === maps.length && mapsWithoutFiles === 0 && reducesWon === reduces.length;
 }
 
-/** Of the winners, by name (the names of a job's files are plain ASCII): the output, then dead letters with a folder of their own. */
+/** Files of the winners, by name (plain ASCII): the output, then dead letters with a folder of their own. */
 export function stagedFolders({ spec, maps, reduces }: Job): StagedFolder[] {
   const all: StagedFile[] = [];
   for (const tasks of [maps, reduces])

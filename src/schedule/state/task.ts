@@ -34,7 +34,9 @@ export function isDone(task: Task): boolean {
   return task.winner !== undefined && task.winner.runLost === undefined;
 }
 
-/** Its output files are gone, so it can't be decided on; of a map, what its run was still tells what reduces have read. */
+/**
+ * Its output files are gone, so it can't be decided on; of a map, what its run was still tells what reduces have read.
+ */
 export function hasLostFiles({ staged }: Winner): boolean {
   return staged.some(({ token }) => token === "");
 }

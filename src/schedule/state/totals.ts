@@ -15,7 +15,9 @@ export interface Totals {
   readonly counters: Counters;
 }
 
-/** Sums that winners are added to. A winner that was replaced can't be taken out of a maximum: then all is summed again. */
+/**
+ * Sums that winners are added to. A winner that was replaced can't be taken out of a maximum: then all is summed again.
+ */
 export class TotalsSum {
   readonly #map: Sums = { ...noStats };
   readonly #reduce: Sums = { ...noStats };
