@@ -11,7 +11,6 @@ import ts from "typescript";
 /** Folders whose comments no one has gone through yet. The list only ever shrinks. */
 const pending = [
   "src",
-  "src/base",
   "src/cli",
   "src/engine",
   "src/format",

@@ -38,7 +38,7 @@ export class MillraceError extends Error {
   }
 }
 
-/** The `code` of a system error (ENOENT, ENOSPC, …), or undefined; never throws, whatever was thrown. */
+/** The `code` of a system error (ENOENT, ENOSPC, …), or undefined. Never throws, whatever was thrown. */
 export function systemCode(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
@@ -50,7 +50,7 @@ export function systemCode(thrown: unknown): string | undefined {
   }
 }
 
-/** From Node 23 on an `rmSync` that fails may have an empty code, and say what it is in the system's words. */
+/** Since Node 23 an `rmSync` that fails may leave the code empty, and name the failure only in the system's words. */
 function codeByWords(message: string): string | undefined {
   return systemWords.find(([, words]) => message.includes(words))?.[0];
 }

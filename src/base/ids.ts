@@ -31,21 +31,21 @@ export interface AttemptId extends TaskId {
   readonly attempt: number;
 }
 
-/** Totals by name, as reported by one attempt or summed over winning attempts. Built on a null prototype or a Map. */
+/** Totals by name, reported by one attempt or summed over the winning attempts. Built on a null prototype or a Map. */
 export type Counters = Readonly<Record<string, number>>;
 
-/** Where a record begins: index of the file in the plan, and the byte of the file or of its decompressed content. */
+/** Where a record begins: the file's index in the plan, and the byte in that file or in its decompressed content. */
 export interface Position {
   readonly file: number;
   readonly offset: number;
 }
 
-/** "map-00012": stable, sortable, safe as a file name. */
+/** "map-00012": stable, sortable and safe as a file name. */
 export function taskName(task: TaskId): string {
   return `${task.phase}-${String(task.index).padStart(5, "0")}`;
 }
 
-/** "map-00012.1.7" (epoch 1, attempt 7): the name of every file and directory that an attempt writes. */
+/** "map-00012.1.7" (epoch 1, attempt 7): names every file and directory that the attempt writes. */
 export function attemptName(attempt: AttemptId): string {
   return `${taskName(attempt)}.${attempt.epoch}.${attempt.attempt}`;
 }
