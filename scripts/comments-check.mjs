@@ -16,7 +16,6 @@ const pending = [
   "src/format",
   "src/input",
   "src/job",
-  "src/kernel",
   "src/master",
   "src/output",
   "src/protocol",
