@@ -106,7 +106,7 @@ export interface InlineResult<T extends JobTypes> {
   readonly records: readonly T["record"][];
   /** Records of the other outputs, by name. */
   readonly others: { readonly [N in keyof T["others"]]: readonly T["others"][N][] };
-  /** Totals of `ctx.count` by name; a plain object, so `deepEqual` with a literal works. */
+  /** Totals of `ctx.count` by name; a plain object, which compares equal to a literal. */
   readonly counters: Readonly<Record<string, number>>;
 }
 

@@ -2,11 +2,13 @@
 import type { TierFiles } from "./files.ts";
 
 export interface TierOptions {
-  /** A directory of a tmpfs; undefined where there is none. Both directories exist already and are this job's own. */
+  /**
+   * A directory of a tmpfs; undefined where there is none. Both directories exist already and belong to this job alone.
+   */
   readonly memoryDirectory: string | undefined;
   /** Bytes that this process may hold in the memory directory. */
   readonly memoryBytesMax: number;
-  /** Those of them that are held already by files of an earlier process in this one's place. Default 0. */
+  /** How many of them are held already, by files of an earlier process in this one's place. Default 0. */
   readonly memoryBytesHeld?: number;
   readonly diskDirectory: string;
   readonly fs?: TierFiles;

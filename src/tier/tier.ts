@@ -1,6 +1,7 @@
-// Where runs lie: first in the memory tier (a directory of a tmpfs), within a budget and what statfs says is free; what
-// does not fit, or no longer fits while it is being written, goes to a directory on disk. A full memory tier is never a
-// failure; a full disk is (`no-space`), and never leaves a short file behind. Synchronous, so that `emit` can spill.
+// Where runs lie. They begin in the memory tier (a directory of a tmpfs), within a budget and the free space that
+// statfs reports. What does not fit, or no longer fits while it is being written, goes to a directory on disk. A full
+// memory tier is never a failure; a full disk is (`no-space`), and it never leaves a short file behind. Calls are
+// synchronous, so that `emit` can spill.
 import { assert } from "../base/assert.ts";
 import type { RunFiles } from "../sort/run.ts";
 import { Budget } from "./budget.ts";
@@ -11,13 +12,14 @@ import { nodeTierFiles } from "./files.ts";
 import type { TierOptions } from "./options.ts";
 
 export interface Tier extends RunFiles {
-  /** Bytes in the memory tier now: of files made here, and `memoryBytesHeld`. */
+  /** Bytes in the memory tier now: those of files made here, and `memoryBytesHeld`. */
   readonly memoryBytesUsed: number;
 }
 
 /**
- * Names given to `create` hold their attempt's name, so they are unique among all processes that share the directories.
- * All throw `io-error` or `no-space`; `open` of a file that is gone throws `segment-lost`, a read that fails `corrupt-run`.
+ * Creates the files of an attempt. Names given to `create` contain the attempt's name, so they are unique among all
+ * processes that share the directories. All calls throw `io-error` or `no-space`; `open` of a file that is gone throws
+ * `segment-lost`, a read that fails throws `corrupt-run`.
  */
 export function createTier(options: TierOptions): Tier {
   const fs = options.fs ?? nodeTierFiles;
