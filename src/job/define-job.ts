@@ -22,12 +22,22 @@ import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
 
 /**
- * Define a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value` (or
- * from an annotated `emit: Emit<string, number>`), `reduce`'s emit from `output`, `ctx.params` from `params`, `ctx.state` from
- * `setup`. Properties may stand in any order, except that `setup` stands above the functions that use `ctx.state`.
+ * Defines a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value`
+ * (or from an annotated `emit: Emit<string, number>`), `reduce`'s emit from `output`, `ctx.params` from `params`,
+ * `ctx.state` from `setup`. Properties may stand in any order, except that `setup` stands above the functions that use
+ * `ctx.state`.
  *
- * The job is the default export of a module of its own, which is what gets bundled and shipped. Throws `wrong-job` for what
- * the types could not refuse.
+ * The job must be the default export of a module of its own, because that module is what is bundled and shipped.
+ * @throws `wrong-job` for what the types could not refuse.
+ * @example
+ * export default defineJob({
+ *   name: "word-count",
+ *   input: text(),
+ *   key: utf8,
+ *   value: uint,
+ *   map: words("letters"),
+ *   combine: sum,
+ * });
  */
 export function defineJob<
   I extends Inputs,
@@ -63,7 +73,7 @@ export function defineJob<
   >;
 }
 
-/** An error points at the call, which is the user's, and not into this package. */
+/** Makes an error point at the call, which is the user's, and not into this package. */
 function parsed(job: unknown, module: string | undefined, callee: Function): JobDefinition {
   try {
     return parseJob(job, module);
@@ -78,7 +88,10 @@ const definitions = new WeakMap<object, JobDefinition>();
 /** On every job, whichever copy of this package made it, to tell "no job" from "a job of another copy". */
 const mark = Symbol.for("millrace.job");
 
-/** The job's definition. `what` names the value in the error: `wrong-job` when it is none, or one of another copy. */
+/**
+ * The job's definition. Throws `wrong-job` for what is no job, or one of another copy of this package; `what` names it
+ * there.
+ */
 export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
   const isObject = typeof job === "object" && job !== null;
   const definition = isObject ? definitions.get(job) : undefined;

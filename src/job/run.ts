@@ -1,53 +1,112 @@
 // What `run` and `runInline` take and give, as types; derived from what `defineJob` knows of the job.
 import type { JobTypes, Named } from "./types.ts";
 
+/**
+ * Options of `run`. A relative path is relative to the working directory at the time of the call. Sizes are texts such
+ * as "64MB" or "2GB" (units are powers of 1024), times such as "500ms", "30s" or "10m". A value out of range is refused
+ * with `wrong-usage`.
+ */
 export type RunOptions<T extends JobTypes, Folder extends string = string> = ParamsOption<T["params"]> & {
-  /** Files, directories or globs; with named inputs an object of them. */
+  /**
+   * Files, folders, globs or `s3://` URLs to read; for a job with named inputs, an object of such arrays.
+   * @example inputs: ["logs/2024-*.gz"]
+   * @example inputs: { users: ["users.csv"], orders: ["orders"] }
+   */
   readonly inputs: Paths<T["input"]>;
-  /** Folder or URL of the result; must not exist or be empty. */
+  /**
+   * Folder or URL to publish the result in. It must not exist, or be empty. Default: nothing is published, and the
+   * records are read from the result of `run`. Required with `master`.
+   */
   readonly output?: Folder;
-  /** The module whose default export is the job (`import.meta.url`). Default: the file that called `defineJob`. */
+  /**
+   * Path or URL (`import.meta.url`) of the module whose default export is the job. Default: the file that called
+   * `defineJob`.
+   */
   readonly module?: string;
-  /** A cluster's address, "https://m1:7070"; `output` is needed then. Default: this process and its children. */
+  /** Address of a cluster to run on, such as "https://m1:7070". Default: this process and child processes of it. */
   readonly master?: string;
-  /** Replaces the job's own number; not for map-only jobs. */
+  /**
+   * Partitions, one part file each, from 1 to 10,000; not for map-only jobs. Default: the job's own `reducers`,
+   * otherwise one per 64 MiB of input, from 1 to 64.
+   */
   readonly reducers?: number;
-  /** As the flags of `millrace run`; sizes "2GB", times "10m". */
+  /** Child processes that run the job's code, from 1 to 1024. Default: one per core. Not with `master`. */
   readonly slots?: number;
+  /**
+   * Memory for all slots and intermediate data together. Default: a quarter of the machine's memory. Not with `master`.
+   */
   readonly memory?: string;
+  /** How much input one map task reads. Default: a 32nd of the input, from 1 to 64 MiB. */
   readonly splitSize?: string;
+  /** How often a task is tried before the job fails, from 1 to 100. Default 4. */
   readonly attempts?: number;
+  /**
+   * A task that makes no progress for this long is ended and tried again; `ctx.progress()` is progress. Default "10m".
+   */
   readonly taskTimeout?: string;
+  /** The longest that one try at a task may take in all. Default: there is no limit. */
   readonly taskLimit?: string;
+  /** How many bad records the whole job may put aside as dead letters before it fails. Default 0. */
   readonly skipBad?: number;
-  /** Folder or URL for the bad records that are put aside. Default: `_dead-letters` in the output. */
+  /** Folder or URL to publish the dead letters in. Default: `_dead-letters` in the output. */
   readonly deadLetters?: string;
+  /** Paths of side files by name, in place of the ones that the job declares. Default: the job's own paths. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Environment variables that the job's code sees. Default: only `PATH`, `TZ` and `LANG`. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Folder for intermediate data that memory can't hold. Default: a folder beside the output, or a temporary one
+   * without an output. Not with `master`.
+   */
   readonly workDir?: string;
+  /**
+   * Replace the output if Millrace published it. Default false: an output that exists is refused with `output-exists`.
+   */
   readonly overwrite?: boolean;
+  /**
+   * Go on where a run with this output crashed or failed. Default false. Refused with `nothing-to-resume` where there
+   * is no such run, or the job or its input has changed. Not with `master`.
+   */
   readonly resume?: boolean;
-  /** Cancels the job, wherever it runs, and cleans up; the error has the reason that it was aborted with as its cause. */
+  /**
+   * Cancels the job, wherever it runs, and cleans up. `run` then rejects with `cancelled`; the reason given to `abort`
+   * is the `cause`. Default: the job can't be cancelled.
+   */
   readonly signal?: AbortSignal;
 };
 
+/** What `run` resolves to. */
 export interface JobResult {
+  /** The job's counters by name: totals of `ctx.count`, in which each task counts once. */
   readonly counters: Readonly<Record<string, number>>;
-  /** Published files, in partition order; empty without `output`, and where a cluster's output can't be seen from here. */
-  readonly files: readonly { readonly path: string; readonly bytes: number; readonly records: number }[];
+  /**
+   * Published files, in partition order; empty without `output`, and where a cluster's output can't be seen from here.
+   */
+  readonly files: readonly {
+    /** Path or URL of the file. */
+    readonly path: string;
+    /** Its size in bytes, as published (compressed, if it is). */
+    readonly bytes: number;
+    /** How many records it has. */
+    readonly records: number;
+  }[];
 }
 
+/** Options of `runInline`. */
 export type InlineOptions<T extends JobTypes> = ParamsOption<T["params"]> & {
-  /** Default 1. */
+  /** Partitions, from 1; ignored by a map-only job. The order of the records follows from them. Default 1. */
   readonly reducers?: number;
   /** What `ctx.source` says. Default "inline". */
   readonly source?: string;
 };
 
+/** What `runInline` resolves to. */
 export interface InlineResult<T extends JobTypes> {
+  /** Records of the main output as they were emitted, partition after partition. */
   readonly records: readonly T["record"][];
   /** Records of the other outputs, by name. */
   readonly others: { readonly [N in keyof T["others"]]: readonly T["others"][N][] };
+  /** Totals of `ctx.count` by name; a plain object, which compares equal to a literal. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -56,4 +115,12 @@ type Paths<In> = [In] extends [Named<infer R>] ? { readonly [N in keyof R]: read
 export type InputRecords<In> = [In] extends [Named<infer R>]
   ? { readonly [N in keyof R]: readonly R[N][] }
   : readonly In[];
-type ParamsOption<P> = {} extends P ? { readonly params?: P } : { readonly params: P };
+type ParamsOption<P> = {} extends P
+  ? {
+      /** The job's parameters by name. Default: each has its default. Refused with `wrong-params`. */
+      readonly params?: P;
+    }
+  : {
+      /** The job's parameters by name; those with a default may be left out. Refused with `wrong-params`. */
+      readonly params: P;
+    };

@@ -6,7 +6,7 @@ import type { CollectOptions } from "./kernel.ts";
 
 const half: Halves = { high: 0, low: 0 };
 
-/** Where a pair of this key goes; `given` is what an explicit partitioner said. */
+/** The partition of a pair with this key; `given` is what an explicit partitioner said. */
 export function placeKey(options: CollectOptions, key: Uint8Array, given: number | undefined): number {
   const { partitioner, group, partitions } = options;
   if (partitioner.kind === "explicit") {

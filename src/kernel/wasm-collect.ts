@@ -1,3 +1,6 @@
+// Collecting in the WebAssembly kernel. This side lays the arena out, passes batches on, and handles what the kernel
+// can't do itself: pairs that are too large for it, folds of bytes by a user's function, and boundaries that take too
+// much of the arena. `Collect` (kernel.ts) says what each method promises.
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
@@ -7,7 +10,7 @@ import { placeKey } from "./place.ts";
 import { histogramBytes, type KernelExports, type KernelState, placing, result, tables } from "./wasm-exports.ts";
 import type { WasmFold } from "./wasm-fold.ts";
 
-/** What collects and merges of one kernel share. */
+/** What the collects and merges of one kernel share. */
 export interface WasmParts {
   readonly arena: Uint8Array;
   readonly layout: Layout;
@@ -23,7 +26,7 @@ export class WasmCollect implements Collect {
   readonly #options: CollectOptions;
   readonly #isCurrent: () => boolean;
   readonly #view: DataView;
-  /** Up to here the batch has been taken. */
+  /** The batch has been taken up to this offset. */
   #taken: number;
   readonly #at: PairAt = { keyStart: 0, keyEnd: 0, valueEnd: 0 };
 
@@ -55,7 +58,8 @@ export class WasmCollect implements Collect {
     }
     const cuts = partitioner.kind === "range" ? partitioner.boundaries : [];
     const cutBytes = cuts.reduce((sum, cut) => sum + cut.length + 16, slackBytes);
-    // Boundaries that would take more than an eighth of the arena stay outside and are looked up from there.
+    // Boundaries that would take more than an eighth of the arena stay outside, and the kernel calls back to look them
+    // up.
     const isInside = cutBytes <= layout.arenaBytes / 8;
     const mode = partitioner.kind === "range" && !isInside ? placing.hostRange : placing[partitioner.kind];
     if (isInside) this.#writeBoundaries(boundaries, cuts);
@@ -166,7 +170,7 @@ export class WasmCollect implements Collect {
     sink.block(blockPartition, arena, blockStart, blockEnd, blockPairs, blockPrefix, blockDigest);
   }
 
-  /** Folds the values of one key, which are bytes, and puts the pair into the open block or one of its own. */
+  /** Folds the values of one key, which are bytes, and puts the pair into the open block or into a block of its own. */
   #foldRun(sink: BlockSink): void {
     const { arena, layout, kernel, state, fold } = this.#parts;
     const { foldFrom, foldTo } = state;
@@ -193,7 +197,10 @@ export class WasmCollect implements Collect {
     kernel.skipFolded();
   }
 
-  /** Per boundary 8 bytes for the kernel, its offset and its length; behind these the bytes. */
+  /**
+   * Writes 16 bytes per boundary, of which the kernel fills the first 8; then offset and length. The boundaries' bytes
+   * follow.
+   */
   #writeBoundaries(start: number, boundaries: readonly Uint8Array[]): void {
     let at = start + boundaries.length * 16;
     for (const [index, boundary] of boundaries.entries()) {

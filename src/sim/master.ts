@@ -9,7 +9,7 @@ import { ordersFor } from "../schedule/assign/orders.ts";
 import { unpublished } from "../schedule/commit.ts";
 import { recoverCluster } from "../schedule/recover.ts";
 import { stepCluster } from "../schedule/scheduler.ts";
-import type { Cluster } from "../schedule/state/cluster.ts";
+import type { Cluster } from "../schedule/state/state.ts";
 import type { RecoverScheduler, SchedulerOptions } from "../schedule/step.ts";
 import { viewOf } from "../schedule/view.ts";
 import { decodeReport, encodeOrders } from "../wire/convert.ts";

@@ -4,7 +4,7 @@
 import type { AttemptId } from "../base/ids.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
-import type { Cluster } from "../schedule/state/cluster.ts";
+import type { Cluster } from "../schedule/state/state.ts";
 import type { SchedulerEvent, SchedulerOptions, Step } from "../schedule/step.ts";
 import type { RunAttempt } from "../slot/messages.ts";
 import type { Change } from "../state/store.ts";

@@ -1,4 +1,5 @@
-// `millrace plan`: what `run` would read, split, hold in memory and write. Touches nothing but a temporary folder of its own.
+// `millrace plan`: shows what `run` would read, split, hold in memory and write. It writes only to a temporary folder
+// of its own.
 import type { ChildProcess } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -18,7 +19,7 @@ import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
 
-/** Files named before the rest is counted. */
+/** Files that are named; the others are only counted. */
 const filesShown = 10;
 
 export async function planCommand(
@@ -54,7 +55,7 @@ export async function planCommand(
   }
 }
 
-/** Why the output could not be published as things are; undefined: nothing is in the way. */
+/** Why the output can't be published as things are now; undefined when nothing is in the way. */
 async function outputProblem(flags: RunFlags): Promise<MillraceError | undefined> {
   if (flags.output === undefined) return undefined;
   try {
@@ -124,6 +125,6 @@ function freeBytes(output: string): string {
     const { bavail, bsize } = statfsSync(join(resolve(output), ".."));
     return bavail * bsize < 1024 * MiB ? pc.yellow(` (${formatBytes(bavail * bsize)} free there)`) : "";
   } catch {
-    return ""; // its parents are made when it is published
+    return ""; // missing parents are created when the output is published
   }
 }

@@ -1,4 +1,4 @@
-// From the command line's words to what the engine is asked to do.
+// Turns the command line's options into the options of a submission.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
@@ -28,7 +28,7 @@ type SubmitFlags = Pick<
   "param" | "file" | "attempts" | "skipBad" | "taskTimeout" | "taskLimit" | "reducers" | "splitSize" | "maxSlots"
 >;
 
-/** All but the inputs. */
+/** All options of a submission except the inputs. */
 export function submitFlags(description: JobDescription, flags: SubmitFlags): Omit<SubmitOptions, "inputs"> {
   return {
     params: paramsFromText(description.params, flags.param),
@@ -43,7 +43,7 @@ export function submitFlags(description: JobDescription, flags: SubmitFlags): Om
   };
 }
 
-/** Plain arguments are the one input's files; `--input` names those of several. */
+/** Inputs by name: plain arguments are files of a job's only input, `--input` gives the files of named ones. */
 export function namedInputs(
   description: JobDescription,
   inputs: readonly string[],
@@ -63,7 +63,7 @@ export function namedInputs(
   return inputs.length > 0 ? [{ name: "", paths: inputs }, ...given] : given;
 }
 
-/** The file that standard input was written to, where an argument is `-`. */
+/** Writes standard input to a file where an argument is `-`, and returns its path; undefined where none is. */
 export async function spooledInput(
   inputs: SubmitOptions["inputs"],
   directory: () => Promise<string>,
@@ -73,7 +73,7 @@ export async function spooledInput(
   if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
   if (times === 0) return undefined;
   const file = join(await directory(), "standard-input");
-  // Of a run that is resumed: it was read to its end before that run's job was submitted.
+  // A run is being resumed, which had read its standard input to the end before it submitted its job.
   if (existsSync(file)) return file;
   await spoolStdin(process.stdin, file, signal);
   return file;

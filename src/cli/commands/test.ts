@@ -1,5 +1,6 @@
-// `millrace test`: what a job must be for its result to depend on its input alone, tried on a sample. First a whole run, in
-// slots, so that code that throws, blocks or exits does so there; then checks in this process; then the same run in other ways.
+// `millrace test`: what a job must be for its result to depend on its input alone, tried on a sample. First a whole
+// run, in slots, so that code that throws, blocks or exits does so there; then checks in this process; then the same
+// run in other ways.
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -129,7 +130,9 @@ class JobTest {
     };
   }
 
-  /** Finds the sample. Throws `no-input`, `wrong-usage`, `wrong-params` and what else is wrong before anything is run. */
+  /**
+   * Finds the sample. Throws `no-input`, `wrong-usage`, `wrong-params` and what else is wrong before anything is run.
+   */
   static async prepare(parts: JobTestParts & { readonly sample: readonly string[] }): Promise<JobTest> {
     const { here, sample, flags, folder, module, signal } = parts;
     const inputs = namedInputs(here.description, sample, flags.input);
@@ -265,7 +268,8 @@ function runCheck(run: WholeRun): Check {
       const { stats, deadLetters } = run.view;
       const note = returnedNote(run.view);
       if (note !== undefined) return failed(name, note);
-      // Who leaves a timer open may have given up waiting for it, which is right; a connection is forgotten.
+      // Code that leaves a timer open may have given up waiting for something, which is right; a connection was
+      // forgotten.
       const left = leftNote(run.view);
       if (left !== undefined && stats.map.othersLeft + stats.reduce.othersLeft > 0) return failed(name, left);
       const bad = deadLetters === 0 ? "" : `, ${formatCount(deadLetters)} bad ones put aside`;

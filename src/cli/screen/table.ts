@@ -1,9 +1,9 @@
-// Columns for people: as wide as what is in them, the last one as it comes. Colours count nothing.
+// Tables for people. Columns are as wide as their widest cell, except for the last one; colour sequences take no width.
 import pc from "picocolors";
 
 const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 
-/** Lines of a table; a cell may be coloured. Right-aligned where every cell of a column is a number. */
+/** The lines of a table. Cells may be coloured. A column is aligned to the right when all its cells are numbers. */
 export function tableLines(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, column) => Math.max(...[title, ...rows.map((row) => row[column]!)].map(widthOf)));
   const isNumber = head.map(

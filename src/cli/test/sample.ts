@@ -9,11 +9,11 @@ import type { RecordPlace } from "../../task/map/record-mapper.ts";
 import { hashText } from "../../task/user/context.ts";
 
 export interface SampleRecord extends RecordPlace {
-  /** Index of the job's input. */
+  /** Index of the input that the record is from. */
   readonly input: number;
 }
 
-/** Of input: the records are held in memory, with all that they emit. */
+/** Bytes of input that are sampled: the records are held in memory, with everything that they emit. */
 const bytesMax = 32 * MiB;
 
 export async function sampleRecords(options: {

@@ -4,13 +4,17 @@ import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
-import { blockBytes } from "../blocks/reader.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { BadRecord, type Format, type ReadFrom, type RecordBatch, type ScannedFormat } from "../format.ts";
 
 /** Bytes of the length in front of a record: big-endian, unsigned. */
 const prefixBytes = 4;
 
-/** Binary records of `length` bytes each, or, without it, each after its length as a 4-byte big-endian number. */
+/**
+ * Binary records of `length` bytes each, or, without it, each behind its length as a 4-byte big-endian number.
+ * @throws `wrong-job` unless the length is from 1 byte to 64 MiB.
+ * @example input: records(100)
+ */
 export function records(length?: number): Format<Uint8Array> {
   if (length === undefined) return prefixedRecords();
   if (Number.isSafeInteger(length) && length > 0 && length <= limits.recordBytesMax) return fixedRecords(length);
@@ -64,7 +68,10 @@ function checkBytes(record: unknown): void {
     throw new MillraceError("bad-output", `records() writes Uint8Array, not ${typeof record}`);
 }
 
-/** Bytes of the record at `at`, its prefix included; 0: too few bytes to know. `start` is where the record is in the file. */
+/**
+ * Bytes of the record at `at`, its prefix included; 0: too few bytes to know. `start` is where the record is in the
+ * file.
+ */
 type RecordSize = (bytes: Buffer, at: number, start: number) => number;
 
 const prefixedSize: RecordSize = (bytes, at, start) => {
@@ -79,7 +86,10 @@ const prefixedSize: RecordSize = (bytes, at, start) => {
   );
 };
 
-/** Batches of about 64 KiB, copied out of the chunks, whose memory may be used again. `skip` bytes of each record are not its content. */
+/**
+ * Batches of about 64 KiB, copied out of the chunks, whose memory may be used again. `skip` bytes of each record are
+ * not its content.
+ */
 async function* readRecords(
   chunks: AsyncIterable<Uint8Array>,
   from: ReadFrom,

@@ -1,14 +1,16 @@
 // Lines as bytes, unchanged: `lines()`. Described in docs/formats/lines.md.
 import { asBuffer, sharedCopy } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { delimited } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import { type Block, blockBytes, readBlocks } from "../blocks/reader.ts";
+import { readBlocks } from "../blocks/reader.ts";
 import { type ByteLineFormat, type Format, type RecordBatch, writesLines } from "../format.ts";
 
 const lineFeed = Uint8Array.of(10);
 
-/** Lines as bytes, unchanged, without the "\n". */
+/** Lines as bytes, unchanged (a "\r" at their end included), without the "\n". The fastest format of text. */
 export function lines(): Format<Uint8Array> {
   const format: Format<Uint8Array> & ByteLineFormat & TextFormat = {
     split: "anywhere",

@@ -2,11 +2,12 @@
 //
 //   null 01 · false 02 · true 03 · number 04 · bigint 05 · string 06 · Date 07 · bytes 08 · array 09 · object 0A
 //
-// Values of different types are ordered by these tags: all numbers before all bigints (1 and 1n are two keys), those before
-// all strings. Within a type: numbers and Dates 8 bytes (`base/bytes/f64.ts`), bigints as their codec writes them, strings and bytes
-// as they are, arrays element by element, a shorter one before those that go on. Inside an array or object strings and bytes
-// are escaped (00 becomes 00 FF) and ended by 00, and 00 also ends the array: no tag is 00 or FF, so both stay unambiguous.
-// Objects, in values only, are name and value in turn, in the object's own order.
+// Values of different types are ordered by these tags: all numbers before all bigints (1 and 1n are two keys), those
+// before all strings. Within a type: numbers and Dates 8 bytes (`base/bytes/f64.ts`), bigints as their codec writes
+// them, strings and bytes as they are, arrays element by element, a shorter one before those that go on. Inside an
+// array or object strings and bytes are escaped (00 becomes 00 FF) and ended by 00, and 00 also ends the array: no tag
+// is 00 or FF, so both stay unambiguous. Objects, in values only, are name and value in turn, in the object's own
+// order.
 
 import { types } from "node:util";
 import { assert } from "../../base/assert.ts";
@@ -37,8 +38,9 @@ const tag = {
 const end = 0;
 
 /**
- * Any plain key, tagged: null, booleans, finite numbers, bigints, strings, Dates, Uint8Arrays and arrays of these. Types are
- * ordered as listed here, each in its own order. What would change on the way is an error.
+ * The default codec. Keys are null, booleans, finite numbers, bigints, strings, Dates, Uint8Arrays and arrays of these.
+ * Types are ordered as listed here, each in its own order. Values may be plain objects too. Encoding anything else, or
+ * what would be read back changed, is refused with `wrong-value`.
  */
 export const auto: KeyCodec<AutoKey> = builtIn<KeyCodec<AutoKey>>(
   { ordered: true, write: (value, out) => write(value, out, keys, []), read: (bytes) => read(bytes) as AutoKey },

@@ -1,4 +1,4 @@
-// The byte engine of `kernel.ts` in WebAssembly: what `wasm.ts` calls.
+// The byte engine of `kernel.ts` in WebAssembly: the functions that `wasm.ts` calls.
 export { setBlock, pushWritten } from "./block";
 export { addBatch, beginCollect, countLarge, reserveLarge } from "./collect";
 export { beginFlush, closeOpen, endFlush, flushPartition, nextFlush, skipFolded } from "./flush";

@@ -1,11 +1,11 @@
-// Which partition a key goes to.
+// The partition that a key goes to.
 import { compare, head } from "./bytes";
 import { xxh64 } from "./xxh64";
 
 export const HASH = 0;
 export const RANGE = 1;
 export const EXPLICIT = 2;
-/** By range, with more boundaries than are worth the arena: the host looks them up. */
+/** By range, with more boundaries than should take the arena's space: the host looks them up. */
 export const HOST_RANGE = 3;
 
 /** Number of boundaries that are not above the key. */
@@ -15,7 +15,7 @@ declare function hostRangeOf(key: usize, keyBytes: u32): u32;
 
 export let partitions: u32 = 1;
 export let mode: i32 = HASH;
-/** Parts of the grouping prefix as i32: a number of bytes, -1 ascending, -2 descending. None: the whole key. */
+/** Parts of the grouping prefix as i32: a number of bytes, -1 ascending, -2 descending. No parts: the whole key. */
 let groups: usize = 0;
 let groupCount: u32 = 0;
 /** Boundaries: per boundary its first 8 bytes big-endian, its offset and its length (u64, u32, u32), in order. */
@@ -46,7 +46,7 @@ export function placeOfHash(hash: u64): u32 {
   return <u32>(((hash >> 32) * <u64>partitions) >> 32);
 }
 
-/** Not for explicit partitions. `hash` is the whole key's. */
+/** The partition of a key, except with explicit partitions. `hash` is that of the whole key. */
 export function placeOf(key: usize, keyBytes: u32, hash: u64): u32 {
   const length = groupCount == 0 ? keyBytes : <u32>(groupEnd(key, key + keyBytes) - key);
   if (mode == RANGE) return rangeOf(key, length);
@@ -63,7 +63,7 @@ function groupEnd(at: usize, end: usize): usize {
   return at;
 }
 
-/** Behind the mark twice; the mark followed by anything else is an escaped byte. */
+/** The offset behind the two marks that end a part; a mark followed by anything else is an escaped byte. */
 function terminated(at: usize, end: usize, mark: u8): usize {
   while (at < end) {
     if (load<u8>(at) != mark) at++;
