@@ -1,7 +1,7 @@
 import { KiB, limits } from "../base/limits.ts";
 import { tierError } from "./error.ts";
 import type { TierFiles } from "./files.ts";
-import type { TierOptions } from "./tier.ts";
+import type { TierOptions } from "./options.ts";
 
 /**
  * Looking at the free space costs as much as writing 64 KiB, so it is done once per this many bytes. Other processes

@@ -8,7 +8,7 @@ import type { FinishedFile, RunFile } from "../sort/run.ts";
 import type { Budget } from "./budget.ts";
 import { isFull, removeFile, tierError } from "./error.ts";
 import type { TierFiles } from "./files.ts";
-import type { TierOptions } from "./tier.ts";
+import type { TierOptions } from "./options.ts";
 
 /** The file while it is written, under a name of its own. */
 interface Part {

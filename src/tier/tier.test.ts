@@ -6,7 +6,8 @@ import { runFilesConformance } from "../../test/conformance/run-files.ts";
 import { createFakeTierFiles, type FakeDisk } from "../../test/support/fake-tier-files.ts";
 import { MillraceError } from "../base/error.ts";
 import { KiB, limits, MiB } from "../base/limits.ts";
-import { createTier, type TierOptions } from "./tier.ts";
+import type { TierOptions } from "./options.ts";
+import { createTier } from "./tier.ts";
 
 const directories: string[] = [];
 afterEach(() => {

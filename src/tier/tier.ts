@@ -8,20 +8,8 @@ import { Budget } from "./budget.ts";
 import { openTierBytes } from "./bytes.ts";
 import { removeFile } from "./error.ts";
 import { TierFile } from "./file.ts";
-import { nodeTierFiles, type TierFiles } from "./files.ts";
-
-export interface TierOptions {
-  /**
-   * A directory of a tmpfs; undefined where there is none. Both directories exist already and belong to this job alone.
-   */
-  readonly memoryDirectory: string | undefined;
-  /** Bytes that this process may hold in the memory directory. */
-  readonly memoryBytesMax: number;
-  /** How many of them are held already, by files of an earlier process in this one's place. Default 0. */
-  readonly memoryBytesHeld?: number;
-  readonly diskDirectory: string;
-  readonly fs?: TierFiles;
-}
+import { nodeTierFiles } from "./files.ts";
+import type { TierOptions } from "./options.ts";
 
 export interface Tier extends RunFiles {
   /** Bytes in the memory tier now: those of files made here, and `memoryBytesHeld`. */
