@@ -13,7 +13,6 @@ const pending = [
   "src",
   "src/cli",
   "src/engine",
-  "src/format",
   "src/master",
   "src/protocol",
   "src/rpc",

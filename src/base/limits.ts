@@ -193,7 +193,7 @@ export const limits = {
   keepFailedMs: 24 * 60 * 60_000,
   failedJobsKept: 100,
 
-  // // Transfers of every kind, over our own HTTP and that of object stores.
+  // Transfers of every kind, over our own HTTP and that of object stores.
   /** Time between two looks at how many bytes have moved. */
   silenceMs: 30_000,
   /**
