@@ -110,7 +110,8 @@ describe("leveldb store on disk", () => {
         rmSync(copy, { recursive: true });
       }
     }
-    // What LevelDB only locks or writes for people may go; what says how much was acknowledged is checked against the rest.
+    // What LevelDB only locks or writes for people may go; what says how much was acknowledged is checked against the
+    // rest.
     const harmless = Object.keys(outcomes).filter((key) => outcomes[key] !== "refused");
     expect(
       harmless.every((key) => /^(LOCK|LOG|LOG\.old|acknowledged) /.test(key)),
