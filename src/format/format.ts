@@ -1,7 +1,7 @@
 // The interface of formats, and the hidden ones that built-in formats have beside it. Each format has a file of its
 // name in the folder of its kind; what several kinds share stands in `blocks/` and `compression/`.
 import type { ByteWriter } from "../base/bytes/bytes.ts";
-import type { Block } from "./blocks/reader.ts";
+import type { Block } from "./blocks/block.ts";
 
 /** Some records of a file, in order, with where each begins and where reading stopped. */
 export interface RecordBatch<In> {

@@ -2,7 +2,14 @@
 // How the types of a job follow from each other, and what a compile error shows when they don't.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { AutoKey, AutoValue, Codec, Jsonable, KeyCodec } from "./codec.ts";
-import type { Emit, EmitRecord, EmitTo, NamedOutputs } from "./types.ts";
+
+/** Several outputs, each published in a folder of its name; at most 64. */
+export interface NamedOutputs {
+  /** The output that `emit(record)` writes to. */
+  readonly main: OutputFormat<any>;
+  /** Another output, written to by `emit.to(name, record)`. */
+  readonly [name: string]: OutputFormat<any>;
+}
 
 export type ReadBy<F> = F extends InputFormat<infer In> ? In : never;
 export type WrittenBy<F> = F extends OutputFormat<infer Out> ? Out : never;
@@ -20,8 +27,6 @@ export type RereadOf<O> = O extends NamedOutputs
 export type MapFunction<In, E, Ctx> = (record: In, emit: E, ctx: Ctx) => void | Promise<void>;
 export type MapFunctions<I, E, Ctx> = { readonly [N in keyof I]: MapFunction<ReadBy<I[N]>, E, Ctx> };
 export type OneInput<I> = I extends InputFormat<any> ? unknown : OneMapFunctionPerInput;
-export type MapEmit<O, Key, Value, Reducers> = (Reducers extends 0 ? EmitRecord<MainOf<O>> : Emit<Key, Value>) &
-  EmitTo<O>;
 
 // Without a codec and an annotated `emit`, `Key` and `Value` stay `any`, which stands for what the `auto` codec takes.
 export type KeyOf<Key> = 0 extends 1 & Key ? AutoKey : Key;

@@ -8,16 +8,16 @@ import type { AttemptId } from "../base/ids.ts";
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
 import type { Combine } from "./combine.ts";
+import type { EmitRecord, EmitTo, MapEmit } from "./emit.ts";
 import type {
   GroupKey,
   KeyOf,
   MainOf,
-  MapEmit,
   MapFunction,
   MapFunctions,
+  NamedOutputs,
   OneInput,
   ReadBy,
-  SidesOf,
   ValueOf,
 } from "./infer.ts";
 import type { ParamsRead } from "./params/params.ts";
@@ -41,9 +41,11 @@ export type {
   NotJson,
 } from "./codec.ts";
 export type { Combine } from "./combine.ts";
+export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {
   KeyIsNotATuple,
   Named,
+  NamedOutputs,
   NeedsKeyCodec,
   NeedsReduce,
   NeedsValueCodec,
@@ -69,13 +71,6 @@ export type { Cell, Columns, ColumnsOf, Row, TableFormat, TableOptions } from ".
 export type Inputs = InputFormat<any> | { readonly [name: string]: InputFormat<any> };
 /** A job's `output`: one format, or an object of formats by the names of the outputs. */
 export type Outputs = NamedOutputs | OutputFormat<any>;
-/** Several outputs, each published in a folder of its name; at most 64. */
-export interface NamedOutputs {
-  /** The output that `emit(record)` writes to. */
-  readonly main: OutputFormat<any>;
-  /** Another output, written to by `emit.to(name, record)`. */
-  readonly [name: string]: OutputFormat<any>;
-}
 
 /** The properties of a job, as `defineJob` takes them. */
 export interface JobOptions<I, O, Key, Value, P, File extends string, State, Parts, Reducers, Returned> {
@@ -211,31 +206,6 @@ export interface JobTypes {
   /** The main output's record as its format reads it back. */
   readonly reread: any;
 }
-
-/**
- * Emits one pair. Key and value are encoded at once, so they may be changed afterwards. The call may spill to disk
- * before it returns, so memory stays bounded.
- * @throws `wrong-value` when the key's or the value's codec refuses it.
- * @throws `user-error` when it is called after its call of `map` has ended.
- * @throws `over-limit` for a key of more than 1 MiB, or a value of more than 64 MiB.
- */
-export type Emit<Key, Value> = (key: Key, value: Value) => void;
-/**
- * Emits one record of the main output, which is written at once.
- * @throws `bad-output` when the output's format refuses the record.
- */
-export type EmitRecord<Out> = (record: Out) => void;
-/** Adds `emit.to("rejects", record)` where `output` is an object of formats. */
-export type EmitTo<O> =
-  O extends OutputFormat<any>
-    ? unknown
-    : {
-        /**
-         * Emits one record of another output, by its name.
-         * @throws `bad-output` when that output's format refuses the record.
-         */
-        to<Name extends keyof SidesOf<O>>(output: Name, record: SidesOf<O>[Name]): void;
-      };
 
 // ── what user code may ask of its task ───────────────────────────────────────
 

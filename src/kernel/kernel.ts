@@ -37,7 +37,7 @@ export type PartShape = number | "ascending" | "descending";
 
 export type KernelPartitioner =
   | { readonly kind: "hash" }
-  /** Partition = number of boundaries <= key (or its grouping prefix). They are sorted, distinct, fewer than partitions. */
+  /** Partition = number of boundaries <= key (or its grouping prefix). Sorted, distinct, fewer than partitions. */
   | { readonly kind: "range"; readonly boundaries: readonly Uint8Array[] }
   | { readonly kind: "explicit" };
 

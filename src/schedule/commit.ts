@@ -13,18 +13,10 @@ import { plainText } from "./failure-text.ts";
 import { findRuns } from "./lost.ts";
 import { loseFiles, takeBackFiles } from "./lost-files.ts";
 import { requeue, revoke } from "./state/attempt.ts";
-import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
-import {
-  isComplete,
-  isOpen,
-  type Job,
-  phaseTasksDone,
-  stagedFolders,
-  totalsOf,
-  totalsSumOf,
-  update,
-} from "./state/job.ts";
-import { nameOf, type Task } from "./state/task.ts";
+import { note, put, saveTask } from "./state/cluster.ts";
+import { isComplete, isOpen, phaseTasksDone, stagedFolders, totalsOf, totalsSumOf, update } from "./state/job.ts";
+import type { Cluster, Job, Task } from "./state/state.ts";
+import { nameOf } from "./state/task.ts";
 import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
 
 /** Something happened to the job: is it over its limits, is it complete? */

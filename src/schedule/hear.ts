@@ -15,11 +15,12 @@ import { takeLate } from "./late.ts";
 import { loseAttempts } from "./lease.ts";
 import { isWinners, loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./state/attempt.ts";
-import { type Cluster, note, tell, watchLease } from "./state/cluster.ts";
+import { note, tell, watchLease } from "./state/cluster.ts";
 import { hasRoom, isActive, taskOf } from "./state/job.ts";
 import { endPenalty, forgiveFailures, noteFailureThere, noteFlap } from "./state/standing.ts";
-import { type Attempt, attemptKey, nameOf, type Task } from "./state/task.ts";
-import { capacity, isLeaving, newWorker, type Worker } from "./state/worker.ts";
+import type { Attempt, Cluster, Task, Worker } from "./state/state.ts";
+import { attemptKey, nameOf } from "./state/task.ts";
+import { capacity, isLeaving, newWorker } from "./state/worker.ts";
 import { forgetComplaints } from "./unreachable.ts";
 
 export function hear(cluster: Cluster, report: WorkerReport): void {

@@ -16,7 +16,7 @@ import { WorkerReportSchema } from "../wire/gen/millrace/v1/worker_pb.ts";
 import { ordersFor } from "./assign/orders.ts";
 import { recoverCluster } from "./recover.ts";
 import { stepCluster } from "./scheduler.ts";
-import type { Cluster } from "./state/cluster.ts";
+import type { Cluster } from "./state/state.ts";
 import type { SchedulerEvent } from "./step.ts";
 import { viewOf } from "./view.ts";
 

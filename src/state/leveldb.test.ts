@@ -57,7 +57,8 @@ describe("leveldb store on disk", () => {
     "fault 38: serves all that was stored or refuses, whichever byte of its files is flipped: %s",
     async (where) => {
       const wanted = await fill(directory);
-      if (where === "in tables") await (await openLevelStore(directory)).close(); // a start writes the log's content into one
+      // A start writes the content of the log into a table.
+      if (where === "in tables") await (await openLevelStore(directory)).close();
       const files = filesOf(directory).filter((name) =>
         /^\d+\.(log|ldb)$|^MANIFEST|^CURRENT$|^acknowledged$/.test(name),
       );

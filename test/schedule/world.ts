@@ -11,8 +11,8 @@ import { unpublished } from "../../src/schedule/commit.ts";
 import type { Fact } from "../../src/schedule/facts.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
-import type { Cluster } from "../../src/schedule/state/cluster.ts";
-import type { Job } from "../../src/schedule/state/job.ts";
+import type { Cluster, Job } from "../../src/schedule/state/state.ts";
+
 import { attemptKey, isDone, recordOf } from "../../src/schedule/state/task.ts";
 import type { SchedulerCommand, SchedulerEvent, SchedulerOptions, WithdrawnDecision } from "../../src/schedule/step.ts";
 import { viewOf } from "../../src/schedule/view.ts";

@@ -2,7 +2,7 @@
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import type { ClusterView } from "../../src/protocol/view.ts";
-import type { Cluster } from "../../src/schedule/state/cluster.ts";
+import type { Cluster } from "../../src/schedule/state/state.ts";
 import type { SchedulerEvent, Step } from "../../src/schedule/step.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { Change } from "../../src/state/store.ts";

@@ -10,7 +10,7 @@ import { ordersFor } from "../../src/schedule/assign/orders.ts";
 import { unpublished } from "../../src/schedule/commit.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
-import type { Cluster } from "../../src/schedule/state/cluster.ts";
+import type { Cluster } from "../../src/schedule/state/state.ts";
 import type { SchedulerOptions } from "../../src/schedule/step.ts";
 import { viewOf } from "../../src/schedule/view.ts";
 import type { Endpoint, Request } from "../../src/sim/network.ts";

@@ -4,7 +4,7 @@ import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
-import { blockBytes } from "../blocks/reader.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { BadRecord, type Format, type ReadFrom, type RecordBatch, type ScannedFormat } from "../format.ts";
 
 /** Bytes of the length in front of a record: big-endian, unsigned. */

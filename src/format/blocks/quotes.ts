@@ -1,7 +1,7 @@
 // Counting quotes, and carriage returns: bytes without any are passed by `indexOf`, others are looked at 16 at a time in WebAssembly.
 
 import { type JsonExports, jsonReader, places } from "../json/wasm.ts";
-import { blockBytes } from "./reader.ts";
+import { blockBytes } from "./block.ts";
 
 export const quote = 0x22;
 

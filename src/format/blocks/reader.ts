@@ -11,14 +11,8 @@ import { KiB, limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import { BadRecord, type ReadFrom, type UserThrew } from "../format.ts";
 import { LineEnds } from "../lines/ends.ts";
+import { type Block, blockBytes } from "./block.ts";
 import type { Boundary } from "./boundary.ts";
-
-/** Whole records, one after the other. The bytes are valid until the next block is asked for. */
-export interface Block {
-  readonly bytes: Buffer;
-  /** Offset in the file of the first of them. */
-  readonly base: number;
-}
 
 /** The record at [start, end) of the file, delimiter included, refused. */
 export function badRecordIn({ bytes, base }: Block, why: string | UserThrew, start: number, end: number): BadRecord {
@@ -38,7 +32,6 @@ export interface BlockOptions {
   readonly countsLines?: boolean | undefined;
 }
 
-export const blockBytes = 64 * KiB;
 /** What a record over the limit leaves in its dead letter. */
 const headBytesKept = 64 * KiB;
 

@@ -1,5 +1,7 @@
 // Records of a part of a block of JSON lines, whoever reads it.
-import { type Block, badRecordIn } from "../blocks/reader.ts";
+
+import type { Block } from "../blocks/block.ts";
+import { badRecordIn } from "../blocks/reader.ts";
 import { type BadRecord, type RecordBatch, UserThrew } from "../format.ts";
 import { byteOrderMark } from "../lines/decoder.ts";
 import { noRecord } from "../lines/reader.ts";

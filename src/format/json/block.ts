@@ -1,5 +1,6 @@
 // Blocks of JSON lines to records of declared fields: by the table, line by line where that can't.
-import { type Block, blockBytes } from "../blocks/reader.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./batch.ts";
 import { fieldValue } from "./field.ts";
 import { type Field, LineFields, numberValue } from "./line-fields.ts";

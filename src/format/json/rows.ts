@@ -1,7 +1,7 @@
 // Rows of a block of JSON lines, as the reader in WebAssembly leaves them. One per format, as its memory is 768 KiB and it remembers the
 // names it has seen; what it holds is of the last block.
 import { assert } from "../../base/assert.ts";
-import { blockBytes } from "../blocks/reader.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { type JsonExports, jsonReader, places } from "./wasm.ts";
 
 /** What a field holds, as in `assembly/kinds.ts`. */

@@ -10,7 +10,7 @@ import { nullable } from "../../job/codecs/nullable.ts";
 import { float64, int, uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import type { Columns } from "../../job/table.ts";
-import { blockBytes } from "../blocks/reader.ts";
+import { blockBytes } from "../blocks/block.ts";
 import type { RecordTexts } from "../format.ts";
 import type { FieldReading } from "./block.ts";
 import { jsonFields } from "./fields.ts";

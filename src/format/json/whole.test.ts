@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../../test/conformance/format.ts";
 import { constants, file, names, readAll, type Seen } from "../../../test/support/json-lines.ts";
-import { blockBytes } from "../blocks/reader.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { ndjson, wholeRecords } from "./ndjson.ts";
 import { JsonShapes, noShape, type ShapeName } from "./shapes.ts";
 import type { RecordReading } from "./whole.ts";

@@ -2,7 +2,8 @@
 // come in a few layouts, as in logs. By the table of shapes; what is not plain there, by `JSON.parse`.
 import { isAscii } from "node:buffer";
 import { MillraceError } from "../../base/error.ts";
-import { type Block, blockBytes } from "../blocks/reader.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { noRecord } from "../lines/reader.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./batch.ts";
 import { isBlank } from "./line.ts";

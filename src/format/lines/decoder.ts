@@ -8,7 +8,9 @@
 //                         Cyrillic 600 ns)
 //   not UTF-8             line by line, which finds the bad ones
 import { isAscii, isUtf8, transcode } from "node:buffer";
-import { type Block, badRecordIn, blockBytes } from "../blocks/reader.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
+import { badRecordIn } from "../blocks/reader.ts";
 import type { BadRecord, RecordBatch } from "../format.ts";
 
 export interface LineOptions {

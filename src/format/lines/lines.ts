@@ -1,9 +1,11 @@
 // Lines as bytes, unchanged: `lines()`. Described in docs/formats/lines.md.
 import { asBuffer, sharedCopy } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { delimited } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import { type Block, blockBytes, readBlocks } from "../blocks/reader.ts";
+import { readBlocks } from "../blocks/reader.ts";
 import { type ByteLineFormat, type Format, type RecordBatch, writesLines } from "../format.ts";
 
 const lineFeed = Uint8Array.of(10);

@@ -1,7 +1,7 @@
 // Lines that become keys, and keys that become lines, a block at a time (assembly/pairs.ts): for the built-in mapper and reducer of
 // sort jobs. Pairs are laid out as in the kernel's batch: varint keyBytes, varint valueBytes, key, value.
 import { assert } from "../../base/assert.ts";
-import { blockBytes } from "../blocks/reader.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { type JsonExports, jsonReader, places } from "../json/wasm.ts";
 
 /** A longer value does not follow every key here. */

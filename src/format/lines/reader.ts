@@ -1,7 +1,8 @@
 // Records of text files: chunks → blocks of whole records → strings → what a format makes of a string.
 
+import type { Block } from "../blocks/block.ts";
 import { delimited, quotedLines } from "../blocks/boundary.ts";
-import { type Block, badRecordIn, readBlocks } from "../blocks/reader.ts";
+import { badRecordIn, readBlocks } from "../blocks/reader.ts";
 import { BadRecord, type ReadFrom, type RecordBatch, UserThrew } from "../format.ts";
 import { type LineBatch, LineDecoder, type LineOptions } from "./decoder.ts";
 

@@ -1,7 +1,8 @@
 // Records of declared columns of csv and tsv, by a table of the cells that the job names (row-table.ts). Whatever is out of the
 // ordinary is left to the reader of whole lines (table/reader.ts), whose results and errors are the rule.
 import type { ColumnCodec } from "../../job/codec.ts";
-import { type Block, blockBytes } from "../blocks/reader.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
 import type { RecordBatch } from "../format.ts";
 import { type MakeRecord, recordMaker } from "../json/record.ts";
 import { RowTexts } from "../json/texts.ts";

@@ -1,7 +1,8 @@
 // Declared columns of a block of csv or tsv rows, found by the reader in WebAssembly (assembly/rows.ts): a table with a row per row.
 // One per format, as its memory is 768 KiB; what it holds is of the last block.
 import { assert } from "../../base/assert.ts";
-import { type Block, blockBytes } from "../blocks/reader.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { type Want, wants } from "../json/table.ts";
 import { cellsMax, fieldsMax, type JsonExports, jsonReader, places } from "../json/wasm.ts";
 

@@ -4,9 +4,8 @@ import { limits } from "../../base/limits.ts";
 import type { Assignment, Places, RunPlaces, StopOrder, WorkerOrders } from "../../protocol/messages.ts";
 import type { RunRef } from "../../sort/run.ts";
 import { askedOf } from "../closing.ts";
-import type { Cluster } from "../state/cluster.ts";
-import { isBarrierOpen, type Job } from "../state/job.ts";
-import type { Worker } from "../state/worker.ts";
+import { isBarrierOpen } from "../state/job.ts";
+import type { Cluster, Job, Worker } from "../state/state.ts";
 
 export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   const worker = cluster.workers.get(id);

@@ -6,8 +6,8 @@ import { sameAttempt } from "../../../src/base/ids.ts";
 import type { WorkerReport } from "../../../src/protocol/messages.ts";
 import { keys, parseKey } from "../../../src/protocol/records.ts";
 import { recoverCluster } from "../../../src/schedule/recover.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
-import type { Job } from "../../../src/schedule/state/job.ts";
+import type { Cluster, Job } from "../../../src/schedule/state/state.ts";
+
 import { recordOf } from "../../../src/schedule/state/task.ts";
 import { viewOf } from "../../../src/schedule/view.ts";
 import { Chance } from "../../../src/sim/chance.ts";

@@ -3,10 +3,10 @@
 // it runs. I12 dependency: no reduce runs before it has a place for
 // the output of every map, one each.
 import type { AttemptId } from "../../../src/base/ids.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
 import { isActive } from "../../../src/schedule/state/job.ts";
+import type { Cluster, Worker } from "../../../src/schedule/state/state.ts";
 import { isDone } from "../../../src/schedule/state/task.ts";
-import type { Worker } from "../../../src/schedule/state/worker.ts";
+
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Invariant } from "../checks.ts";

@@ -2,7 +2,7 @@
 
 import { limits } from "../../../src/base/limits.ts";
 import type { WorkerOrders, WorkerReport } from "../../../src/protocol/messages.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
+import type { Cluster } from "../../../src/schedule/state/state.ts";
 import { encodeOrders, encodeReport } from "../../../src/wire/convert.ts";
 import type { Invariant } from "../checks.ts";
 import type { MasterLife } from "../master.ts";

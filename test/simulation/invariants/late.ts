@@ -4,8 +4,8 @@
 import type { AttemptId, JobId } from "../../../src/base/ids.ts";
 import type { Assignment, WorkerReport } from "../../../src/protocol/messages.ts";
 import { parseKey } from "../../../src/protocol/records.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
-import type { Job } from "../../../src/schedule/state/job.ts";
+import type { Cluster, Job } from "../../../src/schedule/state/state.ts";
+
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";

@@ -2,7 +2,7 @@
 import type { JobId } from "../../../src/base/ids.ts";
 import type { WorkerOrders } from "../../../src/protocol/messages.ts";
 import { parseKey } from "../../../src/protocol/records.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
+import type { Cluster } from "../../../src/schedule/state/state.ts";
 import { attemptKey } from "../../../src/schedule/state/task.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { Change } from "../../../src/state/store.ts";

@@ -3,7 +3,7 @@
 // task has failed oftener than it may. Watched where it counts, in what is durable.
 import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
-import type { Cluster } from "../../../src/schedule/state/cluster.ts";
+import type { Cluster } from "../../../src/schedule/state/state.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Change } from "../../../src/state/store.ts";
