@@ -28,7 +28,7 @@ export default {
 };
 `,
   );
-  // As a job is bundled, but in CommonJS: `import` here is not Node's own, and Node knows of no source map of it.
+  // Bundled as a job is, but in CommonJS: `import` here is not Node's own, and Node knows no source map of it.
   const outfile = join(folder, "bundle.cjs");
   const sourceRoot = pathToFileURL(`${folder}/`).href;
   buildSync({
