@@ -14,7 +14,6 @@ const pending = [
   "src/cli",
   "src/format",
   "src/protocol",
-  "src/rpc",
   "src/schedule",
   "src/sim",
   "src/slot",
