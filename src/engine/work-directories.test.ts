@@ -68,7 +68,7 @@ test("of two runs on the same output that begin at once, the one that was there 
     const { work: path } = localPlaces({ output, workDir: undefined }, id);
     return createWorkDirectory({ path, id: `places-${process.pid}-${id}`, memoryRoot: directory });
   };
-  // Both have looked and seen nobody.
+  // Both have looked and seen no other run.
   const first = make("f".repeat(32));
   await refuseIfOvertaken(output, undefined, first.path);
   // Until the file system's clock has ticked.
@@ -82,7 +82,7 @@ test("of two runs on the same output that begin at once, the one that was there 
   );
   await refuseIfOvertaken(output, undefined, first.path);
   removeWorkDirectory(second);
-  // An ended one is in nobody's way.
+  // An ended run is in no one's way.
   writeFileSync(
     join(first.path, "work.json"),
     JSON.stringify({ version: 1, process: { pid: 2 ** 22 + 1, started: "1" } }),

@@ -1,7 +1,10 @@
-// Places of map outputs, put together from their pages as they come.
+// Joins the places of map outputs from their pages, as they come.
 import type { Places, PlacesHeld } from "./messages.ts";
 
-/** What is held with one more page; undefined where the page adds nothing: it came twice, too late, or before its turn. */
+/**
+ * The held places with one more page; undefined where the page adds nothing: it came twice, too late, or before its
+ * turn.
+ */
 export function joinPlaces(held: Places | undefined, page: Places): Places | undefined {
   if (held === undefined || held.mapVersion < page.mapVersion) return page.from === 0 ? page : undefined;
   if (held.mapVersion > page.mapVersion || page.from !== countRuns(held) || isWhole(held, held.mapVersion))
@@ -9,7 +12,7 @@ export function joinPlaces(held: Places | undefined, page: Places): Places | und
   return { ...held, runs: [...held.runs, ...page.runs] };
 }
 
-/** All runs of the version are known. */
+/** Whether all runs of the version are known. */
 export function isWhole(held: Places | undefined, mapVersion: number): boolean {
   return held !== undefined && held.mapVersion === mapVersion && countRuns(held) === held.total;
 }

@@ -143,3 +143,8 @@ export function makeJobs(options: SimOptions, chance: Chance, idOf: (key: string
     };
   });
 }
+
+/** "j/map-00001.1.7", for checks and traces. */
+export function fullName(attempt: AttemptId): string {
+  return `${attempt.job}/${attemptName(attempt)}`;
+}
