@@ -16,7 +16,6 @@ const pending = [
   "src/schedule",
   "src/sim",
   "src/slot",
-  "src/storage",
   "src/task",
   "src/wire",
   "src/worker",

@@ -1,12 +1,12 @@
-// Making an output visible, on a file system.
+// Makes an output visible, on a file system.
 //
 //   staged files ──rename──► publish-…/ ──+ _SUCCESS, fsync──► (DIR ──rename──► replaced/) ──► publish-…/ ──rename──► DIR
 //
-// Every step may be cut off by a crash and every step may be under way in two masters at once (an old leader that was
-// paused goes on where it stood), so each is one rename that can succeed once only, each file is in exactly one place, and a
-// publisher that finds something gone looks whether the output is complete: then there is nothing left to do. The old
-// directory's place, `replaced/`, stays taken by a marker until the job is discarded, so that a late `--overwrite` can't
-// move the new output there.
+// Every step may be cut off by a crash, and every step may be under way in two masters at the same time (an old leader
+// that was paused goes on where it stopped). So each step is one rename that can succeed only once, each file is in
+// exactly one place, and a publisher that finds something gone checks whether the output is complete: then there is
+// nothing left to do. The old directory's place, `replaced/`, stays taken by a marker until the job is discarded, so
+// that a late `--overwrite` can't move the new output there.
 import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { manifestName } from "../manifest.ts";
@@ -27,7 +27,7 @@ import { foreignIn, identityOf } from "./prepare.ts";
 import { outputExists, StagedFileGone } from "./publish-errors.ts";
 import { firstGone, isUnderWay, type PublishOptions, publishInto, removeMarker } from "./publish-into.ts";
 
-/** Two publishers can get into each other's way once per rename; more rounds than this are no race. */
+/** Two publishers can get into each other's way once per rename; after more rounds than this it is not a race. */
 const roundsMax = 8;
 const replacedMarker = ".replaced";
 
@@ -40,8 +40,8 @@ export async function publish(decision: CommitDecision, options: PublishOptions)
       try {
         await publishOnce(decision, places, options);
       } catch (thrown) {
-        // Whatever was in the way: when the output is complete, another publisher of the same decision made it so. And
-        // ENOENT says that one moved something between two of our calls.
+        // Whatever was in the way: when the output is complete, another publisher of the same decision completed it.
+        // And ENOENT means that one moved something between two of our calls.
         const raced = (await isPublished(fs, decision, places)) || systemCode(thrown) === "ENOENT";
         if (!raced || round === roundsMax) throw thrown;
       }
@@ -55,7 +55,10 @@ export async function publish(decision: CommitDecision, options: PublishOptions)
   }
 }
 
-/** Removes all that was staged; may be repeated, and cut off anywhere. What an unfinished publish moved aside goes back first. */
+/**
+ * Removes everything that was staged, after putting back what an unfinished publish moved aside. May be repeated, and
+ * cut off anywhere.
+ */
 export async function discard(places: Places, fs: LocalFs): Promise<void> {
   try {
     const withdrawn = ((await namesIn(fs, places.work)) ?? [])
@@ -73,7 +76,10 @@ export async function discard(places: Places, fs: LocalFs): Promise<void> {
   }
 }
 
-/** An output that `--overwrite` moved aside, and that no other one has come in place of. `staging`: what was that directory. */
+/**
+ * Puts back an output that `--overwrite` moved aside, unless another one has taken its place. `staging` is the
+ * directory that was the staging directory.
+ */
 export async function putBackReplaced(fs: LocalFs, places: Places, staging: string): Promise<void> {
   const replaced = join(staging, basename(places.replaced));
   const names = await namesIn(fs, replaced);
@@ -87,7 +93,7 @@ async function publishOnce(decision: CommitDecision, places: DecisionPlaces, opt
   const { fs } = options;
   const missing = await assemble(decision, places, options);
   const gone = missing ?? (await firstGone(fs, places.publish, decision.files));
-  // Asked after the look at the files: another publisher may have begun to move them meanwhile.
+  // Asked after the files were looked at: another publisher may have begun to move them meanwhile.
   if (await isUnderWay(fs, decision, places)) return publishInto(decision, places, options);
   if (gone !== undefined) throw new StagedFileGone(gone, places);
   await moveAside(fs, decision, places);
@@ -95,8 +101,8 @@ async function publishOnce(decision: CommitDecision, places: DecisionPlaces, opt
 }
 
 /**
- * Every file of the decision below `publish-…/`, with the size it was reported with, and `_SUCCESS`; all of it on disk. Returns
- * a file that is neither there nor staged.
+ * Collects every file of the decision below `publish-…/`, with the size that was reported, and `_SUCCESS`; all of it
+ * durable. Returns a file that is neither there nor staged.
  */
 async function assemble(
   decision: CommitDecision,
@@ -117,7 +123,7 @@ async function assemble(
   for (const file of decision.files) {
     if (!(await place(fs, file, places))) missing ??= file;
   }
-  // Written beside and moved in: `publish-…/` may become visible at any moment, through another publisher.
+  // Written beside it and moved in: another publisher may make `publish-…/` visible at any moment.
   const manifest = join(places.staging, options.uniqueName());
   await writeDurably(fs, manifest, decision.manifest);
   await fs.promises.rename(manifest, join(places.publish, manifestName));
@@ -129,7 +135,7 @@ async function assemble(
 
 async function place(fs: LocalFs, file: StagedFile, places: DecisionPlaces): Promise<boolean> {
   const target = join(places.publish, file.name);
-  // ENOENT: moved by an earlier try, or lost; the look at the target says which.
+  // ENOENT: an earlier try moved it, or it is lost; the look at the target says which.
   await unless(["ENOENT"], fs.promises.rename(join(places.files, file.token), target));
   const why = await whyLost(fs, target, file);
   if (why === isMissing) return false;
@@ -137,7 +143,7 @@ async function place(fs: LocalFs, file: StagedFile, places: DecisionPlaces): Pro
   return true;
 }
 
-/** `--overwrite`: the one directory that the decision names leaves its place; any other stays. */
+/** With `--overwrite`, moves aside the one directory that the decision names; any other directory stays. */
 async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
   if (decision.replaces === undefined) return;
   if ((await identityOf(fs, places.destination)) !== decision.replaces) return;
@@ -160,7 +166,7 @@ async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places):
     throw thrown;
   }
   if ((await identityOf(fs, places.replaced)) !== decision.replaces) {
-    // Between the look and the rename another directory took the name. It goes back where it was.
+    // Between the look and the rename another directory took the name. It goes back.
     await fs.promises.rename(places.replaced, places.destination);
     throw outputExists(places.destination);
   }
@@ -170,7 +176,7 @@ async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places):
 async function moveIntoPlace(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
   const { fs } = options;
   const existing = await lstatOf(fs, places.destination);
-  // An empty directory that the user made is replaced; its permissions stay.
+  // An empty directory that the user made is replaced, but its permissions stay.
   if (existing?.isDirectory()) await fs.promises.chmod(places.publish, Number(existing.mode & 0o7777n));
   try {
     await fs.promises.rename(places.publish, places.destination);
@@ -192,7 +198,7 @@ export async function isPublished(fs: LocalFs, decision: CommitDecision, places:
   return found !== undefined && found !== "too large" && found.equals(manifest);
 }
 
-/** The replaced output goes, its place stays taken. */
+/** Removes the replaced output, but keeps its place taken. */
 async function removeReplaced(fs: LocalFs, places: Places): Promise<void> {
   if ((await lstatOf(fs, places.replaced)) === undefined) return;
   await writeDurably(fs, join(places.replaced, replacedMarker), new Uint8Array(0));
