@@ -6,33 +6,33 @@ import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { parseReplacing } from "../manifest.ts";
 import { Silence } from "./api/silence.ts";
-import { claimPlace, manifestPlace, placeIn, recordsPrefix, type S3Destination, stagingFolder } from "./names.ts";
+import { claimUrl, manifestUrl, recordsPrefix, type S3Destination, stagingFolder, urlIn } from "./names.ts";
 import type { S3Objects, S3Upload } from "./objects.ts";
-import type { S3Place } from "./url.ts";
+import type { S3Url } from "./url.ts";
 
 /** Aborts a job's uploads, and removes its records and its claim. */
 export async function discardS3(given: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
   const objects = given.for({ silence: new Silence(limits.storeDiscardSilentMsMax) });
   const { bucket } = destination;
-  const places = await recordsBelow(objects, bucket, recordsPrefix(destination, job));
-  const records = await readRecords(objects, places, destination);
+  const urls = await recordsBelow(objects, bucket, recordsPrefix(destination, job));
+  const records = await readRecords(objects, urls, destination);
   const known = records.flatMap(({ key, upload }) => (upload === undefined ? [] : [{ key, upload }]));
   const orphans = records.length === 0 ? [] : await findOrphans(objects, destination, job, records);
   await forEachAtMost(limits.storeRequestsAtOnce, [...known, ...orphans], ({ key, upload }) =>
     objects.abortUpload({ bucket, key }, upload),
   );
-  await forEachAtMost(limits.storeRequestsAtOnce, places, (place) => objects.remove(place));
+  await forEachAtMost(limits.storeRequestsAtOnce, urls, (url) => objects.remove(url));
   await removeNote(objects, destination, job);
   // Comes after the uploads: nothing can appear under this claim any more.
-  await objects.remove(claimPlace(destination, job));
+  await objects.remove(claimUrl(destination, job));
 }
 
 /** Removes the note that a withdrawn decision left where there was no manifest before. */
 async function removeNote(objects: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
-  const place = manifestPlace(destination);
-  const found = await objects.get(place);
+  const url = manifestUrl(destination);
+  const found = await objects.get(url);
   const note = found === undefined ? undefined : parseReplacing(found.bytes);
-  if (note?.job === job && note.isNew) await objects.remove(place, found?.etag);
+  if (note?.job === job && note.isNew) await objects.remove(url, found?.etag);
 }
 
 /**
@@ -46,9 +46,9 @@ export async function abandonS3(
   files: Iterable<string>,
 ): Promise<void> {
   await forEachAtMost(limits.storeRequestsAtOnce, files, async (name) => {
-    const place = placeIn(destination, name);
-    const head = await objects.head(place);
-    if (head?.metadata.get("millrace-job") === job) await objects.remove(place, head.etag);
+    const url = urlIn(destination, name);
+    const head = await objects.head(url);
+    if (head?.metadata.get("millrace-job") === job) await objects.remove(url, head.etag);
   });
   await discardS3(objects, destination, job);
 }
@@ -74,10 +74,8 @@ async function findOrphans(
   if (orphans.length === 0) return [];
   // Read after the uploads were listed: each of them had its record before.
   const own = recordsPrefix(destination, job);
-  const places = (await recordsBelow(objects, bucket, prefix + stagingFolder)).filter(
-    ({ key }) => !key.startsWith(own),
-  );
-  const others = await readRecords(objects, places, destination);
+  const urls = (await recordsBelow(objects, bucket, prefix + stagingFolder)).filter(({ key }) => !key.startsWith(own));
+  const others = await readRecords(objects, urls, destination);
   const theirs = new Set(others.map(({ upload }) => upload));
   // While another job begins an upload to the same key, no one can tell whose an upload is; the end of that other job
   // removes it.
@@ -85,18 +83,18 @@ async function findOrphans(
   return orphans.filter(({ key, upload }) => !theirs.has(upload) && !open.has(key));
 }
 
-async function recordsBelow(objects: S3Objects, bucket: string, prefix: string): Promise<S3Place[]> {
+async function recordsBelow(objects: S3Objects, bucket: string, prefix: string): Promise<S3Url[]> {
   return (await objects.listAll(bucket, prefix)).map(({ key }) => ({ bucket, key }));
 }
 
 async function readRecords(
   objects: S3Objects,
-  places: readonly S3Place[],
+  urls: readonly S3Url[],
   destination: S3Destination,
 ): Promise<UploadRecord[]> {
   const records: UploadRecord[] = [];
-  await forEachAtMost(limits.storeRequestsAtOnce, places, async (place) => {
-    const found = await objects.get(place);
+  await forEachAtMost(limits.storeRequestsAtOnce, urls, async (url) => {
+    const found = await objects.get(url);
     const record = found === undefined ? undefined : recordOf(found.bytes, destination);
     if (record !== undefined) records.push(record);
   });

@@ -1,7 +1,8 @@
 // Makes an output visible on an object store, which can't rename many objects together. Uploads are completed one by
 // one and `_SUCCESS` comes last, so readers that wait for it see all or nothing.
 //
-//   claim ─► (with --overwrite: _SUCCESS says "replacing") ─► complete uploads ─► _SUCCESS ─► remove what was replaced, the claim
+//   claim ─► (with --overwrite: _SUCCESS says "replacing") ─► complete uploads ─► _SUCCESS
+//         ─► remove what was replaced, and the claim
 //
 // Any step may be cut off, and two publishers of one decision may be at work at the same time. An upload can be
 // completed only once: a later publisher finds it gone, and checks whether the object there is its own. `_SUCCESS` is
@@ -21,14 +22,14 @@ import { S3Error } from "./api/error.ts";
 import { encodeClaim, type Replaced, readClaim, removeReplaced } from "./claim.ts";
 import {
   checkNames,
-  claimPlace,
+  claimUrl,
   decodeToken,
   destinationOf,
   isFile,
-  manifestPlace,
-  placeIn,
+  manifestUrl,
   type S3Destination,
   type UploadToken,
+  urlIn,
 } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import {
@@ -131,7 +132,7 @@ class Publishing {
   }
 
   async #look(): Promise<Standing> {
-    const found = await this.#objects.get(manifestPlace(this.#destination));
+    const found = await this.#objects.get(manifestUrl(this.#destination));
     if (found === undefined) return { kind: "none" };
     if (found.bytes.equals(this.#decision.manifest)) return { kind: "published" };
     const note = parseReplacing(found.bytes);
@@ -140,27 +141,27 @@ class Publishing {
       return { kind: "replacing", etag: found.etag };
     }
     if (identityOf(found.bytes) === this.#decision.replaces) {
-      const output = outputOf(found, s3Path(manifestPlace(this.#destination)));
+      const output = outputOf(found, s3Path(manifestUrl(this.#destination)));
       if (typeof output !== "string") return { kind: "old", output };
     }
     throw outputExists(this.#destination);
   }
 
   async #isPublished(): Promise<boolean> {
-    const found = await this.#objects.get(manifestPlace(this.#destination));
+    const found = await this.#objects.get(manifestUrl(this.#destination));
     return found?.bytes.equals(this.#decision.manifest) ?? false;
   }
 
   /** Whether `_SUCCESS` is a note of this job, put by any of its decisions. */
   async #isNoted(): Promise<boolean> {
-    const found = await this.#objects.get(manifestPlace(this.#destination));
+    const found = await this.#objects.get(manifestUrl(this.#destination));
     return found !== undefined && parseReplacing(found.bytes)?.job === this.#decision.job;
   }
 
   // ── claims ─────────────────────────────────────────────────────────────────
 
   async #takeClaim(standing: Standing): Promise<Claim> {
-    const place = claimPlace(this.#destination, this.#decision.job);
+    const url = claimUrl(this.#destination, this.#decision.job);
     const found = await this.#claim();
     if (found !== undefined) return found;
     const replaced = new Map<string, string>();
@@ -170,7 +171,7 @@ class Publishing {
       for (const [name, { etag }] of files) replaced.set(name, etag);
     }
     const content = encodeClaim(this.#decision.job, replaced);
-    const isNew = await this.#objects.put(place, content, { ifNoneMatch: true });
+    const isNew = await this.#objects.put(url, content, { ifNoneMatch: true });
     return (isNew ? undefined : await this.#claim()) ?? { replaced, isNew };
   }
 
@@ -211,10 +212,10 @@ class Publishing {
       if (thrown instanceof UploadGone) {
         if (thrown.hasVisibleFiles) return;
         await forEachAtMost(limits.storeRequestsAtOnce, this.#uploads, ({ file, token }) =>
-          this.#objects.abortUpload(placeIn(this.#destination, file.name), token.upload),
+          this.#objects.abortUpload(urlIn(this.#destination, file.name), token.upload),
         );
       }
-      await this.#objects.remove(claimPlace(this.#destination, this.#decision.job));
+      await this.#objects.remove(claimUrl(this.#destination, this.#decision.job));
     } catch {
       // `discard` removes it; the failure that led here matters more
     }
@@ -245,9 +246,9 @@ class Publishing {
 
   async #complete(upload: Upload): Promise<void> {
     const { file, token } = upload;
-    const place = placeIn(this.#destination, file.name);
+    const url = urlIn(this.#destination, file.name);
     try {
-      if (await this.#objects.completeUpload(place, token.upload, token.etags)) return;
+      if (await this.#objects.completeUpload(url, token.upload, token.etags)) return;
     } catch (thrown) {
       // Some stores answer with an error of theirs to what they have done before.
       if (thrown instanceof S3Error && (await this.#isOurs(upload))) return;
@@ -260,7 +261,7 @@ class Publishing {
   }
 
   async #isOurs({ file, token }: Upload): Promise<boolean> {
-    const head = await this.#objects.head(placeIn(this.#destination, file.name));
+    const head = await this.#objects.head(urlIn(this.#destination, file.name));
     return isFile(head, this.#decision.job, file, token.attempt);
   }
 
@@ -283,12 +284,12 @@ class Publishing {
     const files = [...new Set([...replaced.keys(), ...this.#decision.files.map(({ name }) => name)])].sort();
     const content = encodeReplacing({ job: this.#decision.job, files, withdrawn: [], isNew: false });
     // If the condition was not met, another publisher was first; the next look says which.
-    await this.#objects.put(manifestPlace(this.#destination), content, { ifMatch: old.etag });
+    await this.#objects.put(manifestUrl(this.#destination), content, { ifMatch: old.etag });
   }
 
   async #putManifest(standing: Standing): Promise<void> {
     const condition = standing.kind === "replacing" ? { ifMatch: standing.etag } : ({ ifNoneMatch: true } as const);
-    await this.#objects.put(manifestPlace(this.#destination), this.#decision.manifest, condition);
+    await this.#objects.put(manifestUrl(this.#destination), this.#decision.manifest, condition);
     // Whether it was put now, by an earlier try whose answer was lost, or by another publisher: only what is there
     // counts.
     if (!(await this.#isPublished())) throw outputExists(this.#destination);
