@@ -15,8 +15,6 @@ const pending = [
   "src/protocol",
   "src/schedule",
   "src/sim",
-  "src/slot",
-  "src/task",
   "src/wire",
   "src/worker",
   "test",

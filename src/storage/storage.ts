@@ -78,9 +78,8 @@ export interface FileInfo {
 }
 
 export interface FoundBelow {
-  /** The file; undefined where it is not a regular file. */
   readonly name: string;
-  /** Undefined: it is no regular file. */
+  /** The file; undefined where it is not a regular file. */
   readonly file: FileInfo | undefined;
 }
 

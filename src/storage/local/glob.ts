@@ -5,7 +5,6 @@ import { inputError, type LocalFs } from "./fs.ts";
 
 /** How this module looks at files. */
 export interface Look {
-  /** Follows symbolic links; undefined where there is nothing. */
   readonly fs: LocalFs;
   /** Follows symbolic links; undefined where there is nothing. */
   readonly stat: (path: string) => BigIntStats | undefined;

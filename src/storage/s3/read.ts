@@ -22,9 +22,8 @@ const headsMax = 16;
 const sumsMax = 16;
 
 interface Window {
-  /** What the answer says about the whole object. */
   readonly bytes: Buffer;
-  /** What the answer says of the whole object. */
+  /** What the answer says about the whole object. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
