@@ -2,7 +2,9 @@
 export type Instant = number;
 export type JobId = string;
 export type WorkerId = string;
-export type Phase = "plan" | "map" | "reduce";
+/** In the order in which a job goes through them. A run's footer stores the index (docs/run-format.md): none is moved or taken out. */
+export const phases = ["plan", "map", "reduce"] as const;
+export type Phase = (typeof phases)[number];
 
 /** Name of the output that records refused by a format or by user code go to. */
 export const deadLettersOutput = "_dead-letters";
@@ -40,6 +42,11 @@ export function taskName(task: TaskId): string {
 /** "map-00012.1.7" (epoch 1, attempt 7): the name of every file and directory that an attempt writes. */
 export function attemptName(attempt: AttemptId): string {
   return `${taskName(attempt)}.${attempt.epoch}.${attempt.attempt}`;
+}
+
+/** "JOB.map-00012.1.7": the same with its job, for who keeps attempts of several jobs. */
+export function fullAttemptName(attempt: AttemptId): string {
+  return `${attempt.job}.${attemptName(attempt)}`;
 }
 
 export function sameAttempt(a: AttemptId, b: AttemptId): boolean {

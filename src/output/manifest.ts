@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { compareBytes } from "../base/bytes/bytes.ts";
 import type { FinishedJob } from "../protocol/finished-job.ts";
+import { manifestStats } from "../protocol/stats.ts";
 import { encodeManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
 
 /** Builds the bytes of `_SUCCESS`: the same for the same job, whoever does it. */
@@ -22,19 +23,9 @@ export function manifestOf(finished: FinishedJob, versions: Manifest["versions"]
     partitions: finished.partitions,
     files: inOutputOrder(finished.files),
     counters: finished.counters,
-    stats: { inputBytes: stats.inputBytes, map: ofResult(stats.map), reduce: ofResult(stats.reduce) },
+    stats: { inputBytes: stats.inputBytes, map: manifestStats(stats.map), reduce: manifestStats(stats.reduce) },
     versions,
   };
-}
-
-/** What functions returned and left open says nothing of the result. */
-function ofResult({
-  valuesReturned: _,
-  timersLeft: __,
-  othersLeft: ___,
-  ...stats
-}: FinishedJob["stats"]["map"]): Manifest["stats"]["map"] {
-  return stats;
 }
 
 /** The main output first, then the others by name; each in partition order, which is the order of its names. */

@@ -1,6 +1,7 @@
 // How jobs and workers look from outside: what a master shows to commands, metrics and whoever else asks, as plain data.
 import type { Counters, JobId, Phase, WorkerId } from "../base/ids.ts";
-import type { AttemptStats, FailureText, RunningAttempt } from "./messages.ts";
+import type { FailureText, RunningAttempt } from "./messages.ts";
+import type { AttemptStats } from "./stats.ts";
 
 export interface ClusterView {
   readonly epoch: number;
@@ -28,7 +29,8 @@ export interface WorkerView {
  * not heard for a lease. draining: finishes what it has. excluded: too much failed there. quarantined: it came and went too
  * often.
  */
-export type WorkerState = "busy" | "idle" | "stuck" | "silent" | "draining" | "excluded" | "quarantined";
+export const workerStates = ["busy", "idle", "stuck", "silent", "draining", "excluded", "quarantined"] as const;
+export type WorkerState = (typeof workerStates)[number];
 
 export interface JobView {
   readonly job: JobId;
@@ -36,8 +38,8 @@ export interface JobView {
   /** Order of submission, from 1. */
   readonly number: number;
   readonly state: JobState;
-  /** Why nothing of it runs although it could go on: nobody is there to do it, or all slots are taken by other jobs. */
-  readonly waiting?: "no workers" | "workers draining" | "workers quarantined" | "no free slots";
+  /** Undefined: something of it runs, or can't go on. */
+  readonly waiting?: WaitingFor;
   /** A failed job that can still be started again with the winners it had. */
   readonly resumable: boolean;
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
@@ -53,16 +55,22 @@ export interface JobView {
   readonly reason?: FailureText;
 }
 
+/** How a job ends. */
+export const outcomes = ["succeeded", "failed", "cancelled"] as const;
+export type Outcome = (typeof outcomes)[number];
+
 /** closing: every task is done, and workers are asked whether the job's code still does something. */
-export type JobState =
-  | "planning"
-  | "mapping"
-  | "reducing"
-  | "closing"
-  | "publishing"
-  | "succeeded"
-  | "failed"
-  | "cancelled";
+export const jobStates = ["planning", "mapping", "reducing", "closing", "publishing", ...outcomes] as const;
+export type JobState = (typeof jobStates)[number];
+
+/** A job that is over may still be resumed. */
+export function hasEnded(state: JobState): state is Outcome {
+  return (outcomes as readonly JobState[]).includes(state);
+}
+
+/** Why nothing of a job runs although it could go on: nobody is there to do it, or all slots are taken by other jobs. */
+export const waitingFor = ["no workers", "workers draining", "workers quarantined", "no free slots"] as const;
+export type WaitingFor = (typeof waitingFor)[number];
 
 export interface TaskCounts {
   readonly done: number;

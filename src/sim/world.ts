@@ -11,9 +11,8 @@ import type { JobSpec } from "../job/spec.ts";
 import { createKernel } from "../kernel/create-kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { factText } from "../master/fact-text.ts";
-import { isTerminal } from "../master/master.ts";
 import type { AttemptResult, FailureText } from "../protocol/messages.ts";
-import type { ClusterView, JobView } from "../protocol/view.ts";
+import { type ClusterView, hasEnded, type JobView } from "../protocol/view.ts";
 import type { Fact } from "../schedule/facts.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Chance } from "./chance.ts";
@@ -185,7 +184,7 @@ export class World {
     const isOver = () => {
       if (failure !== undefined) throw failure;
       signal.throwIfAborted();
-      return this.#view !== undefined && isTerminal(this.#view.state);
+      return this.#view !== undefined && hasEnded(this.#view.state);
     };
     if (this.isFaulty) {
       await timeline.runUntil(options.chaosMs, isOver);

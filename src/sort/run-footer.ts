@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { AttemptId, Phase } from "../base/ids.ts";
+import { type AttemptId, phases } from "../base/ids.ts";
 import type { Segment } from "./run.ts";
 import { blockHeaderBytes, fileMagic, readU64, writeU64 } from "./run-format.ts";
 
@@ -9,7 +9,6 @@ const headFixedBytes = 48;
 /** Job ids are shorter. */
 export const headBytesMax = headFixedBytes + 0xffff + 4;
 export const entryBytes = 48;
-const phases: readonly Phase[] = ["plan", "map", "reduce"];
 
 /** What a run's footer says of the whole run. */
 export interface FooterHead {

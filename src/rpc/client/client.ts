@@ -11,6 +11,7 @@ import { limits } from "../../base/limits.ts";
 import type { WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
 import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "../../protocol/services.ts";
 import { ourVersions } from "../../protocol/versions.ts";
+import { hasEnded, type JobState } from "../../protocol/view.ts";
 import { fromHistoryEvent, fromLogChunk, fromWelcome, toHello, toSubmission } from "../../wire/convert-service.ts";
 import { fromClusterView, fromJobView } from "../../wire/convert-view.ts";
 import { fromOrders, toReport } from "../../wire/convert-worker.ts";
@@ -153,7 +154,7 @@ class Remote implements RemoteMaster {
 
   /** Goes on after the master was away: the views of a job are whole, so none is missed that matters. */
   async *watch(job: JobId, signal?: AbortSignal) {
-    let state = "";
+    let state: JobState = "planning";
     yield* this.#stream(signal, async function* (this: Remote, live: AbortSignal) {
       for await (const message of this.#jobs.watch({ job }, { signal: live, timeoutMs: 0 })) {
         const view = fromJobView(message);
@@ -161,7 +162,7 @@ class Remote implements RemoteMaster {
         yield view;
       }
       // A master that ends in good order ends its streams so.
-      if (!isEnd(state)) throw new ConnectError("the master ended the watch", Code.Unavailable);
+      if (!hasEnded(state)) throw new ConnectError("the master ended the watch", Code.Unavailable);
     });
   }
 
@@ -302,8 +303,4 @@ class Remote implements RemoteMaster {
     }
     return describeFailure(error, { address: this.#options.address, hasAnswered: this.#heardAt !== undefined });
   }
-}
-
-function isEnd(state: string): boolean {
-  return state === "succeeded" || state === "failed" || state === "cancelled";
 }
