@@ -4,16 +4,22 @@ import { jobDefinition } from "./job/define-job.ts";
 import type { JobDefinition } from "./job/definition.ts";
 import { paramsFromValues } from "./job/params/give.ts";
 import { validateParams } from "./job/params/validate.ts";
-import type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
+import type { InlineOptions, InlineResult, InputRecords } from "./job/run-options.ts";
 import type { Job, JobTypes } from "./job/types.ts";
 import { runInlineJob } from "./task/inline.ts";
 
-export type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
+export type { InlineOptions, InlineResult, InputRecords } from "./job/run-options.ts";
 
 /**
- * Runs a job in this process on the records given (an array, or an object of arrays where the job names its inputs): the same
- * order, codecs and grouping as everywhere, no files, no workers, and breakpoints work. Rejects with what the job's own code
- * throws, as it is.
+ * Runs a job in this process on the records given: an array, or an object of arrays where the job names its inputs.
+ * Order, codecs and grouping are those of every run; there are no files and no workers, and breakpoints work. It
+ * rejects with what the job's own code throws, as it is.
+ * @throws `wrong-usage` when records or `reducers` are not what the job takes.
+ * @throws `wrong-params` when parameters are missing or wrong.
+ * @throws `wrong-job` when the first argument is no job.
+ * @example
+ * const { records } = await runInline(wordCount, ["a b a"]);
+ * assert.deepEqual(records, [["a", 2], ["b", 1]]);
  */
 export async function runInline<T extends JobTypes>(
   job: Job<T>,
@@ -29,7 +35,7 @@ export async function runInline<T extends JobTypes>(
   });
   const named = definition.outputs.map(({ name }, index) => [name, outputs[index]!] as const);
   const others = Object.fromEntries(named.slice(1));
-  // What the records are is known to the compiler only, from `defineJob`.
+  // Only the compiler knows what the records are, from `defineJob`.
   // Plain objects, which compare equal to literals; `fromEntries` keeps a counter named __proto__ as one.
   return {
     records: outputs[0]!,

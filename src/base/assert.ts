@@ -1,4 +1,4 @@
-/** A broken assumption of our own: a bug, never a user's mistake. Stays on in production. */
+/** States an assumption of our own. When it fails, that is a bug, never a user's mistake. Stays on in production. */
 export function assert(condition: unknown, message = "assertion failed"): asserts condition {
   if (!condition) throw new Error(`millrace bug: ${message}`);
 }

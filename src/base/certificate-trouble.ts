@@ -1,4 +1,7 @@
-/** Why a certificate that was shown is not believed, with what to do; undefined where the code of an error says nothing of that. */
+/**
+ * Says why a peer's certificate is not trusted, and what to do. Returns undefined where the error's code is about
+ * something else.
+ */
 export function certificateTrouble(code: string | undefined, advice = "give --ca FILE"): string | undefined {
   switch (code) {
     case "DEPTH_ZERO_SELF_SIGNED_CERT":

@@ -1,4 +1,7 @@
-/** ` (did you mean "key"?)` for the candidate that is at most two edits away, or nothing: to append to an error's message. */
+/**
+ * Text to append to an error's message: ` (did you mean "key"?)` for the candidate that is at most two edits away, or
+ * nothing. For a name of at most three letters it is one edit.
+ */
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   let best: string | undefined;
   let bestDistance = name.length <= 3 ? 2 : 3;

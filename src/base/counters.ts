@@ -1,8 +1,11 @@
-// What holds for a job's counters wherever they are added up: in a task, over its tasks, in an inline run.
+// Rules for a job's counters that hold wherever they are added up: in a task, over its tasks, and in an inline run.
 import { MillraceError } from "./error.ts";
 import { limits } from "./limits.ts";
 
-/** Safe integers as numbers, what is beyond them as a bigint: totals come out the same in every order of adding. */
+/**
+ * Adds exactly: safe integers stay numbers, larger totals become bigints. So totals are the same in every order of
+ * adding.
+ */
 export function exactSum(a: number | bigint, b: number | bigint): number | bigint {
   if (typeof a === "number" && typeof b === "number") {
     const sum = a + b;
@@ -13,7 +16,7 @@ export function exactSum(a: number | bigint, b: number | bigint): number | bigin
   return Number.isSafeInteger(number) ? number : sum;
 }
 
-/** `name`: one that is too many. */
+/** The error for a counter that is one too many; `name` is that counter's. */
 export function tooManyCounters(name: string): MillraceError {
   return new MillraceError(
     "over-limit",

@@ -1,16 +1,17 @@
-// What each error code means, in one table: the exit code of a command, whether trying again can help, what an attempt that fails
-// with it is, and what a caller over HTTP or gRPC is told. `docs/errors.md` is made from it (`npm run docs`).
+// The meaning of each error code, in one table: the exit code of a command, whether trying again can help, how an
+// attempt that fails with it is judged, and what a caller over HTTP or gRPC is told. `npm run docs` makes
+// docs/errors.md from it.
 
-/** What a command ends with. */
+/** Exit codes of commands. */
 export const exitCodes = {
   done: 0,
-  /** The job's own code failed, or what was expected of it does not hold. */
+  /** The job's own code failed, or its results are not what was expected of them. */
   job: 1,
-  /** The command, its options, or what a program gave to `run()`. */
+  /** The command, its options, or what a program gave to `run()` is wrong. */
   usage: 2,
-  /** Input that can't be read, or output that is in the way or damaged. */
+  /** Input can't be read, or output is in the way or damaged. */
   data: 3,
-  /** The machine, the cluster, or Millrace itself: trying again may help. */
+  /** The machine, the cluster, or Millrace itself failed: trying again may help. */
   machine: 4,
   interrupted: 130,
 } as const;
@@ -18,18 +19,24 @@ export const exitCodes = {
 export type Ending = keyof typeof exitCodes;
 
 /**
- * What has to happen before it can go better. now: nothing, the same command may succeed. mend: the job or its input has to be
- * changed, and what was done with the old one does not count. change: the command, or what stands in its way, has to be changed.
+ * What has to change before a next try can do better.
+ *
+ * - now: nothing; the same command may succeed.
+ * - mend: the job or its input; what was done with the old one does not count.
+ * - change: the command, or whatever stands in its way.
  */
 export type Remedy = "now" | "mend" | "change";
 
 /**
- * What an attempt that ends with it is (`Failure` in messages.ts). user: another try may give something else, but the same on the
- * same record is final. input: final. fatal: final too. machine: tried elsewhere.
+ * How an attempt that ends with the code is judged (`Failure` in messages.ts).
+ *
+ * - user: another try may end differently, but the same failure on the same record is final.
+ * - input and fatal: the failure is final.
+ * - machine: the task is tried on another worker.
  */
 export type FailureClass = "user" | "input" | "fatal" | "machine";
 
-/** gRPC's words (`Code` of Connect), for callers that know nothing of ours. */
+/** gRPC's names (`Code` of Connect), for callers that know none of our codes. */
 export type GrpcCode =
   | "InvalidArgument"
   | "NotFound"
@@ -50,9 +57,9 @@ export interface ErrorMeaning {
   readonly grpc: GrpcCode;
   /** Status of an HTTP answer; default 500. */
   readonly http?: number;
-  /** What was done before is of no use to the next try, so no one is told to resume. */
+  /** The next try can't use what was done before, so users are not told to resume. */
   readonly startsOver?: true;
-  /** The layer that throws it knows no file: whoever does puts the file's name before the message. */
+  /** The layer that throws it knows no file; the layer that does puts the file's name in front of the message. */
   readonly namesNoFile?: true;
 }
 
@@ -157,7 +164,7 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** Codes come from stores, from other processes and from other versions too. */
+/** Narrows a code that may come from a store, from another process or from another version. */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorCodes, code);
 }

@@ -1,21 +1,34 @@
-// Every expected failure is a `MillraceError`: its message says what, where and what to do, and its `code` says which one it is. Anything
-// else that is thrown is a bug (see `assert`). Codes are stable: scripts may depend on them.
+// Every expected failure is a `MillraceError`: its message says what, where and what to do, and its `code` says which
+// one it is. Anything else that is thrown is a bug (see `assert`). Codes are stable: scripts may depend on them.
 import type { ErrorCode } from "./error-codes.ts";
 
 export { type ErrorCode, isErrorCode } from "./error-codes.ts";
 
+/** Whether the same operation may succeed when it is tried again: never, as it is, or only on another worker. */
 export type Retry = "never" | "same" | "elsewhere";
 
 export interface ErrorDetails {
-  /** What may be done about it. Default "never". */
+  /** Whether trying again may help. Default "never". */
   readonly retry?: Retry;
+  /** What was thrown underneath. Default: the error has no cause. */
   readonly cause?: unknown;
 }
 
-/** Every expected failure; `code` says which, `retry` what may be done about it. */
+/**
+ * The error of every expected failure. Its message says what happened, where, and what to do about it.
+ * @example
+ * try {
+ *   await run(job, { inputs: ["logs"], output: "counts" });
+ * } catch (error) {
+ *   if (!(error instanceof MillraceError && error.code === "output-exists")) throw error;
+ * }
+ */
 export class MillraceError extends Error {
+  /** Always "MillraceError". */
   override readonly name = "MillraceError";
+  /** Which failure it is. Codes are stable; docs/errors.md explains each of them. */
   readonly code: ErrorCode;
+  /** Whether trying again may help: "never", "same" (the same again) or "elsewhere" (on another worker). */
   readonly retry: Retry;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -25,7 +38,7 @@ export class MillraceError extends Error {
   }
 }
 
-/** The `code` of a system error (ENOENT, ENOSPC, …), or undefined; never throws, whatever was thrown. */
+/** The `code` of a system error (ENOENT, ENOSPC, …), or undefined. Never throws, whatever was thrown. */
 export function systemCode(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
@@ -37,7 +50,7 @@ export function systemCode(thrown: unknown): string | undefined {
   }
 }
 
-/** From Node 23 on an `rmSync` that fails may have an empty code, and say what it is in the system's words. */
+/** Since Node 23 an `rmSync` that fails may leave the code empty, and name the failure only in the system's words. */
 function codeByWords(message: string): string | undefined {
   return systemWords.find(([, words]) => message.includes(words))?.[0];
 }

@@ -2,8 +2,8 @@ import { inspect } from "node:util";
 import { limits } from "./limits.ts";
 
 /**
- * The beginning of any value for an error message: one line of at most `limits.excerptBytes` characters. Never throws, whatever
- * was handed over by user code (getters that throw, proxies), and never calls the user's code for text.
+ * The beginning of any value, for an error message: one line of at most `limits.excerptBytes` characters. Never throws,
+ * whatever user code handed over (getters that throw, proxies), and never runs the user's code to make the text.
  */
 export function excerptOf(value: unknown): string {
   let text: string;
@@ -28,7 +28,7 @@ function shown(value: unknown): string {
   }).replaceAll("\n", " ");
 }
 
-/** Text where it is text, hexadecimal digits otherwise. */
+/** Shows text as text, and other bytes as hexadecimal digits. */
 function bytesShown(value: Uint8Array): string {
   const bytes = Buffer.from(value.buffer, value.byteOffset, Math.min(value.length, limits.excerptBytes));
   const text = bytes.toString("utf8");

@@ -18,7 +18,9 @@ const sizeUnits: Readonly<Record<string, number>> = {
 };
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** "512MB", "1.5 GiB", "65536" → bytes; units are powers of 1024. `what` names the option in the error. */
+/**
+ * Parses a size: "512MB", "1.5 GiB", "65536" → bytes. Units are powers of 1024. `what` names the option in the error.
+ */
 export function parseSize(text: string, what: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
   const unit = match === null ? undefined : sizeUnits[match[2]!.toLowerCase()];
@@ -29,7 +31,7 @@ export function parseSize(text: string, what: string): number {
   return bytes;
 }
 
-/** "500ms", "30s", "10m", "1.5h" → milliseconds. `what` names the option in the error. */
+/** Parses a duration: "500ms", "30s", "10m", "1.5h" → milliseconds. `what` names the option in the error. */
 export function parseDuration(text: string, what: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text);
   const unit = match === null ? undefined : durationUnits[match[2]!.toLowerCase()];
@@ -40,7 +42,7 @@ export function parseDuration(text: string, what: string): number {
   return ms;
 }
 
-/** 1536 → "1.5 KiB"; three significant digits. */
+/** 1536 → "1.50 KiB"; three significant digits. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = "B";

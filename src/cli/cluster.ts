@@ -1,4 +1,4 @@
-// What the commands that ask a master something have in common: the connection, and names cut short.
+// Shared by the commands that ask a master something: the connection, and names cut short.
 
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
@@ -9,7 +9,7 @@ import { tell } from "./loading.ts";
 import type { MasterFlags } from "./options.ts";
 import { shortId } from "./screen/hints.ts";
 
-/** Connects, does the work, and lets go of the connection. `told`: takes a sentence that stays on the screen. */
+/** Connects, does the work, and closes the connection. `told` takes a sentence that stays on the screen. */
 export async function withMaster<T>(
   flags: MasterFlags,
   work: (master: RemoteMaster) => Promise<T>,
@@ -33,7 +33,7 @@ export function tellOnStderr(warning: string, { json }: MasterFlags): void {
   tell(warning, json);
 }
 
-/** The one job whose id begins like this, with all that is known of it. */
+/** The one job whose id begins with `start`, with all that is known of it. */
 export async function findJob(master: RemoteMaster, start: string): Promise<JobView> {
   const { jobs } = await master.view();
   const { job: id } = theOne(

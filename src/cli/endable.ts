@@ -1,6 +1,7 @@
-// Commands that call the job's code in their own process, where an endless loop would keep the thread from hearing of any signal.
-// They do their work in a child: the same command once more. This process does nothing but wait, so that the first interrupt
-// finds it free: it passes the signal on, ends a child that does not answer, and removes what that one leaves. Ctrl-Z stops both.
+// Commands that call the job's code in their own process, where an endless loop would keep the thread from hearing of
+// any signal. They do their work in a child, which is the same command once more. This process does nothing but wait,
+// so that it is free to handle the first interrupt: it passes the signal on, ends a child that does not answer, and
+// removes what that child leaves. Ctrl-Z stops both.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
@@ -8,7 +9,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { type Clock, systemClock } from "../base/system/clock.ts";
 import { randomId } from "../base/system/random.ts";
-import { localPlaces, removeAbandoned } from "../engine/work-directories.ts";
+import { removeAbandoned, workDirectories } from "../engine/work-directories.ts";
 import { watchForOrphan } from "../slot/orphan-watch.ts";
 import {
   createWorkDirectory,
@@ -18,21 +19,27 @@ import {
 } from "../worker/disk/work-directory.ts";
 import { interruptSignals, onInterruptHeard } from "./interrupts.ts";
 
-/** In the environment of the child: who its parent is. A name that is set by chance names nobody's parent. */
+/**
+ * The child's variable with the number of its parent's process. A value that is there by chance is not its parent's
+ * number.
+ */
 const variable = "MILLRACE_ENDABLE_BY";
-/** The child writes a byte to it when it has heard of the signal. */
+/** The child writes a byte to this descriptor when it has received the signal. */
 const heardDescriptor = 3;
 
 export interface EndableOptions {
-  /** Where the command keeps its temporary files; undefined: where the system has them. */
+  /** Where the command keeps its temporary files; undefined: in the system's temporary folder. */
   readonly workDir: string | undefined;
-  /** A debugger comes to the process whose number is known: there is no child, and signals end this one as they always do. */
+  /**
+   * A debugger attaches to the process whose number it knows. So there is no child then, and signals end this process
+   * as usual.
+   */
   readonly isDebugged?: boolean;
 }
 
 /**
- * Does `work` in a child, whose temporary folder (`tmpdir()`, until the job is loaded) is removed with it, and sets this process's
- * exit code. Rejects with `cancelled` where the child did not come to its own end after an interrupt.
+ * Does `work` in a child, whose temporary folder (`tmpdir()`, until the job is loaded) is removed with it, and sets
+ * this process's exit code. Rejects with `cancelled` where the child did not come to its own end after an interrupt.
  */
 export async function endable(
   { workDir, isDebugged = false }: EndableOptions,
@@ -49,7 +56,7 @@ export async function endable(
   }
 }
 
-/** In a child: whose `tmpdir()` lies in the work directory that was given. */
+/** Whether this process is such a child, whose `tmpdir()` lies in the work directory that was given. */
 export function isInChild(): boolean {
   return isOurChild;
 }
@@ -66,17 +73,17 @@ function isChild(): boolean {
     try {
       writeSync(heardDescriptor, "!");
     } catch {
-      // It waits no longer.
+      // The child has ended in the meantime.
     }
   });
   return true;
 }
 
-/** Like a run's: should this process be killed, a later command removes it. */
+/** A work directory like that of a run, so that a later command removes it if this process is killed. */
 function createFolder(workDir: string | undefined): WorkDirectory {
   removeAbandoned(workDir);
   const id = randomId();
-  const { work } = localPlaces({ output: undefined, workDir }, id);
+  const { work } = workDirectories({ output: undefined, workDir }, id);
   try {
     mkdirSync(dirname(work), { recursive: true });
   } catch (error) {
@@ -89,7 +96,10 @@ function createFolder(workDir: string | undefined): WorkDirectory {
   return createWorkDirectory({ path: work, id });
 }
 
-/** Of a group of its own, so that a terminal's Ctrl-C comes here alone, and all that the job's code starts can be ended. */
+/**
+ * The child leads a process group of its own, so that a terminal's Ctrl-C comes only to this process, and everything
+ * that the job's code starts can be ended.
+ */
 function startChild(folder: WorkDirectory): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
@@ -143,16 +153,17 @@ async function waitFor(child: ChildProcess, clock: Clock): Promise<void> {
 }
 
 /**
- * The terminal's Ctrl-Z comes here alone, and stops the child too; where the shell lets this process go on, so does the child. Its
- * slots end what they are at.
+ * The terminal's Ctrl-Z comes only to this process, which then stops the child too, and continues it when the shell
+ * continues this process. The child's slots finish what they are doing.
  */
 function stopTogether(child: ChildProcess, clock: Clock, over: AbortSignal): { end(): void } {
   const onStop = () => {
-    // Not SIGTSTP, which the system does not deliver to a group that no shell looks after.
+    // Not SIGTSTP, which the system does not deliver to an orphaned process group.
     signalGroup(child, "SIGSTOP");
     process.off("SIGTSTP", onStop);
     process.kill(process.pid, "SIGTSTP");
-    // This process is stopped here. Where it was not, because no shell looks after it either, the child must not be.
+    // This process is stopped here. If it was not, because its own group is orphaned too, the child must not stay
+    // stopped.
     void clock.sleep(limits.stoppedMs, over).then(goOn);
   };
   const goOn = () => {
@@ -178,6 +189,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid!, signal);
   } catch {
-    // All have ended.
+    // Every process of the group has ended.
   }
 }

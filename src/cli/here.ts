@@ -1,5 +1,6 @@
-// A job loaded into this process: for commands that look at a job or a record instead of running it on data. A slot loads it
-// first: what does not end there, ends its process or crashes it does so there, and an interrupt finds this thread free.
+// A job loaded into this process, for commands that look at a job or a record instead of running it on data. A slot
+// loads it first, so that a module that never finishes, exits or crashes does so there, while this thread is free to
+// handle an interrupt.
 import type { ChildProcess } from "node:child_process";
 import { linkSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -19,30 +20,33 @@ export interface JobHere {
   readonly job: JobDefinition;
   readonly description: JobDescription;
   readonly digest: string;
-  /** A private folder, gone after `close`. */
+  /** A private folder, removed by `close`. */
   readonly folder: string;
-  /** The module loaded once more: nothing of its variables is shared. */
+  /** Loads the module once more, with variables of its own. May be called any number of times. */
   another(): Promise<JobDefinition>;
-  /** What the job makes of parameters (`JobSpec.paramsValue`). */
+  /** The value that the job's schema makes of parameters (`JobSpec.paramsValue`). */
   validate(params: string): Promise<Uint8Array | undefined>;
   close(): void;
 }
 
 export interface LoadHereOptions {
-  /** As it was given. */
+  /** Path of the job file, as it was given. */
   readonly job: string;
-  /** The job's (`--env`). */
+  /** Variables that the job's code sees (`--env`). */
   readonly environment: ReadonlyMap<string, string>;
   readonly json?: boolean;
-  /** Ends the wait. Without it interrupts do, and when it is loaded they end the process again, whatever its code does. */
+  /**
+   * Ends the wait. Without it, interrupts end the wait, and once the job is loaded they end the process again, whatever
+   * its code does.
+   */
   readonly signal?: AbortSignal;
-  /** A slot's process that was started already. */
+  /** A slot's process that was started before. */
   readonly firstSlot?: ChildProcess | undefined;
 }
 
 /**
- * From here on this process has the environment of a slot, so that the job's code sees the same as in a run: UTC, and nothing of
- * the caller's. Throws what bundling and loading throw; then nothing is left behind.
+ * Gives this process the environment of a slot, for good, so that the job's code sees the same as in a run: UTC, and
+ * nothing of the caller's environment. Throws what bundling and loading throw, and leaves nothing behind then.
  */
 export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
   const { job: given, json = false, firstSlot } = options;
@@ -67,7 +71,7 @@ export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
       const job = await load(bundle.path);
       let instances = 0;
       const another = async () => {
-        // Modules are told apart by their paths.
+        // Node tells modules apart by their paths.
         const copy = join(own, `job-${++instances}.mjs`);
         linkSync(bundle.path, copy);
         try {
@@ -87,7 +91,7 @@ export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
   }
 }
 
-/** Paths are of the folder that the command was called in, wherever the module goes. */
+/** The working directory stays that of the command, even if the module changes it. */
 async function loadInProcess(path: string, digest: string): Promise<JobDefinition> {
   const directory = process.cwd();
   try {

@@ -1,4 +1,5 @@
-// Ctrl-C and its relatives: the first one cancels and cleans up, the second one ends the process at once.
+// SIGINT (Ctrl-C), SIGTERM and SIGHUP: the first one cancels and cleans up, the second one ends the process
+// immediately.
 import { MillraceError } from "../base/error.ts";
 import { quoted } from "./screen/hints.ts";
 
@@ -6,32 +7,32 @@ export interface Interrupts {
   /** Aborted by the first interrupt. */
   readonly signal: AbortSignal;
   throwIfInterrupted(): void;
-  /** Interrupts end the process again, as without us. */
+  /** Stops listening: interrupts end the process again. */
   stop(): void;
 }
 
 export interface InterruptOptions {
-  /** Said when the second one ends the process. */
+  /** Printed when the second interrupt ends the process. */
   readonly stopped: string;
-  /** A terminal that is closed ends the process and nothing else. */
+  /** Whether closing the terminal ends the process without cancelling anything. */
   readonly hangUpLeaves: boolean;
 }
 
-/** Slots end by themselves when this process does: they watch it. */
+/** For a run on this machine. Slots watch this process, and end by themselves when it ends. */
 export const localInterrupts: InterruptOptions = {
-  stopped: "stopped at once; the next run of this output removes what is left, or goes on from it with --resume",
+  stopped: "stopped immediately; the next run with this output removes what is left, or goes on from it with --resume",
   hangUpLeaves: false,
 };
 
-/** A job of a cluster needs nobody who watches it. */
+/** For a job on a cluster, which goes on when no one watches it. */
 export function remoteInterrupts(master: string): InterruptOptions {
   return {
-    stopped: `left at once; whether the job was cancelled says  millrace jobs --master ${quoted(master)}`,
+    stopped: `left immediately; to see whether the job was cancelled:  millrace jobs --master ${quoted(master)}`,
     hangUpLeaves: true,
   };
 }
 
-/** What a wait that the interrupt ends rejects with: once the job runs it is cancelled instead. */
+/** The error for an interrupt before the job runs. Once it runs, it is cancelled instead. */
 function beforeStart(): MillraceError {
   return new MillraceError("cancelled", "cancelled before the job was started");
 }
@@ -40,7 +41,7 @@ export const interruptSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 let heard = () => {};
 
-/** Calls `listener` when an interrupt has come to who listens for it: this thread is free. */
+/** Sets what is called at each interrupt that arrives, which shows that this thread is free. */
 export function onInterruptHeard(listener: () => void): void {
   heard = listener;
 }

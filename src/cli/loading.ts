@@ -1,4 +1,4 @@
-// What is said while a job's module takes its time.
+// Tells the user that a job's module takes long to load.
 import pc from "picocolors";
 import { printable } from "./screen/error-text.ts";
 
@@ -6,7 +6,7 @@ export function stillLoading(job: string): string {
   return `still loading ${job}: its module is not through with what it does at its top level; Ctrl-C ends it`;
 }
 
-/** A sentence that stays, or an event: for commands without a screen. */
+/** Prints a sentence, or an event with `--json`: for commands without a screen. */
 export function tell(message: string, isJson: boolean): void {
   const line = isJson ? JSON.stringify({ event: "warning", message }) : pc.yellow(`warning ${printable(message)}`);
   process.stderr.write(`${line}\n`);

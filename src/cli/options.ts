@@ -14,7 +14,7 @@ import {
   type RunOption,
   runOption,
   runOptionNames,
-} from "../engine/run/run-options.ts";
+} from "../engine/run/option-table.ts";
 import { parseAddress } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
 

@@ -1,4 +1,4 @@
-// The plan task run in this process, as a slot would run it.
+// Runs the plan task in this process, as a slot would run it.
 
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
@@ -24,13 +24,13 @@ export interface PlanHereOptions {
   readonly submit: SubmitOptions;
   readonly environment: Readonly<Record<string, string>>;
   readonly destination: string;
-  /** A private one. */
+  /** A private folder for temporary files. */
   readonly folder: string;
-  /** Ends the wait for a storage, and the task. */
+  /** Ends the task, also while it waits for a storage. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Throws what `buildSpec` throws, and `bad-input` for what the plan task fails of. */
+/** Throws what `buildSpec` throws, and `bad-input` when the plan task fails. */
 export async function planHere(options: PlanHereOptions): Promise<{ readonly plan: Plan; readonly spec: JobSpec }> {
   const { here, module, submit, environment, destination, folder } = options;
   const { signal = new AbortController().signal } = options;

@@ -1,4 +1,4 @@
-// What `millrace master` and `millrace worker` have in common: a process that stays until it is told to end, or can't go on.
+// Shared by `millrace master` and `millrace worker`: a process that runs until it is told to end, or can't go on.
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 
@@ -24,7 +24,7 @@ export function listenForEndings(): Endings {
   };
 }
 
-/** Resolves with the first of them that is aborted; at once where one is. */
+/** Resolves with the first of these signals that is aborted, immediately if one is aborted already. */
 export function firstOf(...all: readonly AbortSignal[]): Promise<AbortSignal> {
   return new Promise((resolve) => {
     for (const signal of all) {

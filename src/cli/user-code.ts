@@ -1,12 +1,13 @@
-// The job's code in this process, where nobody watches over it as the agent does over a slot.
+// Runs the job's code in this process, where no agent watches over it as over a slot.
 import { MillraceError } from "../base/error.ts";
 import { lateFailure } from "../task/failure.ts";
 import { isRefusal, LateCalls } from "../task/user/late-calls.ts";
 import { LeftGoing } from "../task/user/left-going.ts";
 
 /**
- * Does work that calls the job's code. Rejects also with what that code throws, or does, outside of any call of ours (in a timer, in a
- * promise that nobody waits for), which is waited for, and when it waits for something that can't happen any more.
+ * Does work that calls the job's code. Also rejects with what that code throws, or does too late, outside of its calls
+ * (in a timer, in a promise that nothing awaits), for which it waits; and when the work waits for something that can no
+ * longer happen.
  */
 export async function withUserCode<T>(work: (late: LateCalls) => Promise<T>): Promise<T> {
   const late = new LateCalls();
@@ -25,21 +26,24 @@ export async function withUserCode<T>(work: (late: LateCalls) => Promise<T>): Pr
   }
 }
 
-/** As `withUserCode`, for the job's module, which may leave open what it likes. */
+/** As `withUserCode`, for loading the job's module, which may leave connections and timers open. */
 export function withUserModule<T>(work: () => Promise<T>): Promise<T> {
   return watched(work, (thrown) => thrown);
 }
 
-/** `uncaught`: what the work fails of then; undefined: of nothing, as it is known already. */
+/**
+ * `uncaught` turns what was thrown outside of a call into the error of the work; undefined: it is known already, and is
+ * no error.
+ */
 async function watched<T>(work: () => Promise<T>, uncaught: (thrown: unknown) => unknown): Promise<T> {
   let reject!: (error: unknown) => void;
   const outside = new Promise<never>((_, onReject) => (reject = onReject));
-  outside.catch(() => {}); // whoever waits for the race hears of it
+  outside.catch(() => {}); // the race below is awaited, and rejects with it
   const onUncaught = (thrown: unknown) => {
     const error = uncaught(thrown);
     if (error !== undefined) reject(error);
   };
-  // Nothing is left that could go on: the event loop is empty, and the work is not done.
+  // The event loop is empty, and the work is not done: nothing can finish it any more.
   const onIdle = () =>
     reject(
       new MillraceError(
@@ -57,7 +61,7 @@ async function watched<T>(work: () => Promise<T>, uncaught: (thrown: unknown) =>
   }
 }
 
-/** What the job prints for each record is no result of a command that looks at the job. Returns what undoes it. */
+/** Silences `console`, as a job may print something for each record. Returns a function that undoes this. */
 export function silenceConsole(): () => void {
   const { log, info, warn, error, debug } = console;
   const nothing = () => {};

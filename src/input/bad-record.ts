@@ -1,6 +1,7 @@
 import { BadRecord } from "../format/format.ts";
 
-/** A `BadRecord` that also says which file it is in. Reading may go on at `{ file, offset: end }`. */
+/** A `BadRecord` that also says which file it is in. Reading may continue at `{ file, offset: end }`. */
+/** The file's index in the plan. */
 export class BadRecordIn extends BadRecord {
   /** Index in the plan. */
   readonly file: number;

@@ -1,9 +1,15 @@
 import { MillraceError } from "../base/error.ts";
 
-/** Folds two values of one key into one: `a` is the earlier one in input order. Must be associative. */
+/**
+ * Folds two values of one key into one; `a` is the earlier one in input order. It must be associative.
+ */
 export type Combine<Value> = (a: Value, b: Value) => Value;
 
-/** a + b. The kernel recognises this function and folds `uint`, `int` and `float64` without calling back. */
+/**
+ * Adds two numbers or two bigints. For `uint`, `int` and `float64` values it is folded without calling JavaScript.
+ * @throws `wrong-value` for anything else.
+ * @example combine: sum
+ */
 export const sum: <T extends number | bigint>(a: T, b: T) => T = (a, b) => {
   const kind = typeof a;
   if ((kind !== "number" && kind !== "bigint") || kind !== typeof b)
@@ -11,11 +17,17 @@ export const sum: <T extends number | bigint>(a: T, b: T) => T = (a, b) => {
   return ((a as number) + (b as number)) as typeof a;
 };
 
-/** The smaller one, the earlier one of equals; text in code-point order. */
+/**
+ * The smaller of two numbers, bigints, strings (in code-point order) or Dates; the earlier one where they are equal.
+ * @throws `wrong-value` for anything else.
+ */
 export const min: <T extends number | bigint | string | Date>(a: T, b: T) => T = (a, b) =>
   compareValues("min", a, b) <= 0 ? a : b;
 
-/** The larger one, the earlier one of equals; text in code-point order. */
+/**
+ * The larger of two numbers, bigints, strings (in code-point order) or Dates; the earlier one where they are equal.
+ * @throws `wrong-value` for anything else.
+ */
 export const max: <T extends number | bigint | string | Date>(a: T, b: T) => T = (a, b) =>
   compareValues("max", a, b) >= 0 ? a : b;
 

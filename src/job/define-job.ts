@@ -22,12 +22,22 @@ import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
 
 /**
- * Define a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value` (or
- * from an annotated `emit: Emit<string, number>`), `reduce`'s emit from `output`, `ctx.params` from `params`, `ctx.state` from
- * `setup`. Properties may stand in any order, except that `setup` stands above the functions that use `ctx.state`.
+ * Defines a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value`
+ * (or from an annotated `emit: Emit<string, number>`), `reduce`'s emit from `output`, `ctx.params` from `params`,
+ * `ctx.state` from `setup`. Properties may stand in any order, except that `setup` stands above the functions that use
+ * `ctx.state`.
  *
- * The job is the default export of a module of its own, which is what gets bundled and shipped. Throws `wrong-job` for what
- * the types could not refuse.
+ * The job must be the default export of a module of its own, because that module is what is bundled and shipped.
+ * @throws `wrong-job` for what the types could not refuse.
+ * @example
+ * export default defineJob({
+ *   name: "word-count",
+ *   input: text(),
+ *   key: utf8,
+ *   value: uint,
+ *   map: words("letters"),
+ *   combine: sum,
+ * });
  */
 export function defineJob<
   I extends Inputs,
@@ -57,13 +67,13 @@ export function defineJob<
   const defined = { name: definition.name };
   Object.defineProperty(defined, mark, { value: version });
   definitions.set(defined, definition);
-  // The type parameter is known to the compiler only.
+  // Only the compiler knows the type parameter.
   return Object.freeze(defined) as unknown as ReturnType<
     typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned>
   >;
 }
 
-/** An error points at the call, which is the user's, and not into this package. */
+/** Makes an error point at the user's call, not into this package. */
 function parsed(job: unknown, module: string | undefined, callee: Function): JobDefinition {
   try {
     return parseJob(job, module);
@@ -73,12 +83,15 @@ function parsed(job: unknown, module: string | undefined, callee: Function): Job
   }
 }
 
-/** What only the engine may see of a job. */
+/** The definitions of jobs, which only the engine may see. */
 const definitions = new WeakMap<object, JobDefinition>();
-/** On every job, whichever copy of this package made it, to tell "no job" from "a job of another copy". */
+/** Set on every job by whichever copy of this package made it, to tell "no job" from "a job of another copy". */
 const mark = Symbol.for("millrace.job");
 
-/** The job's definition. `what` names the value in the error: `wrong-job` when it is none, or one of another copy. */
+/**
+ * The job's definition. Throws `wrong-job` for anything that is no job, and for a job of another copy of this package;
+ * `what` names it in the error.
+ */
 export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
   const isObject = typeof job === "object" && job !== null;
   const definition = isObject ? definitions.get(job) : undefined;
@@ -93,7 +106,7 @@ export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
   throw new MillraceError("wrong-job", `${what} is not a job made by defineJob${forgotten}`);
 }
 
-/** File (URL or path) of the code that called `callee`, as far as the stack tells. */
+/** The file (URL or path) of the code that called `callee`, as far as the stack tells. */
 function callerOf(callee: Function): string | undefined {
   const { prepareStackTrace, stackTraceLimit } = Error;
   try {

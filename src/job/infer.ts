@@ -2,7 +2,14 @@
 // How the types of a job follow from each other, and what a compile error shows when they don't.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { AutoKey, AutoValue, Codec, Jsonable, KeyCodec } from "./codec.ts";
-import type { Emit, EmitRecord, EmitTo, NamedOutputs } from "./types.ts";
+
+/** Several outputs, each published in a folder of its name; at most 64. */
+export interface NamedOutputs {
+  /** The output that `emit(record)` writes to. */
+  readonly main: OutputFormat<any>;
+  /** Another output, written to by `emit.to(name, record)`. */
+  readonly [name: string]: OutputFormat<any>;
+}
 
 export type ReadBy<F> = F extends InputFormat<infer In> ? In : never;
 export type WrittenBy<F> = F extends OutputFormat<infer Out> ? Out : never;
@@ -20,10 +27,8 @@ export type RereadOf<O> = O extends NamedOutputs
 export type MapFunction<In, E, Ctx> = (record: In, emit: E, ctx: Ctx) => void | Promise<void>;
 export type MapFunctions<I, E, Ctx> = { readonly [N in keyof I]: MapFunction<ReadBy<I[N]>, E, Ctx> };
 export type OneInput<I> = I extends InputFormat<any> ? unknown : OneMapFunctionPerInput;
-export type MapEmit<O, Key, Value, Reducers> = (Reducers extends 0 ? EmitRecord<MainOf<O>> : Emit<Key, Value>) &
-  EmitTo<O>;
 
-// Without codec and annotated emit `Key` and `Value` stay `any`, which stands for what the `auto` codec takes.
+// Without a codec and an annotated `emit`, `Key` and `Value` stay `any`, which stands for what the `auto` codec takes.
 export type KeyOf<Key> = 0 extends 1 & Key ? AutoKey : Key;
 export type ValueOf<Value> = 0 extends 1 & Value ? AutoValue : Value;
 
@@ -49,40 +54,57 @@ type MapOnly = { readonly [N in "key" | "value" | "combine" | "group" | "partiti
 
 declare const marker: unique symbol;
 
-/** Marks the records of named inputs, so that they are not taken for one record that is an object. */
+/** Marks an object of the records of named inputs, so that it is not taken for one record that is an object. */
 export interface Named<R> {
   readonly [marker]: R;
 }
-/** The default codec takes null, boolean, number, bigint, string, Date, Uint8Array and arrays of them as keys. */
+/**
+ * Shown in a compile error: this key needs a codec. The default codec takes null, boolean, number, bigint, string,
+ * Date, Uint8Array and arrays of them as keys.
+ */
 export interface NeedsKeyCodec<Key> {
+  /** Add a codec for the job's keys. */
   readonly key: KeyCodec<Key>;
 }
-/** The default codec takes the same, and what JSON carries without loss, as values. */
+/**
+ * Shown in a compile error: this value needs a codec. The default codec takes what it takes as keys, and plain objects.
+ */
 export interface NeedsValueCodec<Value> {
+  /** Add a codec for the job's values. */
   readonly value: Codec<Value>;
 }
-/** Where `reduce` is left out pairs are written, which this output format does not take. */
+/** Shown in a compile error: without `reduce` the pairs are written, and this output format does not take them. */
 export interface NeedsReduce<Pair, Written> {
+  /** Add a `reduce` that emits what the output format takes. */
   readonly reduce: unknown;
   readonly [marker]?: [Pair, Written];
 }
-/** A job with `reducers: 0` has no keys: nothing is sorted or grouped. */
+/**
+ * Shown in a compile error: a job with `reducers: 0` has no keys, as nothing is sorted or grouped; leave the property
+ * out.
+ */
 export interface NotInMapOnlyJob {
   readonly [marker]: never;
 }
-/** There is no `setup`, or it stands below the function that uses `ctx.state`: move it above `map`. */
+/**
+ * The type of `ctx.state` without `setup`, or where `setup` stands below the function that uses it: move it above
+ * `map`.
+ */
 export interface NoSetupAbove {
   readonly [marker]: never;
 }
-/** Several inputs want `map: { name(record, emit) {…}, … }`. */
+/** Shown in a compile error: several inputs need one map function each, `map: { name(record, emit) {…}, … }`. */
 export interface OneMapFunctionPerInput {
   readonly [marker]: never;
 }
-/** `prefix` wants `key: tuple(…)`. */
+/** Shown in a compile error: `group: prefix(n)` needs `key: tuple(…)`. */
 export interface KeyIsNotATuple {
   readonly [marker]: never;
 }
-/** Stays among what `reduce` may return as long as there is no `reduce` to infer it from. */
+/**
+ * Tells a job without `reduce` from others: it stays among what `reduce` may return while there is none to infer it
+ * from.
+ */
 export interface NoReduce {
   readonly [marker]: never;
 }

@@ -1,9 +1,10 @@
-// Built-in mappers: plain functions that a kernel may recognise and run by itself, without a JavaScript string per record.
+// Built-in mappers: plain functions that a kernel may recognise and run by itself, without a JavaScript string per
+// record.
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import type { Emit, EmitRecord } from "./types.ts";
 
-/** What a built-in mapper does. */
+/** Which built-in mapper a function is, with its options. */
 export type MapperKind =
   | { readonly kind: "words"; readonly by: "spaces" | "letters" }
   | { readonly kind: "grep"; readonly pattern: RegExp }
@@ -17,8 +18,10 @@ export function mapperKind(map: object): MapperKind | undefined {
 }
 
 /**
- * A mapper that emits each word of a line with 1. By "spaces" (default): what stands between U+0020, nothing else separates.
- * By "letters": the longest runs of letters of any script (`\p{L}+`).
+ * A mapper that emits each word of a line with 1. With "spaces", the default, only U+0020 separates words. With
+ * "letters" the words are the longest runs of letters of any script (`\p{L}+`).
+ * @throws `wrong-job` for anything else.
+ * @example map: words("letters"), combine: sum
  */
 export function words(by: "spaces" | "letters" = "spaces"): (line: string, emit: Emit<string, number>) => void {
   if (by !== "spaces" && by !== "letters") {
@@ -27,7 +30,12 @@ export function words(by: "spaces" | "letters" = "spaces"): (line: string, emit:
   return by === "spaces" ? betweenSpaces : runsOfLetters;
 }
 
-/** A mapper for map-only jobs that emits the lines which the pattern matches anywhere (or, with the flag `y`, at their start). */
+/**
+ * A mapper for map-only jobs that emits the lines that the pattern matches anywhere (or, with the flag `y`, at their
+ * start).
+ * @throws `wrong-job` when the pattern is not a regular expression.
+ * @example reducers: 0, map: grep(/ERROR/)
+ */
 export function grep(pattern: RegExp): (line: string, emit: EmitRecord<string>) => void {
   if (!(pattern instanceof RegExp)) {
     throw new MillraceError("wrong-job", `grep takes a regular expression, not ${excerptOf(pattern)}`);
@@ -55,10 +63,14 @@ function runsOfLetters(line: string, emit: Emit<string, number>): void {
   for (const word of line.match(/\p{L}+/gu) ?? []) emit(word, 1);
 }
 
-/** A mapper that emits each record as a key, with null as its value: to sort records, or with one `emit` per key to make them distinct. */
+/**
+ * A mapper that emits each record as a key, with null as its value: to sort records, or, with a `reduce` that emits
+ * each key once, to make them distinct. Pass it, do not call it.
+ * @example map: recordAsKey, reduce: eachKey
+ */
 export const recordAsKey: <R>(record: R, emit: Emit<R, null>) => void = (record, emit) => emit(record, null);
 
-/** A reducer that writes each key as often as it has values: the records of a sort. */
+/** A reducer that emits each key as often as it has values: the records of a sort. Pass it, do not call it. */
 export const eachKey: <Key>(key: Key, values: Iterable<unknown>, emit: EmitRecord<Key>) => void = (
   key,
   values,
@@ -67,7 +79,6 @@ export const eachKey: <Key>(key: Key, values: Iterable<unknown>, emit: EmitRecor
   for (const _ of values) emit(key);
 };
 
-/** Whether this is `eachKey`. */
 export function isEachKey(reduce: unknown): boolean {
   return reduce === eachKey;
 }

@@ -1,34 +1,48 @@
 import { MillraceError } from "../base/error.ts";
 
-/** Which partition a key goes to: a built-in way, or a function of the key that gives a whole number from 0 to `partitions - 1`. */
+/**
+ * Which partition a key goes to: `byHash()`, `byRange()`, or a function of the key that returns a whole number from 0
+ * to `partitions - 1`, the same for equal keys.
+ */
 export type Partition<Key> = Partitioner | ((key: Key, partitions: number) => number);
 
-/** A built-in way to partition: made by `byHash()` and `byRange()`. */
+/** A built-in way to partition, made by `byHash()` and `byRange()`. */
 export interface Partitioner {
+  /** "hash": by a hash of the key's bytes; "range": by ranges of keys, found by sampling. */
   readonly by: "hash" | "range";
 }
 
-/** How many leading parts of a tuple key partition and group: made by `prefix(n)`. */
+/** How many leading parts of a tuple key partition and group, made by `prefix(n)`. */
 export interface Prefix<N> {
+  /** The number of leading parts, from 1. */
   readonly parts: N;
 }
 
 const hash: Partitioner = Object.freeze({ by: "hash" });
 const range: Partitioner = Object.freeze({ by: "range" });
 
-/** By a stable hash of the key's bytes (XXH64, seed 0): the same on every machine and in every version. The default. */
+/**
+ * Partitions by a hash of the key's bytes (XXH64, seed 0): the same on every machine and in every version. The default.
+ */
 export function byHash(): Partitioner {
   return hash;
 }
 
-/** By ranges of keys found by sampling: the part files, one after the other, are in order. */
+/**
+ * Partitions by ranges of keys, found by sampling the input: the part files, one after the other, are in order.
+ * @example partition: byRange()
+ */
 export function byRange(): Partitioner {
   return range;
 }
 
 /**
- * Group by the first `parts` parts of a tuple key: secondary sort. Pairs are sorted by all parts, partitioned and grouped by
- * the first ones. Throws `wrong-job` unless `parts` is a whole number from 1.
+ * Groups by the first `parts` parts of a tuple key: secondary sort. Pairs are sorted by all parts, and partitioned and
+ * grouped by the first ones.
+ * @throws `wrong-job` unless `parts` is a whole number from 1.
+ * @example
+ * key: tuple(utf8, desc(date)),
+ * group: prefix(1),
  */
 export function prefix<const N extends number>(parts: N): Prefix<N> {
   if (!Number.isSafeInteger(parts) || parts < 1) {

@@ -8,22 +8,35 @@ export type Cell = string | number | boolean | bigint | null | Date;
 /** A line of csv and tsv, as written. */
 export type Row = readonly Cell[];
 
+/** Options of `csv` and `tsv`. Both throw `wrong-job` for options that do not fit. */
 export interface TableOptions {
-  /** The first line of every file names the columns. Default: true with `columns`, otherwise false. */
+  /** True when the first line of every file names the columns. Default: true with `columns`, otherwise false. */
   readonly header?: boolean;
-  /** Names and types of the columns: matched by name with a header, by position without. */
+  /**
+   * Names and types of the columns: matched by name with a header, by position without. Records are then objects.
+   * Default: rows are arrays of strings, or with a header objects of strings.
+   * @example columns: { user: utf8, amount: float64, at: nullable(date) }
+   */
   readonly columns?: Columns;
-  /** Default "," for csv and a tab for tsv. */
+  /**
+   * Stands between cells: any text without quotes and line ends for csv, one character for tsv. Default "," and a tab.
+   */
   readonly delimiter?: string;
-  /** Whether quoted cells of csv may hold line ends (RFC 4180); then planning scans the quotes of each file. Default true. */
+  /**
+   * Whether quoted cells of csv may hold line ends (RFC 4180); planning then scans the quotes of each file. Default
+   * true.
+   */
   readonly multiline?: boolean;
 }
 
+/** The format that `csv(options)` and `tsv(options)` are, by their options. */
 export type TableFormat<T extends TableOptions> = T extends { readonly columns: infer C extends Columns }
   ? Format<ColumnsOf<C>>
   : T extends { readonly header: true }
     ? Format<Readonly<Record<string, string>>, Readonly<Record<string, Cell>>>
     : Format<readonly string[], Row>;
 
+/** Codecs by the names of columns or fields. */
 export type Columns = { readonly [name: string]: ColumnCodec<any> };
+/** The record that follows from columns or fields. */
 export type ColumnsOf<C> = { readonly [N in keyof C]: C[N] extends ColumnCodec<infer T> ? T : never } & {};

@@ -1,22 +1,23 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none reaches a user's variable
-// The types of a job: what `defineJob` takes and gives, what user code is called with, and how one follows from the other.
-// Type parameters mean the same everywhere: In (record read), Key, Value, Out (record written), P (parameters), State.
-// Two traps for who edits this: `map` stays a union (a conditional type would lose `ctx.state`), and `Key` and `Value` stay
-// `any` without a codec. `test/types/api.examples.ts` says what must compile and what must not.
+// The types of a job: what `defineJob` takes and gives, what user code is called with, and how one follows from the
+// other. Type parameters mean the same everywhere: In (record read), Key, Value, Out (record written), P (parameters),
+// State. Editing this has two traps: `map` must stay a union (a conditional type would lose `ctx.state`), and `Key` and
+// `Value` must stay `any` without a codec. `test/types/api.examples.ts` holds what must compile and what must not.
+// The doc comments are what an editor shows to users; test/docs/hover.test.ts holds that every member has one.
 import type { AttemptId } from "../base/ids.ts";
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
 import type { Combine } from "./combine.ts";
+import type { EmitRecord, EmitTo, MapEmit } from "./emit.ts";
 import type {
   GroupKey,
   KeyOf,
   MainOf,
-  MapEmit,
   MapFunction,
   MapFunctions,
+  NamedOutputs,
   OneInput,
   ReadBy,
-  SidesOf,
   ValueOf,
 } from "./infer.ts";
 import type { ParamsRead } from "./params/params.ts";
@@ -40,9 +41,11 @@ export type {
   NotJson,
 } from "./codec.ts";
 export type { Combine } from "./combine.ts";
+export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {
   KeyIsNotATuple,
   Named,
+  NamedOutputs,
   NeedsKeyCodec,
   NeedsReduce,
   NeedsValueCodec,
@@ -61,33 +64,58 @@ export type {
   StandardSchema,
 } from "./params/params.ts";
 export type { Partition, Partitioner, Prefix } from "./partition.ts";
-export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run.ts";
+export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run-options.ts";
 export type { Cell, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";
 
+/** A job's `input`: one format, or an object of formats by the names of the inputs. */
 export type Inputs = InputFormat<any> | { readonly [name: string]: InputFormat<any> };
+/** A job's `output`: one format, or an object of formats by the names of the outputs. */
 export type Outputs = NamedOutputs | OutputFormat<any>;
-export interface NamedOutputs {
-  readonly main: OutputFormat<any>;
-  readonly [name: string]: OutputFormat<any>;
-}
 
-/** What `defineJob` takes. */
+/** The properties of a job, as `defineJob` takes them. */
 export interface JobOptions<I, O, Key, Value, P, File extends string, State, Parts, Reducers, Returned> {
-  /** Lower-case words joined by hyphens; names the job in logs, on the screen and in `millrace jobs`. */
+  /**
+   * Lower-case words joined by hyphens, at most 100 characters: the job's name in logs, on the screen and in `millrace
+   * jobs`.
+   */
   readonly name: string;
-  /** How input files are read: one format, or one per named input (`--input users=PATH`). */
+  /**
+   * How input files are read: one format, or one per named input (`--input users=PATH`). Compressed input needs no
+   * option.
+   * @example input: text()
+   * @example input: { users: csv({ header: true }), orders: ndjson<Order>() }
+   */
   readonly input: I;
-  /** How keys are encoded, and so ordered and grouped. Default `auto`: any plain key in its natural order. */
+  /**
+   * How keys are encoded, and so ordered and grouped. Default `auto`: any plain key in its natural order.
+   * @example key: tuple(utf8, desc(date))
+   */
   readonly key?: KeyCodec<Key>;
-  /** How values are encoded between map and reduce. Default `auto`: plain keys, and arrays and objects of them, tagged. */
+  /** How values are encoded between map and reduce. Default `auto`: what `auto` takes as a key, and plain objects. */
   readonly value?: Codec<Value>;
-  /** Typed parameters (`--param name=value`), read as `ctx.params`; a table of them or a Standard Schema. */
+  /**
+   * Typed parameters (`--param name=value`), read as `ctx.params`: a table, or a Standard Schema (zod, valibot, …).
+   * They are validated once, before work starts. Default: the job has none.
+   * @example params: { min: { type: "number", default: 1, about: "smallest count that is written" } }
+   */
   readonly params?: P;
-  /** Side files by name (`--file name=PATH` replaces one), shipped to every worker; `ctx.file(name)` is the local path. */
+  /**
+   * Paths of side files by name, relative to the job's file; `--file name=PATH` replaces one. Each is shipped to every
+   * worker, at most 1 GiB, and `ctx.file(name)` is its path there. Default: the job has none.
+   */
   readonly files?: Readonly<Record<File, string>>;
-  /** Called once per attempt before its first record; the result, or what its promise resolves to, is `ctx.state`. */
+  /**
+   * Called once per attempt, before its first record. What it returns, or what its promise resolves to, is `ctx.state`.
+   * Write it above the functions that use `ctx.state`. Default: there is no state.
+   */
   readonly setup?: (ctx: TaskContext<ParamsRead<P>, File>) => State | Promise<State>;
-  /** Called once per record; with named inputs, one function for each of them. */
+  /**
+   * Called for each record, at least once; with named inputs, an object of one function per input. What the call
+   * emitted and counted counts when it has returned, or when its promise has resolved; if it throws, all of that is
+   * taken back. An error that happens twice on the same record fails the job, or puts the record aside with
+   * `--skip-bad`.
+   * @example map(line, emit, ctx) { for (const word of line.split(" ")) emit(word, 1); }
+   */
   readonly map:
     | (MapFunction<
         ReadBy<I>,
@@ -96,41 +124,76 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
       > &
         OneInput<I>)
     | MapFunctions<I, MapEmit<O, KeyOf<Key>, ValueOf<Value>, Reducers>, MapContext<ParamsRead<P>, State, File>>;
-  /** Records whose `async map` may be under way at once in one task; pairs are taken in record order. Default 16. */
+  /**
+   * How many calls of an `async map` may be under way at once in one task, from 1 to 1024. Pairs are taken in record
+   * order. Default 16.
+   */
   readonly concurrency?: number;
-  /** Fold two neighbouring values of one key, in input order, into one: associative, run zero or more times on any side. */
+  /**
+   * Folds two neighbouring values of one key, in input order, into one. It must be associative: it is called zero or
+   * more times, after map and before reduce. Without `reduce`, the folded value is the result. Default: values are not
+   * folded.
+   * @example combine: sum
+   */
   readonly combine?: Combine<NoInfer<Value>>;
-  /** Secondary sort: `prefix(n)` partitions and groups by the first n parts of a tuple key and sorts by all of them. */
+  /**
+   * Secondary sort: `prefix(n)` partitions and groups by the first n parts of a tuple key, and sorts by all of them.
+   * Default: each distinct key is a group.
+   */
   readonly group?: Prefix<Parts>;
-  /** Which partition a key (with `group`: its first n parts) goes to. Default `byHash()`. */
+  /**
+   * Which partition a key goes to (with `group`, its first n parts): `byHash()`, `byRange()`, or a function of the key.
+   * Default `byHash()`.
+   */
   readonly partition?: Partition<GroupKey<KeyOf<Key>, Parts>>;
-  /** Partitions, one part file each. Default: one per 64 MiB of input, 1 to 64. 0: map-only, `map` emits output records. */
+  /**
+   * How many partitions there are, one part file each, at most 10,000. Default: one per 64 MiB of input, from 1 to 64.
+   * With 0 the job is map-only: nothing is sorted or grouped, and `map` emits output records.
+   */
   readonly reducers?: Reducers;
-  /** Called once per key, in key order. Values come in input order, can be read once, and need not fit in memory. */
+  /**
+   * Called for each key of a partition, in key order. `values` are in input order, can be read once, and need not fit
+   * in memory. Default: each pair, or with `combine` each key with its folded value, is written as the record `[key,
+   * value]`.
+   */
   readonly reduce?: (
     key: GroupKey<KeyOf<Key>, Parts>,
     values: Iterable<ValueOf<Value>>,
     emit: EmitRecord<MainOf<O>> & EmitTo<O>,
     ctx: StateContext<ParamsRead<P>, State, File>,
   ) => Returned;
-  /** How output files are written: one format, or `main` and others by name. Default `tsv()`. */
+  /**
+   * How output files are written: one format, or an object of `main` and others by name. Default `tsv()`.
+   * @example output: { main: tsv(), rejects: text() }
+   */
   readonly output?: O;
-  /** Compress output files. Default: none. Compressed input needs no option. */
+  /** Compresses output files, in independent members of 8 MiB of content. Default: they are not compressed. */
   readonly compress?: "gzip" | "zstd";
-  /** A re-run map that emits otherwise than before: run its reduces again, or fail. Default "rerun". */
+  /**
+   * What happens when a map task that runs again emits something else than before: "rerun" runs the reduces again that
+   * have read the old output, at most three times; "fail" fails the job with `nondeterministic`. Default "rerun".
+   */
   readonly nondeterministic?: "rerun" | "fail";
-  /** Called once per attempt that ran `setup`, after its last record, failed attempts included (killed ones not). */
+  /**
+   * Called once per attempt that ran `setup`, after its last record, also when the attempt has failed, but not when it
+   * was killed. Default: nothing is called.
+   */
   readonly teardown?: (ctx: StateContext<ParamsRead<P>, State, File>) => void | Promise<void>;
 }
 
-/** A defined job, opaque to its user; `T` says what `run` and `runInline` need to know of it. */
+/**
+ * A job made by `defineJob`: for `run`, `runInline`, and as the default export of its module. `T` says what they need
+ * of it.
+ */
 export interface Job<T extends JobTypes = JobTypes> {
+  /** The job's name, as given to `defineJob`. */
   readonly name: string;
   /** Known to the compiler only. */
   readonly [types]: T;
 }
 declare const types: unique symbol;
 
+/** The types of a job, as `run` and `runInline` need them. They exist for the compiler only. */
 export interface JobTypes {
   /** The record read, or with named inputs an object of them. */
   readonly input: any;
@@ -144,50 +207,51 @@ export interface JobTypes {
   readonly reread: any;
 }
 
-/** Emits one pair. May spill to disk before it returns, so memory stays bounded. */
-export type Emit<Key, Value> = (key: Key, value: Value) => void;
-/** Emits one record of the main output. */
-export type EmitRecord<Out> = (record: Out) => void;
-/** Adds `emit.to("rejects", record)` where `output` is an object of formats. */
-export type EmitTo<O> =
-  O extends OutputFormat<any>
-    ? unknown
-    : {
-        to<Name extends keyof SidesOf<O>>(output: Name, record: SidesOf<O>[Name]): void;
-      };
-
 // ── what user code may ask of its task ───────────────────────────────────────
 
-/** What `setup` gets, and all others too. */
+/**
+ * The `ctx` of `setup`, and the part that every other `ctx` has too. Its functions also work without `ctx` in front.
+ */
 export interface TaskContext<P, File> {
+  /** The job's parameters, validated and frozen. */
   readonly params: P;
   /** This try at this task: never the same twice, so it can tell a retry's side effects apart. */
   readonly attempt: AttemptId;
-  /** Aborted when the attempt is revoked or the job is cancelled; pass it on to `fetch`. */
+  /** Aborted when the attempt is revoked or the job is cancelled (`signal.reason` says why); pass it on to `fetch`. */
   readonly signal: AbortSignal;
-  /** When the job was started, stored with it: a "now" that a retry sees again. */
+  /** When the job was started. It is stored with the job: a "now" that a retry sees again. */
   readonly startedAt: Date;
-  /** Goes to the task's log (`millrace logs`), never to standard output. */
+  /** Writes a line to the task's log (`millrace logs`), never to standard output. A line has at most 8 KiB. */
   log(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** Adds to a counter; the job's total counts each task once, however often it ran. `n` defaults to 1. */
+  /**
+   * Adds `n`, by default 1, to a counter. The job's total counts each task once, however often it ran. A job has at
+   * most 1,000 counters.
+   * @throws `wrong-value` when `n` is not an integer within ±(2^53-1).
+   * @throws `over-limit` when the name has more than 256 bytes.
+   * @example ctx.count("other lines")
+   */
   count(name: string, n?: number): void;
-  /** Local path of a side file, read-only. */
+  /**
+   * Local path of a side file, which must only be read.
+   * @throws `user-error` when the job has no side file of that name.
+   */
   file(name: File): string;
-  /** Says that a long call is alive; resets the time limit (`taskTimeout`, default 10 minutes). */
+  /** Says that a long call is alive: the time of `taskTimeout` (by default 10 minutes) begins again. */
   progress(): void;
-  /** 0 <= x < 1, seeded by job and record: a retry draws the same numbers. */
+  /** A number x, 0 <= x < 1, seeded by job and record: a retry draws the same numbers. */
   random(): number;
 }
 
-/** What `reduce` and `teardown` get; `state` is what `setup` returned. */
+/** The `ctx` of `reduce` and `teardown`. */
 export interface StateContext<P, State, File> extends TaskContext<P, File> {
+  /** What `setup` returned, or what its promise resolved to. */
   readonly state: State;
 }
 
-/** What `map` gets. */
+/** The `ctx` of `map`. */
 export interface MapContext<P, State, File> extends StateContext<P, State, File> {
-  /** Path of the file the record is from, as it was given. */
+  /** Path of the file that the record is from, as it was given. */
   readonly source: string;
-  /** Where the record's first byte is in that file, or in its decompressed content, from 0. */
+  /** Offset in bytes of the record's first byte in that file, or in its decompressed content, from 0. */
   readonly offset: number;
 }

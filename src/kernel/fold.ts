@@ -1,10 +1,14 @@
+// Folding of numbers, and the errors of it that both kernels share.
 import { toHex } from "../base/bytes/bytes.ts";
 import { MillraceError } from "../base/error.ts";
 import type { KernelFold } from "./kernel.ts";
 
 export type NumberFold = Extract<KernelFold, { readonly on: "f64" }>;
 
-/** Folds two numbers, the left one earlier; `key` is for the error. Throws `over-limit` or `wrong-value`. */
+/**
+ * Folds two numbers, of which `a` is the earlier one; `key` is called only for an error. Throws `over-limit` or
+ * `wrong-value`.
+ */
 export function foldNumbers(fold: NumberFold, a: number, b: number, key: () => Uint8Array): number {
   switch (fold.by) {
     case "sum": {
@@ -22,7 +26,10 @@ export function foldNumbers(fold: NumberFold, a: number, b: number, key: () => U
   }
 }
 
-/** What a user's function gave must be a number of the values' type, or the codec couldn't have written it. */
+/**
+ * Checks what a user's function returned. It must be a number of the values' type, or the codec could not have written
+ * it.
+ */
 export function checkResult(result: unknown, integers: boolean, key: () => Uint8Array): number {
   if (typeof result !== "number" || Number.isNaN(result)) throw notANumber("combine", result, key());
   if (integers && !Number.isSafeInteger(result)) {
@@ -45,7 +52,7 @@ export function notANumber(what: string, result: unknown, key: Uint8Array): Mill
   );
 }
 
-/** Encoded keys are bytes; most are readable text. */
+/** Keys are encoded bytes, but most of them are readable text. */
 function showKey(key: Uint8Array): string {
   const head = key.subarray(0, 64);
   const text = new TextDecoder().decode(head);

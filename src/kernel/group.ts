@@ -1,6 +1,6 @@
 import type { PartShape } from "./kernel.ts";
 
-/** End of the grouping prefix of the tuple key bytes[start, end): behind as many parts as there are shapes. */
+/** End of the grouping prefix of the tuple key bytes[start, end). The prefix has as many parts as there are shapes. */
 export function groupEnd(bytes: Uint8Array, start: number, end: number, shapes: readonly PartShape[]): number {
   let at = start;
   for (const shape of shapes) {
@@ -10,7 +10,7 @@ export function groupEnd(bytes: Uint8Array, start: number, end: number, shapes: 
   return at;
 }
 
-/** Behind the mark twice; the mark followed by anything else is an escaped byte of the part. */
+/** Offset behind the two marks that end a part; a mark followed by anything else is an escaped byte of the part. */
 function terminated(bytes: Uint8Array, start: number, end: number, mark: number): number {
   let at = start;
   while (at < end) {

@@ -1,41 +1,53 @@
-// The byte engine: partition, combine, sort and merge of encoded pairs inside one fixed arena. It knows no job, no file and
-// no type of a user's; two implementations (WebAssembly and plain TypeScript) pass one suite and give the same bytes.
+// The byte engine: partition, combine, sort and merge of encoded pairs inside one fixed arena. It knows no jobs, no
+// files and none of a user's types. Its two implementations (WebAssembly and plain TypeScript) pass one suite and give
+// the same bytes.
 //
-// One layout of a pair everywhere: in the batch, in the pool, in the blocks of runs and of merges:
+// A slot has one kernel. The collector (sort/collector.ts) collects with it on the map side, merges (sort/merge.ts) use
+// it on both sides. All calls are synchronous, and nothing is re-entrant: sinks, sources and folds are called from
+// within, and must not call the kernel.
+//
+// A pair has the same layout everywhere: in the batch, in the pool, in the blocks of runs and of merges:
 //
 //   pair  = varint keyBytes, varint valueBytes, key, value          (unsigned LEB128)
 //
 // With an explicit partitioner a pair in the batch is preceded by its partition as u32 little-endian.
 //
-// Hashes (XXH64, seed 0 unless said; all sums mod 2^64):
+// Hashes (XXH64, with seed 0 where no seed is given; all sums mod 2^64):
 //   keyHash        = XXH64(key)                            partition by hash = floor((keyHash >> 32) * partitions / 2^32)
 //                    (with `group`: of the grouping prefix of the key)
 //   pair digest    = XXH64(value, seed = keyHash)           summed: order-free digest of pairs as written in a segment
 //   emission term  = XXH64(value, seed = (keyHash + index * PRIME64_1) ^ (partition * PRIME64_2))
-//                    summed over pairs as emitted, before combining; `index` counts the attempt's emissions from 0. It says
-//                    whether a re-run map made the same output, whatever budgets, spills and combining did.
-//   sum term       = value * ((keyHash ^ (partition * PRIME64_2)) | 1), of a whole number as value; and where that is 0 or less,
-//                    besides: XXH64(value, seed = keyHash ^ (partition * PRIME64_2)).
-//                    The emission term with `sums`. It is linear in what most jobs sum, numbers above 0: so it is made of a
-//                    key's sum when that is handed out, and a pair whose key is known costs no hash. A fold may be applied any
-//                    number of times, so that nobody can tell emissions with the same sums apart; those with another sum, and
-//                    a key more or less, change the digest. Values that are 0 or cancel each other leave a key behind that
-//                    no sum shows, hence the second term.
-// (keyHash in the digests is always of the whole key.)
+//                    summed over pairs as emitted, before combining; `index` counts the attempt's emissions from 0.
+//                    The sum tells whether a map that runs again makes the same output, whatever its memory budget,
+//                    spills and combining were.
+//   sum term       = value * ((keyHash ^ (partition * PRIME64_2)) | 1), with a whole number as value; and where that
+//                    is 0 or less, in addition: XXH64(value, seed = keyHash ^ (partition * PRIME64_2)).
+//                    It takes the place of the emission term with `sums`. It is linear in the numbers above 0, which
+//                    most jobs sum: so it is computed from a key's sum when that is handed out, and a pair whose key
+//                    is known costs no hash. A fold may be applied any number of times, so emissions with the same
+//                    sums can't be told apart; another sum, or a key more or less, changes the digest. Values that
+//                    are 0 or that cancel each other leave a key that no sum shows: hence the second term.
+// (keyHash in the digests is always that of the whole key.)
 
-/** How the bytes of one part of a tuple key end: so many bytes, or at 00 00 (unescaped), or at FF FF (inverted). */
+/**
+ * How the bytes of one part of a tuple key end: after this many bytes, or at 00 00 (ascending), or at FF FF
+ * (descending, whose bytes are inverted).
+ */
 export type PartShape = number | "ascending" | "descending";
 
 export type KernelPartitioner =
   | { readonly kind: "hash" }
-  /** Partition = number of boundaries <= key (or its grouping prefix). Sorted, distinct, at most partitions - 1. */
+  /** Partition = number of boundaries <= key (or its grouping prefix). Sorted, distinct, fewer than partitions. */
   | { readonly kind: "range"; readonly boundaries: readonly Uint8Array[] }
   | { readonly kind: "explicit" };
 
 /**
- * How equal keys' values fold into one: left is the earlier one. "f64": every value is the 8 bytes of an order-preserving
- * big-endian double (`writeF64`), folded in a table while collecting; a sum of integers beyond 2^53 is an error
- * (`integers`). "bytes": any values, folded after the sort, per run of equal keys; arguments are views valid during the call.
+ * How the values of equal keys fold into one; the left argument is the earlier value.
+ *
+ * - "f64": every value is the 8 bytes of an order-preserving big-endian double (`writeF64`). Values are folded in a
+ *   table while they are collected. With `integers`, a sum beyond 2^53 is an error.
+ * - "bytes": any values. They are folded after the sort, per run of equal keys. The arguments are views that are
+ *   valid only during the call.
  */
 export type KernelFold =
   | {
@@ -48,91 +60,116 @@ export type KernelFold =
 export type Combining = "auto" | "always" | "never";
 
 export interface CollectOptions {
-  /** 1 to 10,000. */
+  /** From 1 to 10,000. */
   readonly partitions: number;
   readonly partitioner: KernelPartitioner;
-  /** Parts of the key that partition; undefined: the whole key. */
+  /** The parts of the key that decide its partition; undefined: the whole key. */
   readonly group: readonly PartShape[] | undefined;
   readonly fold: KernelFold | undefined;
-  /** "auto": given up per window while keys don't repeat (distinct / pairs > 0.7), tried again after the next flush. */
+  /**
+   * "auto": combining stops when most keys of a window are new (distinct / pairs > 0.7), and starts again after the
+   * next flush.
+   */
   readonly combining: Combining;
-  /** Emission index of the first pair. */
+  /** The emission index of the first pair. */
   readonly firstEmission: number;
   /**
-   * All values are whole numbers in the 8-byte form, of which the job uses nothing but each key's sum; `fold` is that sum, or
-   * left to the reduce. The emission digest is then one of sums ("sum term" above), in which the order of emissions means
-   * nothing; it is complete after each `flush`. Left out: false.
+   * All values are whole numbers in the 8-byte form, and the job uses nothing but each key's sum; `fold` is that sum,
+   * or is left to the reduce. The emission digest then consists of sums ("sum term" above) and ignores the order of
+   * emissions; it is complete after each `flush`. Default false.
    */
   readonly sums?: boolean | undefined;
 }
 
-/** What stands between the words of a text: spaces and line ends (LF or CR LF), or whatever is no ASCII letter. */
+/**
+ * What separates the words of a text: spaces and line ends (LF or CR LF), or everything that is not an ASCII letter.
+ */
 export type WordEnds = "spaces" | "letters";
 
-/** Of `addWords`. "long": the word at arena[start, end) is for the caller to emit; the rest of the text begins behind it. */
+/**
+ * The answer of `addWords`. "full": flush, and go on from `start`. "long": the caller has to emit the word at
+ * arena[start, end) itself; the rest of the text begins behind it.
+ */
 export type WordsTaken =
   | { readonly kind: "taken" }
   | { readonly kind: "full"; readonly start: number }
   | { readonly kind: "long"; readonly start: number; readonly end: number };
 
+/**
+ * The engine itself. Whoever begins a collect or a merge ends the one before, because one thing at a time uses the
+ * arena.
+ */
 export interface Kernel {
-  /** The whole memory; the same object for the kernel's life. Nothing grows. */
+  /** The whole memory, the same object for the kernel's life: it never grows. */
   readonly arena: Uint8Array;
-  /** Target size of a block's payload; a larger pair gets a block of its own. */
+  /** The target size of a block's payload; a larger pair gets a block of its own. */
   readonly blockBytes: number;
-  /** Begin collecting. Ends what was under way before: one thing at a time uses the arena. */
+  /** Begins collecting. Whatever was under way before is over: calls of it fail an assertion. */
   collect(options: CollectOptions): Collect;
   /**
-   * Merge sorted sources of one partition into one sorted stream; equal keys stay in the order of the sources. (Where numbers
-   * are folded and all fits, this may be done by a table of keys and a sort of what is left: the same stream.) Throws
-   * `over-limit` (a caller's mistake) when they don't fit: see `mergeFits`.
+   * Begins to merge sorted sources of one partition into one sorted stream, in which equal keys stay in the order of
+   * the sources. (Where numbers are folded and everything fits, this may be done by a table of keys and a sort of its
+   * content: the stream is the same.) The sources are read by `next` of the stream. Throws `over-limit` when they don't
+   * fit, which is the caller's mistake: ask `mergeFits` first.
    */
   merge(sources: readonly BlockSource[], fold: KernelFold | undefined): MergeStream;
-  /** Whether so many sources with blocks of at most so many bytes can be merged in the arena at once. */
+  /** Whether a merge of this many sources, with blocks of at most this many bytes, fits into the arena. */
   mergeFits(sources: number, blockBytesMax: number): boolean;
 }
 
+/**
+ * One collect, used by the collector of a map attempt: write pairs into the batch, add it, and flush when it is full.
+ */
 export interface Collect {
-  /** Where the caller writes pairs: arena[batchStart, batchEnd). Fixed until `finish`. */
+  /** Where the caller writes pairs: arena[batchStart, batchEnd), as long as this collect is the current one. */
   readonly batchStart: number;
   readonly batchEnd: number;
   /**
-   * Take the pairs written to arena[batchStart, end). "full": some pairs, in order, may have been taken already; flush, then
-   * call again with the same `end`, which goes on with the rest. After "taken" the batch is empty: write from batchStart.
+   * Takes the pairs written to arena[batchStart, end). "full": the first of them may have been taken already; flush,
+   * then call again with the same `end`, which goes on with the rest. After "taken" the batch is empty: write from
+   * batchStart.
    */
   addBatch(end: number): "taken" | "full";
   /**
-   * With `sums`: takes each word of the text in arena[start, end), which lies within the batch's region while that holds no
-   * pairs, as emitted with 1. "full": flush, and go on from `start`.
+   * Only with `sums`: takes each word of the text in arena[start, end) as a pair emitted with 1. The text lies within
+   * the batch's region while that holds no pairs.
    */
   addWords(start: number, end: number, ends: WordEnds): WordsTaken;
-  /** Line feeds in arena[start, end). */
+  /** Counts the line feeds in arena[start, end). */
   countLines(start: number, end: number): number;
   /**
-   * A pair too large for the batch; `partition` only with an explicit partitioner. "full": flush and try again; on an empty
-   * collect: it can't be held at all, the caller writes it as a run of its own (`placeLarge`).
+   * Takes a pair too large for the batch; `partition` is given only with an explicit partitioner. "full": flush and try
+   * again. "full" from a collect that holds nothing means that the arena can't hold the pair at all: the caller writes
+   * it as a run of its own (`placeLarge`).
    */
   addLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): "taken" | "full";
-  /** Where a pair of this key goes, and counts it as emitted: for the pair that no arena holds. */
+  /**
+   * Says which partition a pair of this key belongs to, and counts the pair as emitted: for a pair that the arena can't
+   * hold. Called once per such pair.
+   */
   placeLarge(
     key: Uint8Array,
     value: Uint8Array,
     partition: number | undefined,
   ): { readonly partition: number; readonly digest: bigint };
-  /** Sort what is held (partition, key, emission; stable), fold equal keys, hand it out as blocks and forget it. */
+  /**
+   * Sorts the pairs that are held (by partition, then key, then emission), folds equal keys, hands them out as blocks
+   * and forgets them.
+   */
   flush(sink: BlockSink): void;
-  /** Pairs held now. */
+  /** The number of pairs held now. */
   readonly held: number;
-  /** Pairs taken since the beginning, plus `firstEmission`. */
+  /** The number of pairs taken since the beginning, plus `firstEmission`. */
   readonly emissions: number;
+  /** The sum of the emission terms of all pairs taken; with `sums` it is complete only after `flush`. */
   readonly emissionDigest: bigint;
 }
 
-/** Takes blocks in (partition, key) order. */
+/** Takes blocks in (partition, key) order; `flush` calls it. */
 export interface BlockSink {
   /**
-   * The payload is bytes[start, end): whole pairs of one partition, valid during the call. `prefixBytes` is how many leading
-   * bytes all their keys share; `digest` the sum of their pair digests.
+   * The payload is bytes[start, end): whole pairs of one partition. It is valid only during the call. `prefixBytes` is
+   * the number of leading bytes that all their keys share; `digest` is the sum of their pair digests.
    */
   block(
     partition: number,
@@ -145,27 +182,35 @@ export interface BlockSink {
   ): void;
 }
 
-/** One segment of a run, block by block. */
+/**
+ * One segment of a run, block by block; a merge reads it. Segments of runs are `SegmentSource`
+ * (sort/segment-source.ts).
+ */
 export interface BlockSource {
-  /** Largest payload of its run, known from the footer. */
+  /** The largest payload in its run, known from the footer. */
   readonly blockBytesMax: number;
-  /** What all of it comes to at most, where that is known: pairs, and bytes of theirs. */
+  /** Upper bounds of its pairs and of their bytes, where they are known. */
   readonly pairsMax?: number | undefined;
   readonly bytesMax?: number | undefined;
   /**
-   * Read and verify the next block into target[at, …): its payload bytes, or 0 at the end. Synchronous. Throws `corrupt-run`.
+   * Reads and verifies the next block into target[at, …), and returns its payload's bytes, or 0 at the end.
+   * Synchronous. Throws `corrupt-run`. Not called again after it has returned 0.
    */
   read(target: Uint8Array, at: number): number;
-  /** Called once when all is consumed: throws `corrupt-run` unless pairs and digest are what the footer says. */
+  /**
+   * Called once, when the last block has been consumed. Throws `corrupt-run` unless pairs and digest are what the
+   * footer says.
+   */
   end(pairs: number, digest: bigint): void;
 }
 
-/** Merged pairs, block by block; always read to the end, so that every segment is verified. */
+/** Merged pairs, block by block. Callers read to the end, because only then every segment has been verified. */
 export interface MergeStream {
-  /** The next block or undefined at the end; valid until the next call. */
+  /** The next block, or undefined at the end. The block is valid until the next call. */
   next(): PairBlock | undefined;
 }
 
+/** Whole pairs in bytes[start, end), with the values that a `BlockSink` gets. */
 export interface PairBlock {
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -176,9 +221,10 @@ export interface PairBlock {
 }
 
 export interface KernelOptions {
-  /** limits.arenaBytesMin to limits.arenaBytesMax, a multiple of 64 KiB. */
+  /** From limits.arenaBytesMin to limits.arenaBytesMax, a multiple of 64 KiB. */
   readonly arenaBytes: number;
-  /** Default limits.foldedBatchBytes, shrinking with small arenas; `batchEndOf` (layout.ts) says how much of it is used. */
+  /** Default limits.foldedBatchBytes, less in small arenas; `batchEndOf` (layout.ts) says how much of it is used. */
   readonly batchBytes?: number;
+  /** The target size of a block's payload. Default limits.blockBytes, less in small arenas. */
   readonly blockBytes?: number;
 }

@@ -1,4 +1,5 @@
-// How an arena is divided. Both kernels use the same numbers, so they are "full" and refuse merges at the same sizes.
+// How an arena is divided. Both kernels use the same numbers, so they refuse merges at the same sizes and spill at
+// similar ones.
 //
 //   collect:  state | batch | block | boundaries | partition counts | pool → … ← table, later sort records
 //   merge:    state | block (at least the largest of the inputs) | one input block per source
@@ -7,11 +8,11 @@ import { MillraceError } from "../base/error.ts";
 import { KiB, limits } from "../base/limits.ts";
 import type { BlockSource, KernelFold, KernelOptions } from "./kernel.ts";
 
-/** Counters and pointers of the WebAssembly kernel, and a gap that no valid offset falls into. */
+/** Counters and pointers of the WebAssembly kernel, and a gap that contains no valid offset. */
 export const stateBytes = 4 * KiB;
-/** The kernel loads and stores up to 16 bytes past what it uses; every region ends with so many spare bytes. */
+/** The kernel loads and stores up to 16 bytes past what it uses, so every region ends with this many spare bytes. */
 export const slackBytes = 64;
-/** What a held pair takes besides its bytes: its partition in the pool, and two 16-byte records while sorting. */
+/** What a held pair takes besides its bytes: its partition in the pool, and two 16-byte records during the sort. */
 export const heldBytes = 2 + 32;
 /** What a source of a merge takes besides its block. */
 export const sourceBytes = 128 + slackBytes;
@@ -22,11 +23,14 @@ export interface Layout {
   readonly batchStart: number;
   readonly batchEnd: number;
   readonly blockStart: number;
-  /** Behind the block and its slack. */
+  /** The first offset behind the block and its slack. */
   readonly freeStart: number;
 }
 
-/** Small arenas get smaller batches (a 32nd) and blocks (a 128th, so that 64 sources fit into a merge in any arena). */
+/**
+ * Divides an arena. Small arenas get smaller batches (a 32nd) and blocks (a 128th, so that 64 sources fit into a merge
+ * in any arena).
+ */
 export function layoutOf(options: KernelOptions): Layout {
   const { arenaBytes } = options;
   assert(arenaBytes >= limits.arenaBytesMin && arenaBytes <= limits.arenaBytesMax, "arenaBytes out of range");
@@ -41,23 +45,26 @@ export function layoutOf(options: KernelOptions): Layout {
   return { arenaBytes, blockBytes, batchStart, batchEnd: batchStart + batchBytes, blockStart, freeStart };
 }
 
-/** Where a collect's batch ends: it is smaller where pairs are copied from it, which should be in a cache then. */
+/**
+ * Where a collect's batch ends. Where pairs are copied out of it the batch is smaller, so that it is still in a cache
+ * then.
+ */
 export function batchEndOf({ batchStart, batchEnd }: Layout, fold: KernelFold | undefined): number {
   return fold?.on === "f64" ? batchEnd : Math.min(batchEnd, batchStart + limits.batchBytes);
 }
 
-/** Bytes that a merge of sources with these largest blocks needs. */
+/** Bytes that a merge of these sources needs. */
 function mergeBytes(layout: Layout, sources: number, sumOfBlocks: number, largestBlock: number): number {
   const block = align(Math.max(layout.blockBytes, largestBlock) + slackBytes);
   return stateBytes + block + sources * (sourceBytes + 16) + sumOfBlocks;
 }
 
-/** Whether so many sources, each with blocks of at most so many bytes, fit. */
+/** Whether a merge of this many sources, each with blocks of at most this many bytes, fits. */
 export function mergeFitsIn(layout: Layout, sources: number, blockBytesMax: number): boolean {
   return mergeBytes(layout, sources, sources * blockBytesMax, blockBytesMax) <= layout.arenaBytes;
 }
 
-/** Throws `over-limit` where the sources' blocks don't fit into the arena at once. */
+/** Throws `over-limit` where the sources' blocks don't fit into the arena together. */
 export function checkMergeFits(layout: Layout, sources: readonly BlockSource[]): void {
   let sum = 0;
   let largest = 0;

@@ -1,4 +1,4 @@
-// Pairs as bytes: the helpers that are not hot. Layout and digests are defined in `kernel.ts`.
+// Pairs as bytes: the helpers that are not hot. `kernel.ts` defines the layout and the digests.
 import { varintLength } from "../base/bytes/bytes.ts";
 import { readF64 } from "../base/bytes/f64.ts";
 import { type Halves, mask64, prime1, prime2, xxh64, xxh64Bigint } from "../base/bytes/xxh64.ts";
@@ -6,7 +6,7 @@ import { MillraceError } from "../base/error.ts";
 
 const half: Halves = { high: 0, low: 0 };
 
-/** Pair digest: XXH64 of the value, seeded with the key's hash. */
+/** The pair digest: XXH64 of the value, seeded with the key's hash. */
 export function pairDigest(key: Uint8Array, value: Uint8Array): bigint {
   xxh64(key, 0, key.length, 0, 0, half);
   xxh64(value, 0, value.length, half.high, half.low, half);
@@ -19,7 +19,7 @@ export function emissionTerm(key: Uint8Array, value: Uint8Array, partition: numb
   return xxh64Bigint(value, seed);
 }
 
-/** The same where nothing but sums of whole numbers matters. */
+/** What a pair adds to the emission digest where only sums of whole numbers matter. */
 export function sumTerm(key: Uint8Array, value: Uint8Array, partition: number): bigint {
   const seed = xxh64Bigint(key) ^ ((BigInt(partition) * prime2) & mask64);
   const number = BigInt(readF64(value, 0));
@@ -47,14 +47,14 @@ function writeVarint(bytes: Uint8Array, start: number, value: number): number {
   return at;
 }
 
-/** Offsets of a parsed pair: key at [keyStart, keyEnd), value at [keyEnd, valueEnd). */
+/** Offsets of a parsed pair: its key is at [keyStart, keyEnd), its value at [keyEnd, valueEnd). */
 export interface PairAt {
   keyStart: number;
   keyEnd: number;
   valueEnd: number;
 }
 
-/** Parses the pair at `start`; throws `corrupt-run` when it doesn't end by `end`. A varint has at most five bytes. */
+/** Parses the pair at `start`. Throws `corrupt-run` when it doesn't end by `end`. A varint has at most five bytes. */
 export function parsePair(bytes: Uint8Array, start: number, end: number, into: PairAt): void {
   let at = start;
   const lengths = [0, 0];

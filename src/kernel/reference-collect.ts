@@ -1,3 +1,6 @@
+// Collecting in plain TypeScript: pairs are JavaScript objects, and `flush` sorts them with Array.prototype.sort. The
+// WebAssembly kernel has to give the same bytes (kernel.ts defines them), and is compared with this one. It counts the
+// bytes of the arena that the other would use, so both are "full" at about the same number of pairs.
 import { assert } from "../base/assert.ts";
 import { asBuffer, compareBytes } from "../base/bytes/bytes.ts";
 import { readF64 } from "../base/bytes/f64.ts";
@@ -6,14 +9,14 @@ import { foldNumbers } from "./fold.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { batchEndOf, heldBytes, type Layout, slackBytes } from "./layout.ts";
 import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm } from "./pair.ts";
-import { placeKey } from "./place.ts";
+import { partitionOf } from "./partitioner.ts";
 import { foldRuns, numberBytes, type Pair, packBlocks } from "./reference-pairs.ts";
 
-/** Combining is judged after each so many pairs, and given up when more than 0.7 of them had a new key. */
+/** Combining is judged each time this many pairs were taken, and stops when more than 0.7 of them had a new key. */
 export const combineWindow = 65_536;
 export const combineGiveUp = 0.7;
 
-/** A longer word is left to the caller, so that its length has at most two bytes. */
+/** A longer word is left to the caller, so that its length takes at most two bytes. */
 export const wordBytesMax = 16_383;
 const one = numberBytes(1);
 
@@ -35,13 +38,13 @@ export class ReferenceCollect implements Collect {
   readonly #options: CollectOptions;
   readonly #isCurrent: () => boolean;
   readonly #capacity: number;
-  /** In order of first emission. */
+  /** In the order of first emission. */
   #pairs: Held[] = [];
   #bytes = 0;
   #table = new Map<string, Held>();
   #combining: boolean;
   #window = { pairs: 0, distinct: 0 };
-  /** Up to here the batch has been taken. */
+  /** The batch has been taken up to this offset. */
   #taken: number;
   readonly #at: PairAt = { keyStart: 0, keyEnd: 0, valueEnd: 0 };
 
@@ -110,7 +113,7 @@ export class ReferenceCollect implements Collect {
     partition: number | undefined,
   ): { readonly partition: number; readonly digest: bigint } {
     assert(this.#isCurrent(), "collect is over");
-    const place = placeKey(this.#options, key, partition);
+    const place = partitionOf(this.#options, key, partition);
     this.#count(key, value, place);
     return { partition: place, digest: pairDigest(key, value) };
   }
@@ -136,12 +139,13 @@ export class ReferenceCollect implements Collect {
     return this.#options.fold?.on === "f64" && this.#options.combining !== "never";
   }
 
-  /** False when there is no room; then nothing has changed. */
+  /** Takes a pair. Returns false when there is no room; then nothing has changed. */
   #add(key: Uint8Array, value: Uint8Array, given: number | undefined): boolean {
     const { fold } = this.#options;
     if (fold?.on === "f64") assert(value.length === 8, "a number must be 8 bytes");
-    const partition = placeKey(this.#options, key, given);
-    // A key may have an explicit partition of its own choosing, so the table tells them apart.
+    const partition = partitionOf(this.#options, key, given);
+    // A key may have an explicit partition of its own choosing, so the table keeps the same key of two partitions
+    // apart.
     const name = this.#combining ? `${partition}:${asBuffer(key).toString("latin1")}` : "";
     const known = this.#combining ? this.#table.get(name) : undefined;
     if (known !== undefined && fold?.on === "f64") {

@@ -1,3 +1,5 @@
+// Merging in plain TypeScript: the least key of all sources is found by looking at each of them. The WebAssembly kernel
+// is compared with it.
 import { assert } from "../base/assert.ts";
 import { compareBytes } from "../base/bytes/bytes.ts";
 import { mask64 } from "../base/bytes/xxh64.ts";
@@ -5,7 +7,7 @@ import type { BlockSource, KernelFold, MergeStream, PairBlock } from "./kernel.t
 import { corruptBlock, type PairAt, pairDigest, parsePair } from "./pair.ts";
 import { foldRuns, type Pair, packBlocks } from "./reference-pairs.ts";
 
-/** One source with its current pair; counts what goes through it. */
+/** A source with its current pair. It counts and digests what it hands out, for the source's own check at the end. */
 class Head {
   readonly #source: BlockSource;
   readonly #block: Uint8Array;
@@ -20,7 +22,7 @@ class Head {
     this.#block = new Uint8Array(source.blockBytesMax);
   }
 
-  /** The next pair, a copy; undefined at the end, of which the source has been told then. */
+  /** The next pair, as a copy. Returns undefined at the end, after telling the source so. */
   take(): Pair | undefined {
     if (this.#position === this.#end) {
       this.#position = 0;
@@ -63,7 +65,7 @@ export class ReferenceMerge implements MergeStream {
   }
 }
 
-/** The smallest key first; among equal ones that of the earliest source. */
+/** Yields the smallest key first, and among equal keys that of the earliest source. */
 function* mergePairs(sources: readonly BlockSource[]): Generator<Pair> {
   const heads = sources.map((source) => new Head(source));
   const pairs = heads.map((head) => head.take());

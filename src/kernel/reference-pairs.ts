@@ -1,3 +1,5 @@
+// Pairs in JavaScript memory, and what the reference kernel's collects and merges share: folding equal keys and packing
+// blocks.
 import { equalBytes } from "../base/bytes/bytes.ts";
 import { readF64, writeF64 } from "../base/bytes/f64.ts";
 import { mask64 } from "../base/bytes/xxh64.ts";
@@ -5,7 +7,6 @@ import { foldNumbers } from "./fold.ts";
 import type { KernelFold, PairBlock } from "./kernel.ts";
 import { corruptBlock, pairBytes, pairDigest, sharedPrefix, writePair } from "./pair.ts";
 
-/** A pair in JavaScript memory. */
 export interface Pair {
   readonly partition: number;
   readonly key: Uint8Array;
@@ -39,7 +40,7 @@ export function numberBytes(value: number): Uint8Array {
   return bytes;
 }
 
-/** Cuts pairs into blocks: one partition each, at most `blockBytes`, or a single larger pair. */
+/** Cuts pairs into blocks of one partition each: at most `blockBytes`, or a single larger pair. */
 export function* packBlocks(
   pairs: Iterable<Pair>,
   blockBytes: number,

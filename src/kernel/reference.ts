@@ -1,5 +1,6 @@
-// The kernel in plain TypeScript: what the WebAssembly one is compared with, and what runs where WebAssembly doesn't. It keeps
-// pairs as JavaScript objects, but is "full" and refuses merges by the arena's arithmetic, so it spills like the other.
+// The kernel in plain TypeScript. The WebAssembly kernel is compared with it, and it runs where WebAssembly doesn't. It
+// keeps pairs as JavaScript objects, but computes "full" and refuses merges by the arena's arithmetic, so it spills as
+// the other does.
 import type { BlockSource, Collect, CollectOptions, Kernel, KernelFold, KernelOptions, MergeStream } from "./kernel.ts";
 import { checkMergeFits, type Layout, layoutOf, mergeFitsIn } from "./layout.ts";
 import { ReferenceCollect } from "./reference-collect.ts";
@@ -13,7 +14,7 @@ class ReferenceKernel implements Kernel {
   readonly arena: Uint8Array;
   readonly blockBytes: number;
   readonly #layout: Layout;
-  /** What uses the arena now. */
+  /** The collect or merge that uses the arena now. */
   #current: object = {};
 
   constructor(layout: Layout) {

@@ -1,3 +1,6 @@
+// Merging by a table of keys instead of by order (assembly/aggregate.ts): the reduce of sums, where most keys are in
+// every source. All sources are read in the first `next`; the table's content is then sorted and handed out as blocks.
+// The stream is the same as that of `WasmMerge`.
 import { assert } from "../base/assert.ts";
 import { KiB } from "../base/limits.ts";
 import type { BlockSource, KernelFold, MergeStream, PairBlock } from "./kernel.ts";
@@ -6,15 +9,21 @@ import { corruptBlock } from "./pair.ts";
 import type { WasmParts } from "./wasm-collect.ts";
 import { histogramBytes, placing, result, tables } from "./wasm-exports.ts";
 
-/** What a pair takes at most besides its bytes: its entry's head, its node, its share of the index. */
+/** The most that a pair takes besides its bytes: its entry's head, its node, its share of the index. */
 const pairBytesMore = 60;
-/** An index is no smaller. */
+/** The smallest size of an index. */
 const spareBytes = 256 * KiB;
-/** After so many sources it is asked whether keys repeat: more than this share of them must have been known. */
+/**
+ * After this many sources it is judged whether keys repeat: more than this share of the pairs must have had a known
+ * key.
+ */
 const triedSources = 4;
 const knownShareMin = 0.3;
 
-/** Whether a merge may be done by folding in the table (assembly/aggregate.ts): numbers by a built-in fold, all of which fits. */
+/**
+ * Whether a merge may be done by folding in the table: the values are numbers, the fold is a built-in one, and
+ * everything fits.
+ */
 export function mayAggregate(layout: Layout, sources: readonly BlockSource[], fold: KernelFold | undefined): boolean {
   if (fold?.on !== "f64" || typeof fold.by === "function" || sources.length < 2) return false;
   let bytes = spareBytes;
@@ -39,9 +48,9 @@ export class WasmAggregate implements MergeStream {
     this.#isCurrent = isCurrent;
     const counts = layout.freeStart + histogramBytes;
     kernel.setHistogram(layout.freeStart);
-    kernel.setPlace(1, placing.hash, 0, 0, 0, 0);
+    kernel.setPartitioner(1, placing.hash, 0, 0, 0, 0);
     kernel.setBlock(layout.blockStart, layout.blockBytes);
-    // Nobody asks what was emitted: the digest of sums costs least.
+    // No one uses the digest of emissions here: the digest of sums costs least.
     kernel.beginCollect(align(counts + 4), layout.arenaBytes - slackBytes, counts, tables.always, 0, 1);
   }
 

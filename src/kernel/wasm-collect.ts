@@ -1,13 +1,16 @@
+// Collecting in the WebAssembly kernel. This side lays the arena out, passes batches on, and handles what the kernel
+// can't do itself: pairs that are too large for it, folds of bytes by a user's function, and boundaries that take too
+// much of the arena. `Collect` (kernel.ts) says what each method promises.
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { align, batchEndOf, type Layout, slackBytes } from "./layout.ts";
 import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm, writePair } from "./pair.ts";
-import { placeKey } from "./place.ts";
+import { partitionOf } from "./partitioner.ts";
 import { histogramBytes, type KernelExports, type KernelState, placing, result, tables } from "./wasm-exports.ts";
 import type { WasmFold } from "./wasm-fold.ts";
 
-/** What collects and merges of one kernel share. */
+/** What the collects and merges of one kernel share. */
 export interface WasmParts {
   readonly arena: Uint8Array;
   readonly layout: Layout;
@@ -23,7 +26,7 @@ export class WasmCollect implements Collect {
   readonly #options: CollectOptions;
   readonly #isCurrent: () => boolean;
   readonly #view: DataView;
-  /** Up to here the batch has been taken. */
+  /** The batch has been taken up to this offset. */
   #taken: number;
   readonly #at: PairAt = { keyStart: 0, keyEnd: 0, valueEnd: 0 };
 
@@ -55,13 +58,14 @@ export class WasmCollect implements Collect {
     }
     const cuts = partitioner.kind === "range" ? partitioner.boundaries : [];
     const cutBytes = cuts.reduce((sum, cut) => sum + cut.length + 16, slackBytes);
-    // Boundaries that would take more than an eighth of the arena stay outside and are looked up from there.
+    // Boundaries that would take more than an eighth of the arena stay outside, and the kernel calls back to look them
+    // up.
     const isInside = cutBytes <= layout.arenaBytes / 8;
     const mode = partitioner.kind === "range" && !isInside ? placing.hostRange : placing[partitioner.kind];
     if (isInside) this.#writeBoundaries(boundaries, cuts);
     parts.fold.set(fold, kernel);
     kernel.setHistogram(histogram);
-    kernel.setPlace(partitions, mode, groups, group.length, boundaries, isInside ? cuts.length : 0);
+    kernel.setPartitioner(partitions, mode, groups, group.length, boundaries, isInside ? cuts.length : 0);
     kernel.setBlock(layout.blockStart, layout.blockBytes);
     const table = fold?.on === "f64" ? tables[combining] : tables.never;
     const pool = align(boundaries + (isInside ? cutBytes : 0));
@@ -117,7 +121,7 @@ export class WasmCollect implements Collect {
     if (start === 0) return "full";
     let at = start;
     if (isExplicit) {
-      this.#view.setUint32(start, placeKey(this.#options, key, partition), true);
+      this.#view.setUint32(start, partitionOf(this.#options, key, partition), true);
       at += 4;
     }
     return this.#take(start, writePair(arena, at, key, value));
@@ -129,7 +133,7 @@ export class WasmCollect implements Collect {
     partition: number | undefined,
   ): { readonly partition: number; readonly digest: bigint } {
     assert(this.#isCurrent(), "collect is over");
-    const place = placeKey(this.#options, key, partition);
+    const place = partitionOf(this.#options, key, partition);
     const term =
       this.#options.sums === true ? sumTerm(key, value, place) : emissionTerm(key, value, place, this.emissions);
     this.#parts.kernel.countLarge(Number(term >> 32n), Number(term & 0xffffffffn));
@@ -166,7 +170,7 @@ export class WasmCollect implements Collect {
     sink.block(blockPartition, arena, blockStart, blockEnd, blockPairs, blockPrefix, blockDigest);
   }
 
-  /** Folds the values of one key, which are bytes, and puts the pair into the open block or one of its own. */
+  /** Folds the values of one key, which are bytes, and puts the pair into the open block or into a block of its own. */
   #foldRun(sink: BlockSink): void {
     const { arena, layout, kernel, state, fold } = this.#parts;
     const { foldFrom, foldTo } = state;
@@ -193,7 +197,10 @@ export class WasmCollect implements Collect {
     kernel.skipFolded();
   }
 
-  /** Per boundary 8 bytes for the kernel, its offset and its length; behind these the bytes. */
+  /**
+   * Writes 16 bytes per boundary, of which the kernel fills the first 8; then offset and length. The boundaries' bytes
+   * follow.
+   */
   #writeBoundaries(start: number, boundaries: readonly Uint8Array[]): void {
     let at = start + boundaries.length * 16;
     for (const [index, boundary] of boundaries.entries()) {

@@ -1,11 +1,12 @@
-// The WebAssembly kernel seen from here: its functions, and where in the arena's first 4 KiB it leaves results
-// (`assembly/state.ts` has the same list). Offsets and lengths are bytes; results are the codes of `result`.
+// The WebAssembly kernel seen from outside: its functions, and where in the arena's first 4 KiB it leaves results
+// (`assembly/state.ts` has the same list). Offsets and lengths are bytes; results are the codes of `result`. Each
+// function is in src/kernel/assembly under the same name.
 import { readFileSync } from "node:fs";
 import { systemCode } from "../base/error.ts";
 
 export interface KernelExports {
   setFold(kind: number, integers: number): void;
-  setPlace(
+  setPartitioner(
     partitions: number,
     mode: number,
     groups: number,
@@ -79,7 +80,10 @@ const at = {
   sourcePairsTaken: 184,
 } as const;
 
-/** Reads results; each is of the last call. */
+/**
+ * Reads the results of the last call from the arena. Keys and values are views that the next call of the kernel may
+ * change.
+ */
 export class KernelState {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -155,7 +159,7 @@ export class KernelState {
   get source(): number {
     return this.#word(at.source);
   }
-  /** Offset of the pair of a sort record. */
+  /** The offset of the pair that belongs to a sort record. */
   pairOfRecord(record: number): number {
     return this.#word(record + 8);
   }
@@ -176,7 +180,7 @@ export class KernelState {
   }
 }
 
-/** What is used of the WebAssembly API, which Node's types leave to the DOM's. */
+/** The used part of the WebAssembly API, which Node's types leave to those of the DOM. */
 export interface WasmApi {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Memory: new (size: {
@@ -192,13 +196,13 @@ export const wasm: WasmApi = (globalThis as unknown as { readonly WebAssembly: W
 
 let compiled: object | undefined;
 
-/** Compiled once per process. */
+/** Compiles the kernel once per process. */
 export function kernelModule(): object {
   compiled ??= new wasm.Module(readKernel());
   return compiled;
 }
 
-/** Beside this file in src/kernel/ and dist/, one up from dist/chunks/. */
+/** The file is beside this one in src/kernel/ and dist/, and one folder up from dist/chunks/. */
 function readKernel(): Uint8Array {
   for (const place of ["./kernel.wasm", "../kernel.wasm"]) {
     try {

@@ -2,7 +2,7 @@ import { checkResult, integersLost, notANumber } from "./fold.ts";
 import type { KernelFold } from "./kernel.ts";
 import { folding, type KernelExports } from "./wasm-exports.ts";
 
-/** The user's side of folding: what the kernel calls back, and the errors that it can't word. */
+/** The user's side of folding: the function that the kernel calls back, and the errors that the kernel can't word. */
 export class WasmFold {
   readonly #arena: Uint8Array;
   #fold: KernelFold | undefined;
@@ -20,7 +20,7 @@ export class WasmFold {
     kernel.setFold(kindOf(fold), this.#integers ? 1 : 0);
   }
 
-  /** Called by the kernel for every pair: the check that nearly always passes comes first. */
+  /** Called by the kernel for every pair, so the check that nearly always passes comes first. */
   number(a: number, b: number, key: number, keyBytes: number): number {
     const folded = this.#call(a, b);
     if (typeof folded === "number" && (this.#integers ? Number.isSafeInteger(folded) : !Number.isNaN(folded)))
@@ -33,7 +33,7 @@ export class WasmFold {
     return this.#fold.by(a, b);
   }
 
-  /** What a built-in sum went beyond. */
+  /** The error for a built-in sum that its values' type can't hold. */
   beyond(key: Uint8Array): Error {
     return this.#integers ? integersLost("sum", key) : notANumber("sum", Number.NaN, key);
   }

@@ -1,3 +1,6 @@
+// Merging in the WebAssembly kernel, which plays the sources' current pairs in a tree of losers (assembly/tree.ts).
+// Each source has one block in the arena; when it is used up the kernel asks for the next one ("need"). This side reads
+// the blocks, and folds bytes with the user's function: a pair folded so is written by this side too.
 import { assert } from "../base/assert.ts";
 import type { BlockSource, MergeStream, PairBlock } from "./kernel.ts";
 import { align, slackBytes, stateBytes } from "./layout.ts";
@@ -10,7 +13,7 @@ interface Input {
   /** Offset of the kernel's record of the source. */
   readonly record: number;
   readonly buffer: number;
-  /** The arena up to the buffer's end: what the source may write to. */
+  /** The arena up to the buffer's end, which is as far as the source may write. */
   readonly target: Uint8Array;
 }
 
@@ -21,9 +24,9 @@ export class WasmMerge implements MergeStream {
   readonly #blockStart: number;
   #isStarted = false;
   #isDone = false;
-  /** The pair under the user's fold of bytes: what its values have come to so far. */
+  /** Set while the user's fold of bytes goes through the values of a key: what they have come to so far. */
   #folded: Uint8Array | undefined;
-  /** A folded pair that has not found its block yet. */
+  /** A folded pair that is not in a block yet. */
   #carried: { readonly key: Uint8Array; readonly value: Uint8Array } | undefined;
 
   constructor(parts: WasmParts, sources: readonly BlockSource[], isCurrent: () => boolean) {
@@ -90,7 +93,7 @@ export class WasmMerge implements MergeStream {
     }
   }
 
-  /** Reads the source's next block, or tells it that its end is reached. */
+  /** Reads the source's next block, or tells the source that its end is reached. */
   #load(index: number): void {
     const { kernel, state } = this.#parts;
     const { source, buffer, target, record } = this.#inputs[index]!;
@@ -100,12 +103,18 @@ export class WasmMerge implements MergeStream {
     if (kernel.loadBlock(index, buffer, bytes) !== result.done) throw corruptBlock();
   }
 
-  /** A user's function may return one of its arguments, whose place in the arena is about to be used again. */
+  /**
+   * A user's function may return one of its arguments, whose place in the arena is about to be reused: then this copies
+   * it.
+   */
   #keep(value: Uint8Array): Uint8Array {
     return value.buffer === this.#parts.arena.buffer ? value.slice() : value;
   }
 
-  /** Puts the folded pair into the open block; or returns the block that must go before it, or one for it alone. */
+  /**
+   * Puts the folded pair into the open block. Or returns a block: the open one, which must go first, or one for this
+   * pair alone.
+   */
   #placeCarried({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): PairBlock | undefined {
     const { arena, kernel, layout, state } = this.#parts;
     const bytes = pairBytes(key.length, value.length);

@@ -1,10 +1,10 @@
-// The kernel in WebAssembly: one memory, initial = maximum, in which everything happens. This side only lays it out, passes
-// results on, and calls what is the user's or the file's: folds, sinks and sources.
+// The kernel in WebAssembly: one memory, initial = maximum, in which everything happens. This side only lays the memory
+// out, passes results on, and calls folds, sinks and sources, which are outside code.
 
 import { KiB } from "../base/limits.ts";
 import type { BlockSource, Collect, CollectOptions, Kernel, KernelFold, KernelOptions, MergeStream } from "./kernel.ts";
 import { checkMergeFits, type Layout, layoutOf, mergeFitsIn } from "./layout.ts";
-import { boundariesUpTo } from "./place.ts";
+import { boundariesUpTo } from "./partitioner.ts";
 import { mayAggregate, WasmAggregate } from "./wasm-aggregate.ts";
 import { WasmCollect, type WasmParts } from "./wasm-collect.ts";
 import { type KernelExports, KernelState, kernelModule, wasm } from "./wasm-exports.ts";
@@ -19,9 +19,9 @@ class WasmKernel implements Kernel {
   readonly arena: Uint8Array;
   readonly blockBytes: number;
   readonly #parts: WasmParts;
-  /** What uses the arena now. */
+  /** The collect or merge that uses the arena now. */
   #current: object = {};
-  /** Of a collect whose boundaries don't fit into the arena. */
+  /** The boundaries of the current collect, for the kernel to look up where they don't fit into the arena. */
   #boundaries: readonly Uint8Array[] = [];
 
   constructor(layout: Layout) {

@@ -1,16 +1,17 @@
-// What `/metrics` of a master shows, in Prometheus' text form. The names are documented (docs/operations) and stay.
+// The page `/metrics` of a master, in Prometheus' text form. The names are documented (docs/operations.md) and don't
+// change.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { phases } from "../base/ids.ts";
 import { type ClusterView, hasEnded, jobStates, workerStates } from "../protocol/view.ts";
 import type { Fact } from "../schedule/facts.ts";
 
-/** Asked for when somebody looks, so that nothing has to be kept up to date in between. */
+/** Called when the page is asked for, so that nothing has to be kept up to date in between. */
 export interface MetricSources {
-  /** Undefined when the master has stepped down. */
+  /** The cluster's view; undefined when the master has stepped down. */
   view(): ClusterView | undefined;
   storeBytes(): Promise<number>;
   freeBytes(): Promise<number>;
-  /** Since it was last asked for: the worst. */
+  /** The longest lag since the last call, in ms. */
   lagMs(): number;
 }
 
@@ -19,7 +20,7 @@ export interface MasterMetrics {
   heartbeat(ms: number): void;
   committed(commit: { readonly changes: number; readonly bytes: number; readonly ms: number }): void;
   submitted(outcome: "taken" | "refused"): void;
-  /** The page, with its content type. */
+  /** Renders the page. May be called at any time. */
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 

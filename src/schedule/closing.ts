@@ -6,19 +6,9 @@ import type { JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
 import { holderOf } from "./lost.ts";
 import { revoke } from "./state/attempt.ts";
-import { type Cluster, note, tell } from "./state/cluster.ts";
-import { isOpen, type Job, stagedFolders } from "./state/job.ts";
-import type { Attempt } from "./state/task.ts";
-import type { Worker } from "./state/worker.ts";
-
-/** What is known of a job that closes. */
-export interface Closing {
-  /** Workers that ran attempts of it and have not answered; of them those count that are heard, in the life that ran them. */
-  readonly unanswered: Set<WorkerId>;
-  /** The storage was asked whether all staged files are there; the answer names this number. */
-  look: number | undefined;
-  areFilesThere: boolean;
-}
+import { note, tell } from "./state/cluster.ts";
+import { isOpen, stagedFolders } from "./state/job.ts";
+import type { Attempt, Closing, Cluster, Job, Worker } from "./state/state.ts";
 
 type Gate = (cluster: Cluster, job: Job, closing: Closing) => boolean;
 

@@ -13,18 +13,10 @@ import { plainText } from "./failure-text.ts";
 import { findRuns } from "./lost.ts";
 import { loseFiles, takeBackFiles } from "./lost-files.ts";
 import { requeue, revoke } from "./state/attempt.ts";
-import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
-import {
-  isComplete,
-  isOpen,
-  type Job,
-  phaseTasksDone,
-  stagedFolders,
-  totalsOf,
-  totalsSumOf,
-  update,
-} from "./state/job.ts";
-import { nameOf, type Task } from "./state/task.ts";
+import { note, put, saveTask } from "./state/cluster.ts";
+import { isComplete, isOpen, phaseTasksDone, stagedFolders, totalsOf, totalsSumOf, update } from "./state/job.ts";
+import type { Cluster, Job, Task } from "./state/state.ts";
+import { nameOf } from "./state/task.ts";
 import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
 
 /** Something happened to the job: is it over its limits, is it complete? */
@@ -35,10 +27,10 @@ export function advance(cluster: Cluster, job: Job): void {
 }
 
 function checkLimits(cluster: Cluster, job: Job): void {
-  const { deadLettersMax } = job.spec;
-  if (job.deadLetters + job.deadLetterLines > deadLettersMax) {
+  const { skipBad } = job.spec;
+  if (job.deadLetters + job.deadLetterLines > skipBad) {
     const lines = job.deadLetterLines === 0 ? "" : `, of ${job.deadLetters + job.deadLetterLines} lines,`;
-    const message = `${job.deadLetters} bad records${lines} were put aside, and no more than ${deadLettersMax} may be`;
+    const message = `${job.deadLetters} bad records${lines} were put aside, and no more than ${skipBad} may be`;
     failJob(cluster, job, lastAsideOf(job) ?? plainText("bad-input", message));
     return;
   }

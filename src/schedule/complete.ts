@@ -10,10 +10,11 @@ import { failJob } from "./commit.ts";
 import { attemptFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { requeue, revoke } from "./state/attempt.ts";
-import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
-import { type Job, setPlan, update } from "./state/job.ts";
+import { note, put, saveTask } from "./state/cluster.ts";
+import { setPlan, update } from "./state/job.ts";
 import { noteSuccessThere } from "./state/standing.ts";
-import { type Attempt, isDone, nameOf, type Task } from "./state/task.ts";
+import type { Attempt, Cluster, Job, Task } from "./state/state.ts";
+import { isDone, nameOf } from "./state/task.ts";
 import { noteReached } from "./unreachable.ts";
 
 /** The attempt is released already. Whatever comes of it, its task has a winner or waits again. */

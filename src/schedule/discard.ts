@@ -1,9 +1,9 @@
 // Files of jobs that are over: the workers that have some are told to remove them.
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
-import { type Cluster, note, saveTask, tell } from "./state/cluster.ts";
-import { type Job, update } from "./state/job.ts";
-import type { Worker } from "./state/worker.ts";
+import { note, saveTask, tell } from "./state/cluster.ts";
+import { update } from "./state/job.ts";
+import type { Cluster, Job, Worker } from "./state/state.ts";
 
 /** A job is removed from its workers by orders that are repeated so many leases long: a reply may be lost, a worker late. */
 const discardLeases = 3;

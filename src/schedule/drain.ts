@@ -3,8 +3,9 @@ import type { WorkerId } from "../base/ids.ts";
 import { drainRecord, keys } from "../protocol/records.ts";
 import { discardKept, isKept } from "./discard.ts";
 import { requeue, revoke } from "./state/attempt.ts";
-import { type Cluster, note, put, tell } from "./state/cluster.ts";
-import { isLeaving, type Worker } from "./state/worker.ts";
+import { note, put, tell } from "./state/cluster.ts";
+import type { Cluster, Worker } from "./state/state.ts";
+import { isLeaving } from "./state/worker.ts";
 
 /** An administrator's wish, which outlives this master. It ends with the process that it is about. */
 export function wishDrain(cluster: Cluster, id: WorkerId): void {

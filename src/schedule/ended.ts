@@ -5,8 +5,9 @@ import { limits } from "../base/limits.ts";
 import { keys } from "../protocol/records.ts";
 import { endedRecord } from "../wire/stored/records.ts";
 import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
-import { type Cluster, note, put } from "./state/cluster.ts";
-import type { Job } from "./state/job.ts";
+import { note, put } from "./state/cluster.ts";
+import type { Cluster, Job } from "./state/state.ts";
+
 import { isLeaving } from "./state/worker.ts";
 
 /** Keys of a job that is over are deleted so many at a time. */
@@ -145,7 +146,7 @@ function forgetTasks(cluster: Cluster, job: Job): void {
   job.plannedBy = undefined;
   job.ran.clear();
   job.answered.clear();
-  job.places = undefined;
+  job.holders = undefined;
   job.sum = undefined;
   job.decision = undefined;
 }

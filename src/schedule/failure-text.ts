@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../base/error.ts";
 import type { Position } from "../base/ids.ts";
 import type { FailureText } from "../protocol/messages.ts";
-import type { Job } from "./state/job.ts";
+import type { Job } from "./state/state.ts";
 
 export function plainText(code: ErrorCode, message: string): FailureText {
   return { code, message, stack: undefined, where: undefined, excerpt: undefined };

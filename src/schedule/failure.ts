@@ -10,10 +10,11 @@ import { failJob } from "./commit.ts";
 import { plainText, withCount, withPlace } from "./failure-text.ts";
 import { loseRun } from "./lost.ts";
 import { requeue, revoke } from "./state/attempt.ts";
-import { type Cluster, note, put, saveTask } from "./state/cluster.ts";
+import { note, put, saveTask } from "./state/cluster.ts";
 import { isActive, taskOf, update } from "./state/job.ts";
 import { noteFailureThere, quarantine } from "./state/standing.ts";
-import { type Attempt, isDone, nameOf, type Task } from "./state/task.ts";
+import type { Attempt, Cluster, Task } from "./state/state.ts";
+import { isDone, nameOf } from "./state/task.ts";
 import { forgetComplaints, judgeUnreachable } from "./unreachable.ts";
 
 type Of<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;
@@ -76,7 +77,7 @@ function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful, hun
   const { task } = attempt;
   const { job } = task;
   if (careful && at !== undefined && isSamePosition(task.diedAt, at)) {
-    if (job.deadLetters + job.deadLetterLines + 1 > job.spec.deadLettersMax) {
+    if (job.deadLetters + job.deadLetterLines + 1 > job.spec.skipBad) {
       failJob(cluster, job, withPlace(job, error, at));
       return;
     }

@@ -15,11 +15,12 @@ import { takeLate } from "./late.ts";
 import { loseAttempts } from "./lease.ts";
 import { isWinners, loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
 import { addAttempt, adoptable, release, requeue, revoke } from "./state/attempt.ts";
-import { type Cluster, note, tell, watchLease } from "./state/cluster.ts";
+import { note, tell, watchLease } from "./state/cluster.ts";
 import { hasRoom, isActive, taskOf } from "./state/job.ts";
 import { endPenalty, forgiveFailures, noteFailureThere, noteFlap } from "./state/standing.ts";
-import { type Attempt, attemptKey, nameOf, type Task } from "./state/task.ts";
-import { capacity, isLeaving, newWorker, type Worker } from "./state/worker.ts";
+import type { Attempt, Cluster, Task, Worker } from "./state/state.ts";
+import { attemptKey, nameOf } from "./state/task.ts";
+import { capacity, isLeaving, newWorker } from "./state/worker.ts";
 import { forgetComplaints } from "./unreachable.ts";
 
 export function hear(cluster: Cluster, report: WorkerReport): void {
@@ -79,7 +80,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   worker.slots = report.slots;
   worker.slotsFree = report.slotsFree;
   worker.slotsAhead = report.slotsAhead;
-  worker.placesHeld = report.placesHeld;
+  worker.holdersKnown = report.holdersKnown;
   for (const offer of report.offered) {
     if (isWinners(cluster, offer)) worker.offered.set(attemptKey(offer.run.writtenBy), offer);
   }
@@ -205,7 +206,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
     if (attempt.state === "stopping") continue;
     attempt.state = "running";
     attempt.assignment = undefined;
-    attempt.report = report.at === undefined || isPlace(attempt, report.at) ? report : { ...report, at: undefined };
+    attempt.report = report.at === undefined || isPosition(attempt, report.at) ? report : { ...report, at: undefined };
     attempt.task.job.view = undefined;
     checkTime(cluster, attempt, report);
   }
@@ -221,7 +222,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
 }
 
 /** Its page may be written by the job's code: only what the plan has is a place. */
-function isPlace({ task: { job } }: Attempt, { file, offset }: Position): boolean {
+function isPosition({ task: { job } }: Attempt, { file, offset }: Position): boolean {
   return Number.isSafeInteger(offset) && offset >= 0 && (job.plan === undefined || job.plan.files[file] !== undefined);
 }
 
@@ -277,7 +278,7 @@ function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: Ru
 /** Files of a job that is over, or that nobody knows any more, are removed. */
 function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport): void {
   const mentioned = new Set([
-    ...Object.keys(report.placesHeld),
+    ...Object.keys(report.holdersKnown),
     ...report.running.map(({ attempt }) => attempt.job),
     ...report.finished.map(({ attempt }) => attempt.job),
     ...report.late.map(({ attempt }) => attempt.job),

@@ -4,10 +4,10 @@ import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import type { LateCall } from "../protocol/messages.ts";
 import { failJob } from "./commit.ts";
 import { isKept } from "./discard.ts";
-import { type Cluster, note, saveTask } from "./state/cluster.ts";
-import { isOpen, type Job, taskOf, update } from "./state/job.ts";
-import { attemptKey, type Task } from "./state/task.ts";
-import type { Worker } from "./state/worker.ts";
+import { note, saveTask } from "./state/cluster.ts";
+import { isOpen, taskOf, update } from "./state/job.ts";
+import type { Cluster, Job, Task, Worker } from "./state/state.ts";
+import { attemptKey } from "./state/task.ts";
 
 export function takeLate(cluster: Cluster, worker: Worker, late: readonly LateCall[]): void {
   for (const { attempt, error } of late) {

@@ -7,9 +7,10 @@ import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { loseRunsOfSilent } from "./lost.ts";
 import { release, requeue } from "./state/attempt.ts";
-import { type Cluster, note, watch } from "./state/cluster.ts";
+import { note, watch } from "./state/cluster.ts";
+import type { Cluster, Worker } from "./state/state.ts";
 import { nameOf } from "./state/task.ts";
-import type { Worker } from "./state/worker.ts";
+
 import { forgetComplaints } from "./unreachable.ts";
 
 /** A worker that stays silent for so many leases is forgotten. */

@@ -2,9 +2,10 @@
 // again; of a map whose run reduces have read, the winner stays on record for its digest, with files that have no token.
 import type { LostFile } from "../storage/storage.ts";
 import { requeue } from "./state/attempt.ts";
-import { type Cluster, note, saveTask } from "./state/cluster.ts";
-import { type Job, update } from "./state/job.ts";
-import type { Task } from "./state/task.ts";
+import { note, saveTask } from "./state/cluster.ts";
+import { update } from "./state/job.ts";
+import type { Cluster, Job, Task } from "./state/state.ts";
+
 import type { WithdrawnDecision } from "./step.ts";
 
 /** Tasks of an undecided job run again, as their files are gone. Returns the first that this has happened to too often. */

@@ -3,10 +3,11 @@
 import { sameAttempt } from "../base/ids.ts";
 import type { Winner } from "../protocol/records.ts";
 import { requeue, revoke, withdrawReduces } from "./state/attempt.ts";
-import { type Cluster, note, saveTask, watchLease } from "./state/cluster.ts";
-import { isActive, type Job, taskOf, update } from "./state/job.ts";
-import { attemptKey, hasLostFiles, isDone, type Task } from "./state/task.ts";
-import { newWorker, type Offer, type Worker } from "./state/worker.ts";
+import { note, saveTask, watchLease } from "./state/cluster.ts";
+import { isActive, taskOf, update } from "./state/job.ts";
+import type { Cluster, Job, Offer, Task, Worker } from "./state/state.ts";
+import { attemptKey, hasLostFiles, isDone } from "./state/task.ts";
+import { newWorker } from "./state/worker.ts";
 
 const unheard = "its worker has not been heard of";
 const startedAnew = "its worker was started anew";

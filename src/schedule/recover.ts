@@ -10,8 +10,9 @@ import { findWorkers } from "./closing.ts";
 import { reopen } from "./commit.ts";
 import { discardedAt, discardStaged, isKept } from "./discard.ts";
 import { boundEnded, watchKept } from "./ended.ts";
-import { type Cluster, newCluster, note, watchLease } from "./state/cluster.ts";
-import type { Job } from "./state/job.ts";
+import { newCluster, note, watchLease } from "./state/cluster.ts";
+import type { Cluster, Job } from "./state/state.ts";
+
 import { newWorker } from "./state/worker.ts";
 import type { SchedulerOptions } from "./step.ts";
 import { StoredJob } from "./stored-job.ts";

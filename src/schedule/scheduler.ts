@@ -18,8 +18,9 @@ import { hear } from "./hear.ts";
 import { expireLeases, forgive } from "./lease.ts";
 import { recoverCluster } from "./recover.ts";
 import { requeue } from "./state/attempt.ts";
-import { type Cluster, note, put } from "./state/cluster.ts";
+import { note, put } from "./state/cluster.ts";
 import { newJob } from "./state/job.ts";
+import type { Cluster } from "./state/state.ts";
 import type { RecoverScheduler, Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions, Step } from "./step.ts";
 import { viewOf } from "./view.ts";
 

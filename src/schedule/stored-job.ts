@@ -11,8 +11,9 @@ import { decodePlan } from "../wire/stored/plans.ts";
 import { endedRecord, failureRecord, jobRecord, planRecord } from "../wire/stored/records.ts";
 import { decodeTaskRecord } from "../wire/stored/task-reader.ts";
 import { isKept } from "./discard.ts";
-import { type Job, newJob, setPlan, taskOf, update } from "./state/job.ts";
-import type { Task } from "./state/task.ts";
+import { newJob, setPlan, taskOf, update } from "./state/job.ts";
+import type { Job, Task } from "./state/state.ts";
+
 import type { SchedulerOptions } from "./step.ts";
 
 export type JobKey = Extract<RecordKey, { readonly job: JobId }>;

@@ -1,10 +1,11 @@
 // A reducer could not reach the worker that holds a map output (fault 51). The fault may be on either side, so one complaint
 // moves the reducer; complaints of several workers take the output for lost. Every complaint does one of the two, and both are
 // counted, so it ends.
-import { type Cluster, note } from "./state/cluster.ts";
+import { note } from "./state/cluster.ts";
 import { isFit } from "./state/standing.ts";
-import type { Attempt, Task } from "./state/task.ts";
-import { isLive, type Worker } from "./state/worker.ts";
+import type { Attempt, Cluster, Task, Worker } from "./state/state.ts";
+
+import { isLive } from "./state/worker.ts";
 
 /** Workers that must complain, where there are so many others. */
 const complaintsNeeded = 2;

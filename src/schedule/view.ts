@@ -3,10 +3,10 @@
 import type { Phase } from "../base/ids.ts";
 import type { ClusterView, JobState, JobView, TaskCounts, WorkerState, WorkerView } from "../protocol/view.ts";
 import { isKept } from "./discard.ts";
-import type { Cluster } from "./state/cluster.ts";
-import { isActive, type Job, phaseTasksDone, totalsOf } from "./state/job.ts";
+import { isActive, phaseTasksDone, totalsOf } from "./state/job.ts";
 import { isExcluded, isQuarantined } from "./state/standing.ts";
-import { capacity, isLeaving, isLive, type Worker } from "./state/worker.ts";
+import type { Cluster, Job, Worker } from "./state/state.ts";
+import { capacity, isLeaving, isLive } from "./state/worker.ts";
 
 /** A worker's part is made again when something happened to it, and when it is so old: durations grow by themselves. */
 const workerViewMs = 1_000;

@@ -1,5 +1,5 @@
-// Every call to the file system fails once, in turn: the error is one of ours, or nobody notices and the result is right;
-// in no case does a file or a descriptor stay behind.
+// Every call to the file system fails once, in turn: the error is one of ours, or the failure goes unnoticed and the
+// result is right; in no case does a file or a descriptor stay behind.
 import { describe, expect, it } from "vitest";
 import { createFakeTierFiles } from "../../test/support/fake-tier-files.ts";
 import {
@@ -41,7 +41,7 @@ const given: TestPair[] = Array.from({ length: 60 }, (_, i) => ({
 
 const kernel = smallKernel(3, { batchBytes: 512 });
 
-/** Collects with ten spills, so that merging takes passes; what it leaves is one run. */
+/** Collects with ten spills, so that merging takes several passes. One run stays. */
 function collectAll(tier: Tier) {
   const collector = createCollector({ kernel, files: tier, attempt: mapAttempt(0), options: explicitOptions(3) });
   try {
@@ -88,7 +88,7 @@ describe("cleaning up", () => {
         }
       }
       expect(failed).toBeGreaterThan(100);
-      if (memory > 0) expect(unnoticed).toBeGreaterThan(0); // a full memory tier is nobody's failure
+      if (memory > 0) expect(unnoticed).toBeGreaterThan(0); // a full memory tier is no failure
     }
   });
 

@@ -19,7 +19,7 @@ import type { RunRef } from "./run.ts";
 
 const arenaBytes = 1 * MiB;
 
-/** The kernel that the tests below are about; one for all of them, as in a slot. */
+/** The kernel that the tests below are about. They share one, as a slot does. */
 let kernel: Kernel;
 
 function collector(over: Partial<CollectorOptions> = {}) {
@@ -46,7 +46,7 @@ const pairs = (count: number) =>
     { maxLength: count, size: "max" },
   );
 
-/** Values of equal keys joined. */
+/** Joins the values of equal keys. */
 function foldText(sorted: readonly TestPair[]): TestPair[] {
   const folded: TestPair[] = [];
   for (const pair of sorted) {
@@ -134,7 +134,7 @@ describe.each(["wasm", "reference"] as const)("collector with the %s kernel", (k
     }));
     emitAll(made, given);
     const run = made.finish();
-    // An arena of 1 MiB merges some 16 blocks of 50 kB at once, so each partition has intermediate runs.
+    // An arena of 1 MiB merges about 16 blocks of 50 kB at once, so each partition has intermediate runs.
     expect(made.stats.spills).toBeGreaterThan(16);
     const leastBytes = 2 * run.bytes;
     expect(made.stats.memoryRunBytes).toBeGreaterThan(leastBytes * 1.1);

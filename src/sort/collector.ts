@@ -1,5 +1,6 @@
-// The map side of collect: what is emitted goes into the kernel's arena; when that is full, it is flushed as a sorted run
-// (a spill); at the end all spills become one run. Where nothing was spilled, the arena is flushed straight into that run.
+// The map side of collecting: emitted pairs go into the kernel's arena. When the arena is full, it is flushed as a
+// sorted run (a spill); at the end all spills are merged into one run. Where nothing was spilled, the arena is flushed
+// straight into that run.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import type { Collect, CollectOptions, Kernel, WordEnds } from "../kernel/kernel.ts";
@@ -12,22 +13,25 @@ import { openRun } from "./run-reader.ts";
 import { createRunWriter, type FileRunWriter } from "./run-writer.ts";
 
 export interface CollectorOptions {
-  /** Its arena is the collector's until `finish`. */
+  /** The arena is the collector's until `finish`. */
   readonly kernel: Kernel;
   readonly files: RunFiles;
   readonly attempt: AttemptId;
-  /** `firstEmission` goes on behind `earlier`; without it, 0. */
+  /** Its `firstEmission` goes on behind `earlier`; without that it is 0. */
   readonly options: CollectOptions;
-  /** Called for each block merged in `finish`: a long merge is alive. */
+  /** Called for each block that `finish` merges: it shows that a long merge is alive. */
   readonly beat?: (() => void) | undefined;
   /**
-   * What an earlier attempt at the task has spilled: read first, never changed or removed. Reserved for checkpoints (`Progress` in
-   * protocol/messages.ts): only tests give it today.
+   * The spills of an earlier attempt at the task: read first, never changed or removed. Reserved for checkpoints
+   * (`Progress` in protocol/messages.ts): only tests give it today.
    */
   readonly earlier?: { readonly runs: readonly RunRef[]; readonly emissionDigest: bigint };
 }
 
-/** What `emit` writes to, and what becomes of it. All of it may throw `no-space`, `io-error` or what a fold throws; then `abort`. */
+/**
+ * What `emit` writes to. A map attempt has one, and ends it by `finish` or `abort`. Every method may throw `no-space`,
+ * `io-error` or what a fold throws; then call `abort`.
+ */
 export interface Collector {
   /** Where the caller writes pairs (kernel.ts): arena[batchStart, batchEnd). Fixed until `finish`. */
   readonly arena: Uint8Array;
@@ -36,36 +40,48 @@ export interface Collector {
   /** Takes the pairs written to arena[batchStart, end), spilling as needed; then the batch is empty. */
   take(end: number): void;
   /**
-   * Takes the words of the text in arena[start, end), within the batch's region, which holds no pairs now; returns a word that
-   * is too long for that, behind which the caller goes on. With `sums` (kernel.ts).
+   * Takes the words of the text in arena[start, end), which lies within the batch's region while that holds no pairs.
+   * Returns a word that is too long to be taken: the caller takes it by itself, and goes on behind it. Only with `sums`
+   * (kernel.ts).
    */
   takeWords(start: number, end: number, ends: WordEnds): { readonly start: number; readonly end: number } | undefined;
+  /** Counts the line feeds in arena[start, end). */
   countLines(start: number, end: number): number;
-  /** Takes a pair that is too large for the batch, which is empty now (`take` first); `partition` only with an explicit partitioner. */
+  /**
+   * Takes a pair that is too large for the batch. The batch must be empty (`take` first). `partition` is given only
+   * with an explicit partitioner.
+   */
   takeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): void;
-  /** Flushes what is held into a run, so that all that was taken is in `runs`; nothing where nothing is held. */
+  /**
+   * Flushes the held pairs into a run, so that everything taken so far is in `runs`. Does nothing where nothing is
+   * held.
+   */
   spill(): void;
-  /** Ends collecting: one run of all, in (partition, key, emission) order; folded where there is a fold. */
+  /**
+   * Ends collecting. Returns one run of everything, in (partition, key, emission) order, folded where there is a fold.
+   * Called once.
+   */
   finish(): RunRef;
-  /** Removes all that was made; also after `finish`, whose run it removes too. May be repeated. */
+  /** Removes every run that was made here, the one of `finish` too. May be called at any time, and repeated. */
   abort(): void;
-  /** Runs so far, earlier ones included, in order of emission. */
+  /** The runs so far, earlier ones included, in order of emission. */
   readonly runs: readonly RunRef[];
+  /** Emissions so far, earlier ones included. */
   readonly emissions: number;
-  /** Of all emissions, earlier ones included. */
+  /** The digest of all emissions, earlier ones included. */
   readonly emissionDigest: bigint;
   readonly stats: CollectorStats;
 }
 
 export interface CollectorStats {
-  /** Times the arena was full before the end. */
+  /** How often the arena was full before the end. */
   readonly spills: number;
   /** Bytes of all runs written, by where they ended up. */
   readonly memoryRunBytes: number;
   readonly diskRunBytes: number;
 }
 
-/** Of runs that are merged before anybody else sees them. */
+/** Intermediate runs need no emission digest: no one else sees them before they are merged. */
 const noDigest = () => 0n;
 
 export function createCollector(options: CollectorOptions): Collector {
@@ -84,7 +100,7 @@ class RunCollector implements Collector {
   readonly #earlierDigest: bigint;
   readonly #beat: (() => void) | undefined;
   #runs: readonly RunRef[];
-  /** Paths of the runs made here that exist. */
+  /** Paths of the runs that were made here and still exist. */
   readonly #made = new Set<string>();
   #state: "collecting" | "finished" | "aborted" = "collecting";
   #spills = 0;
@@ -148,7 +164,7 @@ class RunCollector implements Collector {
     if (this.#collect.addLarge(key, value, partition) === "taken") return;
     this.spill();
     if (this.#collect.addLarge(key, value, partition) === "taken") return;
-    // No arena holds it: a run of its own, between what was emitted before and what comes after.
+    // The arena can't hold it: it becomes a run of its own, between what was emitted before and what comes after.
     const place = this.#collect.placeLarge(key, value, partition);
     this.#spill((writer) => writer.largePair(place.partition, key, value, place.digest));
   }
@@ -180,7 +196,8 @@ class RunCollector implements Collector {
       beat: this.#beat,
     });
     const kernelFanIn = createFanIn(this.#kernel);
-    // Of runs, each of which is open for all partitions; a partition with blocks larger than most has passes of its own.
+    // The fan-in counts runs, each of which is open for all partitions. A partition with larger blocks than most has
+    // passes of its own.
     const fanIn = () => kernelFanIn(this.#kernel.blockBytes);
     for (;;) {
       const window = nextWindow(
@@ -231,7 +248,7 @@ class RunCollector implements Collector {
     const writer = createRunWriter(this.#files, name, this.#attempt);
     try {
       fill(writer);
-      const run = writer.finish(emissionDigest()); // complete when all is handed out
+      const run = writer.finish(emissionDigest()); // the digest is complete when all has been handed out
       this.#made.add(run.path);
       return run;
     } catch (error) {
@@ -269,7 +286,7 @@ class RunCollector implements Collector {
     }
   }
 
-  /** Of runs made here only: those of an earlier attempt are not ours. */
+  /** Removes only runs that were made here: those of an earlier attempt are not ours. */
   #remove(path: string): void {
     if (!this.#made.has(path)) return;
     this.#files.remove(path);

@@ -1,3 +1,5 @@
+// A cursor over the blocks of a merge: what the reduce side reads pairs with. `Cursor` (run.ts) says how long its bytes
+// are valid.
 import { assert } from "../base/assert.ts";
 import { sharedCopy } from "../base/bytes/bytes.ts";
 import { KiB } from "../base/limits.ts";
@@ -6,7 +8,8 @@ import type { Merge } from "./merge.ts";
 import type { BlockCursor } from "./run.ts";
 
 /**
- * A cursor over a merge: `advance` only moves offsets within the merge's block. Lets go of the files at the end by itself.
+ * `advance` only moves offsets within the merge's block: nothing is allocated per pair. At the end the cursor closes
+ * itself.
  */
 export class MergeCursor implements BlockCursor {
   bytes: Uint8Array = new Uint8Array(0);
@@ -18,12 +21,12 @@ export class MergeCursor implements BlockCursor {
   /** Where the next pair begins, and where the block ends. */
   #at = 0;
   #end = 0;
-  /** A copy of the block's bytes [lastingStart, lastingEnd), which `lasting` hands out views of. */
+  /** A copy of the block's bytes [lastingStart, lastingEnd); `lasting` returns views of it. */
   #lasting: ArrayBuffer | undefined;
   #lastingStart = 0;
   #lastingEnd = 0;
 
-  /** `closeInputs`: what else to let go of; may be repeated. */
+  /** `closeInputs` releases what else is open; it may be called more than once. */
   constructor(merge: Merge, closeInputs: () => void = () => {}) {
     this.#merge = merge;
     this.#closeInputs = closeInputs;
@@ -56,7 +59,7 @@ export class MergeCursor implements BlockCursor {
 
   lasting(start: number, end: number): Uint8Array {
     if (start < this.#lastingStart || end > this.#lastingEnd || this.#lasting === undefined) {
-      // Of large pairs too few would share a copy to make up for it.
+      // Too few large pairs would share a copy to make up for it.
       const alone = this.valueEnd - this.keyStart > sharingPairBytesMax;
       this.#lasting = sharedCopy(this.bytes, start, alone ? end : Math.min(this.#end, start + lastingBytes));
       this.#lastingStart = start;
@@ -97,11 +100,14 @@ export class MergeCursor implements BlockCursor {
   }
 }
 
-/** Allocating takes some 5 microseconds whatever the size: shared by 300 pairs of 100 bytes it is hardly seen. */
+/**
+ * Allocating takes about 5 microseconds whatever the size; when 300 pairs of 100 bytes share an allocation, it hardly
+ * counts.
+ */
 const lastingBytes = 32 * KiB;
 const sharingPairBytesMax = 2 * KiB;
 
-/** Bytes behind the first of the varint read last. */
+/** Bytes behind the first of the varint that was read last. */
 let varintEnd = 0;
 
 function readVarint(bytes: Uint8Array, start: number): number {

@@ -1,6 +1,6 @@
-// How a footer is read, without saying by what calls: slots read synchronously, the shuffle's server does not. A reduce wants one
-// entry of the footer of each map's run, so a footer that is long is looked into where that entry must be: what all reduces read
-// of all footers would otherwise grow with the square of the number of partitions.
+// How a footer is read, without saying by which calls: slots read synchronously, the shuffle's server does not. A
+// reduce wants one entry of the footer of each map's run. So a long footer is read only where that entry must be:
+// otherwise, what all reduces read of all footers would grow with the square of the number of partitions.
 import type { AttemptId } from "../base/ids.ts";
 import type { Segment } from "./run.ts";
 import {
@@ -23,15 +23,17 @@ export interface Wanted {
   readonly length: number;
 }
 
-/** Yields what it wants read, is given a buffer of just that, valid until it wants more. Throws `corrupt-run`. */
+/**
+ * Yields what it wants read, and is given a buffer of exactly that, valid until it yields again. Throws `corrupt-run`.
+ */
 export type Reads<T> = Generator<Wanted, T, Buffer>;
 
-/** One read gets all of a footer of 150 partitions, and of a small run. */
+/** One read of this size gets the whole footer of 150 partitions, and all of a small run. */
 const tailBytesMax = 8 * 1024;
-/** Most heads are shorter by far. */
+/** Most heads are far shorter. */
 const headBytesUsual = 512;
 
-/** Opens the footer of a run of `size` bytes. Throws `corrupt-run` with the path and what is wrong. */
+/** Opens the footer of a run of `size` bytes. Throws `corrupt-run`, naming the path and what is wrong. */
 export function* openFooter(size: number, path: string): Reads<RunFooter> {
   if (size < fileMagic.length + trailerBytes) throw corruptRun(path, `${size} bytes are too few for a run`);
   const tailBytes = Math.min(size, tailBytesMax);
@@ -42,7 +44,7 @@ export function* openFooter(size: number, path: string): Reads<RunFooter> {
   if (endBytes > size - fileMagic.length) throw corruptRun(path, `a footer of ${footerBytes} bytes can't be here`);
   const isMagic = tailBytes === size ? tail.compare(fileMagic, 0, 8, 0, 8) === 0 : undefined;
   const start = size - endBytes;
-  // A copy: the footer is kept as long as the run is open, the buffer only until the next read.
+  // This is a copy, because the footer is kept as long as the run is open, and the buffer only until the next read.
   const held = endBytes <= tailBytes ? Buffer.from(tail.subarray(tailBytes - endBytes)) : undefined;
   let head = parseHead(held ?? (yield { position: start, length: Math.min(headBytesUsual, footerBytes) }), footerBytes);
   if (typeof head === "string" && held === undefined) {
@@ -56,7 +58,7 @@ export function* openFooter(size: number, path: string): Reads<RunFooter> {
   return footer;
 }
 
-/** A footer whose head was read and holds; its entries are held, or read when they are asked for. */
+/** A footer whose head has been read and checked. Its entries are held, or are read when they are asked for. */
 export class RunFooter {
   readonly writtenBy: AttemptId;
   readonly pairs: number;
@@ -64,10 +66,10 @@ export class RunFooter {
   readonly blockBytesMax: number;
   readonly #size: number;
   readonly #path: string;
-  /** Where it begins in the file. */
+  /** Where the footer begins in the file. */
   readonly #start: number;
   readonly #head: FooterHead;
-  /** All of it, trailer included, and found right. */
+  /** The whole footer, trailer included, after its check. */
   #held: Buffer | undefined;
 
   constructor(size: number, path: string, start: number, head: FooterHead, held: Buffer | undefined) {
@@ -82,31 +84,31 @@ export class RunFooter {
     if (held !== undefined) this.#hold(held);
   }
 
-  /** What it keeps in memory, about. */
+  /** About how many bytes it keeps in memory. */
   get heldBytes(): number {
     return (this.#held?.length ?? 0) + 512;
   }
 
-  /** Reads all of it, unless it has; then nothing more need be read. */
+  /** Reads and checks the whole footer, unless that has been done; then nothing more has to be read. */
   *hold(): Reads<void> {
     if (this.#held !== undefined) return;
     this.#hold(Buffer.from(yield { position: this.#start, length: this.#size - this.#start }));
   }
 
-  /** In partition order, those with pairs only. */
+  /** The segments in partition order; partitions without pairs have none. */
   *segments(): Reads<readonly Segment[]> {
     yield* this.hold();
     return Array.from({ length: this.#head.count }, (_, index) => readEntry(this.#held!, this.#entryAt(index)));
   }
 
   /**
-   * The segment of one partition, by binary search; undefined where it has none. Each entry on the way is checked by its own
-   * checksum, so a partition is only missing between two entries that say so.
+   * The segment of one partition, by binary search; undefined where it has none. Each entry on the way is checked by
+   * its own checksum, so a partition counts as missing only between two entries that say so.
    */
   *find(partition: number): Reads<Segment | undefined> {
     let low = 0;
     let high = this.#head.count;
-    // Mostly every partition has pairs, and its entry is the one with its number; none is behind that.
+    // Mostly every partition has pairs, and its entry is the one with its number; its entry is never behind that one.
     let probe = Math.min(partition, high - 1);
     while (low < high) {
       const at = this.#entryAt(probe);

@@ -25,7 +25,7 @@ class ListCursor implements Cursor {
   advance(): boolean {
     const pair = this.#pairs[++this.#at];
     if (pair === undefined) return false;
-    // Between bytes that are none of the pair's, in memory that is used again for the next.
+    // The pair stands between foreign bytes, in memory that is reused for the next pair.
     this.bytes.fill(0xee);
     this.bytes = Buffer.concat([Buffer.from("??"), pair.key, pair.value, Buffer.from("??")]);
     this.keyStart = 2;
@@ -170,7 +170,7 @@ describe("groups", () => {
 
   it("fault 79: memory does not grow with the values of a key", () => {
     const files = createMemoryFiles();
-    // 20 runs of 16 MB in all, of one key: more than the reading of it may ever hold.
+    // 20 runs of 16 MB in total, of one key: more than the reading side may ever hold.
     const runs = Array.from({ length: 20 }, (_, run) =>
       openRef(
         files,
@@ -198,7 +198,7 @@ describe("groups", () => {
       largest = Math.max(largest, groups.bytes.length);
     }
     expect(bytes).toBe(20 * 200 * 4_000);
-    // All that a group keeps is its key; its values stand in the kernel's memory, which is fixed.
+    // A group keeps only its key; its values stay in the kernel's memory, which is fixed.
     expect(largest).toBeLessThanOrEqual(1024 * 1024);
     expect(groups.key.length).toBe(256);
     expect(groups.nextGroup()).toBe(false);

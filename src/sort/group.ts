@@ -1,11 +1,14 @@
+// The reduce side's loop: groups of equal keys over a sorted stream. It runs once per pair, so it hands out offsets,
+// not objects.
 import { assert } from "../base/assert.ts";
 import { groupEnd } from "../kernel/group.ts";
 import type { PartShape } from "../kernel/kernel.ts";
 import type { Cursor } from "./run.ts";
 
 /**
- * Groups of equal keys over sorted pairs, or of equal grouping prefixes (`shapes`). Values are handed out one by one, once;
- * what is left of a group when the next is asked for is read and counted all the same. Nothing grows with a group.
+ * Groups of equal keys over sorted pairs, or of equal grouping prefixes (`shapes`). Each value is handed out once.
+ * Values that were not taken when the next group is asked for are still read and counted. Memory does not grow with a
+ * group.
  *
  *   while (groups.nextGroup()) {
  *     use(groups.key, groups.keyStart, groups.keyEnd);
@@ -16,14 +19,14 @@ export class Groups {
   readonly #cursor: Cursor;
   readonly #shapes: readonly PartShape[] | undefined;
   /**
-   * The group's key is key[keyStart, keyEnd), valid until the next step: where its first pair is, or, when that is about to be
-   * written over, where it was saved.
+   * The group's key is key[keyStart, keyEnd), valid until the next step. It lies in its first pair, or, when that is
+   * about to be overwritten, in a copy.
    */
   key: Uint8Array = new Uint8Array(0);
   keyStart = 0;
   keyEnd = 0;
   #saved: Buffer = Buffer.allocUnsafeSlow(256);
-  /** Pairs read, and groups begun. */
+  /** Pairs read and groups begun so far. */
   pairs = 0;
   groups = 0;
   #groupPairs = 0;
@@ -36,12 +39,12 @@ export class Groups {
     this.#shapes = shapes;
   }
 
-  /** The pair stepped to; right after `nextGroup` the group's first. */
+  /** The current pair; right after `nextGroup` it is the group's first. */
   get pair(): Pick<Cursor, "bytes" | "lasting"> {
     return this.#cursor;
   }
 
-  /** The value stepped to is bytes[valueStart, valueEnd), valid until the next step. */
+  /** The current value is bytes[valueStart, valueEnd), valid until the next step. */
   get bytes(): Uint8Array {
     return this.#cursor.bytes;
   }
@@ -52,12 +55,12 @@ export class Groups {
     return this.#cursor.valueEnd;
   }
 
-  /** Most values of one key so far. */
+  /** The largest number of values of one key so far. */
   get groupMax(): number {
     return Math.max(this.#groupMax, this.#groupPairs);
   }
 
-  /** Steps to the first or next group; false at the end. Throws `corrupt-run` or `segment-lost`, as all steps do. */
+  /** Steps to the first or next group; false at the end. Throws `corrupt-run` or `segment-lost`, as every step does. */
   nextGroup(): boolean {
     if (this.#state === "before") {
       if (!this.#cursor.advance()) this.#state = "ended";
@@ -74,7 +77,7 @@ export class Groups {
     return true;
   }
 
-  /** Steps to the group's first or next value; false at its end. */
+  /** Steps to the group's first or next value; false at the group's end. */
   nextValue(): boolean {
     switch (this.#state) {
       case "first":
@@ -99,31 +102,35 @@ export class Groups {
     return true;
   }
 
-  /** Whether nobody has begun to read the values of this group: true once. A second iteration is the user's error. */
+  /**
+   * Returns true the first time it is called for a group, when no one has begun to read its values. A second iteration
+   * is the user's error.
+   */
   takeValues(): boolean {
     const first = !this.#taken;
     this.#taken = true;
     return first;
   }
 
-  /** Reads and counts what is left of all groups, so that every segment is verified. */
+  /** Reads and counts all remaining groups, so that every segment is verified. */
   drain(): void {
     while (this.nextGroup());
   }
 
-  /** Lets go of the files without reading on. */
+  /** Closes the files without reading on. */
   close(): void {
     this.#state = "ended";
     this.#cursor.close();
   }
 
-  /** A grouping prefix says where it ends, so a key that begins with it has it. */
+  /** A grouping prefix says where it ends, so a key that begins with the prefix belongs to the group. */
   #inGroup(): boolean {
     const { bytes, keyStart, keyEnd } = this.#cursor;
     const { key, keyStart: from } = this;
     const length = this.keyEnd - from;
     if (this.#shapes === undefined ? keyEnd - keyStart !== length : keyEnd - keyStart < length) return false;
-    // Most keys that differ do so soon, and a call of Buffer.compare costs as much as comparing some fifty bytes here.
+    // Most keys that differ do so early, and a call of Buffer.compare costs as much as comparing about fifty bytes
+    // here.
     const looked = length > 64 ? 16 : length;
     for (let i = 0; i < looked; i++) if (key[from + i] !== bytes[keyStart + i]) return false;
     return (

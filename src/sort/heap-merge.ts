@@ -1,12 +1,15 @@
+// The merge for pairs that are too large for the kernel's arena. `merge.ts` chooses it where `mergeFits` says no and
+// nothing is folded.
 import { mask64 } from "../base/bytes/xxh64.ts";
 import type { MergeStream, PairBlock } from "../kernel/kernel.ts";
 import { type PairAt, pairDigest, parsePair, sharedPrefix } from "../kernel/pair.ts";
 import type { RunSource } from "./run.ts";
 
 /**
- * Merges sources whose blocks no arena holds, without folding: one block of each is on the heap. A pair larger than
- * `blockBytes` is handed out where it was read, and its digest taken from its block's header, which the checksum covers:
- * hashing 64 MiB in JavaScript takes most of a second. Slow for small pairs, of which such runs have few.
+ * Merges sources whose blocks the arena can't hold, without folding, with one block of each source on the heap. A pair
+ * larger than `blockBytes` is handed out where it was read, and its digest is taken from its block's header, which the
+ * checksum covers: hashing 64 MiB in JavaScript takes most of a second. The merge is slow for small pairs, but such
+ * runs have few of them.
  */
 export function heapMerge(sources: readonly RunSource[], blockBytes: number): MergeStream {
   return new HeapMerge(sources, blockBytes);
@@ -38,7 +41,7 @@ class Head {
       if (this.#end === 0) {
         this.#source.end(this.#pairs, this.#digestSum);
         this.ended = true;
-        this.bytes = Buffer.alloc(0); // room for others
+        this.bytes = Buffer.alloc(0); // makes room for others
         return;
       }
     }
@@ -64,10 +67,13 @@ class Head {
 class HeapMerge implements MergeStream {
   readonly #heads: readonly Head[];
   readonly #blockBytes: number;
-  /** Filled anew for each block handed out. */
+  /** Filled again for each block that is handed out. */
   readonly #block: Buffer;
   #started = false;
-  /** The head whose pair was handed out in place: moved on when that is no longer looked at. */
+  /**
+   * The head whose pair was handed out in place. It is advanced only by the next call, when the caller is done with the
+   * pair.
+   */
   #handedOut: Head | undefined;
 
   constructor(sources: readonly RunSource[], blockBytes: number) {
@@ -119,7 +125,10 @@ class HeapMerge implements MergeStream {
     };
   }
 
-  /** The smallest key; among equal ones that of the earliest source. Few heads, so no heap. */
+  /**
+   * The head with the smallest key; among equal keys, that of the earliest source. There are few heads, so a loop is
+   * enough.
+   */
   #least(): Head | undefined {
     let least: Head | undefined;
     for (const head of this.#heads) {

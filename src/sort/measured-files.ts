@@ -1,6 +1,6 @@
 import type { RunFiles } from "./run.ts";
 
-/** The same files; counts the bytes of those that were finished, by where they ended up. */
+/** Passes all calls on to other files, and counts the bytes of finished ones by where they ended up. */
 export interface MeasuredFiles extends RunFiles {
   readonly memoryBytes: number;
   readonly diskBytes: number;

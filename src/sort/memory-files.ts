@@ -1,16 +1,18 @@
+// Runs in this process's memory, for tests and for jobs that run inline on a few records. There is no budget, and
+// nothing is written to disk. The files of real attempts are those of tier/tier.ts.
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { FinishedFile, RunBytes, RunFile, RunFiles } from "./run.ts";
 
-/** Runs in this process's memory: for tests, and for jobs run inline on a few records. No budget, nothing on disk. */
+/** The same, with a view for tests of what is there. */
 export interface MemoryFiles extends RunFiles {
   /** Paths of the finished files. */
   readonly paths: readonly string[];
-  /** Files begun and neither finished nor aborted. */
+  /** Files that were begun and neither finished nor aborted. */
   readonly unfinished: number;
   /** Finished files that are open. */
   readonly opened: number;
-  /** The bytes of a finished file, themselves. */
+  /** The bytes of a finished file, not a copy. */
   bytesOf(path: string): Uint8Array;
 }
 

@@ -1,16 +1,20 @@
+// Plans the passes of a merge that has more inputs than can be merged at once. Pure arithmetic: `merge.ts` and
+// `collector.ts` do the passes.
 import { limits } from "../base/limits.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
-/** What the plan needs to know of a sorted input. */
+/** What the plan has to know of a sorted input. */
 export interface Mergeable {
   readonly bytes: number;
   readonly blockBytesMax: number;
 }
 
 /**
- * Which adjacent inputs [start, end) to merge into one next; undefined: all can be merged at once. Only adjacent ones, as
- * values keep the order of their inputs. As many as help (merging more than needed now would only copy them once more), and
- * of those the fewest bytes. Inputs with giant values don't slow down the others: those come first, by themselves.
+ * Says which adjacent inputs [start, end) to merge into one next; undefined when all can be merged at once.
+ *
+ * Only adjacent inputs are merged, because values keep the order of their inputs. A window has as many inputs as help
+ * (merging more than needed now would only copy them once more), and of such windows the one with the fewest bytes is
+ * taken. Inputs with giant values don't slow down the others: they are merged first, by themselves.
  */
 export function nextWindow(
   inputs: readonly Mergeable[],
@@ -36,8 +40,9 @@ export function nextWindow(
 }
 
 /**
- * How many inputs with blocks of at most so many bytes are merged at once: as many as the kernel's arena takes, at most
- * `mergeFanInMax`; where it can't take two, as many as `heapMergeBytes` has room for, and at least two.
+ * Says how many inputs, with blocks of at most this many bytes, are merged at once: as many as the kernel's arena
+ * takes, at most `mergeFanInMax`. Where the arena can't take two, it is as many as `heapMergeBytes` has room for, but
+ * at least two.
  */
 export function createFanIn(kernel: Kernel): (blockBytesMax: number) => number {
   const known = new Map<number, number>();

@@ -18,7 +18,7 @@ import type { RunReader } from "./run.ts";
 
 const attempt = reduceAttempt(0);
 
-/** Runs of map tasks 0, 1, …; each pair's value says where it is from. */
+/** Runs of map tasks 0, 1, …; each pair's value says where it comes from. */
 const someRuns = fc.array(
   fc.array(
     fc.record({

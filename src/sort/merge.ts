@@ -1,10 +1,11 @@
-// Merging sorted inputs of one partition, in as many passes as it takes: adjacent inputs only, in their order, so that the
-// values of a key stay in input order. Intermediate runs go through the same files as all runs, and away as soon as they
-// are read. Every pass reads its inputs to their ends and checks counts and digests against what was written; where nothing
-// is folded, what comes out of a pass must also add up to what went in.
+// Merging sorted inputs of one partition, in as many passes as it takes. Only adjacent inputs are merged, in their
+// order, so that the values of a key stay in input order. Intermediate runs go through the same files as all runs, and
+// are removed as soon as they have been read. Every pass reads its inputs to their ends and checks counts and digests
+// against what was written. Where nothing is folded, the output of a pass must also add up to its input.
 //
-// Blocks that no arena holds (a value may have 64 MiB) are merged on the heap, a few at once (merge-plan.ts): besides the arena
-// then `heapMergeBytes`, or two of the largest blocks. With a fold about three times that, as folded values are copies.
+// Blocks that the arena can't hold (a value may have 64 MiB) are merged on the heap, a few at once (merge-plan.ts).
+// That takes `heapMergeBytes` besides the arena, or two of the largest blocks; with a fold about three times that, as
+// folded values are copies.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import type { Kernel, KernelFold, MergeStream, PairBlock } from "../kernel/kernel.ts";
@@ -21,27 +22,37 @@ import { createRunWriter } from "./run-writer.ts";
 export interface MergeOptions {
   readonly kernel: Kernel;
   readonly fold: KernelFold | undefined;
-  /** For intermediate runs. */
+  /** Where intermediate runs are made. */
   readonly files: RunFiles;
-  /** Who writes them. */
+  /** The attempt that is named in intermediate runs as their writer. */
   readonly attempt: AttemptId;
-  /** Called for each block merged: a pass over many gigabytes is alive. */
+  /** Called for each merged block: it shows that a pass over many gigabytes is alive. */
   readonly beat?: (() => void) | undefined;
 }
 
-/** A merge under way; reads on as its blocks are asked for. One at a time: it works in the kernel's arena. */
+/**
+ * A merge under way, which reads on as its blocks are asked for. There is one at a time, because it works in the
+ * kernel's arena. Callers that do not read it to the end call `close`.
+ */
 export interface Merge extends MergeStream {
-  /** Lets go of files, and removes intermediate runs. Called by itself at the end; may be repeated. */
+  /** Closes the inputs and removes intermediate runs. The merge calls it itself at its end; it may be repeated. */
   close(): void;
 }
 
-/** Merges one partition after another; numbers its intermediate runs, whose names are unique in an attempt. */
+/**
+ * Merges one partition after another. It numbers its intermediate runs, so that their names are unique in an attempt.
+ */
 export interface Merger {
-  /** Does all passes but the last, which is read from what is returned. */
+  /**
+   * Does all passes but the last, whose blocks are read from the result. The merge before must be at its end or closed.
+   */
   merge(inputs: readonly MergeInput[], partition: number): Merge;
 }
 
-/** One partition of opened runs, in the order of their ordinals, as a cursor; it closes them. */
+/**
+ * A cursor over one partition of opened runs, which are given in the order of their ordinals. The cursor closes the
+ * runs.
+ */
 export function mergeRuns(readers: readonly RunReader[], partition: number, options: MergeOptions): BlockCursor {
   const closeAll = () => {
     for (const reader of readers) reader.close();
@@ -84,7 +95,7 @@ class RunMerge implements Merge {
   readonly #partition: number;
   /** Paths of the intermediate runs that exist. */
   readonly #made = new Map<MergeInput, string>();
-  // The pass under way: its inputs, and what went in and has come out.
+  // The pass under way: its inputs, and the pairs and digests that went in and have not come out yet.
   #stream: MergeStream | undefined;
   #inputs: readonly MergeInput[] = [];
   #open: OpenInput[] = [];
@@ -163,7 +174,7 @@ class RunMerge implements Merge {
     this.#made.clear();
   }
 
-  /** All of a pass was read: lets go of its inputs, and removes those that were made here. */
+  /** Ends a pass that was read whole: closes its inputs, and removes those that were made here. */
   #end(): void {
     this.#stream = undefined;
     if (this.#options.fold === undefined) {
@@ -186,14 +197,17 @@ class RunMerge implements Merge {
   }
 }
 
-/** For cleaning up after a failure, which is what the caller gets to see; what fails once may not fail twice. */
+/**
+ * Removes a file after a failure. The caller reports that failure, so a second one is not thrown; what fails once may
+ * not fail twice, so it is tried twice.
+ */
 export function removeQuietly(files: RunFiles, path: string): void {
   for (let tries = 0; tries < 2; tries++) {
     try {
       files.remove(path);
       return;
     } catch {
-      // What still can't be removed goes with the job's directory when the job ends.
+      // A file that still can't be removed goes with the job's directory when the job ends.
     }
   }
 }

@@ -1,3 +1,7 @@
+// The footer of a run as bytes: writing it, and checking and parsing it piece by piece. docs/run-format.md has the
+// layout. The head and each entry have checksums of their own, so that one entry of a long footer can be trusted
+// without reading the others; footer-reads.ts decides what to read. Functions named `…Fault` return what is wrong in
+// words, or undefined.
 import { crc32 } from "node:zlib";
 import { type AttemptId, phases } from "../base/ids.ts";
 import type { Segment } from "./run.ts";
@@ -6,7 +10,7 @@ import { blockHeaderBytes, fileMagic, readU64, writeU64 } from "./run-format.ts"
 const trailerMagic = Buffer.from("MILLEND1", "latin1");
 export const trailerBytes = 16;
 const headFixedBytes = 48;
-/** Job ids are shorter. */
+/** Job ids are shorter than the 64 KiB that this allows. */
 export const headBytesMax = headFixedBytes + 0xffff + 4;
 export const entryBytes = 48;
 
@@ -16,15 +20,15 @@ export interface FooterHead {
   readonly pairs: number;
   readonly emissionDigest: bigint;
   readonly blockBytesMax: number;
-  /** Segments, and so entries behind the head. */
+  /** The number of segments, and so of entries behind the head. */
   readonly count: number;
-  /** Bytes of the head: where the first entry begins. */
+  /** Bytes of the head: the first entry begins here. */
   readonly headBytes: number;
 }
 
-/** All that a run's footer says. */
+/** Everything that a run's footer says. */
 export interface Footer extends Omit<FooterHead, "count" | "headBytes"> {
-  /** In partition order; offsets are those of the file, without gaps. */
+  /** In partition order; their offsets in the file leave no gaps. */
   readonly segments: readonly Segment[];
 }
 
@@ -62,14 +66,17 @@ export function writeFooter(footer: Footer): Buffer {
   return out;
 }
 
-/** Bytes of the footer that the trailer at `at` tells of; undefined where there is no trailer. */
+/** The bytes of the footer, as the trailer at `at` says; undefined where there is no trailer. */
 export function footerBytesAt(tail: Buffer, at: number): number | undefined {
   if (tail.compare(trailerMagic, 0, 8, at + 8, at + trailerBytes) !== 0) return undefined;
   const bytes = tail.readUInt32LE(at);
   return bytes < headFixedBytes + 4 ? undefined : bytes;
 }
 
-/** Parses the head that `bytes` begins with, of a footer of `footerBytes`. Returns what is wrong, in words, where something is. */
+/**
+ * Parses the head at the beginning of `bytes`, for a footer of `footerBytes`. Returns what is wrong, in words, where
+ * something is.
+ */
 export function parseHead(bytes: Buffer, footerBytes: number): FooterHead | string {
   const headBytes = bytes.length < headFixedBytes ? Infinity : headFixedBytes + bytes.readUInt16LE(46) + 4;
   if (headBytes > bytes.length) return "the footer contradicts itself";
@@ -114,20 +121,20 @@ export function readEntry(bytes: Buffer, at: number): Segment {
   };
 }
 
-/** What is wrong with the entry at `at` that was read on its own, in words. */
+/** Checks the entry at `at` that was read on its own. */
 export function entryFault(bytes: Buffer, at: number, index: number): string | undefined {
   const isWhole = crc32(bytes.subarray(at, at + entryBytes - 4)) === bytes.readUInt32LE(at + entryBytes - 4);
   return isWhole && bytes.readUInt32LE(at + 40) === index ? undefined : `the footer's entry ${index} is damaged`;
 }
 
-/** What is wrong with a segment of a run whose footer begins at `footerAt`, in words: its checksum holds, its numbers may not. */
+/** Checks a segment of a run whose footer begins at `footerAt`: its checksum holds, but its numbers may be wrong. */
 export function segmentFault({ partition, offset, bytes, pairs }: Segment, footerAt: number): string | undefined {
   const isInside = offset >= fileMagic.length && bytes > blockHeaderBytes && offset + bytes <= footerAt;
   const canBe = isInside && Number.isSafeInteger(pairs) && pairs > 0;
   return canBe ? undefined : `the segment of partition ${partition} is not where it must be`;
 }
 
-/** What is wrong with a footer that was read whole, trailer included, and ends the run at `fileBytes`, in words. */
+/** Checks a footer that was read whole, trailer included, and ends the run at `fileBytes`. */
 export function footerFault(bytes: Buffer, head: FooterHead, fileBytes: number): string | undefined {
   const footerBytes = bytes.length - trailerBytes;
   if (crc32(bytes.subarray(0, footerBytes + 4)) !== bytes.readUInt32LE(footerBytes + 4)) {
@@ -137,7 +144,7 @@ export function footerFault(bytes: Buffer, head: FooterHead, fileBytes: number):
   let pairs = 0;
   let last = -1;
   let blockBytesMax = 0;
-  // Segments must follow one another without gaps, in partition order, and add up. No object per segment here.
+  // Segments must follow one another without gaps, in partition order, and add up. No object is made per segment here.
   for (let index = 0; index < head.count; index++) {
     const at = head.headBytes + index * entryBytes;
     const partition = bytes.readUInt32LE(at);

@@ -24,7 +24,7 @@ function smallRun(): { readonly bytes: Buffer; readonly path: string } {
   return { bytes: Buffer.from(files.bytesOf(run.path)), path: run.path };
 }
 
-/** A run whose partitions have a pair each. */
+/** A run with one pair in each partition. */
 function manyPartitions(partitions: number): Buffer {
   const files = createMemoryFiles();
   const pairs = Array.from({ length: partitions }, (_, partition) => ({ partition, key: `k${partition}`, value: "v" }));
@@ -194,7 +194,7 @@ describe("run format", () => {
     ["pairs of the segment", "entry", 24],
   ] as const)("refuses a footer whose %s is near 2^64, with right checksums", (_, part, field) => {
     for (const isHeld of [true, false]) {
-      // A footer of more than 8 KiB is looked into entry by entry; a small one is held whole.
+      // A footer of more than 8 KiB is read entry by entry; a small one is held whole.
       const partitions = isHeld ? 3 : 400;
       const bytes = manyPartitions(partitions);
       const size = bytes.length;
@@ -351,7 +351,8 @@ describe("run format", () => {
         }
         expect(() => openRun(inMemory(damaged), attempt, "small").checkFooter()).toThrow("small");
       }
-      // The head, two entries (the one in the middle is the second looked at), and the trailer but for the checksum of all.
+      // The head, two entries (the one in the middle is the second that is read), and the trailer without its checksum
+      // of everything.
       expect(seen).toBe(48 + attempt.job.length + 4 + 2 * 48 + 12);
     });
   });

@@ -16,22 +16,22 @@ export const fileMagic: Buffer = Buffer.from("MILLRUN1", "latin1");
 const blockMagic = 0x4b4c424d; // "MBLK"
 export const blockHeaderBytes = 64;
 
-/** All that a block's header says; its identity is compared, not parsed. */
+/** What a block's header says, without the identity of its writer, which is compared and not parsed. */
 export interface BlockHeader {
   readonly payloadBytes: number;
   readonly pairs: number;
   readonly partition: number;
   /** Leading bytes that all keys of the block share. */
   readonly prefixBytes: number;
-  /** Place in its segment, from 0. */
+  /** The block's number in its segment, from 0. */
   readonly sequence: number;
-  /** Sum of the pairs' digests (kernel.ts). */
+  /** The sum of the pairs' digests (kernel.ts). */
   readonly digest: bigint;
 }
 
 /**
- * What stands in each block of an attempt's runs, at identityStart of its header: task index u32, the first 8 bytes of
- * SHA-256("phase/job"), epoch u64, attempt u64.
+ * The identity that stands in each block of an attempt's runs, at byte 28 of its header: task index u32, the first 8
+ * bytes of SHA-256("phase/job"), epoch u64, attempt u64.
  */
 export function blockIdentity(attempt: AttemptId): Buffer {
   const identity = Buffer.alloc(28);
@@ -42,7 +42,7 @@ export function blockIdentity(attempt: AttemptId): Buffer {
   return identity;
 }
 
-/** Writes a header at `at`, all but the checksum. */
+/** Writes a header at `at`, except for its checksum. */
 export function writeBlockHeader(target: Buffer, at: number, block: BlockHeader, identity: Buffer): void {
   target.writeUInt32LE(blockMagic, at);
   target.writeUInt32LE(block.payloadBytes, at + 8);
@@ -54,7 +54,9 @@ export function writeBlockHeader(target: Buffer, at: number, block: BlockHeader,
   target.writeBigUInt64LE(block.digest, at + 56);
 }
 
-/** The checksum of the header at `at`, to be gone on with over the payload; then `writeBlockChecksum`. */
+/**
+ * Starts the block's checksum with the header at `at`; continue it over the payload, then call `writeBlockChecksum`.
+ */
 export function headerChecksum(header: Buffer, at: number): number {
   return crc32(header.subarray(at + 8, at + blockHeaderBytes));
 }
@@ -67,12 +69,15 @@ export function writeBlockChecksum(target: Buffer, at: number, checksum: number)
 export interface ExpectedBlock {
   readonly partition: number;
   readonly sequence: number;
-  /** Payload bytes at most: what is declared, or what is left of the segment. */
+  /** The largest possible payload: what is declared, or what is left of the segment. */
   readonly payloadBytesMax: number;
   readonly identity: Buffer;
 }
 
-/** What is wrong with the header at `at`, in words; undefined: nothing, but the checksum is still to be compared. */
+/**
+ * Says in words what is wrong with the header at `at`; undefined when nothing is, but the checksum is still to be
+ * compared.
+ */
 export function headerFault(header: Buffer, at: number, expected: ExpectedBlock): string | undefined {
   if (header.readUInt32LE(at) !== blockMagic) return "no block begins here";
   if (header.compare(expected.identity, 0, 28, at + 28, at + 56) !== 0) return "the block is of another attempt";
@@ -97,7 +102,7 @@ export function corruptRun(path: string, what: string, cause?: unknown): Millrac
   return new MillraceError("corrupt-run", message, { retry: "elsewhere", cause });
 }
 
-/** u64 of a safe integer, without a BigInt. */
+/** Writes a safe integer as u64, without a BigInt. */
 export function writeU64(out: Buffer, at: number, value: number): void {
   out.writeUInt32LE(value % 2 ** 32, at);
   out.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);

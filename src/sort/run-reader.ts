@@ -1,3 +1,6 @@
+// Opening and reading runs, synchronously, in a slot. The footer is checked when the run is opened or a partition is
+// looked up, blocks when they are read. The shuffle's server opens footers by the same code (footer-reads.ts), but
+// asynchronously.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -7,8 +10,8 @@ import { attemptOf, blockIdentity, corruptRun } from "./run-format.ts";
 import { readAll, SegmentSource, scratch } from "./segment-source.ts";
 
 /**
- * Opens a run: reads and checks all but its blocks, which are checked as they are read. `expected`: who must have written
- * it. Throws `corrupt-run` with the path and what is wrong; `bytes` is then closed.
+ * Opens a run and checks the head of its footer; blocks are checked as they are read. `expected` is the attempt that
+ * must have written the run. Throws `corrupt-run`, naming the path and what is wrong, and then closes `bytes`.
  */
 export function openRun(bytes: RunBytes, expected: AttemptId | undefined, path: string): RunReader {
   try {
@@ -23,7 +26,7 @@ export function openRun(bytes: RunBytes, expected: AttemptId | undefined, path: 
   }
 }
 
-/** Does the reads that are wanted; `path` is for errors. */
+/** Does the reads that are asked for; `path` is for errors. */
 function readNow<T>(reads: Reads<T>, bytes: RunBytes, path: string): T {
   let next = reads.next();
   while (next.done !== true) {
@@ -35,10 +38,10 @@ function readNow<T>(reads: Reads<T>, bytes: RunBytes, path: string): T {
   return next.value;
 }
 
-/** Whoever looks for more segments of one run than these goes through them all, and gets the whole footer. */
+/** A reader of more segments of one run than this reads them all, and is given the whole footer. */
 const lookupsMax = 4;
 
-/** Bytes that were read but not yet used; valid for one run until it is filled again. */
+/** Bytes that were read and are not used yet; valid for one run until it is filled again. */
 interface ReadAhead {
   readonly buffer: Buffer;
   start: number;
@@ -113,8 +116,8 @@ class Reader implements RunReader {
   }
 
   /**
-   * A place where `length` bytes of the file from `position` stand, read ahead where that saves system calls: whoever reads
-   * a second segment of this run reads them one after the other (a merge of all partitions).
+   * Returns where `length` bytes of the file from `position` stand in memory. It reads ahead where that saves system
+   * calls: a reader of a second segment of this run (a merge of all partitions) reads the segments one after the other.
    */
   #window(length: number, position: number): { readonly buffer: Buffer; readonly at: number } {
     assert(!this.#closed, "a closed run is not read");

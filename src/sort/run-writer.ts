@@ -1,3 +1,6 @@
+// Writing a run: blocks are collected into large writes, and the footer with the segments' places and digests is
+// written last. A file without a footer is not a run, so a writer that dies leaves nothing that could be mistaken for
+// one. run-format.ts has the layout.
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
 import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
@@ -14,15 +17,18 @@ import {
   writeBlockHeader,
 } from "./run-format.ts";
 
-/** A run being written; `largePair` is for the pair that no arena holds, which is never copied together. */
+/** A run being written. `RunWriter` (run.ts) says in which order. */
 export interface FileRunWriter extends RunWriter {
-  /** A block of one pair; at most 4 GiB. */
+  /**
+   * Writes a pair that the arena can't hold as a block of its own, of at most 4 GiB. Key and value are never copied
+   * together.
+   */
   largePair(partition: number, key: Uint8Array, value: Uint8Array, digest: bigint): void;
-  /** Written so far. */
+  /** Pairs written so far. */
   readonly pairs: number;
 }
 
-/** Starts a run under a name that no other run of the attempt has. Throws what `files` throws. */
+/** Begins a run under a name that no other run of the attempt has. Throws what `files` throws. */
 export function createRunWriter(files: RunFiles, name: string, writtenBy: AttemptId): FileRunWriter {
   return new Writer(files.create(name), writtenBy);
 }
@@ -33,7 +39,7 @@ class Writer implements FileRunWriter {
   readonly #identity: Buffer;
   readonly #buffer: Buffer = Buffer.allocUnsafeSlow(limits.runWriteBytes);
   #buffered = 0;
-  /** Bytes of the file that were handed to the buffer. */
+  /** Bytes of the file so far, those in the buffer included. */
   #bytes = 0;
   #state: "writing" | "finished" | "aborted" = "writing";
   readonly #segments: Segment[] = [];
@@ -107,7 +113,7 @@ class Writer implements FileRunWriter {
     this.#file.abort();
   }
 
-  /** Accounts for a block and fills in its header, all but the checksum. */
+  /** Counts a block and fills in its header, except for the checksum. */
   #header(partition: number, payloadBytes: number, pairs: number, prefixBytes: number, digest: bigint): Buffer {
     assert(this.#state === "writing", "a block comes before the end");
     assert(partition >= this.#partition, "blocks come in partition order");
@@ -168,5 +174,5 @@ class Writer implements FileRunWriter {
   }
 }
 
-/** Filled and copied before anything else can run: one for all writers. */
+/** Filled and copied before anything else can run, so all writers share it. */
 const header: Buffer = Buffer.alloc(blockHeaderBytes);

@@ -1,3 +1,6 @@
+// Reads one segment of a run block by block, and checks everything: that each block is the one that must come next, its
+// checksum, and at the end the number of pairs and their digest. All reading of intermediate data goes through here,
+// whether the run is on this machine or was fetched.
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
 import type { RunBytes, RunSource, Segment } from "./run.ts";
@@ -13,10 +16,10 @@ import {
   payloadBytesAt,
 } from "./run-format.ts";
 
-/** A place where `length` bytes of the file from `position` stand, until the next call. */
+/** Returns where `length` bytes of the file from `position` stand in memory; they are valid until the next call. */
 export type Window = (length: number, position: number) => { readonly buffer: Buffer; readonly at: number };
 
-/** One segment, block by block. Small ones come by way of a window, others straight into the target. */
+/** A segment as a source of a merge. Small blocks are read through the window, others straight into the target. */
 export class SegmentSource implements RunSource {
   readonly blockBytesMax: number;
   readonly pairsMax: number;
@@ -74,7 +77,7 @@ export class SegmentSource implements RunSource {
     } else {
       readAll(this.#bytes, target, at, payloadBytes, this.#position + blockHeaderBytes, this.#path);
     }
-    // Of the bytes in the target, as they are used from there.
+    // The checksum is computed over the bytes in the target, as those are the ones that are used.
     if (crc32(target.subarray(at, at + payloadBytes), headerSum) !== checksum)
       throw this.#corrupt("a checksum differs");
     this.#position += blockHeaderBytes + payloadBytes;
@@ -105,13 +108,13 @@ export class SegmentSource implements RunSource {
   }
 }
 
-/** A block of at most this is read together with its header; copying more costs as much as a second call. */
+/** A block of at most this size is read together with its header; copying more costs as much as a second call. */
 const smallBytes = 16 * 1024;
 
-/** Used within one call, never across: one for all runs. */
+/** Used only within one call, so all runs share it. */
 export const scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Reads exactly `length` bytes. Throws `corrupt-run`. */
+/** Reads exactly `length` bytes. Throws `corrupt-run` where there are fewer. */
 export function readAll(
   bytes: RunBytes,
   target: Uint8Array,

@@ -1,21 +1,21 @@
 import { KiB, limits } from "../base/limits.ts";
 import { tierError } from "./error.ts";
 import type { TierFiles } from "./files.ts";
-import type { TierOptions } from "./tier.ts";
+import type { TierOptions } from "./options.ts";
 
 /**
- * Looking costs as much as writing 64 KiB does, and others use the same file system: each of them may go so far beyond what
- * is spared.
+ * Looking at the free space costs as much as writing 64 KiB, so it is done once per this many bytes. Other processes
+ * use the same file system, and each of them may exceed the spared space by this much.
  */
 const lookAgainBytes = 512 * KiB;
 
-/** What may still be put into the memory tier. */
+/** Counts what may still be put into the memory tier. */
 export class Budget {
   used: number;
   readonly #fs: TierFiles;
   readonly #options: TierOptions;
   readonly #files = new Map<string, number>();
-  /** Bytes that may be taken before what is free is looked at again. */
+  /** Bytes that may be taken before the free space is looked at again. */
   #allowance = 0;
 
   constructor(fs: TierFiles, options: TierOptions) {
@@ -24,7 +24,7 @@ export class Budget {
     this.used = options.memoryBytesHeld ?? 0;
   }
 
-  /** Takes `bytes` of it; false where they don't fit. */
+  /** Takes `bytes` of the budget; false where they don't fit. */
   reserve(bytes: number): boolean {
     const { memoryDirectory, memoryBytesMax } = this.#options;
     if (memoryDirectory === undefined || this.used + bytes > memoryBytesMax) return false;

@@ -3,7 +3,9 @@ import type { RunBytes } from "../sort/run.ts";
 import { tierError } from "./error.ts";
 import type { TierFiles } from "./files.ts";
 
-/** Opens a finished file. Throws `segment-lost` where it is gone, else `io-error`; reads throw `corrupt-run`. */
+/**
+ * Opens a finished file. Throws `segment-lost` where it is gone, otherwise `io-error`; its reads throw `corrupt-run`.
+ */
 export function openTierBytes(fs: TierFiles, path: string): RunBytes {
   let fd: number;
   try {
@@ -65,7 +67,7 @@ function closeFile(fs: TierFiles, path: string, fd: number): void {
   try {
     fs.close(fd);
   } catch (error) {
-    // Nothing was written, so nothing is lost; but a descriptor that is not ours would be a bug.
+    // Nothing was written, so nothing is lost; but a bad descriptor would be a bug of ours.
     if (systemCode(error) === "EBADF") throw tierError("can't be closed", path, error);
   }
 }

@@ -2,13 +2,16 @@ import { dirname } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { TierFiles } from "./files.ts";
 
-/** Whether a system error says that a disk, or what a user may have of it, is full. */
+/** Whether a system error says that a disk is full, or that a user's quota is. */
 export function isFull(error: unknown): boolean {
   const code = systemCode(error);
   return code === "ENOSPC" || code === "EDQUOT";
 }
 
-/** A system error in words that name the directory and what to do. What is not a system error is a bug and comes back as it is. */
+/**
+ * Turns a system error into one that names the directory and what to do. Anything that is no system error is a bug, and
+ * comes back as it is.
+ */
 export function tierError(what: string, path: string, error: unknown): unknown {
   const code = systemCode(error);
   if (code === undefined || code.startsWith("ERR_") || error instanceof MillraceError) return error;
@@ -42,7 +45,7 @@ function advice(code: string, directory: string): string {
   }
 }
 
-/** Removes a file; one that is gone already is fine. */
+/** Removes a file; it is fine if the file is gone already. */
 export function removeFile(fs: TierFiles, path: string): void {
   try {
     fs.remove(path);

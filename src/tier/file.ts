@@ -1,3 +1,6 @@
+// A run file that is being written. It promises that nothing is visible under its final name before `finish`, that a
+// failed file leaves nothing behind after `abort`, and that a full memory tier only means disk. One write may end in
+// both tiers: the part that fits is written to memory, then all of it moves.
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
 import { MiB } from "../base/limits.ts";
@@ -5,7 +8,7 @@ import type { FinishedFile, RunFile } from "../sort/run.ts";
 import type { Budget } from "./budget.ts";
 import { isFull, removeFile, tierError } from "./error.ts";
 import type { TierFiles } from "./files.ts";
-import type { TierOptions } from "./tier.ts";
+import type { TierOptions } from "./options.ts";
 
 /** The file while it is written, under a name of its own. */
 interface Part {
@@ -15,7 +18,7 @@ interface Part {
   readonly fd: number;
 }
 
-/** A file that begins in the memory tier where there is room, and moves to disk as a whole when there is no more. */
+/** Begins in the memory tier where there is room, and moves to disk as a whole when there is no more. */
 export class TierFile implements RunFile {
   readonly #name: string;
   readonly #options: TierOptions;
@@ -23,7 +26,7 @@ export class TierFile implements RunFile {
   readonly #budget: Budget;
   #state: "writing" | "finished" | "failed" | "aborted" = "writing";
   #part: Part | undefined;
-  /** Parts that exist: one, or two while one moves over. */
+  /** The parts that exist: one, or two while the file moves. */
   readonly #parts = new Map<string, { fd: number | undefined }>();
   #bytes = 0;
   #reserved = 0;
@@ -65,14 +68,15 @@ export class TierFile implements RunFile {
     this.#state = "aborted";
     for (const [path, { fd }] of this.#parts) {
       if (fd !== undefined) quietly(() => this.#fs.close(fd));
-      // What fails once may not fail twice; what still does is removed with the directory when the job ends.
+      // What fails once may not fail twice. A file that still can't be removed goes with the directory when the job
+      // ends.
       if (!quietly(() => removeFile(this.#fs, path))) quietly(() => removeFile(this.#fs, path));
     }
     this.#parts.clear();
     this.#release();
   }
 
-  /** Writes what fits into the memory tier, and returns how many of the bytes that were: all, none, or some. */
+  /** Writes what fits into the memory tier, and returns how many of the bytes that was: all, none, or some. */
   #writeToMemory(bytes: Uint8Array): number {
     const { memoryDirectory } = this.#options;
     if (memoryDirectory === undefined || !this.#budget.reserve(bytes.length)) return 0;
@@ -113,7 +117,7 @@ export class TierFile implements RunFile {
     return end - start;
   }
 
-  /** Begins on disk; what is in the memory tier already moves over. */
+  /** Begins a part on disk, and moves what is in the memory tier there. */
   #moveToDisk(): Part {
     const memory = this.#part;
     const disk = this.#createPart("disk", this.#options.diskDirectory);
@@ -160,7 +164,7 @@ export class TierFile implements RunFile {
   }
 
   #close(part: Part): void {
-    this.#parts.set(part.path, { fd: undefined }); // closed, also when close() fails
+    this.#parts.set(part.path, { fd: undefined }); // it counts as closed even when close() fails
     try {
       this.#fs.close(part.fd);
     } catch (error) {
@@ -174,7 +178,7 @@ export class TierFile implements RunFile {
   }
 }
 
-/** Whether it worked: for cleaning up after a failure, which is what the caller gets to see. */
+/** Says whether the action worked. It is for cleaning up after a failure, which is what the caller reports. */
 function quietly(action: () => void): boolean {
   try {
     action();

@@ -6,7 +6,8 @@ import { runFilesConformance } from "../../test/conformance/run-files.ts";
 import { createFakeTierFiles, type FakeDisk } from "../../test/support/fake-tier-files.ts";
 import { MillraceError } from "../base/error.ts";
 import { KiB, limits, MiB } from "../base/limits.ts";
-import { createTier, type TierOptions } from "./tier.ts";
+import type { TierOptions } from "./options.ts";
+import { createTier } from "./tier.ts";
 
 const directories: string[] = [];
 afterEach(() => {
@@ -26,7 +27,7 @@ function realTier(over: Partial<TierOptions> = {}) {
   return { tier, memoryDirectory, diskDirectory };
 }
 
-/** Both tiers faked; the memory tier has `memory` bytes for us besides what is left to others. */
+/** Fakes both tiers. The memory tier has `memory` bytes for us besides those that are left to others. */
 function fakeTier(disk: { memory: number; disk: number } & Partial<FakeDisk>, over: Partial<TierOptions> = {}) {
   const fs = createFakeTierFiles({
     ...disk,
@@ -204,7 +205,8 @@ describe("disk", () => {
   it("fault 61: a memory directory that was removed says so", () => {
     const { tier, memoryDirectory } = realTier();
     rmSync(memoryDirectory, { recursive: true });
-    expect(() => tier.create("a").finish()).not.toThrow(); // nothing was written, so nothing was asked of it
+    // nothing was written, so nothing was asked of the memory tier
+    expect(() => tier.create("a").finish()).not.toThrow();
     expect(() => tier.create("b").write(content(10))).toThrow(expect.objectContaining({ code: "io-error" }));
     mkdirSync(memoryDirectory);
   });

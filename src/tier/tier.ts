@@ -1,33 +1,25 @@
-// Where runs lie: first in the memory tier (a directory of a tmpfs), within a budget and what statfs says is free; what
-// does not fit, or no longer fits while it is being written, goes to a directory on disk. A full memory tier is never a
-// failure; a full disk is (`no-space`), and never leaves a short file behind. Synchronous, so that `emit` can spill.
+// Where runs lie. They begin in the memory tier (a directory of a tmpfs), within a budget and the free space that
+// statfs reports. What does not fit, or no longer fits while it is being written, goes to a directory on disk. A full
+// memory tier is never a failure; a full disk is (`no-space`), and it never leaves a short file behind. Calls are
+// synchronous, so that `emit` can spill.
 import { assert } from "../base/assert.ts";
 import type { RunFiles } from "../sort/run.ts";
 import { Budget } from "./budget.ts";
 import { openTierBytes } from "./bytes.ts";
 import { removeFile } from "./error.ts";
 import { TierFile } from "./file.ts";
-import { nodeTierFiles, type TierFiles } from "./files.ts";
-
-export interface TierOptions {
-  /** A directory of a tmpfs; undefined where there is none. Both directories exist already and are this job's own. */
-  readonly memoryDirectory: string | undefined;
-  /** Bytes that this process may hold in the memory directory. */
-  readonly memoryBytesMax: number;
-  /** Of them, held already by files of an earlier process in this one's place. Default 0. */
-  readonly memoryBytesHeld?: number;
-  readonly diskDirectory: string;
-  readonly fs?: TierFiles;
-}
+import { nodeTierFiles } from "./files.ts";
+import type { TierOptions } from "./options.ts";
 
 export interface Tier extends RunFiles {
-  /** Bytes in the memory tier now: of files made here, and `memoryBytesHeld`. */
+  /** Bytes in the memory tier now: those of files made here, and `memoryBytesHeld`. */
   readonly memoryBytesUsed: number;
 }
 
 /**
- * Names given to `create` hold their attempt's name, so they are unique among all processes that share the directories.
- * All throw `io-error` or `no-space`; `open` of a file that is gone throws `segment-lost`, a read that fails `corrupt-run`.
+ * Creates the files of an attempt. Names given to `create` contain the attempt's name, so they are unique among all
+ * processes that share the directories. All calls throw `io-error` or `no-space`; `open` of a file that is gone throws
+ * `segment-lost`, a read that fails throws `corrupt-run`.
  */
 export function createTier(options: TierOptions): Tier {
   const fs = options.fs ?? nodeTierFiles;

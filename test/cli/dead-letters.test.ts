@@ -250,7 +250,7 @@ export default defineJob({ name: "t", input: ${input}, reducers: 0, map(r, emit)
       expect(stdout.length).toBe(0);
       expect(stderr).toMatch(message);
       expect(stderr).toContain(where);
-      expect(stderr.replaceAll(/begin anew.*/g, "")).not.toMatch(/--skip-bad|replay/);
+      expect(stderr.replaceAll(/start over.*/g, "")).not.toMatch(/--skip-bad|replay/);
       expect(existsSync(at("out"))).toBe(false);
     }
   }

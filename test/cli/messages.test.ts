@@ -1,4 +1,5 @@
-// What a user is told when something goes wrong: one clear error that says what, where and what to do, and nothing is left.
+// What a user is told when something goes wrong: one clear error that says what, where and what to do, and nothing is
+// left.
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -55,14 +56,14 @@ describe("an error in map", () => {
   test("is tried again as it stands by the hint to go on, and refused there once the job is mended", async () => {
     writeJob("job.ts", broken);
     const failed = await run("job.ts", "three.txt", "-o", "out", "--memory", "256MB", "--task-timeout", "5s");
-    const goOn = commandBehind("with both as they are:", failed.stderr);
+    const goOn = commandBehind("with both unchanged", failed.stderr);
     expect(goOn).toEqual(expect.arrayContaining(["--memory", "268435456", "--task-timeout", "5000ms", "--resume"]));
     expect((await millrace(goOn, { cwd: folder.path })).stderr).toContain("not this one");
     writeJob("job.ts", "emit(line, 1);");
     const refused = await millrace(goOn, { cwd: folder.path });
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain("the job's code is not the same");
-    const again = await millrace(commandBehind("begin anew", failed.stderr), { cwd: folder.path });
+    const again = await millrace(commandBehind("start over", failed.stderr), { cwd: folder.path });
     expect(again.code).toBe(0);
     expect(left()).toEqual(["job.ts", "node_modules", "out", "three.txt"]);
   });

@@ -355,7 +355,7 @@ describe("run() with a master", () => {
 
   test("takes the token from the file that it is told, and as many slots as it may", async () => {
     const input = writeInput("with-token", 2, "the last");
-    const { MILLRACE_TOKEN_FILE: _, ...env } = { ...cluster.env, XDG_CONFIG_HOME: at("no-config") };
+    const env = { XDG_CONFIG_HOME: at("no-config") };
     const more = { inputs: [input], maxSlots: 1 };
     expect(await runToEnd(options(at("no-token-given"), more), env)).toMatchObject({ code: "no-access" });
     const tokenFile = join(cluster.folder, "state/tokens/submit");

@@ -1,9 +1,11 @@
+// A growing byte array for codecs and formats to write into, and the writing of UTF-8, which is most of the work of
+// emitting. The functions here run once per value: they allocate nothing while the array is large enough.
 import { MillraceError } from "../error.ts";
 import type { ByteWriter } from "./bytes.ts";
 
 /**
- * A `ByteWriter` on a growing array, reused by its owner: `reset`, write, read `bytes` up to `length`. Views of `bytes` taken
- * before a write may be of an old array afterwards.
+ * A `ByteWriter` on a growing array, which its owner reuses: `reset`, write, then read `bytes` up to `length`. A write
+ * may replace `bytes`, so views taken before it may show the old array.
  */
 export class ByteBuffer implements ByteWriter {
   bytes: Buffer;
@@ -68,18 +70,18 @@ export class ByteBuffer implements ByteWriter {
   }
 }
 
-/** Longer text is written by `utf8Write`. */
+/** Longer text is written by `utf8Write`; see `writeUtf8At`. */
 export const loopLengthMax = 32;
 
-// A method of every Uint8Array, without the view that `write` of a Buffer would need.
+// Every Uint8Array can be its `this`; `write` of a Buffer would need a view first.
 const { utf8Write } = Buffer.prototype as unknown as {
   utf8Write(this: Uint8Array, text: string, start: number, bytesMax: number): number;
 };
 
 /**
- * Writes `text` as UTF-8 at `start` and returns the offset behind it, or -1 on a lone surrogate. The caller has made room for
- * three bytes per UTF-16 unit. One loop for short text, as a call of `utf8Write` takes as long as 25 characters in it, and hides lone
- * surrogates.
+ * Writes `text` as UTF-8 at `start` and returns the offset behind it, or -1 on a lone surrogate. The caller has made
+ * room for three bytes per UTF-16 unit. Short text is written by a loop: one call of `utf8Write` takes as long as 25
+ * characters of the loop, and hides lone surrogates.
  */
 export function writeUtf8At(bytes: Uint8Array, start: number, text: string): number {
   const length = text.length;

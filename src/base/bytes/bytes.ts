@@ -1,16 +1,23 @@
 import { markAsUntransferable } from "node:worker_threads";
 
-/** What codecs and formats write into; owned and reused by the caller. */
+/** What codecs and formats write into. Its caller owns and reuses it: do not keep it after the call. */
 export interface ByteWriter {
+  /** Appends one byte: the low 8 bits of `value`. */
   writeUint8(value: number): void;
-  /** Unsigned LEB128 of a safe integer >= 0. */
+  /** Appends a safe integer >= 0 as unsigned LEB128. */
   writeVarint(value: number): void;
+  /** Appends a copy of `bytes`. */
   writeBytes(bytes: Uint8Array): void;
-  /** Throws `wrong-value` on a lone surrogate. */
+  /**
+   * Appends text as UTF-8.
+   * @throws `wrong-value` for a lone surrogate, which UTF-8 can't hold.
+   */
   writeUtf8(text: string): void;
 }
 
-/** Unsigned byte order: the one order of keys, everywhere. Negative, 0 or positive. */
+/**
+ * Compares in unsigned byte order, the one order of keys everywhere. Returns a negative number, 0 or a positive one.
+ */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -33,7 +40,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Bytes that `value` takes as unsigned LEB128. */
+/** How many bytes `value` takes as unsigned LEB128. */
 export function varintLength(value: number): number {
   let length = 1;
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++;
@@ -41,8 +48,8 @@ export function varintLength(value: number): number {
 }
 
 /**
- * A copy of bytes[start, end) that several views for user code will share. Who moves one of them to another thread gets a copy
- * there, instead of emptying the others.
+ * Copies bytes[start, end) for several views that user code will share. When user code transfers one of the views to
+ * another thread, that thread gets a copy and the other views keep their bytes.
  */
 export function sharedCopy(bytes: Uint8Array, start: number, end: number): ArrayBuffer {
   const { buffer } = new Uint8Array(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));

@@ -7,7 +7,7 @@ const ascii = (text: string) => new TextEncoder().encode(text);
 const hex32 = (crc: number) => crc.toString(16).padStart(8, "0");
 const hex64 = ({ high, low }: Crc64) => hex32(high) + hex32(low);
 
-/** The definition, bit by bit, in BigInt. */
+/** Follows the definition bit by bit, in BigInt. */
 function slowCrc(bytes: Uint8Array, bits: bigint, polynomial: bigint): string {
   const ones = (1n << bits) - 1n;
   let crc = ones;

@@ -1,10 +1,11 @@
-// CRC-32C (Castagnoli), by which object stores know many of their objects: eight bytes at a time, with a table for each of them
-// (Kounavis, Berry: "A systematic approach to building high performance software-based CRC generators"). Node has only CRC-32.
+// CRC-32C (Castagnoli), which object stores keep for many of their objects; Node has only CRC-32. It takes eight bytes
+// at a time, with a table for each of them (Kounavis, Berry: "A systematic approach to building high performance
+// software-based CRC generators").
 
-/** Reflected. */
+/** The polynomial, with its bits reflected. */
 const polynomial = 0x82f63b78;
 
-/** Made when it is first needed: the table for byte i of eight begins at 256 i. */
+/** Built on first use: the table for byte i of eight begins at 256 i. */
 let tables: Uint32Array | undefined;
 
 function makeTables(): Uint32Array {

@@ -1,7 +1,8 @@
-// CRC-64/NVME, which Amazon's store keeps of each object that came with no other checksum: eight bytes at a time, with a table for
-// each of them, as in crc32c.ts. In halves of 32 bits, as BigInt would be far slower.
+// CRC-64/NVME, which Amazon's store computes for each object that is uploaded without another checksum. It takes eight
+// bytes at a time, with a table for each of them, as crc32c.ts does. It works in halves of 32 bits, as BigInt would be
+// far slower.
 
-/** Reflected: 0x9a6c9329ac4bc9b5. */
+/** The polynomial 0x9a6c9329ac4bc9b5, with its bits reflected. */
 const polynomialHigh = 0x9a6c9329;
 const polynomialLow = 0xac4bc9b5;
 
@@ -15,7 +16,7 @@ interface Tables {
   readonly low: Uint32Array;
 }
 
-/** Made when they are first needed: the table for byte i of eight begins at 256 i. */
+/** Built on first use: the tables for byte i of eight begin at 256 i. */
 let tables: Tables | undefined;
 
 function makeTables(): Tables {

@@ -2,8 +2,8 @@ const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
 
 /**
- * Writes a number as 8 bytes whose unsigned order is the numeric order: big-endian, sign bit flipped, all bits flipped when
- * negative. -0 is written as 0. The encoding of `uint`, `int` and `float64`, as keys and as values.
+ * Writes a number as 8 bytes whose unsigned order is the numeric order: big-endian, with the sign bit flipped, and all
+ * bits flipped for negative numbers. -0 is written as 0. `uint`, `int` and `float64` use it for keys and for values.
  */
 export function writeF64(bytes: Uint8Array, at: number, value: number): void {
   double[0] = value + 0; // -0 + 0 is 0

@@ -16,7 +16,7 @@ function sanityBuffer(length: number): Uint8Array {
   return bytes;
 }
 
-/** The specification's text, word for word, in BigInt. */
+/** Follows the specification's text word for word, in BigInt. */
 function slowXxh64(bytes: Uint8Array, seed: bigint): bigint {
   const [p3, p4, p5] = [0x165667b19e3779f9n, 0x85ebca77c2b2ae63n, 0x27d4eb2f165667c5n];
   const rotl = (x: bigint, r: bigint) => ((x << r) | (x >> (64n - r))) & mask64;

@@ -1,5 +1,6 @@
-// XXH64 (Yann Collet, github.com/Cyan4973/xxHash, specification 0.1.1) on 32-bit halves: a BigInt per step would cost an
-// allocation each. The kernel's WebAssembly computes the same; this one serves the reference kernel, footers and tests.
+// XXH64 (Yann Collet, github.com/Cyan4973/xxHash, specification 0.1.1) on 32-bit halves: a BigInt per step would cost
+// an allocation each. The kernel's WebAssembly computes the same; this one serves the reference kernel, footers and
+// tests.
 
 /** A 64-bit number as two unsigned 32-bit halves. */
 export interface Halves {
@@ -198,8 +199,8 @@ export function xxh64Bigint(bytes: Uint8Array, seed = 0n): bigint {
 }
 
 /**
- * Partition of a key whose hash has this high half: floor(high * partitions / 2^32), exact in doubles (46 bits at most);
- * `>>` would be right for powers of two only.
+ * The partition of a key whose hash has this high half: floor(high * partitions / 2^32), exact in doubles (46 bits at
+ * most). `>>` would be right only for powers of two.
  */
 export function partitionOfHash(hashHigh: number, partitions: number): number {
   return Math.floor((hashHigh * partitions) / 4294967296);

@@ -1,13 +1,16 @@
 import { performance } from "node:perf_hooks";
 import type { Instant } from "../ids.ts";
 
-/** Time as a dependency: the real one in production, a virtual one in tests. Only this file asks the system for the time. */
+/**
+ * Time as a dependency: the real one in production, a virtual one in tests. Only this file asks the system for the
+ * time.
+ */
 export interface Clock {
-  /** Monotonic milliseconds. Includes time that the process was stopped. */
+  /** Monotonic milliseconds, which go on while the process is stopped. */
   now(): Instant;
-  /** Wall clock, for display and for a job's `startedAt` only. */
+  /** The wall clock, only for display and for a job's `startedAt`. */
   date(): Date;
-  /** Resolves after `ms`, or at once when `signal` is aborted (never rejects). */
+  /** Resolves after `ms`, or immediately when `signal` is aborted. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

@@ -1,19 +1,22 @@
 // Named places where a test makes the process die, get a signal, or an operation fail: MILLRACE_FAILPOINT=name:kill,
-// name:SIGTERM, name:error, or name:kill:3 for the third time the place is passed. Compiled in, so that what is tested is what is shipped; inert (one
-// comparison) unless the variable is set.
+// name:SIGTERM, name:error, or name:kill:3 for the third time the place is passed. They are compiled in, so that the
+// tests run what is shipped; each costs one comparison unless the variable is set.
 import { MillraceError } from "../error.ts";
 
 interface Failpoint {
   readonly name: string;
   readonly action: "kill" | "error" | "SIGINT" | "SIGTERM" | "SIGHUP";
-  /** The passing it fires at, from 1; later passings are left alone. */
+  /** The passing at which it fires, from 1; later passings do nothing. */
   readonly at: number;
 }
 
 const armed = parseFailpoint(process.env["MILLRACE_FAILPOINT"]);
 let passed = 0;
 
-/** Does nothing, or, when the named place is armed, kills this process with SIGKILL, sends it a signal or throws `io-error`. */
+/**
+ * Does nothing, or, when the named place is armed, kills this process with SIGKILL, sends it a signal or throws
+ * `io-error`.
+ */
 export function failpoint(name: string): void {
   if (armed === undefined || armed.name !== name) return;
   passed++;
@@ -23,7 +26,10 @@ export function failpoint(name: string): void {
   else throw new MillraceError("io-error", `failpoint ${name}`, { retry: "elsewhere" });
 }
 
-/** "master.beforeCommit:kill:2" → its parts; undefined where nothing is set; throws on nonsense, so no test passes by a typo. */
+/**
+ * Parses "master.beforeCommit:kill:2". Returns undefined where nothing is set, and throws on nonsense, so that no test
+ * passes because of a typo.
+ */
 export function parseFailpoint(text: string | undefined): Failpoint | undefined {
   if (text === undefined || text === "") return undefined;
   const match = /^([\w.-]+):(kill|error|SIGINT|SIGTERM|SIGHUP)(?::(\d+))?$/.exec(text);

@@ -1,4 +1,7 @@
-/** Structured logs, in the shape of pino's: what is said is a sentence, what it is about are fields. A parameter like the clock. */
+/**
+ * Structured logs in the shape of pino's: the message is a sentence, and what it is about goes into fields. A log is a
+ * parameter, as the clock is.
+ */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -6,5 +9,5 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** Says nothing. */
+/** A log that says nothing. */
 export const noLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

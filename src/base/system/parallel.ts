@@ -1,4 +1,7 @@
-/** Runs `work` for each item, at most `width` at a time. The first failure is thrown when all that had begun has ended. */
+/**
+ * Runs `work` for each item, at most `width` at a time. After a failure it begins no more items, waits for those that
+ * have begun, and throws the first failure.
+ */
 export async function forEachAtMost<T>(
   width: number,
   items: Iterable<T>,

@@ -1,13 +1,16 @@
 import { randomBytes } from "node:crypto";
 
-/** 128 random bits as 32 hexadecimal digits: never equal, also not for two jobs started in the same second. */
+/**
+ * Returns 128 random bits as 32 hexadecimal digits. They never repeat, not even for two jobs started in the same
+ * second.
+ */
 export function randomId(): string {
   return randomBytes(16).toString("hex");
 }
 
 /**
- * 0 <= x < 1, the same sequence for the same two 32-bit seeds (sfc32 by Chris Doty-Humphrey, public domain, seeded with two
- * words and mixed 12 rounds).
+ * Returns a source of numbers 0 <= x < 1, which gives the same sequence for the same two 32-bit seeds (sfc32 by Chris
+ * Doty-Humphrey, public domain, seeded with two words and mixed 12 rounds).
  */
 export function seededRandom(seed: number, stream: number): () => number {
   let a = 0x9e3779b9;

@@ -1,8 +1,8 @@
-// Which programs can run this one. Others claim to be Node, and fail where slots are started: what a slot then says is about
-// everything but the reason.
+// Which programs can run this one. Other runtimes claim to be Node and then fail where slots are started, with messages
+// about everything but the reason.
 import { MillraceError } from "../error.ts";
 
-/** Throws `not-supported`, with what to do. */
+/** Throws `not-supported` in a runtime that is not Node, and says what to do. */
 export function refuseOtherRuntimes(versions: Readonly<Record<string, string | undefined>> = process.versions): void {
   for (const [name, version] of [
     ["Bun", versions["bun"]],

@@ -1,4 +1,4 @@
-// Values that nobody can change, all the way down, though many share them.
+// Values that are shared by many and that no one can change, at any depth.
 
 const setters: PropertyDescriptorMap = Object.fromEntries(
   Object.getOwnPropertyNames(Date.prototype)
@@ -14,8 +14,9 @@ const setters: PropertyDescriptorMap = Object.fromEntries(
 );
 
 /**
- * Freezes plain data in place: objects, arrays, Dates, and what they hold. Freezing does not reach into a Date, so what would
- * change it throws; bytes can't be frozen at all, so a property that holds some gives a new copy of them each time.
+ * Freezes plain data in place: objects, arrays, Dates, and what they hold. Freezing does not reach into a Date, so its
+ * setters are made to throw. Bytes can't be frozen at all, so a property that holds bytes returns a new copy of them
+ * each time.
  */
 export function deepFrozen<T>(value: T): T {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;

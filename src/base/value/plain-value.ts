@@ -1,14 +1,17 @@
-// What makes a value plain, and where in a value something is not: shared by all that must carry a value without changing it.
+// What makes a value plain, and how an error names the part of a value that is not. All code that must carry a value
+// without changing it uses these.
 import { types } from "node:util";
 import { MillraceError } from "../error.ts";
 import { excerptOf } from "../excerpt.ts";
 
-/** Whether the object is a plain one: made by `{}`, JSON.parse, Object.create(null) or a csv reader, without symbols as names. */
+/**
+ * Whether the object is plain: made by `{}`, JSON.parse, Object.create(null) or a csv reader, without symbols as names.
+ */
 export function isPlainObject(value: object): boolean {
   return isPlainPrototype(Object.getPrototypeOf(value)) && Object.getOwnPropertySymbols(value).length === 0;
 }
 
-/** Or one that has nothing to inherit: rows with a header have it (format/table/table.ts). */
+/** Also true for a prototype that passes nothing on, which rows with a header have (format/table/table.ts). */
 export function isPlainPrototype(prototype: object | null): boolean {
   if (prototype === Object.prototype || prototype === null) return true;
   return Object.getPrototypeOf(prototype) === null && Reflect.ownKeys(prototype).length === 0;
@@ -17,13 +20,16 @@ export function isPlainPrototype(prototype: object | null): boolean {
 /** Steps from a value to one of its parts: property names and indexes. */
 export type ValuePath = readonly (string | number)[];
 
-/** Why `part` can't be carried. `carrier` is who refuses ("auto", "json()"); `advice` what to do. */
+/**
+ * The error that says why `part` can't be carried. `carrier` is what refuses it ("auto", "json()"), `advice` is what to
+ * do.
+ */
 export function notPlain(carrier: string, part: unknown, path: ValuePath, advice: string): MillraceError {
   const where = path.length === 0 ? "" : ` at ${pathText(path)}`;
   return new MillraceError("wrong-value", `${carrier} can't carry ${nameOf(part)}${where}. ${advice}`);
 }
 
-/** `.a[3]["odd name"]`, cut in the middle when it is long. */
+/** Shows a path as `.a[3]["odd name"]`; a long one is shortened. */
 function pathText(path: ValuePath): string {
   const steps = path.map((step) =>
     typeof step === "number"

@@ -2,14 +2,14 @@ import { isDeepStrictEqual, types } from "node:util";
 import { isPlainPrototype } from "./plain-value.ts";
 
 /**
- * Whether a value came back from its bytes as it went in. Like `isDeepStrictEqual`, but what a codec may choose does not count:
- * 0 and -0, a Buffer and a Uint8Array, an object's prototype being null.
+ * Whether a value came back from its bytes as it went in. Like `isDeepStrictEqual`, but ignores what a codec may
+ * choose: 0 or -0, a Buffer or a Uint8Array, an object's prototype being null.
  */
 export function sameValue(a: unknown, b: unknown): boolean {
   if (typeof a === "number" && typeof b === "number") return a === b || (Number.isNaN(a) && Number.isNaN(b));
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
-  // Two that are no date are the same, as two NaN are; `isDeepStrictEqual` says otherwise.
+  // Two invalid Dates are the same, as two NaN are; `isDeepStrictEqual` says otherwise.
   if (types.isDate(a) && types.isDate(b)) return sameValue(a.getTime(), b.getTime());
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((part, i) => sameValue(part, b[i]));
   if (!isRecord(a) || !isRecord(b)) return isDeepStrictEqual(a, b);
@@ -21,8 +21,8 @@ export function sameValue(a: unknown, b: unknown): boolean {
 }
 
 /**
- * Whether the values differ, and only in numbers that agree in their first nine digits: what adding fractions in another order
- * does.
+ * Whether the values differ, but only in numbers that agree in their first nine digits: adding fractions in another
+ * order does that.
  */
 export function differsInLastDigits(a: unknown, b: unknown): boolean {
   return !sameValue(a, b) && agrees(a, b);

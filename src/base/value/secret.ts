@@ -1,4 +1,4 @@
-// A token or key that can't be printed by accident (S25): whatever turns it into text gets "***".
+// A token or key that can't be printed by accident (S25): every way to turn it into text gives "***".
 import { inspect } from "node:util";
 
 export class Secret {
@@ -8,7 +8,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** For the one place that sends, stores or derives from it. */
+  /** The secret itself, for the one place that sends it, stores it or derives from it. */
   reveal(): string {
     return this.#value;
   }

@@ -1,11 +1,12 @@
-// What a Standard Schema (standardschema.dev) answers, whoever asks it. It is user code: nothing is trusted to be of any shape.
+// Reads the answers of a Standard Schema (standardschema.dev). A schema is user code, so none of its answers is trusted
+// to have a certain shape.
 export interface SchemaIssue {
   readonly message: string;
-  /** Names and indexes that lead to the part that is refused. */
+  /** Names and indexes that lead to the refused part. */
   readonly path: readonly string[];
 }
 
-/** `issues` undefined: `value` is what the schema made of what it was given. */
+/** The outcome. Where `issues` is undefined, `value` is what the schema made of its input. */
 export interface Validated {
   readonly value: unknown;
   readonly issues: readonly SchemaIssue[] | undefined;
@@ -13,7 +14,10 @@ export interface Validated {
 
 const issuesMax = 100;
 
-/** Whether there is a function to validate by: a name alone makes no schema. Schemas of arktype are functions. */
+/**
+ * Whether the value has a function to validate by; the property alone makes no schema. Schemas of arktype are
+ * functions.
+ */
 export function hasValidate(value: object): boolean {
   const standard = (value as { readonly "~standard"?: unknown })["~standard"];
   return (
@@ -24,7 +28,7 @@ export function hasValidate(value: object): boolean {
   );
 }
 
-/** Reads what `validate` returned, or its promise came to. */
+/** Reads what `validate` returned, or what its promise resolved to. */
 export function validatedOf(result: object): Validated {
   const { value, issues } = result as { readonly value?: unknown; readonly issues?: unknown };
   if (issues === undefined || issues === null) return { value, issues: undefined };

@@ -1,11 +1,16 @@
+// JSON for values that must come back unchanged: `json()`, ndjson output and the codecs that carry JSON text use it
+// instead of JSON.stringify, which drops what it can't write.
 import { limits } from "../limits.ts";
 import { isPlainObject, notPlain } from "./plain-value.ts";
 
 /**
- * JSON text that `JSON.parse` turns back into the same value; -0 becomes 0, and objects without prototype become plain ones.
- * Throws `wrong-value`, which names the place, for everything that JSON.stringify drops or changes in silence: undefined and
- * holes, functions, symbols, NaN and infinities, Dates, Maps, bytes and other class instances; also for bigints, for what is
- * nested more than 1000 deep, and so for what contains itself. `carrier` is who refuses, in errors: "json()", "ndjson".
+ * JSON text that `JSON.parse` turns back into the same value, except that -0 becomes 0 and objects without a prototype
+ * become plain ones.
+ *
+ * Throws `wrong-value`, naming the place, for everything that JSON.stringify drops or changes silently: undefined and
+ * holes, functions, symbols, NaN and infinities, Dates, Maps, bytes and other class instances; also for bigints, and
+ * for values that are nested more than 1000 deep, which includes those that contain themselves. `carrier` names in
+ * errors what refuses the value: "json()", "ndjson()".
  */
 export function strictJson(
   value: unknown,
@@ -23,7 +28,7 @@ export function strictJson(
   return hasBigints ? withDigits(value) : JSON.stringify(value);
 }
 
-/** As `JSON.stringify` writes what has been checked, with the digits of bigints. */
+/** Writes a checked value as `JSON.stringify` does, and bigints by their digits. */
 function withDigits(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (Array.isArray(value)) return `[${value.map(withDigits).join(",")}]`;

@@ -4,7 +4,7 @@ import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
-/** `millrace cancel`: "too late" is a failure, because what was asked for did not happen. */
+/** `millrace cancel`. It fails when it is too late, because the job is then not cancelled. */
 export async function cancelCommand(id: string, flags: MasterFlags): Promise<void> {
   const print = linePrinter();
   await withMaster(flags, async (master) => {

@@ -3,7 +3,7 @@ import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
-/** `millrace drain`: returns at once; the worker's process ends when nobody needs it any more. */
+/** `millrace drain`. It returns immediately; the worker's process ends when its map outputs are no longer needed. */
 export async function drainCommand(id: string, flags: MasterFlags): Promise<void> {
   const print = linePrinter();
   await withMaster(flags, async (master) => {
@@ -11,7 +11,7 @@ export async function drainCommand(id: string, flags: MasterFlags): Promise<void
     await master.drain(worker);
     if (flags.json) return print(JSON.stringify({ worker, draining: true }));
     print(
-      `${printable(worker)} finishes what it runs, takes nothing new, and ends when nobody needs its map outputs any more`,
+      `${printable(worker)} finishes what it runs, takes nothing new, and ends when its map outputs are no longer needed`,
     );
   });
 }

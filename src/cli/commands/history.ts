@@ -1,4 +1,4 @@
-// `millrace history`: what happened to a job, when and where, from the master's event log.
+// `millrace history`: prints what happened to a job, when and where, from the master's event log.
 import pc from "picocolors";
 import { formatDuration } from "../../base/units.ts";
 import type { HistoryEvent } from "../../protocol/services.ts";

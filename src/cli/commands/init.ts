@@ -1,4 +1,4 @@
-// `millrace init`: a commented job file and a test for it, that run as they are.
+// `millrace init`: writes a commented job file and a test for it, which run as they are.
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
@@ -35,7 +35,7 @@ export default defineJob({
   // How input files are read, and so what a record is: text(), ndjson(), csv({ header: true }), lines(), …
   input: text(),
 
-  // What emit takes, and how keys are sorted: utf8, uint, int, float64, date, tuple(a, b), desc(a), json<T>() for values, …
+  // The types that emit takes, and the order of keys: utf8, uint, int, float64, date, tuple(a, b), desc(a), …
   key: utf8,
   value: uint,
 
@@ -46,10 +46,12 @@ export default defineJob({
     for (const word of words) emit(word.toLowerCase(), 1);
   },
 
-  // Folds two values of one key into one, early and often; must be associative. Without reduce the folded value is the result.
+  // Folds two values of one key into one, early and often. It must be associative. Without reduce, the folded value is
+  // the result.
   combine: sum,
 
-  // For more than a fold: reduce(key, values, emit) {…}; values are read once, in input order, and may be larger than memory.
+  // For more than a fold, write reduce(key, values, emit) {…}. Values can be read once, in input order, and need not
+  // fit in memory.
 
   // How the result is written: tsv(), ndjson(), csv({ columns }), text(), …
   output: tsv(),

@@ -1,12 +1,12 @@
-// `millrace jobs`: all jobs that the master knows, the oldest first.
+// `millrace jobs`: lists all jobs that the master knows, the oldest first.
 import pc from "picocolors";
 import type { JobView, TaskCounts, WaitingFor } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
 import { linePrinter } from "../screen/stdout.ts";
-import { tableLines } from "../screen/table.ts";
 
 export async function jobsCommand(flags: MasterFlags): Promise<void> {
   const print = linePrinter();
@@ -48,7 +48,7 @@ export function stateWord(state: JobView["state"]): string {
   return state === "cancelled" ? pc.yellow(state) : state;
 }
 
-/** Nothing for a phase that is not planned yet, or that a job does not have. */
+/** "done/total" of a phase; empty for a phase that is not planned yet, or that the job does not have. */
 function share({ done, total }: TaskCounts): string {
   return total === 0 ? "-" : `${done}/${total}`;
 }

@@ -1,4 +1,4 @@
-// `millrace logs`: what attempts printed, from the workers that ran them.
+// `millrace logs`: prints the logs of attempts, fetched from the workers that ran them.
 import { StringDecoder } from "node:string_decoder";
 import pc from "picocolors";
 import type { LogChunk } from "../../protocol/services.ts";
@@ -28,8 +28,8 @@ export async function logsCommand(id: string, attempt: string | undefined, flags
 }
 
 /**
- * Lines, below the attempt and worker that they are from. Control characters are shown by their numbers: what a job prints is
- * data, and must not write to the terminal.
+ * Lines of logs, each below the attempt and worker that it is from. Control characters are escaped: what a job prints
+ * is data, and must not control the terminal.
  */
 export async function* textLines(chunks: AsyncIterable<LogChunk>): AsyncIterable<string> {
   let from = "";

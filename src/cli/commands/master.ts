@@ -57,7 +57,7 @@ export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
   }
 }
 
-/** Both or none; what one alone is for nobody knows. */
+/** Both files or neither: a certificate is useless without its key. */
 export function tlsFilesOf({ tlsCert, tlsKey }: { readonly tlsCert?: string; readonly tlsKey?: string }) {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
@@ -66,7 +66,7 @@ export function tlsFilesOf({ tlsCert, tlsKey }: { readonly tlsCert?: string; rea
   return { cert: tlsCert, key: tlsKey };
 }
 
-/** The reason, as what ended the command. */
+/** The reason why the master stepped down, as the error that ends the command. */
 function steppedDown(reason: unknown): unknown {
   return reason instanceof Error ? reason : new MillraceError("not-leader", "the master has stepped down");
 }

@@ -1,4 +1,5 @@
-// `millrace plan`: what `run` would read, split, hold in memory and write. Touches nothing but a temporary folder of its own.
+// `millrace plan`: shows what `run` would read, split, hold in memory and write. It writes only to a temporary folder
+// of its own.
 import type { ChildProcess } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -7,7 +8,7 @@ import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
-import type { RunFlags } from "../../engine/run/run-options.ts";
+import type { RunFlags } from "../../engine/run/option-table.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
 import { createStorage } from "../../storage/any.ts";
@@ -19,7 +20,7 @@ import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
 
-/** Files named before the rest is counted. */
+/** Files that are named; the others are only counted. */
 const filesShown = 10;
 
 export async function planCommand(
@@ -55,7 +56,7 @@ export async function planCommand(
   }
 }
 
-/** Why the output could not be published as things are; undefined: nothing is in the way. */
+/** Why the output can't be published as things are now; undefined when nothing is in the way. */
 async function outputProblem(flags: RunFlags): Promise<MillraceError | undefined> {
   if (flags.output === undefined) return undefined;
   try {
@@ -125,6 +126,6 @@ function freeBytes(output: string): string {
     const { bavail, bsize } = statfsSync(join(resolve(output), ".."));
     return bavail * bsize < 1024 * MiB ? pc.yellow(` (${formatBytes(bavail * bsize)} free there)`) : "";
   } catch {
-    return ""; // its parents are made when it is published
+    return ""; // missing parents are created when the output is published
   }
 }

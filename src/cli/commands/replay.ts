@@ -1,4 +1,5 @@
-// `millrace replay`: the one record that a message names, through setup and map in this process, where a debugger can look.
+// `millrace replay`: runs the one record that a message names through setup and map in this process, where a debugger
+// can look.
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import pc from "picocolors";
@@ -27,7 +28,7 @@ import { withUserCode } from "../user-code.ts";
 
 export interface ReplayFlags {
   readonly param: ReadonlyMap<string, string>;
-  /** Which of several inputs the file belongs to. */
+  /** The named input that the file belongs to; needed only where the job has several. */
   readonly input?: string;
   readonly file: ReadonlyMap<string, string>;
   readonly env: ReadonlyMap<string, string>;
@@ -43,7 +44,7 @@ export async function replayCommand(
   const position = parsePosition(positionText);
   const print = linePrinter();
   const here = await loadHere({ job, environment: flags.env, firstSlot });
-  here.close(); // it is in memory: nothing is left behind, however this process ends
+  here.close(); // the job is in memory now, so nothing is left behind, however this process ends
   const input = inputIndex(here, flags.input);
   const { file, spec } = await prepare(here, resolve(job), input, position.path, flags);
   const format = here.job.inputs[input]!.format;
@@ -95,7 +96,7 @@ function inputIndex(here: JobHere, wanted: string | undefined): number {
   );
 }
 
-/** The file as a plan would have it, and the spec as a run would have it, with this one file as its input. */
+/** The file as a plan would describe it, and a spec as a run would have it with this file as its only input. */
 async function prepare(
   here: JobHere,
   module: string,
@@ -114,7 +115,7 @@ async function prepare(
     },
     {
       module,
-      // The other inputs are not read.
+      // The other inputs are left out, as they are not read.
       description: { ...description, inputs: [{ name }] },
       bundle: here.digest,
       destination: "",
@@ -136,7 +137,7 @@ async function prepare(
   throw new MillraceError("wrong-usage", `${path} names ${files.length} files: give the one that the record is in`);
 }
 
-/** What a slot would give the task, without its files. */
+/** The environment that a slot would give the task, without its files. */
 function environmentOf({ job }: JobHere, spec: JobSpec, isInspected: boolean): ReplayOptions["env"] {
   const paths = new Map(spec.files.map(({ name, path }) => [name, path]));
   const inputs = job.inputs.map((input) => ({ ...input, map: inspectedMap(input.map) }));
@@ -155,7 +156,7 @@ function environmentOf({ job }: JobHere, spec: JobSpec, isInspected: boolean): R
 
 type Misplaced = Exclude<FoundRecord, { readonly kind: "record" | "refused" }>;
 
-/** Instead of mapping what begins in the middle of something. */
+/** The error for an offset at which no record begins: it says where the record begins that the offset is in. */
 function misplaced(
   job: string,
   { path, offset }: { readonly path: string; readonly offset: number },

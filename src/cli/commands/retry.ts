@@ -5,7 +5,7 @@ import { printable } from "../screen/error-text.ts";
 import { masterWords, shortId } from "../screen/hints.ts";
 import { linePrinter } from "../screen/stdout.ts";
 
-/** `millrace retry`: a failed job goes on, with all that it had done. */
+/** `millrace retry`: lets a failed job go on with everything that it had done. */
 export async function retryCommand(id: string, flags: MasterFlags): Promise<void> {
   const print = linePrinter();
   await withMaster(flags, async (master) => {

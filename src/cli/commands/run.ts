@@ -1,4 +1,4 @@
-// `millrace run`: opens the engine, shows what it does, and says at the end what came of it.
+// `millrace run`: opens the engine, shows its progress, and prints a summary at the end.
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import pc from "picocolors";
@@ -16,7 +16,7 @@ import {
   type RunFlags,
   runOption,
   valuesOfFlags,
-} from "../../engine/run/run-options.ts";
+} from "../../engine/run/option-table.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { connectionText } from "../cluster.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";
@@ -30,7 +30,10 @@ import { copyToStdout, refuseStdout } from "../screen/stdout.ts";
 import { failureSummary, returnedNote, successLines } from "../screen/summary.ts";
 import { submitOptionsOf } from "./submit.ts";
 
-/** `firstSlot`: a slot's process, where it could be started: the first of a run on this machine, else the one that describes the job. */
+/**
+ * `firstSlot` is a slot's process that was started early: the first slot of a run on this machine, otherwise the one
+ * that describes the job. It is undefined where it could not be started.
+ */
 export async function runCommand(
   job: string,
   inputs: readonly string[],
@@ -81,13 +84,13 @@ async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Pro
     signal,
     firstSlot,
     onSlow: () => warn(screen, stillLoading(job)),
-    // Also with --quiet: it may well be why the result is wrong.
+    // Shown with --quiet too, as it may explain a wrong result.
     onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
     ...(flags.quiet ? {} : { onOutput: outputPrinter(screen) }),
   });
 }
 
-/** Nothing of a cluster is loaded unless it is asked for. */
+/** Opens the engine of a cluster, whose modules are loaded only here. */
 async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([
     import("../../engine/remote/open.ts"),
@@ -115,7 +118,7 @@ async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Pr
   });
 }
 
-/** Throws `wrong-usage` for options of the other kind of run. */
+/** Refuses options for the other kind of run, which would otherwise be ignored in silence. */
 function refuseMisplaced(flags: RunFlags): void {
   const misplaced = misplacedOption(valuesOfFlags(flags));
   if (misplaced !== undefined) {
@@ -135,13 +138,13 @@ function refuseMisplaced(flags: RunFlags): void {
   }
 }
 
-/** Throws `wrong-usage` where they would go nowhere. */
+/** The folder for dead letters. Throws `wrong-usage` where there would be none. */
 function deadLettersOf({ output, deadLetters, skipBad }: RunFlags): string | undefined {
   const words = { output: "-o DIR", deadLetters: "--dead-letters DIR", skipBad: "--skip-bad N" };
   return deadLettersFolder({ output, deadLetters, skipBad }, words);
 }
 
-/** The id is all that a script needs to ask for the job again. */
+/** Tells that the cluster has the job. With --detach the id goes to standard output, as a script needs nothing else. */
 function tellSubmitted({ job, spec }: JobHandle, flags: RunFlags, screen: Screen): void {
   if (screen.json !== undefined) screen.json.submitted(job, spec.name);
   const later = `millrace status ${shortId(job)} --watch${masterWords(flags)}`;
@@ -163,7 +166,7 @@ async function follow(handle: JobHandle, flags: RunFlags, screen: Screen, interr
           : "cancelling the job; Ctrl-C once more leaves at once (with --detach the command leaves, and the job runs on)",
       );
     }
-    // What comes of it the view tells; a master that does not answer is told by who watches.
+    // The view tells whether the job was cancelled, and the watching call reports a master that does not answer.
     handle.cancel().catch(() => {});
   };
   interrupts.signal.addEventListener("abort", cancel, { once: true });

@@ -1,5 +1,5 @@
-// `millrace sim`: the job in simulated clusters in which everything fails, one per seed. What it writes without faults, one task
-// after the other, is what it must write in each of them.
+// `millrace sim`: runs the job in simulated clusters in which everything fails, one per seed. In each of them it must
+// write what it writes without faults, one task after the other.
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,10 +8,11 @@ import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import { optionsOf, sequential } from "../../sim/options.ts";
-import { type Sample, takeSample } from "../../sim/sample.ts";
-import { UserCode } from "../../sim/user-code.ts";
-import { type SimJob, World } from "../../sim/world.ts";
+import { optionsOf, sequential } from "../../sim/job/options.ts";
+import { type Sample, takeSample } from "../../sim/job/sample.ts";
+import type { SimJob } from "../../sim/job/scene.ts";
+import { UserCode } from "../../sim/job/user-code.ts";
+import { JobWorld } from "../../sim/job/world.ts";
 import { createStorage } from "../../storage/any.ts";
 import { stoppable } from "../../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../../task/failure.ts";
@@ -26,9 +27,9 @@ import { silenceConsole, withUserCode } from "../user-code.ts";
 import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 
 const seedsDefault = 20;
-/** The same in every run: a seed must not depend on the day. */
+/** The same in every run, as a seed must not depend on the day. */
 const startedAt = "2026-01-01T00:00:00.000Z";
-/** Four leases: a hanging attempt is to be noticed before the faults are over. */
+/** Four leases, so that a hanging attempt is noticed before the faults are over. */
 const taskTimeoutMs = 40_000;
 
 export async function simCommand(
@@ -77,7 +78,9 @@ interface Prepared {
   readonly sample: Sample;
 }
 
-/** Throws `no-input`, `wrong-usage`, `wrong-params`, `bad-input` and what else is wrong before anything is run. */
+/**
+ * Throws `no-input`, `wrong-usage`, `wrong-params`, `bad-input` and any other error that shows before something runs.
+ */
 async function prepare({ here, module, inputs, flags, folder, signal }: Command & { readonly folder: string }) {
   const named = namedInputs(here.description, inputs, flags.input);
   const standardInput = await spooledInput(named, async () => folder, signal);
@@ -108,7 +111,7 @@ async function prepare({ here, module, inputs, flags, folder, signal }: Command 
   return { spec: simulatedSpec(spec, sample), plan, sample };
 }
 
-/** The job on its sample: every file by its own name. */
+/** The job's spec with the files of the sample as its inputs, each by its own name. */
 function simulatedSpec(spec: JobSpec, { files }: Sample): JobSpec {
   return {
     ...spec,
@@ -140,7 +143,7 @@ async function simulate(command: Command & Prepared & { readonly code: UserCode 
   };
   try {
     report.begin(here.description.name, sample, plan);
-    const expected = await withUserCode(() => new World(job, sequential()).run(either));
+    const expected = await withUserCode(() => new JobWorld(job, sequential()).run(either));
     report.expected(expected);
     if (expected.outcome !== "succeeded") return;
     const { first, count } = seedsOf(flags);
@@ -148,7 +151,7 @@ async function simulate(command: Command & Prepared & { readonly code: UserCode 
       code.takeUsed();
       const options = optionsOf(seed);
       const run = await withUserCode(() =>
-        new World(job, options, flags.verbose ? (event) => report.happened(seed, event) : undefined).run(either),
+        new JobWorld(job, options, flags.verbose ? (event) => report.happened(seed, event) : undefined).run(either),
       );
       const verdict = await withUserCode(() =>
         verdictOn({
@@ -166,11 +169,11 @@ async function simulate(command: Command & Prepared & { readonly code: UserCode 
     report.finish();
   } catch (error) {
     if (signal.aborted) throw error;
-    // Outside of any call: a timer, a promise that nobody waits for.
+    // Thrown outside of any call: in a timer, or in a promise that nothing awaits.
     if (!unread.signal.aborted) report.broke((isA(error, TaskFailure) ? error : userFailure(error)).reason.error);
   } finally {
     restore();
-    // Nobody has read what was left of it.
+    // Also when the reader of standard output has gone before the end.
     if (report.failed > 0 || unread.signal.aborted) process.exitCode = 1;
   }
 }

@@ -1,4 +1,5 @@
-// `millrace status`: the cluster at a glance, or one job; with --watch the job as `millrace run` shows it, until it has ended.
+// `millrace status`: shows the cluster at a glance, or one job; with --watch, the job as `millrace run` shows it, until
+// it has ended.
 import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
@@ -27,7 +28,7 @@ export async function statusCommand(id: string | undefined, flags: StatusFlags):
   if (id === undefined && flags.watch) {
     throw new MillraceError("wrong-usage", "--watch follows one job: give its id (millrace jobs lists them)");
   }
-  /** What is on the terminal while a job is watched. */
+  /** The live view, while a job is watched. */
   let screen: Screen | undefined;
   await withMaster(
     flags,
@@ -87,7 +88,7 @@ interface Watch {
   readonly first: JobView;
   readonly flags: StatusFlags;
   readonly screen: Screen;
-  /** Undefined where it is not known. */
+  /** When the job began, on the clock of `systemClock.now()`; undefined where it is not known. */
   readonly startedMs: number | undefined;
 }
 
@@ -98,7 +99,7 @@ async function watch({ master, first, flags, screen, startedMs }: Watch): Promis
     first,
     later: `millrace status ${shortId(first.job)} --watch${masterWords(flags)}`,
   });
-  // A look is over when it is interrupted; the job has nothing to do with it.
+  // An interrupt only ends the watching; the job goes on.
   const leave = () => {
     screen.clear();
     process.exit(130);
@@ -143,8 +144,8 @@ function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undef
 }
 
 /**
- * How long the job has been there, or was until it ended, by its history; undefined where there is none. For show: the clocks of
- * two machines differ.
+ * How long the job has been there, or was there until it ended, by its history; undefined where there is none. It is
+ * only shown, as the clocks of two machines differ.
  */
 async function ageOf(master: RemoteMaster, view: JobView): Promise<number | undefined> {
   const enough = new AbortController();

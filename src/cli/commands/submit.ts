@@ -1,9 +1,9 @@
-// From the command line's words to what the engine is asked to do.
+// Turns the command line's options into the options of a submission.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
-import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/run-options.ts";
+import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-table.ts";
 import { spoolStdin } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";
@@ -23,7 +23,7 @@ export async function submitOptionsOf(
   };
 }
 
-/** All but the inputs. */
+/** All options of a submission except the inputs. */
 export function submitFlags(
   description: JobDescription,
   flags: Omit<RunFlags, "json" | "quiet" | "resume" | "overwrite">,
@@ -31,7 +31,7 @@ export function submitFlags(
   return { params: paramsFromText(description.params, flags.param), ...submitValues(valuesOfFlags(flags)) };
 }
 
-/** Plain arguments are the one input's files; `--input` names those of several. */
+/** Inputs by name: plain arguments are files of a job's only input, `--input` gives the files of named ones. */
 export function namedInputs(
   description: JobDescription,
   inputs: readonly string[],
@@ -51,7 +51,7 @@ export function namedInputs(
   return inputs.length > 0 ? [{ name: "", paths: inputs }, ...given] : given;
 }
 
-/** The file that standard input was written to, where an argument is `-`. */
+/** Writes standard input to a file where an argument is `-`, and returns its path; undefined where none is. */
 export async function spooledInput(
   inputs: SubmitOptions["inputs"],
   directory: () => Promise<string>,
@@ -61,7 +61,7 @@ export async function spooledInput(
   if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
   if (times === 0) return undefined;
   const file = join(await directory(), "standard-input");
-  // Of a run that is resumed: it was read to its end before that run's job was submitted.
+  // A run is being resumed, which had read its standard input to the end before it submitted its job.
   if (existsSync(file)) return file;
   await spoolStdin(process.stdin, file, signal);
   return file;

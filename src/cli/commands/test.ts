@@ -1,5 +1,6 @@
-// `millrace test`: what a job must be for its result to depend on its input alone, tried on a sample. First a whole run, in
-// slots, so that code that throws, blocks or exits does so there; then checks in this process; then the same run in other ways.
+// `millrace test`: what a job must be for its result to depend on its input alone, tried on a sample. First a whole
+// run, in slots, so that code that throws, blocks or exits does so there; then checks in this process; then the same
+// run in other ways.
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +8,7 @@ import { join, resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { SubmitOptions } from "../../engine/local/open.ts";
-import type { RunFlags } from "../../engine/run/run-options.ts";
+import type { RunFlags } from "../../engine/run/option-table.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
 import { createStorage } from "../../storage/any.ts";
@@ -36,7 +37,7 @@ import { type Settings, type WholeRun, type WholeRunOptions, wholeRun } from "..
 import { silenceConsole, withUserCode } from "../user-code.ts";
 import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 
-/** Of `run`'s options all that say how, not where to. */
+/** The options of `run` that say how the job runs, without those that say where its result goes. */
 export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;
 
 export async function testCommand(
@@ -79,7 +80,7 @@ export async function testCommand(
       if (!unread.signal.aborted || interrupts.signal.aborted) throw error;
     }
     checks.finish(interrupts.signal);
-    // Nobody has read what was left of it.
+    // Also when the reader of standard output has gone before the end.
     if (checks.failed > 0 || unread.signal.aborted) process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -92,7 +93,7 @@ interface JobTestParts {
   /** Path of the job file. */
   readonly module: string;
   readonly flags: TestFlags;
-  /** Private, and removed by who made it. */
+  /** A private folder, which the command removes. */
   readonly folder: string;
   readonly checks: Checks;
   readonly signal: AbortSignal;
@@ -129,7 +130,9 @@ class JobTest {
     };
   }
 
-  /** Finds the sample. Throws `no-input`, `wrong-usage`, `wrong-params` and what else is wrong before anything is run. */
+  /**
+   * Finds the sample. Throws `no-input`, `wrong-usage`, `wrong-params` and what else is wrong before anything is run.
+   */
   static async prepare(parts: JobTestParts & { readonly sample: readonly string[] }): Promise<JobTest> {
     const { here, sample, flags, folder, module, signal } = parts;
     const inputs = namedInputs(here.description, sample, flags.input);
@@ -265,7 +268,8 @@ function runCheck(run: WholeRun): Check {
       const { stats, deadLetters } = run.view;
       const note = returnedNote(run.view);
       if (note !== undefined) return failed(name, note);
-      // Who leaves a timer open may have given up waiting for it, which is right; a connection is forgotten.
+      // Code that leaves a timer open may have given up waiting for something, which is right; a connection was
+      // forgotten.
       const left = leftNote(run.view);
       if (left !== undefined && stats.map.othersLeft + stats.reduce.othersLeft > 0) return failed(name, left);
       const bad = deadLetters === 0 ? "" : `, ${formatCount(deadLetters)} bad ones put aside`;

@@ -1,4 +1,4 @@
-// `millrace verify`: whether a published output still is what its manifest says.
+// `millrace verify`: checks whether a published output is still what its manifest says.
 import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { formatBytes } from "../../base/units.ts";

@@ -45,7 +45,7 @@ export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
         role: "worker",
         worker,
         onWelcome,
-        // Before it is welcomed nobody else says so; from then on the node does.
+        // Before the master has accepted this worker nothing else reports it; from then on the node does.
         onRepeat: ({ message }) => {
           if (!isToldOfSilence) log.warn({}, `${message}; trying again`);
           isToldOfSilence = true;
@@ -74,7 +74,7 @@ export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
       );
     }
     const ended = node.ended.then(() => "ended" as const);
-    ended.catch(() => {}); // whoever waits below hears of it
+    ended.catch(() => {}); // the wait below rejects with it
     const first = await Promise.race([firstOf(endings.first), ended]);
     if (first === "ended") return;
     tell("draining: finishes what runs, serves what others need; once more ends it at once", flags);

@@ -1,14 +1,14 @@
-// `millrace workers`: who works, and what state each is in. Busy, stuck and silent are three things: one works, one does not
-// end what it was told to end, one is not heard.
+// `millrace workers`: lists the workers with their states. A busy worker works, a stuck one does not end what it was
+// told to end, and a silent one is not heard.
 import pc from "picocolors";
 import type { WorkerState, WorkerView } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
-import { tableLines } from "../screen/table.ts";
 
-/** Of states that somebody may have to do something about. */
+/** Explains the states that may need someone's attention. */
 const meanings: Partial<Readonly<Record<WorkerState, string>>> = {
   stuck: "heard, but an attempt that it was told to stop is still there",
   silent: "not heard for a lease: its attempts are given to others",

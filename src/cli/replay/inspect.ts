@@ -1,4 +1,4 @@
-// `--inspect`: a debugger attached to this process, stopped right before map is called.
+// `--inspect`: waits for a debugger, and stops it right before map is called.
 import inspector from "node:inspector";
 import type { JobDefinition } from "../../job/definition.ts";
 
@@ -8,10 +8,10 @@ export interface Inspected {
   close(): void;
 }
 
-/** Where debuggers look by themselves; taken by somebody else, any port will do. */
+/** The port where debuggers look by themselves. If another process has it, any port is used. */
 const portUsual = 9229;
 
-/** Opens the inspector, on the loopback interface only, and returns when a debugger is there. */
+/** Opens the inspector, on the loopback interface only, and returns when a debugger is attached. */
 export function openInspector(print: (line: string) => void): Inspected {
   inspector.open(portUsual, "127.0.0.1");
   if (inspector.url() === undefined) inspector.open(0, "127.0.0.1");
@@ -24,7 +24,10 @@ export function openInspector(print: (line: string) => void): Inspected {
   return { close: () => inspector.close() };
 }
 
-/** Step into the call below to be at the first line of the job's own map. */
+/**
+ * Wraps map so that the debugger stops before each call. Stepping into the call below leads to the first line of the
+ * job's map.
+ */
 export function inspectedMap(map: MapFunction): MapFunction {
   return (record, emit, ctx) => {
     // biome-ignore lint/suspicious/noDebugger: stopping here is what --inspect is for

@@ -4,7 +4,10 @@ import { printable } from "../screen/error-text.ts";
 
 const charactersMax = 4_000;
 
-/** A value for people, on several lines where it is long; never throws and never calls the user's code for text. */
+/**
+ * A value as text for people, on several lines where it is long. Never throws, and never calls the user's code for
+ * text.
+ */
 export function readable(value: unknown, { oneLine = false }: { readonly oneLine?: boolean } = {}): string {
   if (value instanceof Uint8Array) return printable(excerptOf(value));
   let text: string;
@@ -28,7 +31,7 @@ export function readable(value: unknown, { oneLine = false }: { readonly oneLine
   return printable(shown);
 }
 
-/** What a format has written: text as it stands, without its last line end; other bytes in hexadecimal. */
+/** The bytes that a format has written, for people: text without its last line end, other bytes in hexadecimal. */
 export function readableBytes(bytes: Uint8Array): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, charactersMax)).toString("utf8");
   if (/[\0\ufffd]/.test(text)) return printable(excerptOf(bytes));

@@ -1,4 +1,4 @@
-// What a record came to, in lines.
+// Prints a replayed record: what map emitted and counted for it, or its error.
 import pc from "picocolors";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { ReplayResult } from "../../task/replay.ts";

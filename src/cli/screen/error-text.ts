@@ -1,4 +1,4 @@
-// How an error looks on the screen: what, where, what to do. No stack traces of ours unless something is a bug.
+// How an error looks on the screen: what happened, where, and what to do. Millrace's own stack is shown for bugs only.
 import { sep } from "node:path";
 import { types } from "node:util";
 import pc from "picocolors";
@@ -9,8 +9,8 @@ import type { FailureText } from "../../protocol/messages.ts";
 import type { JobView } from "../../protocol/view.ts";
 
 /**
- * Escapes what could move the cursor, change colours, or turn the direction of text around: data must not write to the terminal by
- * itself, and what stands there must be read as it is.
+ * Escapes characters that could move the cursor, change colours, or turn the direction of text around: data must not
+ * control the terminal, and must be shown as it is.
  */
 export function printable(text: string): string {
   return text.replace(unprintable, (c) => {
@@ -20,10 +20,16 @@ export function printable(text: string): string {
   });
 }
 
-/** Control characters, those that change the direction of text, and Unicode's separators of lines and paragraphs. */
+/**
+ * Matches control characters, characters that change the direction of text, and Unicode's line and paragraph
+ * separators.
+ */
 export const unprintable = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
-/** Places in the job's own sources as the shell's user would type them: relative where they are below the working directory. */
+/**
+ * Makes places in the job's sources relative where they are below the working directory, so that they can be typed as
+ * shown.
+ */
 export function fromHere(text: string, directory: string = process.cwd()): string {
   const prefix = directory.endsWith(sep) ? directory : directory + sep;
   return text.replaceAll(`(${prefix}`, "(").replaceAll(`at ${prefix}`, "at ");
@@ -39,17 +45,17 @@ export function failureLines(failure: FailureText): string[] {
   return lines;
 }
 
-/** The lines for whatever was thrown. Only a bug of ours shows its stack. */
+/** The lines for anything that was thrown. Only a bug of Millrace shows its stack. */
 export function errorLines(thrown: unknown): string[] {
-  // Not an error: it is what was asked for.
+  // A cancellation is no error: it is what was asked for.
   if (isOurs(thrown) && thrown.code === "cancelled") return [printable(thrown.message)];
   if (isOurs(thrown))
     return [`${pc.red("error")} ${printable(fromHere(thrown.message))} ${pc.dim(`[${thrown.code}]`)}`];
-  // The operating system's word (a full disk, too many open files), for whatever was not said better before.
+  // The operating system's words (a full disk, too many open files), where nothing above has said it better.
   const { message, stack } = describeThrown(thrown);
   const first = `${pc.red("error")} ${printable(fromHere(message))}`;
   if (systemCode(thrown) !== undefined) return [first];
-  // The job's own code, in this process.
+  // The error comes from the job's own code, in this process.
   if (stack !== undefined)
     return [
       first,
@@ -61,14 +67,17 @@ export function errorLines(thrown: unknown): string[] {
   return [first, pc.dim(printable(thrown.stack ?? ""))];
 }
 
-/** The same for scripts (`--json`): one event of one line. */
+/** The same for scripts (`--json`): one event on one line. */
 export function errorEvent(thrown: unknown): string {
   const code = isOurs(thrown) ? thrown.code : "job-failed";
   const { message } = describeThrown(thrown);
   return JSON.stringify({ event: "error", code, message });
 }
 
-/** The exit code of a command that ends by this. What is no error of ours is a bug, or the operating system's. */
+/**
+ * The exit code of a command that ends with this. Anything but a `MillraceError` is a bug, or comes from the operating
+ * system.
+ */
 export function exitCodeOf(thrown: unknown): number {
   if (!isOurs(thrown)) return exitCodes.machine;
   return thrown.retry === "never" ? exitCodeOfCode(thrown.code) : exitCodes.machine;

@@ -1,4 +1,4 @@
-// What a user can do about a failed job: commands to copy.
+// Says what a user can do about a failed job, with commands to copy.
 import { meaningOf } from "../../base/error-codes.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import {
@@ -8,7 +8,7 @@ import {
   type RunFlags,
   runOption,
   runOptionNames,
-} from "../../engine/run/run-options.ts";
+} from "../../engine/run/option-table.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { callersEnvironment } from "../callers-environment.ts";
 import { unprintable } from "./error-text.ts";
@@ -34,10 +34,10 @@ function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
   const { where, aside, code = "" } = view.reason ?? {};
   const command = commandLine(job, inputs, flags);
   if (where !== undefined && aside !== undefined) {
-    // What was piped in is not there any more.
+    // Standard input can't be read again.
     if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
-    // A record on which a task hangs is no bad record: who is to say that it would not have ended? And of one that takes many
-    // lines along the message says what helps.
+    // A record on which a task hangs is not offered to be put aside, as it might have ended. For a record that takes
+    // many lines along, the message itself says what helps.
     if (flags.skipBad === 0 && code !== "task-timeout" && aside <= skipBadAdvised) {
       const folder = flags.output === undefined ? " --dead-letters bad-records" : "";
       hints.push(`put bad records aside:  ${command} --skip-bad ${skipBadAdvised}${folder}`);
@@ -45,39 +45,44 @@ function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
   }
   if (flags.master !== undefined) return [...hints, ...clusterHints(view, code, command, flags)];
   if (flags.output === undefined) return hints;
-  if (needsMending(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
-  if (meaningOf(code).startsOver !== true)
-    hints.push(
-      `go on where it stopped, ${needsMending(code) ? "with both as they are" : "when that is mended"}:  ${command} --resume`,
-    );
+  if (needsMending(code)) hints.push(startOver(command));
+  if (meaningOf(code).startsOver !== true) hints.push(`${goOn(code)}:  ${command} --resume`);
   return hints;
 }
 
+function startOver(command: string): string {
+  return `after fixing the job or its input, start over:  ${command}`;
+}
+
+function goOn(code: string): string {
+  return needsMending(code)
+    ? "with both unchanged, go on where it stopped"
+    : "after fixing that, go on where it stopped";
+}
+
 /**
- * A failure of the job's code or of its data. What is done already was done with these, so a run with others begins again:
- * `--resume` compares them, and refuses.
+ * True for a failure of the job's code or of its data. What is done already was done with these, so a run with others
+ * has to start over: `--resume` compares them, and refuses.
  */
 function needsMending(code: string): boolean {
   return meaningOf(code).remedy === "mend";
 }
 
-/** A failed job stays with the master, and goes on there with the winners that it had. */
+/** Hints for a job on a cluster. The master keeps a failed job, and can go on with the winners that it has. */
 function clusterHints({ job }: JobView, code: string, command: string, flags: RunFlags): string[] {
   const hints = [`what it printed:  millrace logs ${shortId(job)}${masterWords(flags)}`];
-  if (needsMending(code)) hints.push(`begin anew when the job or its input is mended:  ${command}`);
+  if (needsMending(code)) hints.push(startOver(command));
   if (meaningOf(code).startsOver !== true)
-    hints.push(
-      `go on where it stopped, ${needsMending(code) ? "with both as they are" : "when that is mended"}:  millrace retry ${shortId(job)}${masterWords(flags)}`,
-    );
+    hints.push(`${goOn(code)}:  millrace retry ${shortId(job)}${masterWords(flags)}`);
   return hints;
 }
 
-/** Enough to find a job again; commands take any beginning of an id that is one job's. */
+/** The first digits of an id. Commands take any beginning that only one job has. */
 export function shortId(job: string): string {
   return job.slice(0, 8);
 }
 
-/** The options that say which cluster, each after a space. */
+/** The options that lead to the cluster, each with a space in front. */
 export function masterWords(flags: ClusterFlags): string {
   return clusterNames
     .map((name) =>
@@ -98,7 +103,7 @@ function replayLine(job: string, where: string, flags: RunFlags): string {
   return line.join(" ");
 }
 
-/** The named input that a file belongs to, where the command line says so without a doubt. */
+/** The named input that a file belongs to; undefined where the command line allows more than one. */
 function inputOf(file: string, inputs: RunFlags["input"]): string | undefined {
   const names = [...inputs].flatMap(([name, paths]) =>
     paths.some((path) => file === path || file.startsWith(fixedPart(path))) ? [name] : [],
@@ -112,19 +117,19 @@ function fixedPart(path: string): string {
   return wild < 0 ? (path.endsWith("/") ? path : `${path}/`) : path.slice(0, wild);
 }
 
-/** By their names: values may be secrets, which are not for screens and logs. */
+/** Variables by name only: values may be secrets, which must not reach screens and logs. */
 export function envWords(env: ReadonlyMap<string, string>): string[] {
   return [...env.keys()].flatMap((name) => ["--env", quoted(name)]);
 }
 
-/** What has to be done for `envWords` to mean the same again; undefined: nothing. */
+/** Says what to set so that `envWords` means the same again; undefined: nothing. */
 export function envHint(env: ReadonlyMap<string, string>): string | undefined {
   const others = [...env].filter(([name, value]) => callersEnvironment[name] !== value).map(([name]) => name);
   if (others.length === 0) return undefined;
   return `values of --env are not repeated here: set ${others.join(", ")} in your shell first, or give --env ${others[0]}=VALUE again`;
 }
 
-/** Each as an option of its own. */
+/** The option once per pair. */
 export function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
   return [...pairs].flatMap(([name, value]) => [option, quoted(`${name}=${value}`)]);
 }
@@ -167,7 +172,7 @@ function words(name: OfCommand, flags: Partial<RunFlags>): string[] {
   }
 }
 
-/** As a shell takes it; control characters by their numbers, so that a name can't write to the terminal. */
+/** A word quoted for a shell. Control characters are written by number, so that a name can't control the terminal. */
 export function quoted(word: string): string {
   if (word.search(unprintable) >= 0) {
     const escaped = word.replace(/[\\']/g, "\\$&").replace(unprintable, (c) => {

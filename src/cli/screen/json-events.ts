@@ -4,7 +4,7 @@ import type { JobView } from "../../protocol/view.ts";
 import type { ProgressSink } from "./progress.ts";
 import { returnedNote } from "./summary.ts";
 
-/** Between two progress events. */
+/** Time between two progress events. */
 const everyMs = 1_000;
 
 export function jsonEvents(sink: ProgressSink) {
@@ -37,7 +37,7 @@ export function jsonEvents(sink: ProgressSink) {
         deadLetters: view.deadLetters,
       });
     },
-    /** A job that a cluster has taken. */
+    /** Tells that a cluster has accepted the job. */
     submitted(job: string, name: string): void {
       write({ event: "submitted", job, name });
     },
@@ -60,7 +60,7 @@ export function jsonEvents(sink: ProgressSink) {
         ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
       });
     },
-    /** Failed or cancelled. */
+    /** Tells that the job has failed or was cancelled. */
     ended(view: JobView): void {
       failures(view);
       write({ event: view.state, job: view.job, name: view.name, reason: view.reason, counters: view.counters });

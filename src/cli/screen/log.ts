@@ -1,4 +1,4 @@
-// The log of a long-running process: one JSON object per line on standard error, for whatever collects it.
+// The log of a long-running process: one JSON object per line on standard error, for a service manager to collect.
 import { pino } from "pino";
 import type { Log } from "../../base/system/log.ts";
 
@@ -7,9 +7,9 @@ export type LogLevel = (typeof logLevels)[number];
 
 /** `fields` are in every line. Tokens are `Secret`s, which print as "***". */
 export function openLog(level: LogLevel, fields: Readonly<Record<string, unknown>>): Log {
-  // Written at once: the last lines of a process that dies are those that are wanted.
+  // Synchronous, because the last lines of a process that dies are the most important ones.
   const destination = pino.destination({ fd: 2, sync: true });
-  destination.on("error", () => {}); // nobody reads any more (EPIPE), and that ends nothing
+  destination.on("error", () => {}); // no one reads the log any more (EPIPE), which must not end the process
   return pino(
     {
       level,

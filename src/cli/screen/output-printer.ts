@@ -1,19 +1,22 @@
-// What the job's own code prints, as it comes: lines with the task in front, on standard error. A flood is cut; all of it is in
-// the attempt's log.
+// Prints what the job's own code prints, as it comes: lines with the task in front, on standard error. A flood is cut
+// here; the attempt's log has more of it.
 import pc from "picocolors";
 import { type AttemptId, taskName } from "../../base/ids.ts";
 import { printable } from "./error-text.ts";
 import type { Screen } from "./screen.ts";
 
-/** Enough to debug with; a job that prints per record must not slow down its own run. */
+/**
+ * Lines printed in all: enough to debug with, and few enough that a job that prints per record does not slow down its
+ * run.
+ */
 const linesMax = 200;
 const lineLengthMax = 2_000;
 
-/** What V8 prints when its heap is full: addresses of its own code. The failure says the same in words. */
+/** Matches what V8 prints when its heap is full, addresses of its own code. The failure says the same in words. */
 const lastWords =
   /^(<--- .* --->|\[\d+:0x[0-9a-f]+\] .*|FATAL ERROR: .* - JavaScript heap out of memory| *\d+: 0x[0-9a-f]+ .*)$/;
 const traceBegins = /^-{5} (?:Native|JavaScript) stack trace -{5}$/;
-/** Behind that. */
+/** Matches the lines of the trace that V8 prints after it. */
 const traceLine = /^ *\d+: /;
 
 export function outputPrinter(screen: Screen): (attempt: AttemptId | undefined, bytes: Buffer) => void {

@@ -8,7 +8,10 @@ const phaseOf: Partial<Record<JobView["state"], string>> = {
   publishing: "publish",
 };
 
-/** How long a job was in each phase, on the clock, from the views seen. The time before the first counts as start. */
+/**
+ * Measures how long a job is in each phase, from the views that it is shown. The time before the first view counts as
+ * "start".
+ */
 export class PhaseTimes {
   readonly #entered = new Map<string, number>();
   #endMs: number | undefined;

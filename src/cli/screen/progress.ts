@@ -1,5 +1,5 @@
-// The live view of a job: on a terminal a few lines rewritten in place, elsewhere a line every few seconds. On standard error,
-// so that standard output carries nothing but the result.
+// The live view of a job: on a terminal a few lines rewritten in place, elsewhere a line every few seconds. It goes to
+// standard error, so that standard output carries nothing but the result.
 import pc from "picocolors";
 import type { Phase } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -38,19 +38,19 @@ export class TerminalProgress {
     this.#linesShown = lines.length;
   }
 
-  /** Removes the live lines: the summary says the same, better. */
+  /** Removes the live lines, which the summary replaces. May be called again. */
   clear(): void {
     if (this.#linesShown > 0) this.#sink.write(upBy(this.#linesShown));
     this.#linesShown = 0;
   }
 }
 
-/** To the first column first: a Ctrl-C is echoed as two characters. */
+/** Goes to the first column first, because the terminal echoes Ctrl-C as two characters. */
 function upBy(lines: number): string {
   return `\r\x1b[${lines}A\x1b[0J`;
 }
 
-/** One line every `everyMs`, and each failure once. */
+/** Prints one line every `everyMs`, and each failure once. */
 export class LineProgress {
   readonly #sink: ProgressSink;
   readonly #started: number;
@@ -77,7 +77,7 @@ export class LineProgress {
 
 export function* progressLines(view: JobView, elapsedMs: number): Generator<string> {
   const eta = remainingMs(view, elapsedMs);
-  // While maps run nobody knows how long the reduces will take, so the estimate says what it is of.
+  // While maps run it is not known how long the reduces will take, so the estimate says that it is for the maps.
   const of = view.state === "mapping" && view.tasks.reduce.total > 0 ? " of map" : "";
   const left = eta === undefined ? "" : pc.dim(`  about ${formatDuration(eta)}${of} left`);
   yield `${pc.bold(view.name)}  ${phaseWord(view)}  ${formatDuration(elapsedMs)}${left}`;
@@ -101,7 +101,7 @@ export function* progressLines(view: JobView, elapsedMs: number): Generator<stri
   }
 }
 
-/** Why nothing of a job runs; on one machine there is always a slot of its own. */
+/** Why nothing of a job runs. This can only happen on a cluster. */
 const waitingWords: Readonly<Record<WaitingFor, string>> = {
   "no workers": "waits: there is no worker to run it",
   "workers draining": "waits: all workers are draining",
@@ -120,7 +120,7 @@ function counts(view: JobView): string {
   ].join(" · ");
 }
 
-/** Input read so far: by winners, and by what runs now. */
+/** The input that winners have read, and attempts that run now have read so far. */
 function readSoFar(view: JobView): { records: number; bytes: number } {
   let records = view.stats.map.recordsIn;
   let bytes = view.stats.map.bytesIn;
@@ -139,8 +139,8 @@ function phaseFraction(view: JobView, phase: Phase): number {
 }
 
 /**
- * Of the phase under way, an estimate that does not lie: none before a tenth of the map phase and two seconds are over, and none
- * of the reduce phase before a reduce has finished; then by the rate so far.
+ * Estimates the rest of the current phase by its rate so far; undefined while that would be a guess: before a tenth of
+ * the map phase and two seconds are over, and before a reduce has finished.
  */
 export function remainingMs(view: JobView, elapsedMs: number): number | undefined {
   if (elapsedMs < 2_000) return undefined;
@@ -164,16 +164,25 @@ function phaseWord(view: JobView): string {
   return view.state;
 }
 
-/** A full disk fails a task many times a second; the failure says at last how often it was tried. */
+/**
+ * Warnings shown per task: a full disk fails a task many times a second, and the final failure says how often it was
+ * tried.
+ */
 const warningsPerTask = 3;
 
-/** Attempts that failed since the last look: they are tried again, and worth a line. */
+/** Makes a warning of each attempt that has failed since the last look and is tried again. */
 class Warnings {
   readonly #counts = new Map<string, number>();
-  /** The number of the next failure; undefined before the first view, whose failures are those of a run that is resumed. */
+  /**
+   * The number of the next failure; undefined before the first view, whose failures are from the run that is being
+   * resumed.
+   */
   #next: number | undefined;
 
-  /** None for the failure that ended the job: that one is not tried again, and is told in full by itself. */
+  /**
+   * New warnings of a view. The failure that ended the job is left out: it is not tried again, and is shown in full
+   * elsewhere.
+   */
   next(view: JobView): string[] {
     const from = this.#next ?? Number.POSITIVE_INFINITY;
     const news = view.failures.filter(({ number }) => number >= from);
@@ -184,7 +193,7 @@ class Warnings {
       this.#counts.set(task, times);
       if (times > warningsPerTask + 1) return [];
       if (times > warningsPerTask)
-        return [pc.yellow(`warning ${task} is tried again and again: that is not shown any more`)];
+        return [pc.yellow(`warning ${task} is tried again and again; further tries are not shown`)];
       const place = error.where === undefined ? "" : ` at ${printable(error.where)}`;
       return [pc.yellow(`warning ${task} is tried again: ${shortened(printable(error.message))}${place}`)];
     });
@@ -196,7 +205,7 @@ function shortened(message: string): string {
   return line.length <= limits.excerptBytes ? line : `${line.slice(0, limits.excerptBytes - 1)}…`;
 }
 
-/** Cuts a line to the terminal's width, so that moving up by lines stays right. Colours count nothing. */
+/** Cuts a line to the terminal's width, so that moving up by lines stays right. Colour sequences take no width. */
 export function clip(line: string, columns: number): string {
   let width = 0;
   let at = 0;

@@ -1,4 +1,4 @@
-// What shows a job's progress: a terminal's live lines, a line now and then, JSON events, or nothing.
+// Shows a job's progress: live lines on a terminal, a line now and then elsewhere, JSON events, or nothing.
 import pc from "picocolors";
 import { systemClock } from "../../base/system/clock.ts";
 import type { JobHandle } from "../../engine/engine.ts";
@@ -8,15 +8,15 @@ import { jsonEvents } from "./json-events.ts";
 import { PhaseTimes } from "./phase-times.ts";
 import { LineProgress, type ProgressSink, TerminalProgress } from "./progress.ts";
 
-/** How often a terminal is redrawn at most. */
+/** The shortest time between two redraws of a terminal. */
 const redrawMs = 100;
-/** How often at least. */
+/** The longest time between two redraws. */
 const idleRedrawMs = 1_000;
 
 export interface Screen {
   update(view: JobView, nowMs: number): void;
   clear(): void;
-  /** A line that stays: printed above what is rewritten in place. */
+  /** Prints a line that stays, above the lines that are rewritten in place. */
   print(line: string): void;
   readonly phases: PhaseTimes;
   readonly json: ReturnType<typeof jsonEvents> | undefined;
@@ -62,13 +62,13 @@ export function openScreen(flags: { readonly json: boolean; readonly quiet: bool
   };
 }
 
-/** A sentence that stays, or an event. */
+/** Shows a warning, as a sentence that stays or as an event. */
 export function warn(screen: Screen, warning: string): void {
   if (screen.json !== undefined) screen.json.warning(warning);
   else screen.print(pc.yellow(`warning ${printable(warning)}`));
 }
 
-/** Shows views until the job has ended; the time that passes is shown also while nothing happens. */
+/** Shows views until the job has ended. The time that passes is shown even while nothing happens. */
 export async function showUntilEnded(handle: Pick<JobHandle, "watch" | "ended">, screen: Screen): Promise<JobView> {
   let shownMs = Number.NEGATIVE_INFINITY;
   let last: JobView | undefined;

@@ -1,4 +1,4 @@
-// The result on standard output, when there is no -o: the parts in partition order, and nothing else.
+// Writes the result to standard output when there is no -o: the parts in partition order, and nothing else.
 import { once } from "node:events";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { exitCodes } from "../../base/error-codes.ts";
@@ -9,7 +9,7 @@ import { publishedFiles } from "../../output/published.ts";
 /** Formats whose records are bytes that a terminal can't show. */
 const binaryExtensions = new Set(["bin"]);
 
-/** Throws `wrong-usage` for what standard output can't take, before any work is done. */
+/** Throws `wrong-usage` for a job whose output standard output can't take. Called before any work is done. */
 export function refuseStdout(description: JobDescription, isTerminal: boolean): void {
   const [main, ...others] = description.outputs;
   if (others.length > 0) {
@@ -51,7 +51,7 @@ export async function copyToStdout(engine: JobEngine): Promise<void> {
         file.bytes,
       )) {
         if (closed !== undefined) return endOf(closed);
-        // A copy: the chunk's memory is used again, and the pipe may still hold it.
+        // Copied, because the chunk's memory is reused while the pipe may still hold it.
         if (!output.write(Uint8Array.prototype.slice.call(chunk)))
           await Promise.race([once(output, "drain"), once(output, "close")]).catch(onError);
       }
@@ -65,8 +65,8 @@ export async function copyToStdout(engine: JobEngine): Promise<void> {
 }
 
 /**
- * Prints lines for who reads them, and quietly nothing once that is nobody (`… | head`): then `closed` is called. What can't be
- * written for another reason makes the command fail.
+ * Prints lines to standard output. When its reader has gone (`… | head`), it calls `closed` and prints nothing more.
+ * Any other error of writing makes the command fail.
  */
 export function linePrinter(closed: () => void = () => {}): (line: string) => void {
   let isOpen = true;
@@ -83,7 +83,7 @@ export function linePrinter(closed: () => void = () => {}): (line: string) => vo
   };
 }
 
-/** Who reads has had enough: that is no failure. */
+/** Called for errors of writing. A reader that has gone is no failure. */
 function endOf(error: unknown): void {
   if (isEnd(error)) return;
   throw new MillraceError(

@@ -1,17 +1,17 @@
-// What is printed when a job has ended: what was read, made and written, where the time went, and what comes next.
+// The summary of a job that has ended: what was read, made and written, where the time went, and what comes next.
 import pc from "picocolors";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { failureLines, printable } from "./error-text.ts";
 
 export interface SummaryOptions {
-  /** Undefined where it is not known. */
+  /** How long the command or the job took, in milliseconds; undefined where it is not known. */
   readonly elapsedMs: number | undefined;
-  /** Undefined when the result went to standard output. */
+  /** The folder of the result; undefined when it went to standard output. */
   readonly output: string | undefined;
-  /** The folder of those that were put aside. */
+  /** The folder of the bad records that were put aside. */
   readonly deadLetters: string;
-  /** How long each phase took on the clock; a job that did not get there has none. */
+  /** How long each phase took. A phase that the job did not reach is missing. */
   readonly phases: readonly { readonly phase: string; readonly ms: number }[];
 }
 
@@ -57,8 +57,8 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
 }
 
 /**
- * That functions returned what they were to emit, where nothing was emitted or counted at all. What an expression happens to
- * return besides is nobody's concern.
+ * A note for a job whose functions returned values and which emitted and counted nothing at all: they probably should
+ * have emitted them. Where something was emitted, returned values are ignored in silence.
  */
 export function returnedNote({ stats: { map, reduce }, counters }: JobView): string | undefined {
   if (map.recordsOut + reduce.recordsOut > 0 || Object.keys(counters).length > 0) return undefined;
@@ -67,7 +67,7 @@ export function returnedNote({ stats: { map, reduce }, counters }: JobView): str
   return `${returning} returned values and emitted nothing: what it returns is ignored. Call emit for each result`;
 }
 
-/** What the job's code had open long after its calls, which its tasks waited for; undefined: nothing. */
+/** A note about what the job's code left open after its calls, so that its tasks had to wait; undefined: nothing. */
 export function leftNote({ stats: { map, reduce } }: JobView): string | undefined {
   const timers = map.timersLeft + reduce.timersLeft > 0;
   const others = map.othersLeft + reduce.othersLeft > 0;

@@ -1,11 +1,12 @@
-// What `millrace sim` prints: what it runs, a line per seed with what happened there, and what to type to see one of them again.
+// The output of `millrace sim`: the job, a line per seed with what happened there, and the command that shows one of
+// them again.
 import pc from "picocolors";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { FailureText } from "../../protocol/messages.ts";
-import type { SimEvent } from "../../sim/fault-log.ts";
-import type { Sample } from "../../sim/sample.ts";
-import type { SimRun, SimStats } from "../../sim/world.ts";
+import type { Sample } from "../../sim/job/sample.ts";
+import type { SimRun, SimStats } from "../../sim/job/world.ts";
+import type { SimEvent } from "../../sim/world.ts";
 import { type SimFlags, sampleBytes } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { envHint, envWords, pairWords, quoted } from "../screen/hints.ts";
@@ -24,7 +25,7 @@ export class SimReport {
   readonly #command: CommandLine;
   readonly #totals = { seeds: 0, faults: 0, attempts: 0, again: 0, rolledBack: 0, masterChanges: 0 };
   readonly #kinds = new Map<string, number>();
-  /** What was explained already. */
+  /** Explanations that were printed already. */
   readonly #said = new Set<string>();
 
   constructor(print: (line: string) => void, command: CommandLine) {
@@ -44,7 +45,7 @@ export class SimReport {
     this.#print("");
   }
 
-  /** The run without faults. */
+  /** Reports the run without faults. Called once, first. */
   expected({ outcome, reason, stats }: SimRun): void {
     const name = "without faults";
     const check =
@@ -60,7 +61,7 @@ export class SimReport {
     for (const each of [check, ...rest]) for (const line of checkLines(each)) this.#print(line);
   }
 
-  /** The job's code did what no attempt is ended by: it all ends. */
+  /** Reports that the job's code did something that ends the command: it threw outside of any attempt. */
   broke(error: FailureText): void {
     this.failed++;
     const check = broken("the job runs in this process", error);
@@ -98,7 +99,7 @@ export class SimReport {
     for (const line of lines) this.#print(line);
     if (!isFailed) return;
     this.#print(`           ${pc.dim(happened)}`);
-    // Of one of them: the others differ in the number only.
+    // The command is shown for the first failure only: the others differ only in the seed.
     if (this.failed !== 1) return;
     this.#print(`           to see it happen:  ${replay}`);
     const again = envHint(this.#command.flags.env);

@@ -1,10 +1,11 @@
-// Was it right? And when it was not: what it usually means. A cluster of the same size and cut without its faults tells what is
-// due to the faults from what is due to the cut alone.
+// Decides whether a simulated run was right, and if not, what that usually means. A second run in the same cluster
+// without its faults tells errors that faults cause from errors that come from the cut of the input alone.
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
-import { clockAdvice, type Used } from "../../sim/clock-and-chance.ts";
-import { calm, type SimOptions } from "../../sim/options.ts";
-import { type SimJob, type SimRun, World } from "../../sim/world.ts";
+import { clockAdvice, type Used } from "../../sim/job/clock-and-chance.ts";
+import { calm, type SimOptions } from "../../sim/job/options.ts";
+import type { SimJob } from "../../sim/job/scene.ts";
+import { JobWorld, type SimRun } from "../../sim/job/world.ts";
 import { broken, type Check, failed, ok } from "../test/check.ts";
 import { readPublished } from "../test/content.ts";
 import { type Difference, differenceBetween } from "../test/difference.ts";
@@ -12,17 +13,17 @@ import { type Difference, differenceBetween } from "../test/difference.ts";
 export interface VerdictOptions {
   readonly job: SimJob;
   readonly options: SimOptions;
-  /** The run without faults, one task after the other. */
+  /** The run without faults, one task after the other, which is right by definition. */
   readonly expected: SimRun;
   readonly run: SimRun;
-  /** What the job's code used in it. */
+  /** What the job's code used in this run that may differ from run to run, such as the clock. */
   readonly used: Used;
   readonly description: JobDescription;
   readonly signal: AbortSignal;
 }
 
 export interface Verdict extends Omit<Check, "name"> {
-  /** What to do about it: to be read once, it is the same for many seeds. */
+  /** What to do about it. It is the same for many seeds, so it is printed once. */
   readonly advice?: readonly string[];
 }
 
@@ -54,7 +55,7 @@ export async function verdictOn(given: VerdictOptions): Promise<Verdict> {
   if (counters !== undefined) {
     return { ...failed("", "the output is right, the counters differ", counters), advice: [countersAdvice] };
   }
-  // Whatever it emitted, what became of it is the same.
+  // A map emitted something else, but the output is the same.
   const notes = run.stats.changed.length === 0 ? [] : [`${changedText(run)}; the output is right all the same`];
   return { ...ok("", ""), details: notes };
 }
@@ -121,7 +122,7 @@ const stateAdvice = "Usually: map or setup keeps something from one record or on
 const combineAdvice =
   "Usually: combine is not associative; reduce counts on how often combine was called; or map or setup keeps something from one record or one task to the next.";
 
-/** Of a map that did not emit the same again. */
+/** What it means that a map did not emit the same again. */
 function changedMeaning({ run, used }: VerdictOptions): Meaning {
   if (run.stats.changed.length === 0) return { details: [], advice: [] };
   return { details: [`${changedText(run)}.`], advice: [clockAdvice(used, "The job") ?? attemptsAdvice] };
@@ -134,7 +135,7 @@ function changedText({ stats: { changed, rolledBack } }: SimRun): string {
 }
 
 function withoutFaults({ job, options, signal }: VerdictOptions): Promise<SimRun> {
-  return new World(job, calm(options)).run(signal);
+  return new JobWorld(job, calm(options)).run(signal);
 }
 
 const bugs = {

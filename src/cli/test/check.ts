@@ -1,4 +1,4 @@
-// One line per check, with what is to know about it below, as it is done.
+// The output of `millrace test`: one line per check as it ends, with details below.
 import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import type { FailureText } from "../../protocol/messages.ts";
@@ -7,9 +7,9 @@ import { fromHere, printable } from "../screen/error-text.ts";
 export interface Check {
   readonly name: string;
   readonly outcome: "ok" | "failed" | "skipped";
-  /** On the same line: how much was checked, why it was skipped, what is wrong. */
+  /** Shown on the same line: how much was checked, why it was skipped, or what is wrong. */
   readonly note: string;
-  /** Lines below it. */
+  /** Lines shown below it. */
   readonly details?: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export const failed = (name: string, note: string, details: readonly string[] = 
   details,
 });
 
-/** A check that ended by an error: what, where, and the job's own lines. */
+/** A check that ended with an error: its message, its place, and the job's own lines. */
 export function broken(name: string, { message, where, excerpt, stack }: FailureText, lead = ""): Check {
   return failed(name, lead + fromHere(message), [
     ...(where === undefined ? [] : [`at ${where}`]),
@@ -55,7 +55,7 @@ export class Checks {
     for (const line of checkLines(check)) this.#print(line);
   }
 
-  /** The last line; throws `cancelled` for an interrupted test, which is neither good nor bad. */
+  /** Prints the last line. Throws `cancelled` for an interrupted test, which has neither passed nor failed. */
   finish(signal: AbortSignal): void {
     if (signal.aborted) throw new MillraceError("cancelled", "cancelled: the test is not complete");
     const { ok: good, failed: bad, skipped: left } = this.#counts;

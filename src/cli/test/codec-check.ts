@@ -1,4 +1,4 @@
-// Does every emitted key and value come back from its bytes as it was, and give the same bytes again?
+// Checks that every emitted key and value is read back from its bytes as it was, and gives the same bytes again.
 
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -11,7 +11,7 @@ import { type Check, failed, ok, skipped } from "./check.ts";
 
 const name = "keys and values survive their codecs";
 
-/** Checking one takes as long as emitting three. */
+/** Pairs checked at most: checking one takes as long as emitting three. */
 const pairsMax = 200_000;
 
 export class CodecCheck {
@@ -24,7 +24,7 @@ export class CodecCheck {
     this.#job = job;
   }
 
-  /** `keyBytes` and `valueBytes` are what the codecs made of them; valid during the call. */
+  /** Checks one pair. `keyBytes` and `valueBytes` are what its codecs wrote; they are valid during the call only. */
   add(key: unknown, keyBytes: Uint8Array, value: unknown, valueBytes: Uint8Array): void {
     if (this.#problem !== undefined || this.#pairs >= pairsMax) return;
     this.#pairs++;

@@ -1,5 +1,5 @@
-// Is combine associative, and does it leave its arguments alone? Tried on values of one key as map emits them, in their order,
-// and on what combining them came to: combine(combine(a, b), c) against combine(a, combine(b, c)).
+// Checks that combine is associative and does not change its arguments, on values of one key as map emits them, in
+// their order, and on combinations of them: combine(combine(a, b), c) against combine(a, combine(b, c)).
 
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -14,7 +14,7 @@ import { type Check, failed, ok, skipped } from "./check.ts";
 const associative = "combine is associative";
 const innocent = "combine leaves its arguments as they are";
 
-/** Over all keys, and of one key: a key with very many values must not be all that is tried. */
+/** Triples tried in all, and per key, so that a key with very many values is not the only one that is tried. */
 const triplesMax = 20_000;
 const valuesPerKeyMax = 64;
 
@@ -62,7 +62,7 @@ class CombineTrial {
     this.#call = call;
   }
 
-  /** False: what is wrong is known. */
+  /** Tries triples of one key's values. Returns false once something is wrong: no more need to be tried. */
   tryKey(key: Uint8Array, values: readonly Uint8Array[]): boolean {
     try {
       let folded = values[0]!;
@@ -96,7 +96,7 @@ class CombineTrial {
     return false;
   }
 
-  /** Of encoded values, as between map and reduce; notes when an argument was changed. */
+  /** Combines encoded values, as happens between map and reduce, and notes when an argument was changed. */
   #combined(a: Uint8Array, b: Uint8Array): Uint8Array {
     const left = this.#codec.read(new Uint8Array(a));
     const right = this.#codec.read(new Uint8Array(b));

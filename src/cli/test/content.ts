@@ -1,4 +1,5 @@
-// The content of a published output as something to compare: what must be the same whatever the splits were.
+// The content of a published output in units that can be compared, because they must be the same whatever the splits
+// were.
 //
 //   written by reduce   part by part, as the files are
 //   written by map      one part per split, so all of them one after the other, decompressed, without headers
@@ -17,12 +18,12 @@ export interface Published {
   readonly files: readonly ManifestFile[];
 }
 
-/** Something with one right content. */
+/** A unit of output, which has only one right content. */
 export interface Unit {
   /** Name of the part file, or of the output whose parts count together. */
   readonly name: string;
   readonly files: readonly ManifestFile[];
-  /** At the beginning of each file, and not compared. */
+  /** Length of the header at the beginning of each file, which is not compared. */
   readonly headerBytes: number;
 }
 
@@ -35,7 +36,10 @@ export async function readPublished(
   return { storage, directory, description, files };
 }
 
-/** In the order of the manifest; by name. Dead letters hold stacks, and are no part of the result. */
+/**
+ * Units by name, in the order of the manifest. Dead letters are left out: they hold stacks, and are no part of the
+ * result.
+ */
 export function unitsOf({ files, description }: Published): Map<string, Unit> {
   const units = new Map<string, Unit>();
   // Those of map may have no part in one run and some in another.

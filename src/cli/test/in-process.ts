@@ -1,4 +1,5 @@
-// What the checks in this process share: the job, its records, and a task to run its functions in.
+// Shared by the checks that call the job's code in this process: the job, its records, and a task to run its functions
+// in.
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { type MappedRecord, RecordMapper, type RecordMapperOptions } from "../../task/map/record-mapper.ts";
@@ -14,10 +15,10 @@ export interface InProcess {
   readonly late?: LateCalls | undefined;
 }
 
-/** Between two looks at what else there is to do, an interrupt for instance. */
+/** Records mapped before the event loop gets a turn, for an interrupt for instance. */
 const recordsPerTurn = 256;
 
-/** Of emitted pairs and records: where it is reached, the sample is cut. */
+/** Bytes of emitted pairs and records that are held. When it is reached, the sample is cut. */
 const heldBytesMax = 256 * 1024 * 1024;
 
 export interface MapAllOptions extends Pick<RecordMapperOptions, "emitted"> {
@@ -27,7 +28,9 @@ export interface MapAllOptions extends Pick<RecordMapperOptions, "emitted"> {
   readonly after?: (index: number, mapped: MappedRecord) => void;
 }
 
-/** setup, map for one record after the other, teardown. Throws a `TaskFailure` for setup and teardown. */
+/**
+ * Calls setup, map for one record after the other, and teardown. Throws a `TaskFailure` when setup or teardown fails.
+ */
 export async function mapAll(here: InProcess, options: MapAllOptions): Promise<Map<number, MappedRecord>> {
   const { job, records, signal } = here;
   const task = userTask(here);
@@ -64,7 +67,7 @@ function bytesOf({ pairs, records }: MappedRecord): number {
   return bytes;
 }
 
-/** "a.txt:12". */
+/** A record's place, such as "a.txt:12". */
 export function placeOf({ source, offset }: SampleRecord): string {
   return `${source}:${offset}`;
 }

@@ -1,10 +1,11 @@
-// Does map make the same of a record every time? It is asked twice: in order, and from the last record to the first, after
-// setup has run again, on another day. What differs depends on what came before, on the clock, on chance, or on the world.
+// Checks that map emits the same for a record every time. It is called twice: in order, and from the last record to the
+// first, after setup has run again, with a clock of another day. A difference comes from earlier records, the clock,
+// chance, or the outside world.
 import { excerptOf } from "../../base/excerpt.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
-import { clockAdvice, type Used, watchClockAndChance } from "../../sim/clock-and-chance.ts";
+import { clockAdvice, type Used, watchClockAndChance } from "../../sim/job/clock-and-chance.ts";
 import type { MappedRecord } from "../../task/map/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
 import { type Check, failed, ok } from "./check.ts";
@@ -12,7 +13,7 @@ import { type InProcess, mapAll, placeOf } from "./in-process.ts";
 
 const name = "map emits the same when it is called again";
 
-/** `first`: what map made of the records in order, by index. */
+/** `first` is what map emitted for the records in order, by index. */
 export async function checkMap(here: InProcess, first: ReadonlyMap<number, MappedRecord>): Promise<Check> {
   const { job, records } = here;
   const watched = watchClockAndChance();
@@ -50,7 +51,7 @@ export async function checkMap(here: InProcess, first: ReadonlyMap<number, Mappe
 const stateAdvice =
   "map keeps something from one record to the next (a variable outside of it, a RegExp with the flag g, ctx.state), or asks the outside world. What it emits may depend on its record, ctx.params and what setup reads, on nothing else.";
 
-/** In words; undefined: there is none. */
+/** The difference between two results of one record, in words; undefined when they are equal. */
 function differenceOf(job: JobDefinition, first: MappedRecord, again: MappedRecord): string[] | undefined {
   if (again.outcome.kind === "threw" && first.outcome.kind === "returned") {
     return [`again  it threw ${describeThrown(again.outcome.thrown).message}`];
@@ -58,7 +59,7 @@ function differenceOf(job: JobDefinition, first: MappedRecord, again: MappedReco
   if (first.outcome.kind === "threw" && again.outcome.kind === "returned") {
     return [`first  it threw ${describeThrown(first.outcome.thrown).message}`];
   }
-  // What a call that fails had emitted before counts for nothing.
+  // What a call emitted before it failed does not count.
   if (first.outcome.kind === "threw") return undefined;
   const [a, b] = [textsOf(job, first), textsOf(job, again)];
   const at = a.findIndex(({ bytes }, i) => b[i] === undefined || Buffer.compare(bytes, b[i].bytes) !== 0);

@@ -1,12 +1,13 @@
-// Does reduce write the same every time? The pairs that map made of the sampled records go through it twice, by the tasks' own
-// code (values can be read once, need not be read at all), the second time on another day.
+// Checks that reduce writes the same every time. The pairs that map emitted for the sampled records go through it
+// twice, by the tasks' own code (values can be read once, and need not be read at all), the second time with a clock of
+// another day.
 
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { describeThrown } from "../../job/thrown.ts";
-import { type ClockAndChance, clockAdvice, watchClockAndChance } from "../../sim/clock-and-chance.ts";
+import { type ClockAndChance, clockAdvice, watchClockAndChance } from "../../sim/job/clock-and-chance.ts";
 import { runInlineJob } from "../../task/inline.ts";
 import type { MappedRecord } from "../../task/map/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
@@ -32,7 +33,8 @@ export async function checkReduce(job: JobDefinition, spec: JobSpec, mapped: rea
   try {
     first = await run(job.reduce);
   } catch (thrown) {
-    // The whole sample went through it before; a part of it may be something that reduce never sees.
+    // The whole sample went through reduce before. A part of the sample may be an input that reduce never sees in a
+    // run.
     return skipped(name, `it throws on a part of the sample: ${describeThrown(thrown).message}`);
   }
   const watched = watchClockAndChance();
@@ -55,7 +57,7 @@ export async function checkReduce(job: JobDefinition, spec: JobSpec, mapped: rea
   }
 }
 
-/** The same job on records that are mapped already. */
+/** A job with the same reduce over records that are mapped already. */
 function replayingJob(job: JobDefinition, spec: JobSpec): JobDefinition {
   const emitPairs = (record: unknown, emit: unknown) => {
     const { pairs, outcome } = record as MappedRecord;
@@ -68,7 +70,7 @@ function replayingJob(job: JobDefinition, spec: JobSpec): JobDefinition {
     ...job,
     partition: { kind: "hash" },
     inputs: job.inputs.map((input) => ({ ...input, map: emitPairs })),
-    // The module that they would be looked for beside is the bundle.
+    // Side files have absolute paths here, as they can't be looked for beside the bundle.
     files: new Map(spec.files.map(({ name, path }) => [name, path])),
     module: undefined,
   };
@@ -76,7 +78,7 @@ function replayingJob(job: JobDefinition, spec: JobSpec): JobDefinition {
 
 type Reduce = NonNullable<JobDefinition["reduce"]>;
 
-/** Notes what calls of reduce use: what runs around them reads the clock too. */
+/** Wraps reduce so that only its own use of clock and chance is noted: the code around it reads the clock too. */
 function watchedReduce(
   reduce: Reduce,
   watched: ClockAndChance,

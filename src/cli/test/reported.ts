@@ -5,9 +5,9 @@ export interface DescribedDifference {
   readonly details: readonly string[];
 }
 
-/** What was said of differences so far: most variants differ for one reason, which is to be read once. */
+/** The differences explained so far. Most variants differ for one reason, which is explained once. */
 export class ReportedDifferences {
-  /** By what differs, the variant that showed it first. */
+  /** For each difference, the variant that showed it first. */
   readonly #shown = new Map<string, string>();
   readonly #meanings = new Set<string>();
 

@@ -5,15 +5,15 @@ import type { PlannedFile } from "../../input/plan.ts";
 import { readSample } from "../../input/sample.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { RecordPlace } from "../../task/map/record-mapper.ts";
+import type { RecordOrigin } from "../../task/map/record-mapper.ts";
 import { hashText } from "../../task/user/context.ts";
 
-export interface SampleRecord extends RecordPlace {
-  /** Index of the job's input. */
+export interface SampleRecord extends RecordOrigin {
+  /** Index of the input that the record is from. */
   readonly input: number;
 }
 
-/** Of input: the records are held in memory, with all that they emit. */
+/** Bytes of input that are sampled: the records are held in memory, with everything that they emit. */
 const bytesMax = 32 * MiB;
 
 export async function sampleRecords(options: {

@@ -1,4 +1,4 @@
-// Whether the job's types are right, by the TypeScript and the tsconfig.json of the job's own folder.
+// Checks the job's types, with the TypeScript and the tsconfig.json of the job's own folder.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,10 @@ import { type Check, failed, ok, skipped } from "./check.ts";
 const name = "types";
 const errorsShown = 10;
 
-/** `module` is absolute; `folder` a private one to write to. Never rejects for what the job's folder holds. */
+/**
+ * `module` is an absolute path, and `folder` a private folder to write to. Never rejects because of the job folder's
+ * content.
+ */
 export async function checkTypes(module: string, folder: string, signal: AbortSignal): Promise<Check> {
   if (!/\.[cm]?tsx?$/.test(module)) return skipped(name, `the job is not TypeScript (${extname(module)})`);
   const compiler = compilerOf(module);
@@ -28,7 +31,7 @@ export async function checkTypes(module: string, folder: string, signal: AbortSi
   return failed(name, `${errors} error${errors === 1 ? "" : "s"}`, shown);
 }
 
-/** Path of `tsc`. */
+/** Path of the `tsc` that is installed for the module; undefined where there is none. */
 function compilerOf(module: string): string | undefined {
   try {
     const manifest = createRequire(pathToFileURL(module)).resolve("typescript/package.json");
@@ -39,10 +42,12 @@ function compilerOf(module: string): string | undefined {
   }
 }
 
-/** Without it every type of the job would be unknown, and all errors follow from that one. */
+/**
+ * Whether the module can import `millrace`. If not, every type of the job is unknown, and all errors follow from that.
+ */
 function canImportMillrace(module: string): boolean {
   const own = foldersAbove(module).some((folder) => existsSync(join(folder, "tsconfig.json")));
-  if (own) return true; // its paths may say where it is
+  if (own) return true; // its `paths` may lead to millrace
   try {
     createRequire(pathToFileURL(module)).resolve("millrace/package.json");
     return true;
@@ -51,7 +56,7 @@ function canImportMillrace(module: string): boolean {
   }
 }
 
-/** The folder's own settings for this one file; where there are none, those that fit what a job is bundled with. */
+/** The folder's own settings for this one file; where there are none, settings that fit the way a job is bundled. */
 function configFor(module: string): object {
   const above = foldersAbove(module);
   const own = above.map((folder) => join(folder, "tsconfig.json")).find((path) => existsSync(path));
@@ -62,7 +67,7 @@ function configFor(module: string): object {
     composite: false,
     incremental: false,
     skipLibCheck: true,
-    // Relative to a temporary folder nothing would be found.
+    // Made absolute, as nothing would be found relative to a temporary folder.
     ...(typeRoots.length > 0 && { typeRoots }),
   };
   if (own !== undefined) return { extends: own, files: [module], include: [], compilerOptions: always };

@@ -1,4 +1,4 @@
-// In how many ways the same job is run, and what it usually means when one of them gives another result.
+// The ways in which `millrace test` runs the same job, and what it usually means when one of them gives another result.
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCounted } from "../../base/units.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
@@ -7,13 +7,13 @@ import type { Settings } from "./whole-run.ts";
 export interface Variant {
   readonly name: string;
   readonly settings: Settings;
-  /** What it is that changes, for `meaningOf`. "shared": more tasks, and some of them in the same process. */
+  /** What changes, for `meaningOf`. "shared": there are more tasks, and some of them share a process. */
   readonly about: "again" | "fresh" | "shared" | "memory" | "combining";
-  /** Instead of a run. */
+  /** Why this variant is skipped; left out: it is run. */
   readonly skip?: string;
 }
 
-/** `bytes`: of the whole sample. `slots`: how many the usual run had. */
+/** `bytes` is the size of the whole sample, `slots` the number of slots of the usual run. */
 export function variantsOf(
   usual: Settings,
   {
@@ -27,7 +27,7 @@ export function variantsOf(
   const withSlots = (n: number): Settings => ({
     ...usual,
     slots: n,
-    // What was given may not suffice for more slots.
+    // The memory that was given may be too little for more slots.
     memoryBytes:
       usual.memoryBytes === undefined ? undefined : Math.max(usual.memoryBytes, n * limits.slotMemoryBytesMin),
     splitBytes: thirtieth,
@@ -41,7 +41,8 @@ export function variantsOf(
   return [
     { name: "once more, everything as before", about: "again", settings: usual },
     {
-      // Before those whose tasks share processes: if it is right and they are not, then that is why.
+      // It comes before the variants whose tasks share processes: if it is right and they are not, sharing is the
+      // reason.
       name: `splits of ${formatBytes(third)}, a process of its own for each task`,
       about: "fresh",
       settings: { ...usual, splitBytes: third, experiment: { ...usual.experiment, reuseSlots: false } },
@@ -64,7 +65,7 @@ export function variantsOf(
   ];
 }
 
-/** What is known when a variant's result differs. */
+/** Findings of other checks, which help to explain why a variant's result differs. */
 export interface Findings {
   readonly hasCombine: boolean;
   /** What the checks in this process have found. */
@@ -87,7 +88,7 @@ export function meaningOf(about: Variant["about"], findings: Findings): string {
       return `Usually: map keeps something from one record to the next, ${hasCombine ? "combine is not associative, " : ""}or setup counts, or draws ctx.random().`;
     case "shared":
       return freshIsRight
-        ? "Each task in a process of its own gave the usual result, so one finds what another has left: a variable of the module, or a file. What setup returns is made anew for each task; keep it there, as ctx.state."
+        ? "Each task in a process of its own gave the usual result, so one finds what another has left: a variable of the module, or a file. What setup returns is made again for each task; keep it there, as ctx.state."
         : `Usually: map keeps something from one record to the next, ${hasCombine ? "combine is not associative, " : ""}or tasks share a file.`;
     case "combining":
       return "Usually: combine is not associative, or reduce counts on how often it was called. Values may come to reduce as map emitted them, all combined into one, or anything between.";

@@ -1,4 +1,4 @@
-// One run of the job by the engine that `millrace run` uses, in settings that must not change its result.
+// One run of the job by the engine that `millrace run` uses, with settings that must not change its result.
 import { type Experiment, type LocalEngine, openLocal, type SubmitOptions } from "../../engine/local/open.ts";
 import type { FailureText } from "../../protocol/messages.ts";
 import type { JobView } from "../../protocol/view.ts";
@@ -14,7 +14,7 @@ export interface Settings {
 export interface WholeRunOptions {
   readonly module: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** A private one: all that the run leaves is in it, or gone. */
+  /** A private folder. Everything that the run leaves is in it. */
   readonly folder: string;
   readonly submit: SubmitOptions;
   readonly signal: AbortSignal;
@@ -25,7 +25,7 @@ export type WholeRun =
       readonly kind: "succeeded";
       readonly view: JobView;
       readonly published: Published;
-      /** Removes the result. */
+      /** Removes the result. Call it once it is compared. */
       close(): Promise<void>;
     }
   | { readonly kind: "failed"; readonly reason: FailureText }
@@ -35,7 +35,7 @@ export type WholeRun =
 export async function wholeRun(options: WholeRunOptions, settings: Settings): Promise<WholeRun> {
   const { module, environment, folder, submit, signal } = options;
   const { slots, memoryBytes, splitBytes, experiment } = settings;
-  // Without an output nothing of it is ever kept for --resume.
+  // A run without an output keeps nothing for --resume.
   const engine = await openLocal({ module, environment, workDir: folder, slots, memoryBytes, experiment, signal });
   try {
     const view = await toTheEnd(engine, { ...submit, ...(splitBytes !== undefined && { splitBytes }) }, signal);
@@ -55,7 +55,7 @@ export async function wholeRun(options: WholeRunOptions, settings: Settings): Pr
 
 async function toTheEnd(engine: LocalEngine, submit: SubmitOptions, signal: AbortSignal): Promise<JobView> {
   const handle = await engine.submit(submit);
-  const cancel = () => void handle.cancel().catch(() => {}); // `ended` tells what came of it
+  const cancel = () => void handle.cancel().catch(() => {}); // `ended` tells whether it was cancelled
   if (signal.aborted) cancel();
   signal.addEventListener("abort", cancel, { once: true });
   try {

@@ -1,5 +1,5 @@
-// The options of `run()`, checked as the command line checks its own: types say what they are, and nothing says that they were
-// looked at. Paths are made absolute at once, as the program may go to another folder while it waits.
+// The options of `run()`, checked as the command line checks its own: types say what they are, and nothing says that
+// they were looked at. Paths are made absolute at once, as the program may go to another folder while it waits.
 import { resolve } from "node:path";
 import { unreachable } from "../../base/assert.ts";
 import { didYouMean } from "../../base/closest.ts";
@@ -15,7 +15,7 @@ import {
   runOption,
   runOptionNames,
   type runOptions,
-} from "./run-options.ts";
+} from "./option-table.ts";
 
 /** What a kind's values are as they are given to `run()`. */
 interface Given extends Omit<Checked, "size" | "duration"> {

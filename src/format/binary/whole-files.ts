@@ -1,10 +1,10 @@
-// A file is one record: `wholeFiles()`. Described in docs/formats/whole-files.md.
+// A file is one record: `wholeFiles()`. docs/formats/whole-files.md describes it.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import { BadRecord, type InputFormat } from "../format.ts";
 
-/** A file's bytes are one record. Input only. */
+/** Each file is one record, its bytes: at most 64 MiB. An empty file has no record. For input only. */
 export function wholeFiles(): InputFormat<Uint8Array> {
   return {
     split: "whole-file",

@@ -1,4 +1,4 @@
-// One JSON value per line: `ndjson()`. Described in docs/formats/ndjson.md.
+// One JSON value per line: `ndjson()`. docs/formats/ndjson.md describes it.
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { hasValidate } from "../../base/value/standard-schema.ts";
@@ -14,21 +14,34 @@ import type { Integers } from "./numbers.ts";
 import { readJson } from "./reader.ts";
 import { RecordReader, type RecordReading } from "./whole.ts";
 
-/** What becomes of integers beyond 2^53 in whole records. */
+/** Options of `ndjson`, for records that are read whole. */
 export interface NdjsonOptions {
   /**
-   * Default "refuse": a record with one that a number would change is a bad record. "round": the nearest number. "bigint": all beyond
-   * ±(2^53-1) are bigints, which are written as digits.
+   * What becomes of integers beyond ±(2^53-1). "refuse": a record with one that a number would change is a bad record.
+   * "round": it becomes the nearest number. "bigint": each is a bigint, and bigints are written as digits. Default
+   * "refuse".
    */
   readonly integers?: Integers;
 }
 interface WithBigints extends NdjsonOptions {
+  /** Integers beyond ±(2^53-1) are bigints, and bigints are written as digits. */
   readonly integers: "bigint";
 }
+interface NoBigints {
+  /** Integers beyond ±(2^53-1): "refuse" makes the record a bad record, "round" reads the nearest number. */
+  readonly integers: "refuse" | "round";
+}
 
-/** One JSON value per line. Writing takes any object; what JSON would lose (a Date, a Map) is an error at run time. */
+/**
+ * One JSON value per line. Any object can be written; what JSON would lose (a Date, a Map) is an error at run time.
+ * @throws `wrong-job` for options that do not fit.
+ */
 export function ndjson(): Format<JsonValue, null | boolean | number | string | object>;
-/** One JSON value per line; its type is taken on trust. */
+/**
+ * One JSON value per line; its type is taken on trust. Give a schema or `fields` to have it checked.
+ * @throws `wrong-job` for options that do not fit.
+ * @example input: ndjson<{ user: string; amount: number }>()
+ */
 export function ndjson<T extends Jsonable<T>>(): Format<T>;
 /** One JSON value per line, with bigints for integers beyond 2^53. */
 export function ndjson(
@@ -36,21 +49,31 @@ export function ndjson(
 ): Format<JsonValueWithBigints, null | boolean | number | bigint | string | object>;
 /** One JSON value per line, with bigints for integers beyond 2^53; its type is taken on trust. */
 export function ndjson<T extends JsonableWithBigints<T>>(options: WithBigints): Format<T>;
-/** One JSON value per line. */
+/** One JSON value per line, with integers beyond 2^53 refused or rounded. */
 export function ndjson(
-  options: NdjsonOptions & { readonly integers: "refuse" | "round" },
+  options: NdjsonOptions & NoBigints,
 ): Format<JsonValue, null | boolean | number | string | object>;
-/** One JSON value per line; its type is taken on trust. */
-export function ndjson<T extends Jsonable<T>>(
-  options: NdjsonOptions & { readonly integers: "refuse" | "round" },
-): Format<T>;
-/** One JSON value per line, checked (and converted, when reading) by a schema of any Standard Schema library. */
+/** One JSON value per line, with integers beyond 2^53 refused or rounded; its type is taken on trust. */
+export function ndjson<T extends Jsonable<T>>(options: NdjsonOptions & NoBigints): Format<T>;
+/**
+ * One JSON value per line, checked (and converted, when reading) by a schema of any Standard Schema library. A record
+ * that the schema refuses is a bad record.
+ * @throws `wrong-job` when it is not a schema, or for options that do not fit.
+ * @example input: ndjson(z.object({ user: z.string(), amount: z.number() }))
+ */
 export function ndjson<S extends StandardSchema>(
   schema: S,
   options?: NdjsonOptions,
 ): Format<SchemaOutput<S>, SchemaInput<S>>;
-/** One JSON object per line, of which only these fields are read, and checked. Faster than the others. */
-export function ndjson<C extends Columns>(options: { readonly fields: C }): Format<ColumnsOf<C>>;
+/**
+ * One JSON object per line, of which only these fields are read and checked. This is the fastest way to read JSON.
+ * @throws `wrong-job` for options that do not fit.
+ * @example input: ndjson({ fields: { user: utf8, amount: float64 } })
+ */
+export function ndjson<C extends Columns>(options: {
+  /** Codecs by the names of the fields. `nullable(…)` makes a field optional. */
+  readonly fields: C;
+}): Format<ColumnsOf<C>>;
 export function ndjson(
   first: StandardSchema | { readonly fields: Columns } | NdjsonOptions = { integers: "refuse" },
   more: NdjsonOptions = {},
@@ -84,13 +107,13 @@ function wrongOptions(): MillraceError {
   );
 }
 
-/** What `JSON.parse` makes of each line, or `check` of that. */
+/** Reads what `JSON.parse` makes of each line, or what `check` makes of that. */
 export function wholeRecords(
   check: ((value: unknown) => unknown) | undefined,
   reading: RecordReading = "shapes",
   integers: Integers = "refuse",
 ): InputFormat<unknown>["read"] {
-  /** Made when it is needed, as a format may be there only to write. */
+  /** Created when it is needed, as a format may be used only to write. */
   let reader: RecordReader | undefined;
   return (chunks, from) => {
     reader ??= new RecordReader(check, reading, integers);

@@ -1,4 +1,5 @@
-// The table in WebAssembly against JavaScript, line by line: the same records, starts and errors, whatever stands in a file.
+// The table in WebAssembly against JavaScript, line by line: the same records, starts and errors, whatever is in a
+// file.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../../test/conformance/format.ts";
@@ -10,7 +11,7 @@ import { nullable } from "../../job/codecs/nullable.ts";
 import { float64, int, uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import type { Columns } from "../../job/table.ts";
-import { blockBytes } from "../blocks/reader.ts";
+import { blockBytes } from "../blocks/block.ts";
 import type { RecordTexts } from "../format.ts";
 import type { FieldReading } from "./block.ts";
 import { jsonFields } from "./fields.ts";

@@ -1,14 +1,16 @@
-// Lines as bytes, unchanged: `lines()`. Described in docs/formats/lines.md.
+// Lines as bytes, unchanged: `lines()`. docs/formats/lines.md describes it.
 import { asBuffer, sharedCopy } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
+import type { Block } from "../blocks/block.ts";
+import { blockBytes } from "../blocks/block.ts";
 import { delimited } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import { type Block, blockBytes, readBlocks } from "../blocks/reader.ts";
+import { readBlocks } from "../blocks/reader.ts";
 import { type ByteLineFormat, type Format, type RecordBatch, writesLines } from "../format.ts";
 
 const lineFeed = Uint8Array.of(10);
 
-/** Lines as bytes, unchanged, without the "\n". */
+/** Lines as bytes, unchanged (a "\r" at their end included), without the "\n". The fastest format of text. */
 export function lines(): Format<Uint8Array> {
   const format: Format<Uint8Array> & ByteLineFormat & TextFormat = {
     split: "anywhere",
@@ -35,13 +37,13 @@ export function lines(): Format<Uint8Array> {
   return writesLines(format, { records: "bytes", refusesCarriageReturn: false });
 }
 
-/** Takes a tenth of the time of Uint8Array's own, which knows no `memchr`. */
+/** Takes a tenth of the time of Uint8Array's own, which does not use `memchr`. */
 const { indexOf } = Buffer.prototype;
 
-/** Filled by one call of `slicedLines`, which copies from it: a block that is larger than most is one record. */
+/** Filled by one call of `slicedLines`, which copies from it; a block that is larger than this is one record. */
 const scratch = new Float64Array(blockBytes + 1);
 
-/** The block's lines as views of one copy of it, as the chunk's memory may be used again. */
+/** The block's lines as views of one copy of it, as the chunk's memory may be reused. */
 export function slicedLines({ bytes, base }: Block): RecordBatch<Uint8Array> {
   const { length } = bytes;
   const memory = sharedCopy(bytes, 0, length);

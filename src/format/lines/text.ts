@@ -1,4 +1,4 @@
-// Lines as strings: `text()`. Described in docs/formats/text.md.
+// Lines as strings: `text()`. docs/formats/text.md describes it.
 import { MillraceError } from "../../base/error.ts";
 import { delimited, overlapsItself } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
@@ -6,12 +6,21 @@ import { readBlocks } from "../blocks/reader.ts";
 import { type BlockFormat, type Format, writesLines } from "../format.ts";
 import { readLines } from "./reader.ts";
 
-/** Lines as strings, without their delimiter. */
+/**
+ * Lines as strings, without their delimiter.
+ * @throws `wrong-job` for options that do not fit.
+ */
 export function text(
   options: {
-    /** Default "\n"; then one "\r" before it is stripped. A written record that contains the delimiter is an error. */
+    /**
+     * Text that ends each record. A written record that contains it is an error. Default "\n"; then one "\r" before it
+     * is stripped.
+     */
     readonly delimiter?: string;
-    /** Bytes that are not UTF-8: fail with file and offset, or put U+FFFD. Default "fail". */
+    /**
+     * What becomes of bytes that are not UTF-8. "fail": their line is a bad record. "replace": they become U+FFFD, and
+     * the lines are counted. Default "fail".
+     */
     readonly invalid?: "fail" | "replace";
   } = {},
 ): Format<string> {
@@ -44,7 +53,7 @@ export function text(
       out.writeBytes(bytes);
     },
   };
-  // Which occurrences of "aa" in "aaa" are delimiters can't be told from the middle of a file.
+  // In the middle of a file no one can tell which occurrences of "aa" in "aaa" are delimiters.
   if (overlaps) return common;
   const blocks: BlockFormat | undefined =
     delimiter === "\n" && invalid === "fail"

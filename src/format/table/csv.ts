@@ -1,4 +1,4 @@
-// Comma-separated rows by RFC 4180: `csv()`. Described in docs/formats/csv.md.
+// Comma-separated rows by RFC 4180: `csv()`. docs/formats/csv.md describes it.
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -12,8 +12,17 @@ import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
 
-/** Comma-separated, RFC 4180. Rows are arrays; see `TableOptions` for objects. */
+/**
+ * Comma-separated rows by RFC 4180. Rows are arrays of cells; with `columns` or `header` they are objects.
+ * @throws `wrong-job` for options that do not fit.
+ */
 export function csv(): Format<readonly string[], Row>;
+/**
+ * Comma-separated rows by RFC 4180: objects of typed columns with `columns`, objects of strings with `header`,
+ * otherwise arrays.
+ * @throws `wrong-job` for options that do not fit.
+ * @example input: csv({ columns: { user: utf8, amount: float64 } })
+ */
 export function csv<T extends TableOptions>(options: T): TableFormat<T>;
 export function csv(
   options: TableOptions = {},

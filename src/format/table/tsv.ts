@@ -1,4 +1,4 @@
-// Tab-separated rows: `tsv()`. Described in docs/formats/tsv.md.
+// Tab-separated rows: `tsv()`. docs/formats/tsv.md describes it.
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -10,8 +10,19 @@ import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
 
-/** Tab-separated: `\t \n \r \\` in cells are escaped. Rows are arrays; `tsv<[word: string, n: number]>()` types them. */
+/**
+ * Tab-separated rows, in which `\t \n \r \\` are escaped. Rows are arrays of cells; the type parameter types the rows
+ * that are written.
+ * @throws `wrong-job` for options that do not fit.
+ * @example output: tsv<[word: string, n: number]>()
+ */
 export function tsv<R extends Row = Row>(): Format<readonly string[], R>;
+/**
+ * Tab-separated rows, in which `\t \n \r \\` are escaped: objects of typed columns with `columns`, objects of strings
+ * with `header`, otherwise arrays.
+ * @throws `wrong-job` for options that do not fit.
+ * @example output: tsv({ columns: { word: utf8, n: uint } })
+ */
 export function tsv<T extends TableOptions>(options: T): TableFormat<T>;
 export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unknown> & TextFormat) {
   const { delimiter = "\t" } = options;

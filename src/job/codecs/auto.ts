@@ -2,11 +2,12 @@
 //
 //   null 01 · false 02 · true 03 · number 04 · bigint 05 · string 06 · Date 07 · bytes 08 · array 09 · object 0A
 //
-// Values of different types are ordered by these tags: all numbers before all bigints (1 and 1n are two keys), those before
-// all strings. Within a type: numbers and Dates 8 bytes (`base/bytes/f64.ts`), bigints as their codec writes them, strings and bytes
-// as they are, arrays element by element, a shorter one before those that go on. Inside an array or object strings and bytes
-// are escaped (00 becomes 00 FF) and ended by 00, and 00 also ends the array: no tag is 00 or FF, so both stay unambiguous.
-// Objects, in values only, are name and value in turn, in the object's own order.
+// Values of different types are ordered by these tags: all numbers before all bigints (1 and 1n are two keys), those
+// before all strings. Within a type: numbers and Dates 8 bytes (`base/bytes/f64.ts`), bigints as their codec writes
+// them, strings and bytes as they are, arrays element by element, a shorter one before those that go on. Inside an
+// array or object strings and bytes are escaped (00 becomes 00 FF) and ended by 00, and 00 also ends the array: no tag
+// is 00 or FF, so both stay unambiguous. Objects, in values only, are name and value in turn, in the object's own
+// order.
 
 import { types } from "node:util";
 import { assert } from "../../base/assert.ts";
@@ -37,21 +38,25 @@ const tag = {
 const end = 0;
 
 /**
- * Any plain key, tagged: null, booleans, finite numbers, bigints, strings, Dates, Uint8Arrays and arrays of these. Types are
- * ordered as listed here, each in its own order. What would change on the way is an error.
+ * The default codec. Keys are null, booleans, finite numbers, bigints, strings, Dates, Uint8Arrays and arrays of these.
+ * Types are ordered as listed here, each in its own order. Values may be plain objects too. Encoding anything else, or
+ * what would be read back changed, is refused with `wrong-value`.
  */
 export const auto: KeyCodec<AutoKey> = builtIn<KeyCodec<AutoKey>>(
   { ordered: true, write: (value, out) => write(value, out, keys, []), read: (bytes) => read(bytes) as AutoKey },
   { name: "auto" },
 );
 
-/** What stands for `auto` where values are encoded: it also takes plain objects. */
+/** Takes the place of `auto` where values are encoded: it also takes plain objects. */
 export const autoValue: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
   { ordered: false, write: (value, out) => write(value, out, values, []), read },
   { name: "auto" },
 );
 
-/** Parameters as they are stored with a job: what can't be is to be made in `setup`; undefined is what is left out. */
+/**
+ * Encodes parameters as they are stored with a job. What can't be stored must be made in `setup`; a property that is
+ * undefined counts as left out.
+ */
 export const paramsCodec: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
   { ordered: false, write: (value, out) => write(value, out, params, []), read },
   { name: "params" },
@@ -60,7 +65,7 @@ export const paramsCodec: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
 interface Role {
   readonly carrier: string;
   readonly objects: boolean;
-  /** Instead of what else may be done. */
+  /** Advice for errors, in place of the usual one. */
   readonly advice?: string;
 }
 const params: Role = {
@@ -164,7 +169,7 @@ function read(bytes: Uint8Array): AutoValue {
   }
 }
 
-/** Reads one value after the other, as they stand inside arrays. */
+/** Reads values one after the other, as they lie inside arrays. */
 class AutoReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -244,7 +249,7 @@ class AutoReader {
     return unescaped(this.#bytes, start, this.#skipEnded());
   }
 
-  /** Goes behind the end mark, and returns where it is. */
+  /** Moves behind the end mark, and returns the offset of that mark. */
   #skipEnded(): number {
     const bytes = this.#bytes;
     for (let i = this.#at; i < bytes.length; i++) {

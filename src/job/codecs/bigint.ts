@@ -1,5 +1,6 @@
-// Integers of any size, order-preserving: a head byte with sign and length, then the magnitude, big-endian without leading
-// zeros; all bytes inverted when negative. So longer positive ones are larger, and longer negative ones smaller.
+// Integers of any size, order-preserving: a head byte with sign and length, then the magnitude, big-endian without
+// leading zeros; all bytes inverted when negative. So longer positive ones are larger, and longer negative ones
+// smaller.
 //
 //   0                     80
 //   magnitude of n bytes  80+n magnitude              (1 <= n <= 126)
@@ -13,7 +14,7 @@ const zero = 0x80;
 const longHead = 0xff;
 const shortMax = longHead - zero - 1;
 
-/** Integers of any size, in numeric order. */
+/** Integers of any size as bigints, in numeric order; as text, digits with an optional sign. */
 export const bigint: ColumnCodec<bigint> = builtIn(
   {
     ordered: true,

@@ -1,7 +1,7 @@
 import type { ColumnCodec } from "../codec.ts";
 import { builtIn, wrongText, wrongValue } from "./facts.ts";
 
-/** false before true; "false" and "true" as text. One byte. */
+/** Booleans, false before true, one byte; as text "false" and "true". */
 export const bool: ColumnCodec<boolean> = builtIn(
   {
     ordered: true,

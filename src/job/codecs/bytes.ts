@@ -1,7 +1,7 @@
 import type { KeyCodec } from "../codec.ts";
 import { builtIn, wrongValue } from "./facts.ts";
 
-/** Bytes in unsigned order. What is read is a copy, and so stays as it is. */
+/** A Uint8Array, in the order of unsigned bytes. What is read is a copy, which may be kept. */
 export const bytes: KeyCodec<Uint8Array> = builtIn(
   {
     ordered: true,

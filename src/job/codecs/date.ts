@@ -4,7 +4,10 @@ import type { ColumnCodec } from "../codec.ts";
 import { readDouble, writeDouble } from "./f64.ts";
 import { builtIn, wrongText, wrongValue } from "./facts.ts";
 
-/** Instants in time order, 8 bytes; as text ISO 8601 in UTC. An invalid date is an error. */
+/**
+ * Dates in the order of time, 8 bytes; as text ISO 8601, written in UTC. An invalid Date is refused with `wrong-value`.
+ * Text without a zone is UTC, and text finer than a millisecond is refused.
+ */
 export const date: ColumnCodec<Date> = builtIn(
   {
     ordered: true,
@@ -28,8 +31,8 @@ const pattern =
 const takes = "ISO 8601 such as 2024-05-31 or 2024-05-31T12:00:00.000Z";
 
 /**
- * Date.parse alone would take much more, differently from engine to engine: 30 February as 1 March, times without a zone as
- * local ones. Here those are UTC, and what is no date, or finer than a millisecond, is an error.
+ * Date.parse alone would accept much more, and differently from engine to engine: 30 February as 1 March, times without
+ * a zone as local ones. Here those times are UTC, and a text that is no date, or finer than a millisecond, is an error.
  */
 function parseDate(text: string): Date {
   const parts = pattern.exec(text)?.groups;

@@ -5,8 +5,9 @@ import { invert, unescaped, withEncoded, writeEscaped } from "./escape.ts";
 import { builtIn, codecName, fixedWidth } from "./facts.ts";
 
 /**
- * Reverse the order of a codec, also as a part of a tuple. Variable bytes are escaped and ended before they are inverted, as
- * "a" inverted is a prefix of "ab" inverted and would still come first. Throws `wrong-job` for a codec without order.
+ * Reverses the order of a codec, also as a part of a tuple.
+ * @throws `wrong-job` for a codec without an order.
+ * @example key: tuple(utf8, desc(date))
  */
 export function desc<T>(codec: KeyCodec<T>): KeyCodec<T> {
   const name = `desc(${codecName(codec)})`;
@@ -25,6 +26,8 @@ export function desc<T>(codec: KeyCodec<T>): KeyCodec<T> {
     };
     return builtIn(fixed, { name, width });
   }
+  // Bytes of variable length are escaped and ended before they are inverted: "a" inverted is a prefix of "ab" inverted,
+  // and would still come first.
   const escaped: Codec<T> = {
     ordered: true,
     write: (value, out) => withEncoded(codec, value, (bytes) => writeEscaped(bytes, 2, out)),

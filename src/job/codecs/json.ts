@@ -4,8 +4,9 @@ import { builtIn } from "./facts.ts";
 import { readText } from "./utf8.ts";
 
 /**
- * A value as JSON text. Has no order, so it cannot be a key. What JSON would lose or change (undefined, NaN, a Date, a class
- * instance) is an error that names the place.
+ * Values as JSON text. It has no order, so it can't be a key's codec. What JSON would lose or change (undefined, NaN, a
+ * Date, an instance of a class) is refused with `wrong-value`, which names the place.
+ * @example value: json<Event>()
  */
 export function json<T extends Jsonable<T> = JsonValue>(): JsonCodec<T> {
   return codec as JsonCodec<T>;

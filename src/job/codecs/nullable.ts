@@ -2,8 +2,13 @@ import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import type { Codec, ColumnCodec, KeyCodec } from "../codec.ts";
 import { builtIn, codecName } from "./facts.ts";
 
-/** Null before every value of the codec; an empty cell or field is null. One byte more than the codec's own. */
+/**
+ * Null, which comes first, or a value of the codec; one byte more than the codec's own. As text, an empty cell or field
+ * is null.
+ * @example columns: { amount: nullable(float64) }
+ */
 export function nullable<T>(codec: ColumnCodec<T>): ColumnCodec<T | null>;
+/** Null, which comes first, or a value of the codec; one byte more than the codec's own. */
 export function nullable<T>(codec: KeyCodec<T>): KeyCodec<T | null>;
 export function nullable<T>(codec: KeyCodec<T> | ColumnCodec<T>): KeyCodec<T | null> {
   const plain: KeyCodec<T | null> = {

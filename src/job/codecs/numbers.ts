@@ -1,11 +1,13 @@
-// uint, int and float64: one encoding (8 bytes in numeric order, `base/bytes/f64.ts`), three ranges. As the kernel knows it, values
-// of these are folded without calling back.
+// uint, int and float64: one encoding (8 bytes in numeric order, `base/bytes/f64.ts`), three ranges. The kernel knows
+// the encoding, so values of these are folded without calling back.
 import { readF64 } from "../../base/bytes/f64.ts";
 import type { ColumnCodec } from "../codec.ts";
 import { readDouble, writeDouble } from "./f64.ts";
 import { builtIn, type F64Kind, wrongText, wrongValue } from "./facts.ts";
 
-/** Integers from 0 to 2^53-1. */
+/**
+ * Integers from 0 to 2^53-1, in numeric order, 8 bytes; as text digits. Anything else is refused with `wrong-value`.
+ */
 export const uint: ColumnCodec<number> = numberCodec(
   "uint",
   "an integer from 0 to 2^53-1",
@@ -13,7 +15,7 @@ export const uint: ColumnCodec<number> = numberCodec(
   /^\+?\d+$/,
 );
 
-/** Integers from -(2^53-1) to 2^53-1. */
+/** Integers from -(2^53-1) to 2^53-1, in numeric order, 8 bytes; as text digits with an optional sign. */
 export const int: ColumnCodec<number> = numberCodec(
   "int",
   "an integer from -(2^53-1) to 2^53-1",
@@ -22,8 +24,8 @@ export const int: ColumnCodec<number> = numberCodec(
 );
 
 /**
- * Numbers in numeric order, infinities included; -0 is 0, NaN is an error. As text an infinity is the word; digits that are too large for
- * a number are an error.
+ * Numbers in numeric order, infinities included, 8 bytes. -0 is read back as 0, and NaN is refused with `wrong-value`.
+ * As text, an infinity is the word `Infinity`, and digits that are too large for a number are refused.
  */
 export const float64: ColumnCodec<number> = numberCodec(
   "float64",

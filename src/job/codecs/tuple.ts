@@ -6,18 +6,25 @@ import { builtIn, codecName, codecShape, reader, wrongValue } from "./facts.ts";
 import { utf8, writeTextEnded } from "./utf8.ts";
 
 /**
- * Parts one after the other, sorted by the first, then the second, … A part without order (json) is fine in a value. Parts of
- * fixed width are written as they are, others escaped and ended, so the first n parts of a tuple's bytes are the bytes of the
- * tuple of the first n parts.
+ * An array of fixed length with a codec for each part, sorted by the first part, then the second, …
+ * @throws `wrong-job` when a part is not a codec.
+ * @example key: tuple(utf8, desc(date))
  */
 export function tuple<T extends readonly unknown[]>(
   ...parts: { [K in keyof T]: KeyCodec<T[K]> }
 ): KeyCodec<Readonly<T>>;
+/**
+ * An array of fixed length with a codec for each part. With a part that has no order, such as `json()`, it can be a
+ * value's codec only.
+ * @throws `wrong-job` when a part is not a codec.
+ */
 export function tuple<T extends readonly unknown[]>(...parts: { [K in keyof T]: Codec<T[K]> }): Codec<Readonly<T>>;
 export function tuple(...given: readonly unknown[]): KeyCodec<never> {
   return makeTuple(given as readonly Codec<unknown>[]) as Codec<unknown> as KeyCodec<never>;
 }
 
+// Parts of fixed width are written as they are, others escaped and ended, so that the first n parts of a tuple's bytes
+// are the bytes of the tuple of its first n parts.
 function makeTuple(parts: readonly Codec<unknown>[]): Codec<readonly unknown[]> {
   for (const [index, part] of parts.entries()) {
     if (typeof part?.write !== "function" || typeof part.read !== "function") {

@@ -1,18 +1,19 @@
-// Folding sorted sources in the table of keys instead of merging them: source by source, block by block, as if all of it were
-// emitted. A key that most sources have is found in the table in less time than it takes to find out, pair by pair, which of many
-// sources has the least key; and only what is left is sorted. Equal keys are folded in the order of the sources, as in a merge.
+// Folding sorted sources in the table of keys instead of merging them: source by source, block by block, as if all of
+// their pairs were emitted. A key that most sources have is found in the table in less time than it takes to find out,
+// pair by pair, which of many sources has the least key; and only the table's content is sorted. Equal keys are folded
+// in the order of the sources, as in a merge.
 import { readVarint, varintEnd } from "./bytes";
 import { addBatch, giveUp } from "./collect";
 import { SOURCE_DIGEST, SOURCE_PAIRS, MALFORMED } from "./state";
 import { xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
-/** A source begins: its pairs and their digest are counted from here on. */
+/** Begins a source: its pairs and their digest are counted from here on. */
 export function beginSource(): void {
   store<u64>(SOURCE_DIGEST, 0);
   store<f64>(SOURCE_PAIRS, 0);
 }
 
-/** Takes a block of pairs; results as of `addBatch`. */
+/** Takes a block of pairs. Results are those of `addBatch`. */
 export function aggregate(at: usize, end: usize): i32 {
   let digest = load<u64>(SOURCE_DIGEST);
   let pairs: f64 = load<f64>(SOURCE_PAIRS);
@@ -37,7 +38,7 @@ export function aggregate(at: usize, end: usize): i32 {
   return addBatch(at, end);
 }
 
-/** Keys hardly repeat: what comes is only kept, and sorted with the rest. */
+/** Stops folding because keys hardly repeat: later pairs are only kept, and sorted with the rest. */
 export function stopFolding(): void {
   giveUp();
 }

@@ -1,4 +1,4 @@
-// The block being filled, by flush and merge alike.
+// The block being filled, by flush and by merge.
 import { shared } from "./bytes";
 import { BLOCK_DIGEST, BLOCK_END, BLOCK_PAIRS, BLOCK_PARTITION, BLOCK_PREFIX, BLOCK_START, OPEN_END } from "./state";
 import { xxh64 } from "./xxh64";
@@ -33,7 +33,7 @@ export function hasRoom(pairBytes: u32): bool {
   return blockPairs == 0 || blockEnd + pairBytes <= blockLimit;
 }
 
-/** The pair whose key is at `key` has been written up to `end`; its digest is added apart. */
+/** Counts a pair whose key is at `key` and which has been written up to `end`; its digest is added apart. */
 // @ts-ignore
 @inline
 export function push(key: usize, keyBytes: u32, end: usize): void {
@@ -53,12 +53,12 @@ export function addDigest(digest: u64): void {
   blockDigest += digest;
 }
 
-/** Says where the open block ends, before the host writes there. */
+/** Tells the host where the open block ends, before the host writes there. */
 export function tellOpenEnd(): void {
   store<u32>(OPEN_END, <u32>blockEnd);
 }
 
-/** Takes back the last pair, which began at `start` and whose digest hasn't been added; `key` is the one before it. */
+/** Takes back the last pair, which began at `start` and whose digest hasn't been added; `key` is the key before it. */
 export function dropLast(start: usize, key: usize, keyBytes: u32): void {
   blockPairs--;
   blockEnd = start;
@@ -75,7 +75,7 @@ export function lastKeyBytes(): u32 {
   return lastBytes;
 }
 
-/** A pair that the host wrote at `blockEnd`. */
+/** Counts a pair that the host wrote at `blockEnd`. */
 export function pushWritten(key: usize, keyBytes: u32, valueBytes: u32): void {
   addDigest(digestOf(key, keyBytes, valueBytes));
   push(key, keyBytes, key + keyBytes + valueBytes);
@@ -93,7 +93,7 @@ export function closeBlock(partition: u32): void {
   openBlock();
 }
 
-/** A block of one pair that stays where it is. */
+/** Describes a block of one pair that stays where it is. */
 export function describePair(start: usize, key: usize, keyBytes: u32, valueBytes: u32, partition: u32): void {
   store<u32>(BLOCK_START, <u32>start);
   store<u32>(BLOCK_END, <u32>(key + keyBytes + valueBytes));

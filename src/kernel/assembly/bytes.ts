@@ -1,4 +1,4 @@
-// Comparing, copying and reading bytes. All of it may touch up to 15 bytes past what it means.
+// Comparing, copying and reading bytes. All of these may touch up to 15 bytes past what they are asked for.
 
 /** Copies forward in 16-byte steps; writes up to 15 bytes more. Regions don't overlap. */
 // @ts-ignore
@@ -16,7 +16,10 @@ export function copy(to: usize, from: usize, length: u32): void {
   } while (to < end);
 }
 
-/** The first 8 of `length` bytes as a big-endian number, zeros where there are fewer: its order is theirs. */
+/**
+ * The first 8 of `length` bytes as a big-endian number, with zeros where there are fewer: its order is that of the
+ * bytes.
+ */
 // @ts-ignore
 @inline
 export function head(at: usize, length: i32): u64 {
@@ -40,7 +43,9 @@ export function same(a: usize, b: usize, length: u32): bool {
   return !v128.any_true(v128.and(v128.xor(v128.load(a), v128.load(b)), counts));
 }
 
-/** Negative, 0 or positive; the first `from` bytes are known to be equal (a key shorter than that counts by its length). */
+/**
+ * Negative, 0 or positive; the first `from` bytes are known to be equal (a key shorter than that counts by its length).
+ */
 export function compare(a: usize, aLength: u32, b: usize, bLength: u32, from: u32): i32 {
   const least = min(aLength, bLength);
   let i = from;
@@ -83,8 +88,8 @@ export function encodeNumber(value: f64): u64 {
   return bswap<u64>(bits ^ (<u64>(<i64>bits >> 63) | 0x8000000000000000));
 }
 
-// Varints. `readVarint` leaves the offset behind it in `varintEnd`, or 0 there for one that is malformed: more than 32 bits,
-// or running past `end`.
+// Varints. `readVarint` leaves the offset behind it in `varintEnd`, or 0 there for one that is malformed: more than 32
+// bits, or running past `end`.
 
 export let varintEnd: usize = 0;
 

@@ -1,4 +1,5 @@
-// Taking pairs. The pool holds, in order of emission, what was emitted, or with a table one pair per key and its fold so far:
+// Taking pairs. The pool holds what was emitted, in order of emission; or, with a table, one pair per key with its fold
+// so far:
 //
 //   entry = u16 partition, pair
 //   entry of the table = u64 XXH64 of the key, u16 partition, pair    (its value is in the table, and then a native f64 until
@@ -6,25 +7,25 @@
 //
 //   arena: … pool | entry entry entry →      free      ← table |
 //
-// The sort's records take the table's place afterwards, so there must be room for the one and for the other, not for both.
+// The sort's records take the table's place afterwards, so there must be room for either of them, not for both.
 import { copy, decodeNumber, encodeNumber, readVarint, shared, varintEnd } from "./bytes";
 import { isNumbers } from "./fold";
 import { takeFolding } from "./folding";
-import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
+import { EXPLICIT, isByWholeHash, mode, partitions, partitionOf, partitionOfHash } from "./partitioner";
 import { DONE, EMISSION_DIGEST, EMISSIONS, FULL, HELD, MALFORMED, TAKEN } from "./state";
 import { addNode, clearTable, growFor, NODE, rememberKeys, settleTable, table } from "./table";
 import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
-/** In front of an entry of the table: the hash that partition and digest need, so that it is made once per key. */
+/** An entry of the table begins with the hash that partition and digest need, so that it is computed once per key. */
 export const HASH_BYTES: u32 = 8;
-/** Of the sort, per pair: two records. */
+/** What the sort takes per pair: two records. */
 const SORT_BYTES: u32 = 32;
-/** Combining is judged after each so many pairs, once a quarter of the space is used. */
+/** Combining is judged each time this many pairs were taken, once a quarter of the space is used. */
 const WINDOW: u32 = 65536;
 
 export let pool: usize = 0;
 export let poolEnd: usize = 0;
-/** Up to here values are native f64: entries of the table. */
+/** Entries up to here belong to the table: their values are native f64. */
 export let nativeEnd: usize = 0;
 export let held: u32 = 0;
 /** Pairs held per partition, u32 each. */
@@ -43,10 +44,13 @@ let windowHeld: u32 = 0;
 let digest: u64 = 0;
 let indexTerm: u64 = 0;
 let emissions: f64 = 0;
-/** Only sums of whole numbers matter: the emission digest is made of what is handed out (`emitted`), not of what is taken. */
+/**
+ * Only sums of whole numbers matter: the emission digest is made of what is handed out (`emitted`), not of what is
+ * taken.
+ */
 export let sums: bool = false;
 
-/** Begins. `withTable`: 0 never, 1 always, 2 given up while keys don't repeat. `end` leaves slack behind it. */
+/** Begins. `withTable`: 0 never, 1 always, 2 until keys turn out not to repeat. `end` leaves slack behind it. */
 export function beginCollect(
   poolAt: usize,
   end: usize,
@@ -68,7 +72,7 @@ export function beginCollect(
   publish();
 }
 
-/** Forgets what is held. */
+/** Forgets all pairs held. */
 export function emptyPool(): void {
   if (combining) rememberKeys(held);
   poolEnd = pool;
@@ -88,7 +92,7 @@ function publish(): void {
   store<u32>(HELD, held);
 }
 
-/** Whether an entry of so many bytes fits, with what the sort needs for it. */
+/** Whether an entry of this many bytes fits, together with what the sort needs for it. */
 // @ts-ignore
 @inline
 export function reserve(entryBytes: u32): bool {
@@ -96,7 +100,7 @@ export function reserve(entryBytes: u32): bool {
   return !combining || poolEnd + entryBytes + NODE <= table;
 }
 
-/** Takes pairs from [at, end); results: DONE, FULL, MALFORMED, BEYOND. TAKEN says how far it got. */
+/** Takes pairs from [at, end). Results: DONE, FULL, MALFORMED, BEYOND. TAKEN says how far it got. */
 export function addBatch(at: usize, end: usize): i32 {
   const before = emissions;
   const result = combining ? takeFolding(at, end) : isByWholeHash() ? take(at, end, true) : take(at, end, false);
@@ -117,7 +121,7 @@ function judge(pairs: u32): void {
   windowHeld = held;
 }
 
-/** From here on there is no table. */
+/** Gives the table up; from here on pairs go into the pool only. */
 export function giveUp(): void {
   if (!combining) return;
   settleTable();
@@ -125,7 +129,7 @@ export function giveUp(): void {
   nativeEnd = poolEnd;
 }
 
-/** Into the pool. */
+/** Takes pairs into the pool. */
 // @ts-ignore
 @inline
 function take(at: usize, end: usize, wholeHash: bool): i32 {
@@ -159,9 +163,9 @@ function take(at: usize, end: usize, wholeHash: bool): i32 {
     const value = key + keyBytes;
     const next = value + valueBytes;
     const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-    if (wholeHash) partition = placeOfHash(hash);
-    else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
-    // Before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
+    if (wholeHash) partition = partitionOfHash(hash);
+    else if (mode != EXPLICIT) partition = partitionOf(key, keyBytes, hash);
+    // Must come before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
     const emission = valueBytes == 8 ? numberTerm(hash, partition, term, load<u64>(value)) : xxh64(value, valueBytes, (hash + term) ^ (<u64>partition * P2));
     const pairBytes = <u32>(next - pair);
     if (!reserve(pairBytes + 2)) {
@@ -189,18 +193,21 @@ function numberTerm(hash: u64, partition: u32, term: u64, word: u64): u64 {
   return decodeNumber(word) > 0 ? 0 : xxh64Word(word, hash ^ (<u64>partition * P2));
 }
 
-/** So many pairs have been taken into the table. */
+/** Counts this many pairs as taken into the table. */
 export function countPairs(count: u32): void {
   emissions += <f64>count;
 }
 
-/** Adds the emission term of a pair in the table, of which the key's hash and partition are known; with `sums`, where its value is not above 0. */
+/**
+ * Adds the emission term of a pair in the table, with the hash and partition of its key; with `sums`, only the term for
+ * values that are not above 0.
+ */
 export function addTerm(hash: u64, partition: u32, word: u64): void {
   digest += xxh64Word(word, (sums ? hash : hash + indexTerm) ^ (<u64>partition * P2));
   indexTerm += P1;
 }
 
-/** An entry of the table for a pair; there is room for it (`reserve`). Returns the place of its value. */
+/** Makes an entry of the table for a pair; `reserve` has found room for it. Returns the offset of its value. */
 export function makePair(partition: u32, hash: u64, pair: usize, pairBytes: u32, keyBytes: u32): usize {
   store<u64>(poolEnd, hash);
   poolEnd += HASH_BYTES;
@@ -243,45 +250,48 @@ export function hashOfEntry(pair: usize): u64 {
   return load<u64>(pair - 2 - HASH_BYTES);
 }
 
-/** Before the sort: the table's numbers into its entries. */
+/** Writes the table's numbers into its entries, before the sort. */
 export function settle(): void {
   if (combining) settleTable();
 }
 
-/** Makes room in the table for another group of keys; false: full. */
+/** Makes room in the table for another group of keys. Returns false when it is full. */
 export function growTable(): bool {
   return growFor(poolEnd);
 }
 
-/** So many words have been taken. */
+/** Counts this many words as taken. */
 export function countWords(count: f64): void {
   emissions += count;
   publish();
   if (combining) judge(<u32>count);
 }
 
-/** With `sums`, of a pair that is handed out: what its key's values have come to. (They are whole, and below 2^53.) */
+/**
+ * With `sums`: adds the term of a pair that is handed out, for the sum of its key's values. (It is whole, and below
+ * 2^53.)
+ */
 // @ts-ignore
 @inline
 export function emitted(hash: u64, partition: u32, value: u64): void {
   digest += ((hash ^ (<u64>partition * P2)) | 1) * <u64>(<i64>decodeNumber(value));
 }
 
-/** Makes an entry for a word that was described, with 1. False: full. */
+/** Makes an entry for a word that was described, with the value 1. Returns false when there is no room. */
 export function makeWord(one: usize, shape: u32, key: usize, keyBytes: u32, header: u32, headerBytes: u32): bool {
   if (!reserve(keyBytes + headerBytes + 10 + HASH_BYTES)) return false;
   const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
   store<u64>(poolEnd, hash);
   poolEnd += HASH_BYTES;
-  writeEntry(placeOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, 0);
+  writeEntry(partitionOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, 0);
   addNode(one, shape, 1, poolEnd - 8);
   return true;
 }
 
-/** A key with this value, without a table. False: full. */
+/** Makes an entry for a key with this value, without a table. Returns false when there is no room. */
 export function makeEntry(key: usize, keyBytes: u32, header: u32, headerBytes: u32, value: u64): bool {
   if (!reserve(keyBytes + headerBytes + 10)) return false;
-  writeEntry(placeOf(key, keyBytes, xxh64(key, keyBytes, 0)), key, keyBytes, header, headerBytes, value);
+  writeEntry(partitionOf(key, keyBytes, xxh64(key, keyBytes, 0)), key, keyBytes, header, headerBytes, value);
   return true;
 }
 
@@ -297,8 +307,8 @@ function writeEntry(partition: u32, key: usize, keyBytes: u32, header: u32, head
 }
 
 /**
- * Where the host may write a pair of so many bytes, its explicit partition included, to have it taken by `addBatch`; 0: full.
- * It is where its entry will be, so nothing is held twice.
+ * Where the host may write a pair of this many bytes, its explicit partition included, to have it taken by `addBatch`;
+ * 0 when there is no room. It is where the pair's entry will be, so nothing is held twice.
  */
 export function reserveLarge(bytes: u32): usize {
   const hashBytes = combining ? HASH_BYTES : 0;
@@ -316,7 +326,7 @@ export function countLarge(high: u32, low: u32): void {
   publish();
 }
 
-/** Writes the values of the table's entries as values are written; done once, before the sort. */
+/** Encodes the value of an entry of the table; done once, before the sort. */
 // @ts-ignore
 @inline
 export function settleNumber(value: usize): void {

@@ -1,4 +1,4 @@
-// Handing out what is held, sorted, block by block.
+// Hands out the pairs held, sorted, block by block.
 import { addDigest, blockEnd, blockPairs, closeBlock, describePair, hasRoom, blockLimit, blockStart, push, tellOpenEnd } from "./block";
 import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
 import { counts, emitted, emptyPool, hashOfEntry, held, nativeEnd, pool, poolEnd, settle, sums } from "./collect";
@@ -13,13 +13,16 @@ let total: u32 = 0;
 let index: u32 = 0;
 let partition: u32 = 0;
 let partitionEnd: u32 = 0;
-/** Pairs are read in another order than they lie, so each is a cache miss; touching some ahead lets the misses overlap. */
+/**
+ * Pairs are read in another order than they lie in, so each read is a cache miss; touching some pairs ahead lets the
+ * misses overlap.
+ */
 const TOUCH: u32 = 32;
 let touchedTo: u32 = 0;
-/** Cache lines to touch per pair, by their mean length. */
+/** Cache lines to touch per pair, by the pairs' mean length. */
 let touchLines: u32 = 1;
 let touched: u32 = 0;
-/** Whether equal keys may be neighbours and must be folded: not when the table held them all. */
+/** Whether equal keys may be neighbours and must be folded; not so when the table held them all. */
 let folds: bool = false;
 
 export function beginFlush(): void {
@@ -50,7 +53,7 @@ function touchAhead(): void {
   touched = sum;
 }
 
-/** First of the record's pairs that differs in key; records [index, that) are equal. */
+/** The first record behind `index` that differs in key: the records before it are equal. */
 // @ts-ignore
 @inline
 function runEnd(record: usize, key: usize, keyBytes: u32): u32 {
@@ -95,7 +98,8 @@ export function nextFlush(): i32 {
     }
     let valueBytes: u32 = 8;
     if (!isNumbers) {
-      // Nearly always one byte in front of the key; where it has more, the byte before that has its high bit set.
+      // Nearly always there is one byte in front of the key; where there are more, the byte before that one has its
+      // high bit set.
       valueBytes = load<u8>(key - 1);
       if (load<u8>(key - 2) >= 0x80) {
         readVarint(pair, poolEnd);
@@ -112,7 +116,7 @@ export function nextFlush(): i32 {
     index = next;
     if (blockStart + pairBytes > blockLimit) {
       if (sums) emitted(xxh64(key, keyBytes, 0), partition, load<u64>(key + keyBytes));
-      describePair(pair, key, keyBytes, valueBytes, partition); // it is alone: the open block is empty
+      describePair(pair, key, keyBytes, valueBytes, partition); // the pair is alone: the open block is empty
       return BLOCK;
     }
     const hash = pair < nativeEnd ? hashOfEntry(pair) : xxh64(key, keyBytes, 0);
@@ -142,17 +146,17 @@ function foldRun(record: usize, key: usize, keyBytes: u32, count: u32): bool {
   return true;
 }
 
-/** Goes on behind the records of FOLD. */
+/** Goes on behind the records of the last FOLD. */
 export function skipFolded(): void {
   index = <u32>((load<u32>(FOLD_TO) - records) >> 4);
 }
 
-/** The records of FOLD belong to this partition. */
+/** The partition of the records of the last FOLD. */
 export function flushPartition(): u32 {
   return partition;
 }
 
-/** Closes the open block for the host, which has a pair with no room in it; DONE where none is open. */
+/** Closes the open block for the host, whose next pair does not fit into it. DONE where no block is open. */
 export function closeOpen(): i32 {
   if (blockPairs == 0) return DONE;
   closeBlock(partition);

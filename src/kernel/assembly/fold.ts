@@ -1,4 +1,4 @@
-// Folding numbers, built in or by a function of the user's.
+// Folding numbers, by a built-in fold or by a user's function.
 
 export const NONE = 0;
 export const SUM = 1;
@@ -7,7 +7,10 @@ export const MAX = 3;
 export const USER = 4;
 export const BYTES = 5;
 
-/** Calls the user's function; the key is for its error. It throws through us, and the collect or merge is over. */
+/**
+ * Calls the user's function; the key is for its error. When it throws, the error passes through, and the collect or
+ * merge is over.
+ */
 // @ts-ignore
 @external("env", "fold")
 export declare function userFold(a: f64, b: f64, key: usize, keyBytes: u32): f64;
@@ -33,7 +36,10 @@ export function foldNumbers(a: f64, b: f64, key: usize, keyBytes: u32): f64 {
   return userFold(a, b, key, keyBytes);
 }
 
-/** Whether a fold's result is none that the value's type can hold. (A user's function is checked where it is called.) */
+/**
+ * Whether the value's type can't hold a fold's result. (The results of a user's function are checked where it is
+ * called.)
+ */
 // @ts-ignore
 @inline
 export function isBeyond(value: f64): bool {

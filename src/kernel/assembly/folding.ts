@@ -1,23 +1,24 @@
-// Taking pairs into the table of keys (`table.ts`), group by group: all of a group are parsed and described before any is looked up.
+// Taking pairs into the table of keys (`table.ts`), group by group: all pairs of a group are parsed and described
+// before any is looked up.
 import { decodeNumber, encodeNumber, readVarint, varintEnd } from "./bytes";
 import { addTerm, countPairs, HASH_BYTES, makePair, poolEnd, reserve, sums } from "./collect";
 import { foldNumbers, isBeyond, kind, SUM, sumMax } from "./fold";
-import { EXPLICIT, mode, partitions, placeOf } from "./place";
+import { EXPLICIT, mode, partitions, partitionOf } from "./partitioner";
 import { DONE, failBeyond, FULL, MALFORMED, TAKEN, TOUCHED } from "./state";
 import { addNode, describe, DESCRIPTION, find, GROUP, growFor, LONG, touchEntries } from "./table";
 import { xxh64, xxh64Short } from "./xxh64";
 
-/** Of a group; at most GROUP_KEYS. */
+/** Pairs of a group; at most GROUP_KEYS. */
 const GROUP_PAIRS: usize = 32;
 
-/** Takes pairs from [at, end); results as of `addBatch`. */
+/** Takes pairs from [at, end). Results are those of `addBatch`. */
 export function takeFolding(at: usize, end: usize): i32 {
-  // The jobs that there are most of have a loop that asks for no pair where it goes and how it is folded.
+  // The most frequent jobs have a loop that does not ask for each pair where it goes and how it is folded.
   if (sums && kind == SUM && mode != EXPLICIT) return takeTabled(at, end, true, false);
   return takeTabled(at, end, false, mode == EXPLICIT);
 }
 
-/** Into the table, group by group (`table.ts`). */
+/** Takes pairs into the table, group by group (`table.ts`). */
 // @ts-ignore
 @inline
 function takeTabled(at: usize, end: usize, onlySums: bool, explicit: bool): i32 {
@@ -93,8 +94,8 @@ function stopAt(at: usize, result: i32): i32 {
 let headerKeyBytes: u32 = 0;
 
 /**
- * Behind the lengths that a pair with a number begins with; 0 where they are malformed. Lengths that take more bytes than they
- * need are, because they are found again by the key's length.
+ * The offset behind the lengths that a pair with a number begins with; 0 where they are malformed. Lengths that take
+ * more bytes than necessary count as malformed, because they are found again by the key's length.
  */
 function behindHeader(pair: usize, end: usize): usize {
   headerKeyBytes = readVarint(pair, end);
@@ -121,7 +122,7 @@ function addKnown(place: usize, keyBytes: u32, word: u64): void {
   addTerm(load<u64>(entry - HASH_BYTES), load<u16>(entry), word);
 }
 
-/** Makes an entry and a node for a pair. False: full. */
+/** Makes an entry and a node for a pair. Returns false when there is no room. */
 function takeNew(one: usize, shape: u32, number: f64, value: usize, word: u64): bool {
   const keyBytes = keyBytesOf(one, shape);
   const pair = <usize>load<u32>(one, 24);
@@ -129,7 +130,7 @@ function takeNew(one: usize, shape: u32, number: f64, value: usize, word: u64): 
   if (!reserve(pairBytes + 2 + HASH_BYTES)) return false;
   const key = value - keyBytes;
   const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-  const partition = mode == EXPLICIT ? shape >> 16 : placeOf(key, keyBytes, hash);
+  const partition = mode == EXPLICIT ? shape >> 16 : partitionOf(key, keyBytes, hash);
   addNode(one, shape, number, makePair(partition, hash, pair, pairBytes, keyBytes));
   if (!sums || !(number > 0)) addTerm(hash, partition, word);
   return true;

@@ -1,4 +1,4 @@
-// Merging: takes pairs from the tree of sources in order, folds equal keys if it must, and fills the block.
+// Merging: takes pairs from the tree of sources in order, folds equal keys where a fold is set, and fills the block.
 import {
   addDigest,
   blockEnd,
@@ -31,7 +31,7 @@ import {
 import { buildTree, common, commonOfAll, replay, setPair, setSources, sourceAt, sourceCount, tree } from "./tree";
 import { xxh64, xxh64Short, xxh64Word } from "./xxh64";
 
-/** The source whose next block is awaited; -1 before the first blocks are there. */
+/** The source whose next block is awaited; -1 until the first blocks are there. */
 let awaited: i32 = -1;
 let isBuilt: bool = false;
 
@@ -44,12 +44,15 @@ let pendingHash: u64 = 0;
 let pendingDigest: u64 = 0;
 let pendingNumber: f64 = 0;
 let pendingFolded: bool = false;
-/** Whether the host has folded the current pair's value already, so that it is only to be passed over. */
+/** Whether the host has folded the current pair's value already, so that the pair is only passed over. */
 let skips: bool = false;
 let beforeKey: usize = 0;
 let beforeKeyBytes: u32 = 0;
 
-/** Begins; source records and tree at the given places. The host then loads each source's first block and calls `nextMerge`. */
+/**
+ * Begins, with source records and tree at the given places. The host then loads each source's first block and calls
+ * `nextMerge`.
+ */
 export function beginMerge(sourcesAt: usize, count: u32, treeAt: usize): void {
   setSources(sourcesAt, count, treeAt);
   awaited = -1;
@@ -60,7 +63,7 @@ export function beginMerge(sourcesAt: usize, count: u32, treeAt: usize): void {
   openBlock();
 }
 
-/** After a block was loaded: plays it, or builds the tree anew where the keys share another prefix now. */
+/** Goes on after a block was loaded: plays it, or builds the tree again where the keys share another prefix now. */
 function resume(): void {
   if (isBuilt && commonOfAll() == common) replay(<u32>awaited);
   else buildTree();
@@ -69,9 +72,13 @@ function resume(): void {
 }
 
 /**
- * Results: BLOCK; NEED the next block of SOURCE (or, with 0 bytes, its end) and then again; FOLD bytes: KEY, LEFT and RIGHT
- * are described, then again; SETTLE: the pending pair was folded by the host, which takes it out (`dropPending`) and writes
- * the folded one; BEYOND; DONE.
+ * Results:
+ *
+ * - BLOCK: a block is described.
+ * - NEED: load the next block of SOURCE (or, with 0 bytes, its end), then call again.
+ * - FOLD: fold bytes; KEY, LEFT and RIGHT are described; then call again.
+ * - SETTLE: the host has folded the pending pair. It takes the pair out (`dropPending`) and writes the folded one.
+ * - BEYOND; DONE.
  */
 export function nextMerge(): i32 {
   if (sourceCount == 0) return DONE;
@@ -168,7 +175,7 @@ function describeFold(value: usize, valueBytes: u32): void {
   store<u32>(RIGHT_BYTES, valueBytes);
 }
 
-/** Nothing more comes for the pending pair. */
+/** Closes the pending pair: no more values come for it. */
 // @ts-ignore
 @inline
 function settle(): void {
@@ -182,14 +189,14 @@ function settle(): void {
   pendingStart = 0;
 }
 
-/** SETTLE: takes the pending pair out of the block; the host has copied its key. */
+/** The host's answer to SETTLE: takes the pending pair out of the block. The host has copied its key. */
 export function dropPending(): void {
   dropLast(pendingStart, beforeKey, beforeKeyBytes);
   pendingStart = 0;
   pendingFolded = false;
 }
 
-/** Closes the open block for the host; DONE where none is open. */
+/** Closes the open block for the host. DONE where no block is open. */
 export function closeMerge(): i32 {
   if (blockPairs == 0) return DONE;
   closeBlock(0);

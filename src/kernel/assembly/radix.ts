@@ -1,10 +1,10 @@
-// Sort records (`sort.ts`), and sorting them by their prefixes: a radix sort that begins with the most significant digit, keeps
-// the order of equals, and leaves small buckets to insertion.
+// Sort records (`sort.ts`), and sorting them by their prefixes: a radix sort that begins with the most significant
+// digit, keeps the order of equals, and leaves small buckets to insertion.
 
 export const INSERTION_MAX: u32 = 16;
 const DIGIT_BITS_MAX: u32 = 10;
 
-/** u32 per digit. */
+/** Where the histogram is: a u32 per digit. */
 export let histogram: usize = 0;
 
 export function setHistogram(at: usize): void {
@@ -50,7 +50,9 @@ export function differenceOf(records: usize, count: u32): u64 {
   return difference;
 }
 
-/** Sorts `count` records at `from` by their prefixes, which differ in these bits; the result is there, or in `other`. */
+/**
+ * Sorts `count` records at `from` by their prefixes, which differ in these bits. The result is there, or in `other`.
+ */
 export function radix(from: usize, other: usize, count: u32, difference: u64, staysHere: bool): void {
   if (count <= INSERTION_MAX || difference == 0) {
     if (count == 1) {

@@ -1,24 +1,29 @@
 // Sorting what is held, by records of 16 bytes:
 //
-//   record = u64 eight bytes of the key, big-endian, zeros behind its end; u32 offset of the pair; u32 key bytes << 4 | header bytes
+// record = u64 eight bytes of the key, big-endian, zeros behind its end; u32 offset of the pair; u32 key bytes << 4 |
+// header bytes
 //
-// Records are laid out by partition (a counting sort over the pool, which is in order of emission). Each partition is sorted
-// by a most-significant-digit radix sort of the 8 bytes behind what its keys share, digits beginning at the highest bit that
-// differs; small buckets by insertion. Records that are still equal differ behind these 8 bytes or not at all: they are taken
-// apart by `splitTies`, again and again, deeper each time. Every step keeps the order of equals, so emission order survives.
+// Records are laid out by partition (a counting sort over the pool, which is in order of emission). Each partition is
+// sorted by a most-significant-digit radix sort of the 8 bytes behind what its keys share, digits beginning at the
+// highest bit that differs; small buckets by insertion. Records that are still equal differ behind these 8 bytes or not
+// at all: they are taken apart by `splitTies`, again and again, deeper each time. Every step keeps the order of equals,
+// so emission order survives.
 import { compare, head, readVarint, shared, varintEnd } from "./bytes";
 import { common, counts, HASH_BYTES, nativeEnd, pool, poolEnd, settleNumber } from "./collect";
-import { partitions } from "./place";
+import { partitions } from "./partitioner";
 import { differenceOf, histogram, INSERTION_MAX, keyAt, keyBytesAt, move, prefixAt, radix } from "./radix";
 
-/** Depth of `splitTies` from which on a merge sort takes over, so that the stack is bounded. */
+/** The depth of `splitTies` at which a merge sort takes over, so that the stack is bounded. */
 const LEVELS_MAX: i32 = 24;
 
-/** Of records whose keys are touched together. */
+/** The records whose keys are touched together, in bytes. */
 const TOUCH_BYTES: usize = 32 << 4;
 let touched: u32 = 0;
 
-/** Sorts all that is held; records from `records` on, the same space behind them as scratch. `counts` become partition ends. */
+/**
+ * Sorts all pairs held, with records from `records` on and the same space behind them as scratch. `counts` become
+ * partition ends.
+ */
 export function sortPool(records: usize): void {
   let total: u32 = 0;
   for (let i: u32 = 0; i < partitions; i++) {
@@ -70,8 +75,8 @@ function sortPartition(records: usize, count: u32, scratch: usize): void {
     splitTies(records, count, scratch, common, 0);
     return;
   }
-  // Four or more bytes that this partition's keys share, beyond what all share, are worth another look at the keys: the radix
-  // sort then sees eight bytes that matter.
+  // Four or more bytes that this partition's keys share, beyond what all share, are worth another look at the keys: the
+  // radix sort then sees eight bytes that matter.
   let depth = common + (<u32>clz<u64>(difference) >> 3);
   if (depth >= common + 4 && count > INSERTION_MAX && shortest(records, count) >= depth) {
     loadPrefixes(records, count, depth);
@@ -95,7 +100,7 @@ function loadPrefixes(records: usize, count: u32, depth: u32): void {
   for (let at = records; at < end; at += 16) store<u64>(at, head(keyAt(at) + depth, <i32>(keyBytesAt(at) - depth)));
 }
 
-/** Touches the keys of ties that are about to be compared: so many cache misses overlap instead of adding up. */
+/** Touches the keys of ties that are about to be compared: the cache misses overlap instead of adding up. */
 function touchTies(at: usize, end: usize, depth: u32): usize {
   let sum: u32 = 0;
   let prefix = prefixAt(at);
@@ -128,7 +133,7 @@ function findTies(records: usize, count: u32, scratch: usize, depth: u32, level:
   }
 }
 
-/** Sorts records whose keys are equal up to depth + 8, as far as they go: zeros stand for bytes behind a key's end. */
+/** Sorts records whose keys are equal up to depth + 8, where zeros stand for bytes behind a key's end. */
 function splitTies(records: usize, count: u32, scratch: usize, depth: u32, level: i32): void {
   const end = records + (<usize>count << 4);
   let least: u32 = u32.MAX_VALUE;
@@ -164,7 +169,10 @@ function splitTies(records: usize, count: u32, scratch: usize, depth: u32, level
   findTies(records, count, scratch, common, level + 1);
 }
 
-/** Moves keys of at most depth + 8 bytes to the front, by length; returns how many. Ten classes, one pass each way. */
+/**
+ * Moves keys of at most depth + 8 bytes to the front, by length, and returns their number. Ten classes, one pass each
+ * way.
+ */
 function splitEnded(records: usize, count: u32, scratch: usize, depth: u32): u32 {
   const bytes = <usize>count << 4;
   memory.copy(scratch, records, bytes);

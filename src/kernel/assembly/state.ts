@@ -3,7 +3,7 @@
 export const EMISSION_DIGEST: usize = 64;
 export const EMISSIONS: usize = 72; // f64
 export const HELD: usize = 80; // u32
-/** The batch is taken up to here. */
+/** The batch has been taken up to this offset. */
 export const TAKEN: usize = 84; // u32
 /** The key that an error is about. */
 export const ERROR_KEY: usize = 88; // u32 offset, u32 length
@@ -18,7 +18,10 @@ export const BLOCK_DIGEST: usize = 120; // u64
 
 /** Where the open block ends: the host writes folded pairs there. */
 export const OPEN_END: usize = 128; // u32
-/** FOLD while flushing: sort records [from, to) of equal keys. While merging: key of the pending pair and the two values. */
+/**
+ * FOLD while flushing: sort records [from, to) of equal keys. While merging: key of the pending pair and the two
+ * values.
+ */
 export const FOLD_FROM: usize = 132; // u32
 export const FOLD_TO: usize = 136; // u32
 export const KEY_AT: usize = 140; // u32
@@ -29,11 +32,14 @@ export const RIGHT_AT: usize = 156; // u32
 export const RIGHT_BYTES: usize = 160; // u32
 /** The source that needs its next block. */
 export const SOURCE: usize = 164; // u32
-/** Where a word ends that is too long to be taken. */
+/** The end of a word that is too long to be taken. */
 export const WORD_END: usize = 168; // u32
-/** Sums of what was loaded only to have it in the processor's caches: stored, so that no compiler leaves the loads out. */
+/**
+ * Sums of bytes that were loaded only to have them in the processor's caches. They are stored, so that no compiler
+ * leaves the loads out.
+ */
 export const TOUCHED: usize = 172; // u32
-/** Of the source that is aggregated: the sum of its pairs' digests (u64), and their number (f64). */
+/** The source that is being aggregated: the sum of its pairs' digests (u64), and their number (f64). */
 export const SOURCE_DIGEST: usize = 176;
 export const SOURCE_PAIRS: usize = 184;
 

@@ -1,20 +1,24 @@
-// The table of keys. A node holds a key of up to 16 bytes and its fold, so that a pair of a known key needs nothing else:
+// The table of keys. A node holds a key of up to 16 bytes and its fold, so that a pair of a known key needs nothing
+// else:
 //
-//   node = u64 a, u64 b, f64 number, u32 place of the value in its entry, u32 shape
+// node = u64 a, u64 b, f64 number, u32 place of the value in its entry, u32 shape
 //
-//   up to 16 key bytes:  a and b are the key, zeros behind it; shape = key bytes + 1
+// up to 16 key bytes: a and b are the key, zeros behind it; shape = key bytes + 1
 //   longer keys:         a is a hash of the key, b its bytes; shape = LONG; the key itself is compared in the entry
 //
-// With explicit partitions the upper half of shape is the partition, as a key may be in several. Nodes are numbered from 1 in the
-// order in which keys came, so frequent ones lie together. They are found by an index with linear probing:
+// With explicit partitions the upper half of shape is the partition, as a key may be in several. Nodes are numbered
+// from 1 in the order in which keys came, so frequent ones lie together. They are found by an index with linear
+// probing:
 //
-//   slot of the index = 7 bits of the key's hash, 25 bits number of the node; 0 is free
+// slot of the index = 7 bits of the key's hash, 25 bits number of the node; 0 is free
 //
 //   arena: … ← node node node | index |      the index begins as large as was needed last, and doubles
 //
-// Keys are looked up in groups: first all of a group are described and their slots touched, so that cache misses overlap.
+// Keys are looked up in groups: first all of a group are described and their slots touched, so that cache misses
+// overlap.
 //
-//   description = u64 a, u64 b, u32 slot, u32 shape, u32 where the key or pair begins, u32 key bytes or where the value begins,
+// description = u64 a, u64 b, u32 slot, u32 shape, u32 where the key or pair begins, u32 key bytes or where the value
+// begins,
 //                 u32 bits of the hash
 
 import { same } from "./bytes";
@@ -22,7 +26,7 @@ import { TOUCHED } from "./state";
 
 const BITS_MIN: u32 = 10;
 const BITS_MAX: u32 = 25;
-/** Up to here at most 5 of 16 slots are taken, then 5 of 8. */
+/** Up to this size of the index at most 5 of 16 slots are taken, beyond it 5 of 8. */
 const BITS_SPARSE: u32 = 14;
 export const NODE: usize = 32;
 const NUMBER: u32 = (1 << 25) - 1;
@@ -30,27 +34,29 @@ export const LONG: u32 = 0x8000;
 /** Key bytes that a node holds. */
 const INLINE: u32 = 16;
 
-/** 16 bytes of ones and 16 of zeros, in the state region: what `INLINE - n` bytes behind it masks n bytes. */
+/**
+ * 16 bytes of ones and 16 of zeros, in the state region. The 16 bytes that begin at `INLINE - n` are a mask of n bytes.
+ */
 const MASKS: usize = 512;
 /** Descriptions of a group, in the state region. */
 export const GROUP: usize = 1024;
 export const DESCRIPTION: usize = 40;
-/** Of a group. */
+/** Keys of a group. */
 export const GROUP_KEYS: u32 = 64;
 
-/** Where it begins: the last node. */
+/** Where the table begins: its last node. */
 export let table: usize = 0;
 let index: usize = 0;
 let indexEnd: usize = 0;
-/** 64 less the bits of a slot's number. */
+/** 64 minus the bits of a slot's number. */
 let shift: u64 = 0;
-/** Keys from which on the index is to grow, and from which on it is full where it can't. */
+/** The number of keys at which the index should grow, and the number at which it is full when it can't. */
 let growAt: u32 = 0;
 let fullAt: u32 = 0;
-/** Of the last table that was filled, as bits of its slots' number. */
+/** The size that the last filled table needed, as bits of its slots' number. */
 let needed: u32 = BITS_MIN;
 
-/** Begins anew, ending at `end`; at first the index takes at most a 16th of the space from `start`. */
+/** Clears the table, which ends at `end`. At first the index takes at most a 16th of the space from `start`. */
 export function clearTable(start: usize, end: usize): void {
   v128.store(MASKS, i8x16.splat(-1));
   v128.store(MASKS + 16, i8x16.splat(0));
@@ -69,24 +75,30 @@ function openIndex(bits: u32): void {
   memory.fill(index, 0, indexEnd - index);
 }
 
-/** Keys that an index of so many bits is to hold: small ones stay in the processor's nearest caches when few slots are taken. */
+/**
+ * The keys that an index of this size should hold. A small index stays in the processor's nearest caches when few slots
+ * are taken.
+ */
 function keysOf(bits: u32): u32 {
   return 5 << (bits - (bits <= BITS_SPARSE ? 4 : 3));
 }
 
-/** So many keys were needed: the next index begins as large as that takes, or half as large as this one did. */
+/**
+ * Remembers how many keys were needed: the next index begins large enough for them, but not below half of this one's
+ * size.
+ */
 export function rememberKeys(keys: u32): void {
   needed = max<u32>(BITS_MIN, needed - 1);
   while (needed < BITS_MAX && keysOf(needed) <= keys + GROUP_KEYS) needed++;
 }
 
-/** Makes room in the index for another group; false when there is none between `usedEnd` and the nodes. */
+/** Makes room in the index for another group. Returns false when there is none between `usedEnd` and the nodes. */
 export function growFor(usedEnd: usize): bool {
   const keys = <u32>((index - table) / NODE) + GROUP_KEYS;
   return keys < growAt || growIndex(usedEnd) || keys < fullAt;
 }
 
-/** Doubles; the nodes move down. */
+/** Doubles the index; the nodes move down. */
 function growIndex(usedEnd: usize): bool {
   const bytes = indexEnd - index;
   const bits = <u32>(65 - shift);
@@ -133,7 +145,7 @@ function hashOf(a: u64, b: u64, shape: u32): u64 {
   return (h ^ (h >> 32)) * K2;
 }
 
-/** Of a key that is longer than a slot holds; reads up to 15 bytes past it. */
+/** Hashes a key that is longer than a node holds. Reads up to 15 bytes past it. */
 function hashLong(key: usize, keyBytes: u32): u64 {
   let h: u64 = <u64>keyBytes * K2;
   while (keyBytes > 16) {
@@ -213,7 +225,7 @@ function sameLong(place: usize, keyEnd: usize, keyBytes: u32): bool {
   return same(place - keyBytes, keyEnd - keyBytes, keyBytes);
 }
 
-/** A node for the key that was described and not found. */
+/** Adds a node for a key that was described and not found. */
 export function addNode(one: usize, shape: u32, number: f64, place: usize): void {
   table -= NODE;
   v128.store(table, v128.load(one));

@@ -1,12 +1,12 @@
-// The sources of a merge, each with one block in the arena, in a tree of losers (Knuth, The Art of Computer Programming 3,
-// 5.4.1).
+// The sources of a merge, each with one block in the arena, in a tree of losers (Knuth, The Art of Computer Programming
+// 3, 5.4.1).
 //
-//   source = u32 buffer, u32 end (0: exhausted), u32 pair, u32 key, u32 key bytes, u32 pair bytes, u64 digest, u64 pairs,
+// source = u32 buffer, u32 end (0: exhausted), u32 pair, u32 key, u32 key bytes, u32 pair bytes, u64 digest, u64 pairs,
 //            u64 prefix of the key, u32 bytes that all keys of its block share                                     (64 bytes)
 //   node   = u64 prefix, u32 source                                                        (16 bytes; node 0 is the winner)
 //
-// Prefixes are the 8 bytes behind what the keys of all current blocks share, so most comparisons are one of numbers. What
-// comes from files is checked when a block is loaded: pairs end where the block does, numbers are 8 bytes.
+// Prefixes are the 8 bytes behind what the keys of all current blocks share, so most comparisons are one of numbers.
+// What comes from files is checked when a block is loaded: pairs end where the block does, numbers are 8 bytes.
 import { compare, head, readVarint, shared, varintEnd } from "./bytes";
 import { isNumbers } from "./fold";
 import { DONE, MALFORMED } from "./state";
@@ -23,7 +23,7 @@ export function sourceAt(index: u32): usize {
   return sources + (<usize>index << 6);
 }
 
-/** Source records and tree at the given places. */
+/** Places source records and tree. */
 export function setSources(sourcesAt: usize, count: u32, treeAt: usize): void {
   sources = sourcesAt;
   sourceCount = count;
@@ -31,7 +31,7 @@ export function setSources(sourcesAt: usize, count: u32, treeAt: usize): void {
   memory.fill(sourcesAt, 0, <usize>count << 6);
 }
 
-/** Checks the block that the host has put at buffer, and makes its first pair the source's current one. */
+/** Checks the block that the host has loaded into the buffer, and makes its first pair the source's current one. */
 export function loadBlock(index: u32, buffer: usize, bytes: u32): i32 {
   const source = sourceAt(index);
   const end = buffer + bytes;
@@ -82,7 +82,7 @@ export function setPair(source: usize, pair: usize): void {
   store<u64>(source, head(key + common, <i32>(keyBytes - common)), 40);
 }
 
-/** What the keys of all current blocks share, from blocks' own shares and the current keys. */
+/** The bytes that the keys of all current blocks share, from the blocks' own shares and the current keys. */
 export function commonOfAll(): u32 {
   let least: u32 = u32.MAX_VALUE;
   let reference: usize = 0;

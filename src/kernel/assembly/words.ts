@@ -1,6 +1,6 @@
-// Words of a text, each counted as emitted with 1, straight into the table: no pair is written for a word that is known. The
-// text is a block of whole lines in the arena; words stand between spaces and line ends (LF or CR LF), or are runs of ASCII letters
-// (for blocks that are all ASCII).
+// Words of a text, each counted as emitted with 1, straight into the table: no pair is written for a word that is
+// known. The text is a block of whole lines in the arena; words stand between spaces and line ends (LF or CR LF), or
+// are runs of ASCII letters (for blocks that are all ASCII).
 //
 // Words are found 64 bytes at a time, as the edges of a bit mask, and dealt with in groups (`table.ts`).
 import { encodeNumber } from "./bytes";
@@ -10,10 +10,10 @@ import { describe, DESCRIPTION, find, GROUP } from "./table";
 
 /** A longer word is left to the caller. */
 const WORD_BYTES_MAX: u32 = 16383;
-/** Of a group before another window is looked at, which ends up to 32 more. */
+/** Once a group has this many words no other window of 64 bytes is looked at; the last one may end up to 32 more. */
 const GROUP_WORDS: usize = 32;
 
-/** Bits of the 16 bytes at `at` that belong to words. */
+/** The bits of the 16 bytes at `at` that belong to words. */
 // @ts-ignore
 @inline
 function bitsOf(at: usize, letters: bool): u64 {
@@ -32,7 +32,7 @@ function bitsAlike(at: usize, byte: u8): u64 {
   return <u64>(<u32>i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(byte))));
 }
 
-/** Carriage returns of the 64 bytes at `at` that have a line feed behind them, before `end`. */
+/** The carriage returns of the 64 bytes at `at` that have a line feed behind them, before `end`. */
 function returnBits(at: usize, end: usize): u64 {
   const returns = bitsAlike(at, 13) | (bitsAlike(at + 16, 13) << 16) | (bitsAlike(at + 32, 13) << 32) | (bitsAlike(at + 48, 13) << 48);
   if (returns == 0) return 0;
@@ -42,8 +42,9 @@ function returnBits(at: usize, end: usize): u64 {
 }
 
 /**
- * Takes the words of [at, end), which begins between words. Results: DONE; FULL and LONG, with TAKEN where the first word
- * begins that was not taken and, for LONG, WORD_END where that ends.
+ * Takes the words of [at, end), which begins between words.
+ *
+ * Results: DONE; FULL and LONG, with TAKEN at the first word that was not taken, and for LONG, WORD_END at its end.
  */
 export function addWords(at: usize, end: usize, letters: bool): i32 {
   if (letters) return collecting() ? takeWords(at, end, true, true) : takeWords(at, end, true, false);
@@ -133,7 +134,7 @@ function takeTabled(end: usize): usize {
   return end;
 }
 
-/** Lengths of key and value as a pair begins with them; of three bytes the third is always the same. */
+/** The lengths of key and value that a pair begins with; where there are three bytes the third is always the same. */
 // @ts-ignore
 @inline
 function headerOf(keyBytes: u32): u32 {
@@ -151,7 +152,7 @@ function take(end: usize): usize {
   return end;
 }
 
-/** Line feeds in [at, end). */
+/** Counts the line feeds in [at, end). */
 export function countLines(at: usize, end: usize): u32 {
   let count: u32 = 0;
   for (; at + 16 <= end; at += 16) count += popcnt<u32>(<u32>i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(10))));

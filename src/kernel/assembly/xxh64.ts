@@ -1,4 +1,5 @@
-// XXH64 (specification 0.1.1 of xxHash). Loads may run up to 7 bytes past the input: every region of the arena has slack.
+// XXH64 (specification 0.1.1 of xxHash). Loads may run up to 7 bytes past the input: every region of the arena has
+// slack.
 
 export const P1: u64 = 0x9e3779b185ebca87;
 export const P2: u64 = 0xc2b2ae3d27d4eb4f;
@@ -26,7 +27,7 @@ function eight(h: u64, lane: u64): u64 {
   return rotl<u64>(h ^ round(0, lane), 27) * P1 + P4;
 }
 
-/** Any input. */
+/** Hashes any input. */
 export function xxh64(at: usize, length: u32, seed: u64): u64 {
   const end = at + length;
   let h: u64;
@@ -62,22 +63,22 @@ export function xxh64(at: usize, length: u32, seed: u64): u64 {
   return avalanche(h);
 }
 
-/** Inputs under 32 bytes, in line. */
+/** Hashes an input of less than 32 bytes, in line. */
 // @ts-ignore
 @inline
 export function xxh64Short(at: usize, length: u32, seed: u64): u64 {
   return finish(seed + P5 + <u64>length, at, length);
 }
 
-/** One 8-byte word, in line. */
+/** Hashes one 8-byte word, in line. */
 // @ts-ignore
 @inline
 export function xxh64Word(word: u64, seed: u64): u64 {
   return avalanche(eight(seed + P5 + 8, word));
 }
 
-// Without branches on the length where it is under 16: lengths of words are hard to predict, and a wrong guess costs more than
-// the steps that are not needed.
+// Without branches on the length where it is under 16: lengths of words are hard to predict, and a wrong guess costs
+// more than the steps that are not needed.
 // @ts-ignore
 @inline
 function finish(h: u64, at: usize, length: u32): u64 {

@@ -3,11 +3,10 @@
 // want of them.
 import { limits } from "../../base/limits.ts";
 import { requeue, revoke } from "../state/attempt.ts";
-import type { Cluster } from "../state/cluster.ts";
-import type { Job } from "../state/job.ts";
 import { hasOther, isRefused } from "../state/standing.ts";
-import type { Attempt, Task } from "../state/task.ts";
-import { capacity, capacityAhead, type Worker } from "../state/worker.ts";
+import type { Attempt, Cluster, Job, Task, Worker } from "../state/state.ts";
+
+import { capacity, capacityAhead } from "../state/worker.ts";
 import { isCutOff } from "../unreachable.ts";
 import { nextJob, start, takeTask } from "./assign.ts";
 

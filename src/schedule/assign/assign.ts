@@ -4,11 +4,12 @@ import type { AttemptId, Instant, Phase } from "../../base/ids.ts";
 import type { Plan, Split } from "../../input/plan.ts";
 import type { Assignment, MapWork } from "../../protocol/messages.ts";
 import { addAttempt, requeue } from "../state/attempt.ts";
-import { type Cluster, tell } from "../state/cluster.ts";
-import { hasRoom, isBarrierOpen, type Job } from "../state/job.ts";
+import { tell } from "../state/cluster.ts";
+import { hasRoom, isBarrierOpen } from "../state/job.ts";
 import { hasOther, isRefused } from "../state/standing.ts";
-import { deadLetterLinesOf, deadLettersOf, isWaiting, type Task } from "../state/task.ts";
-import { capacity, type Worker } from "../state/worker.ts";
+import type { Cluster, Job, Task, Worker } from "../state/state.ts";
+import { deadLetterLinesOf, deadLettersOf, isWaiting } from "../state/task.ts";
+import { capacity } from "../state/worker.ts";
 import { isCutOff } from "../unreachable.ts";
 import { takeNear } from "./locality.ts";
 
@@ -160,7 +161,7 @@ function mapWork(task: Task, plan: Plan): MapWork {
     partitions: plan.partitions,
     boundaries: plan.boundaries,
     skip: task.skip,
-    deadLettersMax: Math.max(0, job.spec.deadLettersMax - (countedAside(job) - countedAsideOf(task))),
+    skipBad: Math.max(0, job.spec.skipBad - (countedAside(job) - countedAsideOf(task))),
     from: undefined,
   };
 }

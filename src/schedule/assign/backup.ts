@@ -1,11 +1,11 @@
 // Backup attempts (MapReduce, OSDI'04, section 3.6): when slots are free and nothing waits, a task that is much slower than
 // its phase's median gets a second attempt on another worker. The first one that succeeds wins, as ever; the other is stopped.
 import { limits } from "../../base/limits.ts";
-import type { Cluster } from "../state/cluster.ts";
 import { hasRoom, isBarrierOpen } from "../state/job.ts";
 import { isFit } from "../state/standing.ts";
-import type { Attempt, Task } from "../state/task.ts";
-import { capacity, type Worker } from "../state/worker.ts";
+import type { Attempt, Cluster, Task, Worker } from "../state/state.ts";
+
+import { capacity } from "../state/worker.ts";
 import { isStuckAhead, takeBack } from "./ahead.ts";
 import { start } from "./assign.ts";
 

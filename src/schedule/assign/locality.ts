@@ -1,9 +1,8 @@
 // Which map tasks read files that lie on a worker's own machine: a preference, for which nothing ever waits. No storage of today names
 // hosts (`FileInfo.hosts`), so all of this is idle until one does; `test/scenarios/locality.txt` shows what it does then.
 import { Heap } from "../state/heap.ts";
-import type { Job } from "../state/job.ts";
-import { isWaiting, type Task } from "../state/task.ts";
-import type { Worker } from "../state/worker.ts";
+import type { Job, Task, Worker } from "../state/state.ts";
+import { isWaiting } from "../state/task.ts";
 
 /** "http://node-7:4000", "node-7:4000" and "[::1]:4000" as "node-7" and "::1". */
 export function hostOf(address: string): string {

@@ -2,10 +2,10 @@
 import type { AttemptId } from "../../base/ids.ts";
 import type { Assignment, RunningAttempt } from "../../protocol/messages.ts";
 import { queueByHost } from "../assign/locality.ts";
-import { type Cluster, note, tell } from "./cluster.ts";
-import { isActive, isBarrierOpen, type Job, taskOf } from "./job.ts";
-import { type Attempt, attemptKey, isDone, type Task } from "./task.ts";
-import type { Worker } from "./worker.ts";
+import { note, tell } from "./cluster.ts";
+import { isActive, isBarrierOpen, taskOf } from "./job.ts";
+import type { Attempt, Cluster, Job, Task, Worker } from "./state.ts";
+import { attemptKey, isDone } from "./task.ts";
 
 export interface NewAttempt {
   readonly id: AttemptId;
@@ -45,8 +45,8 @@ function noteStart(cluster: Cluster, { id, task, worker, assignment }: Attempt):
 }
 
 /**
- * It can't win any more. Its worker keeps the slot until a report no longer lists it. `why` is for people, and the reason of
- * `ctx.signal`; `isNoted`: they have been told.
+ * It can't win any more. Its worker keeps the slot until a report no longer lists it. `why` is for people, and the
+ * reason of `ctx.signal`; `isNoted`: they have been told.
  */
 export function revoke(cluster: Cluster, attempt: Attempt, why: string, isNoted = false): void {
   if (attempt.state === "stopping") return;
@@ -80,8 +80,8 @@ function forget(attempt: Attempt): void {
 }
 
 /**
- * The task of an attempt that another master started and that may still win: its number is of an earlier epoch, and nobody has
- * won since. `undefined` for all others: what this epoch started and does not know any more was revoked.
+ * The task of an attempt that another master started and that may still win: its number is of an earlier epoch, and
+ * nobody has won since. `undefined` for all others: what this epoch started and does not know any more was revoked.
  */
 export function adoptable(cluster: Cluster, id: AttemptId): Task | undefined {
   if (id.epoch >= cluster.epoch) return undefined;
@@ -103,8 +103,8 @@ export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
 }
 
 /**
- * Map outputs were lost or have moved. Reduces that no report has listed yet are taken back where they can't start any more:
- * while outputs are missing they would keep the slots that the maps need, and later they name an old version.
+ * Map outputs were lost or have moved. Reduces that no report has listed yet are taken back where they can't start any
+ * more: while outputs are missing they would keep the slots that the maps need, and later they name an old version.
  */
 export function withdrawReduces(cluster: Cluster, job: Job): void {
   if (job.running.reduce === 0) return; // many runs may be lost at once

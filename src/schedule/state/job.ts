@@ -1,82 +1,13 @@
-// A job as the scheduler sees it. What is stored is in records.ts; sums and counts here follow from it.
-//
-//   planning ─► working (maps, then reduces) ─► closing ─► publishing ─► over
-//   planning, working, closing ─► over (failed, cancelled)        closing ─► working (a task has lost its winner)
-import { deadLettersOutput, type Instant, type JobId, type Phase, type WorkerId } from "../../base/ids.ts";
+// A job as the scheduler sees it (state.ts): what its stage and its counts say, and how they follow from its tasks.
+import { deadLettersOutput, type JobId, type Phase } from "../../base/ids.ts";
 import type { Plan } from "../../input/plan.ts";
-import type { JobSpec } from "../../job/spec.ts";
-import type { Places } from "../../protocol/messages.ts";
-import type { EndedRecord, FailureRecord, JobRecord, PlanRecord } from "../../protocol/records.ts";
-import type { JobView } from "../../protocol/view.ts";
-import type { CommitDecision, StagedFile } from "../../storage/storage.ts";
-import type { Closing } from "../closing.ts";
+import type { JobRecord, PlanRecord } from "../../protocol/records.ts";
+import type { StagedFile } from "../../storage/storage.ts";
 import type { SchedulerOptions, StagedFolder } from "../step.ts";
 import { Heap } from "./heap.ts";
-import { type Attempt, deadLetterLinesOf, deadLettersOf, hasLostFiles, isDone, newTask, type Task } from "./task.ts";
-import { sumOf, type Totals, TotalsSum } from "./totals.ts";
-
-export interface Job {
-  readonly id: JobId;
-  readonly spec: JobSpec;
-  readonly number: number;
-  stage: "planning" | "working" | "closing" | "publishing" | "over";
-  plan: Plan | undefined;
-  plannedBy: PlanRecord | undefined;
-  planChunks: number;
-  inputBytes: number;
-  readonly planTask: Task;
-  maps: readonly Task[];
-  reduces: readonly Task[];
-  /** Tasks that wait, by index; one may have been won since (then it is passed over). */
-  readonly queues: Readonly<Record<Phase, Heap<Task>>>;
-  /** Waiting map tasks by the host that has their file, where the plan names hosts. */
-  readonly near: Map<string, Heap<Task>>;
-  hasHosts: boolean;
-  readonly isBefore: (a: Task, b: Task) => boolean;
-  /** Map tasks that ever won; those of them whose run is there; reduces that won. */
-  mapsWon: number;
-  mapsLive: number;
-  reducesWon: number;
-  /** Map tasks whose winner's output files are gone: they have to win again. */
-  mapsWithoutFiles: number;
-  /** Counts the places of map outputs, from 1: the same version is the same runs in the same places. */
-  mapVersion: number;
-  /** Reduces of older versions read outputs that no winner stands for any more. */
-  mapVersionMin: number;
-  digestRollbacks: number;
-  deadLetters: number;
-  /** Line ends inside of those records. */
-  deadLetterLines: number;
-  readonly failures: FailureRecord[];
-  failureNumber: number;
-  decision: CommitDecision | undefined;
-  ended: EndedRecord | undefined;
-  /** Of a failed job that can be resumed. */
-  keptUntil: Instant;
-  /** Live attempts by phase, without those being stopped. */
-  readonly attempts: ReadonlySet<Attempt>;
-  readonly running: Record<Phase, number>;
-  /** Attempts that were told to stop and have not: they take slots still. */
-  stopping: number;
-  /** Tasks that have attempts which may win. */
-  underway: number;
-  /** Workers that were given an attempt of it: they may have files to remove when it is over. */
-  readonly workers: Set<WorkerId>;
-  /** Those that have said, in their latest life of which they have, that they have something of it. */
-  readonly ran: Map<WorkerId, number>;
-  /** Those that have said, in which life, that nothing of it goes on there; of no account once they get another attempt. */
-  readonly answered: Map<WorkerId, number>;
-  /** While it closes. */
-  closing: Closing | undefined;
-  /** Undefined: to be summed again. */
-  sum: TotalsSum | undefined;
-  places: Places | undefined;
-  /** Bytes per millisecond of its latest winners, for backup attempts. */
-  readonly rates: Record<"map" | "reduce", number[]>;
-  /** How long its latest winner took, by phase. */
-  readonly lastMs: { map: number | undefined; reduce: number | undefined };
-  view: JobView | undefined;
-}
+import type { Job, Task } from "./state.ts";
+import { deadLetterLinesOf, deadLettersOf, hasLostFiles, isDone, newTask } from "./task.ts";
+import { type Totals, TotalsSum } from "./totals.ts";
 
 export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["order"]): Job {
   const byIndex = (a: Task, b: Task) => (order === "reverse" ? a.index > b.index : a.index < b.index);
@@ -119,7 +50,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     answered: new Map(),
     closing: undefined,
     sum: new TotalsSum(),
-    places: undefined,
+    holders: undefined,
     rates: { map: [], reduce: [] },
     lastMs: { map: undefined, reduce: undefined },
     view: undefined,
@@ -162,9 +93,9 @@ export function isOpen(job: Job): boolean {
   return isActive(job) || job.stage === "closing";
 }
 
-/** It may use one more slot (`slotsMax`). */
+/** It may use one more slot (`maxSlots`). */
 export function hasRoom({ spec, attempts, stopping }: Job): boolean {
-  return spec.slotsMax === undefined || attempts.size + stopping < spec.slotsMax;
+  return spec.maxSlots === undefined || attempts.size + stopping < spec.maxSlots;
 }
 
 /** Every map output has a live place: reduces may start. */
@@ -173,15 +104,15 @@ export function isBarrierOpen(job: Job): boolean {
 }
 
 /**
- * Every task has a winner. A map run that was lost after all reduces had read it is not missed: what they read is what its
- * winner emitted.
+ * Every task has a winner. A map run that was lost after all reduces had read it is not missed: what they read is what
+ * its winner emitted.
  */
 export function isComplete(job: Job): boolean {
   const { stage, mapsWon, mapsWithoutFiles, reducesWon, maps, reduces } = job;
   return stage === "working" && mapsWon === maps.length && mapsWithoutFiles === 0 && reducesWon === reduces.length;
 }
 
-/** Of the winners, by name (the names of a job's files are plain ASCII): the output, then dead letters with a folder of their own. */
+/** Files of the winners, by name (plain ASCII): the output, then dead letters with a folder of their own. */
 export function stagedFolders({ spec, maps, reduces }: Job): StagedFolder[] {
   const all: StagedFile[] = [];
   for (const tasks of [maps, reduces])
@@ -214,6 +145,14 @@ export function totalsSumOf(job: Job): TotalsSum {
 
 export function totalsOf(job: Job): Totals {
   return totalsSumOf(job).result();
+}
+
+/** All winners summed: after one of them was replaced, and at recovery. */
+function sumOf(job: Job): TotalsSum {
+  const sum = new TotalsSum();
+  for (const task of job.maps) if (task.winner !== undefined) sum.add("map", task.winner);
+  for (const task of job.reduces) if (task.winner !== undefined) sum.add("reduce", task.winner);
+  return sum;
 }
 
 /** Changes what a task stands for, and the job's counts with it. */

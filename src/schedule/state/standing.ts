@@ -1,23 +1,18 @@
-// Workers that get no work for a while: excluded, because too much failed there in a row, or quarantined, because they came and
-// went too often, or because nobody can fetch from them. The time doubles with each penalty, and who has served one is on
-// probation: the next failure or flap brings the next. (faults 27 and 29; Spark's "excludeOnFailure" has the same two parts.)
-import type { Instant } from "../../base/ids.ts";
-import { type Cluster, note, saveTask } from "./cluster.ts";
+// Workers that get no work for a while: excluded, because too much failed there in a row, or quarantined, because they
+// came and went too often, or because nobody can fetch from them. The time doubles with each penalty, and who has
+// served one is on probation: the next failure or flap brings the next. (faults 27 and 29; Spark's "excludeOnFailure"
+// has the same two parts.)
+import { note, saveTask } from "./cluster.ts";
 import { isActive } from "./job.ts";
-import { isDone, type Task } from "./task.ts";
-import { isLeaving, isLive, type Worker } from "./worker.ts";
+import type { Cluster, Penalty, Task, Worker } from "./state.ts";
+import { isDone } from "./task.ts";
+import { isLeaving, isLive } from "./worker.ts";
 
 /** Restarts and returns from silence within a window that are still taken for bad luck. */
 const flapsMax = 5;
 const flapWindowLeases = 12;
 /** The first penalty is a lease; no penalty is longer than this. Who had none for as long again begins anew. */
 const penaltyLeasesMax = 60;
-
-export interface Penalty {
-  readonly kind: "excluded" | "quarantined";
-  readonly since: Instant;
-  readonly until: Instant;
-}
 
 export function isExcluded(cluster: Cluster, worker: Worker): boolean {
   return isServing(cluster, worker) && worker.penalty?.kind === "excluded";
@@ -43,8 +38,8 @@ export function hasOther(cluster: Cluster, worker: Worker): boolean {
 }
 
 /**
- * It gets nothing now. The last worker is never refused for its failures, or nothing would go on; a quarantined one that is the
- * last waits a lease.
+ * It gets nothing now. The last worker is never refused for its failures, or nothing would go on; a quarantined one
+ * that is the last waits a lease.
  */
 export function isRefused(cluster: Cluster, worker: Worker): boolean {
   const { penalty } = worker;
@@ -70,8 +65,8 @@ export function quarantine(cluster: Cluster, worker: Worker): void {
 }
 
 /**
- * The worker could not do the task. True: too much has failed there, and others can do it, so nothing of it is held against
- * tasks: what they were charged for is taken back.
+ * The worker could not do the task. True: too much has failed there, and others can do it, so nothing of it is held
+ * against tasks: what they were charged for is taken back.
  */
 export function noteFailureThere(cluster: Cluster, worker: Worker, task: Task, isCharged: boolean): boolean {
   const { failuresPerWorkerMax } = cluster.options;

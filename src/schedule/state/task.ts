@@ -1,67 +1,7 @@
-// A task and its attempts.
-//
-//   waiting ─► running (one attempt; two with a backup) ─► won ─► (map: run lost; reduce: rolled back) ─► waiting …
-import { type AttemptId, type Instant, type Phase, type Position, taskName } from "../../base/ids.ts";
-import type { Assignment, RunningAttempt, SkippedRecord } from "../../protocol/messages.ts";
-import type { AttemptNumber, TaskRecord, Winner } from "../../protocol/records.ts";
-import type { Job } from "./job.ts";
-import type { Worker } from "./worker.ts";
-
-/** The stored part is what `TaskRecord` says; the rest is forgotten with the process. */
-export interface Task {
-  readonly job: Job;
-  readonly phase: Phase;
-  readonly index: number;
-
-  winner: Winner | undefined;
-  placements: number;
-  digestVersion: number;
-  digestRollbacks: number;
-  failures: number;
-  infrastructureFailures: number;
-  careful: boolean;
-  skip: readonly SkippedRecord[];
-  diedAt: Position | undefined;
-  userFailure: TaskRecord["userFailure"];
-  counted: TaskRecord["counted"];
-
-  /** Those that may win: at most two. */
-  readonly attempts: Attempt[];
-  /** The latest that failed by the job's own error. */
-  erred: AttemptNumber | undefined;
-  /** It is in its phase's queue. */
-  isQueued: boolean;
-  /** Not on this worker again before that time, as long as there is another. */
-  avoid: { readonly worker: Worker; readonly until: Instant } | undefined;
-  /** Its next attempt is best there: it holds what others could not fetch. */
-  prefer: Worker | undefined;
-  /** Of a reduce: how often it was moved because its worker could not reach another. */
-  moves: number;
-  /** Of a map: the version of the map outputs that its run was placed by; 0: by an earlier master. */
-  placedAt: number;
-}
-
-export interface Attempt {
-  readonly id: AttemptId;
-  readonly task: Task;
-  readonly worker: Worker;
-  /**
-   * assigned: no report has listed it yet, so the order is repeated. stopping: revoked, it can't win any more; forgotten once
-   * its worker no longer lists it.
-   */
-  state: "assigned" | "running" | "stopping";
-  /** Sent while assigned. */
-  assignment: Assignment | undefined;
-  /** Where it is is where it is exactly; false where another master assigned it. */
-  readonly careful: boolean;
-  /** Of a reduce; undefined when another master assigned it. */
-  mapVersion: number | undefined;
-  report: RunningAttempt | undefined;
-  /** For people: why it is stopping. */
-  why: string;
-  /** When it was assigned, adopted or, stopping, revoked. */
-  since: Instant;
-}
+// A task as the scheduler sees it (state.ts): what it waits for, what its winner says, and what is stored of it.
+import { type AttemptId, type Phase, taskName } from "../../base/ids.ts";
+import type { TaskRecord, Winner } from "../../protocol/records.ts";
+import type { Job, Task } from "./state.ts";
 
 export function newTask(job: Job, phase: Phase, index: number): Task {
   return {
@@ -94,7 +34,9 @@ export function isDone(task: Task): boolean {
   return task.winner !== undefined && task.winner.runLost === undefined;
 }
 
-/** Its output files are gone, so it can't be decided on; of a map, what its run was still tells what reduces have read. */
+/**
+ * Its output files are gone, so it can't be decided on; of a map, what its run was still tells what reduces have read.
+ */
 export function hasLostFiles({ staged }: Winner): boolean {
   return staged.some(({ token }) => token === "");
 }

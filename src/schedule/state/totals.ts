@@ -4,7 +4,6 @@ import type { MillraceError } from "../../base/error.ts";
 import type { Counters } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type AttemptStats, addStats, noStats, type Sums } from "../../protocol/stats.ts";
-import type { Job } from "./job.ts";
 
 /** What the winners of a job did together. */
 export interface Totals {
@@ -13,7 +12,9 @@ export interface Totals {
   readonly counters: Counters;
 }
 
-/** Sums that winners are added to. A winner that was replaced can't be taken out of a maximum: then all is summed again. */
+/**
+ * Sums that winners are added to. A winner that was replaced can't be taken out of a maximum: then all is summed again.
+ */
 export class TotalsSum {
   readonly #map: Sums = { ...noStats };
   readonly #reduce: Sums = { ...noStats };
@@ -53,12 +54,4 @@ export class TotalsSum {
 function carried(total: number | bigint): number {
   if (typeof total === "number") return total;
   return total < 0n ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
-}
-
-/** All winners summed: after one of them was replaced, and at recovery. */
-export function sumOf(job: Job): TotalsSum {
-  const sum = new TotalsSum();
-  for (const task of job.maps) if (task.winner !== undefined) sum.add("map", task.winner);
-  for (const task of job.reduces) if (task.winner !== undefined) sum.add("reduce", task.winner);
-  return sum;
 }

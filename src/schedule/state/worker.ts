@@ -1,64 +1,6 @@
-// A worker as the scheduler knows it: from its reports, and from the winners that lie on it.
-import type { AttemptId, Instant, JobId, WorkerId } from "../../base/ids.ts";
-import type { WorkerReport } from "../../protocol/messages.ts";
-import type { WorkerView } from "../../protocol/view.ts";
-import type { Penalty } from "./standing.ts";
-import type { Attempt, Task } from "./task.ts";
-
-export type Offer = WorkerReport["offered"][number];
-
-export interface Worker {
-  readonly id: WorkerId;
-  incarnation: number;
-  /** Of the newest report heard; -1: none yet, known from stored winners only. */
-  sequence: number;
-  address: string;
-  /** Of its address: what files' `hosts` are compared with. */
-  host: string;
-  slots: number;
-  slotsFree: number;
-  slotsAhead: number;
-  /** It says that it drains. */
-  isDraining: boolean;
-  /** An administrator wants it to; stored, until it is started anew. */
-  isToDrain: boolean;
-  /** Unheard for a lease: it has no attempts, and what lies on it counts as lost. */
-  isSilent: boolean;
-  heardAt: Instant;
-  /** When its lease is looked at next. */
-  leaseAt: Instant;
-  failuresInRow: number;
-  /** Tasks that were charged for its failures in a row, and those whose slots died here since its last success. */
-  readonly charged: Task[];
-  readonly died: Set<Task>;
-  /** When it was started anew or came back, lately. */
-  flaps: Instant[];
-  /** The latest; served when its time is over, and remembered for a while. */
-  penalty: Penalty | undefined;
-  penaltyLevel: number;
-  /** That its penalty is over was said. */
-  isReadmitted: boolean;
-  /** Workers that could not fetch from it, and until when that counts; and the other way round. */
-  readonly complaints: Map<Worker, Instant>;
-  readonly cutOffFrom: Set<Worker>;
-  placesHeld: WorkerReport["placesHeld"];
-  /** Runs that this incarnation found when it started, by `attemptKey`; a job that is resumed later asks for them. */
-  readonly offered: Map<string, Offer>;
-  /** By `attemptKey`, those being stopped included. */
-  readonly attempts: Map<string, Attempt>;
-  /** Attempts that its newest report lists and that nobody waits for. */
-  strays: AttemptId[];
-  /** Map tasks whose winning run lies here. */
-  readonly runs: Set<Task>;
-  /** Jobs to be removed, and until when it is told so. */
-  readonly discards: Map<JobId, Instant>;
-  /** Jobs that are over and of which it may still have attempts that stage something. */
-  readonly stragglersOf: Set<JobId>;
-  /** It has not been told all yet: its next report is answered at once. */
-  hasNews: boolean;
-  /** How it looks from outside; undefined: to be made anew. */
-  view: { readonly madeAt: Instant; readonly seen: WorkerView } | undefined;
-}
+// A worker as the scheduler knows it (state.ts): a new one, and what it may be given now.
+import type { Instant, WorkerId } from "../../base/ids.ts";
+import type { Worker } from "./state.ts";
 
 export function newWorker(id: WorkerId, incarnation: number, now: Instant): Worker {
   return {
@@ -84,7 +26,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     isReadmitted: false,
     complaints: new Map(),
     cutOffFrom: new Set(),
-    placesHeld: {},
+    holdersKnown: {},
     offered: new Map(),
     attempts: new Map(),
     strays: [],

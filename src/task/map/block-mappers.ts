@@ -6,7 +6,8 @@
 //   recordAsKey  lines become pairs in WebAssembly (format/lines/pairs.ts), and go into the kernel's batch as they are
 import { isAscii, isUtf8 } from "node:buffer";
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
-import { type Block, blockBytes } from "../../format/blocks/reader.ts";
+import type { Block } from "../../format/blocks/block.ts";
+import { blockBytes } from "../../format/blocks/block.ts";
 import type { BlockFormat, ByteLineFormat, InputFormat, RecordBatch } from "../../format/format.ts";
 import { byteOrderMark, LineDecoder } from "../../format/lines/decoder.ts";
 import { slicedLines } from "../../format/lines/lines.ts";

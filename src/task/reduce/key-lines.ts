@@ -1,7 +1,7 @@
 // The built-in reducer `eachKey` on whole blocks of merged pairs: keys become lines in WebAssembly (format/lines/pairs.ts), without an
 // object per key. What it can't write it hands to the output's format, which says why.
 
-import { blockBytes } from "../../format/blocks/reader.ts";
+import { blockBytes } from "../../format/blocks/block.ts";
 import type { LineWriting } from "../../format/format.ts";
 import { LinePairs } from "../../format/lines/pairs.ts";
 import { bytes as bytesCodec } from "../../job/codecs/bytes.ts";

@@ -10,7 +10,7 @@ import { type AttemptId, attemptName, fullAttemptName, type JobId } from "../../
 import { namesIn } from "../../base/system/names-in.ts";
 import type { RunRef } from "../../sort/run.ts";
 import { tierShare } from "../slots/budget.ts";
-import type { AttemptPlaces, RunStore } from "./run-store.ts";
+import type { AttemptDirectories, RunStore } from "./run-store.ts";
 
 export interface FileRunStoreOptions {
   /** Undefined: no memory tier. */
@@ -40,7 +40,7 @@ export class FileRunStore implements RunStore {
     this.#options = options;
   }
 
-  begin(attempt: AttemptId, slot: string): AttemptPlaces {
+  begin(attempt: AttemptId, slot: string): AttemptDirectories {
     const { memory, disk, slots } = this.#options;
     const memoryDirectory = memory === undefined ? undefined : join(memory, attempt.job);
     const diskDirectory = join(disk, attempt.job);
