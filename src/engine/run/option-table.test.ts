@@ -35,7 +35,7 @@ function hoverTexts(): Map<string, string> {
   const visit = (node: ts.Node): void => {
     if (ts.isPropertySignature(node)) {
       const comments = ts.getJSDocCommentsAndTags(node).map((comment) => comment.getText());
-      texts.set(node.name.getText(), comments.join("\n"));
+      texts.set(node.name.getText(), comments.join(" ").replaceAll(/\s+\*?\s*/g, " "));
     } else if (ts.isIntersectionTypeNode(node) || ts.isTypeLiteralNode(node)) ts.forEachChild(node, visit);
   };
   for (const statement of file.statements)
