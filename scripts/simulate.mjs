@@ -1,6 +1,6 @@
 // `npm run simulate -- --seeds 5000 [--from N] [--processes 2]`: so many simulated worlds (test/simulation), each decided by its
 // seed, checked after every event. `npm run simulate -- --seed N [--trace]`: one of them again, with what happened last.
-// Fails at a violation, at worlds in which too little goes wrong, and where something that must happen somewhere never did.
+// Fails at a violation, at worlds in which too little goes wrong, and where something that must happen somewhere, or a kind of fault, never did.
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -87,12 +87,15 @@ async function runMany() {
 }
 
 async function summary(totals, failures, different, seconds) {
-  const { sometimes } = await import(pathToFileURL(bundle).href);
+  const { sometimes, faultNames } = await import(pathToFileURL(bundle).href);
   const perSeed = (count) => count / totals.seeds;
   const faults = Object.values(totals.faults).reduce((sum, count) => sum + count, 0);
   console.log(`faults: ${listed(totals.faults)}`);
   console.log(`sometimes: ${listed(Object.fromEntries(sometimes.map((what) => [what, totals.seen[what] ?? 0])))}`);
-  const never = sometimes.filter((what) => !(totals.seen[what] > 0));
+  const never = [
+    ...sometimes.filter((what) => !(totals.seen[what] > 0)),
+    ...faultNames.filter((name) => !(totals.faults[name] > 0)),
+  ];
   const complaints = [
     ...(failures.length > 0 ? [`${failures.length} seeds violate an invariant`] : []),
     ...(different > 0 ? [`${different} seeds are not the same twice`] : []),

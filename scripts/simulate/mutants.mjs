@@ -16,7 +16,7 @@ export const mutants = [
     profile: { ...calm, faults: masterFaults },
     patches: [
       patch(
-        scheduler("assign"),
+        scheduler("assign/assign"),
         "epoch: cluster.epoch, attempt: cluster.attemptNumber++",
         "epoch: 1, attempt: cluster.attemptNumber++",
       ),
@@ -278,7 +278,7 @@ export const mutants = [
     source: "mrlite: reduce tasks never marked done",
     invariants: ["I16"],
     profile: calm,
-    patches: [patch(scheduler("job"), "job.reducesWon += sign;", "job.reducesWon += sign * 0;")],
+    patches: [patch(scheduler("state/job"), "job.reducesWon += sign;", "job.reducesWon += sign * 0;")],
   },
   {
     name: "two workers get one task",
@@ -287,11 +287,11 @@ export const mutants = [
     profile: { ...calm, faults: workerFaults },
     patches: [
       patch(
-        scheduler("attempt"),
+        scheduler("state/attempt"),
         "if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;",
         "if (task.isQueued || isDone(task)) return;",
       ),
-      patch(scheduler("task"), "return task.attempts.length === 0 && !isDone(task);", "return !isDone(task);"),
+      patch(scheduler("state/task"), "return task.attempts.length === 0 && !isDone(task);", "return !isDone(task);"),
     ],
   },
   {
@@ -301,7 +301,7 @@ export const mutants = [
     profile: calm,
     patches: [
       patch(
-        scheduler("job"),
+        scheduler("state/job"),
         'return job.stage === "working" && job.mapsLive === job.maps.length;',
         'return job.stage === "working";',
       ),
@@ -313,8 +313,12 @@ export const mutants = [
     invariants: ["I5", "I11", "I6"],
     profile: { ...calm, faults: ["stop-workers", "late-messages", "slow-messages", "cut-links"] },
     patches: [
-      patch(scheduler("attempt"), "if (id.epoch >= cluster.epoch) return undefined;\n", ""),
-      patch(scheduler("attempt"), "return task === undefined || isDone(task) ? undefined : task;", "return task;"),
+      patch(scheduler("state/attempt"), "if (id.epoch >= cluster.epoch) return undefined;\n", ""),
+      patch(
+        scheduler("state/attempt"),
+        "return task === undefined || isDone(task) ? undefined : task;",
+        "return task;",
+      ),
       patch(scheduler("complete"), "  if (isDone(task)) return;\n", ""),
     ],
   },
@@ -338,7 +342,7 @@ export const mutants = [
     profile: calm,
     patches: [
       patch(
-        scheduler("worker"),
+        scheduler("state/worker"),
         "return Math.min(worker.slots - worker.attempts.size - worker.strays.length, worker.slotsFree - unlisted);",
         "return worker.slots + 1 - unlisted;",
       ),
@@ -351,7 +355,7 @@ export const mutants = [
     profile: calm,
     patches: [
       patch(
-        scheduler("worker"),
+        scheduler("state/worker"),
         "return worker.slots + worker.slotsAhead - worker.attempts.size - worker.strays.length;",
         "return worker.slots + worker.slotsAhead + 2 - worker.attempts.size;",
       ),
@@ -366,7 +370,7 @@ export const mutants = [
       faults: ["stragglers"],
       change: { backupSlowdown: 1.2, slotsMax: 3, mapsMax: 8, attemptRate: 0.15, workers: 2 },
     },
-    patches: [patch(scheduler("backup"), "if (worker !== busy && capacity", "if (capacity")],
+    patches: [patch(scheduler("assign/backup"), "if (worker !== busy && capacity", "if (capacity")],
   },
   {
     name: "an attempt that fails is tried for ever",
@@ -402,12 +406,12 @@ export const mutants = [
     patches: [
       patch(
         scheduler("failure"),
-        "if (job.deadLetters + job.deadLetterLines + 1 > job.spec.deadLettersMax) {",
+        "if (job.deadLetters + job.deadLetterLines + 1 > job.spec.skipBad) {",
         "if (job.deadLetters < 0) {",
       ),
       patch(
         scheduler("commit"),
-        "if (job.deadLetters + job.deadLetterLines > deadLettersMax) {",
+        "if (job.deadLetters + job.deadLetterLines > skipBad) {",
         "if (job.deadLetters < 0) {",
       ),
     ],
@@ -576,7 +580,7 @@ export const mutants = [
         "job === undefined || !isOpen(job) || hasAttempts(worker, id)",
         "job === undefined || !isOpen(job)",
       ),
-      patch(scheduler("attempt"), "  task.job.answered.delete(worker.id);\n", ""),
+      patch(scheduler("state/attempt"), "  task.job.answered.delete(worker.id);\n", ""),
     ],
   },
   {

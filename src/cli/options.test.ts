@@ -1,5 +1,6 @@
-// Every option and argument of every command, given what nobody means. An empty word, which an unset variable of a shell leaves,
-// must not be the current folder, nor the beginning of each id; and what looks like an option is not another one's value.
+// Gives every option and argument of every command a value that no one means. An empty word, which an unset variable of
+// a shell leaves, must not be the current folder, nor the beginning of each id; and what looks like an option is not
+// another one's value.
 import { isAbsolute } from "node:path";
 import type { Option } from "commander";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// The job's bundle as a file that a slot can load.
+// Writes the job's bundle to a file that a slot can load.
 import { writeFileSync } from "node:fs";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { bundleJob } from "../job/load/bundle.ts";
@@ -6,7 +6,9 @@ import type { WorkDirectory } from "../worker/disk/work-directory.ts";
 import { slotVariables } from "../worker/slots/process.ts";
 import type { Bundle } from "../worker/slots/slot.ts";
 
-/** What the job's code finds in its environment, wherever it runs: nothing that depends on who started it. */
+/**
+ * The environment that the job's code sees, wherever it runs. Nothing in it depends on the user who started the job.
+ */
 export function jobEnvironment(given: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
   return { TZ: "UTC", LANG: "C.UTF-8", ...given };
 }
@@ -15,11 +17,11 @@ export interface BundleOptions {
   readonly module: string;
   readonly work: WorkDirectory;
   readonly environment: Readonly<Record<string, string>>;
-  /** What is odd and no reason to stop, as a sentence. */
+  /** Called with a sentence about something odd that is no reason to stop. */
   readonly onWarning?: ((warning: string) => void) | undefined;
 }
 
-/** What a slot has of its own, and what packages and jobs ask for as a matter of course. */
+/** Names that no warning is given for: those that a slot has itself, and those that packages commonly ask for. */
 const notNamed: ReadonlySet<string> = new Set([
   ...Object.keys(jobEnvironment(undefined)),
   ...slotVariables,
@@ -27,7 +29,9 @@ const notNamed: ReadonlySet<string> = new Set([
 ]);
 const namedMax = 8;
 
-/** The job reads names that are set for the caller: without a word they would be undefined there. */
+/**
+ * A warning when the job reads variables that are set for the caller and not passed on: they are undefined in a slot.
+ */
 export function notPassed(
   names: readonly string[],
   given: Readonly<Record<string, string>>,

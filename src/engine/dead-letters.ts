@@ -1,4 +1,5 @@
-// Where bad records that are put aside go: into the output, or into a folder of their own. Somewhere they must go.
+// Decides where dead letters go: into the output, or into a folder of their own. With `--skip-bad` one of both is
+// needed.
 import { MillraceError } from "../base/error.ts";
 import { areApart, outputPath } from "../base/paths.ts";
 
@@ -8,14 +9,14 @@ export interface DeadLettersOptions {
   readonly skipBad: number;
 }
 
-/** How whoever asks calls them: the command's options, or those of `run`. */
+/** The names of the options, for messages: those of the command, or those of `run`. */
 export interface DeadLettersWords {
   readonly output: string;
   readonly deadLetters: string;
   readonly skipBad: string;
 }
 
-/** The folder of their own, absolute; undefined: they go into the output, or there are none. Throws `wrong-usage`. */
+/** Their own folder, absolute; undefined when they go into the output, or there are none. Throws `wrong-usage`. */
 export function deadLettersFolder(
   { output, deadLetters, skipBad }: DeadLettersOptions,
   words: DeadLettersWords,
@@ -23,7 +24,7 @@ export function deadLettersFolder(
   if (deadLetters === undefined) {
     if (skipBad === 0 || output !== undefined) return undefined;
     throw wrong(
-      `${words.skipBad} puts bad records aside in the output's folder, and there is none: give ${words.deadLetters} for them, or ${words.output}`,
+      `${words.skipBad} puts bad records aside in the output's folder, but there is no output: give ${words.deadLetters} for them, or ${words.output}`,
     );
   }
   if (deadLetters === "") throw wrong(`${words.deadLetters} needs the name of a folder`);

@@ -1,5 +1,5 @@
-// Bundling and loading a job is the one wait in which its code may keep the command before anything is shown: who waits is told,
-// and can end it.
+// Bundling and loading a job is the one wait in which the job's code can hold up the command before anything is shown.
+// The user is told, and can end it.
 
 import { basename, relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
@@ -10,13 +10,13 @@ import { isOurs } from "../job/thrown.ts";
 export interface Loading {
   /** Path of the module whose default export is the job. */
   readonly module: string;
-  /** Ends the wait, with its reason. */
+  /** Ends the wait, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called once, when it takes longer than one expects. */
+  /** Called once, when loading takes longer than `limits.loadSilentMs`. */
   readonly onSlow?: (() => void) | undefined;
 }
 
-/** What `work` comes to; whoever gave up on it ends it too. */
+/** Waits for `work`. A caller that aborts the wait has to end the work itself. */
 export async function whileLoading<T>(
   work: Promise<T>,
   { module, signal, onSlow }: Loading,
@@ -26,7 +26,7 @@ export async function whileLoading<T>(
   void clock.sleep(limits.loadSilentMs, timer.signal).then(() => {
     if (!timer.signal.aborted) onSlow?.();
   });
-  work.catch(() => {}); // given up before it failed
+  work.catch(() => {}); // it may fail after the wait was given up
   let given = () => {};
   const interrupted = new Promise<never>((_, reject) => {
     given = () => reject(signal!.reason);
@@ -43,7 +43,7 @@ export async function whileLoading<T>(
   }
 }
 
-/** What a slot says of a job file has no name where no line is to blame: it knows the bundle only. */
+/** Names the job file in a slot's error that names no line of it: a slot knows only the bundle. */
 function named(error: unknown, module: string): unknown {
   if (!isOurs(error) || (error.code !== "wrong-job" && error.code !== "slot-died")) return error;
   if (error.message.includes(basename(module))) return error;

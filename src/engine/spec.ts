@@ -1,4 +1,5 @@
-// From what a caller asks for to the job's spec: complete, absolute, checked as far as that needs no user code.
+// Makes a job's spec of what a caller asks for: complete, with absolute paths, and checked as far as that needs no user
+// code.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -12,34 +13,34 @@ import type { JobSpec } from "../job/spec.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface SubmitOptions {
-  /** What relative paths are of. Default: this process's working directory. */
+  /** The folder that relative paths are relative to. Default: this process's working directory. */
   readonly directory?: string;
-  /** One entry named "" where the job has one input. */
+  /** Paths by the names of the inputs; a single entry named "" where the job has one input. */
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
-  /** The file that `-` stands for. */
+  /** The file that `-` stands for. Left out: no argument is `-`. */
   readonly standardInput?: string;
-  /** Side files by name, in place of those that the job names. */
+  /** Paths of side files by name, in place of those that the job declares. Default: the job's own. */
   readonly files?: Readonly<Record<string, string>>;
   /** JSON of the parameters as they were given; default "{}". */
   readonly params?: string;
-  /** What the job made of them before; default: it is asked. */
+  /** The value that the job's schema made of them before. Default: the job is asked. */
   readonly paramsValue?: Uint8Array | undefined;
-  /** "records": for `run()`, which reads them back. Default "formats". */
+  /** "records": for `run()`, which reads the records back. Default "formats". */
   readonly writes?: JobSpec["writes"];
   readonly reducers?: number;
   readonly splitBytes?: number;
   /** Tries at a task. Default `limits.attemptsMax`. */
   readonly attempts?: number;
-  /** Slots that the job may use at once. Default: all there are. */
+  /** How many slots the job may use at once. Default: all. */
   readonly maxSlots?: number | undefined;
-  /** Bad records put aside before the job fails. Default 0. */
+  /** How many bad records are put aside before the job fails. Default 0. */
   readonly skipBad?: number;
   readonly taskTimeoutMs?: number;
   readonly taskLimitMs?: number;
 }
 
 export interface SpecParts {
-  /** Path of the job's module; its own side files are beside it. */
+  /** Path of the job's module. Its side files are relative to it. */
   readonly module: string;
   readonly description: JobDescription;
   /** SHA-256 of the bundle. */
@@ -50,10 +51,10 @@ export interface SpecParts {
   readonly environment: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly storage: Storage;
-  /** What the job's schema makes of parameters; called where it has one. */
+  /** Asks the job's schema for the value of parameters. Called only when the job has a schema. */
   readonly validate: (params: string) => Promise<Uint8Array | undefined>;
   /**
-   * Told why an input can't be read here, where that is no reason to refuse: the workers may see it. Without it that is an
+   * Called with the reason why an input can't be read here, where the workers may still see it. Left out: it is an
    * error.
    */
   readonly onUnseen?: (why: string) => void;
@@ -64,7 +65,7 @@ export async function buildSpec(options: SubmitOptions, parts: SpecParts): Promi
   return (await sizedSpec(options, parts)).spec;
 }
 
-/** The same, and how much there is to read. */
+/** The same, with the number of bytes to read. */
 export async function sizedSpec(
   options: SubmitOptions,
   parts: SpecParts,
@@ -98,8 +99,8 @@ export async function sizedSpec(
     partitions: options.reducers ?? description.reducers,
     splitBytes: options.splitBytes,
     attemptsMax: options.attempts ?? limits.attemptsMax,
-    slotsMax: options.maxSlots,
-    deadLettersMax: options.skipBad ?? 0,
+    maxSlots: options.maxSlots,
+    skipBad: options.skipBad ?? 0,
     ...(parts.deadLetters !== undefined && { deadLetters: parts.deadLetters }),
     params,
     ...(paramsValue !== undefined && { paramsValue }),
@@ -113,12 +114,12 @@ export async function sizedSpec(
   return { spec, inputBytes: bytes };
 }
 
-/** Once for the whole job. */
+/** The validated parameters. Called once for the whole job. */
 async function paramsValueOf(params: string, { description, validate }: SpecParts): Promise<Uint8Array | undefined> {
   return description.params.kind === "table" ? validateTable(description.params, params) : await validate(params);
 }
 
-/** In the order in which the job declares them. */
+/** The inputs in the order in which the job declares them, with their size. */
 async function checkedInputs(
   given: SubmitOptions["inputs"],
   parts: SpecParts,

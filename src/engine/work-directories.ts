@@ -1,4 +1,4 @@
-// Where a local run keeps things, and which runs of the same output there are or were.
+// The directories of a local run, and those of other runs with the same output.
 import { lstatSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -9,22 +9,22 @@ import { workDirectoryOf, workDirectoryPrefix } from "../storage/local/hidden.ts
 import type { Storage } from "../storage/storage.ts";
 import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/disk/work-directory.ts";
 
-export interface PlacesOptions {
-  /** Directory to publish; undefined: nobody sees the result but the caller. */
+export interface WorkDirectoriesOptions {
+  /** Directory to publish; undefined when only the caller reads the result. */
   readonly output: string | undefined;
-  /** Where state and runs go instead of beside the output. */
+  /** Folder for state and runs; undefined: they are beside the output. */
   readonly workDir: string | undefined;
 }
 
-export interface LocalPlaces {
-  /** What the job publishes. */
+export interface WorkDirectories {
+  /** The folder that the job publishes. */
   readonly destination: string;
   readonly work: string;
-  /** Where the storage stages: the work directory too, unless that was moved away. */
+  /** The folder where the storage stages files. It is also the work directory, unless `workDir` moves that. */
   readonly beside: string;
 }
 
-export function localPlaces(options: PlacesOptions, job: JobId): LocalPlaces {
+export function workDirectories(options: WorkDirectoriesOptions, job: JobId): WorkDirectories {
   if (options.output === undefined) {
     const work = join(resolve(options.workDir ?? tmpdir()), `.millrace-${job}`);
     const destination = join(work, "output");
@@ -66,8 +66,8 @@ export async function refuseIfBusy(output: string, workDir: string | undefined):
 }
 
 /**
- * The same for two that began at once, asked by each when its own work directory is there: whoever's was there first goes on.
- * Neither does if the file system's clock can't tell.
+ * The same for two runs that begin at the same time. Each calls this when its own work directory exists: the one whose
+ * directory was there first goes on. Neither goes on if the file system's clock can't tell.
  */
 export async function refuseIfOvertaken(output: string, workDir: string | undefined, own: string): Promise<void> {
   const mine = appearedAt(own);
@@ -86,7 +86,7 @@ function busy(output: string, path: string, pid: number): MillraceError {
   );
 }
 
-/** When it got its record: renaming that into place is what changed last. Nanoseconds. */
+/** When the directory got its record, in nanoseconds: renaming the record into place was its last change. */
 function appearedAt(path: string): bigint | undefined {
   try {
     return lstatSync(join(path, "work.json"), { bigint: true }).ctimeNs;
@@ -95,7 +95,7 @@ function appearedAt(path: string): bigint | undefined {
   }
 }
 
-/** Ended runs with this output, whose work directories are there still. */
+/** Ended runs with this output whose work directories still exist. */
 export async function earlierJobs(output: string, workDir: string | undefined): Promise<JobId[]> {
   const jobs: JobId[] = [];
   for (const { path, job } of workDirectoriesOf(output, workDir)) {
@@ -104,7 +104,7 @@ export async function earlierJobs(output: string, workDir: string | undefined): 
   return jobs;
 }
 
-/** Removes what ended runs with this output left: a later one has published it. */
+/** Removes what ended runs with this output left, once a later run has published it. */
 export async function removeOlder(output: string, workDir: string | undefined, storage: Discarding): Promise<void> {
   for (const { path, job } of workDirectoriesOf(output, workDir)) {
     if ((await userOf(path)) !== undefined) continue;
@@ -115,17 +115,17 @@ export async function removeOlder(output: string, workDir: string | undefined, s
 
 type Discarding = Pick<Storage, "discard">;
 
-/** With what the run has staged for its dead letters, which lies beside their folder and has no work directory of its own. */
+/** Removes a work directory, and what its run has staged for its dead letters beside their folder. */
 async function removeLeft(path: string, job: JobId, storage: Discarding): Promise<void> {
   const deadLetters = deadLettersOf(path);
-  // Hidden, and in no one's way: no reason to fail.
+  // Staged files are hidden and in no one's way, so failing to remove them is no reason to fail.
   if (deadLetters !== undefined) await storage.discard(deadLetters, job).catch(() => {});
   removeLeftWorkDirectory(path);
 }
 
 /**
- * Removes what runs without an output left when they were killed: no one can go on with them. Without a storage, those that have staged
- * something elsewhere are left to a later call.
+ * Removes what runs without an output left when they were killed: no one can go on with them. Without a storage, those
+ * that have staged something elsewhere are left to a later call.
  */
 export async function removeAbandoned(workDir: string | undefined, storage?: Discarding): Promise<void> {
   const parent = resolve(workDir ?? tmpdir());
@@ -139,7 +139,7 @@ export async function removeAbandoned(workDir: string | undefined, storage?: Dis
   }
 }
 
-/** Makes a directory's missing parents; what it returns removes those that it made and that are still empty. */
+/** Creates a directory's missing parents. Returns a function that removes those of them that are still empty. */
 export function makeParents(path: string): () => void {
   const parent = dirname(path);
   let first: string | undefined;
@@ -147,7 +147,7 @@ export function makeParents(path: string): () => void {
     first = mkdirSync(parent, { recursive: true });
   } catch (error) {
     const code = systemCode(error) ?? String(error);
-    // A file is where the folder should be, or one above it: no other try helps.
+    // There is a file where the folder or one of its parents should be, so trying again does not help.
     const kind = code === "EEXIST" || code === "ENOTDIR" ? "wrong-usage" : "io-error";
     throw new MillraceError(kind, `can't make the directory ${parent}: ${code}`, { cause: error });
   }
@@ -156,12 +156,12 @@ export function makeParents(path: string): () => void {
     try {
       for (let made = parent; made.length >= first.length; made = dirname(made)) rmdirSync(made);
     } catch {
-      // something is in it by now: the output, or somebody else's files
+      // something is in it by now: the output, or other files
     }
   };
 }
 
-/** In a directory that everybody may write to, a name proves nothing. */
+/** Whether the directory belongs to this user: where everyone may write, a name proves nothing. */
 function isOurs(path: string): boolean {
   try {
     const info = lstatSync(path);

@@ -75,7 +75,7 @@ test("a record far into a file is found without reading the file from its start"
   const signal = new AbortController().signal;
   const found = await findRecord({ storage, file, format, decompress, signal }, 2_500_000);
   expect(found).toEqual({ kind: "record", record: "x".repeat(99) });
-  // The head is read, and a window around the record.
+  // Only the head and a window around the record are read.
   expect(storage.reads.reduce((sum, { start, end }) => sum + end - start, 0)).toBeLessThan(1_000_000);
 });
 

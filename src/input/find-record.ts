@@ -1,4 +1,4 @@
-// The one record of a file that begins at an offset, and where the next ones begin if none does.
+// Finds the record of a file that begins at an offset, or where the nearest ones begin if none does.
 
 import { KiB } from "../base/limits.ts";
 import type { InputFormat } from "../format/format.ts";
@@ -20,12 +20,15 @@ export type FoundRecord =
   | { readonly kind: "record"; readonly record: unknown }
   /** The format refuses the record that begins there. */
   | { readonly kind: "refused"; readonly bad: BadRecordIn }
-  /** No record begins there: the last one that begins before it, and the first behind it. */
+  /** No record begins there. `before` is the last one that begins before it, `next` the first one behind it. */
   | { readonly kind: "between"; readonly before: number | undefined; readonly next: number | undefined }
-  /** The file's content, decompressed, has only so many bytes. */
+  /** The offset is behind the end of the file's decompressed content, which has `bytes` bytes. */
   | { readonly kind: "past-end"; readonly bytes: number };
 
-/** How far before the offset reading begins at first; where no record begins in between, eight times as far. */
+/**
+ * How far before the offset reading begins at first. Where no record begins in between, the next step is eight times as
+ * far.
+ */
 const stepBytes = 64 * KiB;
 
 /** Throws what reading throws: `bad-input`, `input-changed`, `over-limit`. */
@@ -72,7 +75,7 @@ function read({ storage, file, format, decompress, signal }: FindRecordOptions, 
   });
 }
 
-/** The beginning of a record at or before the offset, near it where the format allows that. */
+/** The beginning of a record at or before the offset, close to it where the format allows that. */
 async function startBefore({ storage, file, format }: FindRecordOptions, offset: number): Promise<number> {
   if (file.compression !== "none" || format.split === "whole-file") return 0;
   for (let step = stepBytes; ; step *= 8) {

@@ -1,5 +1,5 @@
-// What a file begins with and is needed to read it from its middle: the header of csv. It may be longer than any window that every split
-// could afford to look through, so where a file is cut the plan says where it ends.
+// The part of a file's beginning that is needed to read it from its middle: the header of csv. It may be longer than
+// any window that every split could afford to search, so where a file is cut the plan says where its header ends.
 import { KiB } from "../base/limits.ts";
 import { BadRecord, type HeadedFormat, type InputFormat } from "../format/format.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -16,7 +16,10 @@ export interface HeaderOptions {
   readonly formatOf: (input: number) => InputFormat<unknown>;
 }
 
-/** The files, those that are cut with where their headers end. Throws `BadRecordIn` for a header that can't be found. */
+/**
+ * Returns the files, with the end of the header for those that are cut. Throws `BadRecordIn` for a header that can't be
+ * found.
+ */
 export async function withHeaders({ storage, files, splits, formatOf }: HeaderOptions): Promise<PlannedFile[]> {
   const found = [...files];
   for (const split of splits) {
@@ -40,7 +43,7 @@ export function isHeaded(format: InputFormat<unknown>): format is InputFormat<un
   return "findHeaderEnd" in format && typeof format.findHeaderEnd === "function";
 }
 
-/** A file that is not compressed, for who mostly wants its first bytes. */
+/** Reads an uncompressed file for callers that mostly want its first bytes. */
 export async function* beginning(storage: Storage, file: PlannedFile): AsyncGenerator<Uint8Array, void, undefined> {
   const first = Math.min(firstBytes, file.bytes);
   yield* storage.read(file, 0, first);

@@ -32,7 +32,7 @@ function optionsFor(
   return { split, formatOf, decompress: inflate, signal, ...rest, storage, files: plannedFiles };
 }
 
-/** All at once, in chunks of 3 bytes. */
+/** Inflates everything in one go, in chunks of 3 bytes. */
 async function* inflate(_: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const parts: Buffer[] = [];
   for await (const chunk of chunks) parts.push(Buffer.from(chunk));
@@ -197,7 +197,7 @@ describe("a sample", () => {
     expect(new Set(found).size).toBe(found.length);
     const numbers = found.map((line) => Number(line.split(":")[2]));
     expect(numbers).toEqual(numbers.slice().sort((a, b) => a - b));
-    // The file's head, whose end no place has, is read for one of the places, and not for each.
+    // The file's head, which no single place covers, is read once and not for each place.
     expect(storage.reads.filter(({ start, end }) => start === 0 && end === limits.headBytes)).toHaveLength(1);
     for (let part = 0; part < 10; part++) {
       const inPart = numbers.filter((number) => Math.floor(number / 20_000) === part).length;

@@ -1,4 +1,4 @@
-// A split's records, in batches, in order, with where each begins.
+// Reads a split's records in order, in batches that say where each record begins.
 import { MillraceError } from "../base/error.ts";
 import { meaningOf } from "../base/error-codes.ts";
 import type { Position } from "../base/ids.ts";
@@ -17,32 +17,41 @@ export interface ReadSplitOptions {
   readonly files: Readonly<Record<number, PlannedFile>>;
   readonly formatOf: (input: number) => InputFormat<unknown>;
   readonly storage: Storage;
-  /** `format/compression/compress.ts`: the content of a compressed file, chunk by chunk. Throws `bad-input` when it is damaged. */
+  /**
+   * Decompresses a file chunk by chunk (`format/compression/compress.ts`). Throws `bad-input` when the file is damaged.
+   */
   readonly decompress: Decompress;
   readonly signal: AbortSignal;
-  /** Go on here, where a record begins; the pieces before it are done. Default: the beginning. */
+  /**
+   * Where to begin, which must be a record's first byte: the pieces before it are skipped. Default: the split's
+   * beginning.
+   */
   readonly from?: Position | undefined;
-  /** Bytes read at first, before whole chunks: for who wants a few records only. Default: whole chunks at once. */
+  /**
+   * Bytes to read first, before whole chunks: for callers that want only a few records. Default: whole chunks from the
+   * start.
+   */
   readonly firstBytes?: number;
-  /** Heads of files by their index, kept from call to call: for who reads many places of a file. */
+  /** Heads of files by their index, kept between calls: for callers that read many places of a file. */
   readonly heads?: Map<number, Uint8Array>;
 }
 
 export type Decompress = (compression: "gzip" | "zstd", chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
+/** Some records of one file. What the batch holds is valid until the next one is asked for. */
 export interface InputBatch {
-  /** Index in the plan. */
+  /** The file's index in the plan. */
   readonly fileIndex: number;
   /** The file's path as it was given. */
   readonly source: string;
-  /** Index of the named input. */
+  /** The index of the named input. */
   readonly input: number;
   readonly batch: RecordBatch<unknown>;
 }
 
 /**
- * The records of all pieces. Throws `BadRecordIn` for a record that the format refuses, after the batches before it;
- * `input-changed` when a file is no longer the planned one, `bad-input` when it can't be read, `cancelled`.
+ * Reads the records of all pieces. Throws `BadRecordIn` for a record that the format refuses, after the batches before
+ * it; `input-changed` when a file is no longer the planned one, `bad-input` when it can't be read, `cancelled`.
  */
 export async function* readSplit(options: ReadSplitOptions): AsyncGenerator<InputBatch, void, undefined> {
   const { split, files, from, signal } = options;
@@ -95,15 +104,15 @@ async function* readPiece(
   }
   const content = file.compression === "none" ? chunksOf(options, file, 0, piece.end) : wholeContent();
   const headBytes = start === 0 ? limits.headBytes : await headEnd();
-  // The head is part of what is read anyway, so the file is opened once.
+  // The head is part of what is read anyway, so the file is opened only once.
   const iterator = content[Symbol.asyncIterator]();
   try {
     const { head, chunks } = await peek(iterator, headBytes);
-    // Of others the plan has looked at what they are.
+    // The plan task has already looked at what uncompressed files contain.
     if (file.compression !== "none" && readsText(format)) await refuseInside(file.compression, head, format);
     yield* format.read(skipping(start, chunks), { start, end, head });
   } finally {
-    // A format that did not read on has not closed it.
+    // A format that stopped reading early has not closed the file.
     await iterator.return?.();
   }
 }
@@ -117,7 +126,7 @@ async function refuseInside(compression: string, head: Uint8Array, format: TextF
   }
 }
 
-/** The piece's bytes, and behind its end only as much as the format asks for: mostly nothing, as a record begins there. */
+/** The piece's bytes, and behind its end only as many as the format asks for: mostly none, as a record begins there. */
 async function* chunksOf(
   { storage, firstBytes = 0 }: ReadSplitOptions,
   file: PlannedFile,
@@ -128,13 +137,14 @@ async function* chunksOf(
   for (let i = 1; i < bounds.length; i++) yield* storage.read(file, bounds[i - 1]!, bounds[i]!);
 }
 
-/** The first bytes, copied, and all chunks, those included. `bytes` may be 0. */
+/** The first bytes, copied, and all chunks, the first bytes included. `bytes` may be 0. */
 async function peek(
   iterator: AsyncIterator<Uint8Array>,
   bytes: number,
 ): Promise<{ readonly head: Uint8Array; readonly chunks: AsyncIterable<Uint8Array> }> {
   const first = await iterator.next();
-  // The usual case: one chunk has it all, and is handed on uncopied, as it is valid until the next is asked for.
+  // The usual case: one chunk has them all. It is handed on uncopied, as it stays valid until the next one is asked
+  // for.
   if (first.done === true || first.value.length >= bytes) {
     const head = first.done === true ? new Uint8Array(0) : Uint8Array.prototype.slice.call(first.value, 0, bytes);
     return { head, chunks: following(first.done === true ? [] : [first.value], iterator) };
@@ -167,7 +177,7 @@ async function* skipping(
   }
 }
 
-/** Formats and decompressors know no file names. */
+/** Puts the file's name into an error of a format or decompressor, which knows no file names. */
 function named(thrown: unknown, path: string): unknown {
   if (
     !(thrown instanceof MillraceError) ||

@@ -1,18 +1,21 @@
-// Moving the places where a file is to be cut to the next beginning of a record.
+// Moves each offset where a file is to be cut to the next beginning of a record.
 import { assert } from "../base/assert.ts";
 import { KiB, limits } from "../base/limits.ts";
 import type { InputFormat, ScannedFormat } from "../format/format.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
 
-/** Most records are shorter; where one is not, the window grows fourfold. A sample looks through hundreds of them. */
+/**
+ * Most records are shorter; where one is longer, the window grows fourfold. A sample looks through hundreds of windows.
+ */
 const windowBytes = 16 * KiB;
-/** More than any delimiter has: windows overlap by it. */
+/** Windows overlap by this much, which is more than any delimiter has. */
 const overlapBytes = 4 * KiB;
 
 /**
- * For each wanted offset (sorted, above 0) the first record start at or behind it; the file's size where there is none. A cut
- * inside a record longer than the limit moves on to the next one: who reads the record says what is wrong with it.
+ * For each wanted offset (sorted, above 0) the first record start at or behind it; the file's size where there is none.
+ * A cut inside a record that is longer than the limit moves on to the next cut: the task that reads that record reports
+ * it.
  */
 export async function findStarts(
   storage: Storage,
@@ -40,7 +43,10 @@ async function findEach(
 ): Promise<number[]> {
   const starts: (number | undefined)[] = [];
   let last = 0;
-  /** No record begins from the last cut to here: what was looked through for one cut is not for the next. */
+  /**
+   * No record begins between the last cut and this offset: what one cut looked through is not looked through again for
+   * the next.
+   */
   let noneTo = 0;
   for (const offset of wanted) {
     const from = Math.max(offset, noneTo - overlapBytes);
@@ -58,7 +64,10 @@ async function findEach(
   }, []);
 }
 
-/** Reads from the byte before `offset`, so that a record that begins right there is seen to begin. undefined: none within the limit. */
+/**
+ * Reads from the byte before `offset`, to see whether a record begins exactly there. Returns undefined where none
+ * begins within the limit.
+ */
 async function findOne(
   storage: Storage,
   file: PlannedFile,

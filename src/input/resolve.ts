@@ -1,4 +1,4 @@
-// Arguments become files: which ones, in which order, of which version, compressed how.
+// Turns arguments into files: which ones, in which order, of which version and with which compression.
 import { relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath } from "../base/paths.ts";
@@ -9,23 +9,24 @@ import type { PlannedFile } from "./plan.ts";
 
 export interface ResolveOptions {
   readonly storage: Storage;
-  /** In the order in which the job declares its inputs; one named "" where it has one. */
+  /** In the order in which the job declares its inputs; a job with one input has one named "". */
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
-  /** Absolute; what relative paths are relative to. */
+  /** The absolute path that relative paths start from. */
   readonly directory: string;
   /** The file that `-` stands for. */
   readonly standardInput?: string | undefined;
-  /** What a file's first bytes say: `format/compression/compress.ts`. */
+  /** Tells the compression from a file's first bytes: `format/compression/compress.ts`. */
   readonly detectCompression: (head: Uint8Array) => PlannedFile["compression"];
-  /** Where given, files that its formats can't read are refused by what they begin with. */
+  /** Where given, files that an input's format can't read are refused by their first bytes. */
   readonly formatOf?: (input: number) => InputFormat<unknown>;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The files of each input: its arguments in the order given, the files of an argument in the order of their paths' bytes. A
- * file that two arguments of an input name is read once, where the first names it; two inputs may both read it. Throws
- * `no-input` for an argument that names no file, `wrong-usage` where there is none, `bad-input` for what can't be read.
+ * The files of each input: its arguments in the order given, and the files of an argument in the order of their paths'
+ * bytes. A file that two arguments of an input name is read once, where the first one names it; two inputs may both
+ * read it. Throws `no-input` for an argument that names no file, `wrong-usage` where there is no argument, `bad-input`
+ * for a file that can't be read.
  */
 export async function resolveInputs({
   storage,
@@ -54,7 +55,7 @@ export async function resolveInputs({
   return files;
 }
 
-/** The files that arguments name, each once, the first mention counts. */
+/** The files that the arguments name, each once, where it is mentioned first. */
 export async function filesOf(
   storage: Storage,
   paths: readonly string[],
@@ -76,7 +77,7 @@ export async function filesOf(
   return [...found.values()];
 }
 
-/** Throws `bad-input`, naming the file, where it holds something else than what the format reads. */
+/** Throws `bad-input`, naming the file, where its content is not what the format reads. */
 async function checkContent(
   storage: Storage,
   file: FileInfo & { readonly source: string },
@@ -93,7 +94,7 @@ async function checkContent(
   }
 }
 
-/** The first bytes of a file: at most `bytes`, and as they are stored. */
+/** The first bytes of a file as they are stored, at most `bytes` of them. */
 export async function headOf(storage: Storage, file: FileInfo, bytes: number): Promise<Uint8Array> {
   return await bytesOf(storage, file, 0, Math.min(bytes, file.bytes));
 }

@@ -43,14 +43,14 @@ function show(record: unknown): string {
   return record instanceof Uint8Array ? Buffer.from(record).toString("latin1") : JSON.stringify(record);
 }
 
-/** What a reader that knows nothing of splits finds: an own, plain one. */
+/** What a plain reader of its own, which knows nothing of splits, finds. */
 function linesOf(contents: Readonly<Record<string, string>>): string[] {
   const found: string[] = [];
   for (const [path, content] of Object.entries(contents)) {
     let offset = 0;
     const parts = content.split("\n");
     const last = parts.pop()!;
-    // A byte order mark is no record.
+    // A byte order mark is not a record.
     const unended = parts.length === 0 ? last.replace(/^\uFEFF$/, "") : last;
     const ended = parts.map((part) => ({ part, record: part.replace(/\r$/, "") }));
     for (const { part, record } of unended === "" ? ended : [...ended, { part: unended, record: unended }]) {
@@ -154,7 +154,7 @@ describe("splits", () => {
   test("what was looked through for one cut is not for the next, and a record that begins where that ends is found", async () => {
     const { recordBytesMax } = limits;
     const file = planned("huge", recordBytesMax + 40 * MiB);
-    // Ends right where the first cut gives up, a record of many lines' delimiters long.
+    // The file ends exactly where the first cut gives up, after a record as long as many lines' delimiters.
     const feed = 10 * MiB + recordBytesMax;
     let read = 0;
     const storage = {

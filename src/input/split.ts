@@ -1,5 +1,5 @@
-// Cutting the input into splits. All that later decides the order of values is decided here, once, from the bytes of the
-// input alone: never from the number of slots or machines.
+// Cuts the input into splits. Everything that later decides the order of values is decided here, once, by the bytes of
+// the input alone: never by the number of slots or machines.
 
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
@@ -18,7 +18,10 @@ export interface SplitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A 32nd of the input, within bounds: enough splits to keep all slots busy to the end, not so many that starting them costs. */
+/**
+ * A 32nd of the input, within bounds: enough splits to keep all slots busy to the end, and few enough that starting
+ * them costs little.
+ */
 export function defaultSplitBytes(inputBytes: number): number {
   return clamp(Math.ceil(inputBytes / limits.splitsPerInput), limits.splitBytesMin, limits.splitBytesMax);
 }
@@ -33,14 +36,15 @@ export function totalBytes(files: readonly { readonly bytes: number }[]): number
 }
 
 /**
- * Splits in global order: inputs as declared, files as listed, offsets. A file larger than a split is cut into equal pieces
- * where its format allows it, each beginning with a record; smaller ones share splits. Empty pieces are left out.
+ * Plans the splits in global order: inputs as declared, files as listed, offsets. A file larger than a split is cut
+ * into equal pieces where its format allows it, each beginning with a record; smaller files share splits. Empty pieces
+ * are left out.
  */
 export async function planSplits(options: SplitOptions): Promise<Split[]> {
   const { files, formatOf, signal } = options;
   const splitBytes = options.splitBytes ?? defaultSplitBytes(totalBytes(files));
   const splits: Split[] = [];
-  /** Small files on their way into one split. */
+  /** Small files that will share a split. */
   let open: SplitPiece[] = [];
   let openBytes = 0;
   const close = () => {
@@ -68,13 +72,16 @@ export async function planSplits(options: SplitOptions): Promise<Split[]> {
   return splits;
 }
 
-/** Where a file is to be cut: into as many equal pieces as it takes for none to be larger than a split. */
+/** Where to cut a file: into the smallest number of equal pieces of which none is larger than a split. */
 function cutsOf(bytes: number, splitBytes: number): number[] {
   const pieces = Math.ceil(bytes / splitBytes);
   return Array.from({ length: pieces - 1 }, (_, i) => Math.floor((bytes / pieces) * (i + 1)));
 }
 
-/** Starts are sorted and may repeat, or be the file's size: several cuts may lie in one long record. */
+/**
+ * Makes pieces of the starts, which are sorted and may repeat, or be the file's size: several cuts may lie in one long
+ * record.
+ */
 function piecesOf(file: number, bytes: number, starts: readonly number[]): SplitPiece[] {
   const bounds = [0, ...starts, bytes];
   const pieces: SplitPiece[] = [];

@@ -1,11 +1,11 @@
-// Standard input as a file: a job reads its input more than once, from more than one process.
+// Stores standard input as a file, because a job reads its input more than once, from more than one process.
 import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { MillraceError, systemCode } from "../base/error.ts";
 
 /**
- * Writes all of `stream` to a new file (mode 0600) and returns how many bytes it has. On failure the file is removed. Throws
- * `no-space`, `io-error`, and `cancelled` when the signal is aborted.
+ * Writes all of `stream` to a new file (mode 0600) and returns the number of its bytes. On failure it removes the file.
+ * Throws `no-space`, `io-error`, and `cancelled` when the signal is aborted.
  */
 export async function spoolStdin(
   stream: Readable,

@@ -1,5 +1,6 @@
-// What `import … from "millrace"` gives at run time: to users' programs (by `src/index.ts`) and, in a slot, to the job's bundle
-// (by `load.ts`). One list, so that both have the same names, and a slot's jobs the same objects as the engine.
+// The run-time exports of "millrace": for users' programs (through `src/index.ts`) and, in a slot, for the job's bundle
+// (through `load.ts`). There is one list, so that both have the same names, and a slot's jobs get the same objects as
+// the engine.
 export { MillraceError } from "../base/error.ts";
 export { records } from "../format/binary/records.ts";
 export { wholeFiles } from "../format/binary/whole-files.ts";

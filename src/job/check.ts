@@ -1,11 +1,14 @@
-// Checks of single properties, shared by the parsers of a job. All throw `wrong-job`.
+// Checks of single properties, which the parsers of a job share. All throw `wrong-job`.
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 
 export type Unchecked = Readonly<Record<string, unknown>>;
 export type UserFunction = (...args: unknown[]) => unknown;
 
-/** A generator would never run, and the result of a combine or partition cannot be waited for. */
+/**
+ * Checks that the value is a function that can be called as user code is: a generator would never run, and with `only:
+ * "sync"` no one would wait for the result.
+ */
 export function userFunction(what: string, value: unknown, only?: "sync"): UserFunction {
   if (typeof value !== "function") throw wrong(`${what} is a function, not ${excerptOf(value)}`);
   const kind = Object.prototype.toString.call(value);
@@ -22,7 +25,10 @@ export function refuseUncalled(what: string, value: unknown): void {
   }
 }
 
-/** Names stand on the command line (`users=PATH`) and as directories, and objects keep the order of what begins with a letter. */
+/**
+ * Names appear on the command line (`users=PATH`) and as directories, and objects keep the order only of names that
+ * begin with a letter.
+ */
 export function checkName(what: string, name: string): void {
   if (!/^[A-Za-z][\w-]{0,63}$/.test(name)) {
     throw wrong(
@@ -46,7 +52,7 @@ export function oneOf<T extends string>(what: string, value: unknown, choices: r
   return choice;
 }
 
-/** A property that is left out, or undefined, has no value. */
+/** A property that is left out or undefined has no value. */
 export function optional<T>(options: Unchecked, property: string, parse: (value: unknown) => T): T | undefined {
   return options[property] === undefined ? undefined : parse(options[property]);
 }

@@ -67,13 +67,13 @@ export function defineJob<
   const defined = { name: definition.name };
   Object.defineProperty(defined, mark, { value: version });
   definitions.set(defined, definition);
-  // The type parameter is known to the compiler only.
+  // Only the compiler knows the type parameter.
   return Object.freeze(defined) as unknown as ReturnType<
     typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned>
   >;
 }
 
-/** Makes an error point at the call, which is the user's, and not into this package. */
+/** Makes an error point at the user's call, not into this package. */
 function parsed(job: unknown, module: string | undefined, callee: Function): JobDefinition {
   try {
     return parseJob(job, module);
@@ -83,14 +83,14 @@ function parsed(job: unknown, module: string | undefined, callee: Function): Job
   }
 }
 
-/** What only the engine may see of a job. */
+/** The definitions of jobs, which only the engine may see. */
 const definitions = new WeakMap<object, JobDefinition>();
-/** On every job, whichever copy of this package made it, to tell "no job" from "a job of another copy". */
+/** Set on every job by whichever copy of this package made it, to tell "no job" from "a job of another copy". */
 const mark = Symbol.for("millrace.job");
 
 /**
- * The job's definition. Throws `wrong-job` for what is no job, or one of another copy of this package; `what` names it
- * there.
+ * The job's definition. Throws `wrong-job` for anything that is no job, and for a job of another copy of this package;
+ * `what` names it in the error.
  */
 export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
   const isObject = typeof job === "object" && job !== null;
@@ -106,7 +106,7 @@ export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
   throw new MillraceError("wrong-job", `${what} is not a job made by defineJob${forgotten}`);
 }
 
-/** File (URL or path) of the code that called `callee`, as far as the stack tells. */
+/** The file (URL or path) of the code that called `callee`, as far as the stack tells. */
 function callerOf(callee: Function): string | undefined {
   const { prepareStackTrace, stackTraceLimit } = Error;
   try {

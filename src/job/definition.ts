@@ -1,4 +1,4 @@
-// A job as the engine sees it after its module has been loaded: complete, without the public types' inference.
+// A job as the engine sees it after its module has been loaded: complete, without the inference of the public types.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { PartShape } from "../kernel/kernel.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
@@ -6,16 +6,16 @@ import type { StandardSchema } from "./params/params.ts";
 
 export interface JobDefinition {
   readonly name: string;
-  /** One entry named "" where the job has one input. */
+  /** One entry, named "", where the job has one input. */
   readonly inputs: readonly NamedInput[];
-  /** `main` first. */
+  /** `main` comes first. */
   readonly outputs: readonly { readonly name: string; readonly format: OutputFormat<unknown> }[];
-  /** Whether `output` was an object of formats: then part files lie in a directory per output. */
+  /** Whether `output` was an object of formats: then each output has a directory for its part files. */
   readonly outputsNamed: boolean;
   readonly key: KeyCodec<unknown>;
   readonly value: Codec<unknown>;
   readonly params: ParamsDefinition;
-  /** Side files: name to path as written in the job. */
+  /** Side files: their paths as written in the job, by name. */
   readonly files: ReadonlyMap<string, string>;
   readonly setup: ((ctx: unknown) => unknown) | undefined;
   readonly teardown: ((ctx: unknown) => unknown) | undefined;
@@ -28,7 +28,7 @@ export interface JobDefinition {
   readonly reduce: ((key: unknown, values: Iterable<unknown>, emit: unknown, ctx: unknown) => unknown) | undefined;
   readonly compress: "gzip" | "zstd" | undefined;
   readonly nondeterministic: "rerun" | "fail";
-  /** File URL or path of the module that called `defineJob`, as far as it can be known. */
+  /** The file URL or path of the module that called `defineJob`, as far as it can be known. */
   readonly module: string | undefined;
 }
 
@@ -40,15 +40,18 @@ export interface NamedInput {
 }
 
 export type CombineDefinition =
-  /** `sum`, `min`, `max` themselves, recognised by identity; `call` does the same for values of any type they take. */
+  /**
+   * `sum`, `min` or `max` themselves, recognised by identity. `call` does the same for values of any type that they
+   * take.
+   */
   | { readonly kind: "sum" | "min" | "max"; readonly call: (a: unknown, b: unknown) => unknown }
   | { readonly kind: "function"; readonly call: (a: unknown, b: unknown) => unknown };
 
 export interface GroupDefinition {
   readonly parts: number;
-  /** Of the first `parts` parts of the tuple key. */
+  /** The shapes of the first `parts` parts of the tuple key. */
   readonly shapes: readonly PartShape[];
-  /** The grouping prefix's own codec: what `reduce` gets as its key. */
+  /** The codec of the grouping prefix, which is the key that `reduce` gets. */
   readonly key: KeyCodec<unknown>;
 }
 
@@ -59,12 +62,12 @@ export type PartitionDefinition =
 
 export type ParamsDefinition =
   | { readonly kind: "table"; readonly params: ReadonlyMap<string, ParamDefinition> }
-  /** Of any Standard Schema library. */
+  /** A schema of any Standard Schema library. */
   | { readonly kind: "schema"; readonly schema: StandardSchema };
 
 export interface ParamDefinition {
   readonly type: "string" | "number" | "boolean";
-  /** undefined: it must be given. */
+  /** undefined: the parameter must be given. */
   readonly default: unknown;
   readonly about: string | undefined;
 }

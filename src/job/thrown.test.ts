@@ -5,7 +5,7 @@ import { describeThrown, userStack } from "./thrown.ts";
 const explode = () => {
   throw new Error("a trap of the user's");
 };
-/** Every trap throws. */
+/** Every trap of it throws. */
 const trapped = new Proxy(
   {},
   {

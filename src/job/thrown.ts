@@ -1,4 +1,5 @@
-// What user code threw, in words: it may be anything, and looking at it may run more of the user's code (getters, proxies).
+// Puts in words what user code threw. It may be anything, and looking at it may run more of the user's code (getters,
+// proxies).
 import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
@@ -11,20 +12,21 @@ const frameCharactersMax = 500;
 const causesMax = 3;
 
 export interface Thrown {
-  /** "TypeError: x is not a function (caused by: …)"; of our own errors the message alone. */
+  /** "TypeError: x is not a function (caused by: …)"; for our own errors only the message. */
   readonly message: string;
   /** See `userStack`. */
   readonly stack: string | undefined;
 }
 
-/** Never throws, whatever was thrown, and both texts are bounded. */
+/** Never throws, whatever was thrown. Both texts are bounded. */
 export function describeThrown(thrown: unknown): Thrown {
   return { message: cut(messageOf(thrown, 0), messageCharactersMax), stack: userStack(thrown) };
 }
 
 /**
- * The frames of the user's own sources, one a line ("at map (jobs/count.ts:12:5)"), mapped where source maps are enabled; paths
- * inside `directory` are relative to it. Where an error has none, those of its cause. undefined: there are none.
+ * The frames in the user's own sources, one a line ("at map (jobs/count.ts:12:5)"), mapped where source maps are
+ * enabled; paths inside `directory` are relative to it. Where an error has no such frames, those of its cause.
+ * undefined: there are none.
  */
 export function userStack(thrown: unknown, directory: string = process.cwd()): string | undefined {
   for (let depth = 0, error = thrown; depth <= causesMax && error !== undefined; depth++) {
@@ -61,7 +63,7 @@ function causesOf(thrown: unknown): readonly unknown[] {
   return cause === undefined ? several : [cause, ...several];
 }
 
-/** `instanceof` runs user code where a proxy was thrown. */
+/** `instanceof` would run user code where a proxy was thrown. */
 export function isOurs(thrown: unknown): thrown is MillraceError {
   return !types.isProxy(thrown) && thrown instanceof MillraceError;
 }
@@ -71,11 +73,11 @@ function property(value: unknown, name: string): unknown {
   try {
     return (value as Readonly<Record<string, unknown>>)[name];
   } catch {
-    return undefined; // a getter of the user's that throws
+    return undefined; // a user's getter threw
   }
 }
 
-/** The lines that name a place; the message before them may have lines that look alike. */
+/** The lines that name a location; lines of the message before them may look alike. */
 function framesOf(stack: string, message: unknown): readonly string[] {
   const behind = typeof message === "string" ? stack.indexOf(message) : -1;
   const text = behind < 0 ? stack : stack.slice(behind + String(message).length);
@@ -88,33 +90,36 @@ function framesOf(stack: string, message: unknown): readonly string[] {
 }
 
 function isUsers(frame: string): boolean {
-  const place = placeOf(frame);
-  if (place === undefined || place.startsWith("node:") || place.startsWith("millrace:")) return false;
-  return !ownDirectories.some((directory) => place.startsWith(directory));
+  const location = locationOf(frame);
+  if (location === undefined || location.startsWith("node:") || location.startsWith("millrace:")) return false;
+  return !ownDirectories.some((directory) => location.startsWith(directory));
 }
 
 /** "/a/b.ts:1:2" of "at f (file:///a/b.ts:1:2)" and of "at async /a/b.ts:1:2"; undefined for native code. */
-function placeOf(frame: string): string | undefined {
-  const place = /(?:\(|^at (?:async )?)([^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
-  if (place === undefined || !place.startsWith("file://")) return place;
+function locationOf(frame: string): string | undefined {
+  const location = /(?:\(|^at (?:async )?)([^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
+  if (location === undefined || !location.startsWith("file://")) return location;
   try {
-    return fileURLToPath(place);
+    return fileURLToPath(location);
   } catch {
-    return place;
+    return location;
   }
 }
 
 function relativeFrames(frames: readonly string[], directory: string): readonly string[] {
   return frames.slice(0, framesMax).map((frame) => {
-    const place = placeOf(frame)!;
-    const inside = place.startsWith(directory.endsWith(sep) ? directory : directory + sep);
-    const shown = inside ? relative(directory, place) : place;
+    const location = locationOf(frame)!;
+    const inside = location.startsWith(directory.endsWith(sep) ? directory : directory + sep);
+    const shown = inside ? relative(directory, location) : location;
     const name = /^at (.*) \(.*\)$/.exec(frame)?.[1];
     return name === undefined || name === "<anonymous>" ? `at ${shown}` : `at ${name} (${shown})`;
   });
 }
 
-/** This package's own code, as it runs (`dist`; the programs are "millrace:…": boot.ts) and as source maps name it (`src`). */
+/**
+ * The directories of this package's own code, as it runs (`dist`; the programs are "millrace:…": boot.ts) and as source
+ * maps name it (`src`).
+ */
 const ownDirectories = ((): readonly string[] => {
   const here = fileURLToPath(import.meta.url);
   const end = Math.max(...[`${sep}dist${sep}`, `${sep}src${sep}job${sep}`].map((part) => here.lastIndexOf(part)));

@@ -1,6 +1,6 @@
-// What a new master waits for before it gives out tasks: that the workers of its predecessor have said what they run. Who asks
-// first would otherwise get what another is in the middle of (fault 46). Which workers there were is noted in the store, one
-// record each; whoever of them is silent is waited for no longer than a lease.
+// Before a new master gives out tasks, it waits until the workers of its predecessor have said what they run. Otherwise
+// the first worker to ask would get what another is in the middle of (fault 46). The store has a record of each worker
+// that was there; a silent one is waited for no longer than a lease.
 import type { Instant, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
@@ -8,7 +8,7 @@ import type { Change, StoredRecord } from "../state/store.ts";
 
 const prefix = "present/";
 
-/** The workers that are heard of, as the store knows them. A record too many costs the next master a lease, and nothing else. */
+/** The workers that are present, as the store knows them. A record too many only costs the next master a lease. */
 export class Presence {
   readonly #known: Set<WorkerId>;
 
@@ -24,7 +24,7 @@ export class Presence {
     return this.#known;
   }
 
-  /** What to store for it. */
+  /** The changes to store when a worker is heard. Called for each report. */
   heard(worker: WorkerId): readonly Change[] {
     if (this.#known.has(worker)) return [];
     this.#known.add(worker);
@@ -39,7 +39,7 @@ export class Presence {
   }
 }
 
-/** From recovery until every worker has been heard, or the time is up. */
+/** The time from recovery until every worker has been heard, or a lease is over. */
 export class Adoption {
   readonly until: Instant;
   readonly #missing: Set<WorkerId>;
@@ -53,7 +53,7 @@ export class Adoption {
     return this.#missing.size === 0 || now >= this.until;
   }
 
-  /** The report as it counts meanwhile: for what runs and what is done, not for what is free. */
+  /** The report as it counts meanwhile: it says what runs and what is done, but offers no free slots. */
   heard(report: WorkerReport): WorkerReport {
     this.#missing.delete(report.worker);
     return { ...report, slotsFree: 0, slotsAhead: 0 };

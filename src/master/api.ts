@@ -1,5 +1,5 @@
-// What a master answers: the scheduler's loop, with the checks and the places (blobs, event logs, workers' logs) around it.
-// Every call may be repeated.
+// Answers the calls that a master gets: passes them to the scheduler's loop, after checks, and reads blobs, event logs
+// and workers' logs. Every call may be repeated.
 
 import { MillraceError } from "../base/error.ts";
 import type { JobId, WorkerId } from "../base/ids.ts";
@@ -16,7 +16,7 @@ import { isTerminal, jobIdOf, type Master } from "./master.ts";
 import { checkBlobs, checkSubmission, outputTaken } from "./submission.ts";
 import { type AddressRules, workerAddress } from "./worker-address.ts";
 
-/** Jobs that are not over; more would be kept waiting for days, and all of them are in memory. */
+/** Jobs that are not over. More of them would wait for days, and all of them are in memory. */
 const liveJobsMax = 1_000;
 
 export interface ApiParts {
@@ -25,35 +25,43 @@ export interface ApiParts {
   readonly blobs: Blobs;
   readonly history: History;
   readonly leaseMs: number;
-  /** Known at a time, those that are silent and not forgotten yet included. */
+  /** Workers that are known at a time, including silent ones that are not forgotten yet. */
   readonly workersMax: number;
   readonly addresses: AddressRules;
   readonly logs: LogProxyOptions;
-  /** At inputs and output; leaves there what workers look for before they start (output/probe.ts). */
+  /**
+   * Looks at inputs and output, and leaves the file there that workers look for before they start (output/probe.ts).
+   */
   readonly look: Look;
   /** Throws `no-space` while the state's disk is too full for another job. */
   readonly checkSpace: () => Promise<void>;
-  /** For metrics. */
+  /** Called with the time that each heartbeat took to answer, for metrics. */
   readonly heard?: (ms: number) => void;
   readonly submitted?: (outcome: "taken" | "refused") => void;
 }
 
-/** A line or two. */
+/** Length of a failure's message in an overview: a line or two. */
 const overviewMessageLengthMax = 300;
 
-/** A later epoch's numbers are greater than all of an earlier one; a worker that starts every millisecond would need 12 days. */
+/**
+ * Numbers of a later epoch are greater than all of an earlier one. A worker that starts every millisecond would need 12
+ * days.
+ */
 const startsPerEpoch = 2 ** 30;
 
-/** Calls may come as soon as it is made. */
+/** Serves all calls of one master's process. Calls may come as soon as it is constructed. */
 export class Api implements MasterApi {
   readonly #parts: ApiParts;
-  /** Being checked: the same job again waits for the first, and another may not have its output. */
-  readonly #submitting = new Map<JobId, { readonly places: readonly string[]; readonly taken: Promise<JobId> }>();
-  /** As announced; forgotten with the worker. */
+  /**
+   * Submissions that are being checked. The same job again waits for the first call; another job may not have its
+   * output.
+   */
+  readonly #submitting = new Map<JobId, { readonly folders: readonly string[]; readonly taken: Promise<JobId> }>();
+  /** Workers' addresses, as announced. An address is forgotten with its worker. */
   readonly #addresses = new Map<WorkerId, string>();
-  /** The newest that was heard of each worker. */
+  /** The newest life of each worker that was heard. */
   readonly #incarnations = new Map<WorkerId, number>();
-  /** Workers that were greeted under this epoch. */
+  /** How many workers were greeted under this epoch. */
   #starts = 0;
 
   constructor(parts: ApiParts) {
@@ -123,7 +131,7 @@ export class Api implements MasterApi {
   async retry(job: JobId, signal?: AbortSignal): Promise<void> {
     const { master, look } = this.#parts;
     const found = await this.get(job);
-    if (!isTerminal(found.state)) return; // it goes on already: the answer to the first call was lost
+    if (!isTerminal(found.state)) return; // it goes on already, and the answer to the first call was lost
     if (found.state !== "failed") {
       throw new MillraceError(
         "nothing-to-resume",
@@ -136,10 +144,10 @@ export class Api implements MasterApi {
         `what job ${job} had done is no longer kept: run it again as a new job`,
       );
     }
-    const places = foldersOf(found.output, found.deadLettersIn);
-    this.#refuseTaken(places, job);
+    const folders = foldersOf(found.output, found.deadLettersIn);
+    this.#refuseTaken(folders, job);
     const writeProbes = async () => {
-      await look({ job, inputs: [], outputs: places, overwrite: undefined }, signal);
+      await look({ job, inputs: [], outputs: folders, overwrite: undefined }, signal);
     };
     await this.#led(master.resume(job, writeProbes));
   }
@@ -159,7 +167,7 @@ export class Api implements MasterApi {
       try {
         yield* this.#log(job, name, worker, signal);
       } catch (error) {
-        // Of several, those that can be had are shown, and what is missing is said.
+        // Of several logs, those that can be read are shown, with a line for each that can't.
         if (sources.length === 1 || !(error instanceof MillraceError) || signal?.aborted) throw error;
         yield { attempt: name, worker: worker ?? "", bytes: Buffer.from(`[${error.message}]\n`) };
       }
@@ -175,13 +183,16 @@ export class Api implements MasterApi {
     if (isEmpty) await this.get(job);
   }
 
-  /** A worker that is forgotten has no address. */
+  /** Forgets a worker's address. Called when the scheduler has forgotten the worker. */
   forget(worker: WorkerId): void {
     this.#addresses.delete(worker);
     this.#incarnations.delete(worker);
   }
 
-  /** Whoever has the worker token can make up names, and each costs memory here until it is forgotten. */
+  /**
+   * Refuses workers beyond the bound: a caller with the worker token can invent names, and each costs memory until it
+   * is forgotten.
+   */
   #refuseSurplus({ worker }: WorkerReport): void {
     const { workersMax } = this.#parts;
     if (this.#incarnations.size < workersMax || this.#incarnations.has(worker)) return;
@@ -191,7 +202,10 @@ export class Api implements MasterApi {
     );
   }
 
-  /** Two processes of one name would both follow the orders of one: an attempt would be run twice under its id (I6). */
+  /**
+   * Refuses an older process of the same name: both would follow the same orders, and run an attempt twice under its id
+   * (I6).
+   */
   #refuseSuperseded({ worker, incarnation }: WorkerReport): void {
     const newest = this.#incarnations.get(worker) ?? incarnation;
     this.#incarnations.set(worker, Math.max(newest, incarnation));
@@ -207,20 +221,20 @@ export class Api implements MasterApi {
   async #submit(submission: Submission, signal: AbortSignal | undefined): Promise<JobId> {
     checkSubmission(submission);
     const job = jobIdOf(submission.idempotencyKey);
-    // Asked first: what a repeated call would be refused for may be there because of the first one (fault 44).
+    // This comes first: what would refuse a repeated call may be there because of the first call (fault 44).
     if (this.#find(job) !== undefined) return job;
     const first = this.#submitting.get(job);
     if (first !== undefined) {
-      // Whose call it was may be gone since: then this one is the first.
+      // The caller of the first call may be gone since, which drops it: then this call is the first.
       if (await isDropped(first.taken)) return await this.#submit(submission, signal);
       return await first.taken;
     }
     const { output, deadLetters } = submission.spec;
-    const places = foldersOf(output, deadLetters?.path);
-    this.#refuseTaken(places, job);
+    const folders = foldersOf(output, deadLetters?.path);
+    this.#refuseTaken(folders, job);
     this.#refuseTooMany();
     const taken = this.#take(job, submission, signal);
-    this.#submitting.set(job, { places, taken });
+    this.#submitting.set(job, { folders, taken });
     try {
       return await taken;
     } finally {
@@ -239,20 +253,20 @@ export class Api implements MasterApi {
         ? { ...spec, replaces }
         : { ...spec, replaces, deadLetters: { ...deadLetters, replaces: aside } };
     failpoint("master.afterProbe");
-    // From here on it is the master's: a client that hangs up now finds the job there.
+    // From here on the job is the master's: a client that hangs up now finds it there.
     return await this.#led(master.submit(prepared, idempotencyKey));
   }
 
-  /** Two jobs that publish to one place: the second would fail at the end. */
-  #refuseTaken(places: readonly string[], own: JobId): void {
+  /** Refuses a job that publishes where another one will: the second would fail at its end. */
+  #refuseTaken(folders: readonly string[], own: JobId): void {
     const refuse = (job: JobId, others: readonly string[]) => {
-      const taken = job === own ? undefined : places.find((place) => others.includes(place));
+      const taken = job === own ? undefined : folders.find((place) => others.includes(place));
       if (taken !== undefined) throw outputTaken(taken, job);
     };
     for (const { job, state, output, deadLettersIn } of this.#parts.master.view().jobs) {
       if (!isTerminal(state)) refuse(job, foldersOf(output, deadLettersIn));
     }
-    for (const [job, { places: others }] of this.#submitting) refuse(job, others);
+    for (const [job, { folders: others }] of this.#submitting) refuse(job, others);
   }
 
   #refuseTooMany(): void {
@@ -301,7 +315,7 @@ export class Api implements MasterApi {
     if (stopped.aborted) throw this.#explained(stopped.reason);
   }
 
-  /** Whatever has ended this master: who asks is to ask the next one, and is told why. */
+  /** Tells callers why this master stopped, so that they retry with the next one. */
   #explained(error: unknown): unknown {
     const { stopped } = this.#parts.master;
     if (!stopped.aborted || error !== stopped.reason) return error;
@@ -317,8 +331,8 @@ export class Api implements MasterApi {
 }
 
 /**
- * One job among thousands: what `get` gives, but for what can be hundreds of kilobytes (texts of failures, counters, what runs), of
- * which no message holds a thousand, and which would cost the master seconds.
+ * A job in a list of thousands: a job's view without what can take hundreds of kilobytes (texts of failures, counters,
+ * running attempts). A message could not hold that a thousand times, and it would cost the master seconds.
  */
 function inOverview({ reason, ...view }: JobView): JobView {
   return {

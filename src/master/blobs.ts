@@ -3,7 +3,8 @@
 //   BLOBS/<64 hex digits>     complete, synced, read-only
 //   BLOBS/.new-<random>       being received; removed when the next master opens the directory
 //
-// A blob goes when no live job needs it and nobody has asked for it for an hour: a client puts its blobs before it submits.
+// A blob is removed when no live job needs it and it was not asked for within an hour: a client puts its blobs before
+// it submits.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
@@ -15,25 +16,26 @@ import { randomId } from "../base/system/random.ts";
 import { blobName } from "../protocol/blob-name.ts";
 import type { Blobs } from "../protocol/services.ts";
 
-/** Kept this long after it was last put or asked for, whoever needs it. */
+/** A blob is kept for this long after it was last put or asked for, even if no job needs it. */
 const unusedMs = 3_600_000;
-/** Left free on the disk that also holds the state store. */
+/** Bytes that blobs leave free on the disk, which also holds the state store. */
 const spareBytes = 64 * MiB;
-/** The free space is looked at again after so many bytes. */
+/** Bytes received between two looks at the free space. */
 const checkEveryBytes = 8 * MiB;
-/** A piece of an answer counts as moved when it is gone whole (rpc/transfer-silence.ts). */
+/** Size of a piece of an answer. A piece counts as moved when all of it has been sent (rpc/transfer-silence.ts). */
 const readChunkBytes = 64 * 1024;
 const newPrefix = ".new-";
 
 export interface DiskBlobs extends Blobs {
-  /** Removes what is unused; resolves with the names. `isNeeded` is asked right before each removal. */
+  /** Removes unused blobs, and resolves with their names. `isNeeded` is asked right before each removal. */
   sweep(isNeeded: (sha256: string) => boolean): Promise<readonly string[]>;
 }
 
-/** Makes the directory where it is missing, and removes what a predecessor had not received to the end. */
+/** Creates the directory if it is missing, and removes what a predecessor had received only in part. */
 export async function openBlobs(directory: string, clock: Clock): Promise<DiskBlobs> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) if (name.startsWith(newPrefix)) await rm(join(directory, name));
+  /** A blob's path. Names that are not a SHA-256 are refused, so that paths never lead out of the directory. */
   const pathOf = (sha256: string): string => join(directory, blobName(sha256));
 
   const has = async (sha256: string): Promise<boolean> => {
@@ -58,7 +60,7 @@ export async function openBlobs(directory: string, clock: Clock): Promise<DiskBl
       try {
         await receive(temporary, { sha256, content, bytesMax: bound, directory, signal });
         const now = clock.date();
-        await utimes(temporary, now, now); // a file server's clock is another
+        await utimes(temporary, now, now); // a file server's clock may differ
         await rename(temporary, path);
       } catch (error) {
         await rm(temporary, { force: true });
@@ -72,7 +74,7 @@ export async function openBlobs(directory: string, clock: Clock): Promise<DiskBl
       if (!(await has(sha256))) {
         throw new MillraceError(
           "bad-input",
-          `there is no blob ${sha256} here: submit the job again, which puts it anew`,
+          `there is no blob ${sha256} here: submit the job again, which uploads it again`,
         );
       }
       return checked(path, sha256);
@@ -101,7 +103,7 @@ interface Receiving {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Durable and of the right content when it resolves. */
+/** Writes content to a new file. When it resolves, the file is durable and has the right content. */
 async function receive(path: string, { sha256, content, bytesMax, directory, signal }: Receiving): Promise<void> {
   const hash = createHash("sha256");
   const file = await open(path, "wx", 0o400);
@@ -139,7 +141,9 @@ async function writeAll(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Arra
   for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
 }
 
-/** The bytes, and at their end an error where they have rotted: the file is removed then, so that a new put mends it. */
+/**
+ * The bytes, and an error at their end if they were damaged: the file is then removed, so that another put repairs it.
+ */
 async function* checked(path: string, sha256: string): AsyncIterable<Uint8Array> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: readChunkBytes })) {

@@ -1,4 +1,4 @@
-// What has happened and has not been stepped yet.
+// The events that have happened, and which the scheduler has not stepped through yet.
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
@@ -11,7 +11,10 @@ export interface QueuedEvent {
   failed: (error: unknown) => void;
 }
 
-/** In order of arrival; at most one report of each worker, however long a commit takes and however often they call meanwhile. */
+/**
+ * Events in order of arrival, with at most one report per worker, however long a commit takes and however often workers
+ * call.
+ */
 export class EventQueue {
   readonly #items: QueuedEvent[] = [];
   readonly #reports = new Map<WorkerId, QueuedEvent>();
@@ -20,21 +23,21 @@ export class EventQueue {
     return this.#items.length;
   }
 
-  /** False: it took the place of one that waits. */
+  /** Adds an event. Returns false when it took the place of a waiting one. */
   add(item: QueuedEvent): boolean {
     if (item.event.kind === "worker-heard" && this.#replaces(item, item.event.report)) return false;
     this.#items.push(item);
     return true;
   }
 
-  /** The first ones, at most so many. */
+  /** Removes and returns the first events, at most `most` of them. */
   take(most: number): QueuedEvent[] {
     const taken = this.#items.splice(0, most);
     for (const { event } of taken) if (event.kind === "worker-heard") this.#reports.delete(event.report.worker);
     return taken;
   }
 
-  /** A newer report says all that the older one said, and what has not been acknowledged again. */
+  /** A newer report repeats everything of the older one that was not acknowledged, so it may replace it. */
   #replaces(item: QueuedEvent, report: WorkerReport): boolean {
     const queued = this.#reports.get(report.worker);
     const older = queued?.event.kind === "worker-heard" ? queued.event.report : undefined;
@@ -42,7 +45,7 @@ export class EventQueue {
       older === undefined ||
       older.incarnation < report.incarnation ||
       (older.incarnation === report.incarnation && older.sequence < report.sequence);
-    if (!isNewer) return false; // late by a detour: both count
+    if (!isNewer) return false; // it arrived late, by a detour: both count
     if (queued === undefined || older === undefined || older.incarnation !== report.incarnation) {
       this.#reports.set(report.worker, item);
       return false;

@@ -1,4 +1,4 @@
-// Facts in words: a line of a job's event log, and a log entry of the master's.
+// Puts facts into words: as a line of a job's event log, and as an entry of the master's log.
 import { unreachable } from "../base/assert.ts";
 import { attemptName, taskName } from "../base/ids.ts";
 import type { Log } from "../base/system/log.ts";
@@ -6,7 +6,7 @@ import { formatBytes } from "../base/units.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
 import { type Fact, jobOf } from "../schedule/facts.ts";
 
-/** Undefined for a fact that belongs to no job. */
+/** The fact as a history event; undefined for a fact that belongs to no job. */
 export function historyEvent(fact: Fact, date: Date): HistoryEvent | undefined {
   const job = jobOf(fact);
   if (job === undefined) return undefined;
@@ -22,7 +22,7 @@ export function historyEvent(fact: Fact, date: Date): HistoryEvent | undefined {
   };
 }
 
-/** What somebody should look at is a warning, what happens once per attempt is for debugging. */
+/** Logs a fact: as a warning when someone should look at it, at the level "debug" when it happens once per attempt. */
 export function logFact(log: Log, fact: Fact): void {
   const fields: Record<string, unknown> = { event: fact.kind };
   const job = jobOf(fact);
@@ -61,7 +61,7 @@ function levelOf(fact: Fact): "debug" | "info" | "warn" {
   }
 }
 
-/** One sentence. */
+/** The fact as one sentence. */
 export function factText(fact: Fact): string {
   switch (fact.kind) {
     case "job-submitted":
@@ -111,7 +111,7 @@ export function factText(fact: Fact): string {
     case "worker-joined":
       return `${fact.worker} joined at ${fact.address} with ${fact.slots} slots`;
     case "worker-reborn":
-      return `${fact.worker} was started anew at ${fact.address}: what its earlier life ran is lost`;
+      return `${fact.worker} was started again at ${fact.address}: what its earlier life ran is lost`;
     case "worker-back":
       return `${fact.worker} is heard of again at ${fact.address}`;
     case "worker-silent":

@@ -1,5 +1,6 @@
-// The event log: one file per job, one event per line, appended to and never read by the master itself. For people and for
-// `millrace history`; nothing depends on it, so it is buffered, not synced, bounded, and its failures are only counted.
+// The event log: one file per job, one event per line, which the master appends to and decides nothing by. It is for
+// people and for `millrace history`. As nothing depends on it, it is buffered, not synced, bounded, and its failures
+// are only counted.
 //
 //   HISTORY/<job>.ndjson
 import { createReadStream } from "node:fs";
@@ -13,24 +14,32 @@ import type { Clock } from "../base/system/clock.ts";
 import { type Log, noLog } from "../base/system/log.ts";
 import type { HistoryEvent } from "../protocol/services.ts";
 
-/** Of one job. Beyond it, what attempts do is left out, and what becomes of the job is still noted. */
+/**
+ * Size of one job's log. Beyond it, events of attempts are left out, and events of the job as a whole are still noted.
+ */
 const fileBytesMax = 64 * MiB;
 const jobEventBytesMax = 1 * MiB;
-/** Of all jobs: the oldest go first. */
+/** Number of logs that are kept; the oldest are removed first. */
 const filesMax = 1_000;
 const allBytesMax = 1 * GiB;
-/** Written when so much waits, or after `flushMs`. What waits when the disk hangs is bounded by the drop above four times this. */
+/**
+ * Events are written when this much waits, or after `flushMs`. When the disk hangs, at most four times as much waits;
+ * more is dropped.
+ */
 const bufferBytesMax = 256 * KiB;
 const flushMs = 500;
 const messageLengthMax = 2_000;
 
 export interface History {
-  /** Never fails and never waits. */
+  /** Adds an event to its job's log. Called after each commit. Never fails and never waits. */
   append(event: HistoryEvent): void;
-  /** What is noted so far, the oldest first; nothing for a job that is not known. */
+  /** The events noted so far, the oldest first; none for an unknown job. */
   read(job: JobId, signal?: AbortSignal): AsyncIterable<HistoryEvent>;
   flush(): Promise<void>;
-  /** Removes the oldest files beyond what is kept; `isLive` jobs stay. */
+  /**
+   * Removes the oldest files beyond the bounds, except for those of jobs that `isLive` says are not over. Called now
+   * and then.
+   */
   sweep(isLive: (job: JobId) => boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -167,7 +176,10 @@ class HistoryFiles implements History {
     }
   }
 
-  /** Counts the line in; beyond the bound only what concerns the job as a whole is taken, for another while. */
+  /**
+   * Whether the line still fits, counting it in. Beyond the bound only events of the job as a whole do, for some more
+   * bytes.
+   */
   #fits(file: JobFile, line: string): boolean {
     const bytesMax = this.#options.fileBytesMax ?? fileBytesMax;
     const bytes = file.bytes + Buffer.byteLength(line);
@@ -198,7 +210,7 @@ class HistoryFiles implements History {
   }
 }
 
-/** The size, after a line that a crash has cut off was ended. */
+/** The size of a log, after ending a last line that a crash has cut off. */
 async function endOf(path: string): Promise<number> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
@@ -220,7 +232,7 @@ async function endOf(path: string): Promise<number> {
   }
 }
 
-/** Undefined for a line that a crash has cut off. */
+/** The event of a line; undefined for a line that a crash has cut off. */
 function parseLine(line: string): HistoryEvent | undefined {
   try {
     const { time, kind, job, task, attempt, worker, message } = JSON.parse(line) as HistoryEvent;

@@ -1,4 +1,4 @@
-// What a master does now and then: blobs that nobody needs any more and the oldest event logs go.
+// A master's housekeeping: removes blobs that are no longer needed, and the oldest event logs.
 
 import type { JobId } from "../base/ids.ts";
 import type { Clock } from "../base/system/clock.ts";
@@ -42,7 +42,7 @@ export function keepHouse(house: House): { close(): Promise<void> } {
   };
 }
 
-/** Once. A job that failed may be retried, so its blobs stay as long as it is known. */
+/** Tidies up once. A failed job may be retried, so its blobs stay as long as the job is known. */
 export async function tidy({ master, store, blobs, history, log }: House): Promise<void> {
   const { jobs } = master.view();
   const known = new Set<JobId>(jobs.map(({ job }) => job));
@@ -56,7 +56,7 @@ export async function tidy({ master, store, blobs, history, log }: House): Promi
   await history.sweep((job) => known.has(job));
 }
 
-/** The master doesn't keep the specs of all jobs at hand, so they are read. */
+/** The blobs of a job. Its spec is read from the store, as the master does not keep the specs of all jobs in memory. */
 async function blobsOf(store: StateStore, job: JobId): Promise<readonly string[]> {
   for await (const { key, value } of store.scan(keys.spec(job))) {
     if (key !== keys.spec(job)) continue;

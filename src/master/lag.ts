@@ -1,16 +1,16 @@
-// How long the process does nothing else: a huge step, a garbage collection, or SIGSTOP. Measured by a sleep that comes back
-// too late, on the clock that counts the time a process was stopped.
+// Measures how long the process could do nothing else, because of a huge step, a garbage collection or SIGSTOP: by
+// sleeps that return too late, on the clock that counts the time for which a process was stopped.
 import type { Clock } from "../base/system/clock.ts";
 
 const everyMs = 250;
 
 export interface LagWatch {
-  /** The worst since it was last asked for, in ms. */
+  /** The longest lag since the last call, in ms. */
   worst(): number;
   close(): void;
 }
 
-/** `onLag` hears of every sleep that came back late. */
+/** `onLag` is called for every sleep that returned late. */
 export function watchLag(clock: Clock, onLag: (lagMs: number) => void): LagWatch {
   const closing = new AbortController();
   let worst = 0;

@@ -1,6 +1,6 @@
-// What attempts have printed lies with the workers that ran them; the master asks them, signed with the job's key, and passes
-// it on. It connects only to addresses that registered workers have announced, follows no redirects, and takes a bounded
-// number of bytes in a bounded time (S23).
+// The logs of attempts lie with the workers that ran them. The master fetches them by requests that are signed with the
+// job's key, and passes them on. It connects only to addresses that registered workers have announced, follows no
+// redirects, and reads a bounded number of bytes in a bounded time (S23).
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { SecureContextOptions } from "node:tls";
@@ -14,16 +14,16 @@ import type { Secret } from "../rpc/access/token-digest.ts";
 import { workerLookup } from "../rpc/access/worker-address.ts";
 import { endSilentCall, type SilenceBounds } from "../rpc/transfer-silence.ts";
 
-/** A worker keeps 1 MiB of an attempt, and a line that says so. */
+/** A worker keeps 1 MiB of an attempt's log, and a line that says that it was cut. */
 const logBytesMax = 2 * MiB;
 const logSilence = { silenceMs: 10_000, silenceBytesMin: limits.silenceBytesMin };
-/** Logs of so many attempts are shown when none is named. */
+/** How many attempts' logs are shown when no attempt is named. */
 const attemptsShown = 5;
 
 export interface LogSource {
-  /** "map-00012.1.7" */
+  /** The attempt's name, such as "map-00012.1.7". */
   readonly attempt: string;
-  /** Undefined: nobody knows who ran it. */
+  /** The worker that ran it; undefined when the history does not tell. */
   readonly worker: WorkerId | undefined;
 }
 
@@ -38,7 +38,7 @@ export async function logSources(
   for await (const event of events) {
     if (event.attempt === undefined || event.worker === undefined) continue;
     if (attempt !== undefined) {
-      // Who complains about a map's output is not who made it.
+      // A worker that complains about a map's output is not the one that made it.
       if (event.attempt === attempt && event.kind.startsWith("attempt-")) workers.set(attempt, event.worker);
       continue;
     }
@@ -57,26 +57,26 @@ export async function logSources(
 }
 
 export interface LogProxyOptions {
-  /** The first one signs. */
+  /** The worker tokens; the first one signs requests. */
   readonly workerTokens: () => readonly Secret[];
-  /** For workers' certificates (`clientTls`). */
+  /** How workers' certificates are checked (`clientTls`). */
   readonly tls: SecureContextOptions;
   readonly clock: Clock;
-  /** Of a worker that is asked. Default: ten seconds. */
+  /** How long a worker may be silent. Default: ten seconds. */
   readonly silence?: SilenceBounds;
 }
 
 export interface LogRequest {
   readonly worker: WorkerId;
-  /** Checked when the worker announced it. */
+  /** The worker's address, which was checked when the worker announced it. */
   readonly address: URL;
   readonly job: JobId;
   readonly attempt: string;
 }
 
 /**
- * The bytes in pieces. Throws `unreachable` naming worker and address, `bad-input` where the worker has no such log, and
- * `over-limit` beyond what a worker keeps.
+ * A log's bytes, in pieces. Throws `unreachable`, naming worker and address, `bad-input` when the worker has no such
+ * log, and `over-limit` for more bytes than a worker keeps.
  */
 export async function* readLog(
   wanted: LogRequest,

@@ -1,10 +1,10 @@
 // The master: a short loop around the scheduler (the shape of etcd-raft's Ready loop).
 //
-//   queued events ─► step, one by one ─► commit all their changes at once ─► perform their commands ─► answer who asked
+//   queued events ─► step, one by one ─► commit all changes at once ─► perform the commands ─► answer the callers
 //
-// Nothing is answered, sent or shown before it is durable. When a commit fails, or leadership is lost, the state in memory is
-// dropped and the master steps down: everything waiting is rejected, nothing is rolled back by hand; whoever leads next
-// recovers from the store.
+// Nothing is answered, sent or shown before it is durable. When a commit fails, or leadership is lost, the state in
+// memory is dropped and the master steps down: everything that waits is rejected, and nothing is rolled back by hand.
+// The next leader recovers from the store.
 import { assert, unreachable } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
@@ -21,7 +21,7 @@ import { isTerminal, jobIdOf, type Master, type MasterOptions } from "./master.t
 import { Publisher } from "./publisher.ts";
 import { Signal } from "./signal.ts";
 
-/** Events that one commit may carry: bounds its size and the time until the first is answered. */
+/** Events that one commit may carry, which bounds its size and the time until the first event is answered. */
 const eventsPerCommit = 1024;
 
 interface Waiting {
@@ -39,7 +39,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   return new MasterLoop(options, { leadership, scheduler, cluster, presence: new Presence(records) });
 }
 
-/** The record that tells this state from every other. */
+/** Key of the record with the name of this state, which no other state has. */
 const clusterKey = "cluster";
 
 async function clusterOf(records: readonly StoredRecord[], leadership: Leadership, name: string): Promise<string> {
@@ -62,9 +62,9 @@ class MasterLoop implements Master {
   readonly #scheduler: Scheduler;
   readonly #stop = new AbortController();
   readonly #queue = new EventQueue();
-  /** At most one call of each worker waits: the newest. */
+  /** Calls that wait for an answer: only the newest of each worker. */
   readonly #waiting = new Map<WorkerId, Waiting>();
-  /** Workers whose call's time is up, answered between two steps. */
+  /** Workers whose call has waited long enough. They are answered between two steps. */
   readonly #overdue = new Set<WorkerId>();
   readonly #publisher: Publisher;
   readonly #running: Promise<void>;
@@ -74,7 +74,7 @@ class MasterLoop implements Master {
   #wake = new Signal();
   #changed = new Signal();
   #wakeAt: Instant | undefined;
-  /** As of the last commit; kept while the scheduler is ahead of the store. */
+  /** The view as of the last commit, kept while the scheduler is ahead of the store. */
   #committedView: ClusterView | undefined;
   #isCommitting = false;
 
@@ -90,9 +90,9 @@ class MasterLoop implements Master {
     if (this.#adoptMs > 0 && scheduler.view().jobs.some(({ state }) => !isTerminal(state))) {
       this.#adoption = new Adoption(presence.known, options.clock.now() + this.#adoptMs);
     }
-    // A commit under way says itself why it failed.
+    // A commit that is under way will report itself why it failed.
     leadership.lost.addEventListener("abort", () => this.#isCommitting || this.#stepDown(notLeader()), { once: true });
-    // What a predecessor decided and did not get to do comes out of the first step.
+    // The first step gives the commands that a predecessor decided on and did not perform.
     this.#queue.add({ event: { kind: "clock-ticked" }, done: () => {}, failed: () => {} });
     this.#running = this.#run();
   }
@@ -118,7 +118,7 @@ class MasterLoop implements Master {
     return this.#find(job).state === "cancelled" ? "cancelled" : "too-late";
   }
 
-  /** Who asks while it is under way waits for that. */
+  /** A caller that asks while a resume is under way waits for that one. */
   async resume(job: JobId, before?: () => Promise<void>): Promise<void> {
     this.#find(job);
     const resuming = this.#resuming.get(job) ?? this.#resume(job, before).finally(() => this.#resuming.delete(job));
@@ -179,7 +179,7 @@ class MasterLoop implements Master {
           reject(error);
         },
       };
-      // A call that its worker has given up is not answered; the report itself stays heard.
+      // A call that its worker has given up is not answered, but its report counts.
       const hungUp = () => waiting.failed(new MillraceError("cancelled", "the worker ended the call"));
       if (signal?.aborted) return hungUp();
       signal?.addEventListener("abort", hungUp, { once: true });
@@ -187,7 +187,7 @@ class MasterLoop implements Master {
         event: { kind: "worker-heard", report },
         done: () => {
           if (timer.signal.aborted) return;
-          // The older call's report is durable too, and what it would be told the newer one is told.
+          // The older call's report is durable too, and it gets the same orders as the newer one.
           this.#waiting.get(worker)?.answer(this.#scheduler.ordersFor(worker));
           this.#waiting.set(worker, waiting);
           void this.#options.clock.sleep(this.#options.heartbeatMs ?? limits.heartbeatMs, timer.signal).then(() => {
@@ -252,7 +252,7 @@ class MasterLoop implements Master {
     for (const item of batch) item.done();
     for (const command of commands) this.#perform(command);
     if (this.#adoption?.isOver(now)) {
-      // Everybody says anew what is free.
+      // Every worker is to report its free slots again.
       this.#adoption = undefined;
       for (const worker of this.#waiting.keys()) this.#overdue.add(worker);
     }
@@ -276,7 +276,7 @@ class MasterLoop implements Master {
     return event.kind === "worker-heard" ? [...left, ...this.#presence.heard(event.report.worker)] : left;
   }
 
-  /** What can't be noted is not worth the master's end. */
+  /** Tells the observer and the history. An error there must not end the master. */
   #tell(steps: readonly Step[]): void {
     const { observer } = this.#options;
     try {
@@ -324,7 +324,7 @@ class MasterLoop implements Master {
     this.#overdue.clear();
   }
 
-  /** Returns when there is an event, an overdue call, a tick to send, or the end. */
+  /** Returns when there is an event, an overdue call or a tick to send, or when the loop is to end. */
   async #sleepUntilNeeded(): Promise<void> {
     while (!this.stopped.aborted && this.#queue.length === 0 && this.#overdue.size === 0) {
       const now = this.#options.clock.now();

@@ -1,10 +1,11 @@
-// What `/metrics` of a master shows, in Prometheus' text form. The names are documented (docs/operations) and stay.
+// The page `/metrics` of a master, in Prometheus' text form. The names are documented (docs/operations.md) and don't
+// change.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ClusterView, JobState, WorkerState } from "../protocol/view.ts";
 import type { Fact } from "../schedule/facts.ts";
 import { isTerminal } from "./master.ts";
 
-/** As objects, so that a state that is added can't be forgotten here. */
+/** Keys of objects, so that the compiler notices a state that is missing here. */
 const jobStates = Object.keys({
   planning: 0,
   mapping: 0,
@@ -26,13 +27,13 @@ const workerStates = Object.keys({
 } satisfies Record<WorkerState, 0>) as WorkerState[];
 const phases = ["plan", "map", "reduce"] as const;
 
-/** Asked for when somebody looks, so that nothing has to be kept up to date in between. */
+/** Called when the page is asked for, so that nothing has to be kept up to date in between. */
 export interface MetricSources {
-  /** Undefined when the master has stepped down. */
+  /** The cluster's view; undefined when the master has stepped down. */
   view(): ClusterView | undefined;
   storeBytes(): Promise<number>;
   freeBytes(): Promise<number>;
-  /** Since it was last asked for: the worst. */
+  /** The longest lag since the last call, in ms. */
   lagMs(): number;
 }
 
@@ -41,7 +42,7 @@ export interface MasterMetrics {
   heartbeat(ms: number): void;
   committed(commit: { readonly changes: number; readonly bytes: number; readonly ms: number }): void;
   submitted(outcome: "taken" | "refused"): void;
-  /** The page, with its content type. */
+  /** Renders the page. May be called at any time. */
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 

@@ -1,9 +1,9 @@
-// A master as a process: its state directory, the loop, the one port, and what keeps house meanwhile.
+// A master as a process: its state directory, the loop, the one port, and housekeeping.
 //
 //   state directory ─► store, tokens, blobs, event logs ─► lead, recover ─► listen ─► ready.json
 //
-// It is loaded by `millrace master` only. When it has stepped down (`stopped`), for a disk that failed for example, nothing is
-// answered any more and its process has to end: the next one recovers from what is on disk.
+// It is loaded by `millrace master` only. When it has stepped down (`stopped`), for example because a disk failed, it
+// answers nothing any more and its process has to end: the next one recovers from what is on disk.
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -45,47 +45,47 @@ import { createMetrics } from "./metrics.ts";
 import { openStateDirectory, type StateDirectory } from "./state-directory.ts";
 import { statusRoutes } from "./status-routes.ts";
 
-/** Beyond what commits hold back for. */
+/** Bytes that must be free for a new job, in addition to those at which commits wait. */
 const jobSpareBytes = 16 * MiB;
 
 export interface MasterNodeOptions {
-  /** The state directory, made where it is missing. */
+  /** The state directory, which is created if it is missing. */
   readonly state: string;
-  /** "127.0.0.1:7070"; port 0: any that is free. */
+  /** Host and port to listen on, such as "127.0.0.1:7070". Port 0 is any free one. */
   readonly listen: string;
   readonly tls?: TlsFiles | undefined;
-  /** PEM file of the authority that signed the workers' certificates; default: the system's. */
+  /** PEM file of the authority that signed the workers' certificates. Default: the system's authorities. */
   readonly ca?: string | undefined;
-  /** The host by which others reach this process, where that is not what it listens on. */
+  /** The host by which others reach this process. Default: the host that it listens on. */
   readonly advertise?: string | undefined;
-  /** Default `limits.leaseMs`. */
+  /** The lease of workers in ms. Default `limits.leaseMs`. */
   readonly leaseMs?: number | undefined;
-  /** Default `limits.workersMax`. */
+  /** How many workers may join. Default `limits.workersMax`. */
   readonly workersMax?: number | undefined;
   readonly clock?: Clock;
   readonly log?: Log;
-  /** Default: the file system and object stores, looked at by `dist/look.cjs`. */
+  /** The storage. Default: the file system and object stores, which `dist/look.cjs` looks at. */
   readonly storage?: Storage;
   readonly lookProgram?: string;
 }
 
 export interface MasterNode {
-  /** "http://127.0.0.1:7070" */
+  /** The master's address, such as "http://127.0.0.1:7070". */
   readonly address: string;
-  /** Tells this state from every other. */
+  /** The name of this state, which no other state has. */
   readonly cluster: string;
   readonly epoch: number;
   /** The directory of the token files. */
   readonly tokens: string;
-  /** Where commands of this user find a token for the address. */
+  /** The file where commands of this user find a token for the address. */
   readonly tokenFile: string;
   readonly api: MasterApi;
-  /** Aborted when it can't go on; the reason says why. Its process should end then. */
+  /** Aborted when the master can't go on, with the reason. Its process should end then. */
   readonly stopped: AbortSignal;
   close(): Promise<void>;
 }
 
-/** Errors: `state-busy`, `corrupt-state`, `wrong-usage`, `no-access`, `io-error`. */
+/** Opens a master. Throws `state-busy`, `corrupt-state`, `wrong-usage`, `no-access` and `io-error`. */
 export async function openMasterNode(options: MasterNodeOptions): Promise<MasterNode> {
   const { clock = systemClock, log = noLog } = options;
   const where = parseListen(options.listen);
@@ -101,7 +101,7 @@ export async function openMasterNode(options: MasterNodeOptions): Promise<Master
   }
 }
 
-/** What was opened, to be closed in the opposite order. */
+/** The parts that were opened, to be closed in the opposite order. */
 class Parts {
   readonly #close: (() => Promise<void> | void)[] = [];
   #closed: Promise<void> | undefined;
@@ -122,7 +122,7 @@ class Parts {
   }
 }
 
-interface Place {
+interface OpenParts {
   readonly directory: StateDirectory;
   readonly where: Where;
   readonly parts: Parts;
@@ -130,7 +130,7 @@ interface Place {
 
 type Complete = MasterNodeOptions & Required<Pick<MasterNodeOptions, "clock" | "log">>;
 
-async function openIn({ directory, where, parts }: Place, options: Complete): Promise<MasterNode> {
+async function openIn({ directory, where, parts }: OpenParts, options: Complete): Promise<MasterNode> {
   const { clock, log, leaseMs = limits.leaseMs, storage = createStorage() } = options;
   const tokens = openTokens(directory.tokens, log);
   const blobs = await openBlobs(directory.blobs, clock);
@@ -186,7 +186,7 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
       failed: (what, error) => log.warn({ error: String(error) }, `${what} has failed`),
     },
   });
-  // One that has stepped down leaves at once, and what it was publishing to its successor.
+  // A master that has stepped down leaves immediately, and leaves publishing to its successor.
   parts.add(() => (master.stopped.aborted ? undefined : master.close()));
   api = new Api({
     master,
@@ -233,7 +233,7 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
     { address, cluster: master.cluster, epoch: master.epoch, ms: Math.round(clock.now() - startedAt) },
     "the master leads",
   );
-  // Stepped down by itself: nobody may take it for the master any more.
+  // It has stepped down by itself, and must not be taken for the master any more.
   const onStopped = () => {
     if (parts.isClosing) return;
     const { reason } = master.stopped;
@@ -257,7 +257,10 @@ async function openIn({ directory, where, parts }: Place, options: Complete): Pr
   };
 }
 
-/** Commands work without the file too, when they are told where the token is: a home that can't be written to is no reason to end. */
+/**
+ * Writes the token file. A home directory that can't be written to is no reason to end: commands can be given the
+ * token's file.
+ */
 function remembered(master: {
   address: string;
   admin: Secret;
@@ -275,7 +278,7 @@ function remembered(master: {
   }
 }
 
-/** For calls under way: most wait for news, and their callers try again. */
+/** Time for calls that are under way. Most of them wait for news, and their callers try again. */
 const closeGraceMs = 200;
 
 const schedulerOptions = (leaseMs: number): SchedulerOptions => ({

@@ -1,4 +1,4 @@
-// What the master does to storage: it outlasts the turn that decided it, and nothing waits for it but the job's end.
+// The master's work on storage. It goes on after the step that decided it, and only the end of its job waits for it.
 
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
@@ -13,35 +13,35 @@ import type { MasterObserver } from "./master.ts";
 export interface PublisherOptions {
   readonly storage: Storage;
   readonly clock: Clock;
-  /** How often publishing is tried where trying again may help, at growing distances. Default 1. */
+  /** How often publishing is tried where trying again may help, with growing pauses. Default 1. */
   readonly publishTriesMax?: number;
   readonly observer?: MasterObserver;
   /** Aborted when the master has stepped down: a successor repeats the publish from the decision. */
   readonly stopped: AbortSignal;
-  /** Ends a publish that is under way, which then has failed: the job can go on with it later. */
+  /** Ends a publish that is under way, which then has failed: its job can be resumed. */
   readonly publishing?: AbortSignal | undefined;
   readonly happened: (event: SchedulerEvent) => Promise<void>;
-  /** Leaves beside a job's output what its workers look for. */
+  /** Writes the file beside a job's output that its workers look for. */
   readonly writeProbe?: (destination: string, job: JobId) => Promise<void>;
 }
 
 type LookCommand = Extract<SchedulerCommand, { readonly kind: "look-at-files" }>;
 
-/** Before publishing is tried for the second time; doubled each time. */
+/** Pause before the second try; doubled each time. */
 const publishPauseMs = 1_000;
 const publishPauseMsMax = 30_000;
 
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #underWay = new Set<Promise<void>>();
-  /** Jobs whose staged files are being removed, by destination, and whether that was asked for again meanwhile. */
+  /** Jobs whose staged files are being removed, by destination, and whether that was requested again meanwhile. */
   readonly #discarding = new Map<string, boolean>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
-  /** Whether all that a job is to publish is there. A successor asks again. */
+  /** Finds out whether every file that a job is to publish is there. A successor asks again. */
   lookAt({ job, folders, look }: LookCommand): void {
     const { storage, stopped, happened, observer, writeProbe } = this.#options;
     const what = `looking at the staged files of job ${job}`;
@@ -51,7 +51,7 @@ export class Publisher {
         for (const { destination, files } of folders) {
           const here = await this.#patiently(what, (signal) => storage.findLost(destination, job, files, signal));
           lost.push(...here);
-          // What workers look for before they start may be gone, too.
+          // The file that workers look for before they start may be gone, too.
           if (here.length > 0) await writeProbe?.(destination, job).catch((error) => observer?.failed?.(what, error));
         }
         await happened({ kind: "files-looked-at", job, look, lost });
@@ -70,7 +70,7 @@ export class Publisher {
         await this.#patiently(`publishing job ${job}`, async (signal) => {
           failpoint("master.beforePublish");
           const { deadLetters } = decision;
-          // First, so that they are there once the output is.
+          // Dead letters come first, so that they are there once the output is.
           if (deadLetters !== undefined) await storage.publish({ job, ...deadLetters }, signal);
           await storage.publish(decision, signal);
           failpoint("master.afterPublish");
@@ -83,13 +83,16 @@ export class Publisher {
     });
   }
 
-  /** Whoever asked for the job to go on waits for it, and is told why not. Undefined: the decision can be published. */
+  /**
+   * Withdraws a decision whose files are gone. The call that resumes the job waits for it, and gets its error.
+   * Undefined: the decision can be published.
+   */
   async withdraw(decision: CommitDecision): Promise<WithdrawnDecision | undefined> {
     const { storage } = this.#options;
     const { job, deadLetters } = decision;
     const parts = [decision, ...(deadLetters === undefined ? [] : [{ job, ...deadLetters }])];
     return await this.#patiently(`looking at what job ${job} was to publish`, async (signal) => {
-      // A folder of dead letters that is visible stays as it is, and only this decision has it.
+      // A folder of dead letters that is visible stays as it is, and belongs to this decision only.
       if (deadLetters !== undefined && (await storage.stat(`${deadLetters.destination}/${manifestName}`, signal))) {
         return undefined;
       }
@@ -105,7 +108,7 @@ export class Publisher {
     });
   }
 
-  /** Removes what a job has staged. Asked again while it is at that, it does it once more, however often that is. */
+  /** Removes what a job has staged. Calls that come while that is under way cause one more removal after it. */
   discard(destination: string, job: JobId): void {
     const key = JSON.stringify([destination, job]);
     const isUnderWay = this.#discarding.has(key);
@@ -123,12 +126,12 @@ export class Publisher {
     });
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when the work that is under way has ended. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#underWay);
   }
 
-  /** A storage that is out of reach for a moment doesn't undo the work of hours. */
+  /** Tries again where that may help: a storage that is out of reach for a moment must not undo the work of hours. */
   async #patiently<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, stopped, publishing, observer, publishTriesMax = 1 } = this.#options;
     const signal = publishing === undefined ? stopped : AbortSignal.any([stopped, publishing]);
@@ -144,7 +147,7 @@ export class Publisher {
     }
   }
 
-  /** What it throws only concerns itself: nothing waits for it. */
+  /** Does work that nothing waits for. What it throws goes to the observer. */
   #inBackground(what: string, work: () => Promise<void>): void {
     const promise = work()
       .catch((error) => {
@@ -155,7 +158,7 @@ export class Publisher {
   }
 }
 
-/** An error in words, for a record that outlives this process. */
+/** An error in words, for a record that lasts longer than this process. */
 function errorText(error: unknown): FailureText {
   const code = error instanceof MillraceError ? error.code : (systemCode(error) ?? "io-error");
   const message = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-/** Raised once; who waits goes on. Kept by value: the next wait is on a new one. */
+/** An event that happens once, and lets every waiter go on. To wait again, make a new one. */
 export class Signal {
   readonly #raised: Promise<void>;
   #raise: () => void = () => {};

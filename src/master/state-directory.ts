@@ -1,10 +1,10 @@
-// The directory that a master keeps everything in, its owner's alone (S16):
+// The directory in which a master keeps everything, accessible to its owner only (S16):
 //
 //   STATE/store/        the state store; its lock says which process is the master
 //   STATE/blobs/        bundles and side files (blobs.ts)
 //   STATE/history/      event logs (history.ts)
 //   STATE/tokens/       one file per scope (rpc/access/tokens.ts)
-//   STATE/owner.json    who has the lock: for the message of the one who doesn't get it
+//   STATE/owner.json    which process has the lock, for the message of another one that wants it
 //   STATE/ready.json    there while the master answers: its address, for scripts that wait
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
@@ -20,9 +20,9 @@ export interface StateDirectory {
   readonly blobs: string;
   readonly history: string;
   readonly tokens: string;
-  /** Of the store, on disk. */
+  /** Size of the store on disk. */
   storeBytes(): Promise<number>;
-  /** Says that the master answers, in one step. */
+  /** Writes ready.json in one step, which says that the master answers. */
   ready(content: Readonly<Record<string, unknown>>): void;
   close(): Promise<void>;
 }
@@ -33,7 +33,10 @@ interface Owner {
   readonly since: string;
 }
 
-/** Errors: `state-busy` names the process that has it, `corrupt-state` says what to do, `wrong-usage`, `io-error`. */
+/**
+ * Opens the directory. Throws `state-busy`, which names the process that has it, `corrupt-state`, `wrong-usage` and
+ * `io-error`.
+ */
 export async function openStateDirectory(directory: string, owner: Owner): Promise<StateDirectory> {
   const path = resolve(directory);
   makePrivate(path);
@@ -57,7 +60,7 @@ export async function openStateDirectory(directory: string, owner: Owner): Promi
     tokens: at("tokens"),
     async storeBytes() {
       let bytes = 0;
-      // LevelDB removes files at any time.
+      // LevelDB may remove files at any time.
       for (const name of await readdir(at("store"))) bytes += (await stat(join(at("store"), name)).catch(noSize)).size;
       return bytes;
     },
@@ -79,7 +82,7 @@ function noSize(error: unknown): { readonly size: number } {
   throw error;
 }
 
-/** Made, or taken as it is: somebody's directory of other things is not. */
+/** Creates the directory, or takes an existing state directory. Refuses a directory with other content. */
 function makePrivate(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -99,13 +102,13 @@ function makePrivate(path: string): void {
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     const code = systemCode(error) ?? String(error);
-    // A file is where the folder should be, or one above it: no other try helps.
+    // There is a file where the folder or one of its parents should be, so trying again does not help.
     const kind = code === "EEXIST" || code === "ENOTDIR" ? "wrong-usage" : "io-error";
     throw new MillraceError(kind, `the state directory ${path} can't be made or read: ${code}`, { cause: error });
   }
 }
 
-/** "Another process" by its number, which the one that has the lock has written down. */
+/** Names the process that has the lock, by the number that it has written down. */
 function named(path: string, error: unknown): unknown {
   if (!(error instanceof MillraceError) || error.code !== "state-busy") return error;
   const owner = readOwner(path);
@@ -123,7 +126,7 @@ function readOwner(path: string): Owner | undefined {
     const { pid, host, since } = read;
     if (typeof pid === "number" && typeof host === "string" && typeof since === "string") return { pid, host, since };
   } catch {
-    // being written, or gone with its process
+    // it is being written, or gone with its process
   }
   return undefined;
 }

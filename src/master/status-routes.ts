@@ -1,10 +1,11 @@
-// What a master tells machines that watch it: two questions without a token that say yes or no, and metrics for who may read.
+// The routes for machines that watch a master: two questions that need no token and are answered by yes or no, and
+// metrics for callers with the right to read.
 import type { HttpRoute } from "../rpc/server/http.ts";
 import type { MasterMetrics } from "./metrics.ts";
 
 export interface StatusSources {
   readonly metrics: MasterMetrics;
-  /** It leads, and has recovered what its predecessor knew. */
+  /** Whether the master leads, and has recovered its predecessor's state. */
   isReady(): boolean;
 }
 

@@ -1,5 +1,5 @@
-// What a master checks before it takes a job: everything that would fail later, asked while somebody is there to read the
-// answer. The job's own code is never loaded here (S3).
+// The checks before a master accepts a job: everything that would fail later is checked while someone is there to read
+// the answer. The job's own code is never loaded here (S3).
 import { isAbsolute } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
@@ -8,11 +8,11 @@ import { areApart } from "../base/paths.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { Blobs, Submission } from "../protocol/services.ts";
 
-/** Of inputs, side files and environment variables of one job. */
+/** Inputs, side files, and environment variables of one job: at most this many of each. */
 const namesMax = 1_000;
 const nameLengthMax = 200;
 
-/** Of a spec that came over a wire: bounds, and forms that paths and file names are made of. */
+/** Checks a spec that came over the wire: its bounds, and the forms of texts that become paths and file names. */
 export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   check(/^[0-9a-f]{32}$/.test(idempotencyKey), "the idempotency key is not 32 hexadecimal digits");
   check(
@@ -33,8 +33,8 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   checkNumber("partitions", spec.partitions, 0, limits.partitionsMax);
   checkNumber("splitBytes", spec.splitBytes, 1, Number.MAX_SAFE_INTEGER);
   checkNumber("attemptsMax", spec.attemptsMax, 1, limits.attemptsGivenMax);
-  checkNumber("slotsMax", spec.slotsMax, 1, 1_000_000);
-  checkNumber("deadLettersMax", spec.deadLettersMax, 0, Number.MAX_SAFE_INTEGER);
+  checkNumber("maxSlots", spec.maxSlots, 1, 1_000_000);
+  checkNumber("skipBad", spec.skipBad, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("taskTimeoutMs", spec.taskTimeoutMs, 1, 2 ** 31);
   checkNumber("taskLimitMs", spec.taskLimitMs, 1, 2 ** 31);
   check(Object.keys(spec.environment).length <= namesMax, `a job has at most ${namesMax} environment variables`);
@@ -46,7 +46,7 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   }
 }
 
-/** The bundle and the side files are here: a worker would ask for them in vain. */
+/** Throws unless the bundle and the side files are here: workers would ask for them in vain. */
 export async function checkBlobs({ bundle, files }: JobSpec, blobs: Blobs): Promise<void> {
   const wanted = [
     { what: "the bundle", sha256: bundle },
@@ -61,7 +61,10 @@ export async function checkBlobs({ bundle, files }: JobSpec, blobs: Blobs): Prom
   }
 }
 
-/** Two jobs may not publish to one place; the first has it until it has ended. */
+/**
+ * The error for an output that another job will publish: two jobs can't publish to one folder, and the first keeps it
+ * until its end.
+ */
 export function outputTaken(output: string, job: JobId): MillraceError {
   return new MillraceError(
     "state-busy",

@@ -1,18 +1,18 @@
-// Addresses that workers announce, and what this cluster asks of them beyond rpc/access/worker-address.ts: its own protocol, and loopback
-// where the master itself is on loopback.
+// Checks the addresses that workers announce. Beyond the rules of rpc/access/worker-address.ts, a worker must use the
+// master's scheme, and be on loopback where the master is.
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
 import { checkWorkerAddress } from "../rpc/access/worker-address.ts";
 import { isLoopbackName } from "../rpc/server/gate.ts";
 
 export interface AddressRules {
-  /** The master listens on loopback only: so do its workers. */
+  /** True when the master listens on loopback only: so must its workers. */
   readonly loopbackOnly: boolean;
-  /** With TLS, workers have it too. */
+  /** True when the master uses TLS: so must its workers. */
   readonly tls: boolean;
 }
 
-/** Throws `wrong-usage`; the address as a URL. */
+/** The address as a URL. Throws `wrong-usage` for one that breaks the rules. */
 export function workerAddress(worker: WorkerId, address: string, { loopbackOnly, tls }: AddressRules): URL {
   checkWorkerAddress(address);
   const url = new URL(address);

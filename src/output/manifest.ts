@@ -1,10 +1,10 @@
-// What `_SUCCESS` says of a job (the file's format is in storage/manifest.ts).
+// What `_SUCCESS` says about a job (storage/manifest.ts has the file's format).
 import { createHash } from "node:crypto";
 import { compareBytes } from "../base/bytes/bytes.ts";
 import type { FinishedJob } from "../protocol/finished-job.ts";
 import { encodeManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
 
-/** Builds the bytes of `_SUCCESS`: the same for the same job, whoever does it. */
+/** Builds the bytes of `_SUCCESS`, which are the same for the same job, whichever process builds them. */
 export function manifestBuilder(versions: Manifest["versions"]): (job: FinishedJob) => Uint8Array {
   return (job) => encodeManifest(manifestOf(job, versions));
 }
@@ -27,7 +27,7 @@ export function manifestOf(finished: FinishedJob, versions: Manifest["versions"]
   };
 }
 
-/** What functions returned and left open says nothing of the result. */
+/** Leaves out the counts of returned values and of calls left open, which are not about the result. */
 function ofResult({
   valuesReturned: _,
   timersLeft: __,
@@ -37,7 +37,10 @@ function ofResult({
   return stats;
 }
 
-/** The main output first, then the others by name; each in partition order, which is the order of its names. */
+/**
+ * The main output first, then the others by name; the files of each in partition order, which is the order of their
+ * names.
+ */
 function inOutputOrder(files: FinishedJob["files"]): ManifestFile[] {
   const outputs = new Map<string, ManifestFile[]>();
   for (const { name, output, bytes, records, sha256 } of files) {
@@ -46,7 +49,8 @@ function inOutputOrder(files: FinishedJob["files"]): ManifestFile[] {
     if (others === undefined) outputs.set(output, [file]);
     else others.push(file);
   }
-  // Comparing bytes of a few names, not of a million: the files of an output come in the order of their names.
+  // Only the names of outputs are compared as bytes, not a million file names: the files of an output come in the order
+  // of their names.
   const byBytes = (a: string, b: string) => compareBytes(Buffer.from(a), Buffer.from(b));
   const place = (output: string) => (output === "main" ? "" : output);
   return [...outputs]
@@ -54,7 +58,7 @@ function inOutputOrder(files: FinishedJob["files"]): ManifestFile[] {
     .flatMap(([, those]) => (isInOrder(those) ? those : those.toSorted((a, b) => byBytes(a.name, b.name))));
 }
 
-/** Certain for plain names, whose characters are their bytes. */
+/** True only for plain names, whose characters are their bytes. */
 function isInOrder(files: readonly ManifestFile[]): boolean {
   return files.every(
     ({ name }, index) => /^[\x20-\x7e]*$/.test(name) && (index === 0 || files[index - 1]!.name <= name),

@@ -1,21 +1,21 @@
 import { deadLettersOutput, type Phase } from "../base/ids.ts";
 
 export interface PartNameOptions {
-  /** Name of the output: "main", another, or `deadLettersOutput`. */
+  /** The output's name: "main", another name, or `deadLettersOutput`. */
   readonly output: string;
   /** Whether the job names its outputs: then each has a folder. */
   readonly named: boolean;
-  /** "reduce": the file belongs to a partition. "map": to a split. */
+  /** With "reduce" the file belongs to a partition, with "map" to a split. */
   readonly phase: Phase;
   readonly index: number;
-  /** The format's, without the dot. */
+  /** The format's extension, without the dot. */
   readonly extension: string;
   readonly compress: "gzip" | "zstd" | undefined;
 }
 
 /**
- * Path of a part file below the output directory: "part-00000.tsv", "rejects/part-m-00012.txt.gz". Parts written by map of a
- * job with one output lie beside those of no reduce, so they need no folder either.
+ * The path of a part file below the output directory: "part-00000.tsv", "rejects/part-m-00012.txt.gz". In a job with
+ * one output, part files are written either by map or by reduce, so they need no folder.
  */
 export function partName({ output, named, phase, index, extension, compress }: PartNameOptions): string {
   const folder = named || output === deadLettersOutput ? `${output}/` : "";
@@ -24,8 +24,8 @@ export function partName({ output, named, phase, index, extension, compress }: P
 }
 
 /**
- * Five digits, and from 100,000 on a letter and more digits ("a100000", "b1000000"), as letters sort after digits: names are in
- * the order of their numbers, and no attempt has to know how many there will be.
+ * Five digits; from 100,000 on a letter and more digits ("a100000", "b1000000"), as letters sort after digits. So names
+ * are in the order of their numbers, and no attempt has to know how many there will be.
  */
 export function orderedNumber(index: number): string {
   const digits = String(index);

@@ -18,7 +18,7 @@ afterEach(() => rmSync(top, { recursive: true, force: true }));
 
 const job = "j1";
 const storage = createLocalStorage();
-/** Writes a line, and refuses "bad" after having written half of it. */
+/** Writes a line, but refuses "bad" after writing half of it. */
 const format: OutputFormat<unknown> = {
   extension: "txt",
   write(record, out) {

@@ -1,4 +1,5 @@
-// One output file of an attempt: records become bytes, bytes become compressed members, members become a staged file.
+// Writes one output file of an attempt: records become bytes, bytes become compressed members, members become a staged
+// file.
 import { assert } from "../base/assert.ts";
 import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
 import type { AttemptId } from "../base/ids.ts";
@@ -6,38 +7,42 @@ import { limits, MiB } from "../base/limits.ts";
 import type { OutputFormat } from "../format/format.ts";
 import type { StagedFile, StagedWriter, Storage } from "../storage/storage.ts";
 
-/** Bytes gathered before a write: fewer calls than this saves nothing. */
+/** Bytes gathered before a write; larger writes would save nothing more. */
 const flushBytes = 1 * MiB;
 
 export interface PartWriterOptions {
   readonly storage: Storage;
   readonly destination: string;
   readonly attempt: AttemptId;
-  /** Name of the output. */
+  /** The output's name. */
   readonly output: string;
-  /** Path below the destination: `partName`. */
+  /** The path below the destination: `partName`. */
   readonly name: string;
   readonly format: OutputFormat<unknown>;
-  /** Turns bytes that end at a record's end into one compressed member, readable by itself; undefined: not compressed. */
+  /**
+   * Turns bytes that end at a record's end into one compressed member, which can be read by itself; undefined: no
+   * compression.
+   */
   readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
 }
 
 /**
- * Writes one file. A record that the format refuses leaves no trace. Who may have to take back all that several records
- * wrote (one input record of a map may emit many before it turns out to be bad) calls `mark` before, and `reset` to do it.
- * Where members are cut depends on the records alone, so a file has the same bytes with marks and without.
+ * Writes one file. A record that the format refuses leaves no trace. A caller that may have to take back several
+ * records (one input record of a map may emit many before it turns out to be bad) calls `mark` before them, and `reset`
+ * to take them back. The records alone decide where members are cut, so a file has the same bytes with marks and
+ * without.
  */
 export class PartWriter {
   readonly #options: PartWriterOptions;
   readonly #staged: StagedWriter;
   readonly #buffer = new ByteBuffer(64 * 1024);
   readonly #memberBytes: number;
-  /** Ends of members in the buffer, not yet flushed: the first record end after each `#memberBytes`. */
+  /** Ends of members in the buffer that are not flushed yet: the first record end after each `#memberBytes`. */
   #cuts: number[] = [];
   #lastCut = 0;
   #records = 0;
   #members = 0;
-  /** Bytes of the buffer and records when `mark` was called; -1: nothing has to be taken back. */
+  /** The buffer's bytes and the records when `mark` was called; -1: nothing can be taken back. */
   #markedBytes = -1;
   #markedRecords = 0;
 
@@ -58,14 +63,14 @@ export class PartWriter {
     return this.#records;
   }
 
-  /** Bytes in the staged file so far; those gathered for the next write are not counted. */
+  /** Bytes in the staged file so far, without those that wait for the next write. */
   get bytes(): number {
     return this.#staged.bytes;
   }
 
   /**
-   * Throws what the format throws (`bad-output`, `wrong-value`, `over-limit`), then the record left no trace. Returns what the format
-   * returned: a promise is nothing that was written.
+   * Writes a record. Throws what the format throws (`bad-output`, `wrong-value`, `over-limit`); the record has then
+   * left no trace. Returns what the format returned: if that is a promise, the format has not written the record yet.
    */
   write(record: unknown): unknown {
     const buffer = this.#buffer;
@@ -82,13 +87,16 @@ export class PartWriter {
     return returned;
   }
 
-  /** A record as the format wrote it before: bytes[start, end). */
+  /** Appends a record that the format has written before: bytes[start, end). */
   append(bytes: Uint8Array, start: number, end: number): void {
     this.#buffer.writeBytes(bytes.subarray(start, end));
     this.#recordWritten();
   }
 
-  /** Many records as the format would write them: bytes[start, end). Not for compressed outputs, whose members end at records. */
+  /**
+   * Appends many records as the format would write them: bytes[start, end). Not for compressed outputs, whose members
+   * end at records.
+   */
   appendAll(bytes: Uint8Array, start: number, end: number, records: number): void {
     assert(this.#options.compressMember === undefined, "members are cut at records");
     if (records === 0) return;
@@ -103,18 +111,21 @@ export class PartWriter {
     if (buffer.length - this.#lastCut < this.#memberBytes) return;
     this.#lastCut = buffer.length;
     this.#cuts.push(buffer.length);
-    // Memory is bounded, whatever one input record emits: beyond the limit it can't be taken back any more.
+    // Memory is bounded whatever one input record emits: beyond the limit its output can't be taken back any more.
     if (this.#markedBytes < 0 || buffer.length - this.#markedBytes > limits.recordBytesMax) this.#flushMembers();
   }
 
-  /** From here on `reset` takes back. Ends the mark before it. */
+  /** Sets the point to which `reset` goes back. Replaces the mark before it. */
   mark(): void {
     if (this.#cuts.length > 0) this.#flushMembers();
     this.#markedBytes = this.#buffer.length;
     this.#markedRecords = this.#records;
   }
 
-  /** Takes back what was written since `mark`; false: it was too much (over `limits.recordBytesMax`), part of it is written. */
+  /**
+   * Takes back what was written since `mark`. Returns false when that was too much (over `limits.recordBytesMax`): then
+   * part of it is in the file.
+   */
   reset(): boolean {
     if (this.#markedBytes < 0) return false;
     this.#buffer.length = this.#markedBytes;
@@ -125,10 +136,10 @@ export class PartWriter {
     return true;
   }
 
-  /** Flushes and makes the file durable. */
+  /** Flushes, and makes the file durable. Called once. */
   async finish(): Promise<StagedFile> {
     this.#flushMembers();
-    // A compressed file of no members would not be one of its kind.
+    // A compressed file without a single member would not be a valid file of its kind.
     const wantsMember = this.#options.compressMember !== undefined && this.#members === 0;
     if (this.#buffer.length > 0 || wantsMember) this.#writeMember(0, this.#buffer.length);
     this.#buffer.reset();
@@ -136,7 +147,7 @@ export class PartWriter {
     return { output: this.#options.output, name: this.#options.name, bytes, records: this.#records, sha256, token };
   }
 
-  /** Removes the file; also after a failure. */
+  /** Removes the file, also after a failure. */
   abort(): void {
     this.#staged.abort();
   }

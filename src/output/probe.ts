@@ -1,6 +1,6 @@
-// Whether a worker sees the same output directory as the master does: the master leaves a file among what is staged for the
-// job, and a worker looks for it before its first attempt. A directory that is not shared would otherwise take the attempts'
-// files, and publishing would miss them.
+// Finds out whether a worker sees the same output directory as the master does. The master leaves a file among those
+// staged for the job, and a worker looks for it before its first attempt. A directory that is not shared would
+// otherwise take the attempts' files, and publishing would miss them.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,10 @@ import type { JobId } from "../base/ids.ts";
 import { isUrl } from "../base/paths.ts";
 import { stagingDirectoryOf } from "../storage/local/hidden.ts";
 
-/** Left by the master when the job is submitted, or started again; goes with what is staged. Nothing to do for a URL. */
+/**
+ * Leaves the probe, when a job is submitted or started again. It goes away with the staged files. Does nothing for a
+ * URL.
+ */
 export async function writeProbe(destination: string, job: JobId): Promise<void> {
   if (isUrl(destination)) return;
   const path = probeOf(destination, job);
@@ -26,7 +29,7 @@ export async function writeProbe(destination: string, job: JobId): Promise<void>
   }
 }
 
-/** Throws `io-error`, naming the worker and the path, where the master's probe isn't seen. Nothing to do for a URL. */
+/** Throws `io-error`, naming the worker and the path, where the master's probe isn't seen. Does nothing for a URL. */
 export async function checkProbe(destination: string, job: JobId, worker: string): Promise<void> {
   if (isUrl(destination)) return;
   const path = probeOf(destination, job);

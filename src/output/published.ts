@@ -1,4 +1,4 @@
-// An output directory as its manifest describes it: for whoever reads it back or doubts it.
+// An output directory as its manifest describes it, for programs that read it back or check it.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
@@ -8,11 +8,11 @@ import { type Manifest, type ManifestFile, manifestName, parseManifest } from ".
 import type { FileInfo, Storage } from "../storage/storage.ts";
 
 export interface PublishedFile extends ManifestFile {
-  /** `name` below the directory, as the directory was given. */
+  /** `name` below the directory, written as the directory was given. */
   readonly path: string;
 }
 
-/** The manifest of an output directory. Throws `corrupt-output` where there is none of ours, or a damaged one. */
+/** Reads the manifest of an output directory. Throws `corrupt-output` where there is none of ours, or a damaged one. */
 export async function readManifest(storage: Storage, directory: string): Promise<Manifest> {
   const path = below(directory, manifestName);
   const file = await storage.stat(path);
@@ -32,7 +32,7 @@ export async function readManifest(storage: Storage, directory: string): Promise
   );
 }
 
-/** Files of one output of a published directory, in partition order. */
+/** The files of one output of a published directory, in partition order. */
 export async function publishedFiles(storage: Storage, directory: string, output = "main"): Promise<PublishedFile[]> {
   const manifest = await readManifest(storage, directory);
   return manifest.files
@@ -42,7 +42,7 @@ export async function publishedFiles(storage: Storage, directory: string, output
 
 export interface Verification {
   readonly manifest: Manifest;
-  /** That the manifest lists. */
+  /** Bytes that the manifest lists. */
   readonly bytes: number;
   readonly problems: number;
 }
@@ -51,16 +51,17 @@ export interface Verification {
 export interface Problem {
   readonly kind: "missing" | "no-file" | "size" | "content" | "unreadable" | "unlisted";
   readonly name: string;
-  /** A sentence that begins with the name. */
+  /** A sentence that begins with the file's name. */
   readonly text: string;
 }
 
-/** Files that are read at once: an object store's are on their way while others are summed. */
+/** Files that are read in parallel: those of an object store are on their way while others are summed. */
 const readsAtOnce = 4;
 
 /**
- * Reads every file that the manifest lists, compares size and SHA-256, and looks for files that it does not list. Needs nothing but
- * the directory, follows no link out of it, and holds no more than the manifest and one chunk per file being read.
+ * Reads every file that the manifest lists, compares size and SHA-256, and looks for files that it does not list. Needs
+ * only the directory, follows no link out of it, and holds in memory only the manifest and one chunk per file being
+ * read.
  */
 export async function verifyOutput(
   storage: Storage,

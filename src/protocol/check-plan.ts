@@ -1,6 +1,6 @@
-// A plan, as a plan attempt reports it: nothing is taken from it that its job did not ask for. Everything later is built on it (as
-// many tasks in memory as it says), and it is stored, so what can't be must not get past here. Cost: once per job, some
-// comparisons per file and piece.
+// Checks a plan as a plan attempt reports it: nothing is taken from it that its job did not ask for. Everything later
+// is built on it (as many tasks in memory as it says), and it is stored, so an impossible plan must not get past here.
+// Cost: once per job, some comparisons per file and piece.
 import { relative } from "node:path";
 import { compareBytes } from "../base/bytes/bytes.ts";
 import { limits } from "../base/limits.ts";
@@ -9,7 +9,7 @@ import type { Plan, PlannedFile } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { isCount, isPath, isText } from "./check-report.ts";
 
-/** Why the plan can't be one of that job; undefined: it can. */
+/** Why the plan can't be the job's; undefined: it can. */
 export function whyNoPlan(spec: JobSpec, plan: Plan): string | undefined {
   return whyNoPartitions(spec, plan) ?? whyNoFiles(spec, plan) ?? whyNoSplits(plan);
 }
@@ -30,7 +30,7 @@ function whyNoPartitions({ partitions: asked }: JobSpec, { partitions, boundarie
 
 function whyNoFiles(spec: JobSpec, { files }: Plan): string | undefined {
   if (files.length > limits.plannedFilesMax) return `a plan of ${files.length} files, ${fewer(limits.plannedFilesMax)}`;
-  const inputs = spec.inputs.map(({ paths }) => placesOf(spec, paths));
+  const inputs = spec.inputs.map(({ paths }) => givenPaths(spec, paths));
   let bytes = 0;
   for (const [index, file] of files.entries()) {
     const why = whyNoFile(spec, inputs, file);
@@ -42,7 +42,7 @@ function whyNoFiles(spec: JobSpec, { files }: Plan): string | undefined {
 
 function whyNoFile(
   spec: JobSpec,
-  inputs: readonly Places[],
+  inputs: readonly GivenPaths[],
   { path, bytes, version, hosts, source, input }: PlannedFile,
 ): string | undefined {
   const places = inputs[input];
@@ -52,7 +52,7 @@ function whyNoFile(
   if (!isCount(bytes)) return "has a size that can't be";
   if (!isText(version, limits.pathBytesMax)) return "has a version that can't be";
   if (hosts.length > limits.hostsMax || !hosts.every((host) => isText(host, 255))) return "has hosts that can't be";
-  // What messages call it is made from its path, so that nothing else gets to anybody's terminal by it.
+  // The name for messages must be made from the path, so that a job can't write anything else to a terminal with it.
   if (source === path || (source === "-" && path === spec.standardInput)) return undefined;
   return !isUrl(path) && source === relative(spec.directory, path) ? undefined : "is called by a name that can't be";
 }
@@ -70,7 +70,7 @@ function whyNoSplits({ files, splits }: Plan): string | undefined {
       if (!isCount(start) || !isCount(end) || start >= end || end > planned.bytes)
         return `split ${index} has a piece from ${start} to ${end} of a file of ${planned.bytes} bytes`;
       if (planned.input !== files[split[0]!.file]!.input) return `split ${index} is of several inputs`;
-      // In order and once, whatever is between: a record is read by who has its first byte.
+      // Pieces must be in order and not overlap: a record is read by the split that has its first byte.
       if (file < at.file || (file === at.file && start < at.end)) return `split ${index} is not in order`;
       at = { file, end };
     }
@@ -79,18 +79,19 @@ function whyNoSplits({ files, splits }: Plan): string | undefined {
 }
 
 /**
- * What an input's arguments name: themselves and what is below them, or what begins as their patterns do. Sets, as a shell makes a
- * hundred thousand arguments of a pattern, and a plan has as many files.
+ * The files that an input's arguments can name: themselves and everything below them, or paths that begin as their
+ * patterns do. Sets are used because a shell makes a hundred thousand arguments of a pattern, and a plan has as many
+ * files.
  */
-interface Places {
+interface GivenPaths {
   readonly paths: ReadonlySet<string>;
-  /** Paths, and the beginnings of patterns as far as they are certain: folders that end with a slash. */
+  /** Folders, which end with a slash: paths, and the fixed beginnings of patterns. */
   readonly folders: ReadonlySet<string>;
-  /** Those of patterns that may go up again. */
+  /** Fixed beginnings of patterns that may go up again ("..") behind them. */
   readonly upward: ReadonlySet<string>;
 }
 
-function placesOf({ directory, standardInput }: JobSpec, given: readonly string[]): Places {
+function givenPaths({ directory, standardInput }: JobSpec, given: readonly string[]): GivenPaths {
   const paths = new Set<string>();
   const folders = new Set<string>();
   const upward = new Set<string>();
@@ -101,7 +102,7 @@ function placesOf({ directory, standardInput }: JobSpec, given: readonly string[
         : absolutePath(directory, argument).replace(/^s3:/i, "s3:");
     paths.add(path);
     const sign = path.search(/[*?[\]{}()!+@]/);
-    // A name with such a sign in it may also be just that name.
+    // A name with a pattern's sign in it may also be the name of a file.
     const found = [path.endsWith("/") ? path : `${path}/`];
     if (sign >= 0) found.push(path.slice(0, path.lastIndexOf("/", sign) + 1));
     const bracket = path.search(/[{(]/);
@@ -114,8 +115,11 @@ function placesOf({ directory, standardInput }: JobSpec, given: readonly string[
   return { paths, folders, upward };
 }
 
-/** As far as it can be told without a look at the storage: of a pattern only its beginning is compared. */
-function isBelow({ paths, folders, upward }: Places, found: string): boolean {
+/**
+ * Whether a file can belong to the input, as far as that is known without the storage: only the beginning of a pattern
+ * is compared.
+ */
+function isBelow({ paths, folders, upward }: GivenPaths, found: string): boolean {
   if (paths.has(found)) return true;
   const above = /(^|\/)\.\.?(\/|$)/.test(found) ? upward : folders;
   if (above.size === 0) return false;

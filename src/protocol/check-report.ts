@@ -1,13 +1,14 @@
-// What a worker says of itself, checked where bytes become data (`convert-worker.ts`), so over every transport, the in-memory one
-// too: names by the grammar of the command line, numbers and lists within bounds. A report that fails here is refused to who
-// sent it, and nobody else notices. What attempts report is checked against their tasks (`check-result.ts`).
+// Checks what a worker says about itself, where bytes become data (`convert-worker.ts`), and so over every transport,
+// the in-memory one too: names by the grammar of the command line, numbers and lists within bounds. A report that fails
+// here is refused to its sender, and changes nothing for others. What attempts report is checked against their tasks
+// (`check-result.ts`).
 import { limits } from "../base/limits.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { WorkerReport } from "./messages.ts";
 
-/** As it is, or an error that says why it can't be. */
+/** Returns the report unchanged. Throws an error that says what is impossible in it. */
 export function checkReport(report: WorkerReport): WorkerReport {
-  const { worker, address, slots, slotsFree, slotsAhead, placesHeld, running, finished, offered, settled, late } =
+  const { worker, address, slots, slotsFree, slotsAhead, holdersKnown, running, finished, offered, settled, late } =
     report;
   if (!isWorkerName(worker)) {
     throw new Error(
@@ -20,8 +21,8 @@ export function checkReport(report: WorkerReport): WorkerReport {
   atMost("slots ahead", slotsAhead, limits.slotsPerWorkerMax);
   atMost("running attempts", running.length, limits.attemptsPerReportMax);
   atMost("finished attempts", finished.length, limits.attemptsPerReportMax);
-  atMost("offered runs", offered.length, limits.placesPerMessage);
-  const jobs = Object.keys(placesHeld);
+  atMost("offered runs", offered.length, limits.runsPerMessage);
+  const jobs = Object.keys(holdersKnown);
   atMost("jobs whose places it holds", jobs.length, limits.jobsPerReportMax);
   for (const job of jobs) checkJob(job);
   for (const { attempt } of running) checkJob(attempt.job);
@@ -34,23 +35,26 @@ export function checkReport(report: WorkerReport): WorkerReport {
   return report;
 }
 
-/** 1 to 64 letters, digits, ".", "-" and "_": a name is part of keys, URLs and lines on terminals. */
+/**
+ * Whether a worker may have this name: 1 to 64 letters, digits, ".", "-" and "_", as it is part of keys, URLs and
+ * screens.
+ */
 export function isWorkerName(name: string): boolean {
   return /^[\w.-]{1,64}$/.test(name);
 }
 
-/** As file names and keys are made of it. */
+/** Whether a text can be a job's id, of which file names and keys are made. */
 export function isJobId(id: string): boolean {
   return /^[\w-]{1,64}$/.test(id);
 }
 
-/** Not longer than that, whole characters, and none that a terminal would obey. */
+/** Whether a text is at most that long, well-formed, and without control characters. */
 export function isText(text: string, lengthMax: number): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.length <= lengthMax && text.isWellFormed() && !/[\x00-\x1f\x7f-\x9f]/.test(text);
 }
 
-/** A path or key: any name that a file can have. */
+/** Whether a text can be a path or a key: any name that a file can have. */
 export function isPath(path: string): boolean {
   return path.length <= limits.pathBytesMax && path.isWellFormed() && !path.includes("\0");
 }

@@ -1,6 +1,6 @@
-// What an attempt reports, checked against its task before anything is made of it: by the agent, of what comes from its slot (a
-// job's code can write to the slot's pipe), and by the scheduler, of what comes from a worker. So a lie fails its own job, and
-// neither the worker nor anybody else. Cost: per attempt, never per record.
+// Checks what an attempt reports against its task, before anything is made of it: the agent checks what comes from its
+// slot, as a job's code can write to the slot's pipe, and the scheduler checks what comes from a worker. So a false
+// report fails only its own job, and not the worker. Cost: per attempt, never per record.
 import { type AttemptId, deadLettersOutput, type Position, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { PlannedFile, Split } from "../input/plan.ts";
@@ -11,7 +11,7 @@ import { whyNoPlan } from "./check-plan.ts";
 import { isCount, isDigest, isPath } from "./check-report.ts";
 import type { AttemptDone, AttemptFailed, AttemptResult, AttemptStats, Failure } from "./messages.ts";
 
-/** The task that the attempt was started for, as an `Assignment` says it. */
+/** The task that the attempt was started for, as in its `Assignment`. */
 export interface Expected {
   readonly attempt: AttemptId;
   readonly spec: JobSpec;
@@ -20,17 +20,17 @@ export interface Expected {
     | {
         readonly phase: "map";
         readonly split: Split;
-        /** Those that it may name, by their index in the plan. */
+        /** The files that it may name, by their index in the plan. */
         readonly files: Readonly<Record<number, PlannedFile>>;
         readonly partitions: number;
       }
     | { readonly phase: "reduce"; readonly partitions: number };
 }
 
-/** Whether a staged file's token is one of that attempt's (`storage/staged-token.ts`). */
+/** Whether a staged file's token can be that attempt's (`storage/staged-token.ts`). */
 export type IsStagedBy = (attempt: AttemptId, destination: string, file: StagedFile) => boolean;
 
-/** Why the result can't be one of that task; undefined: it can. */
+/** Why the result can't be the task's; undefined: it can. */
 export function whyNoResult(expected: Expected, result: AttemptResult, isStagedBy?: IsStagedBy): string | undefined {
   if (!sameAttempt(expected.attempt, result.attempt)) return "the result of another attempt";
   if (!result.ok) return whyNoFailure(expected, result.reason);
@@ -43,7 +43,7 @@ export function whyNoResult(expected: Expected, result: AttemptResult, isStagedB
   );
 }
 
-/** What is made of a result that can't be: it is the job's end, as trying again may go on for ever. */
+/** The failure that replaces an impossible result. It ends the job, as trying again might go on for ever. */
 export function badResult(attempt: AttemptId, who: string, why: string): AttemptFailed {
   const message = `${who} reported ${why}, which can't be: the job's code has written into its slot's messages, or that worker is broken`;
   const error = { code: "bad-report", message, stack: undefined, where: undefined, excerpt: undefined } as const;
@@ -56,7 +56,7 @@ function whyNoOutcome({ attempt, spec, work }: Expected, done: AttemptDone): str
   if (work.phase !== "plan" && plan !== undefined) return "a plan of what plans nothing";
   if (work.phase !== "reduce" && mapVersion !== undefined) return "a version of what it has not read";
   const hasRun = work.phase === "map" && work.partitions > 0;
-  if (!hasRun && (run !== undefined || emissionDigest !== undefined)) return "a run that nobody reads";
+  if (!hasRun && (run !== undefined || emissionDigest !== undefined)) return "a run that no one reads";
   switch (work.phase) {
     case "plan":
       return plan === undefined ? "success with no plan" : whyNoPlan(spec, plan);
@@ -74,7 +74,8 @@ function whyNoOutcome({ attempt, spec, work }: Expected, done: AttemptDone): str
 
 function whyNoCounters({ counters }: AttemptDone): string | undefined {
   const names = Object.keys(counters);
-  // One too many is the job's own mistake, which is counted over all of it (`schedule/state/totals.ts`); this is more than a slot keeps.
+  // A few too many are the job's own mistake, which is found over all its tasks (`schedule/state/totals.ts`); this is
+  // more than a slot keeps.
   if (names.length > 2 * limits.counterNamesMax) return `${names.length} counters`;
   for (const name of names) {
     if (name === "" || !name.isWellFormed() || Buffer.byteLength(name) > limits.counterNameBytesMax)
@@ -97,7 +98,7 @@ function whyNoDeadLetters({ work }: Expected, { deadLetters }: AttemptDone): str
   return deadLetters.every((at) => isIn(work, at)) ? undefined : "a dead letter from a file that it has not read";
 }
 
-/** In the work's files; offsets of a compressed one are those of its content. */
+/** Whether a position lies in the work's files. Offsets in a compressed file are those of its content. */
 function isIn(work: Expected["work"], { file, offset }: Position): boolean {
   if (!isCount(file) || !isCount(offset)) return false;
   if (work.phase !== "map") return true;
@@ -111,7 +112,7 @@ function whyNoStaged(
   isStagedBy: IsStagedBy | undefined,
 ): string | undefined {
   if (work.phase === "plan") return staged.length === 0 ? undefined : "output of a plan";
-  // Of the job's outputs one each, and one of dead letters.
+  // At most one file for each of the job's outputs, and one of dead letters.
   if (staged.length > limits.outputsMax + 1) return `${staged.length} output files`;
   const outputs = new Set<string>();
   for (const file of staged) {
@@ -129,7 +130,10 @@ function whyNoStaged(
   return undefined;
 }
 
-/** By the names that attempts give (`output/part-name.ts`): a part of one task can't take the place of another's. */
+/**
+ * Whether a file has the name that the task gives (`output/part-name.ts`), so that it can't replace another task's
+ * part.
+ */
 function isPartOf({ phase, index }: AttemptId, { output, name }: StagedFile, isApart: boolean): boolean {
   if (output !== deadLettersOutput && !/^[A-Za-z][\w-]{0,63}$/.test(output)) return false;
   const part = `part-${phase === "map" ? "m-" : ""}${orderedNumber(index)}.`;
@@ -137,7 +141,7 @@ function isPartOf({ phase, index }: AttemptId, { output, name }: StagedFile, isA
   const isInFolder = name.startsWith(folder);
   if (!isInFolder && output !== "main" && !isApart) return false;
   const file = isInFolder ? name.slice(folder.length) : name;
-  // A format's extension, and that of a compression.
+  // The extensions of the format and of the compression.
   return file.startsWith(part) && /^[A-Za-z0-9][A-Za-z0-9.]{0,19}$/.test(file.slice(part.length));
 }
 

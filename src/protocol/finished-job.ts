@@ -3,7 +3,7 @@ import type { JobSpec } from "../job/spec.ts";
 import type { CommitDecision } from "../storage/storage.ts";
 import type { JobStats } from "./view.ts";
 
-/** What a manifest says of a job: computed once, from its winners. */
+/** The facts about a job that its manifest holds: computed once, from its winners. */
 export interface FinishedJob {
   readonly job: JobId;
   readonly spec: JobSpec;

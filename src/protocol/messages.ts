@@ -1,16 +1,19 @@
-// What master and worker tell each other, as plain data. `convert.ts` turns it into protobuf and back, on the in-memory
-// transport too. Durations, never instants, cross the wire.
+// The messages between master and worker, as plain data. `convert.ts` turns them into protobuf and back, on the
+// in-memory transport too. Durations cross the wire, never instants.
 import type { AttemptId, Counters, JobId, Position, WorkerId } from "../base/ids.ts";
 import type { Plan, Split } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 
-/** All a worker needs to run one attempt; places of map outputs come separately, once per version. */
+/**
+ * Everything that a worker needs to run one attempt, except for the holders of map outputs, which come separately, once
+ * per version.
+ */
 export interface Assignment {
   readonly attempt: AttemptId;
   readonly spec: JobSpec;
-  /** Write the status page before each record, so that a death names the record. */
+  /** True: the slot writes the status page before each record, so that its death names the record. */
   readonly careful: boolean;
   readonly work: PlanWork | MapWork | ReduceWork;
 }
@@ -22,21 +25,21 @@ export interface PlanWork {
 export interface MapWork {
   readonly phase: "map";
   readonly split: Split;
-  /** The planned files that the split names, by their index in the plan. */
+  /** The planned files that the split refers to, by their index in the plan. */
   readonly files: Readonly<Record<number, Plan["files"][number]>>;
   readonly partitions: number;
   readonly boundaries: readonly Uint8Array[];
-  /** Records that earlier attempts died on, or hung on: not given to `map`, put aside as dead letters. */
+  /** Records on which earlier attempts died or hung: they are put aside as dead letters instead of given to `map`. */
   readonly skip: readonly SkippedRecord[];
   /** How many dead letters this attempt may still put aside. */
-  readonly deadLettersMax: number;
-  /** Reserved for checkpoints: where an earlier attempt left off. Always undefined today; no attempt looks at it. */
+  readonly skipBad: number;
+  /** Reserved for checkpoints: where an earlier attempt stopped. Always undefined today; no attempt looks at it. */
   readonly from: Progress | undefined;
 }
 
-/** A record that no attempt may touch again, and why. */
+/** A record that no attempt may read again, and why. */
 export interface SkippedRecord extends Position {
-  /** Attempts made no progress on it; otherwise they died. */
+  /** True: attempts made no progress on it; false: their slots died. */
   readonly hung: boolean;
 }
 
@@ -47,9 +50,10 @@ export interface ReduceWork {
 }
 
 /**
- * Reserved for checkpoints, by which a map attempt will go on where one that died has left off, instead of at the beginning of its split.
- * It crosses the wire already, so that workers and masters of one protocol can be mixed then; nothing makes or reads one today.
- * True at every flush at a record boundary: all before `position` is in `runs`, nothing after.
+ * Reserved for checkpoints, by which a map attempt will be able to go on where a dead one has stopped, instead of at
+ * the beginning of its split. It crosses the wire already, so that workers and masters of one protocol can be mixed
+ * then; nothing makes or reads one today. It will hold at every flush at a record boundary: everything before
+ * `position` is in `runs`, and nothing after it.
  */
 export interface Progress {
   readonly position: Position;
@@ -84,7 +88,10 @@ export interface AttemptStats {
   /** 1: the job's code had a timer open long after its calls; something else that keeps a process. */
   readonly timersLeft: number;
   readonly othersLeft: number;
-  /** Of records that were put aside: line ends inside them, so that each stands for one and these lines; and their bytes. */
+  /**
+   * Of records that were put aside: line ends inside them, so that each stands for one and these lines; and their
+   * bytes.
+   */
   readonly asideLines: number;
   readonly asideBytes: number;
   readonly wallMs: number;
@@ -95,16 +102,16 @@ export type AttemptResult = AttemptDone | AttemptFailed;
 export interface AttemptDone {
   readonly attempt: AttemptId;
   readonly ok: true;
-  /** Of a plan attempt. */
+  /** The plan; only from a plan attempt. */
   readonly plan?: Plan;
-  /** Of a map attempt, unless map-only. */
+  /** The run that was written; only from a map attempt of a job that is not map-only. */
   readonly run?: RunRef;
   readonly emissionDigest?: bigint;
-  /** Of a reduce attempt: the version its inputs were of. */
+  /** The version of the map outputs that were read; only from a reduce attempt. */
   readonly mapVersion?: number;
   readonly staged: readonly StagedFile[];
   readonly deadLetters: readonly Position[];
-  /** Why the last of them was put aside: the job's reason, where they are too many all together. */
+  /** Why the last dead letter was put aside. It is the job's failure if the job has too many of them. */
   readonly lastAside?: FailureText;
   readonly counters: Counters;
   readonly stats: AttemptStats;
@@ -116,32 +123,35 @@ export interface AttemptFailed {
   readonly reason: Failure;
 }
 
-/** Why an attempt failed, and so what to do: give up, fix the input, rerun a map, or retry elsewhere. */
+/** Why an attempt failed, which decides what to do: fail the job, run a map again, or try elsewhere. */
 export type Failure =
-  /** The job's own code. `final`: it failed twice on the same record in this attempt already. */
+  /** The job's own code failed. `final`: it has failed twice on the same record within this attempt. */
   | {
       readonly kind: "user-error";
       readonly error: FailureText;
       readonly at: Position | undefined;
       readonly final: boolean;
     }
-  /** A file or record that can't be read; never retried. */
+  /** A file or record can't be read. Never retried. */
   | { readonly kind: "bad-input"; readonly error: FailureText; readonly at: Position | undefined }
-  /** A limit, an option, a changed file, too many dead letters: retrying can't help. */
+  /**
+   * A limit is exceeded, an option is wrong, a file has changed, or there are too many dead letters. Retrying can't
+   * help.
+   */
   | { readonly kind: "fatal"; readonly error: FailureText }
   /**
-   * `how`: "missing" (whoever holds it says that it isn't there), "corrupt" (its checks fail), "unreachable" (nobody answers:
-   * the fault may be on either side).
+   * A map output can't be read. `how`: "missing" (its holder says that it isn't there), "corrupt" (its checks fail), or
+   * "unreachable" (its holder does not answer: the fault may be on either side).
    */
   | {
       readonly kind: "segment-lost";
       readonly map: AttemptId;
       readonly how: "missing" | "corrupt" | "unreachable";
-      /** Others that were found missing or corrupt on the way. */
+      /** Other map outputs that were found missing or corrupt on the way. */
       readonly others?: readonly AttemptId[] | undefined;
       readonly error: FailureText;
     }
-  /** The slot's process ended. `at`: the record it was working on, exact if the attempt was careful. */
+  /** The slot's process ended. `at` is the record that it was working on, exact if the attempt was careful. */
   | {
       readonly kind: "slot-died";
       readonly error: FailureText;
@@ -150,48 +160,52 @@ export type Failure =
     }
   | { readonly kind: "infrastructure"; readonly error: FailureText };
 
-/** An error in words, ready to be shown: nothing has to be looked up to print it. */
+/** An error in words, ready to be printed without looking anything up. */
 export interface FailureText {
   readonly code: string;
   readonly message: string;
-  /** Source-mapped, the user's frames only. */
+  /** The stack with the user's frames only, mapped to their sources. */
   readonly stack: string | undefined;
-  /** "books/a.txt:1234" and an excerpt of the record. */
+  /** The record's place, such as "books/a.txt:1234". */
   readonly where: string | undefined;
   readonly excerpt: string | undefined;
-  /** Of a record that map can be called for again, or that can be put aside: what it would count as against `--skip-bad`. */
+  /**
+   * How much the record would count against `--skip-bad`. Only for a record that map can be called for again, or that
+   * can be put aside.
+   */
   readonly aside?: number;
 }
 
-/** One heartbeat: all a worker knows. Repeating it changes nothing. */
+/** One heartbeat: everything that a worker knows. It may arrive again, late or out of order, without harm. */
 export interface WorkerReport {
   readonly worker: WorkerId;
-  /** Grows with each start of the process; an older one is dead. */
+  /** The number of this life of the worker, which grows with each start of its process. Older lives are dead. */
   readonly incarnation: number;
-  /** Grows with each report; of one older than the newest heard only `finished` is used. */
+  /** Grows with each report. Of a report that is older than the newest one heard, only `finished` is used. */
   readonly sequence: number;
-  /** What it knows of where map outputs lie, by job; what is missing is sent. */
-  readonly placesHeld: Readonly<Record<JobId, PlacesHeld>>;
+  /** How many holders of map outputs the worker knows, by job. The master sends the missing ones. */
+  readonly holdersKnown: Readonly<Record<JobId, HoldersKnown>>;
   readonly address: string;
   readonly slots: number;
   readonly slotsFree: number;
-  /** So many attempts it takes beyond its slots, to begin each the moment that a slot is free; 0 while it takes nothing. */
+  /** How many attempts it takes beyond its slots, to begin each as soon as a slot is free; 0 while it takes nothing. */
   readonly slotsAhead: number;
   readonly draining: boolean;
   readonly running: readonly RunningAttempt[];
   readonly finished: readonly AttemptResult[];
-  /** Verified runs left by an earlier incarnation, with the digest in their footer. */
+  /** Verified runs that an earlier life has left, with the digest in their footer. */
   readonly offered: readonly { readonly run: RunRef; readonly emissionDigest: bigint }[];
   /**
-   * Jobs that it was asked about (`settle`) and has nothing more to say of: no attempt of theirs runs here, and each of their
-   * slots has said all that calls did after they had ended. What they said is in `late`, of this report or of one before.
+   * Jobs that it was asked about (`settle`) and has nothing more to report about: no attempt of theirs runs here, and
+   * each of their slots has reported what calls did after they had ended. Those reports are in `late`, of this message
+   * or of an earlier one.
    */
   readonly settled: readonly JobId[];
-  /** Repeated until it is acknowledged. Attempts that this worker was told to stop are not in it. */
+  /** Late calls, repeated until they are acknowledged. Attempts that this worker was told to stop are not in it. */
   readonly late: readonly LateCall[];
 }
 
-/** What the job's code did after an attempt of its had ended, or while it runs: the job's own error, ready to be shown. */
+/** Something that the job's code did after its call had ended: the job's own error, ready to be shown. */
 export interface LateCall {
   readonly attempt: AttemptId;
   readonly error: FailureText;
@@ -201,56 +215,62 @@ export interface RunningAttempt {
   readonly attempt: AttemptId;
   readonly records: number;
   readonly bytes: number;
-  /** Since the attempt last moved: a duration. */
+  /** For how long the attempt has made no progress. */
   readonly idleMs: number;
   readonly runningMs: number;
   readonly at: Position | undefined;
 }
 
-/** The newest version of a job's places, and how many of its runs have come so far. */
-export interface PlacesHeld {
+/** The newest version of a job's holders that a worker knows, and how many of its runs have come so far. */
+export interface HoldersKnown {
   readonly mapVersion: number;
   readonly runs: number;
 }
 
-/** The reply: sent once the report is durable, so it also acknowledges `finished` and `late`. */
+/** The reply to a report. It is sent once the report is durable, so it also acknowledges `finished` and `late`. */
 export interface WorkerOrders {
   readonly epoch: number;
-  /** Repeated, under the same ids, until a report lists them as running or finished. */
+  /** Attempts to start, repeated under the same ids until a report lists them as running or finished. */
   readonly start: readonly Assignment[];
   readonly stop: readonly StopOrder[];
-  readonly places: readonly Places[];
-  /** Jobs that are over: remove their runs, slots, secrets. */
+  readonly holders: readonly Holders[];
+  /** Jobs that are over, whose runs, slots and secrets are to be removed. */
   readonly discard: readonly JobId[];
   /**
-   * Jobs that end: as soon as nothing of them runs here, let their slots say what calls still do, and answer by `settled`.
-   * Repeated until it is answered, and while the job's last tasks run.
+   * Jobs that end. As soon as nothing of them runs here, the worker asks their slots what calls still do, and answers
+   * by `settled`. Repeated until it is answered, and while the job's last tasks run.
    */
   readonly settle: readonly JobId[];
-  /** Unheard for this long, the worker stops its attempts by itself. */
+  /** A worker that gets no answer for this long stops its attempts by itself. */
   readonly leaseMs: number;
-  /** Somebody wants this worker to drain: finish what runs, take nothing new, end when nobody needs its runs. */
+  /**
+   * True: the worker is to drain, which is to finish what runs, take nothing new, and end when its runs are no longer
+   * needed.
+   */
   readonly drain: boolean;
 }
 
 export interface StopOrder {
   readonly attempt: AttemptId;
-  /** For people: the reason of `ctx.signal`. */
+  /** The reason of `ctx.signal`, for people. */
   readonly why: string;
 }
 
-/** Where the map outputs of a job lie, by worker: a page of them, because a job may have a million. */
-export interface Places {
+/** Where the map outputs of a job lie, by worker. This is one page of them, because a job may have a million. */
+export interface Holders {
   readonly job: JobId;
   readonly mapVersion: number;
-  /** Runs on the pages before, and on all pages; a worker that holds fewer than `total` of the version waits for more. */
+  /**
+   * How many runs are on the pages before, and on all pages. A worker that has fewer than `total` of a version waits
+   * for more.
+   */
   readonly from: number;
   readonly total: number;
-  readonly runs: readonly RunPlaces[];
+  readonly runs: readonly Holder[];
 }
 
-/** Runs that lie on one worker. */
-export interface RunPlaces {
+/** The runs that lie on one worker. */
+export interface Holder {
   readonly worker: WorkerId;
   readonly address: string;
   readonly runs: readonly RunRef[];

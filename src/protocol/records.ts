@@ -1,13 +1,14 @@
-// What is stored of a job, under which keys. Every record is true by itself and written whole, so every prefix of a commit is
-// a valid state; what can be derived (the version of the map outputs, which reduces are rolled back, sums) is not stored.
+// The records of the state store and their keys. Every record is true by itself and written whole, so every prefix of a
+// commit is a valid state. What can be derived (the version of the map outputs, which reduces are rolled back, sums) is
+// not stored.
 //
-//   job/<id>/spec                 the job as submitted; there from submission on
+//   job/<id>/spec                 the job as submitted; exists from submission on
 //   job/<id>/plan/<chunk>         a part of the plan, of no meaning before
 //   job/<id>/plan-valid           which says that the chunks are a plan
 //   job/<id>/task/<map-0000012>   winner, failures and skipped records of one task; missing: untouched
 //   job/<id>/failure/<slot>       one of the latest failures, for people
-//   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish; withdrawn only
-//                                 when it has failed of that and is resumed, with its end
+//   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish;
+//   withdrawn only when it has failed of that and is resumed, with its end
 //   job/<id>/ended                how it ended, with what is shown of it; the others may be deleted then
 //   worker/<id>/drain             the life (incarnation) of a worker that is to drain
 
@@ -24,42 +25,45 @@ import type { TaskCounts } from "./view.ts";
 export interface JobRecord {
   readonly spec: JobSpec;
   readonly idempotencyKey: string;
-  /** Order of submission. */
+  /** The job's number in the order of submission. */
   readonly number: number;
 }
 
 export interface PlanRecord {
   readonly attempt: AttemptId;
   readonly chunks: number;
-  /** Where the attempt ran, and in which of its lives; "": a master that noted none. */
+  /** The worker that ran the attempt; "": an earlier version noted none. */
   readonly worker: WorkerId;
   readonly incarnation: number;
 }
 
 export interface TaskRecord {
   readonly winner: Winner | undefined;
-  /** Of a map task: how often its output got a place; all places together make the job's map version. */
+  /** For a map task: how often its output got a place. All of these together make the job's map version. */
   readonly placements: number;
-  /** Of a map task: the map version that its latest change of digest made; 0: none. Reduces of older versions don't count. */
+  /**
+   * For a map task: the map version that its latest change of digest made; 0: none. Reduces of older versions don't
+   * count.
+   */
   readonly digestVersion: number;
-  /** Of a map task: such changes after reduces may have read its output. */
+  /** For a map task: how often its digest changed after reduces may have read its output. */
   readonly digestRollbacks: number;
-  /** Charged against `attemptsMax`. */
+  /** Failures that are charged against `attemptsMax`. */
   readonly failures: number;
   readonly infrastructureFailures: number;
-  /** The next attempt writes the status page before each record. */
+  /** True: the next attempt writes the status page before each record. */
   readonly careful: boolean;
-  /** Records that killed their process twice, or held it up: put aside. */
+  /** Records that killed their process twice, or held it up, and are put aside. */
   readonly skip: readonly SkippedRecord[];
   /** Where the last careful attempt died. */
   readonly diedAt: Position | undefined;
-  /** The last error of the user's: the same one again is final. */
+  /** The last error of the job's code. The same error again is final. */
   readonly userFailure: { readonly message: string; readonly at: Position | undefined } | undefined;
-  /** The latest attempt whose failure is counted above: a master that hears of it again does not count it again. */
+  /** The latest attempt whose failure is counted above, so that a repeated report does not count it again. */
   readonly counted: AttemptNumber | undefined;
 }
 
-/** Grows with each attempt: by epoch, then by attempt. */
+/** The number of an attempt within its task. It grows with each attempt, by epoch first. */
 export type AttemptNumber = Pick<AttemptId, "epoch" | "attempt">;
 
 /** The attempt of a task whose result counts. */
@@ -70,15 +74,18 @@ export interface Winner {
   readonly address: string;
   readonly run: RunRef | undefined;
   readonly emissionDigest: bigint | undefined;
-  /** Of a reduce: the version of the map outputs that it read. */
+  /** For a reduce: the version of the map outputs that it read. */
   readonly mapVersion: number | undefined;
-  /** Without tokens: they are gone, and the map is done again. */
+  /** Files staged for the output. A file without a token is gone, and its map is done again. */
   readonly staged: readonly StagedFile[];
   readonly deadLetters: readonly Position[];
   readonly lastAside: FailureText | undefined;
   readonly counters: Counters;
   readonly stats: AttemptStats;
-  /** Why its run is gone, and the task to be done again; all else of it counts until another attempt wins. */
+  /**
+   * Why its run is gone, so that the task is done again. Everything else of the winner counts until another attempt
+   * wins.
+   */
   readonly runLost: string | undefined;
 }
 
@@ -97,16 +104,16 @@ export interface EndedRecord {
   readonly reduceStats: AttemptStats;
   readonly deadLetters: number;
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
-  /** A failed job whose other records are all there, so that it can be resumed. */
+  /** True for a failed job whose other records all exist, so that it can be resumed. */
   readonly kept: boolean;
-  /** Order in which jobs ended. */
+  /** The job's number in the order in which jobs ended. */
   readonly number: number;
 }
 
 export const jobPrefix = "job/";
 const workerPrefix = "worker/";
 
-/** Names of a job's records; ids never hold a slash. */
+/** The keys of a job's records. Ids never contain a slash. */
 export const keys = {
   spec: (job: JobId) => `${prefixOf(job)}spec`,
   planChunk: (job: JobId, chunk: number) => `${prefixOf(job)}plan/${padded(chunk)}`,
@@ -124,12 +131,12 @@ export type RecordKey =
   | { readonly kind: "task"; readonly job: JobId; readonly phase: Phase; readonly index: number }
   | { readonly kind: "drain"; readonly worker: WorkerId };
 
-/** Undefined for a key that is none of ours. */
+/** The parts of a key; undefined for a key of another kind, such as one of a later version. */
 export function parseKey(key: string): RecordKey | undefined {
   return parseTaskKey(key) ?? parseOtherKey(key);
 }
 
-/** "job/<id>/task/map-0000012", of which there may be a million: without a regular expression. */
+/** Parses "job/<id>/task/map-0000012" without a regular expression, as there may be a million of these. */
 function parseTaskKey(key: string): RecordKey | undefined {
   if (!key.startsWith(jobPrefix)) return undefined;
   const idEnd = key.indexOf("/", jobPrefix.length);
@@ -183,7 +190,7 @@ function prefixOf(job: JobId): string {
   return `${jobPrefix}${job}/`;
 }
 
-/** Wide enough for a million tasks, so that keys sort as numbers do. */
+/** A number padded so that keys sort by it, wide enough for a million tasks. */
 function padded(number: number): string {
   return String(number).padStart(7, "0");
 }

@@ -1,5 +1,5 @@
-// The versions that must agree between a master and who talks to it (fault 30), because the output depends on them: what `\p{L}`
-// matches and how `Intl` sorts come with Node's ICU.
+// The versions that must agree between a master and its callers (fault 30), because the output depends on them: what
+// `\p{L}` matches and how `Intl` sorts come with Node's ICU.
 import { MillraceError } from "../base/error.ts";
 import { version } from "../base/version.ts";
 import { type Hello, protocolVersion } from "./services.ts";

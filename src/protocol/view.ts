@@ -1,4 +1,4 @@
-// How jobs and workers look from outside: what a master shows to commands, metrics and whoever else asks, as plain data.
+// Views of jobs and workers, as plain data: what a master shows to commands, metrics and other callers.
 import type { Counters, JobId, Phase, WorkerId } from "../base/ids.ts";
 import type { AttemptStats, FailureText, RunningAttempt } from "./messages.ts";
 
@@ -11,49 +11,49 @@ export interface ClusterView {
 export interface WorkerView {
   readonly id: WorkerId;
   readonly state: WorkerState;
-  /** "" until it has been heard. */
+  /** The worker's address; "" until it has been heard. */
   readonly address: string;
   readonly slots: number;
   readonly slotsFree: number;
-  /** Since its last report, a second more or less. */
+  /** Time since its last report, give or take a second. */
   readonly heardMs: number;
-  /** Attempts that it has, without those that it was told to stop. */
+  /** How many attempts it has, without those that it was told to stop. */
   readonly running: number;
-  /** Map outputs on it that a job may still need. */
+  /** How many map outputs lie on it that a job may still need. */
   readonly runs: number;
 }
 
 /**
- * busy, idle: works, waits for work. stuck: heard, but an attempt that it was told to stop is still there a lease later. silent:
- * not heard for a lease. draining: finishes what it has. excluded: too much failed there. quarantined: it came and went too
- * often.
+ * busy: it runs something. idle: it waits for work. stuck: it is heard, but an attempt that it was told to stop is
+ * still there a lease later. silent: it was not heard for a lease. draining: it finishes what it has. excluded: too
+ * much failed there. quarantined: it came and went too often.
  */
 export type WorkerState = "busy" | "idle" | "stuck" | "silent" | "draining" | "excluded" | "quarantined";
 
 export interface JobView {
   readonly job: JobId;
   readonly name: string;
-  /** Order of submission, from 1. */
+  /** The job's number in the order of submission, from 1. */
   readonly number: number;
   readonly state: JobState;
-  /** Why nothing of it runs although it could go on: nobody is there to do it, or all slots are taken by other jobs. */
+  /** Why nothing of the job runs although it could go on; left out: something runs, or will by itself. */
   readonly waiting?: "no workers" | "workers draining" | "workers quarantined" | "no free slots";
-  /** A failed job that can still be started again with the winners it had. */
+  /** True for a failed job that can still be retried with the winners that it has. */
   readonly resumable: boolean;
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
   readonly counters: Counters;
   readonly stats: JobStats;
   readonly deadLetters: number;
-  /** The folder that they are published in, where that is not a part of the output. */
+  /** The folder of the dead letters; left out: they are published in the output. */
   readonly deadLettersIn?: string;
   readonly running: readonly RunningAttempt[];
-  /** The latest 20 attempts that failed, numbered over the job from 0: what a progress view warns of. */
+  /** The latest 20 failed attempts, numbered over the job from 0, for warnings. */
   readonly failures: readonly { readonly number: number; readonly task: string; readonly error: FailureText }[];
   readonly output: string;
   readonly reason?: FailureText;
 }
 
-/** closing: every task is done, and workers are asked whether the job's code still does something. */
+/** "closing": every task is done, and workers are asked whether the job's code still does something. */
 export type JobState =
   | "planning"
   | "mapping"
@@ -70,7 +70,7 @@ export interface TaskCounts {
   readonly total: number;
 }
 
-/** Sums over winners, by phase (`groupMax` the largest). */
+/** Sums over winners, by phase (for `groupMax` the maximum). */
 export interface JobStats {
   readonly inputBytes: number;
   readonly map: AttemptStats;

@@ -1,4 +1,5 @@
-// What only a cluster needs is loaded by its commands only: a run on this machine starts without gRPC, HTTP servers and metrics.
+// What only a cluster needs is loaded by its commands only: a run on this machine starts without gRPC, HTTP servers and
+// metrics.
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
 import { expect, it } from "vitest";

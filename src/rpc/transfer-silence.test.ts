@@ -1,4 +1,5 @@
-// The caller's side (the listener's is in listener.test.ts): servers that stop in the middle, at each place where they can.
+// The caller's side (the listener's is in listener.test.ts): servers that stop in the middle, at each place where they
+// can.
 import { createHash } from "node:crypto";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";

@@ -1,7 +1,8 @@
-// Ends an exchange whose peer is silent (fault 54): one that has more of its body to send, or bytes of the answer to take, and
-// moves too little of it in a window. A byte now and then is silence too, as otherwise it would hold a stream, a buffer and a
-// file for days. A handler that thinks, waits for its disk, or has nothing to say yet is never taken for silence; nor is a caller
-// that takes its time with what it sends or reads. A caller waits no longer for an answer's beginning either.
+// Ends an exchange whose peer is silent (fault 54): the peer has more of its body to send, or bytes of the answer to
+// take, and moves too little in a window. A byte now and then counts as silence too, as it would otherwise hold a
+// stream, a buffer and a file for days. This process's own slowness is never taken for silence: a handler that thinks,
+// waits for its disk or has nothing to say yet, or a caller that takes its time with sending or reading. A caller does
+// not wait longer for the beginning of an answer either.
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { MillraceError } from "../base/error.ts";
@@ -11,15 +12,17 @@ export interface SilenceBounds {
   readonly silenceBytesMin: number;
 }
 
-/** What has moved in one direction, and whether the peer was waited for, when it was last looked at. */
+/** What had moved in one direction at the last look, and whether the peer was waited for. */
 interface Seen {
   readonly isWaiting: boolean;
   readonly bytes: number;
-  /** How often nothing was left to wait for: what waits now is not what waited then. */
+  /**
+   * How often nothing was left to wait for. If it has grown, the bytes that wait now are not those that waited before.
+   */
   readonly emptied: number;
 }
 
-/** To be called before anything reads the request or writes the answer. */
+/** The server's side. Call it before anything reads the request or writes the answer. */
 export function endSilent(
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
@@ -33,7 +36,7 @@ export function endSilent(
   response.once("close", stop);
 }
 
-/** The caller's side: to be called before anything is sent. `errorFor` says in whose name the exchange has failed. */
+/** The caller's side. Call it before anything is sent. `errorFor` makes the error of a failed exchange. */
 export function endSilentCall(
   request: ClientRequest,
   bounds: SilenceBounds,
@@ -41,7 +44,7 @@ export function endSilentCall(
 ): void {
   let answer: IncomingMessage | undefined;
   let answering: (() => Seen) | undefined;
-  // Some servers are asked first whether they want the body.
+  // With `Expect: 100-continue` the server is asked first whether it wants the body.
   let isAsking = request.getHeader("expect") !== undefined;
   request.once("continue", () => (isAsking = false));
   request.once("response", (response) => {
@@ -66,7 +69,7 @@ function movedTooLittle({ silenceMs, silenceBytesMin }: SilenceBounds): string {
   return `moved less than ${silenceBytesMin} bytes in ${silenceMs} ms`;
 }
 
-/** Gives what ends the watch. */
+/** Watches an exchange. Returns a function that ends the watch. */
 function watchSilence(
   ways: readonly (() => Seen)[],
   { silenceMs, silenceBytesMin }: SilenceBounds,
@@ -81,7 +84,7 @@ function watchSilence(
     clearInterval(timer);
     onSilent();
   };
-  // What has come while this process was busy or stopped is read before it is judged.
+  // Bytes that came while this process was busy or stopped are read before the look.
   const timer = setInterval(() => setImmediate(look), silenceMs).unref();
   return () => clearInterval(timer);
 }
@@ -90,7 +93,7 @@ function isSilentSince(before: Seen, now: Seen, bytesMin: number): boolean {
   return before.isWaiting && now.isWaiting && before.emptied === now.emptied && now.bytes - before.bytes < bytesMin;
 }
 
-/** Waited for: a body that is being read, of which nothing lies here, and which has not ended. */
+/** The peer is waited for when the body is being read, has not ended, and no byte of it lies here. */
 function watchBody(request: IncomingMessage | Http2ServerRequest): () => Seen {
   const push = request.push.bind(request);
   let bytes = 0;
@@ -101,16 +104,18 @@ function watchBody(request: IncomingMessage | Http2ServerRequest): () => Seen {
     return push(chunk, encoding);
   };
   return () => ({
-    // `readableDidRead` would be false for one of which nothing has come yet.
+    // Not `readableDidRead`, which is false as long as no byte has come.
     isWaiting: !hasEnded && request.readableFlowing !== null && request.readableLength === 0,
     bytes,
     emptied: 0,
   });
 }
 
-/** Waited for: bytes that were written and are still here. A piece counts when it is gone whole, so pieces are small. */
+/**
+ * The peer is waited for when written bytes are still here. A piece counts when all of it is gone, so pieces are small.
+ */
 function watchSent(message: ClientRequest | ServerResponse | Http2ServerResponse): () => Seen {
-  // All kinds have these; their union can't be called.
+  // All kinds of messages have these methods, but TypeScript can't call them on the union.
   const answer = message as ServerResponse;
   const left = () => ("stream" in message ? (message.stream?.writableLength ?? 0) : answer.writableLength);
   let bytes = 0;

@@ -80,7 +80,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   worker.slots = report.slots;
   worker.slotsFree = report.slotsFree;
   worker.slotsAhead = report.slotsAhead;
-  worker.placesHeld = report.placesHeld;
+  worker.holdersKnown = report.holdersKnown;
   for (const offer of report.offered) {
     if (isWinners(cluster, offer)) worker.offered.set(attemptKey(offer.run.writtenBy), offer);
   }
@@ -206,7 +206,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
     if (attempt.state === "stopping") continue;
     attempt.state = "running";
     attempt.assignment = undefined;
-    attempt.report = report.at === undefined || isPlace(attempt, report.at) ? report : { ...report, at: undefined };
+    attempt.report = report.at === undefined || isPosition(attempt, report.at) ? report : { ...report, at: undefined };
     attempt.task.job.view = undefined;
     checkTime(cluster, attempt, report);
   }
@@ -222,7 +222,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
 }
 
 /** Its page may be written by the job's code: only what the plan has is a place. */
-function isPlace({ task: { job } }: Attempt, { file, offset }: Position): boolean {
+function isPosition({ task: { job } }: Attempt, { file, offset }: Position): boolean {
   return Number.isSafeInteger(offset) && offset >= 0 && (job.plan === undefined || job.plan.files[file] !== undefined);
 }
 
@@ -278,7 +278,7 @@ function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: Ru
 /** Files of a job that is over, or that nobody knows any more, are removed. */
 function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport): void {
   const mentioned = new Set([
-    ...Object.keys(report.placesHeld),
+    ...Object.keys(report.holdersKnown),
     ...report.running.map(({ attempt }) => attempt.job),
     ...report.finished.map(({ attempt }) => attempt.job),
     ...report.late.map(({ attempt }) => attempt.job),

@@ -1,11 +1,12 @@
+// Sends a response's body to a client that may be slow, in bounded memory.
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import type { Clock } from "../base/system/clock.ts";
 
 /**
- * A response's body in pieces of one buffer: while one buffer is on its way, the next is filled. Holds two buffers, whoever
- * reads however slowly; who takes none for `stallMs` (twice that at most) is dropped (fault 54). All reject once the connection
- * is gone.
+ * Writes a response's body in pieces of one buffer: while one buffer is on its way, the next is filled. It holds two
+ * buffers, however slowly the client reads; a client that takes no buffer for `stallMs` (at most twice that) is dropped
+ * (fault 54). All methods reject once the connection is gone.
  */
 export class BodyWriter {
   readonly #response: ServerResponse | Http2ServerResponse;
@@ -14,7 +15,7 @@ export class BodyWriter {
   #spare: Buffer;
   #filled = 0;
   #sending: Promise<void> = Promise.resolve();
-  /** Rejects what is on its way. */
+  /** Rejects the send that is on its way. */
   #fail: ((error: Error) => void) | undefined;
   #sends = 0;
 
@@ -44,7 +45,10 @@ export class BodyWriter {
     }
   }
 
-  /** A place for at least `wanted` bytes, or a whole buffer; call `add` with how many were put there. */
+  /**
+   * Returns room for at least `wanted` bytes, or a whole buffer; call `add` with the number of bytes that were put
+   * there.
+   */
   async room(wanted: number): Promise<{ readonly buffer: Buffer; readonly start: number; readonly end: number }> {
     const { length } = this.#filling;
     if (this.#filled > 0 && length - this.#filled < Math.min(wanted, length)) await this.#flush();
@@ -55,7 +59,7 @@ export class BodyWriter {
     this.#filled += length;
   }
 
-  /** All that was appended is on its way, and the body complete. */
+  /** Sends the rest, and ends the body. Resolves when everything is on its way. */
   async end(): Promise<void> {
     await this.#flush();
     await this.#sending;
@@ -67,7 +71,7 @@ export class BodyWriter {
     await this.#sending;
     const full = this.#filling;
     this.#sending = this.#send(full.subarray(0, this.#filled));
-    this.#sending.catch(() => {}); // whoever waits for the next one is told
+    this.#sending.catch(() => {}); // the next send rejects for the same reason
     this.#filling = this.#spare;
     this.#spare = full;
     this.#filled = 0;

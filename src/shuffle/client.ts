@@ -1,7 +1,8 @@
-// The fetching side of the shuffle: one partition of the map outputs that lie on other workers, into files of this attempt's.
-// A few workers at once, each asked for lists of maps one after the other; every block is verified as it comes
-// (segment-stream.ts). What breaks off is gone on with after a pause, at the byte where it was. After so many tries in a row
-// that brought nothing the map is reported as lost, and how: that decides whether it is made again (faults 51, 53-56, 59).
+// The fetching side of the shuffle: brings one partition of the map outputs on other workers into files of this
+// attempt. It asks a few workers at a time, each for one list of maps after the other, and verifies every block as it
+// comes (segment-stream.ts). After an interruption it pauses and goes on at the byte where it was. When several tries
+// in a row brought nothing, the map is reported as lost, and how: that decides whether it is made again (faults 51,
+// 53-56, 59).
 
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
@@ -32,7 +33,7 @@ export interface RemoteRuns {
 export interface FetchLimits extends CallLimits {
   readonly workersMax: number;
   readonly mapsMax: number;
-  /** How many bytes a request aims at, guessed from the sizes of the runs. */
+  /** The bytes that a request aims at, guessed from the sizes of the runs. */
   readonly bytesAim: number;
   readonly triesMax: number;
   readonly backOffMsMin: number;
@@ -45,28 +46,28 @@ export interface FetchLimits extends CallLimits {
 export interface FetchOptions {
   readonly remote: readonly RemoteRuns[];
   readonly access: ShuffleAccess;
-  /** Of the job. */
+  /** The number of partitions of the job. */
   readonly partitions: number;
   readonly partition: number;
-  /** Who fetches: its files are named after it. */
+  /** The attempt that fetches; its files are named after it. */
   readonly attempt: AttemptId;
   readonly files: RunFiles;
   readonly clock: Clock;
-  /** 0 <= x < 1: jitter, so that reduces that lost the same worker don't come back in step (fault 55). */
+  /** Returns 0 <= x < 1, for jitter, so that reduces that lost the same worker don't come back in step (fault 55). */
   readonly random: () => number;
   readonly signal: AbortSignal;
-  /** Told of what comes as it comes. */
+  /** Called with the number of bytes whenever some arrive. */
   readonly onBytes?: (bytes: number) => void;
-  /** Defaults in `base/limits.ts`. */
+  /** Defaults are in `base/limits.ts`. */
   readonly limits?: Partial<FetchLimits>;
 }
 
 export interface Fetched {
-  /** Of maps that have pairs in the partition, in the order of their ordinals. */
+  /** The inputs of maps that have pairs in the partition, in the order of the maps' ordinals. */
   readonly inputs: readonly MappedInput[];
-  /** Over the network, repeated ones included. */
+  /** Bytes that came over the network, repeated ones included. */
   readonly bytes: number;
-  /** Removes the files; may be repeated. */
+  /** Removes the files. May be repeated. */
   close(): void;
 }
 
@@ -86,8 +87,8 @@ const defaults: FetchLimits = {
 };
 
 /**
- * Fetches all of `remote`. Rejects with `SegmentLost` for a map output that can't be had, with "cancelled" when aborted, and
- * with what the files throw; then no file is left.
+ * Fetches all of `remote`, for a reduce attempt, in its slot. Rejects with `SegmentLost` for a map output that can't be
+ * had, with "cancelled" when aborted, and with what the files throw; then no file is left.
  */
 export async function fetchSegments(options: FetchOptions): Promise<Fetched> {
   const fetch = new Fetch(options);
@@ -121,7 +122,7 @@ class Fetch {
     signal.addEventListener("abort", stop);
     try {
       if (signal.aborted) throw cancelled();
-      // All reduces start at once: each begins with another worker.
+      // All reduces start at the same time, so each begins with another worker.
       const first = remote.length === 0 ? 0 : attempt.index % remote.length;
       const workers = [...remote.slice(first), ...remote.slice(0, first)];
       await forEachAtMost(this.#limits.workersMax, workers, async (worker) => {
@@ -129,7 +130,7 @@ class Fetch {
         try {
           await this.#fetchFrom(worker);
         } catch (error) {
-          // What others say when they are stopped for it is not the reason.
+          // Errors of other workers' fetches that were stopped because of this one are not the reason.
           this.#failure ??= { thrown: error };
           stop();
         }
@@ -173,8 +174,9 @@ class Fetch {
   }
 
   /**
-   * Which of the worker's runs behind a lost one are lost too: a disk seldom loses one file, and each that is found later costs
-   * another attempt. Looks for runs and footers only; what goes wrong meanwhile ends it.
+   * Finds out which of the worker's runs behind a lost one are lost too: a disk seldom loses just one file, and each
+   * loss that is found later costs another attempt. It looks for runs and footers only, and ends at the first other
+   * failure.
    */
   async #findLost(worker: RemoteRuns, calls: WorkerCalls, map: AttemptId): Promise<SegmentLost[]> {
     const lost: SegmentLost[] = [];
@@ -195,7 +197,7 @@ class Fetch {
     return lost;
   }
 
-  /** The segments of some maps, into one file. */
+  /** Fetches the segments of some maps into one file. */
   async #fetchList(worker: RemoteRuns, calls: WorkerCalls, runs: readonly RunRef[], buffer: Buffer): Promise<void> {
     const { attempt, files, partition } = this.#options;
     const file = new FetchFile(files, `${attemptName(attempt)}.fetch-${this.#files++}`, buffer);
@@ -214,7 +216,7 @@ class Fetch {
     }
   }
 
-  /** Calls until all has come. */
+  /** Calls until everything has come. */
   async #fetchAll(worker: RemoteRuns, calls: WorkerCalls, stream: SegmentStream): Promise<void> {
     const { clock, random } = this.#options;
     const { triesMax, backOffMsMin, backOffMsMax, busyMsMax, progressBytes } = this.#limits;
@@ -225,7 +227,7 @@ class Fetch {
       if (fault === undefined || stream.isComplete) return;
       if (this.#stop.signal.aborted) throw cancelled();
       const { progress } = stream;
-      // What is corrupt comes again from its segment's beginning: however far it came, that is no progress.
+      // A corrupt segment comes again from its beginning: however far it came, that is no progress.
       if (progress.maps > before.maps || progress.bytes - before.bytes >= progressBytes) {
         tries = 0;
         progressAt = clock.now();
@@ -239,7 +241,7 @@ class Fetch {
     }
   }
 
-  /** One call; what goes wrong with the way or the other end is returned, what goes wrong here thrown. */
+  /** Makes one call. Returns what went wrong with the network or the other side, and throws what went wrong here. */
   async #call(
     calls: WorkerCalls,
     stream: SegmentStream,
@@ -269,7 +271,7 @@ class Fetch {
   }
 }
 
-/** Lists for requests, in order. */
+/** Cuts the runs into lists for requests, in order. */
 function* cut(
   runs: readonly RunRef[],
   partitions: number,

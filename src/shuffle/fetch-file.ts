@@ -3,7 +3,7 @@ import { KiB } from "../base/limits.ts";
 import type { RunFile, RunFiles } from "../sort/run.ts";
 import type { SegmentSink } from "./segment-stream.ts";
 
-/** The file that the segments of one request go to, written in large pieces; made with the first byte. */
+/** The file that takes the segments of one request. It is created with the first byte, and written in large pieces. */
 export class FetchFile implements SegmentSink {
   position = 0;
   readonly #files: RunFiles;
@@ -31,7 +31,7 @@ export class FetchFile implements SegmentSink {
     }
   }
 
-  /** The path; undefined: nothing was appended, and there is no file. */
+  /** Finishes the file and returns its path; undefined when nothing was appended, and there is no file. */
   finish(): string | undefined {
     if (this.position === 0) return undefined;
     this.#flush();
@@ -42,7 +42,7 @@ export class FetchFile implements SegmentSink {
     return path;
   }
 
-  /** Removes what was written, unless it was finished. */
+  /** Removes the file, unless it was finished. */
   abort(): void {
     this.#file?.abort();
     this.#file = undefined;
@@ -60,5 +60,8 @@ export class FetchFile implements SegmentSink {
   }
 }
 
-/** A piece of this size is written as it is: a system call costs less than copying it. Sockets give up to 64 KiB. */
+/**
+ * A piece of at least this size is written without copying it: a system call costs less than the copy. Sockets give up
+ * to 64 KiB.
+ */
 const alonePieceBytes = 16 * KiB;

@@ -1,4 +1,4 @@
-// Fetching from real servers: listener, gate, sockets and files. Faults of the network are made by the proxy.
+// Fetching from real servers, through listener, gate, sockets and files. A proxy makes the faults of the network.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
@@ -27,7 +27,7 @@ import { gather } from "./gather.ts";
 import { SegmentLost } from "./segment-lost.ts";
 import { noSegment, segmentsType, writeSegmentHeader } from "./wire.ts";
 
-/** Outputs of maps; of every fifth partition 1 has nothing. */
+/** Outputs of maps; every fifth of them has nothing in partition 1. */
 function mapOutputs(files: TestFiles, maps: readonly number[], valueBytes = 0) {
   const pairs: TestPair[] = [];
   const runs = maps.map((map) => {
@@ -71,10 +71,12 @@ async function thrownBy(fetched: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Patience that ends soon. */
+/** Limits that give up soon. */
 const hasty = { windowMs: 60, windowBytesMin: 64, triesMax: 2 };
 
-/** Others reach the server by another address of this machine, which the proxy has: requests are signed for one address. */
+/**
+ * Others reach the server by another address of this machine, that of the proxy: requests are signed for one address.
+ */
 async function serveBehindProxy(runs: readonly RunRef[]) {
   const server = await serveRuns(runs, { advertise: "127.0.0.2" });
   const proxy = await faultProxy({ port: server.port }, { host: "127.0.0.2", port: server.port });
@@ -174,7 +176,7 @@ describe("map outputs that can't be had", () => {
     const here = new TestFiles();
     const { runs } = mapOutputs(new TestFiles(), upTo(30));
     const server = await serveRuns(runs.toSpliced(25, 1));
-    (await fetching(here, [{ ...server, runs: runs.toSpliced(25, 1) }])).close(); // footers are held
+    (await fetching(here, [{ ...server, runs: runs.toSpliced(25, 1) }])).close(); // keeps the footers
     for (const map of [7, 8, 20]) rmSync(runs[map]!.path);
     truncateSync(runs[28]!.path, 40);
     const remote = { ...server, runs };
@@ -206,14 +208,14 @@ describe("map outputs that can't be had", () => {
       const damaged = Buffer.from(whole);
       damaged[at]! ^= 16;
       writeFileSync(victim.path, damaged);
-      const server = await serveRuns(runs); // holds no footer from before
+      const server = await serveRuns(runs); // has no footer from before
       const outcome = await fetching(here, [server], { limits }).catch((error: unknown) => error);
       await server.listener.close(0);
       if (outcome instanceof SegmentLost) {
         found++;
         expect(outcome).toMatchObject({ map: victim.writtenBy, how: "corrupt" });
       } else {
-        // In another partition's blocks, which nobody asked for.
+        // Another partition's blocks, which are not asked for, are damaged.
         expect(readAll(here, outcome as Fetched)).toEqual(wanted(pairs));
         (outcome as Fetched).close();
       }
@@ -352,7 +354,7 @@ describe("a bad network", () => {
     proxy.fault = { kind: "black-hole" };
     expect(await thrownBy(fetching(here, [remote], { limits: hasty }))).toMatchObject({ how: "unreachable" });
     expect(proxy.accepted).toBe(2);
-    // It heals, delivers the old requests late, and nobody minds.
+    // The network heals, and delivers the old requests late, which does no harm.
     const fetched = await fetching(here, [remote], {
       limits: { ...hasty, triesMax: 100 },
       random: () => {
@@ -527,7 +529,7 @@ describe.skipIf(!hasOpenssl && process.env["CI"] === undefined)("by TLS (needs o
         how: "unreachable",
       });
     }
-    // A machine's name that is not the certificate's.
+    // This machine's name is not the one in the certificate.
     const elsewhere = certificate("DNS:elsewhere");
     const impostor = await serveRuns(runs, { tls: elsewhere });
     const trusting = { ...access, ca: elsewhere.cert };

@@ -4,10 +4,10 @@ import type { RunRef } from "../sort/run.ts";
 import { attemptOf, corruptRun } from "../sort/run-format.ts";
 import type { ServedFile } from "./served-file.ts";
 
-/** Footers of runs that were asked for, those used last: a run is asked for once per partition. */
+/** Keeps the footers of the runs that were asked for last, because a run is asked for once per partition. */
 export class FooterCache {
   readonly #bytesMax: number;
-  /** By path, in the order of their last use. */
+  /** Footers by path, in the order of their last use. */
   readonly #held = new Map<string, RunFooter>();
   #bytes = 0;
 
@@ -27,7 +27,7 @@ export class FooterCache {
     return footer;
   }
 
-  /** Reads and keeps it. Rejects with `corrupt-run` unless it is that of the run that was reported. */
+  /** Reads the footer and keeps it. Rejects with `corrupt-run` unless it belongs to the run that was reported. */
   async read(run: RunRef, file: ServedFile): Promise<RunFooter> {
     const { path, bytes, writtenBy } = run;
     const footer = await readLater(openFooter(bytes, path), () => Promise.resolve(file));
@@ -38,7 +38,7 @@ export class FooterCache {
     return footer;
   }
 
-  /** Its file turned out to be gone or damaged. */
+  /** Forgets the footer of a run whose file turned out to be gone or damaged. */
   drop({ path }: RunRef): void {
     const footer = this.#held.get(path);
     if (footer === undefined) return;
@@ -47,7 +47,7 @@ export class FooterCache {
   }
 
   #keep(path: string, footer: RunFooter): void {
-    if (this.#held.has(path)) return; // two requests read it at once
+    if (this.#held.has(path)) return; // two requests read it at the same time
     this.#held.set(path, footer);
     this.#bytes += footer.heldBytes;
     for (const [oldest, held] of this.#held) {
@@ -58,7 +58,7 @@ export class FooterCache {
   }
 }
 
-/** Does the reads that are wanted, from a file that is opened for the first of them. */
+/** Does the reads that are asked for, from a file that is opened for the first of them. */
 export async function readLater<T>(reads: Reads<T>, open: () => Promise<ServedFile>): Promise<T> {
   let next = reads.next();
   while (next.done !== true) {

@@ -17,7 +17,7 @@ import { openRun } from "../sort/run-reader.ts";
 import { type GatherOptions, gather } from "./gather.ts";
 import { SegmentLost } from "./segment-lost.ts";
 
-/** Outputs of `count` map tasks, in some of which partition 1 has nothing. */
+/** Outputs of `count` map tasks; some of them have nothing in partition 1. */
 function mapOutputs(files: MemoryFiles, count: number): { readonly runs: RunRef[]; readonly pairs: TestPair[] } {
   const pairs: TestPair[] = [];
   const runs = Array.from({ length: count }, (_, map) => {
@@ -34,7 +34,7 @@ function mapOutputs(files: MemoryFiles, count: number): { readonly runs: RunRef[
   return { runs, pairs };
 }
 
-/** As each attempt has its own number, none uses another's names. */
+/** Each attempt has its own number, so none uses another's names. */
 let attempts = 0;
 
 function options(files: MemoryFiles, runs: readonly RunRef[], over: Partial<GatherOptions> = {}): GatherOptions {
@@ -43,7 +43,7 @@ function options(files: MemoryFiles, runs: readonly RunRef[], over: Partial<Gath
   return { kernel, files, fold: undefined, attempt: reduceAttempt(1, ++attempts), partition: 1, runs, open, ...over };
 }
 
-/** What gathering and reading all of it throws. */
+/** What gathering and reading everything throws. */
 function thrownBy(given: GatherOptions): unknown {
   let gathered: ReturnType<typeof gather> | undefined;
   try {
@@ -113,7 +113,7 @@ describe("gather", () => {
     const outputs = mapOutputs(again, 12);
     let opened = 0;
     const open = (run: RunRef) => {
-      // All were looked at; now one goes away.
+      // All footers were read; now one run goes away.
       if (++opened === 13) again.remove(outputs.runs[11]!.path);
       return openRef(again, run);
     };
@@ -141,7 +141,7 @@ describe("gather", () => {
     const stranger = writeRun(files, "other", mapAttempt(1, 9), [{ partition: 1, key: "a", value: "b" }]);
     const wrongAttempt = runs.with(1, { ...runs[1]!, path: stranger.path });
     expect(thrownBy(options(files, wrongAttempt))).toMatchObject({ code: "segment-lost", map: mapAttempt(1) });
-    // Also when who opens it does not look.
+    // The same when the given `open` does not check.
     const trusting = (run: RunRef) => openRun(files.open(run.path), undefined, run.path);
     const sameCount = wrongAttempt.with(1, { ...wrongAttempt[1]!, pairs: 1 });
     expect(thrownBy(options(files, sameCount, { open: trusting }))).toMatchObject({ map: mapAttempt(1) });

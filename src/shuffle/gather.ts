@@ -1,6 +1,6 @@
-// The reduce side of the shuffle: one partition of all map outputs as one sorted stream, those on this machine and those that
-// were fetched (client.ts). Each run is opened to look at its footer, closed, and opened again when its turn to be merged
-// comes, so that thousands of map tasks need no more file descriptors than the fan-in of a merge.
+// The reduce side of the shuffle: one partition of all map outputs as one sorted stream, those on this machine and
+// those that were fetched (client.ts). Each run is opened to look at its footer, closed, and opened again when its turn
+// to be merged comes, so that thousands of map tasks need no more file descriptors than the fan-in of a merge.
 import { assert } from "../base/assert.ts";
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import { MergeCursor } from "../sort/cursor.ts";
@@ -11,11 +11,11 @@ import { corruptRun } from "../sort/run-format.ts";
 import { lostTogether, namingLoss, SegmentLost } from "./segment-lost.ts";
 
 export interface GatherOptions extends MergeOptions {
-  /** At most one per map task, in the order of their ordinals. */
+  /** At most one run per map task, in the order of their ordinals. */
   readonly runs: readonly RunRef[];
-  /** Of the other map tasks, in the same order. Default: there are none. */
+  /** The fetched inputs of the other map tasks, in the same order. Default: there are none. */
   readonly fetched?: readonly MappedInput[];
-  /** May be called more than once for a run; what it opens is closed here. */
+  /** Opens a run. May be called more than once for a run; `gather` closes what it opens. */
   open(run: RunRef): RunReader;
   readonly partition: number;
 }
@@ -28,12 +28,15 @@ export interface MappedInput {
 
 export interface Gathered {
   readonly cursor: BlockCursor;
-  /** Of the partition, before folding: what the cursor gives where there is no fold. */
+  /** Pairs in the partition before folding, which the cursor gives where there is no fold; and their bytes. */
   readonly pairs: number;
   readonly bytes: number;
 }
 
-/** Throws, also while the cursor is read, `SegmentLost` for a map output that can't be opened or verified. */
+/**
+ * Merges one partition, for a reduce attempt. Throws, also while the cursor is read, `SegmentLost` for a map output
+ * that can't be opened or verified.
+ */
 export function gather(options: GatherOptions): Gathered {
   const { partition } = options;
   const inputs = inputsInOrder(options);
@@ -45,7 +48,7 @@ export function gather(options: GatherOptions): Gathered {
   };
 }
 
-/** One per map that has pairs in the partition: their order is that of the values of a key. */
+/** One input per map that has pairs in the partition, in the order that the values of a key get. */
 function inputsInOrder(options: GatherOptions): MergeInput[] {
   const { runs, partition, fetched = [] } = options;
   const mapped = [...fetched];
@@ -56,7 +59,7 @@ function inputsInOrder(options: GatherOptions): MergeInput[] {
       if (input !== undefined) mapped.push({ map: run.writtenBy, input: lossNamed(run.writtenBy, input) });
     } catch (error) {
       if (!(error instanceof SegmentLost)) throw error;
-      lost.push(error); // looks at the others too: each that is found later costs another attempt
+      lost.push(error); // the others are looked at too, as each loss that is found later costs another attempt
     }
   }
   if (lost.length > 0) throw lostTogether(lost);

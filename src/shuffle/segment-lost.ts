@@ -3,13 +3,16 @@ import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
-/** A map's output is gone or damaged: that map runs again, and this is not counted against the task that noticed. */
+/**
+ * A map's output is gone or damaged. That map runs again, and the failure does not count against the task that noticed
+ * it.
+ */
 export class SegmentLost extends MillraceError {
-  /** The map attempt whose run it is. */
+  /** The map attempt that wrote the run. */
   readonly map: AttemptId;
-  /** As in the failure that is reported of it. */
+  /** How it was lost, as in the reported failure. */
   readonly how: "missing" | "corrupt" | "unreachable";
-  /** Others that are missing or damaged where this one is: a disk seldom loses one file. */
+  /** Other map attempts whose runs are missing or damaged in the same place: a disk seldom loses just one file. */
   readonly others: readonly AttemptId[];
 
   constructor(map: AttemptId, how: SegmentLost["how"], cause: unknown, others: readonly AttemptId[] = []) {
@@ -21,7 +24,7 @@ export class SegmentLost extends MillraceError {
   }
 }
 
-/** All of them as one, the first in front: so many at most as a message has room for. */
+/** Puts all of them into one error, the first in front, with at most as many others as a message has room for. */
 export function lostTogether(lost: readonly SegmentLost[]): SegmentLost {
   const [first, ...rest] = lost;
   assert(first !== undefined, "something was lost");
@@ -29,7 +32,9 @@ export function lostTogether(lost: readonly SegmentLost[]): SegmentLost {
   return new SegmentLost(first.map, first.how, first.cause, others.slice(0, limits.lostMapsMax));
 }
 
-/** Does `read`; what says that the run can't be had or is damaged becomes a `SegmentLost` of its map attempt. */
+/**
+ * Calls `read`. An error that says that the run can't be had or is damaged becomes a `SegmentLost` of its map attempt.
+ */
 export function namingLoss<T>(map: AttemptId, read: () => T): T {
   try {
     return read();
@@ -38,6 +43,6 @@ export function namingLoss<T>(map: AttemptId, read: () => T): T {
       if (error instanceof SegmentLost) throw error;
       throw new SegmentLost(map, error.code === "corrupt-run" ? "corrupt" : "missing", error);
     }
-    throw error; // too many open files, no permission: of this machine, not of the map's output
+    throw error; // too many open files or no permission: this is about this machine, not about the map's output
   }
 }

@@ -59,7 +59,7 @@ function streamOf(runs: readonly RunRef[]) {
   return { sink, stream: new SegmentStream(runs, partition, sink) };
 }
 
-/** Pushes the answer in pieces of the given sizes, over and over. */
+/** Pushes the answer in pieces of the given sizes, which repeat. */
 function pushAll(stream: SegmentStream, answer: Buffer, sizes: readonly number[]): void {
   for (let at = 0, i = 0; at < answer.length; i++) {
     const size = sizes[i % sizes.length]!;
@@ -68,13 +68,16 @@ function pushAll(stream: SegmentStream, answer: Buffer, sizes: readonly number[]
   }
 }
 
-/** All segments came as they stand in the runs. */
+/** All segments came, with the bytes that they have in the runs. */
 function expectWhole(files: MemoryFiles, runs: readonly RunRef[], stream: SegmentStream, sink: Sink): void {
   expect(stream.isComplete).toBe(true);
   expect(expectRight(files, runs, stream, sink)).toBe(stream.received.length);
 }
 
-/** The segments that came are the first ones, as they stand in the runs; returns how many there are in all. */
+/**
+ * The segments that came are the first ones, with the bytes that they have in the runs. Returns how many there are in
+ * total.
+ */
 function expectRight(files: MemoryFiles, runs: readonly RunRef[], stream: SegmentStream, sink: Sink): number {
   const expected = runs.flatMap((run) => {
     const reader = openRef(files, run);
@@ -129,7 +132,7 @@ describe("SegmentStream", () => {
         const { sink, stream } = streamOf(runs);
         for (let i = 0; !stream.isComplete; i++) {
           const { from, maps } = stream.begin();
-          // A byte more each time: what ends within the first header again and again makes no progress.
+          // Each answer is a byte longer: what ends within the first header again and again makes no progress.
           stream.push(answerOf(files, maps, from).subarray(0, cuts[i % cuts.length]! + i));
         }
         expectWhole(files, runs, stream, sink);
@@ -156,7 +159,7 @@ describe("SegmentStream", () => {
       try {
         stream.push(answerOf(files, maps, from));
       } catch (error) {
-        // The wrong byte had been taken as a good one's beginning; now it is known, and the segment comes again.
+        // The wrong byte had been taken for a good beginning; now it is known to be wrong, and the segment comes again.
         expect(error).toMatchObject({ name: "TransferFault", kind: "corrupt" });
         const again = stream.begin();
         expect(again.from).toBe(0);
@@ -205,7 +208,7 @@ describe("SegmentStream", () => {
     expect(() => stream.push(Buffer.concat([answer, Buffer.from("x")]))).toThrow("more came");
     const other = streamOf(runs.slice(2));
     expect(() => other.stream.push(answer)).toThrow("another map");
-    // A right header, and blocks of the same map by another attempt.
+    // The header is right, but the blocks are those of another attempt of the same map.
     const rerun = writeRun(files, "rerun", mapAttempt(0, 2), [{ partition, key: "key-1", value: "" }], 40);
     const header = answer.subarray(0, 80);
     const blocks = answerOf(files, [rerun]).subarray(80);

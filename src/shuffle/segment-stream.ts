@@ -1,7 +1,7 @@
-// Takes the answers of a shuffle server as they come, in pieces of any size, and checks every block before anybody uses it:
-// checksum, identity (job, map, attempt, partition), place in its segment, and that the blocks add up to what the footer
-// says. Knows no network: bytes go in, bytes of segments go to a sink, a `TransferFault` comes out. An answer that breaks
-// off is gone on with by the next at the very byte.
+// Takes the answers of a shuffle server as they come, in pieces of any size, and checks every block before it can be
+// used: its checksum, its identity (job, map, attempt, partition), its place in the segment, and that the blocks add up
+// to what the footer says. It knows no network: bytes go in, bytes of segments go to a sink, and a `TransferFault`
+// comes out. After an answer that broke off, the next one goes on at the very next byte.
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
 import type { RunRef, Segment } from "../sort/run.ts";
@@ -18,7 +18,7 @@ import {
 import { TransferFault } from "./transfer-fault.ts";
 import { parseSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./wire.ts";
 
-/** Where bytes of segments are put, one behind the other. */
+/** Takes the bytes of segments, one after the other. */
 export interface SegmentSink {
   append(bytes: Uint8Array, start: number, end: number): void;
   /** Bytes appended so far. */
@@ -31,7 +31,7 @@ export interface ReceivedSegment {
   readonly segment: Segment;
 }
 
-/** The segment that has come in part. */
+/** The segment of which a part has come. */
 interface Current {
   readonly header: SegmentHeader;
   readonly offset: number;
@@ -51,12 +51,12 @@ export class SegmentStream {
   readonly #maps: readonly RunRef[];
   readonly #partition: number;
   readonly #sink: SegmentSink;
-  /** Maps that are complete. */
+  /** The number of maps that are complete. */
   #done = 0;
   #current: Current | undefined;
-  /** A segment's header comes next. */
+  /** Whether a segment's header comes next. */
   #atHeader = true;
-  /** Headers come in pieces too; that of a block may even come in two answers. */
+  /** Headers come in pieces too; a block's header may even come in two answers. */
   readonly #header = Buffer.alloc(segmentHeaderBytes);
   #headerHas = 0;
   readonly #block = Buffer.alloc(blockHeaderBytes);
@@ -72,19 +72,19 @@ export class SegmentStream {
     return this.#done === this.#maps.length;
   }
 
-  /** Grows with what has come and was good so far. */
+  /** Grows with every good byte that has come. */
   get progress(): { readonly maps: number; readonly bytes: number } {
     return { maps: this.#done, bytes: this.#current?.received ?? 0 };
   }
 
-  /** The map whose segment comes next or has come in part. */
+  /** The map whose segment comes next, or has come in part. */
   get map(): RunRef {
     const map = this.#maps[this.#done];
     assert(map !== undefined, "a map is missing");
     return map;
   }
 
-  /** Begins a new answer: what to ask for. */
+  /** Begins a new answer, and returns what to ask for. */
   begin(): { readonly from: number; readonly maps: readonly RunRef[] } {
     this.#atHeader = true;
     this.#headerHas = 0;
@@ -155,7 +155,7 @@ export class SegmentStream {
     };
   }
 
-  /** Takes what the chunk has of the current segment. */
+  /** Takes the chunk's part of the current segment. */
   #takeBlocks(chunk: Buffer, start: number): number {
     const current = this.#current;
     assert(current !== undefined, "blocks come after their segment's header");
@@ -184,7 +184,7 @@ export class SegmentStream {
     return at;
   }
 
-  /** `received`: with this header. */
+  /** `received` counts this header too. */
   #beginBlock(current: Current, received: number): void {
     const header = this.#block;
     const left = current.header.bytes - received;
@@ -217,7 +217,7 @@ export class SegmentStream {
     this.#done++;
   }
 
-  /** What came of the segment is no good: it comes again from its beginning. */
+  /** Drops what has come of the segment: it comes again from its beginning. */
   #corrupt(what: string): TransferFault {
     this.#current = undefined;
     return new TransferFault("corrupt", what);

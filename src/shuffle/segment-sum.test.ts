@@ -1,4 +1,5 @@
-// What came of a segment is added up and compared with what its footer says: whole blocks that are missing or others' are found by it.
+// What came of a segment is added up and compared with its footer, which finds whole blocks that are missing or belong
+// elsewhere.
 import { expect, test } from "vitest";
 import { mapAttempt, openRef, writeRun } from "../../test/support/pairs.ts";
 import { createMemoryFiles } from "../sort/memory-files.ts";

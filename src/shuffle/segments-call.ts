@@ -1,5 +1,5 @@
-// One request to one shuffle server: sends it, hands what comes to `push`, and sees to it that something comes (faults 49, 53,
-// 54, 56). No redirects are followed, nothing but status 200 with the right type is read.
+// One request to one shuffle server: sends it, hands what comes to `push`, and watches that something comes (faults 49,
+// 53, 54, 56). It follows no redirects, and reads only answers of status 200 with the right type.
 
 import { readFileSync } from "node:fs";
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
@@ -18,14 +18,14 @@ import { parseAddress } from "./worker-address.ts";
 export interface ShuffleAccess {
   /** The job's shuffle key: 64 hexadecimal digits. */
   readonly key: string;
-  /** PEM file of the authority that signed the workers' certificates; undefined: the system's. */
+  /** A PEM file of the authority that signed the workers' certificates; undefined: the system's authorities. */
   readonly ca: string | undefined;
-  /** Of the master's clock before this machine's: signatures go by the master's. */
+  /** How far the master's clock is ahead of this machine's: signatures go by the master's clock. */
   readonly clockAheadMs: number;
 }
 
 export interface CallLimits {
-  /** In each window of so many milliseconds at least so many bytes must come. */
+  /** In each window of this many milliseconds at least `windowBytesMin` bytes must come. */
   readonly windowMs: number;
   readonly windowBytesMin: number;
   readonly deadlineMs: number;
@@ -37,9 +37,9 @@ export interface CallOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly limits: CallLimits;
-  /** What it throws ends the call, which rejects with it. */
+  /** Takes a chunk, which is valid during the call. When it throws, the call ends and rejects with that. */
   readonly push: (chunk: Buffer) => void;
-  /** All that was asked for has come. */
+  /** Whether everything that was asked for has come. */
   readonly isComplete: () => boolean;
 }
 
@@ -53,7 +53,7 @@ export class WorkerCalls {
   readonly #address: string;
   readonly #clockAheadMs: number;
 
-  /** Throws a `TransferFault` for what is no worker's address. */
+  /** Throws a `TransferFault` where the address is not a worker's. */
   constructor(address: string, { key, ca, clockAheadMs }: ShuffleAccess) {
     const { isTls, host, port } = parseAddress(address);
     const keep = { keepAlive: true, maxSockets: 1, lookup: workerLookup };
@@ -72,7 +72,10 @@ export class WorkerCalls {
     this.#agent.destroy();
   }
 
-  /** Resolves when all has come; rejects with a `TransferFault`, or with what `push` throws. Aborted: likewise. */
+  /**
+   * Makes one call. Resolves when everything has come; rejects with a `TransferFault`, also when aborted, or with what
+   * `push` throws.
+   */
   async call(options: CallOptions): Promise<void> {
     const over = new AbortController();
     let bytes = 0;
@@ -121,7 +124,10 @@ export class WorkerCalls {
   }
 }
 
-/** A worker that shows a certificate of an unknown authority is asked again in vain: whoever set this worker up has to know. */
+/**
+ * Words the reason. It is useless to ask again a worker whose certificate comes from an unknown authority, so the
+ * person who set this worker up has to know.
+ */
 function reasonOf(error: Error): string {
   return certificateTrouble(systemCode(error), "start this worker with --ca FILE") ?? error.message;
 }
@@ -135,7 +141,7 @@ function readAuthority(path: string): Buffer {
   }
 }
 
-/** Undefined: it is over. */
+/** Watches a call. Resolves with undefined when the call is over first. */
 async function watch(
   { clock, limits }: CallOptions,
   over: AbortSignal,
@@ -144,7 +150,7 @@ async function watch(
   const begun = clock.now();
   for (let before = 0; ; ) {
     await clock.sleep(limits.windowMs, over);
-    // What has come while this process was busy or stopped is read before it is judged.
+    // What came while this process was busy or stopped is read before the time is judged.
     await new Promise((resolve) => setImmediate(resolve));
     if (over.aborted) return undefined;
     const bytes = received();

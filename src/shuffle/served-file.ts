@@ -4,9 +4,9 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { corruptRun } from "../sort/run-format.ts";
 
 /**
- * A file read without blocking the process: an agent serves runs and must not miss a heartbeat over a slow disk. What lies in
- * a tmpfs is read at once, as handing that to another thread costs more than the copy (a third of all the CPU of serving).
- * Callbacks, as a `FileHandle` costs twice as much per call.
+ * A file that is read without blocking the process: an agent serves runs, and must not miss a heartbeat because of a
+ * slow disk. A file in a tmpfs is read synchronously, as handing the read to another thread costs more than the copy (a
+ * third of all the CPU of serving). It uses callbacks, as a `FileHandle` costs twice as much per call.
  */
 export class ServedFile {
   readonly #path: string;
@@ -19,7 +19,7 @@ export class ServedFile {
     this.#isInMemory = isInMemory;
   }
 
-  /** Rejects with `segment-lost` where it is gone, else with what the system says. */
+  /** Rejects with `segment-lost` where the file is gone, otherwise with the system's error. */
   static async open(path: string): Promise<ServedFile> {
     try {
       const isInMemory = isTmpfs(dirname(path));
@@ -30,7 +30,10 @@ export class ServedFile {
     }
   }
 
-  /** Fills target[at, at + length) from `position`; rejects with `corrupt-run` where the file ends before, or can't be read. */
+  /**
+   * Fills target[at, at + length) from `position`. Rejects with `corrupt-run` where the file ends before that, or can't
+   * be read.
+   */
   async read(target: Uint8Array, at: number, length: number, position: number): Promise<void> {
     for (let done = 0; done < length; ) {
       const count = await this.#readSome(target, at + done, length - done, position + done);
@@ -39,12 +42,13 @@ export class ServedFile {
     }
   }
 
-  /** Also when it was closed already. */
+  /** May be repeated. */
   close(): Promise<void> {
     const fd = this.#fd;
     this.#fd = undefined;
     if (fd === undefined) return Promise.resolve();
-    if (!this.#isInMemory) return new Promise((resolve) => close(fd, () => resolve())); // nothing was written, nothing is lost
+    // Errors of closing don't matter: nothing was written, so nothing is lost.
+    if (!this.#isInMemory) return new Promise((resolve) => close(fd, () => resolve()));
     closeSync(fd);
     return Promise.resolve();
   }
@@ -70,7 +74,7 @@ function openLater(path: string): Promise<number> {
 }
 
 const tmpfsMagic = 0x01021994;
-/** By directory; there are two per job. */
+/** Cached by directory; there are two per job. */
 const known = new Map<string, boolean>();
 const knownMax = 1_000;
 

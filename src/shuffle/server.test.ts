@@ -42,7 +42,7 @@ function largeRun(bytes: number) {
   return writeRun(files.tier, "map-0", mapAttempt(0), sortPairs(pairs), 64 * KiB);
 }
 
-/** Sends the request and reads nothing until told to. */
+/** Sends the request, and reads nothing until it is told to. */
 async function stalledReader(server: TestServer): Promise<Socket> {
   const socket = connect({ port: server.port, host: "127.0.0.1" });
   onTestFinished(() => void socket.destroy());
@@ -65,7 +65,7 @@ describe("the shuffle's server", () => {
     expect(await ask(server, { ...signed(server), [expiresHeader]: "99999999999" })).toBe(401);
     expect(await ask(server, signed(server, { date: new Date(Date.now() - 10 * 60_000) }))).toBe(401);
     expect(await ask(server, signed(server, { date: new Date(Date.now() + 60 * 60_000) }))).toBe(401);
-    // The key of one job opens no other.
+    // The key of one job does not open another.
     expect(await ask(server, signed(server), body, segmentsPath("job-2"))).toBe(401);
   });
 
@@ -89,7 +89,8 @@ describe("the shuffle's server", () => {
 
   it("who fetches goes by the master's clock, however far its own is off", async () => {
     const dayMs = 24 * 3_600_000;
-    // The server is at the master's time here (worker/node/node.test.ts has one that is not); who fetches is a day ahead of both.
+    // The server has the master's time here (worker/node/node.test.ts has one that has not); the fetching side is a day
+    // ahead of both.
     const server = await serveRuns([largeRun(1)]);
     const ahead = { ...systemClock, date: () => new Date(Date.now() + dayMs) };
     const fetched = await fetching(new TestFiles(), [server], {

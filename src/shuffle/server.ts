@@ -1,6 +1,6 @@
-// The serving side of the shuffle: a worker's agent hands out segments of the runs that lie on it (docs/shuffle.md). Bytes go
-// from file to socket as they are; whoever asked checks them. Nothing here blocks the process, and a request holds two buffers
-// and a few small segments, however large what it asks for and however slowly it is read.
+// The serving side of the shuffle: a worker's agent hands out segments of the runs that lie on it (docs/shuffle.md).
+// Bytes go unchanged from file to socket; the fetching side checks them. Nothing here blocks the process. A request
+// holds two buffers and a few small segments, however much it asks for and however slowly its answer is read.
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import { MillraceError } from "../base/error.ts";
@@ -24,18 +24,18 @@ import {
 } from "./wire.ts";
 
 export interface ShuffleOptions {
-  /** The run of a map attempt that lies here, verified if an earlier process wrote it. */
+  /** The run of a map attempt that lies here; it has been verified if an earlier process wrote it. */
   readonly find: (attempt: AttemptId) => RunRef | undefined;
   /**
-   * False: `find` does not know yet what an earlier process left here. Who asks is told to come back: "missing" would have maps
-   * run again. Default: always true.
+   * Returns false while `find` does not know yet what an earlier process left here. Clients are then told to come back,
+   * because "missing" would make maps run again. Default: always true.
    */
   readonly isReady?: () => boolean;
-  /** Default: the system's. */
+  /** Default: the system's clock. */
   readonly clock?: Clock;
-  /** Told of bytes that were sent, for metrics. */
+  /** Called with the number of bytes that were sent, for metrics. */
   readonly onSent?: (bytes: number) => void;
-  /** Defaults in `limits`: servedFetchesMax, serveStallMs, serveBufferBytes, footerCacheBytes. */
+  /** Defaults are in `limits`: servedFetchesMax, serveStallMs, serveBufferBytes, footerCacheBytes. */
   readonly servedMax?: number;
   readonly stallMs?: number;
   readonly bufferBytes?: number;
@@ -46,14 +46,16 @@ export interface ShuffleOptions {
 interface Prepared {
   readonly map: AttemptId;
   readonly header: SegmentHeader;
-  /** Of the part that was asked for: its bytes, or the file that has them at `position`. Closed by whoever takes it. */
+  /**
+   * The part that was asked for: its bytes, or the file that has them at `position`. Whoever takes it closes the file.
+   */
   readonly small?: Buffer;
   readonly file?: ServedFile;
   readonly position?: number;
   readonly bytes: number;
 }
 
-/** The routes of one worker, for its listener; the gate in front has checked the signature (scope "job-key"). */
+/** The routes of one worker, for its listener. The gate in front has checked the signature (scope "job-key"). */
 export function shuffleRoutes(options: ShuffleOptions): HttpRoute[] {
   const server = new ShuffleServer(options);
   return [
@@ -79,7 +81,7 @@ class ShuffleServer {
     this.#footers = new FooterCache(options.footerCacheBytes ?? limits.footerCacheBytes);
   }
 
-  /** Never rejects: what goes wrong after the headers were sent can only be told by breaking off. */
+  /** Never rejects: after the headers were sent, a failure can only be told by breaking off. */
   async handle({ raw, params, signal }: HttpRequest, response: ServerResponse | Http2ServerResponse): Promise<void> {
     if (this.#options.isReady?.() === false) {
       refuse(response, 503, "this worker has just started and looks for its runs");
@@ -99,7 +101,7 @@ class ShuffleServer {
       }
       await this.#answer(request, response, signal);
     } catch {
-      // The client is gone, or a file can't be opened for now (too many are): it comes again.
+      // The client is gone, or a file can't be opened for now (too many are open): the client comes again.
       if (response.headersSent) response.destroy();
       else refuse(response, 503, "the segments can't be read now");
     } finally {
@@ -120,13 +122,13 @@ class ShuffleServer {
     const prepareMore = () => {
       for (; next < maps.length && ahead.length < limits.serveAhead; next++) {
         const prepared = this.#prepare(maps[next]!, partition, next === 0 ? request.from : 0);
-        prepared.catch(() => {}); // told when its turn comes
+        prepared.catch(() => {}); // thrown when its turn comes
         ahead.push(prepared);
       }
     };
     try {
       prepareMore();
-      // What is wrong with the first map's file by fault of this machine can still be told by a status.
+      // A failure of this machine with the first map's file can still be told by a status.
       await ahead[0];
       response.writeHead(200, { "content-type": segmentsType, "cache-control": "no-store" });
       const body = new BodyWriter(response, { clock: this.#clock, stallMs, bufferBytes });
@@ -162,7 +164,9 @@ class ShuffleServer {
     this.#options.onSent?.(bytes);
   }
 
-  /** Looks for one map's segment. Rejects where this machine is at fault for now; its loss or damage is an answer. */
+  /**
+   * Looks for one map's segment. Rejects where this machine is at fault for now; a lost or damaged run is an answer.
+   */
   async #prepare(map: AttemptId, partition: number, from: number): Promise<Prepared> {
     const run = this.#options.find(map);
     if (run === undefined) return { map, header: { status: "missing", ...noSegment }, bytes: 0 };
@@ -197,7 +201,10 @@ class ShuffleServer {
   }
 }
 
-/** Undefined: longer than any request. Who takes longer to send it than `stallMs` is dropped: it is 20 kB at most. */
+/**
+ * Returns undefined for a body that is longer than any request. A client that takes longer than `stallMs` to send its
+ * request, of at most 20 kB, is dropped.
+ */
 async function readBody(
   raw: AsyncIterable<Buffer> & { destroy(): unknown },
   clock: Clock,

@@ -1,6 +1,10 @@
 /**
- * Why an answer of a shuffle server can't be used. "missing" and "corrupt" are about the map's output; "garbled" (not what a
- * shuffle server says) and "unreachable" (nothing, too little, too late) about the way to it; "busy": come back later.
+ * Why an answer of a shuffle server can't be used.
+ *
+ * - "missing" and "corrupt" are about the map's output.
+ * - "garbled" (a shuffle server would not say this) and "unreachable" (nothing, too little or too late) are about the
+ *   way to it.
+ * - "busy": come back later.
  */
 export class TransferFault extends Error {
   override readonly name = "TransferFault";

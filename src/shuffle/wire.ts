@@ -1,9 +1,9 @@
-// What slots ask of other workers' shuffle servers, and how they are answered (docs/shuffle.md). Numbers are little-endian.
+// Requests of slots to other workers' shuffle servers, and the answers (docs/shuffle.md). Numbers are little-endian.
 //
 //   request  = "MILLSEG1", partition u32, maps u32, from u64, then per map: index u32, epoch u64, attempt u64
 //   response = per map, in the order asked: header (80 bytes), then the segment as it stands in the run
 //
-// `from`: bytes of the first map's segment that the asker has already; its header comes again, those bytes don't.
+// `from`: bytes of the first map's segment that the client has already. Its header comes again, those bytes don't.
 import { crc32 } from "node:zlib";
 import type { AttemptId, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -19,7 +19,7 @@ export function segmentsPath(job: JobId): string {
   return `/v1/segments/${encodeURIComponent(job)}`;
 }
 
-/** No run has it: who asks for it learns which runs are there, and nothing else. */
+/** No run has this partition: a client that asks for it learns which runs are there, and nothing else. */
 export const noPartition = 0xffff_ffff;
 
 export interface SegmentsRequest {
@@ -44,7 +44,7 @@ export function writeRequest({ partition, from, maps }: SegmentsRequest): Buffer
   return out;
 }
 
-/** Undefined where it is no request. */
+/** Returns undefined for bytes that are no request. */
 export function parseRequest(job: JobId, body: Buffer): SegmentsRequest | undefined {
   if (body.length < requestFixedBytes || !body.subarray(0, 8).equals(requestMagic)) return undefined;
   const count = body.readUInt32LE(12);
@@ -67,14 +67,14 @@ export const segmentHeaderBytes = 80;
 const statuses = ["segment", "none", "missing", "corrupt"] as const;
 
 export interface SegmentHeader {
-  /** "none": the run has no pairs of this partition; "missing": it isn't there; "corrupt": it is no run. */
+  /** "none": the run has no pairs of this partition; "missing": the run isn't there; "corrupt": the file is no run. */
   readonly status: (typeof statuses)[number];
-  /** Of the whole segment, whatever part of it follows; 0 unless "segment". */
+  /** The bytes of the whole segment, whatever part of it follows; 0 unless "segment". */
   readonly bytes: number;
   readonly pairs: number;
   readonly digest: bigint;
   readonly blockBytesMax: number;
-  /** Of the whole run: 0 where there is none. */
+  /** The pairs of the whole run; 0 where there is none. */
   readonly runPairs: number;
 }
 
@@ -99,7 +99,7 @@ export function writeSegmentHeader(map: AttemptId, partition: number, header: Se
   return out;
 }
 
-/** What the header says, or in words why it isn't the one that must come. */
+/** Returns what the header says, or in words why it isn't the one that must come. */
 export function parseSegmentHeader(header: Buffer, map: AttemptId, partition: number): SegmentHeader | string {
   if (header.readUInt32LE(0) !== headerMagic) return "no segment begins here";
   if (crc32(header.subarray(8)) !== header.readUInt32LE(4)) return "the checksum of a segment's header differs";

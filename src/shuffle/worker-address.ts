@@ -1,7 +1,10 @@
 import { checkWorkerAddress } from "../rpc/access/worker-address.ts";
 import { TransferFault } from "./transfer-fault.ts";
 
-/** The parts of a worker's address. Throws a `TransferFault` for what is none, or one that is never asked (S23). */
+/**
+ * The parts of a worker's address. Throws a `TransferFault` for anything else, and for an address that is never asked
+ * (S23).
+ */
 export function parseAddress(address: string): {
   readonly isTls: boolean;
   readonly host: string;

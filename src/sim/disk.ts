@@ -1,59 +1,63 @@
-// A simulated worker's disk: the runs of its attempts, in memory. It outlives the worker's process, or is lost with it.
+// A simulated worker's disk: what its attempts have written. It outlives the worker's process, or is lost with it.
 import { MillraceError } from "../base/error.ts";
-import { type AttemptId, attemptName } from "../base/ids.ts";
+import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
-import { createMemoryFiles, type MemoryFiles } from "../sort/memory-files.ts";
-import type { RunReader, RunRef } from "../sort/run.ts";
-import { openRun } from "../sort/run-reader.ts";
 import type { RunStore } from "../worker/disk/run-store.ts";
 import type { Chance } from "./chance.ts";
 
-interface Entry {
+export type Offer = WorkerReport["offered"][number];
+
+/** What one attempt has on a disk. Slots decide what it is made of. */
+export interface OnDisk {
   readonly attempt: AttemptId;
-  readonly files: MemoryFiles;
+  /** A map output that others may read. */
+  readonly isFinished: boolean;
+  /** A bit of it flips. */
+  damage(chance: Chance): void;
+  /** As a new process of the worker finds it (worker/disk/offered.ts); undefined: not whole, so it is removed. */
+  offer(): Offer | undefined;
 }
 
 export class Disk {
-  /** By the attempt's name. */
-  readonly #entries = new Map<string, Entry>();
+  /** Nothing can be written. */
+  isFull = false;
+  readonly #worker: string;
+  readonly #entries = new Map<string, OnDisk>();
 
-  /** Files of an attempt that begins. */
-  filesOf(attempt: AttemptId): MemoryFiles {
-    const files = createMemoryFiles();
-    this.#entries.set(attemptName(attempt), { attempt, files });
-    return files;
+  constructor(worker: string) {
+    this.#worker = worker;
   }
 
-  /** Throws `segment-lost` for what is not there, `corrupt-run` for what is damaged. */
-  open({ writtenBy, path }: RunRef): RunReader {
-    const entry = this.#entries.get(attemptName(writtenBy));
-    if (entry === undefined) throw new MillraceError("segment-lost", `${path} is gone`, { retry: "elsewhere" });
-    return openRun(entry.files.open(path), writtenBy, path);
+  /** Throws `no-space`. */
+  write(entry: OnDisk): void {
+    this.#checkSpace();
+    this.#entries.set(keyOf(entry.attempt), entry);
+  }
+
+  find(attempt: AttemptId): OnDisk | undefined {
+    return this.#entries.get(keyOf(attempt));
   }
 
   /** A finished map output, any; undefined where there is none. */
-  any(chance: Chance): AttemptId | undefined {
-    const finished = [...this.#entries.values()].filter(isOffered);
-    return finished.length === 0 ? undefined : chance.one(finished).attempt;
+  any(chance: Chance): OnDisk | undefined {
+    const finished = this.finished();
+    return finished[chance.below(finished.length)];
+  }
+
+  finished(): OnDisk[] {
+    return [...this.#entries.values()].filter(({ isFinished }) => isFinished);
   }
 
   lose(attempt: AttemptId): void {
-    this.#entries.delete(attemptName(attempt));
+    this.#entries.delete(keyOf(attempt));
   }
 
-  /** Flips a bit of its run. */
-  damage(attempt: AttemptId, chance: Chance): void {
-    const { files } = this.#entries.get(attemptName(attempt))!;
-    const bytes = files.bytesOf(files.paths[0]!);
-    bytes[chance.below(bytes.length)]! ^= 1 << chance.below(8);
-  }
-
-  /** What a new process finds here whole (as worker/disk/offered.ts does); the rest goes. */
-  offered(): WorkerReport["offered"] {
-    const offered: WorkerReport["offered"][number][] = [];
-    for (const [name, entry] of [...this.#entries]) {
-      const offer = isOffered(entry) ? verified(entry) : undefined;
-      if (offer === undefined) this.#entries.delete(name);
+  /** What a new process finds here whole; the rest goes. */
+  offered(): Offer[] {
+    const offered: Offer[] = [];
+    for (const [key, entry] of [...this.#entries]) {
+      const offer = entry.isFinished ? entry.offer() : undefined;
+      if (offer === undefined) this.#entries.delete(key);
       else offered.push(offer);
     }
     return offered;
@@ -62,7 +66,10 @@ export class Disk {
   /** As the agent uses it. */
   runStore(): RunStore {
     return {
-      begin: () => ({ directory: "", memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: "" }),
+      begin: () => {
+        this.#checkSpace();
+        return { directory: "", memoryDirectory: undefined, memoryBytesMax: 0, diskDirectory: "" };
+      },
       clear() {},
       end: (attempt, { kept }) => {
         if (kept === undefined) this.lose(attempt);
@@ -72,29 +79,16 @@ export class Disk {
       discard: (job) => {
         for (const { attempt } of [...this.#entries.values()]) if (attempt.job === job) this.lose(attempt);
       },
-      jobs: () => [...new Set([...this.#entries.values()].map(({ attempt }) => attempt.job))],
+      jobs: () => [...new Set<JobId>([...this.#entries.values()].map(({ attempt }) => attempt.job))],
       settled: async () => {},
     };
   }
-}
 
-function isOffered({ attempt, files }: Entry): boolean {
-  return attempt.phase === "map" && files.paths.length === 1;
-}
-
-function verified({ attempt, files }: Entry): WorkerReport["offered"][number] | undefined {
-  const path = files.paths[0]!;
-  try {
-    const reader = openRun(files.open(path), attempt, path);
-    const { pairs, emissionDigest } = reader;
-    try {
-      reader.checkFooter();
-    } finally {
-      reader.close();
-    }
-    return { run: { writtenBy: attempt, path, bytes: files.bytesOf(path).length, pairs }, emissionDigest };
-  } catch (error) {
-    if (error instanceof MillraceError) return undefined;
-    throw error;
+  #checkSpace(): void {
+    if (this.isFull) throw new MillraceError("no-space", `${this.#worker}: no space left`, { retry: "elsewhere" });
   }
+}
+
+function keyOf(attempt: AttemptId): string {
+  return `${attempt.job}/${attemptName(attempt)}`;
 }

@@ -2,31 +2,34 @@
 // the simulated store and network. A master that has stepped down ends, and is started again.
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
-import { version } from "../base/version.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { createMaster } from "../master/loop.ts";
 import type { Master } from "../master/master.ts";
-import { manifestBuilder } from "../output/manifest.ts";
-import { recoverScheduler } from "../schedule/scheduler.ts";
-import type { Storage } from "../storage/storage.ts";
+import { ordersFor } from "../schedule/assign/orders.ts";
+import { unpublished } from "../schedule/commit.ts";
+import { recoverCluster } from "../schedule/recover.ts";
+import { stepCluster } from "../schedule/scheduler.ts";
+import type { Cluster } from "../schedule/state/state.ts";
+import type { RecoverScheduler, SchedulerOptions } from "../schedule/step.ts";
+import { viewOf } from "../schedule/view.ts";
 import { decodeReport, encodeOrders } from "../wire/convert.ts";
 import type { Endpoint, Request } from "./network.ts";
 import { Process } from "./process.ts";
+import type { MasterHost, MasterLife, Scene } from "./scene.ts";
 import { stateClient } from "./state-client.ts";
-import type { World } from "./world.ts";
 
-export class MasterHost {
+export class MasterMachine implements MasterHost {
   readonly host: string;
-  readonly world: World;
-  life: MasterLife | undefined;
+  readonly scene: Scene;
+  life: MasterProcess | undefined;
 
-  constructor(world: World, host: string) {
-    this.world = world;
+  constructor(scene: Scene, host: string) {
+    this.scene = scene;
     this.host = host;
   }
 
   start(): void {
-    if (this.life === undefined) this.life = new MasterLife(this);
+    if (this.life === undefined) this.life = new MasterProcess(this);
   }
 
   crash(): void {
@@ -35,29 +38,42 @@ export class MasterHost {
   }
 }
 
-export class MasterLife implements Endpoint {
+class MasterProcess implements MasterLife, Endpoint {
+  readonly host: string;
   readonly process: Process;
-  readonly #world: World;
+  cluster: Cluster | undefined;
+  readonly #scene: Scene;
   #master: Master | undefined;
 
-  constructor(owner: MasterHost) {
-    const { world, host } = owner;
-    this.#world = world;
-    this.process = new Process(world.timeline, host, world.chance.random, 0);
-    world.network.answerAt(host, this);
-    void this.#run(owner);
+  constructor(machine: MasterMachine) {
+    const { scene, host } = machine;
+    this.host = host;
+    this.#scene = scene;
+    this.process = new Process(scene.timeline, host, scene.chance.random, 0);
+    scene.network.answerAt(host, this);
+    void this.#run(machine);
   }
 
   async serve({ kind, body }: Request): Promise<unknown> {
     const master = this.#master;
-    if (master === undefined) throw new MillraceError("not-leader", `${this.process.host} does not lead`);
+    if (master === undefined) throw new MillraceError("not-leader", `${this.host} does not lead`);
     switch (kind) {
-      case "heartbeat":
-        return encodeOrders(await master.heartbeat(decodeReport(body as Uint8Array)));
+      case "heartbeat": {
+        const { observer } = this.#scene;
+        const report = decodeReport(body as Uint8Array);
+        observer.served?.(this, report);
+        const orders = await master.heartbeat(report);
+        observer.answered?.(this, report, orders);
+        return encodeOrders(orders);
+      }
       case "submit": {
         const { spec, key } = body as { readonly spec: JobSpec; readonly key: string };
-        return await master.submit(spec, key);
+        return { id: await master.submit(spec, key), epoch: master.epoch };
       }
+      case "cancel":
+        return await master.cancel(body as string);
+      case "resume":
+        return await master.resume(body as string);
       case "view":
         return master.view();
       default:
@@ -65,13 +81,13 @@ export class MasterLife implements Endpoint {
     }
   }
 
-  /** Leads until it does not, then ends as a process does, and is started anew. */
-  async #run(owner: MasterHost): Promise<void> {
-    const { log, timeline, chance, options } = this.#world;
+  /** Leads until it does not, then ends as a process does, and is started again. */
+  async #run(machine: MasterMachine): Promise<void> {
+    const { note, timeline, chance, options } = this.#scene;
     try {
       const master = await this.#lead();
       this.#master = master;
-      log.note(`${owner.host} leads in epoch ${master.epoch}`);
+      note(`${this.host} leads in epoch ${master.epoch}`);
       await new Promise<void>((resolve) => {
         if (master.stopped.aborted) resolve();
         master.stopped.addEventListener("abort", () => resolve(), { once: true });
@@ -79,52 +95,57 @@ export class MasterLife implements Endpoint {
     } catch {
       // It could not become one.
     }
-    if (owner.life !== this) return;
-    log.note(`${owner.host} stops`);
-    owner.crash();
-    timeline.after(chance.between(10, options.leaseMs / 4), () => owner.start());
+    if (machine.life !== this) return;
+    note(`${this.host} stops`);
+    machine.crash();
+    timeline.after(chance.between(10, options.leaseMs / 4), () => machine.start());
   }
 
   #lead(): Promise<Master> {
-    const { network, server, options, tell } = this.#world;
+    const { network, server, options, outputs, observer } = this.#scene;
     const { process } = this;
     return createMaster({
-      store: stateClient(process, network, server, options, () => {}),
-      storage: this.#storage(),
+      store: stateClient(process, network, server, options, () => observer.committed?.(this)),
+      storage: outputs.clientOf(process),
       clock: process.clock,
       heartbeatMs: options.heartbeatMs,
-      owner: process.host,
+      owner: this.host,
       adoptMs: options.adoptMs,
+      // As a cluster's master has it (master/node.ts).
       publishTriesMax: limits.publishTriesMax,
-      recover: recoverScheduler,
-      scheduler: {
-        leaseMs: options.leaseMs,
-        backupSlowdown: limits.backupSlowdown,
-        failuresPerWorkerMax: limits.failuresPerWorkerMax,
-        infrastructureFailuresMax: limits.infrastructureFailuresMax,
-        digestRollbacksMax: limits.digestRollbacksMax,
-        manifest: manifestBuilder({ millrace: version, node: globalThis.process.versions.node }),
-      },
-      observer: { stepped: ({ facts }) => facts.forEach(tell) },
+      scheduler: schedulerOptions(this.#scene),
+      recover: this.#recover,
+      observer: { stepped: ({ facts }) => observer.told?.(facts) },
     });
   }
 
-  /** Publishing takes its time, and a master may end before, within and after. */
-  #storage(): Storage {
-    const { storage, chance } = this.#world;
-    const { clock } = this.process;
-    const wait = () => clock.sleep(chance.between(1, 50));
+  /** The product's scheduler (schedule/scheduler.ts), step by step before whoever watches. */
+  readonly #recover: RecoverScheduler = (records, epoch, options, now) => {
+    const { observer } = this.#scene;
+    const cluster = recoverCluster(records, epoch, options, now);
+    this.cluster = cluster;
+    observer.recovered?.(this, cluster);
     return {
-      ...storage,
-      publish: async (decision) => {
-        await wait();
-        await storage.publish(decision);
-        await wait();
+      step: (event, at) => {
+        const step = stepCluster(cluster, event, at);
+        observer.stepped?.(this, cluster, event, step);
+        return step;
       },
-      discard: async (destination, job) => {
-        await wait();
-        await storage.discard(destination, job);
-      },
+      ordersFor: (worker) => ordersFor(cluster, worker),
+      unpublished: (job) => unpublished(cluster, job),
+      view: () => viewOf(cluster),
     };
-  }
+  };
+}
+
+export function schedulerOptions({ options, outputs }: Scene): SchedulerOptions {
+  return {
+    leaseMs: options.leaseMs,
+    backupSlowdown: options.backupSlowdown,
+    failuresPerWorkerMax: options.failuresPerWorkerMax,
+    infrastructureFailuresMax: limits.infrastructureFailuresMax,
+    digestRollbacksMax: limits.digestRollbacksMax,
+    keepFailed: options.keepFailed,
+    manifest: outputs.manifest,
+  };
 }

@@ -1,164 +1,139 @@
-// Faults of machines, links, disks and the store, one after the other, until all is healed.
+// Throws the faults that come now and then (faults.ts), one after the other while a world is faulty, and heals it afterwards.
 import type { Chance } from "./chance.ts";
-import type { FaultKind } from "./options.ts";
-import type { World } from "./world.ts";
-
-/** What only delays, as seen by a job; the others make attempts run again, so there are more of them. */
-const ofControl: ReadonlySet<FaultKind> = new Set([
-  "stop-masters",
-  "depose-masters",
-  "crash-masters",
-  "slow-store",
-  "failing-store",
-  "drain-workers",
-]);
-const controlShare = 4;
+import { type FaultKind, faultKinds, faultOf, type Strike } from "./faults.ts";
+import type { MasterHost, Scene, WorkerHost } from "./scene.ts";
 
 export class Nemesis {
-  readonly #world: World;
+  readonly #scene: Scene;
   readonly #chance: Chance;
   readonly #kinds: readonly FaultKind[];
 
-  constructor(world: World, chance: Chance) {
-    this.#world = world;
+  constructor(scene: Scene, chance: Chance) {
+    this.#scene = scene;
     this.#chance = chance;
-    this.#kinds = [...world.options.faults]
-      .filter((kind) => this.#act(kind) !== undefined)
-      .flatMap((kind) => Array.from({ length: ofControl.has(kind) ? 1 : controlShare }, () => kind));
+    const { faults, attemptFaultsWeight } = scene.options;
+    this.#kinds = [...faults].flatMap((kind) => {
+      const fault = faultOf(kind);
+      if (fault.comes !== "now and then") return [];
+      return Array.from({ length: fault.onlyDelays ? 1 : attemptFaultsWeight }, () => kind);
+    });
   }
 
   start(): void {
     if (this.#kinds.length > 0) this.#next();
   }
 
-  /** Everything works from here on, and nothing more happens to it. */
-  heal(): void {
-    const { network, server, masters, workers } = this.#world;
-    network.isFaulty = false;
-    network.mendAll();
-    server.slowUntil = 0;
-    server.failsUntil = 0;
-    for (const host of masters) {
-      host.life?.process.goOn();
-      host.start();
-    }
-    for (const host of workers) {
-      host.life?.goOn();
-      if (host.life?.isDraining) host.crash(false);
-      host.start();
-    }
-  }
-
   #next(): void {
-    const { timeline, options } = this.#world;
+    const { timeline, options } = this.#scene;
     timeline.after(this.#chance.waiting(options.faultEveryMs), () => {
-      if (!this.#world.isFaulty) return;
-      this.#act(this.#chance.one(this.#kinds))?.();
+      if (!this.#scene.isFaulty) return;
+      const kind = this.#chance.one(this.#kinds);
+      const fault = faultOf(kind);
+      const strike = fault.comes === "now and then" ? fault.aim(this.#scene, this.#chance) : undefined;
+      if (strike !== undefined) this.#strike(kind, strike);
       this.#next();
     });
   }
 
-  /** What a kind of fault does, now; undefined for those that come with messages and attempts. */
-  #act(kind: FaultKind): (() => void) | undefined {
-    const world = this.#world;
-    const chance = this.#chance;
-    const { network, server, timeline, log } = world;
-    const { leaseMs } = world.options;
-    const worker = () => chance.one(world.workers);
-    const master = () =>
-      world.masters.find(({ host }) => host === server.leader && chance.happens(0.7)) ?? chance.one(world.masters);
-    const later = (ms: number, run: () => void) =>
-      void timeline.after(ms, () => {
-        if (world.isFaulty) run();
-      });
-    switch (kind) {
-      case "cut-workers":
-        return () => {
-          const { id } = worker();
-          const other = chance.one([...world.masters.map(({ host }) => host), ...world.workers.map((host) => host.id)]);
-          if (other === id) return;
-          log.fault(kind, `${id} and ${other} don't hear each other`);
-          network.cut(id, other);
-          network.cut(other, id);
-          later(chance.between(0.1, 3) * leaseMs, () => {
-            network.mend(id, other);
-            network.mend(other, id);
-          });
-        };
-      case "crash-workers":
-      case "lose-disks":
-        return () => {
-          const host = worker();
-          if (host.life === undefined) return;
-          log.fault(kind, `${host.id} crashes${kind === "lose-disks" ? " and loses its runs" : ""}`);
-          host.crash(kind === "lose-disks");
-          later(chance.waiting(leaseMs), () => host.start());
-        };
-      case "stop-workers":
-        return () => {
-          const { life } = worker();
-          if (life === undefined) return;
-          const isWholeMachine = chance.happens(0.5);
-          const ms = chance.between(0.1, 2) * leaseMs;
-          log.fault(kind, `${life.id} stalls for ${seconds(ms)}${isWholeMachine ? "" : ", its slots go on"}`);
-          life.stop(isWholeMachine);
-          later(ms, () => life.goOn());
-        };
-      case "drain-workers":
-        return () => {
-          const host = worker();
-          if (host.life === undefined || host.life.isDraining) return;
-          log.fault(kind, `${host.id} is told to go`);
-          void host.life.drain();
-          later(chance.between(1, 4) * leaseMs, () => host.start());
-        };
-      case "crash-masters":
-        return () => {
-          const host = master();
-          if (host.life === undefined) return;
-          log.fault(kind, `${host.host} crashes`);
-          host.crash();
-          later(chance.waiting(leaseMs / 2), () => host.start());
-        };
-      case "stop-masters":
-        return () => {
-          const { life, host } = master();
-          if (life === undefined) return;
-          const ms = chance.between(0.1, 3) * leaseMs;
-          log.fault(kind, `${host} stalls for ${seconds(ms)}`);
-          life.process.stop();
-          later(ms, () => life.process.goOn());
-        };
-      case "depose-masters":
-        return () => {
-          log.fault(kind, `${server.leader ?? "nobody"} leads no more`);
-          server.depose();
-        };
-      case "slow-store":
-      case "failing-store":
-        return () => {
-          const isSlow = kind === "slow-store";
-          const ms = chance.waiting(isSlow ? leaseMs : leaseMs / 4);
-          log.fault(kind, `for ${seconds(ms)}`);
-          if (isSlow) server.slowUntil = timeline.now + ms;
-          else server.failsUntil = timeline.now + ms;
-        };
-      case "lose-runs":
-      case "damage-runs":
-        return () => {
-          const { id, disk } = worker();
-          const attempt = disk.any(chance);
-          if (attempt === undefined) return;
-          log.fault(kind, `of map ${attempt.index} on ${id}`);
-          if (kind === "lose-runs") disk.lose(attempt);
-          else disk.damage(attempt, chance);
-        };
-      default:
-        return undefined;
+  #strike(kind: FaultKind, { where, does, heals }: Strike): void {
+    const scene = this.#scene;
+    scene.fired(kind, where);
+    does();
+    if (heals === undefined) return;
+    scene.timeline.after(heals.afterMs, () => {
+      const next = scene.isFaulty ? heals.how() : undefined;
+      if (next !== undefined) this.#strike(kind, next);
+    });
+  }
+
+  /** All of it works from here on, or a core does; nothing more happens to what works. */
+  heal(): void {
+    const scene = this.#scene;
+    for (const kind of faultKinds) faultOf(kind).heal?.(scene);
+    const isAll = scene.options.healed === "all";
+    const [masters, workers] = isAll ? [scene.masters, scene.workers] : this.#drawCore();
+    for (const host of scene.masters) {
+      if (masters.includes(host)) {
+        host.start();
+        scene.core.add(host.host);
+      } else this.#spoilMaster(host);
+    }
+    for (const host of scene.workers) {
+      if (host.life?.isDraining) host.crash(false);
+      host.start();
+      if (workers.includes(host)) scene.core.add(host.id);
+      else this.#spoilWorker(host);
     }
   }
-}
 
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
+  /**
+   * Those that are well for good; each of the others stays bad in its way for ever. Random healing would hide what only goes on
+   * because it gets a new chance each time (TigerBeetle's liveness mode).
+   */
+  #drawCore(): readonly [readonly MasterHost[], readonly WorkerHost[]] {
+    const { masters, workers } = this.#scene;
+    const master = this.#chance.one(masters);
+    const some = workers.filter(() => this.#chance.happens(0.6));
+    return [[master], some.length > 0 ? some : [this.#chance.one(workers)]];
+  }
+
+  #spoilMaster(host: MasterHost): void {
+    const { network, core, note } = this.#scene;
+    const name = host.host;
+    const way = this.#chance.one(["fine", "dead", "stopped", "cut", "deaf"] as const);
+    note(`${name} is ${way} from here on`);
+    switch (way) {
+      case "fine":
+        host.start();
+        core.add(name);
+        return;
+      case "dead":
+        host.crash();
+        return;
+      case "stopped":
+        host.life?.process.stop();
+        return;
+      case "cut":
+        network.cut(name, "store");
+        network.cut("store", name);
+        return;
+      case "deaf":
+        network.cut("store", name);
+    }
+  }
+
+  #spoilWorker(host: WorkerHost): void {
+    const { network, hosts, note } = this.#scene;
+    const { id } = host;
+    const way = this.#chance.one(["dead", "stopped", "mute", "deaf", "bad", "flapping"] as const);
+    note(`${id} is ${way} from here on`);
+    switch (way) {
+      case "dead":
+        host.crash(false);
+        return;
+      case "stopped":
+        host.life?.stop(this.#chance.happens(0.5));
+        return;
+      case "mute":
+        for (const other of hosts) network.cut(id, other);
+        return;
+      case "deaf":
+        for (const other of hosts) network.cut(other, id);
+        return;
+      case "bad":
+        host.isBad = true;
+        return;
+      case "flapping":
+        this.#flapForEver(host);
+    }
+  }
+
+  #flapForEver(host: WorkerHost): void {
+    const { timeline, options } = this.#scene;
+    timeline.after(this.#chance.between(0.3, 2) * options.leaseMs, () => {
+      host.crash(false);
+      host.start();
+      this.#flapForEver(host);
+    });
+  }
 }

@@ -17,19 +17,11 @@ export interface Request {
   readonly from: string;
 }
 
-/** Which faults there are ("lose-messages", "slow-messages", "late-messages", "repeat-messages"), and how often. */
-export interface NetworkOptions {
-  readonly faults: ReadonlySet<string>;
-  /** Probability, per message. */
-  readonly messageRate: number;
-  /** How late is late. */
-  readonly leaseMs: number;
-}
+/** Kinds of faults (faults.ts) that come with messages. */
+type MessageFault = "lose-messages" | "slow-messages" | "late-messages" | "repeat-messages";
 
-/** Told of each fault. */
-export interface FaultCounter {
-  fault(kind: string, where: string): void;
-}
+/** Whether that comes now; counts it. */
+type Comes = (kind: MessageFault, chance: Chance, where: () => string) => boolean;
 
 export interface CallOptions {
   readonly timeoutMs: number;
@@ -38,23 +30,22 @@ export interface CallOptions {
 }
 
 export class Network {
-  /** Faults of messages happen. */
-  isFaulty = true;
   readonly #timeline: Timeline;
   readonly #chance: Chance;
-  readonly #options: NetworkOptions;
-  readonly #counter: FaultCounter;
+  /** How late is late. */
+  readonly #leaseMs: number;
+  readonly #comes: Comes;
   readonly #endpoints = new Map<string, Endpoint>();
   /** "a>b": nothing gets from a to b. */
   readonly #cuts = new Set<string>();
   /** Messages under way. */
   inFlight = 0;
 
-  constructor(timeline: Timeline, chance: Chance, options: NetworkOptions, counter: FaultCounter) {
+  constructor(timeline: Timeline, chance: Chance, leaseMs: number, comes: Comes) {
     this.#timeline = timeline;
     this.#chance = chance;
-    this.#options = options;
-    this.#counter = counter;
+    this.#leaseMs = leaseMs;
+    this.#comes = comes;
   }
 
   answerAt(address: string, endpoint: Endpoint): void {
@@ -106,27 +97,16 @@ export class Network {
   }
 
   #send(from: string, to: string, { isSteady }: CallOptions, deliver: () => void): void {
-    const { faults, messageRate, leaseMs } = this.#options;
     const chance = this.#chance;
-    const isFaulty = this.isFaulty && isSteady !== true;
-    if (isFaulty && faults.has("lose-messages") && chance.happens(messageRate)) {
-      this.#counter.fault("message lost", `${from} to ${to}`);
-      return;
-    }
+    const leaseMs = this.#leaseMs;
+    const where = () => `${from} to ${to}`;
+    const comes = (kind: MessageFault) => isSteady !== true && this.#comes(kind, chance, where);
+    if (comes("lose-messages")) return;
     let ms = chance.between(0.5, 5);
-    if (isFaulty && faults.has("slow-messages") && chance.happens(messageRate * 2)) {
-      this.#counter.fault("message slow", `${from} to ${to}`);
-      ms += chance.between(0, leaseMs / 4);
-    }
-    if (isFaulty && faults.has("late-messages") && chance.happens(messageRate / 2)) {
-      this.#counter.fault("message late", `${from} to ${to}`);
-      ms += chance.between(leaseMs, leaseMs * 12);
-    }
+    if (comes("slow-messages")) ms += chance.between(0, leaseMs / 4);
+    if (comes("late-messages")) ms += chance.between(leaseMs, leaseMs * 12);
     this.#deliver(from, to, ms, deliver);
-    if (isFaulty && faults.has("repeat-messages") && chance.happens(messageRate)) {
-      this.#counter.fault("message repeated", `${from} to ${to}`);
-      this.#deliver(from, to, ms + chance.between(0, leaseMs), deliver);
-    }
+    if (comes("repeat-messages")) this.#deliver(from, to, ms + chance.between(0, leaseMs), deliver);
   }
 
   /** What is cut off when it leaves or when it would arrive is lost. */

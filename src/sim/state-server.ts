@@ -18,18 +18,19 @@ export interface StoreOptions {
 }
 
 /** Told of what happens at the store. */
-export interface StoreSightings {
-  masterChanges: number;
-  saw(what: "stale epoch rejected at the store" | "commit cut"): void;
+export interface StoreWatcher {
+  /** The moment a change is durable. */
+  stored(change: Change, before: Uint8Array | undefined, epoch: number): void;
+  led(epoch: number, host: string): void;
+  /** Somebody who leads no more was turned away; a commit broke off in its middle. */
+  fenced(): void;
+  commitCut(): void;
 }
 
 export interface CommitRequest {
   readonly epoch: number;
   readonly changes: readonly Change[];
 }
-
-/** Sees every change the moment it is durable. */
-export type StoreWatcher = (change: Change, before: Uint8Array | undefined, epoch: number) => void;
 
 interface Waiter {
   readonly host: string;
@@ -44,12 +45,9 @@ export class StateServer implements Endpoint {
   /** Commits and scans fail, or take long, until then. */
   failsUntil = 0;
   slowUntil = 0;
-  watch: StoreWatcher = () => {};
-  /** Told of each new leader. */
-  onLead: (epoch: number, host: string) => void = () => {};
   readonly #chance: Chance;
   readonly #options: StoreOptions;
-  readonly #sightings: StoreSightings;
+  readonly #watcher: StoreWatcher;
   readonly #now: () => number;
   readonly #store = createMemoryStore();
   readonly #leaderships = new Map<number, Leadership>();
@@ -57,12 +55,12 @@ export class StateServer implements Endpoint {
   #isElecting = false;
   #session: { readonly epoch: number; readonly host: string; expires: Planned } | undefined;
 
-  constructor(process: Process, now: () => number, chance: Chance, options: StoreOptions, sightings: StoreSightings) {
+  constructor(process: Process, now: () => number, chance: Chance, options: StoreOptions, watcher: StoreWatcher) {
     this.process = process;
     this.#now = now;
     this.#chance = chance;
     this.#options = options;
-    this.#sightings = sightings;
+    this.#watcher = watcher;
   }
 
   /** Who leads as far as the store knows. */
@@ -118,8 +116,7 @@ export class StateServer implements Endpoint {
     this.#leaderships.set(epoch, leadership);
     this.epoch = epoch;
     this.#session = { epoch, host: next.host, expires: this.#expiry(epoch) };
-    if (epoch > 1) this.#sightings.masterChanges++;
-    this.onLead(epoch, next.host);
+    this.#watcher.led(epoch, next.host);
     next.resolve(epoch);
   }
 
@@ -158,12 +155,12 @@ export class StateServer implements Endpoint {
       try {
         await this.#leaderships.get(epoch)!.commit(transaction);
       } catch (error) {
-        this.#sightings.saw("stale epoch rejected at the store");
+        this.#watcher.fenced();
         throw error;
       }
       for (const change of transaction) this.#note(change, epoch);
       if (failsAt < from + transactionMax) {
-        this.#sightings.saw("commit cut");
+        this.#watcher.commitCut();
         throw new MillraceError("io-error", "the store can't be written");
       }
     }
@@ -175,7 +172,7 @@ export class StateServer implements Endpoint {
     const before = this.records.get(key);
     if ("put" in change) this.records.set(key, change.put.value);
     else this.records.delete(key);
-    this.watch(change, before, epoch);
+    this.#watcher.stored(change, before, epoch);
   }
 
   get #fails(): boolean {

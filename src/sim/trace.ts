@@ -2,20 +2,13 @@
 const kept = 200;
 
 export class Trace {
-  /** Called with every line; for watching a world from the outside. */
-  readonly #onLine: ((line: string) => void) | undefined;
   readonly #last: string[] = [];
   #lines = 0;
   #low = 0x811c9dc5;
   #high = 0x9e3779b9;
 
-  constructor(onLine: ((line: string) => void) | undefined) {
-    this.#onLine = onLine;
-  }
-
   note(now: number, what: string): void {
     const line = `${now.toFixed(1)} ${what}`;
-    this.#onLine?.(line);
     this.#last[this.#lines++ % kept] = line;
     let low = this.#low;
     let high = this.#high;

@@ -1,89 +1,104 @@
 // A worker's machine, with its disk, and the lives of the worker on it. A life is the product's agent in a simulated process,
-// with simulated slots; whatever it was is gone with it.
-
+// with the slots of its world (`Scene.slots`); whatever it was is gone with it.
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import { decodeOrders, encodeReport } from "../wire/convert.ts";
 import { type Agent, startAgent } from "../worker/agent/agent.ts";
 import { Disk } from "./disk.ts";
+import type { Endpoint, Request } from "./network.ts";
 import { Process } from "./process.ts";
-import { SimSlot } from "./slot.ts";
-import type { World } from "./world.ts";
+import type { Scene, WorkerHost, WorkerLife } from "./scene.ts";
 
-export class WorkerHost {
+export class WorkerMachine implements WorkerHost {
   readonly id: string;
-  readonly world: World;
-  disk = new Disk();
+  readonly scene: Scene;
+  readonly slots: number;
+  disk: Disk;
   incarnation = 0;
-  life: WorkerLife | undefined;
+  isBad = false;
+  hasDrained = false;
+  life: WorkerProcess | undefined;
 
-  constructor(world: World, id: string) {
-    this.world = world;
+  constructor(scene: Scene, id: string, slots: number) {
+    this.scene = scene;
     this.id = id;
+    this.slots = slots;
+    this.disk = new Disk(id);
   }
 
   start(): void {
     if (this.life !== undefined) return;
     this.incarnation++;
-    this.life = new WorkerLife(this);
+    this.life = new WorkerProcess(this);
   }
 
   crash(losesDisk: boolean): void {
-    this.life?.process.crash();
-    this.life?.machine.crash();
+    this.life?.end();
     this.life = undefined;
-    if (losesDisk) this.disk = new Disk();
+    if (losesDisk) this.disk = new Disk(this.id);
   }
 }
 
-export class WorkerLife {
-  readonly world: World;
+class WorkerProcess implements WorkerLife, Endpoint {
+  readonly host: WorkerMachine;
   readonly id: string;
-  readonly disk: Disk;
+  readonly incarnation: number;
   readonly address: string;
-  /** The agent's. */
+  readonly disk: Disk;
   readonly process: Process;
-  /** Of the slots: goes on when only the agent is stopped. */
   readonly machine: Process;
-  readonly agent: Agent;
+  epochSeen = 0;
   isDraining = false;
-  readonly #owner: WorkerHost;
+  readonly #scene: Scene;
+  readonly #agent: Agent;
   #target: number;
 
-  constructor(owner: WorkerHost) {
-    const { world, id, incarnation, disk } = owner;
-    const { options, chance, timeline } = world;
-    this.#owner = owner;
-    this.world = world;
+  constructor(host: WorkerMachine) {
+    const { scene, id, incarnation, slots, disk } = host;
+    const { options, chance, timeline, observer } = scene;
+    this.#scene = scene;
+    this.host = host;
     this.id = id;
+    this.incarnation = incarnation;
     this.disk = disk;
-    this.address = `${id}:${incarnation}`;
+    this.address = options.samePorts ? `${id}:1` : `${id}:${incarnation}`;
     this.process = new Process(timeline, id, chance.random, options.timerMs);
     this.machine = new Process(timeline, id, chance.random, 0);
     this.#target = chance.below(options.masters);
-    const { digest, environment } = world.job;
+    scene.network.answerAt(this.address, this);
     const offered = disk.offered();
-    world.log.note(`${id} starts its life ${incarnation} with ${offered.length} runs`);
-    this.agent = startAgent({
+    observer.offered?.(this, offered.length);
+    scene.note(`${id} starts its life ${incarnation} with ${offered.length} runs`);
+    this.#agent = startAgent({
       worker: id,
       incarnation,
       address: this.address,
       master: { heartbeat: (report, signal) => this.#heartbeat(report, signal) },
       onDrain: () => void this.drain(),
+      onStart: (assignment) => observer.taken?.(this, assignment),
       clock: this.process.clock,
       random: chance.random,
       // Only the number of slots counts here.
-      budget: { slots: options.slots, memoryBytes: 1, arenaBytes: 1, tierBytes: 0, heapMiB: 1, rssBytesMax: 1 },
-      slotsAhead: options.slots,
+      budget: { slots, memoryBytes: 1, arenaBytes: 1, tierBytes: 0, heapMiB: 1, rssBytesMax: 1 },
+      slotsAhead: options.slotsAhead,
       runs: disk.runStore(),
-      openSlot: () => new SimSlot(this),
-      bundle: async () => ({ path: "", digest, environment }),
+      openSlot: (_name, onLate) => scene.slots.open(this, onLate),
+      bundle: async () => scene.slots.bundle,
       access: { shuffleKey: (job) => job, ca: undefined },
       offered,
       residentBytes: () => 0,
     });
   }
 
-  /** The agent alone (SIGSTOP), or the whole machine. */
+  end(): void {
+    this.process.crash();
+    this.machine.crash();
+    this.#scene.observer.died?.(this);
+  }
+
+  agentHears(what: () => void): void {
+    void this.process.receive(what);
+  }
+
   stop(isWholeMachine: boolean): void {
     this.process.stop();
     if (isWholeMachine) this.machine.stop();
@@ -94,38 +109,48 @@ export class WorkerLife {
     this.process.goOn();
   }
 
-  /** SIGTERM. Ends when it has handed over all it had. */
   async drain(): Promise<void> {
     if (this.isDraining) return;
     this.isDraining = true;
-    await this.agent.drain();
-    await this.agent.released();
-    await this.agent.close();
-    if (this.#owner.life === this) this.#owner.crash(false);
+    this.host.hasDrained = true;
+    await this.#agent.drain();
+    await this.#agent.released();
+    this.#scene.observer.left?.(this);
+    await this.#agent.close();
+    if (this.host.life === this) this.host.crash(false);
+  }
+
+  serve(request: Request): Promise<unknown> {
+    return this.#scene.slots.serve(this, request);
   }
 
   async #heartbeat(report: WorkerReport, signal: AbortSignal): Promise<WorkerOrders> {
-    const { network, options } = this.world;
-    const target = this.#target;
+    const { network, options, observer } = this.#scene;
+    const address = this.#master;
+    observer.reported?.(this, report);
     const turnAway = () => {
-      if (this.#target === target) this.#target++;
+      if (address === this.#master) this.#target++;
     };
     // Given up by the agent, which has a newer call by then, or by the network.
     signal.addEventListener("abort", turnAway, { once: true });
     try {
-      const bytes = await network.call(
-        this.process,
-        `m${target % options.masters}`,
-        "heartbeat",
-        encodeReport(report),
-        { timeoutMs: options.callMs },
-      );
+      const bytes = await network.call(this.process, address, "heartbeat", encodeReport(report), {
+        timeoutMs: options.callMs,
+      });
       signal.throwIfAborted();
       signal.removeEventListener("abort", turnAway);
-      return decodeOrders(bytes as Uint8Array);
+      const orders = decodeOrders(bytes as Uint8Array);
+      observer.heardOrders?.(this, orders);
+      this.epochSeen = Math.max(this.epochSeen, orders.epoch);
+      return orders;
     } catch (error) {
       if (!signal.aborted) turnAway();
       throw error;
     }
+  }
+
+  /** Which master it talks to. */
+  get #master(): string {
+    return `m${this.#target % this.#scene.options.masters}`;
   }
 }

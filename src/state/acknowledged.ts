@@ -1,12 +1,12 @@
-// How many batches of a store were acknowledged, in a file of its own beside LevelDB's: a store that has fewer has lost some.
-// Overwritten in place after each batch and not synced: it survives the death of the process, and after a power cut it says
-// too little, never too much, because what it counts was synced before.
+// Keeps the number of batches that a store has acknowledged in a file beside LevelDB's: a store with fewer batches has
+// lost some. The file is overwritten in place after each batch and not synced. It survives the death of the process,
+// and after a power cut it says too little, never too much, because the batches that it counts were synced before.
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { crc32Of } from "../base/bytes/checksum.ts";
 import { systemCode } from "../base/error.ts";
 
-/** No name that LevelDB would take for one of its own. */
+/** A name that LevelDB does not take for one of its own files. */
 const fileName = "acknowledged";
 
 export class Acknowledged {
@@ -19,12 +19,15 @@ export class Acknowledged {
     closeSync(this.#fd); // it exists now; appending would not overwrite
     this.#fd = openSync(join(directory, fileName), "r+");
     const read = readSync(this.#fd, this.#bytes, 0, 12, 0);
-    // Damaged or missing, it says nothing: then the store's own checks are all there is.
+    // A damaged or missing file says nothing, and only the store's own checks are left.
     const isWhole = read === 12 && this.#bytes.readUInt32LE(8) === crc32Of(this.#bytes.subarray(0, 8));
     this.atOpen = isWhole ? Number(this.#bytes.readBigUInt64LE(0)) : 0;
   }
 
-  /** Says less than it could on a disk that is full and writes nothing in place; whatever else fails, fails for LevelDB too. */
+  /**
+   * On a full disk the file stays as it is, and says less than it could. Any other error is thrown: it would fail
+   * LevelDB too.
+   */
   write(batches: number): void {
     this.#bytes.writeBigUInt64LE(BigInt(batches), 0);
     this.#bytes.writeUInt32LE(crc32Of(this.#bytes.subarray(0, 8)), 8);

@@ -1,7 +1,7 @@
-// CRC-32C (Castagnoli), as LevelDB's files carry it; Node only has the other one. Eight tables, eight bytes a round.
+// CRC-32C (Castagnoli), as in LevelDB's files; Node only has the other CRC-32. Eight tables, eight bytes a round.
 const tables = makeTables();
 
-/** Of bytes [start, end). */
+/** The CRC-32C of bytes [start, end). */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as unknown as readonly [
     Int32Array,

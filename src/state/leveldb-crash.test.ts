@@ -1,5 +1,5 @@
-// A process that is killed at one system call after the other, and starts again (fault 31): whatever it was doing, what was
-// acknowledged is there, the rest is a prefix, and the store is never taken for a damaged one.
+// A process that is killed at one system call after the other, and starts again (fault 31): whatever it was doing, what
+// was acknowledged is there, the rest is a prefix, and the store is never taken for a damaged one.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,7 +15,10 @@ const canTrace = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
 const stride = Number(process.env["CRASH_STRIDE"] ?? 29);
 const commits = 24;
 
-/** Two lives: tables are written in the first (a commit is 300 kB, and LevelDB's buffer 4 MB), and recovered in the second. */
+/**
+ * Two lives: tables are written in the first (a commit is 300 kB, and LevelDB's buffer 4 MB), and recovered in the
+ * second.
+ */
 const workload = `
 import { openLevelStore } from ${JSON.stringify(new URL("./leveldb.ts", import.meta.url).pathname)};
 import { writeSync } from "node:fs";

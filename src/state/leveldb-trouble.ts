@@ -1,10 +1,10 @@
-// Values in LevelDB with the checksum that makes damage show, and what goes wrong with a store in words.
+// Values in LevelDB with a checksum that shows damage, and the errors of a store in words.
 import { crc32Of } from "../base/bytes/checksum.ts";
 import { MillraceError, systemCode } from "../base/error.ts";
 
 const crcBytes = 4;
 
-/** CRC-32 of key and value, then the value. */
+/** A value as it is stored: the CRC-32 of key and value, then the value. */
 export function seal(key: Buffer, value: Uint8Array): Buffer {
   const sealed = Buffer.allocUnsafe(crcBytes + value.length);
   sealed.set(value, crcBytes);
@@ -16,7 +16,7 @@ export function checksumOf(sealed: Buffer): number {
   return sealed.length < crcBytes ? 0 : sealed.readUInt32LE(0);
 }
 
-/** What goes wrong with a store, in words, with what to do. */
+/** Makes the errors of a store, with what to do about them. */
 export class Trouble {
   readonly #directory: string;
   readonly #mend: string;

@@ -57,7 +57,8 @@ describe("leveldb store on disk", () => {
     "fault 38: serves all that was stored or refuses, whichever byte of its files is flipped: %s",
     async (where) => {
       const wanted = await fill(directory);
-      if (where === "in tables") await (await openLevelStore(directory)).close(); // a start writes the log's content into one
+      // A start writes the content of the log into a table.
+      if (where === "in tables") await (await openLevelStore(directory)).close();
       const files = filesOf(directory).filter((name) =>
         /^\d+\.(log|ldb)$|^MANIFEST|^CURRENT$|^acknowledged$/.test(name),
       );
@@ -110,7 +111,8 @@ describe("leveldb store on disk", () => {
         rmSync(copy, { recursive: true });
       }
     }
-    // What LevelDB only locks or writes for people may go; what says how much was acknowledged is checked against the rest.
+    // What LevelDB only locks or writes for people may go; what says how much was acknowledged is checked against the
+    // rest.
     const harmless = Object.keys(outcomes).filter((key) => outcomes[key] !== "refused");
     expect(
       harmless.every((key) => /^(LOCK|LOG|LOG\.old|acknowledged) /.test(key)),

@@ -1,7 +1,7 @@
-// The store of one machine: LevelDB, which survives kill -9 by restarting. One process has it open at a time (LevelDB's lock);
-// epochs tell the leaderships of one process and of its successors apart. Every stored value carries a CRC of its key and
-// bytes, and every batch a tally of all that is stored, so that damage which LevelDB does not notice, or goes on without, is
-// found: in a record when it is read, in the whole when a scan of everything ends.
+// The store of one machine: LevelDB, which recovers after kill -9. Only one process can have it open (LevelDB's lock),
+// and epochs tell the leaderships of one process and of its successors apart. Every stored value carries a CRC of its
+// key and bytes, and every batch a tally of everything that is stored. So damage is found that LevelDB does not notice,
+// or goes on without: in a record when it is read, in the whole store when a scan of everything ends.
 //
 //   "d"         the tally (tally.ts), not counted in itself
 //   "e"         the newest epoch, 8 bytes big-endian
@@ -21,21 +21,24 @@ import { decodeTally, emptyTally, encodeTally, nextBatch, type Tally, withoutRec
 const tallyKey = Buffer.from("d");
 const epochKey = Buffer.from("e");
 const recordPrefix = "r";
-/** A commit is cut into batches of this, each synced by itself: a plan of a million tasks is held in memory once, not thrice. */
+/**
+ * A commit is cut into batches of this size, each synced by itself: a plan of a million tasks is in memory once, not
+ * three times.
+ */
 const batchBytes = 2 * MiB;
-/** A scan reads so much at once. */
+/** Records that a scan reads at once. */
 const scanRecords = 1000;
 const scanBytes = 1 * MiB;
-/** How often a full disk is looked at again. */
+/** Time between two looks at a full disk. */
 const spaceCheckMs = 500;
 
 export interface LevelStoreOptions {
   /** Commits wait while the disk has less than this free beside them. Default 0: a full disk ends the leadership. */
   readonly spareBytes?: number;
-  /** What to do about damage, in words. Default: that of a local run. */
+  /** Advice for a damaged store, as a sentence. Default: the advice for a local run. */
   readonly mend?: string;
   readonly clock?: Clock;
-  /** Bytes that the disk has free. Default: asks the file system. */
+  /** Returns how many bytes are free on the disk. Default: asks the file system. */
   readonly freeBytes?: () => number;
 }
 
@@ -47,7 +50,7 @@ export async function openLevelStore(directory: string, options: LevelStoreOptio
   const trouble = new Trouble(directory, options.mend);
   const damage = existsSync(directory) ? tableDamage(directory) : undefined;
   if (damage !== undefined) throw trouble.corrupt(damage);
-  // It begins to open by itself.
+  // The database begins to open by itself.
   const database: Database = new ClassicLevel<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
@@ -79,7 +82,7 @@ class LevelStore implements StateStore {
   readonly #closing = new AbortController();
   #tally: Tally;
   #current: AbortController | undefined;
-  /** Batches follow each other: each needs the tally of the one before. */
+  /** The batch before: each batch waits for it, as it needs its tally. */
   #last: Promise<void> = Promise.resolve();
 
   constructor(parts: Parts) {
@@ -114,7 +117,8 @@ class LevelStore implements StateStore {
           try {
             await this.#write(batch);
           } catch (error) {
-            // After a failed sync nobody knows what is on the disk: this leadership is over, and a new one reads what is there.
+            // After a failed sync it is unknown what is on the disk: this leadership is over, and a new one reads what
+            // is there.
             lost.abort();
             throw error;
           }
@@ -125,7 +129,7 @@ class LevelStore implements StateStore {
     };
   }
 
-  /** Of all records: ends with `corrupt-state` where they are not what the tally says. */
+  /** A scan of all records ends with `corrupt-state` if they are not what the tally says. */
   async *scan(prefix: string) {
     const { database, trouble } = this.#parts;
     const from = Buffer.from(recordPrefix + prefix);
@@ -134,7 +138,7 @@ class LevelStore implements StateStore {
     const gte = prefix === "" ? tallyKey : from;
     const iterator = database.iterator({ gte, highWaterMarkBytes: scanBytes });
     try {
-      // A portion at a time: one by one takes several times as long.
+      // Read in portions: one by one takes several times as long.
       for (let isOver = false; !isOver; ) {
         const portion = await iterator.nextv(scanRecords);
         isOver = portion.length === 0;
@@ -168,12 +172,12 @@ class LevelStore implements StateStore {
   async close(): Promise<void> {
     this.#current?.abort();
     this.#closing.abort();
-    await this.#last.catch(() => {}); // who waits for it hears of it
+    await this.#last.catch(() => {}); // its own caller gets the error
     await this.#parts.database.close();
     this.#acknowledged.close();
   }
 
-  /** One batch, atomic and durable. */
+  /** Writes one batch, which is atomic, and durable when this resolves. */
   #write(operations: readonly Operation[]): Promise<void> {
     const written = this.#last.then(() => this.#writeNext(operations));
     this.#last = written.catch(() => {});
@@ -185,7 +189,7 @@ class LevelStore implements StateStore {
     await this.#space(operations);
     if (this.#closing.signal.aborted) throw new MillraceError("not-leader", "the state store was closed");
     let tally = nextBatch(this.#tally);
-    /** What earlier operations of this batch have made of a key. */
+    /** Checksums of keys that earlier operations of this batch have changed; undefined: deleted. */
     const within = new Map<string, number | undefined>();
     const batch = operations.map(({ key, value }) => {
       const name = key.toString("latin1");
@@ -210,7 +214,7 @@ class LevelStore implements StateStore {
     }
   }
 
-  /** Back-pressure instead of an end: LevelDB takes no more writes after one has failed (fault 37). */
+  /** Waits for space: after one failed write LevelDB would take no more (fault 37). */
   async #space(operations: readonly Operation[]): Promise<void> {
     const { directory, options } = this.#parts;
     if (options.spareBytes === undefined) return;

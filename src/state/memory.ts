@@ -1,7 +1,7 @@
 import { MillraceError } from "../base/error.ts";
 import type { Change, Leadership, StateStore, StoredRecord } from "./store.ts";
 
-/** The store of tests and of jobs run inline: what `commit` resolved is there as long as the object is. */
+/** The store of tests and simulations. What was committed exists as long as the object. */
 export function createMemoryStore(): StateStore {
   const records = new Map<string, Uint8Array>();
   let epoch = 0;

@@ -1,7 +1,8 @@
-// Checks the tables of a LevelDB before LevelDB opens them. It reads them without looking at their checksums, and on a damaged
-// block it may end the process by an assertion, or serve what is not there; so every block of every table that counts is
-// checked here first. Which ones count is said by the manifest: a crash may leave half a table that nobody has taken up yet.
-// (Formats: doc/table_format.md and doc/log_format.md of LevelDB. Tables are written without compression here.)
+// Checks the tables of a LevelDB before LevelDB opens them. LevelDB reads them without looking at their checksums, and
+// on a damaged block it may end the process by an assertion, or serve data that was never stored. So every block of
+// every table that counts is checked here first. The manifest says which ones count: a crash may leave half a table
+// that no manifest lists yet. (Formats: doc/table_format.md and doc/log_format.md of LevelDB. Tables are written
+// without compression here.)
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemCode } from "../base/error.ts";
@@ -13,12 +14,12 @@ const tableMagic = 0xdb4775248b80fb57n;
 const logBlockBytes = 32 * 1024;
 const logHeaderBytes = 7;
 
-/** What is wrong with the tables in `directory`; undefined: nothing, or nothing that LevelDB doesn't find by itself. */
+/** What is wrong with the tables in `directory`; undefined: nothing, or only what LevelDB finds by itself. */
 export function tableDamage(directory: string): string | undefined {
   const manifest = readManifest(directory);
   if (manifest === undefined) return undefined;
   const live = liveTables(manifest);
-  if (live === undefined) return undefined; // its checksums say so to LevelDB, too
+  if (live === undefined) return undefined; // LevelDB finds that by its checksums
   const names = new Map(tableNames(directory));
   for (const number of live) {
     const name = names.get(number);
@@ -41,12 +42,12 @@ function readManifest(directory: string): Buffer | undefined {
     const name = readFileSync(join(directory, "CURRENT"), "latin1").trim();
     return /^MANIFEST-\d+$/.test(name) ? readFileSync(join(directory, name)) : undefined;
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined; // new, or LevelDB says so
+    if (systemCode(error) === "ENOENT") return undefined; // the store is new, or LevelDB finds that
     throw error;
   }
 }
 
-/** The numbers of the tables that a manifest's edits add up to; undefined where it is damaged. */
+/** The numbers of the tables that a manifest's edits add up to; undefined when the manifest is damaged. */
 function liveTables(manifest: Buffer): ReadonlySet<number> | undefined {
   const live = new Set<number>();
   try {
@@ -160,7 +161,7 @@ function* handlesIn(block: Buffer): Iterable<Handle> {
   }
 }
 
-/** What a checksum is stored as, so that checksums of checksums are none by accident. */
+/** Undoes LevelDB's masking of stored checksums, which keeps them from being the checksum of something by accident. */
 function unmasked(masked: number): number {
   const rotated = (masked - 0xa282ead8) >>> 0;
   return ((rotated >>> 17) | (rotated << 15)) >>> 0;

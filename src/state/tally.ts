@@ -1,12 +1,13 @@
-// What a store holds, in 24 bytes: stored with every batch, compared with all that is read when a master starts. LevelDB by
-// itself goes on without a damaged piece of its log, a forgotten file or a lost CURRENT; the tally says that something is gone.
+// A summary of everything that a store holds, in 24 bytes: stored with every batch, and compared with what is read when
+// a master starts. LevelDB by itself goes on without a damaged piece of its log, a missing file or a lost CURRENT; the
+// tally shows that something is gone.
 import { assert } from "../base/assert.ts";
 
 export interface Tally {
-  /** Batches so far: grows by one with each. */
+  /** Number of batches so far. */
   readonly batches: number;
   readonly records: number;
-  /** Of the records' checksums, mod 2^48: in no order, so that a change costs one addition. */
+  /** Sum of the records' checksums, mod 2^48. It has no order, so that a change costs one addition. */
   readonly sum: number;
 }
 
@@ -35,7 +36,7 @@ export function encodeTally({ batches, records, sum }: Tally): Buffer {
   return bytes;
 }
 
-/** Undefined for what is no tally. */
+/** The decoded tally; undefined when the bytes are not a tally. */
 export function decodeTally(bytes: Buffer): Tally | undefined {
   if (bytes.length !== 24) return undefined;
   const [batches, records, sum] = [0, 8, 16].map((at) => Number(bytes.readBigUInt64BE(at)));

@@ -14,7 +14,7 @@ const libraries = [
   "src/rpc/listener",
   "src/master/node",
   // a simulated one
-  "src/sim/world",
+  "src/sim/job/world",
 ] as const;
 
 let folder: ReturnType<typeof scratchFolder>;

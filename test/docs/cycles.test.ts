@@ -69,7 +69,5 @@ it("imports of src, those of types too, make no circle of more than two files", 
   const graph = importsIn("src");
   expect(graph.size).toBeGreaterThan(300);
   expect(graph.get("src/schedule/state/cluster.ts")).toContain("src/schedule/state/state.ts");
-  // The simulated cluster is being put together again; its circle goes with that.
-  const known = (files: readonly string[]) => files.every((path) => path.startsWith("src/sim/"));
-  expect(circles(graph).filter((files) => files.length > 2 && !known(files))).toEqual([]);
+  expect(circles(graph).filter((files) => files.length > 2)).toEqual([]);
 });

@@ -2,22 +2,27 @@
 // then looks, and sometimes cancels. It believes no master of an epoch lower than the highest it has seen, as workers do.
 import type { ClusterView } from "../../src/protocol/view.ts";
 import { Process } from "../../src/sim/process.ts";
+import type { Client } from "../../src/sim/scene.ts";
 import type { SimJob } from "./workload.ts";
-import type { World } from "./world.ts";
+import type { OracleWorld } from "./world.ts";
 
-export class SimClient {
-  readonly world: World;
+export class SimClient implements Client {
+  readonly world: OracleWorld;
   readonly job: SimJob;
   readonly process: Process;
   isSubmitted = false;
   #epochSeen = 0;
   #target: number;
 
-  constructor(world: World, job: SimJob, index: number) {
+  constructor(world: OracleWorld, job: SimJob, index: number) {
     this.world = world;
     this.job = job;
     this.process = new Process(world.timeline, `c${index}`, world.chance.random, 0);
     this.#target = world.chance.below(world.options.masters);
+  }
+
+  get name(): string {
+    return this.job.id;
   }
 
   /** Until the job is seen to have ended. */

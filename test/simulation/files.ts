@@ -3,13 +3,15 @@
 import { MillraceError } from "../../src/base/error.ts";
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import { attemptName } from "../../src/base/ids.ts";
-import type { Chance } from "../../src/sim/chance.ts";
-import type { Network, Request } from "../../src/sim/network.ts";
+import { Chance } from "../../src/sim/chance.ts";
+import type { Endpoint, Network, Request } from "../../src/sim/network.ts";
 import type { Process } from "../../src/sim/process.ts";
+import type { Outputs } from "../../src/sim/scene.ts";
 import { decisionName } from "../../src/storage/local/hidden.ts";
 import type { CommitDecision, LostFile, StagedFile, Storage, Withdrawal } from "../../src/storage/storage.ts";
 import type { SimOptions } from "./options.ts";
 import type { PartContent } from "./workload.ts";
+import type { OracleWorld } from "./world.ts";
 
 interface Staged {
   readonly job: JobId;
@@ -33,63 +35,102 @@ export interface Published {
   manifest: Uint8Array | undefined;
 }
 
-export class Files {
+export class Files implements Endpoint, Outputs {
   readonly process: Process;
-  readonly staged = new Map<string, Staged>();
+  readonly unpublished = new Map<string, Staged>();
   /** Where an output is put together, by decision, until one rename makes it visible; all publishers of a decision share it. */
   readonly folders = new Map<string, Map<string, Moved>>();
   readonly published = new Map<string, Published>();
   failsUntil = 0;
   slowUntil = 0;
-  /** Told of everything that becomes visible. */
-  onVisible: (destination: string, job: JobId, name: string) => void = () => {};
   /** By token: when each staged file that is gone was removed; and by job: when one was last looked for. */
   readonly lostAt = new Map<string, number>();
   readonly lookedAt = new Map<JobId, number>();
   /** All that was ever staged, by token. */
   readonly written = new Map<string, PartContent>();
   readonly #withdrawn = new Set<string>();
+  /** Told of everything that becomes visible. */
+  readonly #onVisible: (destination: string, job: JobId, name: string) => void;
+  readonly #network: Network;
   readonly #chance: Chance;
   readonly #options: SimOptions;
   readonly #now: () => number;
 
-  constructor(process: Process, now: () => number, chance: Chance, options: SimOptions) {
+  constructor(process: Process, { network, timeline, options, checks, note }: OracleWorld) {
     this.process = process;
-    this.#now = now;
-    this.#chance = chance;
+    this.#network = network;
+    this.#now = () => timeline.now;
+    this.#chance = new Chance(options.seed, 6);
     this.#options = options;
+    this.#onVisible = (destination, job, name) => {
+      note(`${destination}/${name} of ${job.slice(0, 4)} is visible`);
+      checks.visible(destination, job, name);
+    };
+    network.answerAt("storage", this);
   }
 
   /** What an attempt wrote, on disk. The token names it. */
   stage(attempt: AttemptId, name: string, content: PartContent): string {
     const token = `${attempt.job}/${attemptName(attempt)}.${name}`;
-    this.staged.set(token, { job: attempt.job, attempt: attemptName(attempt), content });
+    this.unpublished.set(token, { job: attempt.job, attempt: attemptName(attempt), content });
     this.written.set(token, content);
     return token;
   }
 
   /** A failed attempt removes what it has staged. */
   unstage(token: string): void {
-    this.staged.delete(token);
+    this.unpublished.delete(token);
   }
 
   /** Not published yet, and not gone. */
   has(token: string): boolean {
-    if (this.staged.has(token)) return true;
+    if (this.unpublished.has(token)) return true;
     return [...this.folders.values()].some((folder) => [...folder.values()].some((moved) => moved.token === token));
   }
 
-  /** Somebody removes a file that is not published yet. Returns its token; undefined: there is none. */
-  lose(chance: Chance): string | undefined {
-    const places = [...this.staged.keys()].map((token) => ({ token, remove: () => this.staged.delete(token) }));
+  staged(chance: Chance): { readonly token: string; remove(): void } | undefined {
+    const found = [...this.unpublished.keys()].map((token) => ({
+      token,
+      remove: () => this.unpublished.delete(token),
+    }));
     for (const folder of this.folders.values())
-      for (const [name, { token }] of folder) places.push({ token, remove: () => folder.delete(name) });
-    const place = places[chance.below(places.length)];
-    if (place === undefined) return undefined;
-    place.remove();
-    this.lostAt.set(place.token, this.#now());
-    return place.token;
+      for (const [name, { token }] of folder) found.push({ token, remove: () => folder.delete(name) });
+    const file = found[chance.below(found.length)];
+    if (file === undefined) return undefined;
+    const { token } = file;
+    return {
+      token,
+      remove: () => {
+        file.remove();
+        this.lostAt.set(token, this.#now());
+      },
+    };
   }
+
+  /** A master's end of it. Only what a master calls is there. */
+  clientOf(process: Process): Storage {
+    const call = (kind: string, body: unknown) =>
+      this.#network.call(process, "storage", kind, body, { timeoutMs: this.#options.leaseMs * 4, isSteady: true });
+    const never = () => {
+      throw new Error("a master does not call this");
+    };
+    return {
+      list: never,
+      stat: never,
+      read: never,
+      below: never,
+      stage: never,
+      prepare: async () => ({ replaces: undefined }),
+      findLost: async (_destination, job, files) => (await call("look", { job, files })) as LostFile[],
+      publish: async (decision) => void (await call("publish", decision)),
+      withdraw: async (decision) => (await call("withdraw", decision)) as Withdrawal,
+      discard: async (_destination, job) => void (await call("discard", job)),
+    };
+  }
+
+  /** Its own, which a check can read. */
+  readonly manifest: Outputs["manifest"] = ({ counters, files }) =>
+    new TextEncoder().encode(JSON.stringify({ counters, files: files.map(({ token }) => token) }));
 
   serve({ kind, body }: Request): Promise<unknown> {
     if (kind === "look") return this.#findLost(body as { job: JobId; files: readonly StagedFile[] });
@@ -102,7 +143,7 @@ export class Files {
   async #findLost({ job, files }: { job: JobId; files: readonly StagedFile[] }): Promise<LostFile[]> {
     await this.#steps(1)();
     this.lookedAt.set(job, this.#now());
-    return files.filter(({ token }) => !this.staged.has(token)).map(({ token }) => ({ token, why: "is missing" }));
+    return files.filter(({ token }) => !this.unpublished.has(token)).map(({ token }) => ({ token, why: "is missing" }));
   }
 
   async #publish(decision: CommitDecision): Promise<void> {
@@ -117,7 +158,7 @@ export class Files {
       throw new MillraceError("output-exists", `${destination} is there, or was withdrawn`);
     if (output.manifest === undefined) {
       output.manifest = manifest;
-      this.onVisible(destination, job, "_SUCCESS");
+      this.#onVisible(destination, job, "_SUCCESS");
     }
     await next();
   }
@@ -139,11 +180,11 @@ export class Files {
       const folder = this.folders.get(name);
       if (isCopied ? now !== output : folder === undefined) throw gone(destination);
       if (output.files.has(file.name) || folder?.has(file.name)) continue;
-      const content = this.staged.get(file.token)?.content;
+      const content = this.unpublished.get(file.token)?.content;
       if (content === undefined) throw gone(file.name);
       folder?.set(file.name, { token: file.token, content });
       if (isCopied) this.#show(destination, output, file.name, content);
-      else this.staged.delete(file.token);
+      else this.unpublished.delete(file.token);
     }
     if (isCopied) return;
     await next();
@@ -167,7 +208,7 @@ export class Files {
     const shown = there?.decision === name ? there.files : undefined;
     const folder = this.folders.get(name);
     if (!this.#withdrawn.has(name)) {
-      if (files.every((file) => this.staged.has(file.token) || folder?.has(file.name) || shown?.has(file.name)))
+      if (files.every((file) => this.unpublished.has(file.token) || folder?.has(file.name) || shown?.has(file.name)))
         return { kind: "whole" };
       this.#withdrawn.add(name);
     }
@@ -175,12 +216,12 @@ export class Files {
     if (there?.decision === name) this.published.delete(destination);
     const left = files.map((file) => {
       const token = `${job}/${name}=${file.token.slice(Math.max(file.token.indexOf("/"), file.token.indexOf("=")) + 1)}`;
-      const content = [this.staged.get(token), this.staged.get(file.token), folder?.get(file.name)].find(
+      const content = [this.unpublished.get(token), this.unpublished.get(file.token), folder?.get(file.name)].find(
         (place) => place !== undefined,
       )?.content;
       if (content === undefined) return undefined;
-      this.staged.delete(file.token);
-      this.staged.set(token, { job, attempt: attemptName(content.attempt), content });
+      this.unpublished.delete(file.token);
+      this.unpublished.set(token, { job, attempt: attemptName(content.attempt), content });
       this.written.set(token, content);
       return { ...file, token };
     });
@@ -191,12 +232,12 @@ export class Files {
   #show(destination: string, output: Published, name: string, content: PartContent): void {
     if (output.files.has(name)) return;
     output.files.set(name, content);
-    this.onVisible(destination, output.job, name);
+    this.#onVisible(destination, output.job, name);
   }
 
   async #discard(job: JobId): Promise<void> {
     await this.#wait();
-    for (const [token, file] of [...this.staged]) if (file.job === job) this.staged.delete(token);
+    for (const [token, file] of [...this.unpublished]) if (file.job === job) this.unpublished.delete(token);
     for (const [name, folder] of [...this.folders])
       if ([...folder.values()].some(({ content }) => content.attempt.job === job)) this.folders.delete(name);
   }
@@ -216,27 +257,6 @@ export class Files {
     const ms = isSlow ? this.#chance.between(0, this.#options.leaseMs) : this.#chance.between(0.5, 20);
     return new Promise((resolve) => void this.process.after(ms, resolve));
   }
-}
-
-/** A master's end of it. Only what a master calls is there. */
-export function storageClient(process: Process, network: Network, options: SimOptions): Storage {
-  const call = (kind: string, body: unknown) =>
-    network.call(process, "storage", kind, body, { timeoutMs: options.leaseMs * 4, isSteady: true });
-  const never = () => {
-    throw new Error("a master does not call this");
-  };
-  return {
-    list: never,
-    stat: never,
-    read: never,
-    below: never,
-    stage: never,
-    prepare: async () => ({ replaces: undefined }),
-    findLost: async (_destination, job, files) => (await call("look", { job, files })) as LostFile[],
-    publish: async (decision) => void (await call("publish", decision)),
-    withdraw: async (decision) => (await call("withdraw", decision)) as Withdrawal,
-    discard: async (_destination, job) => void (await call("discard", job)),
-  };
 }
 
 function gone(what: string): MillraceError {

@@ -1,81 +1,15 @@
 // What a seed decides before anything happens: how large the world is, how it is tuned, which kinds of faults it knows. A
 // world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA 2012).
 import { Chance } from "../../src/sim/chance.ts";
+import { type FaultKind, faultKinds } from "../../src/sim/faults.ts";
+import type { ClusterOptions } from "../../src/sim/scene.ts";
 
-export const faultKinds = [
-  "lose-messages",
-  "repeat-messages",
-  "slow-messages",
-  "late-messages",
-  "cut-links",
-  "cut-workers",
-  "crash-workers",
-  "lose-disks",
-  "stop-workers",
-  "drain-workers",
-  "flap-worker",
-  "crash-masters",
-  "stop-masters",
-  "depose-masters",
-  "slow-store",
-  "failing-store",
-  "slow-storage",
-  "failing-storage",
-  "slot-deaths",
-  "failing-attempts",
-  "hanging-attempts",
-  "stragglers",
-  "bad-worker",
-  "lose-runs",
-  "damage-runs",
-  "poison-record",
-  "user-errors",
-  "late-calls",
-  "cancel-jobs",
-  "resume-jobs",
-  "lose-staged",
-] as const;
-
-export type FaultKind = (typeof faultKinds)[number];
-
-export interface SimOptions {
-  readonly seed: number;
-  readonly masters: number;
-  readonly workers: number;
-  readonly slotsMax: number;
+export interface SimOptions extends ClusterOptions {
+  /** Of a worker. */
+  readonly maxSlots: number;
   readonly jobs: number;
-  readonly leaseMs: number;
-  readonly heartbeatMs: number;
-  /** Timers of workers are no finer than this. */
-  readonly timerMs: number;
-  /** Until a call that is not answered is given up. */
-  readonly callMs: number;
-  /** Faults happen until then; afterwards only what is bad for ever stays bad. */
-  readonly chaosMs: number;
-  /** Mean time between two faults. */
-  readonly faultEveryMs: number;
-  readonly faults: ReadonlySet<FaultKind>;
-  /** Probabilities, per message and per attempt. */
-  readonly messageRate: number;
-  readonly attemptRate: number;
-  /** Mean duration of an attempt, in leases. */
-  readonly attemptLeases: number;
-  /** Attempts that a worker takes beyond its slots. */
-  readonly slotsAhead: number;
-  readonly backupSlowdown: number;
-  readonly failuresPerWorkerMax: number;
-  /** A new master waits that long for the workers of its predecessor. */
-  readonly adoptMs: number;
-  readonly keepFailed: boolean;
-  /** Leaders give up by their own clock when the store does not answer, before another one can lead. */
-  readonly stepsDownByClock: boolean;
-  /** A restarted worker listens where it did before. */
-  readonly samePorts: boolean;
   /** Outputs appear by one rename, or file by file with `_SUCCESS` last. */
   readonly storage: "rename" | "copy";
-  /** Changes per transaction of the store. */
-  readonly transactionMax: number;
-  /** Of the jobs: how much is random in what their maps emit. */
   readonly mapsMax: number;
   readonly partitionsMax: number;
 }
@@ -98,7 +32,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     seed,
     masters: chance.one([1, 2, 2, 3]),
     workers: chance.one([2, 3, 3, 4]),
-    slotsMax: 1 + chance.below(3),
+    maxSlots: 1 + chance.below(3),
     jobs: 1 + chance.below(3),
     leaseMs,
     heartbeatMs: leaseMs * chance.one([0.2, 0.3]),
@@ -107,6 +41,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     chaosMs: leaseMs * (6 + chance.below(6)),
     faultEveryMs: leaseMs * intensity,
     faults,
+    attemptFaultsWeight: 1,
     messageRate: chance.one([0.01, 0.03, 0.1]),
     attemptRate: chance.one([0.02, 0.05, 0.15]),
     attemptLeases: chance.one([0.1, 0.3, 0.8]),
@@ -121,6 +56,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     mapsMax: chance.one([1, 4, 8]),
     partitionsMax: chance.one([1, 3, 5]),
     slotsAhead: chance.one([0, 1, 3]),
+    healed: "core",
     ...profile.change,
   };
 }

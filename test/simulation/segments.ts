@@ -3,11 +3,12 @@
 // is told apart: missing, corrupt, unreachable.
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, sameAttempt } from "../../src/base/ids.ts";
+import type { Disk } from "../../src/sim/disk.ts";
+import type { Scene, WorkerLife } from "../../src/sim/scene.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { RunRef } from "../../src/sort/run.ts";
-import type { Disk } from "./disk.ts";
-import { fullName } from "./slot.ts";
-import type { SimWorker } from "./worker.ts";
+import { runOn } from "./runs.ts";
+import { fullName } from "./workload.ts";
 
 export interface Segment {
   readonly map: AttemptId;
@@ -20,7 +21,7 @@ interface SegmentReply extends Segment {
 }
 
 interface SegmentRequest {
-  readonly path: string;
+  readonly map: AttemptId;
   readonly partition: number;
 }
 
@@ -39,31 +40,32 @@ export class SegmentMissed extends Error {
 }
 
 /** One segment per map task, in their order. */
-export async function fetchAll(worker: SimWorker, request: RunAttempt): Promise<Segment[]> {
+export async function fetchAll(scene: Scene, worker: WorkerLife, request: RunAttempt): Promise<Segment[]> {
   const partition = request.assignment.attempt.index;
   const sources: { readonly run: RunRef; readonly address: string | undefined }[] = [
     ...request.inputs.map((run) => ({ run, address: undefined })),
     ...request.remote.flatMap(({ address, runs }) => runs.map((run) => ({ run, address }))),
   ].sort((a, b) => a.run.writtenBy.index - b.run.writtenBy.index);
-  return await Promise.all(sources.map(({ run, address }) => fetchOne(worker, run, address, partition)));
+  return await Promise.all(sources.map(({ run, address }) => fetchOne(scene, worker, run, address, partition)));
 }
 
 async function fetchOne(
-  worker: SimWorker,
+  scene: Scene,
+  worker: WorkerLife,
   run: RunRef,
   address: string | undefined,
   partition: number,
 ): Promise<Segment> {
-  const holder = address?.split(":")[0] ?? worker.host;
-  const reply = address === undefined ? read(worker.disk, { path: run.path, partition }) : await ask();
+  const holder = address?.split(":")[0] ?? worker.id;
+  const reply = address === undefined ? read(worker.disk, { map: run.writtenBy, partition }) : await ask();
   if (reply === undefined) throw new SegmentMissed(run.writtenBy, "missing", holder);
   if (reply.isDamaged || !sameAttempt(reply.map, run.writtenBy))
     throw new SegmentMissed(run.writtenBy, "corrupt", holder);
   return reply;
 
   async function ask(): Promise<SegmentReply | undefined> {
-    const { network, options } = worker.world;
-    const body: SegmentRequest = { path: run.path, partition };
+    const { network, options } = scene;
+    const body: SegmentRequest = { map: run.writtenBy, partition };
     try {
       const timeoutMs = options.leaseMs / 2;
       return (await network.call(worker.machine, address!, "segment", body, { timeoutMs })) as SegmentReply | undefined;
@@ -79,8 +81,8 @@ export function serveSegment(disk: Disk, body: unknown): SegmentReply | undefine
   return read(disk, body as SegmentRequest);
 }
 
-function read(disk: Disk, { path, partition }: SegmentRequest): SegmentReply | undefined {
-  const found = disk.runs.get(path);
+function read(disk: Disk, { map, partition }: SegmentRequest): SegmentReply | undefined {
+  const found = runOn(disk, map);
   if (found === undefined) return undefined;
   const { attempt, emissionDigest, partitions } = found.content;
   return { map: attempt, digest: emissionDigest, ids: partitions[partition] ?? [], isDamaged: found.isDamaged };

@@ -42,19 +42,11 @@ export const sometimes = [
 
 export type Sighting = (typeof sometimes)[number];
 
-export type FaultCounts = Record<string, number>;
-
 /** Counts of one world. */
 export class Sightings {
   readonly seen: Partial<Record<Sighting, number>> = {};
-  readonly faults: FaultCounts = {};
-  masterChanges = 0;
 
   saw(what: Sighting): void {
     this.seen[what] = (this.seen[what] ?? 0) + 1;
-  }
-
-  fault(kind: string): void {
-    this.faults[kind] = (this.faults[kind] ?? 0) + 1;
   }
 }

@@ -2,17 +2,19 @@
 // Its time passes on the worker's machine, which goes on when only the agent is stopped.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
-import { type AttemptId, attemptName, type Position } from "../../src/base/ids.ts";
+import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { JobDescription } from "../../src/job/load/describe.ts";
 import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from "../../src/protocol/messages.ts";
+import type { Slots, WorkerLife } from "../../src/sim/scene.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { PageContent } from "../../src/slot/status-page.ts";
 import type { OnLate } from "../../src/worker/agent/options.ts";
 import type { Bundle, TaskSlot } from "../../src/worker/slots/slot.ts";
-import { fetchAll, type Segment, SegmentMissed } from "./segments.ts";
-import type { SimWorker } from "./worker.ts";
+import { OracleRun } from "./runs.ts";
+import { fetchAll, type Segment, SegmentMissed, serveSegment } from "./segments.ts";
 import { emit, idsOf, type PartContent, planOf, recordBytes, recordsPerMap, type SimJob } from "./workload.ts";
+import type { OracleWorld } from "./world.ts";
 
 interface Work {
   readonly request: RunAttempt;
@@ -26,12 +28,25 @@ interface Work {
   segments: Promise<Segment[]> | undefined;
 }
 
-export class SimSlot implements TaskSlot {
+/** The slots of all workers of a world. */
+export function oracleSlots(world: OracleWorld): Slots {
+  return {
+    bundle: { path: "/bundle", digest: "b0", environment: {} },
+    open: (worker, onLate) => new OracleSlot(world, worker, onLate),
+    async serve({ disk }, { kind, body }) {
+      if (kind !== "segment") throw new Error(`a worker knows no ${kind}`);
+      return serveSegment(disk, body);
+    },
+  };
+}
+
+class OracleSlot implements TaskSlot {
   readonly pid = undefined;
   isAlive = true;
   bundle: Bundle | undefined;
   readonly ended: Promise<FailureText>;
-  readonly #worker: SimWorker;
+  readonly #world: OracleWorld;
+  readonly #worker: WorkerLife;
   #end: (why: FailureText) => void = () => {};
   #work: Work | undefined;
   #lastPage: PageContent | undefined;
@@ -41,7 +56,8 @@ export class SimSlot implements TaskSlot {
   #isSilent = false;
   readonly #settling = new Set<() => void>();
 
-  constructor(worker: SimWorker, onLate: OnLate) {
+  constructor(world: OracleWorld, worker: WorkerLife, onLate: OnLate) {
+    this.#world = world;
     this.#worker = worker;
     this.#onLate = onLate;
     this.ended = new Promise((resolve) => (this.#end = resolve));
@@ -61,15 +77,15 @@ export class SimSlot implements TaskSlot {
   }
 
   run(request: RunAttempt): Promise<AttemptResult> {
-    const { world, machine } = this.#worker;
+    const world = this.#world;
+    const { machine, id } = this.#worker;
     const { options, slotChance: chance } = world;
     const { attempt } = request.assignment;
+    const where = () => `${taskName(attempt)} on ${id}`;
     world.checks.started(this.#worker, request);
     return new Promise((resolve) => {
-      const isSlow = options.faults.has("stragglers") && world.isFaulty && chance.happens(options.attemptRate);
-      const hangs = options.faults.has("hanging-attempts") && world.isFaulty && chance.happens(options.attemptRate);
-      if (isSlow) world.sightings.fault("straggler");
-      if (hangs) world.sightings.fault("attempt hangs");
+      const isSlow = world.comes("stragglers", chance, where);
+      const hangs = world.comes("hanging-attempts", chance, where);
       // Afterwards all is fast: what is left must be over in time, however much it is and however few are left to do it.
       const pace = world.isFaulty ? (isSlow ? 12 : 1) : 0.1;
       const mean = options.attemptLeases * options.leaseMs * pace;
@@ -97,7 +113,7 @@ export class SimSlot implements TaskSlot {
         // It reads the map outputs on the way; much may change between that and its end.
         machine.after(ms * chance.random(), () => {
           if (this.#work !== work) return;
-          work.segments = fetchAll(this.#worker, request);
+          work.segments = fetchAll(world, this.#worker, request);
           work.segments.catch(() => {}); // heard of at the end
         });
       }
@@ -108,16 +124,15 @@ export class SimSlot implements TaskSlot {
   }
 
   settle(): Promise<void> {
-    const { world, machine } = this.#worker;
-    const { options, slotChance: chance } = world;
+    const { machine, id } = this.#worker;
+    const { slotChance: chance, comes } = this.#world;
     return new Promise((resolve) => {
       const settled = () => {
         if (this.#settling.delete(settled)) machine.after(1, () => this.#worker.agentHears(resolve));
       };
       this.#settling.add(settled);
       // Its thread is kept busy: it says nothing, and ends only by being killed.
-      if (world.isFaulty && options.faults.has("hanging-attempts") && chance.happens(options.attemptRate / 2)) {
-        world.sightings.fault("slot silent");
+      if (comes("hanging-attempts", chance, () => `a slot on ${id} says nothing`, 0.5)) {
         this.#isSilent = true;
         return;
       }
@@ -128,7 +143,8 @@ export class SimSlot implements TaskSlot {
 
   /** The job's code calls once more: while the attempt runs, soon after, or when nobody waits for it any more. */
   #leaveBehind(attempt: AttemptId, ms: number): void {
-    const { world, machine } = this.#worker;
+    const world = this.#world;
+    const { machine } = this.#worker;
     const { options, slotChance: chance } = world;
     const { lateRate, hasTimers } = world.jobOf(attempt.job);
     if (hasTimers && chance.happens(0.5)) {
@@ -136,6 +152,7 @@ export class SimSlot implements TaskSlot {
       machine.after(ms + chance.between(0, 2 * limits.settleMs), () => this.#cameTrue());
     }
     if (!chance.happens(lateRate)) return;
+    world.fired("late-calls", `of ${taskName(attempt)} on ${this.#worker.id}`);
     const after = chance.one([
       chance.between(0, ms),
       ms + chance.between(0, 50),
@@ -161,7 +178,7 @@ export class SimSlot implements TaskSlot {
 
   stop(): void {
     const work = this.#work;
-    if (work === undefined || this.#worker.world.slotChance.happens(0.5)) return;
+    if (work === undefined || this.#world.slotChance.happens(0.5)) return;
     this.#worker.machine.after(10, () => work.finish(failed(work, { kind: "infrastructure", error: text("stopped") })));
   }
 
@@ -175,7 +192,7 @@ export class SimSlot implements TaskSlot {
       const { careful } = work.request.assignment;
       work.finish(failed(work, { kind: "slot-died", error: text("killed"), at: undefined, careful }));
     }
-    if (this.#isSilent) this.#worker.world.sightings.saw("silent slot killed");
+    if (this.#isSilent) this.#world.sightings.saw("silent slot killed");
     for (const settled of [...this.#settling]) settled();
     this.#worker.machine.after(2, () => this.#worker.agentHears(() => this.#end(text("killed"))));
   }
@@ -184,7 +201,7 @@ export class SimSlot implements TaskSlot {
     const work = this.#work;
     if (work === undefined) return this.#lastPage;
     const { attempt } = work.request.assignment;
-    const share = Math.min((this.#worker.world.now - work.startedAt) / work.ms, 1, work.hangsAt);
+    const share = Math.min((this.#world.now - work.startedAt) / work.ms, 1, work.hangsAt);
     return {
       epoch: attempt.epoch,
       attempt: attempt.attempt,
@@ -199,12 +216,11 @@ export class SimSlot implements TaskSlot {
   // ── how an attempt ends ────────────────────────────────────────────────────
 
   #complete(work: Work): void {
-    const { world } = this.#worker;
+    const world = this.#world;
     const { attempt, careful } = work.request.assignment;
     const job = world.jobOf(attempt.job);
     const failure = this.#failure(job, work);
     if (failure === "dies") {
-      world.sightings.fault("slot died");
       this.isAlive = false;
       work.staged.length = 0;
       work.finish(failed(work, { kind: "slot-died", error: text("died"), at: this.#diedAt(job, work), careful }));
@@ -232,17 +248,22 @@ export class SimSlot implements TaskSlot {
 
   /** What the faults of this world, and of the job itself, make of it. */
   #failure(job: SimJob, { request }: Work): Failure | "dies" | undefined {
-    const { world } = this.#worker;
-    const { options, slotChance: chance } = world;
+    const world = this.#world;
+    const { slotChance: chance } = world;
     const { attempt, work } = request.assignment;
-    if (this.#worker.isBad && this.#worker.disk.isFull) {
+    const where = () => `${taskName(attempt)} on ${this.#worker.id}`;
+    if (this.#worker.host.isBad && this.#worker.disk.isFull) {
       world.sightings.saw("no space");
       return { kind: "infrastructure", error: text("no space left", "no-space") };
     }
-    if (this.#worker.isBad) return { kind: "infrastructure", error: text("this machine fails everything") };
+    if (this.#worker.host.isBad) return { kind: "infrastructure", error: text("this machine fails everything") };
     if (work.phase === "map") {
-      if (job.poison?.map === attempt.index && !isSkipped(work, attempt.index, job.poison.record)) return "dies";
+      if (job.poison?.map === attempt.index && !isSkipped(work, attempt.index, job.poison.record)) {
+        world.fired("poison-record", where());
+        return "dies";
+      }
       if (job.throwing?.map === attempt.index && (job.throwing.isAlways || chance.happens(0.4))) {
+        world.fired("user-errors", where());
         const at = job.throwing.isAlways ? 0 : chance.below(recordsPerMap);
         return {
           kind: "user-error",
@@ -252,12 +273,9 @@ export class SimSlot implements TaskSlot {
         };
       }
     }
-    if (!world.isFaulty) return undefined;
-    if (options.faults.has("slot-deaths") && chance.happens(options.attemptRate)) return "dies";
-    if (options.faults.has("failing-attempts") && chance.happens(options.attemptRate)) {
-      world.sightings.fault("attempt failed");
+    if (world.comes("slot-deaths", chance, where)) return "dies";
+    if (world.comes("failing-attempts", chance, where))
       return { kind: "infrastructure", error: text("the disk is odd") };
-    }
     return undefined;
   }
 
@@ -266,7 +284,7 @@ export class SimSlot implements TaskSlot {
     if (work.phase !== "map") return undefined;
     if (poison?.map === attempt.index && !isSkipped(work, attempt.index, poison.record))
       return position(attempt.index, careful ? poison.record : 0);
-    return position(attempt.index, careful ? this.#worker.world.slotChance.below(recordsPerMap) : 0);
+    return position(attempt.index, careful ? this.#world.slotChance.below(recordsPerMap) : 0);
   }
 
   async #succeed(job: SimJob, work: Work): Promise<void> {
@@ -286,9 +304,10 @@ export class SimSlot implements TaskSlot {
           return this.#stageAndFinish(work, { ...base, counters, deadLetters: skip }, part);
         }
         const content = emit(job, attempt, skipped);
-        const run = this.#worker.disk.write(content);
+        const run = new OracleRun(content, this.#worker.id);
+        this.#worker.disk.write(run);
         const { emissionDigest } = content;
-        return work.finish({ ...base, counters, deadLetters: skip, run, emissionDigest });
+        return work.finish({ ...base, counters, deadLetters: skip, run: run.ref, emissionDigest });
       }
       case "reduce": {
         const { mapVersion } = assignment.work;
@@ -306,9 +325,10 @@ export class SimSlot implements TaskSlot {
 
   /** The file is staged some time before its attempt says so, and a crash may come between. */
   #stageAndFinish(work: Work, done: Extract<AttemptResult, { ok: true }>, part: PartContent): void {
-    const { world, machine, host } = this.#worker;
+    const world = this.#world;
+    const { machine, id } = this.#worker;
     if (this.#work !== work) return;
-    if (world.network.isCut(host, "storage") || world.files.failsUntil > world.now)
+    if (world.network.isCut(id, "storage") || world.files.failsUntil > world.now)
       throw new MillraceError("io-error", "storage can't be written", { retry: "elsewhere" });
     const { attempt } = part;
     const name = `part-${attempt.phase === "map" ? "m-" : ""}${String(attempt.index).padStart(5, "0")}.txt`;
@@ -360,9 +380,4 @@ function stats({ ms }: Work): AttemptStats {
     asideBytes: 0,
     wallMs: Math.ceil(ms),
   };
-}
-
-/** "j/map-00001.1.7", for checks and traces. */
-export function fullName(attempt: AttemptId): string {
-  return `${attempt.job}/${attemptName(attempt)}`;
 }

@@ -130,8 +130,8 @@ export function makeJobs(options: SimOptions, chance: Chance, idOf: (key: string
         partitions,
         splitBytes: undefined,
         attemptsMax: 3 + chance.below(4),
-        slotsMax: chance.happens(0.2) ? 1 + chance.below(3) : undefined,
-        deadLettersMax: chance.below(3),
+        maxSlots: chance.happens(0.2) ? 1 + chance.below(3) : undefined,
+        skipBad: chance.below(3),
         params: "{}",
         taskTimeoutMs: options.leaseMs * chance.one([2, 4, 8]),
         taskLimitMs: chance.happens(0.2) ? options.leaseMs * 12 : undefined,
@@ -142,4 +142,9 @@ export function makeJobs(options: SimOptions, chance: Chance, idOf: (key: string
       },
     };
   });
+}
+
+/** "j/map-00001.1.7", for checks and traces. */
+export function fullName(attempt: AttemptId): string {
+  return `${attempt.job}/${attemptName(attempt)}`;
 }

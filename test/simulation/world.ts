@@ -1,21 +1,16 @@
-// The world of one seed: a store, storage, masters, workers and clients, all simulated but for what is under test, which is the
-// product's own scheduler, master loop, worker agent and messages. First there is chaos, and the checks watch for what must
-// never be; then a part of it is healed and has to finish every job.
+// A cluster of one seed whose slots answer from an oracle, with clients that submit jobs to it. First there is chaos, and the
+// checks watch for what must never be; then a part of it is healed and has to finish every job.
 import { jobIdOf } from "../../src/master/master.ts";
 import { Chance } from "../../src/sim/chance.ts";
-import { Network } from "../../src/sim/network.ts";
 import { Process } from "../../src/sim/process.ts";
-import { StateServer } from "../../src/sim/state-server.ts";
-import { Timeline } from "../../src/sim/timeline.ts";
-import { Trace } from "../../src/sim/trace.ts";
+import type { Slots } from "../../src/sim/scene.ts";
+import { type SimListener, World } from "../../src/sim/world.ts";
 import { type Checks, createChecks } from "./checks.ts";
 import { SimClient } from "./client.ts";
 import { Files } from "./files.ts";
-import { MasterHost } from "./master.ts";
-import { Nemesis } from "./nemesis.ts";
 import { optionsOf, type Profile, type SimOptions } from "./options.ts";
 import { Sightings } from "./sightings.ts";
-import { WorkerHost } from "./worker.ts";
+import { oracleSlots } from "./slot.ts";
 import { makeJobs, type SimJob } from "./workload.ts";
 
 /** What was not as it must be. */
@@ -32,74 +27,38 @@ export const healedLeasesMax = 20;
 const quietLeases = 6;
 const quietLeasesMax = 40;
 
-export class World {
-  readonly options: SimOptions;
-  readonly timeline = new Timeline();
-  readonly trace: Trace;
+export class OracleWorld extends World {
+  override readonly options: SimOptions;
   readonly sightings = new Sightings();
-  /** For all that has no dice of its own. */
-  readonly chance: Chance;
-  readonly slotChance: Chance;
-  readonly network: Network;
-  readonly server: StateServer;
+  readonly slots: Slots;
   readonly files: Files;
-  readonly masters: MasterHost[];
-  readonly workers: WorkerHost[];
   readonly jobs: readonly SimJob[];
   readonly clients: readonly SimClient[];
   readonly checks: Checks;
-  /** Workers and masters that are well for good. */
-  readonly core = new Set<string>();
-  isFaulty = true;
   violation: Violation | undefined;
-  readonly #nemesis: Nemesis;
-  #ledAt = 0;
 
-  constructor(seed: number, profile?: Profile, onLine?: (line: string) => void) {
+  constructor(seed: number, profile?: Profile, onEvent?: SimListener) {
     const options = optionsOf(seed, profile);
+    super(options, onEvent);
     this.options = options;
-    this.trace = new Trace(onLine);
-    this.chance = new Chance(seed, 2);
-    this.slotChance = new Chance(seed, 3);
-    const { timeline, sightings } = this;
-    const now = () => timeline.now;
-    this.network = new Network(timeline, new Chance(seed, 4), options, sightings);
+    this.isFaulty = true;
     this.checks = createChecks(this);
-    this.server = new StateServer(
-      new Process(timeline, "store", this.chance.random, 0),
-      now,
-      new Chance(seed, 5),
-      options,
-      sightings,
-    );
-    this.server.watch = (change, before, epoch) => this.checks.stored(change, before, epoch);
-    this.server.onLead = (epoch, host) => {
-      this.trace.note(this.now, `epoch ${epoch} for ${host}`);
-      this.#ledAt = this.now;
-      this.checks.led(epoch, host);
-    };
-    this.files = new Files(new Process(timeline, "storage", this.chance.random, 0), now, new Chance(seed, 6), options);
-    this.files.onVisible = (destination, job, name) => {
-      this.trace.note(this.now, `${destination}/${name} of ${job.slice(0, 4)} is visible`);
-      this.checks.visible(destination, job, name);
-    };
-    this.network.answerAt("store", this.server);
-    this.network.answerAt("storage", this.files);
+    this.files = new Files(new Process(this.timeline, "storage", this.chance.random, 0), this);
+    this.slots = oracleSlots(this);
     this.jobs = makeJobs(options, new Chance(seed, 7), jobIdOf);
-    this.masters = Array.from({ length: options.masters }, (_, index) => new MasterHost(this, `m${index}`));
-    this.workers = Array.from(
-      { length: options.workers },
-      (_, index) => new WorkerHost(this, `w${index}`, 1 + this.chance.below(options.slotsMax)),
-    );
+    this.populate(() => 1 + this.chance.below(options.maxSlots));
     this.clients = this.jobs.map((job, index) => new SimClient(this, job, index));
-    this.#nemesis = new Nemesis(this, new Chance(seed, 8));
   }
 
-  get now(): number {
-    return this.timeline.now;
+  get observer(): Checks {
+    return this.checks;
   }
 
-  get hosts(): string[] {
+  get outputs(): Files {
+    return this.files;
+  }
+
+  get hosts(): readonly string[] {
     return [
       "store",
       "storage",
@@ -119,26 +78,20 @@ export class World {
   violate(invariant: string, message: string): void {
     if (this.violation !== undefined) return;
     this.violation = { invariant, message, at: this.now };
-    this.trace.note(this.now, `VIOLATION ${invariant} ${message}`);
+    this.note(`VIOLATION ${invariant} ${message}`);
   }
 
   async run(): Promise<void> {
     const { timeline, options, checks, chance } = this;
     const { leaseMs, chaosMs } = options;
     timeline.afterEach = () => checks.happened();
-    for (const master of this.masters) master.start();
     // Some workers come later.
-    for (const worker of this.workers)
-      timeline.after(chance.happens(0.8) ? chance.between(0, 100) : chance.between(0, chaosMs), () => worker.start());
+    this.start(() => (chance.happens(0.8) ? chance.between(0, 100) : chance.between(0, chaosMs)));
     for (const client of this.clients)
       timeline.after(chance.happens(0.5) ? 0 : chance.between(0, chaosMs * 0.7), () => void client.run());
-    this.#nemesis.start();
     const isOver = () => this.violation !== undefined;
-    await timeline.runUntil(chaosMs, isOver);
+    await this.endure(isOver);
     if (isOver()) return;
-    this.isFaulty = false;
-    this.trace.note(this.now, "chaos ends");
-    this.#nemesis.heal();
     const end = this.now + healedLeasesMax * leaseMs;
     await timeline.runUntil(end, () => isOver() || checks.ends.areAllOver());
     if (isOver()) return;
@@ -151,7 +104,7 @@ export class World {
     const calmSince = () =>
       !this.core.has(this.server.leader ?? "")
         ? this.now
-        : Math.max(this.#ledAt, end - healedLeasesMax * leaseMs, checks.ends.endedAt);
+        : Math.max(this.ledAt, end - healedLeasesMax * leaseMs, checks.ends.endedAt);
     for (let lease = 0; lease < quietLeasesMax && this.now < calmSince() + quietLeases * leaseMs; lease++) {
       await timeline.runUntil(this.now + leaseMs, isOver);
       if (isOver()) return;

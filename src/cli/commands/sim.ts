@@ -8,10 +8,11 @@ import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import { optionsOf, sequential } from "../../sim/options.ts";
-import { type Sample, takeSample } from "../../sim/sample.ts";
-import { UserCode } from "../../sim/user-code.ts";
-import { type SimJob, World } from "../../sim/world.ts";
+import { optionsOf, sequential } from "../../sim/job/options.ts";
+import { type Sample, takeSample } from "../../sim/job/sample.ts";
+import type { SimJob } from "../../sim/job/scene.ts";
+import { UserCode } from "../../sim/job/user-code.ts";
+import { JobWorld } from "../../sim/job/world.ts";
 import { createStorage } from "../../storage/any.ts";
 import { stoppable } from "../../storage/storage.ts";
 import { isA, TaskFailure, userFailure } from "../../task/failure.ts";
@@ -142,7 +143,7 @@ async function simulate(command: Command & Prepared & { readonly code: UserCode 
   };
   try {
     report.begin(here.description.name, sample, plan);
-    const expected = await withUserCode(() => new World(job, sequential()).run(either));
+    const expected = await withUserCode(() => new JobWorld(job, sequential()).run(either));
     report.expected(expected);
     if (expected.outcome !== "succeeded") return;
     const { first, count } = seedsOf(flags);
@@ -150,7 +151,7 @@ async function simulate(command: Command & Prepared & { readonly code: UserCode 
       code.takeUsed();
       const options = optionsOf(seed);
       const run = await withUserCode(() =>
-        new World(job, options, flags.verbose ? (event) => report.happened(seed, event) : undefined).run(either),
+        new JobWorld(job, options, flags.verbose ? (event) => report.happened(seed, event) : undefined).run(either),
       );
       const verdict = await withUserCode(() =>
         verdictOn({

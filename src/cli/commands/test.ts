@@ -37,7 +37,7 @@ import { type Settings, type WholeRun, type WholeRunOptions, wholeRun } from "..
 import { silenceConsole, withUserCode } from "../user-code.ts";
 import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 
-/** Of `run`'s options all that say how, not where to. */
+/** The options of `run` that say how the job runs, without those that say where its result goes. */
 export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;
 
 export async function testCommand(
@@ -80,7 +80,7 @@ export async function testCommand(
       if (!unread.signal.aborted || interrupts.signal.aborted) throw error;
     }
     checks.finish(interrupts.signal);
-    // Nobody has read what was left of it.
+    // Also when the reader of standard output has gone before the end.
     if (checks.failed > 0 || unread.signal.aborted) process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -93,7 +93,7 @@ interface JobTestParts {
   /** Path of the job file. */
   readonly module: string;
   readonly flags: TestFlags;
-  /** Private, and removed by who made it. */
+  /** A private folder, which the command removes. */
   readonly folder: string;
   readonly checks: Checks;
   readonly signal: AbortSignal;

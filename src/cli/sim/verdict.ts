@@ -2,9 +2,10 @@
 // without its faults tells errors that faults cause from errors that come from the cut of the input alone.
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
-import { clockAdvice, type Used } from "../../sim/clock-and-chance.ts";
-import { calm, type SimOptions } from "../../sim/options.ts";
-import { type SimJob, type SimRun, World } from "../../sim/world.ts";
+import { clockAdvice, type Used } from "../../sim/job/clock-and-chance.ts";
+import { calm, type SimOptions } from "../../sim/job/options.ts";
+import type { SimJob } from "../../sim/job/scene.ts";
+import { JobWorld, type SimRun } from "../../sim/job/world.ts";
 import { broken, type Check, failed, ok } from "../test/check.ts";
 import { readPublished } from "../test/content.ts";
 import { type Difference, differenceBetween } from "../test/difference.ts";
@@ -134,7 +135,7 @@ function changedText({ stats: { changed, rolledBack } }: SimRun): string {
 }
 
 function withoutFaults({ job, options, signal }: VerdictOptions): Promise<SimRun> {
-  return new World(job, calm(options)).run(signal);
+  return new JobWorld(job, calm(options)).run(signal);
 }
 
 const bugs = {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { firstDifference } from "./difference.ts";
 
-/** In chunks of so many bytes, each in the same memory as the one before. */
+/** The content in chunks of `size` bytes, each in the same memory as the one before. */
 async function* chunks(content: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   const memory = Buffer.alloc(size);
   for (let at = 0; at < content.length; at += size) {

@@ -5,7 +5,7 @@ import { excerptOf } from "../../base/excerpt.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
-import { clockAdvice, type Used, watchClockAndChance } from "../../sim/clock-and-chance.ts";
+import { clockAdvice, type Used, watchClockAndChance } from "../../sim/job/clock-and-chance.ts";
 import type { MappedRecord } from "../../task/map/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";
 import { type Check, failed, ok } from "./check.ts";

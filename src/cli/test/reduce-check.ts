@@ -7,7 +7,7 @@ import { formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { describeThrown } from "../../job/thrown.ts";
-import { type ClockAndChance, clockAdvice, watchClockAndChance } from "../../sim/clock-and-chance.ts";
+import { type ClockAndChance, clockAdvice, watchClockAndChance } from "../../sim/job/clock-and-chance.ts";
 import { runInlineJob } from "../../task/inline.ts";
 import type { MappedRecord } from "../../task/map/record-mapper.ts";
 import { readableBytes } from "../replay/readable.ts";

@@ -1,4 +1,4 @@
-// The engine of one run: state store, master and agent, opened, used for one job, and closed as one.
+// The engine of one local run: state store, master and agent, which are opened, used for one job, and closed together.
 import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
@@ -31,20 +31,20 @@ import { jobEnvironment, writeBundle } from "../bundle-file.ts";
 import type { JobHandle } from "../engine.ts";
 import { takeStarted } from "../first-slot.ts";
 import { type SubmitOptions, sizedSpec } from "../spec.ts";
-import { earlierJobs, type LocalPlaces, removeOlder } from "../work-directories.ts";
+import { earlierJobs, removeOlder, type WorkDirectories } from "../work-directories.ts";
 import type { LocalEngine, LocalOptions } from "./open.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
 
-/** In one process nobody is ever out of reach: a laptop that slept must not lose its attempts. */
+/** In one process no worker is ever out of reach, and a laptop that slept must not lose its attempts. */
 const leaseMs = 24 * 3_600_000;
-/** How often running attempts are looked at, and so how fresh a progress view is. */
+/** Time between two looks at running attempts, which is how old a progress view can be. */
 const heartbeatMs = 500;
 
 export interface EngineParts {
   readonly options: LocalOptions;
   readonly budget: Budget;
   readonly storage: Storage;
-  readonly places: LocalPlaces;
+  readonly directories: WorkDirectories;
   readonly work: WorkDirectory;
   /** Idempotency key of a new job. */
   readonly key: string;
@@ -66,7 +66,7 @@ export class Engine implements LocalEngine {
   #description: JobDescription | undefined;
   #handle: JobHandle | undefined;
   #stopped: Promise<void> | undefined;
-  /** What was there before stays until it is certain that it is not needed. */
+  /** While true, `close` leaves state and runs of the earlier run in place, as they may still be needed. */
   #isResumable: boolean;
   #end: JobView["state"] | "none" | "stopped" = "none";
   readonly #closed = new AbortController();
@@ -78,7 +78,7 @@ export class Engine implements LocalEngine {
     this.#isResumable = parts.options.resume === true;
     const { budget, work } = parts;
     this.#firstSlot = parts.options.firstSlot;
-    this.#masterStarted.promise.catch(() => {}); // who calls it hears of it
+    this.#masterStarted.promise.catch(() => {}); // each call that awaits it rejects
     this.#agent = startAgent({
       worker: "local",
       incarnation: systemClock.date().getTime(),
@@ -102,7 +102,7 @@ export class Engine implements LocalEngine {
           program: slotProgram,
           process: this.#takeFirstSlot(),
           budget,
-          places: work,
+          directories: work,
           clock: systemClock,
           onLate,
           combining: parts.options.experiment?.combining,
@@ -129,7 +129,7 @@ export class Engine implements LocalEngine {
   }
 
   get destination(): string {
-    return this.#parts.places.destination;
+    return this.#parts.directories.destination;
   }
 
   get directory(): string {
@@ -159,24 +159,24 @@ export class Engine implements LocalEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { places, key, job, replaces, deadLetters } = this.#parts;
+    const { directories, key, job, replaces, deadLetters } = this.#parts;
     const { spec, inputBytes } = await sizedSpec(options, {
       module: this.#parts.options.module,
       description: this.description,
       bundle: this.#bundle!.digest,
-      destination: places.destination,
+      destination: directories.destination,
       replaces,
       deadLetters,
       environment: this.#bundle!.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
       storage: this.#stoppable(),
-      // A resumed job goes on with the value that it has.
+      // A resumed job goes on with its stored value.
       validate: async (params) => {
         const { resume, attempts = limits.attemptsMax } = this.#parts.options;
         return resume === true ? undefined : await this.#agent.validate(this.#bundle!, params, attempts);
       },
     });
-    // While the plan is made; a job of one split needs no other slot.
+    // Further slots start while the plan is made. A job of one split needs only one.
     if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, this.#bundle);
     if (this.#parts.options.resume === true) return await this.#resume(spec);
     const master = this.#master!;
@@ -185,9 +185,9 @@ export class Engine implements LocalEngine {
     return this.#handle;
   }
 
-  /** The master starts once it is certain that the stored job is the one that is meant: it goes on by itself. */
+  /** Starts the master once it is certain that the stored job is the same job. The job then goes on by itself. */
   async #resume(spec: JobSpec): Promise<JobHandle> {
-    const { options, places, job } = this.#parts;
+    const { options, directories, job } = this.#parts;
     const storage = this.#stoppable();
     const stored = await readStoredJob(this.#store!);
     if (stored?.job !== job || stored.outcome === "succeeded" || stored.outcome === "cancelled") {
@@ -195,12 +195,12 @@ export class Engine implements LocalEngine {
       const why = stored?.outcome === undefined ? "stopped before it began" : `had ended (${stored.outcome})`;
       throw new MillraceError(
         "nothing-to-resume",
-        `the earlier run with the output ${places.destination} ${why}: run without --resume`,
+        `the earlier run with the output ${directories.destination} ${why}: run without --resume`,
       );
     }
     await checkSame(stored, spec, storage);
     if (!stored.isDecided) {
-      await storage.prepare(places.destination, options.overwrite ?? false);
+      await storage.prepare(directories.destination, options.overwrite ?? false);
       if (options.deadLetters !== undefined) await storage.prepare(options.deadLetters, options.overwrite ?? false);
     }
     const master = await this.#startMaster();
@@ -226,27 +226,27 @@ export class Engine implements LocalEngine {
 
   removeNow(): void {
     if (this.#isResumable) return;
-    const { places, work, removeParents } = this.#parts;
+    const { directories, work, removeParents } = this.#parts;
     removeWorkDirectory(work);
-    removeWorkDirectory({ path: places.beside, memory: undefined });
+    removeWorkDirectory({ path: directories.beside, memory: undefined });
     removeParents();
   }
 
   /**
-   * What runs that were killed have staged where no work directory holds it. Of other runs only once this one has published:
-   * until then somebody may want to go on with them.
+   * Removes what killed runs have staged outside of their work directories. For other runs this happens only after this
+   * one has published: until then a user may want to go on with them.
    */
   async #discardElsewhere(): Promise<void> {
-    const { options, places, storage, job } = this.#parts;
+    const { options, directories, storage, job } = this.#parts;
     const { output, workDir, resume, deadLetters } = options;
     if (this.#isResumable) return;
     const jobs = this.#end === "succeeded" && output !== undefined ? await earlierJobs(output, workDir) : [];
     if (this.#end === "none" && resume === true) jobs.push(job);
-    // Hidden, and in nobody's way: no reason to fail.
+    // Staged files are hidden and in no one's way, so failing to remove them is no reason to fail.
     const discard = async (destination: string) => {
       for (const each of jobs) await storage.discard(destination, each).catch(() => {});
     };
-    if (output !== undefined && isUrl(output)) await discard(places.destination);
+    if (output !== undefined && isUrl(output)) await discard(directories.destination);
     if (deadLetters !== undefined) await discard(deadLetters);
   }
 
@@ -257,7 +257,7 @@ export class Engine implements LocalEngine {
       for await (const view of master.watch(job)) last = view;
       return last;
     })();
-    ended.catch(() => {}); // who waits for it hears of it; `close` does not
+    ended.catch(() => {}); // callers that await it get the error; `close` ignores it
     return {
       job,
       spec,
@@ -266,7 +266,7 @@ export class Engine implements LocalEngine {
       ended,
       cancel: async () => {
         const outcome = await master.cancel(job);
-        // Decided: it is published, unless the storage does not answer.
+        // The output is decided, so it will be published unless the storage does not answer.
         if (outcome === "too-late")
           void systemClock
             .sleep(limits.publishGraceMs, this.#closed.signal)
@@ -277,13 +277,13 @@ export class Engine implements LocalEngine {
     };
   }
 
-  /** For what comes before the job is submitted. */
+  /** The storage, with waits that `signal` ends: for everything before the job is submitted. */
   #stoppable(): Storage {
     const { storage, options } = this.#parts;
     return options.signal === undefined ? storage : stoppable(storage, options.signal);
   }
 
-  /** Undefined when there is none, or none any more. */
+  /** The process of the first slot, once; undefined when there is none, or it was taken or has ended. */
   #takeFirstSlot(): ChildProcess | undefined {
     const first = this.#firstSlot;
     this.#firstSlot = undefined;
@@ -322,7 +322,7 @@ export class Engine implements LocalEngine {
     await this.#store?.close();
   }
 
-  /** How the job ended; "stopped": the master could not go on. What still runs is cancelled. */
+  /** Cancels a job that still runs, and tells how it ended; "stopped": the master could not go on. */
   async #cancelled(): Promise<JobView["state"] | "none" | "stopped"> {
     const handle = this.#handle;
     if (handle === undefined) return "none";
@@ -371,7 +371,7 @@ function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** Waits for both also when one fails, so that nothing is still being made while it is being removed. */
+/** Waits for both even when one fails, so that nothing is still being created while it is being removed. */
 async function allOrFirstError<A, B>(promises: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
   await Promise.allSettled(promises);
   return await Promise.all(promises);

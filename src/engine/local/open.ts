@@ -1,10 +1,10 @@
-// Master and worker in one process: what `millrace run` and `run()` use. A cluster of one, joined by the in-memory transport;
-// it opens no port and loads nothing that only a cluster needs.
+// Master and worker in one process, for `millrace run` and `run()`: a cluster of one, joined by the in-memory
+// transport. It opens no port, and loads nothing that only a cluster needs.
 //
 //   openLocal ─► bundle │ state store, master │ first slot   (side by side)
 //             ─► describe ─► submit ─► watch … ─► close
 //
-// `close` removes all that a run leaves, except after a failure: then state and runs stay for `resume`.
+// `close` removes everything that a run leaves, except after a failure: then state and runs stay for `resume`.
 import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "../../base/error.ts";
 import type { AttemptId, JobId } from "../../base/ids.ts";
@@ -21,66 +21,68 @@ import type { JobEngine } from "../engine.ts";
 import { type Loading, whileLoading } from "../loading.ts";
 import {
   earlierJobs,
-  localPlaces,
   makeParents,
   refuseIfBusy,
   refuseIfOvertaken,
   removeAbandoned,
+  workDirectories,
   workDirectoriesOf,
 } from "../work-directories.ts";
 import { Engine, type EngineParts } from "./engine.ts";
 
 export type { SubmitOptions } from "../engine.ts";
 
-/** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
+/** `signal` ends everything before the submission; from then on the job has to be cancelled. */
 export interface LocalOptions extends Loading {
-  /** Directory to publish; undefined: a private one, removed by `close`. */
+  /** Directory to publish. Default: a private one, which `close` removes. */
   readonly output?: string | undefined;
-  /** Default: one per core. */
+  /** Number of slots. Default: one per core. */
   readonly slots?: number | undefined;
   /** Bytes for all slots and the memory tier together; default: a quarter of the machine's. */
   readonly memoryBytes?: number | undefined;
-  /** Environment of the job's code, beside TZ and LANG. */
+  /** Environment variables of the job's code, beside those that every slot has. Default: none. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
+  /** How many slots may be killed while the job is described. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
-  /** A folder of their own for dead letters, absolute or a URL (engine/dead-letters.ts). */
+  /**
+   * A separate folder for dead letters, absolute or a URL (engine/dead-letters.ts). Default: they go into the output.
+   */
   readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;
-  /** Where state and runs go instead of beside the output. */
+  /** Folder for state and runs. Default: beside the output. */
   readonly workDir?: string | undefined;
-  /** Ends every wait for a storage before the job is submitted; from then on it has to be cancelled. */
+  /** Ends every wait for a storage before the job is submitted. From then on, the job has to be cancelled. */
   readonly signal?: AbortSignal | undefined;
-  /** A slot's process that was started already (first-slot.ts). */
+  /** A slot's process that was started early (first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
-  /** For `millrace test`: what must not change the result. */
+  /** Settings of `millrace test` that must not change the result. */
   readonly experiment?: Experiment | undefined;
-  /** What is odd and no reason to stop, as a sentence. */
+  /** Called with a sentence about something odd that is no reason to stop. */
   readonly onWarning?: ((warning: string) => void) | undefined;
-  /** What attempts print to standard output and error, as it comes. */
+  /** Called with everything that attempts print to standard output and error, as it comes. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
 }
 
 export interface Experiment {
-  /** False: a fresh process for each attempt. */
+  /** False: each attempt gets a process of its own. Default: slots are reused. */
   readonly reuseSlots?: false;
   readonly order?: SchedulerOptions["order"];
   readonly combining?: Combining;
-  /** What `ctx.startedAt` says (ISO 8601), so that runs that are compared agree on it. */
+  /** The value of `ctx.startedAt` (ISO 8601), so that runs that are compared agree on it. Default: now. */
   readonly startedAt?: string;
 }
 
-/** `stop` cancels what runs, and ends slots and master. */
+/** An engine of this process. `stop` cancels a job that still runs, and ends slots and master. */
 export interface LocalEngine extends JobEngine {
   readonly budget: Budget;
-  /** The work directory: logs are in it. */
+  /** The work directory, which holds the logs of attempts. */
   readonly directory: string;
-  /** As `close` of a stopped engine, for a process that is about to exit. */
+  /** Does what `close` does for a stopped engine, synchronously, for a process that is about to exit. */
   removeNow(): void;
 }
 
-/** Bundles and describes the job, with all made ready to run it. On failure nothing is left behind that was not there. */
+/** Bundles and describes the job, and prepares everything to run it. When it fails, it leaves nothing new behind. */
 export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
   const storage = createStorage();
@@ -98,41 +100,41 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
+type Parts = Pick<EngineParts, "directories" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
 
 async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
-  const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
+  const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
   const overwrite = options.overwrite ?? false;
   const ended = await endedJobs(options);
-  // Without an output the destination is in the work directory, which says itself why it can't be made.
+  // Without an output the destination is in the work directory, and creating that reports its own errors.
   const { replaces } =
     options.output === undefined
       ? { replaces: undefined }
-      : await storage.prepare(places.destination, overwrite, options.signal, ended);
+      : await storage.prepare(directories.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
     path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
-  const removeParents = makeParents(places.work);
-  const work = createWorkDirectory({ path: places.work, id: job, deadLetters: path });
+  const removeParents = makeParents(directories.work);
+  const work = createWorkDirectory({ path: directories.work, id: job, deadLetters: path });
   try {
-    if (options.output !== undefined) await refuseIfOvertaken(options.output, options.workDir, places.work);
+    if (options.output !== undefined) await refuseIfOvertaken(options.output, options.workDir, directories.work);
   } catch (error) {
     removeWorkDirectory(work);
     removeParents();
     throw error;
   }
-  return { key, job, places, work, replaces, deadLetters, removeParents };
+  return { key, job, directories, work, replaces, deadLetters, removeParents };
 }
 
-/** Runs of this output that were killed: this one begins anew. */
+/** Killed runs with this output, which this run does not resume. */
 async function endedJobs({ output, deadLetters, workDir }: LocalOptions): Promise<readonly JobId[]> {
   if (output === undefined || ![output, deadLetters].some((path) => path !== undefined && isUrl(path))) return [];
   return await earlierJobs(output, workDir);
 }
 
-/** Of the newest work directory that a run with this output left. */
+/** The parts to resume with, from the newest work directory that a run with this output left. */
 function resumedParts(options: LocalOptions): Parts {
   if (options.output === undefined) {
     throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
@@ -145,9 +147,9 @@ function resumedParts(options: LocalOptions): Parts {
     );
   }
   const { path, job } = left;
-  const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
+  const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
   const deadLetters =
     options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
-  return { key: "", job, places, work, replaces: undefined, deadLetters, removeParents: () => {} };
+  return { key: "", job, directories, work, replaces: undefined, deadLetters, removeParents: () => {} };
 }

@@ -1,5 +1,5 @@
-// What a run left in its store, and whether it may be gone on with: the same code, options and input files, or an error that
-// names what differs.
+// Reads what a run left in its store, and checks whether it can be resumed: code, options and input files must be the
+// same, otherwise an error names what differs.
 
 import { isDeepStrictEqual } from "node:util";
 import { MillraceError } from "../../base/error.ts";
@@ -18,14 +18,14 @@ import { endedRecord, jobRecord, planRecord } from "../../wire/stored/records.ts
 export interface StoredJob {
   readonly job: JobId;
   readonly spec: JobSpec;
-  /** Undefined until the job was planned. */
+  /** The job's plan; undefined if the run stopped before the job was planned. */
   readonly plan: Plan | undefined;
   readonly outcome: "succeeded" | "failed" | "cancelled" | undefined;
-  /** The commit decision is made: all that is left is to publish, which may have happened. */
+  /** True when the commit decision is stored: only publishing is left, and may have happened. */
   readonly isDecided: boolean;
 }
 
-/** The job of a store that one run used; undefined where it was never submitted. */
+/** The job in the store of a run; undefined when none was submitted. */
 export async function readStoredJob(store: StateStore): Promise<StoredJob | undefined> {
   let job: JobId | undefined;
   let spec: JobSpec | undefined;
@@ -48,7 +48,7 @@ export async function readStoredJob(store: StateStore): Promise<StoredJob | unde
   return { job, spec, plan, outcome, isDecided };
 }
 
-/** Throws `nothing-to-resume`, naming what differs, unless `wanted` is the job that `stored` is. */
+/** Throws `nothing-to-resume`, naming what differs, unless `wanted` is the same job as `stored`. */
 export async function checkSame(stored: StoredJob, wanted: JobSpec, storage: Storage): Promise<void> {
   const differences = [
     ...specDifferences(stored.spec, wanted),
@@ -58,11 +58,11 @@ export async function checkSame(stored: StoredJob, wanted: JobSpec, storage: Sto
   const more = differences.length > limits.namedMax ? ` and ${differences.length - limits.namedMax} more` : "";
   throw new MillraceError(
     "nothing-to-resume",
-    `can't go on with the earlier run: ${differences.slice(0, limits.namedMax).join("; ")}${more}. Undo that, or run without --resume to begin anew`,
+    `can't go on with the earlier run: ${differences.slice(0, limits.namedMax).join("; ")}${more}. Undo that, or run without --resume to start over`,
   );
 }
 
-/** What makes a result another one, or is part of the stored plan. */
+/** The fields that change the result, or are part of the stored plan, with their names for messages. */
 const compared: readonly (readonly [keyof JobSpec, string])[] = [
   ["bundle", "the job's code is not the same"],
   ["params", "other parameters are given"],
@@ -71,7 +71,7 @@ const compared: readonly (readonly [keyof JobSpec, string])[] = [
   ["files", "a side file is another, or was changed"],
   ["environment", "other --env are given"],
   ["splitBytes", "another --split-size is given"],
-  ["deadLettersMax", "another --skip-bad is given"],
+  ["skipBad", "another --skip-bad is given"],
   ["writes", "the result is wanted in another form"],
   ["output", "the output is another"],
 ];
@@ -88,9 +88,9 @@ function specDifferences(stored: JobSpec, wanted: JobSpec): string[] {
     : differences;
 }
 
-/** Without what tells an object that was decoded from one that was written (prototypes, properties that are undefined). */
+/** A value without the differences between a decoded object and a written one (prototypes, undefined properties). */
 function plain(field: keyof JobSpec, value: unknown): unknown {
-  if (field === "params") return JSON.parse(String(value)); // in whichever order they were given
+  if (field === "params") return JSON.parse(String(value)); // the order in which they were given does not matter
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 

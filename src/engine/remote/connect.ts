@@ -1,4 +1,4 @@
-// From what a user says about a cluster to a master that has been said hello to.
+// Connects to a cluster: finds the token and certificate that the user means, and greets the master.
 import { systemClock } from "../../base/system/clock.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
 import { ourVersions } from "../../protocol/versions.ts";
@@ -6,21 +6,26 @@ import { findToken } from "../../rpc/access/find-token.ts";
 import { connectMaster } from "../../rpc/client/client.ts";
 
 export interface ConnectOptions {
-  /** "https://m1:7070". */
+  /** The master's address, such as "https://m1:7070". */
   readonly address: string;
-  /** Default: what MILLRACE_TOKEN_FILE names, else what a master on this machine has left for its user. */
+  /**
+   * File with the token. Default: the one that MILLRACE_TOKEN_FILE names, else the one that a master on this machine
+   * has left.
+   */
   readonly tokenFile?: string | undefined;
-  /** PEM file. Default: what this machine trusts. */
+  /**
+   * PEM file of the authority that signed the master's certificate. Default: the authorities that this machine trusts.
+   */
   readonly ca?: string | undefined;
   /** Ends the wait for a master that does not answer. */
   readonly signal?: AbortSignal | undefined;
-  /** Told once when the master does not answer any more, with the reason, and once when it does again. */
+  /** Called once when the master no longer answers, with the reason, and once when it answers again. */
   readonly onConnection?: ((state: "lost" | "back", why: string) => void) | undefined;
 }
 
 /**
- * Throws `wrong-usage` for what is no address, `no-access` where there is no token or it is refused, `not-supported` for a master
- * of another version, and `unreachable` when nobody has answered for some seconds.
+ * Throws `wrong-usage` for an invalid address, `no-access` when there is no token or it is refused, `not-supported` for
+ * a master of another version, and `unreachable` when nothing has answered for some seconds.
  */
 export async function connectTo({
   address,

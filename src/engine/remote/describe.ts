@@ -1,4 +1,5 @@
-// What a job says of itself, asked in a slot on this machine: load errors show here, and the master never loads user code.
+// Asks a job for its description, in a slot on this machine: load errors show here, and the master never loads user
+// code.
 import type { ChildProcess } from "node:child_process";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -12,40 +13,43 @@ import { type Bundle, Slot } from "../../worker/slots/slot.ts";
 import { jobEnvironment, writeBundle } from "../bundle-file.ts";
 import { describing, takeStarted } from "../first-slot.ts";
 import { type Loading, whileLoading } from "../loading.ts";
-import { localPlaces, removeAbandoned } from "../work-directories.ts";
+import { removeAbandoned, workDirectories } from "../work-directories.ts";
 
 export interface DescribedJob {
   readonly description: JobDescription;
-  /** In a private directory, until `close`. */
+  /** The bundle, in a private directory that exists until `close`. */
   readonly bundle: Bundle;
-  /** What its schema makes of parameters, in the slot that described it; for a job that has one (`keepsSlot`). */
+  /**
+   * Asks the job's schema for the value of parameters, in the slot that described the job. Only for a job with a schema
+   * (`keepsSlot`).
+   */
   validate(params: string): Promise<Uint8Array | undefined>;
-  /** That directory. */
+  /** The private directory. */
   readonly folder: string;
   close(): void;
 }
 
 export interface DescribeOptions extends Loading {
   readonly environment: Readonly<Record<string, string>> | undefined;
-  /** Slots that may be killed meanwhile. Default `limits.attemptsMax`. */
+  /** How many slots may be killed meanwhile. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
-  /** True: the slot stays until `close` where the job has a schema, to be asked what it makes of parameters. */
+  /** True: when the job has a schema, the slot stays until `close`, for `validate`. Default: the slot ends. */
   readonly keepsSlot?: boolean;
-  /** Names the private directory, so that a later run removes what a killed one left. */
+  /** The id that names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;
-  /** A slot's process that was started already; it is used, or ended. */
+  /** A slot's process that was started early; it is used, or ended. */
   readonly firstSlot?: ChildProcess | undefined;
-  /** What is odd and no reason to stop, as a sentence. */
+  /** Called with a sentence about something odd that is no reason to stop. */
   readonly onWarning?: ((warning: string) => void) | undefined;
-  /** What the module prints while it is loaded. */
+  /** Called with what the module prints while it is loaded. */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
 }
 
 /** Throws what bundling and loading throw; then nothing is left behind. */
 export async function describeInSlot(options: DescribeOptions): Promise<DescribedJob> {
   await removeAbandoned(undefined);
-  const places = localPlaces({ output: undefined, workDir: undefined }, options.job);
-  const work = createWorkDirectory({ path: places.work, id: options.job });
+  const directories = workDirectories({ output: undefined, workDir: undefined }, options.job);
+  const work = createWorkDirectory({ path: directories.work, id: options.job });
   const budget = planBudget(describing);
   let first = options.firstSlot;
   const slots = new SlotPool({
@@ -60,7 +64,7 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
         program: slotProgram,
         process: started,
         budget,
-        places: work,
+        directories: work,
         clock: systemClock,
         onOutput: (_, bytes) => options.onOutput?.(undefined, bytes),
       });
@@ -83,7 +87,7 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
       description: await slots.describe(bundle, attempts),
     }));
     const { bundle, description } = await whileLoading(described, options);
-    // Nothing more is asked of it.
+    // The slot will not be asked anything more.
     if (options.keepsSlot !== true || description.params.kind === "table") await slots.close();
     const validate = (params: string) => slots.validate(bundle, params, attempts);
     return { description, bundle, folder: work.path, validate, close };

@@ -13,7 +13,7 @@ function feedOver(steps: readonly (JobState | Error | "hang")[], first: JobState
       async *watch(_, signal) {
         for (const step of steps) {
           if (step instanceof Error) throw step;
-          // As the client's: who leaves is not told of it.
+          // Like the client's: a watcher that leaves is told nothing.
           if (step === "hang") await new Promise((resolve) => signal?.addEventListener("abort", resolve));
           else yield view(step);
         }

@@ -1,4 +1,5 @@
-// A job's views for everybody who watches here, from one watch of the master, which goes on by itself after the master was away.
+// Distributes a job's views to all watchers of this process, from one watch of the master, which goes on by itself
+// after the master was away.
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
@@ -8,7 +9,7 @@ export interface FeedOptions {
   readonly master: Pick<RemoteMaster, "watch">;
   readonly job: JobId;
   readonly first: JobView;
-  /** What the user may do when the master stays away: a command. */
+  /** The command that a user can type when the master stays away, for the error. */
   readonly later: string;
 }
 
@@ -39,7 +40,7 @@ export class Feed {
     return this.#ended;
   }
 
-  /** The view now and after each change, until the job has ended; changes that come faster than they are taken are left out. */
+  /** The view now and after each change, until the job has ended. A slow watcher misses views in between. */
   async *watch(signal?: AbortSignal): AsyncIterable<JobView> {
     let shown: JobView | undefined;
     for (;;) {

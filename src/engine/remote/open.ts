@@ -1,9 +1,9 @@
-// A job for a cluster: the twin of local.ts for `run --master` and `run(job, { master })`. Bundled, described and checked here;
-// planned, run and published there.
+// A job for a cluster: the twin of local/open.ts for `run --master` and `run(job, { master })`. The job is bundled,
+// described and checked here, and planned, run and published there.
 //
 //   openRemote ─► bundle, describe in a slot ─► submit: blobs, then the job under its key ─► watch … ─► close
 //
-// The job is the cluster's from `submit` on: this process may end at any time, and nothing is lost by it.
+// From `submit` on the job belongs to the cluster: this process may end at any time, and nothing is lost.
 import type { ChildProcess } from "node:child_process";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -25,38 +25,43 @@ import { type DescribedJob, describeInSlot } from "./describe.ts";
 import { Feed } from "./feed.ts";
 import { bundleUpload, sideFileUpload, upload } from "./upload.ts";
 
-/** `signal` ends what comes before the submission; from then on the job has to be cancelled. */
+/** `signal` ends everything before the submission; from then on the job has to be cancelled. */
 export interface RemoteOptions extends Loading {
-  /** Directory to publish, as the workers see it too; or a URL. */
+  /** Directory to publish, which the workers must see under the same path; or a URL. */
   readonly output: string;
-  /** Said hello to, or about to be. `close` closes it. */
+  /** The master, which was greeted or is being greeted. `close` closes it. */
   readonly master: RemoteMaster | Promise<RemoteMaster>;
-  /** How the user names it, for commands in messages. */
+  /** The master's address as the user gave it, for commands in messages. */
   readonly address: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Slots that may be killed while the job is described. Default `limits.attemptsMax`. */
+  /** How many slots may be killed while the job is described. Default `limits.attemptsMax`. */
   readonly attempts?: number | undefined;
-  /** A folder of their own for dead letters, absolute or a URL (engine/dead-letters.ts). */
+  /**
+   * A separate folder for dead letters, absolute or a URL (engine/dead-letters.ts). Default: they go into the output.
+   */
   readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
-  /** What the job's module prints while it is loaded here; what attempts print stays with the workers (`millrace logs`). */
+  /**
+   * Called with what the job's module prints while it is loaded here. What attempts print stays with the workers
+   * (`millrace logs`).
+   */
   readonly onOutput?: ((attempt: undefined, bytes: Buffer) => void) | undefined;
-  /** What is odd and no reason to stop, as a sentence. */
+  /** Called with a sentence about something odd that is no reason to stop. */
   readonly onWarning?: ((warning: string) => void) | undefined;
   readonly clock?: Clock;
-  /** A slot's process that was started already (engine/first-slot.ts). */
+  /** A slot's process that was started early (engine/first-slot.ts). */
   readonly firstSlot?: ChildProcess | undefined;
 }
 
-/** `stop` and `close` leave the job alone: `JobHandle.cancel` ends it. */
+/** An engine of a cluster. `stop` and `close` leave the job alone; `JobHandle.cancel` ends it. */
 export interface RemoteEngine extends JobEngine {
   /** The id that the job will have, or has. */
   readonly job: JobId;
 }
 
 /**
- * Bundles and describes the job while the master is connected to; where that fails, it is what is thrown. On failure nothing is
- * left behind, and the master is closed.
+ * Bundles and describes the job while the connection to the master is made. If connecting fails, that error is thrown.
+ * When it fails, it leaves nothing behind and closes the master.
  */
 export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> {
   const key = randomId();
@@ -96,7 +101,7 @@ class Remote implements RemoteEngine {
   readonly #described: DescribedJob;
   readonly #closing = new AbortController();
   #feed: Feed | undefined;
-  /** Under way: it may have arrived, whatever this process heard of it. */
+  /** "under-way": the submission may have arrived, whether or not an answer has come. */
   #submission: "none" | "under-way" | "done" = "none";
   #spooled: string | undefined;
 
@@ -112,7 +117,7 @@ class Remote implements RemoteEngine {
     return this.#described.description;
   }
 
-  /** Beside the output, where the job's staged files will be and go: what workers must see anyway. */
+  /** The folder of the job's staged files, beside the output, as the workers must see that anyway. */
   async spoolDirectory(): Promise<string> {
     const parent = dirname(this.destination);
     if (isUrl(this.destination) || !(await isDirectory(parent))) {
@@ -138,7 +143,7 @@ class Remote implements RemoteEngine {
       description,
       bundle: bundle.digest,
       destination: this.destination,
-      replaces: undefined, // the master looks
+      replaces: undefined, // the master looks at the output itself
       ...(deadLetters !== undefined && { deadLetters: { path: deadLetters, replaces: undefined } }),
       environment: bundle.environment,
       startedAt: clock.date().toISOString(),

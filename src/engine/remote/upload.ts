@@ -1,11 +1,11 @@
-// A job's bundle and side files on their way to the master, each only where it has not been before.
+// Uploads a job's bundle and side files to the master, each only if the master does not have it.
 import { createReadStream, statSync } from "node:fs";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Blobs } from "../../protocol/services.ts";
 
-/** A connection that breaks this often in the middle of a file does so for a reason. */
+/** Tries per file: a connection that breaks this often in the middle of a file does so for a reason. */
 const triesMax = 5;
 
 export interface Upload {
@@ -16,7 +16,7 @@ export interface Upload {
   readonly bytesMax: number;
 }
 
-/** Throws `over-limit`, and `input-changed` for a file that is another by now. */
+/** Throws `over-limit`, and `input-changed` for a file that has changed by now. */
 export async function upload(
   blobs: Blobs,
   { what, path, sha256, bytesMax }: Upload,
@@ -29,10 +29,10 @@ export async function upload(
       `${what} has ${formatBytes(size)}, and at most ${formatBytes(bytesMax)} are sent to a cluster: make it smaller, or read it as an input`,
     );
   }
-  // To ask whether it is there waits for a master that is away; what was sent of it is sent again.
+  // Asking for it waits for a master that is away. What was sent of the file before is sent again.
   for (let tries = 1; !(await blobs.has(sha256, signal)); tries++) {
     const content = createReadStream(path);
-    content.on("error", () => {}); // who reads it hears of it
+    content.on("error", () => {}); // its reader gets the error
     try {
       return await blobs.put(sha256, content, bytesMax, signal);
     } catch (error) {

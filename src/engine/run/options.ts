@@ -1,5 +1,5 @@
-// The options of `run()`, checked as the command line checks its own: types say what they are, and nothing says that they were
-// looked at. Paths are made absolute at once, as the program may go to another folder while it waits.
+// The options of `run()`, checked as the command line checks its own: types say what they are, and nothing says that
+// they were looked at. Paths are made absolute at once, as the program may go to another folder while it waits.
 import { resolve } from "node:path";
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";

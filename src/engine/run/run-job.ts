@@ -1,25 +1,25 @@
-// What `run()` does: the job's module, not the object at hand, is what runs in the slots; the same code path as the command.
+// Implements `run()`. Slots run the job's module, not the object at hand, by the same code path as the command.
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../../base/error.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import { jobDefinition } from "../../job/define-job.ts";
 import { paramsFromValues } from "../../job/params/give.ts";
-import type { JobResult } from "../../job/run.ts";
+import type { JobResult } from "../../job/run-options.ts";
 import { describeThrown } from "../../job/thrown.ts";
 import { publishedFiles } from "../../output/published.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { manifestName } from "../../storage/manifest.ts";
 import { deadLettersFolder } from "../dead-letters.ts";
 import type { JobEngine } from "../engine.ts";
+import { readRecords } from "../kept-records.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local/open.ts";
-import { readRecords } from "../records.ts";
 import { asCallerSees } from "./error.ts";
 import { type AnyRunOptions, checkedRunOptions } from "./options.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;
 
-/** Throws what the job failed of, `cancelled` when the signal was aborted, and what opening and submitting throw. */
+/** Throws the job's failure, `cancelled` when the signal was aborted, and what opening and submitting throw. */
 export async function runJob(
   job: object,
   given: AnyRunOptions,
@@ -67,7 +67,7 @@ async function runHere(job: object, options: AnyRunOptions, directory: string): 
   }
 }
 
-/** On a cluster. Nothing of it is loaded unless it is asked for. */
+/** Runs the job on a cluster, whose modules are loaded only here. */
 async function runThere(job: object, address: string, options: AnyRunOptions, directory: string): Promise<JobResult> {
   const { output } = options;
   if (output === undefined) {
@@ -106,12 +106,14 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
   }
 }
 
-/** A plain object, equal to a literal. */
+/** The counters as a plain object, which compares equal to a literal. */
 function countersOf(view: JobView): JobResult["counters"] {
   return Object.fromEntries(Object.entries(view.counters));
 }
 
-/** None where the workers' folder is not to be seen from here: the job has succeeded all the same. */
+/**
+ * The published files; empty when the workers' folder is not visible from here, as the job has succeeded all the same.
+ */
 async function filesSeenFromHere(engine: JobEngine): Promise<JobResult["files"]> {
   const isSeen = (await engine.storage.stat(`${engine.destination}/${manifestName}`)) !== undefined;
   return isSeen ? await filesOf(engine) : [];
@@ -124,7 +126,7 @@ async function filesOf({ storage, destination }: JobEngine): Promise<JobResult["
 
 async function runToEnd(engine: JobEngine, submit: SubmitOptions, signal: AbortSignal | undefined): Promise<JobView> {
   const handle = await engine.submit(submit);
-  const cancel = () => void handle.cancel().catch(() => {}); // whatever comes of it, `ended` tells
+  const cancel = () => void handle.cancel().catch(() => {}); // `ended` tells whether it was cancelled
   if (signal?.aborted) cancel();
   signal?.addEventListener("abort", cancel, { once: true });
   try {
@@ -137,7 +139,10 @@ async function runToEnd(engine: JobEngine, submit: SubmitOptions, signal: AbortS
   }
 }
 
-/** Once; what is kept goes when the reader has come to the end, has had enough, or the process exits. */
+/**
+ * The records, which can be read once. They are removed when the reader has finished or left, or when the process
+ * exits.
+ */
 function keptRecords(engine: LocalEngine): () => AsyncIterator<unknown> {
   const remove = () => engine.removeNow();
   process.once("exit", remove);
@@ -209,21 +214,21 @@ function failed(view: JobView): MillraceError {
 
 const warned = new Set<string>();
 
-/** As Node warns, where the program can hear it; a loop of runs says it once. */
+/** Emits a warning of Node's, which the program can listen to. A loop of runs gives each warning once. */
 function warnOnce(warning: string): void {
   if (warned.has(warning)) return;
   warned.add(warning);
   process.emitWarning(warning, { type: "MillraceWarning" });
 }
 
-/** For what a wait rejects with. */
+/** Turns the rejection of a wait into `cancelled` where the signal was aborted. */
 function unlessCancelled(signal: AbortSignal | undefined): (error: unknown) => never {
   return (error) => {
     throw signal?.aborted ? cancelled(signal) : error;
   };
 }
 
-/** With the reason that `abort` was given, if it was: as the cause, and in words. */
+/** The error of a cancelled run. A reason that was given to `abort` is its cause, and stands in its message. */
 function cancelled(signal: AbortSignal | undefined): MillraceError {
   const cause: unknown = signal?.aborted ? signal.reason : undefined;
   const isGiven = cause !== undefined && !(cause instanceof DOMException && cause.name === "AbortError");

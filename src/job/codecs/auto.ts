@@ -47,13 +47,16 @@ export const auto: KeyCodec<AutoKey> = builtIn<KeyCodec<AutoKey>>(
   { name: "auto" },
 );
 
-/** What stands for `auto` where values are encoded: it also takes plain objects. */
+/** Takes the place of `auto` where values are encoded: it also takes plain objects. */
 export const autoValue: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
   { ordered: false, write: (value, out) => write(value, out, values, []), read },
   { name: "auto" },
 );
 
-/** Parameters as they are stored with a job: what can't be is to be made in `setup`; undefined is what is left out. */
+/**
+ * Encodes parameters as they are stored with a job. What can't be stored must be made in `setup`; a property that is
+ * undefined counts as left out.
+ */
 export const paramsCodec: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
   { ordered: false, write: (value, out) => write(value, out, params, []), read },
   { name: "params" },
@@ -62,7 +65,7 @@ export const paramsCodec: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
 interface Role {
   readonly carrier: string;
   readonly objects: boolean;
-  /** Instead of what else may be done. */
+  /** Advice for errors, in place of the usual one. */
   readonly advice?: string;
 }
 const params: Role = {
@@ -166,7 +169,7 @@ function read(bytes: Uint8Array): AutoValue {
   }
 }
 
-/** Reads one value after the other, as they stand inside arrays. */
+/** Reads values one after the other, as they lie inside arrays. */
 class AutoReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -246,7 +249,7 @@ class AutoReader {
     return unescaped(this.#bytes, start, this.#skipEnded());
   }
 
-  /** Goes behind the end mark, and returns where it is. */
+  /** Moves behind the end mark, and returns the offset of that mark. */
   #skipEnded(): number {
     const bytes = this.#bytes;
     for (let i = this.#at; i < bytes.length; i++) {

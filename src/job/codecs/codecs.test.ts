@@ -21,7 +21,7 @@ import { utf8 } from "./utf8.ts";
 const compareNumbers = (a: number | bigint, b: number | bigint) => (a < b ? -1 : a > b ? 1 : 0);
 const compareDates = (a: Date, b: Date) => a.getTime() - b.getTime();
 
-/** Few different characters, those that escaping and orders are about: so that prefixes and neighbours turn up. */
+/** Uses only a few characters, those that matter for escaping and order, so that prefixes and neighbours turn up. */
 const text = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.string({
@@ -104,7 +104,7 @@ const { key: autoKeys } = fc.letrec<{ key: AutoKey }>((tie) => ({
   ),
 }));
 
-/** The documented order, written down a second time: types first, then each in its own. */
+/** The documented order, written down a second time: types first, then the order of each type. */
 function compareAuto(a: AutoKey, b: AutoKey): number {
   const rank = (value: AutoKey) =>
     value === null

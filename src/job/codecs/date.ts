@@ -31,8 +31,8 @@ const pattern =
 const takes = "ISO 8601 such as 2024-05-31 or 2024-05-31T12:00:00.000Z";
 
 /**
- * Date.parse alone would take much more, differently from engine to engine: 30 February as 1 March, times without a
- * zone as local ones. Here those are UTC, and what is no date, or finer than a millisecond, is an error.
+ * Date.parse alone would accept much more, and differently from engine to engine: 30 February as 1 March, times without
+ * a zone as local ones. Here those times are UTC, and a text that is no date, or finer than a millisecond, is an error.
  */
 function parseDate(text: string): Date {
   const parts = pattern.exec(text)?.groups;

@@ -1,5 +1,5 @@
-// Variable bytes inside a tuple: 00 becomes 00 FF, and 00 00 ends them. So they keep their order whatever follows, and a
-// reader finds their end. Inverted (`desc`), FF becomes FF 00 and FF FF is the end.
+// Bytes of variable length inside a tuple: 00 becomes 00 FF, and 00 00 ends them. So they keep their order whatever
+// follows, and a reader finds their end. When they are inverted (`desc`), FF becomes FF 00 and FF FF is the end.
 import { assert } from "../../base/assert.ts";
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
@@ -7,11 +7,14 @@ import { MiB } from "../../base/limits.ts";
 import type { PartShape } from "../../kernel/kernel.ts";
 import type { Codec } from "../codec.ts";
 
-/** One buffer per depth: a part may be a tuple, or a user's codec that calls one. */
+/** One buffer per depth, because a part may be a tuple, or a user's codec that calls one. */
 const scratch: ByteBuffer[] = [];
 let depth = 0;
 
-/** Encodes `value` into a buffer of its own and calls `use` with the bytes, which it may change and must not keep. */
+/**
+ * Encodes `value` into a buffer of its own and calls `use` with the bytes. `use` may change them, but must not keep
+ * them.
+ */
 export function withEncoded<T>(codec: Codec<T>, value: T, use: (bytes: Buffer) => void): void {
   const level = depth++;
   try {
@@ -25,7 +28,7 @@ export function withEncoded<T>(codec: Codec<T>, value: T, use: (bytes: Buffer) =
   }
 }
 
-/** Writes `bytes` escaped, and `ends` zeros: two end a part of a tuple. */
+/** Writes `bytes` escaped, followed by `ends` zeros: two of them end a part of a tuple. */
 export function writeEscaped(bytes: Buffer, ends: 1 | 2, out: ByteWriter): void {
   let from = 0;
   for (let zero = bytes.indexOf(0); zero >= 0; zero = bytes.indexOf(0, from)) {
@@ -38,7 +41,7 @@ export function writeEscaped(bytes: Buffer, ends: 1 | 2, out: ByteWriter): void 
   if (ends === 2) out.writeUint8(0);
 }
 
-/** The bytes of [start, end) as they were before they were escaped; their ends are not among them. */
+/** The bytes of [start, end) as they were before escaping; the range does not include their end mark. */
 export function unescaped(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const plain = new Uint8Array(end - start);
   let length = 0;
@@ -50,13 +53,13 @@ export function unescaped(bytes: Uint8Array, start: number, end: number): Uint8A
   return length === plain.length ? plain : plain.subarray(0, length);
 }
 
-/** Whether something in [start, end) was escaped. */
+/** Whether [start, end) contains an escaped byte. */
 export function hasEscapes(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] === 0) return true;
   return false;
 }
 
-/** Offset behind the part that starts at `at`. */
+/** The offset behind the part that starts at `at`. */
 export function partEnd(bytes: Uint8Array, at: number, shape: PartShape): number {
   if (typeof shape === "number") {
     assert(at + shape <= bytes.length, "a part of a tuple is cut off");

@@ -1,35 +1,35 @@
-// What the engine knows of its own codecs beyond their public face. It is kept beside the codecs, by identity: a user's copy
-// (`{ ...utf8, write }`) is a codec of their own, of which nothing is known.
+// What the engine knows about its own codecs beyond their public interface. It is kept beside the codecs, by identity:
+// a user's copy (`{ ...utf8, write }`) is the user's own codec, about which nothing is known.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { PartShape } from "../../kernel/kernel.ts";
 import type { Codec } from "../codec.ts";
 
 export interface CodecFacts {
-  /** As written in a job: "utf8", "tuple(utf8, desc(uint))". */
+  /** The name as written in a job: "utf8", "tuple(utf8, desc(uint))". */
   readonly name: string;
-  /** Bytes of every value; undefined: variable. */
+  /** The number of bytes of every value; undefined: it varies. */
   readonly width?: number;
-  /** Variable, and ends at FF FF by itself: what `desc` makes. */
+  /** Values vary in length and end at FF FF: codecs that `desc` made. */
   readonly descending?: true;
-  /** Encoded by `writeF64`, which the kernel can fold. */
+  /** Values are encoded by `writeF64`, so that the kernel can fold them. */
   readonly f64?: F64Kind;
-  /** Reads bytes[start, end) without a view of them, which costs more than most reads. */
+  /** Reads bytes[start, end) without making a view of them, which costs more than most reads. */
   readonly readAt?: ReadAt;
-  /** Of `nullable`: the codec of all values but null. */
+  /** For `nullable`: the codec of all values but null. */
   readonly inner?: Codec<unknown>;
-  /** Of a tuple. */
+  /** For a tuple: the codecs of its parts. */
   readonly parts?: readonly Codec<unknown>[];
 }
 
-/** Which numbers the 8 bytes stand for: "uint" and "int" are whole and safe. */
+/** Which numbers the 8 bytes hold: those of "uint" and "int" are whole and safe. */
 export type F64Kind = "uint" | "int" | "float64";
 
 export type ReadAt = (bytes: Uint8Array, start: number, end: number) => unknown;
 
 const known = new WeakMap<object, CodecFacts>();
 
-/** Freezes the codec and remembers what it is. */
+/** Freezes the codec and remembers its facts. */
 export function builtIn<C extends object>(codec: C, facts: CodecFacts): C {
   known.set(codec, facts);
   return Object.freeze(codec);
@@ -39,22 +39,22 @@ export function codecName(codec: Codec<unknown>): string {
   return known.get(codec)?.name ?? "a codec of the job's own";
 }
 
-/** Bytes of every encoded value; undefined: they vary, as those of any codec of a user's do. */
+/** The number of bytes of every encoded value; undefined where it varies, as for every codec of a user. */
 export function fixedWidth(codec: Codec<unknown>): number | undefined {
   return known.get(codec)?.width;
 }
 
-/** Which numbers the codec writes in the kernel's 8-byte form; undefined: none. */
+/** Which numbers the codec writes in the kernel's 8-byte form; undefined for other codecs. */
 export function f64Kind(codec: Codec<unknown>): F64Kind | undefined {
   return known.get(codec)?.f64;
 }
 
-/** What `nullable` was made of; undefined for all others. */
+/** The codec that `nullable` was given; undefined for all other codecs. */
 export function nullableOf(codec: Codec<unknown>): Codec<unknown> | undefined {
   return known.get(codec)?.inner;
 }
 
-/** Reads a value that lies inside others. */
+/** Returns a function that reads a value from the middle of other bytes. */
 export function reader(codec: Codec<unknown>): ReadAt {
   return known.get(codec)?.readAt ?? ((bytes, start, end) => codec.read(bytes.subarray(start, end)));
 }
@@ -65,7 +65,7 @@ export function codecShape(codec: Codec<unknown>): PartShape {
   return facts?.width ?? (facts?.descending ? "descending" : "ascending");
 }
 
-/** The parts of a `tuple` codec; undefined for all others. */
+/** The codecs of a tuple's parts; undefined for all other codecs. */
 export function codecParts(codec: Codec<unknown>): readonly Codec<unknown>[] | undefined {
   return known.get(codec)?.parts;
 }

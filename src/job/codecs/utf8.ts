@@ -22,8 +22,8 @@ function checked(value: string): string {
   return value;
 }
 
-// Not TextDecoder, which takes U+FEFF at the start for a byte order mark and drops it. This method works on every
-// Uint8Array: 140 ns for a word, against 500 with a Buffer made of the view first.
+// TextDecoder would take U+FEFF at the start for a byte order mark, and drop it. This method works on every Uint8Array,
+// and takes 140 ns for a word, against 500 with a Buffer made of the view first.
 const { utf8Slice } = Buffer.prototype as unknown as {
   utf8Slice(this: Uint8Array, start: number, end: number): string;
 };
@@ -33,9 +33,9 @@ export function readText(bytes: Uint8Array, start: number, end: number): string 
   return utf8Slice.call(bytes, start, end);
 }
 
-/** Writes text and its end, as `writeEscaped` and one or two `ends` would write its bytes. */
+/** Writes text and its end, as `writeEscaped` would write its bytes with one or two `ends`. */
 export function writeTextEnded(text: string, ends: 1 | 2, out: ByteWriter): void {
-  // Only U+0000 becomes a zero byte; what stands between is written as it is.
+  // Only U+0000 becomes a zero byte; the text between is written as it is.
   for (let from = 0; ; ) {
     const zero = text.indexOf("\0", from);
     if (zero < 0) {

@@ -21,13 +21,13 @@ function write(path: string, content: string | Uint8Array): string {
 
 interface Loaded {
   readonly description?: JobDescription;
-  /** What the first input's map threw for the record "x". */
+  /** The error that the first input's map threw for the record "x". */
   readonly mapError?: { readonly message: string; readonly stack?: string };
   readonly emitted?: readonly unknown[];
   readonly error?: { readonly code?: string; readonly message: string; readonly stack?: string };
 }
 
-/** Loads the bundle in a new process, runs map once and tells what came of it. */
+/** Loads the bundle in a new process, runs map once and reports the outcome. */
 async function load(
   path: string,
   options: { readonly install?: boolean; readonly digest?: string } = {},

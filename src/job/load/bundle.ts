@@ -1,5 +1,6 @@
-// From a job's module to the one file that is shipped to every slot: ESM for Node, all that it imports inside, `millrace` left
-// to the slot, which gives it its own objects. The same sources in the same place give the same bytes, wherever it is called.
+// Makes a job's module into the one file that is shipped to every slot: ESM for Node, with everything that it imports
+// inside, except `millrace`, which the slot provides with its own objects. The same sources in the same place give the
+// same bytes, whichever process bundles them.
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -17,22 +18,23 @@ import { environmentReads } from "./environment-reads.ts";
 
 export interface JobBundle {
   readonly code: Uint8Array;
-  /** SHA-256 of `code` in hexadecimal: the bundle's name everywhere. */
+  /** The SHA-256 of `code` in hexadecimal, which names the bundle everywhere. */
   readonly digest: string;
-  /** What the bundler found odd, ready to be shown. */
+  /** The bundler's warnings, ready to be shown. */
   readonly warnings: readonly string[];
-  /** Environment variables that its own modules read, those outside of node_modules. */
+  /** Environment variables that the job's own modules read, without those in node_modules. */
   readonly environmentReads: readonly string[];
 }
 
 /**
- * Bundles the job's module, a path or a file URL. Throws `wrong-job` when it does not compile or imports what can't be shipped
- * (with the place and the line), and `over-limit` above 16 MiB.
+ * Bundles the job's module, given as a path or a file URL. Throws `wrong-job` when it does not compile or imports
+ * something that can't be shipped (naming file and line), and `over-limit` above 16 MiB.
  */
 export async function bundleJob(module: string): Promise<JobBundle> {
   const path = await entryPath(module);
   let { code, warnings, modules } = await build(path, "");
-  // Packages in CommonJS call `require` for Node's own modules, which ESM doesn't have. Only then, as a job may define its own.
+  // Packages in CommonJS call `require` for Node's own modules, which ESM doesn't have. The banner is added only for
+  // them, because a job may define a `require` of its own.
   if (code.includes("\nvar __require = ")) ({ code, warnings, modules } = await build(path, requireBanner));
   if (code.length > limits.bundleBytesMax) {
     throw new MillraceError(
@@ -44,7 +46,9 @@ export async function bundleJob(module: string): Promise<JobBundle> {
   return { code, digest: toHex(createHash("sha256").update(code).digest()), warnings, environmentReads };
 }
 
-/** A scan on the side: what it can't read it passes over. */
+/**
+ * Scans the modules for reads of the environment. It only serves a warning, so files that it can't read are skipped.
+ */
 async function readsOf(modules: readonly string[]): Promise<readonly string[]> {
   const names = new Set<string>();
   for (const path of modules) {
@@ -54,7 +58,10 @@ async function readsOf(modules: readonly string[]): Promise<readonly string[]> {
   return [...names].toSorted();
 }
 
-/** By require, when it is needed: to import a CommonJS module Node first parses it for the names of its exports, 60 ms here. */
+/**
+ * Loaded by `require` when it is needed: to import a CommonJS module Node first parses it for its exports, which takes
+ * 60 ms here.
+ */
 function esbuild(): typeof import("esbuild") {
   return createRequire(import.meta.url)("esbuild") as typeof import("esbuild");
 }
@@ -97,7 +104,7 @@ async function build(
       esbuild().build({
         absWorkingDir: directory,
         entryPoints: [`./${basename(path)}`],
-        outfile: join(directory, "job.mjs"), // written nowhere, but sources are named relative to it
+        outfile: join(directory, "job.mjs"), // never written, but sources are named relative to it
         write: false,
         bundle: true,
         format: "esm",
@@ -132,7 +139,7 @@ async function build(
   }
 }
 
-/** Those that are in the bundle, but for packages. */
+/** The modules in the bundle that are not from packages. */
 function ownModules({ outputs }: Metafile, directory: string): readonly string[] {
   const used = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
   return used
@@ -140,7 +147,7 @@ function ownModules({ outputs }: Metafile, directory: string): readonly string[]
     .map(([name]) => resolve(directory, name));
 }
 
-/** A pipe among what is imported would be read for ever. */
+/** Bounds the time: a pipe among the imported files would be read for ever. */
 async function inTime<T>(path: string, work: Promise<T>): Promise<T> {
   const timer = new AbortController();
   const tooLong = systemClock.sleep(limits.loadMs, timer.signal).then(() => {
@@ -149,7 +156,7 @@ async function inTime<T>(path: string, work: Promise<T>): Promise<T> {
       `${shown(path)} and what it imports are not read after ${limits.loadMs / 1000} s: does it import a pipe, or from a folder that does not answer?`,
     );
   });
-  tooLong.catch(() => {}); // its time need not come
+  tooLong.catch(() => {}); // it may never time out
   try {
     return await Promise.race([work, tooLong]);
   } finally {
@@ -157,7 +164,7 @@ async function inTime<T>(path: string, work: Promise<T>): Promise<T> {
   }
 }
 
-/** `import "millrace"` reads the slot's own objects, so that `sum` and `utf8` are recognised by identity. */
+/** `import "millrace"` gets the slot's own objects, so that `sum` and `utf8` are recognised by identity. */
 const leftToTheSlot: Plugin = {
   name: "left-to-the-slot",
   setup(plugin) {
@@ -179,7 +186,7 @@ if (api.version !== "${version}") throw new Error("the job was bundled by millra
 export const { ${[...Object.keys(api), "run"].sort().join(", ")} } = api;
 `;
 
-/** Machine code is not shipped: it would be of the submitter's platform, at a place that only the submitter has. */
+/** Machine code is not shipped: it is made for the submitter's platform, at a path that only the submitter has. */
 const noAddons: Plugin = {
   name: "no-addons",
   setup(plugin) {
@@ -214,7 +221,7 @@ function messageText(message: Message, directory: string): string {
   return `${place}: ${message.text}${advice}\n  ${location.line} | ${line}`;
 }
 
-/** Relative where that is shorter. */
+/** The path, relative where that is shorter. */
 function shown(path: string): string {
   const short = relative(process.cwd(), path);
   return short.length < path.length && !short.startsWith("..") ? short : path;

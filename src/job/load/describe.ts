@@ -2,18 +2,21 @@ import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { OutputFormat } from "../../format/format.ts";
 import type { JobDefinition, ParamDefinition } from "../definition.ts";
 
-/** What can be said of a job without its code: plain data that travels as JSON, for the command line, the master and people. */
+/**
+ * What can be said about a job without its code: plain data that travels as JSON, for the command line, the master and
+ * people.
+ */
 export interface JobDescription {
   readonly name: string;
-  /** File URL or path of the module that called `defineJob`: in a slot the bundle's. */
+  /** The file URL or path of the module that called `defineJob`; in a slot it is the bundle's. */
   readonly module?: string | undefined;
-  /** One entry named "" where the job has one input. */
+  /** One entry, named "", where the job has one input. */
   readonly inputs: readonly { readonly name: string }[];
-  /** `main` first. Extensions are the format's; `compress` adds its own. */
+  /** `main` comes first. The extensions are the formats'; `compress` adds its own. */
   readonly outputs: readonly {
     readonly name: string;
     readonly extension: string;
-    /** Bytes that each part file begins with and that standard output wants only once. */
+    /** Bytes at the beginning of each part file that standard output should have only once. */
     readonly headerBytes: number;
   }[];
   readonly outputsNamed: boolean;
@@ -26,7 +29,7 @@ export interface JobDescription {
   readonly compress?: "gzip" | "zstd" | undefined;
   readonly nondeterministic: "rerun" | "fail";
   readonly partition: "hash" | "range" | "function";
-  /** Parts of the tuple key that group. */
+  /** The number of parts of the tuple key that group. */
   readonly group?: number | undefined;
   readonly combine?: "sum" | "min" | "max" | "function" | undefined;
   readonly hasReduce: boolean;

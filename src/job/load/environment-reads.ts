@@ -1,6 +1,6 @@
-// Which environment variables a job's own sources read by name. A slot has none of the caller's, so such a name is undefined there
-// in silence. The bundler parses: `process.env` as an expression becomes a name that no source has, whatever comments and strings
-// say, and what stands around that name is looked at.
+// Finds the environment variables that a job's own sources read by name. A slot has none of the caller's variables, so
+// such a name is silently undefined there. The bundler does the parsing: it replaces `process.env` as an expression by
+// a name that no source has, whatever comments and strings say, and the text around that name is examined.
 import type { Loader } from "esbuild";
 
 type Esbuild = Pick<typeof import("esbuild"), "transform">;
@@ -18,23 +18,26 @@ const loaders: Readonly<Record<string, Loader>> = {
   jsx: "jsx",
 };
 
-/** Names that one module reads; none where it can't be parsed. */
+/** The names that one module reads; none where it can't be parsed. */
 export async function environmentReads(esbuild: Esbuild, path: string, source: string): Promise<ReadonlySet<string>> {
   const loader = loaders[/\.(\w+)$/.exec(path)?.[1] ?? ""];
   if (loader === undefined || !/\benv\b/.test(source)) return new Set();
   try {
-    // Comments and types are gone then, and every statement has one form.
+    // This removes comments and types, and gives every statement one form.
     const plain = await esbuild.transform(source, { loader, target: "esnext", logLevel: "silent" });
     const { text, expressions } = withoutProcessImports(plain.code);
     const define = Object.fromEntries(expressions.map((expression) => [expression, mark]));
     const marked = await esbuild.transform(text, { define, minifySyntax: true, target: "esnext", logLevel: "silent" });
     return namesIn(marked.code);
   } catch {
-    return new Set(); // the bundler says what is wrong with it
+    return new Set(); // the bundler reports the error
   }
 }
 
-/** `import process from "node:process"` hides the global: without it, what it names is free, and can be marked as that is. */
+/**
+ * `import process from "node:process"` hides the global. Without that import its name is free, and can be marked as the
+ * global is.
+ */
 function withoutProcessImports(code: string): { readonly text: string; readonly expressions: readonly string[] } {
   const expressions = ["process.env", "globalThis.process.env", "global.process.env"];
   const text = code.replaceAll(/^import ([^;"]*?) from "(?:node:)?process";$/gm, (_, clause: string) => {

@@ -1,5 +1,6 @@
-// The dynamic import of a user's module. Code that came from a code cache can't import by itself (Node 20 loses the callback with
-// which V8 asks for modules), so the programs hand in that of the small script that started them (boot.ts).
+// The dynamic import of a user's module. Code that came from a code cache can't import by itself (Node 20 loses the
+// callback by which V8 asks for modules), so the programs provide the import of the small script that started them
+// (boot.ts).
 
 export type ImportModule = (url: string) => Promise<Readonly<Record<string, unknown>>>;
 
@@ -9,7 +10,7 @@ export function importModule(url: string): Promise<Readonly<Record<string, unkno
   return importer(url);
 }
 
-/** For this process, from now on. */
+/** Sets the import for this process, from now on. */
 export function importBy(given: ImportModule): void {
   importer = given;
 }

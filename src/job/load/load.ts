@@ -1,4 +1,4 @@
-// A bundle becomes a job, in a slot.
+// Makes a bundle into a job, in a slot.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
@@ -24,14 +24,15 @@ const slotApi = Object.freeze({
   },
 });
 
-/** Puts what a bundle's `import … from "millrace"` reads where it reads it. May be repeated. */
+/** Installs the exports that a bundle's `import … from "millrace"` reads. May be repeated. */
 export function installMillrace(globalObject: object = globalThis): void {
   Object.defineProperty(globalObject, Symbol.for("millrace"), { value: slotApi, configurable: true });
 }
 
 /**
- * Imports the bundle at `path` once its SHA-256 (hexadecimal) is right, with source maps on; `installMillrace` comes first.
- * Throws `io-error` for a damaged file (retry elsewhere), and `wrong-job` when the module throws or its default export is no job.
+ * Imports the bundle at `path`, with source maps on, after checking its SHA-256 (hexadecimal). Call `installMillrace`
+ * first. Throws `io-error` for a damaged file (retry elsewhere), and `wrong-job` when the module throws or its default
+ * export is no job.
  */
 export async function loadJob(path: string, digest: string): Promise<JobDefinition> {
   let found: string;
@@ -64,7 +65,10 @@ export async function loadJob(path: string, digest: string): Promise<JobDefiniti
   }
 }
 
-/** `describeJob` in a slot: the job's getters and its formats' headers may throw, or give what can't travel. */
+/**
+ * `describeJob` in a slot, where the job's getters and its formats' headers may throw, or return something that can't
+ * travel.
+ */
 export function describeLoaded(job: JobDefinition): JobDescription {
   try {
     return JSON.parse(JSON.stringify(describeJob(job))) as JobDescription;
@@ -75,13 +79,13 @@ export function describeLoaded(job: JobDefinition): JobDescription {
 
 const messageCharactersMax = 1_000;
 
-/** With the lines of the job's own sources. What defineJob throws says by itself what is wrong. */
+/** Adds the lines of the job's own sources. Errors of `defineJob` say by themselves what is wrong. */
 function placed(what: string, thrown: unknown): MillraceError {
   const { message: whole, stack } = describeThrown(thrown);
-  // Lines stand behind it, and both are cut together where they are shown.
+  // The lines follow the message, and both are shortened together where they are shown.
   const message = whole.length <= messageCharactersMax ? whole : `${whole.slice(0, messageCharactersMax)}…`;
   const frames = stack === undefined ? "" : `\n${stack.replace(/^/gm, "  ")}`;
-  // Whatever it throws it throws everywhere: no machine's fault, also where it names one.
+  // Whatever the job throws, it throws everywhere. So no machine is at fault, even where the error's code says so.
   const code = isOurs(thrown) && meaningOf(thrown.code).failure !== "machine" ? thrown.code : "wrong-job";
   return new MillraceError(code, `${isOurs(thrown) ? message : `${what}: ${message}`}${frames}`, { cause: thrown });
 }

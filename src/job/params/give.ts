@@ -1,4 +1,5 @@
-// Parameters at the caller's: from words of a command line or values of a program to the JSON that travels with the job.
+// Parameters on the caller's side: from words of a command line or values of a program to the JSON that travels with
+// the job.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { strictJson } from "../../base/value/strict-json.ts";
@@ -7,8 +8,8 @@ import type { ParamsDescription } from "../load/describe.ts";
 import { checkNames, wrongParams } from "./read.ts";
 
 /**
- * From `--param name=value`. With a table every value is read as its type ("3" as a number, "true" as a boolean) and names are
- * checked; with a schema text stays text, and the schema decides. Throws `wrong-params`.
+ * Reads `--param name=value`. With a table every value is read as its type ("3" as a number, "true" as a boolean) and
+ * names are checked; with a schema text stays text, and the schema decides. Throws `wrong-params`.
  */
 export function paramsFromText(described: ParamsDescription, given: ReadonlyMap<string, string>): string {
   if (described.kind === "schema") return JSON.stringify(Object.fromEntries(given));
@@ -19,13 +20,15 @@ export function paramsFromText(described: ParamsDescription, given: ReadonlyMap<
   );
 }
 
-/** From `run(job, { params })`: what JSON can't carry is refused, and each slot checks the rest. Throws `wrong-params`. */
+/**
+ * Reads `run(job, { params })`: refuses what JSON can't carry, and leaves the rest to the slots. Throws `wrong-params`.
+ */
 export function paramsFromValues(given: unknown): string {
   if (given === undefined) return "{}";
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw wrongParams(`params is an object of parameters by name, not ${excerptOf(given)}`);
   }
-  // A property that is undefined is one that is left out, as everywhere in options.
+  // An undefined property counts as left out, as in all options.
   const entries = Object.entries(given).filter(([, value]) => value !== undefined);
   try {
     return strictJson(Object.fromEntries(entries), "params");

@@ -15,7 +15,7 @@ function definitionOf(params: Params): {
   fromText(given: Record<string, string>): Promise<unknown>;
 } {
   const job = jobDefinition(defineJob({ name: "x", input: text(), params, map() {} }));
-  // As it travels: the command line knows the job by its description only.
+  // The description travels as JSON: the command line knows the job only by it.
   const described = JSON.parse(JSON.stringify(describeJob(job))) as ReturnType<typeof describeJob>;
   return {
     definition: job.params,
@@ -23,7 +23,7 @@ function definitionOf(params: Params): {
   };
 }
 
-/** Through the bytes that are stored with the job. */
+/** Goes through the bytes that are stored with the job. */
 async function read(definition: ParamsDefinition, json: string): Promise<unknown> {
   return readParams(definition, await validateParams(definition, json));
 }

@@ -1,4 +1,4 @@
-// Parameters in a task: from the value that is stored with the job to what `ctx.params` shows.
+// Parameters in a task: from the value that is stored with the job to `ctx.params`.
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -7,8 +7,8 @@ import { autoValue } from "../codecs/auto.ts";
 import type { ParamDefinition, ParamsDefinition } from "../definition.ts";
 
 /**
- * What `ctx.params` shows in every task, the same everywhere, and nobody can change it. `stored` is what `validateParams` made
- * of the parameters as they were given; undefined for a job that has none.
+ * The value of `ctx.params`, which is the same in every task and can't be changed. `stored` is what `validateParams`
+ * made of the given parameters; undefined for a job that has none.
  */
 export function readParams(definition: ParamsDefinition, stored: Uint8Array | undefined): unknown {
   if (stored !== undefined) return deepFrozen(autoValue.read(stored));
@@ -18,7 +18,7 @@ export function readParams(definition: ParamsDefinition, stored: Uint8Array | un
   );
 }
 
-/** Throws `wrong-params` for names that the table does not have, and for those that it wants and misses. */
+/** Throws `wrong-params` for names that the table does not have, and for required ones that are missing. */
 export function checkNames(params: ReadonlyMap<string, ParamDefinition>, given: ReadonlyMap<string, unknown>): void {
   for (const name of given.keys()) {
     if (params.has(name)) continue;
@@ -36,7 +36,7 @@ export function checkNames(params: ReadonlyMap<string, ParamDefinition>, given: 
   }
 }
 
-/** With defaults filled in. Throws `wrong-params`. */
+/** The parameters with defaults filled in. Throws `wrong-params`. */
 export function tableValue(params: ReadonlyMap<string, ParamDefinition>, given: ReadonlyMap<string, unknown>): object {
   checkNames(params, given);
   const values = [...params].map(([name, { type, default: otherwise }]) => {
@@ -48,7 +48,7 @@ export function tableValue(params: ReadonlyMap<string, ParamDefinition>, given: 
   return Object.fromEntries(values);
 }
 
-/** For all that is wrong with parameters. */
+/** The error for everything that is wrong with parameters. */
 export function wrongParams(message: string): MillraceError {
   return new MillraceError("wrong-params", message);
 }

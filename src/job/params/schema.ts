@@ -1,5 +1,6 @@
-// Parameters by a Standard Schema. It does not say of which type its parameters are, and the command line gives text: where it
-// refuses a parameter's text that is a JSON number, true or false, it is asked again with that instead.
+// Parameters checked by a Standard Schema. A schema does not say of which type its parameters are, and the command line
+// gives text: where it refuses a parameter whose text is a JSON number, true or false, it is asked again with that
+// value instead.
 import { MillraceError } from "../../base/error.ts";
 import {
   issuesText,
@@ -16,7 +17,10 @@ type Given = ReadonlyMap<string, unknown>;
 
 const issuesShown = 10;
 
-/** What the schema makes of the parameters. Throws `wrong-params` with its own words, `user-error` for what its code throws. */
+/**
+ * What the schema makes of the parameters. Throws `wrong-params` in the schema's own words, `user-error` when its code
+ * throws.
+ */
 export async function schemaValue(schema: StandardSchema, given: Given): Promise<unknown> {
   const asked = new Map(given);
   const converted = new Set<string>();
@@ -35,7 +39,10 @@ export async function schemaValue(schema: StandardSchema, given: Given): Promise
   }
 }
 
-/** Names of what was refused as text and can be read as something else; where an issue says of nothing what it is about, all. */
+/**
+ * Names of texts that were refused and can be read as another value; where an issue does not say what it is about, all
+ * such names.
+ */
 function refusedTexts(issues: readonly SchemaIssue[], asked: Given): string[] {
   const refused = new Set(issues.map(({ path }) => path[0]));
   return [...asked].flatMap(([name, value]) =>
@@ -43,7 +50,7 @@ function refusedTexts(issues: readonly SchemaIssue[], asked: Given): string[] {
   );
 }
 
-/** The number, true or false that a text is, if it is one and none of its digits are lost; else the value as it is. */
+/** The number, true or false that a text stands for, if none of its digits are lost; otherwise the value itself. */
 function readValue(value: unknown): unknown {
   if (typeof value !== "string" || !/^(?:true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(value))
     return value;
@@ -57,9 +64,10 @@ function isExact(integer: number): boolean {
 }
 
 /**
- * The issues that tell what is wrong with what was meant: `2` that should be at least 3 is too small, and not of the wrong type
- * because the command line gives text. Which of text and value was meant is found out by asking the schema about others of the
- * same type: where all of them are refused in the same words, it is the type that it does not want.
+ * The issues that say what is wrong with what the caller meant: `2` that should be at least 3 is too small, and not of
+ * the wrong type because the command line gives text. To find out whether the text or the value was meant, the schema
+ * is asked about other values of the same type: where it refuses all of them in the same words, it does not want the
+ * type.
  */
 async function meantIssues(
   schema: StandardSchema,
@@ -86,7 +94,7 @@ async function meantIssues(
   return shown;
 }
 
-/** What the schema says of one parameter, with all others as they are. */
+/** What the schema says about one parameter, with all others as they are. */
 class Refusal {
   readonly #schema: StandardSchema;
   readonly #others: Given;
@@ -105,14 +113,14 @@ class Refusal {
     return issues.filter(({ path }) => path[0] === this.#name);
   }
 
-  /** Whether it is refused for what it is, and not for its type. */
+  /** Whether the value is refused for what it is, and not for its type. */
   async depends(): Promise<boolean> {
     const own = wordsOf(await this.issues(), this.#value);
     for (const other of othersLike(this.#value)) {
       try {
         if (wordsOf(await this.issues(other), other) !== own) return true;
       } catch {
-        return true; // its code looked into it
+        return true; // the schema's code threw because of the value
       }
     }
     return false;
@@ -125,7 +133,7 @@ function othersLike(value: unknown): readonly unknown[] {
   return [`${String(value)}x`, "", "a", "2024-01-01"];
 }
 
-/** Messages may quote what was refused. */
+/** The issues' words without the refused value, which messages may quote. */
 function wordsOf(issues: readonly SchemaIssue[], value: unknown): string {
   const quoted = JSON.stringify(value);
   const texts = issues.map(({ path, message }) => {

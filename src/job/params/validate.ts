@@ -1,5 +1,5 @@
-// Parameters are validated once, before the job is stored: what comes of it is stored with the job, so that a default that is
-// computed, and whatever else a schema does, gives one value in all tasks.
+// Validates parameters once, before the job is stored. The result is stored with the job, so that a computed default,
+// and whatever else a schema does, gives the same value in all tasks.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -12,16 +12,17 @@ import { tableValue, wrongParams } from "./read.ts";
 import { schemaValue } from "./schema.ts";
 
 /**
- * The value of the parameters by the `auto` codec; undefined for a job that has none. `json` is an object by name, as
- * `paramsFromText` or `paramsFromValues` made it. Runs the code of a schema, and waits for one that is asynchronous. Throws
- * `wrong-params` for what is refused and for a value that can't be stored, `user-error` for what a schema's code throws.
+ * The value of the parameters, encoded by the `auto` codec; undefined for a job that has none. `json` is an object by
+ * name, as `paramsFromText` or `paramsFromValues` made it. Runs the code of a schema, and waits for an asynchronous
+ * one. Throws `wrong-params` for refused parameters and for a value that can't be stored, `user-error` when a schema's
+ * code throws.
  */
 export async function validateParams(definition: ParamsDefinition, json: string): Promise<Uint8Array | undefined> {
   if (definition.kind === "schema") return stored(await schemaValue(definition.schema, givenOf(json)));
   return tableOf(definition.params, json);
 }
 
-/** The same of a table, without the job's code. */
+/** Does the same for a table, without the job's code. */
 export function validateTable(
   { params }: Extract<ParamsDescription, { readonly kind: "table" }>,
   json: string,

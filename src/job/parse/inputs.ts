@@ -3,7 +3,7 @@ import { excerptOf } from "../../base/excerpt.ts";
 import { checkName, isFormat, isObject, refuseUncalled, type UserFunction, userFunction, wrong } from "../check.ts";
 import type { NamedInput } from "../definition.ts";
 
-/** A job's `input` and `map`, which must be of the same shape. Throws `wrong-job`. */
+/** Parses a job's `input` and `map`, which must have the same shape. Throws `wrong-job`. */
 export function parseInputs(input: unknown, map: unknown): readonly NamedInput[] {
   if (input === undefined) throw wrong("input is missing: say how input files are read, for example input: text()");
   refuseUncalled("input", input);

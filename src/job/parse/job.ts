@@ -1,5 +1,5 @@
-// From what `defineJob` was given to a `JobDefinition`, checked. Types catch most mistakes before; this catches them where there
-// are none (JavaScript, casts), so it trusts nothing.
+// Checks what `defineJob` was given and makes a `JobDefinition` of it. Types catch most mistakes before; this catches
+// them where there are no types (JavaScript, casts), so it trusts nothing.
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -47,10 +47,10 @@ const properties = new Set([
   "teardown",
 ]);
 
-/** What a map-only job has no use for: nothing is sorted or grouped. */
+/** Properties that a map-only job can't use, because nothing is sorted or grouped. */
 const notInMapOnly = ["key", "value", "combine", "group", "partition", "reduce"] as const;
 
-/** Throws `wrong-job`, which names the job and the property. */
+/** Throws `wrong-job`, naming the job and the property. */
 export function parseJob(given: unknown, module: string | undefined): JobDefinition {
   if (typeof given !== "object" || given === null) {
     throw new MillraceError("wrong-job", `defineJob takes an object with name, input and map, not ${excerptOf(given)}`);
@@ -89,7 +89,7 @@ function parseOptions(name: string, options: Unchecked, module: string | undefin
     outputs,
     outputsNamed: outputs.length > 1 || !(options["output"] === undefined || isFormat(options["output"], "write")),
     key,
-    // Keys and values are tagged alike, but only values may be objects.
+    // Keys and values have the same tags, but only values may be objects.
     value: value === undefined || value === auto ? autoValue : value,
     params: parseParams(options["params"]),
     files: parseFiles(options["files"]),

@@ -5,7 +5,7 @@ import { tsv } from "../../format/table/tsv.ts";
 import { checkName, isFormat, isObject, refuseUncalled, wrong } from "../check.ts";
 import type { JobDefinition } from "../definition.ts";
 
-/** A job's `output`, `main` first. Throws `wrong-job`. */
+/** Parses a job's `output`; `main` comes first in the result. Throws `wrong-job`. */
 export function parseOutputs(output: unknown): JobDefinition["outputs"] {
   if (output === undefined) return [{ name: "main", format: tsv() as OutputFormat<unknown> }];
   refuseUncalled("output", output);

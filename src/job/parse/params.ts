@@ -8,7 +8,7 @@ import type { StandardSchema } from "../params/params.ts";
 const types = ["string", "number", "boolean"] as const;
 const properties = ["type", "default", "about"];
 
-/** A job's `params` property: a table or a Standard Schema. Throws `wrong-job`. */
+/** Parses a job's `params` property: a table or a Standard Schema. Throws `wrong-job`. */
 export function parseParams(given: unknown): ParamsDefinition {
   if (given === undefined) return { kind: "table", params: new Map() };
   if (isSchema(given)) return { kind: "schema", schema: given };
@@ -23,7 +23,7 @@ export function parseParams(given: unknown): ParamsDefinition {
   };
 }
 
-/** zod, valibot, arktype (whose schemas are functions) and others. */
+/** True for schemas of zod, valibot, arktype (whose schemas are functions) and others. */
 export function isSchema(value: unknown): value is StandardSchema {
   return (typeof value === "object" || typeof value === "function") && value !== null && hasValidate(value);
 }

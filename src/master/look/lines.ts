@@ -1,4 +1,4 @@
-// What a process that looks at storage tells its master: lines of JSON, the last of them the answer.
+// The lines of JSON by which a process that looks at storage answers its master. The last line is the answer.
 import { isErrorCode, MillraceError, type Retry } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 
@@ -11,7 +11,9 @@ export function encodeLine(line: LookLine): string {
   return `${JSON.stringify(line)}\n`;
 }
 
-/** Undefined for what is no such line: a process that is out of memory, or another program, may write anything. */
+/**
+ * Decodes a line; undefined for anything else: a process that is out of memory, or another program, may write anything.
+ */
 export function decodeLine(text: string): LookLine | undefined {
   let line: Partial<Record<string, unknown>>;
   try {
@@ -29,7 +31,7 @@ export function decodeLine(text: string): LookLine | undefined {
   return undefined;
 }
 
-/** Paths are shorter. */
+/** Longest text of a "doing" line; paths are shorter. */
 const doingLengthMax = 5_000;
 
 function isIdentity(value: unknown): value is string | null {

@@ -1,6 +1,6 @@
-// What a master looks at in storage before it takes a job: whether it sees the inputs, and whether the output may be made. All of it
-// depends on what somebody has put there (a million files, a manifest of gigabytes, a file server that hangs), so a master has it
-// done by a process of its own (`looker.ts`), and this is what that process does.
+// Looks at storage before a master takes a job: are the inputs there, and may the output be made? How long that takes
+// depends on what users have put there (a million files, a manifest of gigabytes, a file server that hangs), so a
+// master has it done by a separate process (`looker.ts`), and this file is what that process does.
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
@@ -11,43 +11,43 @@ import type { Storage } from "../../storage/storage.ts";
 
 export interface LookRequest {
   readonly job: JobId;
-  /** Absolute paths, patterns and URLs: all have to lead to a file. */
+  /** Absolute paths, patterns and URLs. Each has to lead to a file. */
   readonly inputs: readonly string[];
-  /** Folders to be made: the output, and where dead letters go if that is another. */
+  /** Folders to publish: the output, and the folder of dead letters if there is one. */
   readonly outputs: readonly string[];
-  /** Undefined: they are not looked at, as they are this job's already. */
+  /** Whether outputs may be replaced. Undefined: they are not looked at, as they belong to this job already. */
   readonly overwrite: boolean | undefined;
 }
 
 export interface Looked {
-  /** Of each output, as `Storage.prepare`; none where they were not looked at. */
+  /** The result of `Storage.prepare` for each output; empty where outputs were not looked at. */
   readonly replaces: readonly (string | undefined)[];
 }
 
-/** How a master looks. Rejects with a `MillraceError`. */
+/** How a master looks at storage. Rejects with a `MillraceError`. May be called by several submissions at once. */
 export type Look = (request: LookRequest, signal: AbortSignal | undefined) => Promise<Looked>;
 
 export function lookRequest(spec: JobSpec, job: JobId, overwrite: boolean): LookRequest {
   const { inputs, directory, standardInput, output, deadLetters } = spec;
-  const placeOf = (path: string) =>
+  const absoluteOf = (path: string) =>
     path === "-" ? (standardInput ?? path) : isUrl(path) ? path : resolve(directory, path);
-  const places = new Set(inputs.flatMap(({ paths }) => paths.map(placeOf)));
-  return { job, inputs: [...places], outputs: foldersOf(output, deadLetters?.path), overwrite };
+  const found = new Set(inputs.flatMap(({ paths }) => paths.map(absoluteOf)));
+  return { job, inputs: [...found], outputs: foldersOf(output, deadLetters?.path), overwrite };
 }
 
-/** `doing` is told what is looked at next, so that who waits for it can say so. */
+/** Looks at everything in a request. `doing` is called with what is looked at next, for the message if that hangs. */
 export async function lookAt(
   storage: Storage,
   { job, inputs, outputs, overwrite }: LookRequest,
   doing: (what: string) => void,
   signal?: AbortSignal,
 ): Promise<Looked> {
-  for (const place of inputs) {
-    doing(`looking for the input ${place}`);
-    if ((await storage.list(place, signal)).length > 0) continue;
+  for (const input of inputs) {
+    doing(`looking for the input ${input}`);
+    if ((await storage.list(input, signal)).length > 0) continue;
     throw new MillraceError(
       "no-input",
-      `the master sees no file ${place}: inputs have to be where master and workers can read them, a shared directory for example`,
+      `the master sees no file ${input}: inputs have to be where master and workers can read them, a shared directory for example`,
     );
   }
   const replaces: (string | undefined)[] = [];
@@ -64,12 +64,12 @@ export async function lookAt(
   return { replaces };
 }
 
-/** In this process: with a storage that is no place on a machine. */
+/** Looks in this process, for storages that can't hang, such as one in memory. */
 export function lookHere(storage: Storage): Look {
   return async (request, signal) => await lookAt(storage, request, () => {}, signal);
 }
 
-/** What a job publishes. */
+/** The folders that a job publishes. */
 export function foldersOf(output: string, deadLetters: string | undefined): readonly string[] {
   return deadLetters === undefined ? [output] : [output, deadLetters];
 }

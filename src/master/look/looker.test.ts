@@ -1,5 +1,5 @@
-// The process that looks at storage for a master: what it finds in odd folders, and what becomes of a master whose process is killed,
-// hangs, or answers rubbish.
+// The process that looks at storage for a master: what it finds in odd folders, and what becomes of a master whose
+// process is killed, hangs, or answers rubbish.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

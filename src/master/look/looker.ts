@@ -1,5 +1,6 @@
-// Looks at storage in processes of their own (`look.ts`), a few at a time: the master's thread answers heartbeats meanwhile, and a
-// file server that hangs holds up a process that can be left, not one of this process's few threads for files.
+// Looks at storage in separate processes (`look.ts`), a few at a time. The master's thread answers heartbeats
+// meanwhile, and a file server that hangs holds up a process that can be abandoned, not one of this process's few
+// threads for files.
 import { type ChildProcess, spawn } from "node:child_process";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -9,14 +10,14 @@ import type { Clock } from "../../base/system/clock.ts";
 import { decodeLine, errorOf } from "./lines.ts";
 import type { Looked, LookRequest } from "./look.ts";
 
-/** `dist/look.cjs`, beside the bundle that this file is part of, or beside its folder. */
+/** Path of `dist/look.cjs`, beside the bundle that this file is part of, or beside its folder. */
 const ownProgram = fileURLToPath(
   new URL(/\/(?:chunks|program)\/[^/]*$/.test(import.meta.url) ? "../look.cjs" : "./look.cjs", import.meta.url),
 );
 
 export interface LookerOptions {
   readonly clock: Clock;
-  /** Default: the product's. */
+  /** The program to run. Default: `dist/look.cjs`. */
   readonly program?: string | undefined;
 }
 
@@ -30,7 +31,7 @@ export class Looker {
     this.#options = options;
   }
 
-  /** Rejects with a `MillraceError`; `signal`: whoever asked is gone. */
+  /** Looks in a process of its own. Rejects with a `MillraceError`. `signal` is aborted when the caller is gone. */
   async look(request: LookRequest, signal: AbortSignal | undefined): Promise<Looked> {
     const { clock } = this.#options;
     const ending = new AbortController();
@@ -67,7 +68,7 @@ export class Looker {
     this.#closing.abort();
   }
 
-  /** Resolves when one more may run, which it then does. */
+  /** Waits for a turn, as only some processes run at once. The caller has the turn when this resolves. */
   async #turn(signal: AbortSignal): Promise<void> {
     if (this.#running >= limits.looksMax) {
       await new Promise<void>((resolve, reject) => {
@@ -97,8 +98,8 @@ export class Looker {
         if (signal.aborted) reject(signal.reason);
         child.once("error", (error) => reject(unable(error.message)));
         child.once("close", (code, by) => reject(unable(by ?? `exit code ${code}`)));
-        // Too many open files: Node makes no streams then, and says so by the error.
-        child.stdin?.on("error", () => {}); // it has ended, which is told
+        // With too many open files Node makes no streams, and reports the error of the child.
+        child.stdin?.on("error", () => {}); // the child has ended, which is reported elsewhere
         child.stdin?.write(`${JSON.stringify(request)}\n`);
         const answer = new LineReader((text) => {
           const line = decodeLine(text);
@@ -114,7 +115,7 @@ export class Looker {
       });
     } finally {
       signal.removeEventListener("abort", kill);
-      kill(); // one that hangs in the kernel goes when it can
+      kill(); // a process that hangs in the kernel ends when it can
       child.unref();
     }
   }
@@ -126,15 +127,15 @@ export class Looker {
       { cwd: "/", stdio: ["pipe", "pipe", "ignore"] },
     );
     try {
-      if (child.pid !== undefined) setPriority(child.pid, 10); // what runs already goes first
+      if (child.pid !== undefined) setPriority(child.pid, 10); // the work of the cluster goes first
     } catch {
-      // it has ended by itself
+      // the child has ended by itself
     }
     return child;
   }
 }
 
-/** Lines of a length that can be; false: a longer one. */
+/** Cuts chunks into lines. Returns false for a line that is longer than any valid one. */
 class LineReader {
   readonly #line: (text: string) => void;
   #left = "";
@@ -168,5 +169,5 @@ function unable(why: string): MillraceError {
 }
 
 function stopped(): MillraceError {
-  return new MillraceError("cancelled", "nobody waits for the submission any more");
+  return new MillraceError("cancelled", "no one waits for the submission any more");
 }

@@ -1,5 +1,6 @@
-// The process that looks at storage for a master (dist/look.cjs): one request on standard input, one answer on standard output.
-// What it may cost is bounded from outside: its heap, its time, and that it ends with the master's end of the pipe.
+// The process that looks at storage for a master (dist/look.cjs): one request on standard input, one answer on standard
+// output. Its cost is bounded from outside: its heap and its time are limited, and it ends when the master's end of the
+// pipe is closed.
 import type { Host } from "../../base/system/host.ts";
 import { createStorage } from "../../storage/any.ts";
 import { encodeLine, failureOf, type LookLine } from "./lines.ts";
@@ -13,7 +14,7 @@ export function main({ warmed }: Host): void {
     const end = text.indexOf("\n");
     if (end >= 0) void answer(JSON.parse(text.slice(0, end)) as LookRequest, warmed);
   });
-  // The master has ended, or waits no longer.
+  // The master has ended, or no longer waits.
   process.stdin.on("end", () => process.exit());
 }
 

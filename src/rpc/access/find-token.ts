@@ -1,10 +1,11 @@
-// Where a command or a worker finds its token, so that it never stands in arguments, environment or addresses (S19):
+// Finds the token of a command or a worker in a file, so that it never stands in arguments, environment or addresses
+// (S19):
 //
 //   --token-file PATH  >  MILLRACE_TOKEN_FILE (a path)  >  ${XDG_CONFIG_HOME:-~/.config}/millrace/tokens/<host>_<port>
 //
-// The last one is left by a master for its user at start, so that on one machine commands work without any of the others; and
-// beside it, with ".worker" at the end, the one for workers: theirs is not only shown, keys are derived from it, so all
-// workers of a cluster have to have the same one.
+// A master writes the last one for its user when it starts, so that commands on the same machine need none of the
+// others. Beside it, with ".worker" at the end, is the token for workers. Keys are derived from that one, so all
+// workers of a cluster must have the same.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -19,26 +20,28 @@ export interface Environment {
   readonly HOME?: string | undefined;
 }
 
-export interface TokenPlace {
-  /** "https://m1:7070". */
+export interface TokenLookup {
+  /** The master's address, such as "https://m1:7070". */
   readonly address: string;
-  /** What `--token-file` says. */
+  /** The file that `--token-file` names. */
   readonly tokenFile?: string | undefined;
-  /** Default: "client". */
+  /** Whose token to find. Default "client". */
   readonly role?: TokenRole;
-  /** Default: this process's. */
+  /** Environment variables. Default: those of this process. */
   readonly env?: Environment;
 }
 
 export type TokenRole = "client" | "worker";
 
 /** The first token of the file. Throws `no-access`, saying where a token was looked for. */
-export function findToken(place: TokenPlace): Secret {
+export function findToken(place: TokenLookup): Secret {
   return findTokens(place)[0]!;
 }
 
-/** All tokens of the file, the one to use first: a worker accepts what is signed with any of them. */
-export function findTokens({ address, tokenFile, role = "client", env = process.env }: TokenPlace): readonly Secret[] {
+/**
+ * All tokens of the file, beginning with the one to use. A worker accepts requests that are signed with any of them.
+ */
+export function findTokens({ address, tokenFile, role = "client", env = process.env }: TokenLookup): readonly Secret[] {
   const given = tokenFile ?? (env.MILLRACE_TOKEN_FILE === "" ? undefined : env.MILLRACE_TOKEN_FILE);
   if (given !== undefined) return readTokenFile(resolve(given));
   const places = hostsOf(parseAddress(address)).map((host) => tokenPath(host, portOf(address), role, env));
@@ -55,7 +58,7 @@ export function findTokens({ address, tokenFile, role = "client", env = process.
   );
 }
 
-/** Writes the file that commands of the same user find (0600); resolves to its path. */
+/** Writes the file that commands of the same user find (0600), and returns its path. */
 export function rememberToken(
   address: string,
   token: Secret,
@@ -93,12 +96,12 @@ function portOf(address: string): string {
   return protocol === "https:" ? "443" : "80";
 }
 
-/** "localhost" is also what a master on 127.0.0.1 or ::1 has left. */
+/** The hosts to look under: "localhost" also finds the file of a master on 127.0.0.1 or ::1. */
 function hostsOf({ hostname }: URL): readonly string[] {
   return hostname === "localhost" ? ["localhost", "127.0.0.1", "--1"] : [plainHost(hostname)];
 }
 
-/** A host as a file's name: "[::1]" is "--1". */
+/** A host as part of a file's name: "[::1]" becomes "--1". */
 function plainHost(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, "").replace(/[^\w.-]/g, "-");
 }

@@ -1,13 +1,14 @@
-// Signed requests between workers, and from the master to workers (S19): no token leaves a process for them. The key of a job
-// is derived from the worker token, so nothing has to be handed out, and a slot that holds one job's key can't ask for
-// another's data:
+// Signed requests between workers, and from the master to workers (S19): no token leaves a process for them. The key of
+// a job is derived from the worker token, so nothing has to be handed out, and a slot that holds one job's key can't
+// ask for another's data:
 //
 //   key       = HKDF-SHA256(worker token, salt "millrace-shuffle", info job id), 32 bytes in hexadecimal
-//   signature = HMAC-SHA256(key, method \n path \n query \n host:port \n SHA-256 of the body \n expires), in hexadecimal
+//   signature = HMAC-SHA256(key, method \n path \n query \n host:port \n SHA-256 of the body \n expires), in
+//   hexadecimal
 //
-// Whoever overhears a request can say it again, to the same worker, for some minutes, and change nothing in it: host and port
-// are those of the worker that it is sent to, and who checks it takes its own for them, never the Host that was sent.
-// A signature covers the question, not the answer: that is checked by its block checksums and identities. Loaded by slots: it
+// An eavesdropper can repeat a request to the same worker for some minutes, and can't change it: the signature covers
+// the worker's host and port, and a worker checks it with its own, never with the Host that was sent. A signature
+// covers the question, not the answer, which is checked by block checksums and identities. Slots load this file, so it
 // needs nothing but node:crypto.
 import { createHash, createHmac, hkdfSync } from "node:crypto";
 import { assert } from "../../base/assert.ts";
@@ -16,13 +17,13 @@ import { digestOf, type Secret, sameDigest } from "./token-digest.ts";
 
 export const expiresHeader = "x-millrace-expires";
 export const signatureHeader = "x-millrace-signature";
-/** The SHA-256 of the body, in hexadecimal: the head is checked before the body comes, the body when it has come. */
+/** Header with the SHA-256 of the body, in hexadecimal, so that the head can be checked before the body has come. */
 export const bodyHeader = "x-millrace-body";
 
 /** The SHA-256 of no bytes. */
 export const emptyBody = digestOfBody("");
 
-/** A signature is good for this long. */
+/** A signature is valid for this long. */
 const validMs = 120_000;
 /** Clocks of two machines may be this far apart. */
 const skewMs = 120_000;
@@ -34,22 +35,22 @@ export function jobKey(workerToken: Secret, job: JobId): string {
 
 export interface SignedRequest {
   readonly method: string;
-  /** As it is sent, without the query. */
+  /** The path as it is sent, without the query. */
   readonly path: string;
-  /** As it is sent, without "?"; "" where there is none. */
+  /** The query as it is sent, without "?"; "" where there is none. */
   readonly query: string;
-  /** The worker's, as it announces itself: "http://10.0.0.7:7071". */
+  /** The worker's address as it announces it, such as "http://10.0.0.7:7071". */
   readonly address: string;
-  /** SHA-256, in hexadecimal. */
+  /** SHA-256 of the body, in hexadecimal. */
   readonly body: string;
 }
 
-/** For `SignedRequest.body`. */
+/** The digest for `SignedRequest.body`. */
 export function digestOfBody(body: Uint8Array | string): string {
   return createHash("sha256").update(body).digest("hex");
 }
 
-/** The headers to send. `date` is by the master's clock (`Welcome.timeMs`), within two minutes. */
+/** The headers to send. `date` is the time by the master's clock (`Welcome.timeMs`), within two minutes. */
 export function signRequest(key: string, request: SignedRequest, date: Date): Record<string, string> {
   const expires = String(Math.ceil((date.getTime() + validMs) / 1000));
   return {
@@ -64,7 +65,9 @@ export interface PresentedSignature {
   readonly signature: string | undefined;
 }
 
-/** "expired": signed with the right key, but not now. `keys`: any of them will do. */
+/**
+ * Checks a signature against several keys, any of which is enough. "expired": the key is right, but the time is not.
+ */
 export function checkSignature(
   keys: readonly string[],
   request: SignedRequest,
@@ -88,7 +91,7 @@ function signature(key: string, request: SignedRequest, expires: string): string
   return createHmac("sha256", Buffer.from(key, "hex")).update(text).digest("hex");
 }
 
-/** The same however the address is written: in small letters, and with the port that goes without saying. */
+/** Host and port in one form, however the address is written: in lower case, and with the default port. */
 function hostAndPort(address: string): string {
   const { protocol, hostname, port } = new URL(address);
   return `${hostname}:${port === "" ? (protocol === "https:" ? 443 : 80) : port}`;

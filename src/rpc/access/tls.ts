@@ -1,11 +1,11 @@
-// When a process may listen, and with which certificates (S4, S20): TLS 1.3 by Node, nothing of our own.
+// Decides when a process may listen, and with which certificates (S4, S20). TLS 1.3 of Node is the only encryption.
 import { readFileSync } from "node:fs";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { isLoopbackName } from "../server/gate.ts";
 import type { TlsFiles } from "../server/http.ts";
 
-/** Throws `wrong-usage` where others could reach this process without a token, or read along. */
+/** Throws `wrong-usage` where others could reach this process without a token, or read its traffic. */
 export function assertSafeToListen({
   host,
   tls,
@@ -31,7 +31,9 @@ export function serverTls({ cert, key }: TlsFiles): SecureContextOptions {
   );
 }
 
-/** For who calls: the authority that signed the other's certificate; undefined: those of this system. */
+/**
+ * A caller's TLS settings. `ca` is the authority that signed the server's certificate; undefined: those of this system.
+ */
 export function clientTls(ca: string | undefined): SecureContextOptions {
   if (ca === undefined) return { minVersion: "TLSv1.3" };
   return checked({ ca: pem(ca, "--ca"), minVersion: "TLSv1.3" }, ca);

@@ -2,8 +2,8 @@
 //
 //   TOKENS/admin  TOKENS/submit  TOKENS/worker  TOKENS/read      0600; one token per line, each of them valid
 //
-// A token is changed without anybody being shut out: put the new one below the old one everywhere, then above it, then remove
-// the old one. (The first line is the one that is used to sign; every line is accepted.) Files are looked at again while the
+// To change a token without shutting anyone out, put the new one below the old one everywhere, then above it, then
+// remove the old one. (The first line is used to sign; every line is accepted.) Files are looked at again while the
 // process runs, at most once a second, so a removed token is refused a second later.
 import {
   closeSync,
@@ -25,24 +25,30 @@ import { digestOf, randomToken, Secret, sameDigest } from "./token-digest.ts";
 export type TokenScope = "read" | "submit" | "worker" | "admin";
 export const tokenScopes: readonly TokenScope[] = ["admin", "submit", "worker", "read"];
 
-/** How often files are looked at again. */
+/** Time between two looks at the files. */
 const lookAgainMs = 1000;
 const fileBytesMax = 64 * 1024;
 
 export interface Tokens {
-  /** What a token allows; undefined: it is none of ours. Takes the same time for every one that is none of ours. */
+  /**
+   * The scope of a token; undefined for an unknown one. Takes the same time for every unknown token. Called per
+   * request.
+   */
   scopeOf(presented: string, now: Instant): TokenScope | undefined;
-  /** All of a scope that are valid, the one to use first. */
+  /** All valid tokens of a scope, beginning with the one to use. */
   all(scope: TokenScope): readonly Secret[];
 }
 
-/** Tokens that stay as they are: of a worker, which knows only its own, or of a test. */
+/** Tokens that don't change: those of a worker, which knows only its own, or of a test. */
 export function fixedTokens(tokens: Partial<Readonly<Record<TokenScope, readonly Secret[]>>>): Tokens {
   const table = tokenScopes.map((scope) => ({ scope, tokens: tokens[scope] ?? [] }));
   return new TokenTable(table);
 }
 
-/** Makes the files that are missing, each with one new token. Throws `no-access` where others could read them. */
+/**
+ * Opens a directory of tokens, and creates missing files with one new token each. Throws `no-access` where others could
+ * read them.
+ */
 export function openTokens(directory: string, log: Log = noLog): Tokens {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const files = tokenScopes.map((scope) => ({ scope, path: join(directory, scope) }));
@@ -85,7 +91,7 @@ function parseTokens(path: string, content: string): readonly Secret[] {
   for (const [index, line] of content.split("\n").entries()) {
     const word = line.trim();
     if (word === "") continue;
-    // At least 128 bits; ours have 256. What the line says is not repeated: it may be a token with a typing error.
+    // At least 128 bits; tokens made here have 256. The line is not shown, as it may be a token with a typing error.
     if (!/^[\w-]{22,512}$/.test(word)) {
       throw new MillraceError(
         "no-access",
@@ -116,11 +122,11 @@ function createTokenFile(path: string): void {
 
 interface Row {
   readonly scope: TokenScope;
-  /** Undefined: never read again. */
+  /** The file; undefined for tokens that are never read again. */
   readonly path?: string;
   tokens: readonly Secret[];
   digests: readonly Buffer[];
-  /** Of the file as it was read. */
+  /** The stamp of the file when it was read. */
   seen: string;
 }
 
@@ -165,7 +171,8 @@ class TokenTable implements Tokens {
       try {
         row.tokens = readTokenFile(row.path);
       } catch (error) {
-        // Fails closed: a file that is gone, damaged or open to others takes its tokens with it until it is mended.
+        // Fails closed: the tokens of a file that is gone, damaged or readable by others are not valid until it is
+        // repaired.
         if (!(error instanceof MillraceError)) throw error;
         this.#log.error(
           { file: row.path, scope: row.scope },
@@ -178,7 +185,7 @@ class TokenTable implements Tokens {
   }
 }
 
-/** Differs when the file has been changed. */
+/** A text that differs once the file was changed. */
 function stamp(path: string): string {
   try {
     const { mtimeMs, ctimeMs, size, ino } = statSync(path);

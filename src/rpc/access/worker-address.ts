@@ -1,11 +1,14 @@
-// The address that a worker says it can be reached by: others will send requests there, so it can't be just anything (S23). This is the
-// one list of what no worker can have; it is asked of the address that is announced, and again, because a name may lead elsewhere by
-// then, of what the name is when a connection is made.
+// Checks the address by which a worker says it can be reached: others will send requests there, so it must not lead to
+// just any server (S23). This is the one list of addresses that no worker can have. The address that a worker announces
+// is checked, and, because a name may lead elsewhere later, the address that the name has whenever a connection is
+// made.
 import { lookup } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { MillraceError } from "../../base/error.ts";
 
-/** Where no worker can be: link-local (cloud metadata services among them), unspecified, multicast, reserved. */
+/**
+ * Addresses where no worker can be: link-local (cloud metadata services among them), unspecified, multicast, reserved.
+ */
 const reserved = new BlockList();
 reserved.addSubnet("0.0.0.0", 8, "ipv4");
 reserved.addSubnet("169.254.0.0", 16, "ipv4");
@@ -16,7 +19,7 @@ reserved.addSubnet("fe80::", 10, "ipv6");
 reserved.addSubnet("ff00::", 8, "ipv6");
 reserved.addAddress("fd00:ec2::254", "ipv6"); // another cloud's
 
-/** Throws `wrong-usage` for what is no "http(s)://host:port", or is a place that only its own machine or cloud should ask. */
+/** Throws `wrong-usage` unless the address is "http(s)://host:port" and may be a worker's. */
 export function checkWorkerAddress(address: string): void {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   const isPlain =
@@ -38,7 +41,7 @@ export function checkWorkerAddress(address: string): void {
   }
 }
 
-/** Looks a worker's name up as the system does, and refuses what `checkWorkerAddress` refuses: names can lead anywhere. */
+/** Looks a worker's name up as the system does, and refuses the addresses that `checkWorkerAddress` refuses. */
 export const workerLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, options, (error, found, family) => {
     const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [found];
@@ -48,18 +51,18 @@ export const workerLookup: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/** URL drops the port that goes without saying. */
+/** Whether the address names its scheme's default port, which URL drops. */
 function isDefaultPort(address: string, url: URL): boolean {
   return url.port === "" && address === `${url.origin}:${url.protocol === "https:" ? 443 : 80}`;
 }
 
-/** Whether an address in digits is one that no worker can have. False for names. */
+/** Whether a numeric address is one that no worker can have. False for names. */
 export function isReserved(host: string): boolean {
   switch (isIP(host)) {
     case 4:
       return reserved.check(host, "ipv4");
     case 6: {
-      // A zone ("%eth0") says by which interface; only link-local addresses have one.
+      // A zone ("%eth0") names the interface; only link-local addresses have one.
       const address = host.replace(/%.*$/, "");
       const inside = ipv4Inside(address);
       return inside === undefined ? reserved.check(address, "ipv6") : reserved.check(inside, "ipv4");
@@ -70,8 +73,8 @@ export function isReserved(host: string): boolean {
 }
 
 /**
- * The IPv4 address that an IPv6 one stands for: mapped (::ffff:a.b.c.d), compatible (::a.b.c.d), translated (64:ff9b::a.b.c.d) and
- * 6to4 (2002:AABB:CCDD::). Undefined for others, `::` and `::1` among them.
+ * The IPv4 address that an IPv6 one stands for: mapped (::ffff:a.b.c.d), compatible (::a.b.c.d), translated
+ * (64:ff9b::a.b.c.d) and 6to4 (2002:AABB:CCDD::). Undefined for others, `::` and `::1` among them.
  */
 function ipv4Inside(address: string): string | undefined {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);

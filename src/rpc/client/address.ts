@@ -1,4 +1,4 @@
-// A cluster's address.
+// Parses a cluster's address.
 import { MillraceError } from "../../base/error.ts";
 
 /** An address as it is given on command lines. Throws `wrong-usage`. */

@@ -1,14 +1,17 @@
-// How long to wait before a call is made again ("full jitter": a random share of a bound that doubles). Ten thousand workers that
-// lose a master in the same moment come back spread over the bound, not in waves (fault 55).
+// The wait before a call is made again ("full jitter": a random share of a bound that doubles). Ten thousand workers
+// that lose a master in the same moment come back spread over the bound, not in waves (fault 55).
 export interface BackOff {
-  /** The first bound, and the largest. */
+  /** The first and the largest bound. */
   readonly firstMs: number;
   readonly mostMs: number;
 }
 
 export const reconnectBackOff: BackOff = { firstMs: 200, mostMs: 10_000 };
 
-/** `failures`: in a row so far, from 1. `random`: 0 <= x < 1. At least a tenth of the bound, so that no caller spins. */
+/**
+ * The wait after `failures` in a row, from 1, for 0 <= `random` < 1. It is at least a tenth of the bound, so that no
+ * caller spins.
+ */
 export function backOffMs(
   failures: number,
   random: () => number,

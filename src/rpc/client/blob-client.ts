@@ -1,4 +1,4 @@
-// Blobs of a master over HTTP/1.1: several times gRPC's rate, and no message in memory.
+// Transfers blobs to and from a master over HTTP/1.1, at several times gRPC's rate, and without a message in memory.
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
@@ -17,11 +17,11 @@ export interface BlobClientOptions {
   readonly token: Secret;
   readonly ca: string | undefined;
   readonly closed: AbortSignal;
-  /** Waits as long as one should after so many failures in a row. */
+  /** Waits after `failures` in a row. */
   readonly pause: (failures: number, signal: AbortSignal) => Promise<void>;
-  /** Makes a call again while that may help. */
+  /** Repeats a call while that may help. */
   readonly repeat: <T>(signal: AbortSignal | undefined, call: (live: AbortSignal) => Promise<T>) => Promise<T>;
-  /** Default: those of `limits`. */
+  /** When a transfer counts as silent. Default: the bounds of `limits`. */
   readonly silence?: SilenceBounds;
 }
 
@@ -45,7 +45,7 @@ export function blobClient(options: BlobClientOptions): Blobs {
         response.resume();
         failures = 0;
       } catch (error) {
-        // Content can be read once, so only its caller can put it again: after a while, as with every other call.
+        // Content can be read once, so only the caller can put it again, after the same pause as with every other call.
         if (error instanceof MillraceError && error.retry === "same") await options.pause(++failures, live);
         throw error;
       }
@@ -59,7 +59,7 @@ export function blobClient(options: BlobClientOptions): Blobs {
         response.resume();
         throw new MillraceError(
           "bad-input",
-          `the master has no blob ${sha256}: submit the job again, which puts it anew`,
+          `the master has no blob ${sha256}: submit the job again, which uploads it again`,
         );
       }),
   };
@@ -74,7 +74,7 @@ async function* bounded(content: AsyncIterable<Uint8Array>, sha256: string, byte
   }
 }
 
-/** Resolves with the head of the answer. */
+/** Sends a request, and resolves with the head of the answer. */
 async function ask(
   { address, token, ca, silence = limits }: BlobClientOptions,
   method: "HEAD" | "GET" | "PUT",
@@ -84,7 +84,7 @@ async function ask(
 ): Promise<IncomingMessage> {
   const url = new URL(`/v1/blobs/${blobName(sha256)}`, address);
   const headers: Record<string, string> = { authorization: `Bearer ${token.reveal()}` };
-  // Nothing is sent in vain to a master that refuses it.
+  // So that nothing is sent in vain to a master that refuses it.
   if (body !== undefined) headers.expect = "100-continue";
   const options = { method, headers, signal, agent: false as const };
   const request =
@@ -118,7 +118,7 @@ async function ask(
   }
 }
 
-/** The bytes, and an error where they are fewer than announced. */
+/** The answer's bytes, and an error if they are fewer than announced. */
 async function* whole(
   { address }: BlobClientOptions,
   sha256: string,
@@ -146,7 +146,7 @@ async function refused({ address }: BlobClientOptions, response: IncomingMessage
   const status = response.statusCode ?? 0;
   if (status === 401 || status === 403)
     return new MillraceError("no-access", `the master at ${address} refuses the token: ${message}`);
-  // Node's own answer to a head that was cut off on its way, and a gateway's: what was asked never got there.
+  // Node's own answer to a head that was cut off, or a gateway's answer: the request never reached the master.
   if (code === "" && [400, 408, 502, 503, 504].includes(status)) {
     return new MillraceError(
       "unreachable",
@@ -173,9 +173,9 @@ async function readError(response: IncomingMessage): Promise<{ code: string; mes
       return { code: String(parsed.code), message: String(parsed.message) };
     }
   } catch {
-    // no error of ours
+    // the body is not one of Millrace's errors
   }
-  // The answer to a HEAD has no body, and the gate's words are in its head too.
+  // The answer to a HEAD has no body, but the gate's message is in its head too.
   const said = response.headers["x-millrace-error"];
   return { code: "", message: typeof said === "string" ? decoded(said) : `HTTP ${response.statusCode}` };
 }

@@ -1,8 +1,10 @@
-// A master somewhere else, with the interface of one in this process (gRPC over one HTTP/2 connection, blobs over HTTP/1.1).
+// The client of a master: the same interface as a master in this process, over gRPC on one HTTP/2 connection, and
+// HTTP/1.1 for blobs.
 //
-// Every call has a deadline and may be repeated, so a call that failed on its way is made again after a while, until the master
-// has been silent for longer than the caller is patient. Two are not: a heartbeat, because the agent makes the next one by
-// itself with newer content, and logs that have begun. A black hole is noticed by pings, not by waiting (fault 49).
+// Every call has a deadline and may be repeated, so a call that failed on its way is made again after a while, until
+// the master has been silent for longer than the caller's patience. Two calls are not repeated: a heartbeat, because
+// the agent makes the next one by itself with newer content, and logs that have begun. Pings detect a connection that
+// leads nowhere (fault 49).
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { MillraceError } from "../../base/error.ts";
@@ -30,23 +32,25 @@ export interface ConnectOptions extends PatienceOptions {
   /** PEM file of the authority that signed the master's certificate. Default: those of this system. */
   readonly ca?: string | undefined;
   readonly role: "worker" | "client";
-  /** Of a worker. */
+  /** The worker's name, when a worker calls. Left out: a command calls. */
   readonly worker?: WorkerId | undefined;
   readonly deadlineMs?: Partial<Deadlines>;
   readonly pingMs?: number;
-  /** Called after each handshake: at first use, and after the connection was lost. `cluster` may be another one then. */
+  /**
+   * Called after each handshake: at first use, and after the connection was lost. `cluster` may then be another one.
+   */
   readonly onWelcome?: (welcome: Welcome) => void;
 }
 
 interface Deadlines {
   readonly hello: number;
-  /** Default: the lease that the master has said. Until then the usual one. */
+  /** For heartbeats. Default: the lease that the master has told, and the usual one until then. */
   readonly heartbeat: number;
-  /** Of calls that a master answers from memory. */
+  /** For calls that a master answers from memory. */
   readonly question: number;
-  /** Of calls that it makes durable, or probes storage and workers for. */
+  /** For calls that a master makes durable, or asks storage and workers for. */
   readonly action: number;
-  /** Of the next item of a stream that waits for no news. */
+  /** For the next item of a stream that does not wait for news. */
   readonly silence: number;
 }
 
@@ -64,7 +68,7 @@ class Remote implements RemoteMaster {
   readonly #workers: Client<typeof Workers>;
   readonly #jobs: Client<typeof Jobs>;
   readonly #closed = new AbortController();
-  /** Of the connection that is open now; undefined: say hello first. */
+  /** The greeting of the open connection; undefined: the next call says hello first. */
   #welcome: Promise<Welcome> | undefined;
   #leaseMs: number = limits.leaseMs;
   #heardAt: number | undefined;
@@ -105,7 +109,7 @@ class Remote implements RemoteMaster {
     this.#session.abort();
   }
 
-  /** Says hello anew, whatever `hello` holds: the versions are this process's. */
+  /** Says hello again. It ignores its argument and sends this process's versions. */
   async hello(_hello: unknown, signal?: AbortSignal): Promise<Welcome> {
     return await this.#repeat(signal, (live) => this.#handshake(live));
   }
@@ -151,7 +155,7 @@ class Remote implements RemoteMaster {
     await this.#call("action", signal, (call) => this.#jobs.drain({ worker }, call));
   }
 
-  /** Goes on after the master was away: the views of a job are whole, so none is missed that matters. */
+  /** Goes on after the master was away: each view of a job is complete, so missing some in between does no harm. */
   async *watch(job: JobId, signal?: AbortSignal) {
     let state = "";
     yield* this.#stream(signal, async function* (this: Remote, live: AbortSignal) {
@@ -160,7 +164,7 @@ class Remote implements RemoteMaster {
         state = view.state;
         yield view;
       }
-      // A master that ends in good order ends its streams so.
+      // A master that ends in good order ends its streams this way.
       if (!isEnd(state)) throw new ConnectError("the master ended the watch", Code.Unavailable);
     });
   }
@@ -180,7 +184,7 @@ class Remote implements RemoteMaster {
     );
   }
 
-  /** An event log only grows, so what was given out already is passed over. */
+  /** An event log only grows, so after a repeated call the events that were given out already are skipped. */
   async *history(job: JobId, signal?: AbortSignal): AsyncIterable<HistoryEvent> {
     let given = 0;
     yield* this.#stream(signal, async function* (this: Remote, live: AbortSignal) {
@@ -205,7 +209,7 @@ class Remote implements RemoteMaster {
     });
   }
 
-  /** Once per connection, however many calls wait for it. */
+  /** Says hello once per connection, however many calls wait for it. */
   async #greeted(live: AbortSignal): Promise<void> {
     this.#welcome ??= this.#handshake(this.#closed.signal).catch((error) => {
       this.#welcome = undefined;
@@ -227,7 +231,7 @@ class Remote implements RemoteMaster {
     const answer = role === "worker" ? this.#workers.hello(request, call) : this.#jobs.hello(request, call);
     const welcome = fromWelcome(await answer);
     this.#leaseMs = welcome.leaseMs;
-    // A black hole is noticed within two pings, so that there is time for another connection before the lease is over.
+    // A dead connection is noticed within two pings, so that there is time for another one before the lease is over.
     if (role === "worker") this.#session.pingMs = Math.min(this.#session.pingMs, Math.max(100, welcome.leaseMs * 0.3));
     this.#heardAt = clock.now();
     this.#welcome = Promise.resolve(welcome);
@@ -235,7 +239,7 @@ class Remote implements RemoteMaster {
     return welcome;
   }
 
-  /** Makes a call until it is answered, or fails for a reason that stays, or patience ends. */
+  /** Repeats a call until it is answered, fails for a reason that stays, or patience ends. */
   async #repeat<T>(signal: AbortSignal | undefined, call: (live: AbortSignal) => Promise<T>): Promise<T> {
     const live = this.#live(signal);
     const patience = new Patience(this.#options, () => this.#heardAt);
@@ -267,7 +271,7 @@ class Remote implements RemoteMaster {
         }
         return;
       } catch (error) {
-        // As a `watch` in this process: who leaves is not told of it.
+        // As with a `watch` in this process, a caller that leaves gets no error.
         if (signal?.aborted) return;
         const failure = this.#failed(error, live);
         if (!mayRepeat()) throw failure;
@@ -276,7 +280,7 @@ class Remote implements RemoteMaster {
     }
   }
 
-  /** Of what a master has lying there; it asks workers for logs, one after the other. */
+  /** The items of a stream that never waits for news. */
   #untilSilent<T>(
     live: AbortSignal,
     call: (options: { signal: AbortSignal; timeoutMs: 0 }) => AsyncIterable<T>,
@@ -291,13 +295,15 @@ class Remote implements RemoteMaster {
     return signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
   }
 
-  /** An error in our words. After one of the connection's the next call says hello again. */
+  /**
+   * The error of a failed call as a `MillraceError`. After an error of the connection the next call says hello again.
+   */
   #failed(error: unknown, live: AbortSignal): Error {
     if (live.aborted)
       return live.reason instanceof Error ? live.reason : new MillraceError("cancelled", "the call was given up");
     if (isTransient(error)) {
       this.#welcome = undefined;
-      // A call that nobody answered may have gone into a black hole: the next one takes a new connection.
+      // A call without an answer may have been sent over a dead connection: the next one takes a new connection.
       if (error instanceof ConnectError && error.code === Code.DeadlineExceeded) this.#session.abort();
     }
     return describeFailure(error, { address: this.#options.address, hasAnswered: this.#heardAt !== undefined });

@@ -1,24 +1,24 @@
-// How often and how long a call is made again that a master did not answer.
+// Decides how often and for how long a call is repeated that a master did not answer.
 import type { Clock } from "../../base/system/clock.ts";
 import { backOffMs } from "./back-off.ts";
 import { describeFailure, isTransient } from "./reach.ts";
 
 export interface PatienceOptions {
-  /** "https://m1:7070". */
+  /** The master's address, such as "https://m1:7070". */
   readonly address: string;
   readonly clock: Clock;
-  /** 0 <= x < 1: jitter. */
+  /** Returns 0 <= x < 1, for jitter. */
   readonly random: () => number;
-  /** How long a master may not answer before a call gives up: one that never has, and one that has answered before. */
+  /** How long a master may not answer before a call gives up: `first` if it has never answered, `later` if it has. */
   readonly patienceMs?: { readonly first?: number; readonly later?: number };
-  /** Called before each pause after which a call is made again. */
+  /** Called before each pause, after which the call is repeated. */
   readonly onRepeat?: (failure: Error) => void;
 }
 
-/** Whoever runs a command wants to know soon that its address is wrong; who has a job there waits for a master's restart. */
+/** A user wants to know soon that an address is wrong, but with a job there waits for a master's restart. */
 const defaultPatience = { first: 10_000, later: 120_000 };
 
-/** Waits between tries, and knows when to stop. */
+/** Waits between tries of one call, and decides when to stop. */
 export class Patience {
   readonly #options: PatienceOptions;
   readonly #heardAt: () => number | undefined;
@@ -35,7 +35,10 @@ export class Patience {
     this.#failingSince = undefined;
   }
 
-  /** Resolves when the call should be made again; rejects with `failure` where that can't help. */
+  /**
+   * Called after each failed try. Resolves when the call should be repeated; rejects with `failure` where that can't
+   * help.
+   */
   async after(error: unknown, failure: Error, live: AbortSignal): Promise<void> {
     if (live.aborted || !isTransient(error)) throw failure;
     const { clock, random, patienceMs, address, onRepeat } = this.#options;

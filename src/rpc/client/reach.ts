@@ -1,10 +1,13 @@
-// Why a call has failed, in words that say what to do, and whether making it again can help.
+// Explains why a call has failed, with what to do, and decides whether repeating it can help.
 import { Code, ConnectError } from "@connectrpc/connect";
 import { certificateTrouble } from "../../base/certificate-trouble.ts";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { fromWire } from "../../wire/error.ts";
 
-/** After a server's SIGKILL a stream ends as Canceled or Aborted, not as Unavailable; a reset session as Internal. */
+/**
+ * Codes after which a call is repeated. When a server is killed, a stream ends as Canceled or Aborted; a reset session
+ * as Internal.
+ */
 const transientCodes: ReadonlySet<Code> = new Set([
   Code.Unavailable,
   Code.DeadlineExceeded,
@@ -12,7 +15,7 @@ const transientCodes: ReadonlySet<Code> = new Set([
   Code.Aborted,
 ]);
 
-/** Whether the same call may succeed later. Not to be asked of a call that its caller has given up. */
+/** Whether the same call may succeed later. Not for a call that its caller has cancelled. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof MillraceError) return error.retry === "same";
   if (!(error instanceof ConnectError)) return isConnectionCode(systemCode(error));
@@ -20,19 +23,19 @@ export function isTransient(error: unknown): boolean {
   if (ours !== undefined) return ours.retry !== "never";
   if (isCertificateError(error)) return false;
   if (transientCodes.has(error.code)) return true;
-  // What broke is the connection, not the call: HTTP/2 reports it so.
+  // HTTP/2 reports this when the connection broke, not the call.
   return (
     (error.code === Code.Internal || error.code === Code.Unknown) &&
-    // An answer without an end (gRPC's status comes last): its sender was ended in the middle of it.
+    // An answer without gRPC's status, which comes last: its sender was killed in the middle.
     (causes(error).some((cause) => isConnectionCode(systemCode(cause))) || error.rawMessage.endsWith("missing status"))
   );
 }
 
 export interface Reached {
   readonly address: string;
-  /** Whether it has ever answered: if not, the address may be wrong. */
+  /** Whether the master has ever answered. If not, the address may be wrong. */
   readonly hasAnswered: boolean;
-  /** How long it has not answered; undefined: this was one try. */
+  /** For how long it has not answered; undefined: this was a single try. */
   readonly sinceMs?: number;
 }
 
@@ -87,14 +90,14 @@ export function describeFailure(error: unknown, reached: Reached): Error {
 function unreachable({ address, hasAnswered, sinceMs }: Reached, cause: unknown): MillraceError {
   const reason = why(cause, hasAnswered);
   const since = sinceMs === undefined || sinceMs < 1000 ? "" : ` (tried for ${Math.round(sinceMs / 1000)} s)`;
-  // Its caller may try again; `isTransient` of the cause says whether that helps.
+  // The caller may try again; `isTransient` of the cause says whether that can help.
   return new MillraceError("unreachable", `can't reach the master at ${address}: ${reason}${since}`, {
     cause,
     retry: isTransient(cause) ? "same" : "never",
   });
 }
 
-/** The reason in words, with the likeliest thing to do. */
+/** The reason in words, with what most likely helps. */
 function why(error: unknown, hasAnswered: boolean): string {
   const isItThere = hasAnswered
     ? ""
@@ -143,17 +146,17 @@ function isConnectionCode(code: string | undefined): boolean {
   );
 }
 
-/** Of the other side's certificate: repeating the call shows the same one. */
+/** Whether the other side's certificate is the problem: repeating the call would show the same one. */
 function isCertificateError(error: unknown): boolean {
   return causes(error).some((cause) => /CERT|^ERR_SSL_|^EPROTO$/.test(systemCode(cause) ?? ""));
 }
 
-/** Something answers, and it isn't gRPC: no master of ours answers "unknown". */
+/** Whether something else than a master answers: a master never answers Unknown. */
 function isNoMaster(error: ConnectError): boolean {
   return error.code === Code.Unknown;
 }
 
-/** What the gate has written where gRPC clients find it. */
+/** The gate's message, in the header where gRPC clients find it. */
 function saidByGate(error: ConnectError): string | undefined {
   const message = error.metadata.get("x-millrace-error");
   try {
@@ -167,7 +170,7 @@ function causes(error: unknown): readonly unknown[] {
   const all: unknown[] = [];
   for (let next = error; next instanceof Error && all.length < 8; next = next.cause) {
     all.push(next);
-    // Several addresses of one name were tried.
+    // Several addresses of the same name were tried.
     if (next instanceof AggregateError) all.push(...next.errors);
   }
   return all;

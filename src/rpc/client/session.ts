@@ -1,6 +1,6 @@
-// One HTTP/2 connection to one place, made when it is first needed and again after it was lost. (The session manager that
-// connect-node brings takes its error listener off before the last error has come, which ends the process; seen with a port
-// that speaks HTTP/1.1.)
+// One HTTP/2 connection to one address, made when it is first needed, and again after it was lost. (The session manager
+// of connect-node removes its error listener before the last error has come, which ends the process. This was seen with
+// a port that speaks HTTP/1.1.)
 //
 //   none ─► connecting ─► open ─► (error, closed, GOAWAY, ping unanswered) ─► none
 import {
@@ -14,17 +14,17 @@ import {
 } from "node:http2";
 
 export interface SessionOptions {
-  /** "https://m1:7070" */
+  /** The address, such as "https://m1:7070". */
   readonly authority: string;
   readonly tls: ClientSessionOptions | SecureClientSessionOptions;
-  /** A ping so often; one that is not answered until the next is due ends the connection (fault 49). */
+  /** Interval of pings. A ping that is not answered until the next one is due ends the connection (fault 49). */
   readonly pingMs: number;
 }
 
 export class Session {
   readonly authority: string;
   readonly #options: SessionOptions;
-  /** May be changed: it holds from the next ping on. */
+  /** Interval of pings. A change takes effect from the next ping on. */
   pingMs: number;
   #current: { readonly session: ClientHttp2Session; readonly isOpen: Promise<void> } | undefined;
 
@@ -34,7 +34,7 @@ export class Session {
     this.pingMs = options.pingMs;
   }
 
-  /** Rejects with the error of the connection where there is none to be had. */
+  /** Opens a stream. Rejects with the connection's error when no connection can be made. */
   async request(method: string, path: string, headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
     this.#current ??= this.#connect();
     const { session, isOpen } = this.#current;
@@ -42,10 +42,12 @@ export class Session {
     return session.request({ ...headers, ":method": method, ":path": path });
   }
 
-  /** Part of what connect-node asks for; pings do without it. */
+  /** Demanded by connect-node's interface; pings here don't need it. */
   notifyResponseByteRead(): void {}
 
-  /** Ends the connection and all that is under way on it, as cancelled. The next request makes a new one. */
+  /**
+   * Ends the connection, and cancels everything on it. The next request makes a new connection. May be called again.
+   */
   abort(): void {
     const session = this.#current?.session;
     this.#current = undefined;
@@ -59,7 +61,7 @@ export class Session {
     };
     const isOpen = new Promise<void>((resolve, reject) => {
       session.once("connect", () => resolve());
-      // Stays on for good: there may be a second error after the first.
+      // This listener is never removed, as a second error may follow the first.
       session.on("error", (error) => {
         leave();
         reject(error);
@@ -69,8 +71,8 @@ export class Session {
         reject(lost("the connection was closed before it was open", "ECONNRESET"));
       });
     });
-    isOpen.catch(() => {}); // told to whoever waits for it
-    session.once("goaway", leave); // requests under way are answered; new ones go elsewhere
+    isOpen.catch(() => {}); // each request that awaits it rejects
+    session.once("goaway", leave); // requests under way are still answered; new ones need a new connection
     this.#keepAlive(session);
     return { session, isOpen };
   }
@@ -82,12 +84,12 @@ export class Session {
       timer = setTimeout(tick, this.pingMs).unref();
     };
     const tick = () => {
-      // Of a destroyed session only "close" is still to come, and a ping would throw.
+      // A destroyed session will only emit "close", and a ping would throw.
       if (session.destroyed) return;
       later();
       if (session.connecting) return; // calls have deadlines of their own
       if (isWaiting) {
-        // After this process stood still, an answer waits to be read: it is, before immediates are called.
+        // After this process stood still, an answer waits to be read. It is read before immediates are called.
         setImmediate(() => isWaiting && session.destroy(lost("a ping was not answered", "ETIMEDOUT")));
         return;
       }

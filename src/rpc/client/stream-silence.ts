@@ -1,5 +1,6 @@
-// Ends a stream of messages that stops in the middle although its connection lives: pings are answered by a machine whose
-// program, or whose disk, hangs. For streams that always have a next item or an end; one that waits for news has neither.
+// Ends a stream of messages that stops in the middle although its connection lives: a machine whose program or disk
+// hangs still answers pings. It is for streams that always have a next item or an end, not for those that wait for
+// news.
 
 import { MillraceError } from "../../base/error.ts";
 import type { Clock } from "../../base/system/clock.ts";
@@ -7,11 +8,11 @@ import type { Clock } from "../../base/system/clock.ts";
 interface StreamSilence<T> {
   readonly clock: Clock;
   readonly silenceMs: number;
-  /** The stream, which ends with the signal. */
+  /** Opens the stream, which ends with the signal. */
   readonly open: (signal: AbortSignal) => AsyncIterable<T>;
 }
 
-/** The stream's items. Throws `unreachable`, to be tried again, where the next one does not come in time. */
+/** The stream's items. Throws `unreachable`, which may be tried again, when the next item does not come in time. */
 export async function* untilSilent<T>(
   signal: AbortSignal,
   { clock, silenceMs, open }: StreamSilence<T>,

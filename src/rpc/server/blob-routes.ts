@@ -1,4 +1,4 @@
-// Bundles and side files by content: `PUT /v1/blobs/:sha256` (204), `GET` and `HEAD` (200 or 404).
+// The routes of bundles and side files, by content: `PUT /v1/blobs/:sha256` (204), `GET` and `HEAD` (200 or 404).
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -24,7 +24,7 @@ export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {
     {
       method: "GET",
       path,
-      // A bundle is its owner's code, so looking on is not enough.
+      // A bundle is its owner's code, so the scope "read" is not enough.
       scope: ["submit", "worker"],
       bodyBytesMax: 0,
       async handle({ raw, params, signal }, response) {

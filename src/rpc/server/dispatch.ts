@@ -1,8 +1,9 @@
-// What happens to one request, the same over HTTP/1.1 and HTTP/2:
+// Handles one request, the same way over HTTP/1.1 and HTTP/2:
 //
 //   head ─► route? ─► gate ─► 404, 405, 413 ─► body within its bound ─► handler
 //
-// Nothing of a body is read before the gate has let the request pass; whether a path exists is told only to who has a token.
+// No byte of a body is read before the gate has let the request pass. Only callers with a token learn whether a path
+// exists.
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
@@ -12,7 +13,7 @@ import { meaningOf } from "../../base/error-codes.ts";
 import type { Log } from "../../base/system/log.ts";
 import { bodyHeader, emptyBody } from "../access/signature.ts";
 import { endSilent, type SilenceBounds } from "../transfer-silence.ts";
-import type { Gate, Place, RequestHead } from "./gate.ts";
+import type { Gate, ListenerAddress, RequestHead } from "./gate.ts";
 import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
@@ -20,7 +21,7 @@ export type AnyResponse = ServerResponse | Http2ServerResponse;
 
 /** The methods of Connect services, all by POST (`service.ts`). */
 export interface RpcMethods {
-  /** By path: "/millrace.v1.Jobs/Get". */
+  /** Scopes by path, such as "/millrace.v1.Jobs/Get". */
   readonly scopes: ReadonlyMap<string, Scope | readonly Scope[]>;
   handle(request: AnyRequest, response: AnyResponse): Promise<void>;
 }
@@ -29,8 +30,8 @@ export interface DispatchOptions {
   readonly gate: Gate;
   readonly routes: readonly HttpRoute[];
   readonly rpc: RpcMethods | undefined;
-  /** Of the listener, which has an address once it is open. */
-  readonly place: () => Place;
+  /** The listener's place. Called per request, as the listener has an address only once it is open. */
+  readonly place: () => ListenerAddress;
   readonly silence: SilenceBounds;
   readonly log: Log;
   /** Aborted when the listener closes. */
@@ -40,7 +41,7 @@ export interface DispatchOptions {
 interface Found {
   readonly scopes: readonly Scope[];
   readonly params: Readonly<Record<string, string>>;
-  /** Undefined: a method of `rpc`. */
+  /** The route; undefined for a method of `rpc`. */
   readonly route: HttpRoute | undefined;
 }
 
@@ -60,8 +61,8 @@ export class Dispatch {
   }
 
   /**
-   * `passed` is called when the gate has let the request pass with a token, `refused` when it has not, before the answer;
-   * `mayGoOn` answers `Expect: 100-continue`.
+   * Answers one request. `passed` is called when the gate has let the request pass with a token, `refused` when it has
+   * refused it, before the answer is sent. `mayGoOn` answers `Expect: 100-continue`.
    */
   async handle(
     request: AnyRequest,
@@ -69,7 +70,7 @@ export class Dispatch {
     { passed, refused, mayGoOn }: { passed: () => void; refused: () => void; mayGoOn?: () => void },
   ): Promise<void> {
     const { gate, place, silence, rpc, log } = this.#options;
-    // A connection that breaks is the signal's matter; without a listener the error would end the process.
+    // The signal tells of a connection that breaks. Without a listener the error would end the process.
     request.on("error", () => {});
     response.on("error", () => {});
     const head = headOf(request);
@@ -148,7 +149,7 @@ function scopesOf(scope: Scope | readonly Scope[]): readonly Scope[] {
   return typeof scope === "string" ? [scope] : scope;
 }
 
-/** Literal parts are compared as they were sent, so an encoded letter in them is another path (S8). */
+/** Matches a path. Literal parts are compared as they were sent, so an encoded letter makes another path (S8). */
 function match(wanted: readonly string[], parts: readonly string[]): Record<string, string> | undefined {
   if (wanted.length !== parts.length) return undefined;
   const params: Record<string, string> = Object.create(null);
@@ -169,7 +170,7 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    return ""; // no UTF-8
+    return ""; // it is not UTF-8
   }
 }
 
@@ -187,7 +188,7 @@ function headOf(request: AnyRequest): RequestHead {
   };
 }
 
-/** Ends a request whose body grows beyond its bound, whatever the handler reads it with: all that comes goes through `push`. */
+/** Ends a request whose body exceeds its bound. All bytes go through `push`, however the handler reads them. */
 function boundBody(request: AnyRequest, response: AnyResponse, bytesMax: number): void {
   const push = request.push.bind(request);
   let bytes = 0;
@@ -204,7 +205,7 @@ function boundBody(request: AnyRequest, response: AnyResponse, bytesMax: number)
 
 const otherBody = "the body is not the one that was signed";
 
-/** Ends a request with another body than its signature is for: whoever reads it gets an error instead of its end. */
+/** Ends a request whose body is not the one that was signed: its reader gets an error instead of the end. */
 function checkBody(request: AnyRequest, response: AnyResponse, signed: string | readonly string[]): void {
   const push = request.push.bind(request);
   const hash = createHash("sha256");
@@ -214,7 +215,7 @@ function checkBody(request: AnyRequest, response: AnyResponse, signed: string | 
       hash.update(chunk);
       return push(chunk, encoding);
     }
-    isRight ??= hash.digest("hex") === signed; // HTTP/2 says the end again when its stream closes
+    isRight ??= hash.digest("hex") === signed; // HTTP/2 pushes the end again when its stream closes
     if (isRight) return push(null);
     if (request.destroyed) return false;
     const error = new MillraceError("no-access", otherBody);
@@ -235,8 +236,8 @@ const connectCodes: Readonly<Record<number, string>> = {
 };
 
 /**
- * Answers without looking at the body. The body of the answer is an error as Connect writes it; gRPC clients, which don't read
- * it, find the message in a header.
+ * Refuses a request without reading its body. The answer's body is an error in Connect's form; gRPC clients, which
+ * don't read it, find the message in a header.
  */
 function refuse(request: AnyRequest, response: AnyResponse, status: number, message: string): void {
   const body = JSON.stringify({ code: connectCodes[status] ?? "unknown", message });
@@ -248,15 +249,15 @@ function refuse(request: AnyRequest, response: AnyResponse, status: number, mess
   };
   if (status === 401) headers["www-authenticate"] = "Bearer";
   if (status === 429) headers["retry-after"] = "1";
-  // What may still come of the body is not read: the connection ends with the answer.
+  // The rest of the body is not read: the connection ends with the answer.
   if (request.httpVersionMajor === 1) headers.connection = "close";
   send(request, response, { status, headers, body });
 }
 
-/** An error as JSON: `{ code, message, retry }`, with a word of `base/error.ts`. */
+/** Answers with an error as JSON: `{ code, message, retry }`, with a code of `base/error-codes.ts`. */
 function answerError(request: AnyRequest, response: AnyResponse, error: unknown): void {
   if (response.headersSent || response.destroyed) {
-    // Too late for a status: a connection that breaks says that the answer is not whole.
+    // It is too late for a status. Breaking the connection tells the client that the answer is incomplete.
     if (!response.writableFinished) response.destroy();
     return;
   }

@@ -71,7 +71,7 @@ it("S2, S11, S12, S27: each route and method lets pass whom it is for, and nobod
   });
   listeners.push(listener);
   opened.unsubscribe(note);
-  // A route or method that nobody has thought about here fails this test.
+  // A route or method that is not listed here fails this test.
   const found = Object.fromEntries(
     served.map(({ method, path, scope }) => [`${method} ${path}`, typeof scope === "string" ? scope : scope.join("|")]),
   );

@@ -1,11 +1,12 @@
-// The one gate in front of every route and method of a listener (S2, S12): nothing is read of a request's body, and nothing of
-// ours runs, before it has let the request pass. It looks at
+// The one gate in front of every route and method of a listener (S2, S12): before it has let a request pass, no byte of
+// the body is read, and no handler runs. It looks at
 //
-//   1. Host and Origin: a page in somebody's browser must not talk to us, by whatever name it found us (DNS rebinding, S11);
+//   1. Host and Origin: a page in a browser must not talk to this process, by whatever name it found it (DNS rebinding,
+//      S11);
 //   2. the token, or the signature with a job's key, and whether its scope suffices for the route.
 //
-// Who has failed too often is told to wait. A right token always passes: a wrong one, sent by anybody on the same machine or
-// behind the same address, must not lock its owner out; 256 bits are not guessed at any rate.
+// An address that has failed too often is told to wait. A right token always passes: wrong ones, sent by others on the
+// same machine or behind the same address, must not lock its owner out, and 256 bits can't be guessed at any rate.
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
 import type { Clock } from "../../base/system/clock.ts";
@@ -17,26 +18,26 @@ import type { Scope } from "./http.ts";
 export interface GateOptions {
   readonly tokens: Tokens;
   readonly clock: Clock;
-  /** By which signatures are checked. Default: the clock's; a worker goes by its master's. */
+  /** The time by which signatures are checked; a worker uses its master's. Default: the clock's. */
   readonly date?: () => Date;
   readonly log?: Log;
 }
 
-/** Of the listener. */
-export interface Place {
+/** Where the listener is. */
+export interface ListenerAddress {
   readonly isLoopback: boolean;
-  /** What others reach it by; signatures are for it alone. */
+  /** The address by which others reach it. Signatures are valid for this address only. */
   readonly address: string;
 }
 
-/** What the gate sees: a request's head. */
+/** A request's head, which is all that the gate sees. */
 export interface RequestHead {
   readonly method: string;
-  /** As they were sent; `query` without "?". */
+  /** Path and query as they were sent; `query` without "?". */
   readonly path: string;
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
-  /** Names and values in turn, as they were sent: `headers` keeps one Host of two. */
+  /** Names and values in turn, as they were sent: `headers` keeps only one of two Hosts. */
   readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
   readonly isEncrypted: boolean;
@@ -47,7 +48,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** What a token of a scope may do. */
+/** The scopes that a token of each kind holds. */
 const holds: Readonly<Record<TokenScope, readonly Scope[]>> = {
   read: ["read"],
   submit: ["read", "submit"],
@@ -70,17 +71,18 @@ export class Gate {
     this.#failures = new FailureLimit(clock);
   }
 
-  /** Whether anybody could pass at all. */
+  /** Whether there is any token at all. */
   get hasTokens(): boolean {
     return (["admin", "submit", "worker", "read"] as const).some((scope) => this.#tokens.all(scope).length > 0);
   }
 
   /**
-   * Undefined: it may pass. `scopes` of no route: any token will do, so that who has none learns nothing of what there is.
+   * Why a request may not pass; undefined: it may. For a path without a route any token is enough: callers without one
+   * learn nothing about which paths exist.
    */
   check(
     head: RequestHead,
-    { scopes, job, place }: { scopes: readonly Scope[]; job: string | undefined; place: Place },
+    { scopes, job, place }: { scopes: readonly Scope[]; job: string | undefined; place: ListenerAddress },
   ): Refusal | undefined {
     if (hasTwoHosts(head)) return { status: 400, message: "a request names one host" };
     const foreign = place.isLoopback ? (foreignHost(head) ?? foreignOrigin(head)) : foreignOrigin(head);
@@ -141,7 +143,7 @@ function only(header: string | string[] | undefined): string | undefined {
   return typeof header === "string" ? header : undefined;
 }
 
-/** Two parties that look at one request could each believe another of them: a proxy in front, and what stands behind it. */
+/** Whether a request names two hosts: a proxy and the server behind it could each believe another one. */
 function hasTwoHosts({ rawHeaders, headers }: RequestHead): boolean {
   const names = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]!.toLowerCase() === "host");
   if (names.length > 1) return true;
@@ -149,7 +151,10 @@ function hasTwoHosts({ rawHeaders, headers }: RequestHead): boolean {
   return authority !== undefined && names.some((name) => name.toLowerCase() !== authority.toLowerCase());
 }
 
-/** Says what is wrong with a name that a request to a loopback listener was made by; any port, for tunnels. */
+/**
+ * What is wrong with the host name of a request to a loopback listener; undefined: nothing. Any port is fine, for
+ * tunnels.
+ */
 function foreignHost({ headers }: RequestHead): string | undefined {
   const names = [headers.host, only(headers[":authority"])].filter((name) => name !== undefined);
   if (names.length === 0) return "a request needs a Host";
@@ -161,7 +166,7 @@ function foreignHost({ headers }: RequestHead): string | undefined {
   return undefined;
 }
 
-/** Says what is wrong with a request that a browser made for another site's page. */
+/** What is wrong with a request that a browser made for another site's page; undefined: nothing. */
 function foreignOrigin({ headers, isEncrypted }: RequestHead): string | undefined {
   const message = "requests of another site's pages are refused";
   const host = only(headers[":authority"]) ?? headers.host ?? "";
@@ -170,7 +175,7 @@ function foreignOrigin({ headers, isEncrypted }: RequestHead): string | undefine
   return site === undefined || site === "same-origin" || site === "none" ? undefined : message;
 }
 
-/** "localhost", "127.0.0.1", "::1", "[::1]". */
+/** Whether a name is loopback's: "localhost", "127.0.0.1", "::1" or "[::1]". */
 export function isLoopbackName(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
   return (
@@ -181,7 +186,7 @@ export function isLoopbackName(host: string): boolean {
   );
 }
 
-/** Of one address: so many failures at once, then one a second. Holds no more than some thousand addresses. */
+/** Limits failures per address: a number at once, then one a second. It holds at most some thousand addresses. */
 class FailureLimit {
   static readonly #burst = 20;
   static readonly #perMs = 1 / 1000;
@@ -193,7 +198,7 @@ class FailureLimit {
     this.#clock = clock;
   }
 
-  /** False: too many. */
+  /** Counts a failure. Returns false when the address has too many. */
   note(address: string): boolean {
     const now = this.#clock.now();
     const before = this.#left.get(address) ?? { left: FailureLimit.#burst, at: now };

@@ -1,4 +1,4 @@
-// Where a process listens, as it is given on a command line.
+// The address that a process listens on, as it is given on a command line.
 import { MillraceError } from "../../base/error.ts";
 
 export interface Where {
@@ -6,7 +6,7 @@ export interface Where {
   readonly port: number;
 }
 
-/** "127.0.0.1:7070", "[::1]:7070", "m1.example:7070". */
+/** Parses "127.0.0.1:7070", "[::1]:7070" or "m1.example:7070". Throws `wrong-usage`. */
 export function parseListen(text: string): Where {
   const match = /^(?:\[([\da-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);

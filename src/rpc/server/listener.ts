@@ -1,11 +1,12 @@
-// One port of a process. It looks at what a connection begins with and hands it on:
+// One port of a process. It looks at the first bytes of a connection and hands it on:
 //
 //   clear text    "PRI" (HTTP/2 with prior knowledge, as gRPC speaks it) ─► HTTP/2;  anything else ─► HTTP/1.1
 //   TLS 1.3       ALPN says "h2" ─► HTTP/2;  "http/1.1" or nothing ─► HTTP/1.1
 //
-// (Node's clear-text HTTP/2 server can't do both.) What a connection may cost before it has shown a token is bounded (S21):
-// heads of 8 kB, no body, 10 s, few requests, few of them at once, none after the first that is refused, and so many connections;
-// the oldest one without a token makes room for the next, so that who only holds connections open keeps nobody out.
+// (Node's clear-text HTTP/2 server can't do both.) What a connection may cost before it has shown a token is bounded
+// (S21): heads of 8 kB, no body, 10 s, few requests, few of them at once, none after the first that is refused, and a
+// bounded number of connections. The oldest one without a token makes room for the next, so that holding connections
+// open keeps no one out.
 import { channel } from "node:diagnostics_channel";
 import { setMaxListeners } from "node:events";
 import {
@@ -37,16 +38,19 @@ import type { HttpRoute, Listener, TlsFiles } from "./http.ts";
 import { Connection, Unknown } from "./unknown-connections.ts";
 
 export interface ListenOptions {
-  /** "127.0.0.1". Anything but this machine itself needs `tls`. */
+  /** The address to listen on, such as "127.0.0.1". Any address but loopback needs `tls`. */
   readonly host: string;
-  /** 0: any that is free. */
+  /** The port; 0 is any free one. */
   readonly port: number;
   readonly tls?: TlsFiles | undefined;
   readonly gate: Gate;
   readonly routes: readonly HttpRoute[];
-  /** Connect services: `masterService(api)`. */
+  /** Connect services: `masterService(api)`. Default: none. */
   readonly rpc?: RpcMethods | undefined;
-  /** The host by which others reach this process. Default: `host`, or this machine's name where that is no one address. */
+  /**
+   * The host by which others reach this process. Default: `host`, or this machine's name where `host` stands for all
+   * addresses.
+   */
   readonly advertise?: string | undefined;
   readonly log?: Log;
   readonly bounds?: Partial<ListenerBounds>;
@@ -54,22 +58,22 @@ export interface ListenOptions {
 
 export interface ListenerBounds extends SilenceBounds {
   readonly headBytes: number;
-  /** Until a connection has sent a head, and shown a token. */
+  /** Time within which a connection must send a head and show a token. */
   readonly headMs: number;
   readonly connections: number;
-  /** Of those, without a token: in all, and from one address. */
+  /** Connections without a token: in all, and from one address. */
   readonly unknownConnections: number;
   readonly unknownPerAddress: number;
   /** Requests of one connection without a token (health checks), and how many of them at once by HTTP/2. */
   readonly unknownRequests: number;
   readonly unknownStreams: number;
-  /** Of a connection whose request was refused, to read the answer. */
+  /** Time to read the answer, for a connection whose request was refused. */
   readonly refusedMs: number;
-  /** At once by HTTP/2, with a token. */
+  /** Requests at once on an HTTP/2 connection with a token. */
   readonly streams: number;
-  /** A connection by HTTP/1.1 on which nothing moves is ended. */
+  /** An HTTP/1.1 connection on which nothing moves for this long is ended. */
   readonly idleMs: number;
-  /** HTTP/2 connections are pinged this often, and ended when an answer is missing for as long (fault 49). */
+  /** HTTP/2 connections are pinged at this interval, and ended when an answer is missing for as long (fault 49). */
   readonly pingMs: number;
 }
 
@@ -89,12 +93,12 @@ const defaultBounds: ListenerBounds = {
   silenceBytesMin: limits.silenceBytesMin,
 };
 
-/** Long enough for requests under way. */
+/** Long enough for requests that are under way. */
 const defaultGraceMs = 1000;
 
 /**
- * Tells every listener that is opened in this process, with all that it answers: a test finds out that way whether each route
- * is one that somebody has thought about (S27).
+ * Publishes every listener that is opened in this process, with its routes. A test checks that each of them is listed
+ * with its scope (S27).
  */
 export const opened = channel("millrace.listener.opened");
 export interface Opened {
@@ -102,7 +106,7 @@ export interface Opened {
   readonly served: readonly { readonly method: string; readonly path: string; readonly scope: HttpRoute["scope"] }[];
 }
 
-/** Throws `wrong-usage` where listening there would be unsafe or impossible. */
+/** Opens a listener. Throws `wrong-usage` where listening would be unsafe or impossible. */
 export async function listen(options: ListenOptions): Promise<Listener> {
   assertSafeToListen({ host: options.host, tls: options.tls, hasTokens: options.gate.hasTokens });
   const port = new Port(options);
@@ -132,7 +136,7 @@ class Port implements Listener {
   constructor(options: ListenOptions) {
     this.#options = options;
     this.#bounds = { ...defaultBounds, ...options.bounds };
-    setMaxListeners(0, this.#closing.signal); // every request under way listens
+    setMaxListeners(0, this.#closing.signal); // every request that is under way listens
     this.#dispatch = new Dispatch({
       gate: options.gate,
       routes: options.routes,
@@ -170,7 +174,7 @@ class Port implements Listener {
     const isWildcard = bound.address === "0.0.0.0" || bound.address === "::";
     const name = advertise ?? (isWildcard ? hostname() : host);
     this.#address = `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${bound.port}`;
-    this.#http1.emit("listening"); // starts its watch over slow heads
+    this.#http1.emit("listening"); // makes Node watch for slow heads
   }
 
   async close(graceMs: number = defaultGraceMs): Promise<void> {
@@ -186,7 +190,7 @@ class Port implements Listener {
     this.#http1.close();
   }
 
-  /** Ends everything at once. */
+  /** Ends everything immediately. */
   #abandon(): void {
     this.#closing.abort(closedReason());
     for (const { socket } of [...this.#connections.values()]) socket.destroy();
@@ -217,9 +221,9 @@ class Port implements Listener {
     return server;
   }
 
-  /** False: the connection was ended. */
+  /** Admits a connection. Returns false when it was ended instead. */
   #admit(socket: Socket): boolean {
-    socket.on("error", () => {}); // it closes then, and that is all there is to do
+    socket.on("error", () => {}); // the socket closes then, and nothing else is to be done
     if (this.#isClosing || socket.remoteAddress === undefined) {
       socket.destroy();
       return false;
@@ -237,9 +241,9 @@ class Port implements Listener {
     return !socket.destroyed;
   }
 
-  /** Waits for the first bytes: three tell PRI from PUT, POST and the rest. */
+  /** Waits for the first bytes. Three of them tell PRI from PUT, POST and the rest. */
   #peek(socket: Socket): void {
-    // Kept here until they are enough: what is put back would be announced again at once, and for ever.
+    // Kept here until there are enough: bytes that are put back would be announced again immediately, for ever.
     let seen = Buffer.alloc(0);
     const look = () => {
       const bytes: Buffer | null = socket.read();
@@ -261,7 +265,7 @@ class Port implements Listener {
       return;
     }
     if (isHttp2) {
-      // The session is made and announced within this call.
+      // Node makes and announces the session within this call.
       this.#http2.once("session", (session) => this.#keep(session, connection));
       this.#http2.emit("connection", socket);
     } else {
@@ -297,7 +301,7 @@ class Port implements Listener {
     return server;
   }
 
-  /** False: it has shown no token, and has been told so, or has asked for too much. */
+  /** Whether the connection may send one more request: it has a token, or was not refused and is within its bounds. */
   #mayAsk(connection: Connection): boolean {
     if (connection.isKnown) return true;
     if (connection.isRefused) return false;
@@ -317,7 +321,7 @@ class Port implements Listener {
       },
     });
     const handle = (request: Http2ServerRequest, response: Http2ServerResponse, mayGoOn?: () => void) => {
-      // Node holds to the setting only once the other side has agreed to it.
+      // Node enforces the setting only once the other side has agreed to it.
       if (headBytesOf(request) > this.#bounds.headBytes) {
         request.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
         return;
@@ -337,7 +341,7 @@ class Port implements Listener {
         refused: () => {
           if (connection.isKnown) return;
           this.#unknown.refuse(connection, this.#bounds.refusedMs);
-          // After the answer, where it can be sent: who reads nothing is not waited for.
+          // Ends after the answer if that can be sent. A client that reads nothing is not waited for.
           response.stream.once("close", () => session.destroy());
         },
         ...(mayGoOn === undefined ? {} : { mayGoOn }),
@@ -349,14 +353,14 @@ class Port implements Listener {
     return server;
   }
 
-  /** Pings both ways keep half-open connections from lingering; the other end pings too (client.ts). */
+  /** Pings the other end, which pings too (client.ts), so that half-open connections don't linger. */
   #keep(session: ServerHttp2Session, connection: Connection): void {
     this.#sessions.set(session, connection);
     let isWaiting = false;
     const timer = setInterval(() => {
-      if (session.destroyed) return; // "close" is still to come; a ping would throw
+      if (session.destroyed) return; // "close" is still to come, and a ping would throw
       if (isWaiting) {
-        // After this process stood still, answers wait to be read: they are, before immediates are called.
+        // After this process stood still, answers wait to be read. They are read before immediates are called.
         setImmediate(() => isWaiting && session.destroy());
         return;
       }
@@ -381,7 +385,10 @@ function headBytesOf({ rawHeaders }: Http2ServerRequest): number {
   return bytes;
 }
 
-/** Unlike the objects that stand for a connection (raw, TLS, of a session), its ends are the same for all of them. */
+/**
+ * A connection's two ends as a key: they are the same for all objects that stand for it (raw socket, TLS socket,
+ * session).
+ */
 function keyOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

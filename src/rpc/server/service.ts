@@ -1,5 +1,5 @@
-// The services of `proto/millrace/v1/service.proto` in front of a `MasterApi`: gRPC, gRPC-Web and Connect (plain JSON too), all by
-// the same handlers. Loaded by a master only.
+// Serves a `MasterApi` as the services of `proto/millrace/v1/service.proto`: gRPC, gRPC-Web and Connect (plain JSON
+// too), all by the same handlers. Loaded by a master only.
 import {
   Code,
   ConnectError,
@@ -35,13 +35,13 @@ export interface ServiceOptions {
   readonly log?: Log;
 }
 
-/** Portions of some milliseconds. */
+/** Work is cut into portions of some milliseconds. */
 const portions: PortionOptions = {
   reportBytes: 256 * KiB,
   portionBytes: 64 * KiB,
   pause: () => new Promise((resolve) => setImmediate(resolve)),
 };
-/** A watch shows the newest view, at most so often, however fast the job changes. */
+/** A watch sends the newest view at most once in this time, however fast the job changes. */
 const watchEveryMs = 100;
 
 const scopes: Readonly<Record<keyof typeof Workers.method | `jobs.${keyof typeof Jobs.method}`, Scope>> = {
@@ -59,7 +59,7 @@ const scopes: Readonly<Record<keyof typeof Workers.method | `jobs.${keyof typeof
   "jobs.history": "read",
 };
 
-/** To be given to `listen` as `rpc`. */
+/** The services of a master, for `rpc` of `listen`. */
 export function masterService(api: MasterApi, { clock = systemClock, log = noLog }: ServiceOptions = {}): RpcMethods {
   const router = createConnectRouter({ acceptCompression: [compressionGzip], writeMaxBytes: limits.messageBytesMax });
   serveWorkers(router, api, log);
@@ -85,7 +85,7 @@ export function masterService(api: MasterApi, { clock = systemClock, log = noLog
         const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
         await universalResponseToNodeResponse(answer, response);
       } catch (error) {
-        // Who asked is gone; an error of the handler itself has been answered already.
+        // The caller is gone. An error of the handler itself was answered already.
         log.debug({ path: request.url, error: String(error) }, "a call ended before its answer was sent");
         response.destroy();
       }
@@ -151,7 +151,7 @@ function done(_nothing: void) {
   return {};
 }
 
-/** What a message says, or that it says nothing that we understand. */
+/** Reads a message. Throws InvalidArgument when it can't be read. */
 function read<M, T>(from: (message: M) => T, message: M): T {
   try {
     return from(message);

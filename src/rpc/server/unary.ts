@@ -1,22 +1,22 @@
-// One gRPC call with one request and one answer, straight on Node's HTTP/2 stream. Connect's handler does the same for every
-// protocol and kind of call, at about a millisecond of CPU for each; heartbeats are nearly all the calls that a master gets, and
-// ten thousand workers make three thousand of them a second (`bench/micro/heartbeat.bench.ts`). Whatever is not plain gRPC
-// without compression goes to Connect.
+// Serves a gRPC call with one request and one answer directly on Node's HTTP/2 stream. Connect's handler does the same
+// for every protocol and kind of call, at about a millisecond of CPU each. Heartbeats are nearly all the calls that a
+// master gets, and ten thousand workers make three thousand of them a second (`bench/micro/heartbeat.bench.ts`).
+// Anything but plain gRPC without compression goes to Connect.
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { AnyRequest, AnyResponse } from "./dispatch.ts";
 
-/** Flags and length of a message. */
+/** Size of the flags and length in front of a message. */
 const prefixBytes = 5;
 
 export interface UnaryCall {
   readonly bytesMax: number;
-  /** Gives the answer's bytes; rejects with a `ConnectError`. */
+  /** Resolves with the answer's bytes; rejects with a `ConnectError`. */
   answer(message: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
 }
 
-/** Whether `serveUnary` can answer this. */
+/** Whether `serveUnary` can answer this request. */
 export function isPlainGrpc(request: AnyRequest): request is Http2ServerRequest {
   if (request.httpVersionMajor !== 2) return false;
   const { "content-type": type, "grpc-encoding": encoding } = request.headers;
@@ -54,7 +54,7 @@ function inEnvelope(message: Uint8Array): Buffer {
   return bytes;
 }
 
-/** Refuses a length that is too large before its bytes have come. */
+/** Reads the message. Refuses a length that is too large before its bytes have come. */
 function readMessage(request: Http2ServerRequest, bytesMax: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];

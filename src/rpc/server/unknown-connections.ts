@@ -1,24 +1,24 @@
-// Connections that have not shown a token yet: how many there may be, and for how long (S21). When there are too many, the oldest
-// makes room for the newest, so that who only holds connections open keeps nobody out.
+// Connections that have not shown a token yet: how many there may be, and for how long (S21). When there are too many,
+// the oldest makes room for the newest, so that holding connections open keeps no one out.
 import type { Socket } from "node:net";
 
 export interface UnknownBounds {
-  /** In all, and from one address. */
+  /** How many there may be in all, and from one address. */
   readonly unknownConnections: number;
   readonly unknownPerAddress: number;
 }
 
-/** One accepted connection, whatever is spoken on it. */
+/** One accepted connection, of any protocol. */
 export class Connection {
   readonly socket: Socket;
   readonly remoteAddress: string;
-  /** Ends it if it shows no token in time. */
+  /** The timer that ends the connection if it shows no token in time. */
   deadline: NodeJS.Timeout | undefined;
-  /** It has shown one. */
+  /** True once the connection has shown a token. */
   isKnown = false;
-  /** A request of it was refused: it is being ended. */
+  /** True once a request was refused: the connection is being ended. */
   isRefused = false;
-  /** Without a token, health checks for example. */
+  /** Requests without a token so far, such as health checks. */
   requests = 0;
 
   constructor(socket: Socket, remoteAddress: string) {
@@ -40,13 +40,13 @@ export class Unknown {
     connection.deadline = setTimeout(() => connection.socket.destroy(), ms).unref();
   }
 
-  /** It has shown a token. */
+  /** Called when the connection has shown a token. */
   know(connection: Connection): void {
     connection.isKnown = true;
     this.remove(connection);
   }
 
-  /** A request of it was refused: it has so long to read the answer. */
+  /** Called when a request was refused. The connection has `ms` to read the answer. */
   refuse(connection: Connection, ms: number): void {
     if (connection.isKnown || connection.isRefused) return;
     connection.isRefused = true;
@@ -62,7 +62,7 @@ export class Unknown {
     if (same?.size === 0) this.#byAddress.delete(connection.remoteAddress);
   }
 
-  /** Those that have to make room for a connection just added. */
+  /** The connections that have to make room for the one just added. */
   *surplus(added: Connection, { unknownConnections, unknownPerAddress }: UnknownBounds): Generator<Connection> {
     const same = this.#byAddress.get(added.remoteAddress);
     if (same !== undefined && same.size > unknownPerAddress) yield* first(same);

@@ -1,8 +1,8 @@
-// Input and output on a file system that this process sees, a shared one included.
+// Input and output on a file system that this process sees, which may be a shared one.
 import { randomId } from "../../base/system/random.ts";
 import type { Storage } from "../storage.ts";
 import { type LocalFs, nodeLocalFs } from "./fs.ts";
-import { placesOf } from "./hidden.ts";
+import { hiddenOf } from "./hidden.ts";
 import { LocalLister } from "./list.ts";
 import { findLost } from "./lost.ts";
 import { prepare } from "./prepare.ts";
@@ -12,9 +12,9 @@ import { LocalStagedWriter } from "./stage.ts";
 import { withdraw } from "./withdraw.ts";
 
 export interface LocalStorageOptions {
-  /** Default: the real one. */
+  /** Default: the real file system. */
   readonly fs?: LocalFs;
-  /** Names that no other process uses. Default: 128 random bits. */
+  /** Returns names that no other process uses. Default: 128 random bits. */
   readonly uniqueName?: () => string;
 }
 
@@ -30,9 +30,9 @@ export function createLocalStorage(options: LocalStorageOptions = {}): Storage {
     below: (directory) => lister.below(directory),
     stage: (destination, attempt, name) => new LocalStagedWriter(fs, destination, attempt, name),
     prepare: (destination, overwrite) => prepare(fs, destination, overwrite),
-    findLost: (destination, job, files) => findLost(fs, placesOf(destination, job), files),
+    findLost: (destination, job, files) => findLost(fs, hiddenOf(destination, job), files),
     publish: (decision) => publish(decision, { fs, uniqueName }),
     withdraw: (decision) => withdraw(decision, fs),
-    discard: (destination, job) => discard(placesOf(destination, job), fs),
+    discard: (destination, job) => discard(hiddenOf(destination, job), fs),
   };
 }

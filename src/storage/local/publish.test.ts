@@ -1,4 +1,4 @@
-// Publishing cut off at every call, and done by two at once.
+// Publishing that is cut off at every call, and that two processes do at the same time.
 import {
   existsSync,
   mkdirSync,
@@ -17,13 +17,13 @@ import { type Call, interposedFs, systemError } from "../../../test/conformance/
 import { contentsOf, stagedDecision } from "../../../test/conformance/storage.ts";
 import { systemCode } from "../../base/error.ts";
 import type { CommitDecision, Storage } from "../storage.ts";
-import { placesOf, placesOfDecision } from "./hidden.ts";
+import { hiddenOf, hiddenOfDecision } from "./hidden.ts";
 import { createLocalStorage } from "./local.ts";
 
 let top: string;
 let round = 0;
 beforeEach(() => {
-  // Thousands of fsyncs: in memory where there is a file system in memory.
+  // There are thousands of fsyncs, so it runs in memory where there is a file system in memory.
   top = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "millrace-publish-"));
 });
 afterEach(() => rmSync(top, { recursive: true, force: true }));
@@ -60,7 +60,7 @@ async function sceneOf(kind: Kind): Promise<Scene> {
   return { destination, decision, before, after: contentsOf(decision, newContents) };
 }
 
-/** The rename that a mount point refuses. */
+/** Fails the rename as a mount point does. */
 function refuseMount({ name, args }: Call, scene: Scene): void {
   if (name === "rename" && args[1] === scene.destination) throw systemError("EXDEV", "cross-device link not permitted");
 }
@@ -182,7 +182,7 @@ describe.each(kinds)("publishing to: %s", (kind) => {
             await scheduler.schedule(Promise.resolve(), call.name);
             const now = seen(scene.destination);
             if (now?.get("_SUCCESS") === scene.after.get("_SUCCESS")) complete = true;
-            // Between two renames there is no output at all; there is never a part of one.
+            // Between two renames there is no output at all, but there is never a part of one.
             if (complete) expect(visible(now)).toEqual(scene.after);
             else if (kind !== "mount point" && now !== undefined)
               expect(now).toEqual(scene.before ?? expect.anything());
@@ -201,7 +201,7 @@ describe.each(kinds)("publishing to: %s", (kind) => {
 
 test("a master that was paused before moving the old output aside does not move the new one", async () => {
   const scene = await sceneOf("overwrite");
-  const { replaced } = placesOf(scene.destination, scene.decision.job);
+  const { replaced } = hiddenOf(scene.destination, scene.decision.job);
   let other = false;
   const paused = storageWith(async ({ name, args }) => {
     if (name !== "rename" || args[1] !== replaced || other) return;
@@ -215,7 +215,7 @@ test("a master that was paused before moving the old output aside does not move 
 
 test("a directory that took the old output's name at the last moment is put back", async () => {
   const scene = await sceneOf("overwrite");
-  const { replaced } = placesOf(scene.destination, scene.decision.job);
+  const { replaced } = hiddenOf(scene.destination, scene.decision.job);
   let swapped = false;
   const racing = storageWith(({ name, args }) => {
     if (name !== "rename" || args[1] !== replaced || swapped) return;
@@ -231,7 +231,7 @@ test("a directory that took the old output's name at the last moment is put back
 test("a staged file that was cut or lost is found before anything is visible", async () => {
   for (const damage of ["cut", "lost"]) {
     const scene = await sceneOf("new");
-    const { files } = placesOf(scene.destination, scene.decision.job);
+    const { files } = hiddenOf(scene.destination, scene.decision.job);
     const path = join(files, scene.decision.files[0]!.token);
     if (damage === "cut") writeFileSync(path, "n");
     else rmSync(path);
@@ -245,7 +245,7 @@ test("a staged file that was cut or lost is found before anything is visible", a
 
 test("a lost staged file is not made up for by one of the same name and size in the output it replaces", async () => {
   const scene = await sceneOf("overwrite");
-  rmSync(join(placesOf(scene.destination, scene.decision.job).files, scene.decision.files[0]!.token));
+  rmSync(join(hiddenOf(scene.destination, scene.decision.job).files, scene.decision.files[0]!.token));
   await expect(plain.publish(scene.decision)).rejects.toMatchObject({ code: "corrupt-output" });
   expect(seen(scene.destination)).toEqual(scene.before);
 });
@@ -258,7 +258,7 @@ test("files that another put into the empty mount point are not mixed with the o
   expect(readdirSync(scene.destination)).toEqual(["theirs"]);
 });
 
-/** Runs with n = 0, 1, 2, … until `run` says that the n-th call was not reached; returns how many there were. */
+/** Runs with n = 0, 1, 2, … until `run` says that the n-th call was not reached. Returns how many there were. */
 async function forEveryCall(run: (n: number) => Promise<boolean>): Promise<number> {
   for (let n = 0; ; n++) {
     if (n > 500) throw new Error("there is no end of calls");
@@ -287,7 +287,7 @@ function expectAsBeforeOrComplete(scene: Scene, kind: Kind): void {
   } else if (kind === "mount point") {
     expect(now?.has("_SUCCESS")).toBe(false);
   } else if (kind !== "overwrite" || now !== undefined) {
-    // While the old output is being replaced there is a moment without any.
+    // While the old output is being replaced there is a moment without any output.
     expect(now).toEqual(scene.before);
   }
 }
@@ -303,7 +303,7 @@ function expectNothingLeft({ destination }: Scene): void {
   expect(readdirSync(top).filter((name) => name.startsWith(`.${basename(destination)}.`))).toEqual([]);
 }
 
-/** All files below a directory, hidden ones too. Looks again when something was renamed while it looked. */
+/** All files below a directory, hidden ones too. Looks again when something was renamed meanwhile. */
 function seen(directory: string): ReadonlyMap<string, string> | undefined {
   for (;;) {
     try {
@@ -323,13 +323,13 @@ function visible(files: ReadonlyMap<string, string> | undefined): ReadonlyMap<st
 
 function isPublishing(folder: string, { destination, decision }: Scene, kind: Kind): boolean {
   if (kind === "mount point") return folder === destination && !existsSync(join(destination, "_SUCCESS"));
-  return folder === placesOfDecision(decision).publish;
+  return folder === hiddenOfDecision(decision).publish;
 }
 
-/** Of the decision's files the last one, wherever it lies before the output is seen. */
+/** Removes the decision's last file, wherever it lies before the output becomes visible. */
 function removeUnpublished({ destination, decision }: Scene): void {
   const { name, token } = decision.files.at(-1)!;
-  const { files, publish } = placesOfDecision(decision);
+  const { files, publish } = hiddenOfDecision(decision);
   const places = [join(files, token), join(publish, name)];
   if (!existsSync(join(destination, "_SUCCESS"))) places.push(join(destination, name));
   for (const path of places) rmSync(path, { force: true });

@@ -1,4 +1,4 @@
-// A publisher that was paused, and the decision that it is at is withdrawn meanwhile.
+// A publisher is paused, and the decision that it is publishing is withdrawn meanwhile.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { interposedFs, systemError } from "../../../test/conformance/faulty-fs.ts";
 import { manifestFor, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
 import type { CommitDecision, StagedFile } from "../storage.ts";
-import { placesOfDecision } from "./hidden.ts";
+import { hiddenOfDecision } from "./hidden.ts";
 import { createLocalStorage } from "./local.ts";
 
 let top: string;
@@ -18,7 +18,7 @@ afterEach(() => rmSync(top, { recursive: true, force: true }));
 const plain = createLocalStorage();
 const contents = { "part-00000.tsv": "a\n", "part-00001.tsv": "b\n", "part-00002.tsv": "c\n" };
 
-/** As a retry does it: what is gone is made again, of the same size and with other bytes. */
+/** Decides again as a retry does: lost files are made again, of the same size and with different bytes. */
 async function decideAgain(first: CommitDecision): Promise<{ decision: CommitDecision; shown: object }> {
   const withdrawal = await plain.withdraw(first);
   if (withdrawal.kind !== "withdrawn") throw new Error("nothing was withdrawn");
@@ -60,7 +60,7 @@ describe.each(["new", "mount point"])("at an output's place: %s", (kind) => {
         fs: interposedFs(async (call) => {
           if (calls++ === n) {
             // Wherever it is by now, the file is removed, and the job goes on without this publisher.
-            const places = placesOfDecision(first);
+            const places = hiddenOfDecision(first);
             for (const folder of [places.files, places.publish, destination])
               for (const name of [lost.token, lost.name]) rmSync(join(folder, name), { force: true });
             if (!existsSync(join(destination, "_SUCCESS"))) second = await decideAgain(first);

@@ -1,5 +1,5 @@
-// A store that answers wrongly: each kind of request x each kind of fault in its answer. What comes of it is what is right, or an error
-// that says so; never a part of it, never something else, and never a wait without an end.
+// A store that answers wrongly: each kind of request x each kind of fault in its answer. The result is either right, or
+// an error that says what is wrong; it is never a part, never something else, and never an endless wait.
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -18,7 +18,7 @@ import { type HttpRequest, type HttpResponse, nodeTransport, type S3Transport } 
 import { bodyOf, S3Objects } from "./objects.ts";
 
 const content = Buffer.from("some bytes that are more than a few, line after line after line\n");
-const place = { bucket: "bucket", key: "in/there" };
+const url = { bucket: "bucket", key: "in/there" };
 const etag = createHash("md5").update(content).digest("hex");
 
 let fake: FakeS3;
@@ -32,14 +32,14 @@ function objectsOver(transport: S3Transport, clock: S3ClientOptions["clock"] = i
   return new S3Objects(new S3Client({ access: () => fakeAccess, clock, random: () => 0, transport }));
 }
 
-/** One kind of request: what it gives where nothing is wrong, and whether its answer has a body that means something. */
+/** One kind of request: its right result, and whether its answer has a body that means something. */
 interface Operation {
   readonly hasBody: boolean;
-  /** It was done the first time: the second try learns that. */
+  /** The first try had its effect, and the second try learns that. */
   readonly isKnownLater?: true;
   readonly isAsked: (request: Pick<HttpRequest, "method" | "url">) => boolean;
   readonly run: (objects: S3Objects) => Promise<unknown>;
-  /** Of the fault-free answer. */
+  /** The result of the fault-free answer. */
   readonly right: () => unknown;
 }
 
@@ -51,20 +51,20 @@ const operations: Readonly<Record<string, Operation>> = {
   HeadObject: {
     hasBody: false,
     isAsked: ({ method }) => method === "HEAD",
-    run: async (objects) => (await objects.head(place))?.bytes,
+    run: async (objects) => (await objects.head(url))?.bytes,
     right: () => content.length,
   },
   GetObject: {
     hasBody: true,
     isAsked: ({ method }) => method === "GET",
-    run: async (objects) => (await objects.get(place))?.bytes.toString(),
+    run: async (objects) => (await objects.get(url))?.bytes.toString(),
     right: () => content.toString(),
   },
   "GetObject, a range": {
     hasBody: true,
     isAsked: ({ method }) => method === "GET",
     run: async (objects) => {
-      const found = await objects.range(place, { etag, bytes: content.length }, 5, 25);
+      const found = await objects.range(url, { etag, bytes: content.length }, 5, 25);
       return found.kind === "bytes" ? found.bytes.toString() : found.kind;
     },
     right: () => content.toString().slice(5, 25),
@@ -94,7 +94,7 @@ const operations: Readonly<Record<string, Operation>> = {
   DeleteObject: {
     hasBody: false,
     isAsked: ({ method }) => method === "DELETE",
-    run: (objects) => objects.remove(place),
+    run: (objects) => objects.remove(url),
     right: () => undefined,
   },
   CreateMultipartUpload: {
@@ -144,7 +144,10 @@ const operations: Readonly<Record<string, Operation>> = {
 
 const page = Buffer.from("<!DOCTYPE html>\n<html><body>welcome to the hotel's network</body></html>");
 
-/** What is wrong with an answer; the request has had its effect. "body": only where the body means something. */
+/**
+ * What is wrong with an answer; the request has had its effect. "body" faults apply only where the body means
+ * something.
+ */
 const faults: Readonly<
   Record<string, { readonly of: "body" | "all"; readonly make: (right: HttpResponse) => HttpResponse }>
 > = {
@@ -421,7 +424,7 @@ describe("a range", () => {
   const ask = (change: (right: HttpResponse) => HttpResponse, start = 5, end = 25) => {
     const plain = fake.transport();
     const objects = objectsOver(async (request) => change(await plain(request)));
-    return objects.range(place, { etag, bytes: content.length }, start, end);
+    return objects.range(url, { etag, bytes: content.length }, start, end);
   };
 
   test("that is another one, of another length or of another object is never taken for it", async () => {
@@ -462,7 +465,7 @@ describe("what is read whole", () => {
     copy[copy.length >> 1]! ^= 1;
     return copy;
   };
-  /** The same store, whose objects come with a bit of one byte turned. */
+  /** The same store, but one bit of a byte in its objects is flipped. */
   const damaging = (damages: (request: HttpRequest) => boolean, headers: Record<string, string> = {}) => {
     const plain = fake.transport();
     return s3StorageOn(fake, {
@@ -564,7 +567,7 @@ describe("what is read whole", () => {
     }
   });
 
-  /** As stores say them, of these bytes. */
+  /** The checksums of these bytes, as stores word them. */
   function checksumsOf(bytes: Buffer): Record<string, string> {
     const words = (...each: readonly number[]) => {
       const encoded = Buffer.alloc(4 * each.length);
@@ -614,7 +617,7 @@ describe("what is read whole", () => {
         );
         expect(all.equals(bytes)).toBe(true);
       }
-      // A store that says it with a range leaves out the number.
+      // A store that sends it with a range leaves out the number.
       fake.buckets.get("bucket")!.set("parts", { body: bytes, etag: "0123456789abcdef-2", metadata: {} });
       const plain = fake.transport();
       const storage = s3StorageOn(fake, {
@@ -720,7 +723,7 @@ describe("over a socket", () => {
     await expect(objects.listAll("bucket", "")).rejects.toMatchObject({
       message: expect.stringContaining("more than"),
     });
-    await expect(objects.get(place)).rejects.toMatchObject({ message: expect.stringContaining("more than") });
+    await expect(objects.get(url)).rejects.toMatchObject({ message: expect.stringContaining("more than") });
   });
 
   test("a store that takes none of a request, one that answers nothing and one that stops in its answer are given up", async () => {
@@ -747,8 +750,8 @@ describe("over a socket", () => {
     const objects = new S3Objects(new S3Client({ access, clock, random: () => 0, transport }));
     const endless = { bytes: 40 * MiB, chunks: () => Array.from({ length: 40 }, () => Buffer.alloc(MiB)) };
     for (const [method, run] of [
-      ["PUT", () => objects.uploadPart(place, "u", 1, endless)],
-      ["HEAD", () => objects.head(place)],
+      ["PUT", () => objects.uploadPart(url, "u", 1, endless)],
+      ["HEAD", () => objects.head(url)],
       ["GET", () => objects.listAll("bucket", "")],
     ] as const) {
       reached.length = 0;
@@ -758,7 +761,7 @@ describe("over a socket", () => {
         error = thrown;
       });
       while (error === undefined) {
-        // Time passes only while a request lies with the store.
+        // Time passes only while the store holds a request.
         await clock.pass(open > 0 && reached.length === sent ? 1000 : 0);
       }
       await running;

@@ -1,42 +1,43 @@
-// Removing what a job staged on an object store and did not publish. Each upload has a record, which is there before it (s3/stage.ts):
-// so an upload whose process died, or whose answer was lost, is found by its key, in the store's own list of uploads.
+// Removes what a job staged on an object store and did not publish. Each upload has a record, which is written before
+// it (s3/stage.ts). So an upload whose process died, or whose answer was lost, is found by its key, in the store's own
+// list of uploads.
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { parseReplacing } from "../manifest.ts";
 import { Silence } from "./api/silence.ts";
-import { claimPlace, manifestPlace, placeIn, recordsPrefix, type S3Destination, stagingFolder } from "./names.ts";
+import { claimUrl, manifestUrl, recordsPrefix, type S3Destination, stagingFolder, urlIn } from "./names.ts";
 import type { S3Objects, S3Upload } from "./objects.ts";
-import type { S3Place } from "./url.ts";
+import type { S3Url } from "./url.ts";
 
 /** Aborts a job's uploads, and removes its records and its claim. */
 export async function discardS3(given: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
   const objects = given.for({ silence: new Silence(limits.storeDiscardSilentMsMax) });
   const { bucket } = destination;
-  const places = await recordsBelow(objects, bucket, recordsPrefix(destination, job));
-  const records = await readRecords(objects, places, destination);
+  const urls = await recordsBelow(objects, bucket, recordsPrefix(destination, job));
+  const records = await readRecords(objects, urls, destination);
   const known = records.flatMap(({ key, upload }) => (upload === undefined ? [] : [{ key, upload }]));
   const orphans = records.length === 0 ? [] : await findOrphans(objects, destination, job, records);
   await forEachAtMost(limits.storeRequestsAtOnce, [...known, ...orphans], ({ key, upload }) =>
     objects.abortUpload({ bucket, key }, upload),
   );
-  await forEachAtMost(limits.storeRequestsAtOnce, places, (place) => objects.remove(place));
+  await forEachAtMost(limits.storeRequestsAtOnce, urls, (url) => objects.remove(url));
   await removeNote(objects, destination, job);
-  // After the uploads: nothing can appear under this claim any more.
-  await objects.remove(claimPlace(destination, job));
+  // Comes after the uploads: nothing can appear under this claim any more.
+  await objects.remove(claimUrl(destination, job));
 }
 
-/** What a withdrawn decision left where no manifest was before. */
+/** Removes the note that a withdrawn decision left where there was no manifest before. */
 async function removeNote(objects: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
-  const place = manifestPlace(destination);
-  const found = await objects.get(place);
+  const url = manifestUrl(destination);
+  const found = await objects.get(url);
   const note = found === undefined ? undefined : parseReplacing(found.bytes);
-  if (note?.job === job && note.isNew) await objects.remove(place, found?.etag);
+  if (note?.job === job && note.isNew) await objects.remove(url, found?.etag);
 }
 
 /**
- * Of a job that is known to have ended while it published: what it made visible is removed too, each object only if it is marked as that
- * job's.
+ * For a job that is known to have ended while it published: also removes what it made visible, each object only if it
+ * is marked as that job's.
  */
 export async function abandonS3(
   objects: S3Objects,
@@ -45,9 +46,9 @@ export async function abandonS3(
   files: Iterable<string>,
 ): Promise<void> {
   await forEachAtMost(limits.storeRequestsAtOnce, files, async (name) => {
-    const place = placeIn(destination, name);
-    const head = await objects.head(place);
-    if (head?.metadata.get("millrace-job") === job) await objects.remove(place, head.etag);
+    const url = urlIn(destination, name);
+    const head = await objects.head(url);
+    if (head?.metadata.get("millrace-job") === job) await objects.remove(url, head.etag);
   });
   await discardS3(objects, destination, job);
 }
@@ -58,7 +59,7 @@ interface UploadRecord {
   readonly upload: string | undefined;
 }
 
-/** Uploads to this job's keys that no record names, neither its own nor another job's. */
+/** Finds uploads to this job's keys that no record names, neither its own nor another job's. */
 async function findOrphans(
   objects: S3Objects,
   destination: S3Destination,
@@ -71,30 +72,29 @@ async function findOrphans(
   const uploads = (await objects.listUploads(bucket, prefix)) ?? [];
   const orphans = uploads.filter(({ key, upload }) => keys.has(key) && !known.has(upload));
   if (orphans.length === 0) return [];
-  // After the uploads were listed: each has had its record before.
+  // Read after the uploads were listed: each of them had its record before.
   const own = recordsPrefix(destination, job);
-  const places = (await recordsBelow(objects, bucket, prefix + stagingFolder)).filter(
-    ({ key }) => !key.startsWith(own),
-  );
-  const others = await readRecords(objects, places, destination);
+  const urls = (await recordsBelow(objects, bucket, prefix + stagingFolder)).filter(({ key }) => !key.startsWith(own));
+  const others = await readRecords(objects, urls, destination);
   const theirs = new Set(others.map(({ upload }) => upload));
-  // Whose an upload is nobody can tell while another job begins one to the same key; the other one's end removes it.
+  // While another job begins an upload to the same key, no one can tell whose an upload is; the end of that other job
+  // removes it.
   const open = new Set(others.filter(({ upload }) => upload === undefined).map(({ key }) => key));
   return orphans.filter(({ key, upload }) => !theirs.has(upload) && !open.has(key));
 }
 
-async function recordsBelow(objects: S3Objects, bucket: string, prefix: string): Promise<S3Place[]> {
+async function recordsBelow(objects: S3Objects, bucket: string, prefix: string): Promise<S3Url[]> {
   return (await objects.listAll(bucket, prefix)).map(({ key }) => ({ bucket, key }));
 }
 
 async function readRecords(
   objects: S3Objects,
-  places: readonly S3Place[],
+  urls: readonly S3Url[],
   destination: S3Destination,
 ): Promise<UploadRecord[]> {
   const records: UploadRecord[] = [];
-  await forEachAtMost(limits.storeRequestsAtOnce, places, async (place) => {
-    const found = await objects.get(place);
+  await forEachAtMost(limits.storeRequestsAtOnce, urls, async (url) => {
+    const found = await objects.get(url);
     const record = found === undefined ? undefined : recordOf(found.bytes, destination);
     if (record !== undefined) records.push(record);
   });

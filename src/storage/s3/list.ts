@@ -1,5 +1,5 @@
-// Which objects an argument names: one object, all below a folder, an output by its manifest, or a glob. Folders are what lies
-// between slashes; one object may also be named like a folder.
+// Finds the objects that an argument names: one object, everything below a folder, an output by its manifest, or a
+// glob. Folders are the parts of keys between slashes; an object may have the same name as a folder.
 import { MillraceError } from "../../base/error.ts";
 import { showPath } from "../local/fs.ts";
 import { hasGlob, isHidden } from "../local/glob.ts";
@@ -13,7 +13,7 @@ import { publishingFolder, stagingFolder } from "./names.ts";
 import type { S3Object, S3Objects } from "./objects.ts";
 import { isFolderMarker } from "./prepare.ts";
 import { s3Version } from "./read.ts";
-import { parseS3, type S3Place, s3Path } from "./url.ts";
+import { parseS3, type S3Url, s3Path } from "./url.ts";
 
 export class S3Lister {
   readonly #objects: S3Objects;
@@ -22,12 +22,12 @@ export class S3Lister {
     this.#objects = objects;
   }
 
-  /** Files that the argument names, in the order of their paths' bytes, each once. */
+  /** The files that the argument names, in the order of their paths' bytes, each once. */
   async list(argument: string, signal?: AbortSignal): Promise<FileInfo[]> {
-    const place = parseS3(argument);
+    const url = parseS3(argument);
     try {
       const listing = new Listing(this.#objects.for({ signal, silence: new Silence() }));
-      return inByteOrder([...(await listing.found(place)).values()]);
+      return inByteOrder([...(await listing.found(url)).values()]);
     } catch (thrown) {
       throw s3InputError(thrown, argument);
     }
@@ -35,17 +35,17 @@ export class S3Lister {
 
   /** One object as it is now; undefined where there is none. */
   async file(path: string, signal?: AbortSignal): Promise<FileInfo | undefined> {
-    const place = parseS3(path);
-    if (place.key === "") throw new MillraceError("bad-input", `${showPath(path)} is a bucket, not an object.`);
+    const url = parseS3(path);
+    if (url.key === "") throw new MillraceError("bad-input", `${showPath(path)} is a bucket, not an object.`);
     try {
-      const head = await this.#objects.for({ signal }).head(place);
-      return head === undefined ? undefined : fileInfo(place.bucket, head);
+      const head = await this.#objects.for({ signal }).head(url);
+      return head === undefined ? undefined : fileInfo(url.bucket, head);
     } catch (thrown) {
       throw s3InputError(thrown, path);
     }
   }
 
-  /** What is hidden there for jobs that are at work is not the folder's. */
+  /** Yields everything below a folder, without the hidden objects of jobs at work, which don't belong to it. */
   async *below(directory: string, signal?: AbortSignal): AsyncGenerator<FoundBelow, void, undefined> {
     const { bucket, key } = parseS3(directory);
     const prefix = key === "" || key.endsWith("/") ? key : `${key}/`;
@@ -71,7 +71,7 @@ class Listing {
     this.#objects = objects;
   }
 
-  async found({ bucket, key }: S3Place): Promise<Map<string, FileInfo>> {
+  async found({ bucket, key }: S3Url): Promise<Map<string, FileInfo>> {
     const found = new Map<string, FileInfo>();
     const isNamed = key !== "" && !key.endsWith("/");
     const head = isNamed ? await this.#objects.head({ bucket, key }) : undefined;
@@ -106,7 +106,10 @@ class Listing {
     }
   }
 
-  /** Folders with a manifest of ours, and the main files it lists; those inside of another are part of that one. */
+  /**
+   * The folders with a manifest of ours, and the main files that each lists; an output inside another one is a part of
+   * that one.
+   */
   async #outputsIn(
     bucket: string,
     prefix: string,
@@ -125,13 +128,13 @@ class Listing {
     for (const folder of [...folders].sort((a, b) => a.length - b.length)) {
       if (!folder.startsWith(prefix) || isHiddenBelow(`${folder}x`, prefix)) continue;
       if (foldersOf(folder.slice(0, -1), prefix).some((above) => outputs.has(above))) continue;
-      const place = { bucket, key: folder + manifestName };
-      const manifest = keys.has(place.key) ? await this.#objects.get(place) : undefined;
+      const url = { bucket, key: folder + manifestName };
+      const manifest = keys.has(url.key) ? await this.#objects.get(url) : undefined;
       if (manifest === undefined) {
-        if (!keys.has(place.key)) throw beingPublished(s3Path({ bucket, key: folder }));
+        if (!keys.has(url.key)) throw beingPublished(s3Path({ bucket, key: folder }));
         continue;
       }
-      const parsed = parseManifest(manifest.bytes, s3Path(place));
+      const parsed = parseManifest(manifest.bytes, s3Path(url));
       if (parsed === undefined) continue;
       outputs.set(
         folder,

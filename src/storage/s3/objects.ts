@@ -1,5 +1,5 @@
-// What an object store can do, as far as input and output need it. Every method may be called again when it is not known whether
-// an earlier call had its effect; who has to tell looks.
+// The operations of an object store that input and output need. Every method may be called again when it is not known
+// whether an earlier call had its effect; a caller that has to know looks.
 import { limits, MiB } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import { checksumRequest, contentSumOf, ofWholeObject } from "./api/checksum.ts";
@@ -9,16 +9,16 @@ import { AskedList, isCount, isListOfParts, partsOf, takePage, tooMany, unquoted
 import { Silence } from "./api/silence.ts";
 import type { HttpResponse, S3Body } from "./api/transport.ts";
 import { escapeXml, textIn } from "./api/xml.ts";
-import type { S3Place } from "./url.ts";
+import type { S3Url } from "./url.ts";
 
 export interface S3Object {
   readonly key: string;
   readonly bytes: number;
-  /** Without its quotes. */
+  /** The etag without its quotes. */
   readonly etag: string;
 }
 
-/** Of an upload. */
+/** A part of an upload. */
 export interface S3Part {
   readonly number: number;
   readonly bytes: number;
@@ -26,19 +26,19 @@ export interface S3Part {
 }
 
 export interface S3Head extends S3Object {
-  /** Of ours: names without "x-amz-meta-", in lower case. */
+  /** Our metadata: names without "x-amz-meta-", in lower case. */
   readonly metadata: ReadonlyMap<string, string>;
   readonly headers: HttpResponse["headers"];
 }
 
 export interface S3Listed {
   readonly objects: readonly S3Object[];
-  /** With a delimiter: what lies between the prefix and the next delimiter, with both. */
+  /** With a delimiter: the keys' beginnings up to the next delimiter behind the prefix, both included. */
   readonly prefixes: readonly string[];
 }
 
 export interface PutOptions {
-  /** Only where there is no object, or only over this one. A store that doesn't know the condition puts always. */
+  /** Put only where there is no object, or only over this one. A store that doesn't know the condition always puts. */
   readonly ifNoneMatch?: true;
   readonly ifMatch?: string;
 }
@@ -68,15 +68,17 @@ export class S3Objects {
     this.#waiting = waiting;
   }
 
-  /** The same, for one who may stop waiting for it, or has so much patience for all that is asked for. */
+  /**
+   * The same store for a caller that may stop waiting, or that has a limited patience for all its requests together.
+   */
   for(waiting: S3Waiting): S3Objects {
     return new S3Objects(this.#client, { ...this.#waiting, ...waiting });
   }
 
-  /** With checksums: also those that the store has. */
-  async head(place: S3Place, options: { readonly checksums?: true } = {}): Promise<S3Head | undefined> {
+  /** The object's headers; undefined where there is none. With `checksums`, also those that the store has. */
+  async head(url: S3Url, options: { readonly checksums?: true } = {}): Promise<S3Head | undefined> {
     const headers = options.checksums === true ? checksumRequest : {};
-    const request: S3Request = { ...this.#waiting, method: "HEAD", place, headers };
+    const request: S3Request = { ...this.#waiting, method: "HEAD", url, headers };
     return await this.#client.send(request, (response) => {
       if (response.status === 404) return undefined;
       if (response.status !== 200) throw unexpected(request, response);
@@ -88,16 +90,16 @@ export class S3Objects {
           .filter(([name]) => name.startsWith("x-amz-meta-"))
           .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
       );
-      return { key: place.key, bytes: Number(length), etag: tagOf(request, response), metadata, headers };
+      return { key: url.key, bytes: Number(length), etag: tagOf(request, response), metadata, headers };
     });
   }
 
-  /** All of a small object, as the store has it: what can be checked is. */
-  async get(place: S3Place): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
+  /** The whole content of a small object, with every check that is possible; undefined where there is none. */
+  async get(url: S3Url): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
     const request: S3Request = {
       ...this.#waiting,
       method: "GET",
-      place,
+      url,
       headers: checksumRequest,
       bytesMax: wholeBytesMax,
     };
@@ -120,11 +122,12 @@ export class S3Objects {
   }
 
   /**
-   * Bytes [start, end) of this version of an object; "changed" when it is another now, "gone" when there is none. May be fewer than
-   * asked for: not every store gives so many at once. `headers` are what the answer says of the whole object.
+   * Bytes [start, end) of this version of an object; "changed" when there is another version now, "gone" when there is
+   * none. There may be fewer bytes than asked for, as not every store gives that many in one answer. `headers` are what
+   * the answer says about the whole object.
    */
   async range(
-    place: S3Place,
+    url: S3Url,
     version: { readonly etag: string; readonly bytes: number },
     start: number,
     end: number,
@@ -133,7 +136,7 @@ export class S3Objects {
     const request: S3Request = {
       ...this.#waiting,
       method: "GET",
-      place,
+      url,
       headers: {
         ...(isAll ? checksumRequest : { range: `bytes=${start}-${end - 1}` }),
         "if-match": `"${version.etag}"`,
@@ -169,7 +172,7 @@ export class S3Objects {
     });
   }
 
-  /** All objects whose keys begin with `prefix`, in pages; with a delimiter, those of one level. */
+  /** Lists all objects whose keys begin with `prefix`, in pages; with a delimiter, those of one level. */
   async *list(
     bucket: string,
     prefix: string,
@@ -183,7 +186,7 @@ export class S3Objects {
         signal,
         silence,
         method: "GET",
-        place: { bucket, key: "" },
+        url: { bucket, key: "" },
         query: {
           "list-type": "2",
           "encoding-type": "url",
@@ -201,20 +204,23 @@ export class S3Objects {
     } while (asked.token !== undefined);
   }
 
-  /** All of `list`, at once. */
+  /** All objects of `list` in one array. */
   async listAll(bucket: string, prefix: string): Promise<S3Object[]> {
     const all: S3Object[] = [];
     for await (const { objects } of this.list(bucket, prefix)) for (const object of objects) all.push(object);
     return all;
   }
 
-  /** False when the condition was not met: by another's object, or by ours, when the answer to an earlier try was lost. */
-  async put(place: S3Place, content: Uint8Array, options: PutOptions = {}): Promise<boolean> {
+  /**
+   * Returns false when the condition was not met: because of another's object, or of ours, when the answer to an
+   * earlier try was lost.
+   */
+  async put(url: S3Url, content: Uint8Array, options: PutOptions = {}): Promise<boolean> {
     const { ifNoneMatch, ifMatch } = options;
     const request: S3Request = {
       ...this.#waiting,
       method: "PUT",
-      place,
+      url,
       headers: {
         "content-type": "application/octet-stream",
         ...(ifNoneMatch === true ? { "if-none-match": "*" } : {}),
@@ -230,12 +236,15 @@ export class S3Objects {
     });
   }
 
-  /** Where there is none, nothing happens; with a version, also where it is another (on stores that know the condition). */
-  async remove(place: S3Place, etag?: string): Promise<void> {
+  /**
+   * Removes an object. Does nothing where there is none; with a version, also where there is another version (on stores
+   * that know the condition).
+   */
+  async remove(url: S3Url, etag?: string): Promise<void> {
     const request: S3Request = {
       ...this.#waiting,
       method: "DELETE",
-      place,
+      url,
       ...(etag === undefined ? {} : { headers: { "if-match": `"${etag}"` } }),
     };
     await this.#client.send(request, (response) => {
@@ -245,12 +254,12 @@ export class S3Objects {
 
   // ── uploads: an object that appears when it is completed ───────────────────
 
-  async createUpload(place: S3Place, metadata: Readonly<Record<string, string>>): Promise<string> {
+  async createUpload(url: S3Url, metadata: Readonly<Record<string, string>>): Promise<string> {
     const headers = Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]);
     const request: S3Request = {
       ...this.#waiting,
       method: "POST",
-      place,
+      url,
       query: { uploads: "" },
       headers: { "content-type": "application/octet-stream", ...Object.fromEntries(headers) },
     };
@@ -263,11 +272,11 @@ export class S3Objects {
   }
 
   /** Returns the part's etag. */
-  async uploadPart(place: S3Place, upload: string, number: number, body: S3Body): Promise<string> {
+  async uploadPart(url: S3Url, upload: string, number: number, body: S3Body): Promise<string> {
     const request: S3Request = {
       ...this.#waiting,
       method: "PUT",
-      place,
+      url,
       query: { partNumber: String(number), uploadId: upload },
       body,
     };
@@ -278,10 +287,10 @@ export class S3Objects {
   }
 
   /**
-   * The parts that an upload has; "gone": there is no such upload (any more), completed, aborted or expired; "unknown": the store
-   * doesn't answer that, or not to these credentials.
+   * The parts that an upload has. "gone": there is no such upload any more, because it was completed or aborted or has
+   * expired. "unknown": the store doesn't answer that, or not to these credentials.
    */
-  async listParts(place: S3Place, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
+  async listParts(url: S3Url, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
     const { signal, silence = new Silence() } = this.#waiting;
     const all: S3Part[] = [];
     let after: number | undefined;
@@ -290,13 +299,13 @@ export class S3Objects {
         signal,
         silence,
         method: "GET",
-        place,
+        url,
         query: { uploadId: upload, ...(after === undefined ? {} : { "part-number-marker": String(after) }) },
         bytesMax: partsBytesMax,
       };
       const page = await this.#client.send(request, (response) => {
         if (response.status === 404 && codeOf(response) === "NoSuchUpload") return "gone";
-        // A store that doesn't know the request may answer anything, the object at that place too.
+        // A store that doesn't know the request may answer anything, even with the object at that place.
         if ([400, 403, 404, 405, 501].includes(response.status) || !isListOfParts(response)) return "unknown";
         return partsOf(request, response, after);
       });
@@ -307,15 +316,15 @@ export class S3Objects {
     return all;
   }
 
-  /** False: there is no such upload (any more): completed already, aborted, or expired. */
-  async completeUpload(place: S3Place, upload: string, etags: readonly string[]): Promise<boolean> {
+  /** Returns false where there is no such upload any more: it was completed or aborted, or has expired. */
+  async completeUpload(url: S3Url, upload: string, etags: readonly string[]): Promise<boolean> {
     const parts = etags.map(
       (etag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${escapeXml(`"${etag}"`)}</ETag></Part>`,
     );
     const request: S3Request = {
       ...this.#waiting,
       method: "POST",
-      place,
+      url,
       query: { uploadId: upload },
       headers: { "content-type": "application/xml" },
       body: bodyOf(Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`)),
@@ -328,15 +337,17 @@ export class S3Objects {
     });
   }
 
-  /** Where there is no such upload, nothing happens. Objects are never touched. */
-  async abortUpload(place: S3Place, upload: string): Promise<void> {
-    const request: S3Request = { ...this.#waiting, method: "DELETE", place, query: { uploadId: upload } };
+  /** Aborts an upload. Does nothing where there is no such upload, and never touches objects. */
+  async abortUpload(url: S3Url, upload: string): Promise<void> {
+    const request: S3Request = { ...this.#waiting, method: "DELETE", url, query: { uploadId: upload } };
     await this.#client.send(request, (response) => {
       if (![200, 204, 404].includes(response.status)) throw unexpected(request, response);
     });
   }
 
-  /** Uploads to keys that begin with `prefix`, begun and neither completed nor aborted; undefined where the store can't list them. */
+  /**
+   * Uploads to keys that begin with `prefix`, neither completed nor aborted; undefined where the store can't list them.
+   */
   async listUploads(bucket: string, prefix: string): Promise<S3Upload[] | undefined> {
     const { signal, silence = new Silence() } = this.#waiting;
     const all: S3Upload[] = [];
@@ -346,7 +357,7 @@ export class S3Objects {
         signal,
         silence,
         method: "GET",
-        place: { bucket, key: "" },
+        url: { bucket, key: "" },
         query: {
           uploads: "",
           "encoding-type": "url",

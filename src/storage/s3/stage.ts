@@ -1,5 +1,6 @@
-// An output file while an attempt writes it. Writing is synchronous and requests are not, so it is written to a local file without
-// a name (gone with the process, however that ends) and uploaded when it is finished, but not completed: nothing appears.
+// An output file while an attempt writes it. Writing is synchronous and requests are not, so the file is written to a
+// local file without a name (which is gone with the process, however that ends), and uploaded when it is finished; but
+// the upload is not completed, so nothing appears.
 //
 //   write … ─► local file ─► finish: record for `discard` ─► create upload ─► its id in the record ─► parts ─► token
 import { createHash, type Hash } from "node:crypto";
@@ -16,24 +17,24 @@ import type { StagedWriter } from "../storage.ts";
 import { s3OutputError } from "./api/error.ts";
 import { Silence } from "./api/silence.ts";
 import type { S3Body } from "./api/transport.ts";
-import { destinationOf, encodeToken, markOf, placeIn, recordPlace, type S3Destination } from "./names.ts";
+import { destinationOf, encodeToken, markOf, recordUrl, type S3Destination, urlIn } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
-import { type S3Place, s3Path } from "./url.ts";
+import { type S3Url, s3Path } from "./url.ts";
 
-/** The system calls for the local file; tests put one in between. */
+/** The system calls for the local file; tests insert their own. */
 export type SpoolFs = Pick<typeof nodeFs, "openSync" | "writeSync" | "readSync" | "closeSync" | "unlinkSync">;
 
 export interface S3StageOptions {
   readonly objects: S3Objects;
   readonly fs: SpoolFs;
-  /** Where the local file is made. */
+  /** The directory of the local file. */
   readonly directory: string;
-  /** Bytes of an upload's part; default 8 MiB, more for large files. */
+  /** Bytes of an upload's part. Default 8 MiB, more for large files. */
   readonly partBytes?: number | undefined;
 }
 
 const partBytesMin = 8 * MiB;
-/** Amazon takes 10,000; fewer keep the token small. */
+/** Amazon allows 10,000; fewer keep the token small. */
 const partsMax = 1000;
 const partsAtOnce = 3;
 const readBytes = 256 * KiB;
@@ -43,7 +44,7 @@ export class S3StagedWriter implements StagedWriter {
   readonly #destination: S3Destination;
   readonly #attempt: AttemptId;
   readonly #name: string;
-  readonly #place: S3Place;
+  readonly #url: S3Url;
   readonly #hash: Hash = createHash("sha256");
   #fd: number | undefined;
   #bytes = 0;
@@ -53,7 +54,7 @@ export class S3StagedWriter implements StagedWriter {
     this.#destination = destinationOf(destination);
     this.#attempt = attempt;
     this.#name = checkedName(name);
-    this.#place = placeIn(this.#destination, this.#name);
+    this.#url = urlIn(this.#destination, this.#name);
     const { fs, directory } = options;
     const path = join(directory, `.millrace-upload-${randomId()}`);
     try {
@@ -71,7 +72,7 @@ export class S3StagedWriter implements StagedWriter {
   write(chunk: Uint8Array): void {
     assert(this.#fd !== undefined, "write after finish or abort");
     try {
-      // A full disk shows first as a short write, then as an error.
+      // A full disk first makes a short write, then an error.
       for (let at = 0; at < chunk.length; ) {
         const written = this.#options.fs.writeSync(this.#fd, chunk, at, chunk.length - at, this.#bytes + at);
         if (written === 0) throw new Error("writing makes no progress");
@@ -91,11 +92,11 @@ export class S3StagedWriter implements StagedWriter {
     const attempt = attemptName(this.#attempt);
     const { objects } = this.#options;
     try {
-      // Before the upload: one that is never named is found by its key (s3/discard.ts).
-      const record = recordPlace(this.#destination, this.#attempt, this.#name);
-      const { key } = this.#place;
+      // Written before the upload: an upload whose id no one learned is found by its key (s3/discard.ts).
+      const record = recordUrl(this.#destination, this.#attempt, this.#name);
+      const { key } = this.#url;
       await objects.put(record, Buffer.from(JSON.stringify({ key })));
-      const upload = await objects.createUpload(this.#place, markOf(this.#attempt.job, attempt, sha256));
+      const upload = await objects.createUpload(this.#url, markOf(this.#attempt.job, attempt, sha256));
       await objects.put(record, Buffer.from(JSON.stringify({ key, upload })));
       try {
         const etags = await this.#uploadParts(upload);
@@ -122,7 +123,7 @@ export class S3StagedWriter implements StagedWriter {
     const etags: string[] = [];
     await forEachAtMost(partsAtOnce, Array.from({ length: count }).keys(), async (index) => {
       const body = this.#part(index * size, Math.min(this.#bytes, (index + 1) * size));
-      etags[index] = await objects.uploadPart(this.#place, upload, index + 1, body);
+      etags[index] = await objects.uploadPart(this.#url, upload, index + 1, body);
     });
     return etags;
   }
@@ -134,7 +135,7 @@ export class S3StagedWriter implements StagedWriter {
       if (count === 0) {
         throw new MillraceError(
           "corrupt-output",
-          `The local copy of ${s3Path(this.#place)} ends at byte ${at}: something else changed it.`,
+          `The local copy of ${s3Path(this.#url)} ends at byte ${at}: something else changed it.`,
           { retry: "elsewhere" },
         );
       }
@@ -143,7 +144,7 @@ export class S3StagedWriter implements StagedWriter {
     return {
       bytes: end - start,
       *chunks() {
-        // A new buffer each: what was given away may still be on its way to the network.
+        // Each chunk is a new buffer, as the ones before may still be on their way to the network.
         for (let at = start; at < end; ) {
           const chunk = read(Buffer.allocUnsafe(Math.min(readBytes, end - at)), at);
           at += chunk.length;
@@ -153,13 +154,13 @@ export class S3StagedWriter implements StagedWriter {
     };
   }
 
-  /** As well as it goes: `discard` does it too. */
-  async #forget(upload: string, record: S3Place): Promise<void> {
+  /** Cleans up as well as it can: `discard` does it too. */
+  async #forget(upload: string, record: S3Url): Promise<void> {
     try {
-      // Also after the attempt was revoked.
+      // Works also after the attempt was revoked.
       const silence = new Silence(limits.storeDiscardSilentMsMax);
       const objects = this.#options.objects.for({ signal: undefined, silence });
-      await objects.abortUpload(this.#place, upload);
+      await objects.abortUpload(this.#url, upload);
       await objects.remove(record);
     } catch {
       // the failure that led here matters more
@@ -173,7 +174,7 @@ export class S3StagedWriter implements StagedWriter {
   }
 
   #error(thrown: unknown, doing: string): MillraceError {
-    return s3OutputError(thrown, doing, s3Path(this.#place));
+    return s3OutputError(thrown, doing, s3Path(this.#url));
   }
 }
 

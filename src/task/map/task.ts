@@ -19,7 +19,7 @@ import { Aside, Remap } from "./put-aside.ts";
 import { ReturnsPromises } from "./sharing.ts";
 import { type Collected, MapSide } from "./side.ts";
 
-/** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
+/** Throws a `TaskFailure`, or what the engine throws, and then leaves nothing behind. */
 export async function runMapTask(assignment: Assignment, work: MapWork, env: TaskEnvironment): Promise<AttemptDone> {
   const begun = env.clock.now();
   const task = new UserTask(assignment, env);
@@ -35,7 +35,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
       } catch (thrown) {
         attempt.abort();
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
-        if (isA(thrown, Remap)) aside.add(thrown.place, { thrown: thrown.thrown, code: "user-error" });
+        if (isA(thrown, Remap)) aside.add(thrown.origin, { thrown: thrown.thrown, code: "user-error" });
         else if (!isA(thrown, ReturnsPromises)) throw thrown;
         task.totals.clear();
       }
@@ -49,7 +49,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   }
 }
 
-/** Counts what a format was told to mend: fault 72, chosen and counted. */
+/** Counts the records that a format was told to mend: fault 72, chosen and counted. */
 const replacedCounter = "records with invalid UTF-8";
 
 interface MapAttemptOptions {
@@ -80,7 +80,7 @@ class MapAttempt {
     const folder = spec.deadLetters?.path;
     this.#deadLetters = new DeadLetters(
       attempt.index,
-      work.deadLettersMax,
+      work.skipBad,
       (name) => storage.stage(folder ?? spec.output, attempt, name),
       folder !== undefined,
     );
@@ -138,7 +138,9 @@ class MapAttempt {
     this.#deadLetters.abort();
   }
 
-  /** Maps what is left of the split; returns where to go on, behind a record that was put aside because it can't be read. */
+  /**
+   * Maps the rest of the split. Returns where to continue, behind a record that was put aside because it can't be read.
+   */
   async #mapFrom(from: Position | undefined): Promise<Position | "end"> {
     const { work, env } = this.#options;
     const batches = readSplit({
@@ -191,33 +193,33 @@ class MapAttempt {
   /** After reading failed: puts aside a record that the format refuses, where that is allowed. */
   async #goOnBehind(thrown: unknown): Promise<Position> {
     if (!isA(thrown, BadRecordIn)) {
-      // What is neither is of a format of the user's own.
+      // Any other error comes from a format of the user's own.
       throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
     }
     const { file, start, end, bytes, lines, by } = thrown;
     const { source, input } = this.#options.work.files[file]!;
     if (end === undefined) {
-      // The file is what can't be read, from here on: no record to look at again, or to be put aside.
+      // The file can't be read from here on: there is no record to look at again, or to put aside.
       const where = start === 0 ? source : `${source}, from byte ${start} on`;
       throw badInputFailure(thrown, { at: { file, offset: start }, where, excerpt: excerptOf(bytes) });
     }
     if (!this.#deadLetters.roomFor(thrown)) {
-      const place = {
+      const origin = {
         at: { file, offset: start },
         where: `${source}:${start}`,
         excerpt: excerptOf(bytes),
         aside: 1 + lines,
       };
-      throw by === undefined ? badInputFailure(thrown, place) : userFailure(by.thrown, { ...place, final: true });
+      throw by === undefined ? badInputFailure(thrown, origin) : userFailure(by.thrown, { ...origin, final: true });
     }
     const pass = await this.#side.passOf(input);
     const stream = this.#streamOf(source);
-    const place = { file, source, stream, record: bytes, offset: start, bytes: end - start, lines };
-    pass.putAside(place, by === undefined ? { thrown, code: "bad-input" } : { thrown: by.thrown, code: "user-error" });
+    const origin = { file, source, stream, record: bytes, offset: start, bytes: end - start, lines };
+    pass.putAside(origin, by === undefined ? { thrown, code: "bad-input" } : { thrown: by.thrown, code: "user-error" });
     return { file, offset: end };
   }
 
-  /** Built-in mappers take whole blocks, unless single records are looked at. */
+  /** Built-in mappers take whole blocks, unless single records matter. */
   #formatOf(input: NamedInput): InputFormat<unknown> {
     const { task, work, env } = this.#options;
     if (task.status.careful || work.skip.length > 0) return input.format;

@@ -164,7 +164,7 @@ describe("reduce", () => {
     };
     for (const reduce of [fail, async () => fail()]) {
       const job = defineJob({ ...base, map: emitOne, reduce });
-      const { run, reduce: attempt } = await mapped(job, "x\n", { work: { deadLettersMax: 9 } });
+      const { run, reduce: attempt } = await mapped(job, "x\n", { work: { skipBad: 9 } });
       expect(failed(await attempt())).toMatchObject({
         kind: "user-error",
         final: false,
@@ -226,7 +226,7 @@ describe("reduce", () => {
     const { reduce } = await mapped(job, "x\n");
     const result = await reduce();
     await expect(late).rejects.toThrow(/emit was called after/);
-    // Nothing of the attempt was awaited between, so it may have ended before; then it has simply not counted.
+    // Nothing of the attempt was awaited in between, so it may have ended before; then the call simply has not counted.
     if (!result.ok) expect(result.reason.kind).toBe("user-error");
   });
 

@@ -11,23 +11,24 @@ import type { Cluster, Job } from "../../../src/schedule/state/state.ts";
 import { recordOf } from "../../../src/schedule/state/task.ts";
 import { viewOf } from "../../../src/schedule/view.ts";
 import { Chance } from "../../../src/sim/chance.ts";
+import { schedulerOptions } from "../../../src/sim/master.ts";
+import type { MasterLife } from "../../../src/sim/scene.ts";
 import type { Change } from "../../../src/state/store.ts";
 import { jobRecord, taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
-import { type MasterLife, schedulerOptions } from "../master.ts";
 import type { SimJob } from "../workload.ts";
-import type { World } from "../world.ts";
+import type { OracleWorld } from "../world.ts";
 
 /** Of commits: how many are followed by a recovery to compare with. */
 const comparedRate = 0.03;
 
 export class Acknowledged implements Invariant {
-  readonly #world: World;
+  readonly #world: OracleWorld;
   readonly #chance: Chance;
   readonly #submitted = new Set<JobId>();
   readonly #byKey = new Map<string, JobId>();
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
     this.#chance = new Chance(world.options.seed, 9);
   }

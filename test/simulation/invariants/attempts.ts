@@ -8,29 +8,28 @@ import type { Cluster, Worker } from "../../../src/schedule/state/state.ts";
 import { isDone } from "../../../src/schedule/state/task.ts";
 
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import type { MasterLife, WorkerLife } from "../../../src/sim/scene.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Invariant } from "../checks.ts";
-import type { MasterLife } from "../master.ts";
-import { fullName } from "../slot.ts";
-import type { SimWorker } from "../worker.ts";
-import type { World } from "../world.ts";
+import { fullName } from "../workload.ts";
+import type { OracleWorld } from "../world.ts";
 
 export class Attempts implements Invariant {
   /** Who executed it. */
   readonly #executed = new Map<string, string>();
   /** Of each worker's life, what its slots run now. */
-  readonly #running = new Map<SimWorker, Set<string>>();
-  readonly #world: World;
+  readonly #running = new Map<WorkerLife, Set<string>>();
+  readonly #world: OracleWorld;
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
-  started(worker: SimWorker, { assignment, inputs, remote }: RunAttempt): void {
+  started(worker: WorkerLife, { assignment, inputs, remote }: RunAttempt): void {
     const { attempt, work } = assignment;
     const name = fullName(attempt);
-    const by = `${worker.host} in its life ${worker.incarnation}`;
-    this.#world.trace.note(this.#world.now, `${worker.host} runs ${name.slice(0, 4)}${name.slice(32)}`);
+    const by = `${worker.id} in its life ${worker.incarnation}`;
+    this.#world.note(`${worker.id} runs ${name.slice(0, 4)}${name.slice(32)}`);
     const before = this.#executed.get(name);
     if (before !== undefined) this.#world.violate("I6", `${name} is executed by ${before}, and by ${by}`);
     // The pair (epoch, attempt) is never used for anything else either.
@@ -42,8 +41,8 @@ export class Attempts implements Invariant {
     let running = this.#running.get(worker);
     if (running === undefined) this.#running.set(worker, (running = new Set()));
     running.add(name);
-    if (running.size > worker.slots)
-      this.#world.violate("I11", `${worker.host} runs ${running.size} attempts in ${worker.slots} slots`);
+    if (running.size > worker.host.slots)
+      this.#world.violate("I11", `${worker.id} runs ${running.size} attempts in ${worker.host.slots} slots`);
     if (work.phase !== "reduce") return;
     const maps = [...inputs, ...remote.flatMap(({ runs }) => runs)].map(({ writtenBy }) => writtenBy.index);
     const must = this.#world.jobOf(attempt.job).maps;
@@ -51,13 +50,13 @@ export class Attempts implements Invariant {
       this.#world.violate("I12", `${name} starts with the outputs of maps ${maps.join()} of ${must}`);
   }
 
-  ended(worker: SimWorker, attempt: AttemptId): void {
+  ended(worker: WorkerLife, attempt: AttemptId): void {
     const name = fullName(attempt);
     this.#running.get(worker)?.delete(name);
-    this.#world.trace.note(this.#world.now, `${worker.host} ends ${name.slice(0, 4)}${name.slice(32)}`);
+    this.#world.note(`${worker.id} ends ${name.slice(0, 4)}${name.slice(32)}`);
   }
 
-  died(worker: SimWorker): void {
+  died(worker: WorkerLife): void {
     this.#running.delete(worker);
   }
 
@@ -65,9 +64,9 @@ export class Attempts implements Invariant {
     for (const fact of facts) {
       if (fact.kind !== "attempt-failed" || fact.failure !== "vanished") continue;
       const name = fullName(fact.attempt);
-      for (const [{ host, incarnation }, running] of this.#running)
-        if (host === fact.worker && running.has(name))
-          this.#world.violate("I10", `${name} counts as vanished, and runs on ${host} in its life ${incarnation}`);
+      for (const [{ id, incarnation }, running] of this.#running)
+        if (id === fact.worker && running.has(name))
+          this.#world.violate("I10", `${name} counts as vanished, and runs on ${id} in its life ${incarnation}`);
     }
     for (const worker of cluster.workers.values()) {
       let live = 0;

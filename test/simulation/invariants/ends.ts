@@ -9,7 +9,7 @@ import { decodeDecision } from "../../../src/wire/stored/commit.ts";
 import { endedRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
 import type { SimJob } from "../workload.ts";
-import type { World } from "../world.ts";
+import type { OracleWorld } from "../world.ts";
 
 export class Ends implements Invariant {
   /** As stored. */
@@ -17,13 +17,13 @@ export class Ends implements Invariant {
   readonly outcomes = new Map<JobId, "succeeded" | "failed" | "cancelled">();
   /** When a job last ended. */
   endedAt = 0;
-  readonly #world: World;
+  readonly #world: OracleWorld;
   /** Failed, and to be resumed: all they have is kept. */
   readonly #kept = new Set<JobId>();
   readonly #resumable = new Set<JobId>();
   readonly #specs = new Set<JobId>();
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
@@ -50,7 +50,7 @@ export class Ends implements Invariant {
       else this.#kept.delete(job);
       this.endedAt = this.#world.now;
       if (isGivenUp) return;
-      this.#world.trace.note(this.#world.now, `${job.slice(0, 4)} ${outcome} ${reason?.message ?? ""}`);
+      this.#world.note(`${job.slice(0, 4)} ${outcome} ${reason?.message ?? ""}`);
       if (before !== undefined) this.#world.violate("I9", `${job} ended ${before}, then ${outcome}`);
       if (outcome === "succeeded" && !this.decisions.has(job)) this.#world.violate("I9", `${job} ended undecided`);
       if (outcome === "cancelled" && this.decisions.has(job))

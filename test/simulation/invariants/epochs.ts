@@ -2,16 +2,16 @@
 // takes a task for a lower epoch than it has seen. (What it took may have to wait for a slot, and begin in a later epoch: like what
 // runs then, it goes on unless it is told to stop. Found by seeds 2060 and 2966.)
 import type { Assignment } from "../../../src/protocol/messages.ts";
+import type { WorkerLife } from "../../../src/sim/scene.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";
-import type { SimWorker } from "../worker.ts";
-import type { World } from "../world.ts";
+import type { OracleWorld } from "../world.ts";
 
 export class Epochs implements Invariant {
-  readonly #world: World;
+  readonly #world: OracleWorld;
   #epoch = 0;
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
@@ -24,8 +24,8 @@ export class Epochs implements Invariant {
     if (epoch !== this.#epoch) this.#world.violate("I3", `a write of epoch ${epoch} is taken in epoch ${this.#epoch}`);
   }
 
-  taken(worker: SimWorker, { attempt: { epoch } }: Assignment): void {
+  taken(worker: WorkerLife, { attempt: { epoch } }: Assignment): void {
     if (epoch < worker.epochSeen)
-      this.#world.violate("I3", `${worker.host} takes a task of epoch ${epoch}, having seen ${worker.epochSeen}`);
+      this.#world.violate("I3", `${worker.id} takes a task of epoch ${epoch}, having seen ${worker.epochSeen}`);
   }
 }

@@ -3,16 +3,16 @@
 import type { ClusterView, JobState } from "../../../src/protocol/view.ts";
 import type { Invariant } from "../checks.ts";
 import type { SimJob } from "../workload.ts";
-import type { World } from "../world.ts";
+import type { OracleWorld } from "../world.ts";
 
 const isEnd = (state: JobState) => state === "succeeded" || state === "failed" || state === "cancelled";
 
 export class History implements Invariant {
-  readonly #world: World;
+  readonly #world: OracleWorld;
   readonly #states = new Map<string, JobState>();
   readonly #resumed = new Set<string>();
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 

@@ -7,12 +7,11 @@ import { parseKey } from "../../../src/protocol/records.ts";
 import type { Cluster, Job } from "../../../src/schedule/state/state.ts";
 
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import type { MasterLife, WorkerLife } from "../../../src/sim/scene.ts";
 import type { Change } from "../../../src/state/store.ts";
 import type { Invariant } from "../checks.ts";
-import type { MasterLife } from "../master.ts";
-import { fullName } from "../slot.ts";
-import type { SimWorker } from "../worker.ts";
-import type { World } from "../world.ts";
+import { fullName } from "../workload.ts";
+import type { OracleWorld } from "../world.ts";
 
 interface Answer {
   readonly sequence: number;
@@ -29,9 +28,9 @@ interface Ran {
 }
 
 export class Late implements Invariant {
-  readonly #world: World;
-  readonly #sequences = new Map<SimWorker, number>();
-  readonly #ran = new Map<SimWorker, Map<JobId, Ran>>();
+  readonly #world: OracleWorld;
+  readonly #sequences = new Map<WorkerLife, number>();
+  readonly #ran = new Map<WorkerLife, Map<JobId, Ran>>();
   readonly #ended = new Set<string>();
   /** When an agent was told of it. */
   readonly #calls = new Map<string, number>();
@@ -41,11 +40,11 @@ export class Late implements Invariant {
   /** What is wrong with a decision of that epoch, should it become durable. */
   readonly #wrong = new Map<string, string>();
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
-  taken(worker: SimWorker, { attempt }: Assignment): void {
+  taken(worker: WorkerLife, { attempt }: Assignment): void {
     let jobs = this.#ran.get(worker);
     if (jobs === undefined) this.#ran.set(worker, (jobs = new Map()));
     const since = this.#sequences.get(worker) ?? 0;
@@ -54,11 +53,11 @@ export class Late implements Invariant {
     else ran.since = since;
   }
 
-  ended(_worker: SimWorker, attempt: AttemptId): void {
+  ended(_worker: WorkerLife, attempt: AttemptId): void {
     this.#ended.add(fullName(attempt));
   }
 
-  called(_worker: SimWorker, attempt: AttemptId): void {
+  called(_worker: WorkerLife, attempt: AttemptId): void {
     const { sightings, now, checks } = this.#world;
     const name = fullName(attempt);
     if (!this.#calls.has(name)) this.#calls.set(name, now);
@@ -68,7 +67,7 @@ export class Late implements Invariant {
     else if (!checks.ends.outcomes.has(attempt.job)) sightings.saw("late call before its job closed");
   }
 
-  reported(worker: SimWorker, { sequence, settled }: WorkerReport): void {
+  reported(worker: WorkerLife, { sequence, settled }: WorkerReport): void {
     this.#sequences.set(worker, sequence);
     for (const job of settled) this.#ran.get(worker)?.get(job)?.given.push({ sequence, at: this.#world.now });
   }
@@ -128,8 +127,9 @@ export class Late implements Invariant {
   }
 
   /** The worker goes by itself. */
-  left(worker: SimWorker): void {
-    const { world, host, incarnation, disk } = worker;
+  left(worker: WorkerLife): void {
+    const world = this.#world;
+    const { id: host, incarnation, disk } = worker;
     for (const [id, tasks] of world.checks.winners.tasks) {
       const { ends } = world.checks;
       if (ends.outcomes.has(id) || ends.decisions.has(id)) continue;
@@ -138,7 +138,7 @@ export class Late implements Invariant {
       if (reducesWon.length === job.partitions) continue;
       for (const [name, { winner }] of tasks) {
         const isHere = winner?.worker === host && winner.incarnation === incarnation && winner.runLost === undefined;
-        if (isHere && winner.run !== undefined && disk.runs.has(winner.run.path))
+        if (isHere && winner.run !== undefined && disk.find(winner.run.writtenBy) !== undefined)
           world.violate("I18", `${host} has left, and ${id} needs the run of ${name} that lies there`);
       }
     }

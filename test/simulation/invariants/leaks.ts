@@ -2,12 +2,13 @@
 // run lies about, nothing is staged, and the store has of a job what it was and how it ended.
 import { parseKey } from "../../../src/protocol/records.ts";
 import type { Invariant } from "../checks.ts";
-import type { World } from "../world.ts";
+import { fullName } from "../workload.ts";
+import type { OracleWorld } from "../world.ts";
 
 export class Leaks implements Invariant {
-  readonly #world: World;
+  readonly #world: OracleWorld;
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
@@ -16,8 +17,9 @@ export class Leaks implements Invariant {
     const isKept = (job: string) => checks.ends.isKept(job);
     for (const { id, disk } of workers) {
       if (!core.has(id)) continue;
-      for (const { ref } of disk.runs.values())
-        if (!isKept(ref.writtenBy.job)) this.#world.violate("I14", `${ref.path} is left, and its job is over`);
+      for (const { attempt } of disk.finished())
+        if (!isKept(attempt.job))
+          this.#world.violate("I14", `the run of ${fullName(attempt)} is left, and its job is over`);
     }
     // What runs and stages on workers that nobody reaches any more is theirs to clear.
     const leader = this.#world.masters.find(({ host }) => host === server.leader)?.life;
@@ -26,7 +28,7 @@ export class Leaks implements Invariant {
         this.#world.violate("I14", `${worker.id} has ${worker.attempts.size} attempts of jobs that are over`);
     }
     if (workers.every(({ id }) => core.has(id)))
-      for (const [token, { job }] of files.staged)
+      for (const [token, { job }] of files.unpublished)
         if (!isKept(job)) this.#world.violate("I14", `${token} is left, and its job is over`);
     for (const key of server.records.keys()) {
       const parsed = parseKey(key);

@@ -8,14 +8,13 @@ import type { CommitDecision } from "../../../src/storage/storage.ts";
 import { decodeDecision } from "../../../src/wire/stored/commit.ts";
 import { planRecord, taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
-import { fullName } from "../slot.ts";
-import { emit, expectedIds, type PartContent, type SimJob } from "../workload.ts";
-import type { World } from "../world.ts";
+import { emit, expectedIds, fullName, type PartContent, type SimJob } from "../workload.ts";
+import type { OracleWorld } from "../world.ts";
 
 export class Output implements Invariant {
-  readonly #world: World;
+  readonly #world: OracleWorld;
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
@@ -89,8 +88,8 @@ export class Output implements Invariant {
         this.#world.violate("I1", `the file of map ${map} is not its winner's`);
       }
     }
-    if (skipped.size > job.spec.deadLettersMax)
-      this.#world.violate("I10", `${job.spec.name} puts ${skipped.size} records aside, of ${job.spec.deadLettersMax}`);
+    if (skipped.size > job.spec.skipBad)
+      this.#world.violate("I10", `${job.spec.name} puts ${skipped.size} records aside, of ${job.spec.skipBad}`);
     this.#checkRecords(job, parts, skipped);
     this.#checkCounters(job, decision, skipped);
   }

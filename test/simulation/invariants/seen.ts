@@ -5,24 +5,35 @@ import { parseKey } from "../../../src/protocol/records.ts";
 import type { Cluster } from "../../../src/schedule/state/state.ts";
 import { attemptKey } from "../../../src/schedule/state/task.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import type { MasterLife, WorkerLife } from "../../../src/sim/scene.ts";
 import type { Change } from "../../../src/state/store.ts";
 import { endedRecord, taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
-import type { MasterLife } from "../master.ts";
-import type { SimWorker } from "../worker.ts";
-import type { World } from "../world.ts";
+import type { OracleWorld } from "../world.ts";
 
 export class Seen implements Invariant {
-  readonly #world: World;
+  readonly #world: OracleWorld;
   readonly #finished = new Set<string>();
   readonly #publishing = new Map<JobId, number>();
   readonly #backups = new Set<string>();
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
-  heardOrders(worker: SimWorker, orders: WorkerOrders): void {
+  offered(_worker: WorkerLife, runs: number): void {
+    if (runs > 0) this.#world.sightings.saw("worker offered its runs");
+  }
+
+  fenced(): void {
+    this.#world.sightings.saw("stale epoch rejected at the store");
+  }
+
+  commitCut(): void {
+    this.#world.sightings.saw("commit cut");
+  }
+
+  heardOrders(worker: WorkerLife, orders: WorkerOrders): void {
     if (orders.epoch < worker.epochSeen) this.#world.sightings.saw("stale epoch rejected at a worker");
   }
 

@@ -5,19 +5,18 @@ import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.t
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
 import type { Cluster } from "../../../src/schedule/state/state.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import type { MasterLife, WorkerLife } from "../../../src/sim/scene.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Change } from "../../../src/state/store.ts";
 import { taskRecord } from "../../../src/wire/stored/records.ts";
 import type { Invariant } from "../checks.ts";
-import type { MasterLife } from "../master.ts";
-import { fullName } from "../slot.ts";
-import type { SimWorker } from "../worker.ts";
-import type { World } from "../world.ts";
+import { fullName } from "../workload.ts";
+import type { OracleWorld } from "../world.ts";
 
 export class Winners implements Invariant {
   /** Tasks of jobs that are not over, as stored: by job, then by "map-0000001". */
   readonly tasks = new Map<JobId, Map<string, TaskRecord>>();
-  readonly #world: World;
+  readonly #world: OracleWorld;
   /** Map attempts whose output a reduce could not read. */
   readonly #missed = new Set<string>();
   /** When a master last took a report of a worker that was newer than those before. */
@@ -28,7 +27,7 @@ export class Winners implements Invariant {
   /** Attempts whose code called late, and their jobs. */
   readonly #called = new Set<string>();
 
-  constructor(world: World) {
+  constructor(world: OracleWorld) {
     this.#world = world;
   }
 
@@ -60,11 +59,11 @@ export class Winners implements Invariant {
     if (how === "unreachable") this.#unreachable.add(`${fullName(map)} on ${holder}`);
   }
 
-  called(_worker: SimWorker, attempt: AttemptId): void {
+  called(_worker: WorkerLife, attempt: AttemptId): void {
     this.#called.add(fullName(attempt)).add(attempt.job);
   }
 
-  started(_worker: SimWorker, { assignment }: RunAttempt): void {
+  started(_worker: WorkerLife, { assignment }: RunAttempt): void {
     const { job, phase, index } = assignment.attempt;
     const key = `${job}/${phase}-${index}`;
     const starts = (this.#starts.get(key) ?? 0) + 1;

@@ -1,10 +1,12 @@
 // Storage in memory: inputs that were read once, what attempts stage, and what is published.
 import { createHash } from "node:crypto";
-import { MillraceError } from "../base/error.ts";
-import { attemptName } from "../base/ids.ts";
-import { KiB } from "../base/limits.ts";
-import { manifestName } from "../storage/manifest.ts";
-import type { CommitDecision, FileInfo, Storage } from "../storage/storage.ts";
+import { MillraceError } from "../../base/error.ts";
+import { attemptName } from "../../base/ids.ts";
+import { KiB } from "../../base/limits.ts";
+import { manifestName } from "../../storage/manifest.ts";
+import type { CommitDecision, FileInfo, Storage } from "../../storage/storage.ts";
+import type { Chance } from "../chance.ts";
+import type { Outputs } from "../scene.ts";
 
 /** Small, so that a sample of a megabyte comes in several batches too. */
 const chunkBytes = 4 * KiB;
@@ -85,6 +87,31 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
     },
     async discard() {
       staged.clear();
+    },
+  };
+}
+
+/** As masters reach it. Publishing takes its time, and a master may end before, within and after. */
+export function outputsIn(storage: SimStorage, chance: Chance, manifest: Outputs["manifest"]): Outputs {
+  return {
+    failsUntil: 0,
+    slowUntil: 0,
+    manifest,
+    staged: () => undefined,
+    clientOf({ clock }) {
+      const wait = () => clock.sleep(chance.between(1, 50));
+      return {
+        ...storage,
+        publish: async (decision) => {
+          await wait();
+          await storage.publish(decision);
+          await wait();
+        },
+        discard: async (destination, job) => {
+          await wait();
+          await storage.discard(destination, job);
+        },
+      };
     },
   };
 }

@@ -1,12 +1,12 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { wholeFiles } from "../format/binary/whole-files.ts";
-import type { InputFormat } from "../format/format.ts";
-import { ndjson } from "../format/json/ndjson.ts";
-import { text } from "../format/lines/text.ts";
-import { csv } from "../format/table/csv.ts";
-import type { PlannedFile } from "../input/plan.ts";
-import { utf8 } from "../job/api.ts";
+import { wholeFiles } from "../../format/binary/whole-files.ts";
+import type { InputFormat } from "../../format/format.ts";
+import { ndjson } from "../../format/json/ndjson.ts";
+import { text } from "../../format/lines/text.ts";
+import { csv } from "../../format/table/csv.ts";
+import type { PlannedFile } from "../../input/plan.ts";
+import { utf8 } from "../../job/api.ts";
 import { takeSample } from "./sample.ts";
 import { createSimStorage } from "./storage.ts";
 

@@ -3,9 +3,9 @@
 
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { MillraceError } from "../base/error.ts";
+import { MillraceError } from "../../base/error.ts";
 import { type ClockAndChance, type Used, watchClockAndChance } from "./clock-and-chance.ts";
-import type { UserSources } from "./world.ts";
+import type { UserSources } from "./scene.ts";
 
 export interface UserCodeOptions {
   /** Milliseconds since 1970: virtual time begins then. */

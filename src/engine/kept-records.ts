@@ -1,5 +1,5 @@
-// Records that a job kept for `run()`: each by the `auto` codec, after its length as a 4-byte big-endian number
-// (task/output/auto-records.ts writes them).
+// Reads the records that a job kept for `run()`: each is written by the `auto` codec behind its length, a 4-byte
+// big-endian number (by task/output/auto-records.ts).
 import { MillraceError } from "../base/error.ts";
 import { autoValue } from "../job/codecs/auto.ts";
 import { publishedFiles } from "../output/published.ts";
@@ -16,9 +16,9 @@ export async function* readRecords(storage: Storage, directory: string): AsyncIt
   }
 }
 
-/** `path` is for the error. Chunks may end anywhere. */
+/** Decodes records from chunks, which may end anywhere. `path` is named in errors. */
 export async function* decodeRecords(chunks: AsyncIterable<Uint8Array>, path: string): AsyncIterable<unknown> {
-  /** What is left of earlier chunks: less than a record. */
+  /** The end of earlier chunks, which is less than a record. */
   let rest = Buffer.alloc(0);
   for await (const chunk of chunks) {
     const held = Buffer.concat([rest, chunk]);

@@ -1,74 +1,40 @@
 // What a seed decides before anything happens: how large the cluster is, how the job is cut, which kinds of faults there are.
 // All kinds at once would hide some, so a seed knows most of them and not all (swarm testing: Groce et al., ISSTA 2012).
-import type { Combining } from "../kernel/kernel.ts";
-import { Chance } from "./chance.ts";
 
-export const faultKinds = [
-  "lose-messages",
-  "slow-messages",
-  "late-messages",
-  "repeat-messages",
-  "cut-workers",
-  "crash-workers",
-  "lose-disks",
-  "stop-workers",
-  "drain-workers",
-  "crash-masters",
-  "stop-masters",
-  "depose-masters",
-  "slow-store",
-  "failing-store",
-  "lose-runs",
-  "damage-runs",
-  "slot-deaths",
-  "failing-attempts",
-  "hanging-attempts",
-  "stragglers",
-] as const;
+import { limits } from "../../base/limits.ts";
+import type { Combining } from "../../kernel/kernel.ts";
+import { Chance } from "../chance.ts";
+import { faultKinds, faultOf } from "../faults.ts";
+import type { ClusterOptions } from "../scene.ts";
 
-export type FaultKind = (typeof faultKinds)[number];
-
-export interface SimOptions {
-  readonly seed: number;
-  readonly masters: number;
-  readonly workers: number;
+export interface SimOptions extends ClusterOptions {
   /** Per worker. */
   readonly slots: number;
-  readonly leaseMs: number;
-  readonly heartbeatMs: number;
-  /** Timers of workers are no finer than this. */
-  readonly timerMs: number;
-  /** Until a call that is not answered is given up. */
-  readonly callMs: number;
-  /** Faults happen until then. */
-  readonly chaosMs: number;
-  /** Mean time between two faults of machines. */
-  readonly faultEveryMs: number;
-  readonly faults: ReadonlySet<FaultKind>;
-  /** Probabilities, per message and per attempt. */
-  readonly messageRate: number;
-  readonly attemptRate: number;
-  /** Mean duration of an attempt, in leases. */
-  readonly attemptLeases: number;
-  /** A new master waits that long for the workers of its predecessor. */
-  readonly adoptMs: number;
-  readonly transactionMax: number;
-  readonly stepsDownByClock: boolean;
   /** Map tasks, as far as the formats can cut the input. */
   readonly splits: number;
   readonly combining: Combining;
 }
+
+/** What no job ends otherwise by. */
+const kinds = faultKinds.filter((kind) => faultOf(kind).sparesJobs === true);
 
 /** The cluster of a seed, with its faults. */
 export function optionsOf(seed: number): SimOptions {
   const chance = new Chance(seed, 1);
   const leaseMs = 10_000;
   const workers = chance.one([1, 2, 3, 4]);
+  const slots = chance.one([1, 2, 2]);
   return {
     seed,
     masters: chance.one([1, 2, 2, 3]),
     workers,
-    slots: chance.one([1, 2, 2]),
+    slots,
+    slotsAhead: slots,
+    backupSlowdown: limits.backupSlowdown,
+    failuresPerWorkerMax: limits.failuresPerWorkerMax,
+    keepFailed: false,
+    samePorts: false,
+    healed: "all",
     leaseMs,
     heartbeatMs: leaseMs * chance.one([0.2, 0.3]),
     timerMs: leaseMs / chance.one([6, 12]),
@@ -76,7 +42,8 @@ export function optionsOf(seed: number): SimOptions {
     chaosMs: leaseMs * 40,
     // Of one machine: about two leases between two of them.
     faultEveryMs: (leaseMs * chance.one([1, 2, 3])) / workers,
-    faults: new Set(faultKinds.filter(() => chance.happens(0.7))),
+    faults: new Set(kinds.filter(() => chance.happens(0.7))),
+    attemptFaultsWeight: 4,
     messageRate: chance.one([0.01, 0.03, 0.1]),
     attemptRate: chance.one([0.1, 0.2, 0.3]),
     attemptLeases: chance.one([0.1, 0.2, 0.4]),

@@ -1,12 +1,12 @@
 // A small input from a large one: the beginning of each file, cut where a record ends, so that the same formats read it.
-import { MillraceError } from "../base/error.ts";
-import { KiB, limits } from "../base/limits.ts";
-import { decompress } from "../format/compression/compress.ts";
-import type { InputFormat } from "../format/format.ts";
-import { BadRecordIn } from "../input/bad-record.ts";
-import type { PlannedFile } from "../input/plan.ts";
-import { readSplit } from "../input/read-split.ts";
-import type { Storage } from "../storage/storage.ts";
+import { MillraceError } from "../../base/error.ts";
+import { KiB, limits } from "../../base/limits.ts";
+import { decompress } from "../../format/compression/compress.ts";
+import type { InputFormat } from "../../format/format.ts";
+import { BadRecordIn } from "../../input/bad-record.ts";
+import type { PlannedFile } from "../../input/plan.ts";
+import { readSplit } from "../../input/read-split.ts";
+import type { Storage } from "../../storage/storage.ts";
 
 export interface Sample {
   /** Contents by path, decompressed. */

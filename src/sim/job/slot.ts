@@ -1,15 +1,17 @@
 // A slot without a process: an instance of the job's module, and the product's own attempts run in it. An attempt happens at one
 // moment of virtual time; around it lies the time that it is said to take, in which its slot, its worker or its master may go.
-import { type AttemptId, taskName } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { JobDefinition } from "../job/definition.ts";
-import type { JobDescription } from "../job/load/describe.ts";
-import type { AttemptResult, Failure, FailureText } from "../protocol/messages.ts";
-import type { RunAttempt } from "../slot/messages.ts";
-import type { PageContent } from "../slot/status-page.ts";
-import type { Bundle, TaskSlot } from "../worker/slots/slot.ts";
+import { type AttemptId, taskName } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
+import type { AttemptResult, Failure, FailureText } from "../../protocol/messages.ts";
+import type { RunAttempt } from "../../slot/messages.ts";
+import type { PageContent } from "../../slot/status-page.ts";
+import type { Bundle, TaskSlot } from "../../worker/slots/slot.ts";
+import type { FaultKind } from "../faults.ts";
+import type { Slots, WorkerLife } from "../scene.ts";
 import { execute, type SimEnd } from "./execute.ts";
-import type { WorkerLife } from "./worker.ts";
+import type { JobScene } from "./scene.ts";
 
 /** What becomes of an attempt, thrown when it begins. */
 type Fate = "well" | "slow" | "dies" | "fails" | "hangs";
@@ -33,28 +35,47 @@ const failuresPerTaskMax = 4;
 /** An attempt gives so many signs of life, and more where it reads much. */
 const signsMax = 8;
 
-export class SimSlot implements TaskSlot {
+/** How often kinds of faults have hit a task, by both. */
+type Hits = Map<string, number>;
+
+/** The slots of all workers of a world. */
+export function userSlots(scene: JobScene): Slots {
+  const hits: Hits = new Map();
+  return {
+    bundle: { path: "", digest: scene.job.digest, environment: scene.job.environment },
+    open: (worker) => new UserSlot(scene, worker, hits),
+    serve: async ({ id }) => {
+      throw new Error(`nobody asks ${id}: what lies on a disk is read there (execute.ts)`);
+    },
+  };
+}
+
+class UserSlot implements TaskSlot {
   readonly pid = undefined;
   isAlive = true;
   bundle: Bundle | undefined;
   readonly ended: Promise<FailureText>;
+  readonly #scene: JobScene;
   readonly #worker: WorkerLife;
+  readonly #hits: Hits;
   #job: JobDefinition | undefined;
   #end: (why: FailureText) => void = () => {};
   #work: Work | undefined;
   #lastPage: PageContent | undefined;
 
-  constructor(worker: WorkerLife) {
+  constructor(scene: JobScene, worker: WorkerLife, hits: Hits) {
+    this.#scene = scene;
     this.#worker = worker;
+    this.#hits = hits;
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
   load(bundle: Bundle): Promise<void> {
     this.bundle = bundle;
-    const { machine, process, world } = this.#worker;
+    const { machine, process } = this.#worker;
     return new Promise((resolve) => {
       machine.after(20, async () => {
-        this.#job = await world.job.load();
+        this.#job = await this.#scene.job.load();
         await process.receive(resolve);
       });
     });
@@ -69,13 +90,13 @@ export class SimSlot implements TaskSlot {
   }
 
   run(request: RunAttempt): Promise<AttemptResult> {
-    const { world, machine, process, id } = this.#worker;
-    const { options, slotChance: chance, timeline } = world;
+    const { machine, process } = this.#worker;
+    const { options, slotChance: chance, timeline, observer, isFaulty } = this.#scene;
     const { attempt } = request.assignment;
-    world.started(attempt, id);
+    observer.started?.(this.#worker, request);
     return new Promise((resolve) => {
       const fate = this.#fateOf(attempt);
-      const mean = options.attemptLeases * options.leaseMs * (fate === "slow" ? 12 : 1) * (world.isFaulty ? 1 : 0.2);
+      const mean = options.attemptLeases * options.leaseMs * (fate === "slow" ? 12 : 1) * (isFaulty ? 1 : 0.2);
       const ms = attempt.phase === "plan" ? chance.between(5, mean / 2) : mean * chance.between(0.5, 1.5);
       const work: Work = {
         request,
@@ -90,6 +111,7 @@ export class SimSlot implements TaskSlot {
           if (this.#work !== work) return;
           this.#lastPage = this.page();
           this.#work = undefined;
+          observer.ended?.(this.#worker, attempt);
           machine.after(1, () => process.receive(() => resolve(result)));
         },
       };
@@ -110,7 +132,7 @@ export class SimSlot implements TaskSlot {
 
   stop(): void {
     const work = this.#work;
-    if (work === undefined || this.#worker.world.slotChance.happens(0.5)) return;
+    if (work === undefined || this.#scene.slotChance.happens(0.5)) return;
     this.#worker.machine.after(10, async () => {
       // It was in the middle of it: a part of it happens.
       work.isStopped = true;
@@ -132,7 +154,7 @@ export class SimSlot implements TaskSlot {
     const work = this.#work;
     if (work === undefined) return this.#lastPage;
     const { epoch, attempt, phase } = work.request.assignment.attempt;
-    const share = Math.min((this.#worker.world.timeline.now - work.startedAt) / work.ms, 1, work.hangsAt);
+    const share = Math.min((this.#scene.timeline.now - work.startedAt) / work.ms, 1, work.hangsAt);
     return {
       epoch,
       attempt,
@@ -147,7 +169,7 @@ export class SimSlot implements TaskSlot {
   /** The job's code runs, for as long as it really takes. */
   async #happen(work: Work): Promise<void> {
     if (this.#work !== work || !this.isAlive) return;
-    const { slotChance: chance } = this.#worker.world;
+    const { slotChance: chance } = this.#scene;
     // In the middle of it, or when it has all but ended.
     const signs = chance.happens(0.5) ? 1 + chance.below(signsMax) : Number.POSITIVE_INFINITY;
     const bytes = chance.random() * work.bytes;
@@ -158,7 +180,13 @@ export class SimSlot implements TaskSlot {
       : work.fate === "fails"
         ? { kind: "fails", bytes, signs }
         : { kind: "well" };
-    work.result = await execute({ worker: this.#worker, job: this.#job!, request: work.request, end });
+    work.result = await execute({
+      scene: this.#scene,
+      worker: this.#worker,
+      job: this.#job!,
+      request: work.request,
+      end,
+    });
   }
 
   #complete(work: Work): void {
@@ -175,24 +203,20 @@ export class SimSlot implements TaskSlot {
   }
 
   #fateOf(attempt: AttemptId): Fate {
-    const { world, id } = this.#worker;
-    const { options, slotChance: chance, log, job } = world;
-    const { faults, attemptRate } = options;
+    const { slotChance: chance, job, comes } = this.#scene;
     const task = taskName(attempt);
-    const happens = (kind: "slot-deaths" | "failing-attempts" | "hanging-attempts" | "stragglers", max: number) => {
-      if (!chance.happens(attemptRate) || !world.isFaulty || !faults.has(kind)) return false;
-      // Deaths and hangs count together.
-      const charged = kind === "slot-deaths" || kind === "hanging-attempts" ? "charged" : kind;
-      const before = world.hits.get(`${charged} ${task}`) ?? 0;
-      if (before >= max) return false;
-      world.hits.set(`${charged} ${task}`, before + 1);
-      log.fault(kind, `${task} on ${id}`);
+    const happens = (kind: FaultKind, max: number, charged: string = kind) => {
+      const key = `${charged} ${task}`;
+      const before = this.#hits.get(key) ?? 0;
+      if (before >= max || !comes(kind, chance, () => `${task} on ${this.#worker.id}`)) return false;
+      this.#hits.set(key, before + 1);
       return true;
     };
     const chargedMax = job.spec.attemptsMax - triesSpared;
-    if (happens("slot-deaths", chargedMax)) return "dies";
+    // Deaths and hangs count together.
+    if (happens("slot-deaths", chargedMax, "charged")) return "dies";
     if (happens("failing-attempts", failuresPerTaskMax)) return "fails";
-    if (happens("hanging-attempts", chargedMax)) return "hangs";
+    if (happens("hanging-attempts", chargedMax, "charged")) return "hangs";
     if (happens("stragglers", limits.infrastructureFailuresMax)) return "slow";
     return "well";
   }
@@ -206,7 +230,7 @@ function bytesOf({ assignment: { work }, inputs, remote }: RunAttempt): number {
     case "map":
       return work.split.reduce((sum, { start, end }) => sum + end - start, 0);
     case "reduce": {
-      const runs = [...inputs, ...remote.flatMap((places) => places.runs)];
+      const runs = [...inputs, ...remote.flatMap((holders) => holders.runs)];
       return runs.reduce((sum, { bytes }) => sum + bytes, 0) / Math.max(1, work.partitions);
     }
   }

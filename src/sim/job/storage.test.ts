@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { AttemptId } from "../base/ids.ts";
-import type { CommitDecision } from "../storage/storage.ts";
+import type { AttemptId } from "../../base/ids.ts";
+import type { CommitDecision } from "../../storage/storage.ts";
 import { createSimStorage, failingStorage, type SimStorage } from "./storage.ts";
 
 const attempt: AttemptId = { job: "j", phase: "reduce", index: 0, epoch: 1, attempt: 1 };

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { TaskRun } from "../../test/support/run-tasks.ts";
-import { defineJob, float64, sum, text, tsv, uint, utf8 } from "../job/api.ts";
-import { jobDefinition } from "../job/define-job.ts";
+import { TaskRun } from "../../../test/support/run-tasks.ts";
+import { defineJob, float64, sum, text, tsv, uint, utf8 } from "../../job/api.ts";
+import { jobDefinition } from "../../job/define-job.ts";
 import { calm, optionsOf, type SimOptions, sequential } from "./options.ts";
-import { type SimJob, type SimRun, World } from "./world.ts";
+import type { SimJob } from "./scene.ts";
+import { JobWorld, type SimRun } from "./world.ts";
 
 const words = "it was the best of times it was the worst of times it was the age of wisdom".split(" ");
 const lines = Array.from({ length: 600 }, (_, i) => words.slice(i % 7, (i % 7) + (i % 5) + 2).join(" "));
@@ -49,7 +50,7 @@ async function outputOf({ storage, destination }: SimRun): Promise<string> {
 async function simulate(job: SimJob, options: SimOptions, count: number): Promise<SimRun[]> {
   const runs: SimRun[] = [];
   for (let seed = options.seed; seed < options.seed + count; seed++) {
-    runs.push(await new World(job, { ...options, ...optionsOf(seed) }).run(never));
+    runs.push(await new JobWorld(job, { ...options, ...optionsOf(seed) }).run(never));
   }
   return runs;
 }
@@ -62,7 +63,7 @@ function faultsOf(runs: readonly SimRun[], kind: string): number {
 describe("a right job", () => {
   test("writes what it writes without faults, whatever happens, and much happens", async () => {
     const job = simJob(wordCount);
-    const expected = await new World(job, sequential()).run(never);
+    const expected = await new JobWorld(job, sequential()).run(never);
     expect(expected.outcome).toBe("succeeded");
     expect(expected.stats.faults).toEqual({});
     expect(expected.stats.attempts).toBe(expected.stats.tasks.map + expected.stats.tasks.reduce);
@@ -96,7 +97,7 @@ describe("a right job", () => {
 
   test("a seed gives the same course of events again, another seed another one", async () => {
     const job = simJob(wordCount);
-    const [a, b, c] = await Promise.all([4, 4, 5].map((seed) => new World(job, optionsOf(seed)).run(never)));
+    const [a, b, c] = await Promise.all([4, 4, 5].map((seed) => new JobWorld(job, optionsOf(seed)).run(never)));
     expect(b!.hash).toBe(a!.hash);
     expect(b!.stats).toEqual(a!.stats);
     expect(c!.hash).not.toBe(a!.hash);
@@ -104,7 +105,7 @@ describe("a right job", () => {
 
   test("events are told as they happen, faults and what comes of them", async () => {
     const events: string[] = [];
-    const run = await new World(simJob(wordCount), optionsOf(3), ({ at, what, isFault }) =>
+    const run = await new JobWorld(simJob(wordCount), optionsOf(3), ({ at, what, isFault }) =>
       events.push(`${at.toFixed(0)} ${isFault ? "fault" : "event"} ${what}`),
     ).run(never);
     const faults = events.filter((event) => event.includes(" fault "));
@@ -116,7 +117,9 @@ describe("a right job", () => {
 
   test("an abort ends it", async () => {
     const stop = new AbortController();
-    const running = new World(simJob(wordCount), optionsOf(2), () => stop.abort(new Error("enough"))).run(stop.signal);
+    const running = new JobWorld(simJob(wordCount), optionsOf(2), () => stop.abort(new Error("enough"))).run(
+      stop.signal,
+    );
     await expect(running).rejects.toThrow("enough");
   });
 });
@@ -125,7 +128,7 @@ describe("a wrong job", () => {
   /** How many of the runs did not write what is written without faults. */
   async function wrong(make: () => unknown, count = 8): Promise<{ runs: SimRun[]; differing: number; failed: number }> {
     const job = simJob(make);
-    const expected = await outputOf(await new World(job, sequential()).run(never));
+    const expected = await outputOf(await new JobWorld(job, sequential()).run(never));
     const runs = await simulate(job, optionsOf(1), count);
     let differing = 0;
     for (const run of runs) if (run.outcome === "succeeded" && (await outputOf(run)) !== expected) differing++;
@@ -147,7 +150,7 @@ describe("a wrong job", () => {
     expect(runs.every(({ stats }) => stats.changed.length === 0)).toBe(true);
     const job = simJob(average);
     const [with24, with6] = await Promise.all(
-      [24, 6].map((splits) => new World(job, { ...calm(optionsOf(1)), splits, combining: "auto" }).run(never)),
+      [24, 6].map((splits) => new JobWorld(job, { ...calm(optionsOf(1)), splits, combining: "auto" }).run(never)),
     );
     expect(await outputOf(with24!)).not.toBe(await outputOf(with6!));
   });
@@ -219,8 +222,8 @@ describe("a wrong job", () => {
       }),
     );
     const [expected, run] = [
-      await new World(job, sequential()).run(never),
-      await new World(job, optionsOf(1)).run(never),
+      await new JobWorld(job, sequential()).run(never),
+      await new JobWorld(job, optionsOf(1)).run(never),
     ];
     for (const { outcome, reason } of [expected, run]) {
       expect(outcome).toBe("failed");

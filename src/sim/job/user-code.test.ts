@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { Chance } from "./chance.ts";
+import { Chance } from "../chance.ts";
 import { UserCode } from "./user-code.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "millrace-user-code-")));

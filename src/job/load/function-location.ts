@@ -1,8 +1,9 @@
-// Where a function of the job's code begins, in its source: for an error that has no line of it on the stack, as when `emit` itself
-// was given to a promise. Only V8's debugger knows; the session is this process's own and opens no port.
+// Finds where a function of the job's code begins in its source, for an error whose stack has no line of that code, as
+// when `emit` itself was given to a promise. Only V8's debugger knows that; the session is this process's own and opens
+// no port.
 import type { InspectorNotification, Session } from "node:inspector";
 
-/** As V8's protocol counts: from 0. */
+/** V8's protocol counts from 0. */
 interface Location {
   readonly scriptId: string;
   readonly lineNumber: number;
@@ -14,23 +15,25 @@ interface InternalProperty {
   readonly value?: { readonly objectId?: string; readonly value?: unknown };
 }
 
-/** A bound function is asked for what it was made of; more than that nobody binds. */
+/** A bound function is followed to the function that it was made from; no one binds more often than this. */
 const boundMax = 10;
 
-/** "file:///jobs/a.ts:12:5", by the source map if there is one; undefined: it can't be known. Takes milliseconds. */
-export function placeOfFunction(code: object): string | undefined {
+/**
+ * "file:///jobs/a.ts:12:5", by the source map if there is one; undefined where it can't be known. Takes milliseconds.
+ */
+export function locationOfFunction(code: object): string | undefined {
   try {
     const { Session } = process.getBuiltinModule("node:inspector");
     const session = new Session();
     session.connect();
     try {
       const location = locationOf(session, code);
-      return location === undefined ? undefined : shownPlace(urlOf(session, location.scriptId), location);
+      return location === undefined ? undefined : shownLocation(urlOf(session, location.scriptId), location);
     } finally {
       session.disconnect();
     }
   } catch {
-    return undefined; // a Node without it
+    return undefined; // this Node has no inspector
   }
 }
 
@@ -47,7 +50,7 @@ function locationOf(session: Session, code: object): Location | undefined {
 
 const key = Symbol.for("millrace.asked");
 
-/** The protocol knows objects by expressions only. */
+/** The protocol knows objects only by expressions. */
 function asked<T>(code: object, question: () => T): T {
   const holder = globalThis as { [key]?: object };
   holder[key] = code;
@@ -58,7 +61,7 @@ function asked<T>(code: object, question: () => T): T {
   }
 }
 
-/** A session of this same thread answers before `post` returns. */
+/** A session of the same thread answers before `post` returns. */
 function objectOf(session: Session): string | undefined {
   let id: string | undefined;
   const expression = 'globalThis[Symbol.for("millrace.asked")]';
@@ -80,11 +83,11 @@ function urlOf(session: Session, scriptId: string): string | undefined {
     if (params.scriptId === scriptId) url = params.url;
   };
   session.on("Debugger.scriptParsed", parsed);
-  session.post("Debugger.enable"); // tells of all scripts that there are
+  session.post("Debugger.enable"); // reports all existing scripts
   return url;
 }
 
-function shownPlace(url: string | undefined, { lineNumber, columnNumber }: Location): string | undefined {
+function shownLocation(url: string | undefined, { lineNumber, columnNumber }: Location): string | undefined {
   if (url === undefined || url === "") return undefined;
   const [line, column] = [lineNumber + 1, columnNumber + 1];
   const source = process.getBuiltinModule("node:module").findSourceMap(url)?.findOrigin(line, column);
