@@ -8,12 +8,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AttemptId } from "../../src/base/ids.ts";
 import type { RunRef } from "../../src/sort/run.ts";
-import type { AttemptPlaces, RunStore } from "../../src/worker/disk/run-store.ts";
+import type { AttemptDirectories, RunStore } from "../../src/worker/disk/run-store.ts";
 
 export interface RunStoreUnderTest {
   readonly store: RunStore;
   /** Writes a run of the attempt where `begin` said, as its slot would. */
-  write(attempt: AttemptId, places: AttemptPlaces): RunRef;
+  write(attempt: AttemptId, directories: AttemptDirectories): RunRef;
   /** Whether the run can be read. */
   has(run: RunRef): boolean;
   close?(): void;
