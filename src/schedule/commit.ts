@@ -1,6 +1,6 @@
 // How a job ends: decided, published, failed, cancelled; and what is cleared away then.
 import { assert } from "../base/assert.ts";
-import type { JobId } from "../base/ids.ts";
+import type { JobId, Phase } from "../base/ids.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import { type EndedRecord, keys } from "../protocol/records.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
@@ -144,7 +144,7 @@ export function cancel(cluster: Cluster, id: JobId): void {
 
 function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason: FailureText | undefined): void {
   const totals = totalsOf(job);
-  const tasks = (phase: "plan" | "map" | "reduce") => ({ ...phaseTasksDone(job, phase), running: 0 });
+  const tasks = (phase: Phase) => ({ ...phaseTasksDone(job, phase), running: 0 });
   job.ended = {
     outcome,
     reason,
