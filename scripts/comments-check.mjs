@@ -14,7 +14,6 @@ const pending = [
   "src/cli",
   "src/format",
   "src/protocol",
-  "src/schedule",
   "src/sim",
   "src/slot",
   "src/storage",
