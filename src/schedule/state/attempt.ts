@@ -81,7 +81,7 @@ function forget(attempt: Attempt): void {
 
 /**
  * The task of an attempt that another master started and that may still win: its number is of an earlier epoch, and
- * nobody has won since. `undefined` for all others: what this epoch started and does not know any more was revoked.
+ * no other has won since. `undefined` for all others: what this epoch started and does not know any more was revoked.
  */
 export function adoptable(cluster: Cluster, id: AttemptId): Task | undefined {
   if (id.epoch >= cluster.epoch) return undefined;
