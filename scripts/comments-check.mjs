@@ -12,7 +12,6 @@ import ts from "typescript";
 const pending = [
   "src",
   "src/cli",
-  "src/format",
   "src/protocol",
   "src/sim",
   "src/slot",

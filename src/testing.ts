@@ -4,11 +4,11 @@ import { jobDefinition } from "./job/define-job.ts";
 import type { JobDefinition } from "./job/definition.ts";
 import { paramsFromValues } from "./job/params/give.ts";
 import { validateParams } from "./job/params/validate.ts";
-import type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
+import type { InlineOptions, InlineResult, InputRecords } from "./job/run-options.ts";
 import type { Job, JobTypes } from "./job/types.ts";
 import { runInlineJob } from "./task/inline.ts";
 
-export type { InlineOptions, InlineResult, InputRecords } from "./job/run.ts";
+export type { InlineOptions, InlineResult, InputRecords } from "./job/run-options.ts";
 
 /**
  * Runs a job in this process on the records given: an array, or an object of arrays where the job names its inputs.

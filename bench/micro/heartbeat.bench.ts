@@ -58,7 +58,7 @@ async function promptMaster(state: string) {
   const tokens = openTokens(join(state, "tokens"));
   const api = {
     hello: async () => ({ protocol: 1, millrace: "", cluster: "c", leaseMs: 10_000 }),
-    heartbeat: async () => ({ epoch: 1, start: [], stop: [], places: [], discard: [], leaseMs: 10_000, drain: false }),
+    heartbeat: async () => ({ epoch: 1, start: [], stop: [], holders: [], discard: [], leaseMs: 10_000, drain: false }),
   } as unknown as MasterApi;
   const gate = new Gate({ tokens: fixedTokens({ worker: tokens.all("worker") }), clock: systemClock });
   const listener = await listen({ host: "127.0.0.1", port: 0, gate, routes: [], rpc: masterService(api) });
@@ -177,7 +177,7 @@ function report(index: number, sequence: number): WorkerReport {
     worker: `w-${index}`,
     incarnation: 1,
     sequence,
-    placesHeld: {},
+    holdersKnown: {},
     address: `http://127.0.0.1:${10_000 + index}`,
     slots: 2,
     slotsFree: 2,

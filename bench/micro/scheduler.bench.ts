@@ -24,7 +24,7 @@ const gc = runInNewContext("gc") as () => void;
 class Kept {
   readonly #keys = new Map<string, number>();
   readonly #pages: Buffer[] = [];
-  readonly #places: { page: number; start: number; end: number }[] = [];
+  readonly #holders: { page: number; start: number; end: number }[] = [];
   #used = 0;
 
   put({ key, value }: StoredRecord): void {
@@ -35,15 +35,15 @@ class Kept {
       this.#used = 0;
     }
     page.set(value, this.#used);
-    const at = this.#keys.get(key) ?? this.#places.length;
+    const at = this.#keys.get(key) ?? this.#holders.length;
     this.#keys.set(key, at);
-    this.#places[at] = { page: this.#pages.length - 1, start: this.#used, end: this.#used + value.length };
+    this.#holders[at] = { page: this.#pages.length - 1, start: this.#used, end: this.#used + value.length };
     this.#used += value.length;
   }
 
   *records(): Iterable<StoredRecord> {
     for (const key of [...this.#keys.keys()].sort()) {
-      const { page, start, end } = this.#places[this.#keys.get(key)!]!;
+      const { page, start, end } = this.#holders[this.#keys.get(key)!]!;
       yield { key, value: this.#pages[page]!.subarray(start, end) };
     }
   }
@@ -81,7 +81,7 @@ class Fleet {
     const assignment = this.given.get(worker);
     this.given.delete(worker);
     const finished = assignment === undefined ? [] : [done(assignment, { plan: bigPlan })];
-    const held = { placesHeld: { j: { mapVersion: 1, runs: maps } }, ...change };
+    const held = { holdersKnown: { j: { mapVersion: 1, runs: maps } }, ...change };
     this.step({ kind: "worker-heard", report: report(worker, sequence, { finished, ...held }) });
     return assignment !== undefined;
   }
@@ -150,16 +150,16 @@ say("view, again", timed(() => fleet.scheduler.view()).ms, "ms");
   const name = [...fleet.given.keys()][0]!;
   const pages = Math.ceil(maps / 16_384);
   fleet.given.delete(name);
-  fleet.hear(name, { placesHeld: {} });
-  say("places, first page", timed(() => fleet.scheduler.ordersFor(name)).ms, "ms");
+  fleet.hear(name, { holdersKnown: {} });
+  say("holders, first page", timed(() => fleet.scheduler.ordersFor(name)).ms, "ms");
   const { ms } = timed(() => {
     for (let page = 0; page < pages; page++) {
       fleet.given.delete(name);
-      fleet.hear(name, { placesHeld: { j: { mapVersion: 1, runs: page * 16_384 } } });
+      fleet.hear(name, { holdersKnown: { j: { mapVersion: 1, runs: page * 16_384 } } });
       fleet.scheduler.ordersFor(name);
     }
   });
-  say("places, a page", ms / pages, "ms");
+  say("holders, a page", ms / pages, "ms");
 }
 const records = [...fleet.store.records()];
 fleet.scheduler = createScheduler(1, options, 0);

@@ -48,8 +48,8 @@ const spec = {
   partitions: process.env["PARTITIONS"] === undefined ? undefined : Number(process.env["PARTITIONS"]),
   splitBytes: undefined,
   attemptsMax: 4,
-  slotsMax: undefined,
-  deadLettersMax: 0,
+  maxSlots: undefined,
+  skipBad: 0,
   params: "{}",
   taskTimeoutMs: 600_000,
   taskLimitMs: undefined,
@@ -105,7 +105,7 @@ try {
       partitions: plan.partitions,
       boundaries: plan.boundaries,
       skip: [],
-      deadLettersMax: 0,
+      skipBad: 0,
       from: undefined,
     });
     runs.push(done.run!);

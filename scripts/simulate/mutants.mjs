@@ -406,12 +406,12 @@ export const mutants = [
     patches: [
       patch(
         scheduler("failure"),
-        "if (job.deadLetters + job.deadLetterLines + 1 > job.spec.deadLettersMax) {",
+        "if (job.deadLetters + job.deadLetterLines + 1 > job.spec.skipBad) {",
         "if (job.deadLetters < 0) {",
       ),
       patch(
         scheduler("commit"),
-        "if (job.deadLetters + job.deadLetterLines > deadLettersMax) {",
+        "if (job.deadLetters + job.deadLetterLines > skipBad) {",
         "if (job.deadLetters < 0) {",
       ),
     ],

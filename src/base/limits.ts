@@ -165,7 +165,7 @@ export const limits = {
   /** An error is shown, stored and kept in memory up to twenty times per job. Longer texts are cut. */
   errorMessageLengthMax: 8_192,
   errorStackLengthMax: 8_192,
-  errorPlaceLengthMax: 4_200,
+  errorLocationLengthMax: 4_200,
   errorExcerptLengthMax: 4_096,
 
   // a master's look at inputs and output (master/look/looker.ts)
@@ -193,7 +193,7 @@ export const limits = {
   keepFailedMs: 24 * 60 * 60_000,
   failedJobsKept: 100,
 
-  // // Transfers of every kind, over our own HTTP and that of object stores.
+  // Transfers of every kind, over our own HTTP and that of object stores.
   /** Time between two looks at how many bytes have moved. */
   silenceMs: 30_000,
   /**
@@ -271,8 +271,8 @@ export const limits = {
   footerCacheBytes: 64 * MiB,
 
   // messages
-  /** Runs whose places travel in one message: about 2 MB. */
-  placesPerMessage: 16_384,
+  /** Runs whose holders travel in one message: about 2 MB. */
+  runsPerMessage: 16_384,
   messageBytesMax: 16 * MiB,
   /** Messages in which commands ask and submit: larger ones are refused before they are read. */
   questionBytesMax: 4 * MiB,

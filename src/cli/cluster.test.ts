@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { RemoteMaster } from "../protocol/services.ts";
 import { findJob, findWorker } from "./cluster.ts";
 import { historyLine } from "./commands/history.ts";
-import { tableLines } from "./screen/table.ts";
+import { tableLines } from "./screen/columns.ts";
 
 const jobs = ["3f2a11", "3f2b22", "77aa"].map((job) => ({ job, name: `n-${job}` }));
 const workers = ["w1", "w10", "w2"].map((id) => ({ id }));

@@ -9,7 +9,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { type Clock, systemClock } from "../base/system/clock.ts";
 import { randomId } from "../base/system/random.ts";
-import { localPlaces, removeAbandoned } from "../engine/work-directories.ts";
+import { removeAbandoned, workDirectories } from "../engine/work-directories.ts";
 import { watchForOrphan } from "../slot/orphan-watch.ts";
 import {
   createWorkDirectory,
@@ -83,7 +83,7 @@ function isChild(): boolean {
 function createFolder(workDir: string | undefined): WorkDirectory {
   removeAbandoned(workDir);
   const id = randomId();
-  const { work } = localPlaces({ output: undefined, workDir }, id);
+  const { work } = workDirectories({ output: undefined, workDir }, id);
   try {
     mkdirSync(dirname(work), { recursive: true });
   } catch (error) {

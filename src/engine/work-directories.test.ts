@@ -5,12 +5,12 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLevelStore } from "../state/leveldb.ts";
 import { createWorkDirectory, removeWorkDirectory } from "../worker/disk/work-directory.ts";
 import {
-  localPlaces,
   makeParents,
   refuseIfBusy,
   refuseIfOvertaken,
   removeAbandoned,
   removeOlder,
+  workDirectories,
   workDirectoriesOf,
 } from "./work-directories.ts";
 
@@ -32,26 +32,26 @@ const noStorage = { discard: () => Promise.reject(new Error("nothing is staged e
 
 test("a work directory is a hidden sibling of its output, and --work-dir moves it but not the staging", () => {
   const output = join(directory, "out");
-  expect(localPlaces({ output, workDir: undefined }, job)).toEqual({
+  expect(workDirectories({ output, workDir: undefined }, job)).toEqual({
     destination: output,
     work: join(directory, `.out.millrace-${job}`),
     beside: join(directory, `.out.millrace-${job}`),
   });
-  expect(localPlaces({ output, workDir: "/fast" }, job)).toMatchObject({
+  expect(workDirectories({ output, workDir: "/fast" }, job)).toMatchObject({
     work: `/fast/.out.millrace-${job}`,
     beside: join(directory, `.out.millrace-${job}`),
   });
 });
 
 test("without an output everything is in one directory of its own", () => {
-  const places = localPlaces({ output: undefined, workDir: directory }, job);
+  const places = workDirectories({ output: undefined, workDir: directory }, job);
   expect(places.destination.startsWith(`${places.work}/`)).toBe(true);
   expect(places.beside.startsWith(`${places.work}/`)).toBe(true);
 });
 
 test("a second run on the same output is refused while the first one is at work, and only then", async () => {
   const output = join(directory, "out");
-  const { work: path } = localPlaces({ output, workDir: undefined }, job);
+  const { work: path } = workDirectories({ output, workDir: undefined }, job);
   await refuseIfBusy(output, undefined);
   const work = createWorkDirectory({ path, id: `places-${process.pid}`, memoryRoot: directory });
   await expect(refuseIfBusy(output, undefined)).rejects.toThrow(new RegExp(`process ${process.pid} is running`));
@@ -65,7 +65,7 @@ test("a second run on the same output is refused while the first one is at work,
 test("of two runs on the same output that begin at once, the one that was there first goes on", async () => {
   const output = join(directory, "out");
   const make = (id: string) => {
-    const { work: path } = localPlaces({ output, workDir: undefined }, id);
+    const { work: path } = workDirectories({ output, workDir: undefined }, id);
     return createWorkDirectory({ path, id: `places-${process.pid}-${id}`, memoryRoot: directory });
   };
   // Both have looked and seen no other run.
@@ -96,12 +96,12 @@ function changedAt(work: string): bigint {
 }
 
 test("an output on an object store has its work directory in the temporary one, found by its whole name", () => {
-  const at = (output: string) => localPlaces({ output, workDir: directory }, job);
+  const at = (output: string) => workDirectories({ output, workDir: directory }, job);
   expect(at("s3://bucket/a/out/")).toMatchObject({ destination: "s3://bucket/a/out" });
   expect(at("s3://bucket/a/out/").work).toBe(at("s3://bucket/a/out").work);
   expect(at("s3://bucket/b/out").work).not.toBe(at("s3://bucket/a/out").work);
   expect(
-    localPlaces({ output: "s3://bucket/a/out", workDir: undefined }, job).work.startsWith(`${tmpdir()}/.out~`),
+    workDirectories({ output: "s3://bucket/a/out", workDir: undefined }, job).work.startsWith(`${tmpdir()}/.out~`),
   ).toBe(true);
   left(at("s3://bucket/a/out").work, 2 ** 22 + 1);
   expect(workDirectoriesOf("s3://bucket/a/out/", directory)).toEqual([{ path: at("s3://bucket/a/out").work, job }]);
@@ -130,7 +130,7 @@ test("what a killed run without output left is removed by the next one; what run
 
 test("a run in another container is told by its lock, because its process's number says nothing here", async () => {
   const output = join(directory, "out");
-  const { work: path } = localPlaces({ output, workDir: undefined }, job);
+  const { work: path } = workDirectories({ output, workDir: undefined }, job);
   left(path, process.pid);
   const record = JSON.parse(readFileSync(join(path, "work.json"), "utf8"));
   // A number that lives here, and one that does not: neither is asked.

@@ -9,14 +9,14 @@ import { workDirectoryOf, workDirectoryPrefix } from "../storage/local/hidden.ts
 import type { Storage } from "../storage/storage.ts";
 import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/disk/work-directory.ts";
 
-export interface PlacesOptions {
+export interface WorkDirectoriesOptions {
   /** Directory to publish; undefined when only the caller reads the result. */
   readonly output: string | undefined;
   /** Folder for state and runs; undefined: they are beside the output. */
   readonly workDir: string | undefined;
 }
 
-export interface LocalPlaces {
+export interface WorkDirectories {
   /** The folder that the job publishes. */
   readonly destination: string;
   readonly work: string;
@@ -24,7 +24,7 @@ export interface LocalPlaces {
   readonly beside: string;
 }
 
-export function localPlaces(options: PlacesOptions, job: JobId): LocalPlaces {
+export function workDirectories(options: WorkDirectoriesOptions, job: JobId): WorkDirectories {
   if (options.output === undefined) {
     const work = join(resolve(options.workDir ?? tmpdir()), `.millrace-${job}`);
     const destination = join(work, "output");

@@ -4,7 +4,10 @@ import { issuesText, isThenable, validatedOf } from "../base/value/standard-sche
 import type { StandardSchema } from "../job/params/params.ts";
 import { BadRecord, UserThrew } from "./format.ts";
 
-/** Thrown in place of a record whose check gave a promise: reading blocks can't wait for it, who reads files can. */
+/**
+ * Thrown for a record whose check returned a promise: the reading of blocks can't wait for it, but the reader of files
+ * can.
+ */
 class Unsettled extends UserThrew {
   readonly vendor: string;
 
@@ -14,7 +17,10 @@ class Unsettled extends UserThrew {
   }
 }
 
-/** The schema as a check of single records. Throws `UserThrew` for what its code throws, twice; `bad-input` for what it refuses. */
+/**
+ * Makes the schema a check of single records. The check throws `UserThrew` when the schema's code throws twice, and
+ * `bad-input` for a record that it refuses.
+ */
 export function checkedBy(schema: StandardSchema): (value: unknown) => unknown {
   const standard = schema["~standard"];
   return (parsed) => {
@@ -35,14 +41,14 @@ export function checkedBy(schema: StandardSchema): (value: unknown) => unknown {
   };
 }
 
-/** Ends the job, as it does not depend on the record. */
+/** Ends the job, as the mistake does not depend on the record. */
 class NoAnswer extends MillraceError {
   constructor(vendor: string) {
     super("wrong-job", `the schema (${vendor}) of ndjson() is none: its validate returned neither a value nor issues`);
   }
 }
 
-/** As a record that map throws at is mapped once more. */
+/** Asks a second time, as a record at which map throws is mapped a second time. */
 function again(standard: StandardSchema["~standard"], parsed: unknown): unknown {
   try {
     return standard.validate(parsed);
@@ -52,9 +58,10 @@ function again(standard: StandardSchema["~standard"], parsed: unknown): unknown 
 }
 
 /**
- * What a record that was refused was refused for. zod makes a rejected promise of an exception in a transform, so a promise is
- * given a turn of the event loop: what it rejects with then is that exception. Throws `wrong-job`, which ends the job, for one
- * that resolves, or has not settled, and for what is no schema at all: with the next records it would be the same.
+ * Finds out what a refused record was refused for. zod makes a rejected promise of an exception in a transform, so a
+ * promise is given a turn of the event loop: if it rejects, it rejects with that exception. Throws `wrong-job`, which
+ * ends the job, for a promise that resolves or does not settle, and for something that is no schema at all: the next
+ * records would end the same way.
  */
 export async function settled(bad: BadRecord): Promise<BadRecord> {
   const { by } = bad;

@@ -118,19 +118,19 @@ export interface HeadedFormat {
  * Internal.
  */
 export interface BlockFormat {
-  /** As `InputFormat.read`. */
+  /** Reads as `InputFormat.read` does, for built-in mappers. A block is valid until the next one is asked for. */
   readBlocks(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<Block>;
 }
 
 /** A format whose records are lines as bytes, which can give whole blocks of them to a built-in mapper. Internal. */
 export interface ByteLineFormat {
-  /** As `InputFormat.read`. */
+  /** Reads as `InputFormat.read` does, for built-in mappers. A block is valid until the next one is asked for. */
   readByteLines(chunks: AsyncIterable<Uint8Array>, from: ReadFrom): AsyncIterable<Block>;
 }
 
 /**
- * Formats of which each record is a line that ends with a line feed: what their records are, and whether a line may end
- * with CR.
+ * How a format writes whose records are lines that end with a line feed: what its records are, and whether a line may
+ * end with CR.
  */
 export interface LineWriting {
   readonly records: "bytes" | "text";
@@ -139,13 +139,13 @@ export interface LineWriting {
 
 const lineWriters = new WeakMap<object, LineWriting>();
 
-/** Remembers that this very format, and no copy of it with a `write` of its own, writes lines. */
+/** Remembers that exactly this format, and no copy of it with a `write` of its own, writes lines. */
 export function writesLines<F extends object>(format: F, writing: LineWriting): F {
   lineWriters.set(format, writing);
   return format;
 }
 
-/** undefined: nothing is known of how it writes. */
+/** How the format writes lines; undefined where that is not known. */
 export function lineWriting(format: object): LineWriting | undefined {
   return lineWriters.get(format);
 }

@@ -1,4 +1,4 @@
-// Whatever bytes come in: readers end, throw nothing but `BadRecord`, and bad records are the same ones in the same places for
+// Whatever bytes come in: readers end, throw only `BadRecord`, and bad records are the same ones in the same places for
 // any splits and chunks. (Fault 72, and the reader part of fuzzing.)
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -76,7 +76,7 @@ interface Seen {
   readonly record: unknown;
 }
 
-/** What is in [start, end), bad records included; `isFatal`: reading could not go on. */
+/** What is in [start, end), bad records included; `isFatal`: reading could not continue. */
 async function readSkipping(
   format: InputFormat<unknown>,
   bytes: Uint8Array,
@@ -115,7 +115,7 @@ describe.each(Object.entries(formats))("%s", (_name, format) => {
         async (bytes, splitSize, chunkSize) => {
           const whole = await readSkipping(format, bytes, 0, Number.POSITIVE_INFINITY, 1000);
           expect(await readSkipping(format, bytes, 0, Number.POSITIVE_INFINITY, chunkSize)).toEqual(whole);
-          if (whole.isFatal) return; // a bad header is met by every split
+          if (whole.isFatal) return; // every split meets a bad header
           const cuts = [0, ...(await findStarts(format, bytes, wantedEvery(splitSize, bytes.length))), bytes.length];
           const seen: Seen[] = [];
           for (let i = 1; i < cuts.length; i++)

@@ -6,14 +6,14 @@ import { type InputBatch, type ReadSplitOptions, readSplit } from "./read-split.
 import { planSplits, totalBytes } from "./split.ts";
 
 /**
- * 256 places x 32 records: the error of a quantile of 8192 samples is about 1 %, and reading them takes milliseconds.
+ * 256 points x 32 records: the error of a quantile of 8192 samples is about 1 %, and reading them takes milliseconds.
  */
-const places = 256;
-const recordsPerPlace = 32;
+const points = 256;
+const recordsPerPoint = 32;
 /** 32 records of 250 bytes: a format makes records of all bytes that are read, needed or not. */
 const firstBytes = 8 * KiB;
 
-export interface SamplePlace {
+export interface SamplePoint {
   /** Begins with a record; the first records of it are the ones to take. */
   readonly split: Split;
   readonly recordsMax: number;
@@ -24,27 +24,27 @@ export type SampleOptions = Pick<ReadSplitOptions, "formatOf" | "storage" | "dec
 };
 
 /**
- * The input cut into 256 places of about the same size. A file that can't be cut (because it is compressed, or its
- * format has to be read from its start) counts for as many places as its size says, but all its samples are its first
+ * The input cut into 256 points of about the same size. A file that can't be cut (because it is compressed, or its
+ * format has to be read from its start) counts for as many points as its size says, but all its samples are its first
  * records.
  */
-export async function samplePlaces(options: SampleOptions): Promise<SamplePlace[]> {
+export async function samplePoints(options: SampleOptions): Promise<SamplePoint[]> {
   const bytes = totalBytes(options.files);
-  const placeBytes = Math.max(1, Math.ceil(bytes / places));
-  const splits = await planSplits({ ...options, splitBytes: placeBytes });
+  const pointBytes = Math.max(1, Math.ceil(bytes / points));
+  const splits = await planSplits({ ...options, splitBytes: pointBytes });
   return splits.map((split) => {
     const splitBytes = split.reduce((sum, piece) => sum + piece.end - piece.start, 0);
-    return { split, recordsMax: recordsPerPlace * Math.max(1, Math.round(splitBytes / placeBytes)) };
+    return { split, recordsMax: recordsPerPoint * Math.max(1, Math.round(splitBytes / pointBytes)) };
   });
 }
 
 /**
- * The sampled records, which are all records where the input is small. A record that the format refuses ends its place;
+ * The sampled records, which are all records where the input is small. A record that the format refuses ends its point;
  * the map that reads it will report it.
  */
 export async function* readSample(options: SampleOptions): AsyncGenerator<InputBatch, void, undefined> {
   const heads = new Map<number, Uint8Array>();
-  for (const { split, recordsMax } of await samplePlaces(options)) {
+  for (const { split, recordsMax } of await samplePoints(options)) {
     let left = recordsMax;
     try {
       for await (const item of readSplit({ ...options, split, firstBytes, heads })) {

@@ -22,10 +22,10 @@ export interface JobSpec {
   readonly splitBytes: number | undefined;
   readonly attemptsMax: number;
   /** Slots that the job may use at a time, over all workers; undefined: all slots. */
-  readonly slotsMax: number | undefined;
-  readonly deadLettersMax: number;
+  readonly maxSlots: number | undefined;
+  readonly skipBad: number;
   /** Where dead letters are published in a folder of their own; left out: they are a part of the output. */
-  readonly deadLetters?: DeadLettersPlace | undefined;
+  readonly deadLetters?: DeadLettersFolder | undefined;
   /** The JSON as given, by which a resumed or repeated submission is compared. */
   readonly params: string;
   /**
@@ -43,7 +43,7 @@ export interface JobSpec {
   readonly startedAt: string;
 }
 
-export interface DeadLettersPlace {
+export interface DeadLettersFolder {
   /** An absolute path (or URL). */
   readonly path: string;
   /** The identity of the directory that may be moved aside (`--overwrite`). */

@@ -77,7 +77,7 @@ function property(value: unknown, name: string): unknown {
   }
 }
 
-/** The lines that name a place; lines of the message before them may look alike. */
+/** The lines that name a location; lines of the message before them may look alike. */
 function framesOf(stack: string, message: unknown): readonly string[] {
   const behind = typeof message === "string" ? stack.indexOf(message) : -1;
   const text = behind < 0 ? stack : stack.slice(behind + String(message).length);
@@ -90,27 +90,27 @@ function framesOf(stack: string, message: unknown): readonly string[] {
 }
 
 function isUsers(frame: string): boolean {
-  const place = placeOf(frame);
-  if (place === undefined || place.startsWith("node:") || place.startsWith("millrace:")) return false;
-  return !ownDirectories.some((directory) => place.startsWith(directory));
+  const location = locationOf(frame);
+  if (location === undefined || location.startsWith("node:") || location.startsWith("millrace:")) return false;
+  return !ownDirectories.some((directory) => location.startsWith(directory));
 }
 
 /** "/a/b.ts:1:2" of "at f (file:///a/b.ts:1:2)" and of "at async /a/b.ts:1:2"; undefined for native code. */
-function placeOf(frame: string): string | undefined {
-  const place = /(?:\(|^at (?:async )?)([^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
-  if (place === undefined || !place.startsWith("file://")) return place;
+function locationOf(frame: string): string | undefined {
+  const location = /(?:\(|^at (?:async )?)([^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
+  if (location === undefined || !location.startsWith("file://")) return location;
   try {
-    return fileURLToPath(place);
+    return fileURLToPath(location);
   } catch {
-    return place;
+    return location;
   }
 }
 
 function relativeFrames(frames: readonly string[], directory: string): readonly string[] {
   return frames.slice(0, framesMax).map((frame) => {
-    const place = placeOf(frame)!;
-    const inside = place.startsWith(directory.endsWith(sep) ? directory : directory + sep);
-    const shown = inside ? relative(directory, place) : place;
+    const location = locationOf(frame)!;
+    const inside = location.startsWith(directory.endsWith(sep) ? directory : directory + sep);
+    const shown = inside ? relative(directory, location) : location;
     const name = /^at (.*) \(.*\)$/.exec(frame)?.[1];
     return name === undefined || name === "<anonymous>" ? `at ${shown}` : `at ${name} (${shown})`;
   });

@@ -9,7 +9,7 @@ import { foldNumbers } from "./fold.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { batchEndOf, heldBytes, type Layout, slackBytes } from "./layout.ts";
 import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm } from "./pair.ts";
-import { placeKey } from "./place.ts";
+import { partitionOf } from "./partitioner.ts";
 import { foldRuns, numberBytes, type Pair, packBlocks } from "./reference-pairs.ts";
 
 /** Combining is judged each time this many pairs were taken, and stops when more than 0.7 of them had a new key. */
@@ -113,7 +113,7 @@ export class ReferenceCollect implements Collect {
     partition: number | undefined,
   ): { readonly partition: number; readonly digest: bigint } {
     assert(this.#isCurrent(), "collect is over");
-    const place = placeKey(this.#options, key, partition);
+    const place = partitionOf(this.#options, key, partition);
     this.#count(key, value, place);
     return { partition: place, digest: pairDigest(key, value) };
   }
@@ -143,7 +143,7 @@ export class ReferenceCollect implements Collect {
   #add(key: Uint8Array, value: Uint8Array, given: number | undefined): boolean {
     const { fold } = this.#options;
     if (fold?.on === "f64") assert(value.length === 8, "a number must be 8 bytes");
-    const partition = placeKey(this.#options, key, given);
+    const partition = partitionOf(this.#options, key, given);
     // A key may have an explicit partition of its own choosing, so the table keeps the same key of two partitions
     // apart.
     const name = this.#combining ? `${partition}:${asBuffer(key).toString("latin1")}` : "";

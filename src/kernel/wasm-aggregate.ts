@@ -48,7 +48,7 @@ export class WasmAggregate implements MergeStream {
     this.#isCurrent = isCurrent;
     const counts = layout.freeStart + histogramBytes;
     kernel.setHistogram(layout.freeStart);
-    kernel.setPlace(1, placing.hash, 0, 0, 0, 0);
+    kernel.setPartitioner(1, placing.hash, 0, 0, 0, 0);
     kernel.setBlock(layout.blockStart, layout.blockBytes);
     // No one uses the digest of emissions here: the digest of sums costs least.
     kernel.beginCollect(align(counts + 4), layout.arenaBytes - slackBytes, counts, tables.always, 0, 1);

@@ -6,7 +6,7 @@ import { MillraceError } from "../base/error.ts";
 import type { BlockSink, Collect, CollectOptions, WordEnds, WordsTaken } from "./kernel.ts";
 import { align, batchEndOf, type Layout, slackBytes } from "./layout.ts";
 import { emissionTerm, type PairAt, pairBytes, pairDigest, parsePair, sumTerm, writePair } from "./pair.ts";
-import { placeKey } from "./place.ts";
+import { partitionOf } from "./partitioner.ts";
 import { histogramBytes, type KernelExports, type KernelState, placing, result, tables } from "./wasm-exports.ts";
 import type { WasmFold } from "./wasm-fold.ts";
 
@@ -65,7 +65,7 @@ export class WasmCollect implements Collect {
     if (isInside) this.#writeBoundaries(boundaries, cuts);
     parts.fold.set(fold, kernel);
     kernel.setHistogram(histogram);
-    kernel.setPlace(partitions, mode, groups, group.length, boundaries, isInside ? cuts.length : 0);
+    kernel.setPartitioner(partitions, mode, groups, group.length, boundaries, isInside ? cuts.length : 0);
     kernel.setBlock(layout.blockStart, layout.blockBytes);
     const table = fold?.on === "f64" ? tables[combining] : tables.never;
     const pool = align(boundaries + (isInside ? cutBytes : 0));
@@ -121,7 +121,7 @@ export class WasmCollect implements Collect {
     if (start === 0) return "full";
     let at = start;
     if (isExplicit) {
-      this.#view.setUint32(start, placeKey(this.#options, key, partition), true);
+      this.#view.setUint32(start, partitionOf(this.#options, key, partition), true);
       at += 4;
     }
     return this.#take(start, writePair(arena, at, key, value));
@@ -133,7 +133,7 @@ export class WasmCollect implements Collect {
     partition: number | undefined,
   ): { readonly partition: number; readonly digest: bigint } {
     assert(this.#isCurrent(), "collect is over");
-    const place = placeKey(this.#options, key, partition);
+    const place = partitionOf(this.#options, key, partition);
     const term =
       this.#options.sums === true ? sumTerm(key, value, place) : emissionTerm(key, value, place, this.emissions);
     this.#parts.kernel.countLarge(Number(term >> 32n), Number(term & 0xffffffffn));

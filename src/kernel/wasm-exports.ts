@@ -6,7 +6,7 @@ import { systemCode } from "../base/error.ts";
 
 export interface KernelExports {
   setFold(kind: number, integers: number): void;
-  setPlace(
+  setPartitioner(
     partitions: number,
     mode: number,
     groups: number,

@@ -4,7 +4,7 @@
 import { KiB } from "../base/limits.ts";
 import type { BlockSource, Collect, CollectOptions, Kernel, KernelFold, KernelOptions, MergeStream } from "./kernel.ts";
 import { checkMergeFits, type Layout, layoutOf, mergeFitsIn } from "./layout.ts";
-import { boundariesUpTo } from "./place.ts";
+import { boundariesUpTo } from "./partitioner.ts";
 import { mayAggregate, WasmAggregate } from "./wasm-aggregate.ts";
 import { WasmCollect, type WasmParts } from "./wasm-collect.ts";
 import { type KernelExports, KernelState, kernelModule, wasm } from "./wasm-exports.ts";

@@ -9,10 +9,10 @@ import { createMaster } from "./loop.ts";
 import type { Master } from "./master.ts";
 
 const store = createMemoryStore();
-const orders = { epoch: 1, start: [], stop: [], places: [], discard: [], settle: [], leaseMs: 10_000, drain: false };
+const orders = { epoch: 1, start: [], stop: [], holders: [], discard: [], settle: [], leaseMs: 10_000, drain: false };
 
 function report(worker: string): WorkerReport {
-  const none = { running: [], finished: [], offered: [], placesHeld: {}, settled: [], late: [] };
+  const none = { running: [], finished: [], offered: [], holdersKnown: {}, settled: [], late: [] };
   return {
     worker,
     incarnation: 1,

@@ -56,7 +56,7 @@ export class Api implements MasterApi {
    * Submissions that are being checked. The same job again waits for the first call; another job may not have its
    * output.
    */
-  readonly #submitting = new Map<JobId, { readonly places: readonly string[]; readonly taken: Promise<JobId> }>();
+  readonly #submitting = new Map<JobId, { readonly folders: readonly string[]; readonly taken: Promise<JobId> }>();
   /** Workers' addresses, as announced. An address is forgotten with its worker. */
   readonly #addresses = new Map<WorkerId, string>();
   /** The newest life of each worker that was heard. */
@@ -144,10 +144,10 @@ export class Api implements MasterApi {
         `what job ${job} had done is no longer kept: run it again as a new job`,
       );
     }
-    const places = foldersOf(found.output, found.deadLettersIn);
-    this.#refuseTaken(places, job);
+    const folders = foldersOf(found.output, found.deadLettersIn);
+    this.#refuseTaken(folders, job);
     const writeProbes = async () => {
-      await look({ job, inputs: [], outputs: places, overwrite: undefined }, signal);
+      await look({ job, inputs: [], outputs: folders, overwrite: undefined }, signal);
     };
     await this.#led(master.resume(job, writeProbes));
   }
@@ -230,11 +230,11 @@ export class Api implements MasterApi {
       return await first.taken;
     }
     const { output, deadLetters } = submission.spec;
-    const places = foldersOf(output, deadLetters?.path);
-    this.#refuseTaken(places, job);
+    const folders = foldersOf(output, deadLetters?.path);
+    this.#refuseTaken(folders, job);
     this.#refuseTooMany();
     const taken = this.#take(job, submission, signal);
-    this.#submitting.set(job, { places, taken });
+    this.#submitting.set(job, { folders, taken });
     try {
       return await taken;
     } finally {
@@ -258,15 +258,15 @@ export class Api implements MasterApi {
   }
 
   /** Refuses a job that publishes where another one will: the second would fail at its end. */
-  #refuseTaken(places: readonly string[], own: JobId): void {
+  #refuseTaken(folders: readonly string[], own: JobId): void {
     const refuse = (job: JobId, others: readonly string[]) => {
-      const taken = job === own ? undefined : places.find((place) => others.includes(place));
+      const taken = job === own ? undefined : folders.find((place) => others.includes(place));
       if (taken !== undefined) throw outputTaken(taken, job);
     };
     for (const { job, state, output, deadLettersIn } of this.#parts.master.view().jobs) {
       if (!isTerminal(state)) refuse(job, foldersOf(output, deadLettersIn));
     }
-    for (const [job, { places: others }] of this.#submitting) refuse(job, others);
+    for (const [job, { folders: others }] of this.#submitting) refuse(job, others);
   }
 
   #refuseTooMany(): void {

@@ -71,7 +71,7 @@ const noOrders: WorkerOrders = {
   epoch: 1,
   start: [],
   stop: [],
-  places: [],
+  holders: [],
   discard: [],
   settle: [],
   leaseMs: 10_000,

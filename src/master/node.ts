@@ -122,7 +122,7 @@ class Parts {
   }
 }
 
-interface Place {
+interface OpenParts {
   readonly directory: StateDirectory;
   readonly where: Where;
   readonly parts: Parts;
@@ -130,7 +130,7 @@ interface Place {
 
 type Complete = MasterNodeOptions & Required<Pick<MasterNodeOptions, "clock" | "log">>;
 
-async function openIn({ directory, where, parts }: Place, options: Complete): Promise<MasterNode> {
+async function openIn({ directory, where, parts }: OpenParts, options: Complete): Promise<MasterNode> {
   const { clock, log, leaseMs = limits.leaseMs, storage = createStorage() } = options;
   const tokens = openTokens(directory.tokens, log);
   const blobs = await openBlobs(directory.blobs, clock);

@@ -33,8 +33,8 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   checkNumber("partitions", spec.partitions, 0, limits.partitionsMax);
   checkNumber("splitBytes", spec.splitBytes, 1, Number.MAX_SAFE_INTEGER);
   checkNumber("attemptsMax", spec.attemptsMax, 1, limits.attemptsGivenMax);
-  checkNumber("slotsMax", spec.slotsMax, 1, 1_000_000);
-  checkNumber("deadLettersMax", spec.deadLettersMax, 0, Number.MAX_SAFE_INTEGER);
+  checkNumber("maxSlots", spec.maxSlots, 1, 1_000_000);
+  checkNumber("skipBad", spec.skipBad, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("taskTimeoutMs", spec.taskTimeoutMs, 1, 2 ** 31);
   checkNumber("taskLimitMs", spec.taskLimitMs, 1, 2 ** 31);
   check(Object.keys(spec.environment).length <= namesMax, `a job has at most ${namesMax} environment variables`);

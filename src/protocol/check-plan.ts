@@ -30,7 +30,7 @@ function whyNoPartitions({ partitions: asked }: JobSpec, { partitions, boundarie
 
 function whyNoFiles(spec: JobSpec, { files }: Plan): string | undefined {
   if (files.length > limits.plannedFilesMax) return `a plan of ${files.length} files, ${fewer(limits.plannedFilesMax)}`;
-  const inputs = spec.inputs.map(({ paths }) => placesOf(spec, paths));
+  const inputs = spec.inputs.map(({ paths }) => givenPaths(spec, paths));
   let bytes = 0;
   for (const [index, file] of files.entries()) {
     const why = whyNoFile(spec, inputs, file);
@@ -42,7 +42,7 @@ function whyNoFiles(spec: JobSpec, { files }: Plan): string | undefined {
 
 function whyNoFile(
   spec: JobSpec,
-  inputs: readonly Places[],
+  inputs: readonly GivenPaths[],
   { path, bytes, version, hosts, source, input }: PlannedFile,
 ): string | undefined {
   const places = inputs[input];
@@ -83,7 +83,7 @@ function whyNoSplits({ files, splits }: Plan): string | undefined {
  * patterns do. Sets are used because a shell makes a hundred thousand arguments of a pattern, and a plan has as many
  * files.
  */
-interface Places {
+interface GivenPaths {
   readonly paths: ReadonlySet<string>;
   /** Folders, which end with a slash: paths, and the fixed beginnings of patterns. */
   readonly folders: ReadonlySet<string>;
@@ -91,7 +91,7 @@ interface Places {
   readonly upward: ReadonlySet<string>;
 }
 
-function placesOf({ directory, standardInput }: JobSpec, given: readonly string[]): Places {
+function givenPaths({ directory, standardInput }: JobSpec, given: readonly string[]): GivenPaths {
   const paths = new Set<string>();
   const folders = new Set<string>();
   const upward = new Set<string>();
@@ -119,7 +119,7 @@ function placesOf({ directory, standardInput }: JobSpec, given: readonly string[
  * Whether a file can belong to the input, as far as that is known without the storage: only the beginning of a pattern
  * is compared.
  */
-function isBelow({ paths, folders, upward }: Places, found: string): boolean {
+function isBelow({ paths, folders, upward }: GivenPaths, found: string): boolean {
   if (paths.has(found)) return true;
   const above = /(^|\/)\.\.?(\/|$)/.test(found) ? upward : folders;
   if (above.size === 0) return false;

@@ -8,7 +8,7 @@ import type { WorkerReport } from "./messages.ts";
 
 /** Returns the report unchanged. Throws an error that says what is impossible in it. */
 export function checkReport(report: WorkerReport): WorkerReport {
-  const { worker, address, slots, slotsFree, slotsAhead, placesHeld, running, finished, offered, settled, late } =
+  const { worker, address, slots, slotsFree, slotsAhead, holdersKnown, running, finished, offered, settled, late } =
     report;
   if (!isWorkerName(worker)) {
     throw new Error(
@@ -21,8 +21,8 @@ export function checkReport(report: WorkerReport): WorkerReport {
   atMost("slots ahead", slotsAhead, limits.slotsPerWorkerMax);
   atMost("running attempts", running.length, limits.attemptsPerReportMax);
   atMost("finished attempts", finished.length, limits.attemptsPerReportMax);
-  atMost("offered runs", offered.length, limits.placesPerMessage);
-  const jobs = Object.keys(placesHeld);
+  atMost("offered runs", offered.length, limits.runsPerMessage);
+  const jobs = Object.keys(holdersKnown);
   atMost("jobs whose places it holds", jobs.length, limits.jobsPerReportMax);
   for (const job of jobs) checkJob(job);
   for (const { attempt } of running) checkJob(attempt.job);

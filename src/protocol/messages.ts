@@ -7,7 +7,7 @@ import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 
 /**
- * Everything that a worker needs to run one attempt, except for the places of map outputs, which come separately, once
+ * Everything that a worker needs to run one attempt, except for the holders of map outputs, which come separately, once
  * per version.
  */
 export interface Assignment {
@@ -32,7 +32,7 @@ export interface MapWork {
   /** Records on which earlier attempts died or hung: they are put aside as dead letters instead of given to `map`. */
   readonly skip: readonly SkippedRecord[];
   /** How many dead letters this attempt may still put aside. */
-  readonly deadLettersMax: number;
+  readonly skipBad: number;
   /** Reserved for checkpoints: where an earlier attempt stopped. Always undefined today; no attempt looks at it. */
   readonly from: Progress | undefined;
 }
@@ -183,8 +183,8 @@ export interface WorkerReport {
   readonly incarnation: number;
   /** Grows with each report. Of a report that is older than the newest one heard, only `finished` is used. */
   readonly sequence: number;
-  /** How many places of map outputs the worker knows, by job. The master sends the missing ones. */
-  readonly placesHeld: Readonly<Record<JobId, PlacesHeld>>;
+  /** For how many runs the worker knows the holder, by job. The master sends the missing ones. */
+  readonly holdersKnown: Readonly<Record<JobId, HoldersKnown>>;
   readonly address: string;
   readonly slots: number;
   readonly slotsFree: number;
@@ -221,8 +221,8 @@ export interface RunningAttempt {
   readonly at: Position | undefined;
 }
 
-/** The newest version of a job's places that a worker knows, and how many of its runs have come so far. */
-export interface PlacesHeld {
+/** The newest version of a job's holders that a worker knows, and how many of its runs have come so far. */
+export interface HoldersKnown {
   readonly mapVersion: number;
   readonly runs: number;
 }
@@ -233,7 +233,7 @@ export interface WorkerOrders {
   /** Attempts to start, repeated under the same ids until a report lists them as running or finished. */
   readonly start: readonly Assignment[];
   readonly stop: readonly StopOrder[];
-  readonly places: readonly Places[];
+  readonly holders: readonly Holders[];
   /** Jobs that are over, whose runs, slots and secrets are to be removed. */
   readonly discard: readonly JobId[];
   /**
@@ -257,7 +257,7 @@ export interface StopOrder {
 }
 
 /** Where the map outputs of a job lie, by worker. This is one page of them, because a job may have a million. */
-export interface Places {
+export interface Holders {
   readonly job: JobId;
   readonly mapVersion: number;
   /**
@@ -266,11 +266,11 @@ export interface Places {
    */
   readonly from: number;
   readonly total: number;
-  readonly runs: readonly RunPlaces[];
+  readonly runs: readonly Holder[];
 }
 
 /** The runs that lie on one worker. */
-export interface RunPlaces {
+export interface Holder {
   readonly worker: WorkerId;
   readonly address: string;
   readonly runs: readonly RunRef[];

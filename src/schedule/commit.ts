@@ -27,10 +27,10 @@ export function advance(cluster: Cluster, job: Job): void {
 }
 
 function checkLimits(cluster: Cluster, job: Job): void {
-  const { deadLettersMax } = job.spec;
-  if (job.deadLetters + job.deadLetterLines > deadLettersMax) {
+  const { skipBad } = job.spec;
+  if (job.deadLetters + job.deadLetterLines > skipBad) {
     const lines = job.deadLetterLines === 0 ? "" : `, of ${job.deadLetters + job.deadLetterLines} lines,`;
-    const message = `${job.deadLetters} bad records${lines} were put aside, and no more than ${deadLettersMax} may be`;
+    const message = `${job.deadLetters} bad records${lines} were put aside, and no more than ${skipBad} may be`;
     failJob(cluster, job, lastAsideOf(job) ?? plainText("bad-input", message));
     return;
   }

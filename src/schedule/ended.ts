@@ -151,7 +151,7 @@ function forgetTasks(cluster: Cluster, job: Job): void {
   job.plannedBy = undefined;
   job.ran.clear();
   job.answered.clear();
-  job.places = undefined;
+  job.holders = undefined;
   job.sum = undefined;
   job.decision = undefined;
 }

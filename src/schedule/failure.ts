@@ -81,7 +81,7 @@ function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful, hun
   const { task } = attempt;
   const { job } = task;
   if (careful && at !== undefined && isSamePosition(task.diedAt, at)) {
-    if (job.deadLetters + job.deadLetterLines + 1 > job.spec.deadLettersMax) {
+    if (job.deadLetters + job.deadLetterLines + 1 > job.spec.skipBad) {
       failJob(cluster, job, withPlace(job, error, at));
       return;
     }

@@ -81,7 +81,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   worker.slots = report.slots;
   worker.slotsFree = report.slotsFree;
   worker.slotsAhead = report.slotsAhead;
-  worker.placesHeld = report.placesHeld;
+  worker.holdersKnown = report.holdersKnown;
   for (const offer of report.offered) {
     if (isWinners(cluster, offer)) worker.offered.set(attemptKey(offer.run.writtenBy), offer);
   }
@@ -210,7 +210,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
     if (attempt.state === "stopping") continue;
     attempt.state = "running";
     attempt.assignment = undefined;
-    attempt.report = report.at === undefined || isPlace(attempt, report.at) ? report : { ...report, at: undefined };
+    attempt.report = report.at === undefined || isPosition(attempt, report.at) ? report : { ...report, at: undefined };
     attempt.task.job.view = undefined;
     checkTime(cluster, attempt, report);
   }
@@ -226,7 +226,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
 }
 
 /** Whether a position is one of the plan: the job's code may have written the status page. */
-function isPlace({ task: { job } }: Attempt, { file, offset }: Position): boolean {
+function isPosition({ task: { job } }: Attempt, { file, offset }: Position): boolean {
   return Number.isSafeInteger(offset) && offset >= 0 && (job.plan === undefined || job.plan.files[file] !== undefined);
 }
 
@@ -285,7 +285,7 @@ function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: Ru
 /** Tells the worker to remove files of jobs that are over, or unknown. */
 function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport): void {
   const mentioned = new Set([
-    ...Object.keys(report.placesHeld),
+    ...Object.keys(report.holdersKnown),
     ...report.running.map(({ attempt }) => attempt.job),
     ...report.finished.map(({ attempt }) => attempt.job),
     ...report.late.map(({ attempt }) => attempt.job),

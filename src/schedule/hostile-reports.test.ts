@@ -105,8 +105,8 @@ class Siege {
 
   #submit(job: JobId): void {
     // One slot at a time, which the good worker nearly always has: then the other one has no part in it.
-    const slotsMax = job === "good" ? 1 : undefined;
-    const submitted = spec({ output: `/${job}`, deadLettersMax: 3, slotsMax });
+    const maxSlots = job === "good" ? 1 : undefined;
+    const submitted = spec({ output: `/${job}`, skipBad: 3, maxSlots });
     this.#step({ kind: "job-submitted", job, idempotencyKey: job, spec: submitted });
   }
 
@@ -147,16 +147,16 @@ class Siege {
 
   /** One place anywhere in it, or one element of a list once more. */
   #change(json: JsonValue): void {
-    const places: { readonly of: Record<string, JsonValue> | JsonValue[]; readonly key: string }[] = [];
+    const holders: { readonly of: Record<string, JsonValue> | JsonValue[]; readonly key: string }[] = [];
     const look = (value: JsonValue) => {
       if (typeof value !== "object" || value === null) return;
       for (const key of Object.keys(value)) {
-        places.push({ of: value as Record<string, JsonValue>, key });
+        holders.push({ of: value as Record<string, JsonValue>, key });
         look((value as Record<string, JsonValue>)[key]!);
       }
     };
     look(json);
-    const { of, key } = places[this.#pick(places.length)]!;
+    const { of, key } = holders[this.#pick(holders.length)]!;
     if (Array.isArray(of) && this.#random() < 0.3) of.push(structuredClone(of[Number(key)]!));
     else (of as Record<string, JsonValue>)[key] = hostile[this.#pick(hostile.length)]!;
   }

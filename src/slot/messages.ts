@@ -4,7 +4,7 @@ import { unreachable } from "../base/assert.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { Secret } from "../base/value/secret.ts";
 import type { JobDescription } from "../job/load/describe.ts";
-import type { Assignment, AttemptResult, FailureText, RunPlaces } from "../protocol/messages.ts";
+import type { Assignment, AttemptResult, FailureText, Holder } from "../protocol/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { S3Access } from "../storage/s3/access.ts";
 import { big, difference, instant, messageCodec, num, optional, required } from "../wire/codec.ts";
@@ -18,7 +18,7 @@ import {
   toRunRef,
 } from "../wire/convert-common.ts";
 import { fromVariables, toVariables } from "../wire/convert-job.ts";
-import { fromRunPlaces, toRunPlaces } from "../wire/convert-worker.ts";
+import { fromHolder, toHolder } from "../wire/convert-worker.ts";
 import {
   type FromSlot as FromSlotMessage,
   FromSlotSchema,
@@ -51,7 +51,7 @@ export type ToSlot =
   /** Wait for what the job's code left going; answered by `settled`, whatever else is under way. */
   | { readonly kind: "settle" };
 
-/** One attempt, with its places on this machine. */
+/** One attempt, with its directories on this machine. */
 export interface RunAttempt {
   readonly assignment: Assignment;
   /** The attempt's working directory. */
@@ -63,7 +63,7 @@ export interface RunAttempt {
   /** Of a reduce: the runs on this machine, read directly; at most one per map task, in the order of their ordinals. */
   readonly inputs: readonly RunRef[];
   /** Of a reduce: runs on other workers, fetched over HTTP. */
-  readonly remote: readonly RunPlaces[];
+  readonly remote: readonly Holder[];
   /** What fetching needs; undefined where `remote` is empty. */
   readonly access: ShuffleAccess | undefined;
 }
@@ -120,7 +120,7 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
           memoryBytesMax: big(message.memoryBytesMax),
           diskDirectory: message.diskDirectory,
           inputs: message.inputs.map(toRunRef),
-          remote: message.remote.map(toRunPlaces),
+          remote: message.remote.map(toHolder),
           access: message.access,
           sentAtMs: instant(message.sentAtMs),
           s3: message.s3 === undefined ? undefined : toS3Access(message.s3),
@@ -154,7 +154,7 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
         memoryBytesMax: num(kind.value.memoryBytesMax),
         diskDirectory: kind.value.diskDirectory,
         inputs: kind.value.inputs.map(fromRunRef),
-        remote: kind.value.remote.map(fromRunPlaces),
+        remote: kind.value.remote.map(fromHolder),
         access: optional(kind.value.access, ({ key, ca, clockAheadMs }) => ({
           key,
           ca,

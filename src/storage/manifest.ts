@@ -81,7 +81,7 @@ export interface Replacing {
   readonly job: JobId;
   /** Names of all files of the old output and the new one. */
   readonly files: readonly string[];
-  /** Names of decisions of the job that are no longer to be published (places.ts). */
+  /** Names of decisions of the job that are no longer to be published (local/hidden.ts). */
   readonly withdrawn: readonly string[];
   /** Nothing is replaced: it stands where no manifest was. */
   readonly isNew: boolean;

@@ -42,11 +42,11 @@ export function userFailure(thrown: unknown, place: FailedAt = {}): TaskFailure 
 
 /** Something that no call of the job's code threw, or that came after it: the code is wrong, however often it is run. */
 export function lateFailure({ thrown, begins }: Late): TaskFailure {
-  return userFailure(thrown, { final: true, stack: begins, ...(!isRefusal(thrown) && { where: outsidePlace }) });
+  return userFailure(thrown, { final: true, stack: begins, ...(!isRefusal(thrown) && { where: outsideLocation }) });
 }
 
 /** Where an error is from that no call threw. */
-const outsidePlace = "a callback or promise that nothing waits for: await it or return its promise";
+const outsideLocation = "a callback or promise that nothing waits for: await it or return its promise";
 
 export function badInputFailure(thrown: unknown, place: FailedAt): TaskFailure {
   return new TaskFailure({ kind: "bad-input", error: failureText(thrown, "bad-input", place), at: place.at }, thrown);

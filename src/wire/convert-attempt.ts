@@ -82,7 +82,7 @@ function toMapWork(work: MapWork) {
     partitions: work.partitions,
     boundaries: [...work.boundaries],
     skip: work.skip.map(toSkipped),
-    deadLettersMax: big(work.deadLettersMax),
+    skipBad: big(work.skipBad),
     from: optional(work.from, toProgress),
   };
 }
@@ -97,7 +97,7 @@ function fromMapWork(work: pb.MapWork): MapWork {
     partitions: work.partitions,
     boundaries: work.boundaries,
     skip: work.skip.map(fromSkipped),
-    deadLettersMax: num(work.deadLettersMax),
+    skipBad: num(work.skipBad),
     from: optional(work.from, fromProgress),
   };
 }

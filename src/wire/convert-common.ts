@@ -91,7 +91,7 @@ export function fromFailureText(text: pb.FailureText | undefined): FailureText {
     code: /^\w[\w-]{0,63}$/.test(code) ? code : "io-error",
     message: cut(message, limits.errorMessageLengthMax),
     stack: optional(stack, (value) => cut(value, limits.errorStackLengthMax)),
-    where: optional(where, (value) => cut(value, limits.errorPlaceLengthMax)),
+    where: optional(where, (value) => cut(value, limits.errorLocationLengthMax)),
     excerpt: optional(excerpt, (value) => cut(value, limits.errorExcerptLengthMax)),
     ...(aside !== undefined && { aside: num(aside) }),
   };

@@ -2,10 +2,10 @@
 import type { JobId } from "../base/ids.ts";
 import { checkReport } from "../protocol/check-report.ts";
 import type {
-  Places,
-  PlacesHeld,
+  Holder,
+  Holders,
+  HoldersKnown,
   RunningAttempt,
-  RunPlaces,
   WorkerOrders,
   WorkerReport,
 } from "../protocol/messages.ts";
@@ -28,10 +28,10 @@ export function toReport(report: WorkerReport) {
     worker: report.worker,
     incarnation: big(report.incarnation),
     sequence: big(report.sequence),
-    placesHeld: Object.keys(report.placesHeld).map((job) => ({
+    holdersKnown: Object.keys(report.holdersKnown).map((job) => ({
       job,
-      mapVersion: big(report.placesHeld[job]!.mapVersion),
-      runs: big(report.placesHeld[job]!.runs),
+      mapVersion: big(report.holdersKnown[job]!.mapVersion),
+      runs: big(report.holdersKnown[job]!.runs),
     })),
     address: report.address,
     slots: report.slots,
@@ -47,14 +47,14 @@ export function toReport(report: WorkerReport) {
 }
 
 export function fromReport(report: pb.WorkerReport): WorkerReport {
-  const placesHeld: Record<JobId, PlacesHeld> = Object.create(null);
-  for (const { job, mapVersion, runs } of report.placesHeld)
-    placesHeld[job] = { mapVersion: num(mapVersion), runs: num(runs) };
+  const holdersKnown: Record<JobId, HoldersKnown> = Object.create(null);
+  for (const { job, mapVersion, runs } of report.holdersKnown)
+    holdersKnown[job] = { mapVersion: num(mapVersion), runs: num(runs) };
   return checkReport({
     worker: report.worker,
     incarnation: num(report.incarnation),
     sequence: num(report.sequence),
-    placesHeld,
+    holdersKnown,
     address: report.address,
     slots: report.slots,
     slotsFree: report.slotsFree,
@@ -102,7 +102,7 @@ export function toOrders(orders: WorkerOrders) {
     start: orders.start.map(toAssignment),
     stop: orders.stop.map(({ attempt }) => toAttemptId(attempt)),
     stopWhy: orders.stop.map(({ why }) => why),
-    places: orders.places.map(toPlaces),
+    holders: orders.holders.map(toHolders),
     discard: [...orders.discard],
     settle: [...orders.settle],
     leaseMs: duration(orders.leaseMs),
@@ -115,7 +115,7 @@ export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
     epoch: num(orders.epoch),
     start: orders.start.map(fromAssignment),
     stop: orders.stop.map((attempt, i) => ({ attempt: fromAttemptId(attempt), why: orders.stopWhy[i] ?? "" })),
-    places: orders.places.map(fromPlaces),
+    holders: orders.holders.map(fromHolders),
     discard: orders.discard,
     settle: orders.settle,
     leaseMs: duration(orders.leaseMs),
@@ -123,18 +123,18 @@ export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
   };
 }
 
-function toPlaces({ job, mapVersion, from, total, runs }: Places) {
-  return { job, mapVersion: big(mapVersion), from: big(from), total: big(total), runs: runs.map(toRunPlaces) };
+function toHolders({ job, mapVersion, from, total, runs }: Holders) {
+  return { job, mapVersion: big(mapVersion), from: big(from), total: big(total), runs: runs.map(toHolder) };
 }
 
-function fromPlaces({ job, mapVersion, from, total, runs }: pb.Places): Places {
-  return { job, mapVersion: num(mapVersion), from: num(from), total: num(total), runs: runs.map(fromRunPlaces) };
+function fromHolders({ job, mapVersion, from, total, runs }: pb.Holders): Holders {
+  return { job, mapVersion: num(mapVersion), from: num(from), total: num(total), runs: runs.map(fromHolder) };
 }
 
-export function toRunPlaces({ worker, address, runs }: RunPlaces) {
+export function toHolder({ worker, address, runs }: Holder) {
   return { worker, address, runs: runs.map(toRunRef) };
 }
 
-export function fromRunPlaces({ worker, address, runs }: pb.RunPlaces): RunPlaces {
+export function fromHolder({ worker, address, runs }: pb.Holder): Holder {
   return { worker, address, runs: runs.map(fromRunRef) };
 }

@@ -130,8 +130,8 @@ const specFields = {
   partitions: maybe(u32),
   splitBytes: maybe(size),
   attemptsMax: u32,
-  slotsMax: fc.option(u32, { nil: undefined }),
-  deadLettersMax: size,
+  maxSlots: fc.option(u32, { nil: undefined }),
+  skipBad: size,
   params: name,
   taskTimeoutMs: ms,
   taskLimitMs: maybe(ms),
@@ -177,7 +177,7 @@ const mapWork: fc.Arbitrary<MapWork> = fc.record({
   partitions: u32,
   boundaries: few(bytes),
   skip: few(skipped),
-  deadLettersMax: size,
+  skipBad: size,
   from: maybe(progress),
 });
 const assignment: fc.Arbitrary<Assignment> = fc.record({
@@ -239,7 +239,7 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
   worker: fc.stringMatching(/^[\w.-]{1,64}$/),
   incarnation: size,
   sequence: size,
-  placesHeld: dictionaryOf(id, fc.record({ mapVersion: size, runs: size })),
+  holdersKnown: dictionaryOf(id, fc.record({ mapVersion: size, runs: size })),
   address: fc.webUrl(),
   slots: slotCount,
   slotsFree: slotCount,
@@ -256,7 +256,7 @@ const orders: fc.Arbitrary<WorkerOrders> = fc.record({
   epoch: size,
   start: few(assignment),
   stop: few(fc.record({ attempt, why: name })),
-  places: few(
+  holders: few(
     fc.record({
       job: name,
       mapVersion: size,

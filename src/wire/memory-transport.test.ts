@@ -6,7 +6,7 @@ const report: WorkerReport = {
   worker: "w",
   incarnation: 1,
   sequence: 2,
-  placesHeld: { j: { mapVersion: 3, runs: 1 } },
+  holdersKnown: { j: { mapVersion: 3, runs: 1 } },
   address: "",
   slots: 2,
   slotsFree: 1,
@@ -22,7 +22,7 @@ const orders: WorkerOrders = {
   epoch: 4,
   start: [],
   stop: [],
-  places: [],
+  holders: [],
   discard: ["j"],
   settle: [],
   leaseMs: 10_000,
@@ -48,9 +48,9 @@ test("a report says what was true when it was sent, also when the master is stil
   let start: (master: { heartbeat: () => Promise<WorkerOrders> }) => void = () => {};
   let heard: WorkerReport | undefined;
   const transport = memoryTransport(new Promise((resolve) => (start = resolve)));
-  const placesHeld = { j: { mapVersion: 3, runs: 1 } };
-  const call = transport.heartbeat({ ...report, placesHeld }, new AbortController().signal);
-  placesHeld.j.mapVersion = 9;
+  const holdersKnown = { j: { mapVersion: 3, runs: 1 } };
+  const call = transport.heartbeat({ ...report, holdersKnown }, new AbortController().signal);
+  holdersKnown.j.mapVersion = 9;
   start({
     heartbeat: async (received?: WorkerReport) => {
       heard = received;
@@ -58,7 +58,7 @@ test("a report says what was true when it was sent, also when the master is stil
     },
   });
   await call;
-  expect(heard?.placesHeld).toEqual({ j: { mapVersion: 3, runs: 1 } });
+  expect(heard?.holdersKnown).toEqual({ j: { mapVersion: 3, runs: 1 } });
 });
 
 test("bytes that are no report are refused, as on a wire", async () => {

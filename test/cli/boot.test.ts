@@ -13,8 +13,8 @@ beforeAll(() => {
   folder = scratchFolder();
   writeFileSync(join(folder.path, "in.txt"), "to be or not to be\n");
   cpSync(join(repository, "dist"), copy, { recursive: true });
-  // Masters of other tests may have left that of their look process.
-  for (const name of caches()) if (name.startsWith("look-")) rmSync(join(programs, name));
+  // Masters of other tests may have left the cache of their look process, or be writing it at this moment.
+  for (const name of readdirSync(programs)) if (/^look-|\.cache\.\d+$/.test(name)) rmSync(join(programs, name));
 });
 afterAll(() => {
   rmSync(copy, { recursive: true, force: true });

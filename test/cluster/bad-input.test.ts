@@ -35,7 +35,7 @@ describe("a token", () => {
     expect(code).toBe(2);
   });
 
-  test("that is not to be found is asked for, with all places where one may be", async () => {
+  test("that is not to be found is asked for, with all holders where one may be", async () => {
     const config = at("no-config");
     const { code, stderr } = await cluster.ask(["jobs"], { env: { XDG_CONFIG_HOME: config } });
     const { host } = new URL(cluster.address);

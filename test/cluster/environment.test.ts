@@ -40,9 +40,9 @@ export default defineJob({ name: "secret", input: text(), reducers: 0, output: t
         expect(seen.stdout.toString() + seen.stderr, look.join(" ")).not.toContain(secret);
       }
     }
-    const places = filesWith(folder);
-    expect(places).not.toEqual([]);
-    expect(places.filter((name) => !name.startsWith("state/store/"))).toEqual([]);
+    const holders = filesWith(folder);
+    expect(holders).not.toEqual([]);
+    expect(holders.filter((name) => !name.startsWith("state/store/"))).toEqual([]);
     expect(cluster.master.output()).not.toContain(secret);
   } finally {
     await cluster.close();

@@ -11,7 +11,7 @@ import { isErrorCode } from "../../src/base/error-codes.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 interface Shown {
-  /** File and name, such as "src/job/run.ts RunOptions.slots". */
+  /** File and name, such as "src/job/run-options.ts RunOptions.slots". */
   readonly where: string;
   readonly text: string;
   readonly optional: boolean;
@@ -126,7 +126,7 @@ describe("the public API, as an editor shows it", () => {
     const names = shown.map(({ where }) => where);
     expect(names).toEqual(
       expect.arrayContaining([
-        "src/job/run.ts RunOptions.splitSize",
+        "src/job/run-options.ts RunOptions.splitSize",
         "src/job/types.ts JobOptions.map",
         "src/job/types.ts TaskContext.progress",
         "src/job/codecs/utf8.ts utf8",

@@ -1,22 +1,22 @@
 // A worker without slots: it follows orders as the real agent does (worker/agent/agent.ts), and its attempts end as the test says.
 import type { AttemptId, JobId, Position } from "../../src/base/ids.ts";
+import { heldOf, isWhole, joinHolders } from "../../src/protocol/holders.ts";
 import type {
   Assignment,
   AttemptDone,
   AttemptResult,
+  Holders,
   LateCall,
-  Places,
   RunningAttempt,
   WorkerOrders,
   WorkerReport,
 } from "../../src/protocol/messages.ts";
-import { heldOf, isWhole, joinPlaces } from "../../src/protocol/places.ts";
 import { attemptKey } from "../../src/schedule/state/task.ts";
 
 export interface FakeAttempt {
   readonly assignment: Assignment;
   /** Of a reduce: what it reads, as it was known at its start. */
-  readonly places: Places | undefined;
+  readonly holders: Holders | undefined;
   idleMs: number;
   runningMs: number;
   at?: Position;
@@ -34,7 +34,7 @@ export class FakeWorker {
   epoch = 0;
   readonly running = new Map<string, FakeAttempt>();
   readonly finished = new Map<string, AttemptResult>();
-  readonly places = new Map<JobId, Places>();
+  readonly holders = new Map<JobId, Holders>();
   /** Runs that lie here, with their digests; they outlive the process. */
   readonly runs = new Map<string, { run: NonNullable<AttemptDone["run"]>; emissionDigest: bigint }>();
   /** Everything ever started: an attempt runs once. */
@@ -70,7 +70,7 @@ export class FakeWorker {
       worker: this.id,
       incarnation: this.incarnation,
       sequence: ++this.sequence,
-      placesHeld: Object.fromEntries([...this.places].map(([job, places]) => [job, heldOf(places)])),
+      holdersKnown: Object.fromEntries([...this.holders].map(([job, holders]) => [job, heldOf(holders)])),
       address: `${this.host}:${this.incarnation}`,
       slots: this.slots,
       slotsFree: this.isDraining ? 0 : Math.max(0, this.slots - this.running.size),
@@ -92,9 +92,9 @@ export class FakeWorker {
     for (const { attempt } of report.late) this.late.delete(attemptKey(attempt));
     this.asked = orders.settle;
     if (report.offered.length > 0) this.offered = [];
-    for (const places of orders.places) {
-      const joined = joinPlaces(this.places.get(places.job), places);
-      if (joined !== undefined) this.places.set(places.job, joined);
+    for (const holders of orders.holders) {
+      const joined = joinHolders(this.holders.get(holders.job), holders);
+      if (joined !== undefined) this.holders.set(holders.job, joined);
     }
     if (orders.drain) this.isDraining = true;
     for (const { attempt } of orders.stop) this.stop(attempt);
@@ -115,7 +115,7 @@ export class FakeWorker {
     this.endedAt.clear();
     this.answeredAt.clear();
     this.late.clear();
-    this.places.clear();
+    this.holders.clear();
     for (const key of [...this.runs.keys()]) if (!keep(key)) this.runs.delete(key);
     this.offered = [...this.runs.values()];
   }
@@ -143,12 +143,12 @@ export class FakeWorker {
     const { attempt, work } = assignment;
     const key = attemptKey(attempt);
     if (this.started.includes(key) || this.isDraining || this.running.size >= this.slots + this.slotsAhead) return;
-    if (work.phase === "reduce" && !isWhole(this.places.get(attempt.job), work.mapVersion)) return;
+    if (work.phase === "reduce" && !isWhole(this.holders.get(attempt.job), work.mapVersion)) return;
     this.started.push(key);
     this.ran.set(key, attempt);
     this.answered.delete(attempt.job);
-    const places = work.phase === "reduce" ? this.places.get(attempt.job) : undefined;
-    this.running.set(key, { assignment, places, idleMs: 0, runningMs: 0 });
+    const holders = work.phase === "reduce" ? this.holders.get(attempt.job) : undefined;
+    this.running.set(key, { assignment, holders, idleMs: 0, runningMs: 0 });
   }
 
   private stop(attempt: AttemptId): void {
@@ -159,7 +159,7 @@ export class FakeWorker {
 
   private discard(job: JobId): void {
     this.discarded.add(job);
-    this.places.delete(job);
+    this.holders.delete(job);
     for (const [key, { assignment }] of this.running) if (assignment.attempt.job === job) this.running.delete(key);
     for (const [key, result] of this.finished) if (result.attempt.job === job) this.finished.delete(key);
     for (const [key, { run }] of this.runs) if (run.writtenBy.job === job) this.runs.delete(key);

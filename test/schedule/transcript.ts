@@ -76,8 +76,8 @@ class Scenario {
           idempotencyKey: subject,
           spec: spec({
             attemptsMax: number("attempts", 4),
-            slotsMax: flags.has("slots") ? number("slots", 0) : undefined,
-            deadLettersMax: number("dead-letters", 0),
+            maxSlots: flags.has("slots") ? number("slots", 0) : undefined,
+            skipBad: number("dead-letters", 0),
             taskLimitMs: flags.has("limit") ? duration(flags.get("limit")!) : undefined,
             nondeterministic: flags.get("nondeterministic") === "fail" ? "fail" : "rerun",
           }),
@@ -317,14 +317,14 @@ class Scenario {
     }
   }
 
-  /** The attempt that wrote the run of "map-0", by the places that the reduce's worker holds. */
+  /** The attempt that wrote the run of "map-0", by the holders that the reduce's worker holds. */
   #placed({ attempt }: Assignment, name: string): AttemptId {
     for (const worker of this.#workers.values()) {
-      for (const { runs } of worker.running.get(attemptKey(attempt))?.places?.runs ?? []) {
+      for (const { runs } of worker.running.get(attemptKey(attempt))?.holders?.runs ?? []) {
         for (const { writtenBy } of runs) if (shortName(writtenBy) === name) return writtenBy;
       }
     }
-    throw new Error(`no places name a run of ${name}`);
+    throw new Error(`no holders name a run of ${name}`);
   }
 
   #view(): void {
@@ -389,11 +389,11 @@ function shownTask(task: TaskRecord): string {
 function shownOrders(worker: string, orders: WorkerOrders): string[] {
   const lines = [
     ...(orders.drain ? ["drain"] : []),
-    ...orders.places.map(({ job, mapVersion, runs }) => {
-      const places = runs.map(
+    ...orders.holders.map(({ job, mapVersion, runs }) => {
+      const holders = runs.map(
         ({ worker: at, runs: held }) => `${at}(${held.map(({ writtenBy }) => attemptKey(writtenBy)).join(" ")})`,
       );
-      return `places of ${job}, version ${mapVersion}: ${places.join(" ")}`;
+      return `holders of ${job}, version ${mapVersion}: ${holders.join(" ")}`;
     }),
     ...orders.start.map(shownStart),
     ...orders.stop.map(({ attempt }) => `stop ${shortName(attempt)} ${attemptKey(attempt)}`),

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { assert } from "../../src/base/assert.ts";
 import { type AttemptId, attemptName, type JobId, sameAttempt } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/system/random.ts";
-import type { AttemptResult, Failure, Places, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
+import type { AttemptResult, Failure, Holders, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import { ordersFor } from "../../src/schedule/assign/orders.ts";
 import { unpublished } from "../../src/schedule/commit.ts";
 import type { Fact } from "../../src/schedule/facts.ts";
@@ -119,11 +119,11 @@ export class World {
       job,
       idempotencyKey: job,
       spec: spec({
-        deadLettersMax: this.pick(4),
+        skipBad: this.pick(4),
         attemptsMax: 4 + this.pick(3),
         nondeterministic: this.chance(0.1) ? "fail" : "rerun",
         taskLimitMs: this.chance(0.5) ? 60_000 : undefined,
-        slotsMax: this.chance(0.3) ? 1 + this.pick(3) : undefined,
+        maxSlots: this.chance(0.3) ? 1 + this.pick(3) : undefined,
       }),
     });
   }
@@ -222,9 +222,9 @@ export class World {
     const report = this.waiting.get(worker);
     if (report === undefined) return;
     this.waiting.delete(worker);
-    for (const { job, from, total, runs } of orders.places) {
+    for (const { job, from, total, runs } of orders.holders) {
       const count = runs.reduce((sum, place) => sum + place.runs.length, 0);
-      assert(total === this.cluster.jobs.get(job)!.maps.length, "places that are not complete");
+      assert(total === this.cluster.jobs.get(job)!.maps.length, "holders that are not complete");
       assert((count > 0 || total === 0) && from + count <= total, "a page that is no part of the whole");
     }
     this.send({ to: "worker", worker, report, orders: decodeOrders(encodeOrders(orders)) });
@@ -265,10 +265,10 @@ export class World {
     if (attempt !== undefined) worker.finish(key!, this.result(worker, attempt));
   }
 
-  private result(worker: FakeWorker, { assignment, places }: FakeAttempt): AttemptResult {
+  private result(worker: FakeWorker, { assignment, holders }: FakeAttempt): AttemptResult {
     const { attempt, work, careful } = assignment;
     if (work.phase === "reduce") {
-      const lost = this.gather(worker, attempt, places);
+      const lost = this.gather(worker, attempt, holders);
       if (lost !== undefined) {
         const { map, how } = lost;
         this.saw(`segment ${how}`);
@@ -317,14 +317,14 @@ export class World {
     }
   }
 
-  /** Reads the runs that the places name; returns one that is not there. */
+  /** Reads the runs that the holders name; returns one that is not there. */
   private gather(
     worker: FakeWorker,
     attempt: AttemptId,
-    places: Places | undefined,
+    holders: Holders | undefined,
   ): { readonly map: AttemptId; readonly how: "missing" | "corrupt" | "unreachable" } | undefined {
     const digests: bigint[] = [];
-    for (const { worker: id, runs } of places?.runs ?? []) {
+    for (const { worker: id, runs } of holders?.runs ?? []) {
       const holder = this.workers.find((candidate) => candidate.id === id)!;
       for (const { writtenBy } of runs) {
         if (this.cuts.has(`${worker.id}>${id}`)) return { map: writtenBy, how: "unreachable" };
@@ -551,8 +551,8 @@ export class World {
       assert(task.failures < job.spec.attemptsMax, "failed too often");
       assert(task.infrastructureFailures < options.infrastructureFailuresMax, "failed too often elsewhere");
     }
-    const { slotsMax } = job.spec;
-    assert(slotsMax === undefined || job.attempts.size <= slotsMax, "more slots than it may have");
+    const { maxSlots } = job.spec;
+    assert(maxSlots === undefined || job.attempts.size <= maxSlots, "more slots than it may have");
     assert(job.digestRollbacks <= options.digestRollbacksMax, "rolled back too often");
   }
 

@@ -6,7 +6,7 @@ import type { ClusterOptions } from "../../src/sim/scene.ts";
 
 export interface SimOptions extends ClusterOptions {
   /** Of a worker. */
-  readonly slotsMax: number;
+  readonly maxSlots: number;
   readonly jobs: number;
   /** Outputs appear by one rename, or file by file with `_SUCCESS` last. */
   readonly storage: "rename" | "copy";
@@ -32,7 +32,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     seed,
     masters: chance.one([1, 2, 2, 3]),
     workers: chance.one([2, 3, 3, 4]),
-    slotsMax: 1 + chance.below(3),
+    maxSlots: 1 + chance.below(3),
     jobs: 1 + chance.below(3),
     leaseMs,
     heartbeatMs: leaseMs * chance.one([0.2, 0.3]),

@@ -46,7 +46,7 @@ export class OracleWorld extends World {
     this.files = new Files(new Process(this.timeline, "storage", this.chance.random, 0), this);
     this.slots = oracleSlots(this);
     this.jobs = makeJobs(options, new Chance(seed, 7), jobIdOf);
-    this.populate(() => 1 + this.chance.below(options.slotsMax));
+    this.populate(() => 1 + this.chance.below(options.maxSlots));
     this.clients = this.jobs.map((job, index) => new SimClient(this, job, index));
   }
 

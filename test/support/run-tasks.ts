@@ -24,7 +24,7 @@ export interface TaskRunOptions {
   readonly kernel?: Kernel;
   readonly chunkBytes?: number;
   readonly careful?: boolean;
-  readonly work?: Partial<Pick<MapWork, "skip" | "deadLettersMax">>;
+  readonly work?: Partial<Pick<MapWork, "skip" | "skipBad">>;
   readonly storage?: MemoryStorage;
 }
 
@@ -68,8 +68,8 @@ export class TaskRun {
       partitions: undefined,
       splitBytes: undefined,
       attemptsMax: 4,
-      slotsMax: undefined,
-      deadLettersMax: 0,
+      maxSlots: undefined,
+      skipBad: 0,
       params: given,
       ...(params.kind === "table" && { paramsValue: validateTable(params, given) }),
       taskTimeoutMs: 600_000,
@@ -96,7 +96,7 @@ export class TaskRun {
       partitions: plan.partitions,
       boundaries: plan.boundaries,
       skip: [],
-      deadLettersMax: 0,
+      skipBad: 0,
       from: undefined,
       ...this.#options.work,
       ...work,

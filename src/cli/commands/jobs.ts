@@ -3,10 +3,10 @@ import pc from "picocolors";
 import type { JobView, TaskCounts } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
 import { linePrinter } from "../screen/stdout.ts";
-import { tableLines } from "../screen/table.ts";
 
 export async function jobsCommand(flags: MasterFlags): Promise<void> {
   const print = linePrinter();

@@ -4,9 +4,9 @@ import pc from "picocolors";
 import type { WorkerState, WorkerView } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
-import { tableLines } from "../screen/table.ts";
 
 /** Explains the states that may need someone's attention. */
 const meanings: Partial<Readonly<Record<WorkerState, string>>> = {

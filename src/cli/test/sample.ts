@@ -5,10 +5,10 @@ import type { PlannedFile } from "../../input/plan.ts";
 import { readSample } from "../../input/sample.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { RecordPlace } from "../../task/map/record-mapper.ts";
+import type { RecordOrigin } from "../../task/map/record-mapper.ts";
 import { hashText } from "../../task/user/context.ts";
 
-export interface SampleRecord extends RecordPlace {
+export interface SampleRecord extends RecordOrigin {
   /** Index of the input that the record is from. */
   readonly input: number;
 }

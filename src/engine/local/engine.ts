@@ -31,7 +31,7 @@ import { jobEnvironment, writeBundle } from "../bundle-file.ts";
 import type { JobHandle } from "../engine.ts";
 import { takeStarted } from "../first-slot.ts";
 import { type SubmitOptions, sizedSpec } from "../spec.ts";
-import { earlierJobs, type LocalPlaces, removeOlder } from "../work-directories.ts";
+import { earlierJobs, removeOlder, type WorkDirectories } from "../work-directories.ts";
 import type { LocalEngine, LocalOptions } from "./open.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
 
@@ -44,7 +44,7 @@ export interface EngineParts {
   readonly options: LocalOptions;
   readonly budget: Budget;
   readonly storage: Storage;
-  readonly places: LocalPlaces;
+  readonly directories: WorkDirectories;
   readonly work: WorkDirectory;
   /** Idempotency key of a new job. */
   readonly key: string;
@@ -102,7 +102,7 @@ export class Engine implements LocalEngine {
           program: slotProgram,
           process: this.#takeFirstSlot(),
           budget,
-          places: work,
+          directories: work,
           clock: systemClock,
           onLate,
           combining: parts.options.experiment?.combining,
@@ -129,7 +129,7 @@ export class Engine implements LocalEngine {
   }
 
   get destination(): string {
-    return this.#parts.places.destination;
+    return this.#parts.directories.destination;
   }
 
   get directory(): string {
@@ -159,12 +159,12 @@ export class Engine implements LocalEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { places, key, job, replaces, deadLetters } = this.#parts;
+    const { directories, key, job, replaces, deadLetters } = this.#parts;
     const { spec, inputBytes } = await sizedSpec(options, {
       module: this.#parts.options.module,
       description: this.description,
       bundle: this.#bundle!.digest,
-      destination: places.destination,
+      destination: directories.destination,
       replaces,
       deadLetters,
       environment: this.#bundle!.environment,
@@ -187,7 +187,7 @@ export class Engine implements LocalEngine {
 
   /** Starts the master once it is certain that the stored job is the same job. The job then goes on by itself. */
   async #resume(spec: JobSpec): Promise<JobHandle> {
-    const { options, places, job } = this.#parts;
+    const { options, directories, job } = this.#parts;
     const storage = this.#stoppable();
     const stored = await readStoredJob(this.#store!);
     if (stored?.job !== job || stored.outcome === "succeeded" || stored.outcome === "cancelled") {
@@ -195,12 +195,12 @@ export class Engine implements LocalEngine {
       const why = stored?.outcome === undefined ? "stopped before it began" : `had ended (${stored.outcome})`;
       throw new MillraceError(
         "nothing-to-resume",
-        `the earlier run with the output ${places.destination} ${why}: run without --resume`,
+        `the earlier run with the output ${directories.destination} ${why}: run without --resume`,
       );
     }
     await checkSame(stored, spec, storage);
     if (!stored.isDecided) {
-      await storage.prepare(places.destination, options.overwrite ?? false);
+      await storage.prepare(directories.destination, options.overwrite ?? false);
       if (options.deadLetters !== undefined) await storage.prepare(options.deadLetters, options.overwrite ?? false);
     }
     const master = await this.#startMaster();
@@ -226,9 +226,9 @@ export class Engine implements LocalEngine {
 
   removeNow(): void {
     if (this.#isResumable) return;
-    const { places, work, removeParents } = this.#parts;
+    const { directories, work, removeParents } = this.#parts;
     removeWorkDirectory(work);
-    removeWorkDirectory({ path: places.beside, memory: undefined });
+    removeWorkDirectory({ path: directories.beside, memory: undefined });
     removeParents();
   }
 
@@ -237,7 +237,7 @@ export class Engine implements LocalEngine {
    * one has published: until then a user may want to go on with them.
    */
   async #discardElsewhere(): Promise<void> {
-    const { options, places, storage, job } = this.#parts;
+    const { options, directories, storage, job } = this.#parts;
     const { output, workDir, resume, deadLetters } = options;
     if (this.#isResumable) return;
     const jobs = this.#end === "succeeded" && output !== undefined ? await earlierJobs(output, workDir) : [];
@@ -246,7 +246,7 @@ export class Engine implements LocalEngine {
     const discard = async (destination: string) => {
       for (const each of jobs) await storage.discard(destination, each).catch(() => {});
     };
-    if (output !== undefined && isUrl(output)) await discard(places.destination);
+    if (output !== undefined && isUrl(output)) await discard(directories.destination);
     if (deadLetters !== undefined) await discard(deadLetters);
   }
 

@@ -21,11 +21,11 @@ import type { JobEngine } from "../engine.ts";
 import { type Loading, whileLoading } from "../loading.ts";
 import {
   earlierJobs,
-  localPlaces,
   makeParents,
   refuseIfBusy,
   refuseIfOvertaken,
   removeAbandoned,
+  workDirectories,
   workDirectoriesOf,
 } from "../work-directories.ts";
 import { Engine, type EngineParts } from "./engine.ts";
@@ -100,32 +100,32 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "places" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
+type Parts = Pick<EngineParts, "directories" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
 
 async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
-  const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
+  const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
   const overwrite = options.overwrite ?? false;
   const ended = await endedJobs(options);
   // Without an output the destination is in the work directory, and creating that reports its own errors.
   const { replaces } =
     options.output === undefined
       ? { replaces: undefined }
-      : await storage.prepare(places.destination, overwrite, options.signal, ended);
+      : await storage.prepare(directories.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
     path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
-  const removeParents = makeParents(places.work);
-  const work = createWorkDirectory({ path: places.work, id: job, deadLetters: path });
+  const removeParents = makeParents(directories.work);
+  const work = createWorkDirectory({ path: directories.work, id: job, deadLetters: path });
   try {
-    if (options.output !== undefined) await refuseIfOvertaken(options.output, options.workDir, places.work);
+    if (options.output !== undefined) await refuseIfOvertaken(options.output, options.workDir, directories.work);
   } catch (error) {
     removeWorkDirectory(work);
     removeParents();
     throw error;
   }
-  return { key, job, places, work, replaces, deadLetters, removeParents };
+  return { key, job, directories, work, replaces, deadLetters, removeParents };
 }
 
 /** Killed runs with this output, which this run does not resume. */
@@ -147,9 +147,9 @@ function resumedParts(options: LocalOptions): Parts {
     );
   }
   const { path, job } = left;
-  const places = localPlaces({ output: options.output, workDir: options.workDir }, job);
+  const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
   const deadLetters =
     options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
-  return { key: "", job, places, work, replaces: undefined, deadLetters, removeParents: () => {} };
+  return { key: "", job, directories, work, replaces: undefined, deadLetters, removeParents: () => {} };
 }

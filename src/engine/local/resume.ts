@@ -71,7 +71,7 @@ const compared: readonly (readonly [keyof JobSpec, string])[] = [
   ["files", "a side file is another, or was changed"],
   ["environment", "other --env are given"],
   ["splitBytes", "another --split-size is given"],
-  ["deadLettersMax", "another --skip-bad is given"],
+  ["skipBad", "another --skip-bad is given"],
   ["writes", "the result is wanted in another form"],
   ["output", "the output is another"],
 ];

@@ -13,7 +13,7 @@ import { type Bundle, Slot } from "../../worker/slots/slot.ts";
 import { jobEnvironment, writeBundle } from "../bundle-file.ts";
 import { describing, takeStarted } from "../first-slot.ts";
 import { type Loading, whileLoading } from "../loading.ts";
-import { localPlaces, removeAbandoned } from "../work-directories.ts";
+import { removeAbandoned, workDirectories } from "../work-directories.ts";
 
 export interface DescribedJob {
   readonly description: JobDescription;
@@ -48,8 +48,8 @@ export interface DescribeOptions extends Loading {
 /** Throws what bundling and loading throw; then nothing is left behind. */
 export async function describeInSlot(options: DescribeOptions): Promise<DescribedJob> {
   await removeAbandoned(undefined);
-  const places = localPlaces({ output: undefined, workDir: undefined }, options.job);
-  const work = createWorkDirectory({ path: places.work, id: options.job });
+  const directories = workDirectories({ output: undefined, workDir: undefined }, options.job);
+  const work = createWorkDirectory({ path: directories.work, id: options.job });
   const budget = planBudget(describing);
   let first = options.firstSlot;
   const slots = new SlotPool({
@@ -64,7 +64,7 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
         program: slotProgram,
         process: started,
         budget,
-        places: work,
+        directories: work,
         clock: systemClock,
         onOutput: (_, bytes) => options.onOutput?.(undefined, bytes),
       });

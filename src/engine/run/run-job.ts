@@ -5,15 +5,15 @@ import { MillraceError } from "../../base/error.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import { jobDefinition } from "../../job/define-job.ts";
 import { paramsFromValues } from "../../job/params/give.ts";
-import type { JobResult } from "../../job/run.ts";
+import type { JobResult } from "../../job/run-options.ts";
 import { describeThrown } from "../../job/thrown.ts";
 import { publishedFiles } from "../../output/published.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { manifestName } from "../../storage/manifest.ts";
 import { deadLettersFolder } from "../dead-letters.ts";
 import type { JobEngine } from "../engine.ts";
+import { readRecords } from "../kept-records.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local/open.ts";
-import { readRecords } from "../records.ts";
 import { asCallerSees } from "./error.ts";
 import { type AnyRunOptions, checkedRunOptions } from "./options.ts";
 

@@ -1,5 +1,5 @@
 import { refuseOtherRuntimes } from "../../base/system/runtime.ts";
-import type { JobResult, RunOptions } from "../../job/run.ts";
+import type { JobResult, RunOptions } from "../../job/run-options.ts";
 import type { Job, JobTypes } from "../../job/types.ts";
 import type { AnyRunOptions } from "./options.ts";
 

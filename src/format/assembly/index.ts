@@ -1,4 +1,4 @@
-// Finds fields in lines of JSON: what `json/table.ts` calls. Everything lies at fixed places of one small memory.
+// Finds fields in lines of JSON, for `json/table.ts`. Everything lies at fixed places of one small memory.
 export { declare, reset } from "./names";
 export { scan } from "./lines";
 export { resetShapes, scanShapes } from "./shapes";

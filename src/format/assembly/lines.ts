@@ -1,5 +1,5 @@
-// Lines to rows of a table. Whatever is not quite plain makes a row that says so, and is left to the caller: a line that is no
-// object, escapes in names, control characters, values that are none.
+// Makes lines into rows of a table. A line that is not quite plain gets a row that says so, and is left to the caller:
+// a line that is no object, names with escapes, control characters, malformed values.
 import {
   FALSE,
   MISSING,
@@ -55,8 +55,8 @@ const READ: u8 = 0;
 const LEFT: u8 = 1;
 
 /**
- * Reads lines of [at, end), which is followed by a line feed, into rows, as many as there is room for; the first byte is at
- * `offset` in the file. Returns how many; CONSUMED is behind the last one.
+ * Reads lines of [start, end), which is followed by a line feed, into as many rows as there is room for; the first byte
+ * is at `offset` in the file. Returns their number; CONSUMED is behind the last one.
  */
 export function scan(start: usize, end: usize, offset: f64, fields: u32): u32 {
   const rowsMax = min(ROWS_MAX, CELLS_MAX / (fields + 1));
@@ -86,7 +86,7 @@ export function scan(start: usize, end: usize, offset: f64, fields: u32): u32 {
   return rows;
 }
 
-/** Index of the line feed behind the object at `open`; 0: it is left to the caller. */
+/** Index of the line feed behind the object at `open`; 0 where it is left to the caller. */
 // @ts-ignore
 @inline
 function lineEnd(open: usize, kinds: usize, slots: usize): usize {
@@ -123,7 +123,7 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
   return load<u8>(at) == LINE_FEED ? at : 0;
 }
 
-/** Behind a value of no interest. */
+/** The index behind a value that is not wanted. */
 // @ts-ignore
 @inline
 function behindOther(at: usize, name: u32): usize {
@@ -134,7 +134,10 @@ function behindOther(at: usize, name: u32): usize {
   return behindWord(at);
 }
 
-/** Behind a value that is put into the table; of an object or array where it begins and ends in the block. */
+/**
+ * The index behind a value, which is put into the table; for an object or array, that is where it begins and ends in
+ * the block.
+ */
 // @ts-ignore
 @inline
 export function behindField(at: usize, want: u8, kind: usize, slot: usize): usize {
@@ -170,14 +173,14 @@ export function behindField(at: usize, want: u8, kind: usize, slot: usize): usiz
   return behindWord(at);
 }
 
-/** Behind true, false or null. */
+/** The index behind true, false or null. */
 function behindWord(at: usize): usize {
   const word = load<u32>(at);
   if (word == TRUE_WORD || word == NULL_WORD) return at + 4;
   return load<u8>(at) == 0x66 && load<u32>(at, 1) == ALSE_WORD ? at + 5 : 0;
 }
 
-/** Spaces, tabs and carriage returns, of which there are mostly none. */
+/** The index behind spaces, tabs and carriage returns, which mostly are not there. */
 // @ts-ignore
 @inline
 export function behindBlanks(at: usize): usize {

@@ -2,7 +2,7 @@
 //
 //   results ─ wants ─ heads ─ names ─ block ─ narrow ─ wide ─ starts ─ kinds ─ slots
 
-/** u32s that a call of `scan` leaves: where it stopped, and how much text there is. */
+/** What a call of `scan` leaves, as u32s: where it stopped, and how much text there is. */
 export const CONSUMED: usize = 4096;
 export const NARROW_LENGTH: usize = 4100;
 export const WIDE_LENGTH: usize = 4104;
@@ -12,7 +12,7 @@ export const STOPPED: usize = 4108;
 export const FIRST: usize = 4112;
 /** By field, a byte: what the codec wants. */
 export const WANTS: usize = 4352;
-/** Of the hash table of names: 256 addresses. */
+/** The hash table of names: 256 addresses. */
 export const HEADS: usize = 8192;
 export const NAMES: usize = 9216;
 export const NAMES_MAX: u32 = 768;
@@ -25,23 +25,26 @@ export const NODES_MAX: u32 = 512;
 export const BLOCK: usize = 131072;
 /** Strings whose characters are below U+0100, a byte each, one behind the other. */
 export const NARROW: usize = 200704;
-/** All others, in UTF-16. */
+/** All other strings, in UTF-16. */
 export const WIDE: usize = 270336;
 /** By row: f64 offset in the file. */
 export const STARTS: usize = 405504;
 export const ROWS_MAX: u32 = 8192;
 /** By row: a byte that says whether it could be read, and one per field. */
 export const KINDS: usize = 471040;
-/** By row of any shape, u32: its shape. Before it are the kinds of at most 13,108 fields, as that many are in a block. */
+/**
+ * By row of any shape, u32: its shape. In front of it are the kinds of at most 13,108 fields, the most that a block can
+ * have.
+ */
 export const SHAPES: usize = 487424;
 /** By row and field, 8 bytes: a number, or where a text begins and ends. */
 export const SLOTS: usize = 524288;
 export const CELLS_MAX: u32 = 32768;
 
-// Of lines and pairs (pairs.ts).
-/** What follows each key: at most 16 bytes. */
+// For lines and pairs (pairs.ts).
+/** The value that follows each key: at most 16 bytes. */
 export const VALUE: usize = 4160;
-/** u32s that a call leaves. */
+/** What a call leaves, as u32s. */
 export const LINES: usize = 4192;
 export const RUNS: usize = 4196;
 export const FIRST_RUN: usize = 4200;
@@ -49,5 +52,5 @@ export const LAST_RUN: usize = 4204;
 export const LARGEST_RUN: usize = 4208;
 /** u32 address, u32 bytes. */
 export const LAST_KEY: usize = 4212;
-/** What is written: a block of 64 KiB and more, in the place of wide texts. */
+/** The output: a block of 64 KiB and more, in the place of wide texts. */
 export const PAIRS: usize = 270336;

@@ -1,12 +1,12 @@
-// Names that have been seen, the declared ones first. Each remembers which one followed it, as lines are mostly of one layout, or
-// of a few that differ in whether some fields are there.
+// Names that have been seen, the declared ones first. Each remembers which one followed it, as most lines have one
+// layout, or one of a few that differ in whether some fields are there.
 import { FIRST, HEADS, NAMES, NAMES_MAX } from "./memory";
 import { BACKSLASH, CONTROL_END, QUOTE } from "./text";
 
 /**
- * u32 bytes of the name in its quotes, i32 field (-1: not declared), u32 the name that followed it last (0: none yet), u32 the
- * next one of the same hash, u32 a bit for each of its first 16 bytes, u16 bytes of its last
- * number (0: other than those of the number before), u16 bytes of its last number in any case, then the quoted name.
+ * Layout: u32 bytes of the name in its quotes, i32 field (-1: not declared), u32 the name that followed it last (0:
+ * none yet), u32 the next one with the same hash, u32 a bit for each of its first 16 bytes, u16 bytes of its last
+ * number (0: different from the number before), u16 bytes of its last number in any case, then the quoted name.
  */
 const STRIDE: usize = 128;
 const FIELD: usize = 4;
@@ -16,13 +16,13 @@ const BITS: usize = 16;
 export const WIDTH: usize = 20;
 export const LAST_WIDTH: usize = 22;
 const TEXT: usize = 24;
-/** Longer names are not remembered, and not declared. */
+/** Longer names are neither remembered nor declared. */
 const BYTES_MAX: u32 = 104;
 
 let count: u32 = 0;
 /** Stands for every name that can't be remembered. */
 let nobody: u32 = 0;
-/** Behind the name that `nameAt` found. */
+/** The index behind the name that `nameAt` found. */
 export let behindName: usize = 0;
 
 /** Forgets all names. */
@@ -33,7 +33,7 @@ export function reset(): void {
   nobody = add(0, 0, -1);
 }
 
-/** The quoted name of length bytes, UTF-8, that was put at `at` is this field's. */
+/** Declares that the quoted name of `length` bytes, UTF-8, at `at` is this field's. */
 export function declare(at: usize, length: u32, field: i32): void {
   link(add(at, length, field), at, length);
 }
@@ -62,7 +62,7 @@ function headOf(at: usize, length: u32): usize {
   return HEADS + <usize>((hash >> 56) << 2);
 }
 
-/** Of the name that `nameAt` found; -1: it is not declared. */
+/** The field of the name that `nameAt` found; -1: it is not declared. */
 // @ts-ignore
 @inline
 export function fieldOf(name: u32): i32 {
@@ -84,7 +84,7 @@ function restIsAt(at: usize, name: u32): bool {
   return true;
 }
 
-/** Whether this name is at `at`; then `behindName` is behind it. */
+/** Whether this name is at `at`; if so, `behindName` is the index behind it. */
 // @ts-ignore
 @inline
 export function isNameAt(at: usize, name: u32): bool {
@@ -98,7 +98,7 @@ export function isNobody(name: u32): bool {
   return name == nobody;
 }
 
-/** The name at `at`, the one expected by `follower` first; 0: it is none, or one with escapes. */
+/** The name at `at`, where the one after `follower` is tried first; 0: there is no name, or one with escapes. */
 // @ts-ignore
 @inline
 export function nameAt(at: usize, follower: usize): u32 {

@@ -2,16 +2,18 @@
 import { FLOAT, UINT } from "./kinds";
 import { LAST_WIDTH, WIDTH } from "./names";
 
-/** Of the last number whose value is known. */
+/** The value of the last number, where it is known. */
 export let value: f64 = 0;
-/** Whether it is. */
+/** Whether `value` is known. */
 export let isKnown: bool = false;
 
 const ZERO: u8 = 0x30;
 const MINUS: u8 = 0x2d;
 const POINT: u8 = 0x2e;
 const SAFE_MAX: u64 = 9007199254740991;
-/** So many digits are certainly a safe integer, which a division by a power of ten up to 10^22 leaves correctly rounded. */
+/**
+ * This many digits are always a safe integer, which a division by a power of ten up to 10^22 leaves correctly rounded.
+ */
 const EXACT_DIGITS: u32 = 15;
 
 /** How many digits there are at `at`, of at most 16. */
@@ -29,7 +31,7 @@ function goesOn(byte: u8): bool {
   return byte == 0x2b || byte == MINUS || byte == POINT || (byte | 0x20) == 0x65;
 }
 
-/** Behind what may be a number at `at`, of no interest otherwise; 0: it is none. */
+/** The index behind what may be a number at `at`, when its value is not wanted; 0 where there is none. */
 // @ts-ignore
 @inline
 export function behindNumber(at: usize): usize {
@@ -39,8 +41,8 @@ export function behindNumber(at: usize): usize {
 }
 
 /**
- * As `behindNumber`, of a name whose numbers mostly have as many digits as the one before (times, ids, states): then where
- * it ends is a guess that is checked, and what follows need not wait for it.
+ * Like `behindNumber`, for a name whose numbers mostly have as many digits as the one before (times, ids, states): the
+ * end is guessed and checked, and what follows need not wait for it.
  */
 // @ts-ignore
 @inline
@@ -71,7 +73,7 @@ function behindAny(at: usize): usize {
   return to == at ? 0 : to;
 }
 
-/** As `behindNumber`; sets `isKnown` and `value` for what the codec wants. */
+/** Like `behindNumber`; also sets `isKnown` and `value` for what the codec wants. */
 // @ts-ignore
 @inline
 export function behindValue(at: usize, want: u8): usize {
@@ -104,7 +106,7 @@ function behindFraction(at: usize, start: usize, whole: u32): usize {
   return behind;
 }
 
-/** Of at most 16 digits. */
+/** Takes at most 16 digits. */
 // @ts-ignore
 @inline
 function integer(at: usize, digits: u32): u64 {
@@ -114,8 +116,8 @@ function integer(at: usize, digits: u32): u64 {
 }
 
 /**
- * The number that 8 ASCII digits stand for, the last one in the highest byte; zero bytes count as the digit 0, as only the lower
- * half of each byte is looked at. Pairs, then fours, then all: the way of simdjson.
+ * The number that 8 ASCII digits stand for, with the last one in the highest byte. Zero bytes count as the digit 0, as
+ * only the lower half of each byte is used. It combines pairs, then fours, then all, as simdjson does.
  */
 // @ts-ignore
 @inline

@@ -1,17 +1,17 @@
-// Lines to pairs whose keys they are, and keys of pairs to lines: what a built-in mapper and a built-in reducer do with text. The
-// layout of a pair is the kernel's: varint keyBytes, varint valueBytes, key, value.
+// Makes pairs whose keys are lines, and lines of the keys of pairs: what a built-in mapper and a built-in reducer do
+// with text. The layout of a pair is the kernel's: varint keyBytes, varint valueBytes, key, value.
 import { CONSUMED, FIRST_RUN, LARGEST_RUN, LAST_KEY, LAST_RUN, LINES, PAIRS, RUNS, VALUE } from "./memory";
 import { LINE_FEED } from "./text";
 
 /** A longer key has a length of three bytes: it is left to the caller. */
 const KEY_BYTES_MAX: u32 = 16383;
 const CARRIAGE_RETURN: u8 = 0x0d;
-/** What `writeKeys` returns where a key can't be a line. */
+/** `writeKeys` returns this where a key can't be a line. */
 const STRANGE: u32 = <u32>-1;
 
 /**
- * Writes a pair for each line of [start, end), which is followed by a line feed, with the value at VALUE (at most 16 bytes), as many
- * as fit in `room` bytes. Returns their bytes; CONSUMED is behind the last line, LINES how many there are.
+ * Writes a pair for each line of [start, end), which is followed by a line feed, with the value at VALUE (at most 16
+ * bytes), as many as fit in `room` bytes. Returns their bytes; CONSUMED is behind the last line, LINES is their number.
  */
 export function frameLines(start: usize, end: usize, room: u32, valueBytes: u32): u32 {
   const low = load<u64>(VALUE);
@@ -52,9 +52,10 @@ function lineFeedAt(from: usize): usize {
 }
 
 /**
- * Writes the key of each pair of [start, end) as a line to PAIRS, and returns their bytes; -1: a key holds a line feed or, where that
- * `refuses`, ends with a carriage return. Of runs of equal keys RUNS is how many there are, FIRST_RUN, LAST_RUN and LARGEST_RUN how
- * many pairs these have; LINES is how many there are in all, LAST_KEY where the last one begins and its bytes.
+ * Writes the key of each pair of [start, end) as a line to PAIRS, and returns their bytes; -1 where a key contains a
+ * line feed or, with `refuses`, ends with a carriage return. RUNS is the number of runs of equal keys; FIRST_RUN,
+ * LAST_RUN and LARGEST_RUN are their numbers of pairs; LINES is the number of all lines; LAST_KEY is where the last key
+ * begins, and its bytes.
  */
 export function writeKeys(start: usize, end: usize, refuses: bool): u32 {
   let at = start;
@@ -113,7 +114,7 @@ export function writeKeys(start: usize, end: usize, refuses: bool): u32 {
 
 let behind: usize = 0;
 
-/** A varint of several bytes, of which the first has been read; `behind` is behind it. */
+/** The value of a varint of several bytes, of which the first has been read; `behind` is the index behind it. */
 function more(at: usize, first: u32): u32 {
   let value = first & 127;
   for (let shift: u32 = 7; ; shift += 7) {

@@ -1,9 +1,9 @@
-// Whether there are pairs of quotes, or one is left over; and whether each carriage return is part of a line's end.
+// Tells whether quotes come in pairs or one is left over, and whether each carriage return is part of a line's end.
 import { LINE_FEED, QUOTE } from "./text";
 
 const CARRIAGE_RETURN: u8 = 0x0d;
 
-/** 1 where the bytes of [start, end) hold an odd number of quotes. */
+/** Returns 1 where the bytes of [start, end) contain an odd number of quotes. */
 export function oddQuotes(start: usize, end: usize): u32 {
   let marks = i8x16.splat(0);
   let at = start;

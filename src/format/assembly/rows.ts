@@ -1,5 +1,5 @@
-// Rows of csv and tsv to rows of a table: of their cells only those of declared columns. It stops before a row that is not plain:
-// with another number of cells, with quotes where none belong, or in tsv with a backslash.
+// Makes rows of csv and tsv into rows of a table, with only the cells of declared columns. It stops before a row that
+// is not plain: one with a different number of cells, with quotes in a wrong place, or in tsv with a backslash.
 import { ASCII_STRING, NUMBER, RAW, RAW_QUOTED, STRING } from "./kinds";
 import {
   CELLS_MAX,
@@ -20,7 +20,7 @@ import { addAscii, clearText, LINE_FEED, narrowAt, QUOTE, textEnd, textStart } f
 const CARRIAGE_RETURN: u8 = 0x0d;
 
 let delimiter: u8 = 0;
-/** Stands in no plain cell: a quote, a backslash. */
+/** The byte that no plain cell contains: a quote or a backslash. */
 let strange: u8 = 0;
 let quotes: bool = false;
 /** Whether quoted cells may hold line ends. */
@@ -28,10 +28,10 @@ let multiline: bool = false;
 let skipsEmpty: bool = false;
 let width: u32 = 0;
 let columns: u32 = 0;
-/** Behind the bytes that are read; there stands a line feed that is none of theirs. */
+/** The index behind the bytes to read; a line feed stands there that does not belong to them. */
 let limit: usize = 0;
 
-/** Of all rows that follow; by cell, PLACES has the u16 of its column + 1, or 0. */
+/** Describes all following rows. By cell, PLACES has the u16 of its column + 1, or 0. */
 export function describeRows(delimiterByte: u8, strangeByte: u8, multilines: bool, skips: bool, cells: u32, wanted: u32): void {
   delimiter = delimiterByte;
   strange = strangeByte;
@@ -43,8 +43,8 @@ export function describeRows(delimiterByte: u8, strangeByte: u8, multilines: boo
 }
 
 /**
- * Reads rows of [start, end), as many as there is room for; the first byte is at `offset` in the file. Returns how many; CONSUMED
- * is behind the last one, and STOPPED says whether the row there is not plain.
+ * Reads rows of [start, end), as many as there is room for; the first byte is at `offset` in the file. Returns their
+ * number; CONSUMED is behind the last one, and STOPPED says whether the row there is not plain.
  */
 export function scanRows(start: usize, end: usize, offset: f64): u32 {
   const rowsMax = min(ROWS_MAX, CELLS_MAX / columns);
@@ -75,10 +75,10 @@ export function scanRows(start: usize, end: usize, offset: f64): u32 {
   return rows;
 }
 
-/** The row that `rowEnd` passed is an empty line, and so none. */
+/** Whether the row that `rowEnd` passed is an empty line, which makes no row. */
 let isEmpty: bool = false;
 
-/** Behind the row at `row`; 0: it is not plain. */
+/** The index behind the row at `row`; 0 where it is not plain. */
 function rowEnd(row: usize, kinds: usize, slots: usize): usize {
   let at = row;
   const last = width - 1;
@@ -135,7 +135,7 @@ function put(start: usize, end: usize, isDoubled: bool, column: u32, kinds: usiz
   store<u32>(slot, <u32>end, 4);
 }
 
-/** Index of the delimiter, line feed or strange byte at or behind `at`. */
+/** The index of the delimiter, line feed or strange byte at or behind `at`. */
 // @ts-ignore
 @inline
 function cellEnd(at: usize): usize {
@@ -148,10 +148,13 @@ function cellEnd(at: usize): usize {
   }
 }
 
-/** The quoted cell that was passed has doubled quotes. */
+/** Whether the quoted cell that was passed has doubled quotes. */
 let doubled: bool = false;
 
-/** Index of the quote that closes the cell whose text begins at `from`; 0: there is none where it may be. */
+/**
+ * The index of the quote that closes the cell whose text begins at `from`; 0 where no quote is in a place where it may
+ * be.
+ */
 function closingQuote(from: usize): usize {
   doubled = false;
   let at = from;

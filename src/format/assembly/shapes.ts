@@ -1,12 +1,12 @@
-// Lines to rows of whatever fields they have, where no fields are declared. A row's shape is the names of its fields in their order,
-// and which of them hold objects of which shape: a node of a tree that each name, and each brace inside the record, leads one
-// step down.
+// Makes lines into rows of whatever fields they have, where no fields are declared. A row's shape is the names of its
+// fields in their order, and which of them hold objects of which shape: a node of a tree, in which each name, and each
+// brace inside the record, leads one step down.
 //
-//   node = u32 name, or OPEN or CLOSE, u32 parent, u32 first child, u32 next sibling, u32 the child that was taken last,
+//   node = u32 name, or OPEN or CLOSE, u32 parent, u32 first child, u32 next sibling, u32 the child taken last,
 //          u32 values so far, u32 node behind "{", u32 node behind "}"
 //
-// Arrays are values. Left to the caller is what is not quite plain, as in lines.ts, and: a name that occurs twice, objects in too many
-// others, and what the tree has no room for.
+// Arrays are values. Lines that are not quite plain are left to the caller, as in lines.ts, and also: a name that
+// occurs twice, objects nested too deep, and lines for which the tree has no room.
 import { FLOAT, NUMBER } from "./kinds";
 import { behindBlanks, behindField, BRACE_CLOSE, BRACE_OPEN, COLON, COMMA, nextLineFeed } from "./lines";
 import {
@@ -36,27 +36,27 @@ const VALUES: usize = 20;
 const OPENED: usize = 24;
 const CLOSED: usize = 28;
 
-/** In the place of a name: the value of the name before is an object, or such an object has ended. */
+/** Takes the place of a name: the value of the name before is an object, or such an object has ended. */
 const OPEN: u32 = 1;
 const CLOSE: u32 = 2;
 const DEPTH_MAX: u32 = 32;
 
 const MINUS: u8 = 0x2d;
-/** In the place of a shape: the row has none. */
+/** Takes the place of a shape: the row has none. */
 const LEFT: u32 = <u32>-1;
 
 let nodes: u32 = 0;
 
-/** Forgets all shapes but that of no fields, which is 0. */
+/** Forgets all shapes except that of no fields, which is 0. */
 export function resetShapes(): void {
   memory.fill(NODES, 0, STRIDE);
   nodes = 1;
 }
 
 /**
- * Reads lines of [at, end), which is followed by a line feed, into rows, as many as there is room for; the first byte is at
- * `offset` in the file. Returns how many; CONSUMED is behind the last one. Kinds and slots are one behind the other, of each
- * row as many as its shape has values.
+ * Reads lines of [start, end), which is followed by a line feed, into as many rows as there is room for; the first byte
+ * is at `offset` in the file. Returns their number; CONSUMED is behind the last one. Kinds and slots lie one after the
+ * other: a row has as many as its shape has values.
  */
 export function scanShapes(start: usize, end: usize, offset: f64): u32 {
   let rows: u32 = 0;
@@ -88,10 +88,10 @@ export function scanShapes(start: usize, end: usize, offset: f64): u32 {
   return rows;
 }
 
-/** Of the line that `lineEnd` passed. */
+/** The shape of the line that `lineEnd` passed. */
 let shape: usize = 0;
 
-/** Index of the line feed behind the object at `open`; 0: it is left to the caller. */
+/** Index of the line feed behind the object at `open`; 0 where it is left to the caller. */
 // @ts-ignore
 @inline
 function lineEnd(open: usize, kinds: usize, slots: usize): usize {
@@ -123,7 +123,7 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
       }
       at = behindField(at, FLOAT, kind, slot);
       if (at == 0) return 0;
-      // JSON has it, and JavaScript too.
+      // JSON has -0, and so has JavaScript.
       if (first == MINUS && load<u8>(kind) == NUMBER && load<f64>(slot) == 0) store<f64>(slot, -0.0);
       kind++;
       slot += 8;
@@ -147,7 +147,7 @@ function lineEnd(open: usize, kinds: usize, slots: usize): usize {
   return load<u8>(at) == LINE_FEED ? at : 0;
 }
 
-/** The node behind a brace; 0: no room. */
+/** The node behind a brace; 0 where there is no room. */
 // @ts-ignore
 @inline
 function braceNode(node: usize, side: usize): usize {
@@ -163,7 +163,7 @@ function newBraceNode(node: usize, side: usize): usize {
   return next;
 }
 
-/** 0: no room. */
+/** Returns 0 where there is no room. */
 function newNode(name: u32, parent: usize, values: u32): usize {
   if (nodes == NODES_MAX) return 0;
   const node = NODES + <usize>nodes * STRIDE;
@@ -175,7 +175,7 @@ function newNode(name: u32, parent: usize, values: u32): usize {
   return node;
 }
 
-/** The node that the name at `at` leads to; 0: none. */
+/** The node that the name at `at` leads to; 0 where there is none. */
 // @ts-ignore
 @inline
 function childAt(node: usize, at: usize): usize {

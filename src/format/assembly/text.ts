@@ -1,18 +1,18 @@
-// Strings and nested values: where they end, and their characters. Every loop ends at the line's end at the latest, as a line feed
-// is a control character, which JSON has in no string.
+// Strings and nested values: where they end, and their characters. Every loop ends at the line's end at the latest, as
+// a line feed is a control character, which no JSON string contains.
 import { ASCII_STRING, NARROW_STRING, WIDE_STRING } from "./kinds";
 import { NARROW, WIDE } from "./memory";
 
 export const LINE_FEED: u8 = 0x0a;
 export const QUOTE: u8 = 0x22;
 export const BACKSLASH: u8 = 0x5c;
-/** Bytes below are control characters. */
+/** Bytes below this are control characters. */
 export const CONTROL_END: u8 = 0x20;
 
 /** Where the next text goes. */
 export let narrowAt: usize = NARROW;
 export let wideAt: usize = WIDE;
-/** Of the string that `behindText` passed: where its characters are, and of which kind it is. */
+/** For the string that `behindText` passed: where its characters are, and of which kind it is. */
 export let textStart: u32 = 0;
 export let textEnd: u32 = 0;
 export let textKind: u8 = ASCII_STRING;
@@ -29,7 +29,10 @@ function stopsIn(window: v128): u32 {
   return <u32>i8x16.bitmask(v128.or(marks, i8x16.le_u(window, i8x16.splat(<i8>(CONTROL_END - 1)))));
 }
 
-/** Behind the string whose opening quote is at `at`; 0: it does not end in its line, or has control characters. */
+/**
+ * The index behind the string whose opening quote is at `at`; 0 where it does not end in its line, or has control
+ * characters.
+ */
 // @ts-ignore
 @inline
 export function behindString(at: usize): usize {
@@ -43,13 +46,13 @@ export function behindString(at: usize): usize {
     from += ctz<u32>(stops);
     const byte = load<u8>(from);
     if (byte == QUOTE) return from + 1;
-    // What follows a backslash is no end, but must be in the line.
+    // The character behind a backslash does not end the string, but it must be in the line.
     if (byte != BACKSLASH || load<u8>(from + 1) < CONTROL_END) return 0;
     from += 2;
   }
 }
 
-/** As `behindString`, its characters added to the text. */
+/** Like `behindString`, but adds the characters to the text. */
 export function behindText(at: usize): usize {
   const start = narrowAt;
   let from = at + 1;
@@ -57,7 +60,7 @@ export function behindText(at: usize): usize {
   while (true) {
     const window = v128.load(from);
     v128.store(to, window);
-    // Signed: all but printable ASCII.
+    // Signed: everything but printable ASCII.
     const stops = stopsIn(window) | <u32>i8x16.bitmask(window);
     if (stops == 0) {
       from += 16;
@@ -79,7 +82,7 @@ export function behindText(at: usize): usize {
   return textKind == WIDE_STRING && !decodeWide(at + 1, behind - 1) ? 0 : behind;
 }
 
-/** Adds bytes that stand for themselves; false, and nothing is added: they are not all ASCII. */
+/** Adds bytes that stand for themselves. Returns false, and adds nothing, where they are not all ASCII. */
 // @ts-ignore
 @inline
 export function addAscii(start: usize, end: usize): bool {
@@ -106,10 +109,10 @@ export function addBytes(start: usize, end: usize): void {
   textEnd = <u32>(narrowAt - NARROW);
 }
 
-/** Behind the character that `unitAt` decoded. */
+/** The index behind the character that `unitAt` decoded. */
 let behindUnit: usize = 0;
 
-/** False: it has characters from U+0100 on, or escapes that are none. */
+/** Returns false where the string has characters from U+0100 on, or invalid escapes. */
 function decodeNarrow(start: usize, end: usize): bool {
   let to = narrowAt;
   for (let at = start; at < end; at = behindUnit) {
@@ -123,7 +126,7 @@ function decodeNarrow(start: usize, end: usize): bool {
   return true;
 }
 
-/** False: it has escapes that are none. */
+/** Returns false where the string has invalid escapes. */
 function decodeWide(start: usize, end: usize): bool {
   let to = wideAt;
   for (let at = start; at < end; at = behindUnit) {
@@ -146,7 +149,7 @@ function decodeWide(start: usize, end: usize): bool {
 
 const NONE: u32 = <u32>-1;
 
-/** The character at `at`, which is UTF-8, or what an escape there stands for; NONE: it stands for nothing. */
+/** The character at `at`, which is UTF-8, or the one that an escape there stands for; NONE for an invalid escape. */
 // @ts-ignore
 @inline
 function unitAt(at: usize): u32 {
@@ -199,7 +202,7 @@ function escapeAt(at: usize): u32 {
       for (let i: usize = 2; i < 6; i++) {
         const byte = <u32>load<u8>(at + i);
         const lower = byte | 0x20;
-        // The closing quote, where the string ends too early, is no digit either.
+        // The closing quote of a string that ends too early is no digit either.
         if (byte - 0x30 < 10) unit = (unit << 4) | (byte - 0x30);
         else if (lower - 0x61 < 6) unit = (unit << 4) | (lower - 0x57);
         else return NONE;
@@ -211,7 +214,7 @@ function escapeAt(at: usize): u32 {
   }
 }
 
-/** Behind the object or array that begins at `at`; 0: it does not end in its line. */
+/** The index behind the object or array that begins at `at`; 0 where it does not end in its line. */
 export function behindNested(at: usize): usize {
   let depth: i32 = 0;
   let from = at;

@@ -1,4 +1,4 @@
-// Binary records, of fixed length or each behind its length: `records()`. Described in docs/formats/records.md.
+// Binary records, of fixed length or each preceded by its length: `records()`. docs/formats/records.md describes them.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
@@ -28,7 +28,7 @@ function fixedRecords(length: number): Format<Uint8Array> & ScannedFormat {
   return {
     split: "anywhere",
     extension: "bin",
-    // Arithmetic: the chunks are not read.
+    // Plain arithmetic: the chunks are not read.
     findStarts: async (_chunks, wanted, size) => wanted.map((at) => Math.min(Math.ceil(at / length) * length, size)),
     read: (chunks, from) => readRecords(chunks, from, (_bytes, _at, _start) => length, 0),
     write(record, out) {
@@ -69,7 +69,7 @@ function checkBytes(record: unknown): void {
 }
 
 /**
- * Bytes of the record at `at`, its prefix included; 0: too few bytes to know. `start` is where the record is in the
+ * Bytes of the record at `at`, its prefix included; 0: too few bytes to know. `start` is the record's offset in the
  * file.
  */
 type RecordSize = (bytes: Buffer, at: number, start: number) => number;
@@ -87,8 +87,8 @@ const prefixedSize: RecordSize = (bytes, at, start) => {
 };
 
 /**
- * Batches of about 64 KiB, copied out of the chunks, whose memory may be used again. `skip` bytes of each record are
- * not its content.
+ * Reads batches of about 64 KiB, copied out of the chunks, whose memory may be reused. The first `skip` bytes of each
+ * record are not its content.
  */
 async function* readRecords(
   chunks: AsyncIterable<Uint8Array>,
@@ -97,7 +97,7 @@ async function* readRecords(
   skip: number,
 ): AsyncGenerator<RecordBatch<Uint8Array>, void, undefined> {
   if (from.start >= from.end) return;
-  /** The beginning of a record that goes on in the next chunk. */
+  /** The beginning of a record that continues in the next chunk. */
   const carry = new ByteBuffer();
   let base = from.start;
   for await (const bytes of chunks) {
@@ -139,9 +139,9 @@ async function* readRecords(
 }
 
 interface BlockEnd {
-  /** Index behind the last whole record of the block. */
+  /** The index behind the last whole record of the block. */
   readonly behind: number;
-  /** Whether the record there goes on behind the chunk. */
+  /** Whether the record there continues behind the chunk. */
   readonly incomplete: boolean;
   /** Why the record there can't be read. */
   readonly bad: BadRecord | undefined;

@@ -1,4 +1,4 @@
-// A file is one record: `wholeFiles()`. Described in docs/formats/whole-files.md.
+// A file is one record: `wholeFiles()`. docs/formats/whole-files.md describes it.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";

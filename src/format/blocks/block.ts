@@ -1,10 +1,10 @@
-// What delimited files are read in: blocks of whole records. reader.ts cuts them; 64 KiB for the reason that it gives.
+// Blocks of whole records, in which delimited files are read. reader.ts cuts them, and says why they have 64 KiB.
 import { KiB } from "../../base/limits.ts";
 
 /** Whole records, one after the other. The bytes are valid until the next block is asked for. */
 export interface Block {
   readonly bytes: Buffer;
-  /** Offset in the file of the first of them. */
+  /** The first record's offset in the file. */
   readonly base: number;
 }
 

@@ -1,14 +1,21 @@
-// Where records end, found on bytes: the only part of reading that differs between lines and csv with line ends in quotes.
+// Finds on bytes where records end: the only part of reading that differs between lines and csv with line ends in
+// quotes.
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { hasOddQuotes, quote } from "./quotes.ts";
 
-/** Finds record ends. Offsets are indexes into the bytes given; an end is the index behind the delimiter. */
+/** Finds record ends. Offsets are indexes into the given bytes; an end is the index behind the delimiter. */
 export interface Boundary {
-  /** The last record end in bytes[from, to], where a record begins at `from`; -1: none. Leaves the state alone. */
+  /**
+   * The last record end in bytes[from, to], where a record begins at `from`; -1 where there is none. Does not change
+   * the state.
+   */
   lastEnd(bytes: Buffer, from: number, to: number): number;
-  /** A record begins at the first byte of the next call of `nextEnd`. */
+  /** Says that a record begins at the first byte of the next call of `nextEnd`. */
   restart(): void;
-  /** The first record end in bytes[from, …), the bytes of earlier calls since `restart` preceding them; -1: none yet. */
+  /**
+   * The first record end in bytes[from, …), which follow the bytes of earlier calls since `restart`; -1 where there is
+   * none yet.
+   */
   nextEnd(bytes: Buffer, from: number): number;
 }
 
@@ -18,14 +25,14 @@ export function delimited(delimiter: Uint8Array): Boundary {
   return wanted.length === 1 ? new ByteBoundary(wanted[0]!) : new StringBoundary(wanted);
 }
 
-/** Lines, but line feeds behind an odd number of quotes are part of the record. */
+/** Lines in which a line feed behind an odd number of quotes is part of the record. */
 export function quotedLines(): Boundary {
   return new QuotedBoundary();
 }
 
 /**
- * Whether an occurrence of the delimiter may overlap another one ("aa", "abab"). Then which occurrences are delimiters depends
- * on all that stands before them, and record starts can't be found locally.
+ * Whether an occurrence of the delimiter may overlap another one ("aa", "abab"). If so, everything before an occurrence
+ * decides whether it is a delimiter, and record starts can't be found locally.
  */
 export function overlapsItself(delimiter: Uint8Array): boolean {
   const bytes = asBuffer(delimiter);
@@ -88,7 +95,7 @@ class StringBoundary implements Boundary {
     const before = this.#tail.length;
     const rest = this.#delimiter.length - 1;
     if (before > 0) {
-      // Only an occurrence that begins in the tail and ends in these bytes fits into the bytes looked at here.
+      // These bytes are just long enough for an occurrence that begins in the tail and ends in the new bytes.
       const at = Buffer.concat([this.#tail, bytes.subarray(from, from + rest)]).indexOf(this.#delimiter);
       if (at >= 0) return from + at + this.#delimiter.length - before;
     }
@@ -112,7 +119,7 @@ class QuotedBoundary implements Boundary {
       const at = to > from ? bytes.lastIndexOf(lineFeed, to - 1) : -1;
       return at < from ? -1 : at + 1;
     }
-    // From the right, as the last end is near: which of the quotes are passed there leaves how many are before.
+    // It goes from the right, as the last end is near. The quotes that it passes tell how many are before each place.
     let odd = hasOddQuotes(bytes, first, to);
     for (let i = to - 1; i >= from; i--) {
       const byte = bytes[i];

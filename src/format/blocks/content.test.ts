@@ -19,7 +19,7 @@ const latin1 = (content: string) => Buffer.from(content, "latin1");
 const utf16 = (content: string) => Buffer.from(content, "utf16le");
 const swapped = (content: string) => Buffer.from(utf16(content)).swap16();
 const tar = execFileSync("tar", ["-cf", "-", "package.json"]);
-/** As tar was before it had a magic number. */
+/** Tar as it was before it had a magic number. */
 const oldTar = (() => {
   const head = Buffer.alloc(1024);
   head.write("file.txt");

@@ -1,12 +1,12 @@
-// What a file is that a format of text can't read, by its first bytes: else its bytes would be taken for records, and counted. Of the
-// magic numbers those that text may begin with are believed only when more of the file agrees.
+// Recognises, by its first bytes, a file that a format of text can't read: its bytes would otherwise be taken for
+// records, and counted. Magic numbers that text may begin with are believed only when more of the file agrees.
 import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../../base/error.ts";
 
 /** A format that reads text. Internal. */
 export interface TextFormat {
   readonly readsText: {
-    /** Zero bytes are nothing odd in it: they are its delimiter. */
+    /** Whether zero bytes are normal in it, because they are its delimiter. */
     readonly zeroBytes: boolean;
   };
 }
@@ -15,9 +15,9 @@ export function readsText(format: object): format is TextFormat {
   return "readsText" in format && typeof format.readsText === "object" && format.readsText !== null;
 }
 
-/** Of a file's first bytes, so many suffice (the head of a tar archive). */
+/** How many of a file's first bytes are enough (the head of a tar archive). */
 export const headBytesLooked = 512;
-/** And of its last ones, for kinds that are told by both. */
+/** How many of its last bytes are enough, for kinds that are recognised by both ends. */
 export const tailBytesLooked = 1024;
 
 interface Kind {
@@ -25,7 +25,7 @@ interface Kind {
   /** What to do about it. */
   readonly advice: string;
   readonly is: (head: Buffer) => boolean;
-  /** What the file's end must be like too. Left out: its beginning is no text. */
+  /** A test of the file's end, which must hold too. Left out: a file that begins like this is no text. */
   readonly endsAs?: (tail: Buffer) => boolean;
 }
 
@@ -64,13 +64,13 @@ const kinds: readonly Kind[] = [
   },
 ];
 const orc = Buffer.from("ORC");
-/** In the order in which they are tried: the marks of UTF-32 begin as those of UTF-16 do. */
+/** In the order in which they are tried: the marks of UTF-32 begin like those of UTF-16. */
 const marks: readonly (readonly [encoding: string, iconv: string, is: (head: Buffer) => boolean])[] = [
   ["UTF-32", "UTF-32", begins("fffe0000", "0000feff")],
   ["UTF-16", "UTF-16", begins("fffe", "feff")],
 ];
 
-/** Throws `bad-input` for a file that is none of text. `tail` gives its last bytes; undefined: they can't be had. */
+/** Throws `bad-input` for a file that is not text. `tail` reads its last bytes; undefined where they can't be had. */
 export async function refuseForeign(
   head: Uint8Array,
   { readsText: { zeroBytes } }: TextFormat,
@@ -99,20 +99,20 @@ function ends(...magics: readonly string[]): (tail: Buffer) => boolean {
   return (tail) => magics.some((magic) => tail.subarray(-magic.length).equals(Buffer.from(magic)));
 }
 
-/** "BZh", the size of blocks, and the first block's own number, or that of the end. */
+/** "BZh", the size of blocks, and then the number of a block or of the end. */
 function isBzip2(head: Buffer): boolean {
   if (!/^BZh[1-9]$/.test(head.toString("latin1", 0, 4))) return false;
   const block = head.toString("hex", 4, 10);
   return block === "314159265359" || block === "177245385090";
 }
 
-/** 12-bit codes or so, and bits that nobody sets. */
+/** Codes of 9 to 16 bits, and reserved bits that are zero. */
 function isCompress(head: Buffer): boolean {
   const bits = (head[2] ?? 0) & 0x1f;
   return head[0] === 0x1f && head[1] === 0x9d && ((head[2] ?? 0) & 0x60) === 0 && bits >= 9 && bits <= 16;
 }
 
-/** The usual properties, a dictionary that is a power of two, and a size that is not known or below 2^40. */
+/** The usual properties, a dictionary whose size is a power of two, and a size that is unknown or below 2^40. */
 function isLzma(head: Buffer): boolean {
   if (head.length < 13 || head[0] !== 0x5d) return false;
   const dictionary = head.readUInt32LE(1);
@@ -120,7 +120,7 @@ function isLzma(head: Buffer): boolean {
   return dictionary >= 4096 && (dictionary & (dictionary - 1)) === 0 && (size === 2n ** 64n - 1n || size < 2n ** 40n);
 }
 
-/** The sum of the bytes of its first head, which holds that sum in octal digits: old archives have nothing else. */
+/** Compares the first head's checksum with the octal digits in it: old archives have no other mark. */
 function isTar(head: Buffer): boolean {
   if (head.length < 512) return false;
   const digits = /^ *([0-7]{1,7})[\0 ]/.exec(head.toString("latin1", 148, 156))?.[1];
@@ -130,13 +130,16 @@ function isTar(head: Buffer): boolean {
   return sum === Number.parseInt(digits, 8);
 }
 
-/** Bytes that no text has; the last character may be cut off. */
+/** Whether there are bytes that no text has; the last character may be cut off. */
 function isNoText(head: Buffer): boolean {
   if (head.some((byte) => byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13)) return true;
   return ![0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, Math.max(0, head.length - cut))));
 }
 
-/** Text mostly of ASCII characters in two bytes each: every second byte is zero, or nearly every one, and no other. */
+/**
+ * Recognises text mostly of ASCII characters in two bytes each: every second byte is zero, or nearly every one, and no
+ * others.
+ */
 function withoutMark(head: Buffer): readonly [encoding: string, iconv: string] | undefined {
   const units = head.length >> 1;
   if (units < 2) return undefined;

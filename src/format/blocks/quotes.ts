@@ -1,11 +1,12 @@
-// Counting quotes, and carriage returns: bytes without any are passed by `indexOf`, others are looked at 16 at a time in WebAssembly.
+// Counts quotes and carriage returns. `indexOf` skips bytes without any; others are looked at 16 at a time in
+// WebAssembly.
 
 import { type JsonExports, jsonReader, places } from "../json/wasm.ts";
 import { blockBytes } from "./block.ts";
 
 export const quote = 0x22;
 
-/** What counts, and its memory; made when the first of them is seen. It keeps nothing between two calls. */
+/** The counter and its memory, created when the first quote or return is seen. It keeps nothing between two calls. */
 let counter: { readonly reader: JsonExports; readonly memory: Uint8Array } | undefined;
 
 function newCounter(): NonNullable<typeof counter> {
@@ -13,13 +14,13 @@ function newCounter(): NonNullable<typeof counter> {
   return { reader, memory: new Uint8Array(reader.memory.buffer) };
 }
 
-/** Whether a carriage return that no line feed follows stands in the bytes, of which the last may be one. */
+/** Whether the bytes contain a carriage return that no line feed follows; the last byte may be one. */
 export function hasLoneReturn(bytes: Buffer): boolean {
   const first = bytes.indexOf(13);
   if (first < 0) return false;
   const { reader, memory } = (counter ??= newCounter());
   for (let at = first; at < bytes.length; at += blockBytes) {
-    // With the byte behind it, which may be the line feed.
+    // Includes the byte behind the part, which may be the line feed.
     const part = bytes.subarray(at, Math.min(bytes.length, at + blockBytes) + 1);
     const end = places.block + Math.min(part.length, blockBytes);
     memory.set(part, places.block);
@@ -29,7 +30,7 @@ export function hasLoneReturn(bytes: Buffer): boolean {
   return false;
 }
 
-/** Whether bytes[from, to) hold an odd number of quotes. */
+/** Whether bytes[from, to) contain an odd number of quotes. */
 export function hasOddQuotes(bytes: Buffer, from: number, to: number): boolean {
   const first = bytes.indexOf(quote, from);
   if (first < 0 || first >= to) return false;

@@ -1,10 +1,11 @@
-// Cuts chunks of any size into blocks of whole records, about 64 KiB each. Everything that reads delimited records stands on it.
+// Cuts chunks of any size into blocks of whole records, about 64 KiB each. Everything that reads delimited records uses
+// it.
 //
 //   chunk 1            chunk 2
 //   |..a..|..b..|..c   ..|..d..|      blocks: [a b] [c, carried over] [d]
 //
-// 64 KiB, because a Latin-1 string of that size is copied into V8's heap at 0.1 ns a byte and then sliced without copying;
-// larger blocks leave the processor's cache (measured with bench/micro/lines.bench.ts).
+// 64 KiB, because a Latin-1 string of that size is copied into V8's heap at 0.1 ns a byte and then sliced without
+// copying; larger blocks leave the processor's cache (measured with bench/micro/lines.bench.ts).
 import { assert } from "../../base/assert.ts";
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { KiB, limits } from "../../base/limits.ts";
@@ -14,7 +15,7 @@ import { LineEnds } from "../lines/ends.ts";
 import { type Block, blockBytes } from "./block.ts";
 import type { Boundary } from "./boundary.ts";
 
-/** The record at [start, end) of the file, delimiter included, refused. */
+/** Refuses the record at [start, end) of the file, delimiter included. */
 export function badRecordIn({ bytes, base }: Block, why: string | UserThrew, start: number, end: number): BadRecord {
   const content = Uint8Array.from(bytes.subarray(start - base, end - base));
   return typeof why === "string"
@@ -24,20 +25,24 @@ export function badRecordIn({ bytes, base }: Block, why: string | UserThrew, sta
 
 export interface BlockOptions {
   readonly boundary: Boundary;
-  /** A longer record is refused. Default `limits.recordBytesMax`; at least `blockBytes`, as records within a block are not looked at. */
+  /**
+   * A longer record is refused. Default `limits.recordBytesMax`. At least `blockBytes`, as records within a block are
+   * not measured.
+   */
   readonly recordBytesMax?: number | undefined;
-  /** Said after the message that a record is too long. */
+  /** Added to the message that a record is too long. */
   readonly hint?: string | undefined;
   /** Whether line ends inside a record that is too long are counted (lines/ends.ts). Default: no. */
   readonly countsLines?: boolean | undefined;
 }
 
-/** What a record over the limit leaves in its dead letter. */
+/** Bytes of a record over the limit that its dead letter keeps. */
 const headBytesKept = 64 * KiB;
 
 /**
- * Blocks with all records that begin in [from.start, from.end), where `chunks` begin at `from.start`. The last record of a file
- * need not end with a delimiter. Throws `BadRecord` for one over the limit, of which never more than the limit is held.
+ * Yields blocks with all records that begin in [from.start, from.end), where `chunks` begin at `from.start`. The last
+ * record of a file need not end with a delimiter. Throws `BadRecord` for a record over the limit; never more than the
+ * limit is held of it.
  */
 export async function* readBlocks(
   chunks: AsyncIterable<Uint8Array>,
@@ -55,12 +60,12 @@ export async function* readBlocks(
       Uint8Array.from(bytes.subarray(0, headBytesKept)),
       lineEnds?.inside,
     );
-  /** Of a record that is over the limit. */
+  /** Counts the line ends of a record that is over the limit. */
   let lineEnds: LineEnds | undefined;
   const count = (piece: Uint8Array) => {
     if (options.countsLines === true) (lineEnds ??= new LineEnds()).add(piece);
   };
-  /** The beginning of a record whose end has not been seen; of one over the limit only its head. */
+  /** The beginning of a record whose end has not been seen; for one over the limit, only its head. */
   const carry = new Carry();
   let carried = 0;
   let base = from.start;
@@ -117,7 +122,10 @@ export async function* readBlocks(
   yield { bytes: record, base: base - carried };
 }
 
-/** Copies of the pieces of a record, joined once it is whole: a buffer that grew would for a while take three times as much. */
+/**
+ * Copies of the pieces of a record, joined once it is whole: a growing buffer would take three times as much for a
+ * while.
+ */
 class Carry {
   #pieces: Buffer[] = [];
 
@@ -129,12 +137,12 @@ class Carry {
     this.#pieces.push(Buffer.from(piece));
   }
 
-  /** Forgets all but the first so many bytes. */
+  /** Forgets everything but the first `bytes` bytes. */
   keepHead(bytes: number): void {
     if (this.#pieces.length > 1 || (this.#pieces[0]?.length ?? 0) > bytes) this.#pieces = [this.take(bytes)];
   }
 
-  /** What there is, at most so many bytes of it; then there is nothing. */
+  /** Returns what there is, at most `bytes` bytes of it, and forgets everything. */
   take(bytes?: number): Buffer {
     const pieces = this.#pieces;
     this.#pieces = [];

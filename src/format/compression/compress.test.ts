@@ -57,7 +57,7 @@ describe.each(["gzip", "zstd"] as const)("%s", (compression) => {
       const error = await failure(compression, file.subarray(0, length), 7);
       expect(error).toMatchObject({ code: "bad-input" });
       expect(error.message, `${length} bytes`).toMatch(
-        // Two bytes are a header to node:zlib, and a wrong one.
+        // For node:zlib two bytes are a header, and a wrong one.
         length === 2 ? /damaged/ : /ends too early, at or behind compressed byte \d/,
       );
     }
@@ -88,7 +88,7 @@ describe.each(["gzip", "zstd"] as const)("%s", (compression) => {
       if (result !== undefined && result !== content) changed++;
     }
     expect(refused).toBeGreaterThan(0);
-    // zstd frames of this library carry no checksum: the manifest's SHA-256 guards published files.
+    // The zstd frames of this library carry no checksum: the manifest's SHA-256 guards published files.
     if (compression === "gzip") expect(changed).toBe(0);
   });
 

@@ -1,5 +1,5 @@
-// gzip as a stream, by node:zlib, which inflates in another thread and reads members that follow one another. What it lets
-// pass is looked for here: it ignores whatever comes behind zero bytes that pad a file's end, be it another member.
+// gzip as a stream, by node:zlib, which inflates in another thread and reads members that follow one another. This file
+// checks what node:zlib lets pass: it ignores everything behind zero bytes that pad a file's end, even another member.
 import { createGunzip, type Gunzip } from "node:zlib";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { KiB } from "../../base/limits.ts";
@@ -8,7 +8,8 @@ import { formatCount } from "../../base/units.ts";
 /** The content of all members. Throws `bad-input` when the data is damaged, cut short or followed by something else. */
 export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const stream = createGunzip({ chunkSize: 256 * KiB });
-  // The loop below hears of errors, but only while it waits: since Node 22 one that comes between two of its turns has no listener.
+  // The loop below gets errors only while it waits: since Node 22 an error that comes between two of its turns has no
+  // listener.
   stream.on("error", () => {});
   const feeder = new Feeder(stream, chunks);
   const fed = feeder.run();
@@ -38,7 +39,7 @@ function damaged(problem: string, offset: number): MillraceError {
   );
 }
 
-/** Writes chunk after chunk, each only when the one before it has been used up. */
+/** Writes one chunk after the other, each only when the one before it has been used up. */
 class Feeder {
   readonly #stream: Gunzip;
   readonly #chunks: AsyncIterable<Uint8Array>;
@@ -72,7 +73,9 @@ class Feeder {
     return this.#failure;
   }
 
-  /** Never rejects. Ends when the chunks end, fail, or the stream is destroyed before its end. */
+  /**
+   * Feeds the stream. Never rejects. Ends when the chunks end or fail, or when the stream is destroyed before its end.
+   */
   async run(): Promise<void> {
     try {
       for await (const chunk of this.#chunks) {
@@ -92,7 +95,7 @@ class Feeder {
     }
   }
 
-  /** Resolves when the chunk is used up, and also when the stream closes: then its callback may never be called. */
+  /** Resolves when the chunk is used up, and also when the stream closes, as its callback may then never be called. */
   #write(chunk: Uint8Array): Promise<void> {
     const written = new Promise<void>((resolve) => this.#stream.write(chunk, () => resolve()));
     return Promise.race([written, this.#closed]);

@@ -1,5 +1,5 @@
-// zstd by WebAssembly (Node has it only from 22.15 on), which decodes whole frames only. So frames are found here, by the
-// sizes in the headers of their blocks (RFC 8878, section 3.1.1), and decoded one by one.
+// zstd by WebAssembly, which decodes only whole frames (Node itself has zstd only since 22.15). So frames are found
+// here, by the sizes in the headers of their blocks (RFC 8878, section 3.1.1), and decoded one by one.
 //
 //   file   frame*             frame  magic (4)  header (2-14)  block+  [checksum (4)]
 //   block  header (3: last 1 bit, type 2, size 21)  content    skippable frame  magic (4)  size (4)  anything
@@ -26,8 +26,8 @@ export function loadZstd(): Promise<Zstd> {
 }
 
 /**
- * The content of all frames. Throws `bad-input` when the data is damaged, cut short or followed by something else, and
- * `not-supported` for frames with a dictionary or more content than `limits.zstdFrameBytesMax`.
+ * Reads the content of all frames. Throws `bad-input` when the data is damaged, cut short or followed by something
+ * else, and `not-supported` for frames with a dictionary or more content than `limits.zstdFrameBytesMax`.
  */
 export async function* unzstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const zstd = await loadZstd();
@@ -69,14 +69,14 @@ function damaged(problem: string, offset: number): MillraceError {
 
 const blockContentMax = 128 * KiB;
 
-/** Looks for the end of one frame, block by block, as its bytes arrive. */
+/** Finds the end of one frame, block by block, as its bytes arrive. */
 class FrameScan {
   /** Where the frame begins in the file. */
   readonly offset: number;
   isSkippable = false;
-  /** The content has at most so many bytes, as far as it has been seen. */
+  /** The largest content that the frame may have, judging by the blocks seen so far. */
   contentMax = 0;
-  /** Index of the next block's header; 0: the frame's header has not been read. */
+  /** The index of the next block's header; 0: the frame's header has not been read. */
   #at = 0;
   #hasSize = false;
   #hasChecksum = false;
@@ -86,7 +86,10 @@ class FrameScan {
     this.offset = offset;
   }
 
-  /** The index behind the frame in `bytes`, which begin with it; -1: more are needed. Called again with more of them. */
+  /**
+   * The index behind the frame in `bytes`, which begin with the frame; -1 when more bytes are needed: call it again
+   * with more.
+   */
   end(bytes: Buffer): number {
     if (this.#at === 0) {
       const end = this.#header(bytes);
@@ -101,7 +104,7 @@ class FrameScan {
       const behind = this.#at + 3 + (type === 1 ? 1 : size);
       if (behind > limits.zstdFrameBytesMax) throw this.#tooLarge();
       const end = behind + (this.#hasChecksum ? 4 : 0);
-      if (isLast && end > bytes.length) return -1; // Looked at again when all is there.
+      if (isLast && end > bytes.length) return -1; // Looked at again when all of it is there.
       if (!this.#hasSize) this.#addContent(type === 2 ? this.#blockMax : size);
       if (isLast) return end;
       this.#at = behind;
@@ -109,7 +112,7 @@ class FrameScan {
     return -1;
   }
 
-  /** Reads the frame's header. Returns what `end` is to return, or undefined to go on with the blocks. */
+  /** Reads the frame's header. Returns what `end` should return, or undefined to continue with the blocks. */
   #header(bytes: Buffer): number | undefined {
     if (bytes.length < 8) {
       // The smallest frame has 9 bytes, so fewer are no frame or not all of one.

@@ -1,4 +1,4 @@
-// Records of a part of a block of JSON lines, whoever reads it.
+// The interface of what makes records of a part of a block of JSON lines: by declared fields or whole.
 
 import type { Block } from "../blocks/block.ts";
 import { badRecordIn } from "../blocks/reader.ts";
@@ -7,21 +7,29 @@ import { byteOrderMark } from "../lines/decoder.ts";
 import { noRecord } from "../lines/reader.ts";
 import { messageOf } from "./field.ts";
 
-/** Records of a block, from some offset to `batch.end`; `bad`: the record there, to be thrown once these have been dealt with. */
+/**
+ * Records of a block, from some offset to `batch.end`. `bad` is the record there, to be thrown once these have been
+ * used.
+ */
 export interface JsonBatch {
   readonly batch: RecordBatch<unknown>;
   readonly bad: BadRecord | undefined;
 }
 
-/** Makes records of blocks of lines. Of all files of one format: batches are made one after the other, and keep nothing of it. */
+/**
+ * Makes records of blocks of lines, for all files of one format. Batches are made one after the other, and keep none of
+ * the reader's memory.
+ */
 export interface JsonReader {
   /** A line's record; `noRecord` for a blank line. */
   parse(line: string): unknown;
-  /** Reads lines of a block of UTF-8 from index `from` on; a byte order mark before that is the first record's. */
+  /**
+   * Reads lines of a block of UTF-8 from index `from` on; a byte order mark before that belongs to the first record.
+   */
   read(block: Block, from: number): JsonBatch;
 }
 
-/** All lines of a block from index `from` on, one by one; `text` is all bytes as Latin-1. */
+/** Reads all lines of a block from index `from` on, one by one; `text` is the whole block as Latin-1. */
 export function readEachLine(
   block: Block,
   from: number,
@@ -47,14 +55,14 @@ export function readEachLine(
   return { batch: { records, starts: new Float64Array(starts), end: base + bytes.length }, bad: undefined };
 }
 
-/** Where the line at `at` ends without its line end, and where the next one begins. */
+/** Where the line at `at` ends without its line end, and where the next line begins. */
 export function lineOf(bytes: Buffer, text: string, at: number): { readonly end: number; readonly behind: number } {
   const found = text.indexOf("\n", at);
   if (found < 0) return { end: bytes.length, behind: bytes.length };
   return { end: found > at && bytes[found - 1] === 13 ? found - 1 : found, behind: found + 1 };
 }
 
-/** The records before the one at index `at`, which is refused. */
+/** The batch of the records before the one at index `at`, which is refused. */
 export function refused(
   block: Block,
   records: readonly unknown[],
@@ -72,7 +80,7 @@ export function refused(
   };
 }
 
-/** Whether a byte order mark stands before the line at index `at`: it is part of the record. */
+/** Whether a byte order mark precedes the line at index `at`: it counts as part of the record. */
 export function isMarked({ bytes, base }: Block, at: number): boolean {
   return at > 0 && at === byteOrderMark(bytes, base);
 }

@@ -1,4 +1,4 @@
-// Blocks of JSON lines to records of declared fields: by the table, line by line where that can't.
+// Makes records of declared fields from blocks of JSON lines: by the table, and line by line where the table can't.
 import type { Block } from "../blocks/block.ts";
 import { blockBytes } from "../blocks/block.ts";
 import { isMarked, type JsonBatch, type JsonReader, lineOf, readEachLine, refused } from "./batch.ts";
@@ -8,7 +8,7 @@ import { cell } from "./rows.ts";
 import { JsonTable, type WantedField } from "./table.ts";
 import { RowTexts } from "./texts.ts";
 
-/** "lines": line by line, which gives the same records, slower. There to compare with. */
+/** "lines" reads line by line, which gives the same records, but slower. It is there to compare with. */
 export type FieldReading = "table" | "lines";
 
 export class FieldReader implements JsonReader {
@@ -48,7 +48,7 @@ export class FieldReader implements JsonReader {
     const texts = new RowTexts(table);
     const starts = table.starts();
     const records = new Array<unknown>(rows);
-    /** All bytes as Latin-1, if a line asks for it. */
+    /** The whole block as Latin-1, once a line asks for it. */
     let text: string | undefined;
     for (let row = 0; row < rows; row++) {
       const at = starts[row]! - base;

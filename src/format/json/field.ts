@@ -1,4 +1,4 @@
-// One declared field of a JSON object: its value by its codec, and back.
+// One declared field of a JSON object: reading its value by its codec, and writing it.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Codec, ColumnCodec } from "../../job/codec.ts";
@@ -12,7 +12,7 @@ export function kindOf(value: unknown): JsonKind {
   return type === "string" || type === "number" || type === "boolean" ? type : "other";
 }
 
-/** Plain assignment, but `__proto__` as a property like any other. */
+/** Assigns a property, also `__proto__`, as a property like any other. */
 export function setField(record: Record<string, unknown>, name: string, value: unknown): void {
   if (name === "__proto__") {
     Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
@@ -22,8 +22,9 @@ export function setField(record: Record<string, unknown>, name: string, value: u
 }
 
 /**
- * The codec reads its text form, so a JSON string for a number's codec would pass: what comes out must be of the JSON value's
- * own type. Dates and bigints have no JSON form of their own and are taken from strings, bigints also from exact numbers.
+ * The codec reads its text form, so a JSON string for a number's codec would pass. Therefore the result must be of the
+ * JSON value's own type. Dates and bigints have no JSON form of their own and are taken from strings, bigints also from
+ * exact numbers.
  */
 export function fieldValue(name: string, codec: ColumnCodec<unknown>, kind: JsonKind, text: string): unknown {
   switch (kind) {
@@ -60,7 +61,9 @@ export function fieldValue(name: string, codec: ColumnCodec<unknown>, kind: Json
   throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is of the wrong type: ${shown}`);
 }
 
-/** JSON tells null from the empty text, so `nullable` has no say in values of other types. */
+/**
+ * The codec below all `nullable`: JSON tells null from the empty text, so `nullable` does not matter for other values.
+ */
 function innerOf(codec: ColumnCodec<unknown>): ColumnCodec<unknown> {
   const inner = nullableOf(codec as unknown as Codec<unknown>);
   return inner === undefined ? codec : innerOf(inner as unknown as ColumnCodec<unknown>);

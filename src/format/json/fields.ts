@@ -24,7 +24,7 @@ export function jsonFields(columns: Columns, reading: FieldReading = "table"): J
       `ndjson({ fields }) needs for ${JSON.stringify(name)} a codec with a text form, such as utf8 or uint`,
     );
   }
-  /** Made when it is needed, as a format may be there only to write. */
+  /** Created when it is needed, as a format may be used only to write. */
   let reader: FieldReader | undefined;
   return {
     read(chunks, from) {

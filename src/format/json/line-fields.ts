@@ -1,5 +1,5 @@
-// Declared fields of one line of JSON, found in JavaScript: of lines that the table (json/table.ts) leaves alone, those longer than a
-// block, and where the table takes none of a job's fields.
+// Finds the declared fields of one line of JSON, in JavaScript: for lines that the table (json/table.ts) does not read,
+// for those longer than a block, and where the table does not support a job's fields.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Codec, ColumnCodec } from "../../job/codec.ts";
@@ -34,7 +34,10 @@ export class LineFields {
     this.#scanner = new JsonScanner(names);
   }
 
-  /** The record of the line bytes[start, end), UTF-8; `text` is all bytes as Latin-1: the same where they are ASCII. */
+  /**
+   * The record of the line bytes[start, end), in UTF-8; `text` is all the bytes as Latin-1, which is the same where
+   * they are ASCII.
+   */
   read(bytes: Buffer, text: string, start: number, end: number): unknown {
     if (!this.#scanner.scan(bytes, text, start, end)) return this.parse(bytes.toString("utf8", start, end));
     const { kinds, starts, ends, plain } = this.#scanner;
@@ -62,7 +65,7 @@ export class LineFields {
     return this.make(values);
   }
 
-  /** What the scanner leaves alone, with the same result. */
+  /** The record of a line that the scanner does not read, with the same result. */
   parse(line: string): unknown {
     if (isBlank(line)) return noRecord;
     const object = parseObject(line);
@@ -75,9 +78,9 @@ export class LineFields {
   }
 }
 
-/** What a field holds whose text may be a JSON number. */
+/** The value of a field whose text may be a JSON number. */
 export function numberValue({ name, codec, plain }: Field, text: string): unknown {
-  // The codec takes every number, and -0 for 0.
+  // The codec takes every number, and reads -0 as 0.
   if (plain === "float64" && isNumber(text)) {
     const number = Number(text) + 0;
     if (Number.isFinite(number)) return number;
@@ -85,7 +88,7 @@ export function numberValue({ name, codec, plain }: Field, text: string): unknow
   return fieldValue(name, codec, "number", numberText(text) ?? String(parseJson(text)));
 }
 
-/** The number of at most 15 digits without a leading zero at [start, end); -1: something else. */
+/** The number of at most 15 digits without a leading zero at [start, end); -1 for anything else. */
 function digitsAt(bytes: Buffer, start: number, end: number): number {
   if (end - start > 15 || (bytes[start] === 0x30 && end - start > 1)) return -1;
   let number = 0;
@@ -100,7 +103,7 @@ function digitsAt(bytes: Buffer, start: number, end: number): number {
 function stringAt(bytes: Buffer, text: string, start: number, end: number): string {
   const plain = text.slice(start + 1, end - 1);
   if (!notPlain.test(plain)) return plain;
-  // Escapes, characters beyond ASCII, or what JSON does not allow.
+  // It has escapes, characters beyond ASCII, or something that JSON does not allow.
   return parseJson(bytes.toString("utf8", start, end)) as string;
 }
 

@@ -1,7 +1,7 @@
-// One line of ndjson, whoever reads it.
+// What all readers of one line of ndjson share.
 import { MillraceError } from "../../base/error.ts";
 
-/** Only blanks, as JSON knows them; most lines are told by their first character. */
+/** Whether the line has only blanks, as JSON defines them. Most lines are decided by their first character. */
 export function isBlank(line: string): boolean {
   for (let i = 0; i < line.length; i++) {
     const unit = line.charCodeAt(i);

@@ -1,4 +1,4 @@
-// One JSON value per line: `ndjson()`. Described in docs/formats/ndjson.md.
+// One JSON value per line: `ndjson()`. docs/formats/ndjson.md describes it.
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { hasValidate } from "../../base/value/standard-schema.ts";
@@ -113,7 +113,7 @@ export function wholeRecords(
   reading: RecordReading = "shapes",
   integers: Integers = "refuse",
 ): InputFormat<unknown>["read"] {
-  /** Made when it is needed, as a format may only be used to write. */
+  /** Created when it is needed, as a format may be used only to write. */
   let reader: RecordReader | undefined;
   return (chunks, from) => {
     reader ??= new RecordReader(check, reading, integers);

@@ -60,11 +60,11 @@ async function outcome(read: InputFormat<unknown>["read"], content: string) {
   }
 }
 
-/** Numbers of a JSON text, of what is no string. */
+/** The numbers of a JSON text that are not inside strings. */
 const numbersIn = (text: string): string[] =>
   text.replace(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g) ?? [];
 const isInteger = (text: string) => /^-?\d+$/.test(text);
-/** Whether other digits would come out, told by a way of its own. */
+/** Whether other digits would come out, computed in a different way. */
 const isChanged = (text: string) =>
   isInteger(text) && BigInt(Number(text).toLocaleString("en", { useGrouping: false })) !== BigInt(text);
 
@@ -94,7 +94,7 @@ describe("integers beyond 2^53 in whole records", () => {
           const again = Buffer.from(await writeAll(format, found.records)).toString();
           const kept = (lines: readonly string[]) =>
             lines.flatMap((line) => {
-              const unique = JSON.stringify(JSON.parse(line)); // of a name that occurs twice the last one counts
+              const unique = JSON.stringify(JSON.parse(line)); // when a name occurs twice, the last one counts
               return numbersIn(line).length === numbersIn(unique).length ? numbersIn(line).filter(isInteger) : [];
             });
           const whole = texts.slice(0, found.records.length);

@@ -1,18 +1,20 @@
-// Numbers of whole JSON records that JavaScript's numbers can't hold: integers beyond 2^53 that would come out with other digits, and
-// what is too large for any number. `JSON.parse` rounds them without a word.
+// Numbers in whole JSON records that JavaScript's numbers can't hold: integers beyond 2^53 that would come out with
+// other digits, and numbers that are too large. `JSON.parse` rounds them silently.
 import { MillraceError } from "../../base/error.ts";
 import { setField } from "./field.ts";
 import { parseJson } from "./line.ts";
 
-/** What becomes of integers beyond 2^53: refused where a number would change them, rounded, or bigints. */
+/**
+ * What happens to integers beyond 2^53: they are refused where a number would change them, rounded, or read as bigints.
+ */
 export type Integers = "refuse" | "round" | "bigint";
 
 const exactMax = 2 ** 53;
-/** Deeper values are not looked through one by one, but their text is. */
+/** Values nested deeper are not checked one by one; their text is checked instead. */
 const depthMax = 200;
 const number = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y;
 
-/** What `JSON.parse` makes of a text, but for such numbers. Throws `bad-input`. */
+/** Reads what `JSON.parse` makes of a text, except for such numbers. Throws `bad-input`. */
 export function parseWhole(text: string, integers: Integers): unknown {
   const value = parseJson(text);
   if (!mayHaveChanged(value)) return value;
@@ -21,7 +23,10 @@ export function parseWhole(text: string, integers: Integers): unknown {
   return hasBigints ? new BigintParser(text).parse() : value;
 }
 
-/** Whether there is a number in it that is not exact for certain: cheaper than a look at the text, which was just parsed. */
+/**
+ * Whether the value contains a number that may be inexact. This is cheaper than looking at the text, which was just
+ * parsed.
+ */
 export function mayHaveChanged(value: unknown, depth = 0): boolean {
   if (typeof value === "number") return !isExact(value);
   if (typeof value !== "object" || value === null) return false;
@@ -44,7 +49,7 @@ function isExact(value: number): boolean {
   return value > -exactMax && value < exactMax;
 }
 
-/** The value of a JSON number. Throws `bad-input` for one that can't be had. */
+/** The value of a JSON number. Throws `bad-input` for a number that can't be represented. */
 export function wholeNumber(text: string, integers: Integers): number | bigint {
   const value = Number(text);
   if (isExact(value)) return value;
@@ -71,7 +76,7 @@ function shown(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** Numbers of a text that is JSON, those in strings not among them. */
+/** The numbers of a JSON text, without those inside strings. */
 function* numbersOf(text: string): Generator<string> {
   for (let at = 0; at < text.length; ) {
     const unit = text.charCodeAt(at);
@@ -93,7 +98,7 @@ function numberAt(text: string, at: number): string {
   return number.exec(text)![0];
 }
 
-/** Index behind the string whose opening quote is at `start`, in JSON. */
+/** The index behind the string whose opening quote is at `start`, in JSON. */
 function behindString(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); ; at = text.indexOf('"', at + 1)) {
     let slashes = 0;
@@ -102,7 +107,7 @@ function behindString(text: string, start: number): number {
   }
 }
 
-/** Reads what is known to be JSON, with bigints where numbers are not exact for certain. */
+/** Parses text that is known to be JSON, with bigints where numbers may be inexact. */
 class BigintParser {
   readonly #text: string;
   #at = 0;
@@ -158,7 +163,7 @@ class BigintParser {
     return JSON.parse(this.#text.slice(start, this.#at)) as string;
   }
 
-  /** The next character that is no blank. */
+  /** The next character that is not a blank. */
   #next(): string | undefined {
     while (/\s/.test(this.#text[this.#at] ?? "")) this.#at++;
     return this.#text[this.#at];

@@ -1,4 +1,4 @@
-// Files of JSON lines, whoever makes records of a block.
+// Reads files of JSON lines, with any `JsonReader` to make records of a block.
 import { isUtf8 } from "node:buffer";
 import { delimited } from "../blocks/boundary.ts";
 import { readBlocks } from "../blocks/reader.ts";

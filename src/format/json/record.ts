@@ -1,16 +1,16 @@
-// Records of declared fields, all of one hidden class, so that `map` finds its fields without looking for them.
+// Creates records of declared fields with one hidden class, so that `map` finds their fields without a search.
 
-/** Makes records of these names, in their order, of values in the same order. */
+/** Creates a record with these names, in their order, from values in the same order. */
 export type MakeRecord = (values: readonly unknown[]) => Record<string, unknown>;
 
-/** By number of fields: the names of the first records that were made by a literal of so many. */
+/** By number of fields: the names of the first records that were created by the literal with that many. */
 const literalNames = new Map<number, string>();
 
 /**
- * Few fields: object literals of computed names, 5 to 10 ns a field, as long as each place in the code sees one name only; records
- * of other names, and of more fields, are copies of an object whose values are replaced, 13 ns a field. (Assigning names to
- * an empty object takes 15 to 35 ns a field, and makes a dictionary of more than 16 of them.) `__proto__` is a property like any
- * other either way.
+ * With few fields, records are object literals of computed names, which take 5 to 10 ns a field as long as each place
+ * in the code sees one list of names. Records with other names, or more fields, are copies of an object whose values
+ * are replaced: 13 ns a field. (Assigning names to an empty object takes 15 to 35 ns a field, and makes a dictionary of
+ * an object with more than 16 of them.) Either way `__proto__` is a property like any other.
  */
 export function recordMaker(texts: readonly string[]): MakeRecord {
   const names = texts.map(internalized);
@@ -21,12 +21,14 @@ export function recordMaker(texts: readonly string[]): MakeRecord {
   return literal(names) ?? copied(names);
 }
 
-/** As V8 keeps the names of properties: others are looked up for each record, 60 ns a field. */
+/**
+ * The string as V8 keeps it for names of properties: others are looked up for each record, which takes 60 ns a field.
+ */
 function internalized(text: string): string {
   return Object.keys({ [text]: 0 })[0]!;
 }
 
-/** undefined: there is none of so many. */
+/** undefined: there is no literal with this many names. */
 function literal(names: readonly string[]): MakeRecord | undefined {
   const [a = "", b = "", c = "", d = "", e = "", f = "", g = "", h = ""] = names;
   switch (names.length) {
@@ -54,7 +56,7 @@ function literal(names: readonly string[]): MakeRecord | undefined {
 function copied(names: readonly string[]): MakeRecord {
   const all = (json: string): Record<string, unknown> =>
     JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:${json}`).join(",")}}`) as Record<string, unknown>;
-  // V8 notes what each property holds: once any value has been seen, the copies' hidden class stays as it is.
+  // V8 notes what each property holds: once it has seen all kinds of values, the copies' hidden class stays as it is.
   for (const json of ["1", "1.5", '"a"']) all(json);
   const blank = all("null");
   return (values) => {

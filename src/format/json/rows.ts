@@ -1,10 +1,10 @@
-// Rows of a block of JSON lines, as the reader in WebAssembly leaves them. One per format, as its memory is 768 KiB and it remembers the
-// names it has seen; what it holds is of the last block.
+// Rows of a block of JSON lines, as the reader in WebAssembly leaves them. There is one per format, as its memory is
+// 768 KiB and it remembers the names it has seen. It holds only the last block.
 import { assert } from "../../base/assert.ts";
 import { blockBytes } from "../blocks/block.ts";
 import { type JsonExports, jsonReader, places } from "./wasm.ts";
 
-/** What a field holds, as in `assembly/kinds.ts`. */
+/** What a field holds; `assembly/kinds.ts` has the same list. */
 export const cell = {
   missing: 0,
   asciiString: 1,
@@ -19,18 +19,21 @@ export const cell = {
 } as const;
 
 export abstract class JsonRows {
-  /** Rows of the last `scan`, and how many bytes of the block they are. */
+  /** Rows of the last `scan`, and how many bytes of the block they cover. */
   rows = 0;
   consumed = 0;
-  /** Strings of the last `scan`, one behind the other: those with characters below U+0100, and the others. */
+  /** Strings of the last `scan`, one after the other: those with characters below U+0100, and the others. */
   narrow = "";
   wide = "";
-  /** A number, or the same 8 bytes as two, where a text begins and ends, or in the block what is `cell.other`. */
+  /**
+   * Per field, either a number, or the same 8 bytes as two: where a text begins and ends, or where in the block a value
+   * of `cell.other` does.
+   */
   readonly numbers: Float64Array;
   readonly edges: Uint32Array;
-  /** Of `cell`. */
+  /** Values of `cell`. */
   readonly kinds: Uint8Array;
-  /** Calls of `scan`. */
+  /** The number of calls of `scan`. */
   scans = 0;
   readonly view: DataView;
   protected readonly reader: JsonExports;
@@ -51,12 +54,15 @@ export abstract class JsonRows {
     this.reader.reset();
   }
 
-  /** Rows made of the lines at [start, end) of the memory, the first of them at `offset` in the file. */
+  /**
+   * Makes rows of the lines at [start, end) of the memory, the first of which is at `offset` in the file. Returns their
+   * number.
+   */
   protected abstract scanRows(start: number, end: number, offset: number): number;
 
   /**
-   * Reads lines of bytes[from, …), UTF-8 and at most a block of them, the first at `offset` in the file. Rows are as many as
-   * there is room for, none for blank lines.
+   * Reads lines of bytes[from, …), which are UTF-8 and at most a block, the first at `offset` in the file. It makes as
+   * many rows as there is room for, and none for blank lines.
    */
   scan(bytes: Buffer, from: number, offset: number): void {
     const length = bytes.length - from;
@@ -72,7 +78,7 @@ export abstract class JsonRows {
     this.wide = wideLength === 0 ? "" : this.bytes.toString("utf16le", places.wide, places.wide + 2 * wideLength);
   }
 
-  /** Offset in the file of each row's line, as a copy. */
+  /** The file offset of each row's line, as a copy. */
   starts(): Float64Array {
     return this.#starts.slice(0, this.rows);
   }

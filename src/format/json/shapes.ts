@@ -1,16 +1,16 @@
-// Whole records of a block of JSON lines, found by the reader in WebAssembly. Every row has a shape: its names, in their order, with
-// the shapes of the objects that some of them hold.
+// Whole records of a block of JSON lines, found by the reader in WebAssembly. Every row has a shape: its names in their
+// order, with the shapes of the objects that some of them hold.
 import { JsonRows } from "./rows.ts";
 import { places } from "./wasm.ts";
 
-/** In the place of a row's shape: its line could not be read. */
+/** Takes the place of a row's shape when its line could not be read. */
 export const noShape = 0xffff_ffff;
 
-/** Of a node of the tree of shapes, and of a name (`assembly/shapes.ts`, `assembly/names.ts`), in u32s. */
+/** Layout of a node of the tree of shapes and of a name (`assembly/shapes.ts`, `assembly/names.ts`), in u32s. */
 const nodeWords = 8;
 const nodeParent = 1;
 const nameText = 6;
-/** In the place of a node's name. */
+/** Take the place of a node's name. */
 const opened = 1;
 const closed = 2;
 
@@ -20,9 +20,12 @@ export interface ShapeName {
   readonly object: readonly ShapeName[] | undefined;
 }
 
-/** Kinds, numbers and edges lie one behind the other, of each row as many as its shape has values: names without an object. */
+/**
+ * Kinds, numbers and edges lie one after the other. A row has as many of each as its shape has values: names without an
+ * object.
+ */
 export class JsonShapes extends JsonRows {
-  /** By row. */
+  /** The shape of each row. */
   readonly shapes: Uint32Array;
   readonly #words: Uint32Array;
 
@@ -38,7 +41,7 @@ export class JsonShapes extends JsonRows {
     return this.reader.scanShapes(start, end, offset);
   }
 
-  /** Names of a shape; in one object all are different, and none has escapes. */
+  /** The names of a shape. Within one object all are different, and none has escapes. */
   names(shape: number): readonly ShapeName[] {
     const words = this.#words;
     const steps: number[] = [];
@@ -60,7 +63,7 @@ export class JsonShapes extends JsonRows {
     return read();
   }
 
-  /** The text of an array: what its edges say. */
+  /** The text of an array, given its edges. */
   nested(start: number, end: number): string {
     return this.bytes.toString("utf8", places.block + start, places.block + end);
   }

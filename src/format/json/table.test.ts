@@ -1,4 +1,5 @@
-// The table in WebAssembly against JavaScript, line by line: the same records, starts and errors, whatever stands in a file.
+// The table in WebAssembly against JavaScript, line by line: the same records, starts and errors, whatever is in a
+// file.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../../test/conformance/format.ts";

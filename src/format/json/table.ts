@@ -2,7 +2,10 @@
 import { JsonRows } from "./rows.ts";
 import { fieldsMax, nameBytesMax, places } from "./wasm.ts";
 
-/** What is asked for: "any" value as text, or the values of strings or numbers, of numbers as far as they are certain. */
+/**
+ * What is asked for: "any" value as text, or the values of strings or numbers, where numbers are given only when they
+ * are certain.
+ */
 export type Want = "any" | "string" | "uint" | "int" | "float64";
 export const wants: readonly Want[] = ["any", "string", "uint", "int", "float64"];
 
@@ -11,7 +14,10 @@ export interface WantedField {
   readonly want: Want;
 }
 
-/** Kinds have a byte for each row, 0 where the line could be read, and then one per field; numbers and edges lie by row and field. */
+/**
+ * `kinds` has one byte for each row, 0 where the line could be read, and then one per field; numbers and edges lie by
+ * row and field.
+ */
 export class JsonTable extends JsonRows {
   readonly #fields: number;
 
@@ -24,7 +30,7 @@ export class JsonTable extends JsonRows {
     }
   }
 
-  /** Whether there is room for these fields, and their names can be told by their bytes. */
+  /** Whether there is room for these fields, and whether their names can be recognised by their bytes. */
   static takes(fields: readonly WantedField[]): boolean {
     return (
       fields.length <= fieldsMax &&

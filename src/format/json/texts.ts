@@ -1,15 +1,15 @@
-// Strings of records that were read by the table, and where in its memory their bytes are.
+// Strings of records that the table has read, and where their bytes are in its memory.
 import type { RecordTexts } from "../format.ts";
 import { places } from "./wasm.ts";
 
-/** Strings of more fields are not looked for, as each of them is compared with a text that is emitted. */
+/** Only this many fields' strings are looked for, as each of them is compared with every text that is emitted. */
 const fieldsMax = 4;
 
-/** What the reader in WebAssembly leaves. */
+/** What the reader in WebAssembly leaves behind. */
 interface ScannedTexts {
   readonly view: DataView;
   readonly rows: number;
-  /** Counts what is read; the texts are of the last time. */
+  /** Counts the scans; the texts are those of the last one. */
   readonly scans: number;
 }
 
@@ -17,7 +17,7 @@ export class RowTexts implements RecordTexts {
   readonly view: DataView;
   readonly #table: ScannedTexts;
   readonly #scans: number;
-  /** By row and field, of the first ones. */
+  /** By row and field, for the first fields. */
   readonly #strings: unknown[];
   readonly #starts: Uint32Array;
   #row = -1;
@@ -35,7 +35,7 @@ export class RowTexts implements RecordTexts {
     return this.#table.scans === this.#scans;
   }
 
-  /** A string of this row, and where it begins in the narrow text. Rows come in order. */
+  /** Adds a string of this row, and where it begins in the narrow text. Rows come in order. */
   add(row: number, string: string, start: number): void {
     if (row !== this.#row) {
       this.#row = row;

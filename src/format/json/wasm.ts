@@ -1,5 +1,5 @@
-// The reader of JSON lines in WebAssembly (assembly/), seen from here: its functions, and where in its memory everything lies
-// (`assembly/memory.ts` has the same list).
+// The reader of JSON lines in WebAssembly (assembly/), seen from outside: its functions, and where in its memory
+// everything lies (`assembly/memory.ts` has the same list).
 import { readFileSync } from "node:fs";
 import { systemCode } from "../../base/error.ts";
 
@@ -8,13 +8,13 @@ export interface JsonExports {
   /** Forgets all names. */
   reset(): void;
   declare(at: number, length: number, field: number): void;
-  /** Rows made of the lines at [start, end), the first of them at `offset` in the file. */
+  /** Makes rows of the lines at [start, end), the first of which is at `offset` in the file. Returns their number. */
   scan(start: number, end: number, offset: number, fields: number): number;
   /** Forgets all shapes. */
   resetShapes(): void;
-  /** As `scan`, of whatever fields there are (assembly/shapes.ts). */
+  /** The same as `scan` for whatever fields there are (assembly/shapes.ts). */
   scanShapes(start: number, end: number, offset: number): number;
-  /** How the rows of csv and tsv that follow are read (assembly/rows.ts). */
+  /** Says how the following rows of csv and tsv are read (assembly/rows.ts). */
   describeRows(
     delimiter: number,
     strange: number,
@@ -23,15 +23,18 @@ export interface JsonExports {
     cells: number,
     columns: number,
   ): void;
-  /** Rows made of the bytes at [start, end), the first of them at `offset` in the file. */
+  /** Makes rows of the bytes at [start, end), the first of which is at `offset` in the file. Returns their number. */
   scanRows(start: number, end: number, offset: number): number;
-  /** 1 where the bytes at [start, end) hold an odd number of quotes. */
+  /** Returns 1 where the bytes at [start, end) contain an odd number of quotes. */
   oddQuotes(start: number, end: number): number;
   /** Whether a carriage return in [start, end) is not followed by a line feed. */
   loneReturn(start: number, end: number): number;
-  /** Bytes of the pairs whose keys are the lines at [start, end). */
+  /** Makes pairs whose keys are the lines at [start, end). Returns their bytes. */
   frameLines(start: number, end: number, room: number, valueBytes: number): number;
-  /** Bytes of the lines that are the keys of the pairs at [start, end); -1 as an unsigned number: one can't be. */
+  /**
+   * Writes the keys of the pairs at [start, end) as lines. Returns their bytes, or -1 (as an unsigned number) where a
+   * key can't be a line.
+   */
   writeKeys(start: number, end: number, refuses: boolean): number;
 }
 
@@ -55,12 +58,12 @@ export const places = {
   slots: 524_288,
 } as const;
 export const fieldsMax = 256;
-/** Of a row of csv or tsv. */
+/** Cells of a row of csv or tsv. */
 export const cellsMax = 8192;
-/** Of a name and its quotes, in UTF-8. */
+/** Bytes of a name with its quotes, in UTF-8. */
 export const nameBytesMax = 104;
 
-/** What is used of the WebAssembly API, which Node's types leave to the DOM's. */
+/** The used part of the WebAssembly API, which Node's types leave to those of the DOM. */
 interface WasmApi {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
@@ -69,13 +72,13 @@ const wasm = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAss
 
 let compiled: object | undefined;
 
-/** A reader with a memory of its own. Compiled once per process, by the first job that declares fields. */
+/** Creates a reader with a memory of its own. The module is compiled once per process, when it is first needed. */
 export function jsonReader(): JsonExports {
   compiled ??= new wasm.Module(readModule());
   return new wasm.Instance(compiled).exports as JsonExports;
 }
 
-/** Beside this file in src/format/ and dist/, one up from dist/chunks/ and dist/program/. */
+/** The file is beside this one in src/format/ and dist/, and one folder up from dist/chunks/ and dist/program/. */
 function readModule(): Uint8Array {
   for (const place of ["./json.wasm", "../json.wasm"]) {
     try {

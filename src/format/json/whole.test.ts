@@ -1,4 +1,5 @@
-// Whole records by the table of shapes against `JSON.parse`, line by line: the same records, names in the same order, starts and errors.
+// Whole records by the table of shapes against `JSON.parse`, line by line: the same records, names in the same order,
+// starts and errors.
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -16,7 +17,7 @@ async function expectSame(bytes: Uint8Array, chunkSize?: number): Promise<void> 
   const found = await readBy("shapes", bytes, chunkSize);
   const wanted = await readBy("lines", bytes, chunkSize);
   expect(found.length).toBe(wanted.length);
-  // Not toStrictEqual, which asks records for their `constructor`, and that is a name like any other here.
+  // Not toStrictEqual, which reads the records' `constructor`: here that is a name like any other.
   expect(found.filter((one, i) => !isDeepStrictEqual(one, wanted[i]))).toEqual([]);
 }
 

@@ -1,5 +1,6 @@
-// Blocks of JSON lines to whole records: what `JSON.parse` makes of each line, in half the time where records are objects whose names
-// come in a few layouts, as in logs. By the table of shapes; what is not plain there, by `JSON.parse`.
+// Makes whole records from blocks of JSON lines: what `JSON.parse` makes of each line, in half the time where records
+// are objects whose names come in a few layouts, as in logs. It uses the table of shapes, and `JSON.parse` for what is
+// not plain there.
 import { isAscii } from "node:buffer";
 import { MillraceError } from "../../base/error.ts";
 import type { Block } from "../blocks/block.ts";
@@ -14,21 +15,21 @@ import { isNumber } from "./scan.ts";
 import { JsonShapes, noShape, type ShapeName } from "./shapes.ts";
 import { RowTexts } from "./texts.ts";
 
-/** "lines": line by line, which gives the same records, slower. There to compare with. */
+/** "lines" reads line by line, which gives the same records, but slower. It is there to compare with. */
 export type RecordReading = "shapes" | "lines";
 
 /** How a row becomes a record. */
 interface Shape {
-  /** Values of one row, those of objects inside too, in the order in which they come; filled again and again. */
+  /** The values of one row, those of inner objects too, in the order in which they come; filled again for each row. */
   readonly values: unknown[];
-  /** The record of what is in `values`. */
+  /** Makes the record of what is in `values`. */
   readonly make: () => Record<string, unknown>;
 }
 
-/** After a block of which most lines had to be parsed, so many are read line by line. */
+/** After a block of which most lines had to be parsed, this many blocks are read line by line. */
 const pauseBlocks = 16;
 
-/** In the place of a value: the line is for `JSON.parse`, which has the words for what is wrong with it. */
+/** Takes the place of a value: `JSON.parse` has to read the line, as it words what is wrong with it. */
 const unreadable = Symbol("unreadable");
 
 export class RecordReader implements JsonReader {
@@ -39,7 +40,7 @@ export class RecordReader implements JsonReader {
   readonly #shapes: Shape[] = [];
   #pause = 0;
 
-  /** `check`: what becomes of each value; throws where it is refused. */
+  /** `check` is given each value and returns its record; it throws where it refuses the value. */
   constructor(check: ((value: unknown) => unknown) | undefined, reading: RecordReading, integers: Integers) {
     this.#integers = integers;
     this.#check = check;
@@ -72,7 +73,7 @@ export class RecordReader implements JsonReader {
     const texts = new RowTexts(table);
     const starts = table.starts();
     const records = new Array<unknown>(rows);
-    /** All bytes as Latin-1, if a line asks for it. */
+    /** The whole block as Latin-1, once a line asks for it. */
     let text: string | undefined;
     let isPlain = false;
     let parsed = 0;
@@ -119,7 +120,7 @@ export class RecordReader implements JsonReader {
   }
 }
 
-/** The line at [start, end) of a block whose bytes as Latin-1 are `text`; `isPlain`: they are ASCII. */
+/** The line at [start, end) of a block whose bytes as Latin-1 are `text`; `isPlain` means that they are ASCII. */
 function lineText(bytes: Buffer, text: string, isPlain: boolean, start: number, end: number): string {
   return isPlain ? text.slice(start, end) : bytes.toString("utf8", start, end);
 }
@@ -130,7 +131,7 @@ function shapeOf(names: readonly ShapeName[]): Shape {
   return { values, make };
 }
 
-/** Makes an object of the next values, for which it makes room behind those that there are. */
+/** Makes an object of the next values, for which it makes room behind the existing ones. */
 function objectMaker(names: readonly ShapeName[], values: unknown[]): Shape["make"] {
   const make = recordMaker(names.map(({ name }) => name));
   const isFlat = values.length === 0 && names.every(({ object }) => object === undefined);
@@ -172,7 +173,7 @@ function cellValue(kind: number, table: JsonShapes, slot: number, integers: Inte
   }
 }
 
-/** Of an array: parsed once more only where a number in it may have been changed. */
+/** The value of an array's text. It is parsed again only where a number in it may have been changed. */
 function nestedValue(text: string, integers: Integers): unknown {
   let value: unknown;
   try {

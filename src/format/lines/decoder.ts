@@ -1,5 +1,5 @@
-// A block of whole records as strings. The hot loop of everything that reads text, so it is written for the four kinds of
-// block there are, per 50-byte line on the machine of bench/micro/lines.bench.ts:
+// A block of whole records as strings. The hot loop of everything that reads text, so it is written for the four kinds
+// of block there are, per 50-byte line on the machine of bench/micro/lines.bench.ts:
 //
 //   ASCII                 one Latin-1 string of the block, sliced                                        45 ns
 //   few lines are not     the same; those lines decoded one by one                                      50 ns
@@ -22,10 +22,10 @@ export interface LineOptions {
   readonly invalid: "fail" | "replace";
 }
 
-/** Records of one block, and the block's bytes for error messages: valid until the next batch is asked for. */
+/** Records of one block, and the block's bytes for error messages; both are valid until the next batch is asked for. */
 export interface LineBatch extends RecordBatch<string> {
   readonly block: Block;
-  /** Set when a record behind these is no UTF-8: to be thrown after they have been dealt with. */
+  /** Set when the record behind these is not UTF-8: to be thrown after they have been used. */
   readonly bad: BadRecord | undefined;
 }
 
@@ -37,7 +37,7 @@ export class LineDecoder {
   readonly #options: LineOptions;
   /** The delimiter's bytes as characters, for the Latin-1 view of a block. */
   readonly #latin1Delimiter: string;
-  /** Whether the last block had so few non-ASCII lines that they are better decoded one by one. */
+  /** Whether the last block had so few non-ASCII lines that it is better to decode them one by one. */
   #sparse = true;
 
   constructor(options: LineOptions) {
@@ -45,7 +45,7 @@ export class LineDecoder {
     this.#latin1Delimiter = Buffer.from(options.delimiter).toString("latin1");
   }
 
-  /** All records of the block, without delimiters. Skips a byte order mark at the start of the file. */
+  /** Decodes all records of the block, without delimiters. Skips a byte order mark at the start of the file. */
   decode(block: Block): LineBatch {
     const { bytes, base } = block;
     const mark = byteOrderMark(bytes, base);
@@ -62,7 +62,8 @@ export class LineDecoder {
       if (bad !== undefined) end = bad.start;
     }
     const starts = scratch.slice(0, records.length);
-    if (mark > 0 && records.length > 0) starts[0] = 0; // the mark is the first record's, so that offset 0 is a record's start
+    // the mark belongs to the first record, so that offset 0 is a record's start
+    if (mark > 0 && records.length > 0) starts[0] = 0;
     return { records, starts, end, replaced, block, bad };
   }
 
@@ -157,12 +158,12 @@ export class LineDecoder {
   }
 }
 
-/** Bytes of the mark that the file begins with; `base` is where in the file the bytes begin. */
+/** Bytes of the mark at the beginning of the file; `base` is the offset in the file of `bytes`. */
 export function byteOrderMark(bytes: Uint8Array, base: number): number {
   return base === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
 
-/** Ends of the records in a string; a record's end is the index of its delimiter. */
+/** Ends of the records in a string: a record's end is the index of its delimiter. */
 class Ends {
   protected readonly text: string;
   readonly #delimiter: string;
@@ -185,7 +186,7 @@ class Ends {
 }
 
 class QuotedEnds extends Ends {
-  /** Index of the first quote that has not been passed. */
+  /** The index of the first quote that has not been passed. */
   #quote = -1;
 
   constructor(text: string) {
@@ -205,7 +206,10 @@ class QuotedEnds extends Ends {
   }
 }
 
-/** Index of the first byte >= 80, or the end. `isAscii` passes 4 KiB in 0.2 us; a regular expression takes seven times that. */
+/**
+ * The index of the first byte >= 80, or the end. `isAscii` takes 0.2 us for 4 KiB; a regular expression takes seven
+ * times that.
+ */
 function nextNonAscii(bytes: Buffer, from: number): number {
   for (let at = from; at < bytes.length; at += 4096) {
     const end = Math.min(at + 4096, bytes.length);
@@ -224,7 +228,10 @@ function endsInCarriageReturn(text: string, start: number, end: number): boolean
   return end > start && end < text.length && text.charCodeAt(end - 1) === 13;
 }
 
-/** Index of the first byte that can't be decoded: the first U+FFFD of the decoded text that is not there as EF BF BD. */
+/**
+ * The index of the first byte that can't be decoded: the first U+FFFD of the decoded text that is not written EF BF BD
+ * in the bytes.
+ */
 function firstInvalid(bytes: Buffer): number {
   const text = bytes.toString("utf8");
   let index = 0;

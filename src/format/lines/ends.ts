@@ -1,5 +1,5 @@
-// How many line ends lie inside a record: a quote that is not closed, or a file whose lines end with a carriage return alone,
-// makes one bad record of many rows, and each of them counts.
+// Counts the line ends inside a record. A quote that is not closed, or a file whose lines end with a carriage return
+// alone, makes one bad record of many rows, and each of them counts.
 
 const lineFeed = 10;
 const carriageReturn = 13;
@@ -19,14 +19,14 @@ export class LineEnds {
     this.#last = last;
   }
 
-  /** Without the one that the bytes end with. */
+  /** The number of line ends, without the one that the bytes end with. */
   get inside(): number {
     const isEnded = this.#last === lineFeed || this.#last === carriageReturn;
     return isEnded ? this.#count - 1 : this.#count;
   }
 }
 
-/** Line ends inside bytes that are one record, its own not among them. */
+/** The line ends inside bytes that are one record, without its own. */
 export function lineEndsIn(bytes: Uint8Array): number {
   const ends = new LineEnds();
   ends.add(bytes);

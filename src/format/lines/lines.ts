@@ -1,4 +1,4 @@
-// Lines as bytes, unchanged: `lines()`. Described in docs/formats/lines.md.
+// Lines as bytes, unchanged: `lines()`. docs/formats/lines.md describes it.
 import { asBuffer, sharedCopy } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { Block } from "../blocks/block.ts";
@@ -37,13 +37,13 @@ export function lines(): Format<Uint8Array> {
   return writesLines(format, { records: "bytes", refusesCarriageReturn: false });
 }
 
-/** Takes a tenth of the time of Uint8Array's own, which knows no `memchr`. */
+/** Takes a tenth of the time of Uint8Array's own, which does not use `memchr`. */
 const { indexOf } = Buffer.prototype;
 
-/** Filled by one call of `slicedLines`, which copies from it: a block that is larger than most is one record. */
+/** Filled by one call of `slicedLines`, which copies from it; a block that is larger than this is one record. */
 const scratch = new Float64Array(blockBytes + 1);
 
-/** The block's lines as views of one copy of it, as the chunk's memory may be used again. */
+/** The block's lines as views of one copy of it, as the chunk's memory may be reused. */
 export function slicedLines({ bytes, base }: Block): RecordBatch<Uint8Array> {
   const { length } = bytes;
   const memory = sharedCopy(bytes, 0, length);

@@ -1,22 +1,22 @@
-// Lines that become keys, and keys that become lines, a block at a time (assembly/pairs.ts): for the built-in mapper and reducer of
-// sort jobs. Pairs are laid out as in the kernel's batch: varint keyBytes, varint valueBytes, key, value.
+// Turns lines into keys and keys into lines, a block at a time (assembly/pairs.ts), for the built-in mapper and reducer
+// of sort jobs. Pairs have the layout of the kernel's batch: varint keyBytes, varint valueBytes, key, value.
 import { assert } from "../../base/assert.ts";
 import { blockBytes } from "../blocks/block.ts";
 import { type JsonExports, jsonReader, places } from "../json/wasm.ts";
 
-/** A longer value does not follow every key here. */
+/** The longest value that may follow every key here. */
 export const valueBytesMax = 16;
 
-/** Pairs that `frame` made: bytes[start, end) of its own memory, until the next call. */
+/** Pairs that `frame` made: bytes[start, end) of its own memory, valid until the next call. */
 export interface FramedLines {
   readonly start: number;
   readonly end: number;
   readonly lines: number;
-  /** Index behind the last line; where that is the index it began at, the line there is too long. */
+  /** The index behind the last line. Where that is the index at which `frame` began, the line there is too long. */
   readonly next: number;
 }
 
-/** Lines that `write` made, as `FramedLines`; and what is to be known of runs of equal keys. */
+/** Lines that `write` made, like `FramedLines`, and counts of the runs of equal keys. */
 export interface WrittenKeys {
   readonly start: number;
   readonly end: number;
@@ -44,7 +44,10 @@ export class LinePairs {
     this.#results = new Uint32Array(buffer, places.lines, 7);
   }
 
-  /** A pair for each line of text[from, …), at most a block, with this value; as many as fit in `room` bytes. */
+  /**
+   * Makes a pair with this value for each line of text[from, …), which is at most a block; as many as fit in `room`
+   * bytes.
+   */
   frame(text: Uint8Array, from: number, room: number, value: Uint8Array): FramedLines {
     const length = text.length - from;
     assert(length <= blockBytes && value.length <= valueBytesMax, "more than a block, or a long value");
@@ -57,7 +60,10 @@ export class LinePairs {
     return { start: places.pairs, end: places.pairs + made, lines: this.#results[0]!, next };
   }
 
-  /** The keys of the pairs in bytes[start, end), at most a block, as lines; undefined: one of them can't be a line. */
+  /**
+   * Makes lines of the keys of the pairs in bytes[start, end), at most a block. Returns undefined where a key can't be
+   * a line.
+   */
   write(pairs: Uint8Array, start: number, end: number, refusesCarriageReturn: boolean): WrittenKeys | undefined {
     assert(end - start <= blockBytes, "more than a block of pairs");
     this.bytes.set(pairs.subarray(start, end), places.block);

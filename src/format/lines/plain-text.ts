@@ -1,4 +1,4 @@
-// Texts that our own codecs read the same in every way of looking at them, so that bytes need not become strings first.
+// Texts that our own codecs read in only one way, so that their bytes need not become strings first.
 import type { Codec, ColumnCodec } from "../../job/codec.ts";
 import { f64Kind } from "../../job/codecs/facts.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";

@@ -9,14 +9,14 @@ import { type LineBatch, LineDecoder, type LineOptions } from "./decoder.ts";
 export interface LineReaderOptions extends LineOptions {
   /** Default `limits.recordBytesMax`. */
   readonly recordBytesMax?: number;
-  /** Whether line ends inside a record that is refused are counted (lines/ends.ts). */
+  /** Whether line ends inside a refused record are counted (lines/ends.ts). */
   readonly countsLines?: boolean;
 }
 
 /** Lines that end with "\n" or "\r\n", in UTF-8. */
 export const lineFeeds: LineReaderOptions = { delimiter: "\n", stripCarriageReturn: true, invalid: "fail" };
 
-/** Delimited records as strings, about 64 KiB of them in a batch. */
+/** Reads delimited records as strings, about 64 KiB of them in a batch. */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
   from: ReadFrom,
@@ -28,14 +28,14 @@ export async function* readLines(
   }
 }
 
-/** The records of one block; throws the first that can't be decoded after the records before it were yielded. */
+/** Yields the records of one block, then throws the first one that can't be decoded, if there is one. */
 export async function* decoded(decoder: LineDecoder, block: Block): AsyncGenerator<LineBatch, void, undefined> {
   const batch = decoder.decode(block);
   if (batch.records.length > 0) yield batch;
   if (batch.bad !== undefined) throw batch.bad;
 }
 
-/** Blocks of whole records, as `readLines` decodes them. */
+/** Reads blocks of whole records, which `readLines` decodes. */
 export function readLineBlocks(
   chunks: AsyncIterable<Uint8Array>,
   from: ReadFrom,
@@ -47,12 +47,12 @@ export function readLineBlocks(
   return readBlocks(chunks, from, { boundary, recordBytesMax, hint, countsLines });
 }
 
-/** What `parse` of `readParsed` returns for a line that holds no record. */
+/** What the `parse` of `readParsed` returns for a line that holds no record. */
 export const noRecord = Symbol("no record");
 
 /**
- * Lines turned into records. What `parse` throws becomes a `BadRecord` with the error's message and the line's place, after
- * the records before it were yielded; a `BadRecord` is passed on as it is.
+ * Turns lines into records. An error of `parse` becomes a `BadRecord` with the error's message and the line's place,
+ * after the records before it were yielded; a `BadRecord` is passed on as it is.
  */
 export async function* readParsed<In>(
   lines: AsyncIterable<LineBatch>,

@@ -1,4 +1,4 @@
-// Lines as strings: `text()`. Described in docs/formats/text.md.
+// Lines as strings: `text()`. docs/formats/text.md describes it.
 import { MillraceError } from "../../base/error.ts";
 import { delimited, overlapsItself } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
@@ -53,7 +53,7 @@ export function text(
       out.writeBytes(bytes);
     },
   };
-  // Which occurrences of "aa" in "aaa" are delimiters can't be told from the middle of a file.
+  // In the middle of a file no one can tell which occurrences of "aa" in "aaa" are delimiters.
   if (overlaps) return common;
   const blocks: BlockFormat | undefined =
     delimiter === "\n" && invalid === "fail"

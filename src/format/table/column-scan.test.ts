@@ -16,7 +16,7 @@ type Read = readonly (
   | readonly ["bad", number, number | undefined, string]
 )[];
 
-/** All that is read of `bytes`, as if they stood at `at` of a file; offsets count from there. */
+/** What is read of `bytes`, as if they stood at offset `at` of a file; offsets count from there. */
 async function readAll(format: InputFormat<unknown>, bytes: Uint8Array, at: number): Promise<Read> {
   const read: Read[number][] = [];
   const from = { start: at, end: at + bytes.length, head: bytes };
@@ -43,7 +43,7 @@ async function readAll(format: InputFormat<unknown>, bytes: Uint8Array, at: numb
   return read;
 }
 
-/** The first block of a file, which may have a header or a mark, is read line by line; those behind it are scanned. */
+/** The first block of a file, which may have a header or a mark, is read line by line; later blocks are scanned. */
 const scannedAt = 1_000_000;
 
 const columnSets: readonly Readonly<Record<string, ColumnCodec<unknown>>>[] = [
@@ -93,7 +93,7 @@ const cell = fc.oneof(
     ),
   },
 );
-/** Mostly what the column's codec reads. */
+/** Mostly text that the column's codec reads. */
 const cellOf = (codec: ColumnCodec<unknown>) =>
   fc.oneof(
     { weight: 30, arbitrary: codec === bool ? fc.constant("false") : fc.nat({ max: 10 ** 9 }).map(String) },
@@ -199,7 +199,7 @@ describe("declared columns", () => {
 
   it("of two files that are read in turn are each of their own file", async () => {
     const format = tsv({ columns: { a: utf8, b: uint }, header: false }) as InputFormat<unknown>;
-    // A row with an escape is left to another reader, so that blocks are given out in pieces.
+    // A row with an escape is left to another reader, so that blocks are handed out in pieces.
     const rows = (letter: string) => Buffer.from(`${`${letter}\t1\n`.repeat(999)}${letter}\\\\t\t1\n`.repeat(60));
     const open = (bytes: Buffer) => {
       const chunks = (async function* () {

@@ -1,5 +1,5 @@
-// Records of declared columns of csv and tsv, by a table of the cells that the job names (row-table.ts). Whatever is out of the
-// ordinary is left to the reader of whole lines (table/reader.ts), whose results and errors are the rule.
+// Records of declared columns of csv and tsv, by a table of the cells that the job names (row-table.ts). Everything
+// unusual is left to the reader of whole lines (table/reader.ts), whose results and errors are the standard.
 import type { ColumnCodec } from "../../job/codec.ts";
 import type { Block } from "../blocks/block.ts";
 import { blockBytes } from "../blocks/block.ts";
@@ -12,7 +12,7 @@ import { held, RowTable, type RowTableOptions } from "./row-table.ts";
 export interface ScannedColumn {
   readonly name: string;
   readonly codec: ColumnCodec<unknown>;
-  /** Of its cell in a row. */
+  /** The index of the column's cell in a row. */
   readonly index: number;
 }
 
@@ -20,7 +20,7 @@ export interface ColumnScanOptions extends Omit<RowTableOptions, "columns"> {
   readonly columns: readonly ScannedColumn[];
 }
 
-/** Rows up to index `next` of the block, which is its end, or where a row begins that can't be read here. */
+/** Rows up to index `next` of the block: either the block's end, or the beginning of a row that can't be read here. */
 export interface ScannedRows {
   readonly batch: RecordBatch<unknown>;
   readonly next: number;
@@ -30,7 +30,7 @@ export class ColumnScanner {
   readonly #table: RowTable;
   readonly #wanted: RowTableOptions;
   readonly #columns: readonly ScannedColumn[];
-  /** Of a column, whether texts are its values as they are. */
+  /** For each column, whether texts are its values as they are. */
   readonly #isText: readonly boolean[];
   readonly #make: MakeRecord;
   readonly #values: unknown[];
@@ -45,7 +45,7 @@ export class ColumnScanner {
     this.#values = columns.map(() => undefined);
   }
 
-  /** undefined: there is no table for these. `table`: the format's. */
+  /** Returns undefined where the table can't hold these columns. `table` returns the format's table. */
   static create(table: () => RowTable, options: ColumnScanOptions): ColumnScanner | undefined {
     const columns = options.columns.map(({ codec, index }) => ({ want: plainKind(codec) ?? "any", index }) as const);
     const wanted = { ...options, columns };
@@ -57,7 +57,7 @@ export class ColumnScanner {
     return bytes.length <= blockBytes;
   }
 
-  /** Rows of a block that fits, from index `from` on, where one begins. */
+  /** Reads rows of a block that fits, from index `from` on, where a row begins. */
   read(block: Block, from: number): ScannedRows {
     const table = this.#table;
     const { base, bytes } = block;
@@ -65,7 +65,7 @@ export class ColumnScanner {
     const records: unknown[] = [];
     const starts: Float64Array[] = [];
     let next = from;
-    /** Of the first scan, which mostly is the only one. */
+    /** The texts of the first scan, which mostly is the only one. */
     let texts: RowTexts | undefined;
     while (next < bytes.length) {
       table.scan(next);
@@ -84,7 +84,7 @@ export class ColumnScanner {
     return rowsOf(records, starts, texts, base + next, next);
   }
 
-  /** undefined: a codec refuses a cell. */
+  /** Returns undefined where a codec refuses a cell. */
   #record(row: number, texts: RowTexts | undefined): unknown {
     const { kinds, edges, numbers, text } = this.#table;
     const columns = this.#columns;

@@ -1,7 +1,7 @@
 // One record of csv as cells, and back, by RFC 4180.
 import { MillraceError } from "../../base/error.ts";
 
-/** The cells of a record without its line end. Throws where quotes stand where they must not. */
+/** The cells of a record without its line end. Throws where a quote is in a place where none may be. */
 export function splitCsv(record: string, delimiter: string): readonly string[] {
   if (!record.includes('"')) return record.split(delimiter);
   const cells: string[] = [];
@@ -49,8 +49,8 @@ function malformed(cell: number | undefined, problem: string): MillraceError {
 }
 
 /**
- * Whether a cell can't be written as it is: it holds a quote, a line end, or any character of the delimiter ("|" before "||"
- * would be read otherwise). A byte order mark, as the first cell's, would not be read back.
+ * Whether a cell can't be written as it is, because it contains a quote, a line end, or any character of the delimiter
+ * ("|" before "||" would be read differently). A byte order mark in the first cell would not be read back.
  */
 export function needsQuotes(cell: string, delimiter: string): boolean {
   if (special.test(cell)) return true;

@@ -1,5 +1,5 @@
-// Record starts of csv with line ends in quotes. Whether a line feed ends a record depends on whether the number of quotes
-// before it is even, so the file is read from its start; but only that one bit is carried, at memory speed.
+// Record starts of csv with line ends in quotes. A line feed ends a record only if the number of quotes before it is
+// even, so the file is read from its start. But only that one bit is carried along, at memory speed.
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { hasOddQuotes, quote } from "../blocks/quotes.ts";
 
@@ -19,7 +19,7 @@ export async function findQuotedStarts(
   for await (const bytes of chunks) {
     const chunk = asBuffer(bytes);
     for (let at = 0; at < chunk.length; ) {
-      // A record that begins at `offset` is told by the line feed before it.
+      // A record that begins at `offset` is recognised by the line feed before it.
       const offset = wanted[starts.length]!;
       const target = Math.min(offset - 1 - base, chunk.length);
       if (at < target) {

@@ -1,4 +1,4 @@
-// Comma-separated rows by RFC 4180: `csv()`. Described in docs/formats/csv.md.
+// Comma-separated rows by RFC 4180: `csv()`. docs/formats/csv.md describes it.
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";

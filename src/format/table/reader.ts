@@ -1,4 +1,4 @@
-// Lines of csv and tsv as records: finds the header, then splits line by line.
+// Reads lines of csv and tsv as records: finds the header, then splits line by line.
 import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
@@ -19,13 +19,13 @@ export interface TableReaderOptions {
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly lines: LineReaderOptions;
   readonly delimiter: string;
-  /** The format's, made when it is asked for. */
+  /** Returns the format's table, which is created by the first call. */
   readonly rowTable: () => RowTable;
   /** What is special about cells (column-scan.ts). */
   readonly special: ColumnScanOptions["special"];
-  /** A line's cells; throws where the line is malformed. */
+  /** A line's cells. Throws where the line is malformed. */
   split(line: string): readonly string[];
-  /** Whether empty lines are no rows, unless a row is known to have one cell. */
+  /** Whether empty lines are not rows, except where a row is known to have one cell. */
   readonly skipsEmptyLines: boolean;
 }
 
@@ -35,13 +35,14 @@ export async function* readTable(options: TableReaderOptions): AsyncGenerator<Re
     yield* readRows(options, reading);
   } catch (thrown) {
     if (!(thrown instanceof BadRecord) || thrown.end === undefined) throw thrown;
-    // What should name the columns makes the whole file unreadable; else the line behind it would be taken for the header.
+    // A line that should name the columns makes the whole file unreadable; otherwise the next line would be taken for
+    // the header.
     if (reading.rows === undefined) throw badHeader(`the header: ${thrown.message}`, thrown.bytes);
     throw withLines(thrown, thrown.end, options);
   }
 }
 
-/** The rows of a file as they are read; undefined until its header has been. */
+/** The reader of a file's rows; undefined until the header has been read. */
 interface Reading {
   rows: RowReader | undefined;
 }
@@ -60,7 +61,7 @@ async function* readRows(
     reading.rows = found.rows;
     dataStart = found.end;
   }
-  /** The block has carriage returns that are no part of line ends. */
+  /** Whether the block has carriage returns that are not part of line ends. */
   let hasReturns = false;
   const parse = (line: string, start: number): unknown => {
     if (start < dataStart) return noRecord;
@@ -82,7 +83,7 @@ async function* readRows(
     hasReturns = hasLoneReturn(bytes);
     const counts = linesOf(block, options);
     const { rows } = reading;
-    // Not in a block with the header, or a byte order mark.
+    // Not used in a block with the header, or with a byte order mark.
     scanner ??= base > 0 && base >= dataStart && rows !== undefined ? columnScanner(rows, options) : undefined;
     const isScanned = scanner !== undefined && !hasReturns && isUtf8(bytes) && ColumnScanner.takes(block);
     for (let at = 0; at < bytes.length; ) {
@@ -111,7 +112,7 @@ function columnScanner(rows: RowReader, options: TableReaderOptions): ColumnScan
   );
 }
 
-/** Where quoted cells may hold line ends: says of each record how many it has, when it is asked. */
+/** Where quoted cells may hold line ends: adds a function that says how many line ends a record has. */
 function linesOf(
   { bytes, base }: Block,
   { lines }: TableReaderOptions,
@@ -121,7 +122,7 @@ function linesOf(
     const { records, starts, end } = batch;
     const lines = (index: number) => {
       let behind = (index + 1 < records.length ? starts[index + 1]! : end) - base;
-      // Empty lines that follow it are none of it.
+      // Empty lines that follow the record don't belong to it.
       while (bytes[behind - 1] === 10 || bytes[behind - 1] === 13) behind--;
       return lineEndsIn(bytes.subarray(starts[index]! - base, behind));
     };
@@ -129,7 +130,7 @@ function linesOf(
   };
 }
 
-/** A record that is refused, with the line ends inside it, and the way out where there are any. */
+/** The refused record with the number of line ends inside it, and a hint where there are any. */
 function withLines(bad: BadRecord, end: number, { lines: { quoted } }: TableReaderOptions): BadRecord {
   const { start, bytes } = bad;
   const lines = bytes.length === end - start ? lineEndsIn(bytes) : bad.lines;
@@ -141,7 +142,10 @@ function withLines(bad: BadRecord, end: number, { lines: { quoted } }: TableRead
   return new BadRecord(bad.message + hint, start, end, bytes, lines);
 }
 
-/** Neither csv nor tsv has it in a cell as it is; in files of lines that end with it alone it hides all their rows. */
+/**
+ * Neither csv nor tsv allows a bare carriage return in a cell; in files whose lines end with it alone it would hide all
+ * rows.
+ */
 function refuseReturn(line: string, { special }: TableReaderOptions): void {
   let isQuoted = false;
   for (let i = 0; i < line.length; i++) {
@@ -156,14 +160,14 @@ function refuseReturn(line: string, { special }: TableReaderOptions): void {
 }
 
 /**
- * The offset behind the header of a file; 0: all its lines are empty. Found once for all who read the file from its middle. Throws
- * a `BadRecord` behind which reading can't go on.
+ * The offset behind a file's header; 0 where all its lines are empty. Computed once for all tasks that read the file
+ * from its middle. Throws a `BadRecord` behind which reading can't continue.
  */
 export async function findHeaderEnd(
   options: Pick<TableReaderOptions, "chunks" | "lines" | "skipsEmptyLines">,
 ): Promise<number> {
   const from = { start: 0, end: Number.POSITIVE_INFINITY, head: new Uint8Array(0) };
-  // What is wrong with its text is told by whoever reads the header.
+  // Whoever reads the header reports what is wrong with its text.
   const lines: LineReaderOptions = { ...options.lines, invalid: "replace", recordBytesMax: limits.headerBytesMax };
   try {
     for await (const batch of readLines(options.chunks, from, lines)) {
@@ -190,7 +194,10 @@ function checkHeaderEnd(end: number): void {
   );
 }
 
-/** The header of a file that is read from its middle: in its head. undefined: all lines there are empty. */
+/**
+ * Finds the header of a file that is read from its middle, in its head. Returns undefined where all lines there are
+ * empty.
+ */
 async function readHeader(
   options: TableReaderOptions,
 ): Promise<{ readonly rows: RowReader; readonly end: number } | undefined> {
@@ -208,7 +215,7 @@ async function readHeader(
   return undefined;
 }
 
-/** A header that can't be read or does not fit makes the whole file unreadable, which no skipping of records mends. */
+/** A header that can't be read or does not fit makes the whole file unreadable; skipping records would not help. */
 function headerRows(options: TableReaderOptions, line: string, start: number): RowReader {
   const { table, split } = options;
   checkHeaderEnd(start + Buffer.byteLength(line));

@@ -1,5 +1,5 @@
-// Declared columns of a block of csv or tsv rows, found by the reader in WebAssembly (assembly/rows.ts): a table with a row per row.
-// One per format, as its memory is 768 KiB; what it holds is of the last block.
+// Declared columns of a block of csv or tsv rows, found by the reader in WebAssembly (assembly/rows.ts): a table with a
+// row for each. There is one per format, as its memory is 768 KiB. It holds only the last block.
 import { assert } from "../../base/assert.ts";
 import type { Block } from "../blocks/block.ts";
 import { blockBytes } from "../blocks/block.ts";
@@ -7,35 +7,38 @@ import { type Want, wants } from "../json/table.ts";
 import { cellsMax, fieldsMax, type JsonExports, jsonReader, places } from "../json/wasm.ts";
 
 export interface RowTableOptions {
-  /** What is asked for of each column, and its cell's index in a row. */
+  /** What is asked for of each column, and the index of its cell in a row. */
   readonly columns: readonly { readonly want: Want; readonly index: number }[];
-  /** Cells of every row. */
+  /** The number of cells that every row has. */
   readonly width: number;
   /** One ASCII character. */
   readonly delimiter: string;
-  /** "quotes": cells may be quoted (csv); "backslashes": rows that hold one are left alone (tsv). */
+  /** "quotes": cells may be quoted (csv). "backslashes": rows that contain one are left to another reader (tsv). */
   readonly special: "quotes" | "backslashes";
   /** Whether quoted cells may hold line ends. */
   readonly multiline: boolean;
   readonly skipsEmptyLines: boolean;
 }
 
-/** What a cell of the table holds; as in `assembly/kinds.ts`. */
+/** What a cell of the table holds; `assembly/kinds.ts` has the same list. */
 export const held = { text: 1, number: 4, raw: 10, rawQuoted: 11 } as const;
 
 export class RowTable {
-  /** Rows of the last `scan`, the index behind them, and whether the row there is not plain. */
+  /** The rows of the last `scan`, the index behind them, and whether the row there is not plain. */
   rows = 0;
   next = 0;
   stopped = false;
-  /** Cells of the last `scan` that are ASCII, one behind the other. */
+  /** The cells of the last `scan` that are ASCII, one after the other. */
   text = "";
-  /** By row and column: a number, or the same 8 bytes as two, where a text begins and ends: in `text`, or "raw" in the block. */
+  /**
+   * By row and column, either a number, or the same 8 bytes as two: where a text begins and ends, in `text`, or for
+   * "raw" in the block.
+   */
   readonly numbers: Float64Array;
   readonly edges: Uint32Array;
   /** By row and column, one of `held`. */
   readonly kinds: Uint8Array;
-  /** Calls of `scan`. */
+  /** The number of calls of `scan`. */
   scans = 0;
   readonly view: DataView;
   readonly #reader: JsonExports;
@@ -58,17 +61,17 @@ export class RowTable {
     this.edges = new Uint32Array(buffer, places.slots);
   }
 
-  /** Whether there is room for rows of these, and the delimiter is one byte. */
+  /** Whether there is room for such rows, and whether the delimiter is one byte. */
   static takes({ columns, width, delimiter }: Pick<RowTableOptions, "columns" | "width" | "delimiter">): boolean {
     return columns.length <= fieldsMax && width <= cellsMax && delimiter.length === 1 && delimiter < "\x80";
   }
 
-  /** Whether it holds this block: somebody else may have read another one meanwhile. */
+  /** Whether it still holds this block: another reader may have taken another block meanwhile. */
   holds(block: Block): boolean {
     return this.#block === block;
   }
 
-  /** Takes whole rows, UTF-8, at most `blockBytes` of them. */
+  /** Takes a block of whole rows, in UTF-8, of at most `blockBytes`. */
   take(block: Block, { columns, width, delimiter, special, multiline, skipsEmptyLines }: RowTableOptions): void {
     const { bytes } = block;
     assert(bytes.length <= blockBytes, "more than a block of rows");
@@ -84,7 +87,7 @@ export class RowTable {
     this.#reader.describeRows(delimiter.charCodeAt(0), strange, multiline, skipsEmptyLines, width, columns.length);
   }
 
-  /** Reads rows of the block from index `from` on, where one begins. */
+  /** Reads rows of the block from index `from` on, where a row begins. */
   scan(from: number): void {
     const { bytes, base } = this.#block!;
     this.scans++;
@@ -101,13 +104,13 @@ export class RowTable {
     return isQuoted ? text.replaceAll('""', '"') : text;
   }
 
-  /** Offset in the file of each row, as a copy. */
+  /** The file offset of each row, as a copy. */
   starts(): Float64Array {
     return this.#starts.slice(0, this.rows);
   }
 }
 
-/** One table, made when it is first asked for: a format may be there only to write. */
+/** Returns a function that returns one table, created by the first call: a format may be used only to write. */
 export function lazyRowTable(): () => RowTable {
   let table: RowTable | undefined;
   return () => (table ??= new RowTable());

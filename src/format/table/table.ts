@@ -10,19 +10,22 @@ import type { ScannedColumn } from "./column-scan.ts";
 export interface Table {
   /** Whether the first line of a file names the columns. */
   readonly hasHeader: boolean;
-  /** Of the header that is written; undefined where there is none. */
+  /** The names in the header that is written; undefined where there is none. */
   readonly names: readonly string[] | undefined;
-  /** How rows of one file are read. `header` is its first line, where the table has one. Throws when a column is missing. */
+  /**
+   * The reader of one file's rows. `header` is its first line, where the table has one. Throws when a column is
+   * missing.
+   */
   reader(header: readonly string[] | undefined): RowReader;
   /** The cells of a record, as text. */
   cells(record: unknown): readonly string[];
 }
 
 export interface RowReader {
-  /** Cells that every row must have; undefined: any number. */
+  /** The number of cells that every row must have; undefined: any number. */
   readonly width: number | undefined;
   read(cells: readonly string[]): unknown;
-  /** Declared columns, which can be read without the other cells. */
+  /** The declared columns, which can be read without the other cells. */
   readonly columns?: { readonly width: number; readonly columns: readonly ScannedColumn[] };
 }
 
@@ -65,7 +68,7 @@ export function defineTable(format: string, options: TableOptions): Table {
   };
 }
 
-/** The `header` of an output format; undefined: files have none. */
+/** The `header` of an output format; undefined where files have none. */
 export function tableHeader(
   format: string,
   table: Table,
@@ -78,7 +81,7 @@ export function tableHeader(
   };
 }
 
-/** Part files are begun before their first record is known, and all must have the same header. */
+/** A part file is begun before its first record is known, and all part files must have the same header. */
 function noNames(format: string): MillraceError {
   return new MillraceError(
     "bad-output",
@@ -86,7 +89,10 @@ function noNames(format: string): MillraceError {
   );
 }
 
-/** Objects without `Object.prototype`, so that a column named "constructor" or "__proto__" is a column like any other. */
+/**
+ * Reads objects without `Object.prototype`, so that a column named "constructor" or "__proto__" is a column like any
+ * other.
+ */
 function headerReader(header: readonly string[]): RowReader {
   for (const [i, name] of header.entries()) {
     if (header.indexOf(name) !== i)
@@ -95,7 +101,7 @@ function headerReader(header: readonly string[]): RowReader {
         `the header has more than one column ${JSON.stringify(name)}; it names ${shownNames(header)}`,
       );
   }
-  // A constructor, because V8 keeps what `Object.create(null)` makes as a hash table, which is much slower.
+  // A constructor, because V8 keeps objects of `Object.create(null)` as hash tables, which are much slower.
   function NamedCells() {}
   NamedCells.prototype = Object.create(null);
   const NewRecord = NamedCells as unknown as new () => Record<string, string>;
@@ -214,7 +220,7 @@ export function shownNames(names: readonly string[]): string {
   return `${shown.join(", ")}${names.length > 20 ? `, … (${names.length} columns)` : ""}`;
 }
 
-/** Refuses a row with another number of cells than it must have. */
+/** Refuses a row with a different number of cells than it must have. */
 export function checkWidth(cells: readonly string[], width: number | undefined): void {
   if (width === undefined || cells.length === width) return;
   throw new MillraceError(

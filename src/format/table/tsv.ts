@@ -1,4 +1,4 @@
-// Tab-separated rows: `tsv()`. Described in docs/formats/tsv.md.
+// Tab-separated rows: `tsv()`. docs/formats/tsv.md describes it.
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";

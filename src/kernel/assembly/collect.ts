@@ -11,7 +11,7 @@
 import { copy, decodeNumber, encodeNumber, readVarint, shared, varintEnd } from "./bytes";
 import { isNumbers } from "./fold";
 import { takeFolding } from "./folding";
-import { EXPLICIT, isByWholeHash, mode, partitions, placeOf, placeOfHash } from "./place";
+import { EXPLICIT, isByWholeHash, mode, partitions, partitionOf, partitionOfHash } from "./partitioner";
 import { DONE, EMISSION_DIGEST, EMISSIONS, FULL, HELD, MALFORMED, TAKEN } from "./state";
 import { addNode, clearTable, growFor, NODE, rememberKeys, settleTable, table } from "./table";
 import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
@@ -163,8 +163,8 @@ function take(at: usize, end: usize, wholeHash: bool): i32 {
     const value = key + keyBytes;
     const next = value + valueBytes;
     const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-    if (wholeHash) partition = placeOfHash(hash);
-    else if (mode != EXPLICIT) partition = placeOf(key, keyBytes, hash);
+    if (wholeHash) partition = partitionOfHash(hash);
+    else if (mode != EXPLICIT) partition = partitionOf(key, keyBytes, hash);
     // Must come before the entry is made: a large pair was written where its entry goes, or two bytes behind that.
     const emission = valueBytes == 8 ? numberTerm(hash, partition, term, load<u64>(value)) : xxh64(value, valueBytes, (hash + term) ^ (<u64>partition * P2));
     const pairBytes = <u32>(next - pair);
@@ -283,7 +283,7 @@ export function makeWord(one: usize, shape: u32, key: usize, keyBytes: u32, head
   const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
   store<u64>(poolEnd, hash);
   poolEnd += HASH_BYTES;
-  writeEntry(placeOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, 0);
+  writeEntry(partitionOf(key, keyBytes, hash), key, keyBytes, header, headerBytes, 0);
   addNode(one, shape, 1, poolEnd - 8);
   return true;
 }
@@ -291,7 +291,7 @@ export function makeWord(one: usize, shape: u32, key: usize, keyBytes: u32, head
 /** Makes an entry for a key with this value, without a table. Returns false when there is no room. */
 export function makeEntry(key: usize, keyBytes: u32, header: u32, headerBytes: u32, value: u64): bool {
   if (!reserve(keyBytes + headerBytes + 10)) return false;
-  writeEntry(placeOf(key, keyBytes, xxh64(key, keyBytes, 0)), key, keyBytes, header, headerBytes, value);
+  writeEntry(partitionOf(key, keyBytes, xxh64(key, keyBytes, 0)), key, keyBytes, header, headerBytes, value);
   return true;
 }
 

@@ -3,7 +3,7 @@
 import { decodeNumber, encodeNumber, readVarint, varintEnd } from "./bytes";
 import { addTerm, countPairs, HASH_BYTES, makePair, poolEnd, reserve, sums } from "./collect";
 import { foldNumbers, isBeyond, kind, SUM, sumMax } from "./fold";
-import { EXPLICIT, mode, partitions, placeOf } from "./place";
+import { EXPLICIT, mode, partitions, partitionOf } from "./partitioner";
 import { DONE, failBeyond, FULL, MALFORMED, TAKEN, TOUCHED } from "./state";
 import { addNode, describe, DESCRIPTION, find, GROUP, growFor, LONG, touchEntries } from "./table";
 import { xxh64, xxh64Short } from "./xxh64";
@@ -130,7 +130,7 @@ function takeNew(one: usize, shape: u32, number: f64, value: usize, word: u64): 
   if (!reserve(pairBytes + 2 + HASH_BYTES)) return false;
   const key = value - keyBytes;
   const hash = keyBytes < 32 ? xxh64Short(key, keyBytes, 0) : xxh64(key, keyBytes, 0);
-  const partition = mode == EXPLICIT ? shape >> 16 : placeOf(key, keyBytes, hash);
+  const partition = mode == EXPLICIT ? shape >> 16 : partitionOf(key, keyBytes, hash);
   addNode(one, shape, number, makePair(partition, hash, pair, pairBytes, keyBytes));
   if (!sums || !(number > 0)) addTerm(hash, partition, word);
   return true;

@@ -5,7 +5,7 @@ export { beginFlush, closeOpen, endFlush, flushPartition, nextFlush, skipFolded 
 export { setFold } from "./fold";
 export { aggregate, beginSource, stopFolding } from "./aggregate";
 export { beginMerge, closeMerge, dropPending, nextMerge } from "./merge";
-export { setPlace } from "./place";
+export { setPartitioner } from "./partitioner";
 export { setHistogram } from "./radix";
 export { loadBlock } from "./tree";
 export { addWords, countLines } from "./words";

@@ -10,7 +10,7 @@
 // so emission order survives.
 import { compare, head, readVarint, shared, varintEnd } from "./bytes";
 import { common, counts, HASH_BYTES, nativeEnd, pool, poolEnd, settleNumber } from "./collect";
-import { partitions } from "./place";
+import { partitions } from "./partitioner";
 import { differenceOf, histogram, INSERTION_MAX, keyAt, keyBytesAt, move, prefixAt, radix } from "./radix";
 
 /** The depth of `splitTies` at which a merge sort takes over, so that the stack is bounded. */

@@ -29,10 +29,10 @@ export type Look = (request: LookRequest, signal: AbortSignal | undefined) => Pr
 
 export function lookRequest(spec: JobSpec, job: JobId, overwrite: boolean): LookRequest {
   const { inputs, directory, standardInput, output, deadLetters } = spec;
-  const placeOf = (path: string) =>
+  const absoluteOf = (path: string) =>
     path === "-" ? (standardInput ?? path) : isUrl(path) ? path : resolve(directory, path);
-  const places = new Set(inputs.flatMap(({ paths }) => paths.map(placeOf)));
-  return { job, inputs: [...places], outputs: foldersOf(output, deadLetters?.path), overwrite };
+  const found = new Set(inputs.flatMap(({ paths }) => paths.map(absoluteOf)));
+  return { job, inputs: [...found], outputs: foldersOf(output, deadLetters?.path), overwrite };
 }
 
 /** Looks at everything in a request. `doing` is called with what is looked at next, for the message if that hangs. */
@@ -42,12 +42,12 @@ export async function lookAt(
   doing: (what: string) => void,
   signal?: AbortSignal,
 ): Promise<Looked> {
-  for (const place of inputs) {
-    doing(`looking for the input ${place}`);
-    if ((await storage.list(place, signal)).length > 0) continue;
+  for (const input of inputs) {
+    doing(`looking for the input ${input}`);
+    if ((await storage.list(input, signal)).length > 0) continue;
     throw new MillraceError(
       "no-input",
-      `the master sees no file ${place}: inputs have to be where master and workers can read them, a shared directory for example`,
+      `the master sees no file ${input}: inputs have to be where master and workers can read them, a shared directory for example`,
     );
   }
   const replaces: (string | undefined)[] = [];

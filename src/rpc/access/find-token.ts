@@ -20,7 +20,7 @@ export interface Environment {
   readonly HOME?: string | undefined;
 }
 
-export interface TokenPlace {
+export interface TokenLookup {
   /** The master's address, such as "https://m1:7070". */
   readonly address: string;
   /** The file that `--token-file` names. */
@@ -34,14 +34,14 @@ export interface TokenPlace {
 export type TokenRole = "client" | "worker";
 
 /** The first token of the file. Throws `no-access`, saying where a token was looked for. */
-export function findToken(place: TokenPlace): Secret {
+export function findToken(place: TokenLookup): Secret {
   return findTokens(place)[0]!;
 }
 
 /**
  * All tokens of the file, beginning with the one to use. A worker accepts requests that are signed with any of them.
  */
-export function findTokens({ address, tokenFile, role = "client", env = process.env }: TokenPlace): readonly Secret[] {
+export function findTokens({ address, tokenFile, role = "client", env = process.env }: TokenLookup): readonly Secret[] {
   const given = tokenFile ?? (env.MILLRACE_TOKEN_FILE === "" ? undefined : env.MILLRACE_TOKEN_FILE);
   if (given !== undefined) return readTokenFile(resolve(given));
   const places = hostsOf(parseAddress(address)).map((host) => tokenPath(host, portOf(address), role, env));

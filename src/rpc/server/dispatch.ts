@@ -13,7 +13,7 @@ import { meaningOf } from "../../base/error-codes.ts";
 import type { Log } from "../../base/system/log.ts";
 import { bodyHeader, emptyBody } from "../access/signature.ts";
 import { endSilent, type SilenceBounds } from "../transfer-silence.ts";
-import type { Gate, Place, RequestHead } from "./gate.ts";
+import type { Gate, ListenerAddress, RequestHead } from "./gate.ts";
 import type { HttpRequest, HttpRoute, Scope } from "./http.ts";
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
@@ -31,7 +31,7 @@ export interface DispatchOptions {
   readonly routes: readonly HttpRoute[];
   readonly rpc: RpcMethods | undefined;
   /** The listener's place. Called per request, as the listener has an address only once it is open. */
-  readonly place: () => Place;
+  readonly place: () => ListenerAddress;
   readonly silence: SilenceBounds;
   readonly log: Log;
   /** Aborted when the listener closes. */

@@ -24,7 +24,7 @@ export interface GateOptions {
 }
 
 /** Where the listener is. */
-export interface Place {
+export interface ListenerAddress {
   readonly isLoopback: boolean;
   /** The address by which others reach it. Signatures are valid for this address only. */
   readonly address: string;
@@ -82,7 +82,7 @@ export class Gate {
    */
   check(
     head: RequestHead,
-    { scopes, job, place }: { scopes: readonly Scope[]; job: string | undefined; place: Place },
+    { scopes, job, place }: { scopes: readonly Scope[]; job: string | undefined; place: ListenerAddress },
   ): Refusal | undefined {
     if (hasTwoHosts(head)) return { status: 400, message: "a request names one host" };
     const foreign = place.isLoopback ? (foreignHost(head) ?? foreignOrigin(head)) : foreignOrigin(head);

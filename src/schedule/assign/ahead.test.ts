@@ -69,7 +69,7 @@ describe("tasks given out before there is a slot for them", () => {
   test("nor where the worker takes none, or the job may not use more slots", () => {
     for (const [w, change] of [
       [worker("w", 2, 0), {}],
-      [worker("w", 2, 2), { slotsMax: 2 }],
+      [worker("w", 2, 2), { maxSlots: 2 }],
     ] as const) {
       const world = mapping(9, [w], change);
       for (let i = 0; i < 4; i++) {

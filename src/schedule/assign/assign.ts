@@ -166,7 +166,7 @@ function mapWork(task: Task, plan: Plan): MapWork {
     partitions: plan.partitions,
     boundaries: plan.boundaries,
     skip: task.skip,
-    deadLettersMax: Math.max(0, job.spec.deadLettersMax - (countedAside(job) - countedAsideOf(task))),
+    skipBad: Math.max(0, job.spec.skipBad - (countedAside(job) - countedAsideOf(task))),
     from: undefined,
   };
 }

@@ -50,7 +50,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     answered: new Map(),
     closing: undefined,
     sum: new TotalsSum(),
-    places: undefined,
+    holders: undefined,
     rates: { map: [], reduce: [] },
     lastMs: { map: undefined, reduce: undefined },
     view: undefined,
@@ -93,9 +93,9 @@ export function isOpen(job: Job): boolean {
   return isActive(job) || job.stage === "closing";
 }
 
-/** Whether the job may use one more slot (`slotsMax`). */
+/** Whether the job may use one more slot (`maxSlots`). */
 export function hasRoom({ spec, attempts, stopping }: Job): boolean {
-  return spec.slotsMax === undefined || attempts.size + stopping < spec.slotsMax;
+  return spec.maxSlots === undefined || attempts.size + stopping < spec.maxSlots;
 }
 
 /** Whether every map output has a live place, so that reduces may start. */

@@ -17,7 +17,7 @@
 import type { AttemptId, Instant, JobId, Phase, WorkerId } from "../../base/ids.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import type { Assignment, Places, RunningAttempt, WorkerReport } from "../../protocol/messages.ts";
+import type { Assignment, Holders, RunningAttempt, WorkerReport } from "../../protocol/messages.ts";
 import type { AttemptNumber, EndedRecord, FailureRecord, PlanRecord, TaskRecord } from "../../protocol/records.ts";
 import type { JobView, WorkerView } from "../../protocol/view.ts";
 import type { Change } from "../../state/store.ts";
@@ -106,7 +106,7 @@ export interface Job {
   reducesWon: number;
   /** Map tasks whose winner's output files are gone: they have to win again. */
   mapsWithoutFiles: number;
-  /** 1, and one more each time a map output gets another place: one version is one list of runs in their places. */
+  /** 1, and one more each time a map output gets another holder: one version is one list of runs and their holders. */
   mapVersion: number;
   /** The oldest version whose reduces count: what older ones read, no winner stands for any more (complete.ts). */
   mapVersionMin: number;
@@ -142,7 +142,7 @@ export interface Job {
   /** The winners' sums (totals.ts). Undefined: a winner was replaced or taken back, so they are to be summed again. */
   sum: TotalsSum | undefined;
   /** Where its map outputs lie in the version that it names; made again when that has changed (assign/orders.ts). */
-  places: Places | undefined;
+  holders: Holders | undefined;
   /** Bytes per millisecond of its latest winners, and how long the latest of all took (assign/backup.ts). */
   readonly rates: Record<"map" | "reduce", number[]>;
   readonly lastMs: { map: number | undefined; reduce: number | undefined };
@@ -252,7 +252,7 @@ export interface Worker {
   slotsAhead: number;
   /** It says that it drains. */
   isDraining: boolean;
-  placesHeld: WorkerReport["placesHeld"];
+  holdersKnown: WorkerReport["holdersKnown"];
   /** An administrator wants it to drain (drain.ts): stored, until it is started again. */
   isToDrain: boolean;
   /** Unheard for a lease (lease.ts): it has no attempts, what lies on it counts as lost. A newer report ends that. */

@@ -26,7 +26,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     isReadmitted: false,
     complaints: new Map(),
     cutOffFrom: new Set(),
-    placesHeld: {},
+    holdersKnown: {},
     offered: new Map(),
     attempts: new Map(),
     strays: [],

@@ -75,10 +75,10 @@ function inputsOf(
 ): ReduceInputs | undefined {
   const { attempt, work } = assignment;
   if (work.phase !== "reduce") return undefined;
-  const places = new Map<RunRef, string | undefined>(inputs.map((run) => [run, undefined]));
-  for (const { address, runs } of remote) for (const run of runs) places.set(run, address);
+  const holders = new Map<RunRef, string | undefined>(inputs.map((run) => [run, undefined]));
+  for (const { address, runs } of remote) for (const run of runs) holders.set(run, address);
   const open = (run: RunRef): RunReader => {
-    const address = places.get(run);
+    const address = holders.get(run);
     const from = address === undefined ? worker.disk : diskAt(scene, address, worker.id);
     if (from === undefined) {
       const error = new MillraceError("unreachable", `${address} does not answer`);
@@ -88,7 +88,7 @@ function inputsOf(
     scene.consumed(attempt, run.writtenBy, reader.emissionDigest);
     return reader;
   };
-  const runs = [...places.keys()].sort((a, b) => a.writtenBy.index - b.writtenBy.index);
+  const runs = [...holders.keys()].sort((a, b) => a.writtenBy.index - b.writtenBy.index);
   return { mapVersion: work.mapVersion, runs, open };
 }
 

@@ -230,7 +230,7 @@ function bytesOf({ assignment: { work }, inputs, remote }: RunAttempt): number {
     case "map":
       return work.split.reduce((sum, { start, end }) => sum + end - start, 0);
     case "reduce": {
-      const runs = [...inputs, ...remote.flatMap((places) => places.runs)];
+      const runs = [...inputs, ...remote.flatMap((holders) => holders.runs)];
       return runs.reduce((sum, { bytes }) => sum + bytes, 0) / Math.max(1, work.partitions);
     }
   }

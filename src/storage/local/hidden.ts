@@ -45,7 +45,7 @@ export function localToken(attempt: AttemptId, name: string): string {
   return `${attemptName(attempt)}.${encodeURIComponent(checkedName(name))}`;
 }
 
-export interface Places {
+export interface HiddenFolders {
   readonly destination: string;
   readonly parent: string;
   readonly work: string;
@@ -55,14 +55,14 @@ export interface Places {
 }
 
 /** Of one decision: a job can have a second one, when the first could not be published. */
-export interface DecisionPlaces extends Places {
+export interface DecisionFolders extends HiddenFolders {
   /** Tells it from the job's other decisions; part of names. */
   readonly decision: string;
   readonly publish: string;
   readonly withdrawn: string;
 }
 
-export function placesOf(destination: string, job: JobId): Places {
+export function hiddenOf(destination: string, job: JobId): HiddenFolders {
   const path = resolve(destination);
   const staging = stagingDirectoryOf(path, job);
   return {
@@ -75,14 +75,14 @@ export function placesOf(destination: string, job: JobId): Places {
   };
 }
 
-export function placesOfDecision(decision: CommitDecision): DecisionPlaces {
-  const places = placesOf(decision.destination, decision.job);
+export function hiddenOfDecision(decision: CommitDecision): DecisionFolders {
+  const hidden = hiddenOf(decision.destination, decision.job);
   const name = decisionName(decision);
   return {
-    ...places,
+    ...hidden,
     decision: name,
-    publish: join(places.staging, `publish-${name}`),
-    withdrawn: join(places.work, `${withdrawnPrefix}${name}`),
+    publish: join(hidden.staging, `publish-${name}`),
+    withdrawn: join(hidden.work, `${withdrawnPrefix}${name}`),
   };
 }
 

@@ -2,7 +2,7 @@
 import { randomId } from "../../base/system/random.ts";
 import type { Storage } from "../storage.ts";
 import { type LocalFs, nodeLocalFs } from "./fs.ts";
-import { placesOf } from "./hidden.ts";
+import { hiddenOf } from "./hidden.ts";
 import { LocalLister } from "./list.ts";
 import { findLost } from "./lost.ts";
 import { prepare } from "./prepare.ts";
@@ -30,9 +30,9 @@ export function createLocalStorage(options: LocalStorageOptions = {}): Storage {
     below: (directory) => lister.below(directory),
     stage: (destination, attempt, name) => new LocalStagedWriter(fs, destination, attempt, name),
     prepare: (destination, overwrite) => prepare(fs, destination, overwrite),
-    findLost: (destination, job, files) => findLost(fs, placesOf(destination, job), files),
+    findLost: (destination, job, files) => findLost(fs, hiddenOf(destination, job), files),
     publish: (decision) => publish(decision, { fs, uniqueName }),
     withdraw: (decision) => withdraw(decision, fs),
-    discard: (destination, job) => discard(placesOf(destination, job), fs),
+    discard: (destination, job) => discard(hiddenOf(destination, job), fs),
   };
 }

@@ -5,26 +5,26 @@ import { forEachAtMost } from "../../base/system/parallel.ts";
 import type { LostFile, StagedFile } from "../storage.ts";
 import { lstatOf, sync, unless } from "./durable.ts";
 import { type LocalFs, outputError } from "./fs.ts";
-import { checkedToken, type Places } from "./hidden.ts";
+import { checkedToken, type HiddenFolders } from "./hidden.ts";
 
-export async function findLost(fs: LocalFs, places: Places, files: readonly StagedFile[]): Promise<LostFile[]> {
+export async function findLost(fs: LocalFs, hidden: HiddenFolders, files: readonly StagedFile[]): Promise<LostFile[]> {
   const lost: LostFile[] = [];
   try {
     // Attempts have synced what is in their files; that these have names is on disk from here on.
-    if (files.length > 0) await syncFolders(fs, places);
+    if (files.length > 0) await syncFolders(fs, hidden);
     await forEachAtMost(limits.looksAtOnce, files, async (file) => {
-      const why = await whyLost(fs, join(places.files, checkedToken(file, places.destination)), file);
+      const why = await whyLost(fs, join(hidden.files, checkedToken(file, hidden.destination)), file);
       if (why !== undefined) lost.push({ token: file.token, why });
     });
   } catch (thrown) {
-    throw outputError(thrown, "Looking at the staged files of", places.destination);
+    throw outputError(thrown, "Looking at the staged files of", hidden.destination);
   }
   return lost;
 }
 
 /** The folders that makers of staged files may have made. Where one is gone, so are the files. */
-async function syncFolders(fs: LocalFs, places: Places): Promise<void> {
-  for (const folder of [places.files, places.staging, places.work, places.parent])
+async function syncFolders(fs: LocalFs, hidden: HiddenFolders): Promise<void> {
+  for (const folder of [hidden.files, hidden.staging, hidden.work, hidden.parent])
     await unless(["ENOENT", "ENOTDIR"], sync(fs, folder));
 }
 

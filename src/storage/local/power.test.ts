@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { PowerLedger, systemError } from "../../../test/conformance/faulty-fs.ts";
 import { manifestFor, someAttempt, someJob, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
 import type { CommitDecision, Storage } from "../storage.ts";
-import { placesOf, placesOfDecision } from "./hidden.ts";
+import { hiddenOf, hiddenOfDecision } from "./hidden.ts";
 import { createLocalStorage } from "./local.ts";
 
 let top: string;
@@ -25,7 +25,7 @@ const look = ({ destination, job, files }: CommitDecision) => storage.findLost(d
 test("an attempt that reports a staged file has its bytes on disk, with one sync for each file", async () => {
   const destination = join(top, "new/out");
   const job = someJob();
-  const { files } = placesOf(destination, job);
+  const { files } = hiddenOf(destination, job);
   const writer = storage.stage(destination, someAttempt(job), "part-00000.tsv");
   writer.write(Buffer.from("half"));
   expect(ledger.lostBelow(files)).toContainEqual(expect.stringContaining("bytes of "));
@@ -39,7 +39,7 @@ test("fault 64: when the files of a job were looked at, they, their folders and 
   const destination = join(top, "new/deep/out");
   const decision = await stagedDecision(storage, destination, contents);
   expect(await look(decision)).toEqual([]);
-  const { files } = placesOfDecision(decision);
+  const { files } = hiddenOfDecision(decision);
   for (const { token } of decision.files) expect(ledger.lostBelow(join(files, token))).toEqual([]);
 });
 
@@ -70,10 +70,10 @@ test("fault 64: what is saved of a withdrawn decision is on disk under its new n
   const destination = join(top, "out");
   const decision = await stagedDecision(storage, destination, contents);
   await look(decision);
-  rmSync(join(placesOfDecision(decision).files, decision.files[1]!.token));
+  rmSync(join(hiddenOfDecision(decision).files, decision.files[1]!.token));
   const withdrawal = await storage.withdraw(decision);
   if (withdrawal.kind !== "withdrawn") throw new Error("nothing was withdrawn");
-  const { files } = placesOfDecision(decision);
+  const { files } = hiddenOfDecision(decision);
   const saved = withdrawal.files.filter((file) => file !== undefined);
   expect(saved).toHaveLength(2);
   for (const { token } of saved) expect(ledger.lostBelow(join(files, token))).toEqual([]);

@@ -1,7 +1,7 @@
 import { MillraceError } from "../../base/error.ts";
 import type { StagedFile } from "../storage.ts";
 import { showPath } from "./fs.ts";
-import type { Places } from "./hidden.ts";
+import type { HiddenFolders } from "./hidden.ts";
 
 export function outputExists(destination: string): MillraceError {
   return new MillraceError(
@@ -14,7 +14,7 @@ export function outputExists(destination: string): MillraceError {
 export class StagedFileGone extends MillraceError {
   constructor(
     file: StagedFile,
-    places: Places,
+    places: HiddenFolders,
     why = `is missing: something removed it from ${showPath(places.staging)}`,
   ) {
     super(
@@ -25,7 +25,7 @@ export class StagedFileGone extends MillraceError {
 }
 
 /** Another decision of the job has taken its place. */
-export function decisionWithdrawn({ destination }: Places): MillraceError {
+export function decisionWithdrawn({ destination }: HiddenFolders): MillraceError {
   return new MillraceError(
     "corrupt-output",
     `What was to be published as ${showPath(destination)} has been withdrawn, as a file of it was gone; the job has been retried since.`,

@@ -7,7 +7,7 @@ import { manifestName } from "../manifest.ts";
 import type { CommitDecision, StagedFile } from "../storage.ts";
 import { lstatOf, namesIn, sync, unless, writeDurably } from "./durable.ts";
 import type { LocalFs } from "./fs.ts";
-import type { DecisionPlaces, Places } from "./hidden.ts";
+import type { DecisionFolders, HiddenFolders } from "./hidden.ts";
 import { firstUnlisted } from "./prepare.ts";
 import { decisionWithdrawn, outputExists, StagedFileGone } from "./publish-errors.ts";
 
@@ -18,28 +18,28 @@ export interface PublishOptions {
 }
 
 /** Whether an earlier try began to move files into the destination. */
-export async function isUnderWay(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<boolean> {
-  return (await lstatOf(fs, join(markerIn(places), entryOf(decision, places)))) !== undefined;
+export async function isUnderWay(fs: LocalFs, decision: CommitDecision, hidden: DecisionFolders): Promise<boolean> {
+  return (await lstatOf(fs, join(markerIn(hidden), entryOf(decision, hidden)))) !== undefined;
 }
 
 export async function publishInto(
   decision: CommitDecision,
-  places: DecisionPlaces,
+  hidden: DecisionFolders,
   options: PublishOptions,
 ): Promise<void> {
   const { fs } = options;
-  const { destination } = places;
-  const marker = markerIn(places);
-  if (!(await isUnderWay(fs, decision, places))) await takeDestination(decision, places, options);
+  const { destination } = hidden;
+  const marker = markerIn(hidden);
+  if (!(await isUnderWay(fs, decision, hidden))) await takeDestination(decision, hidden, options);
   const directories = new Set([destination]);
   for (const file of decision.files) directories.add(dirname(join(destination, file.name)));
   for (const directory of directories) await fs.promises.mkdir(directory, { recursive: true });
   for (const file of decision.files) {
-    const source = join(places.publish, file.name);
+    const source = join(hidden.publish, file.name);
     const target = join(destination, file.name);
     if ((await lstatOf(fs, source)) === undefined) {
       if ((await lstatOf(fs, target))?.size === BigInt(file.bytes)) continue; // moved by an earlier try
-      throw new StagedFileGone(file, places);
+      throw new StagedFileGone(file, hidden);
     }
     const copy = `${marker}.${options.uniqueName()}`;
     await fs.promises.copyFile(source, copy);
@@ -50,14 +50,14 @@ export async function publishInto(
   }
   for (const directory of [...directories].reverse()) await sync(fs, directory);
   const gone = await firstGone(fs, destination, decision.files);
-  if (gone !== undefined) throw new StagedFileGone(gone, places);
+  if (gone !== undefined) throw new StagedFileGone(gone, hidden);
   const copy = `${marker}.${options.uniqueName()}`;
   await writeDurably(fs, copy, decision.manifest);
   // After the copy was written: who withdraws the decision takes the marker first, then removes all copies.
-  if (!(await isUnderWay(fs, decision, places))) {
+  if (!(await isUnderWay(fs, decision, hidden))) {
     // Withdrawn, or published by another one, which has removed the copies that were there by then.
     await fs.promises.rm(copy, { force: true });
-    throw decisionWithdrawn(places);
+    throw decisionWithdrawn(hidden);
   }
   await fs.promises.rename(copy, join(destination, manifestName));
   await sync(fs, destination);
@@ -83,31 +83,31 @@ export async function firstGone(
 }
 
 /** After `_SUCCESS` is there: the marker and what cut-off copies left. */
-export async function removeMarker(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<void> {
-  if (!(await isUnderWay(fs, decision, places))) return;
-  await removeCopies(fs, places);
-  await fs.promises.rm(markerIn(places), { recursive: true, force: true });
+export async function removeMarker(fs: LocalFs, decision: CommitDecision, hidden: DecisionFolders): Promise<void> {
+  if (!(await isUnderWay(fs, decision, hidden))) return;
+  await removeCopies(fs, hidden);
+  await fs.promises.rm(markerIn(hidden), { recursive: true, force: true });
 }
 
 /**
  * The decision is withdrawn: what it has put there goes, and no publisher of it can add `_SUCCESS`. The place stays the job's.
  * May be repeated.
  */
-export async function leaveDestination(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<void> {
-  const marker = markerIn(places);
-  const withdrawing = join(marker, withdrawnEntry(decision, places));
-  await unless(["ENOENT", "ENOTDIR"], fs.promises.rename(join(marker, entryOf(decision, places)), withdrawing));
+export async function leaveDestination(fs: LocalFs, decision: CommitDecision, hidden: DecisionFolders): Promise<void> {
+  const marker = markerIn(hidden);
+  const withdrawing = join(marker, withdrawnEntry(decision, hidden));
+  await unless(["ENOENT", "ENOTDIR"], fs.promises.rename(join(marker, entryOf(decision, hidden)), withdrawing));
   if ((await lstatOf(fs, withdrawing)) === undefined) return;
-  await removeCopies(fs, places);
-  for (const { name } of decision.files) await fs.promises.rm(join(places.destination, name), { force: true });
-  await sync(fs, places.destination);
+  await removeCopies(fs, hidden);
+  for (const { name } of decision.files) await fs.promises.rm(join(hidden.destination, name), { force: true });
+  await sync(fs, hidden.destination);
   await fs.promises.rename(withdrawing, join(marker, withdrawnEntry(decision)));
 }
 
-async function removeCopies(fs: LocalFs, places: Places): Promise<void> {
-  const marker = markerIn(places);
-  for (const name of await fs.promises.readdir(places.destination)) {
-    const path = join(places.destination, name);
+async function removeCopies(fs: LocalFs, hidden: HiddenFolders): Promise<void> {
+  const marker = markerIn(hidden);
+  for (const name of await fs.promises.readdir(hidden.destination)) {
+    const path = join(hidden.destination, name);
     if (path.startsWith(`${marker}.`)) await fs.promises.rm(path, { recursive: true, force: true });
   }
 }
@@ -115,46 +115,46 @@ async function removeCopies(fs: LocalFs, places: Places): Promise<void> {
 /** A directory that isn't empty takes a name exclusively: renaming it onto another one's fails. */
 async function takeDestination(
   decision: CommitDecision,
-  places: DecisionPlaces,
+  hidden: DecisionFolders,
   options: PublishOptions,
 ): Promise<void> {
   const { fs } = options;
-  const entry = entryOf(decision, places);
+  const entry = entryOf(decision, hidden);
   // An earlier decision of the job had taken it, or its publisher has only now, when it went on after a pause.
-  for (const other of (await namesIn(fs, markerIn(places))) ?? []) {
+  for (const other of (await namesIn(fs, markerIn(hidden))) ?? []) {
     if (other === entry || !other.startsWith(`${decision.job}.`)) continue;
-    if ((await lstatOf(fs, places.withdrawn)) !== undefined) throw decisionWithdrawn(places);
-    await unless(["ENOENT"], fs.promises.rename(join(markerIn(places), other), join(markerIn(places), entry)));
+    if ((await lstatOf(fs, hidden.withdrawn)) !== undefined) throw decisionWithdrawn(hidden);
+    await unless(["ENOENT"], fs.promises.rename(join(markerIn(hidden), other), join(markerIn(hidden), entry)));
   }
-  if (await isUnderWay(fs, decision, places)) return;
-  const own = `${markerIn(places)}.${options.uniqueName()}`;
+  if (await isUnderWay(fs, decision, hidden)) return;
+  const own = `${markerIn(hidden)}.${options.uniqueName()}`;
   await fs.promises.mkdir(join(own, entry), { recursive: true });
-  const foreign = await firstUnlisted(fs, places.destination, (name) => name.startsWith(markerName));
+  const foreign = await firstUnlisted(fs, hidden.destination, (name) => name.startsWith(markerName));
   try {
-    if (foreign !== undefined) throw outputExists(places.destination);
-    await fs.promises.rename(own, markerIn(places));
+    if (foreign !== undefined) throw outputExists(hidden.destination);
+    await fs.promises.rename(own, markerIn(hidden));
   } catch (thrown) {
     await fs.promises.rm(own, { recursive: true, force: true });
     // Another publisher of the same decision was first.
-    if (!(await isUnderWay(fs, decision, places))) {
-      throw ["ENOTEMPTY", "EEXIST"].includes(systemCode(thrown) ?? "") ? outputExists(places.destination) : thrown;
+    if (!(await isUnderWay(fs, decision, hidden))) {
+      throw ["ENOTEMPTY", "EEXIST"].includes(systemCode(thrown) ?? "") ? outputExists(hidden.destination) : thrown;
     }
   }
-  await sync(fs, places.destination);
+  await sync(fs, hidden.destination);
 }
 
 const markerName = `.${manifestName}.publishing`;
 
-function markerIn(places: Places): string {
-  return join(places.destination, markerName);
+function markerIn(hidden: HiddenFolders): string {
+  return join(hidden.destination, markerName);
 }
 
 /** What says in the marker whose the place is. */
-function entryOf({ job }: CommitDecision, { decision }: DecisionPlaces): string {
+function entryOf({ job }: CommitDecision, { decision }: DecisionFolders): string {
   return `${job}.${decision}`;
 }
 
 /** The job's, for its next decision; with places: while one is being withdrawn. */
-function withdrawnEntry({ job }: CommitDecision, places?: DecisionPlaces): string {
-  return places === undefined ? `${job}.withdrawn` : `${job}.${places.decision}.withdrawn`;
+function withdrawnEntry({ job }: CommitDecision, hidden?: DecisionFolders): string {
+  return hidden === undefined ? `${job}.withdrawn` : `${job}.${hidden.decision}.withdrawn`;
 }

@@ -17,7 +17,7 @@ import { type Call, interposedFs, systemError } from "../../../test/conformance/
 import { contentsOf, stagedDecision } from "../../../test/conformance/storage.ts";
 import { systemCode } from "../../base/error.ts";
 import type { CommitDecision, Storage } from "../storage.ts";
-import { placesOf, placesOfDecision } from "./hidden.ts";
+import { hiddenOf, hiddenOfDecision } from "./hidden.ts";
 import { createLocalStorage } from "./local.ts";
 
 let top: string;
@@ -201,7 +201,7 @@ describe.each(kinds)("publishing to: %s", (kind) => {
 
 test("a master that was paused before moving the old output aside does not move the new one", async () => {
   const scene = await sceneOf("overwrite");
-  const { replaced } = placesOf(scene.destination, scene.decision.job);
+  const { replaced } = hiddenOf(scene.destination, scene.decision.job);
   let other = false;
   const paused = storageWith(async ({ name, args }) => {
     if (name !== "rename" || args[1] !== replaced || other) return;
@@ -215,7 +215,7 @@ test("a master that was paused before moving the old output aside does not move 
 
 test("a directory that took the old output's name at the last moment is put back", async () => {
   const scene = await sceneOf("overwrite");
-  const { replaced } = placesOf(scene.destination, scene.decision.job);
+  const { replaced } = hiddenOf(scene.destination, scene.decision.job);
   let swapped = false;
   const racing = storageWith(({ name, args }) => {
     if (name !== "rename" || args[1] !== replaced || swapped) return;
@@ -231,7 +231,7 @@ test("a directory that took the old output's name at the last moment is put back
 test("a staged file that was cut or lost is found before anything is visible", async () => {
   for (const damage of ["cut", "lost"]) {
     const scene = await sceneOf("new");
-    const { files } = placesOf(scene.destination, scene.decision.job);
+    const { files } = hiddenOf(scene.destination, scene.decision.job);
     const path = join(files, scene.decision.files[0]!.token);
     if (damage === "cut") writeFileSync(path, "n");
     else rmSync(path);
@@ -245,7 +245,7 @@ test("a staged file that was cut or lost is found before anything is visible", a
 
 test("a lost staged file is not made up for by one of the same name and size in the output it replaces", async () => {
   const scene = await sceneOf("overwrite");
-  rmSync(join(placesOf(scene.destination, scene.decision.job).files, scene.decision.files[0]!.token));
+  rmSync(join(hiddenOf(scene.destination, scene.decision.job).files, scene.decision.files[0]!.token));
   await expect(plain.publish(scene.decision)).rejects.toMatchObject({ code: "corrupt-output" });
   expect(seen(scene.destination)).toEqual(scene.before);
 });
@@ -323,13 +323,13 @@ function visible(files: ReadonlyMap<string, string> | undefined): ReadonlyMap<st
 
 function isPublishing(folder: string, { destination, decision }: Scene, kind: Kind): boolean {
   if (kind === "mount point") return folder === destination && !existsSync(join(destination, "_SUCCESS"));
-  return folder === placesOfDecision(decision).publish;
+  return folder === hiddenOfDecision(decision).publish;
 }
 
 /** Of the decision's files the last one, wherever it lies before the output is seen. */
 function removeUnpublished({ destination, decision }: Scene): void {
   const { name, token } = decision.files.at(-1)!;
-  const { files, publish } = placesOfDecision(decision);
+  const { files, publish } = hiddenOfDecision(decision);
   const places = [join(files, token), join(publish, name)];
   if (!existsSync(join(destination, "_SUCCESS"))) places.push(join(destination, name));
   for (const path of places) rmSync(path, { force: true });

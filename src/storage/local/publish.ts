@@ -17,9 +17,9 @@ import {
   badStagedFile,
   checkedName,
   checkedToken,
-  type DecisionPlaces,
-  type Places,
-  placesOfDecision,
+  type DecisionFolders,
+  type HiddenFolders,
+  hiddenOfDecision,
   withdrawnPrefix,
 } from "./hidden.ts";
 import { isMissing, whyLost } from "./lost.ts";
@@ -33,65 +33,65 @@ const replacedMarker = ".replaced";
 
 export async function publish(decision: CommitDecision, options: PublishOptions): Promise<void> {
   const { fs } = options;
-  const places = placesOfDecision(decision);
+  const hidden = hiddenOfDecision(decision);
   checkDecision(decision);
   try {
-    for (let round = 1; !(await isPublished(fs, decision, places)); round++) {
+    for (let round = 1; !(await isPublished(fs, decision, hidden)); round++) {
       try {
-        await publishOnce(decision, places, options);
+        await publishOnce(decision, hidden, options);
       } catch (thrown) {
         // Whatever was in the way: when the output is complete, another publisher of the same decision made it so. And
         // ENOENT says that one moved something between two of our calls.
-        const raced = (await isPublished(fs, decision, places)) || systemCode(thrown) === "ENOENT";
+        const raced = (await isPublished(fs, decision, hidden)) || systemCode(thrown) === "ENOENT";
         if (!raced || round === roundsMax) throw thrown;
       }
     }
-    await removeMarker(fs, decision, places);
-    await sync(fs, places.destination);
-    await sync(fs, places.parent);
-    await removeReplaced(fs, places);
+    await removeMarker(fs, decision, hidden);
+    await sync(fs, hidden.destination);
+    await sync(fs, hidden.parent);
+    await removeReplaced(fs, hidden);
   } catch (thrown) {
-    throw outputError(thrown, "Publishing", places.destination);
+    throw outputError(thrown, "Publishing", hidden.destination);
   }
 }
 
 /** Removes all that was staged; may be repeated, and cut off anywhere. What an unfinished publish moved aside goes back first. */
-export async function discard(places: Places, fs: LocalFs): Promise<void> {
+export async function discard(hidden: HiddenFolders, fs: LocalFs): Promise<void> {
   try {
-    const withdrawn = ((await namesIn(fs, places.work)) ?? [])
+    const withdrawn = ((await namesIn(fs, hidden.work)) ?? [])
       .filter((name) => name.startsWith(withdrawnPrefix))
-      .map((name) => join(places.work, name));
-    for (const from of [places.staging, ...withdrawn]) await putBackReplaced(fs, places, from);
+      .map((name) => join(hidden.work, name));
+    for (const from of [hidden.staging, ...withdrawn]) await putBackReplaced(fs, hidden, from);
     // One rename first: a publisher that was paused then finds none of its paths, instead of some.
-    const doomed = join(places.work, "discarded");
+    const doomed = join(hidden.work, "discarded");
     await fs.promises.rm(doomed, { recursive: true, force: true });
-    await unless(["ENOENT"], fs.promises.rename(places.staging, doomed));
+    await unless(["ENOENT"], fs.promises.rename(hidden.staging, doomed));
     for (const path of [doomed, ...withdrawn]) await fs.promises.rm(path, { recursive: true, force: true });
-    await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rmdir(places.work));
+    await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rmdir(hidden.work));
   } catch (thrown) {
-    throw outputError(thrown, "Removing the staged files of", places.destination);
+    throw outputError(thrown, "Removing the staged files of", hidden.destination);
   }
 }
 
 /** An output that `--overwrite` moved aside, and that no other one has come in place of. `staging`: what was that directory. */
-export async function putBackReplaced(fs: LocalFs, places: Places, staging: string): Promise<void> {
-  const replaced = join(staging, basename(places.replaced));
+export async function putBackReplaced(fs: LocalFs, hidden: HiddenFolders, staging: string): Promise<void> {
+  const replaced = join(staging, basename(hidden.replaced));
   const names = await namesIn(fs, replaced);
   if (names === undefined || names.includes(replacedMarker)) return;
-  if ((await lstatOf(fs, places.destination)) !== undefined) return;
-  await fs.promises.rename(replaced, places.destination);
-  await sync(fs, places.parent);
+  if ((await lstatOf(fs, hidden.destination)) !== undefined) return;
+  await fs.promises.rename(replaced, hidden.destination);
+  await sync(fs, hidden.parent);
 }
 
-async function publishOnce(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
+async function publishOnce(decision: CommitDecision, hidden: DecisionFolders, options: PublishOptions): Promise<void> {
   const { fs } = options;
-  const missing = await assemble(decision, places, options);
-  const gone = missing ?? (await firstGone(fs, places.publish, decision.files));
+  const missing = await assemble(decision, hidden, options);
+  const gone = missing ?? (await firstGone(fs, hidden.publish, decision.files));
   // Asked after the look at the files: another publisher may have begun to move them meanwhile.
-  if (await isUnderWay(fs, decision, places)) return publishInto(decision, places, options);
-  if (gone !== undefined) throw new StagedFileGone(gone, places);
-  await moveAside(fs, decision, places);
-  await moveIntoPlace(decision, places, options);
+  if (await isUnderWay(fs, decision, hidden)) return publishInto(decision, hidden, options);
+  if (gone !== undefined) throw new StagedFileGone(gone, hidden);
+  await moveAside(fs, decision, hidden);
+  await moveIntoPlace(decision, hidden, options);
 }
 
 /**
@@ -100,104 +100,108 @@ async function publishOnce(decision: CommitDecision, places: DecisionPlaces, opt
  */
 async function assemble(
   decision: CommitDecision,
-  places: DecisionPlaces,
+  hidden: DecisionFolders,
   options: PublishOptions,
 ): Promise<StagedFile | undefined> {
   const { fs } = options;
-  if (decision.files[0] !== undefined && (await lstatOf(fs, places.staging)) === undefined) return decision.files[0];
-  await fs.promises.mkdir(places.parent, { recursive: true });
-  for (const directory of [places.work, places.staging, places.files]) {
+  if (decision.files[0] !== undefined && (await lstatOf(fs, hidden.staging)) === undefined) return decision.files[0];
+  await fs.promises.mkdir(hidden.parent, { recursive: true });
+  for (const directory of [hidden.work, hidden.staging, hidden.files]) {
     await unless(["EEXIST"], fs.promises.mkdir(directory, { mode: 0o700 }));
   }
-  await unless(["EEXIST"], fs.promises.mkdir(places.publish));
-  const directories = new Set([places.publish]);
-  for (const file of decision.files) directories.add(dirname(join(places.publish, file.name)));
+  await unless(["EEXIST"], fs.promises.mkdir(hidden.publish));
+  const directories = new Set([hidden.publish]);
+  for (const file of decision.files) directories.add(dirname(join(hidden.publish, file.name)));
   for (const directory of [...directories].slice(1)) await fs.promises.mkdir(directory, { recursive: true });
   let missing: StagedFile | undefined;
   for (const file of decision.files) {
-    if (!(await place(fs, file, places))) missing ??= file;
+    if (!(await place(fs, file, hidden))) missing ??= file;
   }
   // Written beside and moved in: `publish-…/` may become visible at any moment, through another publisher.
-  const manifest = join(places.staging, options.uniqueName());
+  const manifest = join(hidden.staging, options.uniqueName());
   await writeDurably(fs, manifest, decision.manifest);
-  await fs.promises.rename(manifest, join(places.publish, manifestName));
+  await fs.promises.rename(manifest, join(hidden.publish, manifestName));
   for (const directory of [...directories].reverse()) await sync(fs, directory);
-  await sync(fs, places.staging);
-  await sync(fs, places.work);
+  await sync(fs, hidden.staging);
+  await sync(fs, hidden.work);
   return missing;
 }
 
-async function place(fs: LocalFs, file: StagedFile, places: DecisionPlaces): Promise<boolean> {
-  const target = join(places.publish, file.name);
+async function place(fs: LocalFs, file: StagedFile, hidden: DecisionFolders): Promise<boolean> {
+  const target = join(hidden.publish, file.name);
   // ENOENT: moved by an earlier try, or lost; the look at the target says which.
-  await unless(["ENOENT"], fs.promises.rename(join(places.files, file.token), target));
+  await unless(["ENOENT"], fs.promises.rename(join(hidden.files, file.token), target));
   const why = await whyLost(fs, target, file);
   if (why === isMissing) return false;
-  if (why !== undefined) throw new StagedFileGone(file, places, `${why}: something else changed it`);
+  if (why !== undefined) throw new StagedFileGone(file, hidden, `${why}: something else changed it`);
   return true;
 }
 
 /** `--overwrite`: the one directory that the decision names leaves its place; any other stays. */
-async function moveAside(fs: LocalFs, decision: CommitDecision, places: Places): Promise<void> {
+async function moveAside(fs: LocalFs, decision: CommitDecision, hidden: HiddenFolders): Promise<void> {
   if (decision.replaces === undefined) return;
-  if ((await identityOf(fs, places.destination)) !== decision.replaces) return;
-  if ((await foreignIn(fs, places.destination)) !== undefined) {
-    if ((await identityOf(fs, places.destination)) !== decision.replaces) return; // another publisher was first
-    throw outputExists(places.destination);
+  if ((await identityOf(fs, hidden.destination)) !== decision.replaces) return;
+  if ((await foreignIn(fs, hidden.destination)) !== undefined) {
+    if ((await identityOf(fs, hidden.destination)) !== decision.replaces) return; // another publisher was first
+    throw outputExists(hidden.destination);
   }
   try {
-    await fs.promises.rename(places.destination, places.replaced);
+    await fs.promises.rename(hidden.destination, hidden.replaced);
   } catch (thrown) {
     const code = systemCode(thrown);
     if (code === "ENOTEMPTY" || code === "EEXIST") return; // another publisher was first
     if (code === "EBUSY" || code === "EXDEV") {
       throw new MillraceError(
         "output-exists",
-        `${showPath(places.destination)} can't be moved aside as a whole (it is a mount point, or spans file systems). Empty it, or choose another output directory with -o.`,
+        `${showPath(hidden.destination)} can't be moved aside as a whole (it is a mount point, or spans file systems). Empty it, or choose another output directory with -o.`,
         { cause: thrown },
       );
     }
     throw thrown;
   }
-  if ((await identityOf(fs, places.replaced)) !== decision.replaces) {
+  if ((await identityOf(fs, hidden.replaced)) !== decision.replaces) {
     // Between the look and the rename another directory took the name. It goes back where it was.
-    await fs.promises.rename(places.replaced, places.destination);
-    throw outputExists(places.destination);
+    await fs.promises.rename(hidden.replaced, hidden.destination);
+    throw outputExists(hidden.destination);
   }
-  await sync(fs, places.parent);
+  await sync(fs, hidden.parent);
 }
 
-async function moveIntoPlace(decision: CommitDecision, places: DecisionPlaces, options: PublishOptions): Promise<void> {
+async function moveIntoPlace(
+  decision: CommitDecision,
+  hidden: DecisionFolders,
+  options: PublishOptions,
+): Promise<void> {
   const { fs } = options;
-  const existing = await lstatOf(fs, places.destination);
+  const existing = await lstatOf(fs, hidden.destination);
   // An empty directory that the user made is replaced; its permissions stay.
-  if (existing?.isDirectory()) await fs.promises.chmod(places.publish, Number(existing.mode & 0o7777n));
+  if (existing?.isDirectory()) await fs.promises.chmod(hidden.publish, Number(existing.mode & 0o7777n));
   try {
-    await fs.promises.rename(places.publish, places.destination);
+    await fs.promises.rename(hidden.publish, hidden.destination);
   } catch (thrown) {
     const code = systemCode(thrown);
-    if (code === "EBUSY" || code === "EXDEV") return publishInto(decision, places, options);
+    if (code === "EBUSY" || code === "EXDEV") return publishInto(decision, hidden, options);
     if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOTDIR") {
-      if (await isPublished(fs, decision, places)) return;
-      throw outputExists(places.destination);
+      if (await isPublished(fs, decision, hidden)) return;
+      throw outputExists(hidden.destination);
     }
     throw thrown;
   }
 }
 
-export async function isPublished(fs: LocalFs, decision: CommitDecision, places: Places): Promise<boolean> {
-  if (!(await lstatOf(fs, places.destination))?.isDirectory()) return false;
+export async function isPublished(fs: LocalFs, decision: CommitDecision, hidden: HiddenFolders): Promise<boolean> {
+  if (!(await lstatOf(fs, hidden.destination))?.isDirectory()) return false;
   const { manifest } = decision;
-  const found = await contentOf(fs, join(places.destination, manifestName), manifest.length);
+  const found = await contentOf(fs, join(hidden.destination, manifestName), manifest.length);
   return found !== undefined && found !== "too large" && found.equals(manifest);
 }
 
 /** The replaced output goes, its place stays taken. */
-async function removeReplaced(fs: LocalFs, places: Places): Promise<void> {
-  if ((await lstatOf(fs, places.replaced)) === undefined) return;
-  await writeDurably(fs, join(places.replaced, replacedMarker), new Uint8Array(0));
-  for (const name of await fs.promises.readdir(places.replaced)) {
-    if (name !== replacedMarker) await fs.promises.rm(join(places.replaced, name), { recursive: true, force: true });
+async function removeReplaced(fs: LocalFs, hidden: HiddenFolders): Promise<void> {
+  if ((await lstatOf(fs, hidden.replaced)) === undefined) return;
+  await writeDurably(fs, join(hidden.replaced, replacedMarker), new Uint8Array(0));
+  for (const name of await fs.promises.readdir(hidden.replaced)) {
+    if (name !== replacedMarker) await fs.promises.rm(join(hidden.replaced, name), { recursive: true, force: true });
   }
 }
 

@@ -7,7 +7,7 @@ import type { AttemptId } from "../../base/ids.ts";
 import { MiB } from "../../base/limits.ts";
 import type { StagedWriter } from "../storage.ts";
 import { type LocalFs, outputError } from "./fs.ts";
-import { localToken, type Places, placesOf } from "./hidden.ts";
+import { type HiddenFolders, hiddenOf, localToken } from "./hidden.ts";
 
 /**
  * After so many bytes the disk is told to begin with them, in a thread of its own, while more is being made: what is left for the
@@ -17,7 +17,7 @@ const syncAheadBytes = 8 * MiB;
 
 export class LocalStagedWriter implements StagedWriter {
   readonly #fs: LocalFs;
-  readonly #places: Places;
+  readonly #hidden: HiddenFolders;
   /** Name of the file in the staging directory: what the token is. */
   readonly #token: string;
   readonly #hash: Hash = createHash("sha256");
@@ -29,10 +29,10 @@ export class LocalStagedWriter implements StagedWriter {
 
   constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string) {
     this.#fs = fs;
-    this.#places = placesOf(destination, attempt.job);
+    this.#hidden = hiddenOf(destination, attempt.job);
     this.#token = localToken(attempt, name);
     try {
-      makeStaging(fs, this.#places);
+      makeStaging(fs, this.#hidden);
       // Not "wx": a slot that was killed may have left the same attempt's file when its agent starts it anew.
       this.#fd = fs.openSync(this.#path, "w", 0o666);
     } catch (thrown) {
@@ -45,7 +45,7 @@ export class LocalStagedWriter implements StagedWriter {
   }
 
   get #path(): string {
-    return `${this.#places.files}/${this.#token}`;
+    return `${this.#hidden.files}/${this.#token}`;
   }
 
   write(chunk: Uint8Array): void {
@@ -72,7 +72,7 @@ export class LocalStagedWriter implements StagedWriter {
       for (const error of await Promise.all(this.#ahead)) if (error !== undefined) throw error;
       this.#fs.fsyncSync(this.#fd);
       this.#close();
-      syncDirectory(this.#fs, this.#places.files);
+      syncDirectory(this.#fs, this.#hidden.files);
     } catch (thrown) {
       throw outputError(thrown, "Writing", this.#path);
     }
@@ -106,14 +106,14 @@ export class LocalStagedWriter implements StagedWriter {
 }
 
 /** The destination's parent as the user's umask says, what is below the work directory for this user only. */
-function makeStaging(fs: LocalFs, places: Places): void {
-  const firstMade = fs.mkdirSync(places.parent, { recursive: true });
+function makeStaging(fs: LocalFs, hidden: HiddenFolders): void {
+  const firstMade = fs.mkdirSync(hidden.parent, { recursive: true });
   if (firstMade !== undefined) {
     // New names all the way up to the directory that was there before.
-    for (let path = places.parent; path.length >= dirname(firstMade).length && path !== "/"; path = dirname(path))
+    for (let path = hidden.parent; path.length >= dirname(firstMade).length && path !== "/"; path = dirname(path))
       syncDirectory(fs, path);
   }
-  for (const directory of [places.work, places.staging, places.files]) {
+  for (const directory of [hidden.work, hidden.staging, hidden.files]) {
     try {
       // One by one: Node's recursive mkdir says ENOENT where the file system is read-only.
       fs.mkdirSync(directory, { mode: 0o700 });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { interposedFs, systemError } from "../../../test/conformance/faulty-fs.ts";
 import { manifestFor, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
 import type { CommitDecision, StagedFile } from "../storage.ts";
-import { placesOfDecision } from "./hidden.ts";
+import { hiddenOfDecision } from "./hidden.ts";
 import { createLocalStorage } from "./local.ts";
 
 let top: string;
@@ -60,7 +60,7 @@ describe.each(["new", "mount point"])("at an output's place: %s", (kind) => {
         fs: interposedFs(async (call) => {
           if (calls++ === n) {
             // Wherever it is by now, the file is removed, and the job goes on without this publisher.
-            const places = placesOfDecision(first);
+            const places = hiddenOfDecision(first);
             for (const folder of [places.files, places.publish, destination])
               for (const name of [lost.token, lost.name]) rmSync(join(folder, name), { force: true });
             if (!existsSync(join(destination, "_SUCCESS"))) second = await decideAgain(first);

@@ -10,39 +10,39 @@ import { forEachAtMost } from "../../base/system/parallel.ts";
 import type { CommitDecision, StagedFile, Withdrawal } from "../storage.ts";
 import { lstatOf, sync, unless } from "./durable.ts";
 import { type LocalFs, outputError } from "./fs.ts";
-import { checkedName, checkedToken, type DecisionPlaces, placesOfDecision } from "./hidden.ts";
+import { checkedName, checkedToken, type DecisionFolders, hiddenOfDecision } from "./hidden.ts";
 import { whyLost } from "./lost.ts";
 import { isPublished, putBackReplaced } from "./publish.ts";
 import { isUnderWay, leaveDestination } from "./publish-into.ts";
 
 export async function withdraw(decision: CommitDecision, fs: LocalFs): Promise<Withdrawal> {
-  const places = placesOfDecision(decision);
+  const hidden = hiddenOfDecision(decision);
   try {
-    const isBegun = (await lstatOf(fs, places.withdrawn)) !== undefined;
-    if (!isBegun && (await isWhole(fs, decision, places))) return { kind: "whole" };
+    const isBegun = (await lstatOf(fs, hidden.withdrawn)) !== undefined;
+    if (!isBegun && (await isWhole(fs, decision, hidden))) return { kind: "whole" };
     if (!isBegun) {
       // ENOENT: nothing is left at all. Not empty: another call was first.
-      await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rename(places.staging, places.withdrawn));
-      await unless(["ENOENT"], sync(fs, places.work));
+      await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rename(hidden.staging, hidden.withdrawn));
+      await unless(["ENOENT"], sync(fs, hidden.work));
     }
     // From here on no publisher gets any further: one that was done before the rename is done.
-    if (await isPublished(fs, decision, places)) return { kind: "whole" };
-    await leaveDestination(fs, decision, places);
-    await putBackReplaced(fs, places, places.withdrawn);
-    return { kind: "withdrawn", files: await saved(fs, decision, places) };
+    if (await isPublished(fs, decision, hidden)) return { kind: "whole" };
+    await leaveDestination(fs, decision, hidden);
+    await putBackReplaced(fs, hidden, hidden.withdrawn);
+    return { kind: "withdrawn", files: await saved(fs, decision, hidden) };
   } catch (thrown) {
-    throw outputError(thrown, "Withdrawing the staged files of", places.destination);
+    throw outputError(thrown, "Withdrawing the staged files of", hidden.destination);
   }
 }
 
 /** Whether a publisher would find every file. */
-async function isWhole(fs: LocalFs, decision: CommitDecision, places: DecisionPlaces): Promise<boolean> {
-  if (await isPublished(fs, decision, places)) return true;
-  const folders = [places.publish, ...((await isUnderWay(fs, decision, places)) ? [places.destination] : [])];
+async function isWhole(fs: LocalFs, decision: CommitDecision, hidden: DecisionFolders): Promise<boolean> {
+  if (await isPublished(fs, decision, hidden)) return true;
+  const folders = [hidden.publish, ...((await isUnderWay(fs, decision, hidden)) ? [hidden.destination] : [])];
   let isAny = true;
   await forEachAtMost(limits.looksAtOnce, decision.files, async (file) => {
-    const token = checkedToken(file, places.destination);
-    const paths = [join(places.files, token), ...folders.map((folder) => join(folder, checkedName(file.name)))];
+    const token = checkedToken(file, hidden.destination);
+    const paths = [join(hidden.files, token), ...folders.map((folder) => join(folder, checkedName(file.name)))];
     if (isAny && (await firstGood(fs, paths, file)) === undefined) isAny = false;
   });
   return isAny;
@@ -51,28 +51,28 @@ async function isWhole(fs: LocalFs, decision: CommitDecision, places: DecisionPl
 async function saved(
   fs: LocalFs,
   decision: CommitDecision,
-  places: DecisionPlaces,
+  hidden: DecisionFolders,
 ): Promise<(StagedFile | undefined)[]> {
-  const publish = join(places.withdrawn, basename(places.publish));
-  const staged = join(places.withdrawn, basename(places.files));
+  const publish = join(hidden.withdrawn, basename(hidden.publish));
+  const staged = join(hidden.withdrawn, basename(hidden.files));
   const files: (StagedFile | undefined)[] = decision.files.map(() => undefined);
   await forEachAtMost(limits.looksAtOnce, decision.files.entries(), async ([index, file]) => {
-    const old = checkedToken(file, places.destination);
-    const token = `${places.decision}=${old.slice(old.indexOf("=") + 1)}`;
-    const target = join(places.files, token);
+    const old = checkedToken(file, hidden.destination);
+    const token = `${hidden.decision}=${old.slice(old.indexOf("=") + 1)}`;
+    const target = join(hidden.files, token);
     const found = await firstGood(fs, [target, join(staged, old), join(publish, checkedName(file.name))], file);
     if (found === undefined) return;
-    if (found !== target) await moveTo(fs, found, target, places);
+    if (found !== target) await moveTo(fs, found, target, hidden);
     files[index] = { ...file, token };
   });
   if (files.some((file) => file !== undefined)) {
-    for (const directory of [places.files, places.staging, places.work]) await sync(fs, directory);
+    for (const directory of [hidden.files, hidden.staging, hidden.work]) await sync(fs, directory);
   }
   return files;
 }
 
-async function moveTo(fs: LocalFs, source: string, target: string, places: DecisionPlaces): Promise<void> {
-  for (const directory of [places.staging, dirname(target)]) {
+async function moveTo(fs: LocalFs, source: string, target: string, hidden: DecisionFolders): Promise<void> {
+  for (const directory of [hidden.staging, dirname(target)]) {
     await unless(["EEXIST"], fs.promises.mkdir(directory, { mode: 0o700 }));
   }
   await fs.promises.rename(source, target);

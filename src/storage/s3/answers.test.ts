@@ -18,7 +18,7 @@ import { type HttpRequest, type HttpResponse, nodeTransport, type S3Transport } 
 import { bodyOf, S3Objects } from "./objects.ts";
 
 const content = Buffer.from("some bytes that are more than a few, line after line after line\n");
-const place = { bucket: "bucket", key: "in/there" };
+const url = { bucket: "bucket", key: "in/there" };
 const etag = createHash("md5").update(content).digest("hex");
 
 let fake: FakeS3;
@@ -51,20 +51,20 @@ const operations: Readonly<Record<string, Operation>> = {
   HeadObject: {
     hasBody: false,
     isAsked: ({ method }) => method === "HEAD",
-    run: async (objects) => (await objects.head(place))?.bytes,
+    run: async (objects) => (await objects.head(url))?.bytes,
     right: () => content.length,
   },
   GetObject: {
     hasBody: true,
     isAsked: ({ method }) => method === "GET",
-    run: async (objects) => (await objects.get(place))?.bytes.toString(),
+    run: async (objects) => (await objects.get(url))?.bytes.toString(),
     right: () => content.toString(),
   },
   "GetObject, a range": {
     hasBody: true,
     isAsked: ({ method }) => method === "GET",
     run: async (objects) => {
-      const found = await objects.range(place, { etag, bytes: content.length }, 5, 25);
+      const found = await objects.range(url, { etag, bytes: content.length }, 5, 25);
       return found.kind === "bytes" ? found.bytes.toString() : found.kind;
     },
     right: () => content.toString().slice(5, 25),
@@ -94,7 +94,7 @@ const operations: Readonly<Record<string, Operation>> = {
   DeleteObject: {
     hasBody: false,
     isAsked: ({ method }) => method === "DELETE",
-    run: (objects) => objects.remove(place),
+    run: (objects) => objects.remove(url),
     right: () => undefined,
   },
   CreateMultipartUpload: {
@@ -421,7 +421,7 @@ describe("a range", () => {
   const ask = (change: (right: HttpResponse) => HttpResponse, start = 5, end = 25) => {
     const plain = fake.transport();
     const objects = objectsOver(async (request) => change(await plain(request)));
-    return objects.range(place, { etag, bytes: content.length }, start, end);
+    return objects.range(url, { etag, bytes: content.length }, start, end);
   };
 
   test("that is another one, of another length or of another object is never taken for it", async () => {
@@ -720,7 +720,7 @@ describe("over a socket", () => {
     await expect(objects.listAll("bucket", "")).rejects.toMatchObject({
       message: expect.stringContaining("more than"),
     });
-    await expect(objects.get(place)).rejects.toMatchObject({ message: expect.stringContaining("more than") });
+    await expect(objects.get(url)).rejects.toMatchObject({ message: expect.stringContaining("more than") });
   });
 
   test("a store that takes none of a request, one that answers nothing and one that stops in its answer are given up", async () => {
@@ -747,8 +747,8 @@ describe("over a socket", () => {
     const objects = new S3Objects(new S3Client({ access, clock, random: () => 0, transport }));
     const endless = { bytes: 40 * MiB, chunks: () => Array.from({ length: 40 }, () => Buffer.alloc(MiB)) };
     for (const [method, run] of [
-      ["PUT", () => objects.uploadPart(place, "u", 1, endless)],
-      ["HEAD", () => objects.head(place)],
+      ["PUT", () => objects.uploadPart(url, "u", 1, endless)],
+      ["HEAD", () => objects.head(url)],
       ["GET", () => objects.listAll("bucket", "")],
     ] as const) {
       reached.length = 0;

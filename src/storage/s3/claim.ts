@@ -4,7 +4,7 @@ import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
-import { claimPlace, placeIn, type S3Destination } from "./names.ts";
+import { claimUrl, type S3Destination, urlIn } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import { s3Path } from "./url.ts";
 
@@ -20,14 +20,14 @@ export async function readClaim(
   destination: S3Destination,
   job: JobId,
 ): Promise<Replaced | undefined> {
-  const place = claimPlace(destination, job);
-  const found = await objects.get(place);
+  const url = claimUrl(destination, job);
+  const found = await objects.get(url);
   if (found === undefined) return undefined;
   try {
     const { replaced } = JSON.parse(found.bytes.toString("utf8")) as { replaced: [string, string][] };
     return new Map(replaced);
   } catch (thrown) {
-    throw new MillraceError("corrupt-output", `${s3Path(place)} is damaged: remove it and resume the job.`, {
+    throw new MillraceError("corrupt-output", `${s3Path(url)} is damaged: remove it and resume the job.`, {
       cause: thrown,
     });
   }
@@ -44,8 +44,8 @@ export async function removeReplaced(
   if (replaced === undefined) return;
   const extra = [...replaced].filter(([name]) => !kept.has(name));
   await forEachAtMost(limits.storeRequestsAtOnce, extra, async ([name, etag]) => {
-    const place = placeIn(destination, name);
-    if ((await objects.head(place))?.etag === etag) await objects.remove(place, etag);
+    const url = urlIn(destination, name);
+    if ((await objects.head(url))?.etag === etag) await objects.remove(url, etag);
   });
-  await objects.remove(claimPlace(destination, job));
+  await objects.remove(claimUrl(destination, job));
 }

@@ -5,33 +5,33 @@ import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { parseReplacing } from "../manifest.ts";
 import { Silence } from "./api/silence.ts";
-import { claimPlace, manifestPlace, placeIn, recordsPrefix, type S3Destination, stagingFolder } from "./names.ts";
+import { claimUrl, manifestUrl, recordsPrefix, type S3Destination, stagingFolder, urlIn } from "./names.ts";
 import type { S3Objects, S3Upload } from "./objects.ts";
-import type { S3Place } from "./url.ts";
+import type { S3Url } from "./url.ts";
 
 /** Aborts a job's uploads, and removes its records and its claim. */
 export async function discardS3(given: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
   const objects = given.for({ silence: new Silence(limits.storeDiscardSilentMsMax) });
   const { bucket } = destination;
-  const places = await recordsBelow(objects, bucket, recordsPrefix(destination, job));
-  const records = await readRecords(objects, places, destination);
+  const urls = await recordsBelow(objects, bucket, recordsPrefix(destination, job));
+  const records = await readRecords(objects, urls, destination);
   const known = records.flatMap(({ key, upload }) => (upload === undefined ? [] : [{ key, upload }]));
   const orphans = records.length === 0 ? [] : await findOrphans(objects, destination, job, records);
   await forEachAtMost(limits.storeRequestsAtOnce, [...known, ...orphans], ({ key, upload }) =>
     objects.abortUpload({ bucket, key }, upload),
   );
-  await forEachAtMost(limits.storeRequestsAtOnce, places, (place) => objects.remove(place));
+  await forEachAtMost(limits.storeRequestsAtOnce, urls, (url) => objects.remove(url));
   await removeNote(objects, destination, job);
   // After the uploads: nothing can appear under this claim any more.
-  await objects.remove(claimPlace(destination, job));
+  await objects.remove(claimUrl(destination, job));
 }
 
 /** What a withdrawn decision left where no manifest was before. */
 async function removeNote(objects: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
-  const place = manifestPlace(destination);
-  const found = await objects.get(place);
+  const url = manifestUrl(destination);
+  const found = await objects.get(url);
   const note = found === undefined ? undefined : parseReplacing(found.bytes);
-  if (note?.job === job && note.isNew) await objects.remove(place, found?.etag);
+  if (note?.job === job && note.isNew) await objects.remove(url, found?.etag);
 }
 
 /**
@@ -45,9 +45,9 @@ export async function abandonS3(
   files: Iterable<string>,
 ): Promise<void> {
   await forEachAtMost(limits.storeRequestsAtOnce, files, async (name) => {
-    const place = placeIn(destination, name);
-    const head = await objects.head(place);
-    if (head?.metadata.get("millrace-job") === job) await objects.remove(place, head.etag);
+    const url = urlIn(destination, name);
+    const head = await objects.head(url);
+    if (head?.metadata.get("millrace-job") === job) await objects.remove(url, head.etag);
   });
   await discardS3(objects, destination, job);
 }
@@ -73,28 +73,26 @@ async function findOrphans(
   if (orphans.length === 0) return [];
   // After the uploads were listed: each has had its record before.
   const own = recordsPrefix(destination, job);
-  const places = (await recordsBelow(objects, bucket, prefix + stagingFolder)).filter(
-    ({ key }) => !key.startsWith(own),
-  );
-  const others = await readRecords(objects, places, destination);
+  const urls = (await recordsBelow(objects, bucket, prefix + stagingFolder)).filter(({ key }) => !key.startsWith(own));
+  const others = await readRecords(objects, urls, destination);
   const theirs = new Set(others.map(({ upload }) => upload));
   // Whose an upload is nobody can tell while another job begins one to the same key; the other one's end removes it.
   const open = new Set(others.filter(({ upload }) => upload === undefined).map(({ key }) => key));
   return orphans.filter(({ key, upload }) => !theirs.has(upload) && !open.has(key));
 }
 
-async function recordsBelow(objects: S3Objects, bucket: string, prefix: string): Promise<S3Place[]> {
+async function recordsBelow(objects: S3Objects, bucket: string, prefix: string): Promise<S3Url[]> {
   return (await objects.listAll(bucket, prefix)).map(({ key }) => ({ bucket, key }));
 }
 
 async function readRecords(
   objects: S3Objects,
-  places: readonly S3Place[],
+  urls: readonly S3Url[],
   destination: S3Destination,
 ): Promise<UploadRecord[]> {
   const records: UploadRecord[] = [];
-  await forEachAtMost(limits.storeRequestsAtOnce, places, async (place) => {
-    const found = await objects.get(place);
+  await forEachAtMost(limits.storeRequestsAtOnce, urls, async (url) => {
+    const found = await objects.get(url);
     const record = found === undefined ? undefined : recordOf(found.bytes, destination);
     if (record !== undefined) records.push(record);
   });

@@ -13,7 +13,7 @@ import { publishingFolder, stagingFolder } from "./names.ts";
 import type { S3Object, S3Objects } from "./objects.ts";
 import { isFolderMarker } from "./prepare.ts";
 import { s3Version } from "./read.ts";
-import { parseS3, type S3Place, s3Path } from "./url.ts";
+import { parseS3, type S3Url, s3Path } from "./url.ts";
 
 export class S3Lister {
   readonly #objects: S3Objects;
@@ -24,10 +24,10 @@ export class S3Lister {
 
   /** Files that the argument names, in the order of their paths' bytes, each once. */
   async list(argument: string, signal?: AbortSignal): Promise<FileInfo[]> {
-    const place = parseS3(argument);
+    const url = parseS3(argument);
     try {
       const listing = new Listing(this.#objects.for({ signal, silence: new Silence() }));
-      return inByteOrder([...(await listing.found(place)).values()]);
+      return inByteOrder([...(await listing.found(url)).values()]);
     } catch (thrown) {
       throw s3InputError(thrown, argument);
     }
@@ -35,11 +35,11 @@ export class S3Lister {
 
   /** One object as it is now; undefined where there is none. */
   async file(path: string, signal?: AbortSignal): Promise<FileInfo | undefined> {
-    const place = parseS3(path);
-    if (place.key === "") throw new MillraceError("bad-input", `${showPath(path)} is a bucket, not an object.`);
+    const url = parseS3(path);
+    if (url.key === "") throw new MillraceError("bad-input", `${showPath(path)} is a bucket, not an object.`);
     try {
-      const head = await this.#objects.for({ signal }).head(place);
-      return head === undefined ? undefined : fileInfo(place.bucket, head);
+      const head = await this.#objects.for({ signal }).head(url);
+      return head === undefined ? undefined : fileInfo(url.bucket, head);
     } catch (thrown) {
       throw s3InputError(thrown, path);
     }
@@ -71,7 +71,7 @@ class Listing {
     this.#objects = objects;
   }
 
-  async found({ bucket, key }: S3Place): Promise<Map<string, FileInfo>> {
+  async found({ bucket, key }: S3Url): Promise<Map<string, FileInfo>> {
     const found = new Map<string, FileInfo>();
     const isNamed = key !== "" && !key.endsWith("/");
     const head = isNamed ? await this.#objects.head({ bucket, key }) : undefined;
@@ -125,13 +125,13 @@ class Listing {
     for (const folder of [...folders].sort((a, b) => a.length - b.length)) {
       if (!folder.startsWith(prefix) || isHiddenBelow(`${folder}x`, prefix)) continue;
       if (foldersOf(folder.slice(0, -1), prefix).some((above) => outputs.has(above))) continue;
-      const place = { bucket, key: folder + manifestName };
-      const manifest = keys.has(place.key) ? await this.#objects.get(place) : undefined;
+      const url = { bucket, key: folder + manifestName };
+      const manifest = keys.has(url.key) ? await this.#objects.get(url) : undefined;
       if (manifest === undefined) {
-        if (!keys.has(place.key)) throw beingPublished(s3Path({ bucket, key: folder }));
+        if (!keys.has(url.key)) throw beingPublished(s3Path({ bucket, key: folder }));
         continue;
       }
-      const parsed = parseManifest(manifest.bytes, s3Path(place));
+      const parsed = parseManifest(manifest.bytes, s3Path(url));
       if (parsed === undefined) continue;
       outputs.set(
         folder,

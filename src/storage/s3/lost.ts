@@ -3,7 +3,7 @@ import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import type { LostFile, StagedFile } from "../storage.ts";
-import { decodeToken, isFile, placeIn, type S3Destination } from "./names.ts";
+import { decodeToken, isFile, type S3Destination, urlIn } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 
 export async function findLostS3(
@@ -31,12 +31,12 @@ export async function whyLostS3(
   file: StagedFile,
 ): Promise<string | undefined> {
   const { upload, etags, attempt } = decodeToken(file, destination);
-  const place = placeIn(destination, file.name);
-  const parts = await objects.listParts(place, upload);
+  const url = urlIn(destination, file.name);
+  const parts = await objects.listParts(url, upload);
   if (parts === "unknown") return undefined;
   if (parts === "gone") {
     // Of an earlier decision, which got as far as to make it visible.
-    if (isFile(await objects.head(place), job, file, attempt)) return undefined;
+    if (isFile(await objects.head(url), job, file, attempt)) return undefined;
     return "is gone: its upload was aborted, or expired by a rule of the bucket's";
   }
   const byNumber = new Map(parts.map((part) => [part.number, part]));

@@ -13,7 +13,7 @@ import { checkedName } from "../local/hidden.ts";
 import { manifestName } from "../manifest.ts";
 import type { StagedFile } from "../storage.ts";
 import type { S3Head } from "./objects.ts";
-import { parseS3, type S3Place, s3Path } from "./url.ts";
+import { parseS3, type S3Url, s3Path } from "./url.ts";
 
 export const stagingFolder = ".millrace-staging/";
 export const publishingFolder = ".millrace-publishing/";
@@ -37,16 +37,16 @@ export function destinationOf(path: string): S3Destination {
   return { path: s3Path({ bucket, key }), bucket, prefix: `${key}/` };
 }
 
-export function placeIn({ bucket, prefix }: S3Destination, name: string): S3Place {
+export function urlIn({ bucket, prefix }: S3Destination, name: string): S3Url {
   return { bucket, key: prefix + name };
 }
 
-export function manifestPlace(destination: S3Destination): S3Place {
-  return placeIn(destination, manifestName);
+export function manifestUrl(destination: S3Destination): S3Url {
+  return urlIn(destination, manifestName);
 }
 
-export function claimPlace(destination: S3Destination, job: JobId): S3Place {
-  return placeIn(destination, publishingFolder + checkedJob(job));
+export function claimUrl(destination: S3Destination, job: JobId): S3Url {
+  return urlIn(destination, publishingFolder + checkedJob(job));
 }
 
 export function recordsPrefix({ prefix }: S3Destination, job: JobId): string {
@@ -54,7 +54,7 @@ export function recordsPrefix({ prefix }: S3Destination, job: JobId): string {
 }
 
 /** The name is cut where a key would get too long: its digest keeps it apart from others. */
-export function recordPlace(destination: S3Destination, attempt: AttemptId, name: string): S3Place {
+export function recordUrl(destination: S3Destination, attempt: AttemptId, name: string): S3Url {
   const digest = createHash("sha256").update(name).digest("hex").slice(0, 16);
   return {
     bucket: destination.bucket,

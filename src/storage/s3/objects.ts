@@ -9,7 +9,7 @@ import { AskedList, isCount, isListOfParts, partsOf, takePage, tooMany, unquoted
 import { Silence } from "./api/silence.ts";
 import type { HttpResponse, S3Body } from "./api/transport.ts";
 import { escapeXml, textIn } from "./api/xml.ts";
-import type { S3Place } from "./url.ts";
+import type { S3Url } from "./url.ts";
 
 export interface S3Object {
   readonly key: string;
@@ -74,9 +74,9 @@ export class S3Objects {
   }
 
   /** With checksums: also those that the store has. */
-  async head(place: S3Place, options: { readonly checksums?: true } = {}): Promise<S3Head | undefined> {
+  async head(url: S3Url, options: { readonly checksums?: true } = {}): Promise<S3Head | undefined> {
     const headers = options.checksums === true ? checksumRequest : {};
-    const request: S3Request = { ...this.#waiting, method: "HEAD", place, headers };
+    const request: S3Request = { ...this.#waiting, method: "HEAD", url, headers };
     return await this.#client.send(request, (response) => {
       if (response.status === 404) return undefined;
       if (response.status !== 200) throw unexpected(request, response);
@@ -88,16 +88,16 @@ export class S3Objects {
           .filter(([name]) => name.startsWith("x-amz-meta-"))
           .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
       );
-      return { key: place.key, bytes: Number(length), etag: tagOf(request, response), metadata, headers };
+      return { key: url.key, bytes: Number(length), etag: tagOf(request, response), metadata, headers };
     });
   }
 
   /** All of a small object, as the store has it: what can be checked is. */
-  async get(place: S3Place): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
+  async get(url: S3Url): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
     const request: S3Request = {
       ...this.#waiting,
       method: "GET",
-      place,
+      url,
       headers: checksumRequest,
       bytesMax: wholeBytesMax,
     };
@@ -124,7 +124,7 @@ export class S3Objects {
    * asked for: not every store gives so many at once. `headers` are what the answer says of the whole object.
    */
   async range(
-    place: S3Place,
+    url: S3Url,
     version: { readonly etag: string; readonly bytes: number },
     start: number,
     end: number,
@@ -133,7 +133,7 @@ export class S3Objects {
     const request: S3Request = {
       ...this.#waiting,
       method: "GET",
-      place,
+      url,
       headers: {
         ...(isAll ? checksumRequest : { range: `bytes=${start}-${end - 1}` }),
         "if-match": `"${version.etag}"`,
@@ -183,7 +183,7 @@ export class S3Objects {
         signal,
         silence,
         method: "GET",
-        place: { bucket, key: "" },
+        url: { bucket, key: "" },
         query: {
           "list-type": "2",
           "encoding-type": "url",
@@ -209,12 +209,12 @@ export class S3Objects {
   }
 
   /** False when the condition was not met: by another's object, or by ours, when the answer to an earlier try was lost. */
-  async put(place: S3Place, content: Uint8Array, options: PutOptions = {}): Promise<boolean> {
+  async put(url: S3Url, content: Uint8Array, options: PutOptions = {}): Promise<boolean> {
     const { ifNoneMatch, ifMatch } = options;
     const request: S3Request = {
       ...this.#waiting,
       method: "PUT",
-      place,
+      url,
       headers: {
         "content-type": "application/octet-stream",
         ...(ifNoneMatch === true ? { "if-none-match": "*" } : {}),
@@ -231,11 +231,11 @@ export class S3Objects {
   }
 
   /** Where there is none, nothing happens; with a version, also where it is another (on stores that know the condition). */
-  async remove(place: S3Place, etag?: string): Promise<void> {
+  async remove(url: S3Url, etag?: string): Promise<void> {
     const request: S3Request = {
       ...this.#waiting,
       method: "DELETE",
-      place,
+      url,
       ...(etag === undefined ? {} : { headers: { "if-match": `"${etag}"` } }),
     };
     await this.#client.send(request, (response) => {
@@ -245,12 +245,12 @@ export class S3Objects {
 
   // ── uploads: an object that appears when it is completed ───────────────────
 
-  async createUpload(place: S3Place, metadata: Readonly<Record<string, string>>): Promise<string> {
+  async createUpload(url: S3Url, metadata: Readonly<Record<string, string>>): Promise<string> {
     const headers = Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]);
     const request: S3Request = {
       ...this.#waiting,
       method: "POST",
-      place,
+      url,
       query: { uploads: "" },
       headers: { "content-type": "application/octet-stream", ...Object.fromEntries(headers) },
     };
@@ -263,11 +263,11 @@ export class S3Objects {
   }
 
   /** Returns the part's etag. */
-  async uploadPart(place: S3Place, upload: string, number: number, body: S3Body): Promise<string> {
+  async uploadPart(url: S3Url, upload: string, number: number, body: S3Body): Promise<string> {
     const request: S3Request = {
       ...this.#waiting,
       method: "PUT",
-      place,
+      url,
       query: { partNumber: String(number), uploadId: upload },
       body,
     };
@@ -281,7 +281,7 @@ export class S3Objects {
    * The parts that an upload has; "gone": there is no such upload (any more), completed, aborted or expired; "unknown": the store
    * doesn't answer that, or not to these credentials.
    */
-  async listParts(place: S3Place, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
+  async listParts(url: S3Url, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
     const { signal, silence = new Silence() } = this.#waiting;
     const all: S3Part[] = [];
     let after: number | undefined;
@@ -290,7 +290,7 @@ export class S3Objects {
         signal,
         silence,
         method: "GET",
-        place,
+        url,
         query: { uploadId: upload, ...(after === undefined ? {} : { "part-number-marker": String(after) }) },
         bytesMax: partsBytesMax,
       };
@@ -308,14 +308,14 @@ export class S3Objects {
   }
 
   /** False: there is no such upload (any more): completed already, aborted, or expired. */
-  async completeUpload(place: S3Place, upload: string, etags: readonly string[]): Promise<boolean> {
+  async completeUpload(url: S3Url, upload: string, etags: readonly string[]): Promise<boolean> {
     const parts = etags.map(
       (etag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${escapeXml(`"${etag}"`)}</ETag></Part>`,
     );
     const request: S3Request = {
       ...this.#waiting,
       method: "POST",
-      place,
+      url,
       query: { uploadId: upload },
       headers: { "content-type": "application/xml" },
       body: bodyOf(Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`)),
@@ -329,8 +329,8 @@ export class S3Objects {
   }
 
   /** Where there is no such upload, nothing happens. Objects are never touched. */
-  async abortUpload(place: S3Place, upload: string): Promise<void> {
-    const request: S3Request = { ...this.#waiting, method: "DELETE", place, query: { uploadId: upload } };
+  async abortUpload(url: S3Url, upload: string): Promise<void> {
+    const request: S3Request = { ...this.#waiting, method: "DELETE", url, query: { uploadId: upload } };
     await this.#client.send(request, (response) => {
       if (![200, 204, 404].includes(response.status)) throw unexpected(request, response);
     });
@@ -346,7 +346,7 @@ export class S3Objects {
         signal,
         silence,
         method: "GET",
-        place: { bucket, key: "" },
+        url: { bucket, key: "" },
         query: {
           uploads: "",
           "encoding-type": "url",

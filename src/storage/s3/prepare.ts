@@ -7,7 +7,7 @@ import { manifestName, parseManifest, parseReplacing } from "../manifest.ts";
 import { isDenied, reasonOf, S3Error } from "./api/error.ts";
 import { removeReplaced } from "./claim.ts";
 import { abandonS3 } from "./discard.ts";
-import { claimPlace, manifestPlace, placeIn, publishingFolder, type S3Destination, stagingFolder } from "./names.ts";
+import { claimUrl, manifestUrl, publishingFolder, type S3Destination, stagingFolder, urlIn } from "./names.ts";
 import type { S3Object, S3Objects } from "./objects.ts";
 import { s3Path } from "./url.ts";
 
@@ -70,10 +70,10 @@ export function isFolderMarker({ key, bytes }: S3Object): boolean {
 
 /** What can be begun and given up without leaving anything. */
 async function checkMayWrite(objects: S3Objects, destination: S3Destination): Promise<void> {
-  const place = placeIn(destination, `${stagingFolder}probe`);
+  const url = urlIn(destination, `${stagingFolder}probe`);
   try {
-    const upload = await objects.createUpload(place, {});
-    await objects.abortUpload(place, upload);
+    const upload = await objects.createUpload(url, {});
+    await objects.abortUpload(url, upload);
   } catch (thrown) {
     const isMissing = thrown instanceof S3Error && thrown.status === 404;
     if (!isMissing && !isDenied(thrown)) throw thrown;
@@ -102,7 +102,7 @@ export async function prepareS3(
       `The output ${shown} is an object; an output is a folder. Choose another one with -o.`,
     );
   }
-  const manifest = await objects.get(manifestPlace(destination));
+  const manifest = await objects.get(manifestUrl(destination));
   if (!overwrite) {
     if (manifest !== undefined || !(await isEmpty(objects, destination))) {
       throw new MillraceError(
@@ -112,7 +112,7 @@ export async function prepareS3(
     }
   }
   const { files, claims } = await contentsOf(objects, destination);
-  const old = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestPlace(destination)));
+  const old = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestUrl(destination)));
   const claim = claims.find((job) => typeof old !== "object" || job !== old.job || isReplacing(manifest!.bytes));
   if (claim !== undefined) throw beingPublished(destination, claim);
   if (old === undefined && files.size === 0) return { replaces: undefined };
@@ -131,8 +131,8 @@ async function removeCutOff(objects: S3Objects, destination: S3Destination, ende
   const { files, claims } = await contentsOf(objects, destination);
   const left = claims.filter((job) => ended.includes(job));
   if (left.length === 0) return;
-  const manifest = await objects.get(manifestPlace(destination));
-  const there = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestPlace(destination)));
+  const manifest = await objects.get(manifestUrl(destination));
+  const there = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestUrl(destination)));
   for (const job of left) {
     const isWhole = typeof there === "object" && there.job === job && !isReplacing(manifest!.bytes);
     if (isWhole) await removeReplaced(objects, destination, job, new Set(there.names));
@@ -152,7 +152,7 @@ export function foreignTo(old: OldOutput | string | undefined, files: Contents["
 export function beingPublished(destination: S3Destination, job: JobId): MillraceError {
   return new MillraceError(
     "output-exists",
-    `Job ${job} is publishing to ${showPath(destination.path)}, or was cut off doing so. Wait until it has ended; if it is gone for good, remove ${s3Path(claimPlace(destination, job))} and what it left there.`,
+    `Job ${job} is publishing to ${showPath(destination.path)}, or was cut off doing so. Wait until it has ended; if it is gone for good, remove ${s3Path(claimUrl(destination, job))} and what it left there.`,
   );
 }
 

@@ -309,7 +309,7 @@ describe("two jobs at one destination", () => {
     }
   });
 
-  test("one that was cut off keeps the place: a reader, a new job and a publisher are told of it by name", async () => {
+  test("one that was cut off keeps the url: a reader, a new job and a publisher are told of it by name", async () => {
     const { fake, a, b } = await rivals();
     let isDead = false;
     const dying = s3StorageOn(fake, {

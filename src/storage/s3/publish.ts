@@ -21,14 +21,14 @@ import { S3Error } from "./api/error.ts";
 import { encodeClaim, type Replaced, readClaim, removeReplaced } from "./claim.ts";
 import {
   checkNames,
-  claimPlace,
+  claimUrl,
   decodeToken,
   destinationOf,
   isFile,
-  manifestPlace,
-  placeIn,
+  manifestUrl,
   type S3Destination,
   type UploadToken,
+  urlIn,
 } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import {
@@ -131,7 +131,7 @@ class Publishing {
   }
 
   async #look(): Promise<Standing> {
-    const found = await this.#objects.get(manifestPlace(this.#destination));
+    const found = await this.#objects.get(manifestUrl(this.#destination));
     if (found === undefined) return { kind: "none" };
     if (found.bytes.equals(this.#decision.manifest)) return { kind: "published" };
     const note = parseReplacing(found.bytes);
@@ -140,27 +140,27 @@ class Publishing {
       return { kind: "replacing", etag: found.etag };
     }
     if (identityOf(found.bytes) === this.#decision.replaces) {
-      const output = outputOf(found, s3Path(manifestPlace(this.#destination)));
+      const output = outputOf(found, s3Path(manifestUrl(this.#destination)));
       if (typeof output !== "string") return { kind: "old", output };
     }
     throw outputExists(this.#destination);
   }
 
   async #isPublished(): Promise<boolean> {
-    const found = await this.#objects.get(manifestPlace(this.#destination));
+    const found = await this.#objects.get(manifestUrl(this.#destination));
     return found?.bytes.equals(this.#decision.manifest) ?? false;
   }
 
   /** Whether `_SUCCESS` is a note of this job's, by whichever of its decisions. */
   async #isNoted(): Promise<boolean> {
-    const found = await this.#objects.get(manifestPlace(this.#destination));
+    const found = await this.#objects.get(manifestUrl(this.#destination));
     return found !== undefined && parseReplacing(found.bytes)?.job === this.#decision.job;
   }
 
   // ── claims ─────────────────────────────────────────────────────────────────
 
   async #takeClaim(standing: Standing): Promise<Claim> {
-    const place = claimPlace(this.#destination, this.#decision.job);
+    const url = claimUrl(this.#destination, this.#decision.job);
     const found = await this.#claim();
     if (found !== undefined) return found;
     const replaced = new Map<string, string>();
@@ -170,7 +170,7 @@ class Publishing {
       for (const [name, { etag }] of files) replaced.set(name, etag);
     }
     const content = encodeClaim(this.#decision.job, replaced);
-    const isNew = await this.#objects.put(place, content, { ifNoneMatch: true });
+    const isNew = await this.#objects.put(url, content, { ifNoneMatch: true });
     return (isNew ? undefined : await this.#claim()) ?? { replaced, isNew };
   }
 
@@ -209,10 +209,10 @@ class Publishing {
       if (thrown instanceof UploadGone) {
         if (thrown.hasVisibleFiles) return;
         await forEachAtMost(limits.storeRequestsAtOnce, this.#uploads, ({ file, token }) =>
-          this.#objects.abortUpload(placeIn(this.#destination, file.name), token.upload),
+          this.#objects.abortUpload(urlIn(this.#destination, file.name), token.upload),
         );
       }
-      await this.#objects.remove(claimPlace(this.#destination, this.#decision.job));
+      await this.#objects.remove(claimUrl(this.#destination, this.#decision.job));
     } catch {
       // `discard` does it; the failure that led here matters more
     }
@@ -240,9 +240,9 @@ class Publishing {
 
   async #complete(upload: Upload): Promise<void> {
     const { file, token } = upload;
-    const place = placeIn(this.#destination, file.name);
+    const url = urlIn(this.#destination, file.name);
     try {
-      if (await this.#objects.completeUpload(place, token.upload, token.etags)) return;
+      if (await this.#objects.completeUpload(url, token.upload, token.etags)) return;
     } catch (thrown) {
       // Some stores answer with an error of theirs to what they have done before.
       if (thrown instanceof S3Error && (await this.#isOurs(upload))) return;
@@ -255,7 +255,7 @@ class Publishing {
   }
 
   async #isOurs({ file, token }: Upload): Promise<boolean> {
-    const head = await this.#objects.head(placeIn(this.#destination, file.name));
+    const head = await this.#objects.head(urlIn(this.#destination, file.name));
     return isFile(head, this.#decision.job, file, token.attempt);
   }
 
@@ -278,12 +278,12 @@ class Publishing {
     const files = [...new Set([...replaced.keys(), ...this.#decision.files.map(({ name }) => name)])].sort();
     const content = encodeReplacing({ job: this.#decision.job, files, withdrawn: [], isNew: false });
     // Not met: another publisher was first; the next look says which.
-    await this.#objects.put(manifestPlace(this.#destination), content, { ifMatch: old.etag });
+    await this.#objects.put(manifestUrl(this.#destination), content, { ifMatch: old.etag });
   }
 
   async #putManifest(standing: Standing): Promise<void> {
     const condition = standing.kind === "replacing" ? { ifMatch: standing.etag } : ({ ifNoneMatch: true } as const);
-    await this.#objects.put(manifestPlace(this.#destination), this.#decision.manifest, condition);
+    await this.#objects.put(manifestUrl(this.#destination), this.#decision.manifest, condition);
     // Whether it was put now, by an earlier try whose answer was lost, or by another publisher: what is there counts.
     if (!(await this.#isPublished())) throw outputExists(this.#destination);
   }

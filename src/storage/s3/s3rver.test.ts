@@ -8,7 +8,7 @@ import { systemClock } from "../../base/system/clock.ts";
 import { s3AccessFrom } from "./access.ts";
 import { S3Client } from "./api/client.ts";
 import { nodeTransport } from "./api/transport.ts";
-import { decodeToken, destinationOf, placeIn } from "./names.ts";
+import { decodeToken, destinationOf, urlIn } from "./names.ts";
 import { S3Objects } from "./objects.ts";
 import { createS3Storage } from "./s3.ts";
 
@@ -48,8 +48,8 @@ function underTest(): StorageUnderTest {
       return all.length === 0 ? undefined : new Map(all);
     },
     lose: async (destination, file) => {
-      const place = destinationOf(destination);
-      await objects.abortUpload(placeIn(place, file.name), decodeToken(file, place).upload);
+      const url = destinationOf(destination);
+      await objects.abortUpload(urlIn(url, file.name), decodeToken(file, url).upload);
     },
     // It does not list the parts of an upload.
     cut: undefined,

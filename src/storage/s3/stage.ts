@@ -16,9 +16,9 @@ import type { StagedWriter } from "../storage.ts";
 import { s3OutputError } from "./api/error.ts";
 import { Silence } from "./api/silence.ts";
 import type { S3Body } from "./api/transport.ts";
-import { destinationOf, encodeToken, markOf, placeIn, recordPlace, type S3Destination } from "./names.ts";
+import { destinationOf, encodeToken, markOf, recordUrl, type S3Destination, urlIn } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
-import { type S3Place, s3Path } from "./url.ts";
+import { type S3Url, s3Path } from "./url.ts";
 
 /** The system calls for the local file; tests put one in between. */
 export type SpoolFs = Pick<typeof nodeFs, "openSync" | "writeSync" | "readSync" | "closeSync" | "unlinkSync">;
@@ -43,7 +43,7 @@ export class S3StagedWriter implements StagedWriter {
   readonly #destination: S3Destination;
   readonly #attempt: AttemptId;
   readonly #name: string;
-  readonly #place: S3Place;
+  readonly #url: S3Url;
   readonly #hash: Hash = createHash("sha256");
   #fd: number | undefined;
   #bytes = 0;
@@ -53,7 +53,7 @@ export class S3StagedWriter implements StagedWriter {
     this.#destination = destinationOf(destination);
     this.#attempt = attempt;
     this.#name = checkedName(name);
-    this.#place = placeIn(this.#destination, this.#name);
+    this.#url = urlIn(this.#destination, this.#name);
     const { fs, directory } = options;
     const path = join(directory, `.millrace-upload-${randomId()}`);
     try {
@@ -92,10 +92,10 @@ export class S3StagedWriter implements StagedWriter {
     const { objects } = this.#options;
     try {
       // Before the upload: one that is never named is found by its key (s3/discard.ts).
-      const record = recordPlace(this.#destination, this.#attempt, this.#name);
-      const { key } = this.#place;
+      const record = recordUrl(this.#destination, this.#attempt, this.#name);
+      const { key } = this.#url;
       await objects.put(record, Buffer.from(JSON.stringify({ key })));
-      const upload = await objects.createUpload(this.#place, markOf(this.#attempt.job, attempt, sha256));
+      const upload = await objects.createUpload(this.#url, markOf(this.#attempt.job, attempt, sha256));
       await objects.put(record, Buffer.from(JSON.stringify({ key, upload })));
       try {
         const etags = await this.#uploadParts(upload);
@@ -122,7 +122,7 @@ export class S3StagedWriter implements StagedWriter {
     const etags: string[] = [];
     await forEachAtMost(partsAtOnce, Array.from({ length: count }).keys(), async (index) => {
       const body = this.#part(index * size, Math.min(this.#bytes, (index + 1) * size));
-      etags[index] = await objects.uploadPart(this.#place, upload, index + 1, body);
+      etags[index] = await objects.uploadPart(this.#url, upload, index + 1, body);
     });
     return etags;
   }
@@ -134,7 +134,7 @@ export class S3StagedWriter implements StagedWriter {
       if (count === 0) {
         throw new MillraceError(
           "corrupt-output",
-          `The local copy of ${s3Path(this.#place)} ends at byte ${at}: something else changed it.`,
+          `The local copy of ${s3Path(this.#url)} ends at byte ${at}: something else changed it.`,
           { retry: "elsewhere" },
         );
       }
@@ -154,12 +154,12 @@ export class S3StagedWriter implements StagedWriter {
   }
 
   /** As well as it goes: `discard` does it too. */
-  async #forget(upload: string, record: S3Place): Promise<void> {
+  async #forget(upload: string, record: S3Url): Promise<void> {
     try {
       // Also after the attempt was revoked.
       const silence = new Silence(limits.storeDiscardSilentMsMax);
       const objects = this.#options.objects.for({ signal: undefined, silence });
-      await objects.abortUpload(this.#place, upload);
+      await objects.abortUpload(this.#url, upload);
       await objects.remove(record);
     } catch {
       // the failure that led here matters more
@@ -173,7 +173,7 @@ export class S3StagedWriter implements StagedWriter {
   }
 
   #error(thrown: unknown, doing: string): MillraceError {
-    return s3OutputError(thrown, doing, s3Path(this.#place));
+    return s3OutputError(thrown, doing, s3Path(this.#url));
   }
 }
 

@@ -2,7 +2,7 @@
 import { MillraceError } from "../../base/error.ts";
 import { showPath } from "../local/fs.ts";
 
-export interface S3Place {
+export interface S3Url {
   readonly bucket: string;
   /** "" is the bucket itself; what ends with a slash is a folder. */
   readonly key: string;
@@ -12,7 +12,7 @@ export interface S3Place {
 const keyBytesMax = 1024;
 
 /** Throws `wrong-usage` for what no request can name. */
-export function parseS3(path: string): S3Place {
+export function parseS3(path: string): S3Url {
   const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/is.exec(path);
   if (match === null) throw wrong(path, "it has to look like s3://BUCKET/KEY");
   const [, bucket = "", key = ""] = match;
@@ -28,7 +28,7 @@ export function parseS3(path: string): S3Place {
   return { bucket, key };
 }
 
-export function s3Path({ bucket, key }: S3Place): string {
+export function s3Path({ bucket, key }: S3Url): string {
   return `s3://${bucket}/${key}`;
 }
 

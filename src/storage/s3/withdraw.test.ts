@@ -34,7 +34,7 @@ const again: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(contents).map(([name, content]) => [name, content.toUpperCase()]),
 );
 
-describe.each(["new", "overwrite"])("at an output's place: %s", (kind) => {
+describe.each(["new", "overwrite"])("at an output's url: %s", (kind) => {
   test.each(["while it is paused", "when it has gone on"])(
     "A.6: paused at any request, a publisher brings back nothing of a withdrawn decision; the next one appears, %s",
     async (when) => {

@@ -7,13 +7,13 @@ import { decisionName } from "../local/hidden.ts";
 import { encodeReplacing, parseReplacing } from "../manifest.ts";
 import type { CommitDecision, StagedFile, Withdrawal } from "../storage.ts";
 import { whyLostS3 } from "./lost.ts";
-import { decodeToken, destinationOf, isFile, manifestPlace, placeIn, type S3Destination } from "./names.ts";
+import { decodeToken, destinationOf, isFile, manifestUrl, type S3Destination, urlIn } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
 import { outputExists } from "./prepare.ts";
 
 export async function withdrawS3(objects: S3Objects, decision: CommitDecision): Promise<Withdrawal> {
   const destination = destinationOf(decision.destination);
-  const manifest = await objects.get(manifestPlace(destination));
+  const manifest = await objects.get(manifestUrl(destination));
   if (manifest?.bytes.equals(decision.manifest)) return { kind: "whole" };
   const lost = new Set<string>();
   await forEachAtMost(limits.looksAtOnce, decision.files, async (file) => {
@@ -28,20 +28,20 @@ export async function withdrawS3(objects: S3Objects, decision: CommitDecision): 
   );
   const gone = decision.files.filter((_, index) => files[index] === undefined);
   await forEachAtMost(limits.looksAtOnce, gone, async (file) => {
-    const place = placeIn(destination, file.name);
-    await objects.abortUpload(place, decodeToken(file, destination).upload);
-    const head = await objects.head(place);
-    if (isFile(head, decision.job, file, attemptOf(file, destination))) await objects.remove(place, head?.etag);
+    const url = urlIn(destination, file.name);
+    await objects.abortUpload(url, decodeToken(file, destination).upload);
+    const head = await objects.head(url);
+    if (isFile(head, decision.job, file, attemptOf(file, destination))) await objects.remove(url, head?.etag);
   });
   return { kind: "withdrawn", files };
 }
 
 /** Puts the note that keeps publishers of the decision from `_SUCCESS`. False: one was there before. */
 async function bar(objects: S3Objects, destination: S3Destination, decision: CommitDecision): Promise<boolean> {
-  const place = manifestPlace(destination);
+  const url = manifestUrl(destination);
   const name = decisionName(decision);
   for (let tries = 1; ; tries++) {
-    const found = await objects.get(place);
+    const found = await objects.get(url);
     if (found?.bytes.equals(decision.manifest)) return false;
     const note = found === undefined ? undefined : parseReplacing(found.bytes);
     // An output that is to be replaced stays: its publishers go by its etag and put their own note first.
@@ -57,7 +57,7 @@ async function bar(objects: S3Objects, destination: S3Destination, decision: Com
     });
     if (isOld) return true;
     const condition = found === undefined ? ({ ifNoneMatch: true } as const) : { ifMatch: found.etag };
-    if (await objects.put(place, content, condition)) return true;
+    if (await objects.put(url, content, condition)) return true;
     if (tries === triesMax) throw outputExists(destination);
   }
 }

@@ -21,7 +21,7 @@ import { isPromise } from "../user/late-calls.ts";
 import { IteratorReturned } from "../user/returned.ts";
 import { Flights } from "./flights.ts";
 import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
-import { type CallParts, RecordCall, type RecordPlace, type UserEmit } from "./record-call.ts";
+import { type CallParts, RecordCall, type RecordOrigin, type UserEmit } from "./record-call.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
 
 export interface MapPassOptions extends Omit<CallParts, "of" | "buffers" | "grown"> {
@@ -44,7 +44,7 @@ export interface MapPassOptions extends Omit<CallParts, "of" | "buffers" | "grow
 }
 
 /** Where the records of a batch are from. */
-export type BatchPlace = Pick<RecordPlace, "file" | "source" | "stream">;
+export type BatchOrigin = Pick<RecordOrigin, "file" | "source" | "stream">;
 
 /** Bytes of output records that a synchronous call may hold before they are handed on, though it has not ended. */
 const heldRecordsMax = 1 * MiB;
@@ -110,29 +110,29 @@ export class MapPass {
   }
 
   /** Maps all records of a batch; with promises, some of them may be under way when it resolves. Throws `TaskFailure`, `Remap`. */
-  async mapBatch(batch: RecordBatch<unknown>, place: BatchPlace): Promise<void> {
+  async mapBatch(batch: RecordBatch<unknown>, origin: BatchOrigin): Promise<void> {
     const { records, starts } = batch;
     this.#options.base.late.during = this.#parts.of;
-    const aside = this.#options.putAside.get(place.file);
+    const aside = this.#options.putAside.get(origin.file);
     let i = 0;
     while (i < records.length) {
       const stop = aside === undefined ? records.length : nextAside(batch, i, aside);
       if (i === stop) {
         await this.#flights.drain();
         const reason = aside!.get(starts[i]!)!;
-        const next = placeOf(batch, place, i);
+        const next = originOf(batch, origin, i);
         if (reason.isCounted !== true && !this.#options.deadLetters.roomFor(next))
           throw failed(next, reason.thrown, true);
         this.putAside(next, reason);
         i++;
       } else if (this.#keeper === undefined && !this.#isSingle) {
-        i = this.#mapSync(batch, place, i, stop);
+        i = this.#mapSync(batch, origin, i, stop);
         if (this.#interruption !== undefined) {
-          await this.#resume(placeOf(batch, place, i), this.#interruption);
+          await this.#resume(originOf(batch, origin, i), this.#interruption);
           i++;
         }
       } else {
-        await this.#start(placeOf(batch, place, i));
+        await this.#start(originOf(batch, origin, i));
         i++;
       }
     }
@@ -153,23 +153,23 @@ export class MapPass {
   }
 
   /** A record that no record could be made of, that user code failed at, or that an earlier attempt died on. */
-  putAside(place: RecordPlace, reason: AsideReason): void {
-    const { source, file, offset, record } = place;
+  putAside(origin: RecordOrigin, reason: AsideReason): void {
+    const { source, file, offset, record } = origin;
     this.records++;
     const error = failureText(reason.thrown, reason.code, {});
-    const letter = { source, at: { file, offset }, record, error, extent: place };
+    const letter = { source, at: { file, offset }, record, error, extent: origin };
     this.#options.deadLetters.put(letter, reason.isCounted === true);
   }
 
   /** The hot loop: maps records [from, to) and returns where it stopped; short of `to` `#interruption` says why. */
-  #mapSync(batch: RecordBatch<unknown>, place: BatchPlace, from: number, to: number): number {
+  #mapSync(batch: RecordBatch<unknown>, origin: BatchOrigin, from: number, to: number): number {
     const { map, emitter, status } = this.#options;
     const { records, starts } = batch;
     const emit = this.#emit;
     const ctx = this.#ctx;
     const scope = this.#scope;
-    scope.source = place.source;
-    scope.stream = place.stream;
+    scope.source = origin.source;
+    scope.stream = origin.stream;
     scope.call = "open";
     emitter?.open(batch.texts, from);
     let i = from;
@@ -177,7 +177,7 @@ export class MapPass {
       for (; i < to; i++) {
         scope.offset = starts[i]!;
         scope.serial++;
-        if (status.careful) status.record(place.file, starts[i]!);
+        if (status.careful) status.record(origin.file, starts[i]!);
         const returned = map(records[i], emit, ctx);
         if (returned !== undefined) {
           if (isPromise(returned)) {
@@ -200,30 +200,30 @@ export class MapPass {
   }
 
   /** Goes on after the hot loop stopped at a record. */
-  async #resume(place: RecordPlace, interruption: Interruption): Promise<void> {
+  async #resume(origin: RecordOrigin, interruption: Interruption): Promise<void> {
     const { emitter } = this.#options;
     this.#interruption = undefined;
     this.#checkBroken();
-    if (interruption.kind === "promise") return this.#keep(place, interruption.returned);
+    if (interruption.kind === "promise") return this.#keep(origin, interruption.returned);
     const undone = emitter === undefined || emitter.rollback();
     const left = !undone || this.#pendingLeft;
     this.#scope.counts.discard();
     this.#scope.dirty = false;
     this.#pending.discard();
     this.#pendingLeft = false;
-    await this.#secondTry(place, interruption.thrown, left);
+    await this.#secondTry(origin, interruption.thrown, left);
   }
 
   /** The first promise: its call keeps the shared `emit` and `ctx`, and what it emitted so far becomes its own. */
-  async #keep(place: RecordPlace, returned: PromiseLike<unknown>): Promise<void> {
-    const call = new RecordCall(this.#parts, place, { scope: this.#scope, records: this.#pending });
+  async #keep(origin: RecordOrigin, returned: PromiseLike<unknown>): Promise<void> {
+    const call = new RecordCall(this.#parts, origin, { scope: this.#scope, records: this.#pending });
     const detached = this.#options.emitter?.detach();
     if (detached !== undefined) call.pairs.writeBytes(detached.pairs);
     call.left = this.#pendingLeft || detached?.left === true;
     this.#keeper = call;
     this.#scope.call = "open";
     const settled = call.settle(returned);
-    if (!this.#hasShared) return this.#flights.start(call, settled, bytesOf(place));
+    if (!this.#hasShared) return this.#flights.start(call, settled, bytesOf(origin));
     this.#flights.lead(call);
     call.keeps = false;
     // Not beside the call that comes next.
@@ -233,28 +233,28 @@ export class MapPass {
     throw new ReturnsPromises(this.#options.map);
   }
 
-  async #start(place: RecordPlace): Promise<void> {
+  async #start(origin: RecordOrigin): Promise<void> {
     const { status } = this.#options;
-    await this.#flights.room(bytesOf(place));
-    if (status.careful) status.record(place.file, place.offset);
-    const call = new RecordCall(this.#parts, place);
-    await this.#flights.start(call, call.begin(), bytesOf(place));
+    await this.#flights.room(bytesOf(origin));
+    if (status.careful) status.record(origin.file, origin.offset);
+    const call = new RecordCall(this.#parts, origin);
+    await this.#flights.start(call, call.begin(), bytesOf(origin));
   }
 
   async #landed(call: RecordCall): Promise<void> {
     this.#checkBroken();
-    if (call.outcome?.kind === "threw") await this.#secondTry(call.place, call.outcome.thrown, call.left);
+    if (call.outcome?.kind === "threw") await this.#secondTry(call.origin, call.outcome.thrown, call.left);
     else this.#take(call);
   }
 
   /** Maps a record once more after it failed; puts it aside, or ends the pass, when it fails again. */
-  async #secondTry(place: RecordPlace, first: unknown, left: boolean): Promise<void> {
+  async #secondTry(origin: RecordOrigin, first: unknown, left: boolean): Promise<void> {
     const { deadLetters, tries } = this.#options;
     this.#checkBroken();
     if (tries === "none") return;
-    if (isA(first, IteratorReturned)) throw failed(place, first, true);
-    if (tries === "once") throw failed(place, first, false);
-    const call = new RecordCall(this.#parts, place);
+    if (isA(first, IteratorReturned)) throw failed(origin, first, true);
+    if (tries === "once") throw failed(origin, first, false);
+    const call = new RecordCall(this.#parts, origin);
     call.keeps = !left;
     this.#flights.lead(call);
     const settled = call.begin();
@@ -262,15 +262,15 @@ export class MapPass {
     this.#checkBroken();
     if (call.outcome?.kind !== "threw") {
       // Some pairs of the first call have gone: only another attempt, without them, can be right.
-      if (left) throw failed(place, first, false);
+      if (left) throw failed(origin, first, false);
       this.#take(call);
       return;
     }
     const { thrown } = call.outcome;
-    if (!sameError(first, thrown)) throw failed(place, thrown, false);
-    if (!deadLetters.roomFor(place)) throw failed(place, thrown, true);
-    if (left || call.left) throw new Remap(place, thrown);
-    this.putAside(place, { thrown, code: "user-error" });
+    if (!sameError(first, thrown)) throw failed(origin, thrown, false);
+    if (!deadLetters.roomFor(origin)) throw failed(origin, thrown, true);
+    if (left || call.left) throw new Remap(origin, thrown);
+    this.putAside(origin, { thrown, code: "user-error" });
   }
 
   /** All that the call emitted and counted counts. */
@@ -343,9 +343,9 @@ export class MapPass {
 }
 
 /** Made of few records: those that fail, and those whose map returns promises. */
-function placeOf(batch: RecordBatch<unknown>, place: BatchPlace, index: number): RecordPlace {
+function originOf(batch: RecordBatch<unknown>, origin: BatchOrigin, index: number): RecordOrigin {
   const { records, starts, end, lines } = batch;
-  const { file, source, stream } = place;
+  const { file, source, stream } = origin;
   const offset = starts[index]!;
   return {
     file,
@@ -358,8 +358,8 @@ function placeOf(batch: RecordBatch<unknown>, place: BatchPlace, index: number):
   };
 }
 
-function failed(place: RecordPlace, thrown: unknown, final: boolean): TaskFailure {
-  const { file, offset, source, record, lines } = place;
+function failed(origin: RecordOrigin, thrown: unknown, final: boolean): TaskFailure {
+  const { file, offset, source, record, lines } = origin;
   return userFailure(thrown, {
     at: { file, offset },
     where: `${source}:${offset}`,
@@ -369,6 +369,6 @@ function failed(place: RecordPlace, thrown: unknown, final: boolean): TaskFailur
   });
 }
 
-function bytesOf(place: RecordPlace): number {
-  return place.record instanceof Uint8Array ? place.record.length : 0;
+function bytesOf(origin: RecordOrigin): number {
+  return origin.record instanceof Uint8Array ? origin.record.length : 0;
 }

@@ -3,7 +3,7 @@ import { MillraceError } from "../../base/error.ts";
 import type { Position } from "../../base/ids.ts";
 import type { RecordBatch } from "../../format/format.ts";
 import type { SkippedRecord } from "../../protocol/messages.ts";
-import type { RecordPlace } from "./record-call.ts";
+import type { RecordOrigin } from "./record-call.ts";
 
 /** By file and offset. */
 export type PutAside = ReadonlyMap<number, ReadonlyMap<number, AsideReason>>;
@@ -42,12 +42,12 @@ export class Aside extends Map<number, Map<number, AsideReason>> {
 
 /** Thrown where a record can be put aside only by mapping the split again without it: its pairs have been handed on. */
 export class Remap extends Error {
-  readonly place: RecordPlace;
+  readonly origin: RecordOrigin;
   readonly thrown: unknown;
 
-  constructor(place: RecordPlace, thrown: unknown) {
-    super(`map again without ${place.source}:${place.offset}`);
-    this.place = place;
+  constructor(origin: RecordOrigin, thrown: unknown) {
+    super(`map again without ${origin.source}:${origin.offset}`);
+    this.origin = origin;
     this.thrown = thrown;
   }
 }

@@ -33,7 +33,7 @@ export interface CallParts {
 }
 
 /** Which record a call is for. */
-export interface RecordPlace {
+export interface RecordOrigin {
   readonly record: unknown;
   /** Index of its file in the plan. */
   readonly file: number;
@@ -52,7 +52,7 @@ const buffersBytesMax = 64 * KiB;
 export type CallOutcome = { readonly kind: "returned" } | { readonly kind: "threw"; readonly thrown: unknown };
 
 export class RecordCall {
-  readonly place: RecordPlace;
+  readonly origin: RecordOrigin;
   readonly emit: UserEmit;
   readonly ctx: Context;
   readonly scope: ContextScope;
@@ -69,13 +69,13 @@ export class RecordCall {
   /** `shared`: those of a synchronous call that turned out to return a promise, which keeps them. */
   constructor(
     parts: CallParts,
-    place: RecordPlace,
+    origin: RecordOrigin,
     shared?: { readonly scope: ContextScope; readonly records: PendingRecords },
   ) {
     this.#parts = parts;
-    this.place = place;
+    this.origin = origin;
     this.pairs = parts.buffers.pop() ?? new ByteBuffer(256);
-    this.scope = shared?.scope ?? callScope(parts, place);
+    this.scope = shared?.scope ?? callScope(parts, origin);
     this.records = shared?.records ?? new PendingRecords(parts.table);
     const add = parts.encoder === undefined ? this.addRecord.bind(this, 0) : this.#addPair.bind(this, parts.encoder);
     const to = (name: unknown, record: unknown) => this.addRecord(parts.table.indexOf(name), record);
@@ -90,7 +90,7 @@ export class RecordCall {
   /** Calls map; resolves, never rejects, when it is done. undefined: it is done. */
   begin(): Promise<void> | undefined {
     try {
-      const returned = this.#parts.map(this.place.record, this.emit, this.ctx);
+      const returned = this.#parts.map(this.origin.record, this.emit, this.ctx);
       if (isPromise(returned)) return this.settle(returned);
       this.#parts.returned.take(returned);
       this.#end({ kind: "returned" });
@@ -152,8 +152,8 @@ export class RecordCall {
   }
 }
 
-function callScope(parts: CallParts, place: RecordPlace): ContextScope {
-  const { source, offset, stream } = place;
+function callScope(parts: CallParts, origin: RecordOrigin): ContextScope {
+  const { source, offset, stream } = origin;
   const counts = new PendingCounts(parts.totals);
   return { source, offset, serial: 0, stream, state: parts.state, counts, dirty: false, of: parts.of, call: "open" };
 }

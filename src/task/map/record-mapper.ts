@@ -10,9 +10,9 @@ import { outputTable } from "../output/outputs.ts";
 import { recordEncoders } from "../output/staged-outputs.ts";
 import { CounterTotals } from "../user/counters.ts";
 import type { UserTask } from "../user/user-task.ts";
-import { type CallOutcome, RecordCall, type RecordPlace } from "./record-call.ts";
+import { type CallOutcome, RecordCall, type RecordOrigin } from "./record-call.ts";
 
-export type { CallOutcome, RecordPlace } from "./record-call.ts";
+export type { CallOutcome, RecordOrigin } from "./record-call.ts";
 
 export interface EncodedPair {
   readonly key: Uint8Array;
@@ -54,7 +54,7 @@ export class RecordMapper {
   }
 
   /** Resolves when map is done with the record; what it throws is the outcome. */
-  async map(input: number, place: RecordPlace): Promise<MappedRecord> {
+  async map(input: number, origin: RecordOrigin): Promise<MappedRecord> {
     const { job, task, state } = this.#options;
     const totals = new CounterTotals();
     const { map } = job.inputs[input]!;
@@ -71,7 +71,7 @@ export class RecordMapper {
         encoder: this.#encoder,
         grown: refuseTooMuch,
       },
-      place,
+      origin,
     );
     await call.begin();
     call.scope.counts.commit();

@@ -67,7 +67,7 @@ describe("a record that the code of its schema throws at", () => {
   });
 
   it("is put aside as one that map throws at", async () => {
-    const { result, letters } = await mapOnce(job, lines, { deadLettersMax: 1 });
+    const { result, letters } = await mapOnce(job, lines, { skipBad: 1 });
     expect(succeeded(result)).toMatchObject({ deadLetters: [{ file: 0, offset: 9 }], stats: { recordsIn: 3 } });
     expect(letters()).toMatchObject([{ offset: 9, code: "user-error", error: "TypeError: boom in transform" }]);
   });
@@ -75,7 +75,7 @@ describe("a record that the code of its schema throws at", () => {
   it("an asynchronous one ends the job, and no record is put aside", async () => {
     const slow = { "~standard": { ...schema["~standard"], validate: async (value: unknown) => ({ value }) } };
     const asynchronous = defineJob({ name: "slow", input: ndjson(slow), reducers: 0, output: ndjson(), map() {} });
-    const { result } = await mapOnce(asynchronous, lines, { deadLettersMax: 9 });
+    const { result } = await mapOnce(asynchronous, lines, { skipBad: 9 });
     expect(failed(result)).toMatchObject({ kind: "fatal", error: { code: "wrong-job" } });
   });
 });
@@ -105,7 +105,7 @@ describe("a record that fails", () => {
   });
 
   it("is put aside where dead letters are left, and has emitted and counted nothing", async () => {
-    const { run, plan, result, letters } = await mapOnce(bad, "good\nbad one\ngood\nbad two\n", { deadLettersMax: 2 });
+    const { run, plan, result, letters } = await mapOnce(bad, "good\nbad one\ngood\nbad two\n", { skipBad: 2 });
     const done = succeeded(result);
     expect(done.deadLetters).toEqual([
       { file: 0, offset: 5 },
@@ -125,7 +125,7 @@ describe("a record that fails", () => {
   });
 
   it("fails the attempt when there are more than may be put aside", async () => {
-    const { result } = await mapOnce(bad, "bad one\nbad two\n", { deadLettersMax: 1 });
+    const { result } = await mapOnce(bad, "bad one\nbad two\n", { skipBad: 1 });
     expect(failed(result)).toMatchObject({ kind: "user-error", final: true, at: { offset: 8 } });
   });
 
@@ -152,7 +152,7 @@ describe("a record that fails", () => {
         throw new Error(`failure ${calls++}`);
       },
     });
-    const { result } = await mapOnce(job, "a\n", { deadLettersMax: 5 });
+    const { result } = await mapOnce(job, "a\n", { skipBad: 5 });
     expect(failed(result)).toMatchObject({ kind: "user-error", final: false });
   });
 
@@ -168,7 +168,7 @@ describe("a record that fails", () => {
         ...base,
         map: kind === "sync" ? emitMany : async (line, emit) => emitMany(line, emit),
       });
-      const { result, run } = await mapOnce(job, "a\nbad\nb\n", { deadLettersMax: 1 });
+      const { result, run } = await mapOnce(job, "a\nbad\nb\n", { skipBad: 1 });
       const done = succeeded(result);
       expect(done.stats.pairs).toBe(2);
       expect(done.deadLetters).toEqual([{ file: 0, offset: 2 }]);
@@ -220,13 +220,13 @@ describe("a record that fails", () => {
       Buffer.from([0x22, 0xff, 0x22, 0x0a]),
       Buffer.from('"a"'),
     ]);
-    const done = await mapOnce(job, content, { deadLettersMax: 2 });
+    const done = await mapOnce(job, content, { skipBad: 2 });
     expect(succeeded(done.result)).toMatchObject({ stats: { recordsIn: 5, pairs: 3 } });
     expect(done.letters()).toMatchObject([
       { offset: 4, text: "{nope\n", code: "bad-input" },
       { offset: 14, base64: expect.stringMatching(/^Iv8i/), code: "bad-input" },
     ]);
-    expect(failed((await mapOnce(job, content, { deadLettersMax: 1 })).result)).toMatchObject({
+    expect(failed((await mapOnce(job, content, { skipBad: 1 })).result)).toMatchObject({
       kind: "bad-input",
       at: { file: 0, offset: 14 },
     });
@@ -557,7 +557,7 @@ describe("ctx", () => {
     async (_, count) => {
       const lines = Array.from({ length: 1001 }, (_, i) => `${i}\n`).join("");
       const job = defineJob({ ...base, map: (line, _emit, ctx) => count(ctx, line) });
-      const { result } = await mapOnce(job, lines, { deadLettersMax: 100 });
+      const { result } = await mapOnce(job, lines, { skipBad: 100 });
       expect(failed(result)).toMatchObject({ kind: "fatal", error: { code: "over-limit" } });
     },
   );
@@ -572,7 +572,7 @@ describe("ctx", () => {
         if (Number(line) >= 999) throw new Error("bad");
       },
     });
-    const { result } = await mapOnce(job, lines, { deadLettersMax: 501 });
+    const { result } = await mapOnce(job, lines, { skipBad: 501 });
     const { counters } = succeeded(result);
     expect(counters["up and down"]).toBe(Number.MAX_SAFE_INTEGER);
     expect(Object.keys(counters)).toHaveLength(1000);
@@ -711,7 +711,7 @@ describe("a map-only job", () => {
     const { files, maps } = await runTasks(job, {
       files: { a: "x\nbad\n", b: "y\n" },
       spec: { splitBytes: 6 },
-      work: { deadLettersMax: 1 },
+      work: { skipBad: 1 },
     });
     expect(maps).toHaveLength(2);
     expect(files).toMatchObject({
@@ -777,7 +777,7 @@ describe("dead letters and mapping again", () => {
         if (line === "large") throw new Error("large");
       },
     });
-    const { result, run } = await mapOnce(job, "flaky\nlarge\n", { deadLettersMax: 1 });
+    const { result, run } = await mapOnce(job, "flaky\nlarge\n", { skipBad: 1 });
     expect(failed(result)).toMatchObject({
       kind: "user-error",
       final: true,

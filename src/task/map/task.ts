@@ -35,7 +35,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
       } catch (thrown) {
         attempt.abort();
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
-        if (isA(thrown, Remap)) aside.add(thrown.place, { thrown: thrown.thrown, code: "user-error" });
+        if (isA(thrown, Remap)) aside.add(thrown.origin, { thrown: thrown.thrown, code: "user-error" });
         else if (!isA(thrown, ReturnsPromises)) throw thrown;
         task.totals.clear();
       }
@@ -80,7 +80,7 @@ class MapAttempt {
     const folder = spec.deadLetters?.path;
     this.#deadLetters = new DeadLetters(
       attempt.index,
-      work.deadLettersMax,
+      work.skipBad,
       (name) => storage.stage(folder ?? spec.output, attempt, name),
       folder !== undefined,
     );
@@ -202,18 +202,18 @@ class MapAttempt {
       throw badInputFailure(thrown, { at: { file, offset: start }, where, excerpt: excerptOf(bytes) });
     }
     if (!this.#deadLetters.roomFor(thrown)) {
-      const place = {
+      const origin = {
         at: { file, offset: start },
         where: `${source}:${start}`,
         excerpt: excerptOf(bytes),
         aside: 1 + lines,
       };
-      throw by === undefined ? badInputFailure(thrown, place) : userFailure(by.thrown, { ...place, final: true });
+      throw by === undefined ? badInputFailure(thrown, origin) : userFailure(by.thrown, { ...origin, final: true });
     }
     const pass = await this.#side.passOf(input);
     const stream = this.#streamOf(source);
-    const place = { file, source, stream, record: bytes, offset: start, bytes: end - start, lines };
-    pass.putAside(place, by === undefined ? { thrown, code: "bad-input" } : { thrown: by.thrown, code: "user-error" });
+    const origin = { file, source, stream, record: bytes, offset: start, bytes: end - start, lines };
+    pass.putAside(origin, by === undefined ? { thrown, code: "bad-input" } : { thrown: by.thrown, code: "user-error" });
     return { file, offset: end };
   }
 

@@ -168,7 +168,7 @@ it("fault 72: a line that is no UTF-8 fails with its place, and is put aside whe
   const run = new TaskRun(jobsOf(true, false).fast, { files: { "in.txt": bytes }, spec: { partitions: 1 } });
   const plan = await run.plan();
   expect(failed(await run.map(plan, 0))).toMatchObject({ kind: "bad-input", at: { file: 0, offset: 10 } });
-  const done = succeeded(await run.map(plan, 0, { deadLettersMax: 1 }));
+  const done = succeeded(await run.map(plan, 0, { skipBad: 1 }));
   expect(done.deadLetters).toEqual([{ file: 0, offset: 10 }]);
   expect(done.stats).toMatchObject({ recordsIn: 3, pairs: 2 });
 });

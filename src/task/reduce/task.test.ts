@@ -164,7 +164,7 @@ describe("reduce", () => {
     };
     for (const reduce of [fail, async () => fail()]) {
       const job = defineJob({ ...base, map: emitOne, reduce });
-      const { run, reduce: attempt } = await mapped(job, "x\n", { work: { deadLettersMax: 9 } });
+      const { run, reduce: attempt } = await mapped(job, "x\n", { work: { skipBad: 9 } });
       expect(failed(await attempt())).toMatchObject({
         kind: "user-error",
         final: false,

@@ -3,7 +3,7 @@
 //
 //   live ─► noted: the first late call is the attempt's error       live, noted ─► void: the attempt failed or was revoked
 import { MillraceError } from "../../base/error.ts";
-import { placeOfFunction } from "../../job/load/function-place.ts";
+import { locationOfFunction } from "../../job/load/function-location.ts";
 import { userStack } from "../../job/thrown.ts";
 
 /** Whose calls end. */
@@ -126,7 +126,7 @@ function lateCall(what: string, of: CallOf, isFirst: boolean): MillraceError {
 /** As lines of a stack: where the functions begin that may have done it. */
 function placesOf({ name, code }: CallOf): string {
   const places = code.map((one) => {
-    const place = placeOfFunction(one);
+    const place = locationOfFunction(one);
     return place === undefined ? "" : `\n    at ${one.name === "" ? name : one.name} (${place})`;
   });
   return places.join("");

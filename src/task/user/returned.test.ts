@@ -28,10 +28,10 @@ function jobOf(
   });
 }
 
-async function attempts(job: unknown, deadLettersMax = 0): Promise<AttemptResult[]> {
+async function attempts(job: unknown, skipBad = 0): Promise<AttemptResult[]> {
   const run = new TaskRun(job, { files: { in: "a b\n\nc\n" }, spec: { partitions: 1 } });
   const plan = await run.plan();
-  const map = await run.map(plan, 0, { deadLettersMax });
+  const map = await run.map(plan, 0, { skipBad });
   return map.ok ? [map, await run.reduce(plan, 0, [map.run!])] : [map];
 }
 

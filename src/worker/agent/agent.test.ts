@@ -169,7 +169,7 @@ const noOrders: WorkerOrders = {
   epoch: 1,
   start: [],
   stop: [],
-  places: [],
+  holders: [],
   discard: [],
   settle: [],
   leaseMs: 10_000,
@@ -515,18 +515,18 @@ describe("the agent", () => {
     await agent.close();
   });
 
-  test("I12: a reduce waits for the places of its version, which come once", async () => {
+  test("I12: a reduce waits for the holders of its version, which come once", async () => {
     const { agent, master, slots } = start();
     const order = { start: [assignmentOf(attemptOf(0, "reduce"), 2)] };
     await master.answer(order);
     expect(slots).toHaveLength(0);
     const runs = [3, 1, 2].map((index) => ({ writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 }));
-    const places = [{ job: "j", mapVersion: 2, from: 0, total: 3, runs: [{ worker: "w", address: "", runs }] }];
-    await master.answer({ ...order, places });
-    expect(master.last.placesHeld).toEqual({ j: { mapVersion: 2, runs: 3 } });
+    const holders = [{ job: "j", mapVersion: 2, from: 0, total: 3, runs: [{ worker: "w", address: "", runs }] }];
+    await master.answer({ ...order, holders });
+    expect(master.last.holdersKnown).toEqual({ j: { mapVersion: 2, runs: 3 } });
     expect(slots[0]!.ran[0]!.inputs.map((run) => run.path)).toEqual(["/run-1", "/run-2", "/run-3"]);
-    await master.answer({ places: [{ ...places[0]!, mapVersion: 1 }] });
-    expect(master.last.placesHeld).toEqual({ j: { mapVersion: 2, runs: 3 } });
+    await master.answer({ holders: [{ ...holders[0]!, mapVersion: 1 }] });
+    expect(master.last.holdersKnown).toEqual({ j: { mapVersion: 2, runs: 3 } });
     await agent.close();
   });
 
@@ -649,10 +649,10 @@ describe("the agent", () => {
       runs: indices.map(run),
     });
     const page = { job: "j", mapVersion: 1, total: 5 };
-    await master.answer({ places: [{ ...page, from: 0, runs: [place("other", 4, 1), place("w", 3)] }] });
+    await master.answer({ holders: [{ ...page, from: 0, runs: [place("other", 4, 1), place("w", 3)] }] });
     await master.answer({
       start: [assignmentOf(attemptOf(0, "reduce"))],
-      places: [{ ...page, from: 3, runs: [place("w", 0), place("other", 2)] }],
+      holders: [{ ...page, from: 3, runs: [place("w", 0), place("other", 2)] }],
     });
     const { inputs, remote, access } = slots[0]!.ran[0]!;
     expect(inputs.map(({ path }) => path)).toEqual(["/run-0", "/run-3"]);
@@ -778,16 +778,16 @@ describe("the agent", () => {
   });
 
   test("runs of an earlier start are offered in pages that a message can hold, each until it is acknowledged", async () => {
-    const count = limits.placesPerMessage + 1;
+    const count = limits.runsPerMessage + 1;
     const offered = Array.from({ length: count }, (_, index) => {
       const run = { writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 };
       return { run, emissionDigest: 0n };
     });
     const { agent, master, clock } = start(1, { offered });
-    expect(master.last.offered).toHaveLength(limits.placesPerMessage);
+    expect(master.last.offered).toHaveLength(limits.runsPerMessage);
     await master.fail();
     await clock.pass(100);
-    expect(master.last.offered).toHaveLength(limits.placesPerMessage);
+    expect(master.last.offered).toHaveLength(limits.runsPerMessage);
     await master.answer();
     expect(master.last.offered).toEqual([offered.at(-1)]);
     await master.answer();

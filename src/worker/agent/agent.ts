@@ -171,7 +171,7 @@ class WorkerAgent implements Agent {
       worker,
       incarnation,
       sequence,
-      placesHeld: this.#jobs.held(this.#runs.jobs()),
+      holdersKnown: this.#jobs.held(this.#runs.jobs()),
       address,
       slots: budget.slots,
       slotsFree: takesNothing ? 0 : Math.max(0, budget.slots - this.#running.size),
@@ -180,7 +180,7 @@ class WorkerAgent implements Agent {
       running: this.#running.statuses(),
       finished: this.#told(),
       // A page of them: there may be a million.
-      offered: this.#offered.slice(0, limits.placesPerMessage),
+      offered: this.#offered.slice(0, limits.runsPerMessage),
       ...this.#settling.report(this.#jobsLeft()),
     };
   }
@@ -191,7 +191,7 @@ class WorkerAgent implements Agent {
     for (const job of report.settled) this.#toldSettled.add(job);
     let isNews = this.#offeredAre(report.offered);
     isNews = this.#settling.acknowledged(report) || isNews;
-    for (const places of orders.places) isNews = this.#jobs.takePlaces(places) || isNews;
+    for (const holders of orders.holders) isNews = this.#jobs.takeHolders(holders) || isNews;
     for (const order of orders.stop) this.#stop(order);
     for (const job of orders.discard) this.#discard(job);
     if (orders.drain) void this.drain();

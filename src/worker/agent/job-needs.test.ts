@@ -32,8 +32,8 @@ function make(contents: readonly string[]) {
       })();
     },
   };
-  const places = { bundles: join(directory, "bundles"), files: join(directory, "files") };
-  return { needs: new JobNeeds({ worker: "w1", blobs, clock, ...places }), fetched, state, clock };
+  const holders = { bundles: join(directory, "bundles"), files: join(directory, "files") };
+  return { needs: new JobNeeds({ worker: "w1", blobs, clock, ...holders }), fetched, state, clock };
 }
 
 function specOf(bundle: string, files: readonly string[] = []): JobSpec {

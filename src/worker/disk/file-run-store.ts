@@ -8,7 +8,7 @@ import { MillraceError, systemCode } from "../../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import type { RunRef } from "../../sort/run.ts";
 import { tierShare } from "../slots/budget.ts";
-import type { AttemptPlaces, RunStore } from "./run-store.ts";
+import type { AttemptDirectories, RunStore } from "./run-store.ts";
 
 export interface FileRunStoreOptions {
   /** Undefined: no memory tier. */
@@ -38,7 +38,7 @@ export class FileRunStore implements RunStore {
     this.#options = options;
   }
 
-  begin(attempt: AttemptId, slot: string): AttemptPlaces {
+  begin(attempt: AttemptId, slot: string): AttemptDirectories {
     const { memory, disk, slots } = this.#options;
     const memoryDirectory = memory === undefined ? undefined : join(memory, attempt.job);
     const diskDirectory = join(disk, attempt.job);

@@ -4,7 +4,7 @@ import type { AttemptId, JobId } from "../../base/ids.ts";
 import type { RunRef } from "../../sort/run.ts";
 
 /** What an attempt gets. */
-export interface AttemptPlaces {
+export interface AttemptDirectories {
   readonly directory: string;
   readonly memoryDirectory: string | undefined;
   readonly memoryBytesMax: number;
@@ -13,7 +13,7 @@ export interface AttemptPlaces {
 
 export interface RunStore {
   /** Makes what the attempt needs, and gives it a share of the memory tier until `end`. May throw: a disk can be full. */
-  begin(attempt: AttemptId, slot: string): AttemptPlaces;
+  begin(attempt: AttemptId, slot: string): AttemptDirectories;
   /** Of a slot that is in use no more: what an attempt left in its working directory goes. */
   clear(slot: string): void;
   /** The attempt has ended. A failed one leaves nothing; of another one `kept` stays. */

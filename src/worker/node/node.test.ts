@@ -122,7 +122,7 @@ function ordersOf(orders: Partial<WorkerOrders>): WorkerOrders {
     epoch: 1,
     start: [],
     stop: [],
-    places: [],
+    holders: [],
     discard: [],
     settle: [],
     leaseMs: 10_000,

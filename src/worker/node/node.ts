@@ -234,7 +234,7 @@ class Node implements WorkerNode {
       program: this.#options.slotProgram ?? slotProgram,
       budget: this.#budget,
       // What it prints outside of attempts is nobody's, and goes with it.
-      places: { slots, pages, logs: slots },
+      directories: { slots, pages, logs: slots },
       clock: this.#clock,
       onLate,
       openLog: (attempt) => this.#logs.open(attempt),

@@ -75,7 +75,7 @@ export interface SlotOptions {
   readonly process?: ChildProcess | undefined;
   readonly budget: Budget;
   /** Working directories of attempts, logs, and status pages. */
-  readonly places: { readonly slots: string; readonly logs: string; readonly pages: string };
+  readonly directories: { readonly slots: string; readonly logs: string; readonly pages: string };
   readonly clock: Clock;
   /** The log of an attempt. Default: a file of its own in `places.logs`. */
   readonly openLog?: ((attempt: AttemptId) => LogFile) | undefined;
@@ -123,12 +123,12 @@ export class Slot implements TaskSlot {
   #isEndedByCode = false;
 
   constructor(options: SlotOptions) {
-    const { name, budget, places } = options;
+    const { name, budget, directories } = options;
     this.#options = options;
-    this.#pagePath = join(places.pages, `${name}.page`);
-    this.#log = new LogFile(join(places.logs, `${name}.log`));
+    this.#pagePath = join(directories.pages, `${name}.page`);
+    this.#log = new LogFile(join(directories.logs, `${name}.log`));
     const config: SlotConfig = {
-      directory: places.slots,
+      directory: directories.slots,
       page: this.#pagePath,
       arenaBytes: budget.arenaBytes,
       agent: process.pid,
@@ -231,8 +231,8 @@ export class Slot implements TaskSlot {
   }
 
   #openLog(attempt: AttemptId): LogFile {
-    const { openLog, places } = this.#options;
-    return openLog?.(attempt) ?? new LogFile(join(places.logs, `${attemptName(attempt)}.log`));
+    const { openLog, directories } = this.#options;
+    return openLog?.(attempt) ?? new LogFile(join(directories.logs, `${attemptName(attempt)}.log`));
   }
 
   settle(): Promise<void> {

@@ -88,8 +88,8 @@ export class Output implements Invariant {
         this.#world.violate("I1", `the file of map ${map} is not its winner's`);
       }
     }
-    if (skipped.size > job.spec.deadLettersMax)
-      this.#world.violate("I10", `${job.spec.name} puts ${skipped.size} records aside, of ${job.spec.deadLettersMax}`);
+    if (skipped.size > job.spec.skipBad)
+      this.#world.violate("I10", `${job.spec.name} puts ${skipped.size} records aside, of ${job.spec.skipBad}`);
     this.#checkRecords(job, parts, skipped);
     this.#checkCounters(job, decision, skipped);
   }

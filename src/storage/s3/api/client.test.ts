@@ -12,7 +12,7 @@ import { S3Client, type S3ClientOptions } from "./client.ts";
 import { S3Error } from "./error.ts";
 import { type HttpRequest, nodeTransport, type S3Transport } from "./transport.ts";
 
-const place = { bucket: "bucket", key: "a key" };
+const url = { bucket: "bucket", key: "a key" };
 
 function objectsOver(transport: S3Transport, options: Partial<S3ClientOptions> = {}): S3Objects {
   return new S3Objects(
@@ -53,10 +53,7 @@ describe("signatures", () => {
         return { status: 200, headers: {}, body: Buffer.alloc(0) };
       },
     });
-    await client.send(
-      { method: "GET", place: { bucket: "examplebucket", key: "" }, query: { lifecycle: "" } },
-      () => 0,
-    );
+    await client.send({ method: "GET", url: { bucket: "examplebucket", key: "" }, query: { lifecycle: "" } }, () => 0);
     expect(seen?.url).toBe("https://examplebucket.s3.amazonaws.com/?lifecycle=");
     expect(seen?.headers["authorization"]).toBe(
       "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
@@ -111,7 +108,7 @@ describe("signatures", () => {
   test("a session's token is sent; another region, another key and none are refused by name", async () => {
     const credentials = { ...fakeCredentials, sessionToken: "of the session" };
     const fake = new FakeS3({ credentials });
-    const head = (access: S3Access | undefined) => objectsOver(fake.transport(), { access: () => access }).get(place);
+    const head = (access: S3Access | undefined) => objectsOver(fake.transport(), { access: () => access }).get(url);
     const withToken = { ...fakeAccess, sessionToken: new Secret("of the session") };
     expect(await head(withToken)).toBeUndefined();
     expect(await failure(head({ ...withToken, sessionToken: undefined }))).toMatchObject({ code: "InvalidToken" });
@@ -139,8 +136,8 @@ describe("signatures", () => {
       sessionToken: new Secret("canary-token"),
     };
     const errors = [
-      await failure(objectsOver(new FakeS3().transport(), { access: () => access }).get(place)),
-      await failure(objectsOver(() => Promise.reject(new Error("down")), { access: () => access }).get(place)),
+      await failure(objectsOver(new FakeS3().transport(), { access: () => access }).get(url)),
+      await failure(objectsOver(() => Promise.reject(new Error("down")), { access: () => access }).get(url)),
     ];
     for (const error of errors) {
       const text = `${error.stack} ${JSON.stringify(error)} ${String(error.cause)} ${JSON.stringify(access)} ${access.secretAccessKey}`;
@@ -176,7 +173,7 @@ describe("tries", () => {
           },
         },
       );
-      await expect(objects.get(place)).rejects.toBeInstanceOf(S3Error);
+      await expect(objects.get(url)).rejects.toBeInstanceOf(S3Error);
       expect(tries).toBe(4);
       expect(pauses).toEqual([250, 1000, 4000]);
     }
@@ -197,20 +194,20 @@ describe("tries", () => {
           return { kind: "status", status, code };
         }),
       );
-      expect(await failure(objects.get(place))).toMatchObject({ status, code, isRetryable: false });
+      expect(await failure(objects.get(url))).toMatchObject({ status, code, isRetryable: false });
       expect(tries).toBe(1);
     }
   });
 
   test("an upload that is completed with success in the status and an error in the body has not been completed", async () => {
     const fake = new FakeS3();
-    const upload = await objectsOver(fake.transport()).createUpload(place, {});
-    const etag = await objectsOver(fake.transport()).uploadPart(place, upload, 1, bodyOf(Buffer.from("x")));
+    const upload = await objectsOver(fake.transport()).createUpload(url, {});
+    const etag = await objectsOver(fake.transport()).uploadPart(url, upload, 1, bodyOf(Buffer.from("x")));
     let tries = 0;
     const objects = objectsOver(
       fake.transport(() => (tries++ < 2 ? { kind: "status", status: 200, code: "InternalError" } : undefined)),
     );
-    expect(await objects.completeUpload(place, upload, [etag])).toBe(true);
+    expect(await objects.completeUpload(url, upload, [etag])).toBe(true);
     expect(tries).toBe(3);
     expect(fake.contents("bucket").get("a key")).toBe("x");
   });
@@ -259,7 +256,7 @@ describe("fault 53: over a socket", () => {
       },
       whole,
     );
-    expect((await objects.get(place))?.bytes.toString()).toBe("whole");
+    expect((await objects.get(url))?.bytes.toString()).toBe("whole");
     server.close();
     const others = await talking(
       (socket) => socket.end("HTTP/1.1 200"),
@@ -267,13 +264,13 @@ describe("fault 53: over a socket", () => {
       (socket) => socket.end('HTTP/1.1 200 OK\r\netag: "e"\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwho'),
       whole,
     );
-    expect((await others.get(place))?.bytes.toString()).toBe("whole");
+    expect((await others.get(url))?.bytes.toString()).toBe("whole");
   });
 
   test("nobody there", async () => {
     const objects = await talking(whole);
     await new Promise((resolve) => server.close(resolve));
-    expect(await failure(objects.get(place))).toMatchObject({
+    expect(await failure(objects.get(url))).toMatchObject({
       status: 0,
       code: "ECONNREFUSED",
       message: expect.stringContaining("127.0.0.1"),
@@ -289,7 +286,7 @@ describe("fault 53: over a socket", () => {
       };
       more();
     });
-    const found = await objects.range(place, { etag: "e", bytes: 1_000_000_000 }, 0, 100_000);
+    const found = await objects.range(url, { etag: "e", bytes: 1_000_000_000 }, 0, 100_000);
     expect(found).toMatchObject({ kind: "bytes", bytes: { length: 100_000 } });
   });
 
@@ -299,12 +296,12 @@ describe("fault 53: over a socket", () => {
         `HTTP/1.1 200 OK\r\netag: "e"\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\nconnection: close\r\n\r\nGZIP`,
       ),
     );
-    expect((await objects.get(place))?.bytes.toString()).toBe("GZIP");
+    expect((await objects.get(url))?.bytes.toString()).toBe("GZIP");
   });
 
   test("a body that is sent while the store hangs up early", async () => {
     const objects = await talking((socket) => socket.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"));
     const body = { bytes: 50_000_000, chunks: () => Array.from({ length: 50 }, () => Buffer.alloc(1_000_000)) };
-    expect(await failure(objects.uploadPart(place, "u", 1, body))).toBeInstanceOf(S3Error);
+    expect(await failure(objects.uploadPart(url, "u", 1, body))).toBeInstanceOf(S3Error);
   });
 });

@@ -6,7 +6,7 @@ import { MillraceError, systemCode } from "../../../base/error.ts";
 import { KiB, limits } from "../../../base/limits.ts";
 import type { Clock } from "../../../base/system/clock.ts";
 import type { S3Access } from "../access.ts";
-import { encodeKey, encodeStrictly, type S3Place, s3Path } from "../url.ts";
+import { encodeKey, encodeStrictly, type S3Url, s3Path } from "../url.ts";
 import { S3Error } from "./error.ts";
 import { IdleWatch, Silence } from "./silence.ts";
 import type { HttpResponse, S3Body, S3Transport } from "./transport.ts";
@@ -33,7 +33,7 @@ export interface S3Waiting {
 
 export interface S3Request extends S3Waiting {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  readonly place: S3Place;
+  readonly url: S3Url;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: S3Body;
@@ -104,11 +104,11 @@ export class S3Client {
     request.signal?.addEventListener("abort", giveUp, { once: true });
     if (request.signal?.aborted) giveUp();
     try {
-      const { url, headers } = await this.#signed(request);
+      const { href, headers } = await this.#signed(request);
       stop.signal.throwIfAborted();
       const response = await transport({
         method,
-        url,
+        url: href,
         headers,
         body,
         signal: stop.signal,
@@ -134,18 +134,18 @@ export class S3Client {
     if (stopped instanceof MillraceError) throw stopped;
     if (thrown instanceof S3Error) return thrown;
     if (thrown instanceof MillraceError && thrown.code !== "io-error") throw thrown;
-    return noAnswer(request, thrown, this.#hostOf(request.place));
+    return noAnswer(request, thrown, this.#hostOf(request.url));
   }
 
-  async #signed(request: S3Request): Promise<{ readonly url: string; readonly headers: Record<string, string> }> {
-    const { method, place, query = {}, headers, body } = request;
-    const access = this.#accessFor(place);
+  async #signed(request: S3Request): Promise<{ readonly href: string; readonly headers: Record<string, string> }> {
+    const { method, url, query = {}, headers, body } = request;
+    const access = this.#accessFor(url);
     const { AwsV4Signer } = await import("aws4fetch");
     const search = Object.entries(query).map(([name, value]) => `${encodeStrictly(name)}=${encodeStrictly(value)}`);
-    const url = `${this.#baseOf(access, place)}${search.length === 0 ? "" : `?${search.join("&")}`}`;
+    const href = `${this.#baseOf(access, url)}${search.length === 0 ? "" : `?${search.join("&")}`}`;
     const signer = new AwsV4Signer({
       method,
-      url,
+      url: href,
       headers: { ...headers, "x-amz-content-sha256": digestOf(body) },
       accessKeyId: access.accessKeyId,
       secretAccessKey: access.secretAccessKey.reveal(),
@@ -159,19 +159,19 @@ export class S3Client {
         .replace(/[:-]|\.\d{3}/g, ""),
     });
     const signed = await signer.sign();
-    return { url, headers: Object.fromEntries(signed.headers as unknown as Iterable<[string, string]>) };
+    return { href, headers: Object.fromEntries(signed.headers as unknown as Iterable<[string, string]>) };
   }
 
-  #accessFor(place: S3Place): S3Access {
+  #accessFor(url: S3Url): S3Access {
     const access = this.#options.access();
     if (access !== undefined) return access;
     throw new MillraceError(
       "wrong-usage",
-      `${s3Path(place)} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_REGION, or AWS_ENDPOINT_URL for a store of your own) in the environment of this process, and of every master and worker.`,
+      `${s3Path(url)} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_REGION, or AWS_ENDPOINT_URL for a store of your own) in the environment of this process, and of every master and worker.`,
     );
   }
 
-  #baseOf(access: S3Access, { bucket, key }: S3Place): string {
+  #baseOf(access: S3Access, { bucket, key }: S3Url): string {
     const isPath = this.#options.pathStyle ?? (access.endpoint !== undefined || bucket.includes("."));
     const given = access.endpoint ?? `https://s3.${access.region}.amazonaws.com`;
     if (!/^https?:\/\/[^/?#]+\/?$/i.test(given)) {
@@ -186,9 +186,9 @@ export class S3Client {
       : `${endpoint.replace("://", `://${bucket}.`)}/${encodeKey(key)}`;
   }
 
-  #hostOf(place: S3Place): string {
+  #hostOf(url: S3Url): string {
     const access = this.#options.access();
-    return access === undefined ? "" : new URL(this.#baseOf(access, { ...place, key: "" })).host;
+    return access === undefined ? "" : new URL(this.#baseOf(access, { ...url, key: "" })).host;
   }
 }
 
@@ -297,6 +297,6 @@ function cancelled(request: S3Request, reason: unknown): MillraceError {
   });
 }
 
-function nameOf({ method, place }: S3Request): string {
-  return `${method} ${s3Path(place)}`;
+function nameOf({ method, url }: S3Request): string {
+  return `${method} ${s3Path(url)}`;
 }

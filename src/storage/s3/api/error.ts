@@ -82,7 +82,7 @@ function unavailable(thrown: unknown, what: string): MillraceError {
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new MillraceError(
       "no-space",
-      `${what}: no space left for the copy that is uploaded. Free some, or choose another place with --work-dir.`,
+      `${what}: no space left for the copy that is uploaded. Free some, or choose another url with --work-dir.`,
       {
         cause: thrown,
         retry: "elsewhere",

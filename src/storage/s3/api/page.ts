@@ -163,10 +163,10 @@ export function unquoted(etag: string): string {
   return etag.replace(/^"(.*)"$/, "$1");
 }
 
-export function tooMany({ place }: S3Request, prefix: string): MillraceError {
+export function tooMany({ url }: S3Request, prefix: string): MillraceError {
   return new MillraceError(
     "over-limit",
-    `${s3Path({ ...place, key: prefix })} holds more than ${formatCount(limits.storeListedMax)} objects: name folders in it instead`,
+    `${s3Path({ ...url, key: prefix })} holds more than ${formatCount(limits.storeListedMax)} objects: name folders in it instead`,
   );
 }
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/job.proto.
  */
 export const file_millrace_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChVtaWxscmFjZS92MS9qb2IucHJvdG8SC21pbGxyYWNlLnYxIp8HCgdKb2JTcGVjEgwKBG5hbWUYASABKAkSDgoGYnVuZGxlGAIgASgJEioKBmlucHV0cxgDIAMoCzIaLm1pbGxyYWNlLnYxLkpvYlNwZWMuSW5wdXQSLAoFZmlsZXMYBCADKAsyHS5taWxscmFjZS52MS5Kb2JTcGVjLlNpZGVGaWxlEg4KBm91dHB1dBgFIAEoCRIOCgZ3cml0ZXMYBiABKAkSFwoKcGFydGl0aW9ucxgHIAEoDUgAiAEBEhgKC3NwbGl0X2J5dGVzGAggASgESAGIAQESFAoMYXR0ZW1wdHNfbWF4GAkgASgNEhgKEGRlYWRfbGV0dGVyc19tYXgYCiABKAQSDgoGcGFyYW1zGAsgASgJEhcKD3Rhc2tfdGltZW91dF9tcxgMIAEoARIaCg10YXNrX2xpbWl0X21zGA0gASgBSAKIAQESGAoQbm9uZGV0ZXJtaW5pc3RpYxgOIAEoCRIVCghyZXBsYWNlcxgPIAEoCUgDiAEBEjIKC2Vudmlyb25tZW50GBAgAygLMh0ubWlsbHJhY2UudjEuSm9iU3BlYy5WYXJpYWJsZRISCgpzdGFydGVkX2F0GBEgASgJEhkKDHBhcmFtc192YWx1ZRgeIAEoDEgEiAEBEhEKCWRpcmVjdG9yeRgSIAEoCRIbCg5zdGFuZGFyZF9pbnB1dBgTIAEoCUgFiAEBEhYKCXNsb3RzX21heBgUIAEoDUgGiAEBEjsKDGRlYWRfbGV0dGVycxgVIAEoCzIlLm1pbGxyYWNlLnYxLkpvYlNwZWMuRGVhZExldHRlcnNQbGFjZRokCgVJbnB1dBIMCgRuYW1lGAEgASgJEg0KBXBhdGhzGAIgAygJGjYKCFNpZGVGaWxlEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZzaGEyNTYYAyABKAkaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRpEChBEZWFkTGV0dGVyc1BsYWNlEgwKBHBhdGgYASABKAkSFQoIcmVwbGFjZXMYAiABKAlIAIgBAUILCglfcmVwbGFjZXNCDQoLX3BhcnRpdGlvbnNCDgoMX3NwbGl0X2J5dGVzQhAKDl90YXNrX2xpbWl0X21zQgsKCV9yZXBsYWNlc0IPCg1fcGFyYW1zX3ZhbHVlQhEKD19zdGFuZGFyZF9pbnB1dEIMCgpfc2xvdHNfbWF4YgZwcm90bzM");
+  fileDesc("ChVtaWxscmFjZS92MS9qb2IucHJvdG8SC21pbGxyYWNlLnYxIpkHCgdKb2JTcGVjEgwKBG5hbWUYASABKAkSDgoGYnVuZGxlGAIgASgJEioKBmlucHV0cxgDIAMoCzIaLm1pbGxyYWNlLnYxLkpvYlNwZWMuSW5wdXQSLAoFZmlsZXMYBCADKAsyHS5taWxscmFjZS52MS5Kb2JTcGVjLlNpZGVGaWxlEg4KBm91dHB1dBgFIAEoCRIOCgZ3cml0ZXMYBiABKAkSFwoKcGFydGl0aW9ucxgHIAEoDUgAiAEBEhgKC3NwbGl0X2J5dGVzGAggASgESAGIAQESFAoMYXR0ZW1wdHNfbWF4GAkgASgNEhAKCHNraXBfYmFkGAogASgEEg4KBnBhcmFtcxgLIAEoCRIXCg90YXNrX3RpbWVvdXRfbXMYDCABKAESGgoNdGFza19saW1pdF9tcxgNIAEoAUgCiAEBEhgKEG5vbmRldGVybWluaXN0aWMYDiABKAkSFQoIcmVwbGFjZXMYDyABKAlIA4gBARIyCgtlbnZpcm9ubWVudBgQIAMoCzIdLm1pbGxyYWNlLnYxLkpvYlNwZWMuVmFyaWFibGUSEgoKc3RhcnRlZF9hdBgRIAEoCRIZCgxwYXJhbXNfdmFsdWUYHiABKAxIBIgBARIRCglkaXJlY3RvcnkYEiABKAkSGwoOc3RhbmRhcmRfaW5wdXQYEyABKAlIBYgBARIWCgltYXhfc2xvdHMYFCABKA1IBogBARI8CgxkZWFkX2xldHRlcnMYFSABKAsyJi5taWxscmFjZS52MS5Kb2JTcGVjLkRlYWRMZXR0ZXJzRm9sZGVyGiQKBUlucHV0EgwKBG5hbWUYASABKAkSDQoFcGF0aHMYAiADKAkaNgoIU2lkZUZpbGUSDAoEbmFtZRgBIAEoCRIMCgRwYXRoGAIgASgJEg4KBnNoYTI1NhgDIAEoCRonCghWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJGkUKEURlYWRMZXR0ZXJzRm9sZGVyEgwKBHBhdGgYASABKAkSFQoIcmVwbGFjZXMYAiABKAlIAIgBAUILCglfcmVwbGFjZXNCDQoLX3BhcnRpdGlvbnNCDgoMX3NwbGl0X2J5dGVzQhAKDl90YXNrX2xpbWl0X21zQgsKCV9yZXBsYWNlc0IPCg1fcGFyYW1zX3ZhbHVlQhEKD19zdGFuZGFyZF9pbnB1dEIMCgpfbWF4X3Nsb3RzYgZwcm90bzM");
 
 /**
  * @generated from message millrace.v1.JobSpec
@@ -64,9 +64,9 @@ export type JobSpec = Message<"millrace.v1.JobSpec"> & {
   attemptsMax: number;
 
   /**
-   * @generated from field: uint64 dead_letters_max = 10;
+   * @generated from field: uint64 skip_bad = 10;
    */
-  deadLettersMax: bigint;
+  skipBad: bigint;
 
   /**
    * @generated from field: string params = 11;
@@ -121,14 +121,14 @@ export type JobSpec = Message<"millrace.v1.JobSpec"> & {
   standardInput?: string | undefined;
 
   /**
-   * @generated from field: optional uint32 slots_max = 20;
+   * @generated from field: optional uint32 max_slots = 20;
    */
-  slotsMax?: number | undefined;
+  maxSlots?: number | undefined;
 
   /**
-   * @generated from field: millrace.v1.JobSpec.DeadLettersPlace dead_letters = 21;
+   * @generated from field: millrace.v1.JobSpec.DeadLettersFolder dead_letters = 21;
    */
-  deadLetters?: JobSpec_DeadLettersPlace | undefined;
+  deadLetters?: JobSpec_DeadLettersFolder | undefined;
 };
 
 /**
@@ -212,9 +212,9 @@ export const JobSpec_VariableSchema: GenMessage<JobSpec_Variable> = /*@__PURE__*
 /**
  * A folder of their own, instead of one in the output.
  *
- * @generated from message millrace.v1.JobSpec.DeadLettersPlace
+ * @generated from message millrace.v1.JobSpec.DeadLettersFolder
  */
-export type JobSpec_DeadLettersPlace = Message<"millrace.v1.JobSpec.DeadLettersPlace"> & {
+export type JobSpec_DeadLettersFolder = Message<"millrace.v1.JobSpec.DeadLettersFolder"> & {
   /**
    * @generated from field: string path = 1;
    */
@@ -227,9 +227,9 @@ export type JobSpec_DeadLettersPlace = Message<"millrace.v1.JobSpec.DeadLettersP
 };
 
 /**
- * Describes the message millrace.v1.JobSpec.DeadLettersPlace.
- * Use `create(JobSpec_DeadLettersPlaceSchema)` to create a new message.
+ * Describes the message millrace.v1.JobSpec.DeadLettersFolder.
+ * Use `create(JobSpec_DeadLettersFolderSchema)` to create a new message.
  */
-export const JobSpec_DeadLettersPlaceSchema: GenMessage<JobSpec_DeadLettersPlace> = /*@__PURE__*/
+export const JobSpec_DeadLettersFolderSchema: GenMessage<JobSpec_DeadLettersFolder> = /*@__PURE__*/
   messageDesc(file_millrace_v1_job, 0, 3);
 

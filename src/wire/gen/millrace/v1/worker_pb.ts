@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/worker.proto.
  */
 export const file_millrace_v1_worker: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIpUECgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjMKC3BsYWNlc19oZWxkGAQgAygLMh4ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0LkhlbGQSDwoHYWRkcmVzcxgFIAEoCRINCgVzbG90cxgGIAEoDRISCgpzbG90c19mcmVlGAcgASgNEhAKCGRyYWluaW5nGAggASgIEiwKB3J1bm5pbmcYCSADKAsyGy5taWxscmFjZS52MS5SdW5uaW5nQXR0ZW1wdBIsCghmaW5pc2hlZBgKIAMoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHQSMAoHb2ZmZXJlZBgLIAMoCzIfLm1pbGxyYWNlLnYxLldvcmtlclJlcG9ydC5PZmZlchITCgtzbG90c19haGVhZBgMIAEoDRIPCgdzZXR0bGVkGA0gAygJEiMKBGxhdGUYDiADKAsyFS5taWxscmFjZS52MS5MYXRlQ2FsbBo2CgRIZWxkEgsKA2pvYhgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoBBIMCgRydW5zGAMgASgEGkIKBU9mZmVyEiAKA3J1bhgBIAEoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIXCg9lbWlzc2lvbl9kaWdlc3QYAiABKAYiXAoITGF0ZUNhbGwSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0IqEBCg5SdW5uaW5nQXR0ZW1wdBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEg8KB3JlY29yZHMYAiABKAQSDQoFYnl0ZXMYAyABKAQSDwoHaWRsZV9tcxgEIAEoARISCgpydW5uaW5nX21zGAUgASgBEiEKAmF0GAYgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24i5AEKDFdvcmtlck9yZGVycxINCgVlcG9jaBgBIAEoBBImCgVzdGFydBgCIAMoCzIXLm1pbGxyYWNlLnYxLkFzc2lnbm1lbnQSJAoEc3RvcBgDIAMoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIjCgZwbGFjZXMYBCADKAsyEy5taWxscmFjZS52MS5QbGFjZXMSDwoHZGlzY2FyZBgFIAMoCRIQCghsZWFzZV9tcxgGIAEoARINCgVkcmFpbhgHIAEoCBIOCgZzZXR0bGUYCCADKAkSEAoIc3RvcF93aHkYCSADKAkibQoGUGxhY2VzEgsKA2pvYhgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoBBIkCgRydW5zGAMgAygLMhYubWlsbHJhY2UudjEuUnVuUGxhY2VzEgwKBGZyb20YBCABKAQSDQoFdG90YWwYBSABKAQiTwoJUnVuUGxhY2VzEg4KBndvcmtlchgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEiEKBHJ1bnMYAyADKAsyEy5taWxscmFjZS52MS5SdW5SZWZiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common]);
+  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIpcECgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjUKDWhvbGRlcnNfa25vd24YBCADKAsyHi5taWxscmFjZS52MS5Xb3JrZXJSZXBvcnQuSGVsZBIPCgdhZGRyZXNzGAUgASgJEg0KBXNsb3RzGAYgASgNEhIKCnNsb3RzX2ZyZWUYByABKA0SEAoIZHJhaW5pbmcYCCABKAgSLAoHcnVubmluZxgJIAMoCzIbLm1pbGxyYWNlLnYxLlJ1bm5pbmdBdHRlbXB0EiwKCGZpbmlzaGVkGAogAygLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdBIwCgdvZmZlcmVkGAsgAygLMh8ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0Lk9mZmVyEhMKC3Nsb3RzX2FoZWFkGAwgASgNEg8KB3NldHRsZWQYDSADKAkSIwoEbGF0ZRgOIAMoCzIVLm1pbGxyYWNlLnYxLkxhdGVDYWxsGjYKBEhlbGQSCwoDam9iGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgEEgwKBHJ1bnMYAyABKAQaQgoFT2ZmZXISIAoDcnVuGAEgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhcKD2VtaXNzaW9uX2RpZ2VzdBgCIAEoBiJcCghMYXRlQ2FsbBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEicKBWVycm9yGAIgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQioQEKDlJ1bm5pbmdBdHRlbXB0EicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSDwoHcmVjb3JkcxgCIAEoBBINCgVieXRlcxgDIAEoBBIPCgdpZGxlX21zGAQgASgBEhIKCnJ1bm5pbmdfbXMYBSABKAESIQoCYXQYBiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbiLmAQoMV29ya2VyT3JkZXJzEg0KBWVwb2NoGAEgASgEEiYKBXN0YXJ0GAIgAygLMhcubWlsbHJhY2UudjEuQXNzaWdubWVudBIkCgRzdG9wGAMgAygLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEiUKB2hvbGRlcnMYBCADKAsyFC5taWxscmFjZS52MS5Ib2xkZXJzEg8KB2Rpc2NhcmQYBSADKAkSEAoIbGVhc2VfbXMYBiABKAESDQoFZHJhaW4YByABKAgSDgoGc2V0dGxlGAggAygJEhAKCHN0b3Bfd2h5GAkgAygJImsKB0hvbGRlcnMSCwoDam9iGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgEEiEKBHJ1bnMYAyADKAsyEy5taWxscmFjZS52MS5Ib2xkZXISDAoEZnJvbRgEIAEoBBINCgV0b3RhbBgFIAEoBCJMCgZIb2xkZXISDgoGd29ya2VyGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSIQoEcnVucxgDIAMoCzITLm1pbGxyYWNlLnYxLlJ1blJlZmIGcHJvdG8z", [file_millrace_v1_attempt, file_millrace_v1_common]);
 
 /**
  * @generated from message millrace.v1.WorkerReport
@@ -38,9 +38,9 @@ export type WorkerReport = Message<"millrace.v1.WorkerReport"> & {
   sequence: bigint;
 
   /**
-   * @generated from field: repeated millrace.v1.WorkerReport.Held places_held = 4;
+   * @generated from field: repeated millrace.v1.WorkerReport.Held holders_known = 4;
    */
-  placesHeld: WorkerReport_Held[];
+  holdersKnown: WorkerReport_Held[];
 
   /**
    * @generated from field: string address = 5;
@@ -235,9 +235,9 @@ export type WorkerOrders = Message<"millrace.v1.WorkerOrders"> & {
   stop: AttemptId[];
 
   /**
-   * @generated from field: repeated millrace.v1.Places places = 4;
+   * @generated from field: repeated millrace.v1.Holders holders = 4;
    */
-  places: Places[];
+  holders: Holders[];
 
   /**
    * @generated from field: repeated string discard = 5;
@@ -275,9 +275,9 @@ export const WorkerOrdersSchema: GenMessage<WorkerOrders> = /*@__PURE__*/
   messageDesc(file_millrace_v1_worker, 3);
 
 /**
- * @generated from message millrace.v1.Places
+ * @generated from message millrace.v1.Holders
  */
-export type Places = Message<"millrace.v1.Places"> & {
+export type Holders = Message<"millrace.v1.Holders"> & {
   /**
    * @generated from field: string job = 1;
    */
@@ -289,9 +289,9 @@ export type Places = Message<"millrace.v1.Places"> & {
   mapVersion: bigint;
 
   /**
-   * @generated from field: repeated millrace.v1.RunPlaces runs = 3;
+   * @generated from field: repeated millrace.v1.Holder runs = 3;
    */
-  runs: RunPlaces[];
+  runs: Holder[];
 
   /**
    * @generated from field: uint64 from = 4;
@@ -305,16 +305,16 @@ export type Places = Message<"millrace.v1.Places"> & {
 };
 
 /**
- * Describes the message millrace.v1.Places.
- * Use `create(PlacesSchema)` to create a new message.
+ * Describes the message millrace.v1.Holders.
+ * Use `create(HoldersSchema)` to create a new message.
  */
-export const PlacesSchema: GenMessage<Places> = /*@__PURE__*/
+export const HoldersSchema: GenMessage<Holders> = /*@__PURE__*/
   messageDesc(file_millrace_v1_worker, 4);
 
 /**
- * @generated from message millrace.v1.RunPlaces
+ * @generated from message millrace.v1.Holder
  */
-export type RunPlaces = Message<"millrace.v1.RunPlaces"> & {
+export type Holder = Message<"millrace.v1.Holder"> & {
   /**
    * @generated from field: string worker = 1;
    */
@@ -332,9 +332,9 @@ export type RunPlaces = Message<"millrace.v1.RunPlaces"> & {
 };
 
 /**
- * Describes the message millrace.v1.RunPlaces.
- * Use `create(RunPlacesSchema)` to create a new message.
+ * Describes the message millrace.v1.Holder.
+ * Use `create(HolderSchema)` to create a new message.
  */
-export const RunPlacesSchema: GenMessage<RunPlaces> = /*@__PURE__*/
+export const HolderSchema: GenMessage<Holder> = /*@__PURE__*/
   messageDesc(file_millrace_v1_worker, 5);
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
 import { autoRecords } from "../task/output/auto-records.ts";
-import { decodeRecords } from "./records.ts";
+import { decodeRecords } from "./kept-records.ts";
 
 async function* cut(bytes: Uint8Array, every: number) {
   for (let at = 0; at < bytes.length; at += every) yield bytes.subarray(at, at + every);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { buildSync } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { placeOfFunction } from "./function-place.ts";
+import { locationOfFunction } from "./function-location.ts";
 
 let folder: string;
 let job: Readonly<Record<string, () => unknown>>;
@@ -57,11 +57,11 @@ test.each([
   ["made", "other.ts:4"],
   ["bound", "job.ts:9"],
 ])("the place of a function (%s) is where it begins in its source", (name, place) => {
-  expect(placeOfFunction(job[name]!)).toMatch(new RegExp(`^file:///.*/${place}:\\d+$`));
+  expect(locationOfFunction(job[name]!)).toMatch(new RegExp(`^file:///.*/${place}:\\d+$`));
 });
 
 test("what is none of any source has no place", () => {
-  expect(placeOfFunction(job["native"]!)).toBeUndefined();
-  expect(placeOfFunction({})).toBeUndefined();
+  expect(locationOfFunction(job["native"]!)).toBeUndefined();
+  expect(locationOfFunction({})).toBeUndefined();
   expect(Object.getOwnPropertySymbols(globalThis)).not.toContain(Symbol.for("millrace.asked"));
 });

@@ -22,7 +22,7 @@ let groupCount: u32 = 0;
 let boundaries: usize = 0;
 let boundaryCount: u32 = 0;
 
-export function setPlace(count: u32, newMode: i32, groupsAt: usize, groupParts: u32, boundariesAt: usize, boundaryParts: u32): void {
+export function setPartitioner(count: u32, newMode: i32, groupsAt: usize, groupParts: u32, boundariesAt: usize, boundaryParts: u32): void {
   partitions = count;
   mode = newMode;
   groups = groupsAt;
@@ -42,16 +42,16 @@ export function isByWholeHash(): bool {
 
 // @ts-ignore
 @inline
-export function placeOfHash(hash: u64): u32 {
+export function partitionOfHash(hash: u64): u32 {
   return <u32>(((hash >> 32) * <u64>partitions) >> 32);
 }
 
 /** The partition of a key, except with explicit partitions. `hash` is that of the whole key. */
-export function placeOf(key: usize, keyBytes: u32, hash: u64): u32 {
+export function partitionOf(key: usize, keyBytes: u32, hash: u64): u32 {
   const length = groupCount == 0 ? keyBytes : <u32>(groupEnd(key, key + keyBytes) - key);
   if (mode == RANGE) return rangeOf(key, length);
   if (mode == HOST_RANGE) return hostRangeOf(key, length);
-  return placeOfHash(groupCount == 0 ? hash : xxh64(key, length, 0));
+  return partitionOfHash(groupCount == 0 ? hash : xxh64(key, length, 0));
 }
 
 function groupEnd(at: usize, end: usize): usize {

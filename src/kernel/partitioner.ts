@@ -7,7 +7,7 @@ import type { CollectOptions } from "./kernel.ts";
 const half: Halves = { high: 0, low: 0 };
 
 /** The partition of a pair with this key; `given` is what an explicit partitioner said. */
-export function placeKey(options: CollectOptions, key: Uint8Array, given: number | undefined): number {
+export function partitionOf(options: CollectOptions, key: Uint8Array, given: number | undefined): number {
   const { partitioner, group, partitions } = options;
   if (partitioner.kind === "explicit") {
     assert(given !== undefined && given < partitions, "an explicit partition is missing or out of range");

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Places } from "./messages.ts";
-import { heldOf, isWhole, joinPlaces } from "./places.ts";
+import { heldOf, isWhole, joinHolders } from "./holders.ts";
+import type { Holders } from "./messages.ts";
 
-const page = (mapVersion: number, from: number, count: number, total: number): Places => ({
+const page = (mapVersion: number, from: number, count: number, total: number): Holders => ({
   job: "j",
   mapVersion,
   from,
@@ -21,29 +21,29 @@ const page = (mapVersion: number, from: number, count: number, total: number): P
   ],
 });
 
-describe("places come in pages", () => {
+describe("holders come in pages", () => {
   test("in order they make the whole", () => {
-    const first = joinPlaces(undefined, page(1, 0, 2, 3))!;
+    const first = joinHolders(undefined, page(1, 0, 2, 3))!;
     expect(isWhole(first, 1)).toBe(false);
     expect(heldOf(first)).toEqual({ mapVersion: 1, runs: 2 });
-    const both = joinPlaces(first, page(1, 2, 1, 3))!;
+    const both = joinHolders(first, page(1, 2, 1, 3))!;
     expect(isWhole(both, 1)).toBe(true);
     expect(both.runs.flatMap(({ runs }) => runs.map(({ path }) => path))).toEqual(["/0", "/1", "/2"]);
   });
 
   test("fault 5: a page that comes twice, late or before its turn changes nothing", () => {
-    const first = joinPlaces(undefined, page(2, 0, 2, 3))!;
-    expect(joinPlaces(first, page(2, 0, 2, 3))).toBeUndefined();
-    expect(joinPlaces(first, page(1, 2, 1, 3))).toBeUndefined();
-    expect(joinPlaces(first, page(3, 2, 1, 3))).toBeUndefined();
-    expect(joinPlaces(undefined, page(1, 2, 1, 3))).toBeUndefined();
-    const whole = joinPlaces(first, page(2, 2, 1, 3))!;
-    expect(joinPlaces(whole, page(2, 2, 1, 3))).toBeUndefined();
+    const first = joinHolders(undefined, page(2, 0, 2, 3))!;
+    expect(joinHolders(first, page(2, 0, 2, 3))).toBeUndefined();
+    expect(joinHolders(first, page(1, 2, 1, 3))).toBeUndefined();
+    expect(joinHolders(first, page(3, 2, 1, 3))).toBeUndefined();
+    expect(joinHolders(undefined, page(1, 2, 1, 3))).toBeUndefined();
+    const whole = joinHolders(first, page(2, 2, 1, 3))!;
+    expect(joinHolders(whole, page(2, 2, 1, 3))).toBeUndefined();
   });
 
   test("a newer version begins anew, and one without runs is whole at once", () => {
-    const first = joinPlaces(undefined, page(1, 0, 2, 3))!;
-    const newer = joinPlaces(first, page(2, 0, 3, 3))!;
+    const first = joinHolders(undefined, page(1, 0, 2, 3))!;
+    const newer = joinHolders(first, page(2, 0, 3, 3))!;
     expect(isWhole(newer, 2)).toBe(true);
     expect(isWhole(newer, 1)).toBe(false);
     expect(isWhole({ job: "j", mapVersion: 0, from: 0, total: 0, runs: [] }, 0)).toBe(true);

@@ -21,14 +21,14 @@ const boundMax = 10;
 /**
  * "file:///jobs/a.ts:12:5", by the source map if there is one; undefined where it can't be known. Takes milliseconds.
  */
-export function placeOfFunction(code: object): string | undefined {
+export function locationOfFunction(code: object): string | undefined {
   try {
     const { Session } = process.getBuiltinModule("node:inspector");
     const session = new Session();
     session.connect();
     try {
       const location = locationOf(session, code);
-      return location === undefined ? undefined : shownPlace(urlOf(session, location.scriptId), location);
+      return location === undefined ? undefined : shownLocation(urlOf(session, location.scriptId), location);
     } finally {
       session.disconnect();
     }
@@ -87,7 +87,7 @@ function urlOf(session: Session, scriptId: string): string | undefined {
   return url;
 }
 
-function shownPlace(url: string | undefined, { lineNumber, columnNumber }: Location): string | undefined {
+function shownLocation(url: string | undefined, { lineNumber, columnNumber }: Location): string | undefined {
   if (url === undefined || url === "") return undefined;
   const [line, column] = [lineNumber + 1, columnNumber + 1];
   const source = process.getBuiltinModule("node:module").findSourceMap(url)?.findOrigin(line, column);
