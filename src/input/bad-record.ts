@@ -1,9 +1,8 @@
 import { BadRecord } from "../format/format.ts";
 
 /** A `BadRecord` that also says which file it is in. Reading may continue at `{ file, offset: end }`. */
-/** The file's index in the plan. */
 export class BadRecordIn extends BadRecord {
-  /** Index in the plan. */
+  /** The file's index in the plan. */
   readonly file: number;
   readonly source: string;
 

@@ -43,9 +43,8 @@ export interface InputBatch {
   /** The file's index in the plan. */
   readonly fileIndex: number;
   /** The file's path as it was given. */
-  /** The index of the named input. */
   readonly source: string;
-  /** Index of the named input. */
+  /** The index of the named input. */
   readonly input: number;
   readonly batch: RecordBatch<unknown>;
 }

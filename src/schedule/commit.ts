@@ -1,6 +1,6 @@
 // How a job ends: it is decided, published, failed or cancelled, and its records are cleared away.
 import { assert } from "../base/assert.ts";
-import type { JobId } from "../base/ids.ts";
+import type { JobId, Phase } from "../base/ids.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import { type EndedRecord, keys } from "../protocol/records.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
@@ -151,7 +151,7 @@ export function cancel(cluster: Cluster, id: JobId): void {
 
 function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason: FailureText | undefined): void {
   const totals = totalsOf(job);
-  const tasks = (phase: "plan" | "map" | "reduce") => ({ ...phaseTasksDone(job, phase), running: 0 });
+  const tasks = (phase: Phase) => ({ ...phaseTasksDone(job, phase), running: 0 });
   job.ended = {
     outcome,
     reason,

@@ -1,8 +1,9 @@
 // What happened in a step, as plain data, for the event log of a job, metrics and logs. Nothing is decided by facts,
 // and they are not stored: those that a master has not written down when it dies are lost.
 import type { AttemptId, JobId, WorkerId } from "../base/ids.ts";
-import type { AttemptStats, Failure, FailureText } from "../protocol/messages.ts";
-import type { JobState } from "../protocol/view.ts";
+import type { Failure, FailureText } from "../protocol/messages.ts";
+import type { AttemptStats } from "../protocol/stats.ts";
+import type { JobState, Outcome } from "../protocol/view.ts";
 
 export type Fact = JobFact | AttemptFact | MapOutputFact | WorkerFact;
 
@@ -30,7 +31,7 @@ export type JobFact =
   | {
       readonly kind: "job-ended";
       readonly job: JobId;
-      readonly outcome: "succeeded" | "failed" | "cancelled";
+      readonly outcome: Outcome;
       readonly reason: FailureText | undefined;
     }
   /** The records of a job that is over are removed: it can't be resumed any more, or is no longer shown at all. */

@@ -7,7 +7,10 @@ import { expect, test } from "vitest";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
-/** In a process of its own: a test's never comes to its end. Prints what is active, when nothing keeps it, and what is active then. */
+/**
+ * Runs in a process of its own, as a test's process never comes to its end. Prints what is active, when nothing keeps
+ * the process, and what is active then.
+ */
 async function letGoIn(code: string): Promise<unknown> {
   const { outputFiles } = buildSync({
     stdin: {

@@ -1,6 +1,6 @@
-// What keeps this process alive, whoever has opened it: let go (`unref`) and kept again.
+// Finds whatever keeps this process alive, whoever has opened it, to let it go (`unref`) and to keep it again.
 
-/** What can keep a process alive, or not. */
+/** Something that may keep a process alive. */
 export interface Handle {
   ref(): void;
   unref(): void;
@@ -11,9 +11,12 @@ export function isHandle(resource: object): resource is Handle {
   return "ref" in resource && "unref" in resource && "hasRef" in resource && typeof resource.hasRef === "function";
 }
 
-/** All handles (connections, servers, processes) that keep it now; not requests, which can't be let go. */
+/**
+ * Lets go of all handles (connections, servers, processes) that keep the process now, and returns them. Requests are
+ * not among them, as they can't be let go.
+ */
 export function letGoOfHandles(): readonly Handle[] {
-  // What takes its place (`getActiveResourcesInfo`) gives names only.
+  // Its official successor (`getActiveResourcesInfo`) gives only names.
   const { _getActiveHandles: active } = process as typeof process & { _getActiveHandles?(): readonly object[] };
   const handles: Handle[] = [];
   for (const owner of active?.call(process) ?? []) {
@@ -25,25 +28,26 @@ export function letGoOfHandles(): readonly Handle[] {
   return handles;
 }
 
-/** A socket, server or process is not asked itself, but what it has of Node's. */
+/** The handle of an active thing: of a socket, server or process that is the object behind it. */
 function handleOf(owner: object): Handle | undefined {
   const { _handle: own } = owner as { readonly _handle?: unknown };
   return [owner, own].find((one) => typeof one === "object" && one !== null && isHandle(one)) as Handle | undefined;
 }
 
-/** Node's longest. */
+/** The longest time that a timer of Node can have. */
 const neverMs = 2 ** 31 - 1;
 
 /**
- * All timers. Returns what keeps them again, to be called before anything asks Node what is active: it counts the timers that keep
- * the process, gives nobody a list, and can't be asked while one has come that was taken off that count. May be repeated.
+ * Lets go of all timers. Returns a function that keeps them again, to be called before anything asks Node what is
+ * active: Node counts the timers that keep the process, gives no list of them, and can't be asked while a timer has
+ * come that was taken off that count. May be repeated.
  */
 export function letGoOfTimers(): () => void {
   const count = process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
   const own = setTimeout(() => {}, neverMs).unref() as NodeJS.Timeout & { [key: symbol]: unknown };
   const mark = Object.getOwnPropertySymbols(own).find(({ description }) => description === "refed");
   let taken = 0;
-  // A Node that does it in another way lets go of none.
+  // In a Node that works differently, no timers are let go.
   for (; mark !== undefined && own[mark] === false && taken < count; taken++) {
     own[mark] = true; // as if it had been counted, so that it is taken off
     own.unref();

@@ -1,12 +1,12 @@
-// Messages on a pipe: a u32 little-endian length, then so many bytes. Used between the agent and its slots only.
+// Messages on a pipe: a u32 little-endian length, then that many bytes. Used only between the agent and its slots.
 import { MillraceError } from "../base/error.ts";
 import { MiB } from "../base/limits.ts";
 
-/** A plan of a million splits is the largest message. Above it somebody else wrote to the pipe. */
+/** A plan of a million splits is the largest message. A larger one means that something else wrote to the pipe. */
 const frameBytesMax = 512 * MiB;
 const headerBytes = 4;
 
-/** One buffer, so that a frame is one write. */
+/** Makes one buffer, so that a frame is one write. */
 export function frameOf(message: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(headerBytes + message.length);
   frame.writeUInt32LE(message.length, 0);
@@ -14,7 +14,7 @@ export function frameOf(message: Uint8Array): Buffer {
   return frame;
 }
 
-/** Cuts what comes out of a pipe into messages. */
+/** Cuts the bytes that come out of a pipe into messages. */
 export class FrameReader {
   readonly #take: (message: Uint8Array) => void;
   #parts: Buffer[] = [];
@@ -26,7 +26,7 @@ export class FrameReader {
     this.#take = take;
   }
 
-  /** Calls `take` for each message that is complete now. Throws `io-error` on a length that no message has. */
+  /** Calls `take` for each message that is complete now. Throws `io-error` for a length that no message has. */
   push(chunk: Buffer): void {
     this.#parts.push(chunk);
     this.#held += chunk.length;

@@ -1,6 +1,6 @@
-// The child process of a slot (dist/slot.cjs): loads one job's code and runs its attempts, one at a time, on this thread. Messages
-// come and go on descriptor 3. That pipe is no channel of Node's, so `process.send` and `process.on("message")` of user code do not
-// meet it, and Node does not hand it to children.
+// The child process of a slot (dist/slot.cjs): loads one job's code and runs its attempts, one at a time, on this
+// thread. Messages come and go on descriptor 3. That pipe is not a channel of Node's, so it does not interfere with
+// `process.send` and `process.on("message")` in user code, and Node does not pass it to children.
 import { Socket } from "node:net";
 import type { Host } from "../base/system/host.ts";
 import { importBy } from "../job/load/import-module.ts";
@@ -23,11 +23,14 @@ export function main({ importModule, warmed }: Host): void {
   // The agent has died, or has let go of this slot.
   pipe.on("close", endGroup);
   pipe.on("error", () => {}); // followed by close
-  // While nothing is asked of it: the loader of ES modules, which the first import starts, takes as long as a small job's import.
+  // Done while nothing is asked of the slot: the loader of ES modules, which the first import starts, takes as long as
+  // a small job's import.
   importModule("node:path").catch(() => {});
 }
 
-/** With whatever the job's code has started: nobody else ends that once this process is gone. */
+/**
+ * Ends this process with everything that the job's code has started: no one else ends that once this process is gone.
+ */
 function endGroup(): void {
   try {
     process.kill(-process.pid, "SIGKILL");

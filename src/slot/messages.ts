@@ -1,4 +1,4 @@
-// What an agent and its slots tell each other on their pipe (slot/frames.ts cuts it into messages).
+// The messages between an agent and its slots on their pipe (slot/frames.ts cuts it into messages).
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { AttemptId } from "../base/ids.ts";
@@ -27,7 +27,7 @@ import {
   ToSlotSchema,
 } from "../wire/gen/millrace/v1/slot_pb.ts";
 
-/** Agent to slot. `load`, `describe` and `run` are answered, one at a time. */
+/** From agent to slot. `load`, `describe`, `validate` and `run` are answered, one at a time. */
 export type ToSlot =
   | {
       readonly kind: "load";
@@ -37,18 +37,20 @@ export type ToSlot =
       readonly environment: Readonly<Record<string, string>>;
     }
   | { readonly kind: "describe" }
-  /** `params`: JSON of what was given. Answered by `validated`. */
+  /** `params` is the JSON of the given parameters. Answered by `validated`. */
   | { readonly kind: "validate"; readonly params: string }
   | ({
       readonly kind: "run";
-      /** By the agent's clock, in milliseconds since 1970: a slot whose clock is another one corrects `clockAheadMs` by it. */
+      /**
+       * By the agent's clock, in milliseconds since 1970: a slot with a different clock corrects `clockAheadMs` by it.
+       */
       readonly sentAtMs: number;
-      /** Of an object store, when the job reads or writes one: the slot's environment holds no credentials. */
+      /** Credentials of an object store, when the job reads or writes one: the slot's environment holds none. */
       readonly s3?: S3Access | undefined;
     } & RunAttempt)
-  /** Abort the `signal` of the attempt under way; `why`: its reason. */
+  /** Aborts the `signal` of the attempt under way; `why` is the reason. */
   | { readonly kind: "stop"; readonly why: string }
-  /** Wait for what the job's code left going; answered by `settled`, whatever else is under way. */
+  /** Waits for what the job's code left going. Answered by `settled`, whatever else is under way. */
   | { readonly kind: "settle" };
 
 /** One attempt, with its directories on this machine. */
@@ -56,40 +58,50 @@ export interface RunAttempt {
   readonly assignment: Assignment;
   /** The attempt's working directory. */
   readonly directory: string;
-  /** For runs: up to so many bytes in the memory tier, the rest on disk. */
+  /** For runs: at most `memoryBytesMax` bytes in the memory tier, the rest on disk. */
   readonly memoryDirectory: string | undefined;
   readonly memoryBytesMax: number;
   readonly diskDirectory: string;
-  /** Of a reduce: the runs on this machine, read directly; at most one per map task, in the order of their ordinals. */
+  /**
+   * For a reduce: the runs on this machine, read directly; at most one per map task, in the order of their ordinals.
+   */
   readonly inputs: readonly RunRef[];
-  /** Of a reduce: runs on other workers, fetched over HTTP. */
+  /** For a reduce: runs on other workers, fetched over HTTP. */
   readonly remote: readonly Holder[];
   /** What fetching needs; undefined where `remote` is empty. */
   readonly access: ShuffleAccess | undefined;
 }
 
 export interface ShuffleAccess {
-  /** The job's shuffle key: signs requests to other workers' shuffle servers. */
+  /** The job's shuffle key, which signs requests to other workers' shuffle servers. */
   readonly key: string;
-  /** PEM file of the authority that signed the workers' certificates; undefined: the system's. */
+  /** A PEM file of the authority that signed the workers' certificates; undefined: the system's authorities. */
   readonly ca: string | undefined;
-  /** Of the master's clock before this machine's, when the attempt began: signatures go by the master's. */
+  /**
+   * How far the master's clock was ahead of this machine's when the attempt began: signatures go by the master's clock.
+   */
   readonly clockAheadMs: number;
 }
 
-/** Slot to agent: `loaded`, `described`, `validated`, `finished`, `failed` or `settled` answer; `log` and `late` come at any time. */
+/**
+ * From slot to agent. `loaded`, `described`, `validated`, `finished`, `failed` and `settled` are answers; `log` and
+ * `late` come at any time.
+ */
 export type FromSlot =
   | { readonly kind: "loaded" }
   | { readonly kind: "described"; readonly description: JobDescription }
-  /** As `JobSpec.paramsValue`. */
+  /** The value of `JobSpec.paramsValue`. */
   | { readonly kind: "validated"; readonly value: Uint8Array | undefined }
   | { readonly kind: "finished"; readonly result: AttemptResult }
   | { readonly kind: "failed"; readonly error: FailureText }
-  /** `fields`: JSON, or "". */
+  /** `fields` is JSON, or "". */
   | { readonly kind: "log"; readonly message: string; readonly fields: string }
-  /** A call of the job's code did something after it had ended, and the attempt that made it has been answered already. */
+  /**
+   * A call of the job's code did something after it had ended, and the attempt that made the call has been answered
+   * already.
+   */
   | { readonly kind: "late"; readonly attempt: AttemptId; readonly error: FailureText }
-  /** Every `late` so far came before it. */
+  /** Comes after every `late` so far. */
   | { readonly kind: "settled" };
 
 const toSlot = messageCodec(ToSlotSchema, (message: ToSlot) => ({ kind: toSlotKind(message) }), fromToSlot);

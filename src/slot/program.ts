@@ -1,4 +1,4 @@
-// What a slot's process does: messages in, one thing done at a time, messages out.
+// The work of a slot's process: messages in, one thing done at a time, messages out.
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { assert, unreachable } from "../base/assert.ts";
@@ -31,14 +31,14 @@ import { StatusPageFile } from "./status-page.ts";
 import { uncaughtMark } from "./uncaught.ts";
 import { UserWork } from "./user-work.ts";
 
-/** Its first message, as JSON. */
+/** The slot's first message, as JSON. */
 export interface SlotConfig {
-  /** Where it works between attempts. */
+  /** The directory in which it works between attempts. */
   readonly directory: string;
-  /** Path of the status page. */
+  /** The path of the status page. */
   readonly page: string;
   readonly arenaBytes: number;
-  /** Process id of the agent. */
+  /** The process id of the agent. */
   readonly agent: number;
   /** Default "auto". */
   readonly combining?: Combining | undefined;
@@ -48,11 +48,11 @@ interface Attempt {
   readonly request: RunAttempt;
   readonly late: LateCalls;
   readonly stop: AbortController;
-  /** What comes of it now is told by `late`. */
+  /** From now on `late` reports what comes of it. */
   isReported: boolean;
 }
 
-/** Log lines waiting to be sent: while user code keeps the thread, nothing is sent. More is dropped. */
+/** Bytes of log lines waiting to be sent; more are dropped. While user code keeps the thread, nothing is sent. */
 const logBytesWaitingMax = 1 * MiB;
 
 export class SlotProgram {
@@ -63,7 +63,7 @@ export class SlotProgram {
     s3: () => this.#s3,
     spoolDirectory: () => this.#attempt?.request.directory ?? tmpdir(),
   });
-  /** Came with the attempt. */
+  /** The credentials that came with the attempt. */
   #s3: S3Access | undefined;
   readonly #page: StatusPageFile;
   #job: JobDefinition | undefined;
@@ -71,12 +71,12 @@ export class SlotProgram {
   #kernel: Kernel | undefined;
   readonly #work: UserWork;
   #attempt: Attempt | undefined;
-  /** The last one that user code ran for. */
+  /** The last attempt that user code ran for. */
   #last: Attempt | undefined;
   /** Resolves when what is under way is over. */
   #running: Promise<unknown> = Promise.resolve();
 
-  /** `warmed`: called when an attempt has run (boot.ts). */
+  /** `warmed` is called when an attempt has run (boot.ts). */
   constructor(config: SlotConfig, pipe: Socket, warmed: () => void) {
     this.#config = config;
     this.#pipe = pipe;
@@ -131,7 +131,7 @@ export class SlotProgram {
   #answer(work: () => Promise<FromSlot>): void {
     work().then(
       (message) => {
-        // Before it is said to be over: nobody ends this process meanwhile.
+        // Called before the attempt is reported as over, as no one ends this process until then.
         if (message.kind === "finished" && message.result.attempt.phase === "reduce") this.#warmed();
         this.#send(message);
       },
@@ -161,11 +161,12 @@ export class SlotProgram {
     }
   }
 
-  /** What user code has left going belongs to the attempt, and is waited for. Of one that has failed nothing is lost by it. */
+  /** Waits for what user code has left going, which belongs to the attempt. A failed attempt loses nothing by it. */
   async #settled(attempt: Attempt, result: AttemptResult): Promise<AttemptResult> {
     const { request, late } = attempt;
     if (!result.ok) {
-      // A turn of the event loop: what is thrown in a promise that nobody waits for, or in a timer that is due, is not of what runs next.
+      // One turn of the event loop, so that an error in a promise that no one awaits, or in a timer that is due, does
+      // not count against what runs next.
       await new Promise((resolve) => setImmediate(resolve));
       return result;
     }
@@ -177,7 +178,10 @@ export class SlotProgram {
     return leftOpen.length === 0 ? result : this.#leaving(result, leftOpen);
   }
 
-  /** The summary tells which of two sorts it was, the attempt's log what it was. */
+  /**
+   * Adds to the result what is left open: the summary says of which of two sorts it was, the attempt's log says what it
+   * was.
+   */
   #leaving(result: AttemptDone, kinds: readonly string[]): AttemptDone {
     const message = `after ${limits.settleMs / 1000} s the job's code still has open: ${kinds.join(", ")}`;
     this.#send({ kind: "log", message, fields: "" });
@@ -226,12 +230,15 @@ export class SlotProgram {
     };
   }
 
-  /** While the master plans: the first attempt does not wait for it. Where there is no room for one, that attempt says so. */
+  /**
+   * Runs while the master plans, so that the first attempt does not wait for it. Where there is no room, that attempt
+   * reports it.
+   */
   #prepareKernel(): void {
     try {
       this.#openKernel();
     } catch {
-      // Tried again then.
+      // The attempt tries again.
     }
   }
 
@@ -241,8 +248,9 @@ export class SlotProgram {
   }
 
   /**
-   * Thrown outside of any call of ours: a timer's callback, a promise that nobody waits for. It is the fault of the attempt whose code
-   * ran last (fault 17, 26), and what state the process is in nobody knows: it ends, and the agent starts another.
+   * Handles an error that was thrown outside of any call of ours, in a timer's callback or in a promise that no one
+   * awaits. It is the fault of the attempt whose code ran last (fault 17, 26). No one knows what state the process is
+   * in, so it ends, and the agent starts another.
    */
   #uncaught(thrown: unknown): void {
     if (isRefusal(thrown)) return; // noted when it was made, and it has stopped what was late
@@ -255,7 +263,7 @@ export class SlotProgram {
       this.#endWith({ kind: "finished", result: { attempt, ok: false, reason } });
       return;
     }
-    // Told by `note`; or of what was revoked, or of no attempt at all.
+    // `note` has reported it, or it belongs to a revoked attempt, or to none at all.
     const { message, stack } = describeThrown(thrown);
     const place = stack?.split("\n", 1)[0];
     process.stderr.write(`${uncaughtMark}${message}${place === undefined ? "" : ` (${place})`}\n`);
@@ -276,7 +284,7 @@ export class SlotProgram {
   }
 }
 
-/** `clockAheadMs` as it is for this process's clock: an agent may have been given another one than its slots (faketime). */
+/** Converts `clockAheadMs` to this process's clock: an agent may have a different clock than its slots (faketime). */
 function withOwnClock(request: RunAttempt & { readonly sentAtMs: number }): RunAttempt {
   const { access, sentAtMs } = request;
   if (access === undefined) return request;
@@ -304,7 +312,7 @@ function inputsOf(request: RunAttempt): ReduceInputs | undefined {
   };
 }
 
-/** Loaded when it is needed: a run on one machine has no use for HTTP. */
+/** The module is loaded when it is needed: a run on one machine does not need HTTP. */
 async function fetchRemote({ remote, access }: RunAttempt, wanted: FetchRequest): Promise<Fetched> {
   assert(access !== undefined, "who is to fetch gets what that needs");
   const { fetchSegments } = await import("../shuffle/client.ts");
@@ -317,7 +325,7 @@ function textOf(thrown: unknown): FailureText {
   return { code, message, stack, where: undefined, excerpt: undefined };
 }
 
-/** Fields of a log line are the user's: whatever they are, a log line must not fail the attempt. */
+/** The fields of a log line are the user's. Whatever they are, a log line must not fail the attempt. */
 function jsonOf(fields: Readonly<Record<string, unknown>>): string {
   try {
     return JSON.stringify(fields) ?? "";

@@ -1,5 +1,6 @@
-// The status page: what an attempt says of itself while it works, 64 bytes in a file of the memory tier that the agent reads
-// at every heartbeat and after the slot's death. The slot writes it by one pwrite (0.65 us) and never waits for a reader.
+// The status page: what an attempt says about itself while it works. It is 64 bytes in a file of the memory tier, which
+// the agent reads at every heartbeat and after the slot's death. The slot writes it by one pwrite (0.65 us) and never
+// waits for a reader.
 //
 //    0  u32  magic "MRP1"
 //    4  u32  CRC-32 of bytes 8 to 63: a reader that meets a half-written page sees it and reads again
@@ -17,10 +18,10 @@ import type { StatusPage, TaskStatus } from "../task/environment.ts";
 const pageBytes = 64;
 const magic = 0x3150524d;
 const phases = ["setup", "map", "sort", "reduce", "write", "teardown", "fetch"] as const;
-/** A reader that meets a write in progress tries again; a page that stays broken is of a machine that crashed. */
+/** A reader that meets a write in progress tries again; a page that stays broken comes from a machine that crashed. */
 const readsMax = 8;
 
-/** What a page says; `beats` grows with every write. */
+/** The content of a page; `beats` grows with every write. */
 export interface PageContent extends TaskStatus {
   readonly epoch: number;
   readonly attempt: number;
@@ -39,7 +40,7 @@ export class StatusPageFile implements StatusPage {
     this.#page.writeUInt32LE(magic, 0);
   }
 
-  /** From here on the page is this attempt's. */
+  /** Makes the page this attempt's. */
   begin(attempt: Pick<AttemptId, "epoch" | "attempt">): void {
     this.#page.writeUInt32LE(attempt.epoch, 8);
     this.#page.writeUInt32LE(attempt.attempt, 12);
@@ -64,7 +65,7 @@ export class StatusPageFile implements StatusPage {
   }
 }
 
-/** Reads a slot's page; undefined where there is none, or none that is whole. */
+/** Reads a slot's page. Returns undefined where there is no page, or only a broken one. The agent calls it. */
 export function readStatusPage(path: string): PageContent | undefined {
   let fd: number;
   try {
@@ -91,7 +92,7 @@ export function parseStatusPage(page: Buffer): PageContent | undefined {
   if (page.readUInt32LE(4) !== crc32(page.subarray(8))) return undefined;
   const phase = phases[page[16]!];
   const [offset, records, bytes, beats] = [24, 32, 40, 48].map((at) => page.readDoubleLE(at)) as Numbers;
-  // The slot runs a job's code, which may write to this file too: what is no number of ours goes no further.
+  // The slot runs a job's code, which may write to this file too: a number that can't be ours goes no further.
   if (phase === undefined || ![offset, records, bytes, beats].every(isCount)) return undefined;
   return {
     epoch: page.readUInt32LE(8),

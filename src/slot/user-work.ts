@@ -1,32 +1,37 @@
-// Whether anything that the job's code has started still goes on in this process, once no call of it is under way.
+// Finds out whether anything that the job's code has started still goes on in this process, once no call of that code
+// is under way.
 //
-// Node tells: where nothing is left that could call back, it emits `beforeExit`, instead of ending where something keeps it. Nothing
-// else sees all kinds of work: `process.getActiveResourcesInfo` has neither zlib nor crypto nor WebAssembly. So what is ours is let go
-// (`unref`), and what the job's module and its setup have opened to keep it, connections and intervals, for as long as that takes.
-// What was waited for in vain is let go too, or it would hide what threads compute besides.
+// Node tells: where nothing is left that could call back, it emits `beforeExit`; where something keeps the process, it
+// does not. Nothing else sees all kinds of work: `process.getActiveResourcesInfo` shows neither zlib nor crypto nor
+// WebAssembly. So, for as long as it takes, our own handles are let go (`unref`), and so are connections and intervals
+// that the job's module and its setup have opened to keep. Whatever was waited for in vain is let go too, because it
+// would hide what threads still compute.
 import { createHook } from "node:async_hooks";
 import { limits } from "../base/limits.ts";
 import { type Handle, isHandle, letGoOfHandles, letGoOfTimers } from "./active-handles.ts";
 
 export class UserWork {
   readonly #ours: Pick<Handle, "ref" | "unref">;
-  /** Opened by the module or by setup. */
+  /** Handles that the module or setup opened. */
   readonly #kept = new Set<WeakRef<Handle>>();
-  /** Kinds of resources that were waited for as long as may be. */
+  /** Kinds of resources that were waited for until the limit. */
   readonly #known = new Set<string>();
   #isIdle: (() => void) | undefined;
-  /** Of the first setup: whether another is worth being watched, which makes its promises slower. */
+  /**
+   * Whether the first setup left something open: otherwise later ones are not watched, which would make their promises
+   * slower.
+   */
   #setupKeeps: boolean | undefined;
   readonly #watch = createHook({ init: (_, type, __, resource) => this.#opened(type, resource) });
 
   /** `ours` keeps the process alive while it waits for work. */
   constructor(ours: Pick<Handle, "ref" | "unref">) {
     this.#ours = ours;
-    // They keep no process, as nothing comes from them, but Node would name them among what does.
+    // They keep no process alive, as nothing comes from them, but Node would name them among the things that do.
     for (const stream of [process.stdout, process.stderr] as readonly { unref?(): unknown }[]) stream.unref?.();
     const { emit } = process;
     const user = emit as (this: NodeJS.Process, ...values: unknown[]) => boolean;
-    // The job's own listeners for it are none of our business: to them this process has not come to its end.
+    // The job's own listeners are not called while this waits: to them this process has not come to its end.
     process.emit = ((...values: unknown[]) => {
       if (values[0] !== "beforeExit" || this.#isIdle === undefined) return user.apply(process, values);
       this.#isIdle();
@@ -34,7 +39,7 @@ export class UserWork {
     }) as typeof emit;
   }
 
-  /** What `work` opens, by loading the module, is meant to stay open. */
+  /** Runs `work`, which loads the module. What it opens is meant to stay open. */
   async loading<T>(work: () => Promise<T>): Promise<T> {
     this.#watch.enable();
     try {
@@ -44,7 +49,7 @@ export class UserWork {
     }
   }
 
-  /** What `work` opens, by setup, is meant to stay open. */
+  /** Runs `work`, which is setup. What it opens is meant to stay open. */
   async settingUp<T>(work: () => Promise<T>): Promise<T> {
     if (this.#setupKeeps === false) return await work();
     const before = this.#kept.size;
@@ -54,8 +59,9 @@ export class UserWork {
   }
 
   /**
-   * Resolves when nothing goes on any more, or after `limits.settleMs`, with the kinds of what is left then, as Node names them.
-   * Kinds that were left before are not waited for again, but for a moment where `isLast`, and not named again.
+   * Resolves when nothing goes on any more, or after `limits.settleMs`, with the kinds of what is left then, as Node
+   * names them. Kinds that were left before are not waited for again, except for a moment with `isLast`, and not named
+   * again.
    */
   async over(isLast: boolean): Promise<readonly string[]> {
     const begun = performance.now();
@@ -70,10 +76,10 @@ export class UserWork {
         this.#isIdle = undefined;
         this.#keep(kept);
         keepTimers();
-        setImmediate(resolve); // which keeps the process until it goes on
+        setImmediate(resolve); // which keeps the process until it continues
       };
     });
-    // While something keeps the process: what does not keep it itself is called too.
+    // Used while something keeps the process: then things that do not keep it themselves are called too.
     const turn = (ms: number) =>
       new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)).unref());
     for (let ms = 0; ; ms = limits.settleTurnMs) {
@@ -85,7 +91,8 @@ export class UserWork {
       }
       keepTimers();
       const active = new Set(process.getActiveResourcesInfo());
-      // Nothing that Node shows, but not idle: a thread computes (zlib, crypto), and that ends by itself, however long it takes here.
+      // Node shows nothing, but is not idle: a thread computes (zlib, crypto), and that ends by itself, however long it
+      // takes here.
       if (active.size === 0) continue;
       const isKnown = this.#known.size > 0 && [...active].every((kind) => this.#known.has(kind));
       if ((!isKnown || waited < grace) && waited < limits.settleMs) continue;
@@ -98,7 +105,7 @@ export class UserWork {
       keepTimers = letGoOfTimers();
       if (process.getActiveResourcesInfo().length === 0) continue;
       keepTimers();
-      // A request that does not end, such as reading a pipe: what threads compute besides can't be told from it.
+      // A request that does not end, such as reading a pipe: what threads compute can't be told from it.
       this.#isIdle = undefined;
       this.#keep(kept);
       return left;
@@ -124,7 +131,7 @@ export class UserWork {
     for (const handle of kept) handle.ref();
   }
 
-  /** A timer that comes once is waited for, wherever it was made; so is a request, which is no handle. */
+  /** A one-time timer is waited for, wherever it was made; so is a request, which is no handle. */
   #opened(type: string, resource: object): void {
     if (type === "PROMISE" || !isHandle(resource)) return;
     if (type === "Immediate" || (type === "Timeout" && (resource as { _repeat?: unknown })._repeat === null)) return;

@@ -1,4 +1,5 @@
-// All the places that a path may name: "s3://BUCKET/KEY" is an object store's, what has no scheme is a file system's.
+// The storage behind every path that may be given: "s3://BUCKET/KEY" belongs to an object store, a path without a
+// scheme to a file system.
 import { tmpdir } from "node:os";
 import { MillraceError } from "../base/error.ts";
 import { isUrl } from "../base/paths.ts";
@@ -9,16 +10,16 @@ import { type S3Access, s3AccessFrom } from "./s3/access.ts";
 import { createS3Storage } from "./s3/s3.ts";
 import type { Storage } from "./storage.ts";
 
-/** Commands that load a job's code into their own process take its environment away first. */
+/** Commands that load a job's code into their own process remove its environment first. */
 const atStart = s3AccessFrom(process.env);
 
-/** Credentials of this process: what its environment says now, or said when it was started. */
+/** This process's credentials: what its environment says now, or said when it was started. */
 export function ownS3Access(): S3Access | undefined {
   return s3AccessFrom(process.env) ?? atStart;
 }
 
 export interface AnyStorageOptions {
-  /** Of the object store, asked for when it is needed. Default: `ownS3Access`. */
+  /** Credentials of the object store, asked for when they are needed. Default: `ownS3Access`. */
   readonly s3?: (() => S3Access | undefined) | undefined;
   /** Where output files are kept until they are uploaded. Default: the temporary directory. */
   readonly spoolDirectory?: (() => string) | undefined;

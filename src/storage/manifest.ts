@@ -1,6 +1,6 @@
-// `_SUCCESS`: the last file to appear in an output directory. Whoever finds a whole one finds all the files it lists. It is
-// JSON for people and scripts; its last field is a SHA-256 of every byte before that field, so a flipped bit, a cut or an
-// edit anywhere is found (docs/output.md).
+// `_SUCCESS`: the last file to appear in an output directory. A reader that finds a whole one finds all the files that
+// it lists. It is JSON for people and scripts. Its last field is a SHA-256 of every byte before that field, so that a
+// flipped bit, a cut or an edit anywhere is noticed (docs/output.md).
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
 import type { Counters, JobId } from "../base/ids.ts";
@@ -13,7 +13,7 @@ export interface Manifest {
   readonly job: {
     readonly name: string;
     readonly id: JobId;
-    /** SHA-256 of the bundle, and of the parameters as they were given (their values may be secrets). */
+    /** The SHA-256 of the bundle, and of the parameters as they were given (their values may be secrets). */
     readonly bundle: string;
     readonly params: string;
     readonly startedAt: string;
@@ -27,7 +27,7 @@ export interface Manifest {
 }
 
 export interface ManifestFile {
-  /** Path below the output directory. */
+  /** The path below the output directory. */
   readonly name: string;
   /** "main", another output's name, or "_dead-letters". */
   readonly output: string;
@@ -73,17 +73,17 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 }
 
 /**
- * What stands in a manifest's place while an output is replaced where that takes several steps (an object store): nobody may
- * take the files for the old output, nor for the new one.
+ * Stands in the manifest's place while an output is being replaced in several steps (on an object store): meanwhile the
+ * files must count neither as the old output nor as the new one.
  */
 export interface Replacing {
-  /** Which job does it. */
+  /** The job that replaces it. */
   readonly job: JobId;
   /** Names of all files of the old output and the new one. */
   readonly files: readonly string[];
-  /** Names of decisions of the job that are no longer to be published (local/hidden.ts). */
+  /** Names of the job's decisions that must no longer be published (local/hidden.ts). */
   readonly withdrawn: readonly string[];
-  /** Nothing is replaced: it stands where no manifest was. */
+  /** Nothing is being replaced: there was no manifest before. */
   readonly isNew: boolean;
 }
 
@@ -101,7 +101,7 @@ export function encodeReplacing({ job, files, withdrawn, isNew }: Replacing): Ui
   return Buffer.concat([body, tailOf(body)]);
 }
 
-/** Undefined for whatever else there is. */
+/** Returns undefined for any other file. */
 export function parseReplacing(bytes: Uint8Array): Replacing | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (!text.includes('"replacing": ')) return undefined;
@@ -118,8 +118,9 @@ export function parseReplacing(bytes: Uint8Array): Replacing | undefined {
 }
 
 /**
- * The manifest, or undefined where the file is another system's (Hadoop's is empty, others write their own JSON). Throws
- * `corrupt-output` when it is ours and damaged, `not-supported` when a newer release wrote it. `path` is for messages.
+ * Parses a manifest. Returns undefined where the file is another system's (Hadoop's is empty, others write their own
+ * JSON). Throws `corrupt-output` when it is ours and damaged, `not-supported` when a newer release wrote it. `path` is
+ * for messages.
  */
 export function parseManifest(bytes: Uint8Array, path: string): Manifest | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -176,17 +177,17 @@ function tailOf(body: Uint8Array): Buffer {
   return Buffer.from(`  "checksum": "sha256:${createHash("sha256").update(body).digest("hex")}"\n}\n`);
 }
 
-/** One of up to a million, as `object` would write it. */
+/** One of up to a million lines, written as `object` would write it. */
 function fileLine({ name, output, bytes, records, sha256 }: ManifestFile): string {
   return `{"name": ${quoted(name)}, "output": ${quoted(output)}, "bytes": ${bytes}, "records": ${records}, "sha256": ${quoted(sha256)}}`;
 }
 
-/** As JSON. Nearly all are plain, and then this is some times as fast. */
+/** Writes a text as JSON. Nearly all texts are plain, for which this is several times as fast. */
 function quoted(text: string): string {
   return /^[\w./=-]*$/.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/** Written by hand, as an object would reorder names that look like numbers and lose `__proto__`. */
+/** Written by hand, as a JavaScript object would reorder names that look like numbers and lose `__proto__`. */
 function object(entries: readonly (readonly [string, string | number])[]): string {
   return `{${entries.map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(", ")}}`;
 }
@@ -205,7 +206,7 @@ function fileOf(file: Record<string, unknown>, path: string): ManifestFile {
   };
 }
 
-/** A manifest is input: anybody can give anything a right checksum. */
+/** A manifest is input: anyone can give anything a right checksum. */
 function parseJson(text: Buffer): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text.toString("utf8"));

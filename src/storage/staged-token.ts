@@ -1,4 +1,4 @@
-// Whose a staged file is, as its token says: nobody may have another attempt's file published as its own.
+// Tells from its token whose a staged file is: no attempt may have another attempt's file published as its own.
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, attemptName } from "../base/ids.ts";
 import { isUrl } from "../base/paths.ts";
@@ -6,7 +6,7 @@ import { localToken } from "./local/hidden.ts";
 import { decodeToken, destinationOf } from "./s3/names.ts";
 import type { StagedFile } from "./storage.ts";
 
-/** A token of the storage's that is larger names more parts of an upload than there can be. */
+/** A longer token would name more parts of an upload than there can be. */
 const tokenLengthMax = 256 * 1024;
 
 export function isStagedBy(attempt: AttemptId, destination: string, file: StagedFile): boolean {

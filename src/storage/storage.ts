@@ -1,29 +1,39 @@
+// The interface of storages: where input is read and output is published. local/ and s3/ implement it, any.ts picks one
+// by the path, and one conformance suite holds what is said here.
 import type { AttemptId, JobId } from "../base/ids.ts";
 
 /**
- * What input and output need from a file system or an object store; one conformance suite. A signal ends the wait for a storage that is
- * elsewhere; what is thrown then is "cancelled". What a file system is in the middle of it ends first.
+ * What input and output need from a file system or an object store. A signal ends the wait for a storage that is
+ * elsewhere, which then throws "cancelled"; a call on a file system first finishes the step that it is in.
  */
 export interface Storage {
-  /** Regular files that an argument names (file, directory, glob), as `FileInfo` sorted by the bytes of their paths. */
+  /**
+   * Finds the regular files that an argument (file, directory, glob) names, sorted by the bytes of their paths. The
+   * plan task calls it.
+   */
   list(pattern: string, signal?: AbortSignal): Promise<readonly FileInfo[]>;
-  /** One file as it is now; undefined where there is none. Throws `bad-input` for what is no regular file. */
+  /** One file as it is now; undefined where there is none. Throws `bad-input` for anything but a regular file. */
   stat(path: string, signal?: AbortSignal): Promise<FileInfo | undefined>;
   /**
-   * Bytes [start, end) in chunks of at most `limits.inputChunkBytes`; a chunk is valid until the next is asked for. Throws
-   * `input-changed` when the file is no longer of this version, `bad-input` when it can't be read.
+   * Reads bytes [start, end) in chunks of at most `limits.inputChunkBytes`; a chunk is valid until the next is asked
+   * for. Throws `input-changed` when the file is no longer of this version, `bad-input` when it can't be read. Tasks
+   * call it, in slots.
    */
   read(file: FileInfo, start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /**
-   * All that lies below a folder, hidden things too, in no order; links are not followed. Names are relative to it. Nothing where
-   * there is no such folder.
+   * Yields everything below a folder, hidden things too, in no order, without following links. Names are relative to
+   * the folder. Yields nothing where there is no such folder.
    */
   below(directory: string, signal?: AbortSignal): AsyncIterable<FoundBelow>;
-  /** Start a new, invisible output file of an attempt. */
+  /**
+   * Starts a new, invisible output file of an attempt. An attempt that is started again under the same number starts
+   * over with it.
+   */
   stage(destination: string, attempt: AttemptId, name: string, signal?: AbortSignal): StagedWriter;
   /**
-   * Refuse early what `publish` would refuse: `output-exists`, no permission, no such parent. Returns the identity to replace. What jobs
-   * that have `ended` left of a publish that was cut off is removed: it would be in the way.
+   * Refuses early what `publish` would refuse: `output-exists`, no permission, no such parent. The engine calls it
+   * before the job begins, and stores the returned identity of what is to be replaced. Also removes what interrupted
+   * publishes of jobs that have `ended` left, because it would be in the way.
    */
   prepare(
     destination: string,
@@ -32,8 +42,8 @@ export interface Storage {
     ended?: readonly JobId[],
   ): Promise<{ readonly replaces: string | undefined }>;
   /**
-   * Looks, before the decision, whether these staged files of a job are there as their attempts wrote them. Returns those that
-   * are not; the others stay there when the power fails. May be repeated.
+   * Checks, before the decision, whether these staged files of a job are there as their attempts wrote them. Returns
+   * those that are not. The others are durable from then on. The master calls it; it may be repeated.
    */
   findLost(
     destination: string,
@@ -41,53 +51,58 @@ export interface Storage {
     files: readonly StagedFile[],
     signal?: AbortSignal,
   ): Promise<readonly LostFile[]>;
-  /** Make the decided files visible. Any later master may repeat it, at any time, with the same effect. */
+  /** Makes the decided files visible. Any later master may repeat it, at any time, with the same effect. */
   publish(decision: CommitDecision, signal?: AbortSignal): Promise<void>;
   /**
-   * Of a decision that could not be published, and whose job has ended by that. Where a file of it is gone, what is left is
-   * taken from every publisher that may still be at it, so that another decision can be made. May be repeated, cut off
-   * anywhere, and come late: once there is another decision it has no effect on that.
+   * Withdraws a decision that could not be published, and whose job has ended because of that. Where a file of it is
+   * gone, what is left is taken away from every publisher that may still be at work, so that another decision can be
+   * made. May be repeated, cut off anywhere, and come late: once there is another decision, it has no effect on that.
    */
   withdraw(decision: CommitDecision, signal?: AbortSignal): Promise<Withdrawal>;
-  /** Remove what is staged for a job; never touches what is published. May be repeated. */
+  /** Removes what is staged for a job, and never touches what is published. May be repeated. */
   discard(destination: string, job: JobId, signal?: AbortSignal): Promise<void>;
 }
 
 export interface FileInfo {
-  /** As it was given, or as found below what was given. */
+  /** The path as it was given, or as it was found below what was given. */
   readonly path: string;
   readonly bytes: number;
-  /** Modification time and inode, or etag: a file that differs from its plan fails the job by name. */
+  /** Modification time and inode, or etag: a file that differs from its plan fails the job, by name. */
   readonly version: string;
   /**
-   * Hosts that hold the bytes; a hint, never a promise. Reserved for a storage that knows them (HDFS, for one): a shared directory and an
-   * object store do not, so both say `[]`. The scheduler goes by it already (schedule/assign/locality.ts).
+   * Hosts that hold the bytes; a hint, never a promise. Reserved for a storage that knows them (HDFS, for one): a
+   * shared directory and an object store do not, so both say `[]`. The scheduler uses them already
+   * (schedule/assign/locality.ts).
    */
   readonly hosts: readonly string[];
 }
 
 export interface FoundBelow {
   readonly name: string;
-  /** Undefined: it is no regular file. */
+  /** The file; undefined where it is not a regular file. */
   readonly file: FileInfo | undefined;
 }
 
+/** An output file being written by an attempt, in its slot. It ends with `finish` or `abort`. */
 export interface StagedWriter {
-  /** Synchronous; throws `no-space` or `io-error`, and handles short writes. */
+  /** Writes all of the chunk, synchronously; the chunk may be reused afterwards. Throws `no-space` or `io-error`. */
   write(chunk: Uint8Array): void;
   /** Bytes written so far. */
   readonly bytes: number;
-  /** Flush and make durable; the token is opaque to all but this storage (a path, or an upload id with etags). */
+  /**
+   * Flushes the file and makes it durable. Called once. The token is opaque to everything but this storage (a path, or
+   * an upload id with etags).
+   */
   finish(): Promise<{ readonly bytes: number; readonly sha256: string; readonly token: string }>;
-  /** Remove it; also after a failure. */
+  /** Removes the file, also after a failure. */
   abort(): void;
 }
 
-/** An output file written by an attempt, not yet visible. */
+/** An output file that an attempt has written and that is not visible yet. */
 export interface StagedFile {
-  /** Name of the output: "main", another, or "_dead-letters". */
+  /** The output's name: "main", another name, or "_dead-letters". */
   readonly output: string;
-  /** Path below the destination once published: "part-00000.tsv", "rejects/part-m-00003.txt". */
+  /** The path below the destination once published: "part-00000.tsv", "rejects/part-m-00003.txt". */
   readonly name: string;
   readonly bytes: number;
   readonly records: number;
@@ -98,31 +113,37 @@ export interface StagedFile {
 /** A staged file that can't be published. */
 export interface LostFile {
   readonly token: string;
-  /** "is missing", "has 3 bytes, but its attempt wrote 5" */
+  /** "is missing", "has 3 bytes, but its attempt wrote 5". */
   readonly why: string;
 }
 
 /** What has become of the files of a decision that could not be published. */
 export type Withdrawal =
-  /** All are there, or visible already: the same decision can be published. */
+  /** All files are there, or visible already: the same decision can be published. */
   | { readonly kind: "whole" }
-  /** Nobody can publish the decision any more. In the order of its files: each as it is staged now; undefined: it is gone. */
+  /**
+   * The decision can't be published any more. In the order of its files: each as it is staged now; undefined: it is
+   * gone.
+   */
   | { readonly kind: "withdrawn"; readonly files: readonly (StagedFile | undefined)[] };
 
-/** All that publishing needs, stored before anything becomes visible. */
+/** Everything that publishing needs, stored before anything becomes visible. */
 export interface CommitDecision {
   readonly job: JobId;
   readonly destination: string;
   readonly files: readonly StagedFile[];
-  /** Identity of the one directory that may be moved aside (`--overwrite`). */
+  /** The identity of the one directory that may be moved aside (`--overwrite`). */
   readonly replaces: string | undefined;
   /** The bytes of `_SUCCESS`. */
   readonly manifest: Uint8Array;
-  /** A folder of their own for the dead letters, published before the rest. */
+  /** The decision for the dead letters' own folder, published before the rest. */
   readonly deadLetters?: Omit<CommitDecision, "job" | "deadLetters"> | undefined;
 }
 
-/** The same storage, for one who may stop waiting for it. */
+/**
+ * The same storage for a caller that may stop waiting: `list`, `stat`, `read`, `stage`, `prepare`, `publish` and
+ * `discard` get the signal.
+ */
 export function stoppable(storage: Storage, signal: AbortSignal): Storage {
   return {
     ...storage,

@@ -1,3 +1,5 @@
+// What a task may use of the world around it. A task promises to touch nothing else: no clock, file, network or store
+// but these. So the same code runs in a worker's slot (slot/program.ts), in `millrace replay` and in tests.
 import type { AttemptId, Position } from "../base/ids.ts";
 import type { Clock } from "../base/system/clock.ts";
 import type { JobDefinition } from "../job/definition.ts";
@@ -7,39 +9,49 @@ import type { RunFiles, RunReader, RunRef } from "../sort/run.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { LateCalls } from "./user/late-calls.ts";
 
-/** What a task needs from whatever runs it: our worker's slot, a test, later another engine. */
+/** Given to a task by what runs it: a worker's slot, a test, or another engine later. It belongs to one attempt. */
 export interface TaskEnvironment {
   readonly job: JobDefinition;
   readonly storage: Storage;
   readonly kernel: Kernel;
-  /** For the runs of this attempt: the memory tier first, then disk. */
+  /** Where the runs of this attempt are made: the memory tier first, then disk. */
   readonly runs: RunFiles;
   readonly status: StatusPage;
   readonly clock: Clock;
-  /** Of this attempt, for whoever looks at them after it; left out: who runs it does not. */
+  /**
+   * The attempt's late calls, for a caller that looks at them after the attempt. Left out: the caller does not, and the
+   * attempt keeps its own.
+   */
   readonly late?: LateCalls | undefined;
-  /** Around setup: what it opens may stay open. Default: calls `work`. */
+  /** Called around setup: what that opens may stay open. Default: calls `work`. */
   settingUp?<T>(work: () => Promise<T>): Promise<T>;
   /** Aborted when the attempt is revoked. */
   readonly signal: AbortSignal;
-  /** Local path of a side file. */
+  /** The local path of a side file. */
   file(name: string): string;
+  /** Writes a line to the attempt's log. Called by user code, as often as it likes; must not throw. */
   log(message: string, fields: Readonly<Record<string, unknown>> | undefined): void;
   /**
-   * When combine is called: "auto" where it pays; "always"; "never" before reduce, which then gets every value. The result must
-   * not depend on it, and `millrace test` looks whether it does. Default "auto".
+   * When combine is called: "auto" where it pays; "always"; "never" before reduce, which then gets every value. The
+   * result must not depend on it, and `millrace test` checks that it does not. Default "auto".
    */
   readonly combining?: Combining | undefined;
 }
 
-/** The map outputs that a reduce reads: `runs` and what is fetched are one per map task, in the order of their ordinals. */
+/**
+ * The map outputs that a reduce reads: `runs` and the fetched ones are one per map task, in the order of their
+ * ordinals.
+ */
 export interface ReduceInputs {
   readonly mapVersion: number;
-  /** On this machine; opened when they are needed. */
+  /** Runs on this machine, which are opened when they are needed. */
   readonly runs: readonly RunRef[];
-  /** Throws `segment-lost` when it can't be had. */
+  /** Opens a run, which the task closes; it may be opened again. Throws `segment-lost` when the run can't be had. */
   open(run: RunRef): RunReader;
-  /** Brings what lies on other machines; left out where all is here. Rejects with `SegmentLost`; then nothing is left of it. */
+  /**
+   * Brings the runs that lie on other machines; left out where all are here. Called once, before user code runs.
+   * Rejects with `SegmentLost`, and then leaves nothing behind.
+   */
   readonly fetch?: ((request: FetchRequest) => Promise<Fetched>) | undefined;
 }
 
@@ -47,17 +59,18 @@ export interface FetchRequest {
   readonly attempt: AttemptId;
   readonly partition: number;
   readonly partitions: number;
-  /** What is fetched is put here. */
+  /** Where the fetched files are put. */
   readonly files: RunFiles;
   readonly signal: AbortSignal;
   readonly onBytes: (bytes: number) => void;
 }
 
 /**
- * What an attempt says of itself while it works, readable from outside after it was killed. Written per batch; in careful
- * mode before each record.
+ * What an attempt says about itself while it works; the agent can read it after the attempt was killed. Written per
+ * batch, and in careful mode before each record.
  */
 export interface StatusPage {
+  /** Replaces the whole page. Never waits for a reader. */
   write(status: TaskStatus): void;
 }
 
@@ -65,6 +78,6 @@ export interface TaskStatus {
   readonly phase: "setup" | "map" | "sort" | "reduce" | "write" | "teardown" | "fetch";
   readonly records: number;
   readonly bytes: number;
-  /** The record being worked on (careful) or the batch's first. */
+  /** The record being worked on (in careful mode), or the batch's first record. */
   readonly at: Position | undefined;
 }

@@ -1,4 +1,4 @@
-// Failures and what they mean: whose fault, where, and so what may be done about it.
+// Failures and what they mean: whose fault they are, where they happened, and so what may be done about them.
 import { types } from "node:util";
 import { type ErrorCode, MillraceError, systemCode } from "../base/error.ts";
 import { type FailureClass, meaningOf } from "../base/error-codes.ts";
@@ -8,7 +8,7 @@ import type { Failure, FailureText } from "../protocol/messages.ts";
 import type { SegmentLost } from "../shuffle/segment-lost.ts";
 import { isRefusal, type Late } from "./user/late-calls.ts";
 
-/** An attempt's end by failure; `thrown` is what user code threw, for who debugs it in this process. */
+/** Ends an attempt by failure; `thrown` is what user code threw, for debugging it in this process. */
 export class TaskFailure extends Error {
   override readonly name = "TaskFailure";
   readonly reason: Failure;
@@ -27,39 +27,45 @@ export interface FailedAt {
   readonly where?: string;
   readonly excerpt?: string;
   readonly aside?: number;
-  /** Where what was thrown has none. */
+  /** Used where the thrown value has no stack. */
   readonly stack?: string | undefined;
   /** It failed in the same way twice. */
   readonly final?: boolean;
 }
 
-/** Something thrown by the job's own code. */
+/** The failure for something that the job's own code threw. */
 export function userFailure(thrown: unknown, place: FailedAt = {}): TaskFailure {
   const error = failureText(thrown, "user-error", place);
   const final = place.final ?? isRefusal(thrown);
   return new TaskFailure({ kind: "user-error", error, at: place.at, final }, thrown);
 }
 
-/** Something that no call of the job's code threw, or that came after it: the code is wrong, however often it is run. */
+/**
+ * The failure for something that no call of the job's code threw, or that came after the call: the code is wrong,
+ * however often it is run.
+ */
 export function lateFailure({ thrown, begins }: Late): TaskFailure {
   return userFailure(thrown, { final: true, stack: begins, ...(!isRefusal(thrown) && { where: outsideLocation }) });
 }
 
-/** Where an error is from that no call threw. */
+/** The place of an error that no call threw. */
 const outsideLocation = "a callback or promise that nothing waits for: await it or return its promise";
 
 export function badInputFailure(thrown: unknown, place: FailedAt): TaskFailure {
   return new TaskFailure({ kind: "bad-input", error: failureText(thrown, "bad-input", place), at: place.at }, thrown);
 }
 
-/** A map's output that can't be had or doesn't pass its checks: that map runs again, and this attempt does not count. */
+/**
+ * The failure for a map's output that can't be had or doesn't pass its checks: that map runs again, and this attempt
+ * does not count.
+ */
 export function lostFailure(thrown: SegmentLost): TaskFailure {
   const { map, how, others } = thrown;
   const error = failureText(thrown, "segment-lost", {});
   return new TaskFailure({ kind: "segment-lost", map, how, ...(others.length > 0 && { others }), error }, thrown);
 }
 
-/** Anything thrown by the engine itself, and whatever ended an attempt already. */
+/** The failure for anything that the engine itself threw, and for whatever ended an attempt already. */
 export function engineFailure(thrown: unknown): TaskFailure {
   if (isA(thrown, TaskFailure)) return thrown;
   const code = codeOf(thrown);
@@ -84,12 +90,12 @@ function isBug(thrown: unknown): boolean {
   return isA(thrown, Error) && describeThrown(thrown).message.startsWith("millrace bug: ");
 }
 
-/** The code of an error of ours. */
+/** The code of an error, where it is one of ours. */
 export function codeOf(thrown: unknown): ErrorCode | undefined {
   return isA(thrown, MillraceError) ? thrown.code : undefined;
 }
 
-/** `instanceof` runs user code where a proxy was thrown. */
+/** `instanceof` would run user code where a proxy was thrown. */
 export function isA<T>(thrown: unknown, of: abstract new (...args: never) => T): thrown is T {
   return !types.isProxy(thrown) && thrown instanceof of;
 }

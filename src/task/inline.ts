@@ -1,5 +1,5 @@
-// A job over records in memory, in this process: the tasks' own code with everything around it left out. What user code throws
-// comes out as it is, so that a test or a debugger sees it where it happened.
+// Runs a job over records in memory, in this process: the tasks' own code without everything around it. What user code
+// throws comes out as it is, so that a test or a debugger sees it where it happened.
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
@@ -35,11 +35,11 @@ import { type TaskFrame, type UserEnvironment, UserTask } from "./user/user-task
 export interface InlineJobOptions {
   /** Records of each input, in the order of the job's inputs. */
   readonly inputs: readonly (readonly unknown[])[];
-  /** 0: map-only. */
+  /** The number of partitions; 0 for a map-only job. */
   readonly partitions: number;
-  /** What `ctx.source` says. */
+  /** The value of `ctx.source`. */
   readonly source: string;
-  /** As `JobSpec.paramsValue`. */
+  /** The value of `JobSpec.paramsValue`. */
   readonly paramsValue: Uint8Array | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface InlineJobResult {
   readonly counters: Counters;
 }
 
-/** Much for a test, quick to make. */
+/** This is much for a test, and quick to make. */
 const arenaBytes = 4 * MiB;
 
 /** Throws what user code throws, or a `MillraceError`. */
@@ -187,7 +187,7 @@ class InlineJob {
   }
 }
 
-/** Output records as they were emitted: copies, checked by the output's format, which would write them. */
+/** Output records as they were emitted: copies, checked by the output's format as if it wrote them. */
 class InlineRecords implements OutputSinks, RecordSink {
   readonly outputs: unknown[][];
   readonly encoders: readonly RecordEncoder[];
@@ -216,7 +216,10 @@ class InlineRecords implements OutputSinks, RecordSink {
     this.append(output, out.bytes, 0, out.length);
   }
 
-  /** As `run` hands it out, by `auto`; what only the output's own format can write stays the object that was emitted. */
+  /**
+   * A copy by `auto`, as `run` would hand it out; a record that only the output's own format can write stays the
+   * emitted object.
+   */
   #copy(record: unknown): unknown {
     const codec = autoValue as Codec<unknown>;
     try {
@@ -262,7 +265,7 @@ function inlineSpec(job: JobDefinition, paramsValue: Uint8Array | undefined): Jo
   };
 }
 
-/** Beside the job's module, as everywhere; `name` is one that the job has. */
+/** The path beside the job's module, as everywhere; `name` is a side file that the job has. */
 function sideFile(job: JobDefinition, name: string): string {
   const path = job.files.get(name)!;
   const { module } = job;

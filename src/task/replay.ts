@@ -1,4 +1,5 @@
-// One record through `setup` and `map`, for `millrace replay`: what it emits, counts and throws. Nothing is written.
+// Runs one record through `setup` and `map`, for `millrace replay`: what it emits, counts and throws. Nothing is
+// written.
 import { MillraceError } from "../base/error.ts";
 import type { Counters } from "../base/ids.ts";
 import { decompress, detectCompression } from "../format/compression/compress.ts";
@@ -21,11 +22,11 @@ import { type UserEnvironment, UserTask } from "./user/user-task.ts";
 export interface ReplayOptions {
   readonly env: UserEnvironment & { readonly storage: Storage };
   readonly spec: JobSpec;
-  /** Name of the input that the file is read as; "" where the job has one. */
+  /** The name of the input that the file is read as; "" where the job has one. */
   readonly input: string;
-  /** Absolute path of the file. */
+  /** The absolute path of the file. */
   readonly path: string;
-  /** What `ctx.source` says. */
+  /** The value of `ctx.source`. */
   readonly source: string;
   /** Where the record begins in the file, or in its decompressed content. */
   readonly offset: number;
@@ -35,7 +36,7 @@ export interface ReplayResult {
   readonly record: unknown;
   /** As they come out of their codecs again: at most `listedMax` of them. */
   readonly pairs: readonly { readonly key: unknown; readonly value: unknown }[];
-  /** All pairs, those not listed too. */
+  /** The number of all pairs, also of those not listed. */
   readonly pairCount: number;
   /** Records of outputs, by `emit.to` and of map-only jobs: at most `listedMax`. */
   readonly records: readonly { readonly output: string; readonly record: unknown }[];
@@ -102,7 +103,7 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
   };
 }
 
-/** Lists records as they are emitted, after their format has had a look at them. */
+/** Lists records as they are emitted, after their format has checked them. */
 function listingEncoders(job: JobDefinition, records: { output: string; record: unknown }[]) {
   return job.outputs.map(({ name, format }) => (record: unknown, out: Parameters<typeof format.write>[1]): void => {
     refusePromise<unknown>(format.write(record, out), formatsWrite);
@@ -136,7 +137,7 @@ async function readRecord({ env, input, path, source, offset }: ReplayOptions) {
   throw new MillraceError("bad-input", `no record begins at offset ${offset} of ${path}`);
 }
 
-/** Decodes pairs as they are emitted, and holds no more than are shown. */
+/** Decodes pairs as they are emitted, and holds only those that are shown. */
 class ListedPairs {
   readonly listed: { key: unknown; value: unknown }[] = [];
   count = 0;

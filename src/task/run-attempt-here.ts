@@ -5,7 +5,10 @@ import { runAttempt } from "./run-attempt.ts";
 import { LateCalls } from "./user/late-calls.ts";
 import { LeftGoing } from "./user/left-going.ts";
 
-/** As `runAttempt`, in a process that is no slot: what the job's code has left going is waited for, and is the attempt's error. */
+/**
+ * Does what `runAttempt` does in a process that is not a slot: it waits for what the job's code has left going, and an
+ * error of that is the attempt's error.
+ */
 export async function runAttemptHere(
   assignment: Assignment,
   env: TaskEnvironment,

@@ -9,8 +9,9 @@ import { runReduceTask } from "./reduce/task.ts";
 import { LateCalls } from "./user/late-calls.ts";
 
 /**
- * Runs one attempt: the task runtime's only door. Never rejects; whatever happens becomes a failure that says whose fault it
- * is. Uses the environment's kernel until it resolves. `inputs` for reduce attempts only.
+ * Runs one attempt: the task runtime's only door. Never rejects; whatever happens becomes a failure that says whose
+ * fault it is. Uses the environment's kernel until it resolves, so one attempt runs at a time. `inputs` is given only
+ * for reduce attempts.
  */
 export async function runAttempt(
   assignment: Assignment,
@@ -28,7 +29,7 @@ export async function runAttempt(
   }
 }
 
-/** A late call is what the job's author has to know, whatever else it has led to. */
+/** A late call is what the job's author has to know about, whatever else it has led to. */
 function reasonOf(late: LateCalls["first"], thrown: unknown): Failure {
   if (late !== undefined) return lateFailure(late).reason;
   return (isA(thrown, SegmentLost) ? lostFailure(thrown) : engineFailure(thrown)).reason;

@@ -3,7 +3,7 @@ import type { StatusPage, TaskStatus } from "./environment.ts";
 
 /** Keeps the numbers of the status page, which is written whole each time. */
 export class StatusReport {
-  /** The page is written before each record, so that a death names the record. */
+  /** Whether the page is written before each record, so that a death names the record. */
   readonly careful: boolean;
   records = 0;
   bytes = 0;
@@ -22,13 +22,13 @@ export class StatusReport {
     this.touch();
   }
 
-  /** The record or batch that is worked on from now. */
+  /** Says which record or batch is worked on from now. */
   record(file: number, offset: number): void {
     this.#at = { file, offset };
     this.touch();
   }
 
-  /** Says again what was said: a sign of life within a long call. */
+  /** Repeats the last report: a sign of life within a long call. */
   readonly touch = (): void => {
     this.#page.write({ phase: this.#phase, records: this.records, bytes: this.bytes, at: this.#at });
   };

@@ -92,7 +92,7 @@ export function optional<A, B>(value: A | undefined, turn: (value: A) => B): B |
 
 /** Checks that a string is one of the words of a union. */
 export function oneOf<W extends string>(words: readonly W[], word: string): W {
-  const found = words.find((candidate) => candidate === word);
+  const found = words[(words as readonly string[]).indexOf(word)];
   if (found === undefined) throw new Error(`${JSON.stringify(word)} is none of ${words.join(", ")}`);
   return found;
 }

@@ -1,7 +1,8 @@
 // Ids, positions, runs, staged files, counters, failure texts and statistics, to protobuf and back.
-import type { AttemptId, Counters, Position } from "../base/ids.ts";
+import { type AttemptId, type Counters, type Position, phases } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
+import type { FailureText, SkippedRecord } from "../protocol/messages.ts";
+import { type AttemptStats, countNames, durationNames, noStats, type Sums } from "../protocol/stats.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { big, bigSigned, duration, num, oneOf, optional, required } from "./codec.ts";
@@ -18,7 +19,7 @@ export function fromAttemptId(id: pb.AttemptId | undefined): AttemptId {
   const { job, phase, index, epoch, attempt } = required(id, "an attempt's id");
   return {
     job,
-    phase: oneOf(["plan", "map", "reduce"], phase),
+    phase: oneOf(phases, phase),
     index,
     epoch: num(epoch),
     attempt: num(attempt),
@@ -104,46 +105,23 @@ function cut(text: string, lengthMax: number): string {
 }
 
 export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {
-  return {
-    recordsIn: big(stats.recordsIn),
-    bytesIn: big(stats.bytesIn),
-    pairs: big(stats.pairs),
-    recordsOut: big(stats.recordsOut),
-    bytesOut: big(stats.bytesOut),
-    memoryRunBytes: big(stats.memoryRunBytes),
-    diskRunBytes: big(stats.diskRunBytes),
-    spills: big(stats.spills),
-    groups: big(stats.groups),
-    groupMax: big(stats.groupMax),
-    fetchedBytes: big(stats.fetchedBytes),
-    valuesReturned: big(stats.valuesReturned),
-    timersLeft: big(stats.timersLeft),
-    othersLeft: big(stats.othersLeft),
-    asideLines: big(stats.asideLines),
-    asideBytes: big(stats.asideBytes),
-    wallMs: duration(stats.wallMs),
-  };
+  const message = { ...noCounts, ...noDurations };
+  for (const name of countNames) message[name] = big(stats[name]);
+  for (const name of durationNames) message[name] = duration(stats[name]);
+  return message;
+}
+
+const noCounts = named(countNames, 0n);
+const noDurations = named(durationNames, 0);
+
+function named<Name extends string, Value>(names: readonly Name[], value: Value): Record<Name, Value> {
+  return Object.fromEntries(names.map((name) => [name, value])) as Record<Name, Value>;
 }
 
 export function fromStats(message: pb.AttemptStats | undefined): AttemptStats {
-  const stats = required(message, "statistics");
-  return {
-    recordsIn: num(stats.recordsIn),
-    bytesIn: num(stats.bytesIn),
-    pairs: num(stats.pairs),
-    recordsOut: num(stats.recordsOut),
-    bytesOut: num(stats.bytesOut),
-    memoryRunBytes: num(stats.memoryRunBytes),
-    diskRunBytes: num(stats.diskRunBytes),
-    spills: num(stats.spills),
-    groups: num(stats.groups),
-    groupMax: num(stats.groupMax),
-    fetchedBytes: num(stats.fetchedBytes),
-    valuesReturned: num(stats.valuesReturned),
-    timersLeft: num(stats.timersLeft),
-    othersLeft: num(stats.othersLeft),
-    asideLines: num(stats.asideLines),
-    asideBytes: num(stats.asideBytes),
-    wallMs: duration(stats.wallMs),
-  };
+  const from = required(message, "statistics");
+  const stats: Sums = { ...noStats };
+  for (const name of countNames) stats[name] = num(from[name]);
+  for (const name of durationNames) stats[name] = duration(from[name]);
+  return stats;
 }

@@ -353,6 +353,18 @@ describe("run() with a master", () => {
     expect(await runToEnd({ module: gateJob, ...more })).toMatchObject({ code: "wrong-usage" });
   });
 
+  test("takes the token from the file that it is told, and as many slots as it may", async () => {
+    const input = writeInput("with-token", 2, "the last");
+    const env = { XDG_CONFIG_HOME: at("no-config") };
+    const more = { inputs: [input], maxSlots: 1 };
+    expect(await runToEnd(options(at("no-token-given"), more), env)).toMatchObject({ code: "no-access" });
+    const tokenFile = join(cluster.folder, "state/tokens/submit");
+    expect(await runToEnd(options(at("token-given"), { ...more, tokenFile }), env)).toMatchObject({ ok: true });
+    const ca = at("no-ca.pem");
+    const unseen = await runToEnd(options(at("no-ca"), { ...more, tokenFile, ca }), env);
+    expect(unseen).toMatchObject({ ok: false, message: expect.stringContaining("no-ca.pem") });
+  });
+
   test("cancels the job when its signal says so", async () => {
     const input = writeInput("aborted", 2, "the last");
     const inputs = [input];
@@ -379,6 +391,11 @@ describe("run() with a master", () => {
     expect(await runToEnd(options(at("refused"), { inputs, slots: 2 }), cluster.env)).toMatchObject({
       code: "wrong-usage",
       message: "slots is for a run on this machine: leave it out, or leave out master",
+    });
+    const { master: __, ...here } = options(at("refused"), { inputs, tokenFile: at("no-token") });
+    expect(await runToEnd(here, cluster.env)).toMatchObject({
+      code: "wrong-usage",
+      message: "tokenFile is for a cluster: give master too, or leave it out",
     });
   });
 });

@@ -5,7 +5,8 @@ import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { JobDescription } from "../../src/job/load/describe.ts";
-import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from "../../src/protocol/messages.ts";
+import type { AttemptResult, Failure, FailureText, MapWork } from "../../src/protocol/messages.ts";
+import { type AttemptStats, noStats } from "../../src/protocol/stats.ts";
 import type { Slots, WorkerLife } from "../../src/sim/scene.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { PageContent } from "../../src/slot/status-page.ts";
@@ -362,22 +363,12 @@ function text(message: string, code = "io-error"): FailureText {
 
 function stats({ ms }: Work): AttemptStats {
   return {
+    ...noStats,
     recordsIn: recordsPerMap,
     bytesIn: 1000,
     pairs: recordsPerMap,
     recordsOut: recordsPerMap,
     bytesOut: 30,
-    memoryRunBytes: 0,
-    diskRunBytes: 0,
-    spills: 0,
-    groups: 0,
-    groupMax: 0,
-    fetchedBytes: 0,
-    valuesReturned: 0,
-    timersLeft: 0,
-    othersLeft: 0,
-    asideLines: 0,
-    asideBytes: 0,
     wallMs: Math.ceil(ms),
   };
 }

@@ -1,5 +1,4 @@
 /** What a program of this package gets from the script that starts it (src/boot.ts). */
-/** = */
 export interface Host {
   /** Tells the script that the code which the next process needs too has run. Called once. */
   warmed(): void;

@@ -1,6 +1,6 @@
 // Decides which worker runs which task next. The job with the fewest running attempts goes first, and jobs with equally
 // many take turns; within a job, tasks go by their index, and workers take turns.
-import type { AttemptId, Instant } from "../../base/ids.ts";
+import type { AttemptId, Instant, Phase } from "../../base/ids.ts";
 import type { Plan, Split } from "../../input/plan.ts";
 import type { Assignment, MapWork } from "../../protocol/messages.ts";
 import { addAttempt, requeue } from "../state/attempt.ts";
@@ -76,7 +76,7 @@ function peekTask(job: Job): Task | undefined {
   return peekWaiting(job, "map") ?? (isBarrierOpen(job) ? peekWaiting(job, "reduce") : undefined);
 }
 
-function peekWaiting(job: Job, phase: "plan" | "map" | "reduce"): Task | undefined {
+function peekWaiting(job: Job, phase: Phase): Task | undefined {
   const queue = job.queues[phase];
   for (let task = queue.peek(); task !== undefined; task = queue.peek()) {
     if (isWaiting(task)) return task;

@@ -3,10 +3,7 @@ import { counterTooLarge, exactSum, tooManyCounters } from "../../base/counters.
 import type { MillraceError } from "../../base/error.ts";
 import type { Counters } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { AttemptStats } from "../../protocol/messages.ts";
-import { noStats } from "../../protocol/stats.ts";
-
-type Sums = { -readonly [name in keyof AttemptStats]: number };
+import { type AttemptStats, addStats, noStats, type Sums } from "../../protocol/stats.ts";
 
 /** The sums over all winners of a job. */
 export interface Totals {
@@ -57,29 +54,4 @@ export class TotalsSum {
 function carried(total: number | bigint): number {
   if (typeof total === "number") return total;
   return total < 0n ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
-}
-
-function addStats(sums: Sums, stats: AttemptStats): void {
-  sums.recordsIn = plus(sums.recordsIn, stats.recordsIn);
-  sums.bytesIn = plus(sums.bytesIn, stats.bytesIn);
-  sums.pairs = plus(sums.pairs, stats.pairs);
-  sums.recordsOut = plus(sums.recordsOut, stats.recordsOut);
-  sums.bytesOut = plus(sums.bytesOut, stats.bytesOut);
-  sums.memoryRunBytes = plus(sums.memoryRunBytes, stats.memoryRunBytes);
-  sums.diskRunBytes = plus(sums.diskRunBytes, stats.diskRunBytes);
-  sums.spills = plus(sums.spills, stats.spills);
-  sums.groups = plus(sums.groups, stats.groups);
-  sums.groupMax = Math.max(sums.groupMax, stats.groupMax);
-  sums.fetchedBytes = plus(sums.fetchedBytes, stats.fetchedBytes);
-  sums.valuesReturned = plus(sums.valuesReturned, stats.valuesReturned);
-  sums.timersLeft = plus(sums.timersLeft, stats.timersLeft);
-  sums.othersLeft = plus(sums.othersLeft, stats.othersLeft);
-  sums.asideLines = plus(sums.asideLines, stats.asideLines);
-  sums.asideBytes = plus(sums.asideBytes, stats.asideBytes);
-  sums.wallMs = plus(sums.wallMs, stats.wallMs);
-}
-
-/** Adds without leaving the numbers that can be stored, whatever attempts report. */
-function plus(a: number, b: number): number {
-  return Math.min(Number.MAX_SAFE_INTEGER, a + b);
 }

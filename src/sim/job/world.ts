@@ -9,10 +9,10 @@ import { version } from "../../base/version.ts";
 import { createKernel } from "../../kernel/create-kernel.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { factText } from "../../master/fact-text.ts";
-import { isTerminal } from "../../master/master.ts";
 import { manifestBuilder } from "../../output/manifest.ts";
 import type { AttemptResult, FailureText } from "../../protocol/messages.ts";
 import type { ClusterView, JobView } from "../../protocol/view.ts";
+import { hasEnded } from "../../protocol/view.ts";
 import type { Fact } from "../../schedule/facts.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { Chance } from "../chance.ts";
@@ -141,7 +141,7 @@ export class JobWorld extends World implements JobScene {
     const isOver = () => {
       if (failure !== undefined) throw failure;
       signal.throwIfAborted();
-      return this.#view !== undefined && isTerminal(this.#view.state);
+      return this.#view !== undefined && hasEnded(this.#view.state);
     };
     await this.endure(isOver);
     if (!isOver()) await timeline.runUntil(timeline.now + healedLeases * options.leaseMs, isOver);

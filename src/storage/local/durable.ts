@@ -1,9 +1,10 @@
-// Small steps on a file system that are durable when they return, and looks that take "not there" for an answer.
+// Small steps on a file system that are durable when they return, and looks at it for which "not there" is a normal
+// answer.
 import type { BigIntStats } from "node:fs";
 import { systemCode } from "../../base/error.ts";
 import type { LocalFs } from "./fs.ts";
 
-/** The whole content, on disk. Not atomic: write to a name that nobody reads, then rename. */
+/** Writes the whole content to disk. Not atomic: write to a name that no one reads, then rename. */
 export async function writeDurably(fs: LocalFs, path: string, bytes: Uint8Array): Promise<void> {
   const file = await fs.promises.open(path, "w", 0o666);
   try {
@@ -14,7 +15,7 @@ export async function writeDurably(fs: LocalFs, path: string, bytes: Uint8Array)
   }
 }
 
-/** Of a directory: its names are durable. */
+/** Makes the names in a directory durable. */
 export async function sync(fs: LocalFs, path: string): Promise<void> {
   const file = await fs.promises.open(path, "r");
   try {
@@ -32,7 +33,10 @@ export async function lstatOf(fs: LocalFs, path: string): Promise<BigIntStats | 
   }
 }
 
-/** Of a file that somebody else may have made: "too large" beyond `bytesMax`, without reading it. */
+/**
+ * The content of a file that may be anyone's: "too large" beyond `bytesMax`, without reading it; undefined where there
+ * is none.
+ */
 export async function contentOf(
   fs: LocalFs,
   path: string,
@@ -46,7 +50,7 @@ export async function contentOf(
   }
 }
 
-/** Names in a directory. */
+/** The names in a directory; undefined where there is none. */
 export async function namesIn(fs: LocalFs, path: string): Promise<string[] | undefined> {
   try {
     return await fs.promises.readdir(path);
@@ -55,7 +59,7 @@ export async function namesIn(fs: LocalFs, path: string): Promise<string[] | und
   }
 }
 
-/** Waits for a step that may find its work done already: these errors say so. */
+/** Waits for a step that may find its work done already, which these errors mean. */
 export async function unless(codes: readonly string[], step: Promise<unknown>): Promise<void> {
   try {
     await step;

@@ -3,7 +3,7 @@ import nodeFs from "node:fs";
 import { userInfo } from "node:os";
 import { MillraceError, systemCode } from "../../base/error.ts";
 
-/** The part of `node:fs` in use; tests put one in between that fails or stops at a chosen call. */
+/** The part of `node:fs` in use; tests insert one that fails or stops at a chosen call. */
 export type LocalFs = Pick<
   typeof nodeFs,
   | "openSync"
@@ -40,16 +40,18 @@ export type LocalFs = Pick<
 
 export const nodeLocalFs: LocalFs = nodeFs;
 
-/** Opening a FIFO or a device for reading waits for a writer without it; for regular files it changes nothing. */
+/**
+ * Without O_NONBLOCK, opening a FIFO or a device for reading waits for a writer; for regular files it changes nothing.
+ */
 export const openForReading = nodeFs.constants.O_RDONLY | (nodeFs.constants.O_NONBLOCK ?? 0);
 
-/** A path in a message: as it is, or quoted where white space or control characters would hide where it ends. */
+/** A path for a message: as it is, or quoted where white space or control characters would hide where it ends. */
 export function showPath(path: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return path === "" || /[\s"\u0000-\u001f\u007f-\u009f\u2028\u2029]/u.test(path) ? JSON.stringify(path) : path;
 }
 
-/** A failed write to the output's file system. */
+/** The error for a failed write to the output's file system. */
 export function outputError(thrown: unknown, doing: string, path: string): MillraceError {
   if (thrown instanceof MillraceError) return thrown;
   const code = systemCode(thrown);
@@ -69,7 +71,7 @@ export function outputError(thrown: unknown, doing: string, path: string): Millr
   });
 }
 
-/** A failed look at, or read of, an input file. */
+/** The error for an input file that can't be examined or read. */
 export function inputError(thrown: unknown, path: string): MillraceError {
   if (thrown instanceof MillraceError) return thrown;
   const code = systemCode(thrown);

@@ -1,4 +1,4 @@
-// Which paths a glob names.
+// Finds the paths that a glob names.
 import type { BigIntStats, Dirent } from "node:fs";
 import { systemCode } from "../../base/error.ts";
 import { inputError, type LocalFs } from "./fs.ts";
@@ -11,8 +11,8 @@ export interface Look {
 }
 
 /**
- * The leading folders that exist as they are written are taken literally, so only the rest is a pattern: folders with
- * brackets in their names need no escaping, and the paths found begin as the argument does.
+ * Leading folders that exist exactly as written are taken literally, and only the rest is a pattern. So folders with
+ * brackets in their names need no escaping, and the found paths begin as the argument does.
  */
 export async function globPaths(argument: string, look: Look): Promise<string[]> {
   const segments = argument.split("/");
@@ -30,7 +30,7 @@ export async function globPaths(argument: string, look: Look): Promise<string[]>
     cwd: base === "" ? "." : base,
     expandDirectories: false,
     onlyFiles: false,
-    // Names with a dot are left out by the rule below, which knows the pattern.
+    // The rule below leaves out names with a dot, as it knows the pattern.
     dot: true,
     fs: globFs(look, failures),
   });
@@ -42,8 +42,8 @@ export async function globPaths(argument: string, look: Look): Promise<string[]>
 }
 
 /**
- * What the glob library reads directories with. By itself it skips in silence what it may not read and resolves symbolic
- * links to other paths; here the first is kept as an error and the second stay what they are called.
+ * The glob library's way of reading directories. By itself the library silently skips directories that it may not read,
+ * and resolves symbolic links to other paths. This keeps the former as errors, and the latter under their own names.
  */
 function globFs(look: Look, failures: unknown[]) {
   type Done = (error: NodeJS.ErrnoException | null, entries?: Dirent[]) => void;
@@ -63,8 +63,9 @@ function globFs(look: Look, failures: unknown[]) {
 }
 
 /**
- * A directory entry as the glob library takes it: it knows files and directories only. A symbolic link is what it leads to
- * (none for a link to a directory above), and FIFOs and the like are files, so that they are found and refused by name.
+ * A directory entry as the glob library takes it, which knows only files and directories. A symbolic link counts as its
+ * target (except a link to a directory above it), and FIFOs and the like count as files, so that they are found and
+ * refused by name.
  */
 function asTarget(look: Look, directory: string, entry: Dirent): Dirent[] {
   if (entry.isDirectory() || entry.isFile()) return [entry];
@@ -94,7 +95,7 @@ export function isHidden(name: string): boolean {
   return name.startsWith(".") || name.startsWith("_");
 }
 
-/** Whether a found path has a hidden part where the pattern has nothing that asks for one. */
+/** Whether a found path has a hidden part where the pattern does not ask for one. */
 function isHiddenBelow(path: string, pattern: string): boolean {
   const asked = new Set(pattern.split(/[/{,]/).map((segment) => segment.charAt(0)));
   return path

@@ -1,5 +1,5 @@
-// Where a job's files lie while nobody may see them: in a hidden sibling of the destination, so that they are on its file
-// system and publishing is one rename.
+// Where a job's files lie while no one may see them: in a hidden sibling of the destination, so that they are on its
+// file system and publishing is one rename.
 //
 //   PARENT/.NAME.millrace-JOB/          the job's work directory, mode 0700; others keep their own things in it
 //     staging/                          all that this storage makes; `discard` removes it with one rename
@@ -16,7 +16,7 @@ import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
 import type { CommitDecision, StagedFile } from "../storage.ts";
 
-/** Bytes that a file name may have on the file systems in use, minus what we put around it and a 32-digit job id. */
+/** Bytes that a file name may have on common file systems, minus what we put around it and a 32-digit job id. */
 const nameBytesMax = 255 - ".".length - ".millrace-".length - 64;
 
 /** The hidden directory beside `destination` that belongs to this job alone. */
@@ -26,8 +26,8 @@ export function workDirectoryOf(destination: string, job: JobId): string {
 }
 
 /**
- * What the work directories of all jobs with this destination begin with; the job id follows. There is nothing beside a URL:
- * then they are in the temporary directory, named after all of it.
+ * The prefix of the work directories of all jobs with this destination; the job id follows. A URL has no sibling: for
+ * it they are in the temporary directory, named after the whole URL.
  */
 export function workDirectoryPrefix(destination: string): string {
   if (isUrl(destination)) return join(tmpdir(), `.${urlName(destination)}.millrace-`);
@@ -35,12 +35,14 @@ export function workDirectoryPrefix(destination: string): string {
   return join(dirname(path), `.${shortName(basename(path))}.millrace-`);
 }
 
-/** The part of the work directory that the storage owns: staged files, the directory being published, the one replaced. */
+/**
+ * The part of the work directory that the storage owns: staged files, the directory being published, the replaced one.
+ */
 export function stagingDirectoryOf(destination: string, job: JobId): string {
   return join(workDirectoryOf(destination, job), "staging");
 }
 
-/** The name in `staging/files/` of what an attempt stages: that it is the attempt's is what tells. */
+/** The name that an attempt's staged file has in `staging/files/`. The name alone says whose file it is. */
 export function localToken(attempt: AttemptId, name: string): string {
   return `${attemptName(attempt)}.${encodeURIComponent(checkedName(name))}`;
 }
@@ -54,9 +56,9 @@ export interface HiddenFolders {
   readonly replaced: string;
 }
 
-/** Of one decision: a job can have a second one, when the first could not be published. */
+/** The places of one decision: a job can have a second decision when the first could not be published. */
 export interface DecisionFolders extends HiddenFolders {
-  /** Tells it from the job's other decisions; part of names. */
+  /** Tells the decision from the job's other ones; part of names. */
   readonly decision: string;
   readonly publish: string;
   readonly withdrawn: string;
@@ -88,7 +90,7 @@ export function hiddenOfDecision(decision: CommitDecision): DecisionFolders {
 
 export const withdrawnPrefix = "withdrawn-";
 
-/** Tells a decision from the job's others: they have other staged files. */
+/** A name that tells a decision from the job's other ones, which have other staged files. */
 export function decisionName({ manifest, files }: CommitDecision): string {
   const hash = createHash("sha256").update(manifest);
   for (const { token } of files) hash.update(`\0${token}`);
@@ -96,8 +98,8 @@ export function decisionName({ manifest, files }: CommitDecision): string {
 }
 
 /**
- * A path below the destination, checked: manifests come from directories that anybody may have written, names and tokens from
- * workers, and neither may lead anywhere else.
+ * A checked path below the destination. Manifests come from directories that anyone may have written, names and tokens
+ * come from workers, and none of them may lead anywhere else.
  */
 export function checkedName(name: string): string {
   const segments = name.split("/");
@@ -110,7 +112,7 @@ export function checkedName(name: string): string {
   return name;
 }
 
-/** A staged file's name in the staging directory, which is what its token is. */
+/** A staged file's name in the staging directory, which is its token. */
 export function checkedToken({ name, token }: StagedFile, destination: string): string {
   if (checkedName(token).includes("/")) throw badStagedFile(name, destination);
   return token;
@@ -123,7 +125,7 @@ export function badStagedFile(name: string, destination: string): MillraceError 
   );
 }
 
-/** Its last part, for people, and a digest that tells it from others. */
+/** The URL's last part, for people, and a digest that tells it from others. */
 function urlName(url: string): string {
   const path = outputPath(url);
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
@@ -135,7 +137,7 @@ function shortName(name: string): string {
   const bytes = Buffer.from(name);
   if (bytes.length <= nameBytesMax) return name;
   const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-  // Cut between characters: a half of one would become U+FFFD, which is longer.
+  // Cut between characters: half a character would become U+FFFD, which is longer.
   const start = bytes
     .subarray(0, nameBytesMax - 20)
     .toString("utf8")

@@ -1,5 +1,6 @@
-// Which files an argument names: a file, a directory with all below it, an output directory by its manifest, or a glob.
-// Synchronous calls: this runs where nothing else has to happen meanwhile, and they are ten times as fast for many files.
+// Finds the files that an argument names: a file, a directory with everything below it, an output directory by its
+// manifest, or a glob. The calls are synchronous: nothing else has to happen meanwhile, and they are ten times as fast
+// for many files.
 import { type BigIntStats, constants, type Dirent } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
@@ -9,7 +10,10 @@ import type { FileInfo, FoundBelow } from "../storage.ts";
 import { inputError, type LocalFs, openForReading, showPath } from "./fs.ts";
 import { directoriesAbove, globPaths, hasGlob, isHidden, isSame } from "./glob.ts";
 
-/** File systems of the kernel's: their files have no size before they are read, and reading some of them changes something. */
+/**
+ * File systems of the kernel: their files have no size before they are read, and reading some of them changes
+ * something.
+ */
 const kernelFileSystems: ReadonlyMap<number, string> = new Map([
   [0x9fa0, "proc"],
   [0x62656572, "sysfs"],
@@ -24,14 +28,14 @@ const kernelFileSystems: ReadonlyMap<number, string> = new Map([
 
 export class LocalLister {
   readonly #fs: LocalFs;
-  /** By device number, so that it is asked once per file system. */
+  /** By device number, so that the type is asked for once per file system. */
   readonly #kernelFs = new Map<bigint, string | undefined>();
 
   constructor(fs: LocalFs) {
     this.#fs = fs;
   }
 
-  /** Files that the argument names, in the order of their paths' bytes, each once. */
+  /** The files that the argument names, in the order of their paths' bytes, each once. */
   async list(argument: string): Promise<FileInfo[]> {
     const found = new Map<string, FileInfo>();
     const stats = this.#stat(argument);
@@ -46,7 +50,7 @@ export class LocalLister {
     return stats === undefined ? undefined : this.#fileInfo(path, stats);
   }
 
-  /** Without following links. */
+  /** Yields everything below a directory, without following links. */
   async *below(directory: string, above = ""): AsyncGenerator<FoundBelow, void, undefined> {
     const path = above === "" ? directory : join(directory, above);
     for (const entry of (await this.#entries(path)) ?? []) {
@@ -76,7 +80,7 @@ export class LocalLister {
       );
     }
     this.#refuseKernelFiles(path, stats);
-    // A symbolic link to a directory above it: what it leads to is being listed already.
+    // A symbolic link to a directory above it: that directory is being listed already.
     if (ancestors.some((above) => isSame(above, stats))) return;
     const inside = path.endsWith("/") ? path : `${path}/`;
     const listed = this.#mainFilesOf(inside);
@@ -94,10 +98,10 @@ export class LocalLister {
     }
   }
 
-  /** What the manifest of an output directory lists as its main output; undefined where there is none of ours. */
+  /** The main output as an output directory's manifest lists it; undefined where there is no manifest of ours. */
   #mainFilesOf(inside: string): { name: string; bytes: number | undefined }[] | undefined {
     const path = inside + manifestName;
-    // A folder that may not be entered is what can't be read, not a manifest that it may not even have.
+    // For a folder that may not be entered, the error names the folder, not a manifest that it may not even have.
     const stats = this.#stat(path, inside.length > 1 ? inside.slice(0, -1) : inside);
     if (stats === undefined || !stats.isFile() || stats.size === 0n) return undefined;
     if (stats.size > limits.manifestBytesMax) {
@@ -135,7 +139,7 @@ export class LocalLister {
     }
   }
 
-  /** `named`: what an error is about. */
+  /** `named` is the path that an error is about. */
   #stat(path: string, named = path): BigIntStats | undefined {
     try {
       return this.#fs.statSync(path, { bigint: true });
@@ -176,11 +180,11 @@ export class LocalLister {
     try {
       return kernelFileSystems.get(this.#fs.statfsSync(path).type);
     } catch {
-      return undefined; // not every file system answers; then the files speak for themselves
+      return undefined; // not every file system answers; then the files are taken as they are
     }
   }
 
-  /** A file that says it is empty and isn't would be left out in silence. */
+  /** Refuses a file that says it is empty and isn't: it would be left out silently. */
   #refuseUnsized(path: string): void {
     try {
       const fd = this.#fs.openSync(path, openForReading);
@@ -203,12 +207,12 @@ export function fileInfo(path: string, stats: BigIntStats): FileInfo {
   return { path, bytes: Number(stats.size), version: versionOf(stats), hosts: [] };
 }
 
-/** Modification time, inode and size: another one means another content. */
+/** Modification time, inode and size: when one of them differs, the content counts as different. */
 export function versionOf(stats: BigIntStats): string {
   return `${stats.mtimeNs}.${stats.ino}.${stats.size}`;
 }
 
-/** UTF-8 byte order, which differs from that of JavaScript strings beyond the basic plane. */
+/** Sorts by UTF-8 bytes, whose order differs from that of JavaScript strings beyond the basic plane. */
 export function inByteOrder(files: readonly FileInfo[]): FileInfo[] {
   return files
     .map((file) => ({ file, bytes: Buffer.from(file.path) }))

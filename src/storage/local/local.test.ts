@@ -86,7 +86,7 @@ describe("listing", () => {
     mkdirSync(`${root}d/locked`, { recursive: true });
     writeFileSync(`${root}d/a`, "");
     await expect(denying.list(`${root}d`)).rejects.toMatchObject(code("bad-input", /locked can't be read by user/));
-    // One that may not be entered: the look for its manifest is what fails.
+    // A folder that may not be entered: the look for its manifest fails.
     const closed = createLocalStorage({
       fs: interposedFs(({ name, args }) => {
         if (name === "statSync" && String(args[0]).includes("/locked/"))
@@ -96,7 +96,7 @@ describe("listing", () => {
     const refusal = code("bad-input", /d\/locked can't be read by user/);
     await expect(closed.list(`${root}d`)).rejects.toMatchObject(refusal);
     await expect(closed.list(`${root}d`)).rejects.not.toThrow(/_SUCCESS/);
-    // A glob may not leave it out in silence either.
+    // A glob may not leave it out silently either.
     await expect(denying.list(`${root}d/**/*`)).rejects.toMatchObject(code("bad-input", /locked/));
   });
 
@@ -396,7 +396,7 @@ function localUnderTest(): StorageUnderTest {
   };
 }
 
-/** Wherever the job's work directory has it. */
+/** The path of a staged file, wherever the job's work directory has it. */
 function stagedPath(destination: string, token: string): string {
   const prefix = basename(workDirectoryPrefix(destination));
   const folders = readdirSync(dirname(destination)).filter((name) => name.startsWith(prefix));

@@ -1,4 +1,4 @@
-// Input and output on a file system that this process sees, a shared one included.
+// Input and output on a file system that this process sees, which may be a shared one.
 import { randomId } from "../../base/system/random.ts";
 import type { Storage } from "../storage.ts";
 import { type LocalFs, nodeLocalFs } from "./fs.ts";
@@ -12,9 +12,9 @@ import { LocalStagedWriter } from "./stage.ts";
 import { withdraw } from "./withdraw.ts";
 
 export interface LocalStorageOptions {
-  /** Default: the real one. */
+  /** Default: the real file system. */
   readonly fs?: LocalFs;
-  /** Names that no other process uses. Default: 128 random bits. */
+  /** Returns names that no other process uses. Default: 128 random bits. */
   readonly uniqueName?: () => string;
 }
 

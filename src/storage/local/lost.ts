@@ -1,4 +1,5 @@
-// Whether staged files are where, and as large as, their attempts left them, and stay there when the power fails.
+// Checks whether staged files are where their attempts left them, with the size they had, and will stay there when the
+// power fails.
 import { join } from "node:path";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
@@ -10,7 +11,7 @@ import { checkedToken, type HiddenFolders } from "./hidden.ts";
 export async function findLost(fs: LocalFs, hidden: HiddenFolders, files: readonly StagedFile[]): Promise<LostFile[]> {
   const lost: LostFile[] = [];
   try {
-    // Attempts have synced what is in their files; that these have names is on disk from here on.
+    // Attempts have synced the content of their files; this makes their names durable.
     if (files.length > 0) await syncFolders(fs, hidden);
     await forEachAtMost(limits.looksAtOnce, files, async (file) => {
       const why = await whyLost(fs, join(hidden.files, checkedToken(file, hidden.destination)), file);
@@ -22,7 +23,7 @@ export async function findLost(fs: LocalFs, hidden: HiddenFolders, files: readon
   return lost;
 }
 
-/** The folders that makers of staged files may have made. Where one is gone, so are the files. */
+/** Syncs the folders that the makers of staged files may have made. Where a folder is gone, so are its files. */
 async function syncFolders(fs: LocalFs, hidden: HiddenFolders): Promise<void> {
   for (const folder of [hidden.files, hidden.staging, hidden.work, hidden.parent])
     await unless(["ENOENT", "ENOTDIR"], sync(fs, folder));
@@ -30,7 +31,7 @@ async function syncFolders(fs: LocalFs, hidden: HiddenFolders): Promise<void> {
 
 export const isMissing = "is missing";
 
-/** Why this is not the file that the attempt wrote, in words. */
+/** Says in words why this is not the file that the attempt wrote; undefined when it is. */
 export async function whyLost(fs: LocalFs, path: string, { bytes }: StagedFile): Promise<string | undefined> {
   const stats = await lstatOf(fs, path);
   if (stats === undefined) return isMissing;

@@ -1,4 +1,4 @@
-// What only real file systems do: full ones and mount points. Needs the right to mount; skipped where there is none.
+// What only real file systems do: full ones and mount points. Needs the right to mount; skipped without it.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// What is on disk when something is said to be done: a loss of power right after it takes nothing of that.
+// What is on disk when something is said to be done: a loss of power right after that loses none of it.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ test("an attempt that reports a staged file has its bytes on disk, with one sync
   writer.write(Buffer.from("half"));
   expect(ledger.lostBelow(files)).toContainEqual(expect.stringContaining("bytes of "));
   const staged = join(files, (await writer.finish()).token);
-  // Its own bytes and name; the folders around it are seen to before the decision.
+  // The file's own bytes and name; the folders around it are synced before the decision.
   expect(ledger.lostBelow(files).filter((lost) => lost.includes(`${files}/`))).toEqual([]);
   expect(ledger.fsyncs.filter((synced) => synced === staged)).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
-// Whether a directory may become a job's output: asked before any work is done, and in part again when it is published.
-// Losing a user's directory to a typing error is the one thing that can't be repaired, so `--overwrite` takes only what is
-// recognisably an output of ours with nothing else in it.
+// Decides whether a directory may become a job's output: before any work is done, and in part again when it is
+// published. Losing a user's directory to a typing error is the one thing that can't be repaired. So `--overwrite`
+// takes only a directory that is recognisably an output of ours with nothing else in it.
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -70,7 +70,10 @@ async function check(
   return { replaces: await identityOf(fs, path) };
 }
 
-/** Identity of a directory that `--overwrite` may move aside: this inode with this manifest, nothing that takes its name later. */
+/**
+ * The identity of a directory that `--overwrite` may move aside: this inode with this manifest. A directory that takes
+ * its name later has another one.
+ */
 export async function identityOf(fs: LocalFs, directory: string): Promise<string | undefined> {
   const stats = await lstatOf(fs, directory);
   if (!stats?.isDirectory()) return undefined;
@@ -79,7 +82,7 @@ export async function identityOf(fs: LocalFs, directory: string): Promise<string
   return `${stats.ino}:${createHash("sha256").update(manifest).digest("hex")}`;
 }
 
-/** Why a directory is not an output of ours and nothing else, in words; undefined: it is one. */
+/** Says in words why a directory is not just an output of ours; undefined when it is. */
 export async function foreignIn(fs: LocalFs, directory: string): Promise<string | undefined> {
   const path = join(directory, manifestName);
   const content = await contentOf(fs, path, limits.manifestBytesMax);
@@ -98,7 +101,7 @@ export async function foreignIn(fs: LocalFs, directory: string): Promise<string 
   return foreign === undefined ? undefined : `it holds ${showPath(foreign)}, which no job wrote`;
 }
 
-/** A file, or an empty directory, below `directory` whose name there is not listed. */
+/** A file, or an empty directory, below `directory` whose name is not listed. */
 export async function firstUnlisted(
   fs: LocalFs,
   directory: string,
@@ -117,7 +120,7 @@ export async function firstUnlisted(
   return undefined;
 }
 
-/** The directory that exists and in which something would have to be made. */
+/** Checks the existing directory in which the others would have to be made. */
 async function checkParent(fs: LocalFs, path: string): Promise<void> {
   let parent = dirname(path);
   while ((await lstatOf(fs, parent)) === undefined && parent !== dirname(parent)) parent = dirname(parent);

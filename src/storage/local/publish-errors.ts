@@ -10,7 +10,7 @@ export function outputExists(destination: string): MillraceError {
   );
 }
 
-/** A decided file that is in none of its places: lost, unless another publisher has made the output complete meanwhile. */
+/** A decided file is in none of its places: it is lost, unless another publisher has completed the output meanwhile. */
 export class StagedFileGone extends MillraceError {
   constructor(
     file: StagedFile,
@@ -24,7 +24,7 @@ export class StagedFileGone extends MillraceError {
   }
 }
 
-/** Another decision of the job has taken its place. */
+/** The error for a decision that another decision of the job has replaced. */
 export function decisionWithdrawn({ destination }: HiddenFolders): MillraceError {
   return new MillraceError(
     "corrupt-output",

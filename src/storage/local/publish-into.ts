@@ -1,6 +1,6 @@
-// Publishing into an empty directory that can't be replaced by a rename, as it is a mount point: files first, `_SUCCESS`
-// last, so that who waits for it sees all or nothing. A hidden directory with the job's id and the decision in it says that this
-// is under way, and keeps other jobs out.
+// Publishes into an empty directory that a rename can't replace because it is a mount point. The files come first and
+// `_SUCCESS` last, so that readers that wait for it see all or nothing. A hidden directory with the job's id and the
+// decision in it says that this is under way, and keeps other jobs out.
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../../base/error.ts";
 import { manifestName } from "../manifest.ts";
@@ -13,7 +13,7 @@ import { decisionWithdrawn, outputExists, StagedFileGone } from "./publish-error
 
 export interface PublishOptions {
   readonly fs: LocalFs;
-  /** A name that no other process uses: for files that two publishers must not share. */
+  /** Returns a name that no other process uses, for files that two publishers must not share. */
   readonly uniqueName: () => string;
 }
 
@@ -53,9 +53,9 @@ export async function publishInto(
   if (gone !== undefined) throw new StagedFileGone(gone, hidden);
   const copy = `${marker}.${options.uniqueName()}`;
   await writeDurably(fs, copy, decision.manifest);
-  // After the copy was written: who withdraws the decision takes the marker first, then removes all copies.
+  // Checked after the copy was written: a withdrawal takes the marker first, then removes all copies.
   if (!(await isUnderWay(fs, decision, hidden))) {
-    // Withdrawn, or published by another one, which has removed the copies that were there by then.
+    // The decision was withdrawn, or another publisher has published it and removed the copies that were there by then.
     await fs.promises.rm(copy, { force: true });
     throw decisionWithdrawn(hidden);
   }
@@ -64,8 +64,8 @@ export async function publishInto(
 }
 
 /**
- * The last look before `_SUCCESS` is seen: putting files there, on disk, takes a while, in which others may have removed some. By the
- * names in the folders, as each file was looked at before.
+ * The last look before `_SUCCESS` becomes visible. Putting the files on disk takes a while, in which something may have
+ * removed some. It checks only the names in the folders, as each file itself was checked before.
  */
 export async function firstGone(
   fs: LocalFs,
@@ -82,7 +82,7 @@ export async function firstGone(
   return undefined;
 }
 
-/** After `_SUCCESS` is there: the marker and what cut-off copies left. */
+/** Removes, once `_SUCCESS` is there, the marker and what interrupted copies left. */
 export async function removeMarker(fs: LocalFs, decision: CommitDecision, hidden: DecisionFolders): Promise<void> {
   if (!(await isUnderWay(fs, decision, hidden))) return;
   await removeCopies(fs, hidden);
@@ -90,8 +90,8 @@ export async function removeMarker(fs: LocalFs, decision: CommitDecision, hidden
 }
 
 /**
- * The decision is withdrawn: what it has put there goes, and no publisher of it can add `_SUCCESS`. The place stays the job's.
- * May be repeated.
+ * Withdraws the decision from the destination: removes what it has put there, so that no publisher of it can add
+ * `_SUCCESS`. The directory stays reserved for the job. May be repeated.
  */
 export async function leaveDestination(fs: LocalFs, decision: CommitDecision, hidden: DecisionFolders): Promise<void> {
   const marker = markerIn(hidden);
@@ -112,7 +112,9 @@ async function removeCopies(fs: LocalFs, hidden: HiddenFolders): Promise<void> {
   }
 }
 
-/** A directory that isn't empty takes a name exclusively: renaming it onto another one's fails. */
+/**
+ * Takes the destination exclusively with a directory that isn't empty: renaming it onto another such directory fails.
+ */
 async function takeDestination(
   decision: CommitDecision,
   hidden: DecisionFolders,
@@ -120,7 +122,7 @@ async function takeDestination(
 ): Promise<void> {
   const { fs } = options;
   const entry = entryOf(decision, hidden);
-  // An earlier decision of the job had taken it, or its publisher has only now, when it went on after a pause.
+  // An earlier decision of the job had taken it, or its publisher has done so only now, continuing after a pause.
   for (const other of (await namesIn(fs, markerIn(hidden))) ?? []) {
     if (other === entry || !other.startsWith(`${decision.job}.`)) continue;
     if ((await lstatOf(fs, hidden.withdrawn)) !== undefined) throw decisionWithdrawn(hidden);
@@ -149,12 +151,15 @@ function markerIn(hidden: HiddenFolders): string {
   return join(hidden.destination, markerName);
 }
 
-/** What says in the marker whose the place is. */
+/** The entry in the marker that says whose the directory is. */
 function entryOf({ job }: CommitDecision, { decision }: DecisionFolders): string {
   return `${job}.${decision}`;
 }
 
-/** The job's, for its next decision; with places: while one is being withdrawn. */
+/**
+ * The entry that reserves the directory for the job's next decision; with `places`, while that decision is being
+ * withdrawn.
+ */
 function withdrawnEntry({ job }: CommitDecision, hidden?: DecisionFolders): string {
   return hidden === undefined ? `${job}.withdrawn` : `${job}.${hidden.decision}.withdrawn`;
 }

@@ -1,4 +1,4 @@
-// Publishing cut off at every call, and done by two at once.
+// Publishing that is cut off at every call, and that two processes do at the same time.
 import {
   existsSync,
   mkdirSync,
@@ -23,7 +23,7 @@ import { createLocalStorage } from "./local.ts";
 let top: string;
 let round = 0;
 beforeEach(() => {
-  // Thousands of fsyncs: in memory where there is a file system in memory.
+  // There are thousands of fsyncs, so it runs in memory where there is a file system in memory.
   top = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "millrace-publish-"));
 });
 afterEach(() => rmSync(top, { recursive: true, force: true }));
@@ -60,7 +60,7 @@ async function sceneOf(kind: Kind): Promise<Scene> {
   return { destination, decision, before, after: contentsOf(decision, newContents) };
 }
 
-/** The rename that a mount point refuses. */
+/** Fails the rename as a mount point does. */
 function refuseMount({ name, args }: Call, scene: Scene): void {
   if (name === "rename" && args[1] === scene.destination) throw systemError("EXDEV", "cross-device link not permitted");
 }
@@ -182,7 +182,7 @@ describe.each(kinds)("publishing to: %s", (kind) => {
             await scheduler.schedule(Promise.resolve(), call.name);
             const now = seen(scene.destination);
             if (now?.get("_SUCCESS") === scene.after.get("_SUCCESS")) complete = true;
-            // Between two renames there is no output at all; there is never a part of one.
+            // Between two renames there is no output at all, but there is never a part of one.
             if (complete) expect(visible(now)).toEqual(scene.after);
             else if (kind !== "mount point" && now !== undefined)
               expect(now).toEqual(scene.before ?? expect.anything());
@@ -258,7 +258,7 @@ test("files that another put into the empty mount point are not mixed with the o
   expect(readdirSync(scene.destination)).toEqual(["theirs"]);
 });
 
-/** Runs with n = 0, 1, 2, … until `run` says that the n-th call was not reached; returns how many there were. */
+/** Runs with n = 0, 1, 2, … until `run` says that the n-th call was not reached. Returns how many there were. */
 async function forEveryCall(run: (n: number) => Promise<boolean>): Promise<number> {
   for (let n = 0; ; n++) {
     if (n > 500) throw new Error("there is no end of calls");
@@ -287,7 +287,7 @@ function expectAsBeforeOrComplete(scene: Scene, kind: Kind): void {
   } else if (kind === "mount point") {
     expect(now?.has("_SUCCESS")).toBe(false);
   } else if (kind !== "overwrite" || now !== undefined) {
-    // While the old output is being replaced there is a moment without any.
+    // While the old output is being replaced there is a moment without any output.
     expect(now).toEqual(scene.before);
   }
 }
@@ -303,7 +303,7 @@ function expectNothingLeft({ destination }: Scene): void {
   expect(readdirSync(top).filter((name) => name.startsWith(`.${basename(destination)}.`))).toEqual([]);
 }
 
-/** All files below a directory, hidden ones too. Looks again when something was renamed while it looked. */
+/** All files below a directory, hidden ones too. Looks again when something was renamed meanwhile. */
 function seen(directory: string): ReadonlyMap<string, string> | undefined {
   for (;;) {
     try {
@@ -326,7 +326,7 @@ function isPublishing(folder: string, { destination, decision }: Scene, kind: Ki
   return folder === hiddenOfDecision(decision).publish;
 }
 
-/** Of the decision's files the last one, wherever it lies before the output is seen. */
+/** Removes the decision's last file, wherever it lies before the output becomes visible. */
 function removeUnpublished({ destination, decision }: Scene): void {
   const { name, token } = decision.files.at(-1)!;
   const { files, publish } = hiddenOfDecision(decision);

@@ -1,12 +1,12 @@
-// Making an output visible, on a file system.
+// Makes an output visible, on a file system.
 //
 //   staged files ──rename──► publish-…/ ──+ _SUCCESS, fsync──► (DIR ──rename──► replaced/) ──► publish-…/ ──rename──► DIR
 //
-// Every step may be cut off by a crash and every step may be under way in two masters at once (an old leader that was
-// paused goes on where it stood), so each is one rename that can succeed once only, each file is in exactly one place, and a
-// publisher that finds something gone looks whether the output is complete: then there is nothing left to do. The old
-// directory's place, `replaced/`, stays taken by a marker until the job is discarded, so that a late `--overwrite` can't
-// move the new output there.
+// Every step may be cut off by a crash, and every step may be under way in two masters at the same time (an old leader
+// that was paused goes on where it stopped). So each step is one rename that can succeed only once, each file is in
+// exactly one place, and a publisher that finds something gone checks whether the output is complete: then there is
+// nothing left to do. The old directory's place, `replaced/`, stays taken by a marker until the job is discarded, so
+// that a late `--overwrite` can't move the new output there.
 import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { manifestName } from "../manifest.ts";
@@ -27,7 +27,7 @@ import { foreignIn, identityOf } from "./prepare.ts";
 import { outputExists, StagedFileGone } from "./publish-errors.ts";
 import { firstGone, isUnderWay, type PublishOptions, publishInto, removeMarker } from "./publish-into.ts";
 
-/** Two publishers can get into each other's way once per rename; more rounds than this are no race. */
+/** Two publishers can get into each other's way once per rename; after more rounds than this it is not a race. */
 const roundsMax = 8;
 const replacedMarker = ".replaced";
 
@@ -40,8 +40,8 @@ export async function publish(decision: CommitDecision, options: PublishOptions)
       try {
         await publishOnce(decision, hidden, options);
       } catch (thrown) {
-        // Whatever was in the way: when the output is complete, another publisher of the same decision made it so. And
-        // ENOENT says that one moved something between two of our calls.
+        // Whatever was in the way: when the output is complete, another publisher of the same decision completed it.
+        // And ENOENT means that one moved something between two of our calls.
         const raced = (await isPublished(fs, decision, hidden)) || systemCode(thrown) === "ENOENT";
         if (!raced || round === roundsMax) throw thrown;
       }
@@ -55,7 +55,10 @@ export async function publish(decision: CommitDecision, options: PublishOptions)
   }
 }
 
-/** Removes all that was staged; may be repeated, and cut off anywhere. What an unfinished publish moved aside goes back first. */
+/**
+ * Removes everything that was staged, after putting back what an unfinished publish moved aside. May be repeated, and
+ * cut off anywhere.
+ */
 export async function discard(hidden: HiddenFolders, fs: LocalFs): Promise<void> {
   try {
     const withdrawn = ((await namesIn(fs, hidden.work)) ?? [])
@@ -73,7 +76,10 @@ export async function discard(hidden: HiddenFolders, fs: LocalFs): Promise<void>
   }
 }
 
-/** An output that `--overwrite` moved aside, and that no other one has come in place of. `staging`: what was that directory. */
+/**
+ * Puts back an output that `--overwrite` moved aside, unless another one has taken its place. `staging` is the
+ * directory that was the staging directory.
+ */
 export async function putBackReplaced(fs: LocalFs, hidden: HiddenFolders, staging: string): Promise<void> {
   const replaced = join(staging, basename(hidden.replaced));
   const names = await namesIn(fs, replaced);
@@ -87,7 +93,7 @@ async function publishOnce(decision: CommitDecision, hidden: DecisionFolders, op
   const { fs } = options;
   const missing = await assemble(decision, hidden, options);
   const gone = missing ?? (await firstGone(fs, hidden.publish, decision.files));
-  // Asked after the look at the files: another publisher may have begun to move them meanwhile.
+  // Asked after the files were looked at: another publisher may have begun to move them meanwhile.
   if (await isUnderWay(fs, decision, hidden)) return publishInto(decision, hidden, options);
   if (gone !== undefined) throw new StagedFileGone(gone, hidden);
   await moveAside(fs, decision, hidden);
@@ -95,8 +101,8 @@ async function publishOnce(decision: CommitDecision, hidden: DecisionFolders, op
 }
 
 /**
- * Every file of the decision below `publish-…/`, with the size it was reported with, and `_SUCCESS`; all of it on disk. Returns
- * a file that is neither there nor staged.
+ * Collects every file of the decision below `publish-…/`, with the size that was reported, and `_SUCCESS`; all of it
+ * durable. Returns a file that is neither there nor staged.
  */
 async function assemble(
   decision: CommitDecision,
@@ -117,7 +123,7 @@ async function assemble(
   for (const file of decision.files) {
     if (!(await place(fs, file, hidden))) missing ??= file;
   }
-  // Written beside and moved in: `publish-…/` may become visible at any moment, through another publisher.
+  // Written beside it and moved in: another publisher may make `publish-…/` visible at any moment.
   const manifest = join(hidden.staging, options.uniqueName());
   await writeDurably(fs, manifest, decision.manifest);
   await fs.promises.rename(manifest, join(hidden.publish, manifestName));
@@ -129,7 +135,7 @@ async function assemble(
 
 async function place(fs: LocalFs, file: StagedFile, hidden: DecisionFolders): Promise<boolean> {
   const target = join(hidden.publish, file.name);
-  // ENOENT: moved by an earlier try, or lost; the look at the target says which.
+  // ENOENT: an earlier try moved it, or it is lost; the look at the target says which.
   await unless(["ENOENT"], fs.promises.rename(join(hidden.files, file.token), target));
   const why = await whyLost(fs, target, file);
   if (why === isMissing) return false;
@@ -137,7 +143,7 @@ async function place(fs: LocalFs, file: StagedFile, hidden: DecisionFolders): Pr
   return true;
 }
 
-/** `--overwrite`: the one directory that the decision names leaves its place; any other stays. */
+/** With `--overwrite`, moves aside the one directory that the decision names; any other directory stays. */
 async function moveAside(fs: LocalFs, decision: CommitDecision, hidden: HiddenFolders): Promise<void> {
   if (decision.replaces === undefined) return;
   if ((await identityOf(fs, hidden.destination)) !== decision.replaces) return;
@@ -160,7 +166,7 @@ async function moveAside(fs: LocalFs, decision: CommitDecision, hidden: HiddenFo
     throw thrown;
   }
   if ((await identityOf(fs, hidden.replaced)) !== decision.replaces) {
-    // Between the look and the rename another directory took the name. It goes back where it was.
+    // Between the look and the rename another directory took the name. It goes back.
     await fs.promises.rename(hidden.replaced, hidden.destination);
     throw outputExists(hidden.destination);
   }
@@ -174,7 +180,7 @@ async function moveIntoPlace(
 ): Promise<void> {
   const { fs } = options;
   const existing = await lstatOf(fs, hidden.destination);
-  // An empty directory that the user made is replaced; its permissions stay.
+  // An empty directory that the user made is replaced, but its permissions stay.
   if (existing?.isDirectory()) await fs.promises.chmod(hidden.publish, Number(existing.mode & 0o7777n));
   try {
     await fs.promises.rename(hidden.publish, hidden.destination);
@@ -196,7 +202,7 @@ export async function isPublished(fs: LocalFs, decision: CommitDecision, hidden:
   return found !== undefined && found !== "too large" && found.equals(manifest);
 }
 
-/** The replaced output goes, its place stays taken. */
+/** Removes the replaced output, but keeps its place taken. */
 async function removeReplaced(fs: LocalFs, hidden: HiddenFolders): Promise<void> {
   if ((await lstatOf(fs, hidden.replaced)) === undefined) return;
   await writeDurably(fs, join(hidden.replaced, replacedMarker), new Uint8Array(0));

@@ -1,5 +1,5 @@
-// Reading an input file: synchronous reads (a read from the page cache is shorter than a round trip through the thread pool),
-// of exactly the version that was planned, to the last byte.
+// Reads an input file: with synchronous reads (a read from the page cache takes less than a round trip through the
+// thread pool), of exactly the planned version, to the last byte.
 import type { BigIntStats } from "node:fs";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
@@ -7,7 +7,7 @@ import type { FileInfo } from "../storage.ts";
 import { inputError, type LocalFs, openForReading, showPath } from "./fs.ts";
 import { versionOf } from "./list.ts";
 
-/** Reads files; keeps one buffer between files, as many small ones are read one after the other. */
+/** Reads files. It keeps one buffer between files, as often many small ones are read one after the other. */
 export class LocalReader {
   readonly #fs: LocalFs;
   #spare: Buffer | undefined;
@@ -30,7 +30,7 @@ export class LocalReader {
         yield buffer.subarray(0, count);
       }
     } finally {
-      // Also when the reader stopped early: what it was given may have been written meanwhile.
+      // Checked also when the reader stopped early: the file may have been written while it was read.
       try {
         this.#checkVersion(fd, file);
       } finally {

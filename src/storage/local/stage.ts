@@ -1,4 +1,4 @@
-// An output file while an attempt writes it: named after the attempt, invisible, its checksum taken on the way.
+// An output file while an attempt writes it: named after the attempt, invisible, with its checksum computed on the way.
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
 import { assert } from "../../base/assert.ts";
@@ -10,21 +10,21 @@ import { type LocalFs, outputError } from "./fs.ts";
 import { type HiddenFolders, hiddenOf, localToken } from "./hidden.ts";
 
 /**
- * After so many bytes the disk is told to begin with them, in a thread of its own, while more is being made: what is left for the
- * end, when nothing else can be done, is little.
+ * After this many bytes the disk is told to begin writing them, in a thread of its own, while more are being made. So
+ * little is left for the end, when nothing else can be done.
  */
 const syncAheadBytes = 8 * MiB;
 
 export class LocalStagedWriter implements StagedWriter {
   readonly #fs: LocalFs;
   readonly #hidden: HiddenFolders;
-  /** Name of the file in the staging directory: what the token is. */
+  /** The name of the file in the staging directory, which is its token. */
   readonly #token: string;
   readonly #hash: Hash = createHash("sha256");
   #fd: number | undefined;
   #bytes = 0;
   #syncedAhead = 0;
-  /** Calls under way; the file is closed when they have ended. What one of them says is said once, so it is kept. */
+  /** Syncs under way; the file is closed when they have ended. Each reports its error only once, so it is kept. */
   readonly #ahead: Promise<Error | undefined>[] = [];
 
   constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string) {
@@ -33,7 +33,7 @@ export class LocalStagedWriter implements StagedWriter {
     this.#token = localToken(attempt, name);
     try {
       makeStaging(fs, this.#hidden);
-      // Not "wx": a slot that was killed may have left the same attempt's file when its agent starts it anew.
+      // Not "wx": a slot that was killed may have left this attempt's file, and its agent starts the attempt again.
       this.#fd = fs.openSync(this.#path, "w", 0o666);
     } catch (thrown) {
       throw outputError(thrown, "Creating", this.#path);
@@ -51,7 +51,7 @@ export class LocalStagedWriter implements StagedWriter {
   write(chunk: Uint8Array): void {
     assert(this.#fd !== undefined, "write after finish or abort");
     try {
-      // A full disk shows first as a short write, then as an error.
+      // A full disk first makes a short write, then an error.
       for (let at = 0; at < chunk.length; ) {
         const written = this.#fs.writeSync(this.#fd, chunk, at, chunk.length - at);
         if (written === 0)
@@ -81,14 +81,14 @@ export class LocalStagedWriter implements StagedWriter {
 
   abort(): void {
     try {
-      // A number that is free again must not be one that a call under way still uses.
+      // A file number that is free again must not be one that a call under way still uses.
       if (this.#ahead.length === 0) this.#close();
       else void Promise.all(this.#ahead).then(() => this.#close());
     } finally {
       try {
         this.#fs.unlinkSync(this.#path);
       } catch {
-        // Gone already, or `discard` removes it; the failure that led here matters more.
+        // It is gone already, or `discard` removes it; the failure that led here matters more.
       }
     }
   }
@@ -105,17 +105,19 @@ export class LocalStagedWriter implements StagedWriter {
   }
 }
 
-/** The destination's parent as the user's umask says, what is below the work directory for this user only. */
+/**
+ * Makes the folders: the destination's parent with the user's umask, those below the work directory for this user only.
+ */
 function makeStaging(fs: LocalFs, hidden: HiddenFolders): void {
   const firstMade = fs.mkdirSync(hidden.parent, { recursive: true });
   if (firstMade !== undefined) {
-    // New names all the way up to the directory that was there before.
+    // All new names up to the directory that was there before.
     for (let path = hidden.parent; path.length >= dirname(firstMade).length && path !== "/"; path = dirname(path))
       syncDirectory(fs, path);
   }
   for (const directory of [hidden.work, hidden.staging, hidden.files]) {
     try {
-      // One by one: Node's recursive mkdir says ENOENT where the file system is read-only.
+      // One by one, because Node's recursive mkdir says ENOENT where the file system is read-only.
       fs.mkdirSync(directory, { mode: 0o700 });
     } catch (thrown) {
       if (systemCode(thrown) !== "EEXIST") throw thrown;
@@ -123,7 +125,7 @@ function makeStaging(fs: LocalFs, hidden: HiddenFolders): void {
   }
 }
 
-/** Names in a directory are durable once the directory is. */
+/** Makes the names in a directory durable. */
 function syncDirectory(fs: LocalFs, path: string): void {
   const directory = fs.openSync(path, "r");
   try {

@@ -1,4 +1,4 @@
-// A publisher that was paused, and the decision that it is at is withdrawn meanwhile.
+// A publisher is paused, and the decision that it is publishing is withdrawn meanwhile.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ afterEach(() => rmSync(top, { recursive: true, force: true }));
 const plain = createLocalStorage();
 const contents = { "part-00000.tsv": "a\n", "part-00001.tsv": "b\n", "part-00002.tsv": "c\n" };
 
-/** As a retry does it: what is gone is made again, of the same size and with other bytes. */
+/** Decides again as a retry does: lost files are made again, of the same size and with different bytes. */
 async function decideAgain(first: CommitDecision): Promise<{ decision: CommitDecision; shown: object }> {
   const withdrawal = await plain.withdraw(first);
   if (withdrawal.kind !== "withdrawn") throw new Error("nothing was withdrawn");

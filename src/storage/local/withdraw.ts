@@ -1,9 +1,9 @@
-// A decision that can't be published, as a file of it is gone: what is left is saved for another decision, and a publisher that
-// was paused in the middle of the old one finds none of its paths.
+// Withdraws a decision that can't be published because a file of it is gone. What is left is saved for another
+// decision, and a publisher that was paused in the middle of the old one finds none of its paths.
 //
 //   staging/ ──rename──► withdrawn-DECISION/ ──► staging/files/, each file under a new token
 //
-// The rename succeeds once per decision, so a call that comes late, of a master that was paused, touches nothing of the next one.
+// The rename succeeds once per decision, so a late call, of a master that was paused, does not touch the next decision.
 import { basename, dirname, join } from "node:path";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";

@@ -1,18 +1,19 @@
-// Who may use an object store, and where it is: from the environment of the command, master or worker, in the names that
-// Amazon's own tools use. A slot's environment is clean; it is told on its pipe (worker/slots/slot.ts).
+// Credentials and address of an object store, from the environment of the command, master or worker, under the names
+// that Amazon's own tools use. A slot's environment is clean; the slot gets them through its pipe
+// (worker/slots/slot.ts).
 import { Secret } from "../../base/value/secret.ts";
 
 export interface S3Access {
-  /** Base URL of a store that isn't Amazon's; undefined: Amazon's, of the region. */
+  /** The base URL of a store that isn't Amazon's; undefined: Amazon's store in the region. */
   readonly endpoint: string | undefined;
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: Secret;
-  /** Of temporary credentials. */
+  /** The token of temporary credentials. */
   readonly sessionToken: Secret | undefined;
 }
 
-/** Undefined where the environment holds no keys. */
+/** Returns undefined where the environment has no keys. */
 export function s3AccessFrom(environment: Readonly<Record<string, string | undefined>>): S3Access | undefined {
   const value = (...names: readonly string[]) => names.map((name) => environment[name]).find((text) => text);
   const accessKeyId = value("AWS_ACCESS_KEY_ID");

@@ -1,5 +1,5 @@
-// A store that answers wrongly: each kind of request x each kind of fault in its answer. What comes of it is what is right, or an error
-// that says so; never a part of it, never something else, and never a wait without an end.
+// A store that answers wrongly: each kind of request x each kind of fault in its answer. The result is either right, or
+// an error that says what is wrong; it is never a part, never something else, and never an endless wait.
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -32,14 +32,14 @@ function objectsOver(transport: S3Transport, clock: S3ClientOptions["clock"] = i
   return new S3Objects(new S3Client({ access: () => fakeAccess, clock, random: () => 0, transport }));
 }
 
-/** One kind of request: what it gives where nothing is wrong, and whether its answer has a body that means something. */
+/** One kind of request: its right result, and whether its answer has a body that means something. */
 interface Operation {
   readonly hasBody: boolean;
-  /** It was done the first time: the second try learns that. */
+  /** The first try had its effect, and the second try learns that. */
   readonly isKnownLater?: true;
   readonly isAsked: (request: Pick<HttpRequest, "method" | "url">) => boolean;
   readonly run: (objects: S3Objects) => Promise<unknown>;
-  /** Of the fault-free answer. */
+  /** The result of the fault-free answer. */
   readonly right: () => unknown;
 }
 
@@ -144,7 +144,10 @@ const operations: Readonly<Record<string, Operation>> = {
 
 const page = Buffer.from("<!DOCTYPE html>\n<html><body>welcome to the hotel's network</body></html>");
 
-/** What is wrong with an answer; the request has had its effect. "body": only where the body means something. */
+/**
+ * What is wrong with an answer; the request has had its effect. "body" faults apply only where the body means
+ * something.
+ */
 const faults: Readonly<
   Record<string, { readonly of: "body" | "all"; readonly make: (right: HttpResponse) => HttpResponse }>
 > = {
@@ -462,7 +465,7 @@ describe("what is read whole", () => {
     copy[copy.length >> 1]! ^= 1;
     return copy;
   };
-  /** The same store, whose objects come with a bit of one byte turned. */
+  /** The same store, but one bit of a byte in its objects is flipped. */
   const damaging = (damages: (request: HttpRequest) => boolean, headers: Record<string, string> = {}) => {
     const plain = fake.transport();
     return s3StorageOn(fake, {
@@ -564,7 +567,7 @@ describe("what is read whole", () => {
     }
   });
 
-  /** As stores say them, of these bytes. */
+  /** The checksums of these bytes, as stores word them. */
   function checksumsOf(bytes: Buffer): Record<string, string> {
     const words = (...each: readonly number[]) => {
       const encoded = Buffer.alloc(4 * each.length);
@@ -614,7 +617,7 @@ describe("what is read whole", () => {
         );
         expect(all.equals(bytes)).toBe(true);
       }
-      // A store that says it with a range leaves out the number.
+      // A store that sends it with a range leaves out the number.
       fake.buckets.get("bucket")!.set("parts", { body: bytes, etag: "0123456789abcdef-2", metadata: {} });
       const plain = fake.transport();
       const storage = s3StorageOn(fake, {
@@ -758,7 +761,7 @@ describe("over a socket", () => {
         error = thrown;
       });
       while (error === undefined) {
-        // Time passes only while a request lies with the store.
+        // Time passes only while the store holds a request.
         await clock.pass(open > 0 && reached.length === sent ? 1000 : 0);
       }
       await running;

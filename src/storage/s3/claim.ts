@@ -1,4 +1,4 @@
-// What a job's claim to an output says, for whoever goes on with a publish that was cut off: which files it replaces.
+// What a job's claim to an output says to a publisher that continues an interrupted publish: which files it replaces.
 
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
@@ -33,7 +33,10 @@ export async function readClaim(
   }
 }
 
-/** After `_SUCCESS`: files of the replaced output that the new one has none of, each only as it was then; then the claim. */
+/**
+ * Runs after `_SUCCESS`: removes the files of the replaced output that the new one does not have, each only if it is
+ * unchanged; then the claim.
+ */
 export async function removeReplaced(
   objects: S3Objects,
   destination: S3Destination,

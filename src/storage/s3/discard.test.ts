@@ -1,5 +1,5 @@
-// What is left on an object store by attempts and publishes that were cut off, and that it goes: at the job's end, and when a run begins
-// anew; never anybody else's.
+// What interrupted attempts and publishes left on an object store is removed: at the job's end, and when a run begins
+// again; but never what belongs to others.
 import { beforeEach, describe, expect, test } from "vitest";
 import { contentsOf, someJob, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
 import { FakeS3, type FakeS3Options } from "../../../test/support/fake-s3.ts";
@@ -21,7 +21,7 @@ const uploadedKeys = () => [...fake.uploads.values()].map(({ key }) => key);
 
 class Killed extends Error {}
 
-/** A process that is gone from its n-th request on; that one has its effect, or not. */
+/** A process that is gone from its n-th request on. That request has its effect, or has not. */
 function dyingAt(n: number, isAfter: boolean): { readonly storage: Storage; readonly requests: () => number } {
   let requests = 0;
   const before: FakeS3Options["before"] = async () => {
@@ -78,7 +78,7 @@ describe("a job's end", () => {
 
   test("leaves uploads of other jobs and other programs to the same folder alone", async () => {
     const mine = someJob();
-    // Mine: one that is named and one that is not.
+    // Two of this job: one that is named and one that is not.
     await stageFile(storage, destination, mine, "part-00000.tsv", "mine");
     const orphan = dyingAt(1, true);
     await expect(stageFile(orphan.storage, destination, mine, "part-00000.tsv", "mine")).rejects.toThrow();

@@ -1,5 +1,6 @@
-// Removing what a job staged on an object store and did not publish. Each upload has a record, which is there before it (s3/stage.ts):
-// so an upload whose process died, or whose answer was lost, is found by its key, in the store's own list of uploads.
+// Removes what a job staged on an object store and did not publish. Each upload has a record, which is written before
+// it (s3/stage.ts). So an upload whose process died, or whose answer was lost, is found by its key, in the store's own
+// list of uploads.
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
@@ -22,11 +23,11 @@ export async function discardS3(given: S3Objects, destination: S3Destination, jo
   );
   await forEachAtMost(limits.storeRequestsAtOnce, urls, (url) => objects.remove(url));
   await removeNote(objects, destination, job);
-  // After the uploads: nothing can appear under this claim any more.
+  // Comes after the uploads: nothing can appear under this claim any more.
   await objects.remove(claimUrl(destination, job));
 }
 
-/** What a withdrawn decision left where no manifest was before. */
+/** Removes the note that a withdrawn decision left where there was no manifest before. */
 async function removeNote(objects: S3Objects, destination: S3Destination, job: JobId): Promise<void> {
   const url = manifestUrl(destination);
   const found = await objects.get(url);
@@ -35,8 +36,8 @@ async function removeNote(objects: S3Objects, destination: S3Destination, job: J
 }
 
 /**
- * Of a job that is known to have ended while it published: what it made visible is removed too, each object only if it is marked as that
- * job's.
+ * For a job that is known to have ended while it published: also removes what it made visible, each object only if it
+ * is marked as that job's.
  */
 export async function abandonS3(
   objects: S3Objects,
@@ -58,7 +59,7 @@ interface UploadRecord {
   readonly upload: string | undefined;
 }
 
-/** Uploads to this job's keys that no record names, neither its own nor another job's. */
+/** Finds uploads to this job's keys that no record names, neither its own nor another job's. */
 async function findOrphans(
   objects: S3Objects,
   destination: S3Destination,
@@ -71,12 +72,13 @@ async function findOrphans(
   const uploads = (await objects.listUploads(bucket, prefix)) ?? [];
   const orphans = uploads.filter(({ key, upload }) => keys.has(key) && !known.has(upload));
   if (orphans.length === 0) return [];
-  // After the uploads were listed: each has had its record before.
+  // Read after the uploads were listed: each of them had its record before.
   const own = recordsPrefix(destination, job);
   const urls = (await recordsBelow(objects, bucket, prefix + stagingFolder)).filter(({ key }) => !key.startsWith(own));
   const others = await readRecords(objects, urls, destination);
   const theirs = new Set(others.map(({ upload }) => upload));
-  // Whose an upload is nobody can tell while another job begins one to the same key; the other one's end removes it.
+  // While another job begins an upload to the same key, no one can tell whose an upload is; the end of that other job
+  // removes it.
   const open = new Set(others.filter(({ upload }) => upload === undefined).map(({ key }) => key));
   return orphans.filter(({ key, upload }) => !theirs.has(upload) && !open.has(key));
 }

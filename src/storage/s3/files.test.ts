@@ -287,7 +287,7 @@ describe("staging", () => {
       fake.uploads.clear();
       if (count <= n) break;
       let more = 0;
-      // It comes back when the writer has given up.
+      // The store comes back when the writer has given up.
       const isDown = () => more++ >= n && more < n + 20;
       const failing = s3StorageOn(fake, { partBytes: 10, before: () => (isDown() ? faults[n % 3] : undefined) });
       const job = someJob();

@@ -1,5 +1,6 @@
-// Which keys a glob names, by the same rules as for files: the segments of a pattern one after the other, each matched against
-// one level of the bucket, so that a pattern costs what it looks at. `**` takes all that is below.
+// Finds the keys that a glob names, by the same rules as for files. The segments of a pattern are matched one after the
+// other, each against one level of the bucket, so that a pattern costs only what it looks at. `**` lists everything
+// below.
 import type { BigIntStats, Dirent } from "node:fs";
 import type { LocalFs } from "../local/fs.ts";
 import { globPaths, hasGlob } from "../local/glob.ts";
@@ -8,7 +9,7 @@ import { isFolderMarker } from "./prepare.ts";
 
 export interface GlobMatch {
   readonly objects: S3Object[];
-  /** Ending with a slash. */
+  /** They end with a slash. */
   readonly folders: string[];
 }
 
@@ -43,7 +44,9 @@ function addTo(found: GlobMatch, { objects, folders }: GlobMatch): void {
   for (const folder of folders) found.folders.push(folder);
 }
 
-/** Whether it can be matched by itself: a brace that is closed in a later segment, or `**`, reaches further. */
+/**
+ * Whether the segment can be matched by itself: a brace that is closed in a later segment, or `**`, reaches further.
+ */
 function isWhole(segment: string): boolean {
   if (segment.includes("**")) return false;
   const count = (sign: RegExp) => segment.match(sign)?.length ?? 0;
@@ -55,7 +58,7 @@ async function exists(objects: S3Objects, bucket: string, prefix: string): Promi
   return false;
 }
 
-/** Below `base`: one level where there is a delimiter, else all. */
+/** Matches what is below `base`: one level where there is a delimiter, otherwise everything. */
 async function match(
   objects: S3Objects,
   bucket: string,
@@ -87,13 +90,13 @@ async function match(
   return found;
 }
 
-/** A listing as the glob library sees folders: with "/" above it. */
+/** A listing as the folders that the glob library expects, below "/". */
 class Tree {
   readonly #files = new Set<string>();
-  /** Names in each folder, by its path without slashes at its ends. */
+  /** The names in each folder, by its path without slashes at its ends. */
   readonly #folders = new Map<string, Set<string>>([["", new Set()]]);
 
-  /** A file, or with a slash at its end a folder. */
+  /** Adds a file, or, with a slash at its end, a folder. */
   add(key: string): void {
     if (!key.endsWith("/")) this.#files.add(key);
     const parts = key.split("/");

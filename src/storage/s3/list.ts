@@ -1,5 +1,5 @@
-// Which objects an argument names: one object, all below a folder, an output by its manifest, or a glob. Folders are what lies
-// between slashes; one object may also be named like a folder.
+// Finds the objects that an argument names: one object, everything below a folder, an output by its manifest, or a
+// glob. Folders are the parts of keys between slashes; an object may have the same name as a folder.
 import { MillraceError } from "../../base/error.ts";
 import { showPath } from "../local/fs.ts";
 import { hasGlob, isHidden } from "../local/glob.ts";
@@ -22,7 +22,7 @@ export class S3Lister {
     this.#objects = objects;
   }
 
-  /** Files that the argument names, in the order of their paths' bytes, each once. */
+  /** The files that the argument names, in the order of their paths' bytes, each once. */
   async list(argument: string, signal?: AbortSignal): Promise<FileInfo[]> {
     const url = parseS3(argument);
     try {
@@ -45,7 +45,7 @@ export class S3Lister {
     }
   }
 
-  /** What is hidden there for jobs that are at work is not the folder's. */
+  /** Yields everything below a folder, without the hidden objects of jobs at work, which don't belong to it. */
   async *below(directory: string, signal?: AbortSignal): AsyncGenerator<FoundBelow, void, undefined> {
     const { bucket, key } = parseS3(directory);
     const prefix = key === "" || key.endsWith("/") ? key : `${key}/`;
@@ -106,7 +106,10 @@ class Listing {
     }
   }
 
-  /** Folders with a manifest of ours, and the main files it lists; those inside of another are part of that one. */
+  /**
+   * The folders with a manifest of ours, and the main files that each lists; an output inside another one is a part of
+   * that one.
+   */
   async #outputsIn(
     bucket: string,
     prefix: string,

@@ -1,4 +1,4 @@
-// Whether uploads are there still, with the parts that their attempts sent.
+// Checks whether uploads still exist, with the parts that their attempts sent.
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
@@ -21,8 +21,8 @@ export async function findLostS3(
 }
 
 /**
- * Why the upload can't be completed to what the attempt wrote, in words. Undefined where a store can't tell: then publishing
- * finds out.
+ * Says in words why the upload can't be completed to what the attempt wrote. Returns undefined also where a store can't
+ * tell: then publishing finds out.
  */
 export async function whyLostS3(
   objects: S3Objects,
@@ -35,7 +35,7 @@ export async function whyLostS3(
   const parts = await objects.listParts(url, upload);
   if (parts === "unknown") return undefined;
   if (parts === "gone") {
-    // Of an earlier decision, which got as far as to make it visible.
+    // It belongs to an earlier decision, which got as far as making it visible.
     if (isFile(await objects.head(url), job, file, attempt)) return undefined;
     return "is gone: its upload was aborted, or expired by a rule of the bucket's";
   }

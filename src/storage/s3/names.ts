@@ -2,7 +2,7 @@
 //
 //   PREFIX/part-00000.tsv …                       the output's files, each an upload that `publish` completes
 //   PREFIX/_SUCCESS                               the manifest, last
-//   PREFIX/.millrace-staging/JOB/ATTEMPT.NAME     one record per upload: what `discard` has to abort
+//   PREFIX/.millrace-staging/JOB/ATTEMPT.DIGEST   one record per upload: what `discard` has to abort
 //   PREFIX/.millrace-publishing/JOB               a claim: this job is making its output appear
 import { createHash } from "node:crypto";
 import { assert } from "../../base/assert.ts";
@@ -18,14 +18,14 @@ import { parseS3, type S3Url, s3Path } from "./url.ts";
 export const stagingFolder = ".millrace-staging/";
 export const publishingFolder = ".millrace-publishing/";
 
-/** An output's place: `prefix` ends with a slash. */
+/** Where an output goes: `prefix` ends with a slash. */
 export interface S3Destination {
   readonly path: string;
   readonly bucket: string;
   readonly prefix: string;
 }
 
-/** Throws `wrong-usage` for what can't be an output. */
+/** Throws `wrong-usage` for a path that can't be an output. */
 export function destinationOf(path: string): S3Destination {
   const { bucket, key } = parseS3(path.replace(/\/+$/, ""));
   if (key === "") {
@@ -53,7 +53,10 @@ export function recordsPrefix({ prefix }: S3Destination, job: JobId): string {
   return `${prefix}${stagingFolder}${checkedJob(job)}/`;
 }
 
-/** The name is cut where a key would get too long: its digest keeps it apart from others. */
+/**
+ * The place of an upload's record. The name is replaced by its digest, which keeps records apart, so that no key gets
+ * too long.
+ */
 export function recordUrl(destination: S3Destination, attempt: AttemptId, name: string): S3Url {
   const digest = createHash("sha256").update(name).digest("hex").slice(0, 16);
   return {
@@ -67,12 +70,14 @@ function checkedJob(job: JobId): JobId {
   return job;
 }
 
-/** Whose an object is, kept with it: nothing else tells for certain, as etags differ from store to store. */
+/**
+ * The metadata that says whose an object is. Nothing else tells that for certain, as etags differ from store to store.
+ */
 export function markOf(job: JobId, attempt: string, sha256: string): Readonly<Record<string, string>> {
   return { "millrace-job": job, "millrace-attempt": attempt, "millrace-sha256": sha256 };
 }
 
-/** Whether the object at a file's name is that file, made visible. */
+/** Whether the object with a file's name is that file, made visible. */
 export function isFile(head: S3Head | undefined, job: JobId, file: StagedFile, attempt: string): boolean {
   if (head === undefined || head.bytes !== file.bytes) return false;
   return Object.entries(markOf(job, attempt, file.sha256)).every(([name, value]) => head.metadata.get(name) === value);
@@ -89,7 +94,7 @@ export function encodeToken({ upload, attempt, etags }: UploadToken): string {
   return Buffer.from(JSON.stringify([1, upload, attempt, ...etags])).toString("base64url");
 }
 
-/** Throws `corrupt-output` for what is none. */
+/** Throws `corrupt-output` where the token is not one of ours. */
 export function decodeToken(file: StagedFile, destination: S3Destination): UploadToken {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(file.token, "base64url").toString("utf8"));
@@ -98,7 +103,7 @@ export function decodeToken(file: StagedFile, destination: S3Destination): Uploa
       if (upload !== undefined && attempt !== undefined && etags.length > 0) return { upload, attempt, etags };
     }
   } catch {
-    // no JSON: told below
+    // not JSON: reported below
   }
   throw new MillraceError(
     "corrupt-output",
@@ -106,7 +111,7 @@ export function decodeToken(file: StagedFile, destination: S3Destination): Uploa
   );
 }
 
-/** Names that a decision may have: below the output, distinct, and not of ours. */
+/** Checks the names of a decision's files: below the output, distinct, and none of our hidden ones. */
 export function checkNames(files: readonly StagedFile[], destination: S3Destination): void {
   const names = new Set<string>([manifestName]);
   for (const { name } of files) {

@@ -1,5 +1,5 @@
-// What an object store can do, as far as input and output need it. Every method may be called again when it is not known whether
-// an earlier call had its effect; who has to tell looks.
+// The operations of an object store that input and output need. Every method may be called again when it is not known
+// whether an earlier call had its effect; a caller that has to know looks.
 import { limits, MiB } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import { checksumRequest, contentSumOf, ofWholeObject } from "./api/checksum.ts";
@@ -14,11 +14,11 @@ import type { S3Url } from "./url.ts";
 export interface S3Object {
   readonly key: string;
   readonly bytes: number;
-  /** Without its quotes. */
+  /** The etag without its quotes. */
   readonly etag: string;
 }
 
-/** Of an upload. */
+/** A part of an upload. */
 export interface S3Part {
   readonly number: number;
   readonly bytes: number;
@@ -26,19 +26,19 @@ export interface S3Part {
 }
 
 export interface S3Head extends S3Object {
-  /** Of ours: names without "x-amz-meta-", in lower case. */
+  /** Our metadata: names without "x-amz-meta-", in lower case. */
   readonly metadata: ReadonlyMap<string, string>;
   readonly headers: HttpResponse["headers"];
 }
 
 export interface S3Listed {
   readonly objects: readonly S3Object[];
-  /** With a delimiter: what lies between the prefix and the next delimiter, with both. */
+  /** With a delimiter: the keys' beginnings up to the next delimiter behind the prefix, both included. */
   readonly prefixes: readonly string[];
 }
 
 export interface PutOptions {
-  /** Only where there is no object, or only over this one. A store that doesn't know the condition puts always. */
+  /** Put only where there is no object, or only over this one. A store that doesn't know the condition always puts. */
   readonly ifNoneMatch?: true;
   readonly ifMatch?: string;
 }
@@ -68,12 +68,14 @@ export class S3Objects {
     this.#waiting = waiting;
   }
 
-  /** The same, for one who may stop waiting for it, or has so much patience for all that is asked for. */
+  /**
+   * The same store for a caller that may stop waiting, or that has a limited patience for all its requests together.
+   */
   for(waiting: S3Waiting): S3Objects {
     return new S3Objects(this.#client, { ...this.#waiting, ...waiting });
   }
 
-  /** With checksums: also those that the store has. */
+  /** The object's headers; undefined where there is none. With `checksums`, also those that the store has. */
   async head(url: S3Url, options: { readonly checksums?: true } = {}): Promise<S3Head | undefined> {
     const headers = options.checksums === true ? checksumRequest : {};
     const request: S3Request = { ...this.#waiting, method: "HEAD", url, headers };
@@ -92,7 +94,7 @@ export class S3Objects {
     });
   }
 
-  /** All of a small object, as the store has it: what can be checked is. */
+  /** The whole content of a small object, with every check that is possible; undefined where there is none. */
   async get(url: S3Url): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
     const request: S3Request = {
       ...this.#waiting,
@@ -120,8 +122,9 @@ export class S3Objects {
   }
 
   /**
-   * Bytes [start, end) of this version of an object; "changed" when it is another now, "gone" when there is none. May be fewer than
-   * asked for: not every store gives so many at once. `headers` are what the answer says of the whole object.
+   * Bytes [start, end) of this version of an object; "changed" when there is another version now, "gone" when there is
+   * none. There may be fewer bytes than asked for, as not every store gives that many in one answer. `headers` are what
+   * the answer says about the whole object.
    */
   async range(
     url: S3Url,
@@ -169,7 +172,7 @@ export class S3Objects {
     });
   }
 
-  /** All objects whose keys begin with `prefix`, in pages; with a delimiter, those of one level. */
+  /** Lists all objects whose keys begin with `prefix`, in pages; with a delimiter, those of one level. */
   async *list(
     bucket: string,
     prefix: string,
@@ -201,14 +204,17 @@ export class S3Objects {
     } while (asked.token !== undefined);
   }
 
-  /** All of `list`, at once. */
+  /** All objects of `list` in one array. */
   async listAll(bucket: string, prefix: string): Promise<S3Object[]> {
     const all: S3Object[] = [];
     for await (const { objects } of this.list(bucket, prefix)) for (const object of objects) all.push(object);
     return all;
   }
 
-  /** False when the condition was not met: by another's object, or by ours, when the answer to an earlier try was lost. */
+  /**
+   * Returns false when the condition was not met: because of another's object, or of ours, when the answer to an
+   * earlier try was lost.
+   */
   async put(url: S3Url, content: Uint8Array, options: PutOptions = {}): Promise<boolean> {
     const { ifNoneMatch, ifMatch } = options;
     const request: S3Request = {
@@ -230,7 +236,10 @@ export class S3Objects {
     });
   }
 
-  /** Where there is none, nothing happens; with a version, also where it is another (on stores that know the condition). */
+  /**
+   * Removes an object. Does nothing where there is none; with a version, also where there is another version (on stores
+   * that know the condition).
+   */
   async remove(url: S3Url, etag?: string): Promise<void> {
     const request: S3Request = {
       ...this.#waiting,
@@ -278,8 +287,8 @@ export class S3Objects {
   }
 
   /**
-   * The parts that an upload has; "gone": there is no such upload (any more), completed, aborted or expired; "unknown": the store
-   * doesn't answer that, or not to these credentials.
+   * The parts that an upload has. "gone": there is no such upload any more, because it was completed or aborted or has
+   * expired. "unknown": the store doesn't answer that, or not to these credentials.
    */
   async listParts(url: S3Url, upload: string): Promise<readonly S3Part[] | "gone" | "unknown"> {
     const { signal, silence = new Silence() } = this.#waiting;
@@ -296,7 +305,7 @@ export class S3Objects {
       };
       const page = await this.#client.send(request, (response) => {
         if (response.status === 404 && codeOf(response) === "NoSuchUpload") return "gone";
-        // A store that doesn't know the request may answer anything, the object at that place too.
+        // A store that doesn't know the request may answer anything, even with the object at that place.
         if ([400, 403, 404, 405, 501].includes(response.status) || !isListOfParts(response)) return "unknown";
         return partsOf(request, response, after);
       });
@@ -307,7 +316,7 @@ export class S3Objects {
     return all;
   }
 
-  /** False: there is no such upload (any more): completed already, aborted, or expired. */
+  /** Returns false where there is no such upload any more: it was completed or aborted, or has expired. */
   async completeUpload(url: S3Url, upload: string, etags: readonly string[]): Promise<boolean> {
     const parts = etags.map(
       (etag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${escapeXml(`"${etag}"`)}</ETag></Part>`,
@@ -328,7 +337,7 @@ export class S3Objects {
     });
   }
 
-  /** Where there is no such upload, nothing happens. Objects are never touched. */
+  /** Aborts an upload. Does nothing where there is no such upload, and never touches objects. */
   async abortUpload(url: S3Url, upload: string): Promise<void> {
     const request: S3Request = { ...this.#waiting, method: "DELETE", url, query: { uploadId: upload } };
     await this.#client.send(request, (response) => {
@@ -336,7 +345,9 @@ export class S3Objects {
     });
   }
 
-  /** Uploads to keys that begin with `prefix`, begun and neither completed nor aborted; undefined where the store can't list them. */
+  /**
+   * Uploads to keys that begin with `prefix`, neither completed nor aborted; undefined where the store can't list them.
+   */
   async listUploads(bucket: string, prefix: string): Promise<S3Upload[] | undefined> {
     const { signal, silence = new Silence() } = this.#waiting;
     const all: S3Upload[] = [];

@@ -1,4 +1,4 @@
-// What is at an output's place on an object store, and what may become of it.
+// Finds out what is at an output's place on an object store, and whether it may be replaced.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
@@ -13,9 +13,9 @@ import { s3Path } from "./url.ts";
 
 /** An output of ours that a decision may name to be replaced. */
 export interface OldOutput {
-  /** SHA-256 of its `_SUCCESS`, which names its job and all its bytes. */
+  /** The SHA-256 of its `_SUCCESS`, which names its job and all its bytes. */
   readonly identity: string;
-  /** Of its `_SUCCESS`. */
+  /** The etag of its `_SUCCESS`. */
   readonly etag: string;
   readonly job: JobId;
   readonly names: readonly string[];
@@ -25,7 +25,7 @@ export function identityOf(manifest: Uint8Array): string {
   return createHash("sha256").update(manifest).digest("hex");
 }
 
-/** The output whose `_SUCCESS` this is, or why it is none of ours, in words. */
+/** The output that this `_SUCCESS` belongs to, or in words why it is not one of ours. */
 export function outputOf(
   manifest: { readonly bytes: Buffer; readonly etag: string },
   path: string,
@@ -43,11 +43,11 @@ export function outputOf(
   }
 }
 
-/** What lies below an output, sorted out. */
+/** What lies below an output, sorted by kind. */
 export interface Contents {
-  /** By name below the output: files of whomever, `_SUCCESS` not among them. */
+  /** By name below the output: files of anyone, without `_SUCCESS`. */
   readonly files: ReadonlyMap<string, S3Object>;
-  /** Jobs that are making their output appear here, or were cut off doing so. */
+  /** Jobs that are making their output appear here, or were interrupted while doing so. */
   readonly claims: readonly JobId[];
 }
 
@@ -63,12 +63,12 @@ export async function contentsOf(objects: S3Objects, destination: S3Destination)
   return { files, claims };
 }
 
-/** What consoles make for an empty folder: an object of no bytes named like it. */
+/** Whether the object is a folder marker, as consoles make it: an empty object named like a folder. */
 export function isFolderMarker({ key, bytes }: S3Object): boolean {
   return key.endsWith("/") && bytes === 0;
 }
 
-/** What can be begun and given up without leaving anything. */
+/** Checks the right to write by a step that can be begun and given up without leaving anything. */
 async function checkMayWrite(objects: S3Objects, destination: S3Destination): Promise<void> {
   const url = urlIn(destination, `${stagingFolder}probe`);
   try {
@@ -126,7 +126,7 @@ export async function prepareS3(
   return { replaces: (old as OldOutput).identity };
 }
 
-/** What publishes of these jobs, which no one goes on with, left here. */
+/** Removes what interrupted publishes of these jobs, which no one continues, left here. */
 async function removeCutOff(objects: S3Objects, destination: S3Destination, ended: readonly JobId[]): Promise<void> {
   const { files, claims } = await contentsOf(objects, destination);
   const left = claims.filter((job) => ended.includes(job));
@@ -140,7 +140,7 @@ async function removeCutOff(objects: S3Objects, destination: S3Destination, ende
   }
 }
 
-/** Why what is there is not an output of ours and nothing else, in words. */
+/** Says in words why the content is not just an output of ours; undefined when it is. */
 export function foreignTo(old: OldOutput | string | undefined, files: Contents["files"]): string | undefined {
   if (old === undefined) return `it has no ${manifestName}, so it is not the output of a finished job`;
   if (typeof old === "string") return old;
@@ -163,7 +163,7 @@ export function outputExists({ path }: S3Destination): MillraceError {
   );
 }
 
-/** Another decision of the job has taken its place. */
+/** The error for a decision that another decision of the job has replaced. */
 export function decisionWithdrawn({ path }: S3Destination): MillraceError {
   return new MillraceError(
     "corrupt-output",
@@ -175,7 +175,7 @@ function isReplacing(manifest: Uint8Array): boolean {
   return parseReplacing(manifest) !== undefined;
 }
 
-/** Records of other jobs' uploads are not the output's: they are hidden, and each job removes its own. */
+/** Records of other jobs' uploads don't belong to the output: they are hidden, and each job removes its own. */
 async function isEmpty(objects: S3Objects, { bucket, prefix }: S3Destination): Promise<boolean> {
   for await (const page of objects.list(bucket, prefix, { delimiter: "/" })) {
     if (page.objects.some((object) => !isFolderMarker(object))) return false;

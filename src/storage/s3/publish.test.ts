@@ -1,4 +1,5 @@
-// Publishing to an object store: cut off at every request, with every request failing in every way, and by two at once.
+// Publishing to an object store: cut off at every request, with every request failing in every way, and done by two at
+// the same time.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { contentsOf, manifestFor, someJob, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
@@ -42,14 +43,14 @@ const succeeded = (step: Promise<void>): Promise<boolean> =>
     () => false,
   );
 
-/** What a reader that goes by `_SUCCESS` may see: the output before, none, or the whole new one. */
+/** What a reader that relies on `_SUCCESS` may see: the output before, none, or the whole new one. */
 function expectNoPart({ fake, before, after }: Scene): void {
   const now = visibleIn(fake, destination);
   const manifest = now?.get("_SUCCESS");
   if (manifest === undefined || manifest.includes('"replacing"')) return;
   if (manifest === before?.get("_SUCCESS")) expect(now).toEqual(before);
   else {
-    // What is left of the replaced output is not in the manifest.
+    // The manifest does not list what is left of the replaced output.
     for (const [name, content] of after) expect(now?.get(name)).toBe(content);
   }
 }
@@ -66,7 +67,7 @@ function hidden(fake: FakeS3): string[] {
   return [...fake.contents("bucket").keys()].filter((key) => key.includes(".millrace-"));
 }
 
-/** Runs with n = 0, 1, 2, … until `run` says that the n-th request was not reached; returns how many there were. */
+/** Runs with n = 0, 1, 2, … until `run` says that the n-th request was not reached. Returns how many there were. */
 async function forEveryRequest(run: (n: number) => Promise<boolean>): Promise<number> {
   for (let n = 0; ; n++) {
     if (n > 500) throw new Error("there is no end of requests");
@@ -96,7 +97,7 @@ describe.each(kinds)("publishing: $name", ({ kind, options }) => {
             if (isAfter && requests === n + 1) return { kind: "lost" };
             return Promise.reject(new Killed());
           },
-          // Nothing is tried again by who is dead.
+          // A dead process tries nothing again.
           clock: {
             ...impatientClock,
             sleep: (ms, signal) => (ms > 15_000 ? impatientClock.sleep(ms, signal) : Promise.reject(new Killed())),
@@ -162,7 +163,7 @@ describe.each(kinds)("publishing: $name", ({ kind, options }) => {
               await scheduler.schedule(Promise.resolve(), `${request.method} ${request.key}`);
               expectNoPart(scene);
               const now = visibleIn(scene.fake, destination)?.get("_SUCCESS");
-              // Once published it stays: no late request brings back anything.
+              // Once published it stays: no late request brings anything back.
               if (isComplete) expect(now).toBe(scene.after.get("_SUCCESS"));
               isComplete = now === scene.after.get("_SUCCESS");
               return isLossy && requests++ % 7 === 3 ? { kind: "lost" } : undefined;
@@ -259,7 +260,7 @@ describe("two jobs at one destination", () => {
             await scheduler.schedule(Promise.resolve(), `${method} ${key}`);
             return undefined;
           };
-          // Waiting for the other is a turn too.
+          // Waiting for the other one is a turn too.
           const clock = {
             ...impatientClock,
             sleep: (ms: number, signal?: AbortSignal) =>
@@ -415,7 +416,7 @@ test("a publisher that was paused at any request brings back nothing while anoth
         const { replaces } = await storage.prepare(destination, true);
         const theirs = await stagedDecision(storage, destination, newContents, replaces);
         const scene = { fake, decision: theirs, before, after: contentsOf(theirs, newContents) };
-        // The other job is cut off between its uploads; this one's request comes then.
+        // The other job is interrupted between its uploads, and this one's request comes then.
         let completed = 0;
         const dying = s3StorageOn(fake, {
           before: ({ method, key }) => {

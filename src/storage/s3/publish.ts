@@ -1,13 +1,14 @@
-// Making an output visible, on an object store, which has no rename of many objects: uploads are completed one by one, `_SUCCESS`
-// comes last, and who waits for it sees all or nothing.
+// Makes an output visible on an object store, which can't rename many objects together. Uploads are completed one by
+// one and `_SUCCESS` comes last, so readers that wait for it see all or nothing.
 //
-//   claim ─► (with --overwrite: _SUCCESS says "replacing") ─► complete uploads ─► _SUCCESS ─► remove what was replaced, the claim
+//   claim ─► (with --overwrite: _SUCCESS says "replacing") ─► complete uploads ─► _SUCCESS
+//         ─► remove what was replaced, and the claim
 //
-// Any step may be cut off, and two publishers of one decision may be under way at once. An upload can be completed once: what
-// comes later finds it gone, and looks whether the object there is its own. `_SUCCESS` is only ever written over the very thing
-// that was read before (conditional put), so a publisher that was paused can't bring an old state back. Two jobs are kept apart
-// by their claims: each puts its own and then lists them all, so at least one of two sees the other (needs nothing of the store
-// but that lists show what was put before).
+// Any step may be cut off, and two publishers of one decision may be at work at the same time. An upload can be
+// completed only once: a later publisher finds it gone, and checks whether the object there is its own. `_SUCCESS` is
+// only ever written over exactly what was read before (conditional put), so a publisher that was paused can't bring an
+// old state back. Claims keep two jobs apart: each puts its own claim and then lists them all, so at least one of the
+// two sees the other. All that this needs of the store is that lists show what was put before.
 
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
@@ -55,10 +56,10 @@ interface Upload {
   readonly token: UploadToken;
 }
 
-/** What a claim says, for whoever goes on with a publish that was cut off. */
+/** What a claim says to a publisher that continues an interrupted publish. */
 interface Claim {
   readonly replaced: Replaced;
-  /** Put by this publisher: nobody else has gone by it yet. */
+  /** Whether this publisher has put it: no one else relies on it yet. */
   readonly isNew: boolean;
 }
 
@@ -68,7 +69,7 @@ type Standing =
   | { readonly kind: "replacing"; readonly etag: string }
   | { readonly kind: "old"; readonly output: OldOutput };
 
-/** How long the job that has precedence waits for the other one to withdraw. */
+/** How often the job with precedence checks whether the other one has withdrawn, and the time between two checks. */
 const conflictTriesMax = 30;
 const conflictMs = 1000;
 
@@ -102,7 +103,7 @@ class Publishing {
         claim = await this.#takeClaim(before);
         await this.#publish(claim);
       } catch (thrown) {
-        // Whatever was in the way: when the output is complete, another publisher of the same decision made it so.
+        // Whatever was in the way: when the output is complete, another publisher of the same decision completed it.
         if (!(await this.#isPublished())) {
           if (claim !== undefined) await this.#giveUp(claim, thrown);
           throw thrown;
@@ -115,7 +116,7 @@ class Publishing {
 
   async #publish(claim: Claim): Promise<void> {
     const { files } = await this.#waitForOthers();
-    // Again: between the first look and the claim another job may have come and gone.
+    // Looks again: between the first look and the claim another job may have come and gone.
     let standing = await this.#look();
     if (standing.kind === "published") return;
     const waiting = await this.#checkFiles(files, claim);
@@ -151,7 +152,7 @@ class Publishing {
     return found?.bytes.equals(this.#decision.manifest) ?? false;
   }
 
-  /** Whether `_SUCCESS` is a note of this job's, by whichever of its decisions. */
+  /** Whether `_SUCCESS` is a note of this job, put by any of its decisions. */
   async #isNoted(): Promise<boolean> {
     const found = await this.#objects.get(manifestUrl(this.#destination));
     return found !== undefined && parseReplacing(found.bytes)?.job === this.#decision.job;
@@ -180,8 +181,9 @@ class Publishing {
   }
 
   /**
-   * What lies there, once no other job's claim does. Of two jobs that claim at once, the one with the smaller id waits, and the
-   * other one withdraws: if it did not see the first, it is ahead, and its `_SUCCESS` ends the wait.
+   * What lies there, once there is no other job's claim. Of two jobs that claim at the same time, the one with the
+   * smaller id waits, and the other one withdraws. If the other one did not see the first one's claim, it is ahead, and
+   * its `_SUCCESS` ends the wait.
    */
   async #waitForOthers(): Promise<Contents> {
     const { job } = this.#decision;
@@ -198,13 +200,14 @@ class Publishing {
     }
   }
 
-  /** A claim that only this publisher has gone by is withdrawn, when nothing has appeared under it nor can. */
+  /** Withdraws a claim on which only this publisher has relied, if nothing has appeared under it nor can. */
   async #giveUp(claim: Claim, thrown: unknown): Promise<void> {
     const isFinal =
       thrown instanceof UploadGone || (thrown instanceof MillraceError && thrown.code === "output-exists");
     if (!claim.isNew || !isFinal) return;
     try {
-      // It alone says what the job replaces: who goes on, perhaps with another decision, would take that for someone else's.
+      // The claim alone says what the job replaces: a publisher that goes on, perhaps with another decision, would take
+      // that for someone else's.
       if (claim.replaced.size > 0 && (await this.#isNoted())) return;
       if (thrown instanceof UploadGone) {
         if (thrown.hasVisibleFiles) return;
@@ -214,13 +217,16 @@ class Publishing {
       }
       await this.#objects.remove(claimUrl(this.#destination, this.#decision.job));
     } catch {
-      // `discard` does it; the failure that led here matters more
+      // `discard` removes it; the failure that led here matters more
     }
   }
 
   // ── files ──────────────────────────────────────────────────────────────────
 
-  /** The uploads that have to be completed still. Throws `output-exists` for what is neither ours nor to be replaced. */
+  /**
+   * The uploads that have yet to be completed. Throws `output-exists` for files that are neither ours nor to be
+   * replaced.
+   */
   async #checkFiles(files: Contents["files"], { replaced }: Claim): Promise<Upload[]> {
     const wanted = new Map(this.#uploads.map((upload) => [upload.file.name, upload]));
     for (const name of files.keys()) {
@@ -259,7 +265,7 @@ class Publishing {
     return isFile(head, this.#decision.job, file, token.attempt);
   }
 
-  /** All decided files, as large as they were written. */
+  /** Checks that all decided files have the sizes they were written with. */
   async #checkSizes(): Promise<void> {
     const { files } = await contentsOf(this.#objects, this.#destination);
     for (const { name, bytes } of this.#decision.files) {
@@ -277,19 +283,20 @@ class Publishing {
   async #sayReplacing(old: OldOutput, { replaced }: Claim): Promise<void> {
     const files = [...new Set([...replaced.keys(), ...this.#decision.files.map(({ name }) => name)])].sort();
     const content = encodeReplacing({ job: this.#decision.job, files, withdrawn: [], isNew: false });
-    // Not met: another publisher was first; the next look says which.
+    // If the condition was not met, another publisher was first; the next look says which.
     await this.#objects.put(manifestUrl(this.#destination), content, { ifMatch: old.etag });
   }
 
   async #putManifest(standing: Standing): Promise<void> {
     const condition = standing.kind === "replacing" ? { ifMatch: standing.etag } : ({ ifNoneMatch: true } as const);
     await this.#objects.put(manifestUrl(this.#destination), this.#decision.manifest, condition);
-    // Whether it was put now, by an earlier try whose answer was lost, or by another publisher: what is there counts.
+    // Whether it was put now, by an earlier try whose answer was lost, or by another publisher: only what is there
+    // counts.
     if (!(await this.#isPublished())) throw outputExists(this.#destination);
   }
 }
 
-/** Aborted, or expired by a rule of the bucket's. */
+/** An upload was aborted, or has expired by a rule of the bucket. */
 class UploadGone extends MillraceError {
   readonly hasVisibleFiles: boolean;
 

@@ -1,5 +1,6 @@
-// Reading an object: windows of it, each one request pinned to the version that was planned, the next one asked for while this
-// one is worked on. Who reads all of it, in order, gets its last bytes only if the whole is what the store says it is.
+// Reads an object in windows, each with one request pinned to the planned version; the next window is asked for while
+// this one is used. A caller that reads an object from beginning to end gets its last bytes only if the whole is what
+// the store says it is.
 import { MillraceError } from "../../base/error.ts";
 import { limits, MiB } from "../../base/limits.ts";
 import { showPath } from "../local/fs.ts";
@@ -9,32 +10,32 @@ import { s3InputError } from "./api/error.ts";
 import type { S3Objects } from "./objects.ts";
 import { parseS3 } from "./url.ts";
 
-/** The first one is small: who only looks leaves after it. */
+/** The first window is small, because callers that only peek stop after it. */
 const firstWindowBytes = 1 * MiB;
 const windowBytes = 8 * MiB;
-/** Answers without a byte, one after the other, that are asked for again. */
+/** How often in a row an answer without a byte is asked for again. */
 const emptyMax = 3;
-/** Beginnings of files that are kept: every split of a file looks at it. */
+/** How many beginnings of files are kept: every split of a file looks at it. */
 const headsMax = 16;
 
-/** Sums of files that are being read, each from its beginning on. */
+/** How many running checksums are kept, of files that are being read from their beginning. */
 const sumsMax = 16;
 
 interface Window {
   readonly bytes: Buffer;
-  /** What the answer says of the whole object. */
+  /** What the answer says about the whole object. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 type Asked = Window | { readonly thrown: unknown };
 
-/** Of the bytes of a file before `at`. */
+/** The checksum of a file's bytes before `at`. */
 interface RunningSum {
   at: number;
   readonly sum: ContentSum | undefined;
 }
 
-/** What `FileInfo.version` is on an object store: the etag, and the content's SHA-256 where a manifest tells it. */
+/** The `FileInfo.version` of an object: the etag, and the content's SHA-256 where a manifest tells it. */
 export function s3Version(etag: string, sha256?: string): string {
   return sha256 === undefined ? etag : `${etag} sha256:${sha256}`;
 }
@@ -46,7 +47,7 @@ function versionOf({ version, bytes }: FileInfo): { etag: string; bytes: number;
 
 export class S3Reader {
   readonly #objects: S3Objects;
-  /** By path and version, the longest unused first. */
+  /** By path and version; the one that was not used for the longest time comes first. */
   readonly #heads = new Map<string, Window>();
   readonly #sums = new Map<string, RunningSum>();
 
@@ -95,12 +96,12 @@ export class S3Reader {
     }
   }
 
-  /** Never rejects: it may be that no one waits for it any more. */
+  /** Never rejects, as it may be that no one waits for it any more. */
   #ask(file: FileInfo, start: number, end: number, signal: AbortSignal): Promise<Asked> {
     return this.#window(file, start, end, signal).catch((thrown: unknown) => ({ thrown }));
   }
 
-  /** At least one byte. */
+  /** Reads at least one byte. */
   async #window(file: FileInfo, start: number, end: number, signal: AbortSignal | undefined): Promise<Window> {
     for (let tries = 1; ; tries++) {
       const found = await this.#objects.for({ signal }).range(parseS3(file.path), versionOf(file), start, end);
@@ -118,7 +119,7 @@ export class S3Reader {
     const key = keyOf(file);
     let head = this.#heads.get(key) ?? { bytes: Buffer.alloc(0), headers: {} };
     try {
-      // All of a small file at once: only with the whole does the store say its checksum.
+      // A small file is read whole: only with the whole does the store send its checksum.
       const wanted = file.bytes <= limits.headBytes ? file.bytes : bytes;
       while (head.bytes.length < wanted) {
         const more = await this.#window(file, head.bytes.length, wanted, signal);
@@ -132,7 +133,10 @@ export class S3Reader {
     return { bytes: head.bytes.subarray(0, bytes), headers: head.headers };
   }
 
-  /** What the store says of an object that is larger than one answer; nothing where it is another now, which the next range tells. */
+  /**
+   * What the store says about an object that is larger than one answer; nothing where there is another version now,
+   * which the next range reports.
+   */
   async #headersOf(file: FileInfo, signal: AbortSignal): Promise<Window["headers"]> {
     const { etag } = versionOf(file);
     try {
@@ -143,7 +147,7 @@ export class S3Reader {
     }
   }
 
-  /** Before the first bytes of a file are checked. Whether there is something to check them by. */
+  /** Called before the first bytes of a file are checked. Returns whether there is a checksum to check them by. */
   #begin(file: FileInfo, headers: Window["headers"]): boolean {
     const { etag, sha256 } = versionOf(file);
     const sum = contentSumOf(headers, etag, sha256);
@@ -151,7 +155,10 @@ export class S3Reader {
     return sum !== undefined;
   }
 
-  /** Throws when these are the last bytes of a file that was read from its beginning on, and the whole is not what it has to be. */
+  /**
+   * Throws when these are the last bytes of a file that was read from its beginning, and the whole is not what it has
+   * to be.
+   */
   #check(file: FileInfo, start: number, { bytes }: Window): void {
     const key = keyOf(file);
     const running = this.#sums.get(key);
@@ -175,7 +182,7 @@ function keyOf({ path, bytes, version }: FileInfo): string {
   return `${version} ${bytes} ${path}`;
 }
 
-/** As the newest of so many. */
+/** Adds the newest entry, and drops the oldest where there are more than `most`. */
 function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
   map.delete(key);
   map.set(key, value);

@@ -20,11 +20,11 @@ export interface S3StorageOptions {
   /** Asked for with each request, so that credentials may change; undefined: there are none, which is an error then. */
   readonly access: () => S3Access | undefined;
   readonly clock: Clock;
-  /** 0 <= x < 1, for the time between tries. */
+  /** Returns 0 <= x < 1, for the time between tries. */
   readonly random: () => number;
   /** Where output files are kept until they are uploaded. Asked for with each file. */
   readonly spoolDirectory: () => string;
-  /** Bucket in the path instead of the host's name. Default: yes for an endpoint of one's own. */
+  /** Whether the bucket is in the path instead of the host's name. Default: yes for an endpoint of one's own. */
   readonly pathStyle?: boolean | undefined;
   /** Default: the network. */
   readonly transport?: S3Transport | undefined;
@@ -40,7 +40,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
   const lister = new S3Lister(objects);
   const reader = new S3Reader(objects);
   const fs = options.spoolFs ?? nodeSpoolFs;
-  /** What is thrown by requests becomes an error that says what was being done. */
+  /** Turns what requests throw into an error that says what was being done. */
   const doing = async <T>(what: string, path: string, work: () => Promise<T>): Promise<T> => {
     try {
       return await work();

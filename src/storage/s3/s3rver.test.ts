@@ -51,7 +51,7 @@ function underTest(): StorageUnderTest {
       const url = destinationOf(destination);
       await objects.abortUpload(urlIn(url, file.name), decodeToken(file, url).upload);
     },
-    // It does not list the parts of an upload.
+    // This server does not list the parts of an upload.
     cut: undefined,
     leftovers: async () => [...(await contents(`${top}/`)).keys()].filter((key) => key.includes(".millrace-")),
     close: async () => {},

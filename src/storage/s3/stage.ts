@@ -1,5 +1,6 @@
-// An output file while an attempt writes it. Writing is synchronous and requests are not, so it is written to a local file without
-// a name (gone with the process, however that ends) and uploaded when it is finished, but not completed: nothing appears.
+// An output file while an attempt writes it. Writing is synchronous and requests are not, so the file is written to a
+// local file without a name (which is gone with the process, however that ends), and uploaded when it is finished; but
+// the upload is not completed, so nothing appears.
 //
 //   write … ─► local file ─► finish: record for `discard` ─► create upload ─► its id in the record ─► parts ─► token
 import { createHash, type Hash } from "node:crypto";
@@ -20,20 +21,20 @@ import { destinationOf, encodeToken, markOf, recordUrl, type S3Destination, urlI
 import type { S3Objects } from "./objects.ts";
 import { type S3Url, s3Path } from "./url.ts";
 
-/** The system calls for the local file; tests put one in between. */
+/** The system calls for the local file; tests insert their own. */
 export type SpoolFs = Pick<typeof nodeFs, "openSync" | "writeSync" | "readSync" | "closeSync" | "unlinkSync">;
 
 export interface S3StageOptions {
   readonly objects: S3Objects;
   readonly fs: SpoolFs;
-  /** Where the local file is made. */
+  /** The directory of the local file. */
   readonly directory: string;
-  /** Bytes of an upload's part; default 8 MiB, more for large files. */
+  /** Bytes of an upload's part. Default 8 MiB, more for large files. */
   readonly partBytes?: number | undefined;
 }
 
 const partBytesMin = 8 * MiB;
-/** Amazon takes 10,000; fewer keep the token small. */
+/** Amazon allows 10,000; fewer keep the token small. */
 const partsMax = 1000;
 const partsAtOnce = 3;
 const readBytes = 256 * KiB;
@@ -71,7 +72,7 @@ export class S3StagedWriter implements StagedWriter {
   write(chunk: Uint8Array): void {
     assert(this.#fd !== undefined, "write after finish or abort");
     try {
-      // A full disk shows first as a short write, then as an error.
+      // A full disk first makes a short write, then an error.
       for (let at = 0; at < chunk.length; ) {
         const written = this.#options.fs.writeSync(this.#fd, chunk, at, chunk.length - at, this.#bytes + at);
         if (written === 0) throw new Error("writing makes no progress");
@@ -91,7 +92,7 @@ export class S3StagedWriter implements StagedWriter {
     const attempt = attemptName(this.#attempt);
     const { objects } = this.#options;
     try {
-      // Before the upload: one that is never named is found by its key (s3/discard.ts).
+      // Written before the upload: an upload whose id no one learned is found by its key (s3/discard.ts).
       const record = recordUrl(this.#destination, this.#attempt, this.#name);
       const { key } = this.#url;
       await objects.put(record, Buffer.from(JSON.stringify({ key })));
@@ -143,7 +144,7 @@ export class S3StagedWriter implements StagedWriter {
     return {
       bytes: end - start,
       *chunks() {
-        // A new buffer each: what was given away may still be on its way to the network.
+        // Each chunk is a new buffer, as the ones before may still be on their way to the network.
         for (let at = start; at < end; ) {
           const chunk = read(Buffer.allocUnsafe(Math.min(readBytes, end - at)), at);
           at += chunk.length;
@@ -153,10 +154,10 @@ export class S3StagedWriter implements StagedWriter {
     };
   }
 
-  /** As well as it goes: `discard` does it too. */
+  /** Cleans up as well as it can: `discard` does it too. */
   async #forget(upload: string, record: S3Url): Promise<void> {
     try {
-      // Also after the attempt was revoked.
+      // Works also after the attempt was revoked.
       const silence = new Silence(limits.storeDiscardSilentMsMax);
       const objects = this.#options.objects.for({ signal: undefined, silence });
       await objects.abortUpload(this.#url, upload);

@@ -1,17 +1,17 @@
-// "s3://bucket/key": which object, or which folder, a path means. Keys are written as they are, without percent-encoding.
+// "s3://bucket/key": the object or folder that a path means. Keys are written as they are, without percent-encoding.
 import { MillraceError } from "../../base/error.ts";
 import { showPath } from "../local/fs.ts";
 
 export interface S3Url {
   readonly bucket: string;
-  /** "" is the bucket itself; what ends with a slash is a folder. */
+  /** "" is the bucket itself; a key that ends with a slash is a folder. */
   readonly key: string;
 }
 
-/** Of Amazon's; others take fewer. */
+/** Amazon's limit; other stores allow less. */
 const keyBytesMax = 1024;
 
-/** Throws `wrong-usage` for what no request can name. */
+/** Throws `wrong-usage` for a path that no request can name. */
 export function parseS3(path: string): S3Url {
   const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/is.exec(path);
   if (match === null) throw wrong(path, "it has to look like s3://BUCKET/KEY");
@@ -32,7 +32,7 @@ export function s3Path({ bucket, key }: S3Url): string {
   return `s3://${bucket}/${key}`;
 }
 
-/** As RFC 3986 has it and Amazon's signatures need it; slashes stay. */
+/** Encodes as RFC 3986 says and Amazon's signatures require; slashes stay. */
 export function encodeKey(key: string): string {
   return key.split("/").map(encodeStrictly).join("/");
 }

@@ -1,4 +1,4 @@
-// A publisher on an object store that was paused, and the decision that it is at is withdrawn meanwhile.
+// A publisher on an object store is paused, and the decision that it is publishing is withdrawn meanwhile.
 import { describe, expect, test } from "vitest";
 import { contentsOf, manifestFor, stagedDecision, stageFile } from "../../../test/conformance/storage.ts";
 import { FakeS3 } from "../../../test/support/fake-s3.ts";
@@ -11,7 +11,7 @@ const prefix = "results/out/";
 const contents = { "part-00000.tsv": "a\n", "part-00001.tsv": "b\n", "part-00002.tsv": "c\n" };
 const lostName = "part-00001.tsv";
 
-/** Something removes the file, wherever it is by now: its upload, or what became of it. */
+/** Removes the file, wherever it is by now: its upload, or the object that the upload became. */
 function lose(fake: FakeS3, { files }: CommitDecision): void {
   const file = files.find(({ name }) => name === lostName)!;
   fake.uploads.delete(decodeToken(file, destinationOf(destination)).upload);
@@ -19,7 +19,7 @@ function lose(fake: FakeS3, { files }: CommitDecision): void {
   if (objects.get(prefix + lostName)?.body.toString() === contents[lostName]) objects.delete(prefix + lostName);
 }
 
-/** As a retry does it: what is gone is made again, of the same size and with other bytes. */
+/** Decides again as a retry does: lost files are made again, of the same size and with different bytes. */
 async function decideAgain(storage: Storage, first: CommitDecision): Promise<CommitDecision> {
   const withdrawal = await storage.withdraw(first);
   if (withdrawal.kind !== "withdrawn") throw new Error("nothing was withdrawn");

@@ -1,6 +1,6 @@
-// A decision that can't be published on an object store, as an upload of it is gone. Uploads can be completed by whoever knows
-// them, so those that no other decision will have are aborted, and what stands in the place of `_SUCCESS` tells a publisher that
-// was paused that its decision is no longer the one.
+// Withdraws a decision that can't be published on an object store because an upload of it is gone. Any process that
+// knows an upload can complete it, so uploads that no other decision will use are aborted. What stands in the place of
+// `_SUCCESS` tells a publisher that was paused that its decision no longer counts.
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { decisionName } from "../local/hidden.ts";
@@ -17,7 +17,8 @@ export async function withdrawS3(objects: S3Objects, decision: CommitDecision): 
   if (manifest?.bytes.equals(decision.manifest)) return { kind: "whole" };
   const lost = new Set<string>();
   await forEachAtMost(limits.looksAtOnce, decision.files, async (file) => {
-    // All files of the attempt: its task runs again, and a file of it that stayed would be in the way of the new one.
+    // All files of the attempt count as lost: its task runs again, and a file of it that stayed would be in the way of
+    // the new one.
     if ((await whyLostS3(objects, destination, decision.job, file)) !== undefined)
       lost.add(attemptOf(file, destination));
   });
@@ -36,7 +37,10 @@ export async function withdrawS3(objects: S3Objects, decision: CommitDecision): 
   return { kind: "withdrawn", files };
 }
 
-/** Puts the note that keeps publishers of the decision from `_SUCCESS`. False: one was there before. */
+/**
+ * Puts the note that keeps publishers of the decision from `_SUCCESS`. Returns false when a `_SUCCESS` was there
+ * before.
+ */
 async function bar(objects: S3Objects, destination: S3Destination, decision: CommitDecision): Promise<boolean> {
   const url = manifestUrl(destination);
   const name = decisionName(decision);
@@ -44,7 +48,7 @@ async function bar(objects: S3Objects, destination: S3Destination, decision: Com
     const found = await objects.get(url);
     if (found?.bytes.equals(decision.manifest)) return false;
     const note = found === undefined ? undefined : parseReplacing(found.bytes);
-    // An output that is to be replaced stays: its publishers go by its etag and put their own note first.
+    // An output that is to be replaced stays: its publishers rely on its etag and put their own note first.
     const isOurs = note?.job === decision.job;
     if (isOurs && note.withdrawn.includes(name)) return true;
     const isOld = found !== undefined && !isOurs;
@@ -62,7 +66,7 @@ async function bar(objects: S3Objects, destination: S3Destination, decision: Com
   }
 }
 
-/** Somebody else's put may come in between as often as there are steps of a publish. */
+/** Another process's put may come in between as often as a publish has steps. */
 const triesMax = 4;
 
 function attemptOf(file: StagedFile, destination: S3Destination): string {

@@ -125,7 +125,7 @@ describe("emit", () => {
       fc.property(records, fc.constantFrom(300, 1000, 32 * 1024), fc.boolean(), (held, batchBytes, chooses) => {
         const target = listing(batchBytes, chooses ? partitionBytes : 0);
         const emitter = emitterOf({ key: utf8, value: uint, ...(chooses && { partition: () => 5 }) }, target);
-        // What stands behind a text is copied with it, and must not be seen: 0xff.
+        // The bytes behind a text are copied with it, and must not be seen: 0xff.
         const memory = Buffer.alloc(held.length * 208 + 8, 0xff);
         for (const [i, [text]] of held.entries()) memory.write(text, 8 + i * 208);
         let copied = 0;
@@ -173,6 +173,7 @@ describe("emit", () => {
     const emitter = emitterOf({ key: utf8, value: uint }, target);
     emitter.emit("kept", 1);
     emitter.commit();
+    /** the batch is full once: "kept" leaves, these move */
     for (let i = 0; i < 60; i++) emitter.emit("taken back", i); // the batch is full once: "kept" leaves, these move
     expect(emitter.rollback()).toBe(false);
     const other = emitterOf({ key: utf8, value: uint }, target);

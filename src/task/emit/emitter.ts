@@ -1,10 +1,11 @@
-// emit, as a synchronous map sees it: the hot path of the engine. Pairs are encoded straight into the kernel's batch, where
-// those of the current record lie behind `mark` and can be taken back until the record counts.
+// `emit`, as a synchronous map sees it: the hot path of the engine. Pairs are encoded straight into the kernel's batch,
+// where those of the current record lie behind `mark` and can be taken back until the record counts.
 //
 //   batchStart ─ pairs of finished records ─ mark ─ pairs of the current record ─ at ─ free ─ batchEnd
 //
-// When the batch is full, what lies before `mark` goes to the collector and the rest moves to the front. Only a record that
-// fills a whole batch by itself loses pairs to the collector before it has ended: then `rollback` says that it can't be undone.
+// When the batch is full, the part before `mark` goes to the collector and the rest moves to the front. Only a record
+// that fills a whole batch by itself loses pairs to the collector before it has ended: then `rollback` says that it
+// can't be undone.
 import { loopLengthMax, writeUtf8At } from "../../base/bytes/byte-buffer.ts";
 import { varintLength } from "../../base/bytes/bytes.ts";
 import { limits } from "../../base/limits.ts";
@@ -16,42 +17,48 @@ import { utf8 } from "../../job/codecs/utf8.ts";
 import { partitionBytes, readFrame, readPartition, viewOf } from "./frame.ts";
 import type { PairEncoder } from "./pair-encoder.ts";
 
-/** What takes the pairs: the collector of a map attempt. */
+/** Takes the pairs: the collector of a map attempt, or a sample. */
 export interface PairTarget {
   readonly arena: Uint8Array;
-  /** Pairs are written to arena[batchStart, batchEnd), fixed for the target's life. */
+  /** Where pairs are written: arena[batchStart, batchEnd), fixed for the target's life. */
   readonly batchStart: number;
   readonly batchEnd: number;
-  /** Takes the whole pairs in arena[batchStart, end); does not write to the batch. */
+  /** Takes the whole pairs in arena[batchStart, end). Does not write to the batch. */
   take(end: number): void;
-  /** Takes a pair that is too large for the batch; `partition` where the job's own function chooses it. */
+  /** Takes a pair that is too large for the batch; `partition` is given where the job's own function chooses it. */
   takeLarge(key: Uint8Array, value: Uint8Array, partition: number | undefined): void;
 }
 
-/** Characters of shorter texts are looked at one by one in less time. */
+/** For shorter texts it takes less time to look at the characters one by one. */
 const copiedLengthMin = 12;
 
 export type PairEmit = (key: unknown, value: unknown) => void;
 
+/** What encodes and takes the pairs of one map pass; the pass calls everything but `emit`, which user code calls. */
 export interface Emitter {
   readonly emit: PairEmit;
-  /** Pairs are taken from here on. Closed at first. `texts` are of a batch, whose record with this index is the first to come. */
+  /**
+   * Takes pairs from here on. The emitter is closed at first. `texts` belong to a batch; the record with this index in
+   * it comes first.
+   */
   open(texts?: RecordTexts, record?: number): void;
-  /** `emit` goes to `redirect` from here on. */
+  /** Sends pairs to `redirect` from here on. */
   close(): void;
-  /** Where pairs go that are emitted while it is closed: to the record's own buffer, or an error. */
+  /**
+   * Gets the pairs that are emitted while the emitter is closed: the record's own buffer, or a function that throws.
+   */
   redirect: PairEmit;
-  /** The current record's pairs count; the next record begins. */
+  /** Makes the current record's pairs count, and begins the next record. */
   commit(): void;
-  /** Takes back the current record's pairs; false: some of them have left the batch already. */
+  /** Takes back the current record's pairs. Returns false where some of them have left the batch already. */
   rollback(): boolean;
-  /** Takes back the current record's pairs and returns them, framed as in the batch. */
+  /** Takes back the current record's pairs and returns a copy of them, framed as in the batch. */
   detach(): { readonly pairs: Uint8Array; readonly left: boolean };
   /** Adds framed pairs to the current record. */
   append(pairs: Uint8Array, length: number): void;
-  /** Hands all of the batch to the collector; between records. */
+  /** Hands the whole batch to the collector. Called only between records. */
   flush(): void;
-  /** What the collector threw: the attempt can't go on, whatever user code made of the error. */
+  /** The error that the collector threw: the attempt can't go on, whatever user code made of the error. */
   readonly broken: { readonly thrown: unknown } | undefined;
 }
 
@@ -66,19 +73,22 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   const isNumber = numberCheck(encoder.value);
   /** Partition, lengths and an 8-byte value. */
   const spareBytes = header + 16;
-  /** Bytes that certainly fit beside them, and UTF-16 units. */
+  /** Bytes that always fit beside them, and the same in UTF-16 units. */
   const fastBytesMax = pairBytesMax - spareBytes;
   const fastLengthMax = Math.floor(fastBytesMax / 3);
-  /** Longer texts are not looked at one by one. */
+  /** Longer texts are not looked at character by character. */
   const shortLengthMax = Math.min(copiedLengthMin - 1, fastLengthMax);
 
   let at = batchStart;
   let mark = batchStart;
   let left = false;
   let broken: { readonly thrown: unknown } | undefined;
-  /** Where a pair's text must end at the latest; -1 while nothing may be emitted, so that one comparison sees both. */
+  /**
+   * The offset at which a pair's text must end at the latest; -1 while nothing may be emitted, so that one comparison
+   * checks both.
+   */
   let limit = -1;
-  /** Of the batch that is being mapped, and the index in it of the current record. */
+  /** The texts of the batch that is being mapped, and the current record's index in it. */
   let texts: RecordTexts | undefined;
   let record = 0;
   let lastValue: unknown = Number.NaN;
@@ -135,8 +145,9 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   }
 
   /**
-   * A short ASCII text and a number, which most jobs emit: no allocation, no view, no call but `makeRoom`, and so little code that
-   * it is compiled into the user's own loop. All else goes to `emitAnyTextNumber`.
+   * Emits a short ASCII text and a number, as most jobs do. It allocates nothing, makes no view, calls nothing but
+   * `makeRoom`, and is so little code that it is compiled into the user's own loop. Everything else goes to
+   * `emitAnyTextNumber`.
    */
   function emitTextNumber(key: unknown, value: unknown): void {
     if (typeof key !== "string" || (value !== lastValue && !encodeNumber(value))) {
@@ -164,8 +175,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   }
 
   /**
-   * Any text and a number, still without allocation. Whatever is out of the ordinary goes to `emitAny`, whose codecs know the
-   * words for it.
+   * Emits any text and a number, still without allocation. Unusual pairs go to `emitAny`, whose codecs word the errors.
    */
   function emitAnyTextNumber(key: unknown, value: unknown): void {
     if (typeof key !== "string" || (value !== lastValue && !encodeNumber(value))) {
@@ -178,7 +188,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
       return;
     }
     const lengthAt = at + header;
-    // One or two bytes for the key's length, as if it were ASCII; set right below where it is not.
+    // Reserves one or two bytes for the key's length, as if it were ASCII; corrected below where it is not.
     const reserved = length < 128 ? 1 : 2;
     const start = lengthAt + reserved + 1;
     let end = start;
@@ -241,8 +251,8 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
   }
 
   /**
-   * Copies the bytes of a text, ASCII, to the batch, and up to 3 more; returns the end of the text. Doubles are no NaN, which may come
-   * out with other bits than it went in, as the highest byte but one of that is f0 or above.
+   * Copies the bytes of an ASCII text to the batch, and up to 3 more, and returns the end of the text. The doubles are
+   * never a NaN, whose bits might change on the way: the second highest byte of a NaN is f0 or above.
    */
   function copyAscii(from: DataView, start: number, to: number, length: number): number {
     let i = 0;
@@ -251,7 +261,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     return to + length;
   }
 
-  /** As `emitTextNumber`. */
+  /** Emits two texts, in the manner of `emitTextNumber`. */
   function emitTexts(key: unknown, value: unknown): void {
     if (typeof key !== "string" || typeof value !== "string") {
       emitAny(key, value);
@@ -262,7 +272,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
       emitAny(key, value);
       return;
     }
-    // As many bytes for the lengths as if both were ASCII; a text that is not, and then takes more, is an exception.
+    // As many bytes for the lengths as if both were ASCII; a text that is not, and takes more, is an exception.
     const keyAt = at + header;
     const valueAt = keyAt + (key.length < 128 ? 1 : 2);
     const start = valueAt + (value.length < 128 ? 1 : 2);
@@ -276,7 +286,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     at = end;
   }
 
-  /** As `emitTextNumber`. */
+  /** Emits two byte arrays, in the manner of `emitTextNumber`. */
   function emitBytes(key: unknown, value: unknown): void {
     if (!(key instanceof Uint8Array && value instanceof Uint8Array)) {
       emitAny(key, value);
@@ -296,7 +306,10 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     at = start + room;
   }
 
-  /** Makes room for a pair of so many bytes of text and a number, or of two texts; false: nothing may be emitted now. */
+  /**
+   * Makes room for a pair of a text of this many bytes and a number, or of two texts. Returns false when nothing may be
+   * emitted now.
+   */
   function openRoom(bytes: number): boolean {
     if (limit < 0) return false;
     makeRoom(spareBytes + bytes);
@@ -323,13 +336,15 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     }
     to = writeLength(writeLength(to, keyEnd), end - keyEnd);
     if (end < 64) for (let i = 0; i < end; i++) arena[to + i] = bytes[i]!;
-    else arena.set(new Uint8Array(bytes.buffer, bytes.byteOffset, end), to); // `subarray` of a Buffer takes three times as long
+    // `subarray` of a Buffer would take three times as long.
+    else arena.set(new Uint8Array(bytes.buffer, bytes.byteOffset, end), to);
     at = to + end;
   }
 
   /**
-   * As `writeF64`, kept for the next pair, as most jobs emit the same number again and again. False: the codec refuses it, or its
-   * bytes are those of a NaN, of which JavaScript keeps no bits (numbers from -2^-1022 to 0).
+   * Encodes as `writeF64` does, and keeps the result for the next pair, as most jobs emit the same number repeatedly.
+   * Returns false where the codec refuses the number, or where its bytes would be those of a NaN, whose bits JavaScript
+   * does not keep (numbers from -2^-1022 to 0).
    */
   function encodeNumber(value: unknown): boolean {
     if (typeof value !== "number" || !isNumber!(value)) return false;

@@ -1,4 +1,5 @@
-// A job's `combine` as the kernel wants it: on numbers where the value codec writes numbers, otherwise on encoded values.
+// A job's `combine` as the kernel wants it: on numbers where the value codec writes numbers, otherwise on encoded
+// values.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -11,7 +12,10 @@ import { refusePromise } from "../user/late-calls.ts";
 
 type Call = (a: unknown, b: unknown) => unknown;
 
-/** Whether whole numbers are summed, so that of all that is emitted only each key's sum matters (kernel.ts, `sums`). */
+/**
+ * Whether whole numbers are summed, so that of everything that is emitted only each key's sum matters (kernel.ts,
+ * `sums`).
+ */
 export function isSummed({ combine, value }: JobDefinition): boolean {
   const kind = f64Kind(value);
   return combine?.kind === "sum" && (kind === "uint" || kind === "int");
@@ -28,7 +32,7 @@ export function kernelFold(job: JobDefinition): KernelFold | undefined {
   const call = guarded(combine.call);
   const by = (a: number, b: number): number => {
     const folded = call(a, b);
-    // The kernel checks that it is a number, and an integer where it has to be.
+    // The kernel checks that the result is a number, and an integer where it has to be.
     if (kind === "uint" && typeof folded === "number" && folded < 0) {
       throw new MillraceError(
         "wrong-value",
@@ -41,7 +45,7 @@ export function kernelFold(job: JobDefinition): KernelFold | undefined {
 }
 
 function foldBytes(job: JobDefinition, call: Call): (a: Uint8Array, b: Uint8Array) => Uint8Array {
-  // Two in turn: the left argument may be a view of the result before.
+  // Two buffers in turn, as the left argument may be a view of the previous result.
   let buffer = new ByteBuffer();
   let other = new ByteBuffer();
   return (a, b) => {
@@ -61,7 +65,7 @@ function foldBytes(job: JobDefinition, call: Call): (a: Uint8Array, b: Uint8Arra
         `combine made a value of ${buffer.length} bytes, and at most ${limits.valueBytesMax} are allowed: ${excerptOf(folded)}`,
       );
     }
-    // No Buffer, whose `slice` does not copy.
+    // Not a Buffer, whose `slice` does not copy.
     return new Uint8Array(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.length);
   };
 }

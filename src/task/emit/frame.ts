@@ -4,7 +4,7 @@
 /** Bytes in front of each pair where the job's own function chooses the partition; otherwise there are none. */
 export const partitionBytes = 4;
 
-/** Where key, value and end of the framed pair at `from` are. */
+/** The offsets of key, value and end of the framed pair at `from`. */
 export function readFrame(
   pairs: Uint8Array,
   from: number,
@@ -24,7 +24,7 @@ export function readFrame(
   return { key: at, value: at + lengths[0]!, end: at + lengths[0]! + lengths[1]! };
 }
 
-/** No Buffer, whose `slice` does not copy. */
+/** A view that is not a Buffer, whose `slice` does not copy. */
 export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }

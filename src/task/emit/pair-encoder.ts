@@ -1,5 +1,5 @@
-// One pair as bytes, by the job's codecs: the careful path of emit, taken by all pairs that the fast one refuses. Its errors
-// are the errors that users see.
+// One pair as bytes, by the job's codecs: the careful path of emit, taken by all pairs that the fast one refuses. Its
+// errors are the errors that users see.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -9,11 +9,14 @@ import type { Codec } from "../../job/types.ts";
 import { isA } from "../failure.ts";
 import { isRefusal, refusePromise } from "../user/late-calls.ts";
 
-/** Encodes one pair at a time into `bytes`: the key is bytes[0, keyEnd), the value bytes[keyEnd, end). */
+/**
+ * Encodes one pair at a time into `bytes`: the key is bytes[0, keyEnd), the value bytes[keyEnd, end). Both are
+ * overwritten by the next pair.
+ */
 export class PairEncoder {
   readonly key: Codec<unknown>;
   readonly value: Codec<unknown>;
-  /** Partition of a key by the job's own function, checked; undefined where the kernel partitions. */
+  /** The partition of a key by the job's own function, checked; undefined where the kernel partitions. */
   readonly choose: ((key: unknown) => number) | undefined;
   #buffer = new ByteBuffer();
   keyEnd = 0;
@@ -30,7 +33,7 @@ export class PairEncoder {
     return this.#buffer.bytes;
   }
 
-  /** Views for a kernel, which may call `slice`: of a Buffer that is no copy. */
+  /** Views for a kernel, which may call `slice`: on a Buffer that would make no copy. */
   get keyView(): Uint8Array {
     const { buffer, byteOffset } = this.#buffer.bytes;
     return new Uint8Array(buffer, byteOffset, this.keyEnd);
@@ -45,7 +48,10 @@ export class PairEncoder {
     return this.#buffer.length;
   }
 
-  /** Throws what the codecs throw, told of which key, `over-limit`, and what a partition function deserves. */
+  /**
+   * Encodes a pair. Throws what the codecs throw, naming the key, `over-limit`, and what a wrong partition function
+   * deserves.
+   */
   encode(key: unknown, value: unknown): void {
     if (this.#buffer.bytes.length > 4 * MiB) this.#buffer = new ByteBuffer(); // one huge pair does not stay for ever
     const buffer = this.#buffer;

@@ -19,7 +19,7 @@ const fast = {
   spaces: defineJob({ ...base, map: bySpaces }),
   letters: defineJob({ ...base, map: byLetters }),
 };
-/** The same functions, in a function that nobody recognises. */
+/** The same functions, called from a function that is not recognised. */
 const slow = {
   spaces: defineJob({ ...base, map: (line, emit) => bySpaces(line, emit) }),
   letters: defineJob({ ...base, map: (line, emit) => byLetters(line, emit) }),
@@ -60,7 +60,7 @@ describe.each(["spaces", "letters"] as const)("words by %s in the kernel", (by) 
 
   it("an attempt that looks at single records, reads other chunks or has another arena makes the same digest and counts", async () => {
     const property = fc.asyncProperty(content, fc.integer({ min: 1, max: 200_000 }), async (given, chunkBytes) => {
-      const text = `${given} `; // of an empty file there is nothing to map
+      const text = `${given} `; // an empty file has nothing to map
       const first = await mapOnce(fast[by], text, { kernel: kernels.wasm() });
       for (const options of [
         { careful: true, kernel: kernels.wasm() },

@@ -1,5 +1,5 @@
-// Built-in mappers on whole blocks of lines, without a string per line. What a block holds that they can't do is decoded and
-// mapped as any other text, with the same pairs: that a block was fast is not to be seen in any output.
+// Built-in mappers on whole blocks of lines, without a string per line. A block with anything that they can't do is
+// decoded and mapped as any other text, with the same pairs: no output may show that a block was fast.
 //
 //   words   a block goes into the kernel as it is, which finds and counts the words (kernel.ts, `addWords`)
 //   grep    of a literal: only lines in which it is found are decoded at all
@@ -40,25 +40,28 @@ export class LineBlock {
   }
 }
 
-/** Whether lines, be they bytes or text, are this job's keys as they are, and the kernel places them. */
+/** Whether lines, given as bytes or as text, are this job's keys as they are, and the kernel partitions them. */
 function takesLineKeys(job: JobDefinition, records: "bytes" | "text"): boolean {
   const codec: unknown = records === "bytes" ? bytesCodec : utf8;
   const isPlaced = job.reducers !== 0 && job.partition.kind !== "function";
   return isPlaced && (job.key as unknown) === codec && encodedNull(job) !== undefined;
 }
 
-/** What each of these keys has as its value; undefined: the job's codec refuses null, or makes much of it. */
+/**
+ * The encoded value of each of these keys, which is null; undefined where the job's codec refuses null, or writes it
+ * too long.
+ */
 export function encodedNull(job: JobDefinition): Uint8Array | undefined {
   const out = new ByteBuffer(valueBytesMax);
   try {
     job.value.write(null, out);
   } catch {
-    return undefined; // `emit` says so, with the record
+    return undefined; // `emit` reports it, with the record
   }
   return out.length <= valueBytesMax ? out.copy() : undefined;
 }
 
-/** Whether all that the job's maps emit is words with 1 that are summed: then the kernel can count them. */
+/** Whether the job's maps emit only words with 1, and these are summed: then the kernel can count them. */
 export function isCounting(job: JobDefinition): boolean {
   return (
     (job.key as unknown) === utf8 &&
@@ -70,7 +73,10 @@ export function isCounting(job: JobDefinition): boolean {
   );
 }
 
-/** The input's format, reading blocks where its map is a built-in one that takes them; words in blocks of up to `wordBytesMax`. */
+/**
+ * The input's format, reading blocks where its map is a built-in one that takes them; words in blocks of at most
+ * `wordBytesMax`.
+ */
 export function blockFormat(
   job: JobDefinition,
   { format, map }: NamedInput,
@@ -112,7 +118,7 @@ async function* readTextKeys(blocks: AsyncIterable<Block>): AsyncGenerator<Recor
   const decoder = new LineDecoder(lineFeeds);
   for await (const block of blocks) {
     const { bytes, base } = block;
-    // Not where something is to be stripped, or refused.
+    // Not where something has to be stripped or refused.
     const isSmall = bytes.length <= blockBytes && byteOrderMark(bytes, base) === 0;
     if (isSmall && isUtf8(bytes) && !bytes.includes(carriageReturn)) yield keysOf(block);
     else yield* decoded(decoder, block);
@@ -141,7 +147,7 @@ async function* readWords(
   }
 }
 
-/** Lines that hold the literal; of the others only how many they are. */
+/** The lines that contain the literal; of the others only their number. */
 async function* readMatches(blocks: AsyncIterable<Block>, literal: Buffer): AsyncGenerator<RecordBatch<unknown>> {
   const decoder = new LineDecoder(lineFeeds);
   for await (const block of blocks) {
@@ -159,7 +165,7 @@ function matchesIn({ bytes, base }: Block, literal: Buffer): RecordBatch<string>
     const start = before < mark ? mark : before + 1;
     const feed = bytes.indexOf(10, found);
     const end = feed < 0 ? bytes.length : feed;
-    starts.push(base + (start === mark ? 0 : start)); // the mark is the first record's
+    starts.push(base + (start === mark ? 0 : start)); // the mark belongs to the first record
     records.push(bytes.toString("utf8", start, feed > start && bytes[feed - 1] === 13 ? end - 1 : end));
     found = bytes.indexOf(literal, end);
   }
@@ -173,14 +179,14 @@ function* decoded(decoder: LineDecoder, block: Block): Generator<RecordBatch<unk
   if (batch.bad !== undefined) throw batch.bad;
 }
 
-/** Records of a block: its last line may lack its line feed. */
+/** The number of records in a block, whose last line may lack its line feed. */
 function countLines(bytes: Buffer): number {
   let lines = bytes.length > 0 && bytes[bytes.length - 1] !== 10 ? 1 : 0;
   for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines++;
   return lines;
 }
 
-/** The bytes that a pattern stands for, where it stands for nothing but itself. */
+/** The bytes of a pattern that matches only itself; undefined for other patterns. */
 function literalOf({ source, flags }: RegExp): Buffer | undefined {
   if (!/^u?$/.test(flags) || !/^(?:[^\\^$.*+?()[\]{}|/\r\n]|\\[\\^$.*+?()[\]{}|/])+$/.test(source)) return undefined;
   const text = source.replace(/\\(.)/g, "$1");

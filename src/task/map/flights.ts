@@ -1,15 +1,16 @@
-// Calls of map whose promises are under way: started in record order, landed in record order, at most so many at once.
+// Calls of map whose promises are under way: started in record order, landed in record order, and at most `concurrency`
+// at a time.
 import { MillraceError } from "../../base/error.ts";
 import { limits, MiB } from "../../base/limits.ts";
 import type { RecordCall } from "./record-call.ts";
 
 export interface FlightsOptions {
-  /** Most calls under way. */
+  /** The most calls that may be under way. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
-  /** It is the call's turn and it has ended. */
+  /** Called when it is the call's turn and the call has ended. */
   landed(call: RecordCall): Promise<void>;
-  /** It is the call's turn, but it goes on, and holds much already: take it. */
+  /** Called when it is the call's turn, but it goes on, and holds much already: take what it holds. */
   handOn(call: RecordCall): void;
 }
 
@@ -19,16 +20,16 @@ interface Flight {
   readonly recordBytes: number;
 }
 
-/** What a call may hold in memory when it is its turn. */
+/** Bytes that a call may hold in memory when it is its turn. */
 const heldByFirst = 1 * MiB;
-/** What all the others together may hold. */
+/** Bytes that all other calls together may hold. */
 const heldByOthers = limits.recordBytesMax;
 
 export class Flights {
   readonly #options: FlightsOptions;
   readonly #flights: Flight[] = [];
   #recordBytes = 0;
-  /** By calls whose turn has not come. */
+  /** Bytes held by calls whose turn has not come. */
   readonly #held = new Map<RecordCall, number>();
   #heldBytes = 0;
   #first: RecordCall | undefined;
@@ -41,7 +42,7 @@ export class Flights {
     return this.#flights.length;
   }
 
-  /** Waits until one more, with a record of so many bytes, may start. */
+  /** Waits until one more call, for a record of this many bytes, may start. */
   async room(recordBytes: number): Promise<void> {
     while (
       this.#flights.length >= this.#options.concurrency ||
@@ -51,7 +52,7 @@ export class Flights {
     }
   }
 
-  /** A call has begun; lands those that are done. */
+  /** Adds a call that has begun, and lands those that are done. */
   async start(call: RecordCall, settled: Promise<void> | undefined, recordBytes: number): Promise<void> {
     this.#flights.push({ call, settled, recordBytes });
     this.#recordBytes += recordBytes;
@@ -63,13 +64,13 @@ export class Flights {
     while (this.#flights.length > 0) await this.#land();
   }
 
-  /** The calls under way may not emit any more. */
+  /** From now on the calls under way may not emit any more. */
   close(): void {
     for (const { call } of this.#flights) call.giveUp();
     this.#first?.giveUp();
   }
 
-  /** It is this call's turn: it need not hold much. */
+  /** Makes it this call's turn: it need not hold much. */
   lead(call: RecordCall | undefined): void {
     this.#first = call;
     if (call === undefined) return;
@@ -79,7 +80,7 @@ export class Flights {
 
   grown(call: RecordCall): void {
     if (call === this.#first) {
-      // One that has ended may have failed: then nothing of it counts.
+      // A call that has ended may have failed: then nothing of it counts.
       if (call.outcome === undefined && call.heldBytes > heldByFirst) this.#options.handOn(call);
       return;
     }
@@ -94,7 +95,7 @@ export class Flights {
     }
   }
 
-  /** Resolves with the promise; rejects with `cancelled` when the attempt is revoked before that. */
+  /** Resolves with the promise; rejects with `cancelled` when the attempt is revoked first. */
   untilAborted(settled: Promise<void>): Promise<void> {
     const { signal } = this.#options;
     return new Promise((resolve, reject) => {

@@ -1,12 +1,13 @@
-// map over the records of a split. A record's pairs, counters and output records count when its map has returned; until then
-// they can be taken back, so that a record that fails is mapped once more and then, if that is allowed, put aside.
+// Calls map for the records of a split. A record's pairs, counters and output records count when its map has returned;
+// until then they can be taken back, so that a record that fails is mapped once more and then, if that is allowed, put
+// aside.
 //
 //   synchronous map    one `emit` and one `ctx` for all records, pairs straight into the kernel's batch (emitter.ts)
-//   map with promises  an `emit` and a `ctx` for each record (record-call.ts), some records under way at once (flights.ts)
+//   map with promises  an `emit` and a `ctx` for each record (record-call.ts), some records at a time (flights.ts)
 //
-// An `async` function has the second from the start. Of another function the first promise switches to it: the call that returned
-// it keeps what was shared, if it was the first of all; otherwise the split is mapped again (sharing.ts).
-// Awaits: one per batch of the input, and the promises.
+// An `async` function has the second kind from the start. Any other function switches to it with its first promise: the
+// call that returned it keeps what was shared, if it was the first of all; otherwise the split is mapped again
+// (sharing.ts). It awaits once per batch of the input, and the promises.
 import { excerptOf } from "../../base/excerpt.ts";
 import { MiB } from "../../base/limits.ts";
 import type { RecordBatch } from "../../format/format.ts";
@@ -30,23 +31,29 @@ export interface MapPassOptions extends Omit<CallParts, "of" | "buffers" | "grow
   readonly sinks: OutputSinks;
   readonly concurrency: number;
   readonly deadLetters: DeadLetters;
-  /** Records not to be given to map: offsets by file, and what became of them. */
+  /** Records that map must not get: their offsets by file, and what became of them. */
   readonly putAside: PutAside;
   /**
-   * "twice": a record that fails is mapped again at once. "once": what user code throws ends the pass. "none": a record that
-   * fails is passed over.
+   * "twice": a record that fails is mapped again immediately. "once": what user code throws ends the pass. "none": a
+   * record that fails is skipped.
    */
   readonly tries: "none" | "once" | "twice";
-  /** "first": calls may share, and none has before. "again": calls of another pass of the attempt have. "none": each has its own. */
+  /**
+   * "first": calls may share, and none has done so before. "again": calls of another pass of the attempt have. "none":
+   * each call has its own `emit` and `ctx`.
+   */
   readonly sharing: "none" | "first" | "again";
   readonly status: StatusReport;
   readonly signal: AbortSignal;
 }
 
-/** Where the records of a batch are from. */
+/** Where the records of a batch come from. */
 export type BatchOrigin = Pick<RecordOrigin, "file" | "source" | "stream">;
 
-/** Bytes of output records that a synchronous call may hold before they are handed on, though it has not ended. */
+/**
+ * Bytes of output records that a synchronous call may hold; beyond that they are handed on, though the call has not
+ * ended.
+ */
 const heldRecordsMax = 1 * MiB;
 
 type Interruption =
@@ -54,7 +61,7 @@ type Interruption =
   | { readonly kind: "threw"; readonly thrown: unknown };
 
 export class MapPass {
-  /** Records given to map or put aside. */
+  /** Records that were given to map or put aside. */
   records = 0;
   readonly #options: MapPassOptions;
   readonly #parts: CallParts;
@@ -62,18 +69,18 @@ export class MapPass {
   // What the calls of a synchronous map share, until one of them returns a promise and keeps it.
   readonly #scope: ContextScope;
   readonly #pending: PendingRecords;
-  /** Some of the current call's records were handed on before it ended. */
+  /** Whether some of the current call's records were handed on before it ended. */
   #pendingLeft = false;
   readonly #emit: UserEmit;
   readonly #ctx: unknown;
-  /** The call that keeps them; from then on each record has a call of its own. */
+  /** The call that keeps the shared ones; from then on each record has a call of its own. */
   #keeper: RecordCall | undefined;
-  /** Each record has a call of its own. */
+  /** Whether each record has a call of its own. */
   readonly #isSingle: boolean;
   #interruption: Interruption | undefined;
-  /** Calls that share `emit` have returned. */
+  /** Whether calls that share `emit` have returned. */
   #hasShared: boolean;
-  /** What ends the attempt, whatever user code makes of the error: no space left. */
+  /** An error that ends the attempt, whatever user code makes of it: no space left. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: MapPassOptions) {
@@ -109,7 +116,10 @@ export class MapPass {
     });
   }
 
-  /** Maps all records of a batch; with promises, some of them may be under way when it resolves. Throws `TaskFailure`, `Remap`. */
+  /**
+   * Maps all records of a batch. With promises, some of them may be under way when it resolves. Throws `TaskFailure`,
+   * `Remap`.
+   */
   async mapBatch(batch: RecordBatch<unknown>, origin: BatchOrigin): Promise<void> {
     const { records, starts } = batch;
     this.#options.base.late.during = this.#parts.of;
@@ -139,20 +149,23 @@ export class MapPass {
     this.#checkBroken();
   }
 
-  /** Waits for what is under way; then all pairs of all records are in the batch or beyond it. */
+  /** Waits for the calls under way; then all pairs of all records are in the batch or beyond it. */
   async finish(): Promise<void> {
     await this.#flights.drain();
     this.#checkBroken();
   }
 
-  /** Whatever still goes on may not emit or count any more. May be repeated. */
+  /** Ends the pass: whatever still goes on may not emit or count any more. May be repeated. */
   close(): void {
     if (this.#scope.call === "open") this.#scope.call = "ended";
     this.#flights.close();
     this.#options.emitter?.close();
   }
 
-  /** A record that no record could be made of, that user code failed at, or that an earlier attempt died on. */
+  /**
+   * Puts aside bytes that no record could be made of, a record at which user code failed, or one that killed an earlier
+   * attempt.
+   */
   putAside(origin: RecordOrigin, reason: AsideReason): void {
     const { source, file, offset, record } = origin;
     this.records++;
@@ -161,7 +174,10 @@ export class MapPass {
     this.#options.deadLetters.put(letter, reason.isCounted === true);
   }
 
-  /** The hot loop: maps records [from, to) and returns where it stopped; short of `to` `#interruption` says why. */
+  /**
+   * The hot loop: maps records [from, to) and returns where it stopped. When that is before `to`, `#interruption` says
+   * why.
+   */
   #mapSync(batch: RecordBatch<unknown>, origin: BatchOrigin, from: number, to: number): number {
     const { map, emitter, status } = this.#options;
     const { records, starts } = batch;
@@ -199,7 +215,7 @@ export class MapPass {
     return i;
   }
 
-  /** Goes on after the hot loop stopped at a record. */
+  /** Continues after the hot loop stopped at a record. */
   async #resume(origin: RecordOrigin, interruption: Interruption): Promise<void> {
     const { emitter } = this.#options;
     this.#interruption = undefined;
@@ -214,7 +230,9 @@ export class MapPass {
     await this.#secondTry(origin, interruption.thrown, left);
   }
 
-  /** The first promise: its call keeps the shared `emit` and `ctx`, and what it emitted so far becomes its own. */
+  /**
+   * Handles the first promise: its call keeps the shared `emit` and `ctx`, and what it emitted so far becomes its own.
+   */
   async #keep(origin: RecordOrigin, returned: PromiseLike<unknown>): Promise<void> {
     const call = new RecordCall(this.#parts, origin, { scope: this.#scope, records: this.#pending });
     const detached = this.#options.emitter?.detach();
@@ -226,7 +244,7 @@ export class MapPass {
     if (!this.#hasShared) return this.#flights.start(call, settled, bytesOf(origin));
     this.#flights.lead(call);
     call.keeps = false;
-    // Not beside the call that comes next.
+    // It must not run beside the next call.
     await this.#flights.untilAborted(settled);
     this.#checkBroken();
     call.giveUp();
@@ -261,7 +279,7 @@ export class MapPass {
     if (settled !== undefined) await this.#flights.untilAborted(settled);
     this.#checkBroken();
     if (call.outcome?.kind !== "threw") {
-      // Some pairs of the first call have gone: only another attempt, without them, can be right.
+      // Some pairs of the first call are gone: only another attempt, without them, can be right.
       if (left) throw failed(origin, first, false);
       this.#take(call);
       return;
@@ -273,7 +291,7 @@ export class MapPass {
     this.putAside(origin, { thrown, code: "user-error" });
   }
 
-  /** All that the call emitted and counted counts. */
+  /** Makes everything count that the call emitted and counted. */
   #take(call: RecordCall): void {
     this.records++;
     this.#guard(() => {
@@ -285,7 +303,7 @@ export class MapPass {
     call.release();
   }
 
-  /** Pairs of a call that goes on, and holds too much. */
+  /** Hands on the pairs of a call that goes on and holds too much. */
   #handOnEarly(call: RecordCall): void {
     call.left = true;
     if (!call.keeps) {
@@ -299,7 +317,7 @@ export class MapPass {
     });
   }
 
-  /** `emit.to`, and `emit` of a map-only job, of a synchronous map. */
+  /** `emit.to`, and `emit` of a map-only job, for a synchronous map. */
   #addRecord(output: number, record: unknown): void {
     if (this.#keeper !== undefined || this.#scope.call !== "open") {
       this.#keeperOrLate(output === 0 ? "emit" : "emit.to").addRecord(output, record);
@@ -342,7 +360,7 @@ export class MapPass {
   }
 }
 
-/** Made of few records: those that fail, and those whose map returns promises. */
+/** Made only for a few records: those that fail, and those whose map returns promises. */
 function originOf(batch: RecordBatch<unknown>, origin: BatchOrigin, index: number): RecordOrigin {
   const { records, starts, end, lines } = batch;
   const { file, source, stream } = origin;

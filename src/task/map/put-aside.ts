@@ -1,4 +1,5 @@
-// Records that map does not get (again): what an earlier attempt died on, and what could not be taken back.
+// Records that map does not get (again): those on which an earlier attempt died, and those whose pairs could not be
+// taken back.
 import { MillraceError } from "../../base/error.ts";
 import type { Position } from "../../base/ids.ts";
 import type { RecordBatch } from "../../format/format.ts";
@@ -10,9 +11,9 @@ export type PutAside = ReadonlyMap<number, ReadonlyMap<number, AsideReason>>;
 
 export interface AsideReason {
   readonly thrown: unknown;
-  /** Of errors that have none. */
+  /** The code for errors that have none. */
   readonly code: "user-error" | "bad-input" | "slot-died" | "task-timeout";
-  /** The scheduler has decided, and counted it as a dead letter. */
+  /** Set where the scheduler has decided it, and counted the record as a dead letter. */
   readonly isCounted?: true;
 }
 
@@ -40,7 +41,10 @@ export class Aside extends Map<number, Map<number, AsideReason>> {
   }
 }
 
-/** Thrown where a record can be put aside only by mapping the split again without it: its pairs have been handed on. */
+/**
+ * Thrown where a record can be put aside only by mapping the split again without it, because its pairs have been handed
+ * on.
+ */
 export class Remap extends Error {
   readonly origin: RecordOrigin;
   readonly thrown: unknown;
@@ -52,7 +56,7 @@ export class Remap extends Error {
   }
 }
 
-/** Index of the first record from `from` on that is to be put aside; the number of records where there is none. */
+/** The index of the first record from `from` on that has to be put aside; the number of records where there is none. */
 export function nextAside(batch: RecordBatch<unknown>, from: number, aside: ReadonlyMap<number, AsideReason>): number {
   let i = from;
   while (i < batch.records.length && !aside.has(batch.starts[i]!)) i++;

@@ -1,5 +1,6 @@
-// One call of map with an `emit` and a `ctx` of its own, never used for another record: for a map that returned a promise, and
-// for the second try at a record that failed. What it emits stays here until its turn comes, in record order.
+// One call of map with an `emit` and a `ctx` of its own, which are never used for another record: for a map that
+// returned a promise, and for the second try at a record that failed. What it emits stays here until its turn comes, in
+// record order.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { KiB } from "../../base/limits.ts";
 import type { PairEmit } from "../emit/emitter.ts";
@@ -24,24 +25,24 @@ export interface CallParts {
   readonly totals: CounterTotals;
   readonly returned: Returned;
   readonly table: OutputTable;
-  /** Those of calls that are over, for others: making one takes longer than all else about a call. */
+  /** Buffers of calls that are over, for others to use: making one takes longer than everything else about a call. */
   readonly buffers: ByteBuffer[];
   /** undefined: a map-only job, whose `emit` takes records of the main output. */
   readonly encoder: PairEncoder | undefined;
-  /** Told after each emission: may take what the call holds, or throw because it is too much. */
+  /** Called after each emission: it may take what the call holds, or throw because that is too much. */
   grown(call: RecordCall): void;
 }
 
-/** Which record a call is for. */
+/** The record that a call is for. */
 export interface RecordOrigin {
   readonly record: unknown;
-  /** Index of its file in the plan. */
+  /** The file's index in the plan. */
   readonly file: number;
   readonly source: string;
-  /** Of `source`: what seeds the record's random numbers beside its offset. */
+  /** A hash of `source`, which seeds the record's random numbers together with its offset. */
   readonly stream: () => number;
   readonly offset: number;
-  /** Its bytes in the input, and line ends inside it. */
+  /** Its bytes in the input, and the line ends inside it. */
   readonly bytes: number;
   readonly lines: number;
 }
@@ -59,14 +60,17 @@ export class RecordCall {
   readonly records: PendingRecords;
   /** Framed as in the kernel's batch. */
   readonly pairs: ByteBuffer;
-  /** Some of what it emitted was handed on already, because it was too much to hold: it can't be undone. */
+  /**
+   * Whether some of what it emitted was handed on already because it was too much to hold: then the call can't be
+   * undone.
+   */
   left = false;
-  /** False: what it emits does not count; it is called to see whether it fails again. */
+  /** False: what it emits does not count; it is called only to see whether it fails again. */
   keeps = true;
   outcome: CallOutcome | undefined;
   readonly #parts: CallParts;
 
-  /** `shared`: those of a synchronous call that turned out to return a promise, which keeps them. */
+  /** `shared` are the scope and records of a synchronous call that turned out to return a promise, which keeps them. */
   constructor(
     parts: CallParts,
     origin: RecordOrigin,
@@ -87,7 +91,10 @@ export class RecordCall {
     return this.pairs.length + this.records.bytes;
   }
 
-  /** Calls map; resolves, never rejects, when it is done. undefined: it is done. */
+  /**
+   * Calls map. Returns a promise that resolves, and never rejects, when the call is done; undefined when it is done
+   * already.
+   */
   begin(): Promise<void> | undefined {
     try {
       const returned = this.#parts.map(this.origin.record, this.emit, this.ctx);
@@ -100,7 +107,7 @@ export class RecordCall {
     return undefined;
   }
 
-  /** Waits for the promise that map returned; never rejects. */
+  /** Waits for the promise that map returned. Never rejects. */
   async settle(returned: PromiseLike<unknown>): Promise<void> {
     try {
       this.#parts.returned.take(await returned);
@@ -110,7 +117,7 @@ export class RecordCall {
     }
   }
 
-  /** The call is over, and what it emitted dealt with. */
+  /** Gives the buffer to other calls. Called when the call is over and what it emitted has been used. */
   release(): void {
     if (this.pairs.bytes.length > buffersBytesMax) return;
     this.pairs.reset();
@@ -124,7 +131,7 @@ export class RecordCall {
     this.scope.counts.discard();
   }
 
-  /** Whatever still goes on in it counts for nothing. */
+  /** From now on, whatever still goes on in the call does not count. */
   giveUp(): void {
     this.scope.call = "failed";
   }

@@ -1,4 +1,5 @@
-// Records through map one by one, with all that each of them emits in hand: for the checks of `millrace test`. The calls are those of a map attempt that got a promise (record-call.ts): an `emit` and a `ctx` for each record.
+// Maps records one by one, and hands out everything that each of them emits: for the checks of `millrace test`. The
+// calls are those of a map attempt that got a promise (record-call.ts), with an `emit` and a `ctx` for each record.
 import type { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { Counters } from "../../base/ids.ts";
@@ -23,7 +24,7 @@ export interface EncodedPair {
 export interface MappedRecord {
   readonly outcome: CallOutcome;
   readonly pairs: readonly EncodedPair[];
-  /** In the order emitted; `output` is an index into the job's outputs, `bytes` what its format writes. */
+  /** In the order emitted; `output` is an index into the job's outputs, `bytes` are what its format writes. */
   readonly records: readonly { readonly output: number; readonly bytes: Uint8Array }[];
   readonly counters: Counters;
 }
@@ -33,13 +34,13 @@ export interface RecordMapperOptions {
   readonly task: UserTask;
   /** What setup returned. */
   readonly state: unknown;
-  /** Told of each pair before map may change what it emitted. */
+  /** Called with each pair before map may change what it emitted. */
   readonly emitted?: (key: unknown, value: unknown, encoded: PairEncoder) => void;
 }
 
-/** A run hands such a record's pairs on while it is being mapped; here they are all held. */
+/** A run hands on the pairs of such a record while it is being mapped; here they are all held. */
 const heldBytesMax = 4 * limits.recordBytesMax;
-/** What a partition function is asked for where the job leaves their number open. */
+/** The number that a partition function is given where the job leaves it open. */
 const partitionsDefault = 1;
 
 export class RecordMapper {
@@ -53,7 +54,7 @@ export class RecordMapper {
     this.#encoder = watched(new PairEncoder(job, job.reducers ?? partitionsDefault), emitted);
   }
 
-  /** Resolves when map is done with the record; what it throws is the outcome. */
+  /** Resolves when map is done with the record; what map throws is the outcome. */
   async map(input: number, origin: RecordOrigin): Promise<MappedRecord> {
     const { job, task, state } = this.#options;
     const totals = new CounterTotals();

@@ -1,4 +1,4 @@
-// What maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
+// Maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
 import type { AttemptId } from "../../base/ids.ts";
 import { byteOrderMark } from "../../format/lines/decoder.ts";
 import { LinePairs } from "../../format/lines/pairs.ts";
@@ -20,7 +20,7 @@ import type { PutAside } from "./put-aside.ts";
 export interface MapSideOptions {
   readonly job: JobDefinition;
   readonly attempt: AttemptId;
-  /** 0: map-only. */
+  /** The number of partitions; 0 for a map-only job. */
   readonly partitions: number;
   readonly boundaries: readonly Uint8Array[];
   readonly kernel: Kernel;
@@ -40,7 +40,7 @@ export interface MapSideOptions {
   readonly combining?: Combining | undefined;
 }
 
-/** What collecting came to. */
+/** The result of collecting. */
 export interface Collected {
   readonly run: RunRef;
   readonly emissions: number;
@@ -68,7 +68,7 @@ export class MapSide {
     this.#emitter = createEmitter(this.#encoder, this.#collector);
   }
 
-  /** Records given to map or put aside. */
+  /** Records that were given to map or put aside. */
   get records(): number {
     return this.#recordsBefore + (this.#pass?.records ?? 0);
   }
@@ -78,7 +78,7 @@ export class MapSide {
     return this.#collector === undefined ? 0 : this.#collector.batchEnd - this.#collector.batchStart;
   }
 
-  /** Records that were passed over on good grounds count as given to map. */
+  /** Counts records that were rightly skipped as given to map. */
   skip(records: number): void {
     this.#recordsBefore += records;
   }
@@ -94,7 +94,7 @@ export class MapSide {
     for (let from = batchStart + byteOrderMark(bytes, base); ; ) {
       const long = collector.takeWords(from, end, ends);
       if (long === undefined) break;
-      // The emitter writes where the text is, so the rest of it is put there again.
+      // The emitter writes where the text is, so the rest of the text is put there again.
       emitter.open();
       emitter.emit(bytes.toString("utf8", long.start - batchStart, long.end - batchStart), 1);
       emitter.commit();
@@ -107,7 +107,9 @@ export class MapSide {
     if (bytes.length > 0 && bytes[bytes.length - 1] !== 10) this.#recordsBefore++;
   }
 
-  /** Emits each line of a block as a key, with null; each is a record. For jobs that take them (block-mappers.ts). */
+  /**
+   * Emits each line of a block as a key, with null; each line is a record. For jobs that take them (block-mappers.ts).
+   */
   keyLines({ block: { bytes } }: LineBlock): void {
     const collector = this.#collector!;
     this.#emitter!.flush();
@@ -153,7 +155,7 @@ export class MapSide {
     return this.#pass;
   }
 
-  /** Waits for what is under way, and hands all pairs to the collector: the last record has been mapped. */
+  /** Waits for what is under way, and hands all pairs to the collector. Called when the last record has been mapped. */
   async drain(): Promise<void> {
     if (this.#pass === undefined) return;
     await this.#pass.finish();
@@ -163,7 +165,7 @@ export class MapSide {
     this.#emitter?.flush();
   }
 
-  /** Sorts what was collected into one run; undefined for a map-only job. After `drain`. */
+  /** Sorts what was collected into one run; undefined for a map-only job. Called after `drain`. */
   finish(): Collected | undefined {
     if (this.#collector === undefined) return undefined;
     const run = this.#collector.finish();
@@ -171,7 +173,7 @@ export class MapSide {
     return { run, emissions, emissionDigest, stats };
   }
 
-  /** Removes all that was collected; also after `finish`. */
+  /** Removes everything that was collected, also after `finish`. */
   abort(): void {
     this.#pass?.close();
     this.#collector?.abort();

@@ -771,7 +771,7 @@ describe("dead letters and mapping again", () => {
     const job = defineJob({
       ...base,
       map(line, emit) {
-        // Fails from the second pass on, and so takes the letter that the pass was repeated for.
+        // Fails from the second pass on, and so takes the letter for which the pass was repeated.
         if (line === "flaky" && flaky++ > 0) throw new Error("flaky");
         for (let i = 0; i < (line === "large" ? 2000 : 1); i++) emit(long, i);
         if (line === "large") throw new Error("large");

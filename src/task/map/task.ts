@@ -8,6 +8,7 @@ import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
 import type { NamedInput } from "../../job/definition.ts";
 import type { Assignment, AttemptDone, MapWork } from "../../protocol/messages.ts";
+import { noStats } from "../../protocol/stats.ts";
 import type { TaskEnvironment } from "../environment.ts";
 import { badInputFailure, isA, userFailure } from "../failure.ts";
 import { DeadLetters } from "../output/dead-letters.ts";
@@ -19,7 +20,7 @@ import { Aside, Remap } from "./put-aside.ts";
 import { ReturnsPromises } from "./sharing.ts";
 import { type Collected, MapSide } from "./side.ts";
 
-/** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
+/** Throws a `TaskFailure`, or what the engine throws, and then leaves nothing behind. */
 export async function runMapTask(assignment: Assignment, work: MapWork, env: TaskEnvironment): Promise<AttemptDone> {
   const begun = env.clock.now();
   const task = new UserTask(assignment, env);
@@ -49,7 +50,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   }
 }
 
-/** Counts what a format was told to mend: fault 72, chosen and counted. */
+/** Counts the records that a format was told to mend: fault 72, chosen and counted. */
 const replacedCounter = "records with invalid UTF-8";
 
 interface MapAttemptOptions {
@@ -138,7 +139,9 @@ class MapAttempt {
     this.#deadLetters.abort();
   }
 
-  /** Maps what is left of the split; returns where to go on, behind a record that was put aside because it can't be read. */
+  /**
+   * Maps the rest of the split. Returns where to continue, behind a record that was put aside because it can't be read.
+   */
   async #mapFrom(from: Position | undefined): Promise<Position | "end"> {
     const { work, env } = this.#options;
     const batches = readSplit({
@@ -191,13 +194,13 @@ class MapAttempt {
   /** After reading failed: puts aside a record that the format refuses, where that is allowed. */
   async #goOnBehind(thrown: unknown): Promise<Position> {
     if (!isA(thrown, BadRecordIn)) {
-      // What is neither is of a format of the user's own.
+      // Any other error comes from a format of the user's own.
       throw isA(thrown, MillraceError) ? thrown : userFailure(thrown, { where: "the input format" });
     }
     const { file, start, end, bytes, lines, by } = thrown;
     const { source, input } = this.#options.work.files[file]!;
     if (end === undefined) {
-      // The file is what can't be read, from here on: no record to look at again, or to be put aside.
+      // The file can't be read from here on: there is no record to look at again, or to put aside.
       const where = start === 0 ? source : `${source}, from byte ${start} on`;
       throw badInputFailure(thrown, { at: { file, offset: start }, where, excerpt: excerptOf(bytes) });
     }
@@ -217,7 +220,7 @@ class MapAttempt {
     return { file, offset: end };
   }
 
-  /** Built-in mappers take whole blocks, unless single records are looked at. */
+  /** Built-in mappers take whole blocks, unless single records matter. */
   #formatOf(input: NamedInput): InputFormat<unknown> {
     const { task, work, env } = this.#options;
     if (task.status.careful || work.skip.length > 0) return input.format;
@@ -236,6 +239,7 @@ class MapAttempt {
   #stats(collected: Collected | undefined, bytesOut: number, begun: number): AttemptDone["stats"] {
     const { work, env, task } = this.#options;
     return {
+      ...noStats,
       recordsIn: this.#side.records,
       bytesIn: work.split.reduce((sum, piece) => sum + piece.end - piece.start, 0),
       pairs: collected?.emissions ?? 0,
@@ -244,12 +248,7 @@ class MapAttempt {
       memoryRunBytes: collected?.stats.memoryRunBytes ?? 0,
       diskRunBytes: collected?.stats.diskRunBytes ?? 0,
       spills: collected?.stats.spills ?? 0,
-      groups: 0,
-      groupMax: 0,
-      fetchedBytes: 0,
       valuesReturned: task.returned.isAny ? 1 : 0,
-      timersLeft: 0,
-      othersLeft: 0,
       asideLines: this.#deadLetters.lines,
       asideBytes: this.#deadLetters.bytes,
       wallMs: env.clock.now() - begun,

@@ -7,8 +7,8 @@ const codec = autoValue as Codec<unknown>;
 const scratch = new ByteBuffer();
 
 /**
- * Records of any kind as `run` reads them back: each by the `auto` codec, after its length as a 4-byte big-endian number, which
- * is what `records()` reads.
+ * Records of any kind as `run` reads them back: each encoded by the `auto` codec, after its length as a 4-byte
+ * big-endian number, which is what `records()` reads.
  */
 export const autoRecords: OutputFormat<unknown> = {
   extension: "records",

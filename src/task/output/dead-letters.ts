@@ -1,4 +1,4 @@
-// Dead letters of one map attempt: records put aside with where they came from and why, as NDJSON in a staged file.
+// Dead letters of one map attempt: records put aside, with their origin and the reason, as NDJSON in a staged file.
 import { assert } from "../../base/assert.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { deadLettersOutput, type Position } from "../../base/ids.ts";
@@ -18,7 +18,7 @@ export interface DeadLetter {
 /** How much of the input a record is. */
 export interface Extent {
   readonly bytes: number;
-  /** Line ends inside it: it may have taken rows along that are none of it. */
+  /** Line ends inside it: it may have swallowed rows that don't belong to it. */
   readonly lines: number;
 }
 
@@ -34,7 +34,10 @@ export class DeadLetters {
   #counted = 0;
   #last: FailureText | undefined;
 
-  /** `split`: the map task's number; `max`: how many may still be put aside; `isApart`: they have a folder of their own. */
+  /**
+   * `split` is the map task's number, `max` how many letters are still allowed; `isApart`: they have a folder of their
+   * own.
+   */
   constructor(split: number, max: number, stage: (name: string) => StagedWriter, isApart = false) {
     this.#max = max;
     this.#name = partName({
@@ -48,17 +51,17 @@ export class DeadLetters {
     this.#stage = stage;
   }
 
-  /** Why the last record was put aside, and which it is. */
+  /** Why the last record was put aside, and which one it is. */
   get last(): FailureText | undefined {
     return this.#last;
   }
 
-  /** Whether one more may be put aside that has so many line ends inside: each counts. */
+  /** Whether one more record, with this many line ends inside, may be put aside: each of them counts. */
   roomFor({ lines }: Pick<Extent, "lines">): boolean {
     return this.#counted + 1 + lines <= this.#max;
   }
 
-  /** Throws `no-space` or `io-error`. `allowed`: somebody else has counted it already. */
+  /** Puts a record aside. Throws `no-space` or `io-error`. `allowed`: it has been counted already, by the scheduler. */
   put(letter: DeadLetter, allowed: boolean): void {
     const { source, at, error, extent } = letter;
     assert(allowed || this.roomFor(extent), "one more dead letter is allowed");
@@ -98,7 +101,10 @@ export class DeadLetters {
   }
 }
 
-/** Text as text, bytes that are no text in base64, all else as JSON: so that the record can be mended and mapped again. */
+/**
+ * Text as text, bytes that are no text in base64, everything else as JSON, so that the record can be mended and mapped
+ * again.
+ */
 function recordFields(record: unknown): Readonly<Record<string, unknown>> {
   if (typeof record === "string")
     return record.isWellFormed() ? { text: record } : { text: record.toWellFormed(), mended: true };

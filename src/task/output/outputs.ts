@@ -1,5 +1,5 @@
-// Records of the outputs, from `emit` of a map-only job or of reduce and from `emit.to`: encoded at once, because user code
-// may change what it emitted, and handed on when the record that emitted them counts.
+// Records of the outputs, from `emit` of a map-only job or of reduce and from `emit.to`. They are encoded immediately,
+// because user code may change what it emitted, and handed on when the record that emitted them counts.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
@@ -10,14 +10,17 @@ export type RecordEncoder = (record: unknown, out: ByteBuffer) => void;
 
 /** Takes encoded records, one at a time: the staged files of an attempt, or a list in memory. */
 export interface OutputSinks {
-  /** One record of the output with this index in `JobDefinition.outputs`; the bytes are valid during the call. */
+  /**
+   * Takes one record of the output with this index in `JobDefinition.outputs`. The bytes are valid only during the
+   * call.
+   */
   append(output: number, bytes: Uint8Array, start: number, end: number): void;
 }
 
 /** The outputs of a job by name, each with its encoder. */
 export interface OutputTable {
   readonly encoders: readonly RecordEncoder[];
-  /** Index of a named output; throws `user-error` for a name that the job has not got, `main` included. */
+  /** The index of a named output. Throws `user-error` for a name that the job does not have, and for `main`. */
   indexOf(name: unknown): number;
 }
 
@@ -42,7 +45,7 @@ export function outputTable(job: JobDefinition, encoders: readonly RecordEncoder
 /** Records emitted by one call of user code that do not count yet. */
 export class PendingRecords {
   readonly #table: OutputTable;
-  /** Encoded records, one behind the other. */
+  /** Encoded records, one after the other. */
   #buffer: ByteBuffer | undefined;
   readonly #outputs: number[] = [];
   readonly #ends: number[] = [];
@@ -55,7 +58,7 @@ export class PendingRecords {
     return this.#buffer?.length ?? 0;
   }
 
-  /** Throws what the format throws; then nothing was added. */
+  /** Adds a record. Throws what the format throws; then nothing was added. */
   add(output: number, record: unknown): void {
     const buffer = (this.#buffer ??= new ByteBuffer(256));
     const start = buffer.length;
@@ -73,7 +76,7 @@ export class PendingRecords {
     this.add(this.#table.indexOf(name), record);
   }
 
-  /** Hands all records on, in the order they were emitted in, and is empty. */
+  /** Hands all records on, in the order in which they were emitted, and is empty then. */
   commit(sinks: OutputSinks): void {
     if (this.#buffer === undefined) return;
     const { bytes } = this.#buffer;

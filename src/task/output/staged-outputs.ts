@@ -1,4 +1,4 @@
-// The output files of one attempt: one per output that something was written to, and one of the main output in any case.
+// The output files of one attempt: one per output that something was written to, and always one of the main output.
 import type { AttemptId } from "../../base/ids.ts";
 import { type LineWriting, lineWriting, type OutputFormat } from "../../format/format.ts";
 import type { JobDefinition } from "../../job/definition.ts";
@@ -19,7 +19,10 @@ export interface StagedOutputsOptions {
   readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
 }
 
-/** How the outputs of a job are written: by their formats, or, where `run` reads the records back, the main one by `auto`. */
+/**
+ * The formats that write the outputs of a job: its own, except that `auto` writes the main one where `run` reads the
+ * records back.
+ */
 export function outputFormats(job: JobDefinition, spec: JobSpec): readonly OutputFormat<unknown>[] {
   return job.outputs.map(({ name, format }) => (spec.writes === "records" && name === "main" ? autoRecords : format));
 }
@@ -45,7 +48,7 @@ export class StagedOutputs implements OutputSinks {
     return this.#writers.reduce((sum, writer) => sum + (writer?.records ?? 0), 0);
   }
 
-  /** Opens the file of an output though nothing may ever be written to it. */
+  /** Opens the file of an output, even though nothing may ever be written to it. */
   open(output: number): void {
     this.#writer(output);
   }
@@ -54,17 +57,17 @@ export class StagedOutputs implements OutputSinks {
     this.#writer(output).append(bytes, start, end);
   }
 
-  /** How lines may be written to an output without its format; undefined: only by that. */
+  /** How lines may be written to an output without its format; undefined where only the format may write. */
   lineWriting(output: number): LineWriting | undefined {
     return this.#options.compressMember === undefined ? lineWriting(this.#formats[output]!) : undefined;
   }
 
-  /** Lines that its format would write, where there is a `lineWriting`. */
+  /** Appends lines as its format would write them. Called only where there is a `lineWriting`. */
   appendLines(output: number, bytes: Uint8Array, start: number, end: number, lines: number): void {
     this.#writer(output).appendAll(bytes, start, end, lines);
   }
 
-  /** Encodes a record and writes it at once: for who never takes one back. */
+  /** Encodes a record and writes it immediately: for callers that never take one back. */
   write(output: number, record: unknown): void {
     refusePromise(this.#writer(output).write(record), formatsWrite);
   }

@@ -1,5 +1,5 @@
-// Keys of a sample of the input, as bytes, and the boundaries that cut them into equal parts. It takes pairs as the collector
-// does, so that sampling runs the same code as mapping.
+// Keys of a sample of the input, as bytes, and the boundaries that cut them into equal parts. It takes pairs as the
+// collector does, so that sampling runs the same code as mapping.
 import { compareBytes, equalBytes } from "../../base/bytes/bytes.ts";
 import { KiB, MiB } from "../../base/limits.ts";
 import { groupEnd } from "../../kernel/group.ts";
@@ -8,7 +8,10 @@ import type { PairTarget } from "../emit/emitter.ts";
 import { readFrame } from "../emit/frame.ts";
 
 const batchBytes = 64 * KiB;
-/** Held at most; beyond it every second key is dropped, and from then on only every second one, fourth one, … is taken. */
+/**
+ * The most that is held. Beyond it every second key is dropped, and from then on only every second, fourth, … key is
+ * taken.
+ */
 const heldBytesMax = 16 * MiB;
 
 export class KeySample implements PairTarget {
@@ -40,8 +43,9 @@ export class KeySample implements PairTarget {
   }
 
   /**
-   * Where partitions 1, 2, … begin: the quantiles of the keys, equal ones merged, so there may be fewer than
-   * `partitions - 1`. Cut to what tells them from the key before, because a key may have a megabyte and a plan thousands.
+   * Where partitions 1, 2, … begin: the quantiles of the keys, with equal ones merged, so there may be fewer than
+   * `partitions - 1`. Each is cut to the bytes that tell it from the key before, because a key may have a megabyte, and
+   * a plan thousands of boundaries.
    */
   boundaries(partitions: number): Uint8Array[] {
     const keys = this.#keys.sort(compareBytes);

@@ -10,8 +10,9 @@ import { type TaskFrame, type UserEnvironment, UserTask } from "../user/user-tas
 import type { KeySample } from "./key-sample.ts";
 
 /**
- * Runs setup and map over sampled records for the keys that they emit. Counters, logs and `emit.to` are discarded, and records
- * that fail are passed over: mapping them will say what is wrong. Throws a `TaskFailure` when setup or teardown fail.
+ * Runs setup and map over sampled records, for the keys that they emit. Counters, logs and `emit.to` are discarded, and
+ * records that fail are skipped: mapping them will report what is wrong. Throws a `TaskFailure` when setup or teardown
+ * fail.
  */
 export async function sampleKeys(
   frame: TaskFrame,

@@ -1,5 +1,6 @@
-// The plan attempt: which files, which splits in which order, how many partitions, and where they begin with `byRange`. All
-// of it is a function of the input and the job, never of slots or machines; later tasks read only what is found here.
+// The plan attempt: which files, which splits in which order, how many partitions, and where they begin with `byRange`.
+// All of it depends only on the input and the job, never on slots or machines; later tasks read only what is found
+// here.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { decompress, detectCompression } from "../../format/compression/compress.ts";
@@ -66,7 +67,7 @@ async function headersOf(options: HeaderOptions): Promise<readonly PlannedFile[]
   }
 }
 
-/** As the job declares them, whatever the order in which they were given. */
+/** The inputs in the order in which the job declares them, whatever the order in which they were given. */
 function inputsInOrder(job: JobDefinition, spec: JobSpec): JobSpec["inputs"] {
   return job.inputs.map(({ name }) => {
     const given = spec.inputs.find((input) => input.name === name);

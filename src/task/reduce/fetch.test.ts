@@ -37,7 +37,7 @@ async function mapped(over: object = {}) {
   run.statuses.length = 0;
   let closed = 0;
   const open = (ref: RunRef) => openRun(run.runFiles.open(ref.path), ref.writtenBy, ref.path);
-  /** What lies elsewhere, as if it had come; 100 bytes a map. */
+  /** The runs that lie elsewhere, as if they had come; 100 bytes a map. */
   const fetchOf = (remote: readonly RunRef[]) => async (request: FetchRequest) => {
     const inputs = remote.flatMap((ref) => {
       request.onBytes(100);
@@ -68,7 +68,7 @@ describe("a reduce that fetches", () => {
       "x\t0,4,8\ny\t2,10\nz\t6,12\n",
     ]);
     expect(closed()).toBe(1);
-    // It says that it fetches, and how much has come, before user code runs.
+    // The attempt says that it fetches, and how much has come, before user code runs.
     const phases = run.statuses.map(({ phase, bytes }) => `${phase} ${bytes}`);
     expect(phases.slice(0, 5)).toEqual(["fetch 0", "fetch 100", "fetch 200", "fetch 300", "setup 300"]);
     expect(calls).toEqual(["setup", "teardown"]);

@@ -13,7 +13,7 @@ import { byHash, byRange } from "../../job/partition.ts";
 import { createKernel } from "../../kernel/create-kernel.ts";
 import { createReferenceKernel } from "../../kernel/reference.ts";
 
-/** By blocks, and by functions that nobody recognises; one of the two by itself. */
+/** The same job by blocks, and by functions that are not recognised; one of the two by itself. */
 function jobsOf(isText: boolean, isSorted: boolean) {
   const base = { name: "sort", partition: isSorted ? byRange() : byHash() } as const;
   const asBytes = { ...base, input: lines(), key: bytes, output: lines() } as const;
@@ -93,7 +93,7 @@ describe.each([
       );
       const plain = Array.from({ length: 400 }, (_, i) => `line ${i % 150}\n`).join("");
       await fc.assert(property, { numRuns: 25, examples: [[plain, true, 200_000, 2]] });
-      // Plain blocks go the fast way, or the two would agree for the wrong reason: 400 lines in two jobs each.
+      // Plain blocks must go the fast way, or the two would agree for the wrong reason: 400 lines in two jobs each.
       const linesOf = (results: readonly { value: unknown }[]) =>
         results.reduce((sum, { value }) => sum + ((value as { lines: number } | undefined)?.lines ?? 0), 0);
       expect(linesOf(framed.mock.results)).toBeGreaterThanOrEqual(800);

@@ -1,5 +1,6 @@
-// The built-in reducer `eachKey` on whole blocks of merged pairs: keys become lines in WebAssembly (format/lines/pairs.ts), without an
-// object per key. What it can't write it hands to the output's format, which says why.
+// The built-in reducer `eachKey` on whole blocks of merged pairs: keys become lines in WebAssembly
+// (format/lines/pairs.ts), without an object per key. Keys that can't be lines go to the output's format, which says
+// why.
 
 import { blockBytes } from "../../format/blocks/block.ts";
 import type { LineWriting } from "../../format/format.ts";
@@ -14,12 +15,12 @@ import { readFrame, viewOf } from "../emit/frame.ts";
 /** Takes output records, singly or as lines. */
 export interface LineSink {
   write(output: number, record: unknown): void;
-  /** How lines may be written to an output without its format; undefined: only by that. */
+  /** How lines may be written to an output without its format; undefined where only the format may write. */
   lineWriting?(output: number): LineWriting | undefined;
   appendLines?(output: number, bytes: Uint8Array, start: number, end: number, lines: number): void;
 }
 
-/** undefined: the job's reduce is another, or its keys are not written as they are. */
+/** Returns undefined where the job has another reduce, or its keys are not written as they are. */
 export function keyLinesOf(job: JobDefinition, sink: LineSink): KeyLines | undefined {
   const writing = sink.lineWriting?.(0);
   if (!isEachKey(job.reduce) || writing === undefined || job.combine !== undefined || job.group !== undefined)
@@ -29,13 +30,13 @@ export function keyLinesOf(job: JobDefinition, sink: LineSink): KeyLines | undef
 }
 
 export class KeyLines {
-  /** Keys so far, and most pairs of one of them. */
+  /** Keys so far, and the most pairs of one of them. */
   groups = 0;
   groupMax = 0;
   readonly #sink: LineSink;
   readonly #writing: LineWriting;
   readonly #pairs = new LinePairs();
-  /** The last key of the block before, and pairs that it has had so far. */
+  /** The last key of the previous block, and the pairs that it has had so far. */
   #last: Buffer = Buffer.alloc(0);
   #lastBytes = -1;
   #run = 0;
@@ -45,7 +46,7 @@ export class KeyLines {
     this.#writing = writing;
   }
 
-  /** Throws what the output's format throws of a key, told of by `failed`. */
+  /** Throws what the output's format throws for a key, after `failed` has added the key. */
   write(block: PairBlock, failed: (thrown: unknown, key: unknown) => unknown): void {
     const { bytes, start, end } = block;
     const isSmall = end - start <= blockBytes;
@@ -82,7 +83,7 @@ export class KeyLines {
     }
   }
 
-  /** So many keys more; the last one of them has had so many pairs. */
+  /** Counts this many more keys; the last one of them has had `run` pairs so far. */
   #began(groups: number, run: number): void {
     this.groups += groups;
     this.#run = run;

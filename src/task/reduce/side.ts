@@ -1,5 +1,5 @@
-// reduce over sorted pairs, wherever they come from. An error in reduce is never skipped: values of a key can't be put aside
-// like a record, and what is left would be a wrong result.
+// Calls reduce over sorted pairs, wherever they come from. An error in reduce is never skipped: values of a key can't
+// be put aside like a record, and the rest would be a wrong result.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { JobDefinition } from "../../job/definition.ts";
@@ -23,7 +23,7 @@ export interface ReduceSideOptions {
   readonly job: JobDefinition;
   readonly task: UserTask;
   readonly state: unknown;
-  /** Closed when `reduceAll` rejects; read to its end otherwise. */
+  /** Closed when `reduceAll` rejects; otherwise read to its end. */
   readonly cursor: BlockCursor;
   readonly sink: RecordSink;
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export interface ReduceSideOptions {
   readonly sharing?: boolean | undefined;
 }
 
-/** What a call of reduce gets beside its key and values; many may share it (sharing.ts). */
+/** What a call of reduce gets beside its key and values; many calls may share it (sharing.ts). */
 interface ReduceCall {
   readonly scope: ContextScope;
   readonly emit: unknown;
@@ -48,7 +48,7 @@ interface PendingReduce {
 
 type Reduce = NonNullable<JobDefinition["reduce"]>;
 
-/** The status page is written, and the signal looked at, every so many groups. */
+/** After this many groups the status page is written, and the signal is checked. */
 const groupsPerBeat = 1024;
 
 export class ReduceSide {
@@ -56,7 +56,7 @@ export class ReduceSide {
   readonly #groups: Groups;
   readonly #keyLines: KeyLines | undefined;
   readonly #late: LateCalls;
-  /** What ends the attempt, whatever user code makes of the error: a full disk. */
+  /** An error that ends the attempt, whatever user code makes of it: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: ReduceSideOptions) {
@@ -72,7 +72,7 @@ export class ReduceSide {
     return this.#keyLines?.groups ?? this.#groups.groups;
   }
 
-  /** Most values of one key. */
+  /** The largest number of values of one key. */
   get groupMax(): number {
     return this.#keyLines?.groupMax ?? this.#groups.groupMax;
   }
@@ -101,7 +101,7 @@ export class ReduceSide {
     }
   }
 
-  /** Left out reduce: the folded values, or all values in order, as `[key, value]`. */
+  /** Without reduce: writes the folded values, or all values in order, as `[key, value]`. */
   #writePairs(): void {
     const { job, sink } = this.#options;
     const groups = this.#groups;
@@ -173,7 +173,7 @@ export class ReduceSide {
     return { scope, emit, ctx: new Context(task.base, scope) };
   }
 
-  /** Reduces up to the next group whose reduce returns a promise; undefined: all groups are done. */
+  /** Reduces up to the next group whose reduce returns a promise; undefined when all groups are done. */
   #reduceOn(
     reduce: Reduce,
     readKey: Decoder,
@@ -202,7 +202,7 @@ export class ReduceSide {
     return undefined;
   }
 
-  /** Out of line: what is never called would keep the rest from being inlined. */
+  /** Out of line, as code that is never called would keep the rest from being inlined. */
   #tooLate(what: string, scope: ContextScope): never {
     this.#late.refuse(`${what} was called`, scope.of, scope.call === "failed");
   }
@@ -252,7 +252,7 @@ export class ReduceSide {
   }
 }
 
-/** Thrown through user code by what it called: a full disk is not its fault. */
+/** Whether the engine threw it through user code, which called the engine: a full disk is not the user's fault. */
 function isEngines(thrown: unknown): boolean {
   const code = codeOf(thrown);
   return code === "no-space" || code === "io-error";

@@ -226,7 +226,7 @@ describe("reduce", () => {
     const { reduce } = await mapped(job, "x\n");
     const result = await reduce();
     await expect(late).rejects.toThrow(/emit was called after/);
-    // Nothing of the attempt was awaited between, so it may have ended before; then it has simply not counted.
+    // Nothing of the attempt was awaited in between, so it may have ended before; then the call simply has not counted.
     if (!result.ok) expect(result.reason.kind).toBe("user-error");
   });
 

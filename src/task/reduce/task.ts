@@ -1,8 +1,9 @@
-// A reduce attempt: one partition of all map outputs → fetch what lies elsewhere → merge → groups → reduce (or the folded
-// values) → one staged part file.
+// A reduce attempt: one partition of all map outputs → fetch what lies elsewhere → merge → groups → reduce (or the
+// folded values) → one staged part file.
 import { assert } from "../../base/assert.ts";
 import { memberCompressor } from "../../format/compression/compress.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/messages.ts";
+import { noStats } from "../../protocol/stats.ts";
 import type { Fetched } from "../../shuffle/client.ts";
 import { type Gathered, gather } from "../../shuffle/gather.ts";
 import { type MeasuredFiles, measureFiles } from "../../sort/measured-files.ts";
@@ -15,7 +16,7 @@ import { outputFormats, StagedOutputs } from "../output/staged-outputs.ts";
 import { UserTask } from "../user/user-task.ts";
 import { ReduceSide } from "./side.ts";
 
-/** Throws a `TaskFailure`, or what the engine throws; then nothing is left behind. */
+/** Throws a `TaskFailure`, or what the engine throws, and then leaves nothing behind. */
 export async function runReduceTask(
   assignment: Assignment,
   work: ReduceWork,
@@ -33,7 +34,7 @@ export async function runReduceTask(
   let fetched: Fetched | undefined;
   let outputs: StagedOutputs | undefined;
   try {
-    // Before any user code: what it waits for or keeps open does not have to outlast the network.
+    // Runs before any user code, so that what user code waits for or keeps open does not have to outlast the network.
     if (inputs.fetch !== undefined) fetched = await inputs.fetch(fetchRequest(assignment, work, task, env, files));
     const reduceWith = async (state: unknown, sink: StagedOutputs) => {
       sink.open(0);
@@ -93,7 +94,7 @@ export async function runReduceTask(
   }
 }
 
-/** From here on the attempt says that it fetches, and how much has come. */
+/** Reports from here on that the attempt fetches, and how much has come. */
 function fetchRequest(
   { attempt }: Assignment,
   { partitions }: ReduceWork,
@@ -114,20 +115,16 @@ function statsOf(
   { pairs, bytes }: Gathered,
   { memoryBytes, diskBytes }: MeasuredFiles,
   fetched: Fetched | undefined,
-): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "valuesReturned" | "wallMs"> {
+): AttemptDone["stats"] {
   return {
+    ...noStats,
     recordsIn: side.groups,
     bytesIn: bytes,
     pairs,
     memoryRunBytes: memoryBytes,
     diskRunBytes: diskBytes,
-    spills: 0,
     groups: side.groups,
     groupMax: side.groupMax,
     fetchedBytes: fetched?.bytes ?? 0,
-    timersLeft: 0,
-    othersLeft: 0,
-    asideLines: 0,
-    asideBytes: 0,
   };
 }

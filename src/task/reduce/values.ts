@@ -1,5 +1,5 @@
-// Values of one key as reduce gets them: read once, decoded when they are asked for, never held. What is not read is read and
-// verified all the same, by `Groups`.
+// The values of one key as reduce gets them: read once, decoded when they are asked for, never held. Values that reduce
+// does not read are still read and verified, by `Groups`.
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { readF64 } from "../../base/bytes/f64.ts";
 import { MillraceError } from "../../base/error.ts";
@@ -23,14 +23,14 @@ export function decoderOf(codec: Codec<unknown>): Decoder {
   if (codec === (utf8 as Codec<unknown>)) return textDecoder();
   if (codec === (bytes as Codec<unknown>))
     return (pair, start, end) => (start === end ? noBytes : pair.lasting(start, end));
-  // No Buffer: a user's codec may call `slice` for a copy, which of a Buffer is none.
+  // Not a Buffer: a user's codec may call `slice` for a copy, and on a Buffer that makes none.
   return (pair, start, end) => codec.read(viewOf(pair.bytes, start, end));
 }
 
-/** There is nothing in it that could change. */
+/** It contains nothing that could change. */
 const noBytes = new Uint8Array(0);
 
-/** What Node's Buffer has and its types leave out: `toString` without the look at the encoding's name. */
+/** Methods of Node's Buffer that its types leave out: `toString` without looking at the encoding's name. */
 type SliceableBuffer = Buffer & {
   latin1Slice(start: number, end: number): string;
   utf8Slice(start: number, end: number): string;
@@ -56,7 +56,7 @@ function textDecoder(): Decoder {
   };
 }
 
-/** What a reduce that reads its values for long tells of itself, every so many values. */
+/** A reduce that reads values for a long time writes the status page after this many of them. */
 const valuesPerBeat = 0x10000;
 
 /** Where the values of all groups come from: one for all calls of reduce. */
@@ -68,11 +68,11 @@ export interface ValueSource {
   readonly of: CallOf;
 }
 
-/** One is made for each key, and many keys have one value: so it is small. */
+/** One is made for each key, and many keys have one value, so it is small. */
 export class GroupValues implements IterableIterator<unknown> {
   readonly #from: ValueSource;
   #state: "open" | "ended" | "failed" = "open";
-  /** What the engine threw while user code was reading: it may have swallowed it. */
+  /** An error that the engine threw while user code was reading, which may have swallowed it. */
   broken: { readonly thrown: unknown } | undefined;
 
   constructor(from: ValueSource) {
@@ -101,12 +101,12 @@ export class GroupValues implements IterableIterator<unknown> {
     return { done: false, value: read(groups.pair, groups.valueStart, groups.valueEnd) };
   }
 
-  /** A loop left early: what is left is skipped. */
+  /** A loop was left early: the rest is skipped. */
   return(): IteratorResult<unknown, undefined> {
     return { done: true, value: undefined };
   }
 
-  /** The call of reduce that they were for has ended. */
+  /** Says that the call of reduce which got these values has ended. */
   end(how: "ended" | "failed"): void {
     this.#state = how;
   }

@@ -1,5 +1,6 @@
-// `ctx`: what user code may ask of its task. Its functions work without `ctx` in front (`{ count }` in a parameter list), and
-// its getters read what the task moves on from record to record, so that one object serves all records of a synchronous map.
+// `ctx`: what user code may ask of its task. Its functions work without `ctx` in front (`{ count }` in a parameter
+// list). Its getters read what the task updates from record to record, so that one object serves all records of a
+// synchronous map.
 import { MillraceError } from "../../base/error.ts";
 import type { AttemptId } from "../../base/ids.ts";
 import { seededRandom } from "../../base/system/random.ts";
@@ -14,30 +15,36 @@ export interface ContextBase {
   readonly attempt: AttemptId;
   readonly signal: AbortSignal;
   readonly startedAtMs: number;
-  /** Of job name and bundle: two jobs draw different numbers, a retry the same. */
+  /** A hash of job name and bundle: two jobs draw different numbers, a retry the same. */
   readonly seed: number;
-  // As user code gets them, on their own (`{ log }` in a parameter list).
+  // Functions that user code may take on their own (`{ log }` in a parameter list).
   readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
   readonly file: (name: string) => string;
   readonly progress: () => void;
   readonly late: LateCalls;
 }
 
-/** What a context is about now; its owner moves it. */
+/** What a context is about now; its owner updates it. */
 export interface ContextScope {
-  /** Path of the record's file; "" where there is no record. */
+  /** The path of the record's file; "" where there is no record. */
   source: string;
   offset: number;
   state: unknown;
-  /** Counts the records or keys: another one draws other numbers. */
+  /** Counts the records or keys: each draws other numbers. */
   serial: number;
-  /** Seeds `random()` beside job and offset: of the record's file, the task or the key. Asked only when numbers are drawn. */
+  /**
+   * Seeds `random()` beside job and offset: a hash of the record's file, the task or the key. Asked only when numbers
+   * are drawn.
+   */
   stream: () => number;
   readonly counts: PendingCounts;
-  /** Something was counted since the owner last looked. */
+  /** Whether something was counted since the owner last looked. */
   dirty: boolean;
   readonly of: CallOf;
-  /** Of the call of user code that this was made for. What one does that has failed counts for nothing, and is no loss. */
+  /**
+   * The state of the call of user code that this was made for. What a failed call does counts for nothing, and is no
+   * loss.
+   */
   call: "open" | "ended" | "failed";
 }
 
@@ -70,7 +77,9 @@ export function contextBase(
   };
 }
 
-/** One is made per record where map returns promises, so what does not depend on the record is made once, in the base. */
+/**
+ * One is made per record where map returns promises, so what does not depend on the record is made once, in the base.
+ */
 export class Context {
   readonly params: unknown;
   readonly attempt: AttemptId;
@@ -100,7 +109,7 @@ export class Context {
     this.random = () => this.#random();
   }
 
-  /** A new one each time: user code may change the one it got. */
+  /** A new one each time, as user code may change the one it got. */
   get startedAt(): Date {
     return new Date(this.#base.startedAtMs);
   }
@@ -124,7 +133,10 @@ export class Context {
     scope.counts.add(name, n);
   }
 
-  /** The `ctx` of setup may be kept by what is open for as long as the slot lives, such as a connection that says that it is closed. */
+  /**
+   * What is open for as long as the slot lives may keep the `ctx` of setup, such as a connection that logs that it is
+   * closed.
+   */
   #log(...line: Parameters<ContextBase["log"]>): void {
     const { call, of } = this.#scope;
     if (call !== "open" && of.name !== "setup") this.#late("ctx.log was called");

@@ -1,12 +1,12 @@
-// Counters of one attempt. What a record counts is kept apart until its map has returned, so that a record that fails, and
-// is put aside or mapped again, has counted nothing.
+// Counters of one attempt. A record's counts are kept apart until its map has returned, so that a record that fails,
+// and is put aside or mapped again, has counted nothing.
 import { counterTooLarge, exactSum, tooManyCounters } from "../../base/counters.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Counters } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 
-/** Totals of an attempt, by name: exact, however large, so that it does not matter which task counted what. */
+/** Totals of an attempt, by name. They are exact, however large, so that it does not matter which task counted what. */
 export class CounterTotals {
   readonly #totals = new Map<string, number | bigint>();
 
@@ -27,8 +27,8 @@ export class CounterTotals {
   }
 
   /**
-   * As reported: on a null prototype, because users name counters after their data (`__proto__` is a fine name). Throws
-   * `over-limit`, which ends the job, for a total that no report can carry.
+   * The totals as reported: on a null prototype, because users name counters after their data (`__proto__` is a fine
+   * name). Throws `over-limit`, which ends the job, for a total that no report can carry.
    */
   report(): Counters {
     const counters: Record<string, number> = Object.create(null);
@@ -41,9 +41,9 @@ export class CounterTotals {
 }
 
 /**
- * What one call of user code has counted so far. How many names there may be is a limit of the job, and which of them are in
- * one task depends on where the input was cut: a name too many is no error of the call that brings it, but of the job, when
- * the call has succeeded. What is held until then is bounded: names beyond the limit are not kept.
+ * What one call of user code has counted so far. The number of names is limited per job, and where the input was cut
+ * decides which of them are in one task. So a name too many is no error of the call that brings it, but of the job,
+ * once the call has succeeded. Until then memory is bounded: names beyond the limit are not kept.
  */
 export class PendingCounts {
   readonly #totals: CounterTotals;
@@ -55,7 +55,7 @@ export class PendingCounts {
     this.#totals = totals;
   }
 
-  /** Throws `wrong-value` for what is no safe integer, `over-limit` for a name that is too long. */
+  /** Throws `wrong-value` for anything but a safe integer, `over-limit` for a name that is too long. */
   add(name: string, n: number): void {
     if (typeof name !== "string" || name === "") {
       throw new MillraceError("wrong-value", "ctx.count takes the counter's name first, a string that is not empty");
@@ -75,7 +75,7 @@ export class PendingCounts {
     this.#pending.set(name, exactSum(before ?? 0, n));
   }
 
-  /** Throws `over-limit`, which ends the job, where there are too many names. */
+  /** Makes the counts count. Throws `over-limit`, which ends the job, where there are too many names. */
   commit(): void {
     if (this.#surplus !== undefined) throw tooManyCounters(this.#surplus);
     for (const [name, n] of this.#pending) {

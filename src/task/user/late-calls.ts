@@ -1,15 +1,16 @@
-// What the job's code does after its call has ended (fault 26): it can't count any more, so something is lost, and that is the
-// job's error, whatever the code makes of it. One of these for each attempt; where it is kept decides what the error ends.
+// What the job's code does after its call has ended (fault 26). It can't count any more, so something is lost, and that
+// is the job's error, whatever the code makes of it. Each attempt has one of these; where it is kept decides what the
+// error ends.
 //
 //   live ─► noted: the first late call is the attempt's error       live, noted ─► void: the attempt failed or was revoked
 import { MillraceError } from "../../base/error.ts";
 import { locationOfFunction } from "../../job/load/function-location.ts";
 import { userStack } from "../../job/thrown.ts";
 
-/** Whose calls end. */
+/** The function whose calls end. */
 export interface CallOf {
   readonly name: "map" | "reduce" | "setup";
-  /** The job's functions that it is a call of. */
+  /** The job's functions that the call may be of. */
   readonly code: readonly ((...values: never) => unknown)[];
 }
 
@@ -19,18 +20,20 @@ const framesMax = 60;
 /** The first late call of an attempt. */
 export interface Late {
   readonly thrown: unknown;
-  /** Where what was thrown has no line of the job's code: the functions that were called then, as lines of a stack. */
+  /**
+   * Set where the thrown error has no line of the job's code: the functions that were called then, as lines of a stack.
+   */
   readonly begins: string | undefined;
 }
 
 export class LateCalls {
-  /** What is called now, or was last. */
+  /** What is called now, or was called last. */
   during: CallOf | undefined;
   #first: Late | undefined;
   #isVoid = false;
   readonly #noted: (late: Late) => void;
 
-  /** `noted` hears of the first late call at once, also when the attempt has been reported. */
+  /** `noted` is called at the first late call, also when the attempt has been reported. */
   constructor(noted: (late: Late) => void = () => {}) {
     this.#noted = noted;
   }
@@ -39,12 +42,18 @@ export class LateCalls {
     return this.#first;
   }
 
-  /** Nothing of the attempt counts, so that nothing of it can be lost: what still goes on is refused, and no error. */
+  /**
+   * Says that nothing of the attempt counts, so that nothing can be lost: what still goes on is refused, but is no
+   * error.
+   */
   void(): void {
     this.#isVoid = true;
   }
 
-  /** Throws to whoever calls late. `isFailed`: the call that it belongs to has failed itself, and counts for nothing. */
+  /**
+   * Throws to the code that calls late. `isFailed`: the call that it belongs to has failed itself, and counts for
+   * nothing.
+   */
   refuse(what: string, of: CallOf, isFailed = false): never {
     const isError = !this.#isVoid && !isFailed;
     const refused = isError ? lateCall(what, of, this.#first === undefined) : givenUp(what);
@@ -53,14 +62,14 @@ export class LateCalls {
     throw refused;
   }
 
-  /** Something was thrown, or done, outside of any call. */
+  /** Notes something that was thrown, or done, outside of any call. */
   note(thrown: unknown): void {
     if (this.#isVoid || this.#first !== undefined) return;
     this.#first = this.placed(thrown);
     this.#noted(this.#first);
   }
 
-  /** Errors of Node's own functions and what is no error have no line. */
+  /** Adds places to errors of Node's own functions and to values that are no errors, as they have no line. */
   placed(thrown: unknown): Late {
     const { during } = this;
     const hasLine = during === undefined || userStack(thrown) !== undefined;
@@ -73,7 +82,10 @@ export class LateCalls {
   }
 }
 
-/** Made here: the attempt knows of it, and that it comes up uncaught as well says nothing more. The code is wrong, however often it is run. */
+/**
+ * Whether the error was made here: the attempt knows it, and that it also comes up uncaught says nothing more. The code
+ * is wrong, however often it is run.
+ */
 export function isRefusal(thrown: unknown): boolean {
   return typeof thrown === "object" && thrown !== null && refusals.has(thrown);
 }
@@ -81,14 +93,14 @@ export function isRefusal(thrown: unknown): boolean {
 const refusals = new WeakSet<object>();
 
 /**
- * For what is called without being waited for. A promise that it returns is refused, as what it does then can't count. Otherwise
- * returns what it returned.
+ * For a result that is not waited for. Refuses a promise, as what that does later can't count; otherwise returns the
+ * result.
  */
 export function refusePromise<T>(returned: T, what: string): T {
   return returned === undefined || !isPromise(returned) ? returned : refuseReturned(returned, what);
 }
 
-/** Out of line: what is hardly ever called would keep the rest from being inlined. */
+/** Out of line, as code that is hardly ever called would keep the rest from being inlined. */
 function refuseReturned(returned: PromiseLike<unknown>, what: string): never {
   returned.then(undefined, () => {}); // this error says it all
   const refused = new MillraceError(
@@ -117,13 +129,14 @@ function lateCall(what: string, of: CallOf, isFirst: boolean): MillraceError {
     );
   const refused = late(`something that ${name} started`);
   if (!isFirst || userStack(refused) !== undefined) return refused;
-  // The function itself was handed on (`.then(emit)`): Node made the call, and nothing of the job's code is on the stack.
+  // The function itself was handed on (`.then(emit)`): Node made the call, and nothing of the job's code is on the
+  // stack.
   const bare = late(`${name} handed it on to a promise, timer or callback, which`);
   bare.stack += placesOf(of);
   return bare;
 }
 
-/** As lines of a stack: where the functions begin that may have done it. */
+/** The places where the functions begin that may have done it, as lines of a stack. */
 function placesOf({ name, code }: CallOf): string {
   const places = code.map((one) => {
     const place = locationOfFunction(one);

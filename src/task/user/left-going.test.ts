@@ -59,7 +59,7 @@ describe("runInline", () => {
   it("rejects with what reduce, setup and teardown do late, whatever timers were there before", async () => {
     const base = { name: "late", input: text(), key: utf8, value: uint, output: tsv() } as const;
     const map = (line: string, emit: Emit<string, number>) => emit(line, 1);
-    /** An error of a callback is the test's own, unless it is caught. */
+    /** An error in a callback is the test's own, unless it is caught. */
     const later = (call: () => void) =>
       void setTimeout(() => {
         try {

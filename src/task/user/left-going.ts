@@ -1,17 +1,18 @@
-// What the job's code has left going, in a process that goes on itself: a test, a debugger, a command. `beforeExit`, by which a slot
-// knows that nothing goes on (slot/user-work.ts), can't come there. So what Node shows is compared with what was there before, and
-// what threads compute for it, which Node does not show (zlib, crypto), is counted. Compiling WebAssembly is not seen.
+// Finds out what the job's code has left going in a process that goes on itself: a test, a debugger, a command.
+// `beforeExit`, by which a slot knows that nothing goes on (slot/user-work.ts), can't come there. So what Node shows is
+// compared with what was there before, and what threads compute for it, which Node does not show (zlib, crypto), is
+// counted. Compiling WebAssembly is not seen.
 import { createHook } from "node:async_hooks";
 import { limits } from "../../base/limits.ts";
 import type { LateCalls } from "./late-calls.ts";
 
-/** After these nothing that is due is left: promises, `setImmediate`, the next tick, timers of no time. */
+/** After this many turns nothing that is due is left: promises, `setImmediate`, the next tick, timers of no time. */
 const turnsMin = 4;
 
-/** Not what `millrace sim` and `millrace test` give the job's code for it. */
+/** Not the replacement that `millrace sim` and `millrace test` give the job's code. */
 const now = performance.now.bind(performance);
 
-/** What a thread computes for zlib is under way while its handle has a buffer. */
+/** A thread computes for zlib while the handle has a buffer. */
 interface Computing {
   readonly buffer?: unknown;
 }
@@ -19,7 +20,7 @@ interface Computing {
 export class LeftGoing {
   readonly #before = countsOf(process.getActiveResourcesInfo());
   readonly #computing = new Map<number, Computing>();
-  /** By their numbers: one that was there before and is over would hide one that has come since. */
+  /** By their numbers, because an earlier one that has ended would hide one that has come since. */
   readonly #timers = new Map<number, NodeJS.Timeout>();
   #isOwnTimer = false;
   readonly #watch = createHook({
@@ -41,7 +42,7 @@ export class LeftGoing {
     this.#watch.enable();
   }
 
-  /** Resolves when it is over, a late call has been noted, or after `limits.settleMs`. */
+  /** Resolves when everything is over, when a late call has been noted, or after `limits.settleMs`. */
   async over(late: LateCalls): Promise<void> {
     const begun = now();
     for (let turn = 0; late.first === undefined; turn++) {
@@ -60,7 +61,7 @@ export class LeftGoing {
     this.#isOwnTimer = false;
   }
 
-  /** What came up while somebody else was at work in this process is waited for too, no longer. */
+  /** What other code in this process started meanwhile is waited for too, but no longer. */
   #isAnyLeft(): boolean {
     if (this.#computing.size > 0) return true;
     for (const timer of this.#timers.values()) if (timer.hasRef()) return true;

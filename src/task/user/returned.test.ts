@@ -1,4 +1,4 @@
-// What map and reduce return instead of emitting it.
+// Results that map and reduce return instead of emitting them.
 import { describe, expect, it } from "vitest";
 import { TaskRun } from "../../../test/support/run-tasks.ts";
 import { text } from "../../format/lines/text.ts";

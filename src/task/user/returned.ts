@@ -1,8 +1,8 @@
-// What map and reduce return is ignored: results are emitted. But nobody who returns them instead should have to guess where
-// they are.
+// What map and reduce return is ignored, because results are emitted. But a user who returns them instead should not
+// have to guess where they are.
 import { MillraceError } from "../../base/error.ts";
 
-/** Ends the job at the first call: nothing that the function is meant to do was done. */
+/** Ends the job at the first call: the function has done nothing of what it should do. */
 export class IteratorReturned extends MillraceError {
   constructor(what: "map" | "reduce" | "teardown") {
     super(
@@ -12,9 +12,9 @@ export class IteratorReturned extends MillraceError {
   }
 }
 
-/** What the calls of one attempt returned; "map" or "reduce" is whose calls they are. */
+/** Watches what the calls of one attempt returned; "map" or "reduce" says whose calls they are. */
 export class Returned {
-  /** One of them returned something that it may have meant to emit. */
+  /** Whether one of them returned something that it may have meant to emit. */
   isAny = false;
   readonly #what: "map" | "reduce";
 
@@ -22,7 +22,7 @@ export class Returned {
     this.#what = what;
   }
 
-  /** Takes what is no promise, or what a promise came to. Throws `IteratorReturned`. */
+  /** Takes a return value that is no promise, or what a promise resolved to. Throws `IteratorReturned`. */
   take(value: unknown): void {
     if (typeof value === "object" && value !== null && isIterator(value)) throw new IteratorReturned(this.#what);
     if (!this.isAny && isResult(value)) this.isAny = true;
@@ -37,7 +37,10 @@ export function isIterator(value: object): boolean {
   return typeof sync === "function" || typeof async === "function";
 }
 
-/** Not what expressions leave behind: `words.map((word) => emit(word, 1))`, `isRight && emit(line)`, `line && emit(line)`. */
+/**
+ * Not what expressions leave behind: `words.map((word) => emit(word, 1))`, `isRight && emit(line)`, `line &&
+ * emit(line)`.
+ */
 function isResult(value: unknown): boolean {
   if (typeof value === "string") return value !== "";
   if (typeof value !== "object" || value === null) return false;

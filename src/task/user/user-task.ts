@@ -1,5 +1,5 @@
-// What is the same for every attempt that runs user code: parameters, counters, the status page, and `setup` and `teardown`
-// around the rest.
+// What is the same for every attempt that runs user code: parameters, counters, the status page, and `setup` and
+// `teardown` around the rest.
 import { readParams } from "../../job/params/read.ts";
 import type { Assignment } from "../../protocol/messages.ts";
 import type { TaskEnvironment } from "../environment.ts";
@@ -23,7 +23,7 @@ export class UserTask {
   readonly returned: Returned;
   readonly base: ContextBase;
   readonly #env: UserEnvironment;
-  /** Of `setup` and `teardown`; what keeps its `ctx` may count with it until the attempt ends. */
+  /** The scope of `setup` and `teardown`; code that keeps their `ctx` may count with it until the attempt ends. */
   readonly #scope: ContextScope;
   readonly #ctx: unknown;
 
@@ -50,8 +50,8 @@ export class UserTask {
   }
 
   /**
-   * `setup`, `body` with the state that it made, `teardown`, which also runs when the body failed and never hides why. Throws
-   * a `TaskFailure` for what setup or teardown throw.
+   * Runs `setup`, `body` with the state that it made, and `teardown`, which also runs when the body failed and never
+   * hides why. Throws a `TaskFailure` for what setup or teardown throw.
    */
   async run<T>(body: (state: unknown) => Promise<T>): Promise<T> {
     const { setup } = this.#env.job;
@@ -76,7 +76,7 @@ export class UserTask {
     return result;
   }
 
-  /** What was counted by `setup` and `teardown` counts; nothing may be counted any more. */
+  /** Makes the counts of `setup` and `teardown` count; nothing may be counted any more. */
   end(): void {
     this.#scope.counts.commit();
     this.#scope.call = "ended";

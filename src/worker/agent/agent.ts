@@ -5,11 +5,13 @@
 // sent at once; the master then ends the older call. Replies may come twice, late or in another order: every order is one
 // that may be repeated, an attempt id is started once and never again, and orders of an epoch lower than the highest seen are
 // not followed.
+
 import { setMaxListeners } from "node:events";
 import { assert } from "../../base/assert.ts";
+import { type Deferred, deferred } from "../../base/deferred.ts";
 import { MillraceError } from "../../base/error.ts";
 import { meaningOf } from "../../base/error-codes.ts";
-import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
+import { type AttemptId, attemptName, fullAttemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import { failpoint } from "../../base/system/failpoint.ts";
@@ -63,12 +65,12 @@ class WorkerAgent implements Agent {
   readonly #calls: MasterCalls;
   readonly #watch: Promise<void>;
   #offered: WorkerReport["offered"];
-  #drained: Deferred | undefined;
+  #drained: Deferred<void> | undefined;
   /** The master has heard that this worker drains: it gives it nothing more, also when it is gone before its lease. */
   #isLeaveTold = false;
   /** No report was answered for a lease. */
   #isUnheard = false;
-  #released: Deferred | undefined;
+  #released: Deferred<void> | undefined;
   #failuresInRow = 0;
   #isCooling = false;
 
@@ -187,7 +189,7 @@ class WorkerAgent implements Agent {
 
   #follow(orders: WorkerOrders, report: WorkerReport, isFresh: boolean): void {
     if (report.draining) this.#isLeaveTold = true;
-    for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));
+    for (const { attempt } of report.finished) this.#finished.delete(fullAttemptName(attempt));
     for (const job of report.settled) this.#toldSettled.add(job);
     let isNews = this.#offeredAre(report.offered);
     isNews = this.#settling.acknowledged(report) || isNews;
@@ -295,7 +297,7 @@ class WorkerAgent implements Agent {
     this.#running.delete(attempt);
     // Who revoked it waits for no result; a failure that it caused is none.
     if (isWanted) {
-      this.#finished.set(keyOf(attempt), measured);
+      this.#finished.set(fullAttemptName(attempt), measured);
       this.#coolDown(result);
     }
     this.#options.onEnd?.(attempt, isWanted ? result : undefined);
@@ -455,10 +457,6 @@ interface Finished {
   readonly bytes: number;
 }
 
-function keyOf(attempt: AttemptId): string {
-  return `${attempt.job}.${attemptName(attempt)}`;
-}
-
 const noInputs: ReduceInputs = { inputs: [], remote: [] };
 
 /** What is under way goes on for others who wait for it. */
@@ -471,17 +469,6 @@ async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promi
     else signal.addEventListener("abort", stopped, { once: true });
   });
   return await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", stopped));
-}
-
-interface Deferred {
-  readonly resolve: () => void;
-  readonly promise: Promise<void>;
-}
-
-function deferred(): Deferred {
-  let resolve = () => {};
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { resolve, promise };
 }
 
 /** What the job needs is missing here, or can't be had by anybody: a bundle that the master has not, a file that is too large. */

@@ -1,6 +1,6 @@
 // Attempts that run on this worker, and how they are getting on.
 
-import { type AttemptId, attemptName, type Instant, type JobId } from "../../base/ids.ts";
+import { type AttemptId, fullAttemptName, type Instant, type JobId } from "../../base/ids.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import type { RunningAttempt } from "../../protocol/messages.ts";
 import type { PageContent } from "../../slot/status-page.ts";
@@ -42,7 +42,7 @@ export class RunningAttempts {
   }
 
   get(attempt: AttemptId): Running | undefined {
-    return this.#entries.get(keyOf(attempt));
+    return this.#entries.get(fullAttemptName(attempt));
   }
 
   countOf(job: JobId): number {
@@ -56,14 +56,14 @@ export class RunningAttempts {
     const now = this.#clock.now();
     const stop = new AbortController();
     const entry: Entry = { attempt, startedAt: now, isWaiting: false, slot: undefined, stop, beats: -1, movedAt: now };
-    this.#entries.set(keyOf(attempt), entry);
+    this.#entries.set(fullAttemptName(attempt), entry);
     const running = run(entry).finally(() => this.#ending.delete(running));
     this.#ending.add(running);
   }
 
   /** It begins, or ends, to wait for a slot: its time begins when it has one. */
   waits(attempt: AttemptId, isWaiting: boolean): void {
-    const entry = this.#entries.get(keyOf(attempt));
+    const entry = this.#entries.get(fullAttemptName(attempt));
     if (entry === undefined) return;
     entry.isWaiting = isWaiting;
     entry.startedAt = this.#clock.now();
@@ -71,7 +71,7 @@ export class RunningAttempts {
   }
 
   delete(attempt: AttemptId): void {
-    this.#entries.delete(keyOf(attempt));
+    this.#entries.delete(fullAttemptName(attempt));
   }
 
   /** Resolves when nothing runs any more. */
@@ -110,8 +110,4 @@ export class RunningAttempts {
 function ownPage({ slot, attempt }: Running): PageContent | undefined {
   const page = slot?.page();
   return page?.epoch === attempt.epoch && page.attempt === attempt.attempt ? page : undefined;
-}
-
-function keyOf(attempt: AttemptId): string {
-  return `${attempt.job}.${attemptName(attempt)}`;
 }

@@ -1,7 +1,7 @@
 // What the master asks when a job ends (`WorkerOrders.settle`): whether its code still does something here after its calls have
 // returned. What it did (`late`) is kept until the master has it, and goes with the answer or before it.
 
-import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
+import { type AttemptId, fullAttemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import type { FailureText, LateCall, WorkerReport } from "../../protocol/messages.ts";
@@ -75,7 +75,7 @@ export class Settling {
   }
 
   called(attempt: AttemptId, error: FailureText): void {
-    const key = keyOf(attempt);
+    const key = fullAttemptName(attempt);
     if (this.#revoked.get(attempt.job)?.has(key) === true || this.#late.has(key)) return;
     this.#late.set(key, { attempt, error });
     this.#options.changed();
@@ -83,7 +83,7 @@ export class Settling {
 
   /** What it does, and did, after its end concerns no one. */
   revoke(attempt: AttemptId): void {
-    const key = keyOf(attempt);
+    const key = fullAttemptName(attempt);
     let revoked = this.#revoked.get(attempt.job);
     if (revoked === undefined) this.#revoked.set(attempt.job, (revoked = new Set()));
     revoked.add(key);
@@ -112,8 +112,8 @@ export class Settling {
    */
   acknowledged({ late, running }: WorkerReport): boolean {
     if (late.length === 0) return false;
-    const ran = new Set(running.map(({ attempt }) => keyOf(attempt)));
-    for (const { attempt } of late) if (!ran.has(keyOf(attempt))) this.#late.delete(keyOf(attempt));
+    const ran = new Set(running.map(({ attempt }) => fullAttemptName(attempt)));
+    for (const { attempt } of late) if (!ran.has(fullAttemptName(attempt))) this.#late.delete(fullAttemptName(attempt));
     return late.length === limits.lateCallsPerReport && this.#late.size > 0;
   }
 
@@ -128,8 +128,4 @@ export class Settling {
     this.#underway.set(job, settled);
     return settled;
   }
-}
-
-function keyOf(attempt: AttemptId): string {
-  return `${attempt.job}.${attemptName(attempt)}`;
 }

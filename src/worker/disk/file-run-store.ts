@@ -1,11 +1,13 @@
 // Runs in files: a directory per job in the memory tier and one on disk; the names of files
 // begin with the attempt's. (A directory per attempt would be tidier, and cost more than a small attempt itself.) A winner's
 // stay until the job is over, a failed attempt's go at once.
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+
+import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
-import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
+import { type AttemptId, attemptName, fullAttemptName, type JobId } from "../../base/ids.ts";
+import { namesIn } from "../../base/system/names-in.ts";
 import type { RunRef } from "../../sort/run.ts";
 import { tierShare } from "../slots/budget.ts";
 import type { AttemptDirectories, RunStore } from "./run-store.ts";
@@ -49,7 +51,7 @@ export class FileRunStore implements RunStore {
     }
     // A run that was killed may have left something, which the next one must not find.
     for (const name of namesIn(directory)) removeForAttempt(join(directory, name));
-    this.#granted.set(keyOf(attempt), memoryBytesMax);
+    this.#granted.set(fullAttemptName(attempt), memoryBytesMax);
     return { directory, memoryDirectory, memoryBytesMax, diskDirectory };
   }
 
@@ -59,7 +61,7 @@ export class FileRunStore implements RunStore {
   }
 
   end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void {
-    this.#granted.delete(keyOf(attempt));
+    this.#granted.delete(fullAttemptName(attempt));
     if (outcome.kept !== undefined) this.keep(outcome.kept);
     else if (outcome.isFailed) this.#removeFiles(attempt);
   }
@@ -185,17 +187,5 @@ function removeIfPossible(path: string): void {
     rmSync(path, { recursive: true, force: true, maxRetries: 3 });
   } catch {
     // said by the next attempt that needs the place
-  }
-}
-
-function keyOf(attempt: AttemptId): string {
-  return `${attempt.job}.${attemptName(attempt)}`;
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return []; // not made yet, or removed with its job
   }
 }

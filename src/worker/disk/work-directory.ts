@@ -12,18 +12,11 @@
 //     owner.json          the process that uses it and the work directory it belongs to
 //     runs/JOB/           runs
 //     slots/              status pages
-import {
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from "node:fs";
+
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
+import { namesIn } from "../../base/system/names-in.ts";
 import { isLocked } from "./directory-lock.ts";
 import { isAlive, isOfThisNamespace, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 
@@ -212,14 +205,6 @@ function readJson(path: string): unknown {
 function writeJson(path: string, value: unknown): void {
   writeFileSync(`${path}.new`, `${JSON.stringify(value)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }
 
 function exists(path: string): boolean {

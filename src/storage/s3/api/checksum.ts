@@ -1,25 +1,26 @@
-// By what a whole object is known, from what the store says of it: its reader learns whether what came is what was stored. Ranges have
-// nothing of the kind (docs/storage.md).
+// Checks whole objects against the checksums that the store gives, so that the reader of an object learns whether it
+// got what was stored. Ranges have no checksums (docs/storage.md).
 import { createHash } from "node:crypto";
 import { crc32Of } from "../../../base/bytes/checksum.ts";
 import { crc32cOf } from "../../../base/bytes/crc32c.ts";
 import { type Crc64, crc64nvmeOf } from "../../../base/bytes/crc64nvme.ts";
 
-/** Of an object's bytes, in order. */
+/** A running checksum of an object's bytes, in order. */
 export interface ContentSum {
   update(chunk: Uint8Array): void;
-  /** After the last byte: what differs, in words; undefined: nothing does. */
+  /** Called after the last byte. Says in words what differs; undefined: nothing does. */
   difference(): string | undefined;
 }
 
-/** What is kept with each file of an output of ours, beside its bytes. */
+/** The header of the SHA-256 that is kept with each file of an output of ours. */
 export const sha256Header = "x-amz-meta-millrace-sha256";
 /** Asks for the checksums that the store has. */
 export const checksumRequest = { "x-amz-checksum-mode": "ENABLED" } as const;
 
 /**
- * The best that there is, undefined where there is nothing: a SHA-256 that is known from elsewhere (a manifest), our own, one of the
- * store's checksums, or an etag that is the content's MD5. `headers` are those of an answer about the whole object, or some of them.
+ * Takes the best checksum that there is, or returns undefined: a SHA-256 that is known from elsewhere (a manifest), our
+ * own, one of the store's checksums, or an etag that is the content's MD5. `headers` are some or all of those of an
+ * answer about the whole object.
  */
 export function contentSumOf(
   headers: Readonly<Record<string, string>>,
@@ -43,8 +44,8 @@ export function contentSumOf(
 }
 
 /**
- * Of an upload in parts the store has either the whole's checksum, or one of the parts' checksums, which says nothing to who has only
- * the bytes: its type is "COMPOSITE", or it ends with "-" and their number.
+ * For an upload in parts the store has either the whole's checksum, or one of the parts' checksums, which is of no use
+ * to a reader that has only the bytes: its type is "COMPOSITE", or it ends with "-" and the number of parts.
  */
 function storedOf(headers: Readonly<Record<string, string>>, name: string, bytes: number): string | undefined {
   if ((headers["x-amz-checksum-type"] ?? "FULL_OBJECT").toUpperCase() !== "FULL_OBJECT") return undefined;
@@ -55,14 +56,18 @@ function storedOf(headers: Readonly<Record<string, string>>, name: string, bytes
 }
 
 /**
- * Of an answer with a part of an object: what says something of the whole. A checksum there is the whole's, or the part's,
- * or one of checksums without its number, depending on the store and on where its parts begin (boto/botocore issue 3346).
+ * The headers of an answer with a part of an object that are about the whole object. A checksum among them is the
+ * whole's, or the part's, or one of checksums without its number, depending on the store and on where its parts begin
+ * (boto/botocore issue 3346).
  */
 export function ofWholeObject(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-")));
 }
 
-/** Etags of uploads in parts and of what is encrypted with keys of its own are something else. */
+/**
+ * Whether the etag is an MD5. Etags of uploads in parts, and of objects encrypted with keys of their own, are something
+ * else.
+ */
 function isMd5(etag: string, headers: Readonly<Record<string, string>>): boolean {
   if (!/^[0-9a-f]{32}$/i.test(etag)) return false;
   const encryption = headers["x-amz-server-side-encryption"] ?? "AES256";

@@ -230,7 +230,7 @@ describe("fault 53: over a socket", () => {
   let server: Server;
   afterEach(() => server?.close());
 
-  /** Answers the n-th connection's first request with what `answers[n]` writes; the last one's again and again. */
+  /** Answers the n-th connection's first request with what `answers[n]` writes; later connections get the last one. */
   async function talking(...answers: ((socket: Socket) => void)[]): Promise<S3Objects> {
     let connections = 0;
     server = createServer((socket) => {

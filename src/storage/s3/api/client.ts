@@ -1,6 +1,7 @@
-// Signed requests to an object store, repeated while that can help: full jitter between tries ("Exponential Backoff And
-// Jitter", AWS Architecture Blog); a try ends when nothing moves any more (api/silence.ts). What is read of an answer is read within
-// its try: an answer that is not whole, or not one to this request, is a failed try like a connection that is lost.
+// Signed requests to an object store, repeated while that can help, with full jitter between tries ("Exponential
+// Backoff And Jitter", AWS Architecture Blog). A try ends when nothing moves any more (api/silence.ts). An answer is
+// read within its try: an answer that is not whole, or not one to this request, is a failed try, as a lost connection
+// is.
 import { createHash } from "node:crypto";
 import { MillraceError, systemCode } from "../../../base/error.ts";
 import { KiB, limits } from "../../../base/limits.ts";
@@ -13,21 +14,24 @@ import type { HttpResponse, S3Body, S3Transport } from "./transport.ts";
 import { looseText, parseXml, type XmlElement, XmlFault } from "./xml.ts";
 
 export interface S3ClientOptions {
-  /** Asked for when it is needed; undefined: there is none. */
+  /** Asked for when they are needed; undefined: there are no credentials. */
   readonly access: () => S3Access | undefined;
-  /** Bucket in the path instead of the host's name. Default: yes for an endpoint of one's own and for names with dots. */
+  /**
+   * Whether the bucket is in the path instead of the host's name. Default: yes for an endpoint of one's own and for
+   * names with dots.
+   */
   readonly pathStyle?: boolean | undefined;
   readonly transport: S3Transport;
   readonly clock: Clock;
-  /** 0 <= x < 1. */
+  /** Returns 0 <= x < 1. */
   readonly random: () => number;
 }
 
-/** Who waits for an answer, and for how long. */
+/** How long a request is waited for. */
 export interface S3Waiting {
-  /** Ends the wait; what is thrown then is "cancelled". */
+  /** Ends the wait, which then throws "cancelled". */
   readonly signal?: AbortSignal | undefined;
-  /** Shared by all requests of one list. Default: the request's own. */
+  /** Shared by all requests of one list. Default: the request has its own. */
   readonly silence?: Silence | undefined;
 }
 
@@ -37,16 +41,16 @@ export interface S3Request extends S3Waiting {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: S3Body;
-  /** Bytes of the answer. Default: those of an answer in XML. */
+  /** The most bytes that the answer may have. Default: as many as an answer in XML. */
   readonly bytesMax?: number;
-  /** The first of them are of use, whatever follows. */
+  /** The first of them are useful, whatever follows. */
   readonly isPartOfUse?: true;
 }
 
-/** Grows fourfold: a store that is too busy wants more than a second. */
+/** Grows fourfold: a store that is too busy needs more than a second. */
 const backOffMs = 500;
 const backOffMaxMs = 8_000;
-/** Of an error's text, which is for people. */
+/** Bytes of an error's text that are read; the text is for people. */
 const errorBytesMax = 64 * KiB;
 
 const retryableCodes: ReadonlySet<string> = new Set([
@@ -63,7 +67,7 @@ const retryableCodes: ReadonlySet<string> = new Set([
 
 export class S3Client {
   readonly #options: S3ClientOptions;
-  /** Signing keys of the day. */
+  /** The signing keys of the day. */
   readonly #signingKeys = new Map<string, ArrayBuffer>();
 
   constructor(options: S3ClientOptions) {
@@ -71,8 +75,9 @@ export class S3Client {
   }
 
   /**
-   * What `read` makes of the answer, whatever its status below 500. Throws `S3Error` when the store can't be brought to answer, and
-   * "cancelled" when no one waits any more. `read` throws an `S3Error` that is retryable for what is no answer to this request.
+   * Sends the request, and returns what `read` makes of the answer, whatever its status below 500. Throws `S3Error`
+   * when the store can't be brought to answer, and "cancelled" when no one waits any more. For an answer that does not
+   * answer this request, `read` throws an `S3Error` that is retryable.
    */
   async send<T>(request: S3Request, read: (response: HttpResponse) => T): Promise<T> {
     const { clock, random } = this.#options;
@@ -128,7 +133,7 @@ export class S3Client {
     }
   }
 
-  /** Throws what no other try helps against. */
+  /** Throws an error that no other try helps against. */
   #failureOf(request: S3Request, thrown: unknown, stopped: unknown): S3Error {
     if (stopped instanceof S3Error) return stopped;
     if (stopped instanceof MillraceError) throw stopped;
@@ -192,7 +197,10 @@ export class S3Client {
   }
 }
 
-/** The whole body's; signed with the request, so that the store refuses what was damaged on the way. */
+/**
+ * The digest of the whole body. It is signed with the request, so that the store refuses a body that was damaged on the
+ * way.
+ */
 function digestOf(body: S3Body | undefined): string {
   const hash = createHash("sha256");
   if (body !== undefined) for (const chunk of body.chunks()) hash.update(chunk);
@@ -200,7 +208,7 @@ function digestOf(body: S3Body | undefined): string {
 }
 
 /**
- * What can't be the answer: server errors, throttling, errors that come with a status of success, and words that are not a store's.
+ * The error in an answer: server errors, throttling, errors with a status of success, and words that are not a store's.
  */
 function errorIn(request: S3Request, response: HttpResponse): S3Error | undefined {
   const { status, body, headers } = response;
@@ -214,7 +222,7 @@ function errorIn(request: S3Request, response: HttpResponse): S3Error | undefine
     const isTemporary = status === 429 || status === 408 || status < 300 || retryableCodes.has(code);
     if (isTemporary) return errorOf(request, status, text, true);
   }
-  // A proxy's page says nothing about an object, whatever its status.
+  // A proxy's page says nothing about an object, whatever its status is.
   const isPage = !isContent && (isHtml(headers) || (text.trim() !== "" && !text.trimStart().startsWith("<")));
   if (isPage || /^\s*(<!doctype\s+html|<html)[\s>]/i.test(text)) return wrongAnswer(request, response, notOfAStore);
   return undefined;
@@ -230,22 +238,22 @@ function startOf(body: Buffer): string {
   return body.subarray(0, errorBytesMax).toString("utf8");
 }
 
-/** For an answer that its caller has no use for. */
+/** The error for an answer that its caller has no use for. */
 export function unexpected(request: S3Request, { status, body }: HttpResponse): S3Error {
   return errorOf(request, status, startOf(body), false);
 }
 
-/** For what is no answer to this request, or not all of it: the next one may be. */
+/** The error for an answer that does not answer this request, or only in part: the next one may. */
 export function wrongAnswer(request: S3Request, { status }: Pick<HttpResponse, "status">, why: string): S3Error {
   return new S3Error(status, "wrong-answer", `${nameOf(request)} was answered with ${status}, but ${why}`, true);
 }
 
-/** For an answer that is whole, and wrong: it would come again. */
+/** The error for an answer that is whole, and wrong: it would come again. */
 export function impossible(request: S3Request, { status }: Pick<HttpResponse, "status">, why: string): S3Error {
   return new S3Error(status, "wrong-answer", `${nameOf(request)} was answered with ${status}, but ${why}`, false);
 }
 
-/** All of an answer in XML, whose outermost element has this name. */
+/** Parses an answer in XML, whose outermost element must have this name. */
 export function documentOf(request: S3Request, response: HttpResponse, name: string): XmlElement {
   if (response.isCut === true) {
     throw impossible(request, response, `it has more than ${limits.storeXmlBytesMax} bytes`);

@@ -2,12 +2,14 @@
 import { MillraceError, systemCode } from "../../../base/error.ts";
 import { showPath } from "../../local/fs.ts";
 
-/** An answer that is an error, or none at all. Says nothing of the request's headers: they hold signatures. */
+/**
+ * An answer that is an error, or no answer at all. It does not mention the request's headers, as they hold signatures.
+ */
 export class S3Error extends Error {
   override readonly name = "S3Error";
   /** 0: there was no answer. */
   readonly status: number;
-  /** The store's: "NoSuchKey", "SlowDown"; a system error's where there was no answer. */
+  /** The store's code: "NoSuchKey", "SlowDown"; a system error's code where there was no answer. */
   readonly code: string;
   readonly isRetryable: boolean;
 
@@ -18,14 +20,14 @@ export class S3Error extends Error {
     this.isRetryable = isRetryable;
   }
 
-  /** The last of so many: no further try helps. */
+  /** The error of the last of several tries: no further try helps. */
   after(tries: number): S3Error {
     if (tries === 1) return this;
     return new S3Error(this.status, this.code, `${this.message} (tried ${tries} times)`, true, this.cause);
   }
 }
 
-/** A failed look at, or read of, an input. */
+/** The error for an input that can't be examined or read. */
 export function s3InputError(thrown: unknown, path: string): MillraceError {
   if (thrown instanceof MillraceError) return thrown;
   if (thrown instanceof S3Error && thrown.status === 404) {
@@ -42,7 +44,7 @@ export function s3InputError(thrown: unknown, path: string): MillraceError {
   return unavailable(thrown, `${showPath(path)} can't be read`);
 }
 
-/** A failed request for an output. */
+/** The error for a failed request for an output. */
 export function s3OutputError(thrown: unknown, doing: string, path: string): MillraceError {
   if (thrown instanceof MillraceError) return thrown;
   return unavailable(thrown, `${doing} ${showPath(path)} failed`);
@@ -52,7 +54,7 @@ export function isDenied(thrown: unknown): boolean {
   return thrown instanceof S3Error && (thrown.status === 403 || thrown.status === 401) && !isTemporary(thrown);
 }
 
-/** The same request may pass later, or from another machine. */
+/** Whether the same request may succeed later, or from another machine. */
 function isTemporary({ code }: S3Error): boolean {
   return code === "RequestTimeTooSkewed" || code === "ExpiredToken" || code === "RequestExpired";
 }
@@ -70,7 +72,7 @@ export function reasonOf(thrown: unknown): string {
   return `${thrown.message}${advice}`;
 }
 
-/** A redirection: requests are signed for one region. */
+/** Whether the store redirects the request: requests are signed for one region. */
 function isElsewhere(thrown: unknown): boolean {
   if (!(thrown instanceof S3Error)) return false;
   return thrown.status === 301 || thrown.status === 307 || thrown.code === "AuthorizationHeaderMalformed";

@@ -1,5 +1,6 @@
-// Pages of lists, as a store answers with them. What is left out of a list is left out of a job's input, and no one would notice: so a
-// page counts only if it is whole, says whether it is the last one, and goes on where the one before it ended.
+// Pages of lists, as a store answers with them. A key that is missing from a list is missing from a job's input, and no
+// one would notice. So a page counts only if it is whole, says whether it is the last one, and goes on where the one
+// before it ended.
 import { MillraceError } from "../../../base/error.ts";
 import { limits } from "../../../base/limits.ts";
 import { formatCount } from "../../../base/units.ts";
@@ -12,12 +13,12 @@ import { childOf, textIn, type XmlElement } from "./xml.ts";
 /** A list that is being asked for, page by page. */
 export class AskedList {
   readonly prefix: string;
-  /** What asks for the next page; undefined: there is none. */
+  /** Asks for the next page; undefined: there is none. */
   token: string | undefined;
   objects = 0;
-  /** Without anything in them, one after the other. */
+  /** Pages in a row without anything in them. */
   emptyPages = 0;
-  /** Of keys, and of what lies between two delimiters. */
+  /** The order of the keys, and of the prefixes between two delimiters. */
   keys = new Order();
   prefixes = new Order();
 
@@ -27,15 +28,16 @@ export class AskedList {
 }
 
 /**
- * Names in the order of their bytes, as stores list them, or in that of folders that are walked through ("a/z" before "a-b"), as
- * stores on a file system do. A list in no order may have lost something or hold it twice, and no one could tell.
+ * Names in the order of their bytes, as stores list them, or in the order of walking through folders ("a/z" before
+ * "a-b"), as stores on a file system do. A list in no order may have lost a name or hold it twice, and no one could
+ * tell.
  */
 class Order {
   last: string | undefined;
   isByBytes = true;
   isByFolders = true;
 
-  /** With this name behind the others; or why it can't be there, in words. */
+  /** The order with this name behind the others; or why it can't be there, in words. */
   after(name: string): Order | string {
     const { last } = this;
     const next = new Order();
@@ -49,7 +51,7 @@ class Order {
   }
 }
 
-/** Takes the answer for the next page. Throws an `S3Error` for what is none; then nothing was taken. */
+/** Takes the answer for the next page. Throws an `S3Error` for anything else, and then has taken nothing. */
 export function takePage(request: S3Request, response: HttpResponse, asked: AskedList): S3Listed {
   const page = documentOf(request, response, "ListBucketResult");
   const isMore = isTruncated(request, response, page);
@@ -64,12 +66,12 @@ export function takePage(request: S3Request, response: HttpResponse, asked: Aske
     const size = textIn(entry, "Size") ?? "";
     const etag = unquoted(textIn(entry, "ETag") ?? "");
     if (!isCount(size)) throw wrong(`${shown(key)} has the size ${shown(size)}`);
-    // Consoles make markers of folders, and not every store gives them one.
+    // Consoles make folder markers, and not every store gives them an etag.
     if (etag === "" && !(key.endsWith("/") && size === "0")) throw wrong(`${shown(key)} has no etag`);
     objects.push({ key, bytes: Number(size), etag });
   }
   const count = textIn(page, "KeyCount");
-  // Some stores count what lies below a folder as one key, some don't.
+  // Some stores count everything below a folder as one key, some don't.
   const counts = [objects.length + prefixes.length, objects.length];
   if (count !== undefined && !counts.includes(Number(count))) {
     throw wrong(`it says ${shown(count)} keys and holds ${objects.length + prefixes.length}`);
@@ -96,12 +98,12 @@ export function takePage(request: S3Request, response: HttpResponse, asked: Aske
     throw impossible(request, response, `${emptyPages} pages of the list hold nothing, and it has no end`);
   }
   if (asked.objects + objects.length > limits.storeListedMax) throw tooMany(request, asked.prefix);
-  // Only now: a page that is refused is asked for again.
+  // Only now, because a page that is refused is asked for again.
   Object.assign(asked, { token, emptyPages, objects: asked.objects + objects.length, ...order });
   return { objects, prefixes };
 }
 
-/** The uploads of a page, and behind which one the next page begins. */
+/** The uploads of a page, and the one behind which the next page begins. */
 export function uploadsOf(
   request: S3Request,
   response: HttpResponse,
@@ -126,12 +128,12 @@ export function uploadsOf(
   return { uploads, next };
 }
 
-/** Whether that is what was answered, whole or not. */
+/** Whether the answer is a list of parts, whole or not. */
 export function isListOfParts({ status, body }: HttpResponse): boolean {
   return status === 200 && /^\s*(<\?xml[^>]*>\s*)?<ListPartsResult[\s>]/.test(body.toString("latin1", 0, 512));
 }
 
-/** The parts of a page, and behind which one the next page begins. */
+/** The parts of a page, and the number behind which the next page begins. */
 export function partsOf(
   request: S3Request,
   response: HttpResponse,
@@ -154,7 +156,7 @@ export function partsOf(
   return { parts, next: Number(next) };
 }
 
-/** Digits, and no more than a number can hold. */
+/** Whether the text is digits, and no more than a number can hold. */
 export function isCount(text: string): boolean {
   return /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text));
 }
@@ -176,7 +178,7 @@ function isTruncated(request: S3Request, response: HttpResponse, page: XmlElemen
   throw wrongAnswer(request, response, "does not say whether it is the whole list");
 }
 
-/** Keys are asked for percent-encoded, because XML can't hold every one; not every store does it. */
+/** Keys are asked for percent-encoded, because XML can't hold every key; not every store does it. */
 function decoder(request: S3Request, response: HttpResponse, page: XmlElement): (text: string | undefined) => string {
   const isEncoded = textIn(page, "EncodingType") === "url";
   return (text) => {
@@ -192,7 +194,7 @@ function decoder(request: S3Request, response: HttpResponse, page: XmlElement): 
 
 function inBytes(a: string, b: string): number {
   if (a === b) return 0;
-  // Only half characters stand elsewhere among UTF-16 than among bytes.
+  // Only half characters are ordered differently among UTF-16 units than among bytes.
   if (!/[\uD800-\uDFFF]/.test(a + b)) return a < b ? -1 : 1;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -1,9 +1,10 @@
-// How long a store may say nothing. Not a deadline for the whole of an exchange: a large one may take long, as long as it moves.
+// Bounds how long a store may be silent. It is no deadline for a whole exchange: a large one may take long, as long as
+// it moves.
 
 import { limits } from "../../../base/limits.ts";
 import type { Clock } from "../../../base/system/clock.ts";
 
-/** The silence that a request, or all the requests of one list, may still cost. */
+/** The silence that a request, or all the requests of one list, may still use up. */
 export class Silence {
   #leftMs: number;
 
@@ -20,14 +21,14 @@ export class Silence {
   }
 }
 
-/** Watches one exchange, and says so once when nothing moves any more. */
+/** Watches one exchange, and calls `onIdle` once when nothing moves any more. */
 export class IdleWatch {
   readonly #clock: Clock;
   readonly #silence: Silence;
   readonly #over = new AbortController();
-  /** The last step, or the last so many bytes. */
+  /** The time of the last step, or of the last `silenceBytesMin` bytes. */
   #stepAt: number;
-  /** The last so many bytes: connecting to a store that then says nothing is silence too. */
+  /** The time of the last such bytes: connecting to a store that then stays silent counts as silence too. */
   #movedAt: number;
   #bytes = 0;
 
@@ -38,12 +39,12 @@ export class IdleWatch {
     void this.#watch(onIdle);
   }
 
-  /** The request has gone, the answer begins. */
+  /** Called when the request is sent, and when the answer begins. */
   step(): void {
     this.#stepAt = this.#clock.now();
   }
 
-  /** Bytes that the other end took or gave. */
+  /** Called with bytes that the other side took or sent. */
   moved(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes < limits.silenceBytesMin) return;
@@ -66,7 +67,7 @@ export class IdleWatch {
 
   async #watch(onIdle: () => void): Promise<void> {
     const { signal } = this.#over;
-    // Timers end early by a part of a millisecond.
+    // Timers end up to a millisecond early.
     for (let leftMs = this.#leftMs(); leftMs >= 1; leftMs = this.#leftMs()) {
       await this.#clock.sleep(leftMs, signal);
       if (signal.aborted) return;

@@ -1,12 +1,12 @@
-// One HTTP exchange with an object store, its answer held in memory. Not `fetch`: that decompresses what was stored with a
-// Content-Encoding, and what is counted here are the bytes as they are stored.
+// One HTTP exchange with an object store, with the answer in memory. `fetch` is no alternative: it decompresses what
+// was stored with a Content-Encoding, and here the stored bytes count.
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { MillraceError } from "../../../base/error.ts";
 import { MiB } from "../../../base/limits.ts";
 
 export interface S3Body {
   readonly bytes: number;
-  /** From the start; asked for again when the request is repeated. */
+  /** The body from its start; asked for again when the request is repeated. */
   chunks(): Iterable<Uint8Array>;
 }
 
@@ -17,32 +17,38 @@ export interface HttpRequest {
   readonly body: S3Body | undefined;
   /** Aborted when nothing moves any more, or no one waits for the answer. */
   readonly signal: AbortSignal;
-  /** What comes after so many bytes of the answer is not read. */
+  /** Bytes of the answer that are read; the rest is not. */
   readonly bytesMax: number;
-  /** The first `bytesMax` bytes are of use; else a longer answer is none, and not read. */
+  /**
+   * Whether the first `bytesMax` bytes are useful by themselves; otherwise a longer answer counts as none, and is not
+   * read.
+   */
   readonly isPartOfUse?: boolean | undefined;
-  /** Told what happens as it happens; left out: no one watches. */
+  /** Called as things happen. Default: no one watches. */
   readonly watch?: { step(): void; moved(bytes: number): void } | undefined;
 }
 
 export interface HttpResponse {
   readonly status: number;
-  /** Names in lower case. */
+  /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** There is more than `bytesMax`: it was not read. */
+  /** Whether there is more than `bytesMax`, which was not read. */
   readonly isCut?: boolean;
 }
 
-/** Rejects with a system error (ECONNRESET, …) or the signal's reason; an answer of any status is an answer. */
+/** Rejects with a system error (ECONNRESET, …) or the signal's reason. An answer of any status resolves. */
 export type S3Transport = (request: HttpRequest) => Promise<HttpResponse>;
 
-/** Connections at a time: more than callers make requests at once, as a request that waits for one would look like a silent store. */
+/**
+ * Connections at a time: more than callers make requests in parallel, as a request that waits for one would look like a
+ * silent store.
+ */
 const socketsMax = 256;
-/** An answer's length is believed up to here; a longer one gets its memory as it comes. */
+/** An answer's announced length is believed up to this size; a longer one gets its memory as it comes. */
 const believedBytesMax = 8 * MiB;
 
-/** Over connections that are kept; they keep no process alive. Loaded with the first request. */
+/** Keeps connections open, without keeping the process alive. Loads its modules with the first request. */
 export function nodeTransport(): S3Transport {
   let loading: Promise<(request: HttpRequest) => ClientRequest> | undefined;
   return async (request) => {
@@ -91,7 +97,9 @@ async function send(outgoing: ClientRequest, { body, watch }: HttpRequest): Prom
   outgoing.end(() => watch?.step());
 }
 
-/** Taken by the system, or closed: what went wrong is told by the request's error. */
+/**
+ * Resolves when the system has taken the chunk, or the connection is closed; the request's error says what went wrong.
+ */
 function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -114,7 +122,7 @@ async function receive(incoming: IncomingMessage, request: HttpRequest): Promise
     incoming.destroy();
     return { status: incoming.statusCode ?? 0, headers, body: Buffer.alloc(0), isCut: true };
   }
-  // Of one piece from the start, as it may be large.
+  // One buffer from the start, as the answer may be large.
   let body = Buffer.allocUnsafe(Math.min(wanted ?? 0, believedBytesMax));
   let bytes = 0;
   let isCut = false;
@@ -132,7 +140,7 @@ async function receive(incoming: IncomingMessage, request: HttpRequest): Promise
     incoming.destroy();
     break;
   }
-  // Node says so itself for most, but an answer cut by a proxy may look whole.
+  // Node reports most of these itself, but an answer that a proxy cut may look whole.
   if ((wanted !== undefined && bytes < wanted) || !(isCut || incoming.complete)) {
     throw new MillraceError(
       "io-error",

@@ -1,21 +1,22 @@
-// The little XML that object stores answer with. One pass, in time and memory that grow with the text alone, because a store's
-// answer is input: what isn't one whole document (cut off, another's page, too deep) is a fault that says so, never a part of it.
+// A parser of the little XML that object stores answer with. It takes one pass, in time and memory that grow only with
+// the text. A store's answer is input: anything but one whole document (one cut off, another's page, one nested too
+// deep) is a fault that says so, and never a part of a document.
 import { limits } from "../../../base/limits.ts";
 
 export interface XmlElement {
-  /** Without a namespace's prefix. */
+  /** The name without a namespace's prefix. */
   readonly name: string;
-  /** Of an element without children: what stands in it, entities replaced. */
+  /** The text of an element without children, with entities replaced. */
   readonly text: string;
   readonly children: readonly XmlElement[];
 }
 
-/** Why a text is no document, for people. */
+/** Says why a text is no document, for people. */
 export class XmlFault extends Error {
   override readonly name = "XmlFault";
 }
 
-/** The document's outermost element. Throws an `XmlFault` for what isn't a whole document. */
+/** The document's outermost element. Throws an `XmlFault` for anything but a whole document. */
 export function parseXml(xml: string): XmlElement {
   const root = open("");
   const above = [root];
@@ -57,17 +58,17 @@ export function parseXml(xml: string): XmlElement {
   return document;
 }
 
-/** The first child of this name. */
+/** The first child with this name. */
 export function childOf(parent: XmlElement, name: string): XmlElement | undefined {
   return parent.children.find((child) => child.name === name);
 }
 
-/** Its text. */
+/** The text of the first child with this name. */
 export function textIn(parent: XmlElement, name: string): string | undefined {
   return childOf(parent, name)?.text;
 }
 
-/** What stands in the first element of this name, of an error's text that need not be whole. */
+/** The content of the first element with this name in an error's text, which need not be whole. */
 export function looseText(xml: string, name: string): string | undefined {
   const start = xml.indexOf(`<${name}>`);
   const end = start < 0 ? -1 : xml.indexOf(`</${name}>`, start);
@@ -80,7 +81,7 @@ export function looseText(xml: string, name: string): string | undefined {
   }
 }
 
-/** Throws an `XmlFault` for the number of no character. */
+/** Replaces entities. Throws an `XmlFault` for a number that is no character. */
 export function unescapeXml(text: string): string {
   if (!text.includes("&")) return text;
   return text.replace(
@@ -108,7 +109,7 @@ const named: ReadonlyMap<string, string> = new Map([
 ]);
 
 interface OpenElement extends XmlElement {
-  /** As it was written. */
+  /** The tag as it was written. */
   readonly tag: string;
   text: string;
   readonly children: OpenElement[];
@@ -119,14 +120,14 @@ function open(tag: string): OpenElement {
 }
 
 function addText(element: OpenElement, text: string): void {
-  // Blanks between elements are no text of theirs.
+  // Blanks between elements don't belong to their text.
   if (element.children.length > 0 || element.tag === "") {
     if (text.trim() !== "")
       throw new XmlFault(`${JSON.stringify(excerptOf(text.trim()))} stands where an element has to`);
   } else element.text += text;
 }
 
-/** Behind a declaration, a comment or a literal text that begins here; or here. */
+/** The index behind a declaration, a comment or a literal text that begins here; otherwise `at`. */
 function skipOver(xml: string, at: number, inside: OpenElement): number {
   if (xml.startsWith("<?", at)) return behind(xml, "?>", at);
   if (xml.startsWith("<!--", at)) return behind(xml, "-->", at);
@@ -135,7 +136,7 @@ function skipOver(xml: string, at: number, inside: OpenElement): number {
     addText(inside, xml.slice(at + "<![CDATA[".length, end - "]]>".length));
     return end;
   }
-  // No store has use for a document type; entities can be defined there.
+  // No store needs a document type, in which entities can be defined.
   if (xml.startsWith("<!", at))
     throw new XmlFault(`<${excerptOf(xml.slice(at + 1, at + 40))} is nothing that stores answer`);
   return at;
