@@ -1,4 +1,5 @@
-// Where a world tells what happens in it, and who is told: the invariants (invariants/), each in a file with its neighbours.
+// Where a world tells what happens in it, and who is told: the invariants (invariants/), each in a file with its
+// neighbours.
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import type { ClusterView } from "../../src/protocol/view.ts";
 import type { Observer } from "../../src/sim/scene.ts";

@@ -1,5 +1,6 @@
-// I4 durable acknowledgement: what a client or a worker was told is in what any later master recovers; the same key gives at
-// most one job. So: the live state after a commit is the state that its records give, and an answer leaves after its commit.
+// I4 durable acknowledgement: what a client or a worker was told is in what any later master recovers; the same key
+// gives at most one job. So: the live state after a commit is the state that its records give, and an answer leaves
+// after its commit.
 import { isDeepStrictEqual } from "node:util";
 import type { JobId } from "../../../src/base/ids.ts";
 import { sameAttempt } from "../../../src/base/ids.ts";
@@ -19,7 +20,7 @@ import type { Invariant } from "../checks.ts";
 import type { SimJob } from "../workload.ts";
 import type { OracleWorld } from "../world.ts";
 
-/** Of commits: how many are followed by a recovery to compare with. */
+/** The share of commits that are followed by a recovery to compare with. */
 const comparedRate = 0.03;
 
 export class Acknowledged implements Invariant {
