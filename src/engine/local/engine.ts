@@ -16,7 +16,7 @@ import { manifestBuilder } from "../../output/manifest.ts";
 import { hasEnded, type JobView } from "../../protocol/view.ts";
 import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
-import { openLevelStore } from "../../state/leveldb.ts";
+import { openStateStore } from "../../state/open.ts";
 import type { StateStore } from "../../state/store.ts";
 import { isStagedBy } from "../../storage/staged-token.ts";
 import { type Storage, stoppable } from "../../storage/storage.ts";
@@ -292,7 +292,7 @@ export class Engine implements LocalEngine {
   }
 
   async #openStore(): Promise<void> {
-    this.#store = await openLevelStore(this.#parts.work.state);
+    this.#store = await openStateStore(this.#parts.work.state);
     if (this.#parts.options.resume !== true) await this.#startMaster();
   }
 
