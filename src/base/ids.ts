@@ -54,7 +54,7 @@ export function attemptName(attempt: AttemptId): string {
   return `${taskName(attempt)}.${attempt.epoch}.${attempt.attempt}`;
 }
 
-/** "JOB.map-00012.1.7": the same with its job, for who keeps attempts of several jobs. */
+/** "JOB.map-00012.1.7": the same with its job, for callers that keep attempts of several jobs. */
 export function fullAttemptName(attempt: AttemptId): string {
   return `${attempt.job}.${attemptName(attempt)}`;
 }
