@@ -5,8 +5,8 @@ export type JobId = string;
 /** The name of a worker's process; a process that is started again has another. */
 export type WorkerId = string;
 /**
- * The phases of a job, in their order. A run's footer stores a phase as its index here (docs/run-format.md), so none of them
- * is moved or removed.
+ * The phases of a job, in their order. A run's footer stores a phase as its index here (docs/run-format.md), so none of
+ * them is moved or removed.
  */
 export const phases = ["plan", "map", "reduce"] as const;
 export type Phase = (typeof phases)[number];

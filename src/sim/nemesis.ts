@@ -68,8 +68,8 @@ export class Nemesis {
   }
 
   /**
-   * Those that are well for good; each of the others stays bad in its way for ever. Random healing would hide what only
-   * goes on because it gets a new chance each time (TigerBeetle's liveness mode).
+   * Those that are well for good; each of the others stays bad in its way for ever. Random healing would hide what
+   * only goes on because it gets a new chance each time (TigerBeetle's liveness mode).
    */
   #drawCore(): readonly [readonly MasterHost[], readonly WorkerHost[]] {
     const { masters, workers } = this.#scene;

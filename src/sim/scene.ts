@@ -85,8 +85,8 @@ export interface Scene {
   /** Counts a fault that has come, and notes it. */
   fired(kind: FaultKind, where: string): void;
   /**
-   * Whether a fault of a kind that comes with messages or attempts comes now: never where the world does not know it or
-   * is healed. Counted when it does. `share`: of the kind's probability.
+   * Whether a fault of a kind that comes with messages or attempts comes now: never where the world does not know it
+   * or is healed. Counted when it does. `share`: of the kind's probability.
    */
   comes(kind: FaultKind, chance: Chance, where: () => string, share?: number): boolean;
 }
@@ -131,7 +131,7 @@ export interface WorkerLife {
   readonly disk: Disk;
   /** The agent's. */
   readonly process: Process;
-  /** The slots' process, which goes on when only the agent is stopped. */
+  /** The slots': it goes on when only the agent is stopped. */
   readonly machine: Process;
   /** The highest epoch that it was told. */
   readonly epochSeen: number;
@@ -147,7 +147,7 @@ export interface WorkerLife {
 
 /** Whoever has submitted a job. */
 export interface Client {
-  /** The name of its job. */
+  /** Its job's. */
   readonly name: string;
   cancel(): Promise<void>;
   resume(): Promise<void>;
@@ -173,7 +173,7 @@ export interface Outputs {
   staged(chance: Chance): { readonly token: string; remove(): void } | undefined;
 }
 
-/** A seam: the watchers. Each is called at the moment at which something happens. */
+/** A seam: what watches. Each is called at the moment it happens. */
 export interface Observer {
   /** A worker takes an attempt that it was ordered to run: at once, or when it has a slot. */
   taken?(worker: WorkerLife, assignment: Assignment): void;

@@ -64,7 +64,7 @@ export class StateServer implements Endpoint {
     this.#watcher = watcher;
   }
 
-  /** The leader, as far as the store knows. */
+  /** The host that leads, as far as the store knows. */
   get leader(): string | undefined {
     return this.#session?.host;
   }
@@ -98,7 +98,7 @@ export class StateServer implements Endpoint {
 
   #lead(host: string): Promise<number> {
     return new Promise((resolve) => {
-      // A caller that asks again has given up the call before.
+      // A host that asks again has given up the call before.
       const before = this.#waiting.findIndex((waiter) => waiter.host === host);
       if (before >= 0) this.#waiting.splice(before, 1);
       this.#waiting.push({ host, resolve });

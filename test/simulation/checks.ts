@@ -5,6 +5,7 @@ import type { ClusterView } from "../../src/protocol/view.ts";
 import type { Observer } from "../../src/sim/scene.ts";
 import { Acknowledged } from "./invariants/acknowledged.ts";
 import { Attempts } from "./invariants/attempts.ts";
+import { Bookkeeping } from "./invariants/bookkeeping.ts";
 import { Bounds } from "./invariants/bounds.ts";
 import { Ends } from "./invariants/ends.ts";
 import { Epochs } from "./invariants/epochs.ts";
@@ -46,6 +47,7 @@ export function createChecks(world: OracleWorld): Checks {
     winners,
     new Output(world),
     new Attempts(world),
+    new Bookkeeping(world),
     new Bounds(world),
     new Acknowledged(world),
     new History(world),

@@ -39,8 +39,8 @@ export class Files implements Endpoint, Outputs {
   readonly process: Process;
   readonly unpublished = new Map<string, Staged>();
   /**
-   * Where an output is put together, by decision, until one rename makes it visible; all publishers of a decision share
-   * it.
+   * Where an output is put together, by decision, until one rename makes it visible; all publishers of a decision
+   * share it.
    */
   readonly folders = new Map<string, Map<string, Moved>>();
   readonly published = new Map<string, Published>();

@@ -1,5 +1,5 @@
-// A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways slots
-// fail. Its time passes on the worker's machine, which goes on when only the agent is stopped.
+// A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways
+// slots fail. Its time passes on the worker's machine, which goes on when only the agent is stopped.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
@@ -25,7 +25,7 @@ interface Work {
   readonly hangsAt: number;
   readonly finish: (result: AttemptResult) => void;
   readonly staged: string[];
-  /** For a reduce, from when it reads. */
+  /** What a reduce reads, once it reads. */
   segments: Promise<Segment[]> | undefined;
 }
 

@@ -12,9 +12,9 @@ import type { Storage } from "../../storage/storage.ts";
 export interface Sample {
   /** Contents by path, decompressed. */
   readonly contents: ReadonlyMap<string, Uint8Array>;
-  /** The files that are in the sample, in the order of the plan. */
+  /** The files that are in it, in the order of the plan. */
   readonly files: readonly PlannedFile[];
-  /** Bytes of their contents. */
+  /** How long their contents are together. */
   readonly bytes: number;
   /** Nothing was left out. */
   readonly isWhole: boolean;
@@ -24,12 +24,12 @@ export interface SampleOptions {
   readonly files: readonly PlannedFile[];
   readonly formatOf: (input: number) => InputFormat<unknown>;
   readonly storage: Storage;
-  /** Bytes in all. Each file gives a share, at least one record; files beyond the bound are left out. */
+  /** Each file gives a share of it, at least one record; files behind it are left out. */
   readonly bytesMax: number;
   readonly signal: AbortSignal;
 }
 
-/** Bytes of one file, unless less is allowed in all. */
+/** What a file gives at least, unless less is allowed in all. */
 const fileBytesMin = 4 * KiB;
 
 /** Throws `bad-input` for files that can't be read, `input-changed`, `cancelled`. */

@@ -10,7 +10,7 @@ import type { UserSources } from "./scene.ts";
 export interface UserCodeOptions {
   /** Milliseconds since 1970: virtual time begins then. */
   readonly startedAt: number;
-  /** Made here, and used by no one else. */
+  /** Made here; no one else uses it. */
   readonly directory: string;
 }
 

@@ -1,7 +1,7 @@
-// I6 attempt unique: no attempt is executed twice, by whomever, whenever. I11 capacity: no worker runs more than it has
-// slots, no task has more than two attempts alive for the master that leads. I10 failure accounting: no attempt counts
-// as vanished while it runs. I12 dependency: no reduce runs before it has a place for
-// the output of every map, one each.
+// I6 attempt unique: no attempt is executed twice, by whomever, whenever. I11 capacity: no worker runs more than it
+// has slots, no task has more than two attempts alive for the master that leads. I10 failure accounting: no attempt
+// counts as vanished while it runs. I12 dependency: no reduce runs before it has a place for the output of every map,
+// one each.
 import type { AttemptId } from "../../../src/base/ids.ts";
 import { isActive } from "../../../src/schedule/state/job.ts";
 import type { Cluster, Worker } from "../../../src/schedule/state/state.ts";

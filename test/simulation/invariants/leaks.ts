@@ -21,7 +21,7 @@ export class Leaks implements Invariant {
         if (!isKept(attempt.job))
           this.#world.violate("I14", `the run of ${fullName(attempt)} is left, and its job is over`);
     }
-    // What runs and stages on workers that can't be reached any more is theirs to clear.
+    // What runs and stages on workers that no one reaches any more is theirs to clear.
     const leader = this.#world.masters.find(({ host }) => host === server.leader)?.life;
     for (const worker of leader?.cluster?.workers.values() ?? []) {
       if (core.has(worker.id) && worker.attempts.size > 0)
