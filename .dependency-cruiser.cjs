@@ -11,7 +11,7 @@ const may = {
   tier: ["base", "sort:types"],
   sort: ["base", "kernel"],
   input: ["base", "storage", "format", "job:types"],
-  output: ["base", "storage", "format", "protocol:types"],
+  output: ["base", "storage", "format", "protocol:types", "protocol/stats"],
   // What processes say to each other: plain data, below whoever decides by it; its bytes and the calls, above.
   protocol: ["base", "job:types", "input:types", "sort:types", "storage:types", "output/part-name"],
   wire: ["base", "protocol", "job:types", "input:types", "sort:types", "storage:types"],

@@ -4,8 +4,12 @@ export type Instant = number;
 export type JobId = string;
 /** The name of a worker's process; a process that is started again has another. */
 export type WorkerId = string;
-/** The phases of a job, in their order. */
-export type Phase = "plan" | "map" | "reduce";
+/**
+ * The phases of a job, in their order. A run's footer stores a phase as its index here (docs/run-format.md), so none of
+ * them is moved or removed.
+ */
+export const phases = ["plan", "map", "reduce"] as const;
+export type Phase = (typeof phases)[number];
 
 /** Name of the output for records that a format or the job's code has refused. */
 export const deadLettersOutput = "_dead-letters";
@@ -48,6 +52,11 @@ export function taskName(task: TaskId): string {
 /** "map-00012.1.7" (epoch 1, attempt 7): names every file and directory that the attempt writes. */
 export function attemptName(attempt: AttemptId): string {
   return `${taskName(attempt)}.${attempt.epoch}.${attempt.attempt}`;
+}
+
+/** "JOB.map-00012.1.7": the same with its job, for callers that keep attempts of several jobs. */
+export function fullAttemptName(attempt: AttemptId): string {
+  return `${attempt.job}.${attemptName(attempt)}`;
 }
 
 export function sameAttempt(a: AttemptId, b: AttemptId): boolean {

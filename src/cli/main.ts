@@ -11,12 +11,9 @@ import {
   addJobOptions,
   addRunOptions,
   addSimOptions,
-  envDescription,
-  namedPath,
-  pairs,
+  optionOf,
   pathArgument,
   pathArguments,
-  variables,
   word,
 } from "./options.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
@@ -131,14 +128,14 @@ Examples:
       "FILE:OFFSET, the first byte of a record, as error messages name it",
       pathArgument("the position"),
     )
-    .option("--param <name=value>", "a parameter of the job; may be repeated", pairs("--param"), new Map())
+    .addOption(optionOf("params", undefined, "Options:"))
     .option(
       "--input <name>",
       "which of the job's inputs the file belongs to, where it has several",
       word("--input", "a name"),
     )
-    .option("--file <name=path>", "replaces a side file of the job; may be repeated", namedPath("--file"), new Map())
-    .option("--env <name[=value]>", envDescription, variables, new Map())
+    .addOption(optionOf("files", undefined, "Options:"))
+    .addOption(optionOf("env", undefined, "Options:"))
     .option("--inspect", "wait for a debugger, and stop right before map is called", false)
     .addHelpText(
       "after",
@@ -190,7 +187,7 @@ function describedOption({ description, defaultValue, defaultValueDescription }:
 }
 
 async function runCommandLine(): Promise<void> {
-  // Who reads progress and messages may go; the run goes on (`millrace run … 2>&1 | head`).
+  // The reader of progress and messages may leave, and the run goes on (`millrace run … 2>&1 | head`).
   process.stderr.on("error", () => {});
   const command = program();
   for (const sub of [command, ...command.commands]) sub.exitOverride();
@@ -212,6 +209,7 @@ export async function main({ warmed, importModule }: Host): Promise<void> {
   importBy(importModule);
   await runCommandLine();
   if (process.argv[2] === "run" && !process.exitCode) warmed();
-  // All is awaited and closed by now; what Node would still wait for (esbuild's process, pipes of ended slots) nobody needs.
+  // Everything is awaited and closed by now. What Node would still wait for (esbuild's process, pipes of ended slots)
+  // is not needed.
   process.exit();
 }

@@ -4,6 +4,7 @@
 import { isAbsolute } from "node:path";
 import type { Option } from "commander";
 import { describe, expect, test } from "vitest";
+import { flagOf, runOption, runOptionNames } from "../engine/run/option-table.ts";
 import { program } from "./main.ts";
 
 /** Resolved when the run begins, before any code of the job's could go elsewhere. */
@@ -90,4 +91,10 @@ test("-o takes - for standard output, and keeps a folder as it was given", () =>
   const output = commands.find((command) => command.name() === "run")!.options.find(({ long }) => long === "--output")!;
   for (const given of ["-", "some/where", "./-", "s3://bucket/key"])
     expect(output.parseArg!(given, undefined)).toBe(given);
+});
+
+test("run has the flags of the table of run options, and no others", () => {
+  const run = commands.find((command) => command.name() === "run")!;
+  const ofTable = runOptionNames.filter((name) => runOption(name).flag !== undefined).map(flagOf);
+  expect(run.options.map(({ long }) => long).toSorted()).toEqual(ofTable.toSorted());
 });

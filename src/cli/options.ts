@@ -1,48 +1,29 @@
 // The options that `run`, `plan`, `test` and `sim` share, from words on the command line to checked values.
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { unreachable } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import { limits } from "../base/limits.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
+import {
+  flagOf,
+  type OfCommand,
+  type OptionGroup,
+  optionGroups,
+  type RunFlags,
+  type RunOption,
+  runOption,
+  runOptionNames,
+} from "../engine/run/option-table.ts";
 import { parseAddress } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
 
-/** As commander collects them; every value is checked when it is parsed. */
-export interface RunFlags {
-  readonly output?: string;
-  readonly reducers?: number;
-  readonly slots?: number;
-  readonly memory?: number;
-  readonly splitSize?: number;
-  readonly attempts: number;
-  readonly taskTimeout: number;
-  readonly taskLimit?: number;
-  readonly param: ReadonlyMap<string, string>;
-  readonly input: ReadonlyMap<string, readonly string[]>;
-  readonly file: ReadonlyMap<string, string>;
-  readonly env: ReadonlyMap<string, string>;
-  readonly workDir?: string;
-  readonly skipBad: number;
-  readonly deadLetters?: string;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly resume: boolean;
-  readonly overwrite: boolean;
-  readonly maxSlots?: number;
-  /** A cluster's address; undefined: this machine. */
-  readonly master?: string;
-  readonly tokenFile?: string;
-  readonly ca?: string;
-  readonly detach?: boolean;
-}
-
-/** Of `sim`, where the size of the input would make it one: a simulation of one reduce would miss much. */
+/** The partitions of `sim`, where the size of the input would give one: a simulation of one reduce would miss much. */
 export const simPartitions = 4;
-/** Of input, for `sim`. */
+/** How much of the input `sim` uses by default. */
 export const sampleBytes = parseSize("1MB", "--sample");
 
-/** Of `sim`. */
+/** The options of `sim`. */
 export interface SimFlags extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "skipBad" | "json"> {
   readonly seeds?: number;
   readonly seed?: number;
@@ -59,39 +40,105 @@ export interface MasterFlags {
   readonly json: boolean;
 }
 
-/** Of `run` and `plan`: `plan` takes what `run` would get. */
+/** Adds options of the table, each group under its heading. `helps`: other sentences than the table's. */
+function addFromTable(
+  command: Command,
+  names: readonly OfCommand[],
+  helps: { readonly [N in OfCommand]?: string } = {},
+): Command {
+  for (const name of names) command.addOption(optionOf(name, helps[name]));
+  return command;
+}
+
+export function optionOf(name: OfCommand, otherHelp?: string, heading?: string): Option {
+  const given = runOption(name);
+  const { short, value, help, shownDefault, group } = given.flag!;
+  const flags = `${short === undefined ? "" : `${short}, `}${flagOf(name)}${value === undefined ? "" : ` ${value}`}`;
+  const option = new Option(flags, otherHelp ?? help).helpGroup(heading ?? optionGroups[group]);
+  const parse = parserOf(given, flagOf(name));
+  if (parse !== undefined) option.argParser(parse as (text: string, previous: unknown) => unknown);
+  const fallback = defaultOf(given);
+  return fallback === undefined ? option : option.default(fallback, shownDefault);
+}
+
+/** Undefined: an option without a value. */
+function parserOf(option: RunOption, flag: string) {
+  switch (option.kind) {
+    case "flag":
+      return undefined;
+    case "count":
+      return count(flag, option.min, option.max);
+    case "size":
+      return size(flag);
+    case "duration":
+      return time(flag);
+    case "output":
+      return output;
+    case "folder":
+      return folder(flag);
+    case "directory":
+    case "file":
+      return path(flag);
+    case "address":
+      return address;
+    case "inputs":
+      return namedPaths(flag);
+    case "params":
+      return pairs(flag);
+    case "paths":
+      return namedPath(flag);
+    case "variables":
+      return variables;
+    case "module":
+    case "signal":
+      throw new Error(`millrace bug: ${flag} is no option of a command`);
+    default:
+      return unreachable(option);
+  }
+}
+
+function defaultOf(option: RunOption): unknown {
+  switch (option.kind) {
+    case "flag":
+      return false;
+    case "inputs":
+    case "params":
+    case "paths":
+    case "variables":
+      return new Map();
+    default:
+      return option.default;
+  }
+}
+
+/** The table's options of a group, in its order. */
+function optionsOf(...groups: readonly OptionGroup[]): OfCommand[] {
+  return runOptionNames.filter((name): name is OfCommand => {
+    const group = runOption(name).flag?.group;
+    return group !== undefined && groups.includes(group);
+  });
+}
+
+/** Adds the options of `run` and `plan`: `plan` takes what `run` would get. */
 export function addRunOptions(command: Command): Command {
-  command
-    .optionsGroup("Output:")
-    .option("-o, --output <dir>", "folder to publish, must not exist or be empty; - or none: print the result", output)
-    .option(
-      "--dead-letters <dir>",
-      "folder to publish the bad records in that --skip-bad puts aside (default: _dead-letters in the output)",
-      folder("--dead-letters"),
-    )
-    .option("--overwrite", "replace the folder, if Millrace published it", false)
-    .option("--resume", "go on where a crashed or failed run with this output stopped", false);
+  addFromTable(command, optionsOf("output"));
   addJobOptions(command);
-  return command.option("--quiet", "no progress and no summary", false);
+  return addFromTable(command, ["quiet"]);
 }
 
-/** Of `run`: on a cluster instead of here. */
+/** Adds the options of `run` that make it run on a cluster. */
 export function addClusterOptions(command: Command): Command {
-  command
-    .optionsGroup("On a cluster:")
-    .option("--master <url>", "run the job there, like https://m1:7070 (default: on this machine)", address);
-  return addAccessOptions(command)
-    .option("--detach", "leave when the cluster has the job; print its id", false)
-    .option("--max-slots <n>", "slots that the job may use at once (default: all)", count("--max-slots", 1, 1_000_000));
+  return addFromTable(command, optionsOf("cluster"));
 }
 
-/** Of the commands that ask a master something. */
+/** Adds the options of the commands that ask a master something. */
 export function addMasterOptions(command: Command): Command {
   command.requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address);
-  return addAccessOptions(command).option("--json", "JSON lines for scripts instead of text for people", false);
+  for (const name of ["tokenFile", "ca", "json"] as const) command.addOption(optionOf(name, undefined, "Options:"));
+  return command;
 }
 
-/** Of `master` and `worker`. */
+/** Adds the options of `master` and `worker`. */
 export function addServiceOptions(command: Command): Command {
   return command
     .option(
@@ -114,97 +161,22 @@ export function addServiceOptions(command: Command): Command {
     .option("--json", "say that it is ready as JSON", false);
 }
 
-export function addAccessOptions(command: Command): Command {
-  return command
-    .option(
-      "--token-file <file>",
-      "holds the token (default: $MILLRACE_TOKEN_FILE, else what a master on this machine has left for its user)",
-      path("--token-file"),
-    )
-    .option(
-      "--ca <file>",
-      "certificate that the master's is signed by (default: what this machine trusts)",
-      path("--ca"),
-    );
-}
-
-/** Of `sim` too: what the job is given. `partitions`: how many there are where nobody says. */
-function addInputOptions(command: Command, partitions = "one per 64 MiB of input"): Command {
-  return command
-    .optionsGroup("The job:")
-    .option(
-      "--input <name=path>",
-      "a named input's file, folder or glob; may be repeated",
-      namedPaths("--input"),
-      new Map(),
-    )
-    .option("--param <name=value>", "a parameter of the job; may be repeated", pairs("--param"), new Map())
-    .option("--file <name=path>", "replaces a side file of the job; may be repeated", namedPath("--file"), new Map())
-    .option("--env <name[=value]>", envDescription, variables, new Map())
-    .option(
-      "--reducers <n>",
-      `partitions, one part file each (default: the job's, else ${partitions})`,
-      count("--reducers", 0, limits.partitionsMax),
-    );
-}
-
-/** Of `test` too, which publishes nothing. */
+/** Adds the options of a job, which `test` takes too, as it publishes nothing. */
 export function addJobOptions(command: Command): Command {
-  return addInputOptions(command)
-    .optionsGroup("The machine (the result does not depend on these):")
-    .option(
-      "--slots <n>",
-      "processes that run the job's code (default: one per core)",
-      count("--slots", 1, limits.slotsMax),
-    )
-    .option(
-      "--memory <size>",
-      "for all slots and intermediate data together, like 2GB (default: a quarter of what there is)",
-      size("--memory"),
-    )
-    .option(
-      "--split-size <size>",
-      "input of one map task, like 16MB (default: a 32nd of the input, 1 to 64 MiB)",
-      size("--split-size"),
-    )
-    .option(
-      "--work-dir <dir>",
-      "for intermediate data that memory can't hold (default: beside the output, or a temporary folder)",
-      path("--work-dir"),
-    )
-    .optionsGroup("When something fails:")
-    .option(
-      "--skip-bad <n>",
-      "put up to n bad records aside, in _dead-letters or --dead-letters, instead of failing",
-      count("--skip-bad", 0, Number.MAX_SAFE_INTEGER),
-      0,
-    )
-    .option(
-      "--attempts <n>",
-      "tries at a task before the job fails",
-      count("--attempts", 1, limits.attemptsGivenMax),
-      limits.attemptsMax,
-    )
-    .addOption(
-      new Option("--task-timeout <time>", "a task that makes no progress for this long is tried again, like 30s")
-        .argParser(time("--task-timeout"))
-        .default(limits.taskTimeoutMs, "10m"),
-    )
-    .option("--task-limit <time>", "longest that a task may take in all (default: no limit)", time("--task-limit"))
-    .optionsGroup("What is shown:")
-    .addHelpOption(new Option("-h, --help", "this text").helpGroup("What is shown:"))
-    .option("--json", "JSON lines for scripts instead of text for people", false);
+  addFromTable(command, optionsOf("job", "machine", "failure"));
+  command.addHelpOption(new Option("-h, --help", "this text").helpGroup(optionGroups.shown));
+  return addFromTable(command, ["json"]);
 }
 
-/** Of `sim`, whose machines are its own. */
+/** Adds the options of `sim`, which has machines of its own. */
 export function addSimOptions(command: Command): Command {
-  return addInputOptions(command, String(simPartitions))
-    .option(
-      "--skip-bad <n>",
-      "put up to n bad records aside instead of failing",
-      count("--skip-bad", 0, Number.MAX_SAFE_INTEGER),
-      0,
-    )
+  const helps = {
+    reducers: `partitions, one part file each (default: the job's, else ${simPartitions})`,
+    skipBad: "put up to n bad records aside instead of failing",
+  };
+  addFromTable(command, optionsOf("job"), helps);
+  command.addOption(optionOf("skipBad", helps.skipBad, optionGroups.job));
+  return command
     .optionsGroup("What is simulated:")
     .option(
       "--seeds <n>",
@@ -217,10 +189,10 @@ export function addSimOptions(command: Command): Command {
         .argParser(size("--sample"))
         .default(sampleBytes, "1MB"),
     )
-    .optionsGroup("What is shown:")
-    .addHelpOption(new Option("-h, --help", "this text").helpGroup("What is shown:"))
+    .optionsGroup(optionGroups.shown)
+    .addHelpOption(new Option("-h, --help", "this text").helpGroup(optionGroups.shown))
     .option("--verbose", "all that happens, in virtual time", false)
-    .option("--json", "JSON lines for scripts instead of text for people", false);
+    .addOption(optionOf("json"));
 }
 
 export function count(name: string, min: number, max: number): (text: string) => number {
@@ -270,9 +242,6 @@ export function namedPath(
     return added(option, previous, name, value);
   };
 }
-
-export const envDescription =
-  "environment variable of the job's code; without a value: the one that it has here; may be repeated";
 
 /** NAME=VALUE, or NAME for what it is in this process's own environment: then the value stands on no command line. */
 export function variables(text: string, previous: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
@@ -334,7 +303,10 @@ export function withStandardOutput(flags: RunFlags): RunFlags {
   return given === undefined || given === "-" ? others : flags;
 }
 
-/** What begins with a hyphen is an option whose predecessor lacks its value (`-o $OUT --json`), or stands for a stream elsewhere. */
+/**
+ * What begins with a hyphen is an option whose predecessor lacks its value (`-o $OUT --json`), or stands for a stream
+ * elsewhere.
+ */
 function plainPath(option: string, text: string): string {
   return explained(() => {
     refuseNoPath(`the path of ${option}`, text);
@@ -363,7 +335,7 @@ export function pathArguments(
   return (text, previous = []) => [...previous, parse(text)];
 }
 
-/** Of a cluster; as it was given. */
+/** The address of a cluster, as it was given. */
 export function address(text: string): string {
   explained(() => parseAddress(text));
   return word("--master", "an address")(text);

@@ -1,10 +1,11 @@
 // The directories of a local run, and those of other runs with the same output.
-import { lstatSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { lstatSync, mkdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { JobId } from "../base/ids.ts";
 import { isUrl, outputPath } from "../base/paths.ts";
+import { namesIn } from "../base/system/names-in.ts";
 import { workDirectoryOf, workDirectoryPrefix } from "../storage/local/hidden.ts";
 import type { Storage } from "../storage/storage.ts";
 import { deadLettersOf, removeLeftWorkDirectory, userOf } from "../worker/disk/work-directory.ts";
@@ -176,13 +177,5 @@ function changedAt(path: string): number | undefined {
     return lstatSync(path).mtimeMs;
   } catch {
     return undefined; // being made, or being removed
-  }
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
   }
 }

@@ -38,6 +38,8 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
   readonly memory?: string;
   /** How much input one map task reads. Default: a 32nd of the input, from 1 to 64 MiB. */
   readonly splitSize?: string;
+  /** How many slots the job may use at once, from 1 to 1,000,000. Default: all there are. */
+  readonly maxSlots?: number;
   /** How often a task is tried before the job fails, from 1 to 100. Default 4. */
   readonly attempts?: number;
   /**
@@ -68,6 +70,16 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
    * is no such run, or the job or its input has changed. Not with `master`.
    */
   readonly resume?: boolean;
+  /**
+   * File with the token that `master` asks for. Default: the file that `MILLRACE_TOKEN_FILE` names, otherwise what a
+   * master on this machine has left for its user. Only with `master`.
+   */
+  readonly tokenFile?: string;
+  /**
+   * File with the certificate (PEM) that the one of `master` is signed by. Default: what this machine trusts. Only with
+   * `master`.
+   */
+  readonly ca?: string;
   /**
    * Cancels the job, wherever it runs, and cleans up. `run` then rejects with `cancelled`; the reason given to `abort`
    * is the `cause`. Default: the job can't be cancelled.

@@ -8,11 +8,11 @@ import { failpoint } from "../base/system/failpoint.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Blobs, Hello, HistoryEvent, LogChunk, MasterApi, Submission, Welcome } from "../protocol/services.ts";
 import { checkHello, ourVersions } from "../protocol/versions.ts";
-import type { ClusterView, JobView } from "../protocol/view.ts";
+import { type ClusterView, hasEnded, type JobView } from "../protocol/view.ts";
 import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
 import { foldersOf, type Look, lookRequest } from "./look/look.ts";
-import { isTerminal, jobIdOf, type Master } from "./master.ts";
+import { jobIdOf, type Master } from "./master.ts";
 import { checkBlobs, checkSubmission, outputTaken } from "./submission.ts";
 import { type AddressRules, workerAddress } from "./worker-address.ts";
 
@@ -131,7 +131,7 @@ export class Api implements MasterApi {
   async retry(job: JobId, signal?: AbortSignal): Promise<void> {
     const { master, look } = this.#parts;
     const found = await this.get(job);
-    if (!isTerminal(found.state)) return; // it goes on already, and the answer to the first call was lost
+    if (!hasEnded(found.state)) return; // it goes on already, and the answer to the first call was lost
     if (found.state !== "failed") {
       throw new MillraceError(
         "nothing-to-resume",
@@ -264,13 +264,13 @@ export class Api implements MasterApi {
       if (taken !== undefined) throw outputTaken(taken, job);
     };
     for (const { job, state, output, deadLettersIn } of this.#parts.master.view().jobs) {
-      if (!isTerminal(state)) refuse(job, foldersOf(output, deadLettersIn));
+      if (!hasEnded(state)) refuse(job, foldersOf(output, deadLettersIn));
     }
     for (const [job, { folders: others }] of this.#submitting) refuse(job, others);
   }
 
   #refuseTooMany(): void {
-    const live = this.#parts.master.view().jobs.filter(({ state }) => !isTerminal(state)).length;
+    const live = this.#parts.master.view().jobs.filter(({ state }) => !hasEnded(state)).length;
     if (live + this.#submitting.size < liveJobsMax) return;
     throw new MillraceError("over-limit", `${live} jobs are not over yet, as many as a master takes: submit later`);
   }

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { blobsConformance } from "../../test/conformance/blobs.ts";
 import { MiB } from "../base/limits.ts";
 import type { Clock } from "../base/system/clock.ts";
 import { systemClock } from "../base/system/clock.ts";
@@ -32,6 +33,8 @@ async function read(sha256: string): Promise<Buffer> {
   for await (const chunk of await blobs.get(sha256)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
+
+blobsConformance("a master's disk", async () => ({ blobs: await openBlobs(directory, clock) }));
 
 describe("blobs on disk", () => {
   test("give back what was put, also after a restart, whoever put it first", async () => {

@@ -13,6 +13,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { Clock } from "../base/system/clock.ts";
 import { randomId } from "../base/system/random.ts";
+import { blobName } from "../protocol/blob-name.ts";
 import type { Blobs } from "../protocol/services.ts";
 
 /** A blob is kept for this long after it was last put or asked for, even if no job needs it. */
@@ -34,11 +35,8 @@ export interface DiskBlobs extends Blobs {
 export async function openBlobs(directory: string, clock: Clock): Promise<DiskBlobs> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) if (name.startsWith(newPrefix)) await rm(join(directory, name));
-  /** A blob's path. Refuses names that are not a SHA-256, so that paths never lead out of the directory. */
-  const pathOf = (sha256: string): string => {
-    if (/^[0-9a-f]{64}$/.test(sha256)) return join(directory, sha256);
-    throw new MillraceError("wrong-usage", `${JSON.stringify(sha256.slice(0, 80))} is not a SHA-256 in hexadecimal`);
-  };
+  /** A blob's path. Names that are not a SHA-256 are refused, so that paths never lead out of the directory. */
+  const pathOf = (sha256: string): string => join(directory, blobName(sha256));
 
   const has = async (sha256: string): Promise<boolean> => {
     const now = clock.date();

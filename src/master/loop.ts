@@ -12,12 +12,12 @@ import { limits } from "../base/limits.ts";
 import { failpoint } from "../base/system/failpoint.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
-import type { ClusterView, JobView } from "../protocol/view.ts";
+import { type ClusterView, hasEnded, type JobView } from "../protocol/view.ts";
 import type { Scheduler, SchedulerCommand, SchedulerEvent, Step } from "../schedule/step.ts";
 import type { Change, Leadership, StoredRecord } from "../state/store.ts";
 import { Adoption, Presence } from "./adoption.ts";
 import { EventQueue, type QueuedEvent } from "./event-queue.ts";
-import { isTerminal, jobIdOf, type Master, type MasterOptions } from "./master.ts";
+import { jobIdOf, type Master, type MasterOptions } from "./master.ts";
 import { Publisher } from "./publisher.ts";
 import { Signal } from "./signal.ts";
 
@@ -87,7 +87,7 @@ class MasterLoop implements Master {
     this.#scheduler = scheduler;
     this.#presence = presence;
     this.#publisher = new Publisher({ ...options, stopped: this.stopped, happened: (event) => this.#happened(event) });
-    if (this.#adoptMs > 0 && scheduler.view().jobs.some(({ state }) => !isTerminal(state))) {
+    if (this.#adoptMs > 0 && scheduler.view().jobs.some(({ state }) => !hasEnded(state))) {
       this.#adoption = new Adoption(presence.known, options.clock.now() + this.#adoptMs);
     }
     // A commit that is under way will report itself why it failed.
@@ -152,7 +152,7 @@ class MasterLoop implements Master {
       const changed = this.#changed;
       const view = this.#find(job);
       yield view;
-      if (isTerminal(view.state)) return;
+      if (hasEnded(view.state)) return;
       await changed.wait(signal);
       if (signal?.aborted) return;
     }

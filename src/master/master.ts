@@ -4,7 +4,7 @@ import type { JobId, WorkerId } from "../base/ids.ts";
 import type { Clock } from "../base/system/clock.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
-import type { ClusterView, JobState, JobView } from "../protocol/view.ts";
+import type { ClusterView, JobView } from "../protocol/view.ts";
 import type { RecoverScheduler, SchedulerOptions, Step } from "../schedule/step.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -86,8 +86,4 @@ export interface Master {
 /** The id of the job that is submitted under this key: the same on any master, at any time. */
 export function jobIdOf(idempotencyKey: string): JobId {
   return createHash("sha256").update(idempotencyKey).digest("hex").slice(0, 32);
-}
-
-export function isTerminal(state: JobState): boolean {
-  return state === "succeeded" || state === "failed" || state === "cancelled";
 }

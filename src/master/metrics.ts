@@ -1,31 +1,9 @@
 // The page `/metrics` of a master, in Prometheus' text form. The names are documented (docs/operations.md) and don't
 // change.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { ClusterView, JobState, WorkerState } from "../protocol/view.ts";
+import { phases } from "../base/ids.ts";
+import { type ClusterView, hasEnded, jobStates, workerStates } from "../protocol/view.ts";
 import type { Fact } from "../schedule/facts.ts";
-import { isTerminal } from "./master.ts";
-
-/** Keys of objects, so that the compiler notices a state that is missing here. */
-const jobStates = Object.keys({
-  planning: 0,
-  mapping: 0,
-  reducing: 0,
-  closing: 0,
-  publishing: 0,
-  succeeded: 0,
-  failed: 0,
-  cancelled: 0,
-} satisfies Record<JobState, 0>) as JobState[];
-const workerStates = Object.keys({
-  busy: 0,
-  idle: 0,
-  stuck: 0,
-  silent: 0,
-  draining: 0,
-  excluded: 0,
-  quarantined: 0,
-} satisfies Record<WorkerState, 0>) as WorkerState[];
-const phases = ["plan", "map", "reduce"] as const;
 
 /** Called when the page is asked for, so that nothing has to be kept up to date in between. */
 export interface MetricSources {
@@ -101,7 +79,7 @@ export function createMetrics(sources: MetricSources): MasterMetrics {
     const free = heard.reduce((sum, worker) => sum + worker.slotsFree, 0);
     slots.set({ state: "free" }, free);
     slots.set({ state: "busy" }, heard.reduce((sum, worker) => sum + worker.slots, 0) - free);
-    const live = view.jobs.filter(({ state }) => !isTerminal(state));
+    const live = view.jobs.filter(({ state }) => !hasEnded(state));
     for (const phase of phases) {
       let [done, running, total] = [0, 0, 0];
       for (const { tasks: counts } of live) {

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { compareBytes } from "../base/bytes/bytes.ts";
 import type { FinishedJob } from "../protocol/finished-job.ts";
+import { manifestStats } from "../protocol/stats.ts";
 import { encodeManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
 
 /** Builds the bytes of `_SUCCESS`, which are the same for the same job, whichever process builds them. */
@@ -22,19 +23,9 @@ export function manifestOf(finished: FinishedJob, versions: Manifest["versions"]
     partitions: finished.partitions,
     files: inOutputOrder(finished.files),
     counters: finished.counters,
-    stats: { inputBytes: stats.inputBytes, map: ofResult(stats.map), reduce: ofResult(stats.reduce) },
+    stats: { inputBytes: stats.inputBytes, map: manifestStats(stats.map), reduce: manifestStats(stats.reduce) },
     versions,
   };
-}
-
-/** Leaves out the counts of returned values and of calls left open, which are not about the result. */
-function ofResult({
-  valuesReturned: _,
-  timersLeft: __,
-  othersLeft: ___,
-  ...stats
-}: FinishedJob["stats"]["map"]): Manifest["stats"]["map"] {
-  return stats;
 }
 
 /**

@@ -9,7 +9,8 @@ import { orderedNumber } from "../output/part-name.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { whyNoPlan } from "./check-plan.ts";
 import { isCount, isDigest, isPath } from "./check-report.ts";
-import type { AttemptDone, AttemptFailed, AttemptResult, AttemptStats, Failure } from "./messages.ts";
+import type { AttemptDone, AttemptFailed, AttemptResult, Failure } from "./messages.ts";
+import { type AttemptStats, attemptStats, statNames } from "./stats.ts";
 
 /** The task that the attempt was started for, as in its `Assignment`. */
 export interface Expected {
@@ -86,8 +87,10 @@ function whyNoCounters({ counters }: AttemptDone): string | undefined {
 }
 
 function whyNoStats(stats: AttemptStats): string | undefined {
-  for (const [name, value] of Object.entries(stats) as [keyof AttemptStats, number][]) {
-    const isRight = name === "wallMs" ? value >= 0 && value <= Number.MAX_SAFE_INTEGER : isCount(value);
+  for (const name of statNames) {
+    const value = stats[name];
+    const isDuration = attemptStats[name].kind === "duration";
+    const isRight = isDuration ? value >= 0 && value <= Number.MAX_SAFE_INTEGER : isCount(value);
     if (!isRight) return `${name} of ${value}`;
   }
   return undefined;

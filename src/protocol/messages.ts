@@ -5,6 +5,7 @@ import type { Plan, Split } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
+import type { AttemptStats } from "./stats.ts";
 
 /**
  * Everything that a worker needs to run one attempt, except for the holders of map outputs, which come separately, once
@@ -63,38 +64,6 @@ export interface Progress {
   readonly counters: Counters;
   readonly deadLetters: number;
   readonly staged: readonly { readonly name: string; readonly bytes: number }[];
-}
-
-/** What an attempt did, for the summary; totals over winners, `groupMax` the largest. */
-export interface AttemptStats {
-  /** Records read by map, or groups reduced. */
-  readonly recordsIn: number;
-  readonly bytesIn: number;
-  /** Pairs emitted by map before combining, or pairs read by reduce. */
-  readonly pairs: number;
-  readonly recordsOut: number;
-  readonly bytesOut: number;
-  /** Bytes of runs written to the memory tier and to disk, spills and merges included. */
-  readonly memoryRunBytes: number;
-  readonly diskRunBytes: number;
-  readonly spills: number;
-  readonly groups: number;
-  /** Most values of one key. */
-  readonly groupMax: number;
-  /** Of map outputs that came from other workers, repeated ones included. */
-  readonly fetchedBytes: number;
-  /** 1: calls of map or reduce returned something that they may have meant to emit. */
-  readonly valuesReturned: number;
-  /** 1: the job's code had a timer open long after its calls; something else that keeps a process. */
-  readonly timersLeft: number;
-  readonly othersLeft: number;
-  /**
-   * Of records that were put aside: line ends inside them, so that each stands for one and these lines; and their
-   * bytes.
-   */
-  readonly asideLines: number;
-  readonly asideBytes: number;
-  readonly wallMs: number;
 }
 
 export type AttemptResult = AttemptDone | AttemptFailed;
@@ -183,7 +152,7 @@ export interface WorkerReport {
   readonly incarnation: number;
   /** Grows with each report. Of a report that is older than the newest one heard, only `finished` is used. */
   readonly sequence: number;
-  /** How many holders of map outputs the worker knows, by job. The master sends the missing ones. */
+  /** For how many runs the worker knows the holder, by job. The master sends the missing ones. */
   readonly holdersKnown: Readonly<Record<JobId, HoldersKnown>>;
   readonly address: string;
   readonly slots: number;

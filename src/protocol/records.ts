@@ -14,13 +14,22 @@
 
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import type { AttemptId, Counters, JobId, Phase, Position, WorkerId } from "../base/ids.ts";
+import {
+  type AttemptId,
+  type Counters,
+  type JobId,
+  type Phase,
+  type Position,
+  phases,
+  type WorkerId,
+} from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "./messages.ts";
-import type { TaskCounts } from "./view.ts";
+import type { FailureText, SkippedRecord } from "./messages.ts";
+import type { AttemptStats } from "./stats.ts";
+import type { Outcome, TaskCounts } from "./view.ts";
 
 export interface JobRecord {
   readonly spec: JobSpec;
@@ -96,7 +105,7 @@ export interface FailureRecord {
 }
 
 export interface EndedRecord {
-  readonly outcome: "succeeded" | "failed" | "cancelled";
+  readonly outcome: Outcome;
   readonly reason: FailureText | undefined;
   readonly counters: Counters;
   readonly inputBytes: number;
@@ -149,8 +158,6 @@ function parseTaskKey(key: string): RecordKey | undefined {
   }
   return undefined;
 }
-
-const phases = ["map", "reduce", "plan"] as const;
 
 function digitsOf(key: string, from: number): number | undefined {
   let number = 0;

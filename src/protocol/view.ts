@@ -1,6 +1,7 @@
 // Views of jobs and workers, as plain data: what a master shows to commands, metrics and other callers.
 import type { Counters, JobId, Phase, WorkerId } from "../base/ids.ts";
-import type { AttemptStats, FailureText, RunningAttempt } from "./messages.ts";
+import type { FailureText, RunningAttempt } from "./messages.ts";
+import type { AttemptStats } from "./stats.ts";
 
 export interface ClusterView {
   readonly epoch: number;
@@ -28,7 +29,8 @@ export interface WorkerView {
  * still there a lease later. silent: it was not heard for a lease. draining: it finishes what it has. excluded: too
  * much failed there. quarantined: it came and went too often.
  */
-export type WorkerState = "busy" | "idle" | "stuck" | "silent" | "draining" | "excluded" | "quarantined";
+export const workerStates = ["busy", "idle", "stuck", "silent", "draining", "excluded", "quarantined"] as const;
+export type WorkerState = (typeof workerStates)[number];
 
 export interface JobView {
   readonly job: JobId;
@@ -37,7 +39,7 @@ export interface JobView {
   readonly number: number;
   readonly state: JobState;
   /** Why nothing of the job runs although it could go on; left out: something runs, or will by itself. */
-  readonly waiting?: "no workers" | "workers draining" | "workers quarantined" | "no free slots";
+  readonly waiting?: WaitingFor;
   /** True for a failed job that can still be retried with the winners that it has. */
   readonly resumable: boolean;
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
@@ -53,16 +55,22 @@ export interface JobView {
   readonly reason?: FailureText;
 }
 
+/** How a job ends. */
+export const outcomes = ["succeeded", "failed", "cancelled"] as const;
+export type Outcome = (typeof outcomes)[number];
+
 /** "closing": every task is done, and workers are asked whether the job's code still does something. */
-export type JobState =
-  | "planning"
-  | "mapping"
-  | "reducing"
-  | "closing"
-  | "publishing"
-  | "succeeded"
-  | "failed"
-  | "cancelled";
+export const jobStates = ["planning", "mapping", "reducing", "closing", "publishing", ...outcomes] as const;
+export type JobState = (typeof jobStates)[number];
+
+/** Whether a job has ended; a failed one may still be retried. */
+export function hasEnded(state: JobState): state is Outcome {
+  return (outcomes as readonly JobState[]).includes(state);
+}
+
+/** There is no one to run the job, or all slots are taken by other jobs. */
+export const waitingFor = ["no workers", "workers draining", "workers quarantined", "no free slots"] as const;
+export type WaitingFor = (typeof waitingFor)[number];
 
 export interface TaskCounts {
   readonly done: number;

@@ -3,7 +3,7 @@
 // without reading the others; footer-reads.ts decides what to read. Functions named `…Fault` return what is wrong in
 // words, or undefined.
 import { crc32 } from "node:zlib";
-import type { AttemptId, Phase } from "../base/ids.ts";
+import { type AttemptId, phases } from "../base/ids.ts";
 import type { Segment } from "./run.ts";
 import { blockHeaderBytes, fileMagic, readU64, writeU64 } from "./run-format.ts";
 
@@ -13,7 +13,6 @@ const headFixedBytes = 48;
 /** Job ids are shorter than the 64 KiB that this allows. */
 export const headBytesMax = headFixedBytes + 0xffff + 4;
 export const entryBytes = 48;
-const phases: readonly Phase[] = ["plan", "map", "reduce"];
 
 /** What a run's footer says of the whole run. */
 export interface FooterHead {

@@ -1,13 +1,14 @@
 // Ids, positions, runs, staged files, counters, failure texts and statistics, to protobuf and back.
-import type { AttemptId, Counters, Position } from "../base/ids.ts";
+import { type AttemptId, type Counters, type Position, phases } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "../protocol/messages.ts";
+import type { FailureText, SkippedRecord } from "../protocol/messages.ts";
+import { type AttemptStats, countNames, durationNames, noStats, type Sums } from "../protocol/stats.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
 import { big, bigSigned, duration, num, oneOf, optional, required } from "./codec.ts";
 import type * as pb from "./gen/millrace/v1/common_pb.ts";
 
-/** A message's fields, without what protobuf adds: what `create` takes, nested. */
+/** The fields of a message, without what protobuf adds, as `create` takes them. */
 export type Fields<M> = Omit<M, "$typeName" | "$unknown">;
 
 export function toAttemptId(id: AttemptId): Fields<pb.AttemptId> {
@@ -18,7 +19,7 @@ export function fromAttemptId(id: pb.AttemptId | undefined): AttemptId {
   const { job, phase, index, epoch, attempt } = required(id, "an attempt's id");
   return {
     job,
-    phase: oneOf(["plan", "map", "reduce"], phase),
+    phase: oneOf(phases, phase),
     index,
     epoch: num(epoch),
     attempt: num(attempt),
@@ -33,7 +34,7 @@ export function fromPosition({ file, offset }: pb.Position): Position {
   return { file, offset: num(offset) };
 }
 
-/** In the order of the object's own keys; a null prototype keeps `__proto__` a name. */
+/** Counters in the order of the object's own keys. A null prototype keeps `__proto__` a name. */
 export function toCounters(counters: Counters): Fields<pb.Count>[] {
   return Object.keys(counters).map((name) => ({ name, value: bigSigned(counters[name]!) }));
 }
@@ -84,7 +85,10 @@ export function toFailureText({ code, message, stack, where, excerpt, aside }: F
   return { code, message, stack, where, excerpt, aside: optional(aside, big) };
 }
 
-/** Of whoever wrote it: cut to what can be shown, stored and sent on, as its text may be as long as a user's data. */
+/**
+ * A failure's text from its writer, cut to a length that can be shown, stored and sent on: it may be as long as a
+ * user's data.
+ */
 export function fromFailureText(text: pb.FailureText | undefined): FailureText {
   const { code, message, stack, where, excerpt, aside } = required(text, "an error");
   return {
@@ -97,53 +101,30 @@ export function fromFailureText(text: pb.FailureText | undefined): FailureText {
   };
 }
 
-/** Well-formed, as half a character is another text once it was written as UTF-8. */
+/** Cuts a text between characters, as half a character would change when it is written as UTF-8. */
 function cut(text: string, lengthMax: number): string {
   if (text.length <= lengthMax) return text.toWellFormed();
   return `${text.slice(0, lengthMax - 1)}…`.toWellFormed();
 }
 
 export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {
-  return {
-    recordsIn: big(stats.recordsIn),
-    bytesIn: big(stats.bytesIn),
-    pairs: big(stats.pairs),
-    recordsOut: big(stats.recordsOut),
-    bytesOut: big(stats.bytesOut),
-    memoryRunBytes: big(stats.memoryRunBytes),
-    diskRunBytes: big(stats.diskRunBytes),
-    spills: big(stats.spills),
-    groups: big(stats.groups),
-    groupMax: big(stats.groupMax),
-    fetchedBytes: big(stats.fetchedBytes),
-    valuesReturned: big(stats.valuesReturned),
-    timersLeft: big(stats.timersLeft),
-    othersLeft: big(stats.othersLeft),
-    asideLines: big(stats.asideLines),
-    asideBytes: big(stats.asideBytes),
-    wallMs: duration(stats.wallMs),
-  };
+  const message = { ...noCounts, ...noDurations };
+  for (const name of countNames) message[name] = big(stats[name]);
+  for (const name of durationNames) message[name] = duration(stats[name]);
+  return message;
+}
+
+const noCounts = named(countNames, 0n);
+const noDurations = named(durationNames, 0);
+
+function named<Name extends string, Value>(names: readonly Name[], value: Value): Record<Name, Value> {
+  return Object.fromEntries(names.map((name) => [name, value])) as Record<Name, Value>;
 }
 
 export function fromStats(message: pb.AttemptStats | undefined): AttemptStats {
-  const stats = required(message, "statistics");
-  return {
-    recordsIn: num(stats.recordsIn),
-    bytesIn: num(stats.bytesIn),
-    pairs: num(stats.pairs),
-    recordsOut: num(stats.recordsOut),
-    bytesOut: num(stats.bytesOut),
-    memoryRunBytes: num(stats.memoryRunBytes),
-    diskRunBytes: num(stats.diskRunBytes),
-    spills: num(stats.spills),
-    groups: num(stats.groups),
-    groupMax: num(stats.groupMax),
-    fetchedBytes: num(stats.fetchedBytes),
-    valuesReturned: num(stats.valuesReturned),
-    timersLeft: num(stats.timersLeft),
-    othersLeft: num(stats.othersLeft),
-    asideLines: num(stats.asideLines),
-    asideBytes: num(stats.asideBytes),
-    wallMs: duration(stats.wallMs),
-  };
+  const from = required(message, "statistics");
+  const stats: Sums = { ...noStats };
+  for (const name of countNames) stats[name] = num(from[name]);
+  for (const name of durationNames) stats[name] = duration(from[name]);
+  return stats;
 }

@@ -1,10 +1,11 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Counters } from "../base/ids.ts";
-import type { AttemptStats, FailureText } from "../protocol/messages.ts";
+import { type Counters, phases } from "../base/ids.ts";
+import type { FailureText } from "../protocol/messages.ts";
 import type { Hello, HistoryEvent, LogChunk, Welcome } from "../protocol/services.ts";
-import type { ClusterView, JobView } from "../protocol/view.ts";
+import { type AttemptStats, attemptStats, statNames } from "../protocol/stats.ts";
+import { type ClusterView, type JobView, jobStates, waitingFor, workerStates } from "../protocol/view.ts";
 import {
   fromHello,
   fromHistoryEvent,
@@ -46,29 +47,13 @@ const text: fc.Arbitrary<FailureText> = fc.record({
   where: maybe(name),
   excerpt: maybe(name),
 });
-const stats: fc.Arbitrary<AttemptStats> = fc.record({
-  recordsIn: size,
-  bytesIn: size,
-  pairs: size,
-  recordsOut: size,
-  bytesOut: size,
-  memoryRunBytes: size,
-  diskRunBytes: size,
-  spills: size,
-  groups: size,
-  groupMax: size,
-  fetchedBytes: size,
-  valuesReturned: size,
-  timersLeft: size,
-  othersLeft: size,
-  asideLines: size,
-  asideBytes: size,
-  wallMs: ms,
-});
+const stats = fc.record(
+  Object.fromEntries(statNames.map((name) => [name, attemptStats[name].kind === "duration" ? ms : size])),
+) as fc.Arbitrary<AttemptStats>;
 const running = fc.record({
   attempt: fc.record({
     job: name,
-    phase: fc.constantFrom("plan" as const, "map" as const, "reduce" as const),
+    phase: fc.constantFrom(...phases),
     index: u32,
     epoch: size,
     attempt: size,
@@ -86,17 +71,8 @@ const jobView: fc.Arbitrary<JobView> = fc.record(
     name,
     number: size,
     resumable: fc.boolean(),
-    waiting: fc.constantFrom("no workers", "workers draining", "workers quarantined", "no free slots"),
-    state: fc.constantFrom(
-      "planning",
-      "mapping",
-      "reducing",
-      "closing",
-      "publishing",
-      "succeeded",
-      "failed",
-      "cancelled",
-    ),
+    waiting: fc.constantFrom(...waitingFor),
+    state: fc.constantFrom(...jobStates),
     tasks: fc.record({ plan: tally, map: tally, reduce: tally }),
     counters,
     stats: fc.record({ inputBytes: size, map: stats, reduce: stats }),
@@ -131,7 +107,7 @@ const clusterView: fc.Arbitrary<ClusterView> = fc.record({
   workers: few(
     fc.record({
       id: name,
-      state: fc.constantFrom("busy", "idle", "stuck", "silent", "draining", "excluded", "quarantined"),
+      state: fc.constantFrom(...workerStates),
       address: name,
       heardMs: size,
       running: u32,

@@ -1,37 +1,18 @@
-// How jobs and workers look from outside, to protobuf and back.
-import type { ClusterView, JobState, JobStats, JobView, TaskCounts, WorkerView } from "../protocol/view.ts";
+// Views of jobs and workers, to protobuf and back.
+import {
+  type ClusterView,
+  type JobStats,
+  type JobView,
+  jobStates,
+  type TaskCounts,
+  type WorkerView,
+  waitingFor,
+  workerStates,
+} from "../protocol/view.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
 import { fromCounters, fromFailureText, fromStats, toCounters, toFailureText, toStats } from "./convert-common.ts";
 import { fromRunning, toRunning } from "./convert-worker.ts";
 import type * as pb from "./gen/millrace/v1/view_pb.ts";
-
-/** Objects and not lists, so that a word that is added to the union is missed by the compiler. */
-const workerStates: Readonly<Record<WorkerView["state"], true>> = {
-  busy: true,
-  idle: true,
-  stuck: true,
-  silent: true,
-  draining: true,
-  excluded: true,
-  quarantined: true,
-};
-const waitingFor: Readonly<Record<NonNullable<JobView["waiting"]>, true>> = {
-  "no workers": true,
-  "workers draining": true,
-  "workers quarantined": true,
-  "no free slots": true,
-};
-const jobStates: Readonly<Record<JobState, true>> = {
-  planning: true,
-  mapping: true,
-  reducing: true,
-  closing: true,
-  publishing: true,
-  succeeded: true,
-  failed: true,
-  cancelled: true,
-};
-const words = <W extends string>(set: Readonly<Record<W, true>>) => Object.keys(set) as W[];
 
 export function toClusterView(view: ClusterView) {
   return {
@@ -55,7 +36,7 @@ function toWorkerView({ heardMs, ...view }: WorkerView) {
 
 function fromWorkerView(view: pb.WorkerView): WorkerView {
   const { id, address, slots, slotsFree, running, runs } = view;
-  const state = oneOf(words(workerStates), view.state);
+  const state = oneOf(workerStates, view.state);
   return { id, state, address, slots, slotsFree, heardMs: num(view.heardMs), running, runs };
 }
 
@@ -90,8 +71,8 @@ export function fromJobView(view: pb.JobView): JobView {
     job: view.job,
     name: view.name,
     number: num(view.number),
-    state: oneOf(words(jobStates), view.state),
-    ...(view.waiting === "" ? {} : { waiting: oneOf(words(waitingFor), view.waiting) }),
+    state: oneOf(jobStates, view.state),
+    ...(view.waiting === "" ? {} : { waiting: oneOf(waitingFor, view.waiting) }),
     resumable: view.resumable,
     tasks: { plan: counts(tasks.plan), map: counts(tasks.map), reduce: counts(tasks.reduce) },
     counters: fromCounters(view.counters),

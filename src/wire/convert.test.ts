@@ -8,13 +8,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { report as reportOfWorker, stats as statsOf } from "../../test/schedule/build.ts";
 import { MillraceError } from "../base/error.ts";
-import type { AttemptId, Counters, Position } from "../base/ids.ts";
+import { type AttemptId, type Counters, type Position, phases } from "../base/ids.ts";
+import { Secret } from "../base/value/secret.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type {
   Assignment,
   AttemptResult,
-  AttemptStats,
   Failure,
   FailureText,
   MapWork,
@@ -24,6 +24,7 @@ import type {
   WorkerReport,
 } from "../protocol/messages.ts";
 import type { EndedRecord, TaskRecord, Winner } from "../protocol/records.ts";
+import { type AttemptStats, attemptStats, statNames } from "../protocol/stats.ts";
 import { decodeFromSlot, decodeToSlot, encodeFromSlot, encodeToSlot } from "../slot/messages.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { CommitDecision, StagedFile } from "../storage/storage.ts";
@@ -76,7 +77,7 @@ const dictionaryOf = <T>(key: fc.Arbitrary<string>, value: fc.Arbitrary<T>): fc.
 const id = fc.oneof(fc.stringMatching(/^[\w-]{1,64}$/), fc.constantFrom("__proto__", "constructor", "7"));
 const attempt: fc.Arbitrary<AttemptId> = fc.record({
   job: id,
-  phase: fc.constantFrom("plan", "map", "reduce"),
+  phase: fc.constantFrom(...phases),
   index: u32,
   epoch: size,
   attempt: size,
@@ -99,25 +100,9 @@ const failureText: fc.Arbitrary<FailureText> = fc.oneof(
   fc.record(failureFields),
   fc.record({ ...failureFields, aside: size }),
 );
-const stats: fc.Arbitrary<AttemptStats> = fc.record({
-  recordsIn: size,
-  bytesIn: size,
-  pairs: size,
-  recordsOut: size,
-  bytesOut: size,
-  memoryRunBytes: size,
-  diskRunBytes: size,
-  spills: size,
-  groups: size,
-  groupMax: size,
-  fetchedBytes: size,
-  valuesReturned: size,
-  timersLeft: size,
-  othersLeft: size,
-  asideLines: size,
-  asideBytes: size,
-  wallMs: ms,
-});
+const stats = fc.record(
+  Object.fromEntries(statNames.map((name) => [name, attemptStats[name].kind === "duration" ? ms : size])),
+) as fc.Arbitrary<AttemptStats>;
 const specFields = {
   name,
   bundle: name,
@@ -376,6 +361,23 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
     );
     roundTrips(fc.record({ number: size, task: name, error: failureText }), failureRecord.encode, failureRecord.decode);
   });
+  it("access to storages, whose secrets look equal whatever they are", () => {
+    fc.assert(
+      fc.property(assignment, dictionary(name), (given, texts) => {
+        const storageAccess = Object.fromEntries(
+          Object.entries(texts).map(([scheme, text]) => [scheme, new Secret(text)]),
+        );
+        const request = { assignment: given, directory: "", memoryDirectory: undefined, memoryBytesMax: 0 };
+        const places = { diskDirectory: "", inputs: [], remote: [], access: undefined, sentAtMs: 0 };
+        const read = decodeToSlot(encodeToSlot({ kind: "run", ...request, ...places, storageAccess }));
+        const revealed = read.kind === "run" ? Object.entries(read.storageAccess) : [];
+        expect(new Map(revealed.map(([scheme, secret]) => [scheme, secret.reveal()]))).toEqual(
+          new Map(Object.entries(texts)),
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
   it("what agent and slot say", () => {
     const load = fc.record({
       kind: fc.constant("load" as const),
@@ -394,6 +396,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       remote: few(runPlaces),
       access: maybe(fc.record({ key: name, ca: maybe(name), clockAheadMs: fc.maxSafeInteger() })),
       sentAtMs: fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }),
+      storageAccess: fc.constant({ s3: new Secret("of a store") }),
     });
     roundTrips(
       fc.oneof(

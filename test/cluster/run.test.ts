@@ -1,5 +1,5 @@
-// One master and two workers as their user starts them: the same job gives the same bytes as on one machine, and whoever runs it may
-// go and come back.
+// One master and two workers as their user starts them: the same job gives the same bytes as on one machine, and
+// whoever runs it may go and come back.
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -353,6 +353,18 @@ describe("run() with a master", () => {
     expect(await runToEnd({ module: gateJob, ...more })).toMatchObject({ code: "wrong-usage" });
   });
 
+  test("takes the token from the file that it is told, and as many slots as it may", async () => {
+    const input = writeInput("with-token", 2, "the last");
+    const env = { XDG_CONFIG_HOME: at("no-config") };
+    const more = { inputs: [input], maxSlots: 1 };
+    expect(await runToEnd(options(at("no-token-given"), more), env)).toMatchObject({ code: "no-access" });
+    const tokenFile = join(cluster.folder, "state/tokens/submit");
+    expect(await runToEnd(options(at("token-given"), { ...more, tokenFile }), env)).toMatchObject({ ok: true });
+    const ca = at("no-ca.pem");
+    const unseen = await runToEnd(options(at("no-ca"), { ...more, tokenFile, ca }), env);
+    expect(unseen).toMatchObject({ ok: false, message: expect.stringContaining("no-ca.pem") });
+  });
+
   test("cancels the job when its signal says so", async () => {
     const input = writeInput("aborted", 2, "the last");
     const inputs = [input];
@@ -379,6 +391,11 @@ describe("run() with a master", () => {
     expect(await runToEnd(options(at("refused"), { inputs, slots: 2 }), cluster.env)).toMatchObject({
       code: "wrong-usage",
       message: "slots is for a run on this machine: leave it out, or leave out master",
+    });
+    const { master: __, ...here } = options(at("refused"), { inputs, tokenFile: at("no-token") });
+    expect(await runToEnd(here, cluster.env)).toMatchObject({
+      code: "wrong-usage",
+      message: "tokenFile is for a cluster: give master too, or leave it out",
     });
   });
 });
@@ -418,7 +435,7 @@ test("fault 92: SIGTERM ends a master and a worker cleanly, and nothing of their
     const worker = await other.startWorker("w2");
     worker.child.kill("SIGTERM");
     expect(await worker.ended).toEqual({ code: 0, signal: null });
-    // Nothing is given to who has left, not even until its lease is over.
+    // Nothing is given to a worker that has left, not even until its lease is over.
     expect((await other.ask(["workers"])).stdout.toString()).not.toMatch(/^w2 +(idle|busy) /m);
     other.master.child.kill("SIGTERM");
     expect(await other.master.ended).toEqual({ code: 0, signal: null });

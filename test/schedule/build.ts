@@ -7,11 +7,11 @@ import type {
   Assignment,
   AttemptDone,
   AttemptResult,
-  AttemptStats,
   Failure,
   FailureText,
   WorkerReport,
 } from "../../src/protocol/messages.ts";
+import { type AttemptStats, noStats } from "../../src/protocol/stats.ts";
 import type { SchedulerOptions } from "../../src/schedule/step.ts";
 
 export const options: SchedulerOptions = {
@@ -69,34 +69,23 @@ export function plan(maps: number, partitions: number, hosts: readonly string[] 
 
 export function stats(change: Partial<AttemptStats> = {}): AttemptStats {
   return {
+    ...noStats,
     recordsIn: 10,
     bytesIn: 100,
     pairs: 20,
-    recordsOut: 0,
-    bytesOut: 0,
     memoryRunBytes: 50,
-    diskRunBytes: 0,
-    spills: 0,
-    groups: 0,
-    groupMax: 0,
-    fetchedBytes: 0,
-    valuesReturned: 0,
-    timersLeft: 0,
-    othersLeft: 0,
-    asideLines: 0,
-    asideBytes: 0,
     wallMs: 5,
     ...change,
   };
 }
 
 export interface DoneOptions {
-  /** Of a plan attempt. */
+  /** The plan, for a plan attempt. */
   readonly plan?: Plan;
   readonly digest?: bigint;
   readonly deadLetters?: readonly Position[];
   readonly mapVersion?: number;
-  /** Of a map that has reduces: it writes a file, too. */
+  /** For a map that has reduces: it writes a file, too. */
   readonly file?: boolean;
 }
 

@@ -1,11 +1,12 @@
-// A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways slots fail.
-// Its time passes on the worker's machine, which goes on when only the agent is stopped.
+// A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways
+// slots fail. Its time passes on the worker's machine, which goes on when only the agent is stopped.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { JobDescription } from "../../src/job/load/describe.ts";
-import type { AttemptResult, AttemptStats, Failure, FailureText, MapWork } from "../../src/protocol/messages.ts";
+import type { AttemptResult, Failure, FailureText, MapWork } from "../../src/protocol/messages.ts";
+import { type AttemptStats, noStats } from "../../src/protocol/stats.ts";
 import type { Slots, WorkerLife } from "../../src/sim/scene.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { PageContent } from "../../src/slot/status-page.ts";
@@ -24,7 +25,7 @@ interface Work {
   readonly hangsAt: number;
   readonly finish: (result: AttemptResult) => void;
   readonly staged: string[];
-  /** Of a reduce, from when it reads. */
+  /** What a reduce reads, once it reads. */
   segments: Promise<Segment[]> | undefined;
 }
 
@@ -86,7 +87,8 @@ class OracleSlot implements TaskSlot {
     return new Promise((resolve) => {
       const isSlow = world.comes("stragglers", chance, where);
       const hangs = world.comes("hanging-attempts", chance, where);
-      // Afterwards all is fast: what is left must be over in time, however much it is and however few are left to do it.
+      // Afterwards all is fast: what is left must be over in time, however much it is and however few are left to do
+      // it.
       const pace = world.isFaulty ? (isSlow ? 12 : 1) : 0.1;
       const mean = options.attemptLeases * options.leaseMs * pace;
       const ms = attempt.phase === "plan" ? chance.between(5, mean / 2) : mean * chance.between(0.5, 1.5);
@@ -141,7 +143,7 @@ class OracleSlot implements TaskSlot {
     });
   }
 
-  /** The job's code calls once more: while the attempt runs, soon after, or when nobody waits for it any more. */
+  /** The job's code calls once more: while the attempt runs, soon after, or when no one waits for it any more. */
   #leaveBehind(attempt: AttemptId, ms: number): void {
     const world = this.#world;
     const { machine } = this.#worker;
@@ -362,22 +364,12 @@ function text(message: string, code = "io-error"): FailureText {
 
 function stats({ ms }: Work): AttemptStats {
   return {
+    ...noStats,
     recordsIn: recordsPerMap,
     bytesIn: 1000,
     pairs: recordsPerMap,
     recordsOut: recordsPerMap,
     bytesOut: 30,
-    memoryRunBytes: 0,
-    diskRunBytes: 0,
-    spills: 0,
-    groups: 0,
-    groupMax: 0,
-    fetchedBytes: 0,
-    valuesReturned: 0,
-    timersLeft: 0,
-    othersLeft: 0,
-    asideLines: 0,
-    asideBytes: 0,
     wallMs: Math.ceil(ms),
   };
 }

@@ -7,7 +7,7 @@ import type { JobSpec } from "../../src/job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import type { MasterApi } from "../../src/protocol/services.ts";
 import { noStats } from "../../src/protocol/stats.ts";
-import { checkHello } from "../../src/protocol/versions.ts";
+import { checkHello, ourVersions } from "../../src/protocol/versions.ts";
 import type { JobState, JobView } from "../../src/protocol/view.ts";
 import { randomToken, type Secret } from "../../src/rpc/access/token-digest.ts";
 import { fixedTokens, type TokenScope } from "../../src/rpc/access/tokens.ts";
@@ -91,7 +91,8 @@ export function fakeMaster(overrides: Partial<MasterApi> = {}): MasterApi {
   return {
     async hello(hello) {
       checkHello(hello);
-      return { protocol: 1, millrace: "0.1.0", cluster: "c-1", leaseMs: 10_000, start: 7, timeMs: Date.now() };
+      const { protocol, millrace } = ourVersions;
+      return { protocol, millrace, cluster: "c-1", leaseMs: 10_000, start: 7, timeMs: Date.now() };
     },
     heartbeat: async () => someOrders,
     submit: async ({ idempotencyKey }) => `job-${idempotencyKey}`,

@@ -1,6 +1,6 @@
 // `millrace jobs`: lists all jobs that the master knows, the oldest first.
 import pc from "picocolors";
-import type { JobView, TaskCounts } from "../../protocol/view.ts";
+import type { JobView, TaskCounts, WaitingFor } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { tableLines } from "../screen/columns.ts";
@@ -35,7 +35,7 @@ export function jobLines(jobs: readonly JobView[]): string[] {
   );
 }
 
-const waitsFor: Readonly<Record<NonNullable<JobView["waiting"]>, string>> = {
+const waitsFor: Readonly<Record<WaitingFor, string>> = {
   "no workers": "a worker",
   "workers draining": "a worker that does not drain",
   "workers quarantined": "the end of quarantine",

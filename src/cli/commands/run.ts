@@ -9,11 +9,19 @@ import { systemClock } from "../../base/system/clock.ts";
 import { deadLettersFolder } from "../../engine/dead-letters.ts";
 import type { JobEngine, JobHandle } from "../../engine/engine.ts";
 import { openLocal } from "../../engine/local/open.ts";
+import {
+  flagOf,
+  misplacedOption,
+  openingOf,
+  type RunFlags,
+  runOption,
+  valuesOfFlags,
+} from "../../engine/run/option-table.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { connectionText } from "../cluster.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";
 import { stillLoading, tell } from "../loading.ts";
-import { type RunFlags, withStandardOutput } from "../options.ts";
+import { withStandardOutput } from "../options.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
 import { failureHints, masterWords, shortId } from "../screen/hints.ts";
 import { outputPrinter } from "../screen/output-printer.ts";
@@ -69,16 +77,10 @@ interface Opening {
 
 async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
   return await openLocal({
+    ...openingOf(valuesOfFlags(flags)),
     module: resolve(job),
     output: flags.output,
     deadLetters: deadLettersOf(flags),
-    slots: flags.slots,
-    memoryBytes: flags.memory,
-    environment: Object.fromEntries(flags.env),
-    attempts: flags.attempts,
-    overwrite: flags.overwrite,
-    resume: flags.resume,
-    workDir: flags.workDir,
     signal,
     firstSlot,
     onSlow: () => warn(screen, stillLoading(job)),
@@ -102,15 +104,13 @@ async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Pr
     onConnection: (state, why) => warn(screen, connectionText(state, why)),
   });
   return await openRemote({
+    ...openingOf(valuesOfFlags(flags)),
     module: resolve(job),
     output: flags.output!,
     master,
     firstSlot,
     address: flags.master!,
-    environment: Object.fromEntries(flags.env),
-    attempts: flags.attempts,
     deadLetters: deadLettersOf(flags),
-    overwrite: flags.overwrite,
     signal,
     onSlow: () => warn(screen, stillLoading(job)),
     onWarning: (warning) => (flags.quiet ? tell(warning, flags.json) : warn(screen, warning)),
@@ -120,25 +120,16 @@ async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Pr
 
 /** Refuses options for the other kind of run, which would otherwise be ignored in silence. */
 function refuseMisplaced(flags: RunFlags): void {
-  if (flags.master === undefined) {
-    for (const [name, isGiven] of [
-      ["--detach", flags.detach],
-      ["--token-file", flags.tokenFile !== undefined],
-      ["--ca", flags.ca !== undefined],
-    ] as const) {
-      if (isGiven) throw new MillraceError("wrong-usage", `${name} is for a cluster: give --master URL too`);
-    }
-    return;
+  const misplaced = misplacedOption(valuesOfFlags(flags));
+  if (misplaced !== undefined) {
+    const instead = runOption(misplaced).instead?.replace("MASTER", flags.master ?? "");
+    const why =
+      flags.master === undefined
+        ? "is for a cluster: give --master URL too"
+        : `is for a run on this machine, without --master: ${instead}`;
+    throw new MillraceError("wrong-usage", `${flagOf(misplaced)} ${why}`);
   }
-  for (const [name, isGiven, instead] of [
-    ["--slots", flags.slots !== undefined, "each worker has its own; --max-slots N limits what the job may use"],
-    ["--memory", flags.memory !== undefined, "each worker has its own (millrace worker --memory)"],
-    ["--work-dir", flags.workDir !== undefined, "each worker has its own (millrace worker --work-dir)"],
-    ["--resume", flags.resume, `a failed job is started again with  millrace retry JOB --master ${flags.master}`],
-  ] as const) {
-    if (isGiven)
-      throw new MillraceError("wrong-usage", `${name} is for a run on this machine, without --master: ${instead}`);
-  }
+  if (flags.master === undefined) return;
   if (flags.output === undefined) {
     throw new MillraceError(
       "wrong-usage",

@@ -6,9 +6,9 @@ import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import { formatCounted } from "../../base/units.ts";
-import { Feed, isEnded } from "../../engine/remote/feed.ts";
+import { Feed } from "../../engine/remote/feed.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
-import type { ClusterView, JobView } from "../../protocol/view.ts";
+import { type ClusterView, hasEnded, type JobView } from "../../protocol/view.ts";
 import { findJob, tellOnStderr, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
@@ -52,7 +52,7 @@ function showCluster(view: ClusterView, flags: StatusFlags): void {
     return;
   }
   const { workers, jobs } = view;
-  const running = jobs.filter((job) => !isEnded(job));
+  const running = jobs.filter((job) => !hasEnded(job.state));
   if (workers.length === 0) {
     print(noWorkers(flags.master));
   } else {
@@ -73,7 +73,7 @@ function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): 
     print(JSON.stringify(view));
     return;
   }
-  if (isEnded(view)) {
+  if (hasEnded(view.state)) {
     for (const line of endedLines(view, flags, ageMs)) print(line);
   } else {
     for (const line of progressLines(view, ageMs ?? 0)) print(line);
@@ -154,7 +154,7 @@ async function ageOf(master: RemoteMaster, view: JobView): Promise<number | unde
   try {
     for await (const { time } of master.history(view.job, enough.signal)) {
       first ??= Date.parse(time);
-      if (!isEnded(view)) break;
+      if (!hasEnded(view.state)) break;
       last = Date.parse(time);
     }
   } catch (error) {

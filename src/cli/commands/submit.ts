@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
+import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-table.ts";
 import { spoolStdin } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";
-import type { RunFlags } from "../options.ts";
 
 export async function submitOptionsOf(
   engine: JobEngine,
@@ -23,24 +23,12 @@ export async function submitOptionsOf(
   };
 }
 
-type SubmitFlags = Pick<
-  RunFlags,
-  "param" | "file" | "attempts" | "skipBad" | "taskTimeout" | "taskLimit" | "reducers" | "splitSize" | "maxSlots"
->;
-
 /** All options of a submission except the inputs. */
-export function submitFlags(description: JobDescription, flags: SubmitFlags): Omit<SubmitOptions, "inputs"> {
-  return {
-    params: paramsFromText(description.params, flags.param),
-    files: Object.fromEntries(flags.file),
-    attempts: flags.attempts,
-    skipBad: flags.skipBad,
-    taskTimeoutMs: flags.taskTimeout,
-    ...(flags.maxSlots !== undefined && { maxSlots: flags.maxSlots }),
-    ...(flags.taskLimit !== undefined && { taskLimitMs: flags.taskLimit }),
-    ...(flags.reducers !== undefined && { reducers: flags.reducers }),
-    ...(flags.splitSize !== undefined && { splitBytes: flags.splitSize }),
-  };
+export function submitFlags(
+  description: JobDescription,
+  flags: Omit<RunFlags, "json" | "quiet" | "resume" | "overwrite">,
+): Omit<SubmitOptions, "inputs"> {
+  return { params: paramsFromText(description.params, flags.param), ...submitValues(valuesOfFlags(flags)) };
 }
 
 /** Inputs by name: plain arguments are files of a job's only input, `--input` gives the files of named ones. */

@@ -1,10 +1,16 @@
 // Says what a user can do about a failed job, with commands to copy.
 import { meaningOf } from "../../base/error-codes.ts";
-import { limits } from "../../base/limits.ts";
 import type { JobHandle } from "../../engine/engine.ts";
+import {
+  attributeOf,
+  flagOf,
+  type OfCommand,
+  type RunFlags,
+  runOption,
+  runOptionNames,
+} from "../../engine/run/option-table.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { callersEnvironment } from "../callers-environment.ts";
-import type { RunFlags } from "../options.ts";
 import { unprintable } from "./error-text.ts";
 
 export interface HintsOptions {
@@ -77,24 +83,24 @@ export function shortId(job: string): string {
 }
 
 /** The options that lead to the cluster, each with a space in front. */
-export function masterWords(flags: {
-  readonly master?: string | undefined;
-  readonly tokenFile?: string | undefined;
-  readonly ca?: string | undefined;
-}): string {
-  const words: string[] = [];
-  if (flags.master !== undefined) words.push("--master", quoted(flags.master));
-  if (flags.tokenFile !== undefined) words.push("--token-file", quoted(flags.tokenFile));
-  if (flags.ca !== undefined) words.push("--ca", quoted(flags.ca));
-  return words.map((word) => ` ${word}`).join("");
+export function masterWords(flags: ClusterFlags): string {
+  return clusterNames
+    .map((name) =>
+      words(name, flags)
+        .map((word) => ` ${word}`)
+        .join(""),
+    )
+    .join("");
 }
+const clusterNames = ["master", "tokenFile", "ca"] as const;
+type ClusterFlags = Pick<RunFlags, (typeof clusterNames)[number]>;
 
 function replayLine(job: string, where: string, flags: RunFlags): string {
-  const words = ["millrace", "replay", quoted(job), quoted(where)];
+  const line = ["millrace", "replay", quoted(job), quoted(where)];
   const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
-  if (input !== undefined) words.push("--input", quoted(input));
-  words.push(...pairWords("--param", flags.param), ...pairWords("--file", flags.file), ...envWords(flags.env));
-  return words.join(" ");
+  if (input !== undefined) line.push("--input", quoted(input));
+  for (const name of ["params", "files", "env"] as const) line.push(...words(name, flags));
+  return line.join(" ");
 }
 
 /** The named input that a file belongs to; undefined where the command line allows more than one. */
@@ -130,23 +136,40 @@ export function pairWords(option: string, pairs: ReadonlyMap<string, string>): s
 
 /** The command as it was given, in the words a shell takes. */
 export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
-  const words = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
-  for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quoted(`${name}=${path}`));
-  words.push(...pairWords("--file", flags.file), ...pairWords("--param", flags.param), ...envWords(flags.env));
-  if (flags.output !== undefined) words.push("-o", quoted(flags.output));
-  if (flags.deadLetters !== undefined) words.push("--dead-letters", quoted(flags.deadLetters));
-  if (flags.workDir !== undefined) words.push("--work-dir", quoted(flags.workDir));
-  if (flags.reducers !== undefined) words.push("--reducers", String(flags.reducers));
-  if (flags.splitSize !== undefined) words.push("--split-size", String(flags.splitSize));
-  if (flags.slots !== undefined) words.push("--slots", String(flags.slots));
-  if (flags.memory !== undefined) words.push("--memory", String(flags.memory));
-  if (flags.attempts !== limits.attemptsMax) words.push("--attempts", String(flags.attempts));
-  if (flags.taskTimeout !== limits.taskTimeoutMs) words.push("--task-timeout", `${flags.taskTimeout}ms`);
-  if (flags.taskLimit !== undefined) words.push("--task-limit", `${flags.taskLimit}ms`);
-  if (flags.overwrite) words.push("--overwrite");
-  if (flags.skipBad > 0) words.push("--skip-bad", String(flags.skipBad));
-  if (flags.maxSlots !== undefined) words.push("--max-slots", String(flags.maxSlots));
-  return words.join(" ") + masterWords(flags);
+  const line = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
+  for (const name of repeated) line.push(...words(name, flags));
+  return line.join(" ") + masterWords(flags);
+}
+
+/** What a command that is to do the same says again. */
+const repeated = runOptionNames.filter((name): name is OfCommand => {
+  const { flag } = runOption(name);
+  return flag !== undefined && flag.isOfOneRun !== true && !clusterNames.some((each) => each === name);
+});
+
+/** What is given of an option on a command line, where it is not the default. */
+function words(name: OfCommand, flags: Partial<RunFlags>): string[] {
+  const option = runOption(name);
+  const flag = option.flag?.short ?? flagOf(name);
+  const value: unknown = flags[attributeOf(name)];
+  if (value === undefined || value === false || value === option.default) return [];
+  switch (option.kind) {
+    case "flag":
+      return [flag];
+    case "duration":
+      return [flag, `${String(value)}ms`];
+    case "inputs":
+      return [...(value as RunFlags["input"])].flatMap(([key, paths]) =>
+        paths.flatMap((path) => [flag, quoted(`${key}=${path}`)]),
+      );
+    case "params":
+    case "paths":
+      return pairWords(flag, value as RunFlags["param"]);
+    case "variables":
+      return envWords(value as RunFlags["env"]);
+    default:
+      return [flag, quoted(String(value))];
+  }
 }
 
 /** A word quoted for a shell. Control characters are written by number, so that a name can't control the terminal. */

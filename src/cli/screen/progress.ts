@@ -4,7 +4,7 @@ import pc from "picocolors";
 import type { Phase } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount, formatDuration } from "../../base/units.ts";
-import type { JobView, TaskCounts } from "../../protocol/view.ts";
+import { hasEnded, type JobView, type TaskCounts, type WaitingFor } from "../../protocol/view.ts";
 import { fromHere, printable } from "./error-text.ts";
 
 export interface ProgressSink {
@@ -50,9 +50,6 @@ function upBy(lines: number): string {
   return `\r\x1b[${lines}A\x1b[0J`;
 }
 
-/** The states that the summary shows instead. */
-const ended: ReadonlySet<JobView["state"]> = new Set(["succeeded", "failed", "cancelled"]);
-
 /** Prints one line every `everyMs`, and each failure once. */
 export class LineProgress {
   readonly #sink: ProgressSink;
@@ -70,7 +67,7 @@ export class LineProgress {
 
   update(view: JobView, nowMs: number): void {
     for (const line of this.#warnings.next(view)) this.#sink.write(`${line}\n`);
-    if (nowMs < this.#nextMs || ended.has(view.state)) return;
+    if (nowMs < this.#nextMs || hasEnded(view.state)) return; // the summary says how it ended
     this.#nextMs = nowMs + this.#everyMs;
     this.#sink.write(`${view.name} ${phaseWord(view)} ${counts(view)} ${formatDuration(nowMs - this.#started)}\n`);
   }
@@ -105,7 +102,7 @@ export function* progressLines(view: JobView, elapsedMs: number): Generator<stri
 }
 
 /** Why nothing of a job runs. This can only happen on a cluster. */
-const waitingWords: Readonly<Record<NonNullable<JobView["waiting"]>, string>> = {
+const waitingWords: Readonly<Record<WaitingFor, string>> = {
   "no workers": "waits: there is no worker to run it",
   "workers draining": "waits: all workers are draining",
   "workers quarantined": "waits: all workers are quarantined, because they came and went too often",

@@ -1,5 +1,6 @@
 // The engine of one local run: state store, master and agent, which are opened, used for one job, and closed together.
 import type { ChildProcess } from "node:child_process";
+import { deferred } from "../../base/deferred.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -10,12 +11,12 @@ import type { PlannedFile } from "../../input/plan.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { createMaster } from "../../master/loop.ts";
-import { isTerminal, type Master } from "../../master/master.ts";
+import type { Master } from "../../master/master.ts";
 import { manifestBuilder } from "../../output/manifest.ts";
-import type { JobView } from "../../protocol/view.ts";
+import { hasEnded, type JobView } from "../../protocol/view.ts";
 import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
-import { openLevelStore } from "../../state/leveldb.ts";
+import { openStateStore } from "../../state/open.ts";
 import type { StateStore } from "../../state/store.ts";
 import { isStagedBy } from "../../storage/staged-token.ts";
 import { type Storage, stoppable } from "../../storage/storage.ts";
@@ -291,7 +292,7 @@ export class Engine implements LocalEngine {
   }
 
   async #openStore(): Promise<void> {
-    this.#store = await openLevelStore(this.#parts.work.state);
+    this.#store = await openStateStore(this.#parts.work.state);
     if (this.#parts.options.resume !== true) await this.#startMaster();
   }
 
@@ -327,7 +328,7 @@ export class Engine implements LocalEngine {
     const handle = this.#handle;
     if (handle === undefined) return "none";
     try {
-      if (!isTerminal(handle.view().state)) await handle.cancel();
+      if (!hasEnded(handle.view().state)) await handle.cancel();
       return (await handle.ended).state;
     } catch {
       return "stopped";
@@ -353,22 +354,6 @@ function leftUnpublished(): MillraceError {
     "the result was being published when the run was cancelled, and the storage did not answer: run the same command with --resume to publish it",
     { retry: "elsewhere" },
   );
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: unknown): void;
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve!: (value: T) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }
 
 /** Waits for both even when one fails, so that nothing is still being created while it is being removed. */

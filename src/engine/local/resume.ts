@@ -10,6 +10,7 @@ import type { Plan } from "../../input/plan.ts";
 import { filesOf } from "../../input/resolve.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { jobPrefix, parseKey } from "../../protocol/records.ts";
+import type { Outcome } from "../../protocol/view.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { decodePlan } from "../../wire/stored/plans.ts";
@@ -20,7 +21,7 @@ export interface StoredJob {
   readonly spec: JobSpec;
   /** The job's plan; undefined if the run stopped before the job was planned. */
   readonly plan: Plan | undefined;
-  readonly outcome: "succeeded" | "failed" | "cancelled" | undefined;
+  readonly outcome: Outcome | undefined;
   /** True when the commit decision is stored: only publishing is left, and may have happened. */
   readonly isDecided: boolean;
 }

@@ -3,7 +3,7 @@
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
-import type { JobView } from "../../protocol/view.ts";
+import { hasEnded, type JobView } from "../../protocol/view.ts";
 
 export interface FeedOptions {
   readonly master: Pick<RemoteMaster, "watch">;
@@ -47,7 +47,7 @@ export class Feed {
       if (this.#latest !== shown) {
         shown = this.#latest;
         yield shown;
-        if (isEnded(shown)) return;
+        if (hasEnded(shown.state)) return;
         continue;
       }
       if (this.#failure !== undefined) throw this.#failure.error;
@@ -67,7 +67,7 @@ export class Feed {
   async #follow(): Promise<JobView> {
     const { master, job, later } = this.#options;
     try {
-      if (!isEnded(this.#latest)) {
+      if (!hasEnded(this.#latest.state)) {
         for await (const view of master.watch(job, this.#stop.signal)) {
           this.#latest = view;
           this.#announce();
@@ -81,7 +81,7 @@ export class Feed {
         { cause: error },
       );
     }
-    if (isEnded(this.#latest)) return this.#latest;
+    if (hasEnded(this.#latest.state)) return this.#latest;
     throw new MillraceError("cancelled", "the job is not watched any more");
   }
 
@@ -90,8 +90,4 @@ export class Feed {
     this.#wake = [];
     for (const resolve of wake) resolve();
   }
-}
-
-export function isEnded({ state }: JobView): boolean {
-  return state === "succeeded" || state === "failed" || state === "cancelled";
 }

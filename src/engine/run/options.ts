@@ -1,79 +1,97 @@
 // The options of `run()`, checked as the command line checks its own: types say what they are, and nothing says that
 // they were looked at. Paths are made absolute at once, as the program may go to another folder while it waits.
 import { resolve } from "node:path";
+import { unreachable } from "../../base/assert.ts";
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { limits } from "../../base/limits.ts";
 import { outputPath, refuseNoPath } from "../../base/paths.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
+import {
+  type Checked,
+  type OfRun,
+  type RunOption,
+  type RunValues,
+  runOption,
+  runOptionNames,
+  type runOptions,
+} from "./option-table.ts";
+
+/** What a kind's values are as they are given to `run()`. */
+interface Given extends Omit<Checked, "size" | "duration"> {
+  readonly size: string;
+  readonly duration: string;
+}
 
 /** `RunOptions` of any job. */
-export interface AnyRunOptions {
-  readonly inputs: readonly string[] | Readonly<Record<string, readonly string[]>>;
+export type AnyRunOptions = { readonly inputs: Given["inputs"] } & {
+  readonly [N in Exclude<OfRun, "inputs">]?: Given[(typeof runOptions)[N]["kind"]];
+};
+
+/** The same, checked: sizes in bytes, times in milliseconds. */
+export interface CheckedRunOptions extends RunValues {
+  readonly inputs: Given["inputs"];
   readonly params?: unknown;
-  readonly output?: string;
-  readonly module?: string;
-  readonly master?: string;
-  readonly reducers?: number;
-  readonly slots?: number;
-  readonly memory?: string;
-  readonly splitSize?: string;
-  readonly attempts?: number;
-  readonly taskTimeout?: string;
-  readonly taskLimit?: string;
-  readonly skipBad?: number;
-  readonly deadLetters?: string;
-  readonly files?: Readonly<Record<string, string>>;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly workDir?: string;
-  readonly overwrite?: boolean;
-  readonly resume?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 type Check = (name: string, value: unknown) => unknown;
 
-const checks: { readonly [Name in keyof Required<AnyRunOptions>]: Check } = {
-  inputs: inputPaths,
-  params: (_, value) => value, // as the job declares them
-  output: (name, value) => outputPath(path(name, value)),
-  module: path,
-  master: word,
-  reducers: wholeNumber(0, limits.partitionsMax),
-  slots: wholeNumber(1, limits.slotsMax),
-  memory: measured(parseSize),
-  splitSize: measured(parseSize),
-  attempts: wholeNumber(1, limits.attemptsGivenMax),
-  taskTimeout: measured(parseDuration),
-  taskLimit: measured(parseDuration),
-  skipBad: wholeNumber(0, Number.MAX_SAFE_INTEGER),
-  deadLetters: (name, value) => outputPath(path(name, value)),
-  files: (name, value) => words(name, value, (each, given) => resolve(path(each, given))),
-  env: (name, value) => words(name, value, variable),
-  workDir: (name, value) => resolve(path(name, value)),
-  overwrite: flag,
-  resume: flag,
-  signal: (name, value) => (value instanceof AbortSignal ? value : refuse(name, "an AbortSignal", value)),
-};
+/** By kind. */
+function checkOf(option: RunOption): Check {
+  switch (option.kind) {
+    case "inputs":
+      return inputPaths;
+    case "params":
+      return (_, value) => value; // as the job declares them
+    case "output":
+    case "folder":
+      return (name, value) => outputPath(path(name, value));
+    case "directory":
+    case "file":
+      return (name, value) => resolve(path(name, value));
+    case "module":
+      return path; // may be a URL
+    case "address":
+      return word;
+    case "count":
+      return wholeNumber(option.min, option.max);
+    case "size":
+      return measured(parseSize);
+    case "duration":
+      return measured(parseDuration);
+    case "paths":
+      return (name, value) => words(name, value, (each, given) => resolve(path(each, given)));
+    case "variables":
+      return (name, value) => words(name, value, variable);
+    case "flag":
+      return flag;
+    case "signal":
+      return (name, value) => (value instanceof AbortSignal ? value : refuse(name, "an AbortSignal", value));
+    default:
+      return unreachable(option);
+  }
+}
+
+const namesOfRun = runOptionNames.filter((name) => runOption(name).isOfCommand !== true);
 
 /** With its paths absolute, but for those of inputs, which are of `directory`. Throws `wrong-usage`. */
-export function checkedRunOptions(given: unknown): AnyRunOptions {
+export function checkedRunOptions(given: unknown): CheckedRunOptions {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     refuse("the second argument of run", "an object with inputs", given);
   const checked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given as object)) {
-    if (!Object.hasOwn(checks, name)) {
+    const known = namesOfRun.find((each) => each === name);
+    if (known === undefined) {
       throw new MillraceError(
         "wrong-usage",
-        `run has no option ${JSON.stringify(name)}${didYouMean(name, Object.keys(checks))}`,
+        `run has no option ${JSON.stringify(name)}${didYouMean(name, namesOfRun)}`,
       );
     }
-    if (value !== undefined) checked[name] = checks[name as keyof typeof checks](name, value);
+    if (value !== undefined) checked[name] = checkOf(runOption(known))(name, value);
   }
   if (checked["inputs"] === undefined)
     refuse("inputs", "an array of paths, or an object of such arrays by the names of the job's inputs", undefined);
-  return checked as unknown as AnyRunOptions;
+  return checked as unknown as CheckedRunOptions;
 }
 
 function inputPaths(name: string, value: unknown): unknown {
@@ -125,10 +143,8 @@ function wholeNumber(min: number, max: number): Check {
 }
 
 function measured(parse: (text: string, what: string) => number): Check {
-  return (name, value) => {
+  return (name, value) =>
     parse(typeof value === "string" ? value : refuse(name, 'text, like "2GB" or "10m"', value), name);
-    return value;
-  };
 }
 
 function flag(name: string, value: unknown): boolean {

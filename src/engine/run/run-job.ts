@@ -2,7 +2,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../../base/error.ts";
-import { parseDuration, parseSize } from "../../base/units.ts";
 import { jobDefinition } from "../../job/define-job.ts";
 import { paramsFromValues } from "../../job/params/give.ts";
 import type { JobResult } from "../../job/run-options.ts";
@@ -15,7 +14,8 @@ import type { JobEngine } from "../engine.ts";
 import { readRecords } from "../kept-records.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local/open.ts";
 import { asCallerSees } from "./error.ts";
-import { type AnyRunOptions, checkedRunOptions } from "./options.ts";
+import { misplacedOption, openingOf, submitValues } from "./option-table.ts";
+import { type AnyRunOptions, type CheckedRunOptions, checkedRunOptions } from "./options.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;
 
@@ -29,6 +29,8 @@ export async function runJob(
     const directory = process.cwd();
     const options = checkedRunOptions(given);
     if (options.signal?.aborted) throw cancelled(options.signal);
+    const misplaced = misplacedOption(options);
+    if (misplaced !== undefined) throw refused(misplaced, options.master);
     return options.master === undefined
       ? await runHere(job, options, directory)
       : await runThere(job, options.master, options, directory);
@@ -37,18 +39,12 @@ export async function runJob(
   }
 }
 
-async function runHere(job: object, options: AnyRunOptions, directory: string): Promise<JobResult | Records> {
+async function runHere(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
   const engine = await openLocal({
+    ...openingOf(options),
     module: moduleOf(job, options.module),
     output: options.output,
     deadLetters: deadLettersOf(options),
-    slots: options.slots,
-    memoryBytes: options.memory === undefined ? undefined : parseSize(options.memory, "memory"),
-    environment: options.env,
-    attempts: options.attempts,
-    overwrite: options.overwrite,
-    resume: options.resume,
-    workDir: options.workDir,
     signal: options.signal,
     onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
@@ -68,7 +64,12 @@ async function runHere(job: object, options: AnyRunOptions, directory: string): 
 }
 
 /** Runs the job on a cluster, whose modules are loaded only here. */
-async function runThere(job: object, address: string, options: AnyRunOptions, directory: string): Promise<JobResult> {
+async function runThere(
+  job: object,
+  address: string,
+  options: CheckedRunOptions,
+  directory: string,
+): Promise<JobResult> {
   const { output } = options;
   if (output === undefined) {
     throw new MillraceError(
@@ -76,25 +77,18 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
       "a cluster publishes into a folder that all its workers see: give run an output",
     );
   }
-  for (const name of ["slots", "memory", "workDir", "resume"] as const) {
-    if (options[name] === undefined || options[name] === false) continue;
-    throw new MillraceError("wrong-usage", `${name} is for a run on this machine: leave it out, or leave out master`);
-  }
   const module = moduleOf(job, options.module);
   const [{ openRemote }, { connectTo }] = await Promise.all([
     import("../remote/open.ts"),
     import("../remote/connect.ts"),
   ]);
-  const { env: environment, overwrite } = options;
   const engine = await openRemote({
+    ...openingOf(options),
     module,
     output,
-    master: connectTo({ address, signal: options.signal }),
+    master: connectTo({ address, tokenFile: options.tokenFile, ca: options.ca, signal: options.signal }),
     address,
-    environment,
-    attempts: options.attempts,
     deadLetters: deadLettersOf(options),
-    overwrite,
     signal: options.signal,
     onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
@@ -104,6 +98,14 @@ async function runThere(job: object, address: string, options: AnyRunOptions, di
   } finally {
     await engine.close();
   }
+}
+
+function refused(name: string, master: string | undefined): MillraceError {
+  const why =
+    master === undefined
+      ? "is for a cluster: give master too, or leave it out"
+      : "is for a run on this machine: leave it out, or leave out master";
+  return new MillraceError("wrong-usage", `${name} ${why}`);
 }
 
 /** The counters as a plain object, which compares equal to a literal. */
@@ -163,7 +165,7 @@ function keptRecords(engine: LocalEngine): () => AsyncIterator<unknown> {
   };
 }
 
-function submission(options: AnyRunOptions, directory: string): SubmitOptions {
+function submission(options: CheckedRunOptions, directory: string): SubmitOptions {
   const inputs = Array.isArray(options.inputs)
     ? [{ name: "", paths: options.inputs as readonly string[] }]
     : Object.entries(options.inputs as Readonly<Record<string, readonly string[]>>).map(([name, paths]) => ({
@@ -175,17 +177,11 @@ function submission(options: AnyRunOptions, directory: string): SubmitOptions {
     inputs,
     params: paramsFromValues(options.params),
     writes: options.output === undefined ? "records" : "formats",
-    ...(options.files !== undefined && { files: options.files }),
-    ...(options.reducers !== undefined && { reducers: options.reducers }),
-    ...(options.splitSize !== undefined && { splitBytes: parseSize(options.splitSize, "splitSize") }),
-    ...(options.attempts !== undefined && { attempts: options.attempts }),
-    ...(options.skipBad !== undefined && { skipBad: options.skipBad }),
-    ...(options.taskTimeout !== undefined && { taskTimeoutMs: parseDuration(options.taskTimeout, "taskTimeout") }),
-    ...(options.taskLimit !== undefined && { taskLimitMs: parseDuration(options.taskLimit, "taskLimit") }),
+    ...submitValues(options),
   };
 }
 
-function deadLettersOf({ output, deadLetters, skipBad = 0 }: AnyRunOptions): string | undefined {
+function deadLettersOf({ output, deadLetters, skipBad = 0 }: CheckedRunOptions): string | undefined {
   const words = { output: "an `output`", deadLetters: "`deadLetters`", skipBad: "`skipBad`" };
   return deadLettersFolder({ output, deadLetters, skipBad }, words);
 }

@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isErrorCode, MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
+import { blobName } from "../../protocol/blob-name.ts";
 import type { Blobs } from "../../protocol/services.ts";
 import { clientTls } from "../access/tls.ts";
 import type { Secret } from "../access/token-digest.ts";
@@ -81,7 +82,7 @@ async function ask(
   signal: AbortSignal,
   body?: AsyncIterable<Uint8Array>,
 ): Promise<IncomingMessage> {
-  const url = new URL(`/v1/blobs/${sha256}`, address);
+  const url = new URL(`/v1/blobs/${blobName(sha256)}`, address);
   const headers: Record<string, string> = { authorization: `Bearer ${token.reveal()}` };
   // So that nothing is sent in vain to a master that refuses it.
   if (body !== undefined) headers.expect = "100-continue";

@@ -12,6 +12,7 @@ import { MillraceError } from "../../base/error.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import type { WorkerReport } from "../../protocol/messages.ts";
 import type { MasterApi, RemoteMaster, Submission } from "../../protocol/services.ts";
+import { ourVersions } from "../../protocol/versions.ts";
 import { randomToken } from "../access/token-digest.ts";
 import type { ListenOptions } from "../server/listener.ts";
 import { type ConnectOptions, connectMaster } from "./client.ts";
@@ -76,8 +77,8 @@ describe("a master at the other end of a wire", () => {
     const master = connect(served);
     const hello = { role: "client", protocol: 1, millrace: "", nodeMajor: 0, icu: "", worker: undefined } as const;
     expect(await master.hello(hello)).toEqual({
-      protocol: 1,
-      millrace: "0.1.0",
+      protocol: ourVersions.protocol,
+      millrace: ourVersions.millrace,
       cluster: "c-1",
       leaseMs: 10_000,
       start: 7,

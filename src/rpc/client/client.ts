@@ -13,6 +13,7 @@ import { limits } from "../../base/limits.ts";
 import type { WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
 import type { Blobs, HistoryEvent, LogChunk, RemoteMaster, Submission, Welcome } from "../../protocol/services.ts";
 import { ourVersions } from "../../protocol/versions.ts";
+import { hasEnded, type JobState } from "../../protocol/view.ts";
 import { fromHistoryEvent, fromLogChunk, fromWelcome, toHello, toSubmission } from "../../wire/convert-service.ts";
 import { fromClusterView, fromJobView } from "../../wire/convert-view.ts";
 import { fromOrders, toReport } from "../../wire/convert-worker.ts";
@@ -157,7 +158,7 @@ class Remote implements RemoteMaster {
 
   /** Goes on after the master was away: each view of a job is complete, so missing some in between does no harm. */
   async *watch(job: JobId, signal?: AbortSignal) {
-    let state = "";
+    let state: JobState = "planning";
     yield* this.#stream(signal, async function* (this: Remote, live: AbortSignal) {
       for await (const message of this.#jobs.watch({ job }, { signal: live, timeoutMs: 0 })) {
         const view = fromJobView(message);
@@ -165,7 +166,7 @@ class Remote implements RemoteMaster {
         yield view;
       }
       // A master that ends in good order ends its streams this way.
-      if (!isEnd(state)) throw new ConnectError("the master ended the watch", Code.Unavailable);
+      if (!hasEnded(state)) throw new ConnectError("the master ended the watch", Code.Unavailable);
     });
   }
 
@@ -308,8 +309,4 @@ class Remote implements RemoteMaster {
     }
     return describeFailure(error, { address: this.#options.address, hasAnswered: this.#heardAt !== undefined });
   }
-}
-
-function isEnd(state: string): boolean {
-  return state === "succeeded" || state === "failed" || state === "cancelled";
 }

@@ -2,8 +2,8 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
+import { blobName } from "../../protocol/blob-name.ts";
 import type { Blobs } from "../../protocol/services.ts";
 import type { HttpRoute } from "./http.ts";
 
@@ -17,7 +17,7 @@ export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {
       scope: "submit",
       bodyBytesMax: limits.sideFileBytesMax,
       async handle({ raw, params, signal }, response) {
-        await blobs.put(nameOf(params), raw, limits.sideFileBytesMax, signal);
+        await blobs.put(blobName(params["sha256"] ?? ""), raw, limits.sideFileBytesMax, signal);
         response.writeHead(204).end();
       },
     },
@@ -28,7 +28,7 @@ export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {
       scope: ["submit", "worker"],
       bodyBytesMax: 0,
       async handle({ raw, params, signal }, response) {
-        const sha256 = nameOf(params);
+        const sha256 = blobName(params["sha256"] ?? "");
         if (!(await blobs.has(sha256, signal))) {
           response.writeHead(404).end();
           return;
@@ -45,10 +45,4 @@ export function blobRoutes(blobs: Blobs): readonly HttpRoute[] {
       },
     },
   ];
-}
-
-function nameOf(params: Readonly<Record<string, string>>): string {
-  const name = params.sha256 ?? "";
-  if (/^[0-9a-f]{64}$/.test(name)) return name;
-  throw new MillraceError("wrong-usage", "a blob is named by its SHA-256: 64 hexadecimal digits, small letters");
 }

@@ -8,6 +8,7 @@ import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
 import type { NamedInput } from "../../job/definition.ts";
 import type { Assignment, AttemptDone, MapWork } from "../../protocol/messages.ts";
+import { noStats } from "../../protocol/stats.ts";
 import type { TaskEnvironment } from "../environment.ts";
 import { badInputFailure, isA, userFailure } from "../failure.ts";
 import { DeadLetters } from "../output/dead-letters.ts";
@@ -238,6 +239,7 @@ class MapAttempt {
   #stats(collected: Collected | undefined, bytesOut: number, begun: number): AttemptDone["stats"] {
     const { work, env, task } = this.#options;
     return {
+      ...noStats,
       recordsIn: this.#side.records,
       bytesIn: work.split.reduce((sum, piece) => sum + piece.end - piece.start, 0),
       pairs: collected?.emissions ?? 0,
@@ -246,12 +248,7 @@ class MapAttempt {
       memoryRunBytes: collected?.stats.memoryRunBytes ?? 0,
       diskRunBytes: collected?.stats.diskRunBytes ?? 0,
       spills: collected?.stats.spills ?? 0,
-      groups: 0,
-      groupMax: 0,
-      fetchedBytes: 0,
       valuesReturned: task.returned.isAny ? 1 : 0,
-      timersLeft: 0,
-      othersLeft: 0,
       asideLines: this.#deadLetters.lines,
       asideBytes: this.#deadLetters.bytes,
       wallMs: env.clock.now() - begun,

@@ -3,6 +3,7 @@
 import { assert } from "../../base/assert.ts";
 import { memberCompressor } from "../../format/compression/compress.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/messages.ts";
+import { noStats } from "../../protocol/stats.ts";
 import type { Fetched } from "../../shuffle/client.ts";
 import { type Gathered, gather } from "../../shuffle/gather.ts";
 import { type MeasuredFiles, measureFiles } from "../../sort/measured-files.ts";
@@ -114,20 +115,16 @@ function statsOf(
   { pairs, bytes }: Gathered,
   { memoryBytes, diskBytes }: MeasuredFiles,
   fetched: Fetched | undefined,
-): Omit<AttemptDone["stats"], "recordsOut" | "bytesOut" | "valuesReturned" | "wallMs"> {
+): AttemptDone["stats"] {
   return {
+    ...noStats,
     recordsIn: side.groups,
     bytesIn: bytes,
     pairs,
     memoryRunBytes: memoryBytes,
     diskRunBytes: diskBytes,
-    spills: 0,
     groups: side.groups,
     groupMax: side.groupMax,
     fetchedBytes: fetched?.bytes ?? 0,
-    timersLeft: 0,
-    othersLeft: 0,
-    asideLines: 0,
-    asideBytes: 0,
   };
 }

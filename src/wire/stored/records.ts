@@ -1,6 +1,6 @@
 // The records of the state store, to protobuf and back.
 import type { EndedRecord, FailureRecord, JobRecord, PlanRecord, TaskRecord } from "../../protocol/records.ts";
-import type { TaskCounts } from "../../protocol/view.ts";
+import { outcomes, type TaskCounts } from "../../protocol/view.ts";
 import { big, type MessageCodec, messageCodec, num, oneOf, optional, required } from "../codec.ts";
 import {
   fromAttemptId,
@@ -86,7 +86,7 @@ function toEnded(record: EndedRecord) {
 
 function fromEnded(record: pb.EndedRecord): EndedRecord {
   return {
-    outcome: oneOf(["succeeded", "failed", "cancelled"], record.outcome),
+    outcome: oneOf(outcomes, record.outcome),
     reason: optional(record.reason, fromFailureText),
     counters: fromCounters(record.counters),
     inputBytes: num(record.inputBytes),
@@ -103,7 +103,7 @@ function fromEnded(record: pb.EndedRecord): EndedRecord {
   };
 }
 
-/** Nothing runs any more when a job has ended. */
+/** Task counts of an ended job, in which nothing runs. */
 function toTasks({ done, total }: TaskCounts) {
   return { done, total };
 }

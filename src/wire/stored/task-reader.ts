@@ -1,18 +1,21 @@
-// The record of a task from protobuf (TaskRecord of stored.proto), by hand: a master that takes over reads a million. convert.test.ts
-// holds it against what the library makes of the same schema.
-import { type AttemptId, type Phase, type Position, sameAttempt } from "../../base/ids.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "../../protocol/messages.ts";
+// Reads the record of a task (TaskRecord of stored.proto) by hand, as a master that takes over reads a million.
+// convert.test.ts compares it with what the library makes of the same schema.
+import { type AttemptId, type Position, phases, sameAttempt } from "../../base/ids.ts";
+import type { FailureText, SkippedRecord } from "../../protocol/messages.ts";
 import type { AttemptNumber, TaskRecord, Winner } from "../../protocol/records.ts";
-import { noStats } from "../../protocol/stats.ts";
+import { type AttemptStats, attemptStats, noStats, type StatName, type Sums, statNames } from "../../protocol/stats.ts";
 import type { RunRef } from "../../sort/run.ts";
 import type { StagedFile } from "../../storage/storage.ts";
-import { duration, unreadable } from "../codec.ts";
+import { duration, oneOf, unreadable } from "../codec.ts";
 import { WireReader } from "../protobuf/reader.ts";
 import { StringTable } from "../protobuf/string-table.ts";
 
 const reader = new WireReader();
 
-/** Throws `corrupt-state` on bytes that are no such record. `names` holds the strings that records repeat. */
+/**
+ * Reads a record. Throws `corrupt-state` for bytes that are no such record. `names` holds the strings that records
+ * repeat.
+ */
 export function decodeTaskRecord(bytes: Uint8Array, names = new StringTable(16)): TaskRecord {
   try {
     reader.open(bytes);
@@ -125,7 +128,7 @@ function readWinner(names: StringTable): Winner {
   reader.leave(outer);
   if (attempt === undefined) throw new Error("it lacks an attempt's id");
   if (stats === undefined) throw new Error("it lacks statistics");
-  // It wrote its run itself: one id for both.
+  // The attempt wrote its run itself, so both share one id.
   if (run !== undefined && sameAttempt(run.writtenBy, attempt)) run = { ...run, writtenBy: attempt };
   return {
     attempt,
@@ -168,25 +171,20 @@ function readFailureText(): FailureText {
 function readAttemptId(names: StringTable): AttemptId {
   const outer = reader.enter();
   let job = "";
-  let phase: Phase | undefined;
+  let phase = "";
   let index = 0;
   let epoch = 0;
   let attempt = 0;
   while (reader.next()) {
     if (reader.field === 1) job = reader.repeated(names);
-    else if (reader.field === 2) phase = phaseOf(reader.repeated(names));
+    else if (reader.field === 2) phase = reader.repeated(names);
     else if (reader.field === 3) index = reader.uint();
     else if (reader.field === 4) epoch = reader.uint();
     else if (reader.field === 5) attempt = reader.uint();
     else reader.skip();
   }
   reader.leave(outer);
-  return { job, phase: phase ?? phaseOf(""), index, epoch, attempt };
-}
-
-function phaseOf(word: string): Phase {
-  if (word === "map" || word === "reduce" || word === "plan") return word;
-  throw new Error(`${JSON.stringify(word)} is none of plan, map, reduce`);
+  return { job, phase: oneOf(phases, phase), index, epoch, attempt };
 }
 
 function readPosition(): Position {
@@ -271,35 +269,19 @@ function readCount(counters: Record<string, number>, names: StringTable): void {
 
 function readStats(): AttemptStats {
   const outer = reader.enter();
-  const stats = { ...noStats };
+  const stats: Sums = { ...noStats };
   while (reader.next()) {
-    const name = statNames[reader.field];
-    if (name === "wallMs") stats.wallMs = duration(reader.double());
-    else if (name !== undefined) stats[name] = reader.uint();
-    else reader.skip();
+    const known = statsByField[reader.field];
+    if (known === undefined) reader.skip();
+    else if (known.isDuration) stats[known.name] = duration(reader.double());
+    else stats[known.name] = reader.uint();
   }
   reader.leave(outer);
   return stats;
 }
 
-/** By their field numbers. */
-const statNames: readonly (keyof typeof noStats | undefined)[] = [
-  undefined,
-  "recordsIn",
-  "bytesIn",
-  "pairs",
-  "recordsOut",
-  "bytesOut",
-  "memoryRunBytes",
-  "diskRunBytes",
-  "spills",
-  "groups",
-  "groupMax",
-  "wallMs",
-  "fetchedBytes",
-  "valuesReturned",
-  "asideLines",
-  "asideBytes",
-  "timersLeft",
-  "othersLeft",
-];
+const statsByField: ({ readonly name: StatName; readonly isDuration: boolean } | undefined)[] = [];
+for (const name of statNames) {
+  const { field, kind } = attemptStats[name];
+  statsByField[field] = { name, isDuration: kind === "duration" };
+}

@@ -1,8 +1,9 @@
-// The record of a task to protobuf (TaskRecord of stored.proto), by hand: a master stores one per decision. convert.test.ts holds it
-// against what the library makes of the same schema.
+// Writes the record of a task (TaskRecord of stored.proto) by hand, as a master stores one per result. convert.test.ts
+// compares it with what the library makes of the same schema.
 import type { AttemptId, Position } from "../../base/ids.ts";
-import type { AttemptStats, FailureText, SkippedRecord } from "../../protocol/messages.ts";
+import type { FailureText, SkippedRecord } from "../../protocol/messages.ts";
 import type { TaskRecord, Winner } from "../../protocol/records.ts";
+import { type AttemptStats, attemptStats, statNames } from "../../protocol/stats.ts";
 import type { RunRef } from "../../sort/run.ts";
 import type { StagedFile } from "../../storage/storage.ts";
 import { duration } from "../codec.ts";
@@ -117,22 +118,14 @@ function writeStaged(field: number, file: StagedFile): void {
 
 function writeStats(field: number, stats: AttemptStats): void {
   const from = writer.begin(field);
-  writer.uint(1, stats.recordsIn);
-  writer.uint(2, stats.bytesIn);
-  writer.uint(3, stats.pairs);
-  writer.uint(4, stats.recordsOut);
-  writer.uint(5, stats.bytesOut);
-  writer.uint(6, stats.memoryRunBytes);
-  writer.uint(7, stats.diskRunBytes);
-  writer.uint(8, stats.spills);
-  writer.uint(9, stats.groups);
-  writer.uint(10, stats.groupMax);
-  writer.double(11, duration(stats.wallMs));
-  writer.uint(12, stats.fetchedBytes);
-  writer.uint(13, stats.valuesReturned);
-  writer.uint(14, stats.asideLines);
-  writer.uint(15, stats.asideBytes);
-  writer.uint(16, stats.timersLeft);
-  writer.uint(17, stats.othersLeft);
+  for (const { name, field, isDuration } of statFields) {
+    if (isDuration) writer.double(field, duration(stats[name]));
+    else writer.uint(field, stats[name]);
+  }
   writer.end(from);
 }
+
+/** By number, as the library writes them. */
+const statFields = statNames
+  .map((name) => ({ name, field: attemptStats[name].field, isDuration: attemptStats[name].kind === "duration" }))
+  .sort((a, b) => a.field - b.field);

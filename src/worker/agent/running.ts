@@ -1,6 +1,6 @@
-// Attempts that run on this worker, and how they are getting on.
+// The attempts that run on this worker, and their progress.
 
-import { type AttemptId, attemptName, type Instant, type JobId } from "../../base/ids.ts";
+import { type AttemptId, fullAttemptName, type Instant, type JobId } from "../../base/ids.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import type { RunningAttempt } from "../../protocol/messages.ts";
 import type { PageContent } from "../../slot/status-page.ts";
@@ -9,17 +9,17 @@ import type { TaskSlot } from "../slots/slot.ts";
 export interface Running {
   readonly attempt: AttemptId;
   readonly startedAt: Instant;
-  /** Undefined while it waits for one, and when it is over. */
+  /** The attempt's slot; undefined while it waits for one, and when it is over. */
   slot: TaskSlot | undefined;
-  /** Aborted when it was revoked: whatever comes of it, nobody waits for it. */
+  /** Aborted when the attempt was revoked: its result is no longer wanted. */
   readonly stop: AbortController;
 }
 
 interface Entry extends Running {
   startedAt: Instant;
-  /** For a slot that others have: then it does not run yet. */
+  /** True while it waits for a slot that others have, and so does not run yet. */
   isWaiting: boolean;
-  /** Of the page last read, and when it was first seen to be different. */
+  /** The counter on the status page that was read last, and when it was first seen to differ. */
   beats: number;
   movedAt: Instant;
 }
@@ -42,7 +42,7 @@ export class RunningAttempts {
   }
 
   get(attempt: AttemptId): Running | undefined {
-    return this.#entries.get(keyOf(attempt));
+    return this.#entries.get(fullAttemptName(attempt));
   }
 
   countOf(job: JobId): number {
@@ -56,14 +56,14 @@ export class RunningAttempts {
     const now = this.#clock.now();
     const stop = new AbortController();
     const entry: Entry = { attempt, startedAt: now, isWaiting: false, slot: undefined, stop, beats: -1, movedAt: now };
-    this.#entries.set(keyOf(attempt), entry);
+    this.#entries.set(fullAttemptName(attempt), entry);
     const running = run(entry).finally(() => this.#ending.delete(running));
     this.#ending.add(running);
   }
 
-  /** It begins, or ends, to wait for a slot: its time begins when it has one. */
+  /** Called when the attempt begins or ends to wait for a slot. Its time begins when it has one. */
   waits(attempt: AttemptId, isWaiting: boolean): void {
-    const entry = this.#entries.get(keyOf(attempt));
+    const entry = this.#entries.get(fullAttemptName(attempt));
     if (entry === undefined) return;
     entry.isWaiting = isWaiting;
     entry.startedAt = this.#clock.now();
@@ -71,7 +71,7 @@ export class RunningAttempts {
   }
 
   delete(attempt: AttemptId): void {
-    this.#entries.delete(keyOf(attempt));
+    this.#entries.delete(fullAttemptName(attempt));
   }
 
   /** Resolves when nothing runs any more. */
@@ -110,8 +110,4 @@ export class RunningAttempts {
 function ownPage({ slot, attempt }: Running): PageContent | undefined {
   const page = slot?.page();
   return page?.epoch === attempt.epoch && page.attempt === attempt.attempt ? page : undefined;
-}
-
-function keyOf(attempt: AttemptId): string {
-  return `${attempt.job}.${attemptName(attempt)}`;
 }

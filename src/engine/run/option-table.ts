@@ -1,0 +1,385 @@
+// What a run can be told, by `run()` and by the command line: one table. From it come the checks of `run()`, the
+// command's flags and their help, the words of hints that repeat a command line, which options are for which kind of
+// run, and what an engine is asked for. An option more is one entry here, its member with hover text in `RunOptions`
+// (option-table.test.ts holds the two against each other), and what the engine does with it.
+import { limits } from "../../base/limits.ts";
+
+/** How a value is written, by `run()` and on a command line. */
+export type Kind =
+  /** A whole number within bounds. */
+  | { readonly kind: "count"; readonly min: number; readonly max: number }
+  /** "2GB"; in bytes. */
+  | { readonly kind: "size" }
+  /** "10m"; in milliseconds. */
+  | { readonly kind: "duration" }
+  | { readonly kind: "flag" }
+  /** A folder or URL to publish in; made absolute when the run begins, so that messages show it as it was given. */
+  | { readonly kind: "output" | "folder" }
+  /** A path, absolute once it is checked. */
+  | { readonly kind: "directory" | "file" | "module" }
+  /** The address of a cluster, such as "https://m1:7070". */
+  | { readonly kind: "address" }
+  /** Paths, or lists of paths by the names of inputs; the command takes those without a name as its arguments. */
+  | { readonly kind: "inputs" }
+  /** Values by name, as the job declares them. */
+  | { readonly kind: "params" }
+  /** A path each by name. */
+  | { readonly kind: "paths" }
+  /** Texts by the names of environment variables. */
+  | { readonly kind: "variables" }
+  | { readonly kind: "signal" };
+
+/** The headings of the command's help, in its order. */
+export const optionGroups = {
+  output: "Output:",
+  job: "The job:",
+  machine: "The machine (the result does not depend on these):",
+  failure: "When something fails:",
+  shown: "What is shown:",
+  cluster: "On a cluster:",
+} as const;
+export type OptionGroup = keyof typeof optionGroups;
+
+interface Flag {
+  readonly group: OptionGroup;
+  /**
+   * The attribute that the command line is parsed into, where it is not the name; the flag is made of it: "splitSize",
+   * --split-size.
+   */
+  readonly as?: string;
+  readonly short?: "-o";
+  /** What stands for its value in the help. */
+  readonly value?: string;
+  readonly help: string;
+  /** What the help says of its default, where it has one that is not in the sentence. */
+  readonly shownDefault?: string;
+  /** Whether a hint that repeats the command line leaves it out: it says how one run begins, or what is shown. */
+  readonly isOfOneRun?: true;
+}
+
+export type RunOption = Kind & {
+  /** Undefined: `run()` alone has it. */
+  readonly flag?: Flag;
+  /** True: the command alone has it. */
+  readonly isOfCommand?: true;
+  readonly default?: number;
+  /** The kind of run that it is for, where it is not for both. */
+  readonly only?: "here" | "cluster";
+  /** What there is on a cluster instead; MASTER is the cluster's address. */
+  readonly instead?: string;
+  /** What the engine calls it in `SubmitOptions`, where it goes there as it is. */
+  readonly submit?: string;
+};
+
+/** In the order of the command's help. */
+export const runOptions = {
+  output: {
+    kind: "output",
+    flag: {
+      group: "output",
+      short: "-o",
+      value: "<dir>",
+      help: "folder to publish, must not exist or be empty; - or none: print the result",
+    },
+  },
+  deadLetters: {
+    kind: "folder",
+    flag: {
+      group: "output",
+      value: "<dir>",
+      help: "folder to publish the bad records in that --skip-bad puts aside (default: _dead-letters in the output)",
+    },
+  },
+  overwrite: { kind: "flag", flag: { group: "output", help: "replace the folder, if Millrace published it" } },
+  resume: {
+    kind: "flag",
+    only: "here",
+    instead: "a failed job is started again with  millrace retry JOB --master MASTER",
+    flag: { group: "output", help: "go on where a crashed or failed run with this output stopped", isOfOneRun: true },
+  },
+  inputs: {
+    kind: "inputs",
+    flag: {
+      group: "job",
+      as: "input",
+      value: "<name=path>",
+      help: "a named input's file, folder or glob; may be repeated",
+    },
+  },
+  params: {
+    kind: "params",
+    flag: { group: "job", as: "param", value: "<name=value>", help: "a parameter of the job; may be repeated" },
+  },
+  files: {
+    kind: "paths",
+    submit: "files",
+    flag: { group: "job", as: "file", value: "<name=path>", help: "replaces a side file of the job; may be repeated" },
+  },
+  env: {
+    kind: "variables",
+    flag: {
+      group: "job",
+      value: "<name[=value]>",
+      help: "environment variable of the job's code; without a value: the one that it has here; may be repeated",
+    },
+  },
+  reducers: {
+    kind: "count",
+    min: 0,
+    max: limits.partitionsMax,
+    submit: "reducers",
+    flag: {
+      group: "job",
+      value: "<n>",
+      help: "partitions, one part file each (default: the job's, else one per 64 MiB of input)",
+    },
+  },
+  slots: {
+    kind: "count",
+    min: 1,
+    max: limits.slotsMax,
+    only: "here",
+    instead: "each worker has its own; --max-slots N limits what the job may use",
+    flag: {
+      group: "machine",
+      value: "<n>",
+      help: "processes that run the job's code (default: one per core)",
+    },
+  },
+  memory: {
+    kind: "size",
+    only: "here",
+    instead: "each worker has its own (millrace worker --memory)",
+    flag: {
+      group: "machine",
+      value: "<size>",
+      help: "for all slots and intermediate data together, like 2GB (default: a quarter of what there is)",
+    },
+  },
+  splitSize: {
+    kind: "size",
+    submit: "splitBytes",
+    flag: {
+      group: "machine",
+      value: "<size>",
+      help: "input of one map task, like 16MB (default: a 32nd of the input, 1 to 64 MiB)",
+    },
+  },
+  workDir: {
+    kind: "directory",
+    only: "here",
+    instead: "each worker has its own (millrace worker --work-dir)",
+    flag: {
+      group: "machine",
+      value: "<dir>",
+      help: "for intermediate data that memory can't hold (default: beside the output, or a temporary folder)",
+    },
+  },
+  skipBad: {
+    kind: "count",
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    default: 0,
+    submit: "skipBad",
+    flag: {
+      group: "failure",
+      value: "<n>",
+      help: "put up to n bad records aside, in _dead-letters or --dead-letters, instead of failing",
+    },
+  },
+  attempts: {
+    kind: "count",
+    min: 1,
+    max: limits.attemptsGivenMax,
+    default: limits.attemptsMax,
+    submit: "attempts",
+    flag: { group: "failure", value: "<n>", help: "tries at a task before the job fails" },
+  },
+  taskTimeout: {
+    kind: "duration",
+    default: limits.taskTimeoutMs,
+    submit: "taskTimeoutMs",
+    flag: {
+      group: "failure",
+      value: "<time>",
+      help: "a task that makes no progress for this long is tried again, like 30s",
+      shownDefault: "10m",
+    },
+  },
+  taskLimit: {
+    kind: "duration",
+    submit: "taskLimitMs",
+    flag: { group: "failure", value: "<time>", help: "longest that a task may take in all (default: no limit)" },
+  },
+  json: {
+    kind: "flag",
+    isOfCommand: true,
+    flag: { group: "shown", help: "JSON lines for scripts instead of text for people", isOfOneRun: true },
+  },
+  quiet: {
+    kind: "flag",
+    isOfCommand: true,
+    flag: { group: "shown", help: "no progress and no summary", isOfOneRun: true },
+  },
+  master: {
+    kind: "address",
+    flag: {
+      group: "cluster",
+      value: "<url>",
+      help: "run the job there, like https://m1:7070 (default: on this machine)",
+    },
+  },
+  tokenFile: {
+    kind: "file",
+    only: "cluster",
+    flag: {
+      group: "cluster",
+      value: "<file>",
+      help: "holds the token (default: $MILLRACE_TOKEN_FILE, else what a master on this machine has left for its user)",
+    },
+  },
+  ca: {
+    kind: "file",
+    only: "cluster",
+    flag: {
+      group: "cluster",
+      value: "<file>",
+      help: "certificate that the master's is signed by (default: what this machine trusts)",
+    },
+  },
+  detach: {
+    kind: "flag",
+    isOfCommand: true,
+    only: "cluster",
+    flag: { group: "cluster", help: "leave when the cluster has the job; print its id", isOfOneRun: true },
+  },
+  maxSlots: {
+    kind: "count",
+    min: 1,
+    max: 1_000_000,
+    submit: "maxSlots",
+    flag: { group: "cluster", value: "<n>", help: "slots that the job may use at once (default: all)" },
+  },
+  module: { kind: "module" },
+  signal: { kind: "signal" },
+} as const satisfies Readonly<Record<string, RunOption>>;
+
+type Table = typeof runOptions;
+export type RunOptionName = keyof Table;
+/** Those that `run()` takes. */
+export type OfRun = {
+  [N in RunOptionName]: Table[N] extends { readonly isOfCommand: true } ? never : N;
+}[RunOptionName];
+/** Those that the command takes. */
+export type OfCommand = { [N in RunOptionName]: Table[N] extends { readonly flag: Flag } ? N : never }[RunOptionName];
+
+export const runOptionNames = Object.keys(runOptions) as RunOptionName[];
+
+export function runOption(name: RunOptionName): RunOption {
+  return runOptions[name];
+}
+
+/** What a kind's values are once they are checked. */
+export interface Checked {
+  readonly count: number;
+  readonly size: number;
+  readonly duration: number;
+  readonly flag: boolean;
+  readonly output: string;
+  readonly folder: string;
+  readonly directory: string;
+  readonly file: string;
+  readonly module: string;
+  readonly address: string;
+  readonly inputs: readonly string[] | Readonly<Record<string, readonly string[]>>;
+  readonly params: unknown;
+  readonly paths: Readonly<Record<string, string>>;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** What a run is told, checked. */
+export type RunValues = {
+  readonly [N in Exclude<RunOptionName, "inputs" | "params">]?: Checked[Table[N]["kind"]] | undefined;
+};
+
+/** The attribute of a parsed command line: "param" of `params`. */
+type AttributeOf<N extends OfCommand> = Table[N]["flag"] extends { readonly as: infer As extends string } ? As : N;
+interface Parsed extends Omit<Checked, "inputs" | "params" | "paths" | "variables"> {
+  readonly inputs: ReadonlyMap<string, readonly string[]>;
+  readonly params: ReadonlyMap<string, string>;
+  readonly paths: ReadonlyMap<string, string>;
+  readonly variables: ReadonlyMap<string, string>;
+}
+/**
+ * Those that a parsed command line always has: with a default, or nothing where they may be repeated. Not of `plan`: a
+ * cluster's.
+ */
+type Always = {
+  [N in OfCommand]: Table[N]["flag"]["group"] extends "cluster"
+    ? never
+    : Table[N] extends { readonly default: number }
+      ? N
+      : Table[N]["kind"] extends "flag" | "inputs" | "params" | "paths" | "variables"
+        ? N
+        : never;
+}[OfCommand];
+
+/** As the command line is parsed; every value is checked by then. */
+export type RunFlags = {
+  readonly [N in Always as AttributeOf<N>]: Parsed[Table[N]["kind"]];
+} & {
+  readonly [N in Exclude<OfCommand, Always> as AttributeOf<N>]?: Parsed[Table[N]["kind"]];
+};
+
+/** What a command line says, as `run()` would be told; inputs and parameters depend on the job and go by themselves. */
+export function valuesOfFlags(flags: Partial<RunFlags> & Pick<RunFlags, "file" | "env">): RunValues {
+  const { file, env, param: _, input: __, ...same } = flags;
+  return { ...same, files: Object.fromEntries(file), env: Object.fromEntries(env) };
+}
+
+/** The attribute of a parsed command line that an option is. */
+export function attributeOf(name: OfCommand): keyof RunFlags {
+  return (runOption(name).flag?.as ?? name) as keyof RunFlags;
+}
+
+/** "--split-size". */
+export function flagOf(name: RunOptionName): string {
+  const attribute = runOption(name).flag?.as ?? name;
+  return `--${attribute.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/**
+ * The first option that was given and is for the other kind of run: it would be without effect, and whoever gave it
+ * would not know.
+ */
+export function misplacedOption(values: RunValues): RunOptionName | undefined {
+  const kind = values.master === undefined ? "here" : "cluster";
+  return runOptionNames.find((name) => {
+    const { only } = runOption(name);
+    const value = (values as Readonly<Record<string, unknown>>)[name];
+    return only !== undefined && only !== kind && value !== undefined && value !== false;
+  });
+}
+
+type Submitted = { [N in RunOptionName]: Table[N] extends { readonly submit: string } ? N : never }[RunOptionName];
+/** What goes to the engine as it is, under its names: a part of `SubmitOptions`. */
+export type SubmitValues = {
+  readonly [N in Submitted as Table[N]["submit"]]?: Checked[Table[N]["kind"]];
+};
+
+export function submitValues(values: RunValues): SubmitValues {
+  const submitted: Record<string, unknown> = {};
+  for (const name of runOptionNames) {
+    const { submit } = runOption(name);
+    const value = (values as Readonly<Record<string, unknown>>)[name];
+    if (submit !== undefined && value !== undefined) submitted[submit] = value;
+  }
+  return submitted;
+}
+
+/** What opening an engine takes of them, here and on a cluster. */
+export function openingOf(values: RunValues) {
+  const { slots, memory: memoryBytes, env: environment, attempts, overwrite, resume, workDir } = values;
+  return { slots, memoryBytes, environment, attempts, overwrite, resume, workDir };
+}
