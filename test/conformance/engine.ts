@@ -23,7 +23,7 @@ const faultyJob = fileURLToPath(new URL("../process/jobs/faults.ts", import.meta
 const wordCount = fileURLToPath(new URL("../../examples/word-count.ts", import.meta.url));
 
 /** By the hash of the key, and by key within. */
-const expectedParts = { "part-00000.tsv": "", "part-00001.tsv": "" };
+const expectedParts = { "part-00000.tsv": "TRIGGER\t1\none\t1\nthree\t3\n", "part-00001.tsv": "two\t2\n" };
 
 const isEnd = ({ state }: JobView) => state === "succeeded" || state === "failed" || state === "cancelled";
 
@@ -110,7 +110,7 @@ export function engineConformance(name: string, start: () => Promise<EnginesUnde
       const handle = await submitted(await open(faultyJob), params({ fault: "throw" }));
       const view = await handle.ended;
       expect(view).toMatchObject({ state: "failed", reason: { code: "user-error" } });
-      expect(view.reason!.message).toMatch(/in\/a\.txt:8/);
+      expect(view.reason!.where).toMatch(/in\/a\.txt:8/);
       expect(view.reason!.stack).toMatch(/faults\.ts:\d+/);
       expect(published()).toEqual({});
       expect(await handle.cancel()).toBe("too-late");
@@ -133,6 +133,7 @@ export function engineConformance(name: string, start: () => Promise<EnginesUnde
       ];
       for (const [options, code] of refused)
         await expect(submitted(engine, options), code).rejects.toMatchObject({ code });
+      await engine.close();
       writeFileSync(join(folder, "broken.ts"), 'throw new Error("at the top");\n');
       await expect(open(join(folder, "broken.ts"))).rejects.toMatchObject({
         message: expect.stringMatching(/at the top/),

@@ -15,7 +15,7 @@ export interface SlotUnderTest {
   /** A job that reads some text and counts its words; with the parameter `fault` "loop" a map of it never ends. */
   readonly bundle: Bundle;
   /** What the agent would send: an attempt of its own, in directories that are there. */
-  request(work: Assignment["work"], params?: string): RunAttempt;
+  request(work: Assignment["work"], params?: string, paramsValue?: Uint8Array): RunAttempt;
   close(): Promise<void> | void;
 }
 
@@ -46,10 +46,12 @@ export function slotConformance(name: string, open: () => Promise<SlotUnderTest>
       skipBad: 0,
       from: undefined,
     });
+    const mapRequest = async (plan: Plan, params = "{}") =>
+      opened.request(mapOf(plan), params, await slot.validate(params));
     /** A map that never ends, once it has said so. */
     const busy = async (): Promise<{ readonly request: RunAttempt; readonly result: Promise<AttemptResult> }> => {
       const { plan } = await planned();
-      const request = opened.request(mapOf(plan), '{"fault":"loop"}');
+      const request = await mapRequest(plan, '{"fault":"loop"}');
       const result = slot.run(request);
       const { attempt } = request.assignment.attempt;
       while (slot.page()?.attempt !== attempt) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -69,9 +71,10 @@ export function slotConformance(name: string, open: () => Promise<SlotUnderTest>
       const { plan, result } = await planned();
       expect(result).toMatchObject({ ok: true });
       for (let tries = 0; tries < 2; tries++) {
-        const request = opened.request(mapOf(plan));
+        const request = await mapRequest(plan);
         const done = await slot.run(request);
-        expect(done).toMatchObject({ ok: true, attempt: request.assignment.attempt });
+        expect(done.ok ? undefined : done.reason).toBeUndefined();
+        expect(done.attempt).toEqual(request.assignment.attempt);
         expect(done.ok && done.run?.writtenBy).toEqual(request.assignment.attempt);
         expect(slot.page()).toMatchObject({ attempt: request.assignment.attempt.attempt });
       }
@@ -92,7 +95,7 @@ export function slotConformance(name: string, open: () => Promise<SlotUnderTest>
       const { plan } = await planned();
       slot.stop("nothing to stop");
       slot.page();
-      expect(await slot.run(opened.request(mapOf(plan)))).toMatchObject({ ok: true });
+      expect(await slot.run(await mapRequest(plan))).toMatchObject({ ok: true });
     });
 
     it("killed while it is busy it gives the attempt a result, says why it has ended, and all that waits is answered", async () => {

@@ -36,7 +36,7 @@ slotConformance("a process", async () => {
   return {
     slot,
     bundle: { path, digest: createHash("sha256").update(code).digest("hex"), environment: {} },
-    request: (work, params = "{}") => ({
+    request: (work, params = "{}", paramsValue = undefined) => ({
       assignment: {
         attempt: { job: "j", phase: work.phase, index: 0, epoch: 1, attempt: ++attempts },
         spec: {
@@ -47,6 +47,7 @@ slotConformance("a process", async () => {
           partitions: 1,
           environment: {},
           params,
+          paramsValue,
         },
         careful: false,
         work,
