@@ -14,7 +14,6 @@ const pending = [
   "src/cli",
   "src/protocol",
   "src/schedule",
-  "src/sim",
   "src/wire",
   "src/worker",
   "test",

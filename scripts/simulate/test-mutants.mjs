@@ -1,5 +1,6 @@
-// Seeded bugs where the simulation does not come: each a patch of the product's sources and the test file that must fail because of it.
-// Vitest applies it (vitest.config.ts) when it loads the file; a patch that does not fit exactly once fails the gate.
+// Seeded bugs where the simulation does not come: each a patch of the product's sources and the test file that must
+// fail because of it. Vitest applies it (vitest.config.ts) when it loads the file; a patch that does not fit exactly
+// once fails the gate.
 const patch = (file, find, replace) => ({ file, find, replace });
 
 export const testMutants = [

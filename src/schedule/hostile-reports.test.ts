@@ -4,9 +4,10 @@
 import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { assertEqual, durable } from "../../test/schedule/bookkeeping.ts";
 import { done, options, plan, report, spec } from "../../test/schedule/build.ts";
 import { FakeWorker } from "../../test/schedule/fake-worker.ts";
-import { apply, assertEqual, durable, recordsOf } from "../../test/schedule/world.ts";
+import { apply, recordsOf } from "../../test/schedule/world.ts";
 import type { JobId } from "../base/ids.ts";
 import { seededRandom } from "../base/system/random.ts";
 import type { WorkerReport } from "../protocol/messages.ts";

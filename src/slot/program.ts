@@ -16,7 +16,7 @@ import type { AttemptDone, AttemptResult, FailureText } from "../protocol/messag
 import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
-import type { S3Access } from "../storage/s3/access.ts";
+import type { AccessByScheme } from "../storage/schemes.ts";
 import { stoppable } from "../storage/storage.ts";
 import type { FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { lateFailure } from "../task/failure.ts";
@@ -60,11 +60,11 @@ export class SlotProgram {
   readonly #warmed: () => void;
   readonly #pipe: Socket;
   readonly #storage = createStorage({
-    s3: () => this.#s3,
+    access: (scheme) => this.#storageAccess[scheme],
     spoolDirectory: () => this.#attempt?.request.directory ?? tmpdir(),
   });
-  /** The credentials that came with the attempt. */
-  #s3: S3Access | undefined;
+  /** The access to storages that came with the attempt. */
+  #storageAccess: AccessByScheme = {};
   readonly #page: StatusPageFile;
   #job: JobDefinition | undefined;
   /** One for all attempts, because an arena is never given back. */
@@ -109,7 +109,7 @@ export class SlotProgram {
         }));
         return;
       case "run":
-        this.#s3 = message.s3;
+        this.#storageAccess = message.storageAccess;
         this.#answer(async () => {
           const running = this.#run(withOwnClock(message));
           this.#running = running.catch(() => {});

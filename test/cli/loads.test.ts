@@ -11,7 +11,7 @@ const libraries = [
   "prom-client/",
   "pino/",
   "aws4fetch/",
-  "src/rpc/listener",
+  "src/rpc/server/listener",
   "src/master/node",
   // a simulated one
   "src/sim/job/world",

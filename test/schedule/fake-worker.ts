@@ -1,4 +1,5 @@
-// A worker without slots: it follows orders as the real agent does (worker/agent/agent.ts), and its attempts end as the test says.
+// A worker without slots: it follows orders as the real agent does (worker/agent/agent.ts), and its attempts end as
+// the test says.
 import type { AttemptId, JobId, Position } from "../../src/base/ids.ts";
 import { heldOf, isWhole, joinHolders } from "../../src/protocol/holders.ts";
 import type {

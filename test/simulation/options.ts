@@ -1,11 +1,12 @@
-// What a seed decides before anything happens: how large the world is, how it is tuned, which kinds of faults it knows. A
-// world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA 2012).
+// What a seed decides before anything happens: how large the world is, how it is tuned, which kinds of faults it
+// knows. A world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA
+// 2012).
 import { Chance } from "../../src/sim/chance.ts";
 import { type FaultKind, faultKinds } from "../../src/sim/faults.ts";
 import type { ClusterOptions } from "../../src/sim/scene.ts";
 
 export interface SimOptions extends ClusterOptions {
-  /** Of a worker. */
+  /** A worker's, at most. */
   readonly maxSlots: number;
   readonly jobs: number;
   /** Outputs appear by one rename, or file by file with `_SUCCESS` last. */

@@ -17,7 +17,7 @@ import { manifestBuilder } from "../../output/manifest.ts";
 import { hasEnded, type JobView } from "../../protocol/view.ts";
 import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
-import { openLevelStore } from "../../state/leveldb.ts";
+import { openStateStore } from "../../state/open.ts";
 import type { StateStore } from "../../state/store.ts";
 import { isStagedBy } from "../../storage/staged-token.ts";
 import { type Storage, stoppable } from "../../storage/storage.ts";
@@ -312,7 +312,7 @@ export class Engine implements LocalEngine {
   }
 
   async #openStore(): Promise<Pick<Opened, "store" | "master">> {
-    const store = await openLevelStore(this.#parts.work.state);
+    const store = await openStateStore(this.#parts.work.state);
     this.#store = store;
     const master = this.#parts.options.resume === true ? undefined : await this.#startMaster(store);
     return { store, master };

@@ -18,8 +18,7 @@ import { FrameReader, frameOf } from "../../slot/frames.ts";
 import { decodeFromSlot, encodeToSlot, type FromSlot, type RunAttempt, type ToSlot } from "../../slot/messages.ts";
 import type { SlotConfig } from "../../slot/program.ts";
 import { type PageContent, readStatusPage } from "../../slot/status-page.ts";
-import { needsS3, ownS3Access } from "../../storage/any.ts";
-import type { S3Access } from "../../storage/s3/access.ts";
+import { type AccessByScheme, accessFor } from "../../storage/schemes.ts";
 import { LogFile, logLine } from "../disk/log-file.ts";
 import type { Budget } from "./budget.ts";
 import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";
@@ -215,7 +214,7 @@ export class Slot implements TaskSlot {
         kind: "run",
         ...request,
         sentAtMs: this.#options.clock.date().getTime(),
-        s3: s3AccessOf(request),
+        storageAccess: accessOf(request),
       });
       if (reply.kind === "finished") {
         if (reply.result.ok && !this.#isStopped) this.#last = attempt;
@@ -361,12 +360,10 @@ export class Slot implements TaskSlot {
   }
 }
 
-/** Credentials leave this process only for a job that reads or writes an object store (S25). */
-function s3AccessOf({ assignment }: RunAttempt): S3Access | undefined {
+/** Credentials leave this process only for a job that reads or writes what they are for (S25). */
+function accessOf({ assignment }: RunAttempt): AccessByScheme {
   const { inputs, output, deadLetters } = assignment.spec;
-  return needsS3([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)])
-    ? ownS3Access()
-    : undefined;
+  return accessFor([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)]);
 }
 
 /** The process ended itself, or crashed. */
