@@ -1,4 +1,5 @@
-// A cluster on this machine for the benchmarks: a master and two workers with one slot each, started with the built command.
+// A cluster on this machine for the benchmarks: a master and two workers with one slot each, started with the built
+// command.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Who is measured: each contestant is a command to run, or the reason why it can't be (`absent`).
+// The programs that are measured: each contestant is a command to run, or the reason why it can't be (`absent`).
 //   output, order   what it writes, and how that is compared with the others' (compare.mjs)
 //   temporary       removed before and after
 import { spawnSync } from "node:child_process";
@@ -18,7 +18,7 @@ export const orderOf = (job) => (job.startsWith("sort") ? "exact" : "lines");
 
 /** MiB that two slots need at least. */
 export const memoryMin = 128;
-/** Flags for two slots with so many MiB. */
+/** Flags for two slots with that many MiB. */
 export const budgeted = (mebibytes) => ["--slots", "2", "--memory", `${mebibytes}MB`];
 
 /** The command's file in the first folder of the PATH that has it. */

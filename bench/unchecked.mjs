@@ -1,6 +1,6 @@
-// The product without its checks, for what they cost: never run but here. CRC-32 of blocks and footers, SHA-256 of outputs and every
-// XXH64 (digests; and, with them, partitioning by hash, so that all keys come into one partition) are constants, when written and when
-// compared, so all goes on as with them.
+// The product without its checks, for what they cost: never run but here. CRC-32 of blocks and footers, SHA-256 of
+// outputs and every XXH64 (digests; and, with them, partitioning by hash, so that all keys come into one partition) are
+// constants, when written and when compared, so all goes on as with them.
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,6 @@
-// Nanoseconds of processor time per pair of the kernel's phases, the fastest of some rounds (others may share the machine). Batches are encoded
-// beforehand and copied into the arena, which costs about a nanosecond a pair. Run: node bench/micro/run.mjs kernel [case]
+// Nanoseconds of processor time per pair of the kernel's phases, the fastest of some rounds (others may share the
+// machine). Batches are encoded beforehand and copied into the arena, which costs about a nanosecond a pair. Run: node
+// bench/micro/run.mjs kernel [case]
 import { Bench } from "tinybench";
 import { writeF64 } from "../../src/base/bytes/f64.ts";
 import { MiB } from "../../src/base/limits.ts";

@@ -1,10 +1,11 @@
-// The scheduler alone, without I/O: decisions per second with many tasks and workers, bytes of heap per task, time to recover,
-// and what single calls cost at that size.
+// The scheduler alone, without I/O: decisions per second with many tasks and workers, bytes of heap per task, time to
+// recover, and what single calls cost at that size.
 //
 //   node bench/micro/run.mjs scheduler            # 1,000,000 map tasks, 1,000 reduces, 10,000 workers
 //   MAPS=100000 WORKERS=1000 node bench/micro/run.mjs scheduler
 //
-// Times are CPU times of the whole process, garbage collection included. A decision is a step that takes a result and gives the worker its next task; its changes are encoded as they are stored.
+// Times are CPU times of the whole process, garbage collection included. A decision is a step that takes a result and
+// gives the worker its next task; its changes are encoded as they are stored.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Assignment, WorkerReport } from "../../src/protocol/messages.ts";

@@ -1,5 +1,5 @@
-// I5 one winner: of a task that no one has won to one attempt, and from there to another only where the first one's output
-// is lost or, of a reduce, rolled back; an output counts as lost only for a reason that happened. I10 failure
+// I5 one winner: of a task that no one has won to one attempt, and from there to another only where the first one's
+// output is lost or, of a reduce, rolled back; an output counts as lost only for a reason that happened. I10 failure
 // accounting: no task has failed oftener than it may. Watched where it counts, in what is durable.
 import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
