@@ -1,5 +1,5 @@
-// Seeded bugs are patches of sources by their paths and lines. `npm run mutants` says when one does not fit any more; this says it
-// at once.
+// Seeded bugs are patches of sources by their paths and lines. `npm run mutants` says when one does not fit any more;
+// this says it at once.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";

@@ -16,7 +16,7 @@ import { attemptKey } from "../../src/schedule/state/task.ts";
 
 export interface FakeAttempt {
   readonly assignment: Assignment;
-  /** Of a reduce: what it reads, as it was known at its start. */
+  /** For a reduce: what it reads, as it was known at its start. */
   readonly holders: Holders | undefined;
   idleMs: number;
   runningMs: number;
@@ -26,7 +26,7 @@ export interface FakeAttempt {
 export class FakeWorker {
   readonly id: string;
   readonly slots: number;
-  /** Of its machine; its address is this and its incarnation. */
+  /** The host of its machine; its address is this and its incarnation. */
   readonly host: string;
   incarnation = 1;
   sequence = 0;

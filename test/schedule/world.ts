@@ -345,7 +345,7 @@ export class World {
     const command = this.looking.shift();
     if (command === undefined) return;
     const files = command.folders.flatMap((folder) => folder.files);
-    // What was gone when an older look was answered, which nobody waits for any more, is gone still.
+    // What was gone when an older look was answered, which no one waits for any more, is gone still.
     const lost = files.filter(({ token }) => this.lost.has(token) || (this.isFaulty && this.chance(0.1)));
     for (const { token } of lost) this.lost.add(token);
     if (lost.length > 0) this.saw("staged file gone");
@@ -393,7 +393,7 @@ export class World {
     this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
   }
 
-  /** Of what was decided some files are gone. Not where all of it is visible already. */
+  /** Some files of a decision are gone. Not where all of it is visible already. */
   private withdrawn(job: JobId): WithdrawnDecision | undefined {
     const decision = unpublished(this.cluster, job);
     if (decision === undefined || this.published.has(job) || this.chance(0.3)) return undefined;
@@ -407,7 +407,7 @@ export class World {
     return { decision, tokens };
   }
 
-  /** The wish is not forgotten by another master; heal() starts those anew that follow it. */
+  /** The wish is not forgotten by another master; heal() starts those again that follow it. */
   private drain(worker: FakeWorker): void {
     if (!this.cluster.workers.has(worker.id)) return;
     this.saw("drain wished");
@@ -452,7 +452,7 @@ export class World {
     worker.late.set(key, { attempt, error: text("emit was called late", "late-call") });
   }
 
-  /** A run is lost, and nobody notices before it is read. */
+  /** A run is lost, which is not noticed before it is read. */
   private damage(worker: FakeWorker): void {
     const key = [...worker.runs.keys()][this.pick(worker.runs.size)];
     if (key !== undefined) worker.runs.delete(key);
@@ -537,7 +537,7 @@ export class World {
       const read = this.read.get(attemptKey(task.winner!.attempt));
       assertEqual(read?.digests, emitted);
     }
-    // I18: who is heard, and ran something of it in this life, has answered.
+    // I18: each worker that is heard, and ran something of it in this life, has answered.
     for (const fake of this.workers) {
       const worker = this.cluster.workers.get(fake.id);
       if (worker === undefined || worker.isSilent || worker.incarnation !== fake.incarnation) continue;
