@@ -101,8 +101,8 @@ export const testMutants = [
     patches: [
       patch(
         "src/schedule/lost.ts",
-        "if (winner?.runLost === unheard && winner.incarnation === worker.incarnation) restore(",
-        "if (winner?.runLost === unheard) restore(",
+        "if (winner?.runLost === whyLost.unheard && winner.incarnation === worker.incarnation)",
+        "if (winner?.runLost === whyLost.unheard)",
       ),
     ],
   },

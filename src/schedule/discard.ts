@@ -4,6 +4,7 @@ import type { WorkerReport } from "../protocol/messages.ts";
 import { note, saveTask, tell } from "./state/cluster.ts";
 import { update } from "./state/job.ts";
 import type { Cluster, Job, Worker } from "./state/state.ts";
+import { whyLost } from "./why-lost.ts";
 
 /** Orders to remove a job are repeated for this many leases, as a reply may be lost and a worker may be late. */
 const discardLeases = 3;
@@ -41,13 +42,13 @@ export function discardKept(cluster: Cluster, job: Job, worker: Worker): void {
     if (winner?.run === undefined || winner.worker !== worker.id) continue;
     worker.runs.delete(task);
     if (winner.runLost !== undefined) continue;
-    update(task, () => (task.winner = { ...winner, runLost: "its worker was drained" }));
+    update(task, () => (task.winner = { ...winner, runLost: whyLost.drained }));
     saveTask(cluster, task);
     note(cluster, {
       kind: "map-output-lost",
       attempt: winner.attempt,
       worker: worker.id,
-      why: "its worker was drained",
+      why: whyLost.drained,
     });
   }
   discardFrom(cluster, worker.id, job.id);

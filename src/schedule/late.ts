@@ -9,6 +9,7 @@ import { note, saveTask } from "./state/cluster.ts";
 import { isOpen, taskOf, update } from "./state/job.ts";
 import type { Cluster, Job, Task, Worker } from "./state/state.ts";
 import { attemptKey } from "./state/task.ts";
+import { whyLost } from "./why-lost.ts";
 
 export function takeLate(cluster: Cluster, worker: Worker, late: readonly LateCall[]): void {
   for (const { attempt, error } of late) {
@@ -53,7 +54,7 @@ function takeBack(cluster: Cluster, job: Job, id: AttemptId): void {
   // Its digest stays, as it tells whether the next attempt emits something else.
   const { winner } = task;
   cluster.workers.get(winner.worker)?.runs.delete(task);
-  const why = "its code went on after its call had returned";
+  const why = whyLost.wentOn;
   update(task, () => (task.winner = { ...winner, run: undefined, runLost: why }));
   saveTask(cluster, task);
   if (winner.runLost === undefined)

@@ -8,9 +8,7 @@ import { isActive, taskOf, update } from "./state/job.ts";
 import type { Cluster, Job, Offer, Task, Worker } from "./state/state.ts";
 import { attemptKey, hasLostFiles, isDone } from "./state/task.ts";
 import { newWorker } from "./state/worker.ts";
-
-const unheard = "its worker has not been heard of";
-const startedAgain = "its worker was started again";
+import { whyLost } from "./why-lost.ts";
 
 /** Gives up a task's run: the task is done again, on another worker than `avoid`. */
 export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worker): void {
@@ -25,20 +23,22 @@ export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worke
 
 /** Gives up the runs of a silent worker. They may come back with it. */
 export function loseRunsOfSilent(cluster: Cluster, worker: Worker): void {
-  for (const task of worker.runs) loseRun(cluster, task, unheard);
+  for (const task of worker.runs) loseRun(cluster, task, whyLost.unheard);
 }
 
 /** Takes the runs of a worker back that is heard again in the same life, as they still lie there. */
 export function restoreRunsOfSilent(cluster: Cluster, worker: Worker): void {
   for (const task of worker.runs) {
     const { winner } = task;
-    if (winner?.runLost === unheard && winner.incarnation === worker.incarnation) restore(cluster, task, winner);
+    if (winner?.runLost === whyLost.unheard && winner.incarnation === worker.incarnation)
+      restore(cluster, task, winner);
   }
 }
 
 /** Gives up the runs of a worker's dead process. They count again only where its successor offers them. */
 export function loseRunsOfDead(cluster: Cluster, worker: Worker): void {
-  for (const task of worker.runs) if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAgain);
+  for (const task of worker.runs)
+    if (offerFor(worker, task) === undefined) loseRun(cluster, task, whyLost.startedAgain);
   worker.runs.clear();
 }
 
@@ -56,8 +56,8 @@ export function findRuns(cluster: Cluster, job: Job): void {
     if (winner.runLost !== undefined) continue; // it may be offered meanwhile
     job.workers.add(worker.id);
     if (worker.incarnation === winner.incarnation) worker.runs.add(task);
-    else if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAgain);
-    if (worker.isSilent) loseRun(cluster, task, unheard);
+    else if (offerFor(worker, task) === undefined) loseRun(cluster, task, whyLost.startedAgain);
+    if (worker.isSilent) loseRun(cluster, task, whyLost.unheard);
   }
   for (const worker of workers) takeOffers(cluster, worker);
 }

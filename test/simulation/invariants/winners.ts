@@ -5,6 +5,7 @@ import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.t
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
 import type { Cluster } from "../../../src/schedule/state/state.ts";
 import type { SchedulerEvent, Step } from "../../../src/schedule/step.ts";
+import { whyLost } from "../../../src/schedule/why-lost.ts";
 import type { MasterLife, WorkerLife } from "../../../src/sim/scene.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Change } from "../../../src/state/store.ts";
@@ -124,23 +125,21 @@ export class Winners implements Invariant {
     if (old.emissionDigest !== now.emissionDigest) this.#world.violate("I5", `${name}'s winner changed its digest`);
     if (old.runLost !== undefined || now.runLost === undefined) return;
     const { runLost, attempt, worker } = now;
-    const isUnheard = runLost.includes("not been heard");
-    const isReborn = runLost.includes("anew");
-    if (isUnheard) return;
-    if (isReborn) {
+    if (runLost === whyLost.unheard) return;
+    if (runLost === whyLost.startedAgain) {
       const host = this.#world.workers.find(({ id }) => id === worker);
       if ((host?.incarnation ?? 0) <= old.incarnation)
-        this.#world.violate("I5", `${name}: ${worker} was not started anew since its life ${old.incarnation}`);
-    } else if (runLost.includes("drained")) {
+        this.#world.violate("I5", `${name}: ${worker} was not started again since its life ${old.incarnation}`);
+    } else if (runLost === whyLost.drained) {
       if (!this.#world.workers.some(({ id, hasDrained }) => id === worker && hasDrained))
         this.#world.violate("I5", `${name}: ${worker} was never drained`);
-    } else if (runLost.includes("went on after")) {
+    } else if (runLost === whyLost.wentOn) {
       if (!this.#called.has(fullName(attempt)))
         this.#world.violate("I5", `${name}: ${fullName(attempt)} is taken back, and it never called late`);
     } else if (!this.#isMissed(runLost, attempt, worker)) {
       this.#world.violate(
         "I5",
-        `${name}: the output of ${fullName(attempt)} is lost (${runLost}), and nobody missed it`,
+        `${name}: the output of ${fullName(attempt)} is lost (${runLost}), and no one missed it`,
       );
     }
   }
