@@ -14,7 +14,9 @@ export interface RunStoreUnderTest {
   readonly store: RunStore;
   /** Writes a run of the attempt where `begin` said, as its slot would. */
   write(attempt: AttemptId, directories: AttemptDirectories): RunRef;
-  /** It looks at files: a path or size that is not the run's is noticed. The simulation has neither, nor slots that lie. */
+  /**
+   * It looks at files: a path or size that is not the run's is noticed. The simulation has neither, nor slots that lie.
+   */
   readonly seesFiles: boolean;
   /** Whether the run can be read. */
   has(run: RunRef): boolean;
