@@ -1,4 +1,4 @@
-// Whether contestants have come to the same result: ratios of different results are worth nothing.
+// Checks whether contestants have come to the same result: ratios of different results are worth nothing.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, readdirSync, readFileSync, statSync } from "node:fs";

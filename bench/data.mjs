@@ -13,7 +13,7 @@ export const ownFolder = join(work, `run-${process.pid}`);
 mkdirSync(ownFolder, { recursive: true });
 process.on("exit", () => rmSync(ownFolder, { recursive: true, force: true }));
 
-/** Where the data of this kind (generate.mjs) and size lie. */
+/** The file for data of this kind (generate.mjs) and size. */
 export const dataFile = (kind, megabytes) => join(work, `${kind}-${megabytes}.dat`);
 
 /** MB of data of about ten times the least budget (contestants.mjs) at the usual size of 500 MB. */

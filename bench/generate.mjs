@@ -1,8 +1,8 @@
 // Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|keys|files|ndjson|csv BYTES
 // FILE`.
-//   text    lines of 75 to 97 bytes of words, Zipf (s = 1.05) over 200,000 words, one word in a hundred with a
-//   non-ASCII letter cyrillic, curly  the same text with a Cyrillic letter for each Latin one; with one curly quote in
-//   each line tera    records of 99 bytes and a newline, the first 10 of them random printable characters
+//   text    lines of 75 to 97 bytes of words, Zipf (s = 1.05) over 200,000 words, one word in a hundred with a non-ASCII letter
+//   cyrillic, curly  the same text with a Cyrillic letter for each Latin one; with one curly quote in each line
+//   tera    records of 99 bytes and a newline, the first 10 of them random printable characters
 //   keys    a random number of 16 hexadecimal digits on each line: none comes twice
 //   files   the text in a folder of files of about 2,000 bytes, 1,000 of them in each folder
 //   ndjson  web log entries, 50,000 URLs, Zipf (s = 0.9)

@@ -30,7 +30,7 @@ const bench = {
   ...options,
   signal: interrupted.signal,
   log: (line) => console.error(`  ${line}`),
-  /** What makes the whole run a failure: Millrace failed, or results differ. */
+  /** Reasons that make the whole run a failure: Millrace failed, or results differ. */
   mistakes: [],
 };
 

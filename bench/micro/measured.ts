@@ -3,9 +3,9 @@
 import { Bench } from "tinybench";
 
 export interface Measured {
-  /** `run` handles this many records and bytes, and prints nothing. */
+  /** `run` handles this many records and bytes, and returns nothing. */
   add(name: string, handled: { readonly records: number; readonly bytes: number }, run: () => void): void;
-  /** Runs all that were added, one after the other, and prints the table. */
+  /** Runs everything that was added, one after the other, and prints the table. */
   print(): Promise<void>;
 }
 

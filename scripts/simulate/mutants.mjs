@@ -230,7 +230,7 @@ export const mutants = [
     profile: {
       ...calm,
       faults: ["lose-runs", "damage-runs"],
-      change: { attemptLeases: 0.3, jobs: 3, mapsMax: 4, partitionsMax: 5, workers: 4, slotsMax: 3, chaosMs: 100_000 },
+      change: { attemptLeases: 0.3, jobs: 3, mapsMax: 4, partitionsMax: 5, workers: 4, maxSlots: 3, chaosMs: 100_000 },
     },
     patches: [
       patch(
@@ -369,7 +369,7 @@ export const mutants = [
     profile: {
       ...calm,
       faults: ["stragglers"],
-      change: { backupSlowdown: 1.2, slotsMax: 3, mapsMax: 8, attemptRate: 0.15, workers: 2 },
+      change: { backupSlowdown: 1.2, maxSlots: 3, mapsMax: 8, attemptRate: 0.15, workers: 2 },
     },
     patches: [patch(scheduler("assign/backup"), "if (worker !== busy && capacity", "if (capacity")],
   },
@@ -545,7 +545,7 @@ export const mutants = [
     patches: [
       patch(
         "src/worker/agent/agent.ts",
-        "for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));",
+        "for (const { attempt } of report.finished) this.#finished.delete(fullAttemptName(attempt));",
         "",
       ),
     ],
