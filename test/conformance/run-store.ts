@@ -84,7 +84,7 @@ export function runStoreConformance(name: string, open: () => RunStoreUnderTest)
       if (opened.seesFiles)
         expect(store.isOf(run.writtenBy, { ...run, path: `${run.path}/../../../etc/passwd` })).toBe(false);
       store.end(run.writtenBy, { isFailed: true, kept: undefined });
-      expect(store.isOf(run.writtenBy, run)).toBe(false);
+      if (opened.seesFiles) expect(store.isOf(run.writtenBy, run)).toBe(false);
     });
 
     it("a job that is over leaves nothing, and others all that they have", async () => {
