@@ -11,7 +11,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
-import { openLevelStore } from "../state/leveldb.ts";
+import { openStateStore } from "../state/open.ts";
 import type { StateStore } from "../state/store.ts";
 
 export interface StateDirectory {
@@ -43,7 +43,7 @@ export async function openStateDirectory(directory: string, owner: Owner): Promi
   const at = (name: string) => join(path, name);
   let store: StateStore;
   try {
-    store = await openLevelStore(at("store"), {
+    store = await openStateStore(at("store"), {
       spareBytes: limits.stateSpareBytes,
       mend: `Restore the directory from a copy of the whole, or move it away and start a master with an empty one: jobs that were running have to be submitted again`,
     });

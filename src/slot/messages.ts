@@ -6,7 +6,7 @@ import { Secret } from "../base/value/secret.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import type { Assignment, AttemptResult, FailureText, Holder } from "../protocol/messages.ts";
 import type { RunRef } from "../sort/run.ts";
-import type { S3Access } from "../storage/s3/access.ts";
+import type { AccessByScheme } from "../storage/schemes.ts";
 import { big, difference, instant, messageCodec, num, optional, required } from "../wire/codec.ts";
 import { fromAssignment, readResult, toAssignment, toResult } from "../wire/convert-attempt.ts";
 import {
@@ -22,7 +22,6 @@ import { fromHolder, toHolder } from "../wire/convert-worker.ts";
 import {
   type FromSlot as FromSlotMessage,
   FromSlotSchema,
-  type ToSlot_S3Access,
   type ToSlot as ToSlotMessage,
   ToSlotSchema,
 } from "../wire/gen/millrace/v1/slot_pb.ts";
@@ -45,8 +44,8 @@ export type ToSlot =
        * By the agent's clock, in milliseconds since 1970: a slot with a different clock corrects `clockAheadMs` by it.
        */
       readonly sentAtMs: number;
-      /** Credentials of an object store, when the job reads or writes one: the slot's environment holds none. */
-      readonly s3?: S3Access | undefined;
+      /** Access to the storages that the job reads or writes: the slot's environment holds no credentials. */
+      readonly storageAccess: AccessByScheme;
     } & RunAttempt)
   /** Aborts the `signal` of the attempt under way; `why` is the reason. */
   | { readonly kind: "stop"; readonly why: string }
@@ -135,7 +134,7 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
           remote: message.remote.map(toHolder),
           access: message.access,
           sentAtMs: instant(message.sentAtMs),
-          s3: message.s3 === undefined ? undefined : toS3Access(message.s3),
+          storageAccess: toStorageAccess(message.storageAccess),
         },
       };
     case "stop":
@@ -173,7 +172,7 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
           clockAheadMs: difference(clockAheadMs),
         })),
         sentAtMs: instant(kind.value.sentAtMs),
-        s3: optional(kind.value.s3, fromS3Access),
+        storageAccess: fromStorageAccess(kind.value.storageAccess),
       };
     case "stop":
       return { kind: "stop", why: kind.value.why };
@@ -184,25 +183,12 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
   }
 }
 
-function toS3Access({ endpoint, region, accessKeyId, secretAccessKey, sessionToken }: S3Access) {
-  return {
-    endpoint,
-    region,
-    accessKeyId,
-    secretAccessKey: secretAccessKey.reveal(),
-    sessionToken: sessionToken?.reveal(),
-  };
+function toStorageAccess(access: AccessByScheme): Record<string, string> {
+  return Object.fromEntries(Object.entries(access).map(([scheme, secret]) => [scheme, secret.reveal()]));
 }
 
-function fromS3Access(message: ToSlot_S3Access): S3Access {
-  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken } = message;
-  return {
-    endpoint,
-    region,
-    accessKeyId,
-    secretAccessKey: new Secret(secretAccessKey),
-    sessionToken: sessionToken === undefined ? undefined : new Secret(sessionToken),
-  };
+function fromStorageAccess(access: Readonly<Record<string, string>>): AccessByScheme {
+  return Object.fromEntries(Object.entries(access).map(([scheme, text]) => [scheme, new Secret(text)]));
 }
 
 function fromSlotKind(message: FromSlot): MessageInitShape<typeof FromSlotSchema>["kind"] {

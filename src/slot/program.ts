@@ -16,7 +16,7 @@ import type { AttemptDone, AttemptResult, FailureText } from "../protocol/messag
 import type { Fetched } from "../shuffle/client.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
-import type { S3Access } from "../storage/s3/access.ts";
+import type { AccessByScheme } from "../storage/schemes.ts";
 import { stoppable } from "../storage/storage.ts";
 import type { FetchRequest, ReduceInputs, TaskEnvironment } from "../task/environment.ts";
 import { lateFailure } from "../task/failure.ts";
@@ -60,11 +60,11 @@ export class SlotProgram {
   readonly #warmed: () => void;
   readonly #pipe: Socket;
   readonly #storage = createStorage({
-    s3: () => this.#s3,
+    access: (scheme) => this.#storageAccess[scheme],
     spoolDirectory: () => this.#attempt?.request.directory ?? tmpdir(),
   });
-  /** The credentials that came with the attempt. */
-  #s3: S3Access | undefined;
+  /** The access to storages that came with the attempt. */
+  #storageAccess: AccessByScheme = {};
   readonly #page: StatusPageFile;
   #job: JobDefinition | undefined;
   /** One for all attempts, because an arena is never given back. */
@@ -109,7 +109,7 @@ export class SlotProgram {
         }));
         return;
       case "run":
-        this.#s3 = message.s3;
+        this.#storageAccess = message.storageAccess;
         this.#answer(async () => {
           const running = this.#run(withOwnClock(message));
           this.#running = running.catch(() => {});
@@ -314,7 +314,7 @@ function inputsOf(request: RunAttempt): ReduceInputs | undefined {
 
 /** The module is loaded when it is needed: a run on one machine does not need HTTP. */
 async function fetchRemote({ remote, access }: RunAttempt, wanted: FetchRequest): Promise<Fetched> {
-  assert(access !== undefined, "who is to fetch gets what that needs");
+  assert(access !== undefined, "a fetch gets what it needs");
   const { fetchSegments } = await import("../shuffle/client.ts");
   return await fetchSegments({ ...wanted, remote, access, clock: systemClock, random: Math.random });
 }

@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import { report as reportOfWorker, stats as statsOf } from "../../test/schedule/build.ts";
 import { MillraceError } from "../base/error.ts";
 import { type AttemptId, type Counters, type Position, phases } from "../base/ids.ts";
+import { Secret } from "../base/value/secret.ts";
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type {
@@ -360,6 +361,23 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
     );
     roundTrips(fc.record({ number: size, task: name, error: failureText }), failureRecord.encode, failureRecord.decode);
   });
+  it("access to storages, whose secrets look equal whatever they are", () => {
+    fc.assert(
+      fc.property(assignment, dictionary(name), (given, texts) => {
+        const storageAccess = Object.fromEntries(
+          Object.entries(texts).map(([scheme, text]) => [scheme, new Secret(text)]),
+        );
+        const request = { assignment: given, directory: "", memoryDirectory: undefined, memoryBytesMax: 0 };
+        const places = { diskDirectory: "", inputs: [], remote: [], access: undefined, sentAtMs: 0 };
+        const read = decodeToSlot(encodeToSlot({ kind: "run", ...request, ...places, storageAccess }));
+        const revealed = read.kind === "run" ? Object.entries(read.storageAccess) : [];
+        expect(new Map(revealed.map(([scheme, secret]) => [scheme, secret.reveal()]))).toEqual(
+          new Map(Object.entries(texts)),
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
   it("what agent and slot say", () => {
     const load = fc.record({
       kind: fc.constant("load" as const),
@@ -378,6 +396,7 @@ describe("messages survive their encoding, missing and empty kept apart", () => 
       remote: few(runPlaces),
       access: maybe(fc.record({ key: name, ca: maybe(name), clockAheadMs: fc.maxSafeInteger() })),
       sentAtMs: fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }),
+      storageAccess: fc.constant({ s3: new Secret("of a store") }),
     });
     roundTrips(
       fc.oneof(

@@ -1,5 +1,5 @@
-// What the pages and comments of this repository say of it, as far as a test can hold it: files, folders, rules, commands, options,
-// variables and codes that they name are there.
+// What the pages and comments of this repository say of it, as far as a test can hold it: files, folders, rules,
+// commands, options, variables and codes that they name are there.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,6 +7,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { errorCodes } from "../../src/base/error-codes.ts";
+import { program } from "../../src/cli/main.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -27,7 +28,7 @@ const pages = [
 const sources = paths.filter((path) => /\.(ts|mjs)$/.test(path) && !/^src\/wire\/gen\/|\/\.types-/.test(path));
 const product = sources.filter((path) => path.startsWith("src/") && !path.endsWith(".test.ts"));
 
-/** Of each page: what its pattern finds and `isRight` refuses, with the page. */
+/** For each page, what its pattern finds and `isRight` refuses, with the page. */
 function wrong(from: readonly string[], pattern: RegExp, isRight: (found: string, path: string) => boolean): string[] {
   return from.flatMap((path) =>
     [...read(path).matchAll(pattern)]
@@ -133,11 +134,9 @@ describe("pages", () => {
   });
 
   it("name options that millrace has", () => {
-    const cli = paths
-      .filter((path) => path.startsWith("src/cli/") && path.endsWith(".ts"))
-      .map(read)
-      .join("\n");
-    const options = new Set([...cli.matchAll(/(--[a-z][a-z-]+)/g)].map(([option]) => option));
+    const millrace = program();
+    const ofCommands = [millrace, ...millrace.commands].flatMap((command) => command.options.map(({ long }) => long));
+    const options = new Set([...ofCommands, "--help"]);
     const commands = pages.filter(
       (page) => !/^(bench|CONTRIBUTING|docs\/(simulation|mutants|performance|state|scheduler))/.test(page),
     );

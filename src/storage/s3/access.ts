@@ -28,3 +28,23 @@ export function s3AccessFrom(environment: Readonly<Record<string, string | undef
     sessionToken: sessionToken === undefined ? undefined : new Secret(sessionToken),
   };
 }
+
+/** The access as one text, which only `unpackAccess` reads. */
+export function packAccess({ secretAccessKey, sessionToken, ...others }: S3Access): Secret {
+  return new Secret(
+    JSON.stringify({ ...others, secretAccessKey: secretAccessKey.reveal(), sessionToken: sessionToken?.reveal() }),
+  );
+}
+
+/** The access that `packAccess` made a text of. */
+export function unpackAccess(packed: Secret): S3Access {
+  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken }: Record<string, string | undefined> =
+    JSON.parse(packed.reveal());
+  return {
+    endpoint,
+    region: region!,
+    accessKeyId: accessKeyId!,
+    secretAccessKey: new Secret(secretAccessKey!),
+    sessionToken: sessionToken === undefined ? undefined : new Secret(sessionToken),
+  };
+}

@@ -2,14 +2,16 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { inspect } from "node:util";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { someAttempt, someJob, stagedDecision } from "../../../test/conformance/storage.ts";
 import { FakeS3, type Fault } from "../../../test/support/fake-s3.ts";
 import { impatientClock, s3StorageOn, visibleIn } from "../../../test/support/s3.ts";
 import { limits, MiB } from "../../base/limits.ts";
-import { createStorage, needsS3 } from "../any.ts";
+import { createStorage } from "../any.ts";
+import { accessFor, schemes } from "../schemes.ts";
 import type { FileInfo, Storage } from "../storage.ts";
-import { s3AccessFrom } from "./access.ts";
+import { s3AccessFrom, unpackAccess } from "./access.ts";
 import { nodeSpoolFs, type SpoolFs } from "./stage.ts";
 
 let fake: FakeS3;
@@ -368,7 +370,7 @@ describe("staging", () => {
 
 describe("any storage", () => {
   test("paths go where their scheme says; an unknown one is refused wherever it comes", async () => {
-    const any = createStorage({ s3: () => undefined });
+    const any = createStorage({ access: () => undefined });
     expect(await any.list(directory)).toEqual([]);
     await expect(any.list("s3://bucket/a")).rejects.toMatchObject(code("wrong-usage", /AWS_ACCESS_KEY_ID/));
     for (const path of ["gs://bucket/a", "https://host/a", "hdfs://a/b"]) {
@@ -382,9 +384,14 @@ describe("any storage", () => {
   });
 
   test("only s3:// needs credentials; they are named as Amazon's tools name them", () => {
-    expect(needsS3(["/a", "b/s3://c", "gs://x"])).toBe(false);
-    expect(needsS3(["/a", "s3://bucket/key"])).toBe(true);
     const keys = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" };
+    for (const [name, value] of Object.entries(keys)) vi.stubEnv(name, value);
+    try {
+      expect(Object.keys(accessFor(["/a", "b/s3://c", "gs://x", "constructor://x", "s3:/a"]))).toEqual([]);
+      expect(Object.keys(accessFor(["/a", "S3://bucket/key"]))).toEqual(["s3"]);
+    } finally {
+      vi.unstubAllEnvs();
+    }
     expect(s3AccessFrom({})).toBeUndefined();
     expect(s3AccessFrom({ ...keys, AWS_SECRET_ACCESS_KEY: "" })).toBeUndefined();
     expect(s3AccessFrom(keys)).toMatchObject({ region: "us-east-1", endpoint: undefined, sessionToken: undefined });
@@ -400,6 +407,12 @@ describe("any storage", () => {
     expect(access).toMatchObject({ region: "b", endpoint: "http://y" });
     expect([access.secretAccessKey.reveal(), access.sessionToken?.reveal()]).toEqual(["secret", "token"]);
     expect(JSON.stringify(access)).not.toMatch(/secret"|token"/);
+    const packed = schemes["s3"]!.accessFrom!(all)!;
+    expect(unpackAccess(packed)).toEqual(access);
+    const { secretAccessKey, sessionToken } = unpackAccess(packed);
+    expect([secretAccessKey.reveal(), sessionToken?.reveal()]).toEqual(["secret", "token"]);
+    for (const shown of [String(packed), JSON.stringify({ packed }), inspect({ packed }, { showHidden: true })])
+      expect(shown).not.toMatch(/secret|token|http/);
   });
 });
 

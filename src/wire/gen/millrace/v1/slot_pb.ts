@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/slot.proto.
  */
 export const file_millrace_v1_slot: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSLFCAoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAEiwKBnNldHRsZRgFIAEoCzIaLm1pbGxyYWNlLnYxLlRvU2xvdC5TZXR0bGVIABIwCgh2YWxpZGF0ZRgKIAEoCzIcLm1pbGxyYWNlLnYxLlRvU2xvdC5WYWxpZGF0ZUgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRrmAgoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSIwoGcmVtb3RlGAcgAygLMhMubWlsbHJhY2UudjEuSG9sZGVyEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzEigKAnMzGAkgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LlMzQWNjZXNzEhIKCnNlbnRfYXRfbXMYCiABKAFCEwoRX21lbW9yeV9kaXJlY3RvcnkaTAoNU2h1ZmZsZUFjY2VzcxILCgNrZXkYASABKAkSDwoCY2EYAiABKAlIAIgBARIWCg5jbG9ja19haGVhZF9tcxgDIAEoAUIFCgNfY2EangEKCFMzQWNjZXNzEhUKCGVuZHBvaW50GAEgASgJSACIAQESDgoGcmVnaW9uGAIgASgJEhUKDWFjY2Vzc19rZXlfaWQYAyABKAkSGQoRc2VjcmV0X2FjY2Vzc19rZXkYBCABKAkSGgoNc2Vzc2lvbl90b2tlbhgFIAEoCUgBiAEBQgsKCV9lbmRwb2ludEIQCg5fc2Vzc2lvbl90b2tlbhoTCgRTdG9wEgsKA3doeRgBIAEoCRoICgZTZXR0bGUaGgoIVmFsaWRhdGUSDgoGcGFyYW1zGAEgASgJQgYKBGtpbmQi9gQKCEZyb21TbG90Ei4KBmxvYWRlZBgBIAEoCzIcLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvYWRlZEgAEjQKCWRlc2NyaWJlZBgCIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LkRlc2NyaWJlZEgAEi4KCGZpbmlzaGVkGAMgASgLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdEgAEioKBmZhaWxlZBgEIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0SAASKAoDbG9nGAUgASgLMhkubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9nSAASKgoEbGF0ZRgGIAEoCzIaLm1pbGxyYWNlLnYxLkZyb21TbG90LkxhdGVIABIwCgdzZXR0bGVkGAcgASgLMh0ubWlsbHJhY2UudjEuRnJvbVNsb3QuU2V0dGxlZEgAEjQKCXZhbGlkYXRlZBgKIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LlZhbGlkYXRlZEgAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJGlgKBExhdGUSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GgkKB1NldHRsZWQaKQoJVmFsaWRhdGVkEhIKBXZhbHVlGAEgASgMSACIAQFCCAoGX3ZhbHVlQgYKBGtpbmRiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
+  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSL6BwoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAEiwKBnNldHRsZRgFIAEoCzIaLm1pbGxyYWNlLnYxLlRvU2xvdC5TZXR0bGVIABIwCgh2YWxpZGF0ZRgKIAEoCzIcLm1pbGxyYWNlLnYxLlRvU2xvdC5WYWxpZGF0ZUgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRq8AwoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSIwoGcmVtb3RlGAcgAygLMhMubWlsbHJhY2UudjEuSG9sZGVyEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzEhIKCnNlbnRfYXRfbXMYCiABKAESQgoOc3RvcmFnZV9hY2Nlc3MYCyADKAsyKi5taWxscmFjZS52MS5Ub1Nsb3QuUnVuLlN0b3JhZ2VBY2Nlc3NFbnRyeRo0ChJTdG9yYWdlQWNjZXNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUITChFfbWVtb3J5X2RpcmVjdG9yeUoECAkQChpMCg1TaHVmZmxlQWNjZXNzEgsKA2tleRgBIAEoCRIPCgJjYRgCIAEoCUgAiAEBEhYKDmNsb2NrX2FoZWFkX21zGAMgASgBQgUKA19jYRoTCgRTdG9wEgsKA3doeRgBIAEoCRoICgZTZXR0bGUaGgoIVmFsaWRhdGUSDgoGcGFyYW1zGAEgASgJQgYKBGtpbmQi9gQKCEZyb21TbG90Ei4KBmxvYWRlZBgBIAEoCzIcLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvYWRlZEgAEjQKCWRlc2NyaWJlZBgCIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LkRlc2NyaWJlZEgAEi4KCGZpbmlzaGVkGAMgASgLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdEgAEioKBmZhaWxlZBgEIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0SAASKAoDbG9nGAUgASgLMhkubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9nSAASKgoEbGF0ZRgGIAEoCzIaLm1pbGxyYWNlLnYxLkZyb21TbG90LkxhdGVIABIwCgdzZXR0bGVkGAcgASgLMh0ubWlsbHJhY2UudjEuRnJvbVNsb3QuU2V0dGxlZEgAEjQKCXZhbGlkYXRlZBgKIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LlZhbGlkYXRlZEgAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJGlgKBExhdGUSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GgkKB1NldHRsZWQaKQoJVmFsaWRhdGVkEhIKBXZhbHVlGAEgASgMSACIAQFCCAoGX3ZhbHVlQgYKBGtpbmRiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ToSlot
@@ -180,16 +180,19 @@ export type ToSlot_Run = Message<"millrace.v1.ToSlot.Run"> & {
   access?: ToSlot_ShuffleAccess | undefined;
 
   /**
-   * @generated from field: millrace.v1.ToSlot.S3Access s3 = 9;
-   */
-  s3?: ToSlot_S3Access | undefined;
-
-  /**
    * By the agent's clock, in milliseconds since 1970.
    *
    * @generated from field: double sent_at_ms = 10;
    */
   sentAtMs: number;
+
+  /**
+   * Access to the storages that the job reads or writes, by scheme, which only the storage reads: a slot's environment
+   * holds no credentials.
+   *
+   * @generated from field: map<string, string> storage_access = 11;
+   */
+  storageAccess: { [key: string]: string };
 };
 
 /**
@@ -229,45 +232,6 @@ export const ToSlot_ShuffleAccessSchema: GenMessage<ToSlot_ShuffleAccess> = /*@_
   messageDesc(file_millrace_v1_slot, 0, 3);
 
 /**
- * Of an object store, when the job reads or writes one: a slot's environment holds no credentials.
- *
- * @generated from message millrace.v1.ToSlot.S3Access
- */
-export type ToSlot_S3Access = Message<"millrace.v1.ToSlot.S3Access"> & {
-  /**
-   * @generated from field: optional string endpoint = 1;
-   */
-  endpoint?: string | undefined;
-
-  /**
-   * @generated from field: string region = 2;
-   */
-  region: string;
-
-  /**
-   * @generated from field: string access_key_id = 3;
-   */
-  accessKeyId: string;
-
-  /**
-   * @generated from field: string secret_access_key = 4;
-   */
-  secretAccessKey: string;
-
-  /**
-   * @generated from field: optional string session_token = 5;
-   */
-  sessionToken?: string | undefined;
-};
-
-/**
- * Describes the message millrace.v1.ToSlot.S3Access.
- * Use `create(ToSlot_S3AccessSchema)` to create a new message.
- */
-export const ToSlot_S3AccessSchema: GenMessage<ToSlot_S3Access> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 4);
-
-/**
  * @generated from message millrace.v1.ToSlot.Stop
  */
 export type ToSlot_Stop = Message<"millrace.v1.ToSlot.Stop"> & {
@@ -282,7 +246,7 @@ export type ToSlot_Stop = Message<"millrace.v1.ToSlot.Stop"> & {
  * Use `create(ToSlot_StopSchema)` to create a new message.
  */
 export const ToSlot_StopSchema: GenMessage<ToSlot_Stop> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 5);
+  messageDesc(file_millrace_v1_slot, 0, 4);
 
 /**
  * @generated from message millrace.v1.ToSlot.Settle
@@ -295,7 +259,7 @@ export type ToSlot_Settle = Message<"millrace.v1.ToSlot.Settle"> & {
  * Use `create(ToSlot_SettleSchema)` to create a new message.
  */
 export const ToSlot_SettleSchema: GenMessage<ToSlot_Settle> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 6);
+  messageDesc(file_millrace_v1_slot, 0, 5);
 
 /**
  * @generated from message millrace.v1.ToSlot.Validate
@@ -314,7 +278,7 @@ export type ToSlot_Validate = Message<"millrace.v1.ToSlot.Validate"> & {
  * Use `create(ToSlot_ValidateSchema)` to create a new message.
  */
 export const ToSlot_ValidateSchema: GenMessage<ToSlot_Validate> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 7);
+  messageDesc(file_millrace_v1_slot, 0, 6);
 
 /**
  * @generated from message millrace.v1.FromSlot

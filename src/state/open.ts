@@ -1,0 +1,36 @@
+// Opens the state store that a URL names: the one place that knows which stores there are. What lies beside a store in
+// the same directory is written down in docs/state.md.
+import { MillraceError } from "../base/error.ts";
+import { excerptOf } from "../base/excerpt.ts";
+import { type LevelStoreOptions, openLevelStore } from "./leveldb.ts";
+import type { StateStore } from "./store.ts";
+
+/** What a store that keeps nothing on a disk has no use for is ignored. */
+export type StateStoreOptions = LevelStoreOptions;
+
+type Open = (rest: string, options: StateStoreOptions) => Promise<StateStore>;
+
+/** By scheme; a path without one is LevelDB's. */
+const schemes: Readonly<Record<string, Open>> = {
+  leveldb: openLevelStore,
+  // Loaded only where it is asked for: tests and simulations.
+  memory: async () => (await import("./memory.ts")).createMemoryStore(),
+};
+
+/**
+ * Opens the store of "leveldb:DIR" or of the plain path "DIR", or a new one of "memory:". Throws `wrong-usage` for any
+ * other scheme, and `state-busy`, `corrupt-state` and `io-error` as the store does.
+ */
+export async function openStateStore(url: string, options: StateStoreOptions = {}): Promise<StateStore> {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(url) ?? [undefined, "leveldb", url];
+  const name = scheme!.toLowerCase();
+  if (!Object.hasOwn(schemes, name)) {
+    throw new MillraceError(
+      "wrong-usage",
+      `${excerptOf(url)}: there is no state store of the scheme ${name}: give leveldb:DIR or the path of a directory`,
+    );
+  }
+  if (name === "leveldb" && rest!.trim() === "")
+    throw new MillraceError("wrong-usage", "the state store needs a directory: leveldb:DIR, or its path");
+  return await schemes[name]!(rest!, options);
+}
