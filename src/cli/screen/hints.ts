@@ -99,7 +99,7 @@ function replayLine(job: string, where: string, flags: RunFlags): string {
   const line = ["millrace", "replay", quoted(job), quoted(where)];
   const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
   if (input !== undefined) line.push("--input", quoted(input));
-  for (const name of ["params", "files", "env"] as const) line.push(...words(name, flags));
+  for (const name of ["params", "files", "env"] as const) line.push(...optionWords(name, flags));
   return line.join(" ");
 }
 
@@ -137,7 +137,7 @@ function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[]
 /** The command as it was given, in the words a shell takes. */
 export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
   const line = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
-  for (const name of repeated) line.push(...words(name, flags));
+  for (const name of repeated) line.push(...optionWords(name, flags));
   return line.join(" ") + masterWords(flags);
 }
 
