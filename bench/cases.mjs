@@ -1,5 +1,6 @@
-// The cases by name: what is run on which data, and the goals of the ratios. Each has `inputs`, the data it reads ([kind, MB]), and
-// `run`, which resolves to rows (rows.mjs). `bench`: { size, rounds, peers, large, signal, log, mistakes }.
+// The cases by name: what is run on which data, and the goals of the ratios. Each has `inputs`, the data that it reads
+// ([kind, MB]), and `run`, which resolves to rows (rows.mjs). `bench` is { size, rounds, peers, large, signal, log,
+// mistakes }.
 import { cluster, kill } from "./cases/cluster.mjs";
 import { limits } from "./cases/limits.mjs";
 import { csv, ndjson } from "./cases/ndjson.mjs";

@@ -1,4 +1,5 @@
-// A cluster on this machine for the benchmarks: a master and two workers with one slot each, started with the built command.
+// A cluster on this machine for the benchmarks: a master and two workers with one slot each, started with the built
+// command.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,7 +45,10 @@ export async function openCluster({ lease = "10s", memory = "1GB" } = {}) {
     const where = ["--master", address, "--work-dir", join(folder, name), "--name", name];
     workers.set(name, await keep(start(["worker", ...where, "--slots", "1", "--memory", memory], env)));
   };
-  /** Workers first, so that they give back their memory directories; whoever has not ended after 10 s is killed. */
+  /**
+   * Ends workers first, so that they give back their memory directories; a process that has not ended after 10 s is
+   * killed.
+   */
   const close = async () => {
     const end = async ({ child, ended }) => {
       const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
@@ -81,7 +85,10 @@ export async function openCluster({ lease = "10s", memory = "1GB" } = {}) {
   };
 }
 
-/** What a job takes per round, undisturbed and with a worker killed at half of that; all must publish the same. */
+/**
+ * The time that a job takes per round, undisturbed and with a worker killed at half of that time; all must publish the
+ * same.
+ */
 export async function killedAtHalf({ job, input, output, words, rounds, bench }) {
   const results = new Map([
     ["undisturbed", []],

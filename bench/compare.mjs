@@ -1,4 +1,4 @@
-// Whether contestants have come to the same result: ratios of different results are worth nothing.
+// Checks whether contestants have come to the same result: ratios of different results are worth nothing.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, readdirSync, readFileSync, statSync } from "node:fs";
@@ -8,8 +8,9 @@ import { join } from "node:path";
 const linesBytesMax = 256 * 2 ** 20;
 
 /**
- * A digest of what a contestant has written: a file, or the part files of a folder (part-*, in the order of their names).
- * "exact": of all bytes in order; "lines": of the lines as a multiset, sorted in memory or, if they are many, by `sort`.
+ * A digest of what a contestant has written: a file, or the part files of a folder (part-*, in the order of their
+ * names). "exact": of all bytes in order; "lines": of the lines as a multiset, sorted in memory or, if they are many,
+ * by `sort`.
  */
 export async function fingerprint(path, order) {
   const files = partFiles(path);

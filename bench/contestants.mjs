@@ -1,4 +1,5 @@
-// Who is measured: each contestant is a command to run, or the reason why it can't be (`absent`).
+// The contestants that are measured: each is a command to run, or the reason why it can't be run (`absent`).
+//
 //   output, order   what it writes, and how that is compared with the others' (compare.mjs)
 //   temporary       removed before and after
 import { spawnSync } from "node:child_process";
@@ -11,14 +12,17 @@ import { ownFolder, work } from "./data.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 export const peer = (name) => join(here, "peers", name);
 export const program = join(dirname(here), "bin/millrace.js");
-/** In this run's own folder, so that two runs at once don't disturb each other's results (their times they do). */
+/**
+ * In this run's own folder, so that two runs at the same time don't disturb each other's results (they do disturb their
+ * times).
+ */
 export const output = (name) => join(ownFolder, name.replaceAll(" ", "-"));
-/** A sort's output is compared byte by byte; of the others the order differs. */
+/** A sort's output is compared byte by byte; other outputs may differ in their order. */
 export const orderOf = (job) => (job.startsWith("sort") ? "exact" : "lines");
 
 /** MiB that two slots need at least. */
 export const memoryMin = 128;
-/** Flags for two slots with so many MiB. */
+/** Flags for two slots with this many MiB. */
 export const budgeted = (mebibytes) => ["--slots", "2", "--memory", `${mebibytes}MB`];
 
 /** The command's file in the first folder of the PATH that has it. */
@@ -65,7 +69,7 @@ export const naive = (job, input) => ({
   order: orderOf(job),
 });
 
-/** Whole lines in the order of their bytes, with so much memory. */
+/** Whole lines in the order of their bytes, with this much memory. */
 export const gnuSort = (input, memory) => ({
   name: "gnu sort",
   command: "sort",

@@ -13,7 +13,7 @@ export const ownFolder = join(work, `run-${process.pid}`);
 mkdirSync(ownFolder, { recursive: true });
 process.on("exit", () => rmSync(ownFolder, { recursive: true, force: true }));
 
-/** Where the data of this kind (generate.mjs) and size lie. */
+/** The file for data of this kind (generate.mjs) and size. */
 export const dataFile = (kind, megabytes) => join(work, `${kind}-${megabytes}.dat`);
 
 /** MB of data of about ten times the least budget (contestants.mjs) at the usual size of 500 MB. */
@@ -26,7 +26,10 @@ const isThere = (kind, megabytes) => {
   return stat.isDirectory() || stat.size >= megabytes * MB; // a folder gets its name when all is in it
 };
 
-/** Throws when the data missing of `inputs` ([kind, megabytes]) and three times the largest of them don't fit on the disk. */
+/**
+ * Throws when the data missing of `inputs` ([kind, megabytes]) and three times the largest of them don't fit on the
+ * disk.
+ */
 export function checkDisk(inputs) {
   const missing = new Map(inputs.filter((input) => !isThere(...input)).map((input) => [dataFile(...input), input[1]]));
   const data = [...missing.values()].reduce((sum, megabytes) => sum + megabytes, 0);

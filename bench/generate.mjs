@@ -1,4 +1,5 @@
-// Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|keys|files|ndjson|csv BYTES FILE`.
+// Deterministic data for the benchmarks: `node bench/generate.mjs text|cyrillic|curly|tera|keys|files|ndjson|csv BYTES
+// FILE`.
 //   text    lines of 75 to 97 bytes of words, Zipf (s = 1.05) over 200,000 words, one word in a hundred with a non-ASCII letter
 //   cyrillic, curly  the same text with a Cyrillic letter for each Latin one; with one curly quote in each line
 //   tera    records of 99 bytes and a newline, the first 10 of them random printable characters

@@ -6,7 +6,9 @@ import { dirname, join } from "node:path";
 import { findOnPath, orderOf, output, peer } from "./contestants.mjs";
 import { ownFolder, work } from "./data.mjs";
 
-/** Spark on the JVM with two threads: the program of peers/spark.scala, compiled with the compiler that Spark brings. */
+/**
+ * Spark on the JVM with two threads: the program of peers/spark.scala, compiled with the compiler that Spark brings.
+ */
 export function spark(job, input) {
   const name = "spark";
   const home = homeOf("SPARK_HOME", "spark-submit");

@@ -3,19 +3,22 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** SIGKILL, when what was interrupted has not ended by itself after so long. */
+/** SIGKILL follows when the interrupted command has not ended by itself after this long. */
 const graceMs = 5000;
 
 /**
  * Runs a command to its end.
+ *
  *   seconds     wall time from start to exit
- *   peakBytes   most, sampled every 50 ms, of the resident bytes of the process and all its descendants, plus what has come into
- *               `memoryDirectories` (tmpfs) since the start
- *   diskBytes   `write_bytes` of the process and its descendants: bytes of pages made dirty in files of file systems with a disk
- *               behind them (not tmpfs, sockets, pipes). The kernel adds the account of a process that has been waited for
- *               to its parent's, so after the exit all of it is in ours; what this process itself writes meanwhile is in it
- *               too, and it writes nothing. A process whose parent has died before it is missed.
- * Rejects when the command can't be started, ends with another code than 0, or `signal` is aborted: it then gets SIGTERM first.
+ *   peakBytes   the largest sum, sampled every 50 ms, of the resident bytes of the process and all its descendants, and of
+ *               what has come into `memoryDirectories` (tmpfs) since the start
+ *   diskBytes   `write_bytes` of the process and its descendants: bytes of pages made dirty in files of file systems with
+ *               a disk behind them (not tmpfs, sockets, pipes). The kernel adds the account of a process that has been
+ *               waited for to its parent's, so after the exit all of it is in ours. What this process itself writes
+ *               meanwhile is included too, but it writes nothing. A process whose parent has died first is missed.
+ *
+ * Rejects when the command can't be started, ends with another code than 0, or `signal` is aborted: the command then
+ * gets SIGTERM first.
  */
 export function measure({ command, args, env, memoryDirectories = [] }, signal) {
   return new Promise((resolve, reject) => {
@@ -55,7 +58,7 @@ export function measure({ command, args, env, memoryDirectories = [] }, signal) 
   });
 }
 
-/** Of this process and of all that it has waited for; 0 where the kernel keeps no such account. */
+/** The disk bytes of this process and of all that it has waited for; 0 where the kernel keeps no such account. */
 function ownDiskBytes() {
   try {
     return Number(/^write_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1] ?? 0);

@@ -1,4 +1,5 @@
-// Ratios of measured rounds, and whether one is worse than what was recorded or misses its goal. No input, no output: tested.
+// Ratios of measured rounds, and whether one is worse than the recorded one or misses its goal. No input, no output:
+// tested.
 
 /** Worse by less than this share of the recorded median is noise, whatever the recorded spread was. */
 const noise = 0.15;
@@ -31,9 +32,10 @@ export function goalText(goal) {
 }
 
 /**
- * How much worse a row is than the recorded one of the same key and size, as a share (0.2: a fifth; negative: better), and
- * whether that is more than noise: than 15 % or the distance from the recorded median to the worst recorded round, whichever
- * is more. Larger is worse, except where the goal is a least or `better` says so. Undefined: nothing comparable is recorded.
+ * How much worse a row is than the recorded one of the same key and size, as a share (0.2: a fifth; negative: better),
+ * and whether that is more than noise: more than 15 %, and more than the distance from the recorded median to the worst
+ * recorded round. Larger is worse, except where the goal is a minimum or `better` says so. Undefined: nothing
+ * comparable is recorded.
  */
 export function comparedWithRecorded(row, recorded) {
   if (recorded === undefined || recorded.size !== row.size) return undefined;

@@ -1,4 +1,5 @@
-// bench/recorded.json: the ratios that the next runs are compared with, row by row, each with where and when it was measured.
+// bench/recorded.json: the ratios that the next runs are compared with, row by row, each with where and when it was
+// measured.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";

@@ -4,9 +4,10 @@ import { fingerprint } from "./compare.mjs";
 import { bytesBelow, measure } from "./measure.mjs";
 
 /**
- * A warm-up round, in which the results are compared with the first contestant's, then `bench.rounds` measured ones. Resolves to
- * { results, trouble } by name: one result per round, or why there is none (not installed, failed, another result). A contestant
- * in trouble takes no part in the rounds that follow; the others go on. Rejects only when interrupted.
+ * A warm-up round, in which the results are compared with the first contestant's, then `bench.rounds` measured ones.
+ * Resolves to { results, trouble } by name: one result per round, or why there is none (not installed, failed, another
+ * result). A contestant in trouble takes no part in the rounds that follow; the others go on. Rejects only when
+ * interrupted.
  */
 export async function rounds(contestants, bench, count = bench.rounds) {
   const all = new Map(contestants.map(({ name, absent }) => [name, { results: [], trouble: absent }]));

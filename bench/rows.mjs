@@ -4,8 +4,8 @@ import { median, ratio, spread } from "./ratios.mjs";
 const MiB = 2 ** 20;
 
 /**
- * Seconds of `a` over those of `b`. `row`: { key, what, size, goal, better }; `size`: MB of input, which recorded ratios must share to be
- * compared; `better`: "larger" where a larger ratio is, also without a goal.
+ * Seconds of `a` over those of `b`. `row` is { key, what, size, goal, better }. `size` is MB of input, which recorded
+ * ratios must share to be compared; `better` is "larger" where a larger ratio is better, also without a goal.
  */
 export function timeRow(row, all, a, b) {
   const trouble = troubleOf(all, [a, b]);

@@ -1,5 +1,5 @@
-// `npm run bench [-- CASE…] [-- OPTIONS]`: Millrace as a user runs it (whole process, published output, checks on) beside what a
-// user would pick instead, in rotation. bench/README.md says how to read the table.
+// `npm run bench [-- CASE…] [-- OPTIONS]`: Millrace as a user runs it (whole process, published output, checks on)
+// beside what a user would pick instead, in rotation. bench/README.md says how to read the table.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -30,7 +30,7 @@ const bench = {
   ...options,
   signal: interrupted.signal,
   log: (line) => console.error(`  ${line}`),
-  /** What makes the whole run a failure: Millrace failed, or results differ. */
+  /** Reasons that make the whole run a failure: Millrace failed, or results differ. */
   mistakes: [],
 };
 

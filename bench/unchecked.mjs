@@ -1,13 +1,13 @@
-// The product without its checks, for what they cost: never run but here. CRC-32 of blocks and footers, SHA-256 of outputs and every
-// XXH64 (digests; and, with them, partitioning by hash, so that all keys come into one partition) are constants, when written and when
-// compared, so all goes on as with them.
+// The product without its checks, to measure what they cost: it runs only here. CRC-32 of blocks and footers, SHA-256
+// of outputs and every XXH64 (digests; and, with them, partitioning by hash, so that all keys come into one partition)
+// are constants, when written and when compared, so everything else goes on as with them.
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** For esbuild: constants in place of checksums. */
+/** For esbuild: puts constants in place of checksums. */
 export const withoutChecksums = {
   name: "without-checksums",
   setup(build) {

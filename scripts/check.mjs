@@ -1,5 +1,5 @@
-// Everything that needs no test run: format, lint, types, import directions, unused code, package contents, generated files.
-// Prints one line per check and the output of those that fail.
+// Everything that needs no test run: format, lint, types, import directions, unused code, package contents, generated
+// files. Prints one line per check and the output of those that fail.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";

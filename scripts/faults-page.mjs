@@ -1,6 +1,6 @@
-// docs/faults.md, made from scripts/faults/definitions.md and the names of the tests. `--check` writes nothing: it fails where a number
-// is cited that no row defines, where a row has no test and is not allowed to have none, and where the page is not current.
-// `--root DIR` looks at another folder than this repository.
+// docs/faults.md, made from scripts/faults/definitions.md and the names of the tests. `--check` writes nothing: it
+// fails where a number is cited that no row defines, where a row has no test and is not allowed to have none, and where
+// the page is not current. `--root DIR` looks at another folder than this repository.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

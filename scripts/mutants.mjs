@@ -1,6 +1,6 @@
-// `npm run mutants`: each seeded bug (simulate/mutants.mjs) must be caught by one of its invariants, within 300 seeds (or as many as it says) of its own
-// swarm profile. `npm run mutants -- --only WORD`: some of them. `--all`: they are looked for without profiles too, and the
-// table of docs/mutants.md is written.
+// `npm run mutants`: each seeded bug (simulate/mutants.mjs) must be caught by one of its invariants, within 300 seeds
+// (or as many as it says) of its own swarm profile. `npm run mutants -- --only WORD`: some of them. `--all`: they are
+// looked for without profiles too, and the table of docs/mutants.md is written.
 import { fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";

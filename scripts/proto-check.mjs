@@ -1,4 +1,5 @@
-// Whether src/wire/gen is what proto/ says: generates the messages into a temporary folder and compares. `npm run proto` writes them.
+// Whether src/wire/gen is what proto/ says: generates the messages into a temporary folder and compares. `npm run
+// proto` writes them.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

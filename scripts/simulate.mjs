@@ -1,6 +1,7 @@
-// `npm run simulate -- --seeds 5000 [--from N] [--processes 2]`: so many simulated worlds (test/simulation), each decided by its
-// seed, checked after every event. `npm run simulate -- --seed N [--trace]`: one of them again, with what happened last.
-// Fails at a violation, at worlds in which too little goes wrong, and where something that must happen somewhere, or a kind of fault, never did.
+// `npm run simulate -- --seeds 5000 [--from N] [--processes 2]`: that many simulated worlds (test/simulation), each
+// decided by its seed, checked after every event. `npm run simulate -- --seed N [--trace]`: one of them again, with
+// what happened last. Fails at a violation, at worlds in which too little goes wrong, and where something that must
+// happen somewhere, or a kind of fault, never did.
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -19,7 +20,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Of each so many seeds one is run twice. */
+/** One of this many seeds is run twice. */
 const repeatedEvery = 50;
 /** Means that must be reached, per seed. */
 const faultsMin = 50;

@@ -1,17 +1,20 @@
-// `npm test`: the checks, then all tests, then 5,000 simulated clusters and the bugs seeded into them, then one closing line that
-// counts all: "N passed, N failed[, N skipped]". `npm test -- PATTERN…` hands the patterns to vitest and leaves the rest out. With the path
-// of another Node in MILLRACE_OTHER_NODE the suites that touch Node itself run on that one too.
+// `npm test`: the checks, then all tests, then 5,000 simulated clusters and the bugs seeded into them, then one closing
+// line that counts all: "N passed, N failed[, N skipped]". `npm test -- PATTERN…` hands the patterns to vitest and
+// leaves the rest out. With the path of another Node in MILLRACE_OTHER_NODE the suites that touch Node itself run on
+// that one too.
 //
-// Some tests run real processes against real clocks, two files beside each other on what may be two slow cores. Where at most
-// `againMax` files fail, they run once more by themselves. What passes then counts as passed, and is named at the end all the same: it
-// is a test that wants to be mended. A property that was refuted is never tried again: another seed would hide it.
+// Some tests run real processes against real clocks, two files beside each other on what may be two slow cores. Where
+// at most `againMax` files fail, they run once more by themselves. What passes then counts as passed, and is named at
+// the end all the same: it is a test that wants to be mended. A property that was refuted is never tried again: another
+// seed would hide it.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// Thousands of processes are started, each of which would parse these certificates, and none speaks to anyone beyond this machine.
+// Thousands of processes are started, each of which would parse these certificates, and none speaks to anyone beyond
+// this machine.
 delete process.env.NODE_EXTRA_CA_CERTS;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -80,7 +83,9 @@ function runTests(node, files) {
   flaky.push(...mended.map(({ name, why }) => `AGAIN ${name}\n      passed by itself; beside others: ${why}`));
 }
 
-/** One run of test files: how many passed and were skipped, and what failed. A file that does not load has failed, too. */
+/**
+ * One run of test files: how many passed and were skipped, and what failed. A file that does not load has failed, too.
+ */
 function vitest(node, files) {
   rmSync(report, { force: true });
   const { status } = spawnSync(

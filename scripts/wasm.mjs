@@ -1,6 +1,6 @@
-// Compiles what is written in AssemblyScript: the kernel, src/kernel/assembly/ → src/kernel/kernel.wasm, and the reader of JSON lines,
-// src/format/assembly/ → src/format/json.wasm. The results are committed, so that neither users nor tests need the compiler.
-// `--check` compiles to a temporary file and fails when the committed one is another.
+// Compiles what is written in AssemblyScript: the kernel, src/kernel/assembly/ → src/kernel/kernel.wasm, and the reader
+// of JSON lines, src/format/assembly/ → src/format/json.wasm. The results are committed, so that neither users nor
+// tests need the compiler. `--check` compiles to a temporary file and fails when the committed one is another.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";

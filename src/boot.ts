@@ -1,9 +1,9 @@
 // Starts one of the product's programs from a bundle whose code V8 has compiled before: `dist/program/NAME.cjs` beside
-// `NAME-DIGEST-ARCH-TAG.cache`. Compiling what a command or a slot needs takes 60 ms, reading it from a code cache a tenth of that
-// (v8.dev/blog/code-caching-for-devs). Having none costs nothing but time: the first process that has run the code writes it where
-// it may. The tag is V8's own, of its version, its flags and what the processor can do, which are what it refuses a cache by: two
-// Nodes that share a folder have a cache each. Whether the bytes are whole V8 does not look; a damaged cache would crash it. So
-// their SHA-256 is behind them.
+// `NAME-DIGEST-ARCH-TAG.cache`. Compiling what a command or a slot needs takes 60 ms; reading it from a code cache
+// takes a tenth of that (v8.dev/blog/code-caching-for-devs). Without a cache only time is lost: the first process that
+// has run the code writes one, where it may. The tag is V8's own: it stands for V8's version, its flags and what the
+// processor can do, and V8 refuses a cache with another tag. So two Nodes that share a folder have a cache each. V8
+// does not check whether the bytes are whole, and a damaged cache would crash it. Therefore their SHA-256 follows them.
 import { createHash } from "node:crypto";
 import { accessSync, constants as fs, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,15 +15,15 @@ import { exitCodes } from "./base/error-codes.ts";
 import type { Host } from "./base/system/host.ts";
 import { refuseOtherRuntimes } from "./base/system/runtime.ts";
 
-// Without a listener SIGUSR1 makes Node open a debugger's port, which asks nobody for a token: whoever reaches it runs code here.
-// First of all, as the signal may come at any time. Where the listeners are removed, by a job's code for instance, the
-// signal ends the process.
+// Without a listener SIGUSR1 makes Node open a debugger's port, which asks for no token: whoever reaches the port runs
+// code here. This comes first of all, as the signal may come at any time. Where the listeners are removed, by a job's
+// code for instance, the signal ends the process.
 process.on("SIGUSR1", () => {});
 
-/** At the end of a cache. */
+/** The length of the checksum at the end of a cache. */
 const sumBytes = 32;
 
-/** `digest`: of the bundle's code. */
+/** Runs the program `name` of `directory`. `digest` is that of the bundle's code. */
 export function boot(directory: string, name: string, digest: string): void {
   try {
     refuseOtherRuntimes();
@@ -35,7 +35,7 @@ export function boot(directory: string, name: string, digest: string): void {
   const path = join(directory, "program", `${name}.cjs`);
   const tag = withDefaultFlags(cachedDataVersionTag).toString(16);
   const cachePath = join(directory, "program", `${name}-${digest}-${process.arch}-${tag}.cache`);
-  // The bundler escapes what is not ASCII.
+  // The bundler escapes all characters that are not ASCII.
   const code = readFileSync(path, "latin1");
   const cachedData = readCache(cachePath);
   const url = pathToFileURL(path).href;
@@ -61,9 +61,10 @@ export function boot(directory: string, name: string, digest: string): void {
 }
 
 /**
- * A slot runs a few functions for billions of records, and hundreds of others for a moment. V8 11 (Node 20) optimizes both, and for the
- * others that is a fifth of a short slot's processor time: it waits half as long again here. Longer pays for short jobs alone, as each
- * task has closures of its own to be optimized. Later versions don't know the option, and have a quick compiler in between.
+ * A slot runs a few functions for billions of records, and hundreds of others for a moment. V8 11 (Node 20) optimizes
+ * both, and for the others that takes a fifth of a short slot's processor time; with this flag it waits half as long
+ * again. A longer wait helps only short jobs, as each task has closures of its own to be optimized. Later versions
+ * don't know the option, and have a quick compiler in between.
  */
 function optimizeLater(): void {
   if (process.versions.v8.startsWith("11.")) setFlagsFromString(`--interrupt-budget=${100_000}`);
@@ -83,7 +84,9 @@ function sumOf(data: Buffer): Buffer {
   return createHash("sha256").update(data).digest();
 }
 
-/** Whole, or not at all; where it may not write (an installation that belongs to root) things stay as they are. */
+/**
+ * Writes the cache whole, or not at all. Where it may not write (an installation that belongs to root) nothing changes.
+ */
 function writeCache(script: Script, directory: string, path: string): void {
   const temporary = `${path}.${process.pid}`;
   try {
@@ -92,14 +95,14 @@ function writeCache(script: Script, directory: string, path: string): void {
     writeFileSync(temporary, Buffer.concat([data, sumOf(data)]));
     renameSync(temporary, path);
   } catch {
-    // A slower start next time is all that comes of it.
+    // The only consequence is a slower start next time.
     rmSync(temporary, { force: true });
   }
 }
 
 /**
- * V8 takes a cache only under the flags with which it was made, and slots differ in the limit of their heap. That limit was set
- * when the process began: without its flag meanwhile, one cache does for all.
+ * V8 takes a cache only under the flags with which it was made, and slots differ in the limit of their heap. That limit
+ * was set when the process began, so its flag is taken away meanwhile, and one cache serves all.
  */
 function withDefaultFlags<T>(work: () => T): T {
   const limit = process.execArgv.find((flag) => flag.startsWith("--max-old-space-size="));

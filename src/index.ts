@@ -1,4 +1,5 @@
-// The public API of Millrace. What a job needs is loaded at once; what runs jobs is loaded only when `run` is called.
+// The public API of Millrace. What a job needs is loaded immediately; what runs jobs is loaded only when `run` is
+// called.
 
 export { run } from "./engine/run/run.ts";
 export * from "./job/api.ts";

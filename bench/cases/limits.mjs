@@ -1,5 +1,5 @@
-// What an engine is broken by: all values of one key, keys that never repeat, very many files, very many partitions; with --large
-// also data twenty times the memory.
+// What breaks engines: all values of one key, keys that never repeat, very many files, very many partitions; with
+// --large also data twenty times the memory.
 import { budgeted, duckdb, gnuSort, millrace } from "../contestants.mjs";
 import { dataFile } from "../data.mjs";
 import { rounds } from "../rounds.mjs";

@@ -1,5 +1,5 @@
-// Word count that takes its time over each line: a job of a minute or more whose length hardly depends on the machine, so that
-// what the loss of a worker costs can be seen.
+// A word count that takes its time over each line: a job of a minute or more whose length hardly depends on the
+// machine, so that the cost of losing a worker can be seen.
 import { defineJob, sum, text, uint, utf8 } from "millrace";
 
 export default defineJob({

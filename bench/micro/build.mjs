@@ -7,7 +7,9 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
 
-/** Bundles bench/micro/NAME.bench.ts into a folder and returns the file; `plugins` are esbuild's, `wasm` another kernel. */
+/**
+ * Bundles bench/micro/NAME.bench.ts into a folder and returns the file; `plugins` are esbuild's, `wasm` another kernel.
+ */
 export async function buildBench(name, { folder, plugins = [], wasm = join(root, "src/kernel/kernel.wasm") }) {
   const outfile = join(folder, `${name}.bench.mjs`);
   mkdirSync(folder, { recursive: true });

@@ -1,4 +1,5 @@
-// Each codec alone: writing values into one buffer, and reading them from it. Run: node bench/micro/run.mjs codec [case]
+// Each codec alone: writing values into one buffer, and reading them from it. Run: node bench/micro/run.mjs codec
+// [case]
 import { ByteBuffer } from "../../src/base/bytes/byte-buffer.ts";
 import { auto } from "../../src/job/codecs/auto.ts";
 import { bigint } from "../../src/job/codecs/bigint.ts";

@@ -1,4 +1,5 @@
-// What emit costs alone: pairs of some types encoded into a batch that nobody collects. Run: node bench/micro/run.mjs emit [case]
+// What emit costs alone: pairs of some types encoded into a batch that is never collected. Run: node
+// bench/micro/run.mjs emit [case]
 import { text } from "../../src/format/lines/text.ts";
 import { auto } from "../../src/job/codecs/auto.ts";
 import { bytes } from "../../src/job/codecs/bytes.ts";

@@ -1,5 +1,6 @@
-// Reduce's side of the sort: runs merged by the kernel, pairs stepped through by a cursor and grouped by key. The kernel's own
-// merge is in `kernel merge`; what is above it here is cursor and groups. Run: node bench/micro/run.mjs group [case]
+// Reduce's side of the sort: runs merged by the kernel, pairs stepped through by a cursor and grouped by key. The
+// kernel's own merge is in `kernel merge`; what is above it here is cursor and groups. Run: node bench/micro/run.mjs
+// group [case]
 import { ByteBuffer } from "../../src/base/bytes/byte-buffer.ts";
 import { MiB } from "../../src/base/limits.ts";
 import { createKernel } from "../../src/kernel/create-kernel.ts";

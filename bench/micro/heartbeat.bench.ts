@@ -1,8 +1,9 @@
-// What a fleet of workers costs a master, over real connections on loopback: `node bench/micro/run.mjs heartbeat [workers]`.
+// What a fleet of workers costs a master, over real connections on loopback: `node bench/micro/run.mjs heartbeat
+// [workers]`.
 //
-//   round trip     one worker, one call after the other, a master that answers at once: what the wire and its encoding cost
-//   idle fleet     so many workers against a real master (LevelDB, scheduler), each with its own connection and its long poll
-//                  of 3 s: CPU of the master's process
+//   round trip     one worker, one call after the other, a master that answers immediately: the cost of the wire and its encoding
+//   idle fleet     that many workers against a real master (LevelDB, scheduler), each with its own connection and its long
+//                  poll of 3 s: CPU of the master's process
 //   storm          that master is killed and started again on the same port and state: until every worker has been answered
 //
 // Master and fleet are two processes, so that the CPU is the master's alone.
@@ -191,7 +192,7 @@ function report(index: number, sequence: number): WorkerReport {
   };
 }
 
-/** Says what an idle worker says, for as long as it runs; backs off as the agent does. */
+/** Reports what an idle worker reports, for as long as it runs; backs off as the agent does. */
 class FleetWorker {
   answers = 0;
   readonly #master: RemoteMaster;

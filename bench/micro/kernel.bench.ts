@@ -1,5 +1,6 @@
-// Nanoseconds of processor time per pair of the kernel's phases, the fastest of some rounds (others may share the machine). Batches are encoded
-// beforehand and copied into the arena, which costs about a nanosecond a pair. Run: node bench/micro/run.mjs kernel [case]
+// Nanoseconds of processor time per pair of the kernel's phases, in the fastest of some rounds (others may share the
+// machine). Batches are encoded beforehand and copied into the arena, which costs about a nanosecond a pair. Run: node
+// bench/micro/run.mjs kernel [case]
 import { Bench } from "tinybench";
 import { writeF64 } from "../../src/base/bytes/f64.ts";
 import { MiB } from "../../src/base/limits.ts";
@@ -57,7 +58,7 @@ function encode(count: number, key: (i: number) => Uint8Array, value: (i: number
   return { batches, count };
 }
 
-/** Collects all; returns how often it was full, and what the flushes took in milliseconds. */
+/** Collects all pairs. Returns how often the arena was full, and how many milliseconds the flushes took. */
 function collect(kernel: Kernel, options: CollectOptions, { batches }: Pairs): { flushes: number; flushMs: number } {
   const target = kernel.collect(options);
   let flushes = 0;

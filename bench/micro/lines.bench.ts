@@ -1,6 +1,6 @@
-// Reading lines, the hot path of every text format: nanoseconds per line and per byte by alphabet, and beside Node's readline.
-// Real text (examples/data/books), or the same lines with other letters; 16 MB each, in chunks of 1 MiB as storage gives them.
-// Run: node bench/micro/run.mjs lines
+// Reading lines, the hot path of every text format: nanoseconds per line and per byte by alphabet, and beside Node's
+// readline. Real text (examples/data/books), or the same lines with other letters; 16 MB each, in chunks of 1 MiB as
+// storage gives them. Run: node bench/micro/run.mjs lines
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";

@@ -1,11 +1,11 @@
-// tinybench with what one run of a task handles: prints nanoseconds a record and MB/s of the fastest run, as others may share
-// the machine. A word on the command line picks the tasks whose names contain it.
+// tinybench with what one run of a task handles: prints nanoseconds a record and MB/s of the fastest run, as others may
+// share the machine. A word on the command line picks the tasks whose names contain it.
 import { Bench } from "tinybench";
 
 export interface Measured {
-  /** `run` handles so many records and bytes, and says nothing. */
+  /** `run` handles this many records and bytes, and returns nothing. */
   add(name: string, handled: { readonly records: number; readonly bytes: number }, run: () => void): void;
-  /** Runs all that were added, one after the other, and prints the table. */
+  /** Runs everything that was added, one after the other, and prints the table. */
   print(): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ export interface AnyCodec extends Omit<Codec<unknown>, "write"> {
   write(value: never, out: ByteWriter): void;
 }
 
-/** So many words of 2 to 11 letters, of a vocabulary of so many, in which a few are frequent. */
+/** `count` words of 2 to 11 letters, from a vocabulary of `distinct` words, of which a few are frequent. */
 export function wordList(count: number, distinct: number): string[] {
   const random = seededRandom(1, 1);
   const below = (n: number) => Math.floor(random() * n);

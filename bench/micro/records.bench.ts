@@ -1,5 +1,5 @@
-// The record of a task alone: a master writes one for each decision, and one that takes over reads all of them. Run: node
-// bench/micro/run.mjs records [case]
+// The record of a task alone: a master writes one for each decision, and one that takes over reads all of them. Run:
+// node bench/micro/run.mjs records [case]
 import type { TaskRecord } from "../../src/protocol/records.ts";
 import { noStats } from "../../src/protocol/stats.ts";
 import { StringTable } from "../../src/wire/protobuf/string-table.ts";

@@ -1,4 +1,5 @@
-// Runs a micro-benchmark: `node bench/micro/run.mjs kernel [case]` bundles bench/micro/kernel.bench.ts into bench/.work and runs it.
+// Runs a micro-benchmark: `node bench/micro/run.mjs kernel [case]` bundles bench/micro/kernel.bench.ts into bench/.work
+// and runs the bundle.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildBench } from "./build.mjs";

@@ -1,10 +1,11 @@
-// The scheduler alone, without I/O: decisions per second with many tasks and workers, bytes of heap per task, time to recover,
-// and what single calls cost at that size.
+// The scheduler alone, without I/O: decisions per second with many tasks and workers, bytes of heap per task, time to
+// recover, and the cost of single calls at that size.
 //
 //   node bench/micro/run.mjs scheduler            # 1,000,000 map tasks, 1,000 reduces, 10,000 workers
 //   MAPS=100000 WORKERS=1000 node bench/micro/run.mjs scheduler
 //
-// Times are CPU times of the whole process, garbage collection included. A decision is a step that takes a result and gives the worker its next task; its changes are encoded as they are stored.
+// Times are CPU times of the whole process, garbage collection included. A decision is a step that takes a result and
+// gives the worker its next task; its changes are encoded as they are stored.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Assignment, WorkerReport } from "../../src/protocol/messages.ts";
@@ -20,7 +21,7 @@ const workers = Number(process.env["WORKERS"] ?? 10_000);
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
 
-/** Values are kept as a store would: outside of the heap that is measured. */
+/** Keeps values as a store would: outside of the heap that is measured. */
 class Kept {
   readonly #keys = new Map<string, number>();
   readonly #pages: Buffer[] = [];
@@ -74,7 +75,7 @@ class Fleet {
     }
   }
 
-  /** What the worker was given is done, and it asks for more. */
+  /** Reports that the worker's tasks are done, and asks for more. */
   hear(worker: string, change: Partial<WorkerReport> = {}): boolean {
     const sequence = (this.#sequence.get(worker) ?? 0) + 1;
     this.#sequence.set(worker, sequence);
@@ -107,7 +108,7 @@ function say(what: string, value: number, unit: string): void {
   console.log(`${what.padEnd(58)} ${value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(2)} ${unit}`);
 }
 
-/** By CPU time, all threads: others may use the machine as well. */
+/** Measured in CPU time of all threads, as others may use the machine as well. */
 function timed<T>(work: () => T): { readonly ms: number; readonly result: T } {
   const from = process.cpuUsage();
   const result = work();

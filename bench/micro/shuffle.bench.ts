@@ -1,5 +1,5 @@
-// The shuffle against a plain file copy over HTTP, and against cp: `node bench/micro/run.mjs shuffle`. All on tmpfs and loopback,
-// servers in a process of their own; one run of each per round, medians of the ratios within a round.
+// The shuffle against a plain file copy over HTTP, and against cp: `node bench/micro/run.mjs shuffle`. All on tmpfs and
+// loopback, servers in a process of their own; one run of each per round, medians of the ratios within a round.
 //
 //   cp          `cp` of the same bytes
 //   http        node:http at both ends: a read stream piped to the response, chunks written as they come

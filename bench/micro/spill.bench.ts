@@ -1,5 +1,6 @@
-// What a spill costs beside the sort: blocks written as a run (headers, checksums, footer) into the memory tier, and all of a run
-// read and verified. `crc32` alone is what the checksums cost at least. Run: node bench/micro/run.mjs spill [case]
+// What a spill costs beside the sort: blocks written as a run (headers, checksums, footer) into the memory tier, and a
+// whole run read and verified. `crc32` alone is the least that the checksums cost. Run: node bench/micro/run.mjs spill
+// [case]
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// All tasks of a benchmark's job in this one process, one after the other, for profilers: no slots, no master, no messages.
-// Run: JOB=word-count INPUT=bench/.work/text-200.dat [PARTITIONS=2000] node --cpu-prof bench/micro/run.mjs tasks
+// All tasks of a benchmark's job in this one process, one after the other, for profilers: no slots, no master, no
+// messages. Run: JOB=word-count INPUT=bench/.work/text-200.dat [PARTITIONS=2000] node --cpu-prof bench/micro/run.mjs
+// tasks
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { AttemptId, Phase } from "../../src/base/ids.ts";

@@ -1,5 +1,5 @@
-// Where a text cites a fault, a requirement of security or an invariant, in each of the spellings that are in use: "fault 64",
-// "faults 33, 65", "faults 1 to 9, 21 and 22", "Fault 7:", "faults 49–58", "S2", "I3, I16".
+// Where a text cites a fault, a requirement of security or an invariant, in each of the spellings that are in use:
+// "fault 64", "faults 33, 65", "faults 1 to 9, 21 and 22", "Fault 7:", "faults 49–58", "S2", "I3, I16".
 
 /** A space, or the end of a line and the sign of the comment that goes on in the next one. */
 const space = String.raw`(?:[ \t]|[ \t]*\r?\n[ \t]*(?:/{2,}|\*|#)?[ \t]*)`;
@@ -38,8 +38,8 @@ function between(first, last = first) {
 }
 
 /**
- * The numbers that the name of a test stands for. S3 is also the name of a protocol, so a name counts for that requirement only
- * where it begins with it.
+ * The numbers that the name of a test stands for. S3 is also the name of a protocol, so a name counts for that
+ * requirement only where it begins with it.
  */
 export function tagsOfName(name) {
   const tags = citationsIn(name).map(({ tag }) => tag);

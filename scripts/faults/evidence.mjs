@@ -1,5 +1,5 @@
-// What shows that the numbers hold: names of tests, scenarios of the scheduler, checks of the simulation, seeded bugs. Each is
-// `{ file, kind, name, tags }`.
+// What shows that the numbers hold: names of tests, scenarios of the scheduler, checks of the simulation, seeded bugs.
+// Each is `{ file, kind, name, tags }`.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -9,7 +9,7 @@ import { beginsWithTags, citationsIn, tagsOfName } from "./citations.mjs";
 const testFunctions = new Set(["test", "it", "describe"]);
 const neverRun = new Set(["skip", "todo"]);
 
-/** Of all files, given as `{ path, text }`, and of the seeded bugs below `root`. */
+/** The evidence in all files, given as `{ path, text }`, and in the seeded bugs below `root`. */
 export async function evidenceOf(files, root) {
   const found = [];
   for (const { path, text } of files) {
@@ -30,9 +30,9 @@ function scenarioOf(file, text) {
 }
 
 /**
- * The names of tests: what `test`, `it` and `describe` are called with, the `name` of a case in a table, and texts in a table that
- * begin with a number as names do. What is skipped whatever happens has no names. Beside them the checks of the simulation, which
- * ends a world by `violate("I5", …)` where an invariant does not hold.
+ * The names of tests: what `test`, `it` and `describe` are called with, the `name` of a case in a table, and texts in a
+ * table that begin with a number as names do. What is skipped whatever happens has no names. Beside them the checks of
+ * the simulation, which ends a world by `violate("I5", …)` where an invariant does not hold.
  */
 function testsOf(file, text) {
   const names = new Set();

@@ -1,4 +1,5 @@
-// The simulation as one file, with seeded bugs patched into the product's sources on the way: what ships has no switches.
+// The simulation as one file, with seeded bugs patched into the product's sources on the way: what ships has no
+// switches.
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,8 +8,8 @@ import { build } from "esbuild";
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /**
- * Writes it to `outfile`. `patches`: { file, find, replace }, each of which must fit exactly once, so that a bug whose place has
- * changed is noticed instead of being tested for no more.
+ * Writes it to `outfile`. `patches`: { file, find, replace }, each of which must fit exactly once, so that a bug
+ * whose place has changed is noticed instead of being tested for no more.
  */
 export async function bundleSimulation(outfile, patches = []) {
   const applied = new Set();

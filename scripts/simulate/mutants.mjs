@@ -1,6 +1,6 @@
-// Seeded bugs: each a patch of one or more of the product's sources, where it comes from, which invariants must notice it, and
-// the faults among which it shows soonest (its swarm profile). Applied when the simulation is bundled; a patch that does not
-// fit exactly once fails the gate.
+// Seeded bugs: each a patch of one or more of the product's sources, where it comes from, which invariants must
+// notice it, and the faults among which it shows soonest (its swarm profile). Applied when the simulation is bundled;
+// a patch that does not fit exactly once fails the gate.
 const scheduler = (name) => `src/schedule/${name}.ts`;
 const patch = (file, find, replace) => ({ file, find, replace });
 
@@ -98,7 +98,8 @@ export const mutants = [
     name: "a reduce of an old version counts",
     source: "fault 22 (no input-version vector)",
     invariants: ["I7", "I1", "I4", "I5"],
-    // Others notice that the job gets stuck; that a wrong result counts takes a reduce that is late at the right moment.
+    // Others notice that the job gets stuck; that a wrong result counts takes a reduce that is late at the right
+    // moment.
     seedsMax: 3000,
     profile: {
       faults: ["stragglers", "depose-masters", "crash-workers", "lose-disks"],
@@ -229,7 +230,7 @@ export const mutants = [
     profile: {
       ...calm,
       faults: ["lose-runs", "damage-runs"],
-      change: { attemptLeases: 0.3, jobs: 3, mapsMax: 4, partitionsMax: 5, workers: 4, slotsMax: 3, chaosMs: 100_000 },
+      change: { attemptLeases: 0.3, jobs: 3, mapsMax: 4, partitionsMax: 5, workers: 4, maxSlots: 3, chaosMs: 100_000 },
     },
     patches: [
       patch(
@@ -368,7 +369,7 @@ export const mutants = [
     profile: {
       ...calm,
       faults: ["stragglers"],
-      change: { backupSlowdown: 1.2, slotsMax: 3, mapsMax: 8, attemptRate: 0.15, workers: 2 },
+      change: { backupSlowdown: 1.2, maxSlots: 3, mapsMax: 8, attemptRate: 0.15, workers: 2 },
     },
     patches: [patch(scheduler("assign/backup"), "if (worker !== busy && capacity", "if (capacity")],
   },
@@ -544,7 +545,7 @@ export const mutants = [
     patches: [
       patch(
         "src/worker/agent/agent.ts",
-        "for (const { attempt } of report.finished) this.#finished.delete(keyOf(attempt));",
+        "for (const { attempt } of report.finished) this.#finished.delete(fullAttemptName(attempt));",
         "",
       ),
     ],
@@ -625,5 +626,12 @@ export const mutants = [
         "  cluster.changes.push({ delete: keys.ended(job.id) });\n  if (withdrawn !== undefined) undecide(cluster, job, withdrawn);\n",
       ),
     ],
+  },
+  {
+    name: "a revoked attempt has no end that is told",
+    source: "histories in which attempts run for ever",
+    invariants: ["I10"],
+    profile: { ...calm, faults: ["stragglers"], change: { backupSlowdown: 1.2, attemptRate: 0.3, workers: 4 } },
+    patches: [patch(scheduler("state/attempt"), "if (!isNoted) note(", "if (cluster.epoch < 0) note(")],
   },
 ];

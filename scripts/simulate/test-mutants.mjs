@@ -1,5 +1,6 @@
-// Seeded bugs where the simulation does not come: each a patch of the product's sources and the test file that must fail because of it.
-// Vitest applies it (vitest.config.ts) when it loads the file; a patch that does not fit exactly once fails the gate.
+// Seeded bugs where the simulation does not come: each a patch of the product's sources and the test file that must
+// fail because of it. Vitest applies it (vitest.config.ts) when it loads the file; a patch that does not fit exactly
+// once fails the gate.
 const patch = (file, find, replace) => ({ file, find, replace });
 
 export const testMutants = [
@@ -19,13 +20,13 @@ export const testMutants = [
     name: "the folder of a staged file is not synced",
     source: "ALICE, fault 64",
     test: "src/storage/local/power.test.ts",
-    patches: [patch("src/storage/local/stage.ts", "      syncDirectory(this.#fs, this.#places.files);\n", "")],
+    patches: [patch("src/storage/local/stage.ts", "      syncDirectory(this.#fs, this.#hidden.files);\n", "")],
   },
   {
     name: "folders above staged files are not synced before the decision",
     source: "ALICE, fault 64",
     test: "src/storage/local/power.test.ts",
-    patches: [patch("src/storage/local/lost.ts", "if (files.length > 0) await syncFolders(fs, places);", "")],
+    patches: [patch("src/storage/local/lost.ts", "if (files.length > 0) await syncFolders(fs, hidden);", "")],
   },
   {
     name: "an output's folders are not synced before it appears",
@@ -46,8 +47,8 @@ export const testMutants = [
     patches: [
       patch(
         "src/storage/local/publish.ts",
-        "    await sync(fs, places.destination);\n    await sync(fs, places.parent);\n",
-        "    await sync(fs, places.destination);\n",
+        "    await sync(fs, hidden.destination);\n    await sync(fs, hidden.parent);\n",
+        "    await sync(fs, hidden.destination);\n",
       ),
     ],
   },
@@ -58,8 +59,8 @@ export const testMutants = [
     patches: [
       patch(
         "src/storage/local/withdraw.ts",
-        'await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rename(places.staging, places.withdrawn));',
-        'await unless(["ENOENT"], fs.promises.cp(places.staging, places.withdrawn, { recursive: true }));',
+        'await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], fs.promises.rename(hidden.staging, hidden.withdrawn));',
+        'await unless(["ENOENT"], fs.promises.cp(hidden.staging, hidden.withdrawn, { recursive: true }));',
       ),
     ],
   },

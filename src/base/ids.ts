@@ -5,8 +5,8 @@ export type JobId = string;
 /** The name of a worker's process; a process that is started again has another. */
 export type WorkerId = string;
 /**
- * The phases of a job, in their order. A run's footer stores a phase as its index here (docs/run-format.md), so none of them
- * is moved or removed.
+ * The phases of a job, in their order. A run's footer stores a phase as its index here (docs/run-format.md), so none of
+ * them is moved or removed.
  */
 export const phases = ["plan", "map", "reduce"] as const;
 export type Phase = (typeof phases)[number];
@@ -54,7 +54,7 @@ export function attemptName(attempt: AttemptId): string {
   return `${taskName(attempt)}.${attempt.epoch}.${attempt.attempt}`;
 }
 
-/** "JOB.map-00012.1.7": the same with its job, for who keeps attempts of several jobs. */
+/** "JOB.map-00012.1.7": the same with its job, for callers that keep attempts of several jobs. */
 export function fullAttemptName(attempt: AttemptId): string {
   return `${attempt.job}.${attemptName(attempt)}`;
 }

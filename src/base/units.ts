@@ -1,3 +1,4 @@
+// Sizes, durations and counts as people write and read them: parsing of options, and formatting for the screen.
 import { MillraceError } from "./error.ts";
 
 const sizeUnits: Readonly<Record<string, number>> = {

@@ -187,7 +187,7 @@ function describedOption({ description, defaultValue, defaultValueDescription }:
 }
 
 async function runCommandLine(): Promise<void> {
-  // Who reads progress and messages may go; the run goes on (`millrace run … 2>&1 | head`).
+  // The reader of progress and messages may leave, and the run goes on (`millrace run … 2>&1 | head`).
   process.stderr.on("error", () => {});
   const command = program();
   for (const sub of [command, ...command.commands]) sub.exitOverride();
@@ -209,6 +209,7 @@ export async function main({ warmed, importModule }: Host): Promise<void> {
   importBy(importModule);
   await runCommandLine();
   if (process.argv[2] === "run" && !process.exitCode) warmed();
-  // All is awaited and closed by now; what Node would still wait for (esbuild's process, pipes of ended slots) nobody needs.
+  // Everything is awaited and closed by now. What Node would still wait for (esbuild's process, pipes of ended slots)
+  // is not needed.
   process.exit();
 }

@@ -18,12 +18,12 @@ import {
 import { parseAddress } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
 
-/** Of `sim`, where the size of the input would make it one: a simulation of one reduce would miss much. */
+/** The partitions of `sim`, where the size of the input would give one: a simulation of one reduce would miss much. */
 export const simPartitions = 4;
-/** Of input, for `sim`. */
+/** How much of the input `sim` uses by default. */
 export const sampleBytes = parseSize("1MB", "--sample");
 
-/** Of `sim`. */
+/** The options of `sim`. */
 export interface SimFlags extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "skipBad" | "json"> {
   readonly seeds?: number;
   readonly seed?: number;
@@ -119,26 +119,26 @@ function optionsOf(...groups: readonly OptionGroup[]): OfCommand[] {
   });
 }
 
-/** Of `run` and `plan`: `plan` takes what `run` would get. */
+/** Adds the options of `run` and `plan`: `plan` takes what `run` would get. */
 export function addRunOptions(command: Command): Command {
   addFromTable(command, optionsOf("output"));
   addJobOptions(command);
   return addFromTable(command, ["quiet"]);
 }
 
-/** Of `run`: on a cluster instead of here. */
+/** Adds the options of `run` that make it run on a cluster. */
 export function addClusterOptions(command: Command): Command {
   return addFromTable(command, optionsOf("cluster"));
 }
 
-/** Of the commands that ask a master something. */
+/** Adds the options of the commands that ask a master something. */
 export function addMasterOptions(command: Command): Command {
   command.requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address);
   for (const name of ["tokenFile", "ca", "json"] as const) command.addOption(optionOf(name, undefined, "Options:"));
   return command;
 }
 
-/** Of `master` and `worker`. */
+/** Adds the options of `master` and `worker`. */
 export function addServiceOptions(command: Command): Command {
   return command
     .option(
@@ -161,14 +161,14 @@ export function addServiceOptions(command: Command): Command {
     .option("--json", "say that it is ready as JSON", false);
 }
 
-/** Of `test` too, which publishes nothing. */
+/** Adds the options of a job, which `test` takes too, as it publishes nothing. */
 export function addJobOptions(command: Command): Command {
   addFromTable(command, optionsOf("job", "machine", "failure"));
   command.addHelpOption(new Option("-h, --help", "this text").helpGroup(optionGroups.shown));
   return addFromTable(command, ["json"]);
 }
 
-/** Of `sim`, whose machines are its own. */
+/** Adds the options of `sim`, which has machines of its own. */
 export function addSimOptions(command: Command): Command {
   const helps = {
     reducers: `partitions, one part file each (default: the job's, else ${simPartitions})`,
@@ -303,7 +303,10 @@ export function withStandardOutput(flags: RunFlags): RunFlags {
   return given === undefined || given === "-" ? others : flags;
 }
 
-/** What begins with a hyphen is an option whose predecessor lacks its value (`-o $OUT --json`), or stands for a stream elsewhere. */
+/**
+ * What begins with a hyphen is an option whose predecessor lacks its value (`-o $OUT --json`), or stands for a stream
+ * elsewhere.
+ */
 function plainPath(option: string, text: string): string {
   return explained(() => {
     refuseNoPath(`the path of ${option}`, text);
@@ -332,7 +335,7 @@ export function pathArguments(
   return (text, previous = []) => [...previous, parse(text)];
 }
 
-/** Of a cluster; as it was given. */
+/** The address of a cluster, as it was given. */
 export function address(text: string): string {
   explained(() => parseAddress(text));
   return word("--master", "an address")(text);

@@ -44,7 +44,10 @@ export function checkedBy(schema: StandardSchema): (value: unknown) => unknown {
 /** Ends the job, as the mistake does not depend on the record. */
 class NoAnswer extends MillraceError {
   constructor(vendor: string) {
-    super("wrong-job", `the schema (${vendor}) of ndjson() is none: its validate returned neither a value nor issues`);
+    super(
+      "wrong-job",
+      `the schema (${vendor}) of ndjson() is not a Standard Schema: its validate returned neither a value nor issues`,
+    );
   }
 }
 

@@ -57,7 +57,7 @@ export async function* readSplit(options: ReadSplitOptions): AsyncGenerator<Inpu
   const { split, files, from, signal } = options;
   const first = from === undefined ? 0 : split.findIndex((piece) => piece.file === from.file);
   if (first < 0)
-    throw new MillraceError("io-error", `The split has no piece of file ${from?.file}, where reading was to go on.`);
+    throw new MillraceError("io-error", `The split has no piece of file ${from?.file}, where reading should continue.`);
   for (const [i, piece] of split.entries()) {
     if (i < first) continue;
     const file = files[piece.file];

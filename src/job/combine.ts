@@ -1,3 +1,4 @@
+// What `combine` may be, and the built-in folds `sum`, `min` and `max`.
 import { MillraceError } from "../base/error.ts";
 
 /**

@@ -189,7 +189,7 @@ describe("defineJob refuses", () => {
     [
       "a function without input",
       { ...two, map: { ...two.map, order() {} } },
-      /"order", which is no input \(did you mean "orders"\?\)/,
+      /"order", which is not an input \(did you mean "orders"\?\)/,
     ],
     [
       "fault 81: an inherited function for an input",

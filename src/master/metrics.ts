@@ -24,8 +24,10 @@ export interface MasterMetrics {
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-export function createMetrics(sources: MetricSources): MasterMetrics {
-  const registry = new Registry();
+type Meters = ReturnType<typeof metersIn>;
+
+/** All that is counted and measured, on one page. */
+function metersIn(registry: Registry) {
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter<L>({ name: `millrace_${name}`, help, labelNames, registers });
@@ -62,75 +64,103 @@ export function createMetrics(sources: MetricSources): MasterMetrics {
   const memory = gauge("resident_bytes", "Memory of the master's process.");
 
   for (const outcome of ["won", "failed", "revoked", "lost"]) attempts.inc({ outcome }, 0);
-
-  async function look(): Promise<void> {
-    memory.set(process.memoryUsage.rss());
-    lag.set(sources.lagMs() / 1000);
-    storeBytes.set(await sources.storeBytes());
-    freeBytes.set(await sources.freeBytes());
-    const view = sources.view();
-    if (view === undefined) return;
-    epoch.set(view.epoch);
-    for (const state of jobStates) jobs.set({ state }, view.jobs.filter((job) => job.state === state).length);
-    for (const state of workerStates) {
-      workers.set({ state }, view.workers.filter((worker) => worker.state === state).length);
-    }
-    const heard = view.workers.filter((worker) => worker.state !== "silent");
-    const free = heard.reduce((sum, worker) => sum + worker.slotsFree, 0);
-    slots.set({ state: "free" }, free);
-    slots.set({ state: "busy" }, heard.reduce((sum, worker) => sum + worker.slots, 0) - free);
-    const live = view.jobs.filter(({ state }) => !hasEnded(state));
-    for (const phase of phases) {
-      let [done, running, total] = [0, 0, 0];
-      for (const { tasks: counts } of live) {
-        done += counts[phase].done;
-        running += counts[phase].running;
-        total += counts[phase].total;
-      }
-      tasks.set({ phase, state: "done" }, done);
-      tasks.set({ phase, state: "running" }, running);
-      tasks.set({ phase, state: "waiting" }, Math.max(0, total - done - running));
-    }
-  }
-
   return {
-    fact(fact) {
-      switch (fact.kind) {
-        case "attempt-won":
-        case "attempt-revoked":
-        case "attempt-lost":
-          attempts.inc({ outcome: fact.kind.slice("attempt-".length) });
-          return;
-        case "attempt-failed":
-          attempts.inc({ outcome: "failed" });
-          failures.inc({ kind: fact.failure });
-          return;
-        case "attempt-started":
-          if (fact.isBackup) backups.inc();
-          return;
-        case "map-output-lost":
-          outputsLost.inc();
-          return;
-        case "reduces-rolled-back":
-          rolledBack.inc(fact.reduces);
-          return;
-        default:
-      }
-    },
+    attempts,
+    failures,
+    backups,
+    outputsLost,
+    rolledBack,
+    submissions,
+    heartbeats,
+    heartbeatSeconds,
+    commitSeconds,
+    commitChanges,
+    commitBytes,
+    jobs,
+    tasks,
+    workers,
+    slots,
+    epoch,
+    lag,
+    storeBytes,
+    freeBytes,
+    memory,
+  };
+}
+
+/** What the cluster's view says. */
+function show({ jobs, tasks, workers, slots, epoch }: Meters, view: ClusterView): void {
+  epoch.set(view.epoch);
+  for (const state of jobStates) jobs.set({ state }, view.jobs.filter((job) => job.state === state).length);
+  for (const state of workerStates) {
+    workers.set({ state }, view.workers.filter((worker) => worker.state === state).length);
+  }
+  const heard = view.workers.filter((worker) => worker.state !== "silent");
+  const free = heard.reduce((sum, worker) => sum + worker.slotsFree, 0);
+  slots.set({ state: "free" }, free);
+  slots.set({ state: "busy" }, heard.reduce((sum, worker) => sum + worker.slots, 0) - free);
+  const live = view.jobs.filter(({ state }) => !hasEnded(state));
+  for (const phase of phases) {
+    let [done, running, total] = [0, 0, 0];
+    for (const { tasks: counts } of live) {
+      done += counts[phase].done;
+      running += counts[phase].running;
+      total += counts[phase].total;
+    }
+    tasks.set({ phase, state: "done" }, done);
+    tasks.set({ phase, state: "running" }, running);
+    tasks.set({ phase, state: "waiting" }, Math.max(0, total - done - running));
+  }
+}
+
+function count({ attempts, failures, backups, outputsLost, rolledBack }: Meters, fact: Fact): void {
+  switch (fact.kind) {
+    case "attempt-won":
+    case "attempt-revoked":
+    case "attempt-lost":
+      attempts.inc({ outcome: fact.kind.slice("attempt-".length) });
+      return;
+    case "attempt-failed":
+      attempts.inc({ outcome: "failed" });
+      failures.inc({ kind: fact.failure });
+      return;
+    case "attempt-started":
+      if (fact.isBackup) backups.inc();
+      return;
+    case "map-output-lost":
+      outputsLost.inc();
+      return;
+    case "reduces-rolled-back":
+      rolledBack.inc(fact.reduces);
+      return;
+    default:
+  }
+}
+
+export function createMetrics(sources: MetricSources): MasterMetrics {
+  const registry = new Registry();
+  const meters = metersIn(registry);
+  return {
+    fact: (fact) => count(meters, fact),
     heartbeat(ms) {
-      heartbeats.inc();
-      heartbeatSeconds.observe(ms / 1000);
+      meters.heartbeats.inc();
+      meters.heartbeatSeconds.observe(ms / 1000);
     },
     committed({ changes, bytes, ms }) {
-      commitSeconds.observe(ms / 1000);
-      commitChanges.observe(changes);
-      commitBytes.inc(bytes);
+      meters.commitSeconds.observe(ms / 1000);
+      meters.commitChanges.observe(changes);
+      meters.commitBytes.inc(bytes);
     },
     submitted(outcome) {
-      submissions.inc({ outcome });
+      meters.submissions.inc({ outcome });
     },
     async page() {
-      await look();
+      meters.memory.set(process.memoryUsage.rss());
+      meters.lag.set(sources.lagMs() / 1000);
+      meters.storeBytes.set(await sources.storeBytes());
+      meters.freeBytes.set(await sources.freeBytes());
+      const view = sources.view();
+      if (view !== undefined) show(meters, view);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };

@@ -8,6 +8,7 @@ import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { MillraceError } from "../base/error.ts";
+import type { WorkerId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { Clock } from "../base/system/clock.ts";
 import { systemClock } from "../base/system/clock.ts";
@@ -23,7 +24,7 @@ import { clientTls } from "../rpc/access/tls.ts";
 import { openTokens } from "../rpc/access/tokens.ts";
 import { blobRoutes } from "../rpc/server/blob-routes.ts";
 import { Gate, isLoopbackName } from "../rpc/server/gate.ts";
-import type { TlsFiles } from "../rpc/server/http.ts";
+import type { Listener, TlsFiles } from "../rpc/server/http.ts";
 import { parseListen, type Where } from "../rpc/server/listen-address.ts";
 import { listen } from "../rpc/server/listener.ts";
 import { masterService } from "../rpc/server/service.ts";
@@ -35,13 +36,14 @@ import type { Storage } from "../storage/storage.ts";
 import { Api } from "./api.ts";
 import { openBlobs } from "./blobs.ts";
 import { historyEvent, logFact } from "./fact-text.ts";
-import { openHistory } from "./history.ts";
+import { type History, openHistory } from "./history.ts";
 import { keepHouse } from "./housekeeping.ts";
 import { watchLag } from "./lag.ts";
 import { type Look, lookHere } from "./look/look.ts";
 import { Looker } from "./look/looker.ts";
 import { createMaster } from "./loop.ts";
-import { createMetrics } from "./metrics.ts";
+import type { Master, MasterObserver } from "./master.ts";
+import { createMetrics, type MasterMetrics } from "./metrics.ts";
 import { openStateDirectory, type StateDirectory } from "./state-directory.ts";
 import { statusRoutes } from "./status-routes.ts";
 
@@ -130,27 +132,73 @@ interface OpenParts {
 
 type Complete = MasterNodeOptions & Required<Pick<MasterNodeOptions, "clock" | "log">>;
 
+async function freeBytesOf({ path }: StateDirectory): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
+}
+
+async function checkSpace(directory: StateDirectory): Promise<void> {
+  if ((await freeBytesOf(directory)) >= limits.stateSpareBytes + jobSpareBytes) return;
+  throw new MillraceError(
+    "no-space",
+    `the disk of the master's state is nearly full (${directory.path}): no job is taken until there is room; those that run go on`,
+  );
+}
+
+function noteStandstill(lagMs: number, leaseMs: number, log: Log): void {
+  if (lagMs < leaseMs / 2) return;
+  log.warn(
+    { lagMs: Math.round(lagMs) },
+    "the master stood still for more than half a lease (stopped, or too much to do at once); no other can have taken over, so it goes on and forgives its workers the time",
+  );
+}
+
+interface Observing {
+  readonly history: History;
+  readonly metrics: MasterMetrics;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly forget: (worker: WorkerId) => void;
+}
+
+/** Notes what happens: for the event logs of jobs, for metrics, and for the log. */
+function observer({ history, metrics, clock, log, forget }: Observing): MasterObserver {
+  return {
+    stepped: ({ facts }) => {
+      for (const fact of facts) {
+        const event = historyEvent(fact, clock.date());
+        if (event !== undefined) history.append(event);
+        metrics.fact(fact);
+        logFact(log, fact);
+        if (fact.kind === "worker-forgotten") forget(fact.worker);
+      }
+    },
+    committed: (commit) => metrics.committed(commit),
+    failed: (what, error) => log.warn({ error: String(error) }, `${what} has failed`),
+  };
+}
+
+/** The master has stopped by itself, and must not be taken for the master any more. */
+function stepDown({ stopped: { reason } }: Master, listener: Listener, log: Log): void {
+  log.error(
+    { code: reason instanceof MillraceError ? reason.code : undefined },
+    `the master has stepped down: ${reason}`,
+  );
+  void listener.close(0);
+}
+
 async function openIn({ directory, where, parts }: OpenParts, options: Complete): Promise<MasterNode> {
   const { clock, log, leaseMs = limits.leaseMs, storage = createStorage() } = options;
   const tokens = openTokens(directory.tokens, log);
   const blobs = await openBlobs(directory.blobs, clock);
   const history = await openHistory(directory.history, { clock, log });
   parts.add(() => history.close());
-  const freeBytes = async () => {
-    const { bavail, bsize } = await statfs(directory.path);
-    return bavail * bsize;
-  };
+  const freeBytes = () => freeBytesOf(directory);
   const looker = new Looker({ clock, program: options.lookProgram });
   parts.add(() => looker.close());
   const look: Look =
     options.storage === undefined ? (request, signal) => looker.look(request, signal) : lookHere(options.storage);
-  const lag = watchLag(clock, (lagMs) => {
-    if (lagMs < leaseMs / 2) return;
-    log.warn(
-      { lagMs: Math.round(lagMs) },
-      "the master stood still for more than half a lease (stopped, or too much to do at once); no other can have taken over, so it goes on and forgives its workers the time",
-    );
-  });
+  const lag = watchLag(clock, (lagMs) => noteStandstill(lagMs, leaseMs, log));
   parts.add(() => lag.close());
   const metrics = createMetrics({
     view: () => (master.stopped.aborted ? undefined : master.view()),
@@ -172,19 +220,7 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     publishTriesMax: limits.publishTriesMax,
     adoptMs: leaseMs,
     writeProbe,
-    observer: {
-      stepped: ({ facts }) => {
-        for (const fact of facts) {
-          const event = historyEvent(fact, clock.date());
-          if (event !== undefined) history.append(event);
-          metrics.fact(fact);
-          logFact(log, fact);
-          if (fact.kind === "worker-forgotten") api?.forget(fact.worker);
-        }
-      },
-      committed: (commit) => metrics.committed(commit),
-      failed: (what, error) => log.warn({ error: String(error) }, `${what} has failed`),
-    },
+    observer: observer({ history, metrics, clock, log, forget: (worker) => api?.forget(worker) }),
   });
   // A master that has stepped down leaves immediately, and leaves publishing to its successor.
   parts.add(() => (master.stopped.aborted ? undefined : master.close()));
@@ -198,13 +234,7 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     addresses: { loopbackOnly: isLoopbackName(where.host), tls: options.tls !== undefined },
     logs: { workerTokens: () => tokens.all("worker"), tls: clientTls(options.ca), clock },
     look,
-    checkSpace: async () => {
-      if ((await freeBytes()) >= limits.stateSpareBytes + jobSpareBytes) return;
-      throw new MillraceError(
-        "no-space",
-        `the disk of the master's state is nearly full (${directory.path}): no job is taken until there is room; those that run go on`,
-      );
-    },
+    checkSpace: () => checkSpace(directory),
     heard: (ms) => metrics.heartbeat(ms),
     submitted: (outcome) => metrics.submitted(outcome),
   });
@@ -233,15 +263,8 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     { address, cluster: master.cluster, epoch: master.epoch, ms: Math.round(clock.now() - startedAt) },
     "the master leads",
   );
-  // It has stepped down by itself, and must not be taken for the master any more.
   const onStopped = () => {
-    if (parts.isClosing) return;
-    const { reason } = master.stopped;
-    log.error(
-      { code: reason instanceof MillraceError ? reason.code : undefined },
-      `the master has stepped down: ${reason}`,
-    );
-    void listener.close(0);
+    if (!parts.isClosing) stepDown(master, listener, log);
   };
   if (master.stopped.aborted) onStopped();
   else master.stopped.addEventListener("abort", onStopped, { once: true });

@@ -2,7 +2,7 @@
 import type { Holders, HoldersKnown } from "./messages.ts";
 
 /**
- * The held holders with one more page; undefined where the page adds nothing: it came twice, too late, or before its
+ * The known holders with one more page; undefined where the page adds nothing: it came twice, too late, or before its
  * turn.
  */
 export function joinHolders(held: Holders | undefined, page: Holders): Holders | undefined {

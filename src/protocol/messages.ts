@@ -152,7 +152,7 @@ export interface WorkerReport {
   readonly incarnation: number;
   /** Grows with each report. Of a report that is older than the newest one heard, only `finished` is used. */
   readonly sequence: number;
-  /** How many holders of map outputs the worker knows, by job. The master sends the missing ones. */
+  /** For how many runs the worker knows the holder, by job. The master sends the missing ones. */
   readonly holdersKnown: Readonly<Record<JobId, HoldersKnown>>;
   readonly address: string;
   readonly slots: number;

@@ -1,5 +1,5 @@
-// The numbers that say what an attempt did, for the summary: one table, by which they are added, stored and sent. A number more is one
-// entry here and its field in `common.proto`; stats.test.ts holds the two against each other.
+// The numbers that say what an attempt did, for the summary: one table, by which they are added, stored and sent. A
+// number more is one entry here and its field in `common.proto`; stats.test.ts holds the two against each other.
 
 interface Stat {
   /** Its number in the message AttemptStats, in records that are stored too: never given to another. */

@@ -1,5 +1,6 @@
-// Between the last winner and the decision: what must be so before a job's output may be published. The stage is not stored: a
-// master that takes over finds every task won and nothing decided, closes the job again and asks again.
+// The stage between the last winner and the decision: the gates that must be open before a job's output may be
+// published. The stage is not stored: a master that takes over finds every task won and nothing decided, closes the job
+// again and asks again.
 //
 //   working ─► closing ─► (every gate is open) publishing       closing ─► working (a task has lost its winner), failed, cancelled
 import type { JobId, WorkerId } from "../base/ids.ts";
@@ -12,10 +13,12 @@ import type { Attempt, Closing, Cluster, Job, Worker } from "./state/state.ts";
 
 type Gate = (cluster: Cluster, job: Job, closing: Closing) => boolean;
 
-/** Asked in each step, until all are open: then the job is decided. Each waits for those before it. */
+/**
+ * The gates, which are asked in each step until all are open: then the job is decided. Each waits for those before it.
+ */
 const gates: readonly Gate[] = [haveAnswered, areFilesThere];
 
-/** Every task has a winner. What still runs of the job is of no use any more. */
+/** Called when every task has a winner. Attempts of the job that still run are revoked. */
 export function beginClosing(cluster: Cluster, job: Job): void {
   job.stage = "closing";
   job.view = undefined;
@@ -33,12 +36,12 @@ export function beginClosing(cluster: Cluster, job: Job): void {
   }
 }
 
-/** The worker is heard again after it was silent: jobs that close wait for it again. */
+/** Called when a silent worker is heard again: jobs that close wait for it again. */
 export function askAgain(cluster: Cluster, worker: Worker): void {
   for (const { closing } of cluster.closing) if (closing?.unanswered.has(worker.id)) tell(cluster, worker);
 }
 
-/** It is decided, it is over, or a task of it runs again. */
+/** Called when the job is decided, is over, or has a task to do again. */
 export function endClosing(cluster: Cluster, job: Job): void {
   job.closing = undefined;
   cluster.closing.delete(job);
@@ -52,13 +55,13 @@ export function mayBeDecided(cluster: Cluster, job: Job): boolean {
   return false;
 }
 
-/** Someone came back who has to answer: until then a file that was there may be gone. */
+/** Forgets that the files were there, as a worker came back that has to answer: until it has, a file may vanish. */
 function forgetLook(closing: Closing): void {
   closing.look = undefined;
   closing.areFilesThere = false;
 }
 
-/** Each worker has answered, has lost its lease, is forgotten, or is in another life. */
+/** Whether each worker has answered, has lost its lease, is forgotten, or is in another life. */
 function haveAnswered(cluster: Cluster, job: Job, { unanswered }: Closing): boolean {
   for (const id of unanswered) {
     const worker = cluster.workers.get(id);
@@ -69,7 +72,10 @@ function haveAnswered(cluster: Cluster, job: Job, { unanswered }: Closing): bool
   return true;
 }
 
-/** Last, so that little time is left for one to get lost: what vanishes from here on ends the job. */
+/**
+ * Whether all staged files exist. It is the last gate, so that little time is left to lose one: a file that vanishes
+ * later ends the job.
+ */
 function areFilesThere(cluster: Cluster, job: Job, closing: Closing): boolean {
   if (closing.areFilesThere || closing.look !== undefined) return closing.areFilesThere;
   const folders = stagedFolders(job).filter(({ files }) => files.length > 0);
@@ -80,7 +86,7 @@ function areFilesThere(cluster: Cluster, job: Job, closing: Closing): boolean {
   return false;
 }
 
-/** Jobs that the worker is asked about: those that close, and those whose last tasks run, there too. */
+/** Jobs that the worker is asked about: those that close, and those whose last tasks run, if it runs some of them. */
 export function askedOf(cluster: Cluster, worker: Worker): JobId[] {
   const asked = new Set<JobId>();
   for (const { id, closing } of cluster.closing) if (closing?.unanswered.has(worker.id)) asked.add(id);
@@ -89,12 +95,15 @@ export function askedOf(cluster: Cluster, worker: Worker): JobId[] {
   return [...asked];
 }
 
-/** All that is left to do of it is given out: who is asked now can answer with the last result. */
+/**
+ * Whether all remaining work of the job is given out: a worker that is asked now can answer together with the last
+ * result.
+ */
 function isEnding({ stage, maps, reduces, mapsLive, reducesWon, underway }: Job): boolean {
   return stage === "working" && mapsLive + reducesWon + underway === maps.length + reduces.length;
 }
 
-/** What a worker's newest report says of jobs, after what it runs. */
+/** Takes a worker's answers from its newest report. Called after the report's attempts were heard. */
 export function takeAnswers(cluster: Cluster, worker: Worker, report: WorkerReport): void {
   for (const id of report.settled) {
     const job = cluster.jobs.get(id);
@@ -104,15 +113,16 @@ export function takeAnswers(cluster: Cluster, worker: Worker, report: WorkerRepo
   }
 }
 
-/** An answer is of no account while the worker has, or was just given, something of the job. */
+/** Whether the worker has an attempt of the job, or was just given one: its answer does not count then. */
 function hasAttempts(worker: Worker, id: JobId): boolean {
   for (const { task } of worker.attempts.values()) if (task.job.id === id) return true;
   return worker.strays.some(({ job }) => job === id);
 }
 
 /**
- * A report of the worker lists an attempt that it was given, or the attempt's result. Who was given one and never says so is not
- * asked: it may not hear (simulation, seed 173). Nor is who only claims to have something of the job: it could hold it up for ever.
+ * Called when a report lists an attempt that the worker was given, or the attempt's result. A worker that was given one
+ * and never lists it is not asked, as it may not hear (simulation, seed 173). Nor is one that only claims to have an
+ * attempt: it could hold up the job for ever.
  */
 export function noteRan(cluster: Cluster, { task, worker }: Attempt): void {
   const { job } = task;
@@ -124,7 +134,10 @@ export function noteRan(cluster: Cluster, { task, worker }: Attempt): void {
   tell(cluster, worker);
 }
 
-/** The workers that ran the winners of a job that is active again, after a master change or a resume: each has a lease to be heard. */
+/**
+ * Finds the workers that ran the winners of a job that is active again, after a change of masters or a resume. Each has
+ * a lease to be heard.
+ */
 export function findWorkers(cluster: Cluster, job: Job): void {
   const { plannedBy } = job;
   if (plannedBy !== undefined && plannedBy.worker !== "") foundAt(cluster, job, plannedBy);

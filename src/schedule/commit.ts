@@ -1,4 +1,4 @@
-// How a job ends: decided, published, failed, cancelled; and what is cleared away then.
+// How a job ends: it is decided, published, failed or cancelled, and its records are cleared away.
 import { assert } from "../base/assert.ts";
 import type { JobId, Phase } from "../base/ids.ts";
 import type { FailureText } from "../protocol/messages.ts";
@@ -19,7 +19,7 @@ import type { Cluster, Job, Task } from "./state/state.ts";
 import { nameOf } from "./state/task.ts";
 import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
 
-/** Something happened to the job: is it over its limits, is it complete? */
+/** Called when something happened to the job: it may have exceeded a limit, or be complete. */
 export function advance(cluster: Cluster, job: Job): void {
   if (job.stage === "working") checkLimits(cluster, job);
   if (isComplete(job)) beginClosing(cluster, job);
@@ -35,13 +35,17 @@ function checkLimits(cluster: Cluster, job: Job): void {
     return;
   }
   const isDone = isComplete(job);
-  // Where winners were replaced all would have to be summed again, each time: then it is looked at in the end.
+  // Where winners were replaced, everything would have to be summed again each time, so it is only looked at in the
+  // end.
   const sum = isDone ? totalsSumOf(job) : job.sum;
   const exceeded = sum?.exceeded ?? (isDone ? sum?.exceededAtEnd : undefined);
   if (exceeded !== undefined) failJob(cluster, job, plainText(exceeded.code, exceeded.message));
 }
 
-/** As the task says it that finds one too many by itself: how a job ends must not depend on how its input is cut. */
+/**
+ * The error of a task that alone has too many dead letters, so that a job's end does not depend on how its input is
+ * cut.
+ */
 function lastAsideOf({ maps }: Job): FailureText | undefined {
   return maps.findLast(({ winner }) => winner?.lastAside !== undefined)?.winner?.lastAside;
 }
@@ -68,7 +72,7 @@ function decide(cluster: Cluster, job: Job): void {
   const decision: CommitDecision = {
     job: job.id,
     ...folder(output, files, replaces),
-    // Also where there are none: whoever looks there then knows.
+    // Published even if it is empty, so that its readers know that there are none.
     ...(deadLetters !== undefined && {
       deadLetters: folder(deadLetters.path, aside.map(asMain), deadLetters.replaces),
     }),
@@ -83,7 +87,7 @@ function decide(cluster: Cluster, job: Job): void {
   publish(cluster, job);
 }
 
-/** May be repeated: publishing the same decision twice has the effect of once. */
+/** Gives the command to publish. May be repeated: publishing a decision twice has the same effect as once. */
 export function publish(cluster: Cluster, job: Job): void {
   assert(job.decision !== undefined, "what is published was decided");
   cluster.commands.push({ kind: "publish-output", decision: job.decision });
@@ -91,7 +95,10 @@ export function publish(cluster: Cluster, job: Job): void {
 
 type LookEvent<K extends SchedulerEvent["kind"]> = Extract<SchedulerEvent, { readonly kind: K }>;
 
-/** What is gone is made again, before the job is decided. Of no account for a job that is no longer at that. */
+/**
+ * Takes the answer to `look-at-files`: tasks whose files are gone run again. Ignored for a job that is no longer
+ * waiting for it.
+ */
 export function filesLookedAt(cluster: Cluster, { job: id, look, lost }: LookEvent<"files-looked-at">): void {
   const job = cluster.jobs.get(id);
   if (job?.closing === undefined || job.closing.look !== look) return;
@@ -114,7 +121,7 @@ export function lookFailed(cluster: Cluster, { job: id, look, error }: LookEvent
   if (job?.closing?.look === look) failJob(cluster, job, error);
 }
 
-/** Files of a folder of their own are its main output, so that a job can read it. */
+/** A file of a separate folder of dead letters belongs to that folder's main output, so that a job can read it. */
 function asMain(file: StagedFile): StagedFile {
   return { ...file, output: "main" };
 }
@@ -131,12 +138,12 @@ export function publishFailed(cluster: Cluster, id: JobId, error: FailureText): 
   if (job?.stage === "publishing") end(cluster, job, "failed", error);
 }
 
-/** After the decision nothing but publishing can fail. */
+/** Fails the job, unless it is decided or over: after the decision only publishing can fail. */
 export function failJob(cluster: Cluster, job: Job, reason: FailureText): void {
   if (isOpen(job)) end(cluster, job, "failed", reason);
 }
 
-/** After the decision it is too late. */
+/** Cancels the job, unless it is decided or over. */
 export function cancel(cluster: Cluster, id: JobId): void {
   const job = cluster.jobs.get(id);
   if (job !== undefined && isOpen(job)) end(cluster, job, "cancelled", undefined);
@@ -169,20 +176,21 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
   boundEnded(cluster);
 }
 
-/** What a failed job whose state was kept was to publish. */
+/** The decision of a failed job that was kept; undefined if it was not decided. */
 export function unpublished(cluster: Cluster, id: JobId): CommitDecision | undefined {
   const job = cluster.jobs.get(id);
   return job !== undefined && isKept(job) ? job.decision : undefined;
 }
 
 /**
- * A failed job whose state was kept goes on where it stopped; the failures that ended it are forgiven. Its end is the last thing
- * that is undone: whatever is cut off before, it has failed and can be resumed.
+ * Lets a failed job that was kept go on where it stopped. The failures that ended it are forgiven. Its end is undone
+ * last, so that a commit that is cut off leaves a failed job, which can be resumed.
  */
 export function resume(cluster: Cluster, id: JobId, withdrawn: WithdrawnDecision | undefined): void {
   const job = cluster.jobs.get(id);
   if (job?.stage !== "over" || !isKept(job)) return;
-  if (withdrawn !== undefined && withdrawn.decision !== job.decision) return; // it was resumed and has failed again since
+  // A job with another decision was resumed, and has failed again since.
+  if (withdrawn !== undefined && withdrawn.decision !== job.decision) return;
   for (const task of tasksOf(job)) {
     if (task.failures === 0 && task.infrastructureFailures === 0 && task.userFailure === undefined) continue;
     update(task, () => {
@@ -210,7 +218,10 @@ function undecide(cluster: Cluster, job: Job, withdrawn: WithdrawnDecision): voi
   takeBackFiles(cluster, job, withdrawn);
 }
 
-/** Puts a job that is not over to where its records say it is: also one that closes and has a task to do again. */
+/**
+ * Puts a job that is not over into the stage that its records imply. Also called when a closing job has a task to do
+ * again.
+ */
 export function reopen(cluster: Cluster, job: Job): void {
   endClosing(cluster, job);
   job.stage = job.decision !== undefined ? "publishing" : job.plan === undefined ? "planning" : "working";
@@ -220,7 +231,7 @@ export function reopen(cluster: Cluster, job: Job): void {
   }
   cluster.turns.set(job.id, job);
   cluster.toAdvance.add(job);
-  if (isComplete(job)) return; // nothing reads its runs any more
+  if (isComplete(job)) return; // no reduce reads its runs any more
   findRuns(cluster, job);
   if (job.stage === "planning") requeue(cluster, job.planTask);
   for (const task of job.maps) requeue(cluster, task);

@@ -17,7 +17,7 @@ import type { Attempt, Cluster, Job, Task } from "./state/state.ts";
 import { isDone, nameOf } from "./state/task.ts";
 import { noteReached } from "./unreachable.ts";
 
-/** The attempt is released already. Whatever comes of it, its task has a winner or waits again. */
+/** Called with an attempt that is released already. Afterwards its task has a winner, or waits again. */
 export function attemptSucceeded(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
   const { task, worker } = attempt;
   if (isDone(task)) return;
@@ -97,7 +97,10 @@ function mapped(cluster: Cluster, attempt: Attempt, done: AttemptDone): void {
   saveTask(cluster, task);
 }
 
-/** What they read is no longer what the winners emitted. Nothing is stored for it: the version on record says the same. */
+/**
+ * Does reduces again that have read outputs which no longer count. Nothing is stored for it, as it follows from the
+ * version on record.
+ */
 function rollBackReduces(cluster: Cluster, job: Job): void {
   for (const attempt of [...job.attempts]) {
     if (attempt.mapVersion !== undefined && attempt.mapVersion < job.mapVersionMin)
@@ -175,7 +178,7 @@ function winnerOf(attempt: Attempt, done: AttemptDone): Winner {
   };
 }
 
-/** Only another version of the program, or a bug, reports a success like that. */
+/** Handles a success that lacks a part, which only another version of the program or a bug reports. */
 function incomplete(cluster: Cluster, attempt: Attempt, what: string): void {
   attemptFailed(cluster, attempt, {
     kind: "infrastructure",

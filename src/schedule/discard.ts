@@ -1,18 +1,21 @@
-// Files of jobs that are over: the workers that have some are told to remove them.
+// Removes files of jobs that are over, by orders to the workers that have some.
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
 import { note, saveTask, tell } from "./state/cluster.ts";
 import { update } from "./state/job.ts";
 import type { Cluster, Job, Worker } from "./state/state.ts";
 
-/** A job is removed from its workers by orders that are repeated so many leases long: a reply may be lost, a worker late. */
+/** Orders to remove a job are repeated for this many leases, as a reply may be lost and a worker may be late. */
 const discardLeases = 3;
-/** Until then a job's records are there, so that another master knows that there is something to tell. */
+/**
+ * When orders that begin now end. Until then the job's records stay, so that another master knows that workers have to
+ * be told.
+ */
 export function discardedAt(cluster: Cluster): Instant {
   return cluster.now + discardLeases * cluster.options.leaseMs;
 }
 
-/** The worker is told to remove the job, for a while. */
+/** Tells a worker to remove a job, for a while. */
 export function discardFrom(cluster: Cluster, id: WorkerId, job: JobId): void {
   const worker = cluster.workers.get(id);
   if (worker === undefined || worker.discards.has(job)) return;
@@ -20,18 +23,18 @@ export function discardFrom(cluster: Cluster, id: WorkerId, job: JobId): void {
   tell(cluster, worker);
 }
 
-/** It was not heard, so it may not have heard either. */
+/** Repeats a worker's orders to remove jobs from the beginning: it was silent, and may not have heard them. */
 export function retellDiscards(cluster: Cluster, worker: Worker): void {
   for (const job of worker.discards.keys()) worker.discards.set(job, discardedAt(cluster));
   if (worker.discards.size > 0) tell(cluster, worker);
 }
 
-/** A failed job may keep all it has for a later resume. */
+/** Whether a failed job keeps everything for a later resume. */
 export function isKept({ ended }: Job): boolean {
   return ended?.kept === true;
 }
 
-/** The job has failed and waits to be resumed: its runs on a worker that leaves are given up. */
+/** Gives up the runs of a kept failed job on a worker that leaves. */
 export function discardKept(cluster: Cluster, job: Job, worker: Worker): void {
   for (const task of job.maps) {
     const { winner } = task;
@@ -50,15 +53,16 @@ export function discardKept(cluster: Cluster, job: Job, worker: Worker): void {
   discardFrom(cluster, worker.id, job.id);
 }
 
-/** What the job has staged, wherever that is. */
+/** Gives the commands to remove what the job has staged, in each of its folders. */
 export function discardStaged(cluster: Cluster, { id, spec }: Job): void {
   for (const destination of [spec.output, ...(spec.deadLetters === undefined ? [] : [spec.deadLetters.path])])
     cluster.commands.push({ kind: "discard-job", job: id, destination });
 }
 
 /**
- * Workers that have attempts of a job that ends now, or that are silent: what such an attempt stages is staged after the job's files
- * were removed. Once the worker is heard and has nothing of the job any more, they are removed again (simulation, seed 934).
+ * Notes workers that have attempts of a job that ends now, or that are silent: such an attempt may stage files after
+ * the job's files were removed. Once the worker is heard and has nothing of the job any more, they are removed again
+ * (simulation, seed 934).
  */
 export function noteStragglers(cluster: Cluster, job: Job): void {
   for (const id of job.workers) {
@@ -88,7 +92,7 @@ export function checkStragglers(
   }
 }
 
-/** Over, and not to be resumed. */
+/** The job, if it is over and can't be resumed. */
 function overJob(cluster: Cluster, id: JobId): Job | undefined {
   const job = cluster.jobs.get(id);
   return job?.stage === "over" && !isKept(job) ? job : undefined;

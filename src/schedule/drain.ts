@@ -1,4 +1,5 @@
-// Workers that leave: they get nothing new, finish what they run, and serve their map outputs until nobody needs them.
+// Workers that leave: they get nothing new, finish what they run, and serve their map outputs as long as those are
+// needed.
 import type { WorkerId } from "../base/ids.ts";
 import { drainRecord, keys } from "../protocol/records.ts";
 import { discardKept, isKept } from "./discard.ts";
@@ -7,7 +8,10 @@ import { note, put, tell } from "./state/cluster.ts";
 import type { Cluster, Worker } from "./state/state.ts";
 import { isLeaving } from "./state/worker.ts";
 
-/** An administrator's wish, which outlives this master. It ends with the process that it is about. */
+/**
+ * Notes an administrator's wish that a worker drains. The wish outlives this master, and ends with the worker's
+ * process.
+ */
 export function wishDrain(cluster: Cluster, id: WorkerId): void {
   const worker = cluster.workers.get(id);
   if (worker === undefined || worker.isToDrain) return;
@@ -18,14 +22,14 @@ export function wishDrain(cluster: Cluster, id: WorkerId): void {
   if (isNew) leave(cluster, worker);
 }
 
-/** It is another process now, or nobody expects it any more. */
+/** Forgets the wish: the worker is another process now, or is forgotten. */
 export function forgetWish(cluster: Cluster, worker: Worker): void {
   if (!worker.isToDrain) return;
   worker.isToDrain = false;
   cluster.changes.push({ delete: keys.drain(worker.id) });
 }
 
-/** What it has not started goes to others; what it only keeps for a job that may never be resumed it need not wait for. */
+/** Takes attempts back that the worker has not begun, and gives up runs that it only keeps for failed jobs. */
 export function leave(cluster: Cluster, worker: Worker): void {
   note(cluster, { kind: "worker-draining", worker: worker.id });
   worker.view = undefined;

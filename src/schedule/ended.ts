@@ -1,5 +1,5 @@
-// Jobs that are over: what they leave behind is cleared away, at once or, of a failed job, when nobody may resume it any more;
-// and of old ones nothing stays at all, so that a master that runs for years stays small.
+// Clears away what jobs that are over leave behind: immediately, or, for a failed job, when it can't be resumed any
+// more. Nothing stays of the oldest jobs, so that a master that runs for years stays small.
 import type { Instant, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { keys } from "../protocol/records.ts";
@@ -10,10 +10,10 @@ import type { Cluster, Job } from "./state/state.ts";
 
 import { isLeaving } from "./state/worker.ts";
 
-/** Keys of a job that is over are deleted so many at a time. */
+/** Keys that one step deletes. */
 const sweepKeysMax = 1000;
 
-/** All that it has is removed, but what is shown of it. */
+/** Removes everything of a job, except for what is shown of it. */
 export function clearAway(cluster: Cluster, job: Job): void {
   discardStaged(cluster, job);
   noteStragglers(cluster, job);
@@ -22,7 +22,7 @@ export function clearAway(cluster: Cluster, job: Job): void {
   forgetTasks(cluster, job);
 }
 
-/** A failed job waits to be resumed; workers that leave don't wait for it. */
+/** Keeps a failed job, to be resumed. Workers that leave don't wait for it. */
 export function keepFailed(cluster: Cluster, job: Job): void {
   for (const id of job.workers) {
     const worker = cluster.workers.get(id);
@@ -36,7 +36,7 @@ export function watchKept(cluster: Cluster, job: Job): void {
   cluster.kept.push({ at: job.keptUntil, job });
 }
 
-/** Failed jobs that were kept long enough. */
+/** Gives up failed jobs that were kept long enough. */
 export function expireKept(cluster: Cluster): void {
   const { kept, now } = cluster;
   let isAny = false;
@@ -49,17 +49,17 @@ export function expireKept(cluster: Cluster): void {
   if (isAny) boundEnded(cluster);
 }
 
-/** That it can't be resumed any more is stored before the first of its records goes. */
+/** Gives up a kept job. That it can't be resumed any more is stored before the first of its records is deleted. */
 function giveUp(cluster: Cluster, job: Job): void {
   job.ended = { ...job.ended!, kept: false };
   job.view = undefined;
   put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
   note(cluster, { kind: "job-forgotten", job: job.id, isShown: true });
-  cluster.leftBehind.add(job.id); // after a master change not all that have files of it are known
+  cluster.leftBehind.add(job.id); // after a change of masters not every worker with files of it is known
   clearAway(cluster, job);
 }
 
-/** Those that ended first go when there are too many. */
+/** Forgets the jobs that ended first when there are too many. */
 export function boundEnded(cluster: Cluster): void {
   const kept: Job[] = [];
   const over: Job[] = [];
@@ -79,7 +79,9 @@ function byEnd(a: Job, b: Job): number {
   return a.ended!.number - b.ended!.number;
 }
 
-/** The job's record goes first: what is there without it means nothing, and is removed by whoever finds it. */
+/**
+ * Forgets a job. Its spec is deleted first: records without it mean nothing, and a master that finds them removes them.
+ */
 function forgetJob(cluster: Cluster, job: Job): void {
   cluster.changes.push({ delete: keys.spec(job.id) });
   const failures = Math.min(limits.failuresKept, job.failureNumber);
@@ -89,13 +91,16 @@ function forgetJob(cluster: Cluster, job: Job): void {
   note(cluster, { kind: "job-forgotten", job: job.id, isShown: false });
 }
 
-/** Deletes a portion of what jobs that are over have left in the store. */
+/** Deletes a portion of what ended jobs have left in the store. Called in each step. */
 export function sweep(cluster: Cluster): void {
   const [first] = cluster.sweeps;
   if (first !== undefined && first[1].at <= cluster.now) sweepJob(cluster, first[0], sweepKeysMax);
 }
 
-/** The same job is submitted again: nothing of the old one may be deleted later. */
+/**
+ * Deletes everything of a job immediately. Called when the same job is submitted again, as nothing of it may be deleted
+ * later.
+ */
 export function sweepAll(cluster: Cluster, job: JobId): void {
   sweepJob(cluster, job, Infinity);
 }
@@ -119,8 +124,8 @@ function sweepJob(cluster: Cluster, job: JobId, keysMax: number): void {
 }
 
 /**
- * All records but those that say what the job was, how it ended, and what failed on the way. Counted now, as the tasks
- * themselves are forgotten; named one by one, as there may be a million.
+ * The keys of all records except for those that say what the job was, how it ended and what failed. The counts are
+ * taken now, as the tasks are forgotten; keys are made one by one, as there may be a million.
  */
 function keysOf({ id, planChunks, maps, reduces }: Job): Iterator<string> {
   return keysOfTasks(id, planChunks, maps.length, reduces.length);
@@ -135,7 +140,7 @@ function* keysOfTasks(id: JobId, chunks: number, maps: number, reduces: number):
   for (let index = 0; index < reduces; index++) yield keys.task(id, "reduce", index);
 }
 
-/** The job's tasks take no memory once it is over; what is shown of it is in `ended`. */
+/** Frees the memory of the tasks of a job that is over. What is shown of it is in `ended`. */
 function forgetTasks(cluster: Cluster, job: Job): void {
   for (const task of job.maps) {
     if (task.winner !== undefined) cluster.workers.get(task.winner.worker)?.runs.delete(task);

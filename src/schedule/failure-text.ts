@@ -1,4 +1,4 @@
-// Errors in words that the scheduler itself has to say.
+// The texts of errors that the scheduler itself reports.
 import type { ErrorCode } from "../base/error.ts";
 import type { Position } from "../base/ids.ts";
 import type { FailureText } from "../protocol/messages.ts";
@@ -8,14 +8,14 @@ export function plainText(code: ErrorCode, message: string): FailureText {
   return { code, message, stack: undefined, where: undefined, excerpt: undefined };
 }
 
-/** Says where, if the error itself does not. */
+/** Adds the record's place, if the error has none. */
 export function withPlace(job: Job, error: FailureText, at: Position | undefined): FailureText {
   const file = at === undefined ? undefined : job.plan?.files[at.file];
   if (error.where !== undefined || file === undefined) return error;
   return { ...error, where: `${file.source}:${at!.offset}`, aside: 1 };
 }
 
-/** Says how often it was tried, if it was more than once. */
+/** Adds how often the task was tried, if it was more than once. */
 export function withCount(error: FailureText, times: number): FailureText {
   return times === 1 ? error : { ...error, message: `${error.message} (tried ${times} times)` };
 }

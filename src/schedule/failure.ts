@@ -19,7 +19,7 @@ import { forgetComplaints, judgeUnreachable } from "./unreachable.ts";
 
 type Of<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;
 
-/** The attempt is released already. */
+/** Called with an attempt that is released already. */
 export function attemptFailed(cluster: Cluster, attempt: Attempt, reason: Failure): void {
   const { task } = attempt;
   noteFailure(cluster, attempt, reason.kind, reason.error);
@@ -47,7 +47,10 @@ export function attemptFailed(cluster: Cluster, attempt: Attempt, reason: Failur
   }
 }
 
-/** The same error on the same record again is final; another one is tried as often as `attemptsMax` says. */
+/**
+ * The same error on the same record again is final. With another error, the task is tried as often as `attemptsMax`
+ * says.
+ */
 function userError(cluster: Cluster, attempt: Attempt, { error, at, final }: Of<"user-error">): void {
   const { task, id } = attempt;
   task.erred = { epoch: id.epoch, attempt: id.attempt };
@@ -65,13 +68,14 @@ interface Stop {
   readonly error: FailureText;
   readonly at: Position | undefined;
   readonly careful: boolean;
-  /** It made no progress; otherwise its slot died. */
+  /** True: it made no progress; false: its slot died. */
   readonly hung: boolean;
 }
 
 /**
- * Its slot died, or it made no progress for too long. The next attempt is careful: its end names the record. A second careful
- * end at the same record is final: the record is put aside if that many are allowed, or the job fails.
+ * Handles an attempt whose slot died, or which made no progress for too long. The next attempt is careful, so that its
+ * end names the record. A second careful end at the same record is final: the record is put aside if that is allowed,
+ * otherwise the job fails.
  */
 function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful, hung }: Stop): void {
   const { task } = attempt;
@@ -85,7 +89,7 @@ function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful, hun
       count(task, attempt);
       task.skip = [...task.skip, { file: at.file, offset: at.offset, hung }];
       task.diedAt = undefined;
-      task.failures = 0; // it gets past this record now; how many are skipped is limited by itself
+      task.failures = 0; // it gets past this record now, and the number of skipped records has its own limit
     });
     saveTask(cluster, task);
     requeue(cluster, task, attempt.worker);
@@ -98,8 +102,9 @@ function stoppedAt(cluster: Cluster, attempt: Attempt, { error, at, careful, hun
 }
 
 /**
- * A record that kills its process does so everywhere: one task's deaths say nothing of the worker. Nor do those of planning, where a
- * job's code runs for the first time: jobs that can't be loaded must not take the workers from others.
+ * Notes a death against the worker. A record that kills its process does so everywhere, so deaths of one task say
+ * nothing about the worker. Nor do those of planning, where a job's code runs for the first time: jobs that can't be
+ * loaded must not cost others their workers.
  */
 function noteDeathThere(cluster: Cluster, { task, worker }: Attempt): void {
   if (task.phase === "plan" || worker.died.has(task)) return;
@@ -107,7 +112,7 @@ function noteDeathThere(cluster: Cluster, { task, worker }: Attempt): void {
   noteFailureThere(cluster, worker, task, false);
 }
 
-/** The map that wrote it is done again, if it is the winner still; the reduce is not charged. */
+/** Does the map again that wrote the segment, if it is still the winner. The reduce is not charged. */
 function segmentLost(cluster: Cluster, attempt: Attempt, reason: Of<"segment-lost">): void {
   const { error, map, how, others = [] } = reason;
   const { task, worker, mapVersion } = attempt;
@@ -124,7 +129,7 @@ function segmentLost(cluster: Cluster, attempt: Attempt, reason: Of<"segment-los
     requeue(cluster, task);
     return;
   }
-  // It read by an old list of places: normal once, when the list has changed since it was started.
+  // It used an old list of places. That is normal when the list has changed since the attempt was started.
   if (attempt.mapVersion === job.mapVersion) {
     infrastructureFailed(cluster, attempt, error);
     return;
@@ -132,7 +137,7 @@ function segmentLost(cluster: Cluster, attempt: Attempt, reason: Of<"segment-los
   requeue(cluster, task);
 }
 
-/** What else it found missing or corrupt: each by itself would cost another attempt. */
+/** Gives up the other outputs that it found missing or corrupt: each of them alone would cost another attempt. */
 function giveUpOthers(
   cluster: Cluster,
   { task, mapVersion }: Attempt,
@@ -149,7 +154,10 @@ function giveUpOthers(
   }
 }
 
-/** Of a holder that nobody can reach all that the job has there, and it is given no more for a while. */
+/**
+ * Gives up a lost output, and for an unreachable holder every map output that the job has there; that worker is then
+ * quarantined.
+ */
 function giveUpRuns(cluster: Cluster, lost: Task, how: Of<"segment-lost">["how"], error: FailureText): void {
   const { job } = lost;
   const holder = cluster.workers.get(lost.winner!.worker);
@@ -169,10 +177,10 @@ function giveUpRuns(cluster: Cluster, lost: Task, how: Of<"segment-lost">["how"]
   quarantine(cluster, holder);
 }
 
-/** Tried elsewhere, not charged to the task, but not for ever either. */
+/** Tries the task elsewhere. This is not charged to the task, but is bounded too. */
 export function infrastructureFailed(cluster: Cluster, attempt: Attempt, error: FailureText): void {
   const { task, worker } = attempt;
-  // A disk that is full stays full: it is tried as often as a job's own errors, not as often as a machine's.
+  // A full disk stays full, so the task is tried as often as for the job's own errors, not as often as for a machine's.
   const isFull = error.code === "no-space" && task.infrastructureFailures + 1 >= task.job.spec.attemptsMax;
   if (isFull || isOverInfrastructureLimit(cluster, task)) {
     failJob(cluster, task.job, tried(error, task));
@@ -185,8 +193,9 @@ export function infrastructureFailed(cluster: Cluster, attempt: Attempt, error: 
 }
 
 /**
- * No progress for too long, or too long in all: given to another, and charged. A record that an attempt hangs on is found as one
- * that kills it is; what an ordinary attempt reports is only where its batch began.
+ * Handles an attempt that made no progress for too long, or took too long in all: its task goes to another worker, and
+ * is charged. A record on which attempts hang is found like one that kills them, as an ordinary attempt reports only
+ * where its batch began.
  */
 export function attemptTimedOut(cluster: Cluster, attempt: Attempt, message: string, isStuck: boolean): void {
   const { task, careful } = attempt;
@@ -215,18 +224,23 @@ function charge(cluster: Cluster, attempt: Attempt, error: FailureText, change: 
   requeue(cluster, task, worker);
 }
 
-/** Stored with what was counted, so that a failure that is told to two masters is counted by one. */
+/**
+ * Notes the attempt, to be stored with the counts, so that a failure that is reported to two masters is counted once.
+ */
 function count(task: Task, { id: { epoch, attempt } }: Attempt): void {
   if (!isCounted(task, { epoch, attempt })) task.counted = { epoch, attempt };
 }
 
-/** Whether its failure is counted, or that of one begun later: of a task's two attempts the older one then fails for nothing. */
+/**
+ * Whether the attempt's failure is counted, or that of a later one: the older one of a task's two attempts is then not
+ * counted.
+ */
 export function isCounted({ counted }: Task, { epoch, attempt }: AttemptNumber): boolean {
   if (counted === undefined) return false;
   return epoch < counted.epoch || (epoch === counted.epoch && attempt <= counted.attempt);
 }
 
-/** For people: the latest failures, in a ring. */
+/** Notes a failure among the latest ones, for people. */
 function noteFailure(
   cluster: Cluster,
   attempt: Attempt,

@@ -1,4 +1,4 @@
-// A worker's report: all it knows, heard once, twice, late or out of order.
+// Takes in a worker's report, which holds everything that it knows, and may come once, twice, late or out of order.
 import { type AttemptId, type Position, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { formatDuration } from "../base/units.ts";
@@ -25,7 +25,7 @@ import { forgetComplaints } from "./unreachable.ts";
 
 export function hear(cluster: Cluster, report: WorkerReport): void {
   const worker = cluster.workers.get(report.worker) ?? addWorker(cluster, report);
-  if (report.incarnation < worker.incarnation) return; // of a process that is dead
+  if (report.incarnation < worker.incarnation) return; // from a dead process
   const isReborn = report.incarnation > worker.incarnation;
   if (isReborn) reincarnate(cluster, worker, report.incarnation);
   const isNewest = report.sequence > worker.sequence;
@@ -33,7 +33,8 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   if (isNewest) takeState(cluster, worker, report, isReborn);
   if (isReborn) loseRunsOfDead(cluster, worker);
   if (isBack || (isNewest && report.offered.length > 0)) takeOffers(cluster, worker);
-  // One that was on its way for so long that its worker counts as silent: a newer one has told the same (simulation, seed 3279).
+  // The report was on its way for so long that its worker counts as silent: a newer one has said the same (simulation,
+  // seed 3279).
   if (!isNewest && worker.isSilent) return;
   for (const result of report.finished) settle(cluster, worker, result);
   if (!isNewest) return;
@@ -43,7 +44,7 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   discardUnknown(cluster, worker, report);
   checkStragglers(cluster, worker, report);
   if (capacity(worker) > 0) cluster.idle.add(worker);
-  // What it reported is acknowledged at once; what it has not been told yet, it is told.
+  // Results are acknowledged immediately, and the worker gets its news.
   if (worker.hasNews || report.finished.length + report.late.length > 0) cluster.toAnswer.add(worker);
 }
 
@@ -54,9 +55,9 @@ function addWorker(cluster: Cluster, report: WorkerReport): Worker {
   return worker;
 }
 
-/** The process that it was is dead, and its attempts with it. */
+/** The worker was started again: its earlier process is dead, and so are its attempts. */
 function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): void {
-  loseAttempts(cluster, worker, `${worker.id} was started anew`);
+  loseAttempts(cluster, worker, `${worker.id} was started again`);
   worker.incarnation = incarnation;
   worker.sequence = -1;
   forgiveFailures(cluster, worker);
@@ -109,10 +110,12 @@ function noteArrival(cluster: Cluster, worker: Worker, report: WorkerReport, isR
   if (isReborn || worker.sequence >= 0) noteFlap(cluster, worker);
 }
 
-/** One result. Of an attempt that can't win any more nothing is used; the reply acknowledges it all the same. */
+/**
+ * Takes one result. Nothing of an attempt that can't win any more is used, but the reply acknowledges it all the same.
+ */
 function settle(cluster: Cluster, worker: Worker, result: AttemptResult): void {
   const known = worker.attempts.get(attemptKey(result.attempt));
-  if (known !== undefined && !sameAttempt(known.id, result.attempt)) return; // a number of its own under another name
+  if (known !== undefined && !sameAttempt(known.id, result.attempt)) return; // the number of another task's attempt
   if (!result.ok && isCountedBefore(cluster, result.attempt)) {
     if (known === undefined) return;
     revoke(cluster, known, "an earlier master has counted its failure");
@@ -132,7 +135,7 @@ function settle(cluster: Cluster, worker: Worker, result: AttemptResult): void {
   else attemptFailed(cluster, attempt, checked.reason);
 }
 
-/** What its assignment said, also where another master gave it out. */
+/** The contents of its assignment, even if another master gave it out. */
 function expectedOf({ id, task: { job, phase, index } }: Attempt): Expected {
   const { spec, plan } = job;
   const { partitions = 0, splits = [], files = [] } = plan ?? {};
@@ -146,7 +149,7 @@ function expectedOf({ id, task: { job, phase, index } }: Attempt): Expected {
   }
 }
 
-/** A master counted this failure, and ended before the worker had its answer. */
+/** Whether an earlier master counted this failure, and ended before the worker had its answer. */
 function isCountedBefore(cluster: Cluster, id: AttemptId): boolean {
   if (id.epoch >= cluster.epoch) return false;
   const job = cluster.jobs.get(id.job);
@@ -154,7 +157,7 @@ function isCountedBefore(cluster: Cluster, id: AttemptId): boolean {
   return task !== undefined && isCounted(task, id);
 }
 
-/** An attempt of an earlier master goes on under this one. */
+/** Lets an attempt of an earlier master go on under this one. */
 function adopt(
   cluster: Cluster,
   worker: Worker,
@@ -168,8 +171,9 @@ function adopt(
 }
 
 /**
- * A result may still win against one that runs; a second one running is one too many. What this master gave out before it heard
- * of the attempt is taken back, where it has not run as long.
+ * Makes room for an attempt that is to be adopted: attempts that this master gave out before it heard of it are taken
+ * back, if none of them has run as long. Returns false if the attempt is one too many. (Only running attempts need
+ * room: a result may still win.)
  */
 function makeWay(cluster: Cluster, task: Task, report: RunningAttempt): boolean {
   if (task.attempts.some((other) => (other.report?.runningMs ?? 0) >= report.runningMs)) return false;
@@ -221,12 +225,12 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
   withdrawSurplus(cluster, worker);
 }
 
-/** Its page may be written by the job's code: only what the plan has is a place. */
+/** Whether a position is one of the plan: the job's code may have written the status page. */
 function isPosition({ task: { job } }: Attempt, { file, offset }: Position): boolean {
   return Number.isSafeInteger(offset) && offset >= 0 && (job.plan === undefined || job.plan.files[file] !== undefined);
 }
 
-/** What it runs of an earlier master's orders takes the slots of what it was given since. */
+/** Takes back attempts that have no slot, as attempts of an earlier master's orders hold them. */
 function withdrawSurplus(cluster: Cluster, worker: Worker): void {
   let live = 0;
   for (const { state } of worker.attempts.values()) if (state !== "stopping") live++;
@@ -240,8 +244,8 @@ function withdrawSurplus(cluster: Cluster, worker: Worker): void {
 }
 
 /**
- * Its worker has reported for a lease and not begun it: orders don't get there, though reports get here (fault 52), or it
- * refuses them. (Found by the simulation: seed 170.)
+ * Takes back an attempt that its worker has not begun although it has reported for a lease: orders don't reach it
+ * though its reports arrive (fault 52), or it refuses them. (Found by the simulation: seed 170.)
  */
 function giveUpOn(cluster: Cluster, attempt: Attempt): void {
   const { task, worker } = attempt;
@@ -250,7 +254,10 @@ function giveUpOn(cluster: Cluster, attempt: Attempt): void {
   requeue(cluster, task, worker);
 }
 
-/** A report that should list it does not: stopped as it was told, or gone without a result. */
+/**
+ * Called when a report does not list an attempt that it should: it was stopped as ordered, or has gone without a
+ * result.
+ */
 function vanish(cluster: Cluster, attempt: Attempt): void {
   const { state, task, worker } = attempt;
   release(attempt);
@@ -275,7 +282,7 @@ function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: Ru
   }
 }
 
-/** Files of a job that is over, or that nobody knows any more, are removed. */
+/** Tells the worker to remove files of jobs that are over, or unknown. */
 function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport): void {
   const mentioned = new Set([
     ...Object.keys(report.holdersKnown),
@@ -286,7 +293,8 @@ function discardUnknown(cluster: Cluster, worker: Worker, report: WorkerReport):
   ]);
   for (const id of mentioned) {
     const job = cluster.jobs.get(id);
-    if (job === undefined && worker.discards.size >= limits.jobsPerReportMax) continue; // it is told in turns
+    // The others follow with later reports.
+    if (job === undefined && worker.discards.size >= limits.jobsPerReportMax) continue;
     if (job === undefined || (job.stage === "over" && !isKept(job))) discardFrom(cluster, worker.id, id);
   }
 }

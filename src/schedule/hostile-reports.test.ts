@@ -1,12 +1,14 @@
-// Whole reports with something in them that can't be, as whoever has a worker's token may send them: valid ones, as JSON, with
-// a few fields changed, in front of the real scheduler and its store. What is not refused must throw nowhere, must not touch a job
-// that the sender has no attempt of, and must leave records that the next master recovers the same state from.
+// Whole reports with something in them that can't be, as whoever has a worker's token may send them: valid ones, as
+// JSON, with a few fields changed, in front of the real scheduler and its store. What is not refused must throw
+// nowhere, must not touch a job that the sender has no attempt of, and must leave records that the next master recovers
+// the same state from.
 import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { assertEqual, durable } from "../../test/schedule/bookkeeping.ts";
 import { done, options, plan, report, spec } from "../../test/schedule/build.ts";
 import { FakeWorker } from "../../test/schedule/fake-worker.ts";
-import { apply, assertEqual, durable, recordsOf } from "../../test/schedule/world.ts";
+import { apply, recordsOf } from "../../test/schedule/world.ts";
 import type { JobId } from "../base/ids.ts";
 import { seededRandom } from "../base/system/random.ts";
 import type { WorkerReport } from "../protocol/messages.ts";

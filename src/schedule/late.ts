@@ -1,5 +1,6 @@
-// What the job's code did after its call had returned (`WorkerReport.late`): its result lacks something, so the job fails, once and
-// for all. Attempts that were revoked or lost don't count: nothing of theirs is in the result.
+// Late calls: things that the job's code did after its call had returned (`WorkerReport.late`). The result lacks
+// something then, so the job fails for good. Attempts that were revoked or lost don't count, as nothing of theirs is in
+// the result.
 import { type AttemptId, sameAttempt } from "../base/ids.ts";
 import type { LateCall } from "../protocol/messages.ts";
 import { failJob } from "./commit.ts";
@@ -17,7 +18,7 @@ export function takeLate(cluster: Cluster, worker: Worker, late: readonly LateCa
     if (isOpen(job) || isKept(job)) {
       if (!counts(worker, job, attempt)) continue;
       if (isOpen(job)) note(cluster, { ...about, isTooLate: false });
-      // Before the job ends: whoever resumes it must not find a winner that lacks something.
+      // Before the job ends, so that a resumed job has no winner that lacks something.
       if (cluster.options.keepFailed === true) takeBack(cluster, job, attempt);
       failJob(cluster, job, error);
     } else if (job.stage === "publishing" ? isOfWinner(job, attempt) : job.ended?.outcome === "succeeded") {
@@ -26,10 +27,10 @@ export function takeLate(cluster: Cluster, worker: Worker, late: readonly LateCa
   }
 }
 
-/** It has won, it runs, or it failed by the job's own error. */
+/** Whether a late call of this attempt counts: it has won, it runs, or it failed by the job's own error. */
 function counts(worker: Worker, job: Job, id: AttemptId): boolean {
   const known = worker.attempts.get(attemptKey(id));
-  // Whoever has a worker's token may say anything: of another's attempts it says nothing.
+  // A caller with a worker's token may claim anything, so a worker is only believed about its own attempts.
   if (known !== undefined) return sameAttempt(known.id, id) && known.state !== "stopping";
   const { winner, erred } = taskOf(job, id.phase, id.index) ?? {};
   if (winner !== undefined && winner.worker !== worker.id) return false;
@@ -41,7 +42,7 @@ function isOfWinner(job: Job, id: AttemptId): boolean {
   return winner !== undefined && sameAttempt(winner.attempt, id);
 }
 
-/** The winner is none: its task, and all that read what it emitted, are done again when the job is resumed. */
+/** Takes the winner back: its task, and all reduces that read its output, are done again when the job is resumed. */
 function takeBack(cluster: Cluster, job: Job, id: AttemptId): void {
   const task = id.phase === "plan" ? undefined : taskOf(job, id.phase, id.index);
   if (task?.winner === undefined || !sameAttempt(task.winner.attempt, id)) return;
@@ -49,7 +50,7 @@ function takeBack(cluster: Cluster, job: Job, id: AttemptId): void {
     forgetWinner(cluster, task);
     return;
   }
-  // Its digest stays, as it tells whether what the next attempt emits is something else.
+  // Its digest stays, as it tells whether the next attempt emits something else.
   const { winner } = task;
   cluster.workers.get(winner.worker)?.runs.delete(task);
   const why = "its code went on after its call had returned";

@@ -1,5 +1,5 @@
-// Leases: how long a worker may go on unheard. They say when to stop waiting for it; what it does later is decided by the
-// numbers of its attempts, not by time.
+// Leases: how long a worker may go on without being heard. They only decide when to stop waiting for it: what a late
+// worker reports is judged by the numbers of its attempts, not by time.
 import type { Instant } from "../base/ids.ts";
 import { checkStragglers } from "./discard.ts";
 import { forgetWish } from "./drain.ts";
@@ -13,16 +13,16 @@ import { nameOf } from "./state/task.ts";
 
 import { forgetComplaints } from "./unreachable.ts";
 
-/** A worker that stays silent for so many leases is forgotten. */
+/** A worker that stays silent for this many leases is forgotten. */
 const forgottenLeases = 60;
 
-/** Workers unheard for a lease lose their attempts and their runs. */
+/** Takes attempts and runs from workers that were not heard for a lease. Called in each step. */
 export function expireLeases(cluster: Cluster): void {
   const { leases, now, options } = cluster;
   for (let next = leases.peek(); next !== undefined && next.at <= now; next = leases.peek()) {
     leases.pop();
     const { worker } = next;
-    if (next.at !== worker.leaseAt) continue; // it came back and is watched anew
+    if (next.at !== worker.leaseAt) continue; // it came back, and is watched with another time
     const endsAt = worker.heardAt + options.leaseMs;
     const forgottenAt = worker.heardAt + forgottenLeases * options.leaseMs;
     if (endsAt > now) {
@@ -50,8 +50,8 @@ function silence(cluster: Cluster, worker: Worker): void {
 }
 
 /**
- * The master itself was stopped for a while (a laptop asleep, a process paused): reports wait to be read, and nobody's lease
- * ran out for his own fault. Seen by waking later than was asked for.
+ * Gives workers more time when the master itself was stopped for a while (a laptop asleep, a process paused): their
+ * reports wait to be read, and they are not to blame. The master notices it by waking later than it asked for.
  */
 export function forgive(cluster: Cluster, now: Instant): void {
   const { wakeAt, options } = cluster;
@@ -59,7 +59,7 @@ export function forgive(cluster: Cluster, now: Instant): void {
   for (const worker of cluster.workers.values()) if (!worker.isSilent) worker.heardAt = now;
 }
 
-/** Its attempts are gone without a word. */
+/** Takes a worker's attempts from it, which are gone without a result. */
 export function loseAttempts(cluster: Cluster, worker: Worker, why: string): void {
   for (const attempt of [...worker.attempts.values()]) {
     const { state, task } = attempt;

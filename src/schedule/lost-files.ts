@@ -1,5 +1,6 @@
-// Output files of winners that are gone before they are published: others can reach the place where attempts write. The task runs
-// again; of a map whose run reduces have read, the winner stays on record for its digest, with files that have no token.
+// Output files of winners that are gone before they are published, as others can reach the folder where attempts write.
+// The task runs again. For a map whose run reduces have read, the winner stays on record for its digest, with files
+// that have no token.
 import type { LostFile } from "../storage/storage.ts";
 import { requeue } from "./state/attempt.ts";
 import { note, saveTask } from "./state/cluster.ts";
@@ -8,7 +9,10 @@ import type { Cluster, Job, Task } from "./state/state.ts";
 
 import type { WithdrawnDecision } from "./step.ts";
 
-/** Tasks of an undecided job run again, as their files are gone. Returns the first that this has happened to too often. */
+/**
+ * Does tasks of an undecided job again whose files are gone. Returns the first task to which that has happened too
+ * often.
+ */
 export function loseFiles(cluster: Cluster, job: Job, lost: readonly LostFile[]): Task | undefined {
   const whys = new Map(lost.map(({ token, why }) => [token, why]));
   for (const tasks of [job.maps, job.reduces]) {
@@ -23,7 +27,7 @@ export function loseFiles(cluster: Cluster, job: Job, lost: readonly LostFile[])
   return undefined;
 }
 
-/** The decision was withdrawn: winners have their files as they are staged now, or run again. */
+/** Applies a withdrawn decision: winners get the files that are staged now, or their tasks run again. */
 export function takeBackFiles(cluster: Cluster, job: Job, { tokens }: WithdrawnDecision): void {
   for (const tasks of [job.maps, job.reduces]) {
     for (const task of tasks) {

@@ -1,5 +1,5 @@
-// Map outputs that get lost and that come back. The winner of a lost run stays on record: its digest tells whether the task
-// did the same again, and its counters and staged files count until another attempt has won.
+// Map outputs that get lost, and that come back. The winner of a lost run stays on record: its digest tells whether the
+// task emits the same again, and its counters and staged files count until another attempt has won.
 import { sameAttempt } from "../base/ids.ts";
 import type { Winner } from "../protocol/records.ts";
 import { requeue, revoke, withdrawReduces } from "./state/attempt.ts";
@@ -10,9 +10,9 @@ import { attemptKey, hasLostFiles, isDone } from "./state/task.ts";
 import { newWorker } from "./state/worker.ts";
 
 const unheard = "its worker has not been heard of";
-const startedAnew = "its worker was started anew";
+const startedAgain = "its worker was started again";
 
-/** The run is gone: the task is done again, elsewhere than on `avoid`. */
+/** Gives up a task's run: the task is done again, on another worker than `avoid`. */
 export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worker): void {
   const { winner, job } = task;
   if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) return;
@@ -23,12 +23,12 @@ export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worke
   withdrawReduces(cluster, job);
 }
 
-/** The worker is silent. Its runs may come back with it. */
+/** Gives up the runs of a silent worker. They may come back with it. */
 export function loseRunsOfSilent(cluster: Cluster, worker: Worker): void {
   for (const task of worker.runs) loseRun(cluster, task, unheard);
 }
 
-/** An unheard worker is heard again, in the same life: what lay on it lies there still. */
+/** Takes the runs of a worker back that is heard again in the same life, as they still lie there. */
 export function restoreRunsOfSilent(cluster: Cluster, worker: Worker): void {
   for (const task of worker.runs) {
     const { winner } = task;
@@ -36,15 +36,15 @@ export function restoreRunsOfSilent(cluster: Cluster, worker: Worker): void {
   }
 }
 
-/** The process that the worker was is dead. Its runs count only where its successor offers them. */
+/** Gives up the runs of a worker's dead process. They count again only where its successor offers them. */
 export function loseRunsOfDead(cluster: Cluster, worker: Worker): void {
-  for (const task of worker.runs) if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAnew);
+  for (const task of worker.runs) if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAgain);
   worker.runs.clear();
 }
 
 /**
- * Of a job that is active again, after a master change or a resume: its runs are looked for on the workers as they are now. A
- * worker that nobody knows has a lease from now on to be heard of.
+ * Finds the runs of a job that is active again, after a change of masters or a resume, on the workers as they are now.
+ * An unknown worker has a lease from now on to be heard.
  */
 export function findRuns(cluster: Cluster, job: Job): void {
   const workers = new Set<Worker>();
@@ -53,16 +53,16 @@ export function findRuns(cluster: Cluster, job: Job): void {
     if (winner?.run === undefined) continue;
     const worker = holderOf(cluster, winner);
     workers.add(worker);
-    if (winner.runLost !== undefined) continue; // it may be offered by now
+    if (winner.runLost !== undefined) continue; // it may be offered meanwhile
     job.workers.add(worker.id);
     if (worker.incarnation === winner.incarnation) worker.runs.add(task);
-    else if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAnew);
+    else if (offerFor(worker, task) === undefined) loseRun(cluster, task, startedAgain);
     if (worker.isSilent) loseRun(cluster, task, unheard);
   }
   for (const worker of workers) takeOffers(cluster, worker);
 }
 
-/** The worker of a winner; before it is heard of, its newest incarnation is the one that winners name. */
+/** The worker of a winner. Before it is heard, its newest life is the newest one that winners name. */
 export function holderOf(cluster: Cluster, winner: Pick<Winner, "worker" | "incarnation">): Worker {
   let worker = cluster.workers.get(winner.worker);
   if (worker === undefined) {
@@ -75,8 +75,9 @@ export function holderOf(cluster: Cluster, winner: Pick<Winner, "worker" | "inca
 }
 
 /**
- * Runs that a new incarnation found and verified: those of winners, with the same digest, count again. Those of a silent worker do
- * when it is heard again (simulation, seed 766: a job went back from closing to working while the worker was silent).
+ * Takes in the runs that a new life of a worker has found and verified: those of winners, with the same digest, count
+ * again. Those of a silent worker do when it is heard again (simulation, seed 766: a job went back from closing to
+ * working while the worker was silent).
  */
 export function takeOffers(cluster: Cluster, worker: Worker): void {
   if (worker.isSilent) return;
@@ -93,7 +94,10 @@ export function takeOffers(cluster: Cluster, worker: Worker): void {
   }
 }
 
-/** All other offers say nothing: a run of no winner never counts, so a worker can't fill this master's memory with them. */
+/**
+ * Whether an offer is a winner's run. Other offers are ignored, so that a worker can't fill this master's memory with
+ * them.
+ */
 export function isWinners(cluster: Cluster, { run }: Offer): boolean {
   const { job: id, phase, index } = run.writtenBy;
   const job = cluster.jobs.get(id);
@@ -101,7 +105,7 @@ export function isWinners(cluster: Cluster, { run }: Offer): boolean {
   return winner !== undefined && sameAttempt(winner.attempt, run.writtenBy);
 }
 
-/** What the worker offers for the task: the run of its winner, with the winner's digest. */
+/** The worker's offer of the run of the task's winner, with the winner's digest; undefined: it offers none. */
 function offerFor(worker: Worker, { winner }: Task): Offer | undefined {
   if (winner?.run === undefined || hasLostFiles(winner)) return undefined;
   const offer = worker.offered.get(attemptKey(winner.attempt));

@@ -1,4 +1,4 @@
-// From stored records back to the scheduler's state. Running attempts are not stored: their workers report them.
+// Rebuilds the scheduler's state from stored records. Running attempts are not stored, as their workers report them.
 
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -18,7 +18,7 @@ import type { SchedulerOptions } from "./step.ts";
 import { StoredJob } from "./stored-job.ts";
 import { stateOf } from "./view.ts";
 
-/** Names of workers, their addresses, of counters and outputs: once in memory, as there may be a million tasks. */
+/** Names of workers, addresses, counters and outputs that are held once in memory, as there may be a million tasks. */
 const sharedNames = 65_536;
 
 export function recoverCluster(
@@ -41,7 +41,7 @@ export function recoverCluster(
     if (isKept(job)) keepAgain(cluster, job);
     else if (job.ended !== undefined) leaveBehind(cluster, job, found.keys);
   }
-  // Of all jobs first: which life of a worker is its newest is known only then.
+  // After all jobs were read, as only then the newest life of each worker is known.
   for (const { job } of jobs) if (job.ended === undefined) findWorkers(cluster, job);
   for (const { job } of jobs) {
     if (job.ended !== undefined) continue;
@@ -59,26 +59,26 @@ function findJobs(cluster: Cluster, records: Iterable<StoredRecord>): StoredJob[
   let job: StoredJob | undefined;
   for (const { key: name, value } of inOrder(records)) {
     const key = parseKey(name);
-    if (key === undefined) continue; // of a later version
+    if (key === undefined) continue; // a record of a later version
     if (key.kind === "drain") {
       recoverDrain(cluster, key.worker, drainRecord.decode(value));
       continue;
     }
-    // Keys of one job come one after the other, as they begin alike.
+    // The keys of one job follow each other, as they begin alike.
     if (job?.id !== key.job) jobs.push((job = new StoredJob(key.job, cluster.options.order, names)));
     job.add(key, name, value);
   }
   return jobs;
 }
 
-/** A store gives its records in the order of their keys; whoever else does not has few. */
+/** The records in the order of their keys, as a store gives them. Other callers give few, which are sorted. */
 function inOrder(records: Iterable<StoredRecord>): Iterable<StoredRecord> {
   const all = Array.isArray(records) ? (records as readonly StoredRecord[]) : [...records];
   const isSorted = all.every(({ key }, index) => index === 0 || all[index - 1]!.key <= key);
   return isSorted ? all : all.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 
-/** It has a lease from now on to be heard of. */
+/** Restores an administrator's wish. The worker has a lease from now on to be heard. */
 function recoverDrain(cluster: Cluster, id: WorkerId, incarnation: number): void {
   const worker = newWorker(id, incarnation, cluster.now);
   worker.isToDrain = true;
@@ -86,7 +86,7 @@ function recoverDrain(cluster: Cluster, id: WorkerId, incarnation: number): void
   watchLease(cluster, worker);
 }
 
-/** So that slow tasks are told from others at once. */
+/** Restores the rates of winners, so that slow tasks are recognised from the beginning. */
 function recoverRates(job: Job): void {
   for (const tasks of [job.maps, job.reduces]) {
     for (let at = tasks.length - 1, left = limits.ratesKept; at >= 0 && left > 0; at--) {
@@ -98,7 +98,7 @@ function recoverRates(job: Job): void {
   }
 }
 
-/** It was over already: what its master did not get to clear away is cleared away now. */
+/** Notes what is left of a job that was over already, to be cleared away now. */
 function leaveBehind(cluster: Cluster, job: Job, keys: readonly string[]): void {
   job.stage = "over";
   job.maps = [];
@@ -115,7 +115,7 @@ function sweepLater(cluster: Cluster, job: JobId, keys: readonly string[]): void
   cluster.sweeps.set(job, { at: discardedAt(cluster), keys: keys[Symbol.iterator]() });
 }
 
-/** The workers that have files of a job that may be resumed, or given up. */
+/** Finds the workers that have files of a kept failed job. */
 function keepAgain(cluster: Cluster, job: Job): void {
   job.stage = "over";
   for (const { winner } of [...job.maps, ...job.reduces]) if (winner !== undefined) job.workers.add(winner.worker);

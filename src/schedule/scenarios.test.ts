@@ -1,5 +1,5 @@
 // The scenarios of test/scenarios: what the scheduler does, in words that can be read without knowing the code.
-// MILLRACE_REWRITE=1 writes their outputs anew; read the difference before you commit it.
+// MILLRACE_REWRITE=1 writes their outputs again; read the difference before you commit it.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";

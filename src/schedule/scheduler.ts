@@ -1,5 +1,5 @@
-// The scheduler: one event, one step (step.ts). The nouns of its state have a file each; this one says what an event touches
-// and in which order a step goes.
+// The scheduler: one event, one step (step.ts). The nouns of its state have files of their own; this one says what an
+// event changes, and the order within a step.
 import { unreachable } from "../base/assert.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { WorkerOrders } from "../protocol/messages.ts";
@@ -24,7 +24,7 @@ import type { Cluster } from "./state/state.ts";
 import type { RecoverScheduler, Scheduler, SchedulerCommand, SchedulerEvent, SchedulerOptions, Step } from "./step.ts";
 import { viewOf } from "./view.ts";
 
-/** One without a past. */
+/** A scheduler without any stored state. */
 export function createScheduler(epoch: number, options: SchedulerOptions, now: Instant): Scheduler {
   return recoverScheduler([], epoch, options, now);
 }
@@ -56,7 +56,7 @@ class ClusterScheduler implements Scheduler {
   }
 }
 
-/** What `Scheduler.step` does, on a state that tests may look into. */
+/** Does one step on a state that tests may look into. */
 export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instant): Step {
   forgive(cluster, now);
   cluster.now = now;
@@ -116,7 +116,7 @@ function take(cluster: Cluster, event: SchedulerEvent): void {
   }
 }
 
-/** The same job again, by a client that missed the answer, changes nothing. */
+/** Takes a new job. The same job again, from a client that missed the answer, changes nothing. */
 function submit(cluster: Cluster, event: Extract<SchedulerEvent, { kind: "job-submitted" }>): void {
   const { job: id, spec, idempotencyKey } = event;
   if (cluster.jobs.has(id)) return;
@@ -130,7 +130,10 @@ function submit(cluster: Cluster, event: Extract<SchedulerEvent, { kind: "job-su
   requeue(cluster, job.planTask);
 }
 
-/** Who reported in this step gets the answer for certain; another worker's call may just not be there. */
+/**
+ * Sends orders to workers with news. The worker that reported in this step is certain to get them; another one may have
+ * no waiting call.
+ */
 function answer(cluster: Cluster, event: SchedulerEvent): void {
   for (const worker of cluster.toAnswer) {
     const command: SchedulerCommand = { kind: "send-orders", worker: worker.id, orders: ordersFor(cluster, worker.id) };

@@ -1,4 +1,4 @@
-// What goes into the scheduler and what comes out: one event, one step.
+// The scheduler's interface: one event goes in, one step comes out.
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { IsStagedBy } from "../protocol/check-result.ts";
@@ -14,14 +14,15 @@ export type SchedulerEvent =
   | { readonly kind: "job-submitted"; readonly job: JobId; readonly spec: JobSpec; readonly idempotencyKey: string }
   | { readonly kind: "job-cancelled"; readonly job: JobId }
   /**
-   * A failed job that was kept (`keepFailed`) goes on where it stopped; of no effect on any other. Of one that was decided, the
-   * storage has been asked first (`Storage.withdraw`): its decision is published again unless it was withdrawn.
+   * A failed job that was kept (`keepFailed`) is to go on where it stopped; this has no effect on any other job. If it
+   * was decided, the storage was asked first (`Storage.withdraw`): the decision is published again unless it was
+   * withdrawn.
    */
   | { readonly kind: "job-resumed"; readonly job: JobId; readonly withdrawn?: WithdrawnDecision | undefined }
   | { readonly kind: "worker-heard"; readonly report: WorkerReport }
-  /** An administrator wants it to drain: it gets nothing new, and is told so until it is started anew. */
+  /** An administrator wants the worker to drain: it gets nothing new, and is told so until it is started again. */
   | { readonly kind: "worker-drained"; readonly worker: WorkerId }
-  /** The answer to `look-at-files`: which of them are gone, or not as they were written. */
+  /** The answer to `look-at-files`: the files that are gone, or not as they were written. */
   | {
       readonly kind: "files-looked-at";
       readonly job: JobId;
@@ -33,27 +34,30 @@ export type SchedulerEvent =
   | { readonly kind: "output-failed"; readonly job: JobId; readonly error: FailureText }
   | { readonly kind: "clock-ticked" };
 
-/** A decision that can't be published any more. Of each of its files by its token: the one it has now; undefined: it is gone. */
+/**
+ * A decision that can't be published any more. `tokens` maps each file's token to the one that it has now; undefined:
+ * it is gone.
+ */
 export interface WithdrawnDecision {
   readonly decision: CommitDecision;
   readonly tokens: ReadonlyMap<string, string | undefined>;
 }
 
-/** What winners have staged for one destination. */
+/** The files that winners have staged for one destination. */
 export interface StagedFolder {
   readonly destination: string;
   readonly files: readonly StagedFile[];
 }
 
-/** What the master must do once the step's changes are durable, in this order. */
+/** The things that the master must do once the step's changes are durable, in the given order. */
 export type SchedulerCommand =
   /**
-   * Answer the worker's waiting call. `orders` are complete for that worker as of this step (assignments not yet listed by a
-   * report are repeated), so sending them twice changes nothing. Given out when the worker has something to do or to know;
-   * otherwise the master answers by itself with `ordersFor` before the heartbeat's time is up.
+   * Answer the worker's waiting call. `orders` are complete for that worker as of this step (assignments that no report
+   * lists yet are repeated), so sending them twice changes nothing. The command is given when the worker has news;
+   * otherwise the master answers by itself with `ordersFor` before the heartbeat's time is over.
    */
   | { readonly kind: "send-orders"; readonly worker: WorkerId; readonly orders: WorkerOrders }
-  /** See whether the staged files of a job that is to be decided are there, and say so under this number. */
+  /** Look whether the staged files of a job that is to be decided exist, and report it with this number. */
   | {
       readonly kind: "look-at-files";
       readonly job: JobId;
@@ -68,24 +72,30 @@ export type SchedulerCommand =
 export interface Step {
   readonly changes: readonly Change[];
   readonly commands: readonly SchedulerCommand[];
-  /** What happened, for people: in order, never needed for correctness. Say it once the changes are durable. */
+  /** What happened, in order, for people; never needed for correctness. To be told once the changes are durable. */
   readonly facts: readonly Fact[];
   /** Send `clock-ticked` no later than this. */
   readonly wakeAt: Instant | undefined;
 }
 
-/** The whole control logic: no I/O, no clock, no randomness, no promises. Its state changes only inside `step`. */
+/**
+ * The whole control logic, without I/O, clock, randomness and promises. Its state changes only in `step`. The master's
+ * loop calls it.
+ */
 export interface Scheduler {
   step(event: SchedulerEvent, now: Instant): Step;
-  /** What a worker must do and know, as of now: the answer to a call that nothing happened during. */
+  /**
+   * Everything that a worker must do and know as of now: the answer to a call during which nothing happened. May be
+   * called again.
+   */
   ordersFor(worker: WorkerId): WorkerOrders;
-  /** What a failed job that can be resumed was to publish; undefined: it was not decided, or is no such job. */
+  /** The decision of a failed job that can be resumed; undefined: it was not decided, or there is no such job. */
   unpublished(job: JobId): CommitDecision | undefined;
-  /** Immutable read model for the status that commands and metrics show. */
+  /** The view for commands and metrics: immutable, and valid for ever. */
   view(): ClusterView;
 }
 
-/** Rebuild from stored records: equal to the live state, after every prefix of any change list. */
+/** Rebuilds a scheduler from stored records. It equals the live state, after every prefix of any list of changes. */
 export type RecoverScheduler = (
   records: Iterable<StoredRecord>,
   epoch: number,
@@ -100,15 +110,23 @@ export interface SchedulerOptions {
   readonly failuresPerWorkerMax: number;
   readonly infrastructureFailuresMax: number;
   readonly digestRollbacksMax: number;
-  /** In which order the tasks of a phase are given out; the result must not depend on it. Default: by their index. */
+  /**
+   * The order in which the tasks of a phase are given out, for tests: the result must not depend on it. Default: by
+   * their index.
+   */
   readonly order?: "reverse" | undefined;
-  /** A failed job keeps its records, runs and staged files, for `--resume` and `retry`. Default: they are removed. */
+  /**
+   * True: a failed job keeps its records, runs and staged files, for `--resume` and `retry`. Default: they are removed.
+   */
   readonly keepFailed?: boolean;
-  /** How long; a new master counts anew. Default `limits.keepFailedMs`; `limits.failedJobsKept` bounds how many. */
+  /**
+   * For how long; a new master begins again. Default `limits.keepFailedMs`. `limits.failedJobsKept` bounds how many are
+   * kept.
+   */
   readonly keepFailedMs?: number;
-  /** Jobs that are over and still shown. Default `limits.endedJobsKept`. */
+  /** How many jobs that are over are still shown. Default `limits.endedJobsKept`. */
   readonly endedJobsKept?: number;
-  /** Whether a staged file is that attempt's (`storage/staged-token.ts`). Default: it is not looked at. */
+  /** Whether a staged file is that attempt's (`storage/staged-token.ts`). Default: that is not checked. */
   readonly isStagedBy?: IsStagedBy;
   /** Builds the bytes of `_SUCCESS` (output/manifest.ts), so that the scheduler knows no format. */
   readonly manifest: (job: FinishedJob) => Uint8Array;

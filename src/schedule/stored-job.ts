@@ -1,5 +1,5 @@
-// One job, put together from its records as they come in the order of their keys, in which its plan comes before its tasks: so a
-// million task records are read one after the other, and none is kept.
+// Rebuilds one job from its records, which come in the order of their keys. The plan comes before the tasks in that
+// order, so a million task records are read one after the other, and none is kept.
 
 import { assert } from "../base/assert.ts";
 import type { JobId } from "../base/ids.ts";
@@ -29,20 +29,23 @@ export class StoredJob {
   #ended: Uint8Array | undefined;
   readonly #plan = new Map<number, Uint8Array>();
   readonly #failures: Uint8Array[] = [];
-  /** Those but of tasks whose job goes on: what can be deleted when the job is over, and what stays then, but for the spec. */
+  /**
+   * Keys that can be deleted when the job is over (those of tasks are left out while it goes on), and `shownKeys`,
+   * whose records stay then. The spec's key is in neither.
+   */
   readonly keys: string[] = [];
   readonly shownKeys: string[] = [];
   #job: Job | undefined;
   #isBegun = false;
 
-  /** `names`: the strings that records repeat. */
+  /** `names` holds the strings that records repeat. */
   constructor(id: JobId, order: SchedulerOptions["order"], names: StringTable) {
     this.id = id;
     this.#order = order;
     this.#names = names;
   }
 
-  /** `key` is what `name` says. */
+  /** Takes one record. `key` is the parsed `name`. */
   add(key: JobKey, name: string, value: Uint8Array): void {
     switch (key.kind) {
       case "task":
@@ -72,7 +75,7 @@ export class StoredJob {
     this.keys.push(name);
   }
 
-  /** All records have come. Undefined: they are what a forgotten job has left. */
+  /** The job, after all its records were added. Undefined: the records are left from a forgotten job. */
   finish(): Job | undefined {
     const job = this.#begun();
     if (job === undefined || isSettled(job)) return job;
@@ -102,13 +105,13 @@ export class StoredJob {
     this.#isBegun = true;
     if (this.#spec === undefined) return undefined;
     const job = newJob(this.id, jobRecord.decode(this.#spec), this.#order);
-    // Those that a commit left when it was cut off, too: they go with the job (simulation, seed 121).
+    // Including chunks that a commit left when it was cut off: they are deleted with the job (simulation, seed 121).
     job.planChunks = this.#plan.size;
     const failures = this.#failures.map(failureRecord.decode).sort((a, b) => a.number - b.number);
     job.failures.push(...failures.slice(-limits.failuresKept));
     job.failureNumber = (failures.at(-1)?.number ?? -1) + 1;
     if (this.#ended !== undefined) job.ended = endedRecord.decode(this.#ended);
-    // Of a job that is over the rest may be deleted in part.
+    // Other records of a job that is over may be deleted in part.
     if (!isSettled(job) && this.#planValid !== undefined) this.#readPlan(job, this.#planValid);
     this.#job = job;
     return job;
@@ -126,7 +129,7 @@ export class StoredJob {
   }
 }
 
-/** It is over, and can't be resumed. */
+/** Whether the job is over, and can't be resumed. */
 function isSettled(job: Job): boolean {
   return job.ended !== undefined && !isKept(job);
 }

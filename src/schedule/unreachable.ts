@@ -1,20 +1,20 @@
-// A reducer could not reach the worker that holds a map output (fault 51). The fault may be on either side, so one complaint
-// moves the reducer; complaints of several workers take the output for lost. Every complaint does one of the two, and both are
-// counted, so it ends.
+// Decides what to do when a reduce can't reach the worker that holds a map output (fault 51). The fault may be on
+// either side, so one complaint moves the reduce to another worker, and complaints of several workers give up the
+// output. Every complaint does one of both, and both are counted, so it ends.
 import { note } from "./state/cluster.ts";
 import { isFit } from "./state/standing.ts";
 import type { Attempt, Cluster, Task, Worker } from "./state/state.ts";
 
 import { isLive } from "./state/worker.ts";
 
-/** Workers that must complain, where there are so many others. */
+/** How many workers must complain, if there are that many others. */
 const complaintsNeeded = 2;
-/** How long a complaint counts. */
+/** A complaint counts for this many leases. */
 const complaintLeases = 6;
-/** A reduce is moved so often; then the output that it can't have is made again. */
+/** A reduce is moved this often; after that, the output that it can't fetch is made again. */
 const movesMax = 3;
 
-/** "lost": nobody can have it. "move": another worker may. */
+/** Judges a complaint. "lost": the output is given up. "move": another worker is to try the reduce. */
 export function judgeUnreachable(cluster: Cluster, attempt: Attempt, lost: Task): "lost" | "move" {
   const { task, worker, id } = attempt;
   const holder = cluster.workers.get(lost.winner!.worker);
@@ -32,7 +32,7 @@ function complain(cluster: Cluster, worker: Worker, holder: Worker): void {
   worker.cutOffFrom.add(holder);
 }
 
-/** Those of workers that have a fault themselves don't count. */
+/** The complaints that count. Those of workers that are excluded or quarantined themselves don't. */
 function complaintsAgainst(cluster: Cluster, holder: Worker): number {
   let count = 0;
   for (const [worker, until] of holder.complaints) {
@@ -56,7 +56,7 @@ function withdraw(worker: Worker, holder: Worker): void {
   worker.cutOffFrom.delete(holder);
 }
 
-/** It has read all outputs of a job, so it reaches all who hold some. */
+/** Called when a worker has read all outputs of a job: it can reach all their holders. */
 export function noteReached(worker: Worker, task: Task): void {
   for (const holder of worker.cutOffFrom) {
     for (const { job } of holder.runs) {
@@ -67,7 +67,7 @@ export function noteReached(worker: Worker, task: Task): void {
   }
 }
 
-/** It could not fetch from somebody lately: reduces are given to others first. */
+/** Whether the worker could not fetch from another one lately. Reduces are given to others first. */
 export function isCutOff(cluster: Cluster, worker: Worker): boolean {
   for (const holder of worker.cutOffFrom) {
     if ((holder.complaints.get(worker) ?? 0) > cluster.now && isLive(holder) && holder.runs.size > 0) return true;
@@ -75,7 +75,7 @@ export function isCutOff(cluster: Cluster, worker: Worker): boolean {
   return false;
 }
 
-/** Another process, or back from silence, or judged: what was said before says nothing any more. */
+/** Forgets complaints by and about a worker that is another process, back from silence, or judged. */
 export function forgetComplaints(worker: Worker): void {
   for (const complainer of worker.complaints.keys()) complainer.cutOffFrom.delete(worker);
   worker.complaints.clear();

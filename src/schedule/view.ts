@@ -1,5 +1,5 @@
-// The read model. A job's part is made again only when something happened to it, at a cost of its running attempts, never of
-// its tasks (unless a winner was replaced: then its sums are made again).
+// The read model. A job's part is made again only when something happened to the job. That costs as much as it has
+// running attempts, not as it has tasks (unless a winner was replaced: then its sums are made again).
 import type { Phase } from "../base/ids.ts";
 import type { ClusterView, JobState, JobView, TaskCounts, WorkerState, WorkerView } from "../protocol/view.ts";
 import { isKept } from "./discard.ts";
@@ -8,7 +8,7 @@ import { isExcluded, isQuarantined } from "./state/standing.ts";
 import type { Cluster, Job, Worker } from "./state/state.ts";
 import { capacity, isLeaving, isLive } from "./state/worker.ts";
 
-/** A worker's part is made again when something happened to it, and when it is so old: durations grow by themselves. */
+/** A worker's part is made again when something happened to it, and when it is this old, as durations grow. */
 const workerViewMs = 1_000;
 
 export function viewOf(cluster: Cluster): ClusterView {
@@ -46,7 +46,7 @@ function workerView(cluster: Cluster, worker: Worker): WorkerView {
   return seen;
 }
 
-/** Of a job that nothing runs of, though it is not over. Undefined: something will, at once or when its time has come. */
+/** Why nothing runs of a job that is not over. Undefined: something will run, now or when its time has come. */
 function whyWaiting(cluster: Cluster): JobView["waiting"] {
   const live = [...cluster.workers.values()].filter(isLive);
   if (live.length === 0) return "no workers";
@@ -95,14 +95,17 @@ function tasksOf(job: Job, phase: Phase): TaskCounts {
   return { ...phaseTasksDone(job, phase), running: job.running[phase] };
 }
 
-/** Goes back only where a job that closes has to do a task again: one that reduces stays so while a lost map output is made again. */
+/**
+ * A job's state. It goes back only when a closing job has to do a task again: a reducing job stays so while a lost map
+ * output is made.
+ */
 export function stateOf(job: Job): JobState {
   if (job.ended !== undefined) return job.ended.outcome;
   if (job.stage === "closing" || job.stage === "publishing" || job.stage === "planning") return job.stage;
   return job.mapsWon < job.maps.length || job.reduces.length === 0 ? "mapping" : "reducing";
 }
 
-/** Stuck: an attempt that was to be stopped is still there a lease later. */
+/** A worker's state. "stuck": an attempt that it was told to stop is still there a lease later. */
 function workerState(cluster: Cluster, worker: Worker): WorkerState {
   if (worker.isSilent) return "silent";
   if (isLeaving(worker)) return "draining";

@@ -1,3 +1,4 @@
+// Where fetched segments are written on the fetching side.
 import { assert } from "../base/assert.ts";
 import { KiB } from "../base/limits.ts";
 import type { RunFile, RunFiles } from "../sort/run.ts";

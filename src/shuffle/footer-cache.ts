@@ -1,3 +1,4 @@
+// Footers on the serving side of the shuffle, so that each is read from disk once and not once per partition.
 import { sameAttempt } from "../base/ids.ts";
 import { openFooter, type Reads, type RunFooter } from "../sort/footer-reads.ts";
 import type { RunRef } from "../sort/run.ts";

@@ -170,7 +170,7 @@ function responseFault({ statusCode, headers }: IncomingMessage): TransferFault 
     );
   }
   if (statusCode !== 200 || headers["content-type"] !== segmentsType) {
-    return new TransferFault("garbled", `what answers is no worker (status ${statusCode})`);
+    return new TransferFault("garbled", `what answers is not a worker (status ${statusCode})`);
   }
   return undefined;
 }

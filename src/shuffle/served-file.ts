@@ -1,3 +1,4 @@
+// Reading runs on the serving side of the shuffle, in the agent's process.
 import { close, closeSync, open, openSync, read, readSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";

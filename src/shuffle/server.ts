@@ -96,7 +96,7 @@ class ShuffleServer {
       const body = await readBody(raw, this.#clock, this.#options.stallMs ?? limits.serveStallMs);
       const request = body && parseRequest(params["job"] ?? "", body);
       if (request === undefined) {
-        refuse(response, body === undefined ? 413 : 400, "this is no request for segments of version 1");
+        refuse(response, body === undefined ? 413 : 400, "this is not a request for segments of version 1");
         return;
       }
       await this.#answer(request, response, signal);

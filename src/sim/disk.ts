@@ -1,6 +1,6 @@
 // A simulated worker's disk: what its attempts have written. It outlives the worker's process, or is lost with it.
 import { MillraceError } from "../base/error.ts";
-import { type AttemptId, attemptName, type JobId } from "../base/ids.ts";
+import { type AttemptId, attemptName, type JobId, sameAttempt } from "../base/ids.ts";
 import type { WorkerReport } from "../protocol/messages.ts";
 import type { RunStore } from "../worker/disk/run-store.ts";
 import type { Chance } from "./chance.ts";
@@ -74,7 +74,8 @@ export class Disk {
       end: (attempt, { kept }) => {
         if (kept === undefined) this.lose(attempt);
       },
-      isOf: () => true,
+      // No simulated slot lies about its run; but the run may be lost before its agent hears of it.
+      isOf: (attempt, run) => sameAttempt(attempt, run.writtenBy) && this.find(attempt) !== undefined,
       keep() {},
       discard: (job) => {
         for (const { attempt } of [...this.#entries.values()]) if (attempt.job === job) this.lose(attempt);

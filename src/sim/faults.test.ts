@@ -1,5 +1,5 @@
-// Each kind of fault, alone in worlds in which nothing else goes wrong: it comes, is counted and traced, every invariant holds,
-// and it is over when all is healed.
+// Each kind of fault, alone in worlds in which nothing else goes wrong: it comes, is counted and traced, every
+// invariant holds, and it is over when all is healed.
 import { expect, test } from "vitest";
 import { OracleWorld } from "../../test/simulation/world.ts";
 import { type FaultKind, faultKinds, faultOf } from "./faults.ts";

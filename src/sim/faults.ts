@@ -1,6 +1,6 @@
-// What can go wrong in a simulated cluster: one entry per kind of fault. Whatever comes is counted and traced where it comes
-// (`Scene.fired`), under the kind's name or the one that it says. A new fault is an entry here. One that comes with messages,
-// attempts or jobs is thrown there too, by `Scene.comes` or `Scene.fired`.
+// What can go wrong in a simulated cluster: one entry per kind of fault. Whatever comes is counted and traced where
+// it comes (`Scene.fired`), under the kind's name or the one that it says. A new fault is an entry here. One that
+// comes with messages, attempts or jobs is thrown there too, by `Scene.comes` or `Scene.fired`.
 import type { Chance } from "./chance.ts";
 import type { ClusterOptions, Scene, WorkerHost } from "./scene.ts";
 
@@ -159,7 +159,7 @@ export const faults = {
     comes: "now and then",
     sparesJobs: true,
     onlyDelays: true,
-    aim: ({ server }) => ({ where: `${server.leader ?? "nobody"} leads no more`, does: () => server.depose() }),
+    aim: ({ server }) => ({ where: `${server.leader ?? "no one"} leads no more`, does: () => server.depose() }),
   },
   "slow-store": {
     comes: "now and then",
@@ -236,7 +236,7 @@ export const faults = {
   "poison-record": { comes: "with jobs" },
   /** Some attempts of a map throw, or all do. */
   "user-errors": { comes: "with jobs" },
-  /** Its code calls when nobody waits for it any more. */
+  /** Its code calls when no one waits for it any more. */
   "late-calls": { comes: "with jobs" },
   "cancel-jobs": {
     comes: "now and then",

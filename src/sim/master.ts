@@ -1,5 +1,5 @@
-// A machine that can run a master, and the lives of the master on it: the product's loop around the product's scheduler, over
-// the simulated store and network. A master that has stepped down ends, and is started again.
+// A machine that can run a master, and the lives of the master on it: the product's loop around the product's
+// scheduler, over the simulated store and network. A master that has stepped down ends, and is started again.
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";

@@ -1,4 +1,5 @@
-// Throws the faults that come now and then (faults.ts), one after the other while a world is faulty, and heals it afterwards.
+// Throws the faults that come now and then (faults.ts), one after the other while a world is faulty, and heals it
+// afterwards.
 import type { Chance } from "./chance.ts";
 import { type FaultKind, faultKinds, faultOf, type Strike } from "./faults.ts";
 import type { MasterHost, Scene, WorkerHost } from "./scene.ts";
@@ -67,8 +68,8 @@ export class Nemesis {
   }
 
   /**
-   * Those that are well for good; each of the others stays bad in its way for ever. Random healing would hide what only goes on
-   * because it gets a new chance each time (TigerBeetle's liveness mode).
+   * Those that are well for good; each of the others stays bad in its way for ever. Random healing would hide what
+   * only goes on because it gets a new chance each time (TigerBeetle's liveness mode).
    */
   #drawCore(): readonly [readonly MasterHost[], readonly WorkerHost[]] {
     const { masters, workers } = this.#scene;

@@ -1,5 +1,5 @@
-// Messages between processes: lost, repeated, late, in another order, or cut off one way or both. A call is a request and a
-// reply, each of which has its own fate; whoever waits gives up after a while and does not know what became of it.
+// Messages between processes: lost, repeated, late, in another order, or cut off one way or both. A call is a request
+// and a reply, each of which has its own fate; a caller gives up after a while and does not know what became of it.
 import { MillraceError } from "../base/error.ts";
 import type { Chance } from "./chance.ts";
 import type { Process } from "./process.ts";
@@ -68,7 +68,7 @@ export class Network {
     return this.#cuts.has(`${from}>${to}`);
   }
 
-  /** Rejects with `unreachable` when nobody answers in time, and with what the other end rejected with. */
+  /** Rejects with `unreachable` when no one answers in time, and with what the other end rejected with. */
   call(from: Process, address: string, kind: string, body: unknown, options: CallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let isOver = false;

@@ -1,5 +1,5 @@
-// A simulated process: it runs, is stopped for a while (SIGSTOP), or is dead. What comes for a stopped process waits; what
-// comes for a dead one is gone. Its clock has its own zero and its own rate, as machines have.
+// A simulated process: it runs, is stopped for a while (SIGSTOP), or is dead. What comes for a stopped process waits;
+// what comes for a dead one is gone. Its clock has its own zero and its own rate, as machines have.
 import type { Clock } from "../base/system/clock.ts";
 import type { Planned, Timeline, Work } from "./timeline.ts";
 

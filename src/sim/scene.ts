@@ -1,6 +1,7 @@
-// What a simulated cluster consists of, as its parts see each other, and the seams at which two worlds differ: what slots run
-// and where outputs lie, and who watches. The parts are the product's own master loop, scheduler and worker agent (master.ts,
-// worker.ts); `millrace sim` puts a user's job into them (job/), test/simulation an oracle and its invariants.
+// What a simulated cluster consists of, as its parts see each other, and the seams at which two worlds differ: what
+// slots run and where outputs lie, and who watches. The parts are the product's own master loop, scheduler and worker
+// agent (master.ts, worker.ts); `millrace sim` puts a user's job into them (job/), test/simulation an oracle and its
+// invariants.
 import type { AttemptId } from "../base/ids.ts";
 import type { Assignment, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
@@ -84,8 +85,8 @@ export interface Scene {
   /** Counts a fault that has come, and notes it. */
   fired(kind: FaultKind, where: string): void;
   /**
-   * Whether a fault of a kind that comes with messages or attempts comes now: never where the world does not know it or is
-   * healed. Counted when it does. `share`: of the kind's probability.
+   * Whether a fault of a kind that comes with messages or attempts comes now: never where the world does not know it
+   * or is healed. Counted when it does. `share`: of the kind's probability.
    */
   comes(kind: FaultKind, chance: Chance, where: () => string, share?: number): boolean;
 }
@@ -130,7 +131,7 @@ export interface WorkerLife {
   readonly disk: Disk;
   /** The agent's. */
   readonly process: Process;
-  /** Of the slots: goes on when only the agent is stopped. */
+  /** The slots': it goes on when only the agent is stopped. */
   readonly machine: Process;
   /** The highest epoch that it was told. */
   readonly epochSeen: number;
@@ -146,7 +147,7 @@ export interface WorkerLife {
 
 /** Whoever has submitted a job. */
 export interface Client {
-  /** Of its job. */
+  /** Its job's. */
   readonly name: string;
   cancel(): Promise<void>;
   resume(): Promise<void>;
@@ -172,7 +173,7 @@ export interface Outputs {
   staged(chance: Chance): { readonly token: string; remove(): void } | undefined;
 }
 
-/** A seam: who watches. Each is called at the moment it happens. */
+/** A seam: what watches. Each is called at the moment it happens. */
 export interface Observer {
   /** A worker takes an attempt that it was ordered to run: at once, or when it has a slot. */
   taken?(worker: WorkerLife, assignment: Assignment): void;

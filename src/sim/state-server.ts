@@ -1,5 +1,6 @@
-// The state store as a service that several masters use: the product's store in memory, behind a session for whoever leads. A
-// commit goes in as transactions, each fenced by the store, so a crash or an error may leave a prefix of it (store.ts).
+// The state store as a service that several masters use: the product's store in memory, behind a session for whoever
+// leads. A commit goes in as transactions, each fenced by the store, so a crash or an error may leave a prefix of it
+// (store.ts).
 import { MillraceError } from "../base/error.ts";
 import { createMemoryStore } from "../state/memory.ts";
 import type { Change, Leadership, StoredRecord } from "../state/store.ts";
@@ -63,7 +64,7 @@ export class StateServer implements Endpoint {
     this.#watcher = watcher;
   }
 
-  /** Who leads as far as the store knows. */
+  /** The host that leads, as far as the store knows. */
   get leader(): string | undefined {
     return this.#session?.host;
   }
@@ -97,7 +98,7 @@ export class StateServer implements Endpoint {
 
   #lead(host: string): Promise<number> {
     return new Promise((resolve) => {
-      // Who asks again has given up the call before.
+      // A host that asks again has given up the call before.
       const before = this.#waiting.findIndex((waiter) => waiter.host === host);
       if (before >= 0) this.#waiting.splice(before, 1);
       this.#waiting.push({ host, resolve });

@@ -1,4 +1,5 @@
-// Virtual time: a queue of what happens when. Nothing in a simulated world happens but here, so one seed decides everything.
+// Virtual time: a queue of what happens when. Nothing in a simulated world happens but here, so one seed decides
+// everything.
 import { Heap } from "../schedule/state/heap.ts";
 
 /** Something that will happen, unless it is cancelled. */
@@ -13,7 +14,7 @@ export type Work = () => void | Promise<void>;
 
 export class Timeline {
   now = 0;
-  /** So many things happened. */
+  /** How many things have happened. */
   steps = 0;
   /** Called after each, when all promises that it settled have run. */
   afterEach: () => void = () => {};

@@ -1,4 +1,5 @@
-// What happened, as lines: hashed, so that two runs of a seed can be compared, with the last ones kept for whoever looks.
+// What happened, as lines: hashed, so that two runs of a seed can be compared, with the last ones kept for whoever
+// looks.
 const kept = 200;
 
 export class Trace {

@@ -1,5 +1,5 @@
-// A worker's machine, with its disk, and the lives of the worker on it. A life is the product's agent in a simulated process,
-// with the slots of its world (`Scene.slots`); whatever it was is gone with it.
+// A worker's machine, with its disk, and the lives of the worker on it. A life is the product's agent in a simulated
+// process, with the slots of its world (`Scene.slots`); whatever it was is gone with it.
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import { decodeOrders, encodeReport } from "../wire/convert.ts";
 import { type Agent, startAgent } from "../worker/agent/agent.ts";

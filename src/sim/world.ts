@@ -1,6 +1,7 @@
-// A cluster of one seed, in one process: the product's scheduler, master loop, worker agents and messages; time, network, store,
-// machines and disks are simulated. What its slots run, where outputs lie and who watches is of each kind of world
-// (job/world.ts, test/simulation/world.ts). Nothing in it depends on real time, so a seed gives the same course of events again.
+// A cluster of one seed, in one process: the product's scheduler, master loop, worker agents and messages; time,
+// network, store, machines and disks are simulated. What its slots run, where outputs lie and who watches is of each
+// kind of world (job/world.ts, test/simulation/world.ts). Nothing in it depends on real time, so a seed gives the
+// same course of events again.
 import { Chance } from "./chance.ts";
 import { type FaultKind, faultOf } from "./faults.ts";
 import { MasterMachine } from "./master.ts";
@@ -41,7 +42,7 @@ export abstract class World implements Scene {
   readonly core = new Set<string>();
   /** How often each came, by what it is counted as. */
   readonly faults: Record<string, number> = Object.create(null);
-  /** Of leadership, without the first. */
+  /** How often another master came to lead, without the first. */
   masterChanges = 0;
   /** When whoever leads began to. */
   ledAt = 0;

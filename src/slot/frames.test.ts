@@ -31,5 +31,5 @@ test("a large message in small pieces is not copied once per piece", () => {
 
 test("bytes that are no message are refused instead of being waited for", () => {
   const reader = new FrameReader(() => {});
-  expect(() => reader.push(Buffer.from("hello"))).toThrow("something else than a message");
+  expect(() => reader.push(Buffer.from("hello"))).toThrow("something other than a message");
 });

@@ -34,7 +34,7 @@ export class FrameReader {
       const held: Buffer = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
       const length = held.readUInt32LE(0);
       if (length > frameBytesMax)
-        throw new MillraceError("io-error", "something else than a message came through the slot's pipe");
+        throw new MillraceError("io-error", "something other than a message came through the slot's pipe");
       const end = headerBytes + length;
       this.#parts = [held];
       this.#needed = end;

@@ -314,7 +314,7 @@ function inputsOf(request: RunAttempt): ReduceInputs | undefined {
 
 /** The module is loaded when it is needed: a run on one machine does not need HTTP. */
 async function fetchRemote({ remote, access }: RunAttempt, wanted: FetchRequest): Promise<Fetched> {
-  assert(access !== undefined, "who is to fetch gets what that needs");
+  assert(access !== undefined, "a fetch gets what it needs");
   const { fetchSegments } = await import("../shuffle/client.ts");
   return await fetchSegments({ ...wanted, remote, access, clock: systemClock, random: Math.random });
 }

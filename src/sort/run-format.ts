@@ -98,7 +98,7 @@ export const digestAt = (header: Buffer, at: number): bigint => header.readBigUI
 export const pairsAt = (header: Buffer, at: number): number => header.readUInt32LE(at + 12);
 
 export function corruptRun(path: string, what: string, cause?: unknown): MillraceError {
-  const message = `${path}: ${what}. The run is damaged or was cut off; what is in it has to be made again by the task that wrote it.`;
+  const message = `${path}: ${what}. The run is damaged or was cut off; the task that wrote it has to run again.`;
   return new MillraceError("corrupt-run", message, { retry: "elsewhere", cause });
 }
 

@@ -1,5 +1,5 @@
-// Opens the state store that a URL names: the one place that knows which stores there are. What lies beside a store in the
-// same directory is written down in docs/state.md.
+// Opens the state store that a URL names: the one place that knows which stores there are. What lies beside a store in
+// the same directory is written down in docs/state.md.
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
 import { type LevelStoreOptions, openLevelStore } from "./leveldb.ts";
@@ -18,8 +18,8 @@ const schemes: Readonly<Record<string, Open>> = {
 };
 
 /**
- * Opens the store of "leveldb:DIR" or of the plain path "DIR", or a new one of "memory:". Throws `wrong-usage` for any other
- * scheme, and `state-busy`, `corrupt-state` and `io-error` as the store does.
+ * Opens the store of "leveldb:DIR" or of the plain path "DIR", or a new one of "memory:". Throws `wrong-usage` for any
+ * other scheme, and `state-busy`, `corrupt-state` and `io-error` as the store does.
  */
 export async function openStateStore(url: string, options: StateStoreOptions = {}): Promise<StateStore> {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(url) ?? [undefined, "leveldb", url];

@@ -1,5 +1,5 @@
-// The storage behind every path that may be given: a URL belongs to the storage of its scheme (schemes.ts), a path without
-// a scheme to a file system.
+// The storage behind every path that may be given: a URL belongs to the storage of its scheme (schemes.ts), a path
+// without a scheme to a file system.
 import { tmpdir } from "node:os";
 import { MillraceError } from "../base/error.ts";
 import { type Clock, systemClock } from "../base/system/clock.ts";

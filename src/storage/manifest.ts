@@ -247,7 +247,7 @@ function count(value: unknown, path: string): number {
 function numbers(value: unknown, path: string): Counters {
   const table: Record<string, number> = Object.create(null);
   for (const [name, number] of Object.entries(record(value, path))) {
-    if (typeof number !== "number") throw corrupt(path, `${JSON.stringify(name)} is no number`);
+    if (typeof number !== "number") throw corrupt(path, `${JSON.stringify(name)} is not a number`);
     table[name] = number;
   }
   return table;

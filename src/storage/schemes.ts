@@ -1,5 +1,5 @@
-// The storages by the schemes of their URLs: one table. A storage more is one entry here and its folder; nothing else in
-// the product names one.
+// The storages by the schemes of their URLs: one table. A storage more is one entry here and its folder; nothing else
+// in the product names one.
 import { isUrl } from "../base/paths.ts";
 import type { Clock } from "../base/system/clock.ts";
 import type { Secret } from "../base/value/secret.ts";

@@ -1,3 +1,4 @@
+// Reading a finished run file from either tier.
 import { MillraceError, systemCode } from "../base/error.ts";
 import type { RunBytes } from "../sort/run.ts";
 import { tierError } from "./error.ts";
@@ -12,7 +13,7 @@ export function openTierBytes(fs: TierFiles, path: string): RunBytes {
     fd = fs.openToRead(path);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw tierError("can't be opened", path, error);
-    const message = `${path} is gone: something removed it while the job ran. What was in it has to be made again.`;
+    const message = `${path} is gone: something removed it while the job ran. The task that wrote it has to run again.`;
     throw new MillraceError("segment-lost", message, { retry: "elsewhere", cause: error });
   }
   try {
@@ -46,7 +47,7 @@ class TierBytes implements RunBytes {
       } catch (error) {
         const code = systemCode(error);
         if (code === undefined) throw error;
-        const message = `${this.#path} can't be read (${code}). Check the disk; what is in it has to be made again.`;
+        const message = `${this.#path} can't be read (${code}). Check the disk; the task that wrote it has to run again.`;
         throw new MillraceError("corrupt-run", message, { retry: "elsewhere", cause: error });
       }
       if (count === 0) break;

@@ -1,4 +1,5 @@
-// The frame of every conversion: plain data to protobuf bytes and back, with the checks that protobuf itself doesn't make.
+// The frame of every conversion between plain data and protobuf bytes, with the checks that protobuf itself doesn't
+// make.
 import {
   create,
   type DescMessage,
@@ -16,7 +17,7 @@ export interface MessageCodec<T> {
   decode(bytes: Uint8Array): T;
 }
 
-/** `code`: what it means when bytes can't be read: "io-error" on a wire, "corrupt-state" in a store. */
+/** Makes a codec. `code` is the error for unreadable bytes: "io-error" on a wire, "corrupt-state" in a store. */
 export function messageCodec<S extends DescMessage, T>(
   schema: S,
   to: (value: T) => MessageInitShape<S>,
@@ -35,7 +36,7 @@ export function messageCodec<S extends DescMessage, T>(
   };
 }
 
-/** What reading these bytes as a message of that name has thrown, as users see it. */
+/** The error for bytes that could not be read as a message of that name. */
 export function unreadable(bytes: Uint8Array, name: string, code: ErrorCode, error: unknown): MillraceError {
   const why = error instanceof Error ? error.message : String(error);
   const message = `${bytes.length} bytes are no readable ${name} (${why}); were they written by another version?`;
@@ -54,7 +55,7 @@ export function bigSigned(value: number): bigint {
   return BigInt(value);
 }
 
-/** Of a 64-bit field; throws where JavaScript's numbers would round it. */
+/** The number in a 64-bit field. Throws where JavaScript's numbers would round it. */
 export function num(value: bigint): number {
   const number = Number(value);
   if (!Number.isSafeInteger(number)) throw new Error(`${value} is beyond 2^53`);
@@ -73,13 +74,13 @@ export function instant(value: number): number {
   return value;
 }
 
-/** Of two clocks, in milliseconds. */
+/** The difference of two clocks, in milliseconds. */
 export function difference(value: number): number {
   if (!Number.isSafeInteger(value)) throw new Error(`${value} is no difference of clocks`);
   return value;
 }
 
-/** A field that every message of ours has. */
+/** A field that every valid message has. */
 export function required<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`it lacks ${name}`);
   return value;

@@ -147,7 +147,9 @@ export function fromResult(result: pb.AttemptResult): AttemptResult {
   }
 }
 
-/** One that can't be read is its attempt's failure, and no reason to refuse what else its worker says. */
+/**
+ * Reads a result. An unreadable one becomes its attempt's failure, and is no reason to refuse the rest of the report.
+ */
 export function readResult(result: pb.AttemptResult, who: string): AttemptResult {
   try {
     return fromResult(result);

@@ -8,7 +8,7 @@ import type { StagedFile } from "../storage/storage.ts";
 import { big, bigSigned, duration, num, oneOf, optional, required } from "./codec.ts";
 import type * as pb from "./gen/millrace/v1/common_pb.ts";
 
-/** A message's fields, without what protobuf adds: what `create` takes, nested. */
+/** The fields of a message, without what protobuf adds, as `create` takes them. */
 export type Fields<M> = Omit<M, "$typeName" | "$unknown">;
 
 export function toAttemptId(id: AttemptId): Fields<pb.AttemptId> {
@@ -34,7 +34,7 @@ export function fromPosition({ file, offset }: pb.Position): Position {
   return { file, offset: num(offset) };
 }
 
-/** In the order of the object's own keys; a null prototype keeps `__proto__` a name. */
+/** Counters in the order of the object's own keys. A null prototype keeps `__proto__` a name. */
 export function toCounters(counters: Counters): Fields<pb.Count>[] {
   return Object.keys(counters).map((name) => ({ name, value: bigSigned(counters[name]!) }));
 }
@@ -85,7 +85,10 @@ export function toFailureText({ code, message, stack, where, excerpt, aside }: F
   return { code, message, stack, where, excerpt, aside: optional(aside, big) };
 }
 
-/** Of whoever wrote it: cut to what can be shown, stored and sent on, as its text may be as long as a user's data. */
+/**
+ * A failure's text from its writer, cut to a length that can be shown, stored and sent on: it may be as long as a
+ * user's data.
+ */
 export function fromFailureText(text: pb.FailureText | undefined): FailureText {
   const { code, message, stack, where, excerpt, aside } = required(text, "an error");
   return {
@@ -98,7 +101,7 @@ export function fromFailureText(text: pb.FailureText | undefined): FailureText {
   };
 }
 
-/** Well-formed, as half a character is another text once it was written as UTF-8. */
+/** Cuts a text between characters, as half a character would change when it is written as UTF-8. */
 function cut(text: string, lengthMax: number): string {
   if (text.length <= lengthMax) return text.toWellFormed();
   return `${text.slice(0, lengthMax - 1)}…`.toWellFormed();

@@ -1,4 +1,4 @@
-// How jobs and workers look from outside, to protobuf and back.
+// Views of jobs and workers, to protobuf and back.
 import {
   type ClusterView,
   type JobStats,

@@ -1,5 +1,6 @@
-// Messages as bytes: what master and worker tell each other. Used by every transport, the in-memory one too, so that nothing works in one process that would not work across a wire. Loads protobuf
-// only. Every `decode…` throws a `MillraceError` on bytes that are no such message.
+// The messages between master and worker as bytes. Every transport uses them, the in-memory one too, so that nothing
+// works in one process that would not work across a wire. This file loads protobuf only. Every `decode…` throws a
+// `MillraceError` for bytes that are no such message.
 
 import type { Plan } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
@@ -20,7 +21,10 @@ const assignment = messageCodec(AssignmentSchema, toAssignment, fromAssignment);
 const result = messageCodec(AttemptResultSchema, toResult, fromResult);
 const spec = messageCodec(JobSpecSchema, toSpec, fromSpec);
 
-/** Plans are put in by hand: the library takes seconds for a large one, and a worker's lease goes on meanwhile. */
+/**
+ * Encodes a report. Plans are written by hand: the library takes seconds for a large one, while the worker's lease runs
+ * out.
+ */
 export function encodeReport(value: WorkerReport): Uint8Array {
   if (!value.finished.some(planIn)) return report.encode(value);
   let index = 0;

@@ -1,16 +1,16 @@
-// Errors on the wire: a gRPC code for whoever knows nothing of us, and in the details our own code and what may be done about it.
-// Causes, stacks and unexpected errors stay where they are.
+// Errors on the wire: a gRPC code for callers that know only gRPC, and in the details Millrace's own code and whether
+// trying again may help. Causes, stacks and unexpected errors are not sent.
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ErrorCode, isErrorCode, MillraceError, type Retry } from "../base/error.ts";
 import { meaningOf } from "../base/error-codes.ts";
 import { ErrorDetailSchema } from "./gen/millrace/v1/service_pb.ts";
 
-/** It travels in a header, percent-encoded and once more in the details. */
+/** Longest message: it is sent in a header, percent-encoded, and once more in the details. */
 const messageCharactersMax = 4000;
 
 export function toWire(error: MillraceError): ConnectError {
-  // Who is told "not-leader" asks again: the master that leads then knows the answer.
+  // A caller that gets "not-leader" asks again, as the next leader knows the answer.
   const retry: Retry = error.code === "not-leader" ? "same" : error.retry;
   const detail = { desc: ErrorDetailSchema, value: create(ErrorDetailSchema, { code: error.code, retry }) };
   return new ConnectError(
@@ -22,7 +22,7 @@ export function toWire(error: MillraceError): ConnectError {
   );
 }
 
-/** Undefined: it was not written by a master. */
+/** The error that a master sent; undefined: it does not come from a master. */
 export function fromWire(error: ConnectError): MillraceError | undefined {
   const detail = error.findDetails(ErrorDetailSchema)[0];
   if (detail === undefined) return undefined;

@@ -1,5 +1,5 @@
-// Master and worker in one process: a call, but every message goes through its bytes, so that nothing works here that would
-// not work across a wire.
+// Joins master and worker in one process by plain calls. Every message is encoded and decoded, so that nothing works
+// here that would not work across a wire.
 
 import type { Heartbeats } from "../protocol/services.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "./convert.ts";

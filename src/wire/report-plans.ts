@@ -1,5 +1,6 @@
-// A report with a large plan, read in portions: the master answers others between them. Read at once, a plan of a million splits
-// holds its thread up for seconds. Each portion is written again at once, as it will be stored. Everything else in a report is small, or read as fast as it comes.
+// Reads a report with a large plan in portions, so that the master answers others between them: read at once, a plan of
+// a million splits would hold up its thread for seconds. Each portion is encoded again right away, as it will be
+// stored. Everything else in a report is small, or is read as fast as it comes.
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "../protocol/check-result.ts";
 import type { AttemptResult, WorkerReport } from "../protocol/messages.ts";
@@ -12,14 +13,14 @@ import { decodePlan, encodePlanPart, planOf } from "./stored/plans.ts";
 const path = [10, 2, 1] as const;
 
 export interface PortionOptions {
-  /** Shorter reports are read at once. */
+  /** Reports shorter than this are read at once. */
   readonly reportBytes: number;
   readonly portionBytes: number;
-  /** Resolves when others have had their turn. */
+  /** Lets others have their turn. Called between two portions. */
   readonly pause: () => Promise<void>;
 }
 
-/** What `decodeReport` gives, and throws. */
+/** Reads a report. Returns and throws what `decodeReport` does. */
 export async function readReport(bytes: Uint8Array, options: PortionOptions): Promise<WorkerReport> {
   const found = bytes.length < options.reportBytes ? undefined : cutPlans(bytes);
   if (found === undefined || found.plans.size === 0) return decodeReport(bytes);
@@ -27,7 +28,7 @@ export async function readReport(bytes: Uint8Array, options: PortionOptions): Pr
   const finished: AttemptResult[] = [...report.finished];
   for (const [index, plan] of found.plans) {
     const result = finished[index];
-    if (result?.ok !== true) continue; // what is left of it can't be read already
+    if (result?.ok !== true) continue; // the rest of it could not be read
     try {
       finished[index] = { ...result, plan: await readPlan(plan, options) };
     } catch (error) {
@@ -51,7 +52,7 @@ async function readPlan(bytes: Uint8Array, { portionBytes, pause }: PortionOptio
   return planOf(parts, chunks);
 }
 
-/** Messages of the same type, which are the whole when they are put one after the other. */
+/** Cuts a message into messages of the same type, which together are the whole. */
 function* portions(bytes: Uint8Array, bytesMax: number): Iterable<Uint8Array> {
   const reader = new WireReader();
   reader.open(bytes);
@@ -66,13 +67,16 @@ function* portions(bytes: Uint8Array, bytesMax: number): Iterable<Uint8Array> {
 }
 
 interface Cut {
-  /** The report without them. */
+  /** The report without its plans. */
   readonly rest: Uint8Array;
-  /** By their place in `finished`. */
+  /** The plans, by their index in `finished`. */
   readonly plans: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Undefined: it is no message of ours, or is put together in a way that only the library knows. */
+/**
+ * Cuts the plans out of a report. Undefined: the bytes are no report, or are encoded in a way that only the library can
+ * read.
+ */
 function cutPlans(report: Uint8Array): Cut | undefined {
   const plans = new Map<number, Uint8Array>();
   let index = 0;
@@ -89,7 +93,7 @@ function cutPlans(report: Uint8Array): Cut | undefined {
   }
 }
 
-/** The plan of a result, where it has one, written once. */
+/** Cuts the plan out of a result; undefined: it has none. */
 function cutOne(result: Uint8Array): { readonly cut: Uint8Array; readonly rest: Uint8Array } | undefined {
   const cut: Uint8Array[] = [];
   let outcomes = 0;

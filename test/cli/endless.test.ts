@@ -1,5 +1,5 @@
-// Commands that call the job's code in a process of their own: an endless loop there, which no slot has met before, keeps the thread
-// from hearing of signals. The first one ends the command all the same, and leaves nothing.
+// Commands that call the job's code in a process of their own: an endless loop there, which no slot has met before,
+// keeps the thread from hearing of signals. The first one ends the command all the same, and leaves nothing.
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

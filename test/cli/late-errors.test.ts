@@ -1,5 +1,5 @@
-// What the job's code does after its call has returned (fault 26): it belongs to the attempt whose code it is, it is the
-// job's error, and nothing is published without it. All that Node may call it from: test/faults/late.test.ts.
+// What the job's code does after its call has returned (fault 26): it belongs to the attempt whose code it is, it is
+// the job's error, and nothing is published without it. All that Node may call it from: test/faults/late.test.ts.
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -37,7 +37,7 @@ function writeJob(of: string, head = ""): string {
   return name;
 }
 
-/** Of the line that is marked, or the only one that could be it. */
+/** The place of the line that is marked, or of the only one that could be it. */
 function placeOf(job: string): RegExp {
   const lines = readFileSync(join(folder.path, job), "utf8").split("\n");
   const marked = lines.findIndex((line) => line.includes("/*late*/")) + 1;

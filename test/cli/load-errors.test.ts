@@ -1,5 +1,5 @@
-// Whatever a job file does while it is loaded or asked what it is: every command that loads it says so in a few lines, with the
-// place in the user's own file, and shows nothing of this program.
+// Whatever a job file does while it is loaded or asked what it is: every command that loads it says so in a few lines,
+// with the place in the user's own file, and shows nothing of this program.
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,5 @@
-// A job module that never finishes loading: the command says so, and the first interrupt ends it at once and leaves nothing.
+// A job module that never finishes loading: the command says so, and the first interrupt ends it at once and leaves
+// nothing.
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

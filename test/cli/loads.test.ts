@@ -1,5 +1,6 @@
-// A run on this machine runs nothing that only a cluster needs: it starts as fast as before there were clusters, and what it has
-// not begun can't listen or connect. Seen in V8's coverage: which modules of the program's bundle were evaluated.
+// A run on this machine runs nothing that only a cluster needs: it starts as fast as before there were clusters, and
+// what it has not begun can't listen or connect. Seen in V8's coverage: which modules of the program's bundle were
+// evaluated.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// Every option and argument of every command is given what nobody means: the command says which one and ends with 2, and nothing
-// is read or made. A variable of the shell that is not set leaves an empty word, and an empty word must not be the current folder.
+// Every option and argument of every command is given a value that no one means: the command says which one and ends
+// with 2, and nothing is read or made. A variable of the shell that is not set leaves an empty word, and an empty word
+// must not be the current folder.
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

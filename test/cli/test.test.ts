@@ -19,7 +19,7 @@ interface Outcome {
   readonly text: string;
 }
 
-/** Of `millrace test … --json`. */
+/** The outcome of `millrace test … --json`. */
 function outcomeOf({ code, stdout, stderr }: CliResult): Outcome {
   const lines = stdout
     .toString()

@@ -201,7 +201,7 @@ const mountsMissing = (() => {
 describe.skipIf(mountsMissing !== undefined)(
   `a folder that workers don't share${mountsMissing === undefined ? "" : ` (${mountsMissing})`}`,
   () => {
-    /** Of a cluster whose one worker sees nothing in `hidden`. */
+    /** The address of a cluster whose one worker sees nothing in `hidden`. */
     async function blindWorker(hidden: string): Promise<TestCluster> {
       mkdirSync(hidden, { recursive: true });
       const other = await startCluster([]);

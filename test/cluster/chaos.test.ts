@@ -1,6 +1,6 @@
-// Real processes killed and stopped at random while a job runs: workers, slots, the master, the client. The output is that of a
-// run on one machine, every time; nobody who looks meanwhile sees a part of it; no process and no file is left. The faults and
-// their moments come from a seed: CHAOS_SEED=N repeats them as far as an operating system lets it.
+// Real processes killed and stopped at random while a job runs: workers, slots, the master, the client. The output is
+// that of a run on one machine, every time; no reader sees a part of it meanwhile; no process and no file is left. The
+// faults and their moments come from a seed: CHAOS_SEED=N repeats them as far as an operating system lets it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -44,7 +44,10 @@ function writeInput(folder: string, seed: number): void {
   }
 }
 
-/** Looks at the output again and again: it is not there, or all of it is. Returns what was wrong, and how often it looked. */
+/**
+ * Looks at the output again and again: it is not there, or all of it is. Returns what was wrong, and how often it
+ * looked.
+ */
 function watchOutput(output: string): { readonly wrong: string[]; looks: number; stop(): Promise<void> } {
   const watch = { wrong: [] as string[], looks: 0, stop: async () => {} };
   let isOver = false;

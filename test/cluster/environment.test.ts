@@ -1,5 +1,5 @@
-// Values of --env may be secrets. On a cluster they are in the job's specification, in the master's state; who may only look sees
-// them nowhere, and no log, history or manifest has them.
+// Values of --env may be secrets. On a cluster they are in the job's specification, in the master's state; callers that
+// may only look see them nowhere, and no log, history or manifest has them.
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// What somebody hostile can do to a master that others use: with a worker's token, with the right to submit, and with none. It goes
-// on answering, their job fails or is refused, nobody else's does, and a master that is started again on the state leads.
+// What a hostile caller can do to a master that others use: with a worker's token, with the right to submit, and with
+// none. It goes on answering, their job fails or is refused, no one else's does, and a master that is started again on
+// the state leads.
 import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -26,7 +27,7 @@ function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
 
-/** Of the reports of "evil". */
+/** The sequence of the reports of "evil". */
 let sequence = 0;
 
 interface Sent {

@@ -1,5 +1,5 @@
-// Machines on this machine: each a network namespace on one bridge, with a name, a /var/lib of its own and a /srv that all share.
-// Needs root on Linux.
+// Machines on this machine: each a network namespace on one bridge, with a name, a /var/lib of its own and a /srv that
+// all share. Needs root on Linux.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

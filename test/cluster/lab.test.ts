@@ -1,6 +1,6 @@
-// The checks of a well-known university lab on MapReduce, in our own words and against our own cluster: map and reduce tasks run
-// side by side, each map runs exactly once where nothing fails, nobody leaves before the output is final, and a third of the
-// attempts exiting and a third stalling change nothing.
+// The checks of a well-known university lab on MapReduce, in our own words and against our own cluster: map and reduce
+// tasks run side by side, each map runs exactly once where nothing fails, no one leaves before the output is final, and
+// a third of the attempts exiting and a third stalling change nothing.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// What the job's code does after its calls have returned, on a cluster: the job's error, with its line, and nothing is published.
+// What the job's code does after its calls have returned, on a cluster: the job's error, with its line, and nothing is
+// published.
 import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
-// A master whose disk fails, fills up or is slow (faults 35, 36, 37), with the built command. The disk is a small file system in a
-// private view of the mounts, or fails by injected system calls.
+// A master whose disk fails, fills up or is slow (faults 35, 36, 37), with the built command. The disk is a small file
+// system in a private view of the mounts, or fails by injected system calls.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ function lines(path: string): string[] {
   try {
     return readFileSync(path, "utf8").split("\n").filter(Boolean);
   } catch {
-    return []; // nobody has written it yet
+    return []; // it is not written yet
   }
 }
 

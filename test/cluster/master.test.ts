@@ -1,5 +1,6 @@
-// Masters that die: at every named place and at random, again and again, while one job goes on. What was acknowledged stays,
-// what a living worker has done or is doing is not done twice, no attempt's number is given out twice, and the output is whole.
+// Masters that die: at every named place and at random, again and again, while one job goes on. What was acknowledged
+// stays, what a living worker has done or is doing is not done twice, no attempt's number is given out twice, and the
+// output is whole.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

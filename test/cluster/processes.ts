@@ -1,4 +1,5 @@
-// A cluster as its user starts it: the built command, each process on its own, on loopback, with directories below one folder.
+// A cluster as its user starts it: the built command, each process on its own, on loopback, with directories below one
+// folder.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

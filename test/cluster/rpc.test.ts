@@ -114,7 +114,8 @@ describe("S27: every listener of a cluster", () => {
       const port = Number(new URL(address).port);
       expect(await wrongVerdicts(gateCases(table, known, port), port)).toEqual([]);
     }
-    // Whatever was asked, nothing was changed by it: all that passed the gate named jobs and workers that there are none of.
+    // Whatever was asked, nothing was changed by it: all that passed the gate named jobs and workers that there are
+    // none of.
     expect((await master.api.view()).jobs).toEqual(before.jobs);
   }, 240_000);
 });

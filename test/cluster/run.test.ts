@@ -1,5 +1,5 @@
-// One master and two workers as their user starts them: the same job gives the same bytes as on one machine, and whoever runs it may
-// go and come back.
+// One master and two workers as their user starts them: the same job gives the same bytes as on one machine, and
+// whoever runs it may go and come back.
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -435,7 +435,7 @@ test("fault 92: SIGTERM ends a master and a worker cleanly, and nothing of their
     const worker = await other.startWorker("w2");
     worker.child.kill("SIGTERM");
     expect(await worker.ended).toEqual({ code: 0, signal: null });
-    // Nothing is given to who has left, not even until its lease is over.
+    // Nothing is given to a worker that has left, not even until its lease is over.
     expect((await other.ask(["workers"])).stdout.toString()).not.toMatch(/^w2 +(idle|busy) /m);
     other.master.child.kill("SIGTERM");
     expect(await other.master.ended).toEqual({ code: 0, signal: null });

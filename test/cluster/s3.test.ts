@@ -134,7 +134,7 @@ describe("dead letters in an object store", () => {
       env: { TMPDIR: temporary, ...server.env, ...options.env },
     });
   const textOf = (files: Record<string, string> | undefined) => Object.values(partsOf(files)).join("");
-  /** Of the store: uploads that no one has completed, records, claims; and of this machine. */
+  /** What is left in the store (uploads that no one has completed, records, claims) and on this machine. */
   async function left(): Promise<string[]> {
     const uploads = (await objects.listUploads("out", output.slice("s3://out/".length))) ?? [];
     const keys = (await objects.listAll("out", `${bad().slice("s3://out/".length)}/`)).map(({ key }) => key);

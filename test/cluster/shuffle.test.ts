@@ -1,4 +1,5 @@
-// Map outputs that can't be fetched, between real workers: damaged, removed, out of reach. The output is the same every time.
+// Map outputs that can't be fetched, between real workers: damaged, removed, out of reach. The output is the same every
+// time.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -108,7 +109,7 @@ describe("map outputs", () => {
     proxy.fault = { kind: "refuse" };
     open("gate");
     await succeeds(runJob(4));
-    expect(proxy.accepted).toBeGreaterThanOrEqual(5); // tried anew before it is given up
+    expect(proxy.accepted).toBeGreaterThanOrEqual(5); // tried again before it is given up
     expect(begunBy("map", near).length).toBeGreaterThan(0);
     expect(begunBy("map", far).length).toBeGreaterThan(0);
     // What was held by the one that can't be reached, at most.

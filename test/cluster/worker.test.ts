@@ -1,5 +1,5 @@
-// Workers that stall, die, come back, drain and run into walls, as processes of their own: what the master does about it, and
-// what is left of them.
+// Workers that stall, die, come back, drain and run into walls, as processes of their own: what the master does about
+// it, and what is left of them.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -148,7 +148,7 @@ describe("a worker that stalls or dies", () => {
     zombie.child.kill("SIGSTOP");
     await until(async () => (await stateOf("w1")) === "silent");
     const other = await cluster.startWorker("w2");
-    open("gate"); // its slot goes on, and finishes: nobody stops it while its agent stands still
+    open("gate"); // its slot goes on, and finishes: nothing stops it while its agent stands still
     await succeeds(running, 4);
     expect(mapsOf(begunBy(other))).toHaveLength(4);
     zombie.child.kill("SIGCONT");

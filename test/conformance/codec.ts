@@ -1,5 +1,5 @@
-// What every codec promises: bytes that can be read back, that are equal only for equal values, and, for a key's codec, that
-// sort as the values do; alone, reversed, and as a part of a tuple between other parts.
+// What every codec promises: bytes that can be read back, that are equal only for equal values, and, for a key's codec,
+// that sort as the values do; alone, reversed, and as a part of a tuple between other parts.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteBuffer } from "../../src/base/bytes/byte-buffer.ts";

@@ -9,7 +9,10 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
-/** Calls `before` ahead of every call that can fail or can be the last one before a crash; what it throws is what the call throws. */
+/**
+ * Calls `before` ahead of every call that can fail or can be the last one before a crash; what it throws is what the
+ * call throws.
+ */
 export function interposedFs(before: (call: Call) => void | Promise<void>): LocalFs {
   const handle = (file: object) => wrapped(file, before, (value) => value);
   const promises = wrapped(nodeLocalFs.promises, before, (value, name) =>
@@ -30,8 +33,8 @@ export function interposedFs(before: (call: Call) => void | Promise<void>): Loca
 }
 
 /**
- * The real file system, with an account of what a loss of power would take: bytes that were written and names that were made since
- * their file, or their folder, was synced the last time. It counts the syncs, too.
+ * The real file system, with an account of what a loss of power would take: bytes that were written and names that were
+ * made since their file, or their folder, was synced the last time. It counts the syncs, too.
  */
 export class PowerLedger {
   readonly fs: LocalFs;

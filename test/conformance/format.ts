@@ -1,5 +1,5 @@
-// What every format must do: however a file is cut into splits and chunks, it holds the same records; what is written is read
-// back; offsets are true. Run by the test of each format.
+// What every format must do: however a file is cut into splits and chunks, it holds the same records; what is written
+// is read back; offsets are true. Run by the test of each format.
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { ByteBuffer } from "../../src/base/bytes/byte-buffer.ts";
@@ -123,7 +123,9 @@ export async function readRange(
   return { records, starts };
 }
 
-/** As planning cuts a file: each wanted offset is moved to a record start, and becomes the end of the split before it. */
+/**
+ * As planning cuts a file: each wanted offset is moved to a record start, and becomes the end of the split before it.
+ */
 export async function readSplits(
   format: InputFormat<unknown>,
   bytes: Uint8Array,

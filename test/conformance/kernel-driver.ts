@@ -1,4 +1,5 @@
-// Drives a kernel the way the sort layer does, checks every block that it hands out, and the trivial model to compare with.
+// Drives a kernel the way the sort layer does, checks every block that it hands out, and the trivial model to compare
+// with.
 import { expect } from "vitest";
 import { compareBytes } from "../../src/base/bytes/bytes.ts";
 import { readF64, writeF64 } from "../../src/base/bytes/f64.ts";
@@ -240,7 +241,7 @@ export function sized(source: MemorySource, pairsMax: number, bytesMax: number):
   return Object.assign(source, { pairsMax, bytesMax });
 }
 
-/** A sorted source of these pairs, in blocks of at most so many bytes. */
+/** A sorted source of these pairs, in blocks of bounded size. */
 export function sourceOf(pairs: readonly Emitted[], blockBytes = 1024): MemorySource {
   const blocks: Uint8Array[] = [];
   let open: Uint8Array[] = [];

@@ -171,7 +171,8 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
       const options: CollectOptions = { ...plain, fold: sumFold };
       const collect = kernel.collect(options);
       const pairs: Emitted[] = [];
-      // Long keys fill the arena up to the table; a key of zeros, where slots would look free, and short ones come then.
+      // Long keys fill the arena up to the table; a key of zeros, where slots would look free, and short ones come
+      // then.
       for (let length = 400_000; length > 100; ) {
         const pair = emit(`${pairs.length} ${"k".repeat(length)}`, 1);
         if (collect.addLarge(pair.key, pair.value, undefined) === "taken") pairs.push(pair);

@@ -14,7 +14,10 @@ export interface StorageUnderTest {
   readonly root: string;
   /** A place for an output, where nothing is yet. */
   destination(name: string): string;
-  /** What a reader finds there, by name; undefined where there is nothing. Hidden things that only this storage makes are left out. */
+  /**
+   * What a reader finds there, by name; undefined where there is nothing. Hidden things that only this storage makes
+   * are left out.
+   */
   published(destination: string): Promise<ReadonlyMap<string, string> | undefined>;
   /** Another process takes a staged file away. */
   lose(destination: string, file: StagedFile): Promise<void>;

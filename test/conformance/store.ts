@@ -11,7 +11,10 @@ async function all(store: StateStore, prefix = ""): Promise<[string, string][]> 
   return found;
 }
 
-/** What every `StateStore` promises. `open` makes one on fresh storage; `reopen` closes it and opens the same storage again. */
+/**
+ * What every `StateStore` promises. `open` makes one on fresh storage; `reopen` closes it and opens the same storage
+ * again.
+ */
 export function storeConformance(
   name: string,
   open: () => Promise<{ store: StateStore; reopen?: () => Promise<StateStore>; remove?: () => void }>,

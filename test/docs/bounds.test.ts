@@ -1,4 +1,5 @@
-// CONTRIBUTING: "A bound is stated once": in src/base/limits.ts where several files need it, else at the top of the one that does.
+// CONTRIBUTING: "A bound is stated once": in src/base/limits.ts where several files need it, else at the top of the one
+// that does.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +7,10 @@ import { expect, it } from "vitest";
 
 const source = fileURLToPath(new URL("../../src", import.meta.url));
 
-/** Names of bounds: how large, how many, how long. A number behind, that is: what is computed from another bound is none of its own. */
+/**
+ * Names of bounds: how large, how many, how long. A number behind, that is: what is computed from another bound is none
+ * of its own.
+ */
 const bound = /^(export )?const (\w*(?:Ms|Max|Min|Kept|AtOnce|Leases)) = ([-\d][-\d_.* ]*(?:[KMG]iB)?);/gm;
 
 /** Exported all the same, each with its reason. */

@@ -1,5 +1,5 @@
-// What the pages and comments of this repository say of it, as far as a test can hold it: files, folders, rules, commands, options,
-// variables and codes that they name are there.
+// What the pages and comments of this repository say of it, as far as a test can hold it: files, folders, rules,
+// commands, options, variables and codes that they name are there.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -28,7 +28,7 @@ const pages = [
 const sources = paths.filter((path) => /\.(ts|mjs)$/.test(path) && !/^src\/rpc\/gen\/|\/\.types-/.test(path));
 const product = sources.filter((path) => path.startsWith("src/") && !path.endsWith(".test.ts"));
 
-/** Of each page: what its pattern finds and `isRight` refuses, with the page. */
+/** For each page, what its pattern finds and `isRight` refuses, with the page. */
 function wrong(from: readonly string[], pattern: RegExp, isRight: (found: string, path: string) => boolean): string[] {
   return from.flatMap((path) =>
     [...read(path).matchAll(pattern)]

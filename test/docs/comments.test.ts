@@ -1,5 +1,5 @@
-// The check that comments are plain English within 120 columns (scripts/comments-check.mjs), on a small repository with one
-// mistake in each file. What it says of this repository is part of `npm run check`.
+// The check that comments are plain English within 120 columns (scripts/comments-check.mjs), on a small repository with
+// one mistake in each file. What it says of this repository is part of `npm run check`.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,6 @@
-// The check that every number of a fault, a requirement and an invariant is defined and tested (scripts/faults-page.mjs), on small
-// repositories with mistakes in them. Numbers are put together here, so that the check of this repository finds none of them.
+// The check that every number of a fault, a requirement and an invariant is defined and tested
+// (scripts/faults-page.mjs), on small repositories with mistakes in them. Numbers are put together here, so that the
+// check of this repository finds none of them.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

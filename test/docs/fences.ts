@@ -1,9 +1,9 @@
 // Reads the code fences of a Markdown page. The words behind the language say what a test does with a fence:
 //
-//   ```ts file=NAME        written into the page's workspace under this name and type-checked; run when NAME ends in .test.ts
-//   ```sh [exits=N]        run by bash in the workspace, `millrace` and `node` on the PATH; the last command's exit code is N (0)
-//   ```sh host=NAME        run on a machine of that name, one bash for all of them: test/cluster/guide.test.ts
-//   ```LANG no-run: why    not executed; listed and counted, with its reason
+//   ```ts file=NAME        written into the page's workspace under this name and type-checked; run when NAME ends in
+//   .test.ts ```sh [exits=N]        run by bash in the workspace, `millrace` and `node` on the PATH; the last command's
+//   exit code is N (0) ```sh host=NAME        run on a machine of that name, one bash for all of them:
+//   test/cluster/guide.test.ts ```LANG no-run: why    not executed; listed and counted, with its reason
 //   ```text, ```json, …    output or layout: nothing to execute
 
 export interface Fence {

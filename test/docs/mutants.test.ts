@@ -1,12 +1,14 @@
-// Seeded bugs are patches of sources by their paths and lines. `npm run mutants` says when one does not fit any more; this says it
-// at once.
+// Seeded bugs are patches of sources by their paths and lines. `npm run mutants` says when one does not fit any more;
+// this says it at once.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
+import { optionsOf, type Profile } from "../simulation/options.ts";
 
 interface SeededBug {
   readonly name: string;
+  readonly profile?: Profile;
   readonly patches: readonly { readonly file: string; readonly find: string }[];
 }
 
@@ -26,4 +28,11 @@ test.each([
     }),
   );
   expect(wrong).toEqual([]);
+});
+
+test("each swarm profile names faults and options that there are; one that does not is refused", async () => {
+  const { mutants } = await import(pathToFileURL(join(root, "scripts/simulate/mutants.mjs")).href);
+  for (const { profile } of mutants as readonly SeededBug[]) expect(() => optionsOf(1, profile)).not.toThrow();
+  const odd = { faults: ["no-fault"], change: { noOption: 1 } } as unknown as Profile;
+  expect(() => optionsOf(1, odd)).toThrow("a profile names what there is not: no-fault, noOption");
 });

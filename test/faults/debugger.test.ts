@@ -1,5 +1,5 @@
-// SIGUSR1 makes Node open a debugger's port, which asks nobody for a token: with it anyone on the machine, and a job's code, could
-// run code in a master or a worker. In no process of ours does it.
+// SIGUSR1 makes Node open a debugger's port, which asks for no token: with it anyone on the machine, and a job's code,
+// could run code in a master or a worker. In no process of ours does it.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// Disks and files that fail (faults 59 to 68), with the built command. Small file systems are mounted in a private view of the mounts.
+// Disks and files that fail (faults 59 to 68), with the built command. Small file systems are mounted in a private view
+// of the mounts.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -24,7 +25,8 @@ function hostile(fault: string, more: readonly string[] = []): string[] {
   return words("hostile", ["-o", "out", ...params, ...more]);
 }
 
-// Where mounting isn't allowed (a container without rights) these can't be had; where all has to be tested they must not be left out.
+// Where mounting isn't allowed (a container without rights) these can't be had; where all has to be tested they must
+// not be left out.
 describe.skipIf(!canMount() && process.env["CI"] !== "true")("small file systems (needs the right to mount)", () => {
   beforeEach(() => {
     mkdirSync(small());
@@ -197,7 +199,7 @@ describe("fault 68: paths with white space, line ends, signs and any letters", (
       expect(await runToEnd(scratch, run)).toMatchObject({ code: 0, stderr: "" });
       expect(partsOf(join(folder, "out"))).toBe("a\t\nb\t\n");
       expect(readdirSync(folder).toSorted()).toEqual(["data.txt", "job.ts", "out"]);
-      // S5: nobody took a name for a command.
+      // S5: nothing took a name for a command.
       expect(readdirSync(scratch.path).toSorted()).toEqual(["in", name, "tmp"].toSorted());
     });
   }

@@ -1,4 +1,5 @@
-// Inputs and values that are hostile (faults 69 to 87), with the built command: one clear error or the right result, in bounded memory.
+// Inputs and values that are hostile (faults 69 to 87), with the built command: one clear error or the right result, in
+// bounded memory.
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";

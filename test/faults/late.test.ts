@@ -1,5 +1,6 @@
-// What a map leaves going and does not wait for, in all the ways in which Node calls back, on a machine that has too much to do:
-// no run may publish a result (fault 26). `MILLRACE_LATE_RUNS=20` runs each of them twenty times (CONTRIBUTING.md).
+// What a map leaves going and does not wait for, in all the ways in which Node calls back, on a machine that has too
+// much to do: no run may publish a result (fault 26). `MILLRACE_LATE_RUNS=20` runs each of them twenty times
+// (CONTRIBUTING.md).
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

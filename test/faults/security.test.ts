@@ -43,7 +43,8 @@ describe("what the product's sources never do", () => {
       ["boot.ts"],
     ],
     ["S7: make code of text", /\beval\(|new Function\(|node:vm/, "new Function(text)", ["boot.ts"]],
-    // The one listener, which a gate stands in front of, is a cluster's: a run on this machine does not load it (test/cli/loads.test.ts).
+    // The one listener, which a gate stands in front of, is a cluster's: a run on this machine does not load it
+    // (test/cli/loads.test.ts).
     [
       "S13: listen on the network",
       /\.listen\(|createServer\(|node:dgram/,

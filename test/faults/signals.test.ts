@@ -1,5 +1,5 @@
-// Faults 88 to 91: every signal at every named place, to the command and to its slots; closed pipes; the death of the parent. Afterwards
-// no process is left, and no file but what --resume uses.
+// Faults 88 to 91: every signal at every named place, to the command and to its slots; closed pipes; the death of the
+// parent. Afterwards no process is left, and no file but what --resume uses.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -76,7 +76,8 @@ describe("fault 88: a signal to the command, at each named place, cancels: nothi
 describe("fault 89: SIGKILL to the command, at each named place: nobody stays, and --resume ends it", () => {
   for (const point of masterPoints) {
     test(point, async () => {
-      // The job is submitted by the first commit, and published once. On a busy machine some reports come before there is a job.
+      // The job is submitted by the first commit, and published once. On a busy machine some reports come before there
+      // is a job.
       const at = point.endsWith("Publish") ? 1 : point === "worker.beforeReport" ? 5 : 2;
       const { signal } = await runToEnd(scratch, words(), { env: { MILLRACE_FAILPOINT: `${point}:kill:${at}` } });
       expect(signal).toBe("SIGKILL");
@@ -93,8 +94,8 @@ describe("fault 90: a signal to a slot ends that slot, and costs one attempt", (
     const others = signal === "kill" ? ["slot.after.map", "slot.before.reduce"] : [];
     for (const point of ["slot.before.map", "slot.after.reduce", ...others]) {
       test(`${signal} at ${point}`, async () => {
-        // A later passing of each process: one slot has more than one task of a phase, and its successor gets on. (Of maps the third:
-        // the successor begins with the one that was given out ahead, and then has the lost one.)
+        // A later passing of each process: one slot has more than one task of a phase, and its successor gets on. (Of
+        // maps the third: the successor begins with the one that was given out ahead, and then has the lost one.)
         const more = ["--json", "--slots", "1", "--reducers", "3"];
         const env = { MILLRACE_FAILPOINT: `${point}:${signal}:${point.endsWith("map") ? 3 : 2}` };
         const { code, stderr } = await runToEnd(scratch, words("none", more), { env });
@@ -179,7 +180,7 @@ describe("fault 91: closed pipes", () => {
   }
 
   test("SIGPIPE: who reads the result has had enough: that is no failure, and nothing is left", async () => {
-    // More than a pipe holds, so that the rest is written to nobody.
+    // More than a pipe holds, so that the rest is written after the reader has gone.
     writeFileSync(join(scratch.input, "big.txt"), Array.from({ length: 60_000 }, (_, i) => `${word(i)}\n`).join(""));
     const run = start(
       scratch,

@@ -1,4 +1,5 @@
-// What a job's code does to its process (faults 10 to 26), with the built command: the fault happens, is named, and costs one attempt.
+// What a job's code does to its process (faults 10 to 26), with the built command: the fault happens, is named, and
+// costs one attempt.
 import { existsSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

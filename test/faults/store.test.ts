@@ -1,5 +1,5 @@
-// An object store that says nothing, while a run waits for it: the first signal ends the wait, wherever it is, and nothing is left but
-// what --resume goes on with; and a run whose publishing was cut off for good begins anew.
+// An object store that says nothing, while a run waits for it: the first signal ends the wait, wherever it is, and
+// nothing is left but what --resume goes on with; and a run whose publishing was cut off for good starts over.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type FakeRequest, FakeS3, fakeCredentials } from "../support/fake-s3.ts";
 import { jobFile, type RunOptions, runToEnd, Scratch, start, until } from "./support.ts";

@@ -1,5 +1,5 @@
-// The built command as a user runs it, in a folder of its own that is also its temporary folder, so that whatever a run leaves
-// behind can be seen: files, processes (their working folder lies there), memory folders (named after the job).
+// The built command as a user runs it, in a folder of its own that is also its temporary folder, so that whatever a run
+// leaves behind can be seen: files, processes (their working folder lies there), memory folders (named after the job).
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
@@ -101,7 +101,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Words before the command: a program that runs it under other conditions. */
   readonly under?: readonly string[];
-  /** Of the command's process; default the test's. */
+  /** The user of the command's process. Default: the test's. */
   readonly user?: number;
   readonly stdin?: "pipe" | "ignore";
 }
@@ -215,14 +215,14 @@ export function peakSlotBytes(scratch: Scratch): number {
   return peak;
 }
 
-/** Whether a private view of the mounts can be had, for small file systems that nobody else sees. */
+/** Whether a private view of the mounts can be had, for small file systems that no one else sees. */
 export function canMount(): boolean {
   return spawnSync("unshare", [...unshareWords, "mount", "-t", "tmpfs", "tmpfs", memoryRoot]).status === 0;
 }
 
 /**
- * Words before a command that give it a tmpfs of a size at each of some folders, for it and its children only; `afterwards`, a
- * shell command, still sees them.
+ * Words before a command that give it a tmpfs of a size at each of some folders, for it and its children only;
+ * `afterwards`, a shell command, still sees them.
  */
 export function withSmall(mounts: Readonly<Record<string, string>>, afterwards = "true"): string[] {
   const commands = Object.entries(mounts).map(([path, size]) => `mount -t tmpfs -o size=${size} tmpfs '${path}'`);

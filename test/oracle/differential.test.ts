@@ -1,4 +1,5 @@
-// The engine's tasks against the oracle: random jobs on random inputs, under random splits, chunks, kernels and budgets.
+// The engine's tasks against the oracle: random jobs on random inputs, under random splits, chunks, kernels and
+// budgets.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { KiB, MiB } from "../../src/base/limits.ts";

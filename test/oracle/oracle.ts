@@ -1,5 +1,6 @@
-// What a job's output must be, the slow way: one loop, everything in memory, nothing shared with the engine but the functions
-// of the job itself. Own encoding, own order, own hash, own lines and cells. If the two disagree, one of them is wrong.
+// What a job's output must be, the slow way: one loop, everything in memory, nothing shared with the engine but the
+// functions of the job itself. Own encoding, own order, own hash, own lines and cells. If the two disagree, one of them
+// is wrong.
 
 export type OracleKey = string | number | readonly [string, number];
 export type OracleValue = string | number;

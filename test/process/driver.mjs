@@ -1,5 +1,5 @@
-// Runs a job by `run()` of the built package, as a user's program does: options as JSON in the only argument, the result as
-// JSON on standard output.
+// Runs a job by `run()` of the built package, as a user's program does: options as JSON in the only argument, the
+// result as JSON on standard output.
 import { existsSync } from "node:fs";
 import { run } from "../../dist/index.js";
 

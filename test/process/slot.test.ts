@@ -1,5 +1,5 @@
-// What the job's own code can do to its process, and what becomes of it: always one clear error or a right result, never a
-// hang, never an orphan, nothing left behind.
+// What the job's own code can do to its process, and what becomes of it: always one clear error or a right result,
+// never a hang, never an orphan, nothing left behind.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

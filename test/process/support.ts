@@ -17,7 +17,7 @@ export interface RunResult {
   readonly counters?: Readonly<Record<string, number>>;
   readonly files?: readonly { readonly path: string; readonly records: number }[];
   readonly records?: readonly unknown[];
-  /** Of the process: "SIGKILL" where it was killed. */
+  /** The signal that ended the process, such as "SIGKILL"; null where it exited. */
   readonly signal: NodeJS.Signals | null;
   readonly stderr: string;
 }

@@ -80,12 +80,12 @@ export function stats(change: Partial<AttemptStats> = {}): AttemptStats {
 }
 
 export interface DoneOptions {
-  /** Of a plan attempt. */
+  /** The plan, for a plan attempt. */
   readonly plan?: Plan;
   readonly digest?: bigint;
   readonly deadLetters?: readonly Position[];
   readonly mapVersion?: number;
-  /** Of a map that has reduces: it writes a file, too. */
+  /** For a map that has reduces: it writes a file, too. */
   readonly file?: boolean;
 }
 

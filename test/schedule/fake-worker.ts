@@ -1,4 +1,5 @@
-// A worker without slots: it follows orders as the real agent does (worker/agent/agent.ts), and its attempts end as the test says.
+// A worker without slots: it follows orders as the real agent does (worker/agent/agent.ts), and its attempts end as
+// the test says.
 import type { AttemptId, JobId, Position } from "../../src/base/ids.ts";
 import { heldOf, isWhole, joinHolders } from "../../src/protocol/holders.ts";
 import type {
@@ -15,7 +16,7 @@ import { attemptKey } from "../../src/schedule/state/task.ts";
 
 export interface FakeAttempt {
   readonly assignment: Assignment;
-  /** Of a reduce: what it reads, as it was known at its start. */
+  /** For a reduce: what it reads, as it was known at its start. */
   readonly holders: Holders | undefined;
   idleMs: number;
   runningMs: number;
@@ -25,7 +26,7 @@ export interface FakeAttempt {
 export class FakeWorker {
   readonly id: string;
   readonly slots: number;
-  /** Of its machine; its address is this and its incarnation. */
+  /** The host of its machine; its address is this and its incarnation. */
   readonly host: string;
   incarnation = 1;
   sequence = 0;

@@ -1,5 +1,5 @@
-// Runs a scenario and writes down what happens: each event with the changes and commands that it led to. The language is what
-// the files in test/scenarios show; `run` returns the same file with its outputs made anew.
+// Runs a scenario and writes down what happens: each event with the changes and commands that it led to. The language
+// is what the files in test/scenarios show; `run` returns the same file with its outputs made again.
 import { assert, unreachable } from "../../src/base/assert.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
 import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";

@@ -1,24 +1,24 @@
-// A small world around the real scheduler: a store, workers that crash, pause and lose disks, a network that loses, repeats
-// and reorders, masters that die between any two records of a commit. One seed decides everything. After every step the
-// checks run; what is checked is written at each of them.
+// A small world around the real scheduler: a store, workers that crash, pause and lose disks, a network that loses,
+// repeats and reorders, masters that die between any two records of a commit. One seed decides everything. After
+// every step the checks run; what is checked is written at each of them.
 import { isDeepStrictEqual } from "node:util";
 import { assert } from "../../src/base/assert.ts";
-import { type AttemptId, attemptName, type JobId, sameAttempt } from "../../src/base/ids.ts";
+import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/system/random.ts";
 import type { AttemptResult, Failure, Holders, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import { ordersFor } from "../../src/schedule/assign/orders.ts";
 import { unpublished } from "../../src/schedule/commit.ts";
-import type { Fact } from "../../src/schedule/facts.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
-import type { Cluster, Job } from "../../src/schedule/state/state.ts";
+import type { Cluster } from "../../src/schedule/state/state.ts";
 
-import { attemptKey, isDone, recordOf } from "../../src/schedule/state/task.ts";
+import { attemptKey, isDone } from "../../src/schedule/state/task.ts";
 import type { SchedulerCommand, SchedulerEvent, SchedulerOptions, WithdrawnDecision } from "../../src/schedule/step.ts";
 import { viewOf } from "../../src/schedule/view.ts";
 import type { Change, StoredRecord } from "../../src/state/store.ts";
 import type { CommitDecision } from "../../src/storage/storage.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "../../src/wire/convert.ts";
+import { assertEqual, checkJob, durable, Told } from "./bookkeeping.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";
 import { type FakeAttempt, FakeWorker } from "./fake-worker.ts";
 
@@ -49,8 +49,7 @@ export class World {
   readonly read = new Map<string, { job: JobId; digests: readonly bigint[] }>();
   readonly ends = new Map<JobId, string>();
   readonly startedBy = new Map<string, string>();
-  /** Attempts that facts have said to have begun, and not yet to have ended. */
-  readonly told = new Set<string>();
+  told = new Told();
   epoch = 1;
   now = 0;
   isFaulty = true;
@@ -177,7 +176,10 @@ export class World {
 
   step(event: SchedulerEvent): void {
     const { changes, commands, facts } = stepCluster(this.cluster, event, this.now);
-    for (const fact of facts) this.checkFact(fact);
+    for (const fact of facts) {
+      this.saw(`fact ${fact.kind}`);
+      this.told.hear(fact);
+    }
     if (this.isFaulty && changes.length > 0 && this.chance(this.dyingRate)) {
       // A crash within the commit: any prefix of it may be durable, and no command was performed.
       const prefix = this.pick(changes.length + 1);
@@ -343,7 +345,7 @@ export class World {
     const command = this.looking.shift();
     if (command === undefined) return;
     const files = command.folders.flatMap((folder) => folder.files);
-    // What was gone when an older look was answered, which nobody waits for any more, is gone still.
+    // What was gone when an older look was answered, which no one waits for any more, is gone still.
     const lost = files.filter(({ token }) => this.lost.has(token) || (this.isFaulty && this.chance(0.1)));
     for (const { token } of lost) this.lost.add(token);
     if (lost.length > 0) this.saw("staged file gone");
@@ -391,7 +393,7 @@ export class World {
     this.saw(`resumed: ${this.cluster.jobs.get(job)?.stage}`);
   }
 
-  /** Of what was decided some files are gone. Not where all of it is visible already. */
+  /** Some files of a decision are gone. Not where all of it is visible already. */
   private withdrawn(job: JobId): WithdrawnDecision | undefined {
     const decision = unpublished(this.cluster, job);
     if (decision === undefined || this.published.has(job) || this.chance(0.3)) return undefined;
@@ -405,7 +407,7 @@ export class World {
     return { decision, tokens };
   }
 
-  /** The wish is not forgotten by another master; heal() starts those anew that follow it. */
+  /** The wish is not forgotten by another master; heal() starts those again that follow it. */
   private drain(worker: FakeWorker): void {
     if (!this.cluster.workers.has(worker.id)) return;
     this.saw("drain wished");
@@ -450,7 +452,7 @@ export class World {
     worker.late.set(key, { attempt, error: text("emit was called late", "late-call") });
   }
 
-  /** A run is lost, and nobody notices before it is read. */
+  /** A run is lost, which is not noticed before it is read. */
   private damage(worker: FakeWorker): void {
     const key = [...worker.runs.keys()][this.pick(worker.runs.size)];
     if (key !== undefined) worker.runs.delete(key);
@@ -475,7 +477,7 @@ export class World {
     this.waiting.clear();
     this.publishing.length = 0;
     this.looking.length = 0;
-    this.told.clear();
+    this.told = new Told();
     this.epoch++;
     this.cluster = recoverCluster(recordsOf(store), this.epoch, this.options, this.now);
     this.step({ kind: "clock-ticked" });
@@ -488,9 +490,12 @@ export class World {
   // ── checks ─────────────────────────────────────────────────────────────────
 
   private check(isChanged: boolean): void {
-    if (isChanged) this.checkTold();
+    if (isChanged) this.told.check(this.cluster);
     for (const job of this.cluster.jobs.values()) {
-      if (job.stage !== "over") this.checkJob(job);
+      if (job.stage !== "over") {
+        checkJob(job, this.options);
+        if ([...job.maps, ...job.reduces].some((task) => task.attempts.length === 2)) this.saw("backup");
+      }
       const end = job.ended?.outcome;
       // I9: a job ends once.
       const before = this.ends.get(job.id);
@@ -506,54 +511,6 @@ export class World {
     }
     // A scheduler recovered from the store equals the running one.
     if (this.chance(isChanged ? 0.2 : 0.02)) assertEqual(durable(this.recovered(this.store)), durable(this.cluster));
-  }
-
-  /** Of one master: what it started or adopted has one end, and that is told. */
-  private checkFact(fact: Fact): void {
-    this.saw(`fact ${fact.kind}`);
-    if (!("attempt" in fact) || !fact.kind.startsWith("attempt-")) return;
-    const key = attemptKey(fact.attempt);
-    const isStart = fact.kind === "attempt-started" || fact.kind === "attempt-adopted";
-    assert(this.told.has(key) !== isStart, `${fact.kind} of ${key}, which ${isStart ? "has" : "has not"} begun`);
-    if (isStart) this.told.add(key);
-    else this.told.delete(key);
-  }
-
-  private checkTold(): void {
-    const live = [...this.cluster.workers.values()].flatMap((worker) =>
-      [...worker.attempts].flatMap(([key, { state }]) => (state === "stopping" ? [] : [key])),
-    );
-    assertEqual([...this.told].sort(), live.sort());
-  }
-
-  private checkJob(job: Job): void {
-    const live = job.maps.filter(isDone).length;
-    assert(live === job.mapsLive, "mapsLive is miscounted");
-    assert(job.maps.filter((task) => task.winner !== undefined).length === job.mapsWon, "mapsWon is miscounted");
-    assert(job.reduces.filter(isDone).length === job.reducesWon, "reducesWon is miscounted");
-    for (const task of [job.planTask, ...job.maps, ...job.reduces]) {
-      assert(task.attempts.length <= 2, "more than two attempts of a task");
-      if (task.attempts.length === 2) this.saw("backup");
-      assert(
-        new Set(task.attempts.map(({ worker }) => worker)).size === task.attempts.length,
-        "backup on the same worker",
-      );
-      const isWaiting = !isDone(task) && task.attempts.length === 0;
-      const mayWait = task.phase === "plan" ? job.plan === undefined : true;
-      // Nothing is forgotten.
-      const isClosed = job.stage === "closing" || job.stage === "publishing";
-      assert(!isWaiting || !mayWait || task.isQueued || isClosed, "nobody will run it");
-      const run = task.winner?.run;
-      assert(run === undefined || sameAttempt(run.writtenBy, task.winner!.attempt), "a run that another attempt wrote");
-      for (const attempt of task.attempts)
-        assert(attempt.worker.attempts.has(attemptKey(attempt.id)), "unknown to its worker");
-      // I10
-      assert(task.failures < job.spec.attemptsMax, "failed too often");
-      assert(task.infrastructureFailures < options.infrastructureFailuresMax, "failed too often elsewhere");
-    }
-    const { maxSlots } = job.spec;
-    assert(maxSlots === undefined || job.attempts.size <= maxSlots, "more slots than it may have");
-    assert(job.digestRollbacks <= options.digestRollbacksMax, "rolled back too often");
   }
 
   /** I6: an attempt is executed once, by one worker, in one of its lives. */
@@ -580,7 +537,7 @@ export class World {
       const read = this.read.get(attemptKey(task.winner!.attempt));
       assertEqual(read?.digests, emitted);
     }
-    // I18: who is heard, and ran something of it in this life, has answered.
+    // I18: each worker that is heard, and ran something of it in this life, has answered.
     for (const fake of this.workers) {
       const worker = this.cluster.workers.get(fake.id);
       if (worker === undefined || worker.isSilent || worker.incarnation !== fake.incarnation) continue;
@@ -595,41 +552,6 @@ export class World {
     if (job.maps.some((task) => !isDone(task))) this.saw("decision with a lost run");
     if (job.maps.some((task) => task.skip.length > 0)) this.saw("decision with a skipped record");
   }
-}
-
-/** What must survive a master, of a cluster. */
-export function durable(cluster: Cluster): unknown {
-  return {
-    wishes: [...cluster.workers.values()].flatMap(({ id, isToDrain }) => (isToDrain ? [id] : [])).sort(),
-    // That a job closes is not stored: in its first step a new master finds that it does.
-    jobs: viewOf(cluster).jobs.map(({ waiting: _, ...view }) => ({
-      ...view,
-      running: [],
-      state: ["mapping", "reducing", "closing"].includes(view.state) ? "working" : view.state,
-      tasks: Object.values(view.tasks).map(({ total }) => total),
-    })),
-    details: [...cluster.jobs.values()].map((job) =>
-      job.stage === "over"
-        ? job.stage
-        : {
-            stage: job.stage === "closing" ? "working" : job.stage,
-            mapsWon: job.mapsWon,
-            mapsLive: job.mapsLive,
-            reducesWon: job.reducesWon,
-            mapVersion: job.mapVersion,
-            mapVersionMin: job.mapVersionMin,
-            digestRollbacks: job.digestRollbacks,
-            decision: job.decision,
-            tasks: [job.planTask, ...job.maps, ...job.reduces].map(recordOf),
-          },
-    ),
-  };
-}
-
-export function assertEqual(actual: unknown, expected: unknown): void {
-  if (isDeepStrictEqual(actual, expected)) return;
-  const show = (value: unknown) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
-  throw new Error(`not equal:\n${show(actual)}\n${show(expected)}`);
 }
 
 export function recordsOf(store: ReadonlyMap<string, Uint8Array>): StoredRecord[] {

@@ -1,9 +1,11 @@
-// Where a world tells what happens in it, and who is told: the invariants (invariants/), each in a file with its neighbours.
+// Where a world tells what happens in it, and who is told: the invariants (invariants/), each in a file with its
+// neighbours.
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import type { ClusterView } from "../../src/protocol/view.ts";
 import type { Observer } from "../../src/sim/scene.ts";
 import { Acknowledged } from "./invariants/acknowledged.ts";
 import { Attempts } from "./invariants/attempts.ts";
+import { Bookkeeping } from "./invariants/bookkeeping.ts";
 import { Bounds } from "./invariants/bounds.ts";
 import { Ends } from "./invariants/ends.ts";
 import { Epochs } from "./invariants/epochs.ts";
@@ -45,6 +47,7 @@ export function createChecks(world: OracleWorld): Checks {
     winners,
     new Output(world),
     new Attempts(world),
+    new Bookkeeping(world),
     new Bounds(world),
     new Acknowledged(world),
     new History(world),

@@ -1,5 +1,6 @@
-// Whoever submits a job: calls whatever master answers, again under the same key until it is told that the job is there, and
-// then looks, and sometimes cancels. It believes no master of an epoch lower than the highest it has seen, as workers do.
+// Whoever submits a job: calls whatever master answers, again under the same key until it is told that the job is
+// there, and then looks, and sometimes cancels. It believes no master of an epoch lower than the highest it has seen,
+// as workers do.
 import type { ClusterView } from "../../src/protocol/view.ts";
 import { Process } from "../../src/sim/process.ts";
 import type { Client } from "../../src/sim/scene.ts";

@@ -1,5 +1,5 @@
-// The storage of outputs that all processes reach: staged files by token, and what is visible at each destination. Publishing
-// goes in steps, so a crash or a slow old leader may be anywhere among them.
+// The storage of outputs that all processes reach: staged files by token, and what is visible at each destination.
+// Publishing goes in steps, so a crash or a slow old leader may be anywhere among them.
 import { MillraceError } from "../../src/base/error.ts";
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import { attemptName } from "../../src/base/ids.ts";
@@ -38,7 +38,10 @@ export interface Published {
 export class Files implements Endpoint, Outputs {
   readonly process: Process;
   readonly unpublished = new Map<string, Staged>();
-  /** Where an output is put together, by decision, until one rename makes it visible; all publishers of a decision share it. */
+  /**
+   * Where an output is put together, by decision, until one rename makes it visible; all publishers of a decision
+   * share it.
+   */
   readonly folders = new Map<string, Map<string, Moved>>();
   readonly published = new Map<string, Published>();
   failsUntil = 0;
@@ -169,7 +172,7 @@ export class Files implements Endpoint, Outputs {
     const isCopied = this.#options.storage === "copy";
     const there = this.published.get(destination);
     if (this.#withdrawn.has(name) || (there !== undefined && there.decision !== name)) throw gone(destination);
-    // Who copies file by file claims the place first; others put them together where no one looks.
+    // A storage that copies file by file claims the place first; others put them together where no one looks.
     const output = there ?? { job, decision: name, files: new Map<string, PartContent>(), manifest: undefined };
     if (isCopied) this.published.set(destination, output);
     else if (!this.folders.has(name)) this.folders.set(name, new Map());

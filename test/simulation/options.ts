@@ -1,11 +1,12 @@
-// What a seed decides before anything happens: how large the world is, how it is tuned, which kinds of faults it knows. A
-// world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA 2012).
+// What a seed decides before anything happens: how large the world is, how it is tuned, which kinds of faults it
+// knows. A world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA
+// 2012).
 import { Chance } from "../../src/sim/chance.ts";
 import { type FaultKind, faultKinds } from "../../src/sim/faults.ts";
 import type { ClusterOptions } from "../../src/sim/scene.ts";
 
 export interface SimOptions extends ClusterOptions {
-  /** Of a worker. */
+  /** A worker's, at most. */
   readonly maxSlots: number;
   readonly jobs: number;
   /** Outputs appear by one rename, or file by file with `_SUCCESS` last. */
@@ -28,7 +29,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
   const faults = new Set(faultKinds.filter(() => chance.happens(0.5)));
   for (const kind of profile.without ?? []) faults.delete(kind);
   for (const kind of profile.faults ?? []) faults.add(kind);
-  return {
+  const thrown: SimOptions = {
     seed,
     masters: chance.one([1, 2, 2, 3]),
     workers: chance.one([2, 3, 3, 4]),
@@ -57,6 +58,19 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     partitionsMax: chance.one([1, 3, 5]),
     slotsAhead: chance.one([0, 1, 3]),
     healed: "core",
-    ...profile.change,
   };
+  checkNames(profile, thrown);
+  return { ...thrown, ...profile.change };
+}
+
+/**
+ * Profiles come from a script that no compiler reads: a name that is none would change nothing, and no one would
+ * notice.
+ */
+function checkNames({ faults = [], without = [], change = {} }: Profile, options: SimOptions): void {
+  const wrong = [
+    ...[...faults, ...without].filter((kind) => !faultKinds.includes(kind)),
+    ...Object.keys(change).filter((name) => !(name in options)),
+  ];
+  if (wrong.length > 0) throw new Error(`a profile names what there is not: ${wrong.join(", ")}`);
 }

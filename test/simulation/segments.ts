@@ -1,6 +1,6 @@
-// How a simulated reduce reads map outputs: those on its own machine directly, others over the network, from whoever answers
-// at the address. What comes is verified as the product does (checks of blocks, identity of the run), and what can't be had
-// is told apart: missing, corrupt, unreachable.
+// How a simulated reduce reads map outputs: those on its own machine directly, others over the network, from whoever
+// answers at the address. What comes is verified as the product does (checks of blocks, identity of the run), and
+// what can't be had is told apart: missing, corrupt, unreachable.
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, sameAttempt } from "../../src/base/ids.ts";
 import type { Disk } from "../../src/sim/disk.ts";

@@ -1,5 +1,5 @@
-// A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways slots fail.
-// Its time passes on the worker's machine, which goes on when only the agent is stopped.
+// A slot without a process: it answers from the oracle (workload.ts), after a while, or fails in one of the ways
+// slots fail. Its time passes on the worker's machine, which goes on when only the agent is stopped.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
@@ -25,7 +25,7 @@ interface Work {
   readonly hangsAt: number;
   readonly finish: (result: AttemptResult) => void;
   readonly staged: string[];
-  /** Of a reduce, from when it reads. */
+  /** What a reduce reads, once it reads. */
   segments: Promise<Segment[]> | undefined;
 }
 
@@ -87,7 +87,8 @@ class OracleSlot implements TaskSlot {
     return new Promise((resolve) => {
       const isSlow = world.comes("stragglers", chance, where);
       const hangs = world.comes("hanging-attempts", chance, where);
-      // Afterwards all is fast: what is left must be over in time, however much it is and however few are left to do it.
+      // Afterwards all is fast: what is left must be over in time, however much it is and however few are left to do
+      // it.
       const pace = world.isFaulty ? (isSlow ? 12 : 1) : 0.1;
       const mean = options.attemptLeases * options.leaseMs * pace;
       const ms = attempt.phase === "plan" ? chance.between(5, mean / 2) : mean * chance.between(0.5, 1.5);
@@ -142,7 +143,7 @@ class OracleSlot implements TaskSlot {
     });
   }
 
-  /** The job's code calls once more: while the attempt runs, soon after, or when nobody waits for it any more. */
+  /** The job's code calls once more: while the attempt runs, soon after, or when no one waits for it any more. */
   #leaveBehind(attempt: AttemptId, ms: number): void {
     const world = this.#world;
     const { machine } = this.#worker;

@@ -1,7 +1,8 @@
-// The jobs of a simulated world and their oracle: tiny ones whose output can be checked record by record. Each map task has a
-// few records with ids of their own and emits each of them once, to a partition; each reduce writes the ids that it was given.
-// One job in two sends its records to other partitions in every attempt (the attempt's number decides): the non-deterministic
-// map without which lost and doubled records can't be seen (fault 22; Spark's SPARK-23207 is this workload).
+// The jobs of a simulated world and their oracle: tiny ones whose output can be checked record by record. Each map
+// task has a few records with ids of their own and emits each of them once, to a partition; each reduce writes the
+// ids that it was given. One job in two sends its records to other partitions in every attempt (the attempt's number
+// decides): the non-deterministic map without which lost and doubled records can't be seen (fault 22; Spark's
+// SPARK-23207 is this workload).
 import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
 import type { Plan } from "../../src/input/plan.ts";
 import type { JobSpec } from "../../src/job/spec.ts";
@@ -21,7 +22,7 @@ export interface SimJob {
   readonly throwing: { readonly map: number; readonly isAlways: boolean } | undefined;
   /** How many of its attempts leave a call that comes late. */
   readonly lateRate: number;
-  /** Its attempts leave timers that do nothing: who asks for their end waits. */
+  /** Its attempts leave timers that do nothing: whoever asks for their end waits. */
   readonly hasTimers: boolean;
 }
 
@@ -36,7 +37,7 @@ export interface RunContent {
 export interface PartContent {
   readonly attempt: AttemptId;
   readonly ids: readonly string[];
-  /** Of a reduce: the map attempts that it read, by map, with the digests of what they emitted. */
+  /** The map attempts that a reduce read, by map, with the digests of what they emitted. */
   readonly consumed: readonly { readonly map: AttemptId; readonly digest: bigint }[];
 }
 

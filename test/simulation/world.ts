@@ -1,5 +1,5 @@
-// A cluster of one seed whose slots answer from an oracle, with clients that submit jobs to it. First there is chaos, and the
-// checks watch for what must never be; then a part of it is healed and has to finish every job.
+// A cluster of one seed whose slots answer from an oracle, with clients that submit jobs to it. First there is chaos,
+// and the checks watch for what must never be; then a part of it is healed and has to finish every job.
 import { jobIdOf } from "../../src/master/master.ts";
 import { Chance } from "../../src/sim/chance.ts";
 import { Process } from "../../src/sim/process.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/base/system/clock.ts";
 
-/** Time stands still until `pass` is called; who sleeps wakes when its time has come. */
+/** Time stands still until `pass` is called; a sleeper wakes when its time has come. */
 export class FakeClock implements Clock {
   #now = 0;
   #sleepers: { readonly at: number; readonly wake: () => void }[] = [];
@@ -25,7 +25,10 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Time that passes unnoticed, as while a process is stopped: who should have woken does so with the next `pass`. */
+  /**
+   * Time that passes unnoticed, as while a process is stopped: sleepers that should have woken do so with the next
+   * `pass`.
+   */
   jump(ms: number): void {
     this.#now += ms;
   }

@@ -1,5 +1,5 @@
-// An object store in memory, with what the tests need of S3's protocol and nothing of our client's code: signatures (checked),
-// etags, multipart uploads, conditional requests, pages of listings. Faults can be made at every request.
+// An object store in memory, with what the tests need of S3's protocol and nothing of our client's code: signatures
+// (checked), etags, multipart uploads, conditional requests, pages of listings. Faults can be made at every request.
 import { createHash, createHmac } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,7 +9,7 @@ export interface FakeObject {
   readonly body: Buffer;
   readonly etag: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Said to who asks for them, and asks for the whole: "x-amz-checksum-crc64nvme" and others. */
+  /** Checksums for callers that ask for them, and for the whole object: "x-amz-checksum-crc64nvme" and others. */
   readonly checksums?: Readonly<Record<string, string>>;
 }
 

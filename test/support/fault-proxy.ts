@@ -1,5 +1,5 @@
-// A TCP proxy on loopback that does to connections what networks do (faults 49–58): refuse, reset, cut, drip, stall, swallow.
-// The fault is a property of the proxy, changed at any time; it holds for connections that are open already.
+// A TCP proxy on loopback that does to connections what networks do (faults 49–58): refuse, reset, cut, drip, stall,
+// swallow. The fault is a property of the proxy, changed at any time; it holds for connections that are open already.
 //
 //   const proxy = await faultProxy({ port: server.port });
 //   connect to proxy.port … proxy.fault = { kind: "black-hole" } … await proxy.close()
@@ -12,11 +12,11 @@ export type Fault =
   | { readonly kind: "none" }
   /** New connections are reset at once; open ones go on. */
   | { readonly kind: "refuse" }
-  /** Each connection is reset after so many bytes in that direction (counted from when the fault was set). */
+  /** Each connection is reset after this many bytes in that direction (counted from when the fault was set). */
   | { readonly kind: "reset"; readonly afterBytes: number; readonly direction?: Direction }
   /** Likewise, but ended in good order: a short body. */
   | { readonly kind: "cut"; readonly afterBytes: number; readonly direction?: Direction }
-  /** So many bytes at a time, with a pause after each. */
+  /** This many bytes at a time, with a pause after each. */
   | { readonly kind: "drip"; readonly bytes: number; readonly everyMs: number; readonly direction?: Direction }
   /** Bytes come through late. */
   | { readonly kind: "delay"; readonly ms: number }

@@ -1,5 +1,5 @@
-// Every route of a listener, by every method, with every kind of credentials (S27): what the gate must answer, computed from a
-// table that a reader can check, and what it did answer, over HTTP/1.1 and HTTP/2 on a real socket.
+// Every route of a listener, by every method, with every kind of credentials (S27): what the gate must answer, computed
+// from a table that a reader can check, and what it did answer, over HTTP/1.1 and HTTP/2 on a real socket.
 import { request as httpRequest } from "node:http";
 import { connect } from "node:http2";
 import { digestOfBody, jobKey, type SignedRequest, signRequest } from "../../src/rpc/access/signature.ts";
@@ -137,7 +137,7 @@ function verdictOf(scopes: readonly string[] | undefined, tokens: KnownTokens, w
 /** Far longer than any answer takes, long polls among them. */
 const answerMs = 15_000;
 
-/** Asks from an address of its own each time, so that nobody is told to wait for the failures of others. */
+/** Asks from an address of its own each time, so that no caller is told to wait for the failures of others. */
 export class Asker {
   readonly #port: number;
   #count = 0;
@@ -146,7 +146,7 @@ export class Asker {
     this.#port = port;
   }
 
-  /** Of a request that is not answered: "no answer". */
+  /** The verdict on a request; "no answer" where it is not answered. */
   async verdict(asked: Asked): Promise<Verdict | "no answer"> {
     const answer = asked.protocol === "1.1" ? this.#http1(asked) : this.#http2(asked);
     let timer: NodeJS.Timeout | undefined;

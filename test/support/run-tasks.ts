@@ -1,4 +1,5 @@
-// A whole job in this process, task by task, as an engine would run it: plan → every map → every reduce, over inputs in memory.
+// A whole job in this process, task by task, as an engine would run it: plan → every map → every reduce, over inputs in
+// memory.
 import type { AttemptId, Phase } from "../../src/base/ids.ts";
 import { KiB, MiB } from "../../src/base/limits.ts";
 import type { Plan } from "../../src/input/plan.ts";
@@ -180,7 +181,10 @@ export function partsOf(files: Readonly<Record<string, string>>): string[] {
   return names.sort().map((name) => files[name]!);
 }
 
-/** The smallest arena that there is, with a batch and blocks that are smaller still: everything spills, moves and merges. */
+/**
+ * The smallest arena that there is, with a batch and blocks that are smaller still: everything spills, moves and
+ * merges.
+ */
 export function smallReference({ batchBytes = 2 * KiB, blockBytes = 1 * KiB } = {}): Kernel {
   return createReferenceKernel({ arenaBytes: 1 * MiB, batchBytes, blockBytes });
 }

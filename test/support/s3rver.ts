@@ -1,8 +1,8 @@
-// s3rver, an object store over HTTP that others wrote, on loopback. It ignores conditions of requests and does not check version 4
-// signatures. It neither aborts uploads nor says that one is gone: both are added here, over its own folder. It lets others see
-// half an object, keeps one when a client dies in the middle of a request, and answers before the bytes are in its files, where a
-// store has the object or has it not: a request is passed on when all of it has come and every change before it is done, and
-// a change is done when the file is as long as it should be.
+// s3rver, an object store over HTTP that others wrote, on loopback. It ignores conditions of requests and does not
+// check version 4 signatures. It neither aborts uploads nor says that one is gone: both are added here, over its own
+// folder. It lets others see half an object, keeps one when a client dies in the middle of a request, and answers
+// before the bytes are in its files, where a store has the object or has it not: a request is passed on when all of it
+// has come and every change before it is done, and a change is done when the file is as long as it should be.
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import {
   Agent,

@@ -1,7 +1,10 @@
 import { createKernel, type KernelKind } from "../../src/kernel/create-kernel.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 
-/** A kernel that merges at most `fanIn` sources at once, and no block of more than `blockBytesMax`: many passes on little data. */
+/**
+ * A kernel that merges at most `fanIn` sources at once, and no block of more than `blockBytesMax`: many passes on
+ * little data.
+ */
 export function smallKernel(
   fanIn: number,
   { blockBytes = 128, blockBytesMax = Number.POSITIVE_INFINITY, batchBytes = 1024, kind = "wasm" as KernelKind } = {},

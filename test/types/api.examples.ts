@@ -1,8 +1,8 @@
 // biome-ignore-all format: one example a line, and the error on the line below its comment
 // biome-ignore-all lint/correctness/noUnusedVariables: wrong uses only have to be refused
 // biome-ignore-all lint/correctness/noUnusedFunctionParameters: parameters stand for their types
-// What compiles and what must not: checked by `tsc -p .`, runs nothing. Every `@ts-expect-error` stands on the line that tsc
-// must complain about.
+// What compiles and what must not, which `tsc -p .` checks. Nothing runs. Every `@ts-expect-error` is on the line that
+// tsc must complain about.
 import { readFile } from "node:fs/promises";
 import {
   type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,

@@ -1,5 +1,6 @@
 // The engine of one local run: state store, master and agent, which are opened, used for one job, and closed together.
 import type { ChildProcess } from "node:child_process";
+import { assert } from "../../base/assert.ts";
 import { deferred } from "../../base/deferred.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
@@ -55,6 +56,15 @@ export interface EngineParts {
   readonly removeParents: () => void;
 }
 
+/** What an engine has once it is open. */
+interface Opened {
+  readonly bundle: Bundle;
+  readonly description: JobDescription;
+  readonly store: StateStore;
+  /** Undefined for a run that resumes another: its master starts once the stored job is known to be the same. */
+  readonly master: Master | undefined;
+}
+
 export class Engine implements LocalEngine {
   readonly #parts: EngineParts;
   readonly #agent: Agent;
@@ -63,8 +73,7 @@ export class Engine implements LocalEngine {
   #firstSlot: ChildProcess | undefined;
   #store: StateStore | undefined;
   #master: Master | undefined;
-  #bundle: Bundle | undefined;
-  #description: JobDescription | undefined;
+  #opened: Opened | undefined;
   #handle: JobHandle | undefined;
   #stopped: Promise<void> | undefined;
   /** While true, `close` leaves state and runs of the earlier run in place, as they may still be needed. */
@@ -109,7 +118,7 @@ export class Engine implements LocalEngine {
           combining: parts.options.experiment?.combining,
           ...(parts.options.onOutput === undefined ? {} : { onOutput: parts.options.onOutput }),
         }),
-      bundle: async () => this.#bundle!,
+      bundle: async () => this.#open.bundle,
       onStart: ({ work: part }) => {
         if (part.phase === "map")
           for (const [index, file] of Object.entries(part.files)) this.#files.set(Number(index), file);
@@ -118,7 +127,7 @@ export class Engine implements LocalEngine {
   }
 
   get description(): JobDescription {
-    return this.#description!;
+    return this.#open.description;
   }
 
   get budget(): Budget {
@@ -150,37 +159,37 @@ export class Engine implements LocalEngine {
       work,
       environment,
       onWarning: options.onWarning,
-    }).then((bundle) => {
-      this.#bundle = bundle;
-      return this.#agent.describe(bundle, options.attempts ?? limits.attemptsMax);
+    }).then(async (bundle) => {
+      const description = await this.#agent.describe(bundle, options.attempts ?? limits.attemptsMax);
+      return { bundle, description };
     });
-    const [description] = await allOrFirstError([bundled, this.#openStore()]);
-    this.#description = description;
+    const [described, stored] = await allOrFirstError([bundled, this.#openStore()]);
+    this.#opened = { ...described, ...stored };
   }
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
     const { directories, key, job, replaces, deadLetters } = this.#parts;
+    const { bundle, description, master } = this.#open;
     const { spec, inputBytes } = await sizedSpec(options, {
       module: this.#parts.options.module,
-      description: this.description,
-      bundle: this.#bundle!.digest,
+      description,
+      bundle: bundle.digest,
       destination: directories.destination,
       replaces,
       deadLetters,
-      environment: this.#bundle!.environment,
+      environment: bundle.environment,
       startedAt: this.#parts.options.experiment?.startedAt ?? systemClock.date().toISOString(),
       storage: this.#stoppable(),
       // A resumed job goes on with its stored value.
       validate: async (params) => {
         const { resume, attempts = limits.attemptsMax } = this.#parts.options;
-        return resume === true ? undefined : await this.#agent.validate(this.#bundle!, params, attempts);
+        return resume === true ? undefined : await this.#agent.validate(bundle, params, attempts);
       },
     });
     // Further slots start while the plan is made. A job of one split needs only one.
-    if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, this.#bundle);
-    if (this.#parts.options.resume === true) return await this.#resume(spec);
-    const master = this.#master!;
+    if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, bundle);
+    if (master === undefined) return await this.#resume(spec);
     await master.submit(spec, key);
     this.#handle = this.#handleOf(master, job, spec);
     return this.#handle;
@@ -190,7 +199,8 @@ export class Engine implements LocalEngine {
   async #resume(spec: JobSpec): Promise<JobHandle> {
     const { options, directories, job } = this.#parts;
     const storage = this.#stoppable();
-    const stored = await readStoredJob(this.#store!);
+    const { store } = this.#open;
+    const stored = await readStoredJob(store);
     if (stored?.job !== job || stored.outcome === "succeeded" || stored.outcome === "cancelled") {
       this.#isResumable = false;
       const why = stored?.outcome === undefined ? "stopped before it began" : `had ended (${stored.outcome})`;
@@ -204,7 +214,7 @@ export class Engine implements LocalEngine {
       await storage.prepare(directories.destination, options.overwrite ?? false);
       if (options.deadLetters !== undefined) await storage.prepare(options.deadLetters, options.overwrite ?? false);
     }
-    const master = await this.#startMaster();
+    const master = await this.#startMaster(store);
     if (stored.outcome === "failed") await master.resume(job);
     this.#handle = this.#handleOf(master, job, stored.spec);
     return this.#handle;
@@ -252,7 +262,11 @@ export class Engine implements LocalEngine {
   }
 
   #handleOf(master: Master, job: JobId, spec: JobSpec): JobHandle {
-    const viewNow = () => master.view().jobs.find((view) => view.job === job)!;
+    const viewNow = () => {
+      const found = master.view().jobs.find((view) => view.job === job);
+      assert(found !== undefined, "a master shows the job that it was given");
+      return found;
+    };
     const ended = (async () => {
       let last = viewNow();
       for await (const view of master.watch(job)) last = view;
@@ -291,14 +305,22 @@ export class Engine implements LocalEngine {
     return takeStarted(first);
   }
 
-  async #openStore(): Promise<void> {
-    this.#store = await openStateStore(this.#parts.work.state);
-    if (this.#parts.options.resume !== true) await this.#startMaster();
+  /** The state that `open` leads to; nothing but `stop` and `close` is called before. */
+  get #open(): Opened {
+    assert(this.#opened !== undefined, "an engine is open before it is used");
+    return this.#opened;
   }
 
-  async #startMaster(): Promise<Master> {
+  async #openStore(): Promise<Pick<Opened, "store" | "master">> {
+    const store = await openStateStore(this.#parts.work.state);
+    this.#store = store;
+    const master = this.#parts.options.resume === true ? undefined : await this.#startMaster(store);
+    return { store, master };
+  }
+
+  async #startMaster(store: StateStore): Promise<Master> {
     this.#master = await createMaster({
-      store: this.#store!,
+      store,
       storage: this.#parts.storage,
       clock: systemClock,
       recover: recoverScheduler,

@@ -19,7 +19,7 @@ import {
 import { type AnyRunOptions, checkedRunOptions } from "./options.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-/** Of any job: what depends on the job is left out. */
+/** The options of any job: what depends on the job is left out. */
 type Plain<Options> = { [N in Exclude<keyof Options, "inputs" | "params">]: Options[N] };
 const sameTypes: Same<Plain<RunOptions<JobTypes>>, Plain<AnyRunOptions>> = true;
 const submitted: SubmitValues extends Partial<SubmitOptions> ? true : false = true;

@@ -1,7 +1,7 @@
-// What a run can be told, by `run()` and by the command line: one table. From it come the checks of `run()`, the command's flags and
-// their help, the words of hints that repeat a command line, which options are for which kind of run, and what an engine is asked for.
-// An option more is one entry here, its member with hover text in `RunOptions` (option-table.test.ts holds the two against each other),
-// and what the engine does with it.
+// What a run can be told, by `run()` and by the command line: one table. From it come the checks of `run()`, the
+// command's flags and their help, the words of hints that repeat a command line, which options are for which kind of
+// run, and what an engine is asked for. An option more is one entry here, its member with hover text in `RunOptions`
+// (option-table.test.ts holds the two against each other), and what the engine does with it.
 import { limits } from "../../base/limits.ts";
 
 /** How a value is written, by `run()` and on a command line. */
@@ -17,7 +17,7 @@ export type Kind =
   | { readonly kind: "output" | "folder" }
   /** A path, absolute once it is checked. */
   | { readonly kind: "directory" | "file" | "module" }
-  /** Of a cluster, "https://m1:7070". */
+  /** The address of a cluster, such as "https://m1:7070". */
   | { readonly kind: "address" }
   /** Paths, or lists of paths by the names of inputs; the command takes those without a name as its arguments. */
   | { readonly kind: "inputs" }
@@ -42,7 +42,10 @@ export type OptionGroup = keyof typeof optionGroups;
 
 interface Flag {
   readonly group: OptionGroup;
-  /** The attribute that the command line is parsed into, where it is not the name; the flag is made of it: "splitSize", --split-size. */
+  /**
+   * The attribute that the command line is parsed into, where it is not the name; the flag is made of it: "splitSize",
+   * --split-size.
+   */
   readonly as?: string;
   readonly short?: "-o";
   /** What stands for its value in the help. */
@@ -308,7 +311,10 @@ interface Parsed extends Omit<Checked, "inputs" | "params" | "paths" | "variable
   readonly paths: ReadonlyMap<string, string>;
   readonly variables: ReadonlyMap<string, string>;
 }
-/** Those that a parsed command line always has: with a default, or nothing where they may be repeated. Not of `plan`: a cluster's. */
+/**
+ * Those that a parsed command line always has: with a default, or nothing where they may be repeated. Not of `plan`: a
+ * cluster's.
+ */
 type Always = {
   [N in OfCommand]: Table[N]["flag"]["group"] extends "cluster"
     ? never
@@ -343,7 +349,10 @@ export function flagOf(name: RunOptionName): string {
   return `--${attribute.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** The first option that was given and is for the other kind of run: it would be without effect, and whoever gave it would not know. */
+/**
+ * The first option that was given and is for the other kind of run: it would be without effect, and whoever gave it
+ * would not know.
+ */
 export function misplacedOption(values: RunValues): RunOptionName | undefined {
   const kind = values.master === undefined ? "here" : "cluster";
   return runOptionNames.find((name) => {

@@ -47,7 +47,7 @@ export async function* limitRatio(
     if (made > bytesMin && made > read * ratioMax) {
       throw new MillraceError(
         "bad-input",
-        `${formatCount(read)} compressed bytes have become ${formatCount(made)}, more than ${ratioMax} times as many: the file is taken for a bomb. Decompress it first if it is none.`,
+        `${formatCount(read)} compressed bytes have become ${formatCount(made)}, more than ${ratioMax} times as many: the file looks like a decompression bomb. If it is not one, decompress it first.`,
       );
     }
     yield content;

@@ -135,7 +135,10 @@ describe("ndjson(schema)", () => {
 
   it("what is no answer of a schema is the job's error", async () => {
     const none = readAll(ownSchema(() => undefined) as never, Buffer.from("1\n"));
-    await expect(none).rejects.toMatchObject({ code: "wrong-job", message: expect.stringContaining("is none") });
+    await expect(none).rejects.toMatchObject({
+      code: "wrong-job",
+      message: expect.stringContaining("is not a Standard Schema"),
+    });
     await expect(readAll(ownSchema(() => ({ issues: [] })) as never, Buffer.from("1\n"))).rejects.toThrow(
       /gives no reason/,
     );

@@ -100,7 +100,7 @@ function unescapeCell(cell: string): string {
     if (meant !== undefined) return meant;
     throw new MillraceError(
       "bad-input",
-      `${JSON.stringify(sequence)} is no escape of tsv(), which knows \\t, \\n, \\r and \\\\. Read files with plain backslashes by text().`,
+      `${JSON.stringify(sequence)} is not an escape of tsv(), which knows \\t, \\n, \\r and \\\\. Read files with plain backslashes by text().`,
     );
   });
 }

@@ -1,3 +1,4 @@
+// The codec `tuple`: several parts in one key or value, sorted part by part.
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { Codec, KeyCodec } from "../codec.ts";

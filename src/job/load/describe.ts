@@ -1,3 +1,4 @@
+// The description of a job, which travels where its code can't be loaded.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { OutputFormat } from "../../format/format.ts";
 import type { JobDefinition, ParamDefinition } from "../definition.ts";

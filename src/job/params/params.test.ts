@@ -153,8 +153,8 @@ describe("a schema of parameters", () => {
     await expect(definitionOf(schema).fromText({ n: "1" })).rejects.toThrow("TypeError: boom");
   });
 
-  it.each([null, undefined, 7])("is none where it answers %s", async (answer) => {
-    await expect(own(() => answer).fromText({})).rejects.toThrow(/is none/);
+  it.each([null, undefined, 7])("is not a Standard Schema where it answers %s", async (answer) => {
+    await expect(own(() => answer).fromText({})).rejects.toThrow(/is not a Standard Schema/);
   });
 
   it("gives nested data, deeply frozen, the same however it is looked at", async () => {
@@ -251,5 +251,7 @@ function ownSchema(validate: (value: Readonly<Record<string, unknown>>) => unkno
 
 it("params with the name of a Standard Schema and no validate are named as that", () => {
   for (const standard of [null, {}, { version: 1, vendor: "x" }])
-    expect(() => parseParams({ "~standard": standard })).toThrow(/no Standard Schema: there is no function validate/);
+    expect(() => parseParams({ "~standard": standard })).toThrow(
+      /not a Standard Schema: there is no function validate/,
+    );
 });

@@ -158,6 +158,6 @@ async function ask(schema: StandardSchema, given: Given): Promise<Validated> {
   if (typeof result === "object" && result !== null) return validatedOf(result);
   throw new MillraceError(
     "wrong-job",
-    `the schema of params (${standard.vendor}) is none: its validate returned neither a value nor issues`,
+    `the schema of params (${standard.vendor}) is not a Standard Schema: its validate returned neither a value nor issues`,
   );
 }

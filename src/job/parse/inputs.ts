@@ -26,7 +26,7 @@ export function parseInputs(input: unknown, map: unknown): readonly NamedInput[]
   if (!isObject(map)) throw wrong(`map is an object with a function for each input, not ${excerptOf(map)}`);
   for (const name of Object.keys(map)) {
     if (!names.includes(name))
-      throw wrong(`map has a function for ${JSON.stringify(name)}, which is no input${didYouMean(name, names)}`);
+      throw wrong(`map has a function for ${JSON.stringify(name)}, which is not an input${didYouMean(name, names)}`);
   }
   return names.map((name) => {
     checkName("an input", name);

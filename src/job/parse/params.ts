@@ -16,7 +16,7 @@ export function parseParams(given: unknown): ParamsDefinition {
     throw wrong(`params is an object of parameters by name, or a Standard Schema, not ${excerptOf(given)}`);
   }
   if ("~standard" in given)
-    throw wrong('params has a property "~standard" and is no Standard Schema: there is no function validate in it');
+    throw wrong('params has a property "~standard" and is not a Standard Schema: there is no function validate in it');
   return {
     kind: "table",
     params: new Map(Object.entries(given).map(([name, param]) => [name, parseParam(name, param)])),

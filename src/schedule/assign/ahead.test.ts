@@ -8,13 +8,13 @@ import { createScheduler } from "../scheduler.ts";
 interface World {
   /** Its next report, and what it is told. */
   readonly call: (worker: FakeWorker) => void;
-  /** Its attempt that has run longest has taken so long. */
+  /** Ends the attempt that has run longest, after that time. */
   readonly finish: (worker: FakeWorker, wallMs?: number) => void;
   readonly facts: Fact[];
   now: number;
 }
 
-/** A job of so many maps, planned by the first worker. */
+/** A job with that number of maps, planned by the first worker. */
 function mapping(maps: number, workers: readonly FakeWorker[], change = {}): World {
   const scheduler = createScheduler(1, options, 0);
   const facts: Fact[] = [];

@@ -1,5 +1,5 @@
-// Who does what next. The job with the fewest running attempts goes first, those that have as many take turns; within a job
-// tasks go by their index, workers in turn.
+// Decides which worker runs which task next. The job with the fewest running attempts goes first, and jobs with equally
+// many take turns; within a job, tasks go by their index, and workers take turns.
 import type { AttemptId, Instant, Phase } from "../../base/ids.ts";
 import type { Plan, Split } from "../../input/plan.ts";
 import type { Assignment, MapWork } from "../../protocol/messages.ts";
@@ -13,19 +13,19 @@ import { capacity } from "../state/worker.ts";
 import { isCutOff } from "../unreachable.ts";
 import { takeNear } from "./locality.ts";
 
-/** So many tasks are held back for other workers in one step; those behind them wait for the next. */
+/** At most this many tasks are held back for other workers in one step; those behind them wait for the next step. */
 const heldBackMax = 64;
-/** So many workers are asked whether a task's file lies on their machine. */
+/** At most this many workers are asked whether a task's file lies on their machine. */
 const nearWorkersMax = 16;
 
 export interface Assigned {
-  /** When a task that was held back for another worker may go to any. */
+  /** When a task that was held back for another worker may go to any; undefined: none is held back. */
   readonly heldBackUntil: Instant | undefined;
-  /** Something waits that could not be given out, though there is room. */
+  /** True when a task waits that could not be given out, although there is room. */
   readonly isHeldBack: boolean;
 }
 
-/** Gives out what can be given out. */
+/** Gives out every task that can be given out. Called once in a step. */
 export function assign(cluster: Cluster): Assigned {
   const heldBack: Task[] = [];
   while (heldBack.length < heldBackMax && hasIdle(cluster)) {
@@ -47,7 +47,10 @@ export function assign(cluster: Cluster): Assigned {
   return { heldBackUntil: until, isHeldBack: heldBack.length > 0 };
 }
 
-/** Whether anybody has room; who has none, or gets nothing now, is not asked again before its next report. */
+/**
+ * Whether any worker has room. Workers that have none, or get nothing now, are not asked again before their next
+ * report.
+ */
 function hasIdle(cluster: Cluster): boolean {
   for (const worker of cluster.idle) {
     if (capacity(worker) > 0 && !isRefused(cluster, worker)) return true;
@@ -56,7 +59,9 @@ function hasIdle(cluster: Cluster): boolean {
   return false;
 }
 
-/** Of those that have something to give out. Jobs are few; a heap would have to follow every attempt. */
+/**
+ * The next of the jobs that have something to give out. Jobs are few, and a heap would have to follow every attempt.
+ */
 export function nextJob(cluster: Cluster): Job | undefined {
   let first: Job | undefined;
   for (const job of cluster.turns.values()) {
@@ -89,7 +94,7 @@ export function takeTask(job: Job): Task | undefined {
   return task;
 }
 
-/** A map task to a worker whose machine has its file. */
+/** Gives a map task to a worker whose machine has its file. Returns false if there is none. */
 function startNear(cluster: Cluster, job: Job): boolean {
   if (job.near.size === 0) return false;
   let asked = 0;
@@ -104,7 +109,7 @@ function startNear(cluster: Cluster, job: Job): boolean {
   return false;
 }
 
-/** The first that has room and may have this task; undefined: none has. */
+/** The first worker that has room and may have this task; undefined: there is none. */
 function chooseWorker(cluster: Cluster, task: Task): Worker | undefined {
   const { prefer } = task;
   if (prefer !== undefined && cluster.idle.has(prefer) && capacity(prefer) > 0 && !isRefused(cluster, prefer))
@@ -166,7 +171,7 @@ function mapWork(task: Task, plan: Plan): MapWork {
   };
 }
 
-/** What counts against the bound of dead letters. */
+/** How much counts against the bound of dead letters. */
 function countedAside({ deadLetters, deadLetterLines }: Job): number {
   return deadLetters + deadLetterLines;
 }

@@ -1,5 +1,6 @@
-// Backup attempts (MapReduce, OSDI'04, section 3.6): when slots are free and nothing waits, a task that is much slower than
-// its phase's median gets a second attempt on another worker. The first one that succeeds wins, as ever; the other is stopped.
+// Backup attempts (MapReduce, OSDI'04, section 3.6): when slots are free and nothing waits, a task that is much slower
+// than its phase's median gets a second attempt on another worker. The first attempt that succeeds wins, as always, and
+// the other one is stopped.
 import { limits } from "../../base/limits.ts";
 import { hasRoom, isBarrierOpen } from "../state/job.ts";
 import { isFit } from "../state/standing.ts";
@@ -11,10 +12,10 @@ import { start } from "./assign.ts";
 
 /** The median (`limits.ratesKept`) is that of at least this many winners. */
 const ratesMin = 3;
-/** Between two looks at what runs: a fraction of a lease, as reports don't come more often. */
+/** Looks at running attempts per lease; reports don't come more often. */
 const looksPerLease = 10;
 
-/** Bytes per millisecond of a winner. */
+/** Notes a winner's rate, in bytes per millisecond. */
 export function noteRate(task: Task, bytes: number, ms: number): void {
   if (task.phase === "plan") return;
   task.job.lastMs[task.phase] = ms;
@@ -23,7 +24,10 @@ export function noteRate(task: Task, bytes: number, ms: number): void {
   if (rates.length > limits.ratesKept) rates.shift();
 }
 
-/** To be called when all was given out that could be. What waits for another worker goes before a second attempt. */
+/**
+ * Starts backup attempts. Called after all tasks were given out. A task that waits for another worker goes before a
+ * backup.
+ */
 export function startBackups(cluster: Cluster, isHeldBack: boolean): void {
   if (isHeldBack || cluster.idle.size === 0 || cluster.now < cluster.backupsAt) return;
   cluster.backupsAt = cluster.now + cluster.options.leaseMs / looksPerLease;
@@ -45,7 +49,10 @@ export function startBackups(cluster: Cluster, isHeldBack: boolean): void {
   }
 }
 
-/** A careful attempt is slow by itself, and what it is to find out needs no second one. */
+/**
+ * Whether an attempt is slow. A careful attempt never is: it is slow by nature, and a second one would find out nothing
+ * more.
+ */
 function isSlow(cluster: Cluster, { report, task }: Attempt, medianRate: number | undefined): boolean {
   if (report === undefined || medianRate === undefined || task.attempts.length > 1 || task.careful) return false;
   if (report.runningMs < cluster.options.leaseMs) return false;

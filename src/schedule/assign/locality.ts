@@ -1,10 +1,11 @@
-// Which map tasks read files that lie on a worker's own machine: a preference, for which nothing ever waits. No storage of today names
-// hosts (`FileInfo.hosts`), so all of this is idle until one does; `test/scenarios/locality.txt` shows what it does then.
+// Finds map tasks whose files lie on a worker's own machine. This is a preference, for which nothing ever waits. No
+// storage names hosts today (`FileInfo.hosts`), so none of this happens until one does; `test/scenarios/locality.txt`
+// shows what it does then.
 import { Heap } from "../state/heap.ts";
 import type { Job, Task, Worker } from "../state/state.ts";
 import { isWaiting } from "../state/task.ts";
 
-/** "http://node-7:4000", "node-7:4000" and "[::1]:4000" as "node-7" and "::1". */
+/** The host of an address: "node-7" for "http://node-7:4000" and "node-7:4000", "::1" for "[::1]:4000". */
 export function hostOf(address: string): string {
   const authority = address.replace(/^[a-z]+:\/\//, "").replace(/\/.*$/, "");
   return authority
@@ -13,7 +14,7 @@ export function hostOf(address: string): string {
     .toLowerCase();
 }
 
-/** Where most of the task's bytes lie; empty where the storage does not say. */
+/** The hosts with most of the task's bytes; empty where the storage does not tell. */
 export function hostsOf({ job, phase, index }: Task): readonly string[] {
   if (phase !== "map" || job.plan === undefined) return [];
   let most = -1;
@@ -26,7 +27,10 @@ export function hostsOf({ job, phase, index }: Task): readonly string[] {
   return hosts;
 }
 
-/** Waiting tasks by host, beside the queue of all: a task that is taken from one is passed over in the other. */
+/**
+ * Adds a waiting task to the queues of its hosts, beside the queue of all: a task that is taken from one is skipped in
+ * the other.
+ */
 export function queueByHost(job: Job, task: Task, isLess: (a: Task, b: Task) => boolean): void {
   if (!job.hasHosts) return;
   for (const name of hostsOf(task)) {
@@ -37,7 +41,7 @@ export function queueByHost(job: Job, task: Task, isLess: (a: Task, b: Task) => 
   }
 }
 
-/** The next map task that waits and whose file lies on the worker's machine. */
+/** Takes the next waiting map task whose file lies on the worker's machine. */
 export function takeNear(job: Job, worker: Worker): Task | undefined {
   const queue = job.near.get(worker.host);
   if (queue === undefined) return undefined;

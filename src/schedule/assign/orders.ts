@@ -1,4 +1,4 @@
-// What a worker must do and know, complete as of now: giving it out twice changes nothing.
+// Makes a worker's orders: everything that it must do and know as of now, so that sending them twice changes nothing.
 import type { WorkerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Assignment, Holder, Holders, StopOrder, WorkerOrders } from "../../protocol/messages.ts";
@@ -21,10 +21,12 @@ export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
   return { ...orders, start, stop, holders, discard: [...worker.discards.keys()], settle: askedOf(cluster, worker) };
 }
 
-/** Of an attempt that its worker runs and this master has given up, or has never given out. */
-const strayWhy = "its master has given it up, and another may have taken its holder";
+/** The reason for stopping an attempt that a worker runs, and that this master has given up or never given out. */
+const strayWhy = "its master has given it up, and another may have taken its place";
 
-/** Of the jobs whose reduces it has, the page after those that it holds. Lists that are not complete yet are never sent. */
+/**
+ * For each job whose reduces the worker has, the next page of holders. Lists that are not complete yet are never sent.
+ */
 function missingHolders(cluster: Cluster, worker: Worker): Holders[] {
   const jobs = new Set<Job>();
   for (const { id, state, task } of worker.attempts.values()) {
@@ -56,7 +58,7 @@ function pageOf(all: readonly Holder[], from: number): Holder[] {
   return page;
 }
 
-/** Made once per version: it is as long as there are map tasks. */
+/** A job's holders. The list is made once per version, as it is as long as there are map tasks. */
 function holdersOf(cluster: Cluster, job: Job): Holders {
   if (job.holders?.mapVersion === job.mapVersion) return job.holders;
   const byWorker = new Map<WorkerId, { address: string; runs: RunRef[] }>();

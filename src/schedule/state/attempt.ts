@@ -61,7 +61,7 @@ export function revoke(cluster: Cluster, attempt: Attempt, why: string, isNoted 
   tell(cluster, attempt.worker);
 }
 
-/** It has ended, or nobody will hear of it again. */
+/** Called when an attempt has ended, or will not be heard of again. */
 export function release(attempt: Attempt): void {
   attempt.worker.view = undefined;
   attempt.worker.attempts.delete(attemptKey(attempt.id));
@@ -81,7 +81,7 @@ function forget(attempt: Attempt): void {
 
 /**
  * The task of an attempt that another master started and that may still win: its number is of an earlier epoch, and
- * nobody has won since. `undefined` for all others: what this epoch started and does not know any more was revoked.
+ * no other has won since. `undefined` for all others: what this epoch started and does not know any more was revoked.
  */
 export function adoptable(cluster: Cluster, id: AttemptId): Task | undefined {
   if (id.epoch >= cluster.epoch) return undefined;
@@ -92,7 +92,9 @@ export function adoptable(cluster: Cluster, id: AttemptId): Task | undefined {
   return task === undefined || isDone(task) ? undefined : task;
 }
 
-/** Back into its phase's queue. With `avoid`, not on that worker again for a lease, if there is another. */
+/**
+ * Puts a task back into its phase's queue. It does not go to the worker `avoid` again for a lease, if there is another.
+ */
 export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
   if (avoid !== undefined) task.avoid = { worker: avoid, until: cluster.now + cluster.options.leaseMs };
   if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;
@@ -116,7 +118,7 @@ export function withdrawReduces(cluster: Cluster, job: Job): void {
   }
 }
 
-/** Only this file changes the set. */
+/** A job's attempts, to be changed: only this file does that. */
 function attemptsOf(job: Job): Set<Attempt> {
   return job.attempts as Set<Attempt>;
 }

@@ -57,12 +57,14 @@ export function tell(cluster: Cluster, worker: Worker): void {
   cluster.toAnswer.add(worker);
 }
 
-/** From when it was last heard of, a worker has a lease. */
+/** Watches a worker's lease, which begins when it was last heard. */
 export function watchLease(cluster: Cluster, worker: Worker): void {
   watch(cluster, worker, worker.heardAt + cluster.options.leaseMs);
 }
 
-/** The worker is looked at again then. One entry per worker counts: the one that it names. */
+/**
+ * Makes the scheduler look at the worker at that time. Only one entry per worker counts: the one that the worker names.
+ */
 export function watch(cluster: Cluster, worker: Worker, at: Instant): void {
   worker.leaseAt = at;
   cluster.leases.push({ at, worker });

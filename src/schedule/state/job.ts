@@ -83,22 +83,22 @@ export function taskOf(job: Job, phase: Phase, index: number): Task | undefined 
   }
 }
 
-/** Attempts may be started and may win. */
+/** Whether attempts of the job may be started and may win. */
 export function isActive(job: Job): boolean {
   return job.stage === "planning" || job.stage === "working";
 }
 
-/** Not decided: it may still fail or be cancelled. */
+/** Whether the job is not decided, so that it may still fail or be cancelled. */
 export function isOpen(job: Job): boolean {
   return isActive(job) || job.stage === "closing";
 }
 
-/** It may use one more slot (`maxSlots`). */
+/** Whether the job may use one more slot (`maxSlots`). */
 export function hasRoom({ spec, attempts, stopping }: Job): boolean {
   return spec.maxSlots === undefined || attempts.size + stopping < spec.maxSlots;
 }
 
-/** Every map output has a live place: reduces may start. */
+/** Whether every map output has a live place, so that reduces may start. */
 export function isBarrierOpen(job: Job): boolean {
   return job.stage === "working" && job.mapsLive === job.maps.length;
 }
@@ -131,7 +131,7 @@ export function phaseTasksDone(job: Job, phase: Phase): { done: number; total: n
     case "plan":
       return { done: job.plan === undefined ? 0 : 1, total: 1 };
     case "map":
-      // From the last winner on a lost run is missed by no one.
+      // From the last winner on, no one needs a lost run.
       return { done: isActive(job) ? job.mapsLive : job.mapsWon, total: job.maps.length };
     case "reduce":
       return { done: job.reducesWon, total: job.reduces.length };
@@ -147,7 +147,7 @@ export function totalsOf(job: Job): Totals {
   return totalsSumOf(job).result();
 }
 
-/** All winners summed: after one of them was replaced, and at recovery. */
+/** Sums all winners: after one of them was replaced, and at recovery. */
 function sumOf(job: Job): TotalsSum {
   const sum = new TotalsSum();
   for (const task of job.maps) if (task.winner !== undefined) sum.add("map", task.winner);
@@ -155,7 +155,7 @@ function sumOf(job: Job): TotalsSum {
   return sum;
 }
 
-/** Changes what a task stands for, and the job's counts with it. */
+/** Changes a task's winner, and the job's counts with it. */
 export function update(task: Task, change: () => void): void {
   const { job } = task;
   count(task, -1);

@@ -1,7 +1,7 @@
 // Workers that get no work for a while: excluded, because too much failed there in a row, or quarantined, because they
-// came and went too often, or because nobody can fetch from them. The time doubles with each penalty, and who has
-// served one is on probation: the next failure or flap brings the next. (faults 27 and 29; Spark's "excludeOnFailure"
-// has the same two parts.)
+// came and went too often, or because no one can fetch from them. The time doubles with each penalty, and a worker that
+// has served one is on probation: the next failure or flap brings the next. (faults 27 and 29; Spark's
+// "excludeOnFailure" has the same two parts.)
 import { note, saveTask } from "./cluster.ts";
 import { isActive } from "./job.ts";
 import type { Cluster, Penalty, Task, Worker } from "./state.ts";
@@ -11,7 +11,10 @@ import { isLeaving, isLive } from "./worker.ts";
 /** Restarts and returns from silence within a window that are still taken for bad luck. */
 const flapsMax = 5;
 const flapWindowLeases = 12;
-/** The first penalty is a lease; no penalty is longer than this. Who had none for as long again begins anew. */
+/**
+ * The first penalty is a lease; no penalty is longer than this. A worker without a penalty for as long again starts
+ * over.
+ */
 const penaltyLeasesMax = 60;
 
 export function isExcluded(cluster: Cluster, worker: Worker): boolean {
@@ -26,20 +29,20 @@ function isServing(cluster: Cluster, { penalty }: Worker): boolean {
   return penalty !== undefined && penalty.until > cluster.now;
 }
 
-/** It may be given new work as any other. */
+/** Whether the worker may be given new work like any other. */
 export function isFit(cluster: Cluster, worker: Worker): boolean {
   return isLive(worker) && !isLeaving(worker) && !isServing(cluster, worker);
 }
 
-/** Whether somebody else could do it. */
+/** Whether another worker could do the work. */
 export function hasOther(cluster: Cluster, worker: Worker): boolean {
   for (const other of cluster.workers.values()) if (other !== worker && isFit(cluster, other)) return true;
   return false;
 }
 
 /**
- * It gets nothing now. The last worker is never refused for its failures, or nothing would go on; a quarantined one
- * that is the last waits a lease.
+ * Whether the worker gets nothing now. The last worker is never refused for its failures, or nothing would go on; a
+ * quarantined one that is the last waits a lease.
  */
 export function isRefused(cluster: Cluster, worker: Worker): boolean {
   const { penalty } = worker;
@@ -48,7 +51,7 @@ export function isRefused(cluster: Cluster, worker: Worker): boolean {
   return hasOther(cluster, worker);
 }
 
-/** It was started anew, or is back from silence. */
+/** Called when the worker was started again, or is back from silence. */
 export function noteFlap(cluster: Cluster, worker: Worker): void {
   const from = cluster.now - flapWindowLeases * cluster.options.leaseMs;
   worker.flaps = worker.flaps.filter((at) => at > from);
@@ -65,8 +68,8 @@ export function quarantine(cluster: Cluster, worker: Worker): void {
 }
 
 /**
- * The worker could not do the task. True: too much has failed there, and others can do it, so nothing of it is held
- * against tasks: what they were charged for is taken back.
+ * Called when the worker could not do a task. Returns true when too much has failed there and others can do it: tasks
+ * are then not charged for failures there, and charges are taken back.
  */
 export function noteFailureThere(cluster: Cluster, worker: Worker, task: Task, isCharged: boolean): boolean {
   const { failuresPerWorkerMax } = cluster.options;
@@ -92,7 +95,7 @@ function refund(cluster: Cluster, task: Task): void {
   saveTask(cluster, task);
 }
 
-/** It works. */
+/** Called when an attempt has succeeded there. */
 export function noteSuccessThere(cluster: Cluster, worker: Worker): void {
   worker.failuresInRow = 0;
   worker.charged.length = 0;
@@ -100,7 +103,7 @@ export function noteSuccessThere(cluster: Cluster, worker: Worker): void {
   if (worker.penalty?.kind === "excluded") readmit(cluster, worker, 0);
 }
 
-/** A penalty that is served is over; the worker is on probation. */
+/** Ends a penalty that was served. The worker is on probation then. */
 export function endPenalty(cluster: Cluster, worker: Worker): void {
   if (worker.penalty === undefined || worker.isReadmitted || isServing(cluster, worker)) return;
   worker.isReadmitted = true;
@@ -108,7 +111,7 @@ export function endPenalty(cluster: Cluster, worker: Worker): void {
   note(cluster, { kind: "worker-readmitted", worker: worker.id });
 }
 
-/** Another process: what failed in the old one is not held against it, how often it was started is. */
+/** Forgives the failures of a worker's earlier process. How often it was started still counts. */
 export function forgiveFailures(cluster: Cluster, worker: Worker): void {
   worker.failuresInRow = 0;
   worker.charged.length = 0;

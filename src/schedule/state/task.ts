@@ -29,29 +29,30 @@ export function newTask(job: Job, phase: Phase, index: number): Task {
   };
 }
 
-/** Nothing is left to do for it now. */
+/** Whether nothing is left to do for the task now. */
 export function isDone(task: Task): boolean {
   return task.winner !== undefined && task.winner.runLost === undefined;
 }
 
 /**
- * Its output files are gone, so it can't be decided on; of a map, what its run was still tells what reduces have read.
+ * Whether the winner's output files are gone, so that it can't be published. A map's winner still tells what reduces
+ * have read.
  */
 export function hasLostFiles({ staged }: Winner): boolean {
   return staged.some(({ token }) => token === "");
 }
 
-/** It can be given out. */
+/** Whether the task can be given out. */
 export function isWaiting(task: Task): boolean {
   return task.attempts.length === 0 && !isDone(task);
 }
 
-/** Dead letters that the task stands for: those of its winner, and records that no attempt may touch again. */
+/** The task's dead letters: those of its winner, and records that no attempt may read again. */
 export function deadLettersOf(task: Task): number {
   return Math.max(task.winner?.deadLetters.length ?? 0, task.skip.length);
 }
 
-/** Line ends inside of those: they count as well. */
+/** Line ends inside of those, which count as well. */
 export function deadLetterLinesOf(task: Task): number {
   return task.winner?.stats.asideLines ?? 0;
 }
@@ -74,12 +75,12 @@ export function recordOf(task: Task): TaskRecord {
   };
 }
 
-/** (epoch, attempt) is unique by itself. */
+/** A key for an attempt: (epoch, attempt) is unique by itself. */
 export function attemptKey(id: AttemptId): string {
   return `${id.epoch}.${id.attempt}`;
 }
 
-/** "map-00012", for people. */
+/** A task's name for people, such as "map-00012". */
 export function nameOf({ job, phase, index }: Task): string {
   return taskName({ job: job.id, phase, index });
 }

@@ -5,7 +5,7 @@ import type { Counters } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type AttemptStats, addStats, noStats, type Sums } from "../../protocol/stats.ts";
 
-/** What the winners of a job did together. */
+/** The sums over all winners of a job. */
 export interface Totals {
   readonly map: AttemptStats;
   readonly reduce: AttemptStats;
@@ -21,12 +21,12 @@ export class TotalsSum {
   readonly #counters = new Map<string, number | bigint>();
   #surplus: string | undefined;
 
-  /** The limit of a job that its winners exceed by now, whatever is still to come. */
+  /** The error for a limit that the job's winners exceed already; undefined: none. */
   get exceeded(): MillraceError | undefined {
     return this.#surplus === undefined ? undefined : tooManyCounters(this.#surplus);
   }
 
-  /** A total that can't be carried, of all winners: what others count may bring it back until then. */
+  /** The error for a total that is too large after the last winner. Until then, other winners may bring it back. */
   get exceededAtEnd(): MillraceError | undefined {
     for (const [name, total] of this.#counters) if (typeof total === "bigint") return counterTooLarge(name);
     return undefined;
@@ -36,13 +36,13 @@ export class TotalsSum {
     addStats(phase === "map" ? this.#map : this.#reduce, winner.stats);
     for (const name of Object.keys(winner.counters)) {
       const before = this.#counters.get(name);
-      // Counted over the job: how many of them one task has depends on where the input was cut.
+      // Names are counted over the job, as the number in one task depends on where the input was cut.
       if (before === undefined && this.#counters.size >= limits.counterNamesMax) this.#surplus ??= name;
       else this.#counters.set(name, exactSum(before ?? 0, winner.counters[name]!));
     }
   }
 
-  /** Counters by name, so that the order in which tasks ended shows nowhere. */
+  /** The sums, with counters in the order of their names, so that the order in which tasks ended does not show. */
   result(): Totals {
     const counters: Record<string, number> = Object.create(null);
     for (const name of [...this.#counters.keys()].sort()) counters[name] = carried(this.#counters.get(name)!);
@@ -50,7 +50,7 @@ export class TotalsSum {
   }
 }
 
-/** What can't be carried is shown as the most that can, until the job fails of it. */
+/** A total that is too large is shown as the largest that is not, until the job fails because of it. */
 function carried(total: number | bigint): number {
   if (typeof total === "number") return total;
   return total < 0n ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;

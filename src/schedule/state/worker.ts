@@ -38,23 +38,23 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
   };
 }
 
-/** It gets nothing new; what lies on it is served until nobody needs it. */
+/** Whether the worker leaves: it gets nothing new, and serves its map outputs as long as they are needed. */
 export function isLeaving(worker: Worker): boolean {
   return worker.isDraining || worker.isToDrain;
 }
 
-/** It is heard. */
+/** Whether the worker is heard. */
 export function isLive(worker: Worker): boolean {
   return !worker.isSilent && worker.sequence >= 0;
 }
 
-/** Attempts that it takes now beyond those that its slots have room for. */
+/** How many attempts it takes now beyond its free slots. */
 export function capacityAhead(worker: Worker): number {
   if (!isLive(worker) || isLeaving(worker)) return 0;
   return worker.slots + worker.slotsAhead - worker.attempts.size - worker.strays.length;
 }
 
-/** Attempts that may be given to it now: never more than it has slots, nor than it said are free. */
+/** How many attempts may be given to it now: never more than it has slots, nor than it said are free. */
 export function capacity(worker: Worker): number {
   if (!isLive(worker) || isLeaving(worker)) return 0;
   let unlisted = 0;

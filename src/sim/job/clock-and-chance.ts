@@ -1,5 +1,5 @@
-// The clock and chance as the job's code sees them in this process: watched, and not the real ones, so that a result that
-// depends on them shows at once and not at midnight.
+// The clock and chance as the job's code sees them in this process: watched, and not the real ones, so that a result
+// that depends on them shows at once and not at midnight.
 import nodeCrypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 
@@ -28,7 +28,10 @@ export interface Sources {
 
 const anotherDay: Sources = { now: (real) => real + shiftMs, random: undefined };
 
-/** Must be removed. Code that took hold of `Date` or `Math.random` earlier is not seen. `sources` is asked at every call. */
+/**
+ * Must be removed. Code that took hold of `Date` or `Math.random` earlier is not seen. `sources` is asked at every
+ * call.
+ */
 export function watchClockAndChance(sources: () => Sources = () => anotherDay): ClockAndChance {
   const RealDate = Date;
   const realRandom = Math.random;

@@ -1,5 +1,5 @@
-// One attempt of a simulated slot, by the product's own task runtime: real records through the job's real code, sorted and merged
-// by the real kernel into runs of the real format. Only where they lie is simulated.
+// One attempt of a simulated slot, by the product's own task runtime: real records through the job's real code,
+// sorted and merged by the real kernel into runs of the real format. Only where they lie is simulated.
 import { MillraceError } from "../../base/error.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { AttemptResult } from "../../protocol/messages.ts";
@@ -18,7 +18,7 @@ import { failingStorage } from "./storage.ts";
 export interface ExecuteOptions {
   readonly scene: JobScene;
   readonly worker: WorkerLife;
-  /** Of the slot: nothing of its module is shared with other slots. */
+  /** The slot's own instance: nothing of its module is shared with other slots. */
   readonly job: JobDefinition;
   readonly request: RunAttempt;
   readonly end: SimEnd;
@@ -27,9 +27,9 @@ export interface ExecuteOptions {
 /** How it ends. Counted in what it does, not in time: it happens at one moment. */
 export type SimEnd =
   | { readonly kind: "well" }
-  /** An error of the disk, after so many bytes were read or written, or so many signs of life. */
+  /** An error of the disk, once that many bytes were read or written, or after this number of signs of life. */
   | { readonly kind: "fails"; readonly bytes: number; readonly signs: number }
-  /** It is revoked after so many signs of life, and leaves what it leaves in its process. */
+  /** It is revoked after this number of signs of life, and leaves what it leaves in its process. */
   | { readonly kind: "stops"; readonly signs: number };
 
 export async function execute({ scene, worker, job, request, end }: ExecuteOptions): Promise<AttemptResult> {
@@ -92,7 +92,7 @@ function inputsOf(
   return { mapVersion: work.mapVersion, runs, open };
 }
 
-/** Undefined: nobody answers there, as far as that worker can tell. */
+/** Undefined: no one answers there, as far as that worker can tell. */
 function diskAt({ workers, network }: JobScene, address: string, worker: string): Disk | undefined {
   const life = workers.find((host) => host.life?.address === address)?.life;
   if (life === undefined || !life.process.isRunning) return undefined;

@@ -1,5 +1,6 @@
-// What a seed decides before anything happens: how large the cluster is, how the job is cut, which kinds of faults there are.
-// All kinds at once would hide some, so a seed knows most of them and not all (swarm testing: Groce et al., ISSTA 2012).
+// What a seed decides before anything happens: how large the cluster is, how the job is cut, which kinds of faults
+// there are. All kinds at once would hide some, so a seed knows most of them and not all (swarm testing: Groce et
+// al., ISSTA 2012).
 
 import { limits } from "../../base/limits.ts";
 import type { Combining } from "../../kernel/kernel.ts";

@@ -1,4 +1,5 @@
-// A small input from a large one: the beginning of each file, cut where a record ends, so that the same formats read it.
+// A small input from a large one: the beginning of each file, cut where a record ends, so that the same formats read
+// it.
 import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { decompress } from "../../format/compression/compress.ts";
@@ -11,9 +12,9 @@ import type { Storage } from "../../storage/storage.ts";
 export interface Sample {
   /** Contents by path, decompressed. */
   readonly contents: ReadonlyMap<string, Uint8Array>;
-  /** Of the files that are in it, in the order of the plan. */
+  /** The files that are in it, in the order of the plan. */
   readonly files: readonly PlannedFile[];
-  /** Of their contents. */
+  /** How long their contents are together. */
   readonly bytes: number;
   /** Nothing was left out. */
   readonly isWhole: boolean;
@@ -23,12 +24,12 @@ export interface SampleOptions {
   readonly files: readonly PlannedFile[];
   readonly formatOf: (input: number) => InputFormat<unknown>;
   readonly storage: Storage;
-  /** Of each file a share of it, at least one record; files behind it are left out. */
+  /** Each file gives a share of it, at least one record; files behind it are left out. */
   readonly bytesMax: number;
   readonly signal: AbortSignal;
 }
 
-/** Of a file, unless less is allowed in all. */
+/** What a file gives at least, unless less is allowed in all. */
 const fileBytesMin = 4 * KiB;
 
 /** Throws `bad-input` for files that can't be read, `input-changed`, `cancelled`. */

@@ -34,7 +34,10 @@ export interface JobScene extends Scene {
   readonly clock: Clock;
   readonly kernel: Kernel;
   readonly storage: SimStorage;
-  /** What the job's code gets for `Math.random`: other numbers in each attempt, the same ones in each run of the seed. */
+  /**
+   * What the job's code gets for `Math.random`: other numbers in each attempt, the same ones in each run of the
+   * seed.
+   */
   readonly userChance: Chance;
   /** The job's code has run for an attempt, to that end. */
   executed(attempt: AttemptId, result: AttemptResult): void;

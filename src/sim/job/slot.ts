@@ -1,5 +1,6 @@
-// A slot without a process: an instance of the job's module, and the product's own attempts run in it. An attempt happens at one
-// moment of virtual time; around it lies the time that it is said to take, in which its slot, its worker or its master may go.
+// A slot without a process: an instance of the job's module, and the product's own attempts run in it. An attempt
+// happens at one moment of virtual time; around it lies the time that it is said to take, in which its slot, its
+// worker or its master may go.
 import { type AttemptId, taskName } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { JobDefinition } from "../../job/definition.ts";
@@ -32,7 +33,7 @@ interface Work {
 /** Deaths and hangs of one task stay this much below its tries, so that no job fails by them alone. */
 const triesSpared = 2;
 const failuresPerTaskMax = 4;
-/** An attempt gives so many signs of life, and more where it reads much. */
+/** An attempt gives at least this number of signs of life, and more where it reads much. */
 const signsMax = 8;
 
 /** How often kinds of faults have hit a task, by both. */

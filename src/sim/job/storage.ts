@@ -116,7 +116,7 @@ export function outputsIn(storage: SimStorage, chance: Chance, manifest: Outputs
   };
 }
 
-/** The same storage for one attempt, which can read or write only so many bytes before an error comes. */
+/** The same storage for one attempt, which can read or write at most `bytesMax` bytes before an error comes. */
 export function failingStorage(storage: Storage, bytesMax: number): Storage {
   let left = bytesMax;
   const take = (bytes: number, what: string) => {

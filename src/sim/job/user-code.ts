@@ -1,5 +1,5 @@
-// The job's code in this process: while it runs, its clock and its chance are the simulation's, and its working directory is an
-// empty one.
+// The job's code in this process: while it runs, its clock and its chance are the simulation's, and its working
+// directory is an empty one.
 
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import type { UserSources } from "./scene.ts";
 export interface UserCodeOptions {
   /** Milliseconds since 1970: virtual time begins then. */
   readonly startedAt: number;
-  /** Made here, and of nobody else's use. */
+  /** Made here; no one else uses it. */
   readonly directory: string;
 }
 

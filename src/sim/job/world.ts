@@ -1,5 +1,6 @@
-// A user's job in a simulated cluster of one seed: it is submitted, things go wrong for a while, then everything is healed and the
-// job has to end. Its slots run the job's real code (slot.ts); who watches is the trace that `millrace sim` shows.
+// A user's job in a simulated cluster of one seed: it is submitted, things go wrong for a while, then everything is
+// healed and the job has to end. Its slots run the job's real code (slot.ts), and the trace that `millrace sim` shows
+// is what watches.
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../base/error.ts";
 import { type AttemptId, attemptName, type Counters, taskName } from "../../base/ids.ts";
@@ -33,7 +34,7 @@ export interface SimRun {
   readonly storage: Storage;
   readonly destination: string;
   readonly stats: SimStats;
-  /** Of all that happened, and of the output. */
+  /** A hash of all that happened, and of the output. */
   readonly hash: string;
 }
 
@@ -44,17 +45,17 @@ export interface SimStats {
   readonly tasks: { readonly map: number; readonly reduce: number };
   /** Attempts that were begun at these. */
   readonly attempts: number;
-  /** Of them those at a task that had one before. */
+  /** Those among them at a task that had one before. */
   readonly again: number;
   /** Reduces that were done and had to be done again, because a map emitted something else than before. */
   readonly rolledBack: number;
   /** Map tasks that emitted something else when they ran again, by name. */
   readonly changed: readonly string[];
-  /** Of virtual time. */
+  /** How long it took, in virtual time. */
   readonly ms: number;
 }
 
-/** From the end of the faults a job has so many leases to end. */
+/** From the end of the faults a job has this number of leases to end. */
 const healedLeases = 100;
 const key = "simulated";
 
@@ -210,7 +211,10 @@ export class JobWorld extends World implements JobScene {
     };
   }
 
-  /** Whether parts were made from different outputs of one map: never, whatever the job's code does (docs: the fault model). */
+  /**
+   * Whether parts were made from different outputs of one map: never, whatever the job's code does (docs: the
+   * fault model).
+   */
   #isMixed(): boolean {
     const digests = new Map<number, bigint>();
     for (const { token } of this.storage.published?.files ?? []) {

@@ -121,7 +121,7 @@ export function checkedToken({ name, token }: StagedFile, destination: string): 
 export function badStagedFile(name: string, destination: string): MillraceError {
   return new MillraceError(
     "corrupt-output",
-    `The staged file ${JSON.stringify(name)} of ${JSON.stringify(destination)} has a name or token that can't be.`,
+    `The staged file ${JSON.stringify(name)} of ${JSON.stringify(destination)} has an impossible name or token.`,
   );
 }
 

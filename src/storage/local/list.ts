@@ -198,7 +198,7 @@ export class LocalLister {
     }
     throw new MillraceError(
       "bad-input",
-      `${showPath(path)} says it is empty, but holds bytes: it is being written, or is no ordinary file. Copy what it holds to a file first.`,
+      `${showPath(path)} says it is empty, but holds bytes: it is being written, or is not an ordinary file. Copy what it holds to a file first.`,
     );
   }
 }

@@ -35,6 +35,6 @@ export const isMissing = "is missing";
 export async function whyLost(fs: LocalFs, path: string, { bytes }: StagedFile): Promise<string | undefined> {
   const stats = await lstatOf(fs, path);
   if (stats === undefined) return isMissing;
-  if (!stats.isFile()) return "is no file any more";
+  if (!stats.isFile()) return "is no longer a file";
   return stats.size === BigInt(bytes) ? undefined : `has ${stats.size} bytes, but its attempt wrote ${bytes}`;
 }

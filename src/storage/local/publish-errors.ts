@@ -28,6 +28,6 @@ export class StagedFileGone extends MillraceError {
 export function decisionWithdrawn({ destination }: HiddenFolders): MillraceError {
   return new MillraceError(
     "corrupt-output",
-    `What was to be published as ${showPath(destination)} has been withdrawn, as a file of it was gone; the job has been retried since.`,
+    `The output prepared for ${showPath(destination)} was withdrawn, because one of its files was gone; the job has been retried since.`,
   );
 }

@@ -107,7 +107,7 @@ export function decodeToken(file: StagedFile, destination: S3Destination): Uploa
   }
   throw new MillraceError(
     "corrupt-output",
-    `The staged file ${JSON.stringify(file.name)} of ${showPath(destination.path)} has a name or token that can't be.`,
+    `The staged file ${JSON.stringify(file.name)} of ${showPath(destination.path)} has an impossible name or token.`,
   );
 }
 
@@ -118,7 +118,7 @@ export function checkNames(files: readonly StagedFile[], destination: S3Destinat
     if (names.has(checkedName(name)) || name.startsWith(".millrace-")) {
       throw new MillraceError(
         "corrupt-output",
-        `The staged file ${JSON.stringify(name)} of ${showPath(destination.path)} has a name or token that can't be.`,
+        `The staged file ${JSON.stringify(name)} of ${showPath(destination.path)} has an impossible name or token.`,
       );
     }
     names.add(name);

@@ -167,7 +167,7 @@ export function outputExists({ path }: S3Destination): MillraceError {
 export function decisionWithdrawn({ path }: S3Destination): MillraceError {
   return new MillraceError(
     "corrupt-output",
-    `What was to be published as ${showPath(path)} has been withdrawn, as a file of it was gone; the job has been retried since.`,
+    `The output prepared for ${showPath(path)} was withdrawn, because one of its files was gone; the job has been retried since.`,
   );
 }
 

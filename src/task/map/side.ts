@@ -1,4 +1,5 @@
 // Maps records and collects their pairs, wherever the records come from: a split, a test's array, a sample.
+import { assert } from "../../base/assert.ts";
 import type { AttemptId } from "../../base/ids.ts";
 import { byteOrderMark } from "../../format/lines/decoder.ts";
 import { LinePairs } from "../../format/lines/pairs.ts";
@@ -48,11 +49,16 @@ export interface Collected {
   readonly stats: CollectorStats;
 }
 
+interface Pairs {
+  readonly encoder: PairEncoder;
+  readonly collector: Collector;
+  readonly emitter: Emitter;
+}
+
 export class MapSide {
   readonly #options: MapSideOptions;
-  readonly #encoder: PairEncoder | undefined;
-  readonly #collector: Collector | undefined;
-  readonly #emitter: Emitter | undefined;
+  /** How pairs are collected; undefined for a map-only job, which has none. */
+  readonly #pairs: Pairs | undefined;
   #input = -1;
   #pass: MapPass | undefined;
   #recordsBefore = 0;
@@ -63,9 +69,9 @@ export class MapSide {
     this.#options = options;
     const { job, attempt, partitions, kernel, files } = options;
     if (partitions === 0) return;
-    this.#encoder = new PairEncoder(job, partitions);
-    this.#collector = createCollector({ kernel, files, attempt, options: collectOptions(options) });
-    this.#emitter = createEmitter(this.#encoder, this.#collector);
+    const encoder = new PairEncoder(job, partitions);
+    const collector = createCollector({ kernel, files, attempt, options: collectOptions(options) });
+    this.#pairs = { encoder, collector, emitter: createEmitter(encoder, collector) };
   }
 
   /** Records that were given to map or put aside. */
@@ -75,7 +81,7 @@ export class MapSide {
 
   /** The longest block that `countWords` takes. */
   get blockBytesMax(): number {
-    return this.#collector === undefined ? 0 : this.#collector.batchEnd - this.#collector.batchStart;
+    return this.#pairs === undefined ? 0 : this.#pairs.collector.batchEnd - this.#pairs.collector.batchStart;
   }
 
   /** Counts records that were rightly skipped as given to map. */
@@ -85,8 +91,7 @@ export class MapSide {
 
   /** Counts the words of whole lines in the kernel; each line is a record. For jobs that count (block-mappers.ts). */
   countWords({ block: { bytes, base }, ends }: WordBlock): void {
-    const collector = this.#collector!;
-    const emitter = this.#emitter!;
+    const { collector, emitter } = this.#collecting;
     emitter.flush();
     const { arena, batchStart } = collector;
     arena.set(bytes, batchStart);
@@ -111,11 +116,11 @@ export class MapSide {
    * Emits each line of a block as a key, with null; each line is a record. For jobs that take them (block-mappers.ts).
    */
   keyLines({ block: { bytes } }: LineBlock): void {
-    const collector = this.#collector!;
-    this.#emitter!.flush();
+    const { collector, emitter } = this.#collecting;
+    emitter.flush();
     const { arena, batchStart, batchEnd } = collector;
     const pairs = (this.#linePairs ??= new LinePairs());
-    const value = (this.#nullValue ??= encodedNull(this.#options.job)!);
+    const value = (this.#nullValue ??= nullOf(this.#options.job));
     for (let from = 0; from < bytes.length; ) {
       const { start, end, lines, next } = pairs.frame(bytes, from, batchEnd - batchStart, value);
       if (lines > 0) {
@@ -146,8 +151,8 @@ export class MapSide {
       status: task.status,
       state,
       table: outputTable(job, encoders),
-      encoder: this.#encoder,
-      emitter: this.#emitter,
+      encoder: this.#pairs?.encoder,
+      emitter: this.#pairs?.emitter,
       concurrency: job.concurrency,
       sharing: !sharing ? "none" : this.#input < 0 ? "first" : "again",
     });
@@ -162,22 +167,35 @@ export class MapSide {
     this.#pass.close();
     this.#recordsBefore += this.#pass.records;
     this.#pass = undefined;
-    this.#emitter?.flush();
+    this.#pairs?.emitter.flush();
   }
 
   /** Sorts what was collected into one run; undefined for a map-only job. Called after `drain`. */
   finish(): Collected | undefined {
-    if (this.#collector === undefined) return undefined;
-    const run = this.#collector.finish();
-    const { emissions, emissionDigest, stats } = this.#collector;
+    if (this.#pairs === undefined) return undefined;
+    const { collector } = this.#pairs;
+    const run = collector.finish();
+    const { emissions, emissionDigest, stats } = collector;
     return { run, emissions, emissionDigest, stats };
   }
 
   /** Removes everything that was collected, also after `finish`. */
   abort(): void {
     this.#pass?.close();
-    this.#collector?.abort();
+    this.#pairs?.collector.abort();
   }
+
+  /** Only jobs with pairs take whole blocks. */
+  get #collecting(): Pairs {
+    assert(this.#pairs !== undefined, "a map-only job takes no blocks");
+    return this.#pairs;
+  }
+}
+
+function nullOf(job: JobDefinition): Uint8Array {
+  const bytes = encodedNull(job);
+  assert(bytes !== undefined, "lines are keys of jobs whose values may be null");
+  return bytes;
 }
 
 function collectOptions({ job, partitions, boundaries, combining = "auto" }: MapSideOptions): CollectOptions {

@@ -1,3 +1,4 @@
+// The keys of the input's sample, for the boundaries of `byRange`: for which setup and map are called.
 import type { InputBatch } from "../../input/read-split.ts";
 import { createEmitter } from "../emit/emitter.ts";
 import { PairEncoder } from "../emit/pair-encoder.ts";

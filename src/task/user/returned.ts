@@ -7,7 +7,7 @@ export class IteratorReturned extends MillraceError {
   constructor(what: "map" | "reduce" | "teardown") {
     super(
       "user-error",
-      `${what} returned an iterator, and nobody asks it for anything: the code of a generator never runs then. Make it a plain function that calls emit for each result`,
+      `${what} returned an iterator, and no one asks it for anything: the code of a generator never runs then. Make it a plain function that calls emit for each result`,
     );
   }
 }

@@ -1,8 +1,9 @@
-// Messages taken apart and put together again as bytes, with nothing of them decoded: large parts go by other ways than the library.
+// Takes messages apart and puts them together again as bytes, without decoding them, because large parts don't go
+// through the library.
 import { WireReader } from "./reader.ts";
 import { WireWriter } from "./writer.ts";
 
-/** The message with the content of one field changed, or without the field. */
+/** A message with the content of one field changed, or without the field. */
 export function changeField(
   message: Uint8Array,
   field: number,

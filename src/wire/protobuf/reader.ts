@@ -1,13 +1,17 @@
+// Reads protobuf's wire format by hand (types.ts says why).
 import type { StringTable } from "./string-table.ts";
 import { wireType } from "./types.ts";
 
-/** Reads one message after the other. Whatever is no such message throws; the caller says what that means. */
+/**
+ * Reads one message after the other. It throws for bytes that are no message, and the caller turns that into an error
+ * of its own.
+ */
 export class WireReader {
   #bytes: Uint8Array = new Uint8Array();
   #text: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
-  /** Of the field that `next` stepped to. */
+  /** The number of the field that `next` stepped to. */
   field = 0;
   #type = 0;
 
@@ -18,12 +22,12 @@ export class WireReader {
     this.#end = bytes.length;
   }
 
-  /** Offset of the next field, when the one before has been read. */
+  /** Offset of the next field, once the one before was read. */
   get at(): number {
     return this.#at;
   }
 
-  /** Steps to the next field; false at the message's end. Its value must be read, or skipped. */
+  /** Steps to the next field; false at the message's end. The field's value must then be read or skipped. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
     const tag = this.#varint();
@@ -76,19 +80,19 @@ export class WireReader {
     return this.#text.toString("latin1", from, to);
   }
 
-  /** A string that repeats from record to record: the same one again where the table has it, without making it first. */
+  /** Reads a string that repeats from record to record. If the table has it, that one is returned and none is made. */
   repeated(table: StringTable): string {
     const from = this.#open();
     return table.take(this.#bytes, from, this.#at) ?? this.#string(from, this.#at);
   }
 
-  /** The content of a field, not copied. */
+  /** Reads a field's content as a view, which is valid as long as the message's bytes. */
   bytes(): Uint8Array {
     const from = this.#open();
     return this.#bytes.subarray(from, this.#at);
   }
 
-  /** Steps into a message; `leave` takes what is returned. */
+  /** Steps into a message. Pass the result to `leave`. */
   enter(): number {
     const outer = this.#end;
     const from = this.#open();
@@ -101,7 +105,7 @@ export class WireReader {
     this.#end = outer;
   }
 
-  /** A field of a later version. */
+  /** Skips a field of a later version. */
   skip(): void {
     if (this.#type === wireType.varint) this.#bigVarint();
     else if (this.#type === wireType.fixed64) this.#fixed64();
@@ -110,7 +114,7 @@ export class WireReader {
     else throw new Error(`field ${this.field} is of wire type ${this.#type}`);
   }
 
-  /** The start of a field's bytes; behind them from then on. */
+  /** Returns the start of a field's bytes, and moves behind them. */
   #open(): number {
     this.#expect(wireType.delimited);
     return this.#take(this.#varint());

@@ -7,7 +7,7 @@ export class StringTable {
     this.#strings = new Array<string | undefined>(size).fill(undefined);
   }
 
-  /** Undefined for what is long, or no ASCII. */
+  /** The string of these bytes; undefined for long ones, and for bytes that are not ASCII. */
   take(bytes: Uint8Array, from: number, to: number): string | undefined {
     if (to - from > 64) return undefined;
     let hash = 0x811c9dc5; // FNV-1a

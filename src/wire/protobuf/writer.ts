@@ -1,18 +1,21 @@
+// Writes protobuf's wire format by hand (types.ts says why).
 import { assert } from "../../base/assert.ts";
 import { wireType } from "./types.ts";
 
-/** Writes one message at a time into a buffer that it keeps. Fields that are zero or empty are left out, as proto3 says. */
+/**
+ * Writes one message at a time into a buffer that it keeps. Fields that are zero or empty are left out, as proto3 says.
+ */
 export class WireWriter {
   #bytes = new Uint8Array(4096);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
 
-  /** Begins a message; forgets what an error has left of one. */
+  /** Begins a message, and forgets one that an error has cut off. */
   start(): void {
     this.#at = 0;
   }
 
-  /** What was written, copied; the writer is empty again. */
+  /** Returns a copy of what was written. The writer is empty again. */
   finish(): Uint8Array<ArrayBuffer> {
     const message = this.#bytes.slice(0, this.#at);
     this.#at = 0;
@@ -24,7 +27,7 @@ export class WireWriter {
     if (value !== 0) this.presentUint(field, value);
   }
 
-  /** Of an optional field, where zero is a value. */
+  /** An optional uint field, in which zero is a value. */
   presentUint(field: number, value: number): void {
     // Its text only where it fails: making it costs more than writing the number.
     if (!Number.isSafeInteger(value) || value < 0) assert(false, `${value} is no whole number from 0 to 2^53-1`);
@@ -96,7 +99,7 @@ export class WireWriter {
     this.#at += value.length;
   }
 
-  /** Begins a message in a field; `end` takes what is returned. */
+  /** Begins a message in a field. Pass the result to `end`. */
   begin(field: number): number {
     this.#reserve(6);
     this.#varint(field * 8 + wireType.delimited);

@@ -65,8 +65,8 @@ export function fromSplit(split: pb.Split): Split {
 }
 
 /**
- * A plan in parts of about `bytesMax` encoded bytes, at least one: an element larger than that is a part of its own. Put
- * together again by `joinPlans`.
+ * Cuts a plan into parts of about `bytesMax` encoded bytes, at least one. An element larger than that is a part of its
+ * own. `joinPlans` joins them.
  */
 export function cutPlan(plan: Plan, bytesMax: number): Plan[] {
   const parts: Plan[] = [];
@@ -106,12 +106,12 @@ export function joinPlans(parts: readonly Plan[]): Plan {
     files: parts.flatMap((part) => part.files),
     splits: parts.flatMap((part) => part.splits),
     boundaries: parts.flatMap((part) => part.boundaries),
-    // Of parts that were cut from bytes only one says it.
+    // Only one of the parts that were cut from bytes has the number.
     partitions: parts.reduce((most, part) => Math.max(most, part.partitions), 0),
   };
 }
 
-/** Three varints of at most 8 bytes with their tags, and the length. */
+/** Size of a piece: three varints of at most 8 bytes with their tags, and the length. */
 const pieceBytesMax = 30;
 
 function fileBytesMax({ path, source, version, hosts }: PlannedFile): number {

@@ -1,5 +1,5 @@
-// A chunk of a stored plan, with its splits read by hand, of which there are a million when a master takes over a large job. The
-// rest of it the library reads. convert.test.ts holds both against what the library makes of the whole.
+// Reads a chunk of a stored plan. Its splits are read by hand, as there are a million when a master takes over a large
+// job, and the library reads the rest. convert.test.ts compares both with what the library makes of the whole.
 import type { Plan, Split } from "../../input/plan.ts";
 import { unreadable } from "../codec.ts";
 import { WireReader } from "../protobuf/reader.ts";
@@ -9,7 +9,9 @@ const reader = new WireReader();
 const splitsField = 2;
 const piecesField = 1;
 
-/** Throws `corrupt-state` on bytes that are no such message. `decodeRest` reads a plan without splits. */
+/**
+ * Reads a chunk. Throws `corrupt-state` for bytes that are no such message. `decodeRest` reads a plan without splits.
+ */
 export function decodePlanChunk(bytes: Uint8Array, decodeRest: (bytes: Uint8Array) => Plan): Plan {
   const splits: Split[] = [];
   const rest: Uint8Array[] = [];

@@ -1,12 +1,13 @@
-// Plans and decisions to bytes by hand, as the library writes them (convert.test.ts holds both against each other): a plan may have
-// a million splits and a decision as many files, a master encodes each in one turn of its loop, and the library takes seconds for it.
+// Writes plans and decisions by hand, to the same bytes as the library (convert.test.ts compares them): a plan may have
+// a million splits and a decision as many files, a master encodes each in one turn of its loop, and the library would
+// take seconds.
 import type { Plan, PlannedFile, Split } from "../../input/plan.ts";
 import type { CommitDecision, StagedFile } from "../../storage/storage.ts";
 import { WireWriter } from "../protobuf/writer.ts";
 
 /** `Plan` of plan.proto. */
 export function writePlanChunk({ files, splits, boundaries, partitions }: Plan): Uint8Array {
-  const writer = new WireWriter(); // its buffer may be as large as a plan, and goes with it
+  const writer = new WireWriter(); // not kept, as its buffer may be as large as a plan
   writer.start();
   for (const file of files) writePlannedFile(writer, file);
   for (const split of splits) writeSplit(writer, split);
@@ -54,7 +55,7 @@ export function writeDecision({ job, deadLetters, ...folder }: CommitDecision): 
   return writer.finish();
 }
 
-/** The same fields in both messages, from this number on. */
+/** Writes the fields that both messages have, from the number `first` on. */
 function writeFolder(writer: WireWriter, folder: NonNullable<CommitDecision["deadLetters"]>, first: number): void {
   writer.string(first, folder.destination);
   for (const file of folder.files) writeStagedFile(writer, file, first + 1);

@@ -103,7 +103,7 @@ function fromEnded(record: pb.EndedRecord): EndedRecord {
   };
 }
 
-/** Nothing runs any more when a job has ended. */
+/** Task counts of an ended job, in which nothing runs. */
 function toTasks({ done, total }: TaskCounts) {
   return { done, total };
 }

@@ -1,5 +1,5 @@
-// The record of a task from protobuf (TaskRecord of stored.proto), by hand: a master that takes over reads a million. convert.test.ts
-// holds it against what the library makes of the same schema.
+// Reads the record of a task (TaskRecord of stored.proto) by hand, as a master that takes over reads a million.
+// convert.test.ts compares it with what the library makes of the same schema.
 import { type AttemptId, type Position, phases, sameAttempt } from "../../base/ids.ts";
 import type { FailureText, SkippedRecord } from "../../protocol/messages.ts";
 import type { AttemptNumber, TaskRecord, Winner } from "../../protocol/records.ts";
@@ -12,7 +12,10 @@ import { StringTable } from "../protobuf/string-table.ts";
 
 const reader = new WireReader();
 
-/** Throws `corrupt-state` on bytes that are no such record. `names` holds the strings that records repeat. */
+/**
+ * Reads a record. Throws `corrupt-state` for bytes that are no such record. `names` holds the strings that records
+ * repeat.
+ */
 export function decodeTaskRecord(bytes: Uint8Array, names = new StringTable(16)): TaskRecord {
   try {
     reader.open(bytes);
@@ -125,7 +128,7 @@ function readWinner(names: StringTable): Winner {
   reader.leave(outer);
   if (attempt === undefined) throw new Error("it lacks an attempt's id");
   if (stats === undefined) throw new Error("it lacks statistics");
-  // It wrote its run itself: one id for both.
+  // The attempt wrote its run itself, so both share one id.
   if (run !== undefined && sameAttempt(run.writtenBy, attempt)) run = { ...run, writtenBy: attempt };
   return {
     attempt,

@@ -1,5 +1,5 @@
-// The record of a task to protobuf (TaskRecord of stored.proto), by hand: a master stores one per decision. convert.test.ts holds it
-// against what the library makes of the same schema.
+// Writes the record of a task (TaskRecord of stored.proto) by hand, as a master stores one per result. convert.test.ts
+// compares it with what the library makes of the same schema.
 import type { AttemptId, Position } from "../../base/ids.ts";
 import type { FailureText, SkippedRecord } from "../../protocol/messages.ts";
 import type { TaskRecord, Winner } from "../../protocol/records.ts";

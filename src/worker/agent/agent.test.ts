@@ -309,7 +309,7 @@ describe("the agent", () => {
     await master.answer({ epoch: 5 });
     await master.answer({ epoch: 4, start: [assignmentOf(attemptOf(1))], discard: ["j"] });
     expect(slots).toHaveLength(0);
-    await clock.pass(100); // who leads no more is not asked again at once
+    await clock.pass(100); // a deposed leader is not asked again at once
     await master.answer({ epoch: 5, start: [assignmentOf(attemptOf(1))] });
     expect(slots).toHaveLength(1);
     await agent.close();

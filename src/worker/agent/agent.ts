@@ -1,10 +1,10 @@
-// The agent: keeps slots busy, leases alive, and map outputs until their job ends. It never runs user code, so nothing that a
-// job does delays a heartbeat.
+// The agent: keeps slots busy, leases alive, and map outputs until their job ends. It never runs user code, so nothing
+// that a job does delays a heartbeat.
 //
-// It makes one call, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report with news is
-// sent at once; the master then ends the older call. Replies may come twice, late or in another order: every order is one
-// that may be repeated, an attempt id is started once and never again, and orders of an epoch lower than the highest seen are
-// not followed.
+// It makes one call, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report
+// with news is sent at once; the master then ends the older call. Replies may come twice, late or in another order:
+// every order is one that may be repeated, an attempt id is started once and never again, and orders of an epoch lower
+// than the highest seen are not followed.
 
 import { setMaxListeners } from "node:events";
 import { assert } from "../../base/assert.ts";
@@ -39,11 +39,11 @@ import { Settling } from "./settling.ts";
 
 export type { Agent, AgentOptions, AgentStatus } from "./options.ts";
 
-/** Between two looks at the memory of slots and at the lease. */
+/** Time between two looks at the memory of slots and at the lease. */
 const watchMs = 250;
-/** Until a revoked attempt that does not end by itself is killed. */
+/** Time until a revoked attempt that does not end by itself is killed. */
 const stopGraceMs = 500;
-/** Until a drained worker goes without the master's having heard of it. */
+/** Time after which a drained worker ends even if the master has not heard of it. */
 const tellLeaveMs = 1_000;
 
 export function startAgent(options: AgentOptions): Agent {
@@ -60,13 +60,13 @@ class WorkerAgent implements Agent {
   readonly #finished = new Map<string, Finished>();
   readonly #jobs = new KnownJobs();
   readonly #settling: Settling;
-  /** Jobs of which the master has heard that nothing of them goes on here. */
+  /** Jobs for which the master knows that nothing of them goes on here. */
   readonly #toldSettled = new Set<JobId>();
   readonly #calls: MasterCalls;
   readonly #watch: Promise<void>;
   #offered: WorkerReport["offered"];
   #drained: Deferred<void> | undefined;
-  /** The master has heard that this worker drains: it gives it nothing more, also when it is gone before its lease. */
+  /** The master knows that this worker drains, and gives it nothing more. */
   #isLeaveTold = false;
   /** No report was answered for a lease. */
   #isUnheard = false;
@@ -197,9 +197,9 @@ class WorkerAgent implements Agent {
     for (const order of orders.stop) this.#stop(order);
     for (const job of orders.discard) this.#discard(job);
     if (orders.drain) void this.drain();
-    // Fault 40: an answer that lay about for a lease starts nothing; the master gave those attempts to others.
+    // Fault 40: an answer that is older than a lease starts nothing, as the master gave those attempts to others.
     if (isFresh) for (const assignment of orders.start) isNews = this.#start(assignment, report.sequence) || isNews;
-    // Last: this answer's own report is none that is asked any more (found by the simulation: seed 3007).
+    // Must run last: by now this answer's own report no longer counts as pending (found by the simulation: seed 3007).
     this.#jobs.forgetBefore(this.#calls.oldestAsked);
     this.#settling.ask(orders.settle, report.sequence);
     this.#settling.advance(this.#jobsLeft());
@@ -209,8 +209,9 @@ class WorkerAgent implements Agent {
   }
 
   /**
-   * Jobs of which it says unasked what their code still does: all that have anything here, where it leaves, or no one would say it,
-   * and where it does not hear the master, which may hear it all the same (simulation, seeds 62 and 173).
+   * Jobs about whose late calls it reports without being asked: all that have anything here, when it leaves, as no one
+   * else could report it, and where it does not hear the master, which may hear it all the same (simulation, seeds 62
+   * and 173).
    */
   #jobsLeft(): readonly JobId[] {
     return this.#drained !== undefined || this.#isUnheard ? this.#heldJobs() : [];
@@ -230,7 +231,7 @@ class WorkerAgent implements Agent {
     this.#options.onLate?.(attempt, error);
   }
 
-  /** Told to the master. True: there are more. */
+  /** Called when the master has got these offers. Returns true if there are more. */
   #offeredAre(told: WorkerReport["offered"]): boolean {
     if (told.length === 0) return false;
     const known = new Set(told);
@@ -238,7 +239,7 @@ class WorkerAgent implements Agent {
     return this.#offered.length > 0;
   }
 
-  /** False where there is nothing new: started already, or not to be started here and now. */
+  /** Starts an attempt. Returns false when it was started already, or must not be started here and now. */
   #start(assignment: Assignment, sequence: number): boolean {
     const { attempt, work } = assignment;
     const { budget, slotsAhead = 0, worker, onStart } = this.#options;
@@ -259,7 +260,7 @@ class WorkerAgent implements Agent {
     const running = this.#running.get(attempt);
     if (running === undefined || running.stop.signal.aborted) return;
     running.stop.abort();
-    // Not where it has ended: an order of an older master may come after the next one has taken the result.
+    // Not if it has ended: an order of an older master may come after the next one has taken the result.
     this.#settling.revoke(attempt);
     running.slot?.stop(why);
     void this.#clock.sleep(stopGraceMs, this.#closing.signal).then(() => {
@@ -295,7 +296,7 @@ class WorkerAgent implements Agent {
       kept: isWanted && result.ok ? result.run : undefined,
     });
     this.#running.delete(attempt);
-    // Who revoked it waits for no result; a failure that it caused is none.
+    // The master does not wait for the result of a revoked attempt, and its failure does not count.
     if (isWanted) {
       this.#finished.set(fullAttemptName(attempt), measured);
       this.#coolDown(result);
@@ -315,7 +316,7 @@ class WorkerAgent implements Agent {
       : { result: tooLarge(result.attempt, length, resultBytesMax), bytes: 0 };
   }
 
-  /** As many as fit into one report; the others are told in the next. */
+  /** The results that fit into one report; the others follow in the next. */
   #told(): AttemptResult[] {
     const { resultBytesMax = Number.POSITIVE_INFINITY } = this.#options;
     const told: AttemptResult[] = [];
@@ -372,7 +373,10 @@ class WorkerAgent implements Agent {
     }
   }
 
-  /** A job's code can write to its slot's pipe: what it makes up is its own failure, and never goes any further. */
+  /**
+   * Checks a result. A job's code can write to its slot's pipe: a made-up result becomes the job's failure, and goes no
+   * further.
+   */
   #checked(assignment: Assignment, result: AttemptResult): AttemptResult {
     const why = whyNoResult(assignment, result) ?? this.#whyNoRun(assignment.attempt, result);
     return why === undefined ? result : badResult(assignment.attempt, "a slot", why);
@@ -385,7 +389,7 @@ class WorkerAgent implements Agent {
       : "a run that is not where its attempt writes";
   }
 
-  /** A file that can't be read may be one that is not shared: then it matters where. */
+  /** Adds this worker's name to the error of an unreadable file, which may not be shared with this machine. */
   #placed(result: AttemptResult): AttemptResult {
     const { who } = this.#options;
     if (who === undefined || result.ok) return result;
@@ -434,7 +438,7 @@ class WorkerAgent implements Agent {
     const jobs = this.#heldJobs();
     if (this.#settling.hasLate || jobs.some((job) => !this.#settling.isSettled(job))) return;
     if (this.#isLeaveTold && jobs.every((job) => this.#toldSettled.has(job))) drained.resolve();
-    // A master that is away learns it by the lease; nobody waits long for it.
+    // A master that is away learns it by the lease, so this does not wait long.
     else void this.#clock.sleep(tellLeaveMs, this.#closing.signal).then(() => drained.resolve());
   }
 
@@ -443,7 +447,10 @@ class WorkerAgent implements Agent {
   }
 }
 
-/** A report that no master takes would be sent again and again, and nobody would hear of this worker. */
+/**
+ * The failure for a result that is too large: a report that no master accepts would be sent again and again, and the
+ * worker would seem silent.
+ */
 function tooLarge(attempt: AttemptId, bytes: number, bytesMax: number): AttemptResult {
   const what = attempt.phase === "plan" ? "the plan" : `the result of ${attemptName(attempt)}`;
   const message = `${what} has ${bytes} bytes, and a worker can report ${bytesMax}: fewer and larger input files, or a larger --split-size, make it smaller`;
@@ -453,15 +460,15 @@ function tooLarge(attempt: AttemptId, bytes: number, bytesMax: number): AttemptR
 
 interface Finished {
   readonly result: AttemptResult;
-  /** As a message; 0 where it does not matter. */
+  /** Size of the result as a message; 0 where there is no bound. */
   readonly bytes: number;
 }
 
 const noInputs: ReduceInputs = { inputs: [], remote: [] };
 
-/** What is under way goes on for others who wait for it. */
+/** Waits for a promise, unless `signal` is aborted. The work itself goes on, for others that wait for it. */
 async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  promise.catch(() => {}); // stopped before it failed
+  promise.catch(() => {}); // it may fail after the wait has ended
   let stopped = () => {};
   const aborted = new Promise<never>((_, reject) => {
     stopped = () => reject(signal.reason);
@@ -471,20 +478,25 @@ async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promi
   return await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", stopped));
 }
 
-/** What the job needs is missing here, or can't be had by anybody: a bundle that the master has not, a file that is too large. */
+/**
+ * The result of an attempt that could not begin, because something that the job needs is missing here, or everywhere.
+ */
 function notBegun(attempt: AttemptId, thrown: unknown): AttemptResult {
   const kind = isOfJob(thrown) ? "fatal" : "infrastructure";
   return { attempt, ok: false, reason: { kind, error: failureText(thrown) } };
 }
 
-/** The same on every machine, so that none of them is to blame. */
+/** Whether an error would be the same on every machine, so that no worker is to blame. */
 function isOfJob(thrown: unknown): boolean {
   if (!(thrown instanceof MillraceError)) return false;
   if (thrown.code === "slot-died") return thrown.retry === "never";
   return meaningOf(thrown.code).failure !== "machine";
 }
 
-/** What the job's module throws, and that it ends its process, it does everywhere. That somebody killed it counts as a try. */
+/**
+ * The result when the job's module can't be loaded. It would throw, or end its process, everywhere. A slot that was
+ * killed counts as a try.
+ */
 function loadFailed({ attempt, careful }: Assignment, thrown: unknown): AttemptResult {
   const error = failureText(thrown);
   if (wasKilled(thrown)) return { attempt, ok: false, reason: { kind: "slot-died", error, at: undefined, careful } };

@@ -1,5 +1,6 @@
-// What a job's attempts need on this machine before the first of them begins: that the output is the one that the master sees,
-// the job's code, and its side files. Made once per job, and again only where it failed.
+// Prepares what a job's attempts need on this machine before the first of them begins: checks that the output is the
+// folder that the master sees, and fetches the job's code and side files. This is done once per job, and again only
+// where it failed.
 
 import { MillraceError } from "../../base/error.ts";
 import type { JobId, WorkerId } from "../../base/ids.ts";
@@ -20,7 +21,7 @@ export interface JobNeedsOptions {
 }
 
 const unusedMs = 7 * 86_400_000;
-/** Of bundles and of side files that no job here uses. */
+/** Bytes of bundles, and of side files, that are kept although no job here uses them. */
 const bundlesBytesMax = 256 * MiB;
 const filesBytesMax = 4 * GiB;
 /** A network file system may not show at once what the master has just written. */
@@ -55,7 +56,7 @@ export class JobNeeds {
     });
   }
 
-  /** The spec as slots get it: side files by their paths here. */
+  /** Fetches side files. Resolves with the spec as slots get it, with the paths of side files here. */
   async prepare(job: JobId, spec: JobSpec): Promise<JobSpec> {
     let prepared = this.#prepared.get(job);
     if (prepared === undefined) {
@@ -73,7 +74,7 @@ export class JobNeeds {
     return { path, digest: spec.bundle, environment: spec.environment };
   }
 
-  /** The job is over. */
+  /** Called when the job is over. */
   release(job: JobId): void {
     this.#prepared.delete(job);
     this.#bundles.release(job);

@@ -1,31 +1,36 @@
-// What an agent remembers of jobs, so that orders that come twice, late or in another order do no harm: the attempts that were
-// ever started here, where map outputs lie, and which jobs are over.
+// An agent's memory of jobs, so that orders that come twice, late or in another order do no harm: the attempts that
+// were ever started here, the holders of map outputs, and the jobs that are over.
 import { type AttemptId, attemptName, type JobId, type WorkerId } from "../../base/ids.ts";
 import { heldOf, isWhole, joinHolders } from "../../protocol/holders.ts";
 import type { Holder, Holders, HoldersKnown } from "../../protocol/messages.ts";
 import type { RunAttempt } from "../../slot/messages.ts";
 import type { RunRef } from "../../sort/run.ts";
 
-/** What a reduce reads, apart: what lies here, and what has to be fetched. */
+/** The inputs of a reduce: runs that lie here, and runs that have to be fetched. */
 export type ReduceInputs = Pick<RunAttempt, "inputs" | "remote">;
 
 export class KnownJobs {
-  /** Ids that were ever started here, or must not be, by job. */
+  /** Attempts that were ever started here, or must not be, by job. */
   readonly #seen = new Map<JobId, Set<string>>();
   readonly #holders = new Map<JobId, Holders>();
-  /** Of the whole holders: made once, there may be a million. */
+  /** The inputs of reduces, made once all holders of a version are known, as there may be a million. */
   readonly #inputs = new Map<JobId, { readonly mapVersion: number; readonly inputs: ReduceInputs }>();
-  /** With the newest report's sequence at the time: only an answer to a later one may start the job again. */
+  /**
+   * Discarded jobs, with the newest report's sequence at the time: only an answer to a later report may start the job
+   * again.
+   */
   readonly #discarded = new Map<JobId, number>();
 
-  /** It is started, was revoked, or lies here from an earlier start: an order must not start it any more. */
+  /**
+   * Notes an attempt that no order may start any more: it was started, was revoked, or lies here from an earlier start.
+   */
   note(attempt: AttemptId): void {
     let seen = this.#seen.get(attempt.job);
     if (seen === undefined) this.#seen.set(attempt.job, (seen = new Set()));
     seen.add(attemptName(attempt));
   }
 
-  /** Whether the answer to the report of this sequence may start it. */
+  /** Whether the answer to the report with this sequence may start the attempt. */
   mayStart(attempt: AttemptId, sequence: number): boolean {
     const discardedAt = this.#discarded.get(attempt.job);
     if (discardedAt !== undefined && sequence <= discardedAt) return false;
@@ -59,12 +64,14 @@ export class KnownJobs {
     this.#inputs.delete(job);
   }
 
-  /** No answer to a report older than this can come any more. */
+  /** Forgets what is needed only for answers to older reports than this, as none can come any more. */
   forgetBefore(sequence: number): void {
     for (const [job, at] of this.#discarded) if (at < sequence) this.#discarded.delete(job);
   }
 
-  /** For reports. Names every job that has anything here, so that the master can say of each that it is over. */
+  /**
+   * The part of a report that names every job with anything here, so that the master can tell which of them are over.
+   */
   held(others: readonly JobId[]): Readonly<Record<JobId, HoldersKnown>> {
     const held: Record<JobId, HoldersKnown> = {};
     for (const job of [...this.#seen.keys(), ...others]) held[job] = { mapVersion: 0, runs: 0 };
@@ -73,7 +80,7 @@ export class KnownJobs {
   }
 }
 
-/** One run per map task, in the order of their ordinals: that is what keeps values in input order. */
+/** The runs of a reduce, one per map task, in the order of their ordinals, which keeps values in input order. */
 function inputsOf(holders: Holders, self: WorkerId): ReduceInputs {
   const byOrdinal = (a: RunRef, b: RunRef) => a.writtenBy.index - b.writtenBy.index;
   // A worker may be on more than one page.

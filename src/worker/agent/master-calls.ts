@@ -1,6 +1,7 @@
-// The one call that a worker makes, again and again: a report of all it knows, answered by all it must do (docs/protocol.md). A report
-// with news is sent at once, while the older call is still out; the master then ends that one, and what it answers is followed
-// too. A call that nobody answers is given up in time for another one within the lease.
+// Repeats the one call that a worker makes: a report of everything that it knows, answered by everything that it must
+// do (docs/protocol.md). A report with news is sent immediately, while the older call is still open; the master then
+// ends that one, and its answer is followed too. A call without an answer is given up in time for another one within
+// the lease.
 
 import { MillraceError } from "../../base/error.ts";
 import type { Instant } from "../../base/ids.ts";
@@ -14,34 +15,35 @@ export interface MasterCallsOptions {
   readonly master: Heartbeats;
   readonly clock: Clock;
   readonly random: () => number;
-  /** All that is known now. */
+  /** Makes the report, with everything that is known now. Called for each call. */
   readonly report: (sequence: number) => WorkerReport;
   /**
-   * An answer, in whatever order they come, but none of a former leader. `isFresh`: the report was sent within the lease; an
-   * older answer lay about meanwhile (a stopped process, a half-open connection), and the master may have given up on it.
+   * An answer, in whatever order they come, but none of a former leader. `isFresh`: the report was sent within the
+   * lease; an older answer lay about meanwhile (a stopped process, a half-open connection), and the master may have
+   * given up on it.
    */
   readonly answered: (orders: WorkerOrders, report: WorkerReport, isFresh: boolean) => void;
   readonly failed: (error: unknown) => void;
 }
 
-/** After a call that failed: doubled up to the heartbeat's interval, jittered. */
+/** The first pause after a failed call. It is doubled up to the heartbeat's interval, with jitter. */
 const retryMsMin = 50;
 
 export class MasterCalls {
   readonly #options: MasterCallsOptions;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
-  /** Sequences of the reports that may still be answered. */
+  /** The sequences of reports that may still be answered. */
   readonly #asked = new Set<number>();
   readonly #running: Promise<void>;
   #news = new AbortController();
   #sequence = 0;
   #epoch = 0;
   #leaseMs: number = limits.leaseMs;
-  /** When the newest report that was answered had been sent: the lease runs from there. */
+  /** When the newest answered report was sent, which is when the lease begins. */
   #heardAt: Instant;
 
-  /** The first report is asked for within this call. */
+  /** Begins to call: `report` is called before this returns. */
   constructor(options: MasterCallsOptions) {
     this.#options = options;
     this.#clock = options.clock;
@@ -49,17 +51,17 @@ export class MasterCalls {
     this.#running = this.#run();
   }
 
-  /** Of the newest report. */
+  /** The sequence of the newest report. */
   get sequence(): number {
     return this.#sequence;
   }
 
-  /** Of the oldest report that may still be answered; what is older never will be. */
+  /** The sequence of the oldest report that may still be answered. */
   get oldestAsked(): number {
     return Math.min(this.#sequence, ...this.#asked);
   }
 
-  /** Since the newest report that was answered was sent. */
+  /** Time since the newest answered report was sent. */
   get unheardMs(): number {
     return this.#clock.now() - this.#heardAt;
   }
@@ -68,12 +70,12 @@ export class MasterCalls {
     return this.#leaseMs;
   }
 
-  /** No call was answered yet. */
+  /** True until a call was answered. */
   get isNew(): boolean {
     return this.#epoch === 0;
   }
 
-  /** There is something newer to say. */
+  /** Called when there is news for the master. May be called at any time, and again. */
   raiseNews(): void {
     this.#news.abort();
   }
@@ -98,12 +100,15 @@ export class MasterCalls {
     }
   }
 
-  /** One report. "news": there is something newer to say, while the answer is still out; it is followed when it comes. */
+  /**
+   * Sends one report. "news": there is newer news while the answer is still open; the answer is followed when it comes.
+   */
   async #call(news: AbortSignal): Promise<"answered" | "news" | "failed"> {
     const sentAt = this.#clock.now();
     const report = this.#options.report(++this.#sequence);
     const answered = this.#ask(report).then(
-      // Who leads no more answers at once what it can't take: asked again at once it would be a storm (simulation, seed 443).
+      // A deposed leader answers a report with results at once: asking it again at once would be a storm (simulation,
+      // seed 443).
       (orders) => (this.#answered(orders, report, sentAt) ? ("answered" as const) : ("failed" as const)),
       (error) => {
         if (!this.#closing.signal.aborted) this.#options.failed(error);
@@ -126,7 +131,7 @@ export class MasterCalls {
     try {
       failpoint("worker.beforeReport");
       const call = this.#options.master.heartbeat(report, giveUp.signal);
-      call.catch(() => {}); // given up
+      call.catch(() => {}); // the call may fail after it was given up
       const orders = await Promise.race([call, tooLong]);
       if (orders === undefined) throw new MillraceError("unreachable", "the master does not answer");
       return orders;
@@ -139,7 +144,7 @@ export class MasterCalls {
 
   #answered(orders: WorkerOrders, report: WorkerReport, sentAt: Instant): boolean {
     if (this.#closing.signal.aborted) return true;
-    if (orders.epoch < this.#epoch) return false; // a former leader's: safe to ignore, the one who leads repeats what counts
+    if (orders.epoch < this.#epoch) return false; // from a former leader; the present one repeats what counts
     this.#epoch = orders.epoch;
     this.#leaseMs = orders.leaseMs;
     this.#heardAt = Math.max(this.#heardAt, sentAt);

@@ -1,4 +1,4 @@
-// Attempts that run on this worker, and how they are getting on.
+// The attempts that run on this worker, and their progress.
 
 import { type AttemptId, fullAttemptName, type Instant, type JobId } from "../../base/ids.ts";
 import type { Clock } from "../../base/system/clock.ts";
@@ -9,17 +9,17 @@ import type { TaskSlot } from "../slots/slot.ts";
 export interface Running {
   readonly attempt: AttemptId;
   readonly startedAt: Instant;
-  /** Undefined while it waits for one, and when it is over. */
+  /** The attempt's slot; undefined while it waits for one, and when it is over. */
   slot: TaskSlot | undefined;
-  /** Aborted when it was revoked: whatever comes of it, nobody waits for it. */
+  /** Aborted when the attempt was revoked: its result is no longer wanted. */
   readonly stop: AbortController;
 }
 
 interface Entry extends Running {
   startedAt: Instant;
-  /** For a slot that others have: then it does not run yet. */
+  /** True while it waits for a slot that others have, and so does not run yet. */
   isWaiting: boolean;
-  /** Of the page last read, and when it was first seen to be different. */
+  /** The counter on the status page that was read last, and when it was first seen to differ. */
   beats: number;
   movedAt: Instant;
 }
@@ -61,7 +61,7 @@ export class RunningAttempts {
     this.#ending.add(running);
   }
 
-  /** It begins, or ends, to wait for a slot: its time begins when it has one. */
+  /** Called when the attempt begins or ends to wait for a slot. Its time begins when it has one. */
   waits(attempt: AttemptId, isWaiting: boolean): void {
     const entry = this.#entries.get(fullAttemptName(attempt));
     if (entry === undefined) return;

@@ -1,5 +1,6 @@
-// What the master asks when a job ends (`WorkerOrders.settle`): whether its code still does something here after its calls have
-// returned. What it did (`late`) is kept until the master has it, and goes with the answer or before it.
+// Answers the master's question when a job ends (`WorkerOrders.settle`): does its code still do something here after
+// its calls have returned? Late calls are kept until the master has them, and are reported with the answer or before
+// it.
 
 import { type AttemptId, fullAttemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -8,22 +9,22 @@ import type { FailureText, LateCall, WorkerReport } from "../../protocol/message
 
 export interface SettlingOptions {
   readonly clock: Clock;
-  /** Resolves when the job's slots have said all; never rejects. */
+  /** Resolves when the job's slots have reported everything; never rejects. */
   readonly settleSlots: (job: JobId) => Promise<void>;
-  /** Attempts of the job that run here, or wait for a slot. */
+  /** How many attempts of the job run here, or wait for a slot. */
   readonly running: (job: JobId) => number;
-  /** There is something to report. */
+  /** Called when there is something to report. */
   readonly changed: () => void;
 }
 
 export class Settling {
   readonly #options: SettlingOptions;
   #asked: ReadonlySet<JobId> = new Set();
-  /** Sequence of the report whose answer asked. */
+  /** The sequence of the report whose answer asked. */
   #askedBy = 0;
   readonly #underway = new Map<JobId, Promise<boolean>>();
   readonly #settled = new Set<JobId>();
-  /** One per attempt: the first says it all. */
+  /** Late calls, one per attempt: only the first of an attempt is reported. */
   readonly #late = new Map<string, LateCall>();
   readonly #revoked = new Map<JobId, Set<string>>();
 
@@ -39,14 +40,14 @@ export class Settling {
     return this.#settled.has(job);
   }
 
-  /** Answers may come in another order: the newest report's counts. */
+  /** Takes the question of an answer. Answers may come in another order, so that of the newest report counts. */
   ask(jobs: readonly JobId[], sequence: number): void {
     if (sequence < this.#askedBy) return;
     this.#askedBy = sequence;
     this.#asked = new Set(jobs);
   }
 
-  /** Begins what can be begun, of the jobs that were asked about and of `others`. */
+  /** Asks slots of the jobs that were asked about, and of `others`, as soon as nothing of them runs. */
   advance(others: readonly JobId[]): void {
     for (const job of new Set([...this.#asked, ...others])) {
       if (this.#settled.has(job) || this.#underway.has(job) || this.#options.running(job) > 0) continue;
@@ -55,8 +56,8 @@ export class Settling {
   }
 
   /**
-   * The attempt is done and not reported. Where it was the last of a job that is asked about, the answer may be there in no time:
-   * then both are one report, and one commit of the master's.
+   * The attempt is done and not reported. Where it was the last of a job that is asked about, the answer may be there
+   * in no time: then both are one report, and one commit of the master's.
    */
   async together({ job }: AttemptId): Promise<void> {
     if (!this.#asked.has(job) || this.#options.running(job) > 1) return;
@@ -68,7 +69,7 @@ export class Settling {
     timer.abort();
   }
 
-  /** An attempt of the job begins: what was said of the job before says nothing any more. */
+  /** Called when an attempt of the job begins: earlier answers no longer count. */
   begin(job: JobId): void {
     this.#settled.delete(job);
     this.#underway.delete(job);
@@ -81,7 +82,7 @@ export class Settling {
     this.#options.changed();
   }
 
-  /** What it does, and did, after its end concerns no one. */
+  /** Forgets late calls of a revoked attempt, which count for nothing. */
   revoke(attempt: AttemptId): void {
     const key = fullAttemptName(attempt);
     let revoked = this.#revoked.get(attempt.job);
@@ -95,7 +96,10 @@ export class Settling {
     this.#revoked.delete(job);
   }
 
-  /** A page of what was called late; a job is settled when all of its own is on it. `others`: settled though not asked about. */
+  /**
+   * The part of a report about late calls: a page of them. A job is settled when all its late calls are on it. `others`
+   * may be settled too, without a question.
+   */
   report(others: readonly JobId[]): Pick<WorkerReport, "settled" | "late"> {
     const all = [...this.#late.values()];
     const late = all.slice(0, limits.lateCallsPerReport);
@@ -107,8 +111,8 @@ export class Settling {
   }
 
   /**
-   * The report was answered. Of an attempt that ran then the master may hear once more: one that revoked it has not used what it
-   * said, and the next master may take its result. True: there is more to say.
+   * The report was answered. Of an attempt that ran then the master may hear once more: one that revoked it has not
+   * used what it said, and the next master may take its result. True: there is more to say.
    */
   acknowledged({ late, running }: WorkerReport): boolean {
     if (late.length === 0) return false;

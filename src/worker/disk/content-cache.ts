@@ -1,11 +1,10 @@
-// Files by their content: bundles and side files, fetched once each from the master, however many attempts ask for them at the
-// same time, and kept for later jobs within a bound.
+// A cache of files by their content: bundles and side files. Each is fetched once from the master, however many
+// attempts ask for it at the same time, and kept for later jobs within a bound.
 //
 //   DIR/<64 hex digits><suffix>   complete; its digest was right when it came
 //   DIR/.new-<n>                  being received; removed at the next start
-//
-// What a job of this worker uses stays. A file that was changed since (user code can reach it) is noticed before the next job
-// gets it, and fetched anew.
+// Files that a job of this worker uses stay. A file that was changed since (user code can reach it) is noticed before
+// the next job gets it, and fetched again.
 import { createHash } from "node:crypto";
 import { type BigIntStats, createReadStream, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open, rename, rm, utimes } from "node:fs/promises";
@@ -18,22 +17,22 @@ import type { Blobs } from "../../protocol/services.ts";
 
 export interface ContentCacheOptions {
   readonly directory: string;
-  /** Ends the names, for those that look at it: ".mjs". */
+  /** The end of the files' names, such as ".mjs". */
   readonly suffix: string;
   readonly blobs: Pick<Blobs, "get">;
   readonly clock: Clock;
-  /** Of files that no job here uses. */
+  /** Bytes of files that are kept although no job here uses them. */
   readonly unusedBytesMax: number;
-  /** Unused for longer, a file goes. */
+  /** A file that is unused for longer is removed. */
   readonly unusedMs: number;
-  /** Of one file. */
+  /** The largest file. */
   readonly fileBytesMax: number;
 }
 
 export class ContentCache {
   readonly #options: ContentCacheOptions;
   readonly #fetching = new Map<string, Promise<void>>();
-  /** As files were when their digest was right. */
+  /** The stamps of files when their digest was right. */
   readonly #checked = new Map<string, string>();
   readonly #users = new Map<string, Set<JobId>>();
   readonly #closing = new AbortController();
@@ -47,8 +46,8 @@ export class ContentCache {
   }
 
   /**
-   * The path of the content, for a job until its `release`. Throws what `Blobs.get` throws, `over-limit`, `corrupt-run` where
-   * something else came, `no-space` and `io-error`.
+   * The path of the content, which a job may use until its `release`. Throws what `Blobs.get` throws, `over-limit`,
+   * `corrupt-run` when other content came, `no-space` and `io-error`.
    */
   async get(sha256: string, job: JobId): Promise<string> {
     const path = this.#pathOf(sha256);
@@ -64,7 +63,7 @@ export class ContentCache {
     return path;
   }
 
-  /** The job is over: what it alone used may go. */
+  /** Called when the job is over: files that only this job used may be removed. */
   release(job: JobId): void {
     for (const [sha256, users] of this.#users) if (users.delete(job) && users.size === 0) this.#users.delete(sha256);
   }
@@ -84,12 +83,12 @@ export class ContentCache {
       bytes += file.bytes;
       if (file.age <= unusedMs && bytes <= unusedBytesMax) continue;
       bytes -= file.bytes;
-      if (this.#isUsed(file.name)) continue; // by now
+      if (this.#isUsed(file.name)) continue; // it is used by now
       await rm(join(directory, file.name), { force: true }).catch(() => {});
     }
   }
 
-  /** Ends what is being fetched; resolves when nothing is written any more. */
+  /** Ends all fetches. Resolves when nothing is written any more. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.allSettled(this.#fetching.values());
@@ -105,7 +104,7 @@ export class ContentCache {
     this.#checked.set(sha256, stampOf(path) ?? "gone");
   }
 
-  /** It is there and what it should be; looked through again only where it may have changed. */
+  /** Whether the file exists with the right content, which is only read again if it may have changed. */
   async #isGood(sha256: string, path: string): Promise<boolean> {
     const stamp = stampOf(path);
     if (stamp === undefined) return false;
@@ -185,7 +184,7 @@ export class ContentCache {
   }
 }
 
-/** Differs when a file has been written to; undefined where there is none. */
+/** A text that differs once a file was written to; undefined where there is no file. */
 function stampOf(path: string): string | undefined {
   const info: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false });
   return info === undefined ? undefined : `${info.ino}.${info.size}.${info.mtimeNs}.${info.ctimeNs}`;

@@ -1,7 +1,7 @@
-// One process per directory, also across containers that share a volume, whose process numbers say nothing to each other: LevelDB
-// locks its files by the operating system (fcntl), which Node can't do by itself. An empty database in DIR/lock is opened for as long
-// as the directory is used; when its process ends, however it ends, the lock is free. DIR/lock-owner.json is only for the message
-// that the one who doesn't get it sees.
+// One process per directory, also across containers that share a volume, whose process numbers say nothing to each
+// other: LevelDB locks its files by the operating system (fcntl), which Node can't do by itself. An empty database in
+// DIR/lock is opened for as long as the directory is used; when its process ends, however it ends, the lock is free.
+// DIR/lock-owner.json is only for the message that the one who doesn't get it sees.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -9,11 +9,11 @@ import type { ClassicLevel } from "classic-level";
 import { MillraceError, systemCode } from "../../base/error.ts";
 
 export interface DirectoryLock {
-  /** May be called again. */
+  /** Releases the lock. May be called again. */
   release(): Promise<void>;
 }
 
-/** Throws `state-busy`, naming the process that has it as far as it is known, and `io-error`. */
+/** Locks a directory. Throws `state-busy`, naming the process that has the lock if it is known, and `io-error`. */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const ownerPath = join(directory, "lock-owner.json");
   const lock = await openLock(join(directory, "lock"));
@@ -39,7 +39,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   };
 }
 
-/** Whether some process, of whatever container, has the database in `path` open. False where there is none. */
+/** Whether any process, also of another container, has the database in `path` open. False where there is none. */
 export async function isLocked(path: string): Promise<boolean> {
   const database = await databaseIn(path, { createIfMissing: false });
   try {
@@ -51,7 +51,7 @@ export async function isLocked(path: string): Promise<boolean> {
   return false;
 }
 
-/** Undefined: somebody else has it. */
+/** Opens the lock's database; undefined: another process has it. */
 async function openLock(path: string): Promise<ClassicLevel | undefined> {
   for (let isMended = false; ; isMended = true) {
     const database = await databaseIn(path);
@@ -87,7 +87,7 @@ function ownerIn(path: string): string {
     const { pid, host } = JSON.parse(readFileSync(path, "utf8")) as { pid?: unknown; host?: unknown };
     if (typeof pid === "number" && typeof host === "string") return `process ${pid} on ${host}`;
   } catch {
-    // being written, or gone with its process
+    // it is being written, or gone with its process
   }
   return "another process";
 }

@@ -31,6 +31,7 @@ for (const hasMemory of [false, true])
     let written = 0;
     return {
       store,
+      seesFiles: true,
       write(attempt, { memoryDirectory, diskDirectory }) {
         // What overflowed lies on disk, though there is a memory tier.
         const directory = written++ % 2 === 0 ? (memoryDirectory ?? diskDirectory) : diskDirectory;

@@ -1,6 +1,6 @@
 // Runs in files: a directory per job in the memory tier and one on disk; the names of files
-// begin with the attempt's. (A directory per attempt would be tidier, and cost more than a small attempt itself.) A winner's
-// stay until the job is over, a failed attempt's go at once.
+// begin with the attempt's. (A directory per attempt would be tidier, and cost more than a small attempt itself.) A
+// winner's stay until the job is over, a failed attempt's go at once.
 
 import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -13,25 +13,25 @@ import { tierShare } from "../slots/budget.ts";
 import type { AttemptDirectories, RunStore } from "./run-store.ts";
 
 export interface FileRunStoreOptions {
-  /** Undefined: no memory tier. */
+  /** The folder of the memory tier; undefined: there is none. */
   readonly memory: string | undefined;
   readonly disk: string;
-  /** Working directories, one per slot, empty at the begin of each attempt. */
+  /** Working directories, one per slot, empty at the beginning of each attempt. */
   readonly slots: string;
-  /** Of the memory tier, for all attempts together. */
+  /** Bytes of the memory tier, for all attempts together. */
   readonly tierBytes: number;
-  /** Attempts that may run at once. */
+  /** How many attempts may run at once. */
   readonly slotsMax: number;
 }
 
-/** In the name of a job's directory that is being removed. */
+/** Part of the name of a job's directory that is being removed. */
 export const removedMark = ".removed-";
 
 export class FileRunStore implements RunStore {
   readonly #options: FileRunStoreOptions;
   /** Kept runs and their bytes, by job. */
   readonly #held = new Map<JobId, { memory: number; disk: number; readonly runs: Map<string, RunRef> }>();
-  /** Bytes of it given to attempts that run, by name. */
+  /** Bytes of the memory tier granted to running attempts, by name. */
   readonly #granted = new Map<string, number>();
   readonly #removing = new Set<Promise<void>>();
   #discards = 0;
@@ -81,7 +81,7 @@ export class FileRunStore implements RunStore {
     held.runs.set(attemptName(run.writtenBy), run);
   }
 
-  /** The run of a map attempt, for those who want to read it. */
+  /** The run of a map attempt, for its readers. */
   find(attempt: AttemptId): RunRef | undefined {
     return this.#held.get(attempt.job)?.runs.get(attemptName(attempt));
   }
@@ -100,11 +100,11 @@ export class FileRunStore implements RunStore {
     return { memory, disk };
   }
 
-  /** In the background: there may be many files, and nobody waits for that. */
+  /** Removes a job's files in the background: there may be many, and nothing waits for it. */
   discard(job: JobId): void {
     this.#held.delete(job);
     for (const directory of this.#directoriesOf(job)) {
-      // Out of the way first: the job may be started again under its name.
+      // Renamed first, as the job may be started again under its name.
       const away = `${directory}${removedMark}${++this.#discards}`;
       try {
         renameSync(directory, away);
@@ -112,7 +112,7 @@ export class FileRunStore implements RunStore {
         continue; // it has none
       }
       const removing = rm(away, { recursive: true, force: true, maxRetries: 3 })
-        .catch(() => {}) // whoever owns the directories removes what is left
+        .catch(() => {}) // the owner of the directories removes what is left
         .finally(() => this.#removing.delete(removing));
       this.#removing.add(removing);
     }
@@ -153,7 +153,10 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** On a read-only disk Node's recursive mkdir says that there is no such directory; the plain one says what is the matter. */
+/**
+ * The reason for a failed mkdir. On a read-only disk Node's recursive mkdir gives ENOENT, and the plain one the real
+ * reason.
+ */
 function reasonFor(path: string, error: unknown): unknown {
   try {
     mkdirSync(path, { mode: 0o700 });
@@ -181,11 +184,14 @@ function unusable(what: string, error: unknown): MillraceError {
   );
 }
 
-/** What a disk that has turned read-only keeps is removed with the job, or by the next attempt there; no reason to end a worker. */
+/**
+ * Removes a file if possible. On a disk that turned read-only it goes later, with its job; that is no reason to end a
+ * worker.
+ */
 function removeIfPossible(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true, maxRetries: 3 });
   } catch {
-    // said by the next attempt that needs the place
+    // the next attempt that needs the path reports it
   }
 }

@@ -1,5 +1,5 @@
-// What attempts have printed, by job: LOGS/JOB/ATTEMPT.log. Each log is capped, and all of a job together are; they stay for a
-// while after the job is over, because that is when somebody reads them (fault 20).
+// The logs of attempts, by job: LOGS/JOB/ATTEMPT.log. Each log is capped, and so are all logs of a job together. They
+// stay for a while after the job is over, because that is when people read them (fault 20).
 import { createReadStream, type Dirent, mkdirSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,9 +13,9 @@ export interface JobLogsOptions {
   readonly clock: Clock;
   readonly attemptBytesMax?: number;
   readonly jobBytesMax?: number;
-  /** How long logs of a job stay after it was last written to. Default: three days. */
+  /** How long a job's logs stay after the last write. Default: three days. */
   readonly keptMs?: number;
-  /** Of jobs that are over, so many keep their logs, and so many bytes of them. */
+  /** How many jobs that are over keep their logs, and how many bytes of them. */
   readonly jobsMax?: number;
   readonly keptBytesMax?: number;
 }
@@ -28,14 +28,14 @@ const defaults = {
   keptBytesMax: 1 * GiB,
 };
 
-/** "map-00012.1.7" */
+/** Matches an attempt's name, such as "map-00012.1.7". */
 export const attemptPattern = /^(?:plan|map|reduce)-\d{1,9}\.\d{1,12}\.\d{1,12}$/;
-/** Of jobs' ids. */
+/** Matches a job's id. */
 const jobPattern = /^[\w-]{1,64}$/;
 
 export class JobLogs {
   readonly #options: Required<JobLogsOptions>;
-  /** Bytes that may still be written, by job that is not over. */
+  /** Bytes that may still be written, by jobs that are not over. */
   readonly #left = new Map<JobId, { bytes: number }>();
 
   /** Bytes of logs of jobs that are over. */
@@ -45,7 +45,10 @@ export class JobLogs {
     this.#options = { ...defaults, ...options };
   }
 
-  /** For an attempt that begins. A disk that is full, or a job that has printed its share, loses logs and never the attempt. */
+  /**
+   * Opens the log of an attempt that begins. On a full disk, or after the job's share is used up, output is lost, never
+   * the attempt.
+   */
   open(attempt: AttemptId): LogFile {
     const directory = join(this.#options.directory, attempt.job);
     const path = join(directory, `${attemptName(attempt)}.log`);
@@ -65,7 +68,7 @@ export class JobLogs {
     return { bytes: size, content: size === 0 ? none() : createReadStream(path, { end: size - 1 }) };
   }
 
-  /** The job is over: its logs' time begins to run. */
+  /** Called when the job is over: the time for which its logs are kept begins. */
   end(job: JobId): void {
     this.#left.delete(job);
     const now = this.#options.clock.date();
@@ -76,7 +79,9 @@ export class JobLogs {
     }
   }
 
-  /** Removes logs of jobs that are over by age, and the oldest beyond the bounds. Call it at the start and now and then. */
+  /**
+   * Removes logs of jobs that are over by age, and the oldest beyond the bounds. Call it at the start and now and then.
+   */
   async sweep(): Promise<void> {
     const { directory, clock, keptMs, jobsMax, keptBytesMax } = this.#options;
     const now = clock.date().getTime();

@@ -1,15 +1,16 @@
-// What an attempt prints and logs: one file per attempt, capped, so that a flood fills neither disk nor memory (fault 20).
+// The log of an attempt, with everything that it prints and logs: one capped file, so that a flood fills neither disk
+// nor memory (fault 20).
 import { closeSync, openSync, writeSync } from "node:fs";
 import { limits, MiB } from "../../base/limits.ts";
 
-/** Per attempt. What comes after it is counted, not kept. */
+/** Bytes per attempt. What comes after them is counted, not kept. */
 const logBytesMax = 1 * MiB;
 
-/** What a log shares with others of its job. */
+/** The part of a log that it shares with the other logs of its job. */
 export interface LogShare {
-  /** Bytes that they may still write together; counted down. */
+  /** Bytes that they may still write together, which is counted down. */
   readonly left: { bytes: number };
-  /** Makes the directory, before the file is made. */
+  /** Creates the directory. Called before the file is created. */
   prepare(): void;
 }
 
@@ -21,14 +22,14 @@ export class LogFile {
   #bytes = 0;
   #dropped = 0;
 
-  /** The file is made with the first byte: most attempts print nothing. */
+  /** The file is created with the first byte, as most attempts print nothing. */
   constructor(path: string, bytesMax = logBytesMax, share?: LogShare) {
     this.#path = path;
     this.#bytesMax = bytesMax;
     this.#share = share;
   }
 
-  /** Takes what fits. A disk that is full loses the log, never the attempt. */
+  /** Writes the bytes that fit. On a full disk the log is lost, never the attempt. */
   write(bytes: Uint8Array): void {
     const left = this.#share?.left;
     const taken = Math.min(bytes.length, this.#bytesMax - this.#bytes, left?.bytes ?? Number.POSITIVE_INFINITY);
@@ -40,7 +41,7 @@ export class LogFile {
     }
   }
 
-  /** Notes how much was dropped, and lets go of the file. */
+  /** Notes how much was dropped, and closes the file. May be called again. */
   close(): void {
     if (this.#dropped > 0) this.#append(Buffer.from(`\n[truncated: ${this.#dropped} more bytes were dropped]\n`));
     this.#letGo();

@@ -1,4 +1,4 @@
-// Runs that an earlier process left: those that are whole are offered to the master, all else is removed.
+// Finds the runs that an earlier process left: whole ones are offered to the master, and everything else is removed.
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
@@ -8,9 +8,9 @@ import { openRun } from "../../sort/run-reader.ts";
 import { createTier } from "../../tier/tier.ts";
 
 /**
- * Finished runs below the two directories (run-store.ts). Their footers are verified here, every block again when a reduce
- * reads it, and one that turns out bad then is a lost map output like any other. An attempt with more than one file had not
- * merged its runs yet: it can't have won, and goes.
+ * Finished runs below the two directories (run-store.ts). Their footers are verified here, every block again when a
+ * reduce reads it, and one that turns out bad then is a lost map output like any other. An attempt with more than one
+ * file had not merged its runs yet: it can't have won, and goes.
  */
 export function findOffered(runs: {
   readonly memory: string | undefined;

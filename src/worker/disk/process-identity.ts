@@ -1,4 +1,4 @@
-// Which process is meant: a number is given to another process later, number and start time together are not.
+// Identifies a process: its number is given to another process later, but number and start time together are not.
 import { readFileSync, readlinkSync } from "node:fs";
 import { systemCode } from "../../base/error.ts";
 
@@ -6,7 +6,10 @@ export interface ProcessIdentity {
   readonly pid: number;
   /** Start time in clock ticks since boot; "" where the system does not tell. */
   readonly started: string;
-  /** Names the numbers' namespace: a container has its own. Undefined where the system does not tell, or an earlier version wrote it. */
+  /**
+   * Names the numbers' namespace: a container has its own. Undefined where the system does not tell, or an earlier
+   * version wrote it.
+   */
   readonly namespace?: string | undefined;
 }
 

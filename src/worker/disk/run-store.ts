@@ -1,5 +1,6 @@
-// Where attempts on this worker keep their runs. A winner's stay until the job is over, a failed attempt's go at once. An
-// interface, so that the agent runs without files in a simulation; `file-run-store.ts` is the real one.
+// The interface of a store for the runs of attempts on this worker. A winner's runs stay until the job is over; a
+// failed attempt's are removed immediately. It is an interface so that the agent runs without files in a simulation;
+// `file-run-store.ts` is the real one. The agent calls it.
 import type { AttemptId, JobId } from "../../base/ids.ts";
 import type { RunRef } from "../../sort/run.ts";
 
@@ -12,20 +13,25 @@ export interface AttemptDirectories {
 }
 
 export interface RunStore {
-  /** Makes what the attempt needs, and gives it a share of the memory tier until `end`. May throw: a disk can be full. */
+  /**
+   * Creates what the attempt needs, and grants it a share of the memory tier until `end`. Throws when a disk is full,
+   * for example.
+   */
   begin(attempt: AttemptId, slot: string): AttemptDirectories;
-  /** Of a slot that is in use no more: what an attempt left in its working directory goes. */
+  /**
+   * Removes what an attempt has left in the working directory of a slot that is no longer used. May be called again.
+   */
   clear(slot: string): void;
-  /** The attempt has ended. A failed one leaves nothing; of another one `kept` stays. */
+  /** Called once when the attempt has ended. Everything of it is removed, except for `kept`. */
   end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void;
-  /** Whether it is a file of that attempt's here, of the size that it says. */
+  /** Whether `run` is a file of that attempt here, with the size that it says. */
   isOf(attempt: AttemptId, run: RunRef): boolean;
-  /** A run of an attempt that has ended counts as held. */
+  /** Counts a run that an earlier process left as held. */
   keep(run: RunRef): void;
-  /** The job is over: nothing of it stays. */
+  /** Removes everything of a job that is over. May be called again. */
   discard(job: JobId): void;
-  /** Jobs of which runs are kept: others may still want them. */
+  /** Jobs with kept runs, which others may still want. */
   jobs(): readonly JobId[];
-  /** Resolves when nothing is being removed any more. */
+  /** Resolves when removing has ended. */
   settled(): Promise<void>;
 }

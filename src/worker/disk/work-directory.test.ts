@@ -35,7 +35,7 @@ afterEach(() => {
   if (hasTmpfs) rmSync(memoryRoot, { recursive: true });
 });
 
-/** A process that has ended: its number is real, and nobody's. */
+/** A process that has ended: its number was real, and no process has it now. */
 function endedProcess() {
   const { pid } = spawnSync(process.execPath, ["-e", "0"]);
   return { pid, started: "1" };

@@ -1,4 +1,4 @@
-// What a job has on one machine while it runs, and what `--resume` finds after a crash:
+// The directories of a job on one machine while it runs, which `--resume` finds after a crash:
 //
 //   WORK/                 .NAME.millrace-JOB, mode 0700 (storage/local/hidden.ts)
 //     work.json           format, the process that uses it, the memory directory, where else the job stages files
@@ -39,11 +39,14 @@ export interface WorkDirectoryOptions {
   readonly id: string;
   /** Where a memory directory may be made. Default /dev/shm. */
   readonly memoryRoot?: string;
-  /** The folder of the job's dead letters, absolute or a URL: who removes the directory removes what is staged for it. */
+  /**
+   * The job's folder of dead letters, absolute or a URL. What is staged for it is removed together with the work
+   * directory.
+   */
   readonly deadLetters?: string | undefined;
 }
 
-/** What `work.json` says. */
+/** The contents of `work.json`. */
 interface WorkRecord {
   readonly version: 1;
   readonly process: ProcessIdentity;
@@ -56,7 +59,7 @@ const defaultMemoryRoot = "/dev/shm";
 /** A directory without an owner this long was left half made; a younger one may be being made now. */
 const halfMadeMs = 3_600_000;
 
-/** Makes both directories; first removes memory directories that nobody will come back for. */
+/** Creates both directories, after removing memory directories that no run will come back for. */
 export function createWorkDirectory(options: WorkDirectoryOptions): WorkDirectory {
   const root = options.memoryRoot ?? defaultMemoryRoot;
   try {
@@ -73,7 +76,7 @@ export function createWorkDirectory(options: WorkDirectoryOptions): WorkDirector
   return enter(options.path, memory, options.deadLetters);
 }
 
-/** Takes over what an earlier process left; a memory directory that is gone is made anew. */
+/** Takes over the directories that an earlier process left. A memory directory that is gone is created again. */
 export function openWorkDirectory(options: WorkDirectoryOptions): WorkDirectory {
   const root = options.memoryRoot ?? defaultMemoryRoot;
   const left = readRecord(options.path);
@@ -84,8 +87,8 @@ export function openWorkDirectory(options: WorkDirectoryOptions): WorkDirectory 
 }
 
 /**
- * The process that uses a work directory now; undefined where there is none any more. Of a process in another container its number
- * says nothing; the lock of its state does, which the operating system frees when it ends.
+ * The process that uses a work directory now; undefined where there is none any more. Of a process in another container
+ * its number says nothing; the lock of its state does, which the operating system frees when it ends.
  */
 export async function userOf(path: string): Promise<ProcessIdentity | undefined> {
   const user = readRecord(path)?.process;
@@ -126,7 +129,7 @@ export function removeStaleMemory(memoryRoot = defaultMemoryRoot, now = new Date
         removeTree(path);
       }
     } catch {
-      // Another run removes it at the same time, or nobody can: no reason for this one to fail.
+      // Another run removes it at the same time, or no one can. That is no reason for this run to fail.
     }
   }
 }
@@ -146,7 +149,9 @@ function enter(path: string, memory: string | undefined, deadLetters: string | u
   return { path, memory, state, bundle: join(path, "bundle.mjs"), logs, slots, runs, pages };
 }
 
-/** Undefined where it can't be made: then all runs go to disk, which is slower and never wrong. */
+/**
+ * Creates the memory directory; undefined where that fails: all runs then go to disk, which is slower and never wrong.
+ */
 function createMemoryDirectory(root: string, options: WorkDirectoryOptions): string | undefined {
   removeStaleMemory(root);
   const path = join(root, `${memoryPrefix()}${options.id}`);
@@ -201,7 +206,7 @@ function readJson(path: string): unknown {
   }
 }
 
-/** By way of another name, so that nobody reads half of it. */
+/** Writes a file under another name first, so that no one reads half of it. */
 function writeJson(path: string, value: unknown): void {
   writeFileSync(`${path}.new`, `${JSON.stringify(value)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);

@@ -130,7 +130,7 @@ test.skipIf(!hasTmpfs)(
     writeFileSync(join(first.work.runs.memory!, "run"), "x");
     await first.close("keep");
     expect(existsSync(memory)).toBe(true);
-    // The directory was emptied by hand; the memory of the earlier start is nobody's now.
+    // The directory was emptied by hand; the memory of the earlier start has no owner now.
     writeFileSync(
       join(memory, "owner.json"),
       JSON.stringify({ process: { pid: 1, started: "0" }, work: first.work.path }),

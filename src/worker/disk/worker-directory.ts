@@ -35,31 +35,34 @@ export interface WorkerDirectory {
   /** Greater than that of any earlier start of a worker of this name; durable. Undefined until a cluster was joined. */
   readonly incarnation: number | undefined;
   /**
-   * Notes whose worker this is from now on, and which start of it this is (`Welcome`); what is another cluster's is removed first.
-   * True: there was such.
+   * Notes whose worker this is from now on, and which start of it this is (`Welcome`); what is another cluster's is
+   * removed first. True: there was such.
    */
   joinCluster(cluster: string, start: number): boolean;
-  /** Lets go of the lock. With `remove` nothing of the runs stays, in the memory tier neither. */
+  /** Releases the lock. With "remove", no runs stay, not in the memory tier either. */
   close(how: "keep" | "remove"): Promise<void>;
 }
 
 export interface WorkerDirectoryOptions {
   readonly path: string;
-  /** Default: as before, or a random one. */
+  /** The worker's name; undefined: the one that it had before, or a random one. */
   readonly name: WorkerId | undefined;
   readonly memoryRoot?: string | undefined;
 }
 
-/** What `worker.json` says. */
+/** The contents of `worker.json`. */
 interface WorkerRecord {
   readonly version: 1;
   readonly id: WorkerId;
   readonly incarnation: number;
-  /** Undefined: it never got as far as that. */
+  /** The cluster that it belongs to; undefined: it never joined one. */
   readonly cluster?: string | undefined;
 }
 
-/** Throws `state-busy` while another worker uses it, `wrong-usage` for a directory of other things, `io-error`, `no-space`. */
+/**
+ * Throws `state-busy` while another worker uses it, `wrong-usage` for a directory of other things, `io-error`,
+ * `no-space`.
+ */
 export async function openWorkerDirectory(options: WorkerDirectoryOptions): Promise<WorkerDirectory> {
   const { name, memoryRoot } = options;
   if (name !== undefined && !/^[\w.-]{1,64}$/.test(name)) {
@@ -124,7 +127,8 @@ class OpenWorkerDirectory implements WorkerDirectory {
         if (directory !== undefined) empty(directory);
       }
     }
-    // The master's number is greater than those that it gave out before; that of the record is one more guard, should it forget.
+    // The master's number is greater than those that it gave out before; that of the record is one more guard, should
+    // it forget.
     this.#incarnation = Math.max(before === cluster ? last + 1 : 0, start);
     this.#record = { ...this.#record, cluster, incarnation: this.#incarnation };
     writeRecord(this.work.path, this.#record);
@@ -134,7 +138,7 @@ class OpenWorkerDirectory implements WorkerDirectory {
   async close(how: "keep" | "remove"): Promise<void> {
     const { work } = this;
     try {
-      // The next start makes it again; memory that nobody comes back for would be lost to the machine.
+      // The next start creates it again. Memory that no one comes back for would be lost to the machine.
       if (how === "remove" && work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
       for (const directory of new Set([work.slots, work.pages])) empty(directory);
       if (how === "remove") empty(work.runs.disk);
@@ -152,7 +156,7 @@ async function lockOf(path: string): Promise<DirectoryLock> {
   }
 }
 
-/** Made, or taken as it is: somebody's directory of other things is not. */
+/** Creates the directory, or takes an existing work directory. Refuses a directory with other content. */
 function makePrivate(directory: string): string {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -208,7 +212,7 @@ function readRecord(path: string): WorkerRecord | undefined {
   }
 }
 
-/** In one step, and durable: an incarnation must not be used twice. */
+/** Writes the record in one step, durably, as an incarnation must not be used twice. */
 function writeRecord(path: string, record: WorkerRecord): void {
   const target = join(path, "worker.json");
   const fd = openSync(`${target}.new`, "w", 0o600);

@@ -1,12 +1,13 @@
-// What `/metrics` of a worker shows, in Prometheus' text form. The names are documented (docs/operations) and stay.
+// The page `/metrics` of a worker, in Prometheus' text form. The names are documented (docs/operations.md) and don't
+// change.
 import { Counter, Gauge, Registry } from "prom-client";
 import type { AttemptResult } from "../../protocol/messages.ts";
 import type { AgentStatus } from "../agent/agent.ts";
 
-/** Asked for when somebody looks, so that nothing has to be kept up to date in between. */
+/** Called when the page is asked for, so that nothing has to be kept up to date in between. */
 export interface MetricSources {
   readonly slots: number;
-  /** Undefined before the agent was started. */
+  /** The agent's status; undefined before the agent was started. */
   status(): AgentStatus | undefined;
   runs(): { readonly memory: number; readonly disk: number };
   /** Free bytes on the disk of the work directory. */
@@ -15,9 +16,9 @@ export interface MetricSources {
 
 export interface WorkerMetrics {
   attempt(result: AttemptResult | undefined): void;
-  /** Bytes of runs sent to other workers. */
+  /** Counts bytes of runs that were sent to other workers. */
   served(bytes: number): void;
-  /** The page, with its content type. */
+  /** Renders the page. May be called at any time. */
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 

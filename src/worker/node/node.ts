@@ -1,10 +1,11 @@
-// A worker as a process: its work directory, one port, the agent, and what it keeps for others until they need it no more.
+// A worker as a process: its work directory, one port, the agent, and the map outputs that it keeps for others while
+// they need them.
 //
 //   work directory, lock ─► listen ─► hello ─► offer old runs, take work ─► drain ─► serve what is needed ─► close
 //
-// Drain (SIGTERM): nothing new is taken; what runs is finished, or handed back when the grace is over; map outputs are served
-// until the jobs that need them are over, or the limit is. `close` is for who can't wait: slots are killed at once, and runs
-// stay for the next start.
+// Drain (SIGTERM): nothing new is taken; what runs is finished, or handed back when the grace is over; map outputs are
+// served until the jobs that need them are over, or the limit is. `close` does not wait: slots are killed immediately,
+// and runs stay for the next start.
 import { rmSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -42,13 +43,13 @@ import { workerRoutes } from "./routes.ts";
 const drainGraceMs = 60_000;
 const drainLimitMs = 30 * 60_000;
 const coolDown = { firstMs: 250, mostMs: 15_000 };
-/** Between two looks at whether the master is heard, and between two cleanings. */
+/** Time between two looks at whether the master is heard, and between two cleanings. */
 const watchMs = 1000;
 const sweepMs = 10 * 60_000;
 
 /**
- * Resolves when the master has welcomed the worker. Errors: `state-busy`, `wrong-usage`, `no-space`, `io-error`, and the master's:
- * `unreachable`, `no-access`, `not-supported`. On failure nothing is left open.
+ * Resolves when the master has welcomed the worker. Errors: `state-busy`, `wrong-usage`, `no-space`, `io-error`, and
+ * the master's: `unreachable`, `no-access`, `not-supported`. On failure nothing is left open.
  */
 export async function openWorkerNode(options: WorkerNodeOptions): Promise<WorkerNode> {
   const budget = planBudget({ slots: options.slots, memoryBytes: options.memoryBytes });
@@ -82,8 +83,8 @@ class Node implements WorkerNode {
   #agent: Agent | undefined;
   #cluster: string | undefined;
   /**
-   * Of the master's clock before this machine's, as of its last welcome; half of the round trip is of no account. Only
-   * signatures go by it, of requests and of what is asked here: clocks of workers may be a day apart.
+   * How far the master's clock is ahead of this machine's, as of its last welcome; half of the round trip is ignored.
+   * Only signatures go by it, of requests and of what is asked here: clocks of workers may be a day apart.
    */
   #clockAheadMs = 0;
   #failure: Error | undefined;
@@ -105,7 +106,7 @@ class Node implements WorkerNode {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
     });
-    this.ended.catch(() => {}); // who waits for it hears of it
+    this.ended.catch(() => {}); // callers that await it get the error
     this.#master = options.connect({ worker: id, onWelcome: (welcome) => this.#welcomed(welcome) });
     const { slots, tierBytes } = budget;
     this.#runs = new FileRunStore({ ...work.runs, slots: work.slots, tierBytes, slotsMax: slots });
@@ -233,7 +234,7 @@ class Node implements WorkerNode {
       name,
       program: this.#options.slotProgram ?? slotProgram,
       budget: this.#budget,
-      // What it prints outside of attempts is nobody's, and goes with it.
+      // Output outside of attempts belongs to no attempt, and is removed with the slot.
       directories: { slots, pages, logs: slots },
       clock: this.#clock,
       onLate,
@@ -244,7 +245,7 @@ class Node implements WorkerNode {
         try {
           rmSync(path, { recursive: true, force: true, maxRetries: 3 });
         } catch (error) {
-          // A disk that turned read-only: the files of an ended slot are in nobody's way.
+          // On a disk that turned read-only, the files of an ended slot are in no one's way.
           this.#log.warn({ path, error: String(error) }, "what a slot left can't be removed");
         }
       }
@@ -276,7 +277,10 @@ class Node implements WorkerNode {
 
   // ── the master ─────────────────────────────────────────────────────────────
 
-  /** Another state at the same address knows nothing of what runs here, and its epochs count from anew. */
+  /**
+   * Called after each handshake. Another state at the same address knows nothing about what runs here, and its epochs
+   * start again.
+   */
   #welcomed({ cluster, timeMs }: Welcome): void {
     this.#clockAheadMs = Math.round(timeMs - this.#clock.date().getTime());
     if (this.#cluster === undefined || cluster === this.#cluster) return;
@@ -296,7 +300,7 @@ class Node implements WorkerNode {
   }
 
   #callFailed(error: unknown): void {
-    // Another process goes by this worker's name now, and gets its orders.
+    // Another process has this worker's name now, and gets its orders.
     if (error instanceof MillraceError && error.code === "state-busy") {
       this.#fail(error);
       return;
@@ -366,7 +370,7 @@ class Node implements WorkerNode {
     await this.#closed;
   }
 
-  /** False: the time was over first, or the node is closed meanwhile. */
+  /** Waits for a promise. False: the time was over first, or the node was closed. */
   async #within(promise: Promise<void>, ms: number): Promise<boolean> {
     const timer = new AbortController();
     const stop = () => timer.abort();

@@ -1,4 +1,5 @@
-// What a worker answers besides the shuffle: logs of attempts, health, metrics. Names and numbers only; who may ask is the gate's.
+// The routes of a worker besides the shuffle: logs of attempts, health, metrics. They check names and numbers only; the
+// gate decides which callers may ask.
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import { pipeline } from "node:stream/promises";
@@ -10,7 +11,7 @@ type Response = ServerResponse | Http2ServerResponse;
 
 export interface WorkerRoutesOptions {
   readonly logs: Pick<JobLogs, "read">;
-  /** Undefined: takes work, and the master hears it. Else why not. */
+  /** Why the worker is not ready; undefined: it takes work, and the master hears it. */
   readonly notReady: () => string | undefined;
   readonly metrics: WorkerMetrics;
 }
@@ -25,7 +26,7 @@ export function workerRoutes({ logs, notReady, metrics }: WorkerRoutesOptions): 
       async handle({ params, signal, raw }, response) {
         const log = logs.read(params["job"] ?? "", params["attempt"] ?? "");
         if (log === undefined) return answer(response, 404, "there is no such log: it may have printed nothing");
-        // As it was printed: whoever shows it on a terminal takes care of what terminals obey.
+        // The bytes as they were printed. A caller that shows them on a terminal has to escape control characters.
         head(response, 200, { "content-type": "text/plain; charset=utf-8", "content-length": String(log.bytes) });
         if (raw.method === "HEAD") {
           response.end();

@@ -1,4 +1,4 @@
-// From one number, the memory that all slots of this machine may use together with the memory tier, to what each part gets:
+// Divides one number, the memory that all slots of this machine may use together with the memory tier, into the parts:
 //
 //   memory = slots x arena + tier          share = memory / slots
 //   arena  = half a share, at most 256 MiB: more than twice the largest split, the rest does more good in the tier
@@ -14,17 +14,17 @@ export interface Budget {
   readonly slots: number;
   readonly memoryBytes: number;
   readonly arenaBytes: number;
-  /** Of the memory tier, for all slots together. */
+  /** Bytes of the memory tier, for all slots together. */
   readonly tierBytes: number;
-  /** For --max-old-space-size. */
+  /** V8's heap limit, for --max-old-space-size. */
   readonly heapMiB: number;
   readonly rssBytesMax: number;
 }
 
 export interface BudgetOptions {
-  /** Default: one per core, fewer where memory does not suffice. */
+  /** Number of slots. Default: one per core, fewer where memory does not suffice. */
   readonly slots: number | undefined;
-  /** Bytes; default: a quarter of the machine's memory, or of the cgroup's limit. */
+  /** Bytes for everything. Default: a quarter of the machine's memory, or of the cgroup's limit. */
   readonly memoryBytes: number | undefined;
 }
 
@@ -53,7 +53,7 @@ export function planBudget(options: BudgetOptions, machine: Machine = thisMachin
     );
   }
   const slots = options.slots ?? Math.max(1, Math.min(machine.cores, Math.floor(given / least)));
-  // The default never refuses: a small machine gets the least that works.
+  // The default is never refused: a small machine gets the least that works.
   const memoryBytes = Math.max(given, least * slots);
   const share = Math.floor(memoryBytes / slots);
   const arenaBytes = roundDown(clamp(share / 2, limits.arenaBytesMin, arenaBytesMax), 64 * KiB);
@@ -69,8 +69,8 @@ export function planBudget(options: BudgetOptions, machine: Machine = thisMachin
 }
 
 /**
- * Bytes of the memory tier for an attempt that starts now: an equal part of what is left for each slot that is not running,
- * this one included. Overflow goes to disk, so too little is slow, never wrong.
+ * Bytes of the memory tier for an attempt that starts now: what is left, divided equally among the slots that are not
+ * running, this one included. Overflow goes to disk, so too little is slow, never wrong.
  */
 export function tierShare(tierBytes: number, heldBytes: number, grantedBytes: number, slotsIdle: number): number {
   return Math.max(0, Math.floor((tierBytes - heldBytes - grantedBytes) / Math.max(1, slotsIdle)));
@@ -81,7 +81,10 @@ export function thisMachine(): Machine {
   return { cores: availableParallelism(), memoryBytes: Math.min(totalmem(), cgroupLimit(readText)) };
 }
 
-/** The smallest memory limit of this process's cgroups, version 2 or 1; Infinity without one. `read` gives undefined for no file. */
+/**
+ * The smallest memory limit of this process's cgroups, version 2 or 1; Infinity without one. `read` gives undefined for
+ * no file.
+ */
 export function cgroupLimit(read: (path: string) => string | undefined): number {
   let least = Number.POSITIVE_INFINITY;
   for (const line of (read("/proc/self/cgroup") ?? "").split("\n")) {

@@ -1,34 +1,34 @@
-// Why a slot's process ended, in words for the job's author (faults 14 to 18).
+// Explains to the job's author why a slot's process ended (faults 14 to 18).
 
 import { MiB } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { FailureText } from "../../protocol/messages.ts";
 import { uncaughtMark } from "../../slot/uncaught.ts";
 
-/** What the agent knows of an ended process. */
+/** What the agent knows about an ended process. */
 export interface Death {
   /** Exit code; null where a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why the agent itself ended it, if it did. */
+  /** Why the agent itself ended it; undefined: it did not. */
   readonly killedFor: KillReason | undefined;
-  /** The last that it wrote to standard error. */
+  /** The end of what it wrote to standard error. */
   readonly stderrTail: string;
   readonly heapMiB: number;
   readonly rssBytesMax: number;
 }
 
 export type KillReason =
-  /** Over `rssBytesMax`. */
+  /** It used more memory than `rssBytesMax`. */
   | { readonly kind: "memory"; readonly bytes: number }
   /** Its attempt was revoked, its job is over, or the worker closes. */
   | { readonly kind: "stopped" }
-  /** Asked what calls do that have returned, it said nothing in time. */
+  /** It did not answer in time whether calls that have returned still do something. */
   | { readonly kind: "silent"; readonly ms: number }
-  /** It wrote to its message pipe what is no message. */
+  /** It wrote something to its message pipe that is no message. */
   | { readonly kind: "broken-pipe"; readonly what: string };
 
-/** Signals that a process gets for what it has done itself. */
+/** Signals that a process gets for something that it has done itself. */
 export const crashes: Readonly<Record<string, string>> = {
   SIGSEGV: "it touched memory that is not its own",
   SIGBUS: "it touched memory that is not there (a memory-mapped file that was cut, or a full tmpfs)",

@@ -10,31 +10,31 @@ import type { Bundle, TaskSlot } from "./slot.ts";
 
 export interface SlotPoolOptions {
   readonly clock: Clock;
-  /** At most so many processes. */
+  /** The most processes that run at once. */
   readonly slots: number;
   /** A slot that holds more memory is killed. */
   readonly rssBytesMax: number;
   /** Starts a process; `name` is unique within this pool's life. */
   readonly openSlot: (name: string) => TaskSlot;
-  /** False: each attempt gets a process of its own, which nothing of an earlier one is left in. Default true. */
+  /** False: each attempt gets a process of its own. Default true. */
   readonly reuse?: boolean | undefined;
   /** True: slots of a job that is over are replaced, so that the next job need not wait for processes to start. */
   readonly spare?: boolean | undefined;
-  /** Memory that a process holds. Default: what the system says. */
+  /** Returns the bytes of memory that a process holds. Default: asks the system. */
   readonly residentBytes?: ((pid: number) => number | undefined) | undefined;
 }
 
-/** A slot in use by who took it, until it is given back. */
+/** A slot of the pool. `take` reserves it for its caller, until it is given back. */
 export interface SlotEntry {
   readonly slot: TaskSlot;
   readonly name: string;
-  /** The one job whose code it may run, ever. */
+  /** The only job whose code it may ever run; undefined: none yet. */
   job: JobId | undefined;
-  /** It runs an attempt, or describes. */
+  /** True while it runs an attempt or describes a job. */
   isBusy: boolean;
-  /** It is to end, as soon as it has said what calls do that have returned. */
+  /** True when it is to end as soon as it has reported what calls that have returned still do. */
   isRetiring: boolean;
-  /** Of the one bundle that it ever loads. */
+  /** The loading of the only bundle that it ever loads. */
   loading: Promise<void> | undefined;
 }
 
@@ -42,7 +42,7 @@ export class SlotPool {
   readonly #options: SlotPoolOptions;
   readonly #entries = new Set<SlotEntry>();
   readonly #changes = new Set<() => void>();
-  /** Attempts that wait for a slot. */
+  /** How many attempts wait for a slot. */
   #waiting = 0;
   #opened = 0;
   #isClosed = false;
@@ -51,19 +51,19 @@ export class SlotPool {
     this.#options = options;
   }
 
-  /** Starts slots, and loads the bundle into them, before there is anything to do, so that it is over when there is. */
+  /** Starts slots and loads the bundle into them ahead of the first attempts. */
   prestart(slots: number, bundle: Bundle | undefined): void {
     while (this.#entries.size < Math.min(slots, this.#options.slots)) this.#open();
     if (bundle === undefined) return;
     for (const entry of this.#entries) {
-      // Who needs the slot waits for the same promise, and hears of it.
+      // An attempt that needs the slot awaits the same promise, and gets its error.
       if (entry.loading === undefined) this.load(entry, bundle).catch(() => {});
     }
   }
 
   /**
-   * What a bundle says of its job. The slot that answered may run the job afterwards. One that was killed meanwhile, not by its
-   * own code and not by us, is replaced: at most `triesMax` are tried.
+   * Asks a bundle for its job's description. The slot that answers may run the job afterwards. A slot that is killed
+   * meanwhile, neither by its own code nor by the agent, is replaced; at most `triesMax` are tried.
    */
   async describe(bundle: Bundle, triesMax = 1): Promise<JobDescription> {
     return await again(triesMax, () =>
@@ -76,7 +76,7 @@ export class SlotPool {
     );
   }
 
-  /** What the bundle's job makes of parameters, in the slot that described it, if it is there still. */
+  /** Asks the bundle's job for the value of parameters, in the slot that described it, if that still exists. */
   async validate(bundle: Bundle, params: string, triesMax = 1): Promise<Uint8Array | undefined> {
     return await again(triesMax, () =>
       this.#ask(
@@ -105,7 +105,8 @@ export class SlotPool {
 
   /**
    * A slot for the job: one of its own, one that has its code already, a fresh one, a new one. Where there are as many
-   * processes as there may be, the one idle for longest is ended, and its end waited for. Rejects when `signal` is aborted.
+   * processes as there may be, the one idle for longest is ended, and its end waited for. Rejects when `signal` is
+   * aborted.
    */
   async take(job: JobId, bundle: Bundle, signal: AbortSignal): Promise<SlotEntry> {
     this.#waiting++;
@@ -137,7 +138,7 @@ export class SlotPool {
     this.#changed();
   }
 
-  /** Loads once; a slot that could not load its code is of no use to anybody. */
+  /** Loads the bundle once. A slot that can't load its code is ended. */
   async load(entry: SlotEntry, bundle: Bundle): Promise<void> {
     entry.loading ??= this.#inTime(
       entry,
@@ -157,7 +158,7 @@ export class SlotPool {
       if (!timer.signal.aborted) entry.slot.kill({ kind: "stopped" });
       throw new MillraceError("wrong-job", `${otherwise} (given up after ${limits.loadMs / 1000} s)`);
     });
-    tooLong.catch(() => {}); // its time need not come
+    tooLong.catch(() => {}); // the work may end first
     try {
       return await Promise.race([work, tooLong]);
     } finally {
@@ -165,7 +166,7 @@ export class SlotPool {
     }
   }
 
-  /** The job is over: its slots are not used for another one. As many that know no job yet take their place. */
+  /** Called when the job is over: its slots are ended, and with `spare` as many new ones take their place. */
   endJob(job: JobId): void {
     for (const entry of this.#entries) {
       if (entry.job !== job) continue;
@@ -174,12 +175,17 @@ export class SlotPool {
     }
   }
 
-  /** Each slot of the job has said all that calls did which had returned, or has ended: one that says nothing is killed. */
+  /**
+   * Resolves when each slot of the job has reported what calls that have returned still did, or has ended. A silent
+   * slot is killed.
+   */
   async settle(job: JobId): Promise<void> {
     await Promise.all([...this.#entries].filter((entry) => entry.job === job).map((entry) => this.#settle(entry)));
   }
 
-  /** Ends slots that hold too much memory; what is outside of V8's heap has no limit of its own. */
+  /**
+   * Ends slots that hold too much memory, as memory outside of V8's heap has no limit of its own. Called now and then.
+   */
   checkMemory(): void {
     const resident = this.#options.residentBytes ?? residentBytes;
     for (const { slot } of this.#entries) {
@@ -224,7 +230,7 @@ export class SlotPool {
     });
     await Promise.race([slot.isAlive ? slot.settle() : slot.ended, silent]);
     timer.abort();
-    // What it said last comes before its end.
+    // Its last messages come before its end.
     if (!slot.isAlive) await slot.ended;
   }
 
@@ -254,7 +260,7 @@ export class SlotPool {
     try {
       this.#open();
     } catch {
-      // too many open files: who needs a slot hears of it
+      // too many open files: an attempt that needs a slot gets the error
     }
   }
 
@@ -272,7 +278,7 @@ export class SlotPool {
   }
 }
 
-/** Where a slot is killed meanwhile another one is asked. */
+/** Repeats work when its slot was killed meanwhile. */
 async function again<T>(triesMax: number, work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -286,7 +292,9 @@ async function again<T>(triesMax: number, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** By the system for want of memory, or by somebody: it says nothing of the job's code. */
+/**
+ * Whether a slot was killed by the system for want of memory, or from outside, which says nothing about the job's code.
+ */
 export function wasKilled(error: unknown): error is MillraceError {
   return error instanceof MillraceError && error.code === "slot-died" && error.retry === "same";
 }

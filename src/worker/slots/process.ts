@@ -1,8 +1,8 @@
-// Starts the process that a slot is. It loads its code at once and learns where it works from its first message, so that it can be
-// started before that is decided.
+// Starts the process of a slot. The process loads its code immediately, and learns where it works from its first
+// message, so that it can be started before that is decided.
 import { type ChildProcess, spawn } from "node:child_process";
 
-/** Descriptors: 0 nothing, 1 and 2 output, 3 messages (frames.ts). `heapMiB`: V8's limit. */
+/** Starts a process. Its descriptors: 0 nothing, 1 and 2 output, 3 messages (frames.ts). `heapMiB` is V8's limit. */
 export function startSlotProcess(program: string, heapMiB: number): ChildProcess {
   return spawn(process.execPath, [`--max-old-space-size=${heapMiB}`, program], {
     cwd: "/",
@@ -12,12 +12,13 @@ export function startSlotProcess(program: string, heapMiB: number): ChildProcess
   });
 }
 
-/** Of ours, where they are set. */
+/** Variables that a slot gets from this process, where they are set. */
 export const slotVariables = ["PATH", "LD_LIBRARY_PATH", "ICU_DATA", "NODE_ICU_DATA", "MILLRACE_FAILPOINT"] as const;
 
 /**
- * What a slot's process gets of ours: PATH, because jobs call programs; what a Node that is not installed in the usual places
- * needs to start; and the tests' failpoints. Not HOME, no credentials, nothing that would make output depend on who ran it.
+ * The environment that a slot's process gets from this one: PATH, because jobs call programs; variables that a Node in
+ * an unusual place needs to start; and the tests' failpoints. Not HOME, no credentials, and nothing that would make
+ * output depend on the user.
  */
 export function slotEnvironment(ours: NodeJS.ProcessEnv): Record<string, string> {
   const environment: Record<string, string> = { TZ: "UTC", LANG: "C.UTF-8" };

@@ -1,9 +1,10 @@
-// A slot, seen from the agent: one child process that runs attempts of one job, one at a time. User code may block it, end it
-// or blow it up; the agent never waits for it and ends it by SIGKILL to its process group.
+// A slot as the agent sees it: one child process that runs attempts of one job, one at a time. User code may block it,
+// end it or crash it. The agent never waits for it, and ends it by SIGKILL to its process group.
 //
 //   starting ─► idle ─► busy (load, describe, run) ─► idle …     any ─► ended
 //
-// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts), its configuration first.
+// File descriptors of the child: 0 nothing, 1 and 2 captured to the attempt's log, 3 messages (frames.ts), its
+// configuration first.
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -24,7 +25,7 @@ import type { Budget } from "./budget.ts";
 import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";
 import { startSlotProcess } from "./process.ts";
 
-/** The code that a slot has loaded, or shall load. */
+/** A job's code, as a slot loads it. */
 export interface Bundle {
   readonly path: string;
   /** SHA-256 in hexadecimal. */
@@ -32,66 +33,75 @@ export interface Bundle {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** A place to run attempts; `slot.ts` is a process, tests have fakes. */
+/**
+ * Runs attempts of one job, one at a time. The pool owns it. `slot.ts` is a process; simulations and tests have others.
+ */
 export interface TaskSlot {
   readonly pid: number | undefined;
-  /** False once it has ended or is being ended: what is asked of it fails. */
+  /** False once it has ended or is being ended: every call then fails. */
   readonly isAlive: boolean;
-  /** What is loaded, or being loaded. */
+  /** The bundle that is loaded or being loaded; undefined: none yet. */
   readonly bundle: Bundle | undefined;
-  /** Resolves, with why, when the process has ended, whoever ended it. */
+  /** Resolves when the process has ended, however it ended, with the reason. */
   readonly ended: Promise<FailureText>;
   /**
-   * Imports the bundle, checked against its digest. Rejects with what the module threw; the slot is of no use then. Where the
-   * process has ended (`slot-died`), `retry` says why: "same" by a signal that is none of the agent's, "elsewhere" by the agent
-   * or because it could not be started, "never" by the job's code.
+   * Imports the bundle, checked against its digest. Called once, first. Rejects with what the module threw; the slot is
+   * useless then. Where the process has ended (`slot-died`), `retry` says why: "same": by a signal that the agent did
+   * not send; "elsewhere": by the agent, or because it could not be started; "never": by the job's code.
    */
   load(bundle: Bundle): Promise<void>;
   describe(): Promise<JobDescription>;
-  /** What the job makes of parameters (job/params/validate.ts), its schema's code included. */
+  /**
+   * Asks the job for the value of parameters (job/params/validate.ts), which calls its schema. Not while an attempt
+   * runs.
+   */
   validate(params: string): Promise<Uint8Array | undefined>;
-  /** Never rejects: the process's end is a result too. */
+  /**
+   * Runs one attempt. Called again only when the one before has ended. Never rejects: the process's end is a result
+   * too.
+   */
   run(request: RunAttempt): Promise<AttemptResult>;
   /**
-   * Resolves when all that the job's code left going in this slot is over, or was waited for (`limits.settleMs`), and every late
-   * call so far was told to `onLate`. Never rejects: a slot that has ended has settled. While an attempt runs it waits for its end
-   * too, and a slot whose thread is kept busy says nothing: who asks sets the limit, and kills it.
+   * Resolves when everything that the job's code left going in this slot is over, or was waited for
+   * (`limits.settleMs`), and every late call so far was passed to `onLate`. Never rejects: a slot that has ended has
+   * settled. It also waits for the end of a running attempt. A slot whose thread is busy does not answer: the caller
+   * sets a limit, and kills it. May be called again.
    */
   settle(): Promise<void>;
-  /** Aborts the `signal` of the attempt under way; `why` is its reason. */
+  /** Aborts the `signal` of the running attempt with the reason `why`. No effect when none runs. */
   stop(why: string): void;
   kill(reason: KillReason): void;
-  /** What the attempt under way, or the last one, said of itself; undefined before it said anything. */
+  /** The status page of the running attempt, or of the last one; undefined before there is any. */
   page(): PageContent | undefined;
 }
 
 export interface SlotOptions {
-  /** Names the slot's files. */
+  /** The slot's name, which its files have too. */
   readonly name: string;
-  /** `dist/slot.cjs`. */
+  /** Path of the program, `dist/slot.cjs`. */
   readonly program: string;
-  /** One that was started before; default: a new one. */
+  /** A process that was started before. Default: a new one. */
   readonly process?: ChildProcess | undefined;
   readonly budget: Budget;
   /** Working directories of attempts, logs, and status pages. */
   readonly directories: { readonly slots: string; readonly logs: string; readonly pages: string };
   readonly clock: Clock;
-  /** The log of an attempt. Default: a file of its own in `places.logs`. */
+  /** Opens the log of an attempt. Default: a file in `places.logs`. */
   readonly openLog?: ((attempt: AttemptId) => LogFile) | undefined;
-  /** When combine is called; default "auto". */
+  /** When combine is called. Default "auto". */
   readonly combining?: Combining | undefined;
-  /** What attempts print, as it comes; beside the log file. */
+  /** Called with what attempts print, as it comes, in addition to the log file. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
   /**
-   * A call of user code did something after it had ended: emitted, counted, threw. Told at any time: while another attempt runs,
-   * while the slot is idle, just before its process ends. Not told of what the attempt's own result says.
+   * A call of user code did something after it had ended: emitted, counted, threw. Told at any time: while another
+   * attempt runs, while the slot is idle, just before its process ends. Not told of what the attempt's own result says.
    */
   readonly onLate?: ((attempt: AttemptId, error: FailureText) => void) | undefined;
 }
 
-/** Enough for V8's last words with its stack. */
+/** Enough for V8's last output with its stack. */
 const stderrTailBytes = 8192;
-/** For what is left in the pipes of an ended process. */
+/** Time to read what is left in the pipes of an ended process. */
 const drainMs = 1000;
 
 type Reply = Extract<FromSlot, { kind: "loaded" | "described" | "validated" | "finished" | "failed" }>;
@@ -105,12 +115,14 @@ export class Slot implements TaskSlot {
   #isAlive = true;
   #bundle: Bundle | undefined;
   #reply: { resolve: (reply: Reply) => void; reject: (error: FailureText) => void } | undefined;
-  /** Who waits for `settled`, one for each `settle` that was sent. */
+  /** Waiting calls of `settle`, one for each message that was sent. */
   readonly #settling: (() => void)[] = [];
   #attempt: AttemptId | undefined;
-  /** Whose attempts it has run: a slot is one job's. */
+  /** The job whose attempts it runs: a slot serves only one. */
   #job: JobId | undefined;
-  /** Whose code may be going on in the idle slot; undefined where it was revoked, failed, or was told of already. */
+  /**
+   * The attempt whose code may go on in the idle slot; undefined if it was revoked, failed, or was reported already.
+   */
   #last: AttemptId | undefined;
   #isStopped = false;
   #log: LogFile;
@@ -118,7 +130,7 @@ export class Slot implements TaskSlot {
   #killedFor: KillReason | undefined;
   #death: FailureText | undefined;
   #deathRetry: Retry = "never";
-  /** It exited, by no signal and not for us: what it ran did that, and would do it again. */
+  /** True when the process exited by itself: the code that it ran did that, and would do it again. */
   #isEndedByCode = false;
 
   constructor(options: SlotOptions) {
@@ -135,7 +147,7 @@ export class Slot implements TaskSlot {
     };
     this.#child = options.process ?? startSlotProcess(options.program, budget.heapMiB);
     this.ended = this.#untilEnded();
-    // Too many open files: Node makes no streams then.
+    // With too many open files, Node makes no streams.
     if (this.#child.stdio === undefined) {
       throw new MillraceError("io-error", "a slot's process can't be started: too many open files");
     }
@@ -251,7 +263,7 @@ export class Slot implements TaskSlot {
   kill(reason: KillReason): void {
     this.#isAlive = false;
     this.#killedFor ??= reason;
-    // In the log of its last attempt: no result will tell.
+    // Written to the log of its last attempt, as no result will report it.
     if (reason.kind === "silent") this.#output(logLine(this.#options.clock.date(), silentText(reason.ms), ""));
     killGroup(this.#child.pid);
   }
@@ -260,11 +272,14 @@ export class Slot implements TaskSlot {
     return readStatusPage(this.#pagePath);
   }
 
-  /** A process that could not be started, or had ended before the attempt's first page, is no fault of the attempt's. */
+  /**
+   * The failure of an attempt whose process has ended. A process that had not begun the attempt is not the attempt's
+   * fault.
+   */
   #died(attempt: AttemptId, careful: boolean, error: FailureText): Failure {
     const page = this.page();
     const isOurs = page !== undefined && page.epoch === attempt.epoch && page.attempt === attempt.attempt;
-    // What no slot of ours says was written by the job's code: no machine's fault either.
+    // A message that no slot sends was written by the job's code, so no machine is to blame.
     const isLie = this.#killedFor?.kind === "broken-pipe";
     if (isOurs || isLie) return { kind: "slot-died", error, at: isOurs ? page.at : undefined, careful };
     return { kind: "infrastructure", error };
@@ -293,7 +308,7 @@ export class Slot implements TaskSlot {
         this.#output(logLine(this.#options.clock.date(), message.message, message.fields));
         return;
       case "late":
-        // A job's code may have written it: it speaks for no other job.
+        // A job's code may have written it, and must not speak for another job.
         if (message.attempt.job !== this.#job) return;
         this.#last = undefined;
         this.#options.onLate?.(message.attempt, message.error);
@@ -307,7 +322,7 @@ export class Slot implements TaskSlot {
       case "failed":
       case "finished": {
         const waiting = this.#reply;
-        if (waiting === undefined) return; // of an attempt that was given up meanwhile
+        if (waiting === undefined) return; // the attempt was given up meanwhile
         this.#reply = undefined;
         waiting.resolve(message);
         return;
@@ -331,7 +346,7 @@ export class Slot implements TaskSlot {
     });
     this.#isAlive = false;
     if (!(end instanceof Error)) {
-      // What the job's code started goes with it; what it wrote last is still in the pipes.
+      // Processes that the job's code started are killed with it. Its last output is still in the pipes.
       killGroup(child.pid);
       const timer = new AbortController();
       await Promise.race([closed, this.#options.clock.sleep(drainMs, timer.signal)]);
@@ -343,7 +358,8 @@ export class Slot implements TaskSlot {
     this.#death = end instanceof Error ? spawnError(end) : deathText(this.#deathOf(end));
     if (end instanceof Error || this.#killedFor?.kind === "stopped") this.#deathRetry = "elsewhere";
     else if (end.signal !== null && this.#killedFor === undefined) this.#deathRetry = "same";
-    // What the job's code did to an idle process (process.exit, a crash) it did after its call; what the system did is no one's fault.
+    // If the job's code ended an idle process (process.exit, a crash), it did so after its call; what the system did is
+    // no one's fault.
     const isItsOwn = !(end instanceof Error) && this.#killedFor === undefined && isOwnEnd(end);
     if (isItsOwn && this.#attempt === undefined && this.#last !== undefined) {
       this.#options.onLate?.(this.#last, this.#death);
@@ -366,18 +382,18 @@ function accessOf({ assignment }: RunAttempt): AccessByScheme {
   return accessFor([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)]);
 }
 
-/** The process ended itself, or crashed. */
+/** Whether the process ended itself, or crashed. */
 function isOwnEnd({ code, signal }: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): boolean {
   return code !== null || (signal !== null && (signal === "SIGABRT" || signal in crashes));
 }
 
-/** The whole group: the slot leads one, and what its code started is in it. */
+/** Kills the slot's process group, which includes everything that its code started. */
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
-    if (systemCode(error) !== "ESRCH") throw error; // all have ended
+    if (systemCode(error) !== "ESRCH") throw error; // ESRCH: all have ended
   }
 }
 

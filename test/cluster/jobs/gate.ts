@@ -2,7 +2,10 @@ import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { defineJob, sum, text, uint, utf8 } from "millrace";
 
-/** Word count that waits before its first record until the file `gate` is there, and fails at "BOOM" until the file `mended` is. */
+/**
+ * Word count that waits before its first record until the file `gate` is there, and fails at "BOOM" until the file
+ * `mended` is.
+ */
 export default defineJob({
   name: "gate",
   input: text(),

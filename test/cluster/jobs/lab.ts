@@ -4,7 +4,7 @@ import { defineJob, text, uint, utf8 } from "millrace";
 
 const pause = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
-/** Says that it is here, and waits until `others` are here at the same time, or until nobody can be expected any more. */
+/** Says that it is here, and waits until `others` are here at the same time, or until none can be expected any more. */
 function meet(folder: string, name: string, others: number): number {
   mkdirSync(folder, { recursive: true });
   const own = join(folder, name);
@@ -20,8 +20,8 @@ function meet(folder: string, name: string, others: number): number {
 }
 
 /**
- * What a lab on MapReduce asks of an implementation, as a job: it writes down each attempt, meets others, and on its first
- * attempt at a task may exit or stall. One file is one map task.
+ * What a lab on MapReduce asks of an implementation, as a job: it writes down each attempt, meets others, and on its
+ * first attempt at a task may exit or stall. One file is one map task.
  */
 export default defineJob({
   name: "lab",

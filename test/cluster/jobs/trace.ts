@@ -2,7 +2,10 @@ import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { defineJob, sum, text, uint, utf8 } from "millrace";
 
-/** Word count that notes the task of each attempt that starts, waits before its first record for a gate, and then a while. */
+/**
+ * Word count that notes the task of each attempt that starts, waits before its first record for a gate, and then a
+ * while.
+ */
 export default defineJob({
   name: "trace",
   input: text(),

@@ -6,7 +6,9 @@ import { defineJob, text, uint, utf8 } from "millrace";
 /** Blocks this thread: nothing that somebody sends is heard. */
 const pause = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
-/** Word count whose maps and reduces each wait until a file is there, and that writes down every attempt: "map-3 w1". */
+/**
+ * Word count whose maps and reduces each wait until a file is there, and that writes down every attempt: "map-3 w1".
+ */
 export default defineJob({
   name: "two-gates",
   input: text(),

@@ -3,8 +3,8 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileS
 import { defineJob, sum, text, uint, utf8 } from "millrace";
 
 /**
- * Word count that misbehaves as `fault` says at each line with TRIGGER, at most `times` times; each time it first adds a line to
- * the file `mark`: the attempt's name.
+ * Word count that misbehaves as `fault` says at each line with TRIGGER, at most `times` times; each time it first adds
+ * a line to the file `mark`: the attempt's name.
  */
 export default defineJob({
   name: "hostile",

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { defineJob, text, utf8 } from "millrace";
 
 /**
- * Its map gives another result each time: the attempt's number with every word. The last reduce task removes the first map's run,
- * as a failing disk would, so that this map runs again when another reduce task has used what it had said before.
+ * Its map gives another result each time: the attempt's number with every word. The last reduce task removes the first
+ * map's run, as a failing disk would, so that this map runs again when another reduce task has used what it had said
+ * before.
  */
 export default defineJob({
   name: "unsteady",

@@ -1,25 +1,24 @@
-// I4 durable acknowledgement: what a client or a worker was told is in what any later master recovers; the same key gives at
-// most one job. So: the live state after a commit is the state that its records give, and an answer leaves after its commit.
-import { isDeepStrictEqual } from "node:util";
+// I4 durable acknowledgement: what a client or a worker was told is in what any later master recovers; the same key
+// gives at most one job. So: the live state after a commit is the state that its records give, and an answer leaves
+// after its commit.
 import type { JobId } from "../../../src/base/ids.ts";
 import { sameAttempt } from "../../../src/base/ids.ts";
 import type { WorkerReport } from "../../../src/protocol/messages.ts";
 import { keys, parseKey } from "../../../src/protocol/records.ts";
 import { recoverCluster } from "../../../src/schedule/recover.ts";
-import type { Cluster, Job } from "../../../src/schedule/state/state.ts";
+import type { Cluster } from "../../../src/schedule/state/state.ts";
 
-import { recordOf } from "../../../src/schedule/state/task.ts";
-import { viewOf } from "../../../src/schedule/view.ts";
 import { Chance } from "../../../src/sim/chance.ts";
 import { schedulerOptions } from "../../../src/sim/master.ts";
 import type { MasterLife } from "../../../src/sim/scene.ts";
 import type { Change } from "../../../src/state/store.ts";
 import { jobRecord, taskRecord } from "../../../src/wire/stored/records.ts";
+import { assertEqual, durable } from "../../schedule/bookkeeping.ts";
 import type { Invariant } from "../checks.ts";
 import type { SimJob } from "../workload.ts";
 import type { OracleWorld } from "../world.ts";
 
-/** Of commits: how many are followed by a recovery to compare with. */
+/** The share of commits that are followed by a recovery to compare with. */
 const comparedRate = 0.03;
 
 export class Acknowledged implements Invariant {
@@ -87,48 +86,10 @@ export class Acknowledged implements Invariant {
     if (cluster === undefined || cluster.epoch !== server.epoch || !this.#chance.happens(comparedRate)) return;
     const records = [...server.records].map(([key, value]) => ({ key, value }));
     const again = recoverCluster(records, cluster.epoch, schedulerOptions(this.#world), cluster.now);
-    const [live, stored] = [durable(cluster), durable(again)];
-    if (!isDeepStrictEqual(live, stored))
-      this.#world.violate("I4", `what is stored is not what the master knows: ${firstDifference(live, stored)}`);
+    try {
+      assertEqual(durable(cluster), durable(again));
+    } catch (error) {
+      this.#world.violate("I4", `what is stored is not what the master knows: ${(error as Error).message}`);
+    }
   }
-}
-
-/** What must survive a master. */
-function durable(cluster: Cluster): Record<string, unknown> {
-  const parts: Record<string, unknown> = {};
-  for (const { job, state, counters, tasks, deadLetters } of viewOf(cluster).jobs) {
-    const known = cluster.jobs.get(job)!;
-    // Not stored: in its first step a new master finds that the job closes.
-    const isClosing = known.stage === "closing";
-    parts[`${job} view`] = {
-      state: !isClosing ? state : known.reduces.length === 0 ? "mapping" : "reducing",
-      counters,
-      deadLetters,
-      done: [tasks.plan.done, isClosing ? known.mapsLive : tasks.map.done, tasks.reduce.done],
-    };
-  }
-  for (const job of cluster.jobs.values()) {
-    if (job.stage === "over") continue;
-    const { stage, mapVersion, mapVersionMin, digestRollbacks, decision } = job;
-    parts[job.id] = {
-      stage: stage === "closing" ? "working" : stage,
-      mapVersion,
-      mapVersionMin,
-      digestRollbacks,
-      decision,
-    };
-    for (const task of tasksOf(job)) parts[`${job.id} ${task.phase} ${task.index}`] = recordOf(task);
-  }
-  return parts;
-}
-
-function tasksOf(job: Job) {
-  return [job.planTask, ...job.maps, ...job.reduces];
-}
-
-function firstDifference(live: Record<string, unknown>, stored: Record<string, unknown>): string {
-  const show = (value: unknown) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
-  for (const key of new Set([...Object.keys(live), ...Object.keys(stored)]))
-    if (!isDeepStrictEqual(live[key], stored[key])) return `${key}: ${show(live[key])} and ${show(stored[key])}`;
-  return "nothing";
 }

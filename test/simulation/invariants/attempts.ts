@@ -1,7 +1,7 @@
-// I6 attempt unique: no attempt is executed twice, by whomever, whenever. I11 capacity: no worker runs more than it has slots,
-// no task has more than two attempts alive for the master that leads. I10 failure accounting: no attempt counts as vanished while
-// it runs. I12 dependency: no reduce runs before it has a place for
-// the output of every map, one each.
+// I6 attempt unique: no attempt is executed twice, by whomever, whenever. I11 capacity: no worker runs more than it
+// has slots, no task has more than two attempts alive for the master that leads. I10 failure accounting: no attempt
+// counts as vanished while it runs. I12 dependency: no reduce runs before it has a place for the output of every map,
+// one each.
 import type { AttemptId } from "../../../src/base/ids.ts";
 import { isActive } from "../../../src/schedule/state/job.ts";
 import type { Cluster, Worker } from "../../../src/schedule/state/state.ts";
@@ -15,9 +15,9 @@ import { fullName } from "../workload.ts";
 import type { OracleWorld } from "../world.ts";
 
 export class Attempts implements Invariant {
-  /** Who executed it. */
+  /** The worker that executed it. */
   readonly #executed = new Map<string, string>();
-  /** Of each worker's life, what its slots run now. */
+  /** What the slots of each worker's life run now. */
   readonly #running = new Map<WorkerLife, Set<string>>();
   readonly #world: OracleWorld;
 
@@ -87,7 +87,7 @@ export class Attempts implements Invariant {
     }
   }
 
-  /** What lies on a worker that is silent, or was started anew since, counts as lost until it is offered. */
+  /** What lies on a worker that is silent, or was started again since, counts as lost until it is offered. */
   #checkRuns(worker: Worker): void {
     for (const { winner, job, index } of worker.runs) {
       if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) continue;

@@ -1,6 +1,6 @@
-// I9 commit once: a job's end is written once, and it has one decision at a time, which is undone only behind an end: when
-// it has failed and was resumed, as what it had staged is gone. I2 in part: a job that has
-// failed or was cancelled publishes nothing. A failed job that was kept may be resumed by who asks for it.
+// I9 commit once: a job's end is written once, and it has one decision at a time, which is undone only behind an end:
+// when it has failed and was resumed, as what it had staged is gone. I2 in part: a job that has failed or was
+// cancelled publishes nothing. A failed job that was kept may be resumed by whoever asks for it.
 import type { JobId } from "../../../src/base/ids.ts";
 import { parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";
@@ -111,7 +111,7 @@ export class Ends implements Invariant {
     return `${job.stage}: ${tasks.join("; ")} | ${workers.join("; ")}`;
   }
 
-  /** Of a job that is over it is swept away with its other records. */
+  /** A decision whose job is over is swept away with the job's other records. */
   #undecided(job: JobId): void {
     const outcome = this.outcomes.get(job);
     if (outcome === undefined) this.#world.violate("I9", `the decision of ${job}, which goes on, is undone`);

@@ -1,6 +1,6 @@
-// I3 fence: the store's epoch never decreases and it takes no write of an older one; each epoch has one leader; no worker
-// takes a task for a lower epoch than it has seen. (What it took may have to wait for a slot, and begin in a later epoch: like what
-// runs then, it goes on unless it is told to stop. Found by seeds 2060 and 2966.)
+// I3 fence: the store's epoch never decreases and it takes no write of an older one; each epoch has one leader; no
+// worker takes a task for a lower epoch than it has seen. (What it took may have to wait for a slot, and begin in a
+// later epoch: like what runs then, it goes on unless it is told to stop. Found by seeds 2060 and 2966.)
 import type { Assignment } from "../../../src/protocol/messages.ts";
 import type { WorkerLife } from "../../../src/sim/scene.ts";
 import type { Change } from "../../../src/state/store.ts";

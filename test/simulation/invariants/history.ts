@@ -1,5 +1,6 @@
-// I17 history: what clients see is what one machine could have said. A job that was acknowledged is seen from then on; what
-// has ended never does anything else (but go on, when a failed one was resumed); nothing is seen that is not stored.
+// I17 history: what clients see is what one machine could have said. A job that was acknowledged is seen from then
+// on; what has ended never does anything else (but go on, when a failed one was resumed); nothing is seen that is not
+// stored.
 import type { ClusterView, JobState } from "../../../src/protocol/view.ts";
 import type { Invariant } from "../checks.ts";
 import type { SimJob } from "../workload.ts";

@@ -1,6 +1,7 @@
-// I18 nothing is decided over what a job's code still does: a decision that becomes durable finds each worker that is heard, and ran
-// winners of the job in its life, to have answered since, and none of those winners called late before its worker answered. And of
-// workers that leave: none does so while a job that is not over still needs a run that lies on it.
+// I18 nothing is decided over what a job's code still does: a decision that becomes durable finds each worker that is
+// heard, and ran winners of the job in its life, to have answered since, and none of those winners called late before
+// its worker answered. And of workers that leave: none does so while a job that is not over still needs a run that
+// lies on it.
 import type { AttemptId, JobId } from "../../../src/base/ids.ts";
 import type { Assignment, WorkerReport } from "../../../src/protocol/messages.ts";
 import { parseKey } from "../../../src/protocol/records.ts";

@@ -1,5 +1,5 @@
-// I14 no leak: once all jobs are over and all is quiet, nothing of them is left on workers that are well: no attempt runs, no
-// run lies about, nothing is staged, and the store has of a job what it was and how it ended.
+// I14 no leak: once all jobs are over and all is quiet, nothing of them is left on workers that are well: no attempt
+// runs, no run lies about, nothing is staged, and the store has of a job what it was and how it ended.
 import { parseKey } from "../../../src/protocol/records.ts";
 import type { Invariant } from "../checks.ts";
 import { fullName } from "../workload.ts";
@@ -21,7 +21,7 @@ export class Leaks implements Invariant {
         if (!isKept(attempt.job))
           this.#world.violate("I14", `the run of ${fullName(attempt)} is left, and its job is over`);
     }
-    // What runs and stages on workers that nobody reaches any more is theirs to clear.
+    // What runs and stages on workers that no one reaches any more is theirs to clear.
     const leader = this.#world.masters.find(({ host }) => host === server.leader)?.life;
     for (const worker of leader?.cluster?.workers.values() ?? []) {
       if (core.has(worker.id) && worker.attempts.size > 0)

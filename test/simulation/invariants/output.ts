@@ -1,6 +1,7 @@
-// I1 exactly once: what a decided job publishes has every record once, and the parts are exactly those there must be. I2
-// continuity: published bytes never change. I7 consistent read: each reduce that counts read what the winner of each map
-// emitted. I8: and nothing that was damaged or of another attempt. I15: counters are those of the winners alone.
+// I1 exactly once: what a decided job publishes has every record once, and the parts are exactly those there must be.
+// I2 continuity: published bytes never change. I7 consistent read: each reduce that counts read what the winner of
+// each map emitted. I8: and nothing that was damaged or of another attempt. I15: counters are those of the winners
+// alone.
 import { attemptName, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { keys, parseKey } from "../../../src/protocol/records.ts";
 import type { Change } from "../../../src/state/store.ts";

@@ -1,6 +1,6 @@
-// I5 one winner: of a task nobody has won to one attempt, and from there to another only where the first one's output is
-// lost or, of a reduce, rolled back; an output counts as lost only for a reason that happened. I10 failure accounting: no
-// task has failed oftener than it may. Watched where it counts, in what is durable.
+// I5 one winner: of a task that no one has won to one attempt, and from there to another only where the first one's
+// output is lost or, of a reduce, rolled back; an output counts as lost only for a reason that happened. I10 failure
+// accounting: no task has failed oftener than it may. Watched where it counts, in what is durable.
 import { type AttemptId, type JobId, sameAttempt } from "../../../src/base/ids.ts";
 import { parseKey, type TaskRecord, type Winner } from "../../../src/protocol/records.ts";
 import type { Cluster } from "../../../src/schedule/state/state.ts";
@@ -21,7 +21,7 @@ export class Winners implements Invariant {
   readonly #missed = new Set<string>();
   /** When a master last took a report of a worker that was newer than those before. */
   readonly #heard = new Map<MasterLife, Map<string, { at: number; incarnation: number; sequence: number }>>();
-  /** "… on w1": nobody answered for it there. */
+  /** "… on w1": no one answered for it there. */
   readonly #unreachable = new Set<string>();
   readonly #starts = new Map<string, number>();
   /** Attempts whose code called late, and their jobs. */
@@ -44,7 +44,7 @@ export class Winners implements Invariant {
     }
     if (event.kind !== "worker-heard") return;
     const { worker, incarnation, sequence } = event.report;
-    // Of a life that is over by what the winners' records name: nobody was heard.
+    // Of a life that is over by what the winners' records name: no one was heard.
     if ((cluster.workers.get(worker)?.incarnation ?? 0) > incarnation) return;
     const before = heard.get(worker);
     const isNewer =
