@@ -125,12 +125,12 @@ export class Winners implements Invariant {
     if (old.runLost !== undefined || now.runLost === undefined) return;
     const { runLost, attempt, worker } = now;
     const isUnheard = runLost.includes("not been heard");
-    const isReborn = runLost.includes("anew");
+    const isReborn = runLost.includes("started again");
     if (isUnheard) return;
     if (isReborn) {
       const host = this.#world.workers.find(({ id }) => id === worker);
       if ((host?.incarnation ?? 0) <= old.incarnation)
-        this.#world.violate("I5", `${name}: ${worker} was not started anew since its life ${old.incarnation}`);
+        this.#world.violate("I5", `${name}: ${worker} was not started again since its life ${old.incarnation}`);
     } else if (runLost.includes("drained")) {
       if (!this.#world.workers.some(({ id, hasDrained }) => id === worker && hasDrained))
         this.#world.violate("I5", `${name}: ${worker} was never drained`);
