@@ -17,8 +17,8 @@ export interface RecordBatch<In> {
   /** How many records between these were passed over because their mapper emits nothing for them. Left out: 0. */
   readonly skipped?: number;
   /**
-   * How many of these records had bytes that are not UTF-8, replaced by U+FFFD (`text({ invalid: "replace" })`). Left
-   * out: 0.
+   * How many of these records had bytes that are not UTF-8, replaced by U+FFFD (`text({ invalid: "replace" })`).
+   * Left out: 0.
    */
   readonly replaced?: number;
   /**

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { phases } from "../base/ids.ts";
 import { drainRecord, keys, parseKey } from "./records.ts";
 
 const job = fc.stringMatching(/^[0-9a-z-]{1,12}$/);
-const phase = fc.constantFrom("plan", "map", "reduce");
+const phase = fc.constantFrom(...phases);
 
 test("a key says what it is the key of", () => {
   fc.assert(

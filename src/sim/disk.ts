@@ -74,8 +74,8 @@ export class Disk {
       end: (attempt, { kept }) => {
         if (kept === undefined) this.lose(attempt);
       },
-      // No simulated slot lies about its run; but the run may be lost before its agent hears of it.
-      isOf: (attempt, run) => sameAttempt(attempt, run.writtenBy) && this.find(attempt) !== undefined,
+      // No simulated slot lies about its run. One whose run is gone by now does not lie either: readers will miss it.
+      isOf: (attempt, run) => sameAttempt(attempt, run.writtenBy),
       keep() {},
       discard: (job) => {
         for (const { attempt } of [...this.#entries.values()]) if (attempt.job === job) this.lose(attempt);

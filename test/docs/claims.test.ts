@@ -25,7 +25,7 @@ const pages = [
   ...atTop.filter((name) => name.endsWith(".md")),
   ...paths.filter((path) => /^(docs|bench)\/.*\.md$/.test(path)),
 ];
-const sources = paths.filter((path) => /\.(ts|mjs)$/.test(path) && !/^src\/rpc\/gen\/|\/\.types-/.test(path));
+const sources = paths.filter((path) => /\.(ts|mjs)$/.test(path) && !/^src\/wire\/gen\/|\/\.types-/.test(path));
 const product = sources.filter((path) => path.startsWith("src/") && !path.endsWith(".test.ts"));
 
 /** For each page, what its pattern finds and `isRight` refuses, with the page. */
@@ -261,6 +261,38 @@ it("each format has a file of its name, which says what it is", () => {
     expect(api, name).toContain(path.replace(/^src\//, "../"));
     expect(read(path), name).toMatch(new RegExp(`export function ${exported}\\b`));
   }
+});
+
+describe("docs/changing.md", () => {
+  const recipes = read("docs/changing.md").split(/^## /m).slice(1);
+
+  it("has a recipe for each thing that one may add", () => {
+    const titles = recipes.map((recipe) => recipe.split("\n", 1)[0]);
+    expect(titles).toEqual([
+      "A codec",
+      "A format",
+      "A storage",
+      "A command",
+      "A state store",
+      "A rule of the scheduler",
+      "A metric",
+      "A fault in the simulation",
+      "A kind of task",
+      "An engine",
+      "An error code",
+    ]);
+  });
+
+  it("says of each in which files, in order, and by which command to try it, whose files are there", () => {
+    for (const recipe of recipes) {
+      const title = recipe.split("\n", 1)[0]!;
+      expect(recipe.match(/^1\. /m), title).not.toBe(null);
+      expect([...recipe.matchAll(/`((?:src|test|proto|scripts)\/[^`*…]+)`/g)].length, title).toBeGreaterThan(1);
+      const commands = recipe.split("```text\n")[1]!.split("```")[0]!;
+      for (const [path] of commands.matchAll(/\b(?:src|test)\/[\w/.-]+/g))
+        expect(existsSync(join(root, path)), `${title}: ${path}`).toBe(true);
+    }
+  });
 });
 
 it(".nvmrc names the oldest Node that package.json allows", () => {

@@ -63,7 +63,10 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
   return { ...thrown, ...profile.change };
 }
 
-/** Profiles come from a script that no compiler reads: a name that is none would change nothing, and no one would notice. */
+/**
+ * Profiles come from a script that no compiler reads: a name that is none would change nothing, and no one would
+ * notice.
+ */
 function checkNames({ faults = [], without = [], change = {} }: Profile, options: SimOptions): void {
   const wrong = [
     ...[...faults, ...without].filter((kind) => !faultKinds.includes(kind)),

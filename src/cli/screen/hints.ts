@@ -86,7 +86,7 @@ export function shortId(job: string): string {
 export function masterWords(flags: ClusterFlags): string {
   return clusterNames
     .map((name) =>
-      words(name, flags)
+      optionWords(name, flags)
         .map((word) => ` ${word}`)
         .join(""),
     )
@@ -99,7 +99,7 @@ function replayLine(job: string, where: string, flags: RunFlags): string {
   const line = ["millrace", "replay", quoted(job), quoted(where)];
   const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
   if (input !== undefined) line.push("--input", quoted(input));
-  for (const name of ["params", "files", "env"] as const) line.push(...words(name, flags));
+  for (const name of ["params", "files", "env"] as const) line.push(...optionWords(name, flags));
   return line.join(" ");
 }
 
@@ -118,7 +118,7 @@ function fixedPart(path: string): string {
 }
 
 /** Variables by name only: values may be secrets, which must not reach screens and logs. */
-export function envWords(env: ReadonlyMap<string, string>): string[] {
+function envWords(env: ReadonlyMap<string, string>): string[] {
   return [...env.keys()].flatMap((name) => ["--env", quoted(name)]);
 }
 
@@ -130,14 +130,14 @@ export function envHint(env: ReadonlyMap<string, string>): string | undefined {
 }
 
 /** The option once per pair. */
-export function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
+function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[] {
   return [...pairs].flatMap(([name, value]) => [option, quoted(`${name}=${value}`)]);
 }
 
 /** The command as it was given, in the words a shell takes. */
 export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
   const line = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
-  for (const name of repeated) line.push(...words(name, flags));
+  for (const name of repeated) line.push(...optionWords(name, flags));
   return line.join(" ") + masterWords(flags);
 }
 
@@ -147,8 +147,8 @@ const repeated = runOptionNames.filter((name): name is OfCommand => {
   return flag !== undefined && flag.isOfOneRun !== true && !clusterNames.some((each) => each === name);
 });
 
-/** What is given of an option on a command line, where it is not the default. */
-function words(name: OfCommand, flags: Partial<RunFlags>): string[] {
+/** An option as it stands on a command line; nothing where it is not given, or is the default. */
+export function optionWords(name: OfCommand, flags: Partial<RunFlags>): string[] {
   const option = runOption(name);
   const flag = option.flag?.short ?? flagOf(name);
   const value: unknown = flags[attributeOf(name)];

@@ -9,7 +9,7 @@ import type { SimRun, SimStats } from "../../sim/job/world.ts";
 import type { SimEvent } from "../../sim/world.ts";
 import { type SimFlags, sampleBytes } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
-import { envHint, envWords, pairWords, quoted } from "../screen/hints.ts";
+import { envHint, optionWords, quoted } from "../screen/hints.ts";
 import { broken, checkLines, ok, skipped } from "../test/check.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -163,10 +163,8 @@ export class SimReport {
   #replayLine(seed: number): string {
     const { module, inputs, flags } = this.#command;
     const words = ["millrace", "sim", quoted(module), ...inputs.map(quoted)];
-    for (const [name, paths] of flags.input) for (const path of paths) words.push("--input", quoted(`${name}=${path}`));
-    words.push(...pairWords("--file", flags.file), ...pairWords("--param", flags.param), ...envWords(flags.env));
-    if (flags.reducers !== undefined) words.push("--reducers", String(flags.reducers));
-    if (flags.skipBad > 0) words.push("--skip-bad", String(flags.skipBad));
+    for (const name of ["inputs", "params", "files", "env", "reducers", "skipBad"] as const)
+      words.push(...optionWords(name, flags));
     if (flags.sample !== sampleBytes) words.push("--sample", String(flags.sample));
     return [...words, "--seed", String(seed), "--verbose"].join(" ");
   }

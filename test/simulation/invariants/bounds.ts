@@ -1,6 +1,7 @@
 // I13 bounded: what a scheduler keeps and what it sends stays under its limits. I16 in part: no storm of messages,
 // and no master that steps without end.
 
+import { phases } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import type { WorkerOrders, WorkerReport } from "../../../src/protocol/messages.ts";
 import type { Cluster } from "../../../src/schedule/state/state.ts";
@@ -58,7 +59,7 @@ export class Bounds implements Invariant {
       if (job.failures.length > limits.failuresKept)
         this.#world.violate("I13", `${job.failures.length} failures are kept`);
       if (job.stage === "over") continue;
-      for (const phase of ["plan", "map", "reduce"] as const)
+      for (const phase of phases)
         if (job.queues[phase].size > 2 * Math.max(job.maps.length, job.reduces.length, 1))
           this.#world.violate("I13", `${job.queues[phase].size} tasks wait in the ${phase} queue`);
     }
