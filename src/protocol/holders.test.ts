@@ -7,7 +7,7 @@ const page = (mapVersion: number, from: number, count: number, total: number): H
   mapVersion,
   from,
   total,
-  runs: [
+  workers: [
     {
       worker: "w",
       address: "",
@@ -28,7 +28,7 @@ describe("holders come in pages", () => {
     expect(heldOf(first)).toEqual({ mapVersion: 1, runs: 2 });
     const both = joinHolders(first, page(1, 2, 1, 3))!;
     expect(isWhole(both, 1)).toBe(true);
-    expect(both.runs.flatMap(({ runs }) => runs.map(({ path }) => path))).toEqual(["/0", "/1", "/2"]);
+    expect(both.workers.flatMap(({ runs }) => runs.map(({ path }) => path))).toEqual(["/0", "/1", "/2"]);
   });
 
   test("fault 5: a page that comes twice, late or before its turn changes nothing", () => {
@@ -46,6 +46,6 @@ describe("holders come in pages", () => {
     const newer = joinHolders(first, page(2, 0, 3, 3))!;
     expect(isWhole(newer, 2)).toBe(true);
     expect(isWhole(newer, 1)).toBe(false);
-    expect(isWhole({ job: "j", mapVersion: 0, from: 0, total: 0, runs: [] }, 0)).toBe(true);
+    expect(isWhole({ job: "j", mapVersion: 0, from: 0, total: 0, workers: [] }, 0)).toBe(true);
   });
 });

@@ -9,7 +9,7 @@ export function joinHolders(held: Holders | undefined, page: Holders): Holders |
   if (held === undefined || held.mapVersion < page.mapVersion) return page.from === 0 ? page : undefined;
   if (held.mapVersion > page.mapVersion || page.from !== countRuns(held) || isWhole(held, held.mapVersion))
     return undefined;
-  return { ...held, runs: [...held.runs, ...page.runs] };
+  return { ...held, workers: [...held.workers, ...page.workers] };
 }
 
 /** Whether all runs of the version are known. */
@@ -21,6 +21,6 @@ export function heldOf(held: Holders): HoldersKnown {
   return { mapVersion: held.mapVersion, runs: countRuns(held) };
 }
 
-function countRuns({ runs }: Holders): number {
-  return runs.reduce((sum, holder) => sum + holder.runs.length, 0);
+function countRuns({ workers }: Holders): number {
+  return workers.reduce((sum, holder) => sum + holder.runs.length, 0);
 }

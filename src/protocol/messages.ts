@@ -235,7 +235,7 @@ export interface Holders {
    */
   readonly from: number;
   readonly total: number;
-  readonly runs: readonly Holder[];
+  readonly workers: readonly Holder[];
 }
 
 /** The runs that lie on one worker. */

@@ -2,7 +2,7 @@
 // task emits the same again, and its counters and staged files count until another attempt has won.
 import { sameAttempt } from "../base/ids.ts";
 import type { Winner } from "../protocol/records.ts";
-import { requeue, revoke, withdrawReduces } from "./state/attempt.ts";
+import { requeue, revoke, takeBackReduces } from "./state/attempt.ts";
 import { note, saveTask, watchLease } from "./state/cluster.ts";
 import { isActive, taskOf, update } from "./state/job.ts";
 import type { Cluster, Job, Offer, Task, Worker } from "./state/state.ts";
@@ -18,7 +18,7 @@ export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worke
   note(cluster, { kind: "map-output-lost", attempt: winner.attempt, worker: winner.worker, why });
   saveTask(cluster, task);
   requeue(cluster, task, avoid);
-  withdrawReduces(cluster, job);
+  takeBackReduces(cluster, job);
 }
 
 /** Gives up the runs of a silent worker. They may come back with it. */
@@ -123,6 +123,6 @@ function restore(cluster: Cluster, task: Task, winner: Winner): void {
   saveTask(cluster, task);
   note(cluster, { kind: "map-output-restored", attempt: winner.attempt, worker: winner.worker });
   for (const attempt of [...task.attempts]) revoke(cluster, attempt, "the output that was lost is back");
-  withdrawReduces(cluster, task.job);
+  takeBackReduces(cluster, task.job);
   cluster.toAdvance.add(task.job);
 }

@@ -1,5 +1,5 @@
-// The read model. A job's part is made again only when something happened to the job. That costs as much as it has
-// running attempts, not as it has tasks (unless a winner was replaced: then its sums are made again).
+// The read model. A job's part is made again only when something happened to the job. Making it takes time with the
+// job's running attempts, not with its tasks (unless a winner was replaced: then its sums are made again).
 import type { Phase } from "../base/ids.ts";
 import type { ClusterView, JobState, JobView, TaskCounts, WorkerState, WorkerView } from "../protocol/view.ts";
 import { isKept } from "./discard.ts";
@@ -8,7 +8,7 @@ import { isExcluded, isQuarantined } from "./state/standing.ts";
 import type { Cluster, Job, Worker } from "./state/state.ts";
 import { capacity, isLeaving, isLive } from "./state/worker.ts";
 
-/** A worker's part is made again when something happened to it, and when it is this old, as durations grow. */
+/** A worker's part holds durations, so it is made again when it is older than this, too. */
 const workerViewMs = 1_000;
 
 export function viewOf(cluster: Cluster): ClusterView {

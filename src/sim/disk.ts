@@ -75,7 +75,7 @@ export class Disk {
         if (kept === undefined) this.lose(attempt);
       },
       // No simulated slot lies about its run. One whose run is gone by now does not lie either: readers will miss it.
-      isOf: (attempt, run) => sameAttempt(attempt, run.writtenBy),
+      lookAt: (attempt, run) => (sameAttempt(attempt, run.writtenBy) ? "own" : "foreign"),
       keep() {},
       discard: (job) => {
         for (const { attempt } of [...this.#entries.values()]) if (attempt.job === job) this.lose(attempt);

@@ -38,7 +38,7 @@ export interface Strike {
   readonly heals?: { readonly afterMs: number; readonly how: () => Strike | void };
 }
 
-/** In the order in which seeds throw them: a new one at the end leaves the others where they are. */
+/** In the order in which seeds throw them: a new one, also at the end, gives every seed another course. */
 export const faults = {
   "lose-messages": {
     comes: "with messages",

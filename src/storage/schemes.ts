@@ -1,11 +1,13 @@
-// The storages by the schemes of their URLs: one table. A storage more is one entry here and its folder; nothing else
-// in the product names one.
+// The storages by the schemes of their URLs: one table. Another storage is an entry here and a folder; nothing else in
+// the product knows a scheme, an access or a token.
+import type { AttemptId } from "../base/ids.ts";
 import { isUrl } from "../base/paths.ts";
 import type { Clock } from "../base/system/clock.ts";
 import type { Secret } from "../base/value/secret.ts";
 import { packAccess, s3AccessFrom, unpackAccess } from "./s3/access.ts";
+import { isStagedOnS3 } from "./s3/names.ts";
 import { createS3Storage } from "./s3/s3.ts";
-import type { Storage } from "./storage.ts";
+import type { StagedFile, Storage } from "./storage.ts";
 
 /**
  * What a storage needs to let this process in, as a text that only the storage reads. It goes to slots on their pipe
@@ -28,6 +30,11 @@ interface Scheme {
   open(options: SchemeOptions): Storage;
   /** The access that an environment names. Left out: the storage needs none. */
   accessFrom?(environment: Readonly<Record<string, string | undefined>>): Access | undefined;
+  /**
+   * Whether the token of a staged file is that attempt's. Masters and agents ask it of what attempts report, so it may
+   * be any text: false, never an exception.
+   */
+  isStagedBy(attempt: AttemptId, destination: string, file: StagedFile): boolean;
 }
 
 export const schemes: Readonly<Record<string, Scheme>> = {
@@ -38,6 +45,7 @@ export const schemes: Readonly<Record<string, Scheme>> = {
       const access = s3AccessFrom(environment);
       return access && packAccess(access);
     },
+    isStagedBy: isStagedOnS3,
   },
 };
 

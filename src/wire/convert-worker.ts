@@ -123,12 +123,12 @@ export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
   };
 }
 
-function toHolders({ job, mapVersion, from, total, runs }: Holders) {
-  return { job, mapVersion: big(mapVersion), from: big(from), total: big(total), runs: runs.map(toHolder) };
+function toHolders({ job, mapVersion, from, total, workers }: Holders) {
+  return { job, mapVersion: big(mapVersion), from: big(from), total: big(total), workers: workers.map(toHolder) };
 }
 
-function fromHolders({ job, mapVersion, from, total, runs }: pb.Holders): Holders {
-  return { job, mapVersion: num(mapVersion), from: num(from), total: num(total), runs: runs.map(fromHolder) };
+function fromHolders({ job, mapVersion, from, total, workers }: pb.Holders): Holders {
+  return { job, mapVersion: num(mapVersion), from: num(from), total: num(total), workers: workers.map(fromHolder) };
 }
 
 export function toHolder({ worker, address, runs }: Holder) {

@@ -247,7 +247,7 @@ const orders: fc.Arbitrary<WorkerOrders> = fc.record({
       mapVersion: size,
       from: size,
       total: size,
-      runs: few(runPlaces),
+      workers: few(runPlaces),
     }),
   ),
   discard: few(name),

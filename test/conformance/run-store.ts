@@ -76,17 +76,18 @@ export function runStoreConformance(name: string, open: () => RunStoreUnderTest)
     it("a run is an attempt's own, or it is not", () => {
       const run = won(attemptOf(1));
       const other = won(attemptOf(2, "job-1", 1));
-      expect(store.isOf(run.writtenBy, run)).toBe(true);
+      expect(store.lookAt(run.writtenBy, run)).toBe("own");
       for (const attempt of [attemptOf(3), attemptOf(1, "job-2"), attemptOf(1, "job-1", 1)]) {
-        expect(store.isOf(attempt, run)).toBe(false);
-        if (opened.seesFiles) expect(store.isOf(attempt, { ...run, writtenBy: attempt })).toBe(false);
+        expect(store.lookAt(attempt, run)).toBe("foreign");
+        if (opened.seesFiles) expect(store.lookAt(attempt, { ...run, writtenBy: attempt })).toBe("foreign");
       }
-      if (opened.seesFiles) expect(store.isOf(other.writtenBy, { ...run, writtenBy: other.writtenBy })).toBe(false);
-      if (opened.seesFiles) expect(store.isOf(run.writtenBy, { ...run, bytes: run.bytes + 1 })).toBe(false);
       if (opened.seesFiles)
-        expect(store.isOf(run.writtenBy, { ...run, path: `${run.path}/../../../etc/passwd` })).toBe(false);
+        expect(store.lookAt(other.writtenBy, { ...run, writtenBy: other.writtenBy })).toBe("foreign");
+      if (opened.seesFiles) expect(store.lookAt(run.writtenBy, { ...run, bytes: run.bytes + 1 })).toBe("foreign");
+      if (opened.seesFiles)
+        expect(store.lookAt(run.writtenBy, { ...run, path: `${run.path}/../../../etc/passwd` })).toBe("foreign");
       store.end(run.writtenBy, { isFailed: true, kept: undefined });
-      if (opened.seesFiles) expect(store.isOf(run.writtenBy, run)).toBe(false);
+      if (opened.seesFiles) expect(store.lookAt(run.writtenBy, run)).toBe("gone");
     });
 
     it("a job that is over leaves nothing, and others all that they have", async () => {

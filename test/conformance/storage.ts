@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { encodeManifest, type Manifest } from "../../src/storage/manifest.ts";
+import { isStagedBy } from "../../src/storage/staged-token.ts";
 import type { CommitDecision, StagedFile, Storage } from "../../src/storage/storage.ts";
 
 export interface StorageUnderTest {
@@ -205,6 +206,19 @@ export function storageConformance(name: string, open: () => Promise<StorageUnde
       });
       await storage.publish(decision);
       expect(await under.published(destination)).toEqual(contentsOf(decision, contents));
+    });
+
+    test("a staged file's token says which attempt staged it, and no other text does", async () => {
+      const destination = under.destination("out");
+      const [mine, theirs] = [someAttempt(someJob()), someAttempt(someJob())];
+      const writer = storage.stage(destination, mine, "part-00000.tsv");
+      writer.write(Buffer.from("a\n"));
+      const file: StagedFile = { output: "main", name: "part-00000.tsv", records: 1, ...(await writer.finish()) };
+      expect(isStagedBy(mine, destination, file)).toBe(true);
+      expect(isStagedBy(theirs, destination, file)).toBe(false);
+      for (const token of ["", "x", `${file.token}x`, "W10", "e30", "\u0000", "a".repeat(1 << 20)])
+        expect(isStagedBy(mine, destination, { ...file, token }), token.slice(0, 20)).toBe(false);
+      await storage.discard(destination, mine.job);
     });
 
     test("publishing again, before and after discarding, changes nothing", async () => {

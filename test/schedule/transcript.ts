@@ -320,7 +320,7 @@ class Scenario {
   /** The attempt that wrote the run of "map-0", by the holders that the reduce's worker holds. */
   #placed({ attempt }: Assignment, name: string): AttemptId {
     for (const worker of this.#workers.values()) {
-      for (const { runs } of worker.running.get(attemptKey(attempt))?.holders?.runs ?? []) {
+      for (const { runs } of worker.running.get(attemptKey(attempt))?.holders?.workers ?? []) {
         for (const { writtenBy } of runs) if (shortName(writtenBy) === name) return writtenBy;
       }
     }
@@ -389,8 +389,8 @@ function shownTask(task: TaskRecord): string {
 function shownOrders(worker: string, orders: WorkerOrders): string[] {
   const lines = [
     ...(orders.drain ? ["drain"] : []),
-    ...orders.holders.map(({ job, mapVersion, runs }) => {
-      const holders = runs.map(
+    ...orders.holders.map(({ job, mapVersion, workers }) => {
+      const holders = workers.map(
         ({ worker: at, runs: held }) => `${at}(${held.map(({ writtenBy }) => attemptKey(writtenBy)).join(" ")})`,
       );
       return `holders of ${job}, version ${mapVersion}: ${holders.join(" ")}`;

@@ -224,8 +224,8 @@ export class World {
     const report = this.waiting.get(worker);
     if (report === undefined) return;
     this.waiting.delete(worker);
-    for (const { job, from, total, runs } of orders.holders) {
-      const count = runs.reduce((sum, place) => sum + place.runs.length, 0);
+    for (const { job, from, total, workers } of orders.holders) {
+      const count = workers.reduce((sum, holder) => sum + holder.runs.length, 0);
       assert(total === this.cluster.jobs.get(job)!.maps.length, "holders that are not complete");
       assert((count > 0 || total === 0) && from + count <= total, "a page that is no part of the whole");
     }
@@ -326,7 +326,7 @@ export class World {
     holders: Holders | undefined,
   ): { readonly map: AttemptId; readonly how: "missing" | "corrupt" | "unreachable" } | undefined {
     const digests: bigint[] = [];
-    for (const { worker: id, runs } of holders?.runs ?? []) {
+    for (const { worker: id, runs } of holders?.workers ?? []) {
       const holder = this.workers.find((candidate) => candidate.id === id)!;
       for (const { writtenBy } of runs) {
         if (this.cuts.has(`${worker.id}>${id}`)) return { map: writtenBy, how: "unreachable" };

@@ -29,7 +29,7 @@ import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 const seedsDefault = 20;
 /** The same in every run, as a seed must not depend on the day. */
 const startedAt = "2026-01-01T00:00:00.000Z";
-/** Four leases, so that a hanging attempt is noticed before the faults are over. */
+/** Four leases: short enough for an attempt that hangs to be stopped while faults still come. */
 const taskTimeoutMs = 40_000;
 
 export async function simCommand(

@@ -20,7 +20,7 @@ export function hasLoneReturn(bytes: Buffer): boolean {
   if (first < 0) return false;
   const { reader, memory } = (counter ??= newCounter());
   for (let at = first; at < bytes.length; at += blockBytes) {
-    // Includes the byte behind the part, which may be the line feed.
+    // One byte more than is searched: it may be the line feed that belongs to the last carriage return.
     const part = bytes.subarray(at, Math.min(bytes.length, at + blockBytes) + 1);
     const end = places.block + Math.min(part.length, blockBytes);
     memory.set(part, places.block);

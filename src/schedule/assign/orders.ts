@@ -36,10 +36,10 @@ function missingHolders(cluster: Cluster, worker: Worker): Holders[] {
   for (const job of jobs) {
     const held = worker.holdersKnown[job.id];
     if ((held !== undefined && held.mapVersion > job.mapVersion) || !isBarrierOpen(job)) continue;
-    const { total, runs } = holdersOf(cluster, job);
+    const { total, workers } = holdersOf(cluster, job);
     const from = held?.mapVersion === job.mapVersion ? held.runs : 0;
     if (from < total || held?.mapVersion !== job.mapVersion)
-      pages.push({ job: job.id, mapVersion: job.mapVersion, from, total, runs: pageOf(runs, from) });
+      pages.push({ job: job.id, mapVersion: job.mapVersion, from, total, workers: pageOf(workers, from) });
   }
   return pages;
 }
@@ -74,7 +74,7 @@ function holdersOf(cluster: Cluster, job: Job): Holders {
     holder.runs.push(winner.run);
     total++;
   }
-  const runs: Holder[] = [...byWorker].map(([worker, holder]) => ({ worker, ...holder }));
-  job.holders = { job: job.id, mapVersion: job.mapVersion, from: 0, total, runs };
+  const workers: Holder[] = [...byWorker].map(([worker, holder]) => ({ worker, ...holder }));
+  job.holders = { job: job.id, mapVersion: job.mapVersion, from: 0, total, workers };
   return job.holders;
 }

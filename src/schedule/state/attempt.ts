@@ -108,7 +108,7 @@ export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
  * Map outputs were lost or have moved. Reduces that no report has listed yet are taken back where they can't start any
  * more: while outputs are missing they would keep the slots that the maps need, and later they name an old version.
  */
-export function withdrawReduces(cluster: Cluster, job: Job): void {
+export function takeBackReduces(cluster: Cluster, job: Job): void {
   if (job.running.reduce === 0) return; // many runs may be lost at once
   for (const attempt of [...job.attempts]) {
     if (attempt.id.phase !== "reduce" || attempt.state !== "assigned") continue;

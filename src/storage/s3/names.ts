@@ -111,6 +111,16 @@ export function decodeToken(file: StagedFile, destination: S3Destination): Uploa
   );
 }
 
+/** Whether the token says that this attempt staged the file. Any text is taken: false where it is not one of ours. */
+export function isStagedOnS3(attempt: AttemptId, destination: string, file: StagedFile): boolean {
+  try {
+    return decodeToken(file, destinationOf(destination)).attempt === attemptName(attempt);
+  } catch (error) {
+    if (error instanceof MillraceError) return false;
+    throw error;
+  }
+}
+
 /** Checks the names of a decision's files: below the output, distinct, and none of our hidden ones. */
 export function checkNames(files: readonly StagedFile[], destination: S3Destination): void {
   const names = new Set<string>([manifestName]);

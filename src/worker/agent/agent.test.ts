@@ -105,9 +105,12 @@ class FakeSlot implements TaskSlot {
     return this.pageNow;
   }
 
-  finish(result: Partial<AttemptResult> = {}): void {
+  /** `meanwhile` is given the path of the run, before the agent hears of it. */
+  finish(result: Partial<AttemptResult> = {}, meanwhile?: (run: string) => void): void {
     const { assignment, diskDirectory } = this.ran.at(-1)!;
-    this.#finish?.({ ...doneOf(assignment, diskDirectory), ...result } as AttemptResult);
+    const done = doneOf(assignment, diskDirectory);
+    if (done.run !== undefined) meanwhile?.(done.run.path);
+    this.#finish?.({ ...done, ...result } as AttemptResult);
   }
 }
 
@@ -312,6 +315,24 @@ describe("the agent", () => {
     await clock.pass(100); // a deposed leader is not asked again at once
     await master.answer({ epoch: 5, start: [assignmentOf(attemptOf(1))] });
     expect(slots).toHaveLength(1);
+    await agent.close();
+  });
+
+  test("a run that someone removed before its agent looked is the machine's failure; one that lies elsewhere is the job's", async () => {
+    const { agent, master, slots } = start(2);
+    await master.answer({ start: [assignmentOf(attemptOf(1)), assignmentOf(attemptOf(2))] });
+    const writtenBy = (slot: FakeSlot) => slot.ran[0]!.assignment.attempt;
+    const [first, second] = slots as [FakeSlot, FakeSlot];
+    first.finish({}, (path) => rmSync(path));
+    const elsewhere = join(second.ran[0]!.diskDirectory, "..", "other.run");
+    second.finish({ run: runAt(writtenBy(second), elsewhere, 1) });
+    await settled();
+    expect(
+      master.last.finished.map((result) => (result.ok ? "ok" : [result.reason.kind, result.reason.error.code])),
+    ).toEqual([
+      ["infrastructure", "segment-lost"],
+      ["fatal", "bad-report"],
+    ]);
     await agent.close();
   });
 
@@ -521,7 +542,7 @@ describe("the agent", () => {
     await master.answer(order);
     expect(slots).toHaveLength(0);
     const runs = [3, 1, 2].map((index) => ({ writtenBy: attemptOf(index), path: `/run-${index}`, bytes: 1, pairs: 1 }));
-    const holders = [{ job: "j", mapVersion: 2, from: 0, total: 3, runs: [{ worker: "w", address: "", runs }] }];
+    const holders = [{ job: "j", mapVersion: 2, from: 0, total: 3, workers: [{ worker: "w", address: "", runs }] }];
     await master.answer({ ...order, holders });
     expect(master.last.holdersKnown).toEqual({ j: { mapVersion: 2, runs: 3 } });
     expect(slots[0]!.ran[0]!.inputs.map((run) => run.path)).toEqual(["/run-1", "/run-2", "/run-3"]);
@@ -649,10 +670,10 @@ describe("the agent", () => {
       runs: indices.map(run),
     });
     const page = { job: "j", mapVersion: 1, total: 5 };
-    await master.answer({ holders: [{ ...page, from: 0, runs: [place("other", 4, 1), place("w", 3)] }] });
+    await master.answer({ holders: [{ ...page, from: 0, workers: [place("other", 4, 1), place("w", 3)] }] });
     await master.answer({
       start: [assignmentOf(attemptOf(0, "reduce"))],
-      holders: [{ ...page, from: 3, runs: [place("w", 0), place("other", 2)] }],
+      holders: [{ ...page, from: 3, workers: [place("w", 0), place("other", 2)] }],
     });
     const { inputs, remote, access } = slots[0]!.ran[0]!;
     expect(inputs.map(({ path }) => path)).toEqual(["/run-0", "/run-3"]);

@@ -285,7 +285,7 @@ class WorkerAgent implements Agent {
     const { attempt } = assignment;
     const measured = await this.#run(assignment, inputs, running).then(
       (done) => this.#measured(this.#placed(done)),
-      (error: unknown) => ({ result: notBegun(attempt, error), bytes: 0 }),
+      (error: unknown) => ({ result: notDone(attempt, error), bytes: 0 }),
     );
     const { result } = measured;
     if (result.ok && !running.stop.signal.aborted) await this.#settling.together(attempt);
@@ -378,15 +378,21 @@ class WorkerAgent implements Agent {
    * further.
    */
   #checked(assignment: Assignment, result: AttemptResult): AttemptResult {
-    const why = whyNoResult(assignment, result) ?? this.#whyNoRun(assignment.attempt, result);
-    return why === undefined ? result : badResult(assignment.attempt, "a slot", why);
-  }
-
-  #whyNoRun(attempt: AttemptId, result: AttemptResult): string | undefined {
-    const run = result.ok ? result.run : undefined;
-    return run === undefined || this.#runs.isOf(attempt, run)
-      ? undefined
-      : "a run that is not where its attempt writes";
+    const { attempt } = assignment;
+    const why = whyNoResult(assignment, result);
+    if (why !== undefined) return badResult(attempt, "a slot", why);
+    if (!result.ok || result.run === undefined) return result;
+    switch (this.#runs.lookAt(attempt, result.run)) {
+      case "own":
+        return result;
+      case "foreign":
+        return badResult(attempt, "a slot", "a run that is not where its attempt writes");
+      case "gone":
+        return notDone(
+          attempt,
+          new MillraceError("segment-lost", `${result.run.path} has been removed from this machine`),
+        );
+    }
   }
 
   /** Adds this worker's name to the error of an unreadable file, which may not be shared with this machine. */
@@ -478,10 +484,8 @@ async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promi
   return await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", stopped));
 }
 
-/**
- * The result of an attempt that could not begin, because something that the job needs is missing here, or everywhere.
- */
-function notBegun(attempt: AttemptId, thrown: unknown): AttemptResult {
+/** The result of an attempt to which something happened here, or that lacks something that is missing everywhere. */
+function notDone(attempt: AttemptId, thrown: unknown): AttemptResult {
   const kind = isOfJob(thrown) ? "fatal" : "infrastructure";
   return { attempt, ok: false, reason: { kind, error: failureText(thrown) } };
 }

@@ -85,7 +85,7 @@ function inputsOf(holders: Holders, self: WorkerId): ReduceInputs {
   const byOrdinal = (a: RunRef, b: RunRef) => a.writtenBy.index - b.writtenBy.index;
   // A worker may be on more than one page.
   const byWorker = new Map<WorkerId, { readonly holder: Holder; readonly runs: RunRef[] }>();
-  for (const holder of holders.runs) {
+  for (const holder of holders.workers) {
     let known = byWorker.get(holder.worker);
     if (known === undefined) byWorker.set(holder.worker, (known = { holder, runs: [] }));
     for (const run of holder.runs) known.runs.push(run);

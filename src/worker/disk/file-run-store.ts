@@ -66,10 +66,11 @@ export class FileRunStore implements RunStore {
     else if (outcome.isFailed) this.#removeFiles(attempt);
   }
 
-  isOf(attempt: AttemptId, { path, bytes }: RunRef): boolean {
+  lookAt(attempt: AttemptId, { path, bytes }: RunRef): "own" | "gone" | "foreign" {
     const isHere = this.#directoriesOf(attempt.job).includes(dirname(path));
-    if (!isHere || !basename(path).startsWith(`${attemptName(attempt)}.`)) return false;
-    return lstatSync(path, { throwIfNoEntry: false })?.size === bytes;
+    if (!isHere || !basename(path).startsWith(`${attemptName(attempt)}.`)) return "foreign";
+    const size = lstatSync(path, { throwIfNoEntry: false })?.size;
+    return size === undefined ? "gone" : size === bytes ? "own" : "foreign";
   }
 
   keep(run: RunRef): void {

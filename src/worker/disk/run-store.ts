@@ -24,8 +24,11 @@ export interface RunStore {
   clear(slot: string): void;
   /** Called once when the attempt has ended. Everything of it is removed, except for `kept`. */
   end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void;
-  /** Whether `run` is a file of that attempt here, with the size that it says. */
-  isOf(attempt: AttemptId, run: RunRef): boolean;
+  /**
+   * Looks at a run that an attempt reports. "own": a file of that attempt, with the size that it says. "gone": it would
+   * be one, and someone has removed it. "foreign": it can't be that attempt's.
+   */
+  lookAt(attempt: AttemptId, run: RunRef): "own" | "gone" | "foreign";
   /** Counts a run that an earlier process left as held. */
   keep(run: RunRef): void;
   /** Removes everything of a job that is over. May be called again. */
