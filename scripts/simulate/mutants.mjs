@@ -531,9 +531,9 @@ export const mutants = [
     profile: calm,
     patches: [
       patch(
-        "src/master/loop.ts",
+        "src/master/waiting-calls.ts",
         "this.#waiting.set(worker, waiting);\n",
-        "this.#waiting.set(worker, waiting);\n          waiting.answer(this.#scheduler.ordersFor(worker));\n",
+        "this.#waiting.set(worker, waiting);\n          waiting.answer(ordersFor(worker));\n",
       ),
     ],
   },

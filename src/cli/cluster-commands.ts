@@ -2,12 +2,27 @@
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
-import { addMasterOptions, address, addServiceOptions, count, listen, path, size, time, word } from "./options.ts";
+import { address, count, listen, path, size, time, word } from "./arguments.ts";
+import { addMasterOptions, addServiceOptions } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
 const jobArgument = ["<job>", "the job's id, or the first digits of it", jobWord] as const;
 
+/** Adds them, in the order of the help. */
 export function addClusterCommands(millrace: Command): void {
+  addMaster(millrace);
+  addWorker(millrace);
+  addStatus(millrace);
+  addJobs(millrace);
+  addWorkers(millrace);
+  addLogs(millrace);
+  addHistory(millrace);
+  addCancel(millrace);
+  addRetry(millrace);
+  addDrain(millrace);
+}
+
+function addMaster(millrace: Command): void {
   addServiceOptions(
     millrace
       .command("master")
@@ -45,7 +60,9 @@ Examples:
   millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`,
     )
     .action(async (flags) => (await import("./commands/master.ts")).masterCommand(flags));
+}
 
+function addWorker(millrace: Command): void {
   addServiceOptions(
     millrace
       .command("worker")
@@ -95,7 +112,9 @@ Examples:
     --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`,
     )
     .action(async (flags) => (await import("./commands/worker.ts")).workerCommand(flags));
+}
 
+function addStatus(millrace: Command): void {
   addMasterOptions(millrace.command("status").description("show a cluster, or one of its jobs"))
     .argument("[job]", "the job's id, or the first digits of it", jobWord)
     .option("--watch", "follow the job until it has ended; the exit code is then that of the job", false)
@@ -112,15 +131,21 @@ Examples:
   millrace status 3f2a --watch --master http://127.0.0.1:7070`,
     )
     .action(async (job, flags) => (await import("./commands/status.ts")).statusCommand(job, flags));
+}
 
+function addJobs(millrace: Command): void {
   addMasterOptions(millrace.command("jobs").description("list the jobs of a cluster")).action(async (flags) =>
     (await import("./commands/jobs.ts")).jobsCommand(flags),
   );
+}
 
+function addWorkers(millrace: Command): void {
   addMasterOptions(millrace.command("workers").description("list the workers of a cluster")).action(async (flags) =>
     (await import("./commands/workers.ts")).workersCommand(flags),
   );
+}
 
+function addLogs(millrace: Command): void {
   addMasterOptions(millrace.command("logs").description("show what a job's attempts printed"))
     .argument(...jobArgument)
     .argument(
@@ -129,19 +154,27 @@ Examples:
       word("ATTEMPT", "an attempt, like map-00012.1.7"),
     )
     .action(async (job, attempt, flags) => (await import("./commands/logs.ts")).logsCommand(job, attempt, flags));
+}
 
+function addHistory(millrace: Command): void {
   addMasterOptions(millrace.command("history").description("show what happened to a job, when and where"))
     .argument(...jobArgument)
     .action(async (job, flags) => (await import("./commands/history.ts")).historyCommand(job, flags));
+}
 
+function addCancel(millrace: Command): void {
   addMasterOptions(millrace.command("cancel").description("cancel a job; nothing of it is published"))
     .argument(...jobArgument)
     .action(async (job, flags) => (await import("./commands/cancel.ts")).cancelCommand(job, flags));
+}
 
+function addRetry(millrace: Command): void {
   addMasterOptions(millrace.command("retry").description("start a failed job again, with what it had done"))
     .argument(...jobArgument)
     .action(async (job, flags) => (await import("./commands/retry.ts")).retryCommand(job, flags));
+}
 
+function addDrain(millrace: Command): void {
   addMasterOptions(millrace.command("drain").description("let a worker finish, and give it nothing new"))
     .argument(
       "<worker>",

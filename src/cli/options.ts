@@ -1,22 +1,32 @@
-// The options that `run`, `plan`, `test` and `sim` share, from words on the command line to checked values.
-import { resolve } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+// The options that commands share: those of `run`, `plan`, `test` and `sim`, which are made of the table of run
+// options, and those of a cluster's commands. Their values are checked by arguments.ts.
+import { type Command, Option } from "commander";
 import { unreachable } from "../base/assert.ts";
-import { MillraceError } from "../base/error.ts";
-import { isUrl, refuseNoPath } from "../base/paths.ts";
-import { parseDuration, parseSize } from "../base/units.ts";
+import { parseSize } from "../base/units.ts";
 import {
   flagOf,
   type OfCommand,
   type OptionGroup,
   optionGroups,
-  type RunFlags,
   type RunOption,
   runOption,
   runOptionNames,
 } from "../engine/run/option-table.ts";
-import { parseAddress } from "../rpc/client/address.ts";
-import { parseListen } from "../rpc/server/listen-address.ts";
+import type { RunFlags } from "../engine/run/option-values.ts";
+import {
+  address,
+  count,
+  folder,
+  namedPath,
+  namedPaths,
+  output,
+  pairs,
+  path,
+  size,
+  time,
+  variables,
+  word,
+} from "./arguments.ts";
 
 /** The partitions of `sim`, where the size of the input would give one: a simulation of one reduce would miss much. */
 export const simPartitions = 4;
@@ -195,162 +205,8 @@ export function addSimOptions(command: Command): Command {
     .addOption(optionOf("json"));
 }
 
-export function count(name: string, min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(
-        `${name} takes a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? "" : ` to ${max}`}.`,
-      );
-    }
-    return value;
-  };
-}
-
-export function size(name: string): (text: string) => number {
-  return (text) => explained(() => parseSize(text, name));
-}
-
-export function time(name: string): (text: string) => number {
-  return (text) => explained(() => parseDuration(text, name));
-}
-
-/** Commander shows an InvalidArgumentError with the option's usage. */
-function explained<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof MillraceError) throw new InvalidArgumentError(error.message);
-    throw error;
-  }
-}
-
-/** name=value; the same name twice is a mistake, not a wish. */
-export function pairs(
-  option: string,
-): (text: string, previous: ReadonlyMap<string, string>) => ReadonlyMap<string, string> {
-  return (text, previous) => added(option, previous, ...split(option, text));
-}
-
-/** name=path. */
-export function namedPath(
-  option: string,
-): (text: string, previous: ReadonlyMap<string, string>) => ReadonlyMap<string, string> {
-  return (text, previous) => {
-    const [name, value] = split(option, text);
-    explained(() => refuseNoPath(`the path of ${option} ${name}`, value));
-    return added(option, previous, name, value);
-  };
-}
-
-/** NAME=VALUE, or NAME for what it is in this process's own environment: then the value stands on no command line. */
-export function variables(text: string, previous: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const [name, value] = text.includes("=") ? split("--env", text) : ([text, process.env[text]] as const);
-  if (!/^[^\s=\0]+$/.test(name))
-    throw new InvalidArgumentError(`--env takes NAME=VALUE or NAME, and ${JSON.stringify(name)} is no name.`);
-  if (value === undefined)
-    throw new InvalidArgumentError(
-      `--env ${name} passes on a variable that is not set here: give --env ${name}=VALUE.`,
-    );
-  return added("--env", previous, name, value);
-}
-
-function added(
-  option: string,
-  previous: ReadonlyMap<string, string>,
-  name: string,
-  value: string,
-): ReadonlyMap<string, string> {
-  if (previous.has(name)) throw new InvalidArgumentError(`${option} ${name} is given twice.`);
-  return new Map([...previous, [name, value]]);
-}
-
-function namedPaths(
-  option: string,
-): (text: string, previous: ReadonlyMap<string, readonly string[]>) => ReadonlyMap<string, readonly string[]> {
-  return (text, previous) => {
-    const [name, value] = split(option, text);
-    explained(() => refuseNoPath(`the path of ${option} ${name}`, value));
-    return new Map([...previous, [name, [...(previous.get(name) ?? []), value]]]);
-  };
-}
-
-function split(option: string, text: string): [name: string, value: string] {
-  const at = text.indexOf("=");
-  if (text.slice(0, Math.max(at, 0)).trim() === "")
-    throw new InvalidArgumentError(`${option} takes NAME=VALUE, not ${JSON.stringify(text)}.`);
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** A file or folder, made absolute here and nowhere else: some processes that read it work in other folders. */
-export function path(option: string): (text: string) => string {
-  return (text) => resolve(plainPath(option, text));
-}
-
-/** A folder as it was given, for messages: it is resolved when the run begins. */
-function folder(option: string): (text: string) => string {
-  return (text) => plainPath(option, text);
-}
-
-/** The same, or standard output. */
-function output(text: string): string {
-  return text === "-" ? text : plainPath("--output", text);
-}
-
 /** `-o -` is standard output, as without the option. */
 export function withStandardOutput(flags: RunFlags): RunFlags {
   const { output: given, ...others } = flags;
   return given === undefined || given === "-" ? others : flags;
-}
-
-/**
- * What begins with a hyphen is an option whose predecessor lacks its value (`-o $OUT --json`), or stands for a stream
- * elsewhere.
- */
-function plainPath(option: string, text: string): string {
-  return explained(() => {
-    refuseNoPath(`the path of ${option}`, text);
-    if (text.startsWith("-") && !isUrl(text)) {
-      throw new MillraceError(
-        "wrong-usage",
-        `${option} takes a path, and ${JSON.stringify(text)} looks like an option: give ./${text} if it is one.`,
-      );
-    }
-    return text;
-  });
-}
-
-/** An argument that is a path. */
-export function pathArgument(what: string): (text: string) => string {
-  return (text) => {
-    explained(() => refuseNoPath(what, text));
-    return text;
-  };
-}
-
-export function pathArguments(
-  what: string,
-): (text: string, previous: readonly string[] | undefined) => readonly string[] {
-  const parse = pathArgument(what);
-  return (text, previous = []) => [...previous, parse(text)];
-}
-
-/** The address of a cluster, as it was given. */
-export function address(text: string): string {
-  explained(() => parseAddress(text));
-  return word("--master", "an address")(text);
-}
-
-/** HOST:PORT. */
-export function listen(text: string): string {
-  explained(() => parseListen(text));
-  return text;
-}
-
-/** One word: a name, the beginning of an id. An empty one would be the beginning of each. */
-export function word(name: string, what: string): (text: string) => string {
-  return (text) => {
-    if (!/^[^\s\0]+$/.test(text)) throw new InvalidArgumentError(`${name} takes ${what}, not ${JSON.stringify(text)}.`);
-    return text;
-  };
 }

@@ -4,7 +4,7 @@ import { MillraceError, systemCode } from "../base/error.ts";
 import { bundleJob } from "../job/load/bundle.ts";
 import type { WorkDirectory } from "../worker/disk/work-directory.ts";
 import { slotVariables } from "../worker/slots/process.ts";
-import type { Bundle } from "../worker/slots/slot.ts";
+import type { Bundle } from "../worker/slots/task-slot.ts";
 
 /**
  * The environment that the job's code sees, wherever it runs. Nothing in it depends on the user who started the job.

@@ -13,6 +13,7 @@ import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
 import { foldersOf, type Look, lookRequest } from "./look/look.ts";
 import { jobIdOf, type Master } from "./master.ts";
+import { inOverview } from "./overview.ts";
 import { checkBlobs, checkSubmission, outputTaken } from "./submission.ts";
 import { type AddressRules, workerAddress } from "./worker-address.ts";
 
@@ -39,9 +40,6 @@ export interface ApiParts {
   readonly heard?: (ms: number) => void;
   readonly submitted?: (outcome: "taken" | "refused") => void;
 }
-
-/** Length of a failure's message in an overview: a line or two. */
-const overviewMessageLengthMax = 300;
 
 /**
  * Numbers of a later epoch are greater than all of an earlier one. A worker that starts every millisecond would need 12
@@ -328,28 +326,6 @@ export class Api implements MasterApi {
     this.#throwIfStopped();
     return this.#parts.master.view().jobs.find((view) => view.job === job);
   }
-}
-
-/**
- * A job in a list of thousands: a job's view without what can take hundreds of kilobytes (texts of failures, counters,
- * running attempts). A message could not hold that a thousand times, and it would cost the master seconds.
- */
-function inOverview({ reason, ...view }: JobView): JobView {
-  return {
-    ...view,
-    counters: {},
-    running: [],
-    failures: [],
-    ...(reason !== undefined && {
-      reason: {
-        code: reason.code,
-        message: reason.message.slice(0, overviewMessageLengthMax),
-        stack: undefined,
-        where: undefined,
-        excerpt: undefined,
-      },
-    }),
-  };
 }
 
 async function isDropped(taken: Promise<JobId>): Promise<boolean> {

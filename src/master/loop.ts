@@ -8,7 +8,6 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
 import { failpoint } from "../base/system/failpoint.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
@@ -16,18 +15,15 @@ import { type ClusterView, hasEnded, type JobView } from "../protocol/view.ts";
 import type { Scheduler, SchedulerCommand, SchedulerEvent, Step } from "../schedule/step.ts";
 import type { Change, Leadership, StoredRecord } from "../state/store.ts";
 import { Adoption, Presence } from "./adoption.ts";
+import { clusterOf } from "./cluster-name.ts";
 import { EventQueue, type QueuedEvent } from "./event-queue.ts";
 import { jobIdOf, type Master, type MasterOptions } from "./master.ts";
 import { Publisher } from "./publisher.ts";
 import { Signal } from "./signal.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 
 /** Events that one commit may carry, which bounds its size and the time until the first event is answered. */
 const eventsPerCommit = 1024;
-
-interface Waiting {
-  readonly answer: (orders: WorkerOrders) => void;
-  readonly failed: (error: unknown) => void;
-}
 
 /** Takes leadership, recovers the scheduler from the store and starts the loop. */
 export async function createMaster(options: MasterOptions): Promise<Master> {
@@ -37,16 +33,6 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const cluster = await clusterOf(records, leadership, options.newCluster ?? "");
   const scheduler = options.recover(records, leadership.epoch, options.scheduler, options.clock.now());
   return new MasterLoop(options, { leadership, scheduler, cluster, presence: new Presence(records) });
-}
-
-/** Key of the record with the name of this state, which no other state has. */
-const clusterKey = "cluster";
-
-async function clusterOf(records: readonly StoredRecord[], leadership: Leadership, name: string): Promise<string> {
-  const stored = records.find(({ key }) => key === clusterKey);
-  if (stored !== undefined) return Buffer.from(stored.value).toString();
-  if (name !== "") await leadership.commit([{ put: { key: clusterKey, value: Buffer.from(name) } }]);
-  return name;
 }
 
 interface Recovered {
@@ -62,10 +48,7 @@ class MasterLoop implements Master {
   readonly #scheduler: Scheduler;
   readonly #stop = new AbortController();
   readonly #queue = new EventQueue();
-  /** Calls that wait for an answer: only the newest of each worker. */
-  readonly #waiting = new Map<WorkerId, Waiting>();
-  /** Workers whose call has waited long enough. They are answered between two steps. */
-  readonly #overdue = new Set<WorkerId>();
+  readonly #calls: WaitingCalls;
   readonly #publisher: Publisher;
   readonly #running: Promise<void>;
   readonly #presence: Presence;
@@ -86,6 +69,13 @@ class MasterLoop implements Master {
     this.#leadership = leadership;
     this.#scheduler = scheduler;
     this.#presence = presence;
+    this.#calls = new WaitingCalls({
+      clock: options.clock,
+      heartbeatMs: options.heartbeatMs,
+      ordersFor: (worker) => scheduler.ordersFor(worker),
+      enqueue: (item) => this.#enqueue(item),
+      overdue: () => this.#poke(),
+    });
     this.#publisher = new Publisher({ ...options, stopped: this.stopped, happened: (event) => this.#happened(event) });
     if (this.#adoptMs > 0 && scheduler.view().jobs.some(({ state }) => !hasEnded(state))) {
       this.#adoption = new Adoption(presence.known, options.clock.now() + this.#adoptMs);
@@ -160,45 +150,7 @@ class MasterLoop implements Master {
 
   async heartbeat(report: WorkerReport, signal?: AbortSignal): Promise<WorkerOrders> {
     this.stopped.throwIfAborted();
-    return await new Promise<WorkerOrders>((resolve, reject) => {
-      const worker = report.worker;
-      const timer = new AbortController();
-      const leave = () => {
-        timer.abort();
-        signal?.removeEventListener("abort", hungUp);
-        if (this.#waiting.get(worker) === waiting) this.#waiting.delete(worker);
-      };
-      const waiting: Waiting = {
-        answer: (orders) => {
-          failpoint("master.beforeReply");
-          leave();
-          resolve(orders);
-        },
-        failed: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      // A call that its worker has given up is not answered, but its report counts.
-      const hungUp = () => waiting.failed(new MillraceError("cancelled", "the worker ended the call"));
-      if (signal?.aborted) return hungUp();
-      signal?.addEventListener("abort", hungUp, { once: true });
-      this.#enqueue({
-        event: { kind: "worker-heard", report },
-        done: () => {
-          if (timer.signal.aborted) return;
-          // The older call's report is durable too, and it gets the same orders as the newer one.
-          this.#waiting.get(worker)?.answer(this.#scheduler.ordersFor(worker));
-          this.#waiting.set(worker, waiting);
-          void this.#options.clock.sleep(this.#options.heartbeatMs ?? limits.heartbeatMs, timer.signal).then(() => {
-            if (timer.signal.aborted) return;
-            this.#overdue.add(worker);
-            this.#poke();
-          });
-        },
-        failed: waiting.failed,
-      });
-    });
+    return await this.#calls.heartbeat(report, signal);
   }
 
   async close(): Promise<void> {
@@ -254,9 +206,9 @@ class MasterLoop implements Master {
     if (this.#adoption?.isOver(now)) {
       // Every worker is to report its free slots again.
       this.#adoption = undefined;
-      for (const worker of this.#waiting.keys()) this.#overdue.add(worker);
+      this.#calls.hurry();
     }
-    this.#answerOverdue();
+    this.#calls.answerOverdue();
     if (batch.length > 0) this.#announce();
   }
 
@@ -303,7 +255,7 @@ class MasterLoop implements Master {
   #perform(command: SchedulerCommand): void {
     switch (command.kind) {
       case "send-orders":
-        this.#waiting.get(command.worker)?.answer(command.orders);
+        this.#calls.answer(command.worker, command.orders);
         return;
       case "look-at-files":
         this.#publisher.lookAt(command);
@@ -319,14 +271,9 @@ class MasterLoop implements Master {
     }
   }
 
-  #answerOverdue(): void {
-    for (const worker of this.#overdue) this.#waiting.get(worker)?.answer(this.#scheduler.ordersFor(worker));
-    this.#overdue.clear();
-  }
-
   /** Returns when there is an event, an overdue call or a tick to send, or when the loop is to end. */
   async #sleepUntilNeeded(): Promise<void> {
-    while (!this.stopped.aborted && this.#queue.length === 0 && this.#overdue.size === 0) {
+    while (!this.stopped.aborted && this.#queue.length === 0 && !this.#calls.hasOverdue) {
       const now = this.#options.clock.now();
       const wakeAt = Math.min(this.#wakeAt ?? Infinity, this.#adoption?.until ?? Infinity);
       if (wakeAt <= now) return;
@@ -369,7 +316,7 @@ class MasterLoop implements Master {
     if (this.stopped.aborted) return;
     this.#stop.abort(error);
     for (const item of this.#queue.take(Infinity)) item.failed(error);
-    for (const waiting of [...this.#waiting.values()]) waiting.failed(error);
+    this.#calls.reject(error);
     this.#poke();
     this.#announce();
   }

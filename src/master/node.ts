@@ -6,7 +6,6 @@
 // answers nothing any more and its process has to end: the next one recovers from what is on disk.
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
@@ -14,14 +13,12 @@ import type { Clock } from "../base/system/clock.ts";
 import { systemClock } from "../base/system/clock.ts";
 import { type Log, noLog } from "../base/system/log.ts";
 import { randomId } from "../base/system/random.ts";
-import type { Secret } from "../base/value/secret.ts";
 import { version } from "../base/version.ts";
 import { manifestBuilder } from "../output/manifest.ts";
 import { writeProbe } from "../output/probe.ts";
 import type { MasterApi } from "../protocol/services.ts";
-import { forgetToken, rememberToken } from "../rpc/access/find-token.ts";
 import { clientTls } from "../rpc/access/tls.ts";
-import { openTokens } from "../rpc/access/tokens.ts";
+import { openTokens, type Tokens } from "../rpc/access/tokens.ts";
 import { blobRoutes } from "../rpc/server/blob-routes.ts";
 import { Gate, isLoopbackName } from "../rpc/server/gate.ts";
 import type { Listener, TlsFiles } from "../rpc/server/http.ts";
@@ -34,7 +31,7 @@ import { createStorage } from "../storage/any.ts";
 import { isStagedBy } from "../storage/staged-token.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Api } from "./api.ts";
-import { openBlobs } from "./blobs.ts";
+import { type DiskBlobs, openBlobs } from "./blobs.ts";
 import { historyEvent, logFact } from "./fact-text.ts";
 import { type History, openHistory } from "./history.ts";
 import { keepHouse } from "./housekeeping.ts";
@@ -44,6 +41,7 @@ import { Looker } from "./look/looker.ts";
 import { createMaster } from "./loop.ts";
 import type { Master, MasterObserver } from "./master.ts";
 import { createMetrics, type MasterMetrics } from "./metrics.ts";
+import { showTokens } from "./shown-tokens.ts";
 import { openStateDirectory, type StateDirectory } from "./state-directory.ts";
 import { statusRoutes } from "./status-routes.ts";
 
@@ -194,10 +192,7 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
   const history = await openHistory(directory.history, { clock, log });
   parts.add(() => history.close());
   const freeBytes = () => freeBytesOf(directory);
-  const looker = new Looker({ clock, program: options.lookProgram });
-  parts.add(() => looker.close());
-  const look: Look =
-    options.storage === undefined ? (request, signal) => looker.look(request, signal) : lookHere(options.storage);
+  const look = openLook(options, parts);
   const lag = watchLag(clock, (lagMs) => noteStandstill(lagMs, leaseMs, log));
   parts.add(() => lag.close());
   const metrics = createMetrics({
@@ -212,14 +207,7 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     store: directory.store,
     storage,
     clock,
-    recover: recoverScheduler,
-    scheduler: schedulerOptions(leaseMs),
-    heartbeatMs: Math.min(limits.heartbeatMs, leaseMs / 3),
-    owner: `process ${process.pid}`,
-    newCluster: randomId(),
-    publishTriesMax: limits.publishTriesMax,
-    adoptMs: leaseMs,
-    writeProbe,
+    ...loopOptions(leaseMs),
     observer: observer({ history, metrics, clock, log, forget: (worker) => api?.forget(worker) }),
   });
   // A master that has stepped down leaves immediately, and leaves publishing to its successor.
@@ -238,24 +226,11 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     heard: (ms) => metrics.heartbeat(ms),
     submitted: (outcome) => metrics.submitted(outcome),
   });
-  const listener = await listen({
-    ...where,
-    tls: options.tls,
-    gate: new Gate({ tokens, clock, log }),
-    routes: [...blobRoutes(blobs), ...statusRoutes({ metrics, isReady: () => !master.stopped.aborted })],
-    rpc: masterService(api, { clock, log }),
-    advertise: options.advertise,
-    log,
-  });
+  const listener = await listenFor({ master, api, tokens, blobs, metrics, where }, options);
   parts.add(() => listener.close(closeGraceMs));
   const { address } = listener;
-  const admin = tokens.all("admin")[0]!;
-  const worker = tokens.all("worker")[0]!;
-  const tokenFile = remembered({ address, admin, worker, directory, log });
-  parts.add(() => {
-    forgetToken(address, admin);
-    forgetToken(address, worker, undefined, "worker");
-  });
+  const shown = showTokens({ address, tokens, directory, log });
+  parts.add(shown.remove);
   const house = keepHouse({ master, store: directory.store, blobs, history, clock, log });
   parts.add(() => house.close());
   directory.ready({ address, pid: process.pid, cluster: master.cluster, epoch: master.epoch });
@@ -263,46 +238,71 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     { address, cluster: master.cluster, epoch: master.epoch, ms: Math.round(clock.now() - startedAt) },
     "the master leads",
   );
-  const onStopped = () => {
-    if (!parts.isClosing) stepDown(master, listener, log);
-  };
-  if (master.stopped.aborted) onStopped();
-  else master.stopped.addEventListener("abort", onStopped, { once: true });
+  watchStop(master, listener, parts, log);
   return {
     address,
     cluster: master.cluster,
     epoch: master.epoch,
     tokens: directory.tokens,
-    tokenFile,
+    tokenFile: shown.file,
     api,
     stopped: master.stopped,
     close: () => parts.close(),
   };
 }
 
-/**
- * Writes the token file. A home directory that can't be written to is no reason to end: commands can be given the
- * token's file.
- */
-function remembered(master: {
-  address: string;
-  admin: Secret;
-  worker: Secret;
-  directory: StateDirectory;
-  log: Log;
-}): string {
-  const { address, admin, worker, directory, log } = master;
-  try {
-    rememberToken(address, worker, undefined, "worker");
-    return rememberToken(address, admin);
-  } catch (error) {
-    log.warn({ error: String(error) }, "the token file for commands of this user can't be written: give --token-file");
-    return join(directory.tokens, "admin");
-  }
+/** Looks at inputs in a process of its own, or in this one where a storage was given. */
+function openLook({ clock, lookProgram, storage }: Complete, parts: Parts): Look {
+  const looker = new Looker({ clock, program: lookProgram });
+  parts.add(() => looker.close());
+  return storage === undefined ? (request, signal) => looker.look(request, signal) : lookHere(storage);
+}
+
+interface Served {
+  readonly master: Master;
+  readonly api: Api;
+  readonly tokens: Tokens;
+  readonly blobs: DiskBlobs;
+  readonly metrics: MasterMetrics;
+  readonly where: Where;
+}
+
+async function listenFor(served: Served, { tls, advertise, clock, log }: Complete): Promise<Listener> {
+  const { master, api, tokens, blobs, metrics, where } = served;
+  return await listen({
+    ...where,
+    tls,
+    gate: new Gate({ tokens, clock, log }),
+    routes: [...blobRoutes(blobs), ...statusRoutes({ metrics, isReady: () => !master.stopped.aborted })],
+    rpc: masterService(api, { clock, log }),
+    advertise,
+    log,
+  });
+}
+
+/** Notes when the master stops by itself. It may have done so already. */
+function watchStop(master: Master, listener: Listener, parts: Parts, log: Log): void {
+  const onStopped = () => {
+    if (!parts.isClosing) stepDown(master, listener, log);
+  };
+  if (master.stopped.aborted) onStopped();
+  else master.stopped.addEventListener("abort", onStopped, { once: true });
 }
 
 /** Time for calls that are under way. Most of them wait for news, and their callers try again. */
 const closeGraceMs = 200;
+
+/** What the loop of a cluster's master is told beside its parts. */
+const loopOptions = (leaseMs: number) => ({
+  recover: recoverScheduler,
+  scheduler: schedulerOptions(leaseMs),
+  heartbeatMs: Math.min(limits.heartbeatMs, leaseMs / 3),
+  owner: `process ${process.pid}`,
+  newCluster: randomId(),
+  publishTriesMax: limits.publishTriesMax,
+  adoptMs: leaseMs,
+  writeProbe,
+});
 
 const schedulerOptions = (leaseMs: number): SchedulerOptions => ({
   leaseMs,

@@ -11,7 +11,7 @@ import type { RunAttempt } from "../slot/messages.ts";
 import type { Change } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { OnLate } from "../worker/agent/options.ts";
-import type { Bundle, TaskSlot } from "../worker/slots/slot.ts";
+import type { Bundle, TaskSlot } from "../worker/slots/task-slot.ts";
 import type { Chance } from "./chance.ts";
 import type { Disk } from "./disk.ts";
 import type { FaultKind } from "./faults.ts";

@@ -5,6 +5,15 @@ import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
 import { notLeader, type StateServer, type StoreOptions } from "./state-server.ts";
 
+/** What a master's end of the store has. */
+interface ClientEnds {
+  readonly process: Process;
+  readonly server: StateServer;
+  readonly options: StoreOptions;
+  readonly call: (kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>;
+  readonly onCommitted: () => void;
+}
+
 export function stateClient(
   process: Process,
   network: Network,
@@ -15,12 +24,13 @@ export function stateClient(
   const call = (kind: string, body: unknown, timeoutMs = options.leaseMs * 3) =>
     network.call(process, "store", kind, body, { timeoutMs, isSteady: true });
 
+  const ends: ClientEnds = { process, server, options, call, onCommitted };
   return {
     async lead() {
       for (;;) {
         try {
           const epoch = (await call("lead", undefined, options.leaseMs * 2)) as number;
-          return leadershipOf(epoch, process.clock.now());
+          return leadershipOf(epoch, process.clock.now(), ends);
         } catch (error) {
           // Whoever leads may lead for long.
           if (!(error instanceof MillraceError) || error.code !== "unreachable") throw error;
@@ -32,52 +42,54 @@ export function stateClient(
     },
     async close() {},
   };
+}
 
-  function leadershipOf(epoch: number, heardAt: number): Leadership {
-    const lost = new AbortController();
-    void keepAlive(epoch, heardAt, lost);
-    return {
-      epoch,
-      lost: lost.signal,
-      async commit(changes: readonly Change[]) {
-        if (lost.signal.aborted) throw notLeader();
-        try {
-          await call("commit", { epoch, changes });
-          onCommitted();
-        } catch (error) {
-          lost.abort();
-          // What became of it is not known: whoever leads next reads what is there.
-          if (error instanceof MillraceError && error.code === "unreachable")
-            throw new MillraceError("io-error", "the store does not answer");
-          throw error;
-        }
-      },
-      async resign() {
+function leadershipOf(epoch: number, heardAt: number, ends: ClientEnds): Leadership {
+  const { call, onCommitted } = ends;
+  const lost = new AbortController();
+  void keepAlive(epoch, heardAt, lost, ends);
+  return {
+    epoch,
+    lost: lost.signal,
+    async commit(changes: readonly Change[]) {
+      if (lost.signal.aborted) throw notLeader();
+      try {
+        await call("commit", { epoch, changes });
+        onCommitted();
+      } catch (error) {
         lost.abort();
-        await call("resign", epoch);
-      },
-    };
-  }
-
-  /** Signs of life, until the store says that somebody else leads. */
-  async function keepAlive(epoch: number, heardAt: number, lost: AbortController): Promise<void> {
-    let newest = heardAt;
-    while (!lost.signal.aborted) {
-      await process.clock.sleep(server.sessionMs / 3);
-      if (lost.signal.aborted) return;
-      const sentAt = process.clock.now();
-      if (options.stepsDownByClock && sentAt - newest > server.sessionMs) {
-        lost.abort();
-        return;
+        // What became of it is not known: whoever leads next reads what is there.
+        if (error instanceof MillraceError && error.code === "unreachable")
+          throw new MillraceError("io-error", "the store does not answer");
+        throw error;
       }
-      call("keep", epoch, server.sessionMs).then(
-        () => {
-          newest = Math.max(newest, sentAt);
-        },
-        (error: unknown) => {
-          if (error instanceof MillraceError && error.code === "not-leader") lost.abort();
-        },
-      );
+    },
+    async resign() {
+      lost.abort();
+      await call("resign", epoch);
+    },
+  };
+}
+
+/** Signs of life, until the store says that somebody else leads. */
+async function keepAlive(epoch: number, heardAt: number, lost: AbortController, ends: ClientEnds): Promise<void> {
+  const { process, server, options, call } = ends;
+  let newest = heardAt;
+  while (!lost.signal.aborted) {
+    await process.clock.sleep(server.sessionMs / 3);
+    if (lost.signal.aborted) return;
+    const sentAt = process.clock.now();
+    if (options.stepsDownByClock && sentAt - newest > server.sessionMs) {
+      lost.abort();
+      return;
     }
+    call("keep", epoch, server.sessionMs).then(
+      () => {
+        newest = Math.max(newest, sentAt);
+      },
+      (error: unknown) => {
+        if (error instanceof MillraceError && error.code === "not-leader") lost.abort();
+      },
+    );
   }
 }

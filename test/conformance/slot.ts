@@ -1,4 +1,4 @@
-// A place where attempts run, as the agent sees it (worker/slots/slot.ts `TaskSlot`).
+// A place where attempts run, as the agent sees it (worker/slots/task-slot.ts).
 //
 // The agent loads a bundle once, before anything else, and asks one thing at a time; `settle`, `stop`, `kill` and
 // `page` may come at any time and be repeated. `run` never rejects: whatever becomes of the slot is a result of the
@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Plan } from "../../src/input/plan.ts";
 import type { Assignment, AttemptResult } from "../../src/protocol/messages.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
-import type { Bundle, TaskSlot } from "../../src/worker/slots/slot.ts";
+import type { Bundle, TaskSlot } from "../../src/worker/slots/task-slot.ts";
 
 export interface SlotUnderTest {
   readonly slot: TaskSlot;

@@ -11,7 +11,7 @@ import type { Slots, WorkerLife } from "../../src/sim/scene.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { PageContent } from "../../src/slot/status-page.ts";
 import type { OnLate } from "../../src/worker/agent/options.ts";
-import type { Bundle, TaskSlot } from "../../src/worker/slots/slot.ts";
+import type { Bundle, TaskSlot } from "../../src/worker/slots/task-slot.ts";
 import { OracleRun } from "./runs.ts";
 import { fetchAll, type Segment, SegmentMissed, serveSegment } from "./segments.ts";
 import { emit, idsOf, type PartContent, planOf, recordBytes, recordsPerMap, type SimJob } from "./workload.ts";

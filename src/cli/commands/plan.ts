@@ -8,7 +8,7 @@ import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
-import type { RunFlags } from "../../engine/run/option-table.ts";
+import type { RunFlags } from "../../engine/run/option-values.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
 import { createStorage } from "../../storage/any.ts";

@@ -9,14 +9,8 @@ import { systemClock } from "../../base/system/clock.ts";
 import { deadLettersFolder } from "../../engine/dead-letters.ts";
 import type { JobEngine, JobHandle } from "../../engine/engine.ts";
 import { openLocal } from "../../engine/local/open.ts";
-import {
-  flagOf,
-  misplacedOption,
-  openingOf,
-  type RunFlags,
-  runOption,
-  valuesOfFlags,
-} from "../../engine/run/option-table.ts";
+import { flagOf, runOption } from "../../engine/run/option-table.ts";
+import { misplacedOption, openingOf, type RunFlags, valuesOfFlags } from "../../engine/run/option-values.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { connectionText } from "../cluster.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
-import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-table.ts";
+import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-values.ts";
 import { spoolStdin } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { SubmitOptions } from "../../engine/local/open.ts";
-import type { RunFlags } from "../../engine/run/option-table.ts";
+import type { RunFlags } from "../../engine/run/option-values.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
 import { createStorage } from "../../storage/any.ts";

@@ -1,14 +1,8 @@
 // Says what a user can do about a failed job, with commands to copy.
 import { meaningOf } from "../../base/error-codes.ts";
 import type { JobHandle } from "../../engine/engine.ts";
-import {
-  attributeOf,
-  flagOf,
-  type OfCommand,
-  type RunFlags,
-  runOption,
-  runOptionNames,
-} from "../../engine/run/option-table.ts";
+import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
+import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { callersEnvironment } from "../callers-environment.ts";
 import { unprintable } from "./error-text.ts";

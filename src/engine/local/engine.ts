@@ -21,20 +21,18 @@ import { openStateStore } from "../../state/open.ts";
 import type { StateStore } from "../../state/store.ts";
 import { isStagedBy } from "../../storage/staged-token.ts";
 import { type Storage, stoppable } from "../../storage/storage.ts";
-import { memoryTransport } from "../../wire/memory-transport.ts";
-import { type Agent, startAgent } from "../../worker/agent/agent.ts";
-import { FileRunStore } from "../../worker/disk/file-run-store.ts";
-import { findOffered } from "../../worker/disk/offered.ts";
+import type { Agent } from "../../worker/agent/agent.ts";
 import { removeWorkDirectory, type WorkDirectory } from "../../worker/disk/work-directory.ts";
 import type { Budget } from "../../worker/slots/budget.ts";
-import { slotProgram } from "../../worker/slots/path.ts";
-import { type Bundle, Slot } from "../../worker/slots/slot.ts";
+import type { Bundle } from "../../worker/slots/task-slot.ts";
 import { jobEnvironment, writeBundle } from "../bundle-file.ts";
 import type { JobHandle } from "../engine.ts";
 import { takeStarted } from "../first-slot.ts";
 import { type SubmitOptions, sizedSpec } from "../spec.ts";
 import { earlierJobs, removeOlder, type WorkDirectories } from "../work-directories.ts";
-import type { LocalEngine, LocalOptions } from "./open.ts";
+import { startLocalAgent } from "./agent.ts";
+import { handleOf } from "./handle.ts";
+import type { LocalEngine, LocalOptions } from "./options.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
 
 /** In one process no worker is ever out of reach, and a laptop that slept must not lose its attempts. */
@@ -89,39 +87,15 @@ export class Engine implements LocalEngine {
     const { budget, work } = parts;
     this.#firstSlot = parts.options.firstSlot;
     this.#masterStarted.promise.catch(() => {}); // each call that awaits it rejects
-    this.#agent = startAgent({
-      worker: "local",
-      incarnation: systemClock.date().getTime(),
-      address: "",
-      master: memoryTransport(this.#masterStarted.promise),
-      clock: systemClock,
+    this.#agent = startLocalAgent({
+      options: parts.options,
       budget,
-      runs: new FileRunStore({
-        ...work.runs,
-        slots: work.slots,
-        tierBytes: budget.tierBytes,
-        slotsMax: budget.slots,
-      }),
-      random: Math.random,
-      reuseSlots: parts.options.experiment?.reuseSlots,
-      slotsAhead: budget.slots,
-      offered: parts.options.resume === true ? findOffered(work.runs) : [],
-      openSlot: (name, onLate) =>
-        new Slot({
-          name,
-          program: slotProgram,
-          process: this.#takeFirstSlot(),
-          budget,
-          directories: work,
-          clock: systemClock,
-          onLate,
-          combining: parts.options.experiment?.combining,
-          ...(parts.options.onOutput === undefined ? {} : { onOutput: parts.options.onOutput }),
-        }),
-      bundle: async () => this.#open.bundle,
-      onStart: ({ work: part }) => {
-        if (part.phase === "map")
-          for (const [index, file] of Object.entries(part.files)) this.#files.set(Number(index), file);
+      work,
+      master: this.#masterStarted.promise,
+      firstSlot: () => this.#takeFirstSlot(),
+      bundle: () => this.#open.bundle,
+      mapped: (files) => {
+        for (const [index, file] of files) this.#files.set(index, file);
       },
     });
   }
@@ -262,34 +236,14 @@ export class Engine implements LocalEngine {
   }
 
   #handleOf(master: Master, job: JobId, spec: JobSpec): JobHandle {
-    const viewNow = () => {
-      const found = master.view().jobs.find((view) => view.job === job);
-      assert(found !== undefined, "a master shows the job that it was given");
-      return found;
-    };
-    const ended = (async () => {
-      let last = viewNow();
-      for await (const view of master.watch(job)) last = view;
-      return last;
-    })();
-    ended.catch(() => {}); // callers that await it get the error; `close` ignores it
-    return {
+    return handleOf({
+      master,
       job,
       spec,
-      view: viewNow,
-      watch: (signal) => master.watch(job, signal),
-      ended,
-      cancel: async () => {
-        const outcome = await master.cancel(job);
-        // The output is decided, so it will be published unless the storage does not answer.
-        if (outcome === "too-late")
-          void systemClock
-            .sleep(limits.publishGraceMs, this.#closed.signal)
-            .then(() => this.#leave.abort(leftUnpublished()));
-        return outcome;
-      },
-      file: (index) => this.#files.get(index),
-    };
+      files: this.#files,
+      closed: this.#closed.signal,
+      leave: (reason) => this.#leave.abort(reason),
+    });
   }
 
   /** The storage, with waits that `signal` ends: for everything before the job is submitted. */
@@ -369,14 +323,6 @@ const schedulerOptions = ({ output, experiment }: LocalOptions): SchedulerOption
   isStagedBy,
   manifest: manifestBuilder({ millrace: version, node: process.versions.node }),
 });
-
-function leftUnpublished(): MillraceError {
-  return new MillraceError(
-    "cancelled",
-    "the result was being published when the run was cancelled, and the storage did not answer: run the same command with --resume to publish it",
-    { retry: "elsewhere" },
-  );
-}
 
 /** Waits for both even when one fails, so that nothing is still being created while it is being removed. */
 async function allOrFirstError<A, B>(promises: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {

@@ -9,7 +9,8 @@ import { createWorkDirectory, removeWorkDirectory } from "../../worker/disk/work
 import { planBudget } from "../../worker/slots/budget.ts";
 import { slotProgram } from "../../worker/slots/path.ts";
 import { SlotPool } from "../../worker/slots/pool.ts";
-import { type Bundle, Slot } from "../../worker/slots/slot.ts";
+import { Slot } from "../../worker/slots/slot.ts";
+import type { Bundle } from "../../worker/slots/task-slot.ts";
 import { jobEnvironment, writeBundle } from "../bundle-file.ts";
 import { describing, takeStarted } from "../first-slot.ts";
 import { type Loading, whileLoading } from "../loading.ts";

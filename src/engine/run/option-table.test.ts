@@ -8,14 +8,8 @@ import { parseDuration } from "../../base/units.ts";
 import type { RunOptions } from "../../job/run-options.ts";
 import type { JobTypes } from "../../job/types.ts";
 import type { SubmitOptions } from "../spec.ts";
-import {
-  misplacedOption,
-  openingOf,
-  runOption,
-  runOptionNames,
-  type SubmitValues,
-  submitValues,
-} from "./option-table.ts";
+import { runOption, runOptionNames } from "./option-table.ts";
+import { misplacedOption, openingOf, type SubmitValues, submitValues } from "./option-values.ts";
 import { type AnyRunOptions, checkedRunOptions } from "./options.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;

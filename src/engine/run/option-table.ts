@@ -1,7 +1,7 @@
 // What a run can be told, by `run()` and by the command line: one table. From it come the checks of `run()`, the
 // command's flags and their help, the words of hints that repeat a command line, which options are for which kind of
-// run, and what an engine is asked for. An option more is one entry here, its member with hover text in `RunOptions`
-// (option-table.test.ts holds the two against each other), and what the engine does with it.
+// run, and what an engine is asked for (option-values.ts). An option more is one entry here, its member with hover text
+// in `RunOptions` (option-table.test.ts holds the two against each other), and what the engine does with it.
 import { limits } from "../../base/limits.ts";
 
 /** How a value is written, by `run()` and on a command line. */
@@ -264,7 +264,7 @@ export const runOptions = {
   signal: { kind: "signal" },
 } as const satisfies Readonly<Record<string, RunOption>>;
 
-type Table = typeof runOptions;
+export type Table = typeof runOptions;
 export type RunOptionName = keyof Table;
 /** Those that `run()` takes. */
 export type OfRun = {
@@ -279,107 +279,8 @@ export function runOption(name: RunOptionName): RunOption {
   return runOptions[name];
 }
 
-/** What a kind's values are once they are checked. */
-export interface Checked {
-  readonly count: number;
-  readonly size: number;
-  readonly duration: number;
-  readonly flag: boolean;
-  readonly output: string;
-  readonly folder: string;
-  readonly directory: string;
-  readonly file: string;
-  readonly module: string;
-  readonly address: string;
-  readonly inputs: readonly string[] | Readonly<Record<string, readonly string[]>>;
-  readonly params: unknown;
-  readonly paths: Readonly<Record<string, string>>;
-  readonly variables: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal;
-}
-
-/** What a run is told, checked. */
-export type RunValues = {
-  readonly [N in Exclude<RunOptionName, "inputs" | "params">]?: Checked[Table[N]["kind"]] | undefined;
-};
-
-/** The attribute of a parsed command line: "param" of `params`. */
-type AttributeOf<N extends OfCommand> = Table[N]["flag"] extends { readonly as: infer As extends string } ? As : N;
-interface Parsed extends Omit<Checked, "inputs" | "params" | "paths" | "variables"> {
-  readonly inputs: ReadonlyMap<string, readonly string[]>;
-  readonly params: ReadonlyMap<string, string>;
-  readonly paths: ReadonlyMap<string, string>;
-  readonly variables: ReadonlyMap<string, string>;
-}
-/**
- * Those that a parsed command line always has: with a default, or nothing where they may be repeated. Not of `plan`: a
- * cluster's.
- */
-type Always = {
-  [N in OfCommand]: Table[N]["flag"]["group"] extends "cluster"
-    ? never
-    : Table[N] extends { readonly default: number }
-      ? N
-      : Table[N]["kind"] extends "flag" | "inputs" | "params" | "paths" | "variables"
-        ? N
-        : never;
-}[OfCommand];
-
-/** As the command line is parsed; every value is checked by then. */
-export type RunFlags = {
-  readonly [N in Always as AttributeOf<N>]: Parsed[Table[N]["kind"]];
-} & {
-  readonly [N in Exclude<OfCommand, Always> as AttributeOf<N>]?: Parsed[Table[N]["kind"]];
-};
-
-/** What a command line says, as `run()` would be told; inputs and parameters depend on the job and go by themselves. */
-export function valuesOfFlags(flags: Partial<RunFlags> & Pick<RunFlags, "file" | "env">): RunValues {
-  const { file, env, param: _, input: __, ...same } = flags;
-  return { ...same, files: Object.fromEntries(file), env: Object.fromEntries(env) };
-}
-
-/** The attribute of a parsed command line that an option is. */
-export function attributeOf(name: OfCommand): keyof RunFlags {
-  return (runOption(name).flag?.as ?? name) as keyof RunFlags;
-}
-
 /** "--split-size". */
 export function flagOf(name: RunOptionName): string {
   const attribute = runOption(name).flag?.as ?? name;
   return `--${attribute.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-/**
- * The first option that was given and is for the other kind of run: it would be without effect, and whoever gave it
- * would not know.
- */
-export function misplacedOption(values: RunValues): RunOptionName | undefined {
-  const kind = values.master === undefined ? "here" : "cluster";
-  return runOptionNames.find((name) => {
-    const { only } = runOption(name);
-    const value = (values as Readonly<Record<string, unknown>>)[name];
-    return only !== undefined && only !== kind && value !== undefined && value !== false;
-  });
-}
-
-type Submitted = { [N in RunOptionName]: Table[N] extends { readonly submit: string } ? N : never }[RunOptionName];
-/** What goes to the engine as it is, under its names: a part of `SubmitOptions`. */
-export type SubmitValues = {
-  readonly [N in Submitted as Table[N]["submit"]]?: Checked[Table[N]["kind"]];
-};
-
-export function submitValues(values: RunValues): SubmitValues {
-  const submitted: Record<string, unknown> = {};
-  for (const name of runOptionNames) {
-    const { submit } = runOption(name);
-    const value = (values as Readonly<Record<string, unknown>>)[name];
-    if (submit !== undefined && value !== undefined) submitted[submit] = value;
-  }
-  return submitted;
-}
-
-/** What opening an engine takes of them, here and on a cluster. */
-export function openingOf(values: RunValues) {
-  const { slots, memory: memoryBytes, env: environment, attempts, overwrite, resume, workDir } = values;
-  return { slots, memoryBytes, environment, attempts, overwrite, resume, workDir };
 }

@@ -7,15 +7,8 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { outputPath, refuseNoPath } from "../../base/paths.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
-import {
-  type Checked,
-  type OfRun,
-  type RunOption,
-  type RunValues,
-  runOption,
-  runOptionNames,
-  type runOptions,
-} from "./option-table.ts";
+import { type OfRun, type RunOption, runOption, runOptionNames, type runOptions } from "./option-table.ts";
+import type { Checked, RunValues } from "./option-values.ts";
 
 /** What a kind's values are as they are given to `run()`. */
 interface Given extends Omit<Checked, "size" | "duration"> {

@@ -14,7 +14,7 @@ import type { JobEngine } from "../engine.ts";
 import { readRecords } from "../kept-records.ts";
 import { type LocalEngine, openLocal, type SubmitOptions } from "../local/open.ts";
 import { asCallerSees } from "./error.ts";
-import { misplacedOption, openingOf, submitValues } from "./option-table.ts";
+import { misplacedOption, openingOf, submitValues } from "./option-values.ts";
 import { type AnyRunOptions, type CheckedRunOptions, checkedRunOptions } from "./options.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;

@@ -52,19 +52,11 @@ export async function* readBlocks(
   if (from.start >= from.end) return;
   const { boundary, recordBytesMax = limits.recordBytesMax } = options;
   assert(recordBytesMax >= blockBytes, "the limit of a record is less than a block");
-  const tooLong = (start: number, end: number, bytes: Uint8Array) =>
-    new BadRecord(
-      `the record has ${formatCount(end - start)} bytes, more than the limit of ${formatBytes(recordBytesMax)}${options.hint ?? ""}`,
-      start,
-      end,
-      Uint8Array.from(bytes.subarray(0, headBytesKept)),
-      lineEnds?.inside,
-    );
   /** Counts the line ends of a record that is over the limit. */
-  let lineEnds: LineEnds | undefined;
-  const count = (piece: Uint8Array) => {
-    if (options.countsLines === true) (lineEnds ??= new LineEnds()).add(piece);
-  };
+  const lineEnds = options.countsLines === true ? new LineEnds() : undefined;
+  const count = (piece: Uint8Array) => lineEnds?.add(piece);
+  const tooLong = (start: number, end: number, bytes: Uint8Array) =>
+    overLimit(start, end, bytes, recordBytesMax, options.hint ?? "", lineEnds);
   /** The beginning of a record whose end has not been seen; for one over the limit, only its head. */
   const carry = new Carry();
   let carried = 0;
@@ -120,6 +112,24 @@ export async function* readBlocks(
   const record = carry.take();
   if (carried > recordBytesMax) throw tooLong(base - carried, base, record);
   yield { bytes: record, base: base - carried };
+}
+
+/** Refuses a record that is over the limit. `bytes` is its beginning, or more. */
+function overLimit(
+  start: number,
+  end: number,
+  bytes: Uint8Array,
+  recordBytesMax: number,
+  hint: string,
+  lineEnds: LineEnds | undefined,
+): BadRecord {
+  return new BadRecord(
+    `the record has ${formatCount(end - start)} bytes, more than the limit of ${formatBytes(recordBytesMax)}${hint}`,
+    start,
+    end,
+    Uint8Array.from(bytes.subarray(0, headBytesKept)),
+    lineEnds?.inside,
+  );
 }
 
 /**

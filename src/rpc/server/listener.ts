@@ -27,14 +27,15 @@ import { type AddressInfo, createServer as createTcp, type Server, type Socket }
 import { hostname } from "node:os";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { MillraceError, systemCode } from "../../base/error.ts";
-import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/system/log.ts";
 import { noLog } from "../../base/system/log.ts";
 import { assertSafeToListen, serverTls } from "../access/tls.ts";
-import type { SilenceBounds } from "../transfer-silence.ts";
+import { defaultBounds, type ListenerBounds } from "./bounds.ts";
 import { Dispatch, type RpcMethods } from "./dispatch.ts";
+import { onFirstBytes } from "./first-bytes.ts";
 import { type Gate, isLoopbackName } from "./gate.ts";
 import type { HttpRoute, Listener, TlsFiles } from "./http.ts";
+import { pingEvery } from "./pings.ts";
 import { Connection, Unknown } from "./unknown-connections.ts";
 
 export interface ListenOptions {
@@ -55,43 +56,6 @@ export interface ListenOptions {
   readonly log?: Log;
   readonly bounds?: Partial<ListenerBounds>;
 }
-
-export interface ListenerBounds extends SilenceBounds {
-  readonly headBytes: number;
-  /** Time within which a connection must send a head and show a token. */
-  readonly headMs: number;
-  readonly connections: number;
-  /** Connections without a token: in all, and from one address. */
-  readonly unknownConnections: number;
-  readonly unknownPerAddress: number;
-  /** Requests of one connection without a token (health checks), and how many of them at once by HTTP/2. */
-  readonly unknownRequests: number;
-  readonly unknownStreams: number;
-  /** Time to read the answer, for a connection whose request was refused. */
-  readonly refusedMs: number;
-  /** Requests at once on an HTTP/2 connection with a token. */
-  readonly streams: number;
-  /** An HTTP/1.1 connection on which nothing moves for this long is ended. */
-  readonly idleMs: number;
-  /** HTTP/2 connections are pinged at this interval, and ended when an answer is missing for as long (fault 49). */
-  readonly pingMs: number;
-}
-
-const defaultBounds: ListenerBounds = {
-  headBytes: 8 * 1024,
-  headMs: 10_000,
-  connections: 20_000,
-  unknownConnections: 4096,
-  unknownPerAddress: 2048,
-  unknownRequests: 64,
-  unknownStreams: 4,
-  refusedMs: 500,
-  streams: 128,
-  idleMs: 60_000,
-  pingMs: 10_000,
-  silenceMs: limits.silenceMs,
-  silenceBytesMin: limits.silenceBytesMin,
-};
 
 /** Long enough for requests that are under way. */
 const defaultGraceMs = 1000;
@@ -200,7 +164,7 @@ class Port implements Listener {
     const { tls } = this.#options;
     if (tls === undefined) {
       const server = createTcp({ noDelay: true }, (socket) => {
-        if (this.#admit(socket)) this.#peek(socket);
+        if (this.#admit(socket)) onFirstBytes(socket, (isHttp2) => this.#hand(socket, isHttp2));
       });
       server.maxConnections = this.#bounds.connections;
       return server;
@@ -239,23 +203,6 @@ class Port implements Listener {
     this.#unknown.add(connection, this.#bounds.headMs);
     for (const evicted of this.#unknown.surplus(connection, this.#bounds)) evicted.socket.destroy();
     return !socket.destroyed;
-  }
-
-  /** Waits for the first bytes. Three of them tell PRI from PUT, POST and the rest. */
-  #peek(socket: Socket): void {
-    // Kept here until there are enough: bytes that are put back would be announced again immediately, for ever.
-    let seen = Buffer.alloc(0);
-    const look = () => {
-      const bytes: Buffer | null = socket.read();
-      if (bytes === null) return;
-      seen = Buffer.concat([seen, bytes]);
-      const isPreface = seen.subarray(0, preface.length).equals(preface.subarray(0, seen.length));
-      if (isPreface && seen.length < preface.length) return;
-      socket.off("readable", look);
-      socket.unshift(seen);
-      this.#hand(socket, isPreface);
-    };
-    socket.on("readable", look);
   }
 
   #hand(socket: Socket, isHttp2: boolean): void {
@@ -353,31 +300,12 @@ class Port implements Listener {
     return server;
   }
 
-  /** Pings the other end, which pings too (client.ts), so that half-open connections don't linger. */
   #keep(session: ServerHttp2Session, connection: Connection): void {
     this.#sessions.set(session, connection);
-    let isWaiting = false;
-    const timer = setInterval(() => {
-      if (session.destroyed) return; // "close" is still to come, and a ping would throw
-      if (isWaiting) {
-        // After this process stood still, answers wait to be read. They are read before immediates are called.
-        setImmediate(() => isWaiting && session.destroy());
-        return;
-      }
-      isWaiting = true;
-      const isSent = session.ping((error: Error | null) => {
-        if (error === null) isWaiting = false;
-      });
-      if (!isSent) session.destroy();
-    }, this.#bounds.pingMs).unref();
-    session.once("close", () => {
-      clearInterval(timer);
-      this.#sessions.delete(session);
-    });
+    pingEvery(this.#bounds.pingMs, session);
+    session.once("close", () => this.#sessions.delete(session));
   }
 }
-
-const preface = Buffer.from("PRI");
 
 function headBytesOf({ rawHeaders }: Http2ServerRequest): number {
   let bytes = 0;

@@ -9,7 +9,7 @@ import type { JobDescription } from "../../job/load/describe.ts";
 import type { AttemptResult, Failure, FailureText } from "../../protocol/messages.ts";
 import type { RunAttempt } from "../../slot/messages.ts";
 import type { PageContent } from "../../slot/status-page.ts";
-import type { Bundle, TaskSlot } from "../../worker/slots/slot.ts";
+import type { Bundle, TaskSlot } from "../../worker/slots/task-slot.ts";
 import type { FaultKind } from "../faults.ts";
 import type { Slots, WorkerLife } from "../scene.ts";
 import { execute, type SimEnd } from "./execute.ts";

@@ -4,7 +4,7 @@ import { MillraceError } from "../../base/error.ts";
 import { attemptName } from "../../base/ids.ts";
 import { KiB } from "../../base/limits.ts";
 import { manifestName } from "../../storage/manifest.ts";
-import type { CommitDecision, FileInfo, Storage } from "../../storage/storage.ts";
+import type { CommitDecision, FileInfo, StagedWriter, Storage } from "../../storage/storage.ts";
 import type { Chance } from "../chance.ts";
 import type { Outputs } from "../scene.ts";
 
@@ -47,26 +47,7 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
       for (const path of files.keys())
         if (path.startsWith(`${directory}/`)) yield { name: path.slice(directory.length + 1), file: infoOf(path) };
     },
-    stage(_destination, attempt, name) {
-      const token = `${attemptName(attempt)}/${name}`;
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      return {
-        write(chunk) {
-          chunks.push(Buffer.from(chunk));
-          bytes += chunk.length;
-        },
-        get bytes() {
-          return bytes;
-        },
-        async finish() {
-          const content = Buffer.concat(chunks);
-          staged.set(token, content);
-          return { bytes, sha256: createHash("sha256").update(content).digest("hex"), token };
-        },
-        abort: () => void staged.delete(token),
-      };
-    },
+    stage: (_destination, attempt, name) => stagedWriter(staged, `${attemptName(attempt)}/${name}`),
     prepare: async () => ({ replaces: undefined }),
     findLost: async (_destination, _job, files) =>
       files.filter(({ token }) => !staged.has(token)).map(({ token }) => ({ token, why: "is missing" })),
@@ -88,6 +69,26 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
     async discard() {
       staged.clear();
     },
+  };
+}
+
+function stagedWriter(staged: Map<string, Buffer>, token: string): StagedWriter {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return {
+    write(chunk) {
+      chunks.push(Buffer.from(chunk));
+      bytes += chunk.length;
+    },
+    get bytes() {
+      return bytes;
+    },
+    async finish() {
+      const content = Buffer.concat(chunks);
+      staged.set(token, content);
+      return { bytes, sha256: createHash("sha256").update(content).digest("hex"), token };
+    },
+    abort: () => void staged.delete(token),
   };
 }
 

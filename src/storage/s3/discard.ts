@@ -5,9 +5,10 @@ import type { JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { parseReplacing } from "../manifest.ts";
+import type { S3Upload } from "./api/page.ts";
 import { Silence } from "./api/silence.ts";
 import { claimUrl, manifestUrl, recordsPrefix, type S3Destination, stagingFolder, urlIn } from "./names.ts";
-import type { S3Objects, S3Upload } from "./objects.ts";
+import type { S3Objects } from "./objects.ts";
 import type { S3Url } from "./url.ts";
 
 /** Aborts a job's uploads, and removes its records and its claim. */

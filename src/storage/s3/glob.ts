@@ -4,7 +4,8 @@
 import type { BigIntStats, Dirent } from "node:fs";
 import type { LocalFs } from "../local/fs.ts";
 import { globPaths, hasGlob } from "../local/glob.ts";
-import type { S3Object, S3Objects } from "./objects.ts";
+import type { S3Object } from "./api/object.ts";
+import type { S3Objects } from "./objects.ts";
 import { isFolderMarker } from "./prepare.ts";
 
 export interface GlobMatch {

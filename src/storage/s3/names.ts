@@ -12,7 +12,7 @@ import { showPath } from "../local/fs.ts";
 import { checkedName } from "../local/hidden.ts";
 import { manifestName } from "../manifest.ts";
 import type { StagedFile } from "../storage.ts";
-import type { S3Head } from "./objects.ts";
+import type { S3Head } from "./api/object.ts";
 import { parseS3, type S3Url, s3Path } from "./url.ts";
 
 export const stagingFolder = ".millrace-staging/";

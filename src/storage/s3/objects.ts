@@ -1,61 +1,42 @@
 // The operations of an object store that input and output need. Every method may be called again when it is not known
 // whether an earlier call had its effect; a caller that has to know looks.
 import { limits, MiB } from "../../base/limits.ts";
-import { formatBytes } from "../../base/units.ts";
-import { checksumRequest, contentSumOf, ofWholeObject } from "./api/checksum.ts";
+import { checksumRequest } from "./api/checksum.ts";
 import type { S3Client, S3Request, S3Waiting } from "./api/client.ts";
-import { codeOf, documentOf, impossible, unexpected, wrongAnswer } from "./api/client.ts";
-import { AskedList, isCount, isListOfParts, partsOf, takePage, tooMany, unquoted, uploadsOf } from "./api/page.ts";
+import { codeOf, documentOf, unexpected, wrongAnswer } from "./api/client.ts";
+import {
+  contentOf,
+  headOf,
+  rangeOf,
+  type S3Head,
+  type S3Object,
+  type S3Range,
+  type S3Version,
+  tagOf,
+  wholeBytesMax,
+} from "./api/object.ts";
+import {
+  AskedList,
+  isListOfParts,
+  partsOf,
+  type S3Listed,
+  type S3Part,
+  type S3Upload,
+  takePage,
+  tooMany,
+  uploadsOf,
+} from "./api/page.ts";
 import { Silence } from "./api/silence.ts";
-import type { HttpResponse, S3Body } from "./api/transport.ts";
+import type { S3Body } from "./api/transport.ts";
 import { escapeXml, textIn } from "./api/xml.ts";
 import type { S3Url } from "./url.ts";
 
-export interface S3Object {
-  readonly key: string;
-  readonly bytes: number;
-  /** The etag without its quotes. */
-  readonly etag: string;
-}
-
-/** A part of an upload. */
-export interface S3Part {
-  readonly number: number;
-  readonly bytes: number;
-  readonly etag: string;
-}
-
-export interface S3Head extends S3Object {
-  /** Our metadata: names without "x-amz-meta-", in lower case. */
-  readonly metadata: ReadonlyMap<string, string>;
-  readonly headers: HttpResponse["headers"];
-}
-
-export interface S3Listed {
-  readonly objects: readonly S3Object[];
-  /** With a delimiter: the keys' beginnings up to the next delimiter behind the prefix, both included. */
-  readonly prefixes: readonly string[];
-}
-
-export interface PutOptions {
+interface PutOptions {
   /** Put only where there is no object, or only over this one. A store that doesn't know the condition always puts. */
   readonly ifNoneMatch?: true;
   readonly ifMatch?: string;
 }
 
-/** Some of an object's bytes, or why there are none. */
-export type S3Range =
-  | { readonly kind: "bytes"; readonly bytes: Buffer; readonly headers: HttpResponse["headers"] }
-  | { readonly kind: "changed" }
-  | { readonly kind: "gone" };
-
-export interface S3Upload {
-  readonly key: string;
-  readonly upload: string;
-}
-
-/** Bytes of a manifest, claim or record, which are read whole. */
-const wholeBytesMax = 256 * MiB;
 /** A page of a thousand parts has a fifth of that. */
 const partsBytesMax = 1 * MiB;
 
@@ -82,15 +63,7 @@ export class S3Objects {
     return await this.#client.send(request, (response) => {
       if (response.status === 404) return undefined;
       if (response.status !== 200) throw unexpected(request, response);
-      const { headers } = response;
-      const length = headers["content-length"];
-      if (length === undefined || !isCount(length)) throw wrongAnswer(request, response, "does not say how long it is");
-      const metadata = new Map(
-        Object.entries(headers)
-          .filter(([name]) => name.startsWith("x-amz-meta-"))
-          .map(([name, value]) => [name.slice("x-amz-meta-".length), value]),
-      );
-      return { key: url.key, bytes: Number(length), etag: tagOf(request, response), metadata, headers };
+      return headOf(request, response);
     });
   }
 
@@ -106,18 +79,7 @@ export class S3Objects {
     return await this.#client.send(request, (response) => {
       if (response.status === 404 && codeOf(response) !== "NoSuchBucket") return undefined;
       if (response.status !== 200) throw unexpected(request, response);
-      if (response.isCut === true) {
-        throw impossible(request, response, `it has more than ${formatBytes(wholeBytesMax)}`);
-      }
-      const { headers, body: bytes } = response;
-      const etag = tagOf(request, response);
-      const sum = contentSumOf(headers, etag, undefined);
-      sum?.update(bytes);
-      const difference = sum?.difference();
-      if (difference !== undefined) throw wrongAnswer(request, response, `other bytes came: ${difference}`);
-      const isBounded = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
-      if (sum === undefined && !isBounded) throw wrongAnswer(request, response, "nothing says where it ends");
-      return { bytes, etag };
+      return contentOf(request, response);
     });
   }
 
@@ -126,12 +88,7 @@ export class S3Objects {
    * none. There may be fewer bytes than asked for, as not every store gives that many in one answer. `headers` are what
    * the answer says about the whole object.
    */
-  async range(
-    url: S3Url,
-    version: { readonly etag: string; readonly bytes: number },
-    start: number,
-    end: number,
-  ): Promise<S3Range> {
+  async range(url: S3Url, version: S3Version, start: number, end: number): Promise<S3Range> {
     const isAll = start === 0 && end === version.bytes;
     const request: S3Request = {
       ...this.#waiting,
@@ -144,32 +101,7 @@ export class S3Objects {
       bytesMax: end - start,
       isPartOfUse: true,
     };
-    return await this.#client.send(request, (response): S3Range => {
-      // 416: it is shorter than it was.
-      if (response.status === 412 || response.status === 416) return { kind: "changed" };
-      if (response.status === 404) return { kind: "gone" };
-      const { status, headers, body: bytes } = response;
-      if (status !== 206 && status !== 200) throw unexpected(request, response);
-      const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers["content-range"] ?? "");
-      if (status === 206 && range === null) throw wrongAnswer(request, response, "does not say which bytes these are");
-      const total = status === 206 ? range![3] : headers["content-length"];
-      if (total === undefined) throw wrongAnswer(request, response, "does not say how long it is");
-      if (tagOf(request, response) !== version.etag || Number(total) !== version.bytes) return { kind: "changed" };
-      if (status === 200 && start > 0) throw impossible(request, response, "with the whole object: it gives no ranges");
-      if (status === 206) {
-        const [first, last] = [Number(range![1]), Number(range![2])];
-        if (first !== start || last < first || last >= Math.min(end, version.bytes)) {
-          throw wrongAnswer(request, response, `with bytes ${first} to ${last}, not from ${start} to ${end - 1}`);
-        }
-        const promised = last + 1 - start;
-        if (bytes.length !== promised) {
-          throw wrongAnswer(request, response, `with ${bytes.length} bytes where ${promised} were announced`);
-        }
-      } else if (bytes.length !== Math.min(end, version.bytes)) {
-        throw wrongAnswer(request, response, `with ${bytes.length} bytes where ${version.bytes} were announced`);
-      }
-      return { kind: "bytes", bytes, headers: status === 206 ? ofWholeObject(headers) : headers };
-    });
+    return await this.#client.send(request, (response) => rangeOf(request, response, version, start, end));
   }
 
   /** Lists all objects whose keys begin with `prefix`, in pages; with a delimiter, those of one level. */
@@ -382,10 +314,4 @@ export class S3Objects {
 
 export function bodyOf(content: Uint8Array): S3Body {
   return { bytes: content.length, chunks: () => [content] };
-}
-
-function tagOf(request: S3Request, response: HttpResponse): string {
-  const etag = unquoted(response.headers["etag"] ?? "");
-  if (etag === "") throw wrongAnswer(request, response, "no etag came with it");
-  return etag;
 }

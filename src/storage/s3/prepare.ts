@@ -5,10 +5,11 @@ import type { JobId } from "../../base/ids.ts";
 import { showPath } from "../local/fs.ts";
 import { manifestName, parseManifest, parseReplacing } from "../manifest.ts";
 import { isDenied, reasonOf, S3Error } from "./api/error.ts";
+import type { S3Object } from "./api/object.ts";
 import { removeReplaced } from "./claim.ts";
 import { abandonS3 } from "./discard.ts";
 import { claimUrl, manifestUrl, publishingFolder, type S3Destination, stagingFolder, urlIn } from "./names.ts";
-import type { S3Object, S3Objects } from "./objects.ts";
+import type { S3Objects } from "./objects.ts";
 import { s3Path } from "./url.ts";
 
 /** An output of ours that a decision may name to be replaced. */

@@ -9,47 +9,20 @@
 // call that returned it keeps what was shared, if it was the first of all; otherwise the split is mapped again
 // (sharing.ts). It awaits once per batch of the input, and the promises.
 import { held } from "../../base/assert.ts";
-import { excerptOf } from "../../base/excerpt.ts";
 import { MiB } from "../../base/limits.ts";
 import type { RecordBatch } from "../../format/format.ts";
-import type { Emitter } from "../emit/emitter.ts";
-import { failureText, isA, sameError, type TaskFailure, userFailure } from "../failure.ts";
-import type { DeadLetters } from "../output/dead-letters.ts";
-import { type OutputSinks, PendingRecords } from "../output/outputs.ts";
-import type { StatusReport } from "../status-report.ts";
+import { failureText, isA, sameError } from "../failure.ts";
+import { PendingRecords } from "../output/outputs.ts";
 import { Context, type ContextScope } from "../user/context.ts";
 import { PendingCounts } from "../user/counters.ts";
 import { isPromise } from "../user/late-calls.ts";
 import { IteratorReturned } from "../user/returned.ts";
 import { Flights } from "./flights.ts";
-import { type AsideReason, nextAside, type PutAside, Remap } from "./put-aside.ts";
+import { type BatchOrigin, bytesOf, failed, originOf } from "./origin.ts";
+import type { MapPassOptions } from "./pass-options.ts";
+import { type AsideReason, nextAside, Remap } from "./put-aside.ts";
 import { type CallParts, RecordCall, type RecordOrigin, type UserEmit } from "./record-call.ts";
 import { mayShare, ReturnsPromises } from "./sharing.ts";
-
-export interface MapPassOptions extends Omit<CallParts, "of" | "buffers" | "grown"> {
-  /** Takes the pairs; undefined in a map-only job. */
-  readonly emitter: Emitter | undefined;
-  readonly sinks: OutputSinks;
-  readonly concurrency: number;
-  readonly deadLetters: DeadLetters;
-  /** Records that map must not get: their offsets by file, and what became of them. */
-  readonly putAside: PutAside;
-  /**
-   * "twice": a record that fails is mapped again immediately. "once": what user code throws ends the pass. "none": a
-   * record that fails is skipped.
-   */
-  readonly tries: "none" | "once" | "twice";
-  /**
-   * "first": calls may share, and none has done so before. "again": calls of another pass of the attempt have. "none":
-   * each call has its own `emit` and `ctx`.
-   */
-  readonly sharing: "none" | "first" | "again";
-  readonly status: StatusReport;
-  readonly signal: AbortSignal;
-}
-
-/** Where the records of a batch come from. */
-export type BatchOrigin = Pick<RecordOrigin, "file" | "source" | "stream">;
 
 /**
  * Bytes of output records that a synchronous call may hold; beyond that they are handed on, though the call has not
@@ -359,35 +332,4 @@ export class MapPass {
     const broken = this.#broken ?? this.#options.emitter?.broken;
     if (broken !== undefined) throw broken.thrown;
   }
-}
-
-/** Made only for a few records: those that fail, and those whose map returns promises. */
-function originOf(batch: RecordBatch<unknown>, origin: BatchOrigin, index: number): RecordOrigin {
-  const { records, starts, end, lines } = batch;
-  const { file, source, stream } = origin;
-  const offset = starts[index]!;
-  return {
-    file,
-    source,
-    stream,
-    record: records[index],
-    offset,
-    bytes: (index + 1 < records.length ? starts[index + 1]! : end) - offset,
-    lines: lines === undefined ? 0 : lines(index),
-  };
-}
-
-function failed(origin: RecordOrigin, thrown: unknown, final: boolean): TaskFailure {
-  const { file, offset, source, record, lines } = origin;
-  return userFailure(thrown, {
-    at: { file, offset },
-    where: `${source}:${offset}`,
-    excerpt: excerptOf(record),
-    aside: 1 + lines,
-    final,
-  });
-}
-
-function bytesOf(origin: RecordOrigin): number {
-  return origin.record instanceof Uint8Array ? origin.record.length : 0;
 }

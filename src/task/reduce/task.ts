@@ -27,7 +27,7 @@ export async function runReduceTask(
   assert(inputs.mapVersion === work.mapVersion, "the inputs are of the assignment's version");
   const begun = env.clock.now();
   const { attempt, spec } = assignment;
-  const { job, storage, kernel } = env;
+  const { job, storage } = env;
   const files = measureFiles(env.runs);
   const task = new UserTask(assignment, env);
   const compressMember = job.compress && (await memberCompressor(job.compress));
@@ -38,18 +38,7 @@ export async function runReduceTask(
     if (inputs.fetch !== undefined) fetched = await inputs.fetch(fetchRequest(assignment, work, task, env, files));
     const reduceWith = async (state: unknown, sink: StagedOutputs) => {
       sink.open(0);
-      const gathered = gather({
-        kernel,
-        // Without reduce the folded value is the result.
-        fold: env.combining === "never" && job.reduce !== undefined ? undefined : kernelFold(job),
-        files,
-        attempt,
-        runs: inputs.runs,
-        fetched: fetched?.inputs ?? [],
-        open: (run) => inputs.open(run),
-        beat: task.status.touch,
-        partition: attempt.index,
-      });
+      const gathered = gatherAll(assignment, env, inputs, task, files, fetched);
       const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink, signal: env.signal });
       await side.reduceAll();
       return { side, gathered, outputs: sink };
@@ -92,6 +81,29 @@ export async function runReduceTask(
   } finally {
     fetched?.close();
   }
+}
+
+/** Brings all segments of the partition together: those that lie here, and those that were fetched. */
+function gatherAll(
+  { attempt }: Assignment,
+  { job, kernel, combining }: TaskEnvironment,
+  inputs: ReduceInputs,
+  { status }: UserTask,
+  files: RunFiles,
+  fetched: Fetched | undefined,
+): Gathered {
+  return gather({
+    kernel,
+    // Without reduce the folded value is the result.
+    fold: combining === "never" && job.reduce !== undefined ? undefined : kernelFold(job),
+    files,
+    attempt,
+    runs: inputs.runs,
+    fetched: fetched?.inputs ?? [],
+    open: (run) => inputs.open(run),
+    beat: status.touch,
+    partition: attempt.index,
+  });
 }
 
 /** Reports from here on that the attempt fetches, and how much has come. */

@@ -23,7 +23,7 @@ import type { RunRef } from "../../sort/run.ts";
 import { FileRunStore } from "../disk/file-run-store.ts";
 import { planBudget } from "../slots/budget.ts";
 import type { KillReason } from "../slots/death.ts";
-import type { Bundle, TaskSlot } from "../slots/slot.ts";
+import type { Bundle, TaskSlot } from "../slots/task-slot.ts";
 import { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 
 let directory: string;

@@ -7,33 +7,21 @@
 // than the highest seen are not followed.
 
 import { setMaxListeners } from "node:events";
-import { assert } from "../../base/assert.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
-import { MillraceError } from "../../base/error.ts";
-import { meaningOf } from "../../base/error-codes.ts";
-import { type AttemptId, attemptName, fullAttemptName, type JobId } from "../../base/ids.ts";
+import { type AttemptId, fullAttemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Clock } from "../../base/system/clock.ts";
-import { failpoint } from "../../base/system/failpoint.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
-import type { JobSpec } from "../../job/spec.ts";
-import { badResult, whyNoResult } from "../../protocol/check-result.ts";
-import type {
-  Assignment,
-  AttemptResult,
-  FailureText,
-  StopOrder,
-  WorkerOrders,
-  WorkerReport,
-} from "../../protocol/messages.ts";
-import type { ShuffleAccess } from "../../slot/messages.ts";
-import { encodeResult } from "../../wire/convert.ts";
+import type { Assignment, FailureText, StopOrder, WorkerOrders, WorkerReport } from "../../protocol/messages.ts";
 import type { RunStore } from "../disk/run-store.ts";
-import { SlotPool, wasKilled } from "../slots/pool.ts";
-import type { Bundle } from "../slots/slot.ts";
+import { SlotPool } from "../slots/pool.ts";
+import type { Bundle } from "../slots/task-slot.ts";
+import { CoolDown } from "./cool-down.ts";
 import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
 import { MasterCalls } from "./master-calls.ts";
 import type { Agent, AgentOptions, AgentStatus } from "./options.ts";
+import { type Finished, measured, notBegun, placed, toldOf } from "./results.ts";
+import { runAttempt } from "./run-attempt.ts";
 import { type Running, RunningAttempts } from "./running.ts";
 import { Settling } from "./settling.ts";
 
@@ -63,6 +51,7 @@ class WorkerAgent implements Agent {
   /** Jobs for which the master knows that nothing of them goes on here. */
   readonly #toldSettled = new Set<JobId>();
   readonly #calls: MasterCalls;
+  readonly #coolDown: CoolDown;
   readonly #watch: Promise<void>;
   #offered: WorkerReport["offered"];
   #drained: Deferred<void> | undefined;
@@ -71,8 +60,6 @@ class WorkerAgent implements Agent {
   /** No report was answered for a lease. */
   #isUnheard = false;
   #released: Deferred<void> | undefined;
-  #failuresInRow = 0;
-  #isCooling = false;
 
   constructor(options: AgentOptions) {
     const { clock, budget, runs, openSlot, residentBytes } = options;
@@ -108,6 +95,12 @@ class WorkerAgent implements Agent {
       report: (sequence) => this.#report(sequence),
       answered: (orders, report, isFresh) => this.#follow(orders, report, isFresh),
       failed: (error) => options.onCallFailed?.(error),
+    });
+    this.#coolDown = new CoolDown({
+      clock,
+      ms: options.coolDownMs,
+      signal: this.#closing.signal,
+      over: () => this.#calls.raiseNews(),
     });
     this.#watch = this.#watchLimits();
   }
@@ -166,9 +159,9 @@ class WorkerAgent implements Agent {
   // ── reports and orders ─────────────────────────────────────────────────────
 
   #report(sequence: number): WorkerReport {
-    const { worker, incarnation, address, budget, slotsAhead } = this.#options;
+    const { worker, incarnation, address, budget, slotsAhead, resultBytesMax } = this.#options;
     const draining = this.#drained !== undefined;
-    const takesNothing = draining || this.#isCooling;
+    const takesNothing = draining || this.#coolDown.isOn;
     return {
       worker,
       incarnation,
@@ -180,7 +173,7 @@ class WorkerAgent implements Agent {
       slotsAhead: takesNothing ? 0 : (slotsAhead ?? 0),
       draining,
       running: this.#running.statuses(),
-      finished: this.#told(),
+      finished: toldOf(this.#finished.values(), resultBytesMax),
       // A page of them: there may be a million.
       offered: this.#offered.slice(0, limits.runsPerMessage),
       ...this.#settling.report(this.#jobsLeft()),
@@ -283,11 +276,13 @@ class WorkerAgent implements Agent {
 
   async #runToEnd(assignment: Assignment, inputs: ReduceInputs, running: Running): Promise<void> {
     const { attempt } = assignment;
-    const measured = await this.#run(assignment, inputs, running).then(
-      (done) => this.#measured(this.#placed(done)),
+    const { resultBytesMax, who } = this.#options;
+    const parts = { options: this.#options, slots: this.#slots, runs: this.#runs, running: this.#running };
+    const finished = await runAttempt(assignment, inputs, running, parts).then(
+      (done) => measured(placed(done, who), resultBytesMax),
       (error: unknown) => ({ result: notBegun(attempt, error), bytes: 0 }),
     );
-    const { result } = measured;
+    const { result } = finished;
     if (result.ok && !running.stop.signal.aborted) await this.#settling.together(attempt);
     const isWanted = !running.stop.signal.aborted;
     if (!isWanted) this.#settling.revoke(attempt);
@@ -298,117 +293,13 @@ class WorkerAgent implements Agent {
     this.#running.delete(attempt);
     // The master does not wait for the result of a revoked attempt, and its failure does not count.
     if (isWanted) {
-      this.#finished.set(fullAttemptName(attempt), measured);
-      this.#coolDown(result);
+      this.#finished.set(fullAttemptName(attempt), finished);
+      this.#coolDown.ended(result);
     }
     this.#options.onEnd?.(attempt, isWanted ? result : undefined);
     this.#settling.advance(this.#jobsLeft());
     this.#checkReleased();
     this.#calls.raiseNews();
-  }
-
-  #measured(result: AttemptResult): Finished {
-    const { resultBytesMax } = this.#options;
-    if (resultBytesMax === undefined) return { result, bytes: 0 };
-    const { length } = encodeResult(result);
-    return length <= resultBytesMax
-      ? { result, bytes: length }
-      : { result: tooLarge(result.attempt, length, resultBytesMax), bytes: 0 };
-  }
-
-  /** The results that fit into one report; the others follow in the next. */
-  #told(): AttemptResult[] {
-    const { resultBytesMax = Number.POSITIVE_INFINITY } = this.#options;
-    const told: AttemptResult[] = [];
-    let left = resultBytesMax;
-    for (const { result, bytes } of this.#finished.values()) {
-      left -= bytes;
-      if (left < 0 || told.length === limits.attemptsPerReportMax) break;
-      told.push(result);
-    }
-    return told;
-  }
-
-  #coolDown(result: AttemptResult): void {
-    const isOurs = !result.ok && result.reason.kind === "infrastructure";
-    this.#failuresInRow = isOurs ? this.#failuresInRow + 1 : 0;
-    const { coolDownMs } = this.#options;
-    if (!isOurs || coolDownMs === undefined || this.#isCooling) return;
-    this.#isCooling = true;
-    void this.#clock.sleep(coolDownMs(this.#failuresInRow), this.#closing.signal).then(() => {
-      this.#isCooling = false;
-      this.#calls.raiseNews();
-    });
-  }
-
-  async #run(assignment: Assignment, inputs: ReduceInputs, running: Running): Promise<AttemptResult> {
-    const { attempt } = assignment;
-    const { signal } = running.stop;
-    failpoint("worker.beforeStart");
-    const access = inputs.remote.length === 0 ? undefined : this.#accessTo(attempt.job);
-    const { bundle, spec } = await unlessStopped(this.#prepare(assignment), signal);
-    this.#running.waits(attempt, true);
-    const entry = await this.#slots.take(attempt.job, bundle, signal);
-    this.#running.waits(attempt, false);
-    running.slot = entry.slot;
-    try {
-      try {
-        await this.#slots.load(entry, bundle);
-      } catch (error) {
-        return loadFailed(assignment, error);
-      }
-      signal.throwIfAborted();
-      const local = { ...assignment, spec };
-      const result = await entry.slot.run({
-        assignment: local,
-        ...inputs,
-        access,
-        ...this.#runs.begin(attempt, entry.name),
-      });
-      return this.#checked(local, result);
-    } finally {
-      running.slot = undefined;
-      this.#runs.clear(entry.name);
-      this.#slots.giveBack(entry);
-    }
-  }
-
-  /**
-   * Checks a result. A job's code can write to its slot's pipe: a made-up result becomes the job's failure, and goes no
-   * further.
-   */
-  #checked(assignment: Assignment, result: AttemptResult): AttemptResult {
-    const why = whyNoResult(assignment, result) ?? this.#whyNoRun(assignment.attempt, result);
-    return why === undefined ? result : badResult(assignment.attempt, "a slot", why);
-  }
-
-  #whyNoRun(attempt: AttemptId, result: AttemptResult): string | undefined {
-    const run = result.ok ? result.run : undefined;
-    return run === undefined || this.#runs.isOf(attempt, run)
-      ? undefined
-      : "a run that is not where its attempt writes";
-  }
-
-  /** Adds this worker's name to the error of an unreadable file, which may not be shared with this machine. */
-  #placed(result: AttemptResult): AttemptResult {
-    const { who } = this.#options;
-    if (who === undefined || result.ok) return result;
-    const { reason } = result;
-    if (reason.kind !== "bad-input" && reason.error.code !== "no-input") return result;
-    const error = { ...reason.error, message: `${reason.error.message} (as ${who} sees it)` };
-    return { ...result, reason: { ...reason, error } };
-  }
-
-  async #prepare({ attempt, spec }: Assignment): Promise<{ readonly bundle: Bundle; readonly spec: JobSpec }> {
-    const { prepare, bundle } = this.#options;
-    const local = prepare === undefined ? spec : await prepare(attempt.job, spec);
-    return { bundle: await bundle(spec, attempt.job), spec: local };
-  }
-
-  #accessTo(job: JobId): ShuffleAccess {
-    const { access } = this.#options;
-    assert(access !== undefined, "a worker among others can fetch their runs");
-    return { key: access.shuffleKey(job), ca: access.ca, clockAheadMs: access.clockAheadMs?.() ?? 0 };
   }
 
   // ── limits ─────────────────────────────────────────────────────────────────
@@ -447,64 +338,4 @@ class WorkerAgent implements Agent {
   }
 }
 
-/**
- * The failure for a result that is too large: a report that no master accepts would be sent again and again, and the
- * worker would seem silent.
- */
-function tooLarge(attempt: AttemptId, bytes: number, bytesMax: number): AttemptResult {
-  const what = attempt.phase === "plan" ? "the plan" : `the result of ${attemptName(attempt)}`;
-  const message = `${what} has ${bytes} bytes, and a worker can report ${bytesMax}: fewer and larger input files, or a larger --split-size, make it smaller`;
-  const error: FailureText = { code: "over-limit", message, stack: undefined, where: undefined, excerpt: undefined };
-  return { attempt, ok: false, reason: { kind: "fatal", error } };
-}
-
-interface Finished {
-  readonly result: AttemptResult;
-  /** Size of the result as a message; 0 where there is no bound. */
-  readonly bytes: number;
-}
-
 const noInputs: ReduceInputs = { inputs: [], remote: [] };
-
-/** Waits for a promise, unless `signal` is aborted. The work itself goes on, for others that wait for it. */
-async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  promise.catch(() => {}); // it may fail after the wait has ended
-  let stopped = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stopped = () => reject(signal.reason);
-    if (signal.aborted) stopped();
-    else signal.addEventListener("abort", stopped, { once: true });
-  });
-  return await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", stopped));
-}
-
-/**
- * The result of an attempt that could not begin, because something that the job needs is missing here, or everywhere.
- */
-function notBegun(attempt: AttemptId, thrown: unknown): AttemptResult {
-  const kind = isOfJob(thrown) ? "fatal" : "infrastructure";
-  return { attempt, ok: false, reason: { kind, error: failureText(thrown) } };
-}
-
-/** Whether an error would be the same on every machine, so that no worker is to blame. */
-function isOfJob(thrown: unknown): boolean {
-  if (!(thrown instanceof MillraceError)) return false;
-  if (thrown.code === "slot-died") return thrown.retry === "never";
-  return meaningOf(thrown.code).failure !== "machine";
-}
-
-/**
- * The result when the job's module can't be loaded. It would throw, or end its process, everywhere. A slot that was
- * killed counts as a try.
- */
-function loadFailed({ attempt, careful }: Assignment, thrown: unknown): AttemptResult {
-  const error = failureText(thrown);
-  if (wasKilled(thrown)) return { attempt, ok: false, reason: { kind: "slot-died", error, at: undefined, careful } };
-  return { attempt, ok: false, reason: { kind: isOfJob(thrown) ? "fatal" : "infrastructure", error } };
-}
-
-function failureText(error: unknown): FailureText {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof MillraceError ? error.code : "io-error";
-  return { code, message, stack: undefined, where: undefined, excerpt: undefined };
-}

@@ -10,7 +10,7 @@ import type { JobSpec } from "../../job/spec.ts";
 import { checkProbe } from "../../output/probe.ts";
 import type { Blobs } from "../../protocol/services.ts";
 import { ContentCache } from "../disk/content-cache.ts";
-import type { Bundle } from "../slots/slot.ts";
+import type { Bundle } from "../slots/task-slot.ts";
 
 export interface JobNeedsOptions {
   readonly worker: WorkerId;

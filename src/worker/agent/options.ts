@@ -8,7 +8,7 @@ import type { Assignment, AttemptResult, FailureText, WorkerReport } from "../..
 import type { Heartbeats } from "../../protocol/services.ts";
 import type { RunStore } from "../disk/run-store.ts";
 import type { Budget } from "../slots/budget.ts";
-import type { Bundle, TaskSlot } from "../slots/slot.ts";
+import type { Bundle, TaskSlot } from "../slots/task-slot.ts";
 
 /** Called when a call of the job's code did something after it had returned. `attempt` made the call. */
 export type OnLate = (attempt: AttemptId, error: FailureText) => void;

@@ -4,7 +4,7 @@ import { type AttemptId, fullAttemptName, type Instant, type JobId } from "../..
 import type { Clock } from "../../base/system/clock.ts";
 import type { RunningAttempt } from "../../protocol/messages.ts";
 import type { PageContent } from "../../slot/status-page.ts";
-import type { TaskSlot } from "../slots/slot.ts";
+import type { TaskSlot } from "../slots/task-slot.ts";
 
 export interface Running {
   readonly attempt: AttemptId;

@@ -6,18 +6,15 @@
 // Drain (SIGTERM): nothing new is taken; what runs is finished, or handed back when the grace is over; map outputs are
 // served until the jobs that need them are over, or the limit is. `close` does not wait: slots are killed immediately,
 // and runs stay for the next start.
-import { rmSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { assert } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
-import { type AttemptId, attemptName, type JobId, type WorkerId } from "../../base/ids.ts";
+import type { JobId, WorkerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { type Log, noLog } from "../../base/system/log.ts";
 import { formatDuration } from "../../base/units.ts";
-import type { AttemptResult } from "../../protocol/messages.ts";
 import type { Welcome } from "../../protocol/services.ts";
 import { ourVersions } from "../../protocol/versions.ts";
 import { jobKey } from "../../rpc/access/signature.ts";
@@ -28,15 +25,15 @@ import { listen } from "../../rpc/server/listener.ts";
 import { shuffleRoutes } from "../../shuffle/server.ts";
 import { type Agent, startAgent } from "../agent/agent.ts";
 import { JobNeeds } from "../agent/job-needs.ts";
-import type { OnLate } from "../agent/options.ts";
 import { FileRunStore } from "../disk/file-run-store.ts";
 import { JobLogs } from "../disk/job-logs.ts";
 import { findOffered } from "../disk/offered.ts";
 import { openWorkerDirectory, type WorkerDirectory } from "../disk/worker-directory.ts";
 import { type Budget, planBudget } from "../slots/budget.ts";
-import { slotProgram } from "../slots/path.ts";
-import { Slot } from "../slots/slot.ts";
+import { logBegun, logEnded, logLate } from "./attempt-log.ts";
+import { drain } from "./drain.ts";
 import { createMetrics, type WorkerMetrics } from "./metrics.ts";
+import { openSlot, type SlotParts } from "./open-slot.ts";
 import type { WorkerNode, WorkerNodeOptions, WorkersMaster } from "./options.ts";
 import { workerRoutes } from "./routes.ts";
 
@@ -76,6 +73,7 @@ class Node implements WorkerNode {
   readonly #runs: FileRunStore;
   readonly #logs: JobLogs;
   readonly #needs: JobNeeds;
+  readonly #slotParts: SlotParts;
   readonly #metrics: WorkerMetrics;
   readonly #closing = new AbortController();
   readonly #loops: Promise<void>[] = [];
@@ -112,6 +110,7 @@ class Node implements WorkerNode {
     this.#runs = new FileRunStore({ ...work.runs, slots: work.slots, tierBytes, slotsMax: slots });
     this.#logs = new JobLogs({ directory: work.logs, clock });
     this.#needs = new JobNeeds({ worker: id, blobs: this.#master.blobs, clock, bundles, files });
+    this.#slotParts = { work, program: options.slotProgram, budget, logs: this.#logs, clock, log };
     this.#metrics = createMetrics({
       slots,
       status: () => this.#agent?.status(),
@@ -208,7 +207,7 @@ class Node implements WorkerNode {
       random,
       budget: this.#budget,
       runs: this.#runs,
-      openSlot: (name, onLate) => this.#openSlot(name, onLate),
+      openSlot: (name, onLate) => openSlot(name, onLate, this.#slotParts),
       spareSlots: true,
       slotsAhead: this.#budget.slots,
       prepare: (job, spec) => this.#needs.prepare(job, spec),
@@ -218,56 +217,22 @@ class Node implements WorkerNode {
       coolDownMs: (failures) => Math.min(coolDown.mostMs, coolDown.firstMs * 2 ** (failures - 1)),
       who: `worker ${this.id} (on ${hostname()})`,
       offered,
-      onStart: ({ attempt }) => this.#log.debug(fieldsOf(attempt), "an attempt begins"),
-      onEnd: (attempt, result) => this.#ended(attempt, result),
-      onLate: (attempt, error) =>
-        this.#log.warn({ ...fieldsOf(attempt), code: error.code, error: error.message }, lateText),
+      onStart: ({ attempt }) => logBegun(this.#log, attempt),
+      onEnd: (attempt, result) => {
+        this.#metrics.attempt(result);
+        logEnded(this.#log, attempt, result);
+      },
+      onLate: (attempt, error) => logLate(this.#log, attempt, error),
       onDrain: () => void this.drain(),
       onDiscard: (job) => this.#discarded(job),
       onCallFailed: (error) => this.#callFailed(error),
     });
   }
 
-  #openSlot(name: string, onLate: OnLate): Slot {
-    const { slots, pages } = this.#directory.work;
-    const slot = new Slot({
-      name,
-      program: this.#options.slotProgram ?? slotProgram,
-      budget: this.#budget,
-      // Output outside of attempts belongs to no attempt, and is removed with the slot.
-      directories: { slots, pages, logs: slots },
-      clock: this.#clock,
-      onLate,
-      openLog: (attempt) => this.#logs.open(attempt),
-    });
-    void slot.ended.then(() => {
-      for (const path of [join(slots, name), join(slots, `${name}.log`), join(pages, `${name}.page`)]) {
-        try {
-          rmSync(path, { recursive: true, force: true, maxRetries: 3 });
-        } catch (error) {
-          // On a disk that turned read-only, the files of an ended slot are in no one's way.
-          this.#log.warn({ path, error: String(error) }, "what a slot left can't be removed");
-        }
-      }
-    });
-    return slot;
-  }
-
   #shuffleKey(tokens: Tokens, job: JobId): string {
     const token = tokens.all("worker")[0];
     if (token === undefined) throw new MillraceError("no-access", "there is no valid worker token to sign with");
     return jobKey(token, job);
-  }
-
-  #ended(attempt: AttemptId, result: AttemptResult | undefined): void {
-    this.#metrics.attempt(result);
-    const fields = fieldsOf(attempt);
-    if (result === undefined) this.#log.debug(fields, "an attempt was revoked");
-    else if (result.ok) this.#log.debug({ ...fields, wallMs: result.stats.wallMs }, "an attempt is done");
-    else {
-      const { kind, error } = result.reason;
-      this.#log.warn({ ...fields, failure: kind, code: error.code, error: error.message }, "an attempt has failed");
-    }
   }
 
   #discarded(job: JobId): void {
@@ -347,42 +312,17 @@ class Node implements WorkerNode {
 
   async #drain(graceMs: number): Promise<void> {
     await Promise.resolve(); // the agent's own drain comes back here
-    const agent = this.#agent!;
-    this.#log.info({ running: agent.status().running }, "draining: nothing new is taken");
-    const drained = agent.drain();
-    if (!(await this.#within(drained, graceMs))) {
-      this.#log.warn({ running: agent.status().running }, "what still runs is handed back");
-      agent.handBack();
-      await this.#within(drained, agent.status().leaseMs);
-    }
-    const { memory, disk } = this.#runs.held();
-    if (memory + disk > 0) {
-      this.#log.info(
-        { jobs: this.#runs.jobs().length, bytes: memory + disk },
-        "map outputs are served until their jobs are over",
-      );
-    }
-    const isReleased = await this.#within(agent.released(), this.#options.drainLimitMs ?? drainLimitMs);
-    if (!isReleased && !this.#closing.signal.aborted) {
-      this.#log.warn({ jobs: this.#runs.jobs() }, "map outputs are still needed, and will be made again elsewhere");
-    }
+    const isReleased = await drain({
+      agent: this.#agent!,
+      runs: this.#runs,
+      clock: this.#clock,
+      log: this.#log,
+      closed: this.#closing.signal,
+      graceMs,
+      limitMs: this.#options.drainLimitMs ?? drainLimitMs,
+    });
     this.#closed ??= this.#close(isReleased ? "remove" : "keep");
     await this.#closed;
-  }
-
-  /** Waits for a promise. False: the time was over first, or the node was closed. */
-  async #within(promise: Promise<void>, ms: number): Promise<boolean> {
-    const timer = new AbortController();
-    const stop = () => timer.abort();
-    this.#closing.signal.addEventListener("abort", stop, { once: true });
-    if (this.#closing.signal.aborted) stop();
-    try {
-      const over = this.#clock.sleep(ms, timer.signal).then(() => false);
-      return await Promise.race([promise.then(() => true), over]);
-    } finally {
-      this.#closing.signal.removeEventListener("abort", stop);
-      timer.abort();
-    }
   }
 
   async #close(how: "keep" | "remove"): Promise<void> {
@@ -399,10 +339,4 @@ class Node implements WorkerNode {
     if (this.#failure === undefined) this.#resolveEnded();
     else this.#rejectEnded(this.#failure);
   }
-}
-
-const lateText = "the job's code did something after its call had returned";
-
-function fieldsOf(attempt: AttemptId): { readonly job: JobId; readonly attempt: string } {
-  return { job: attempt.job, attempt: attemptName(attempt) };
 }

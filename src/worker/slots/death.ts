@@ -1,5 +1,6 @@
 // Explains to the job's author why a slot's process ended (faults 14 to 18).
 
+import { isErrorCode, MillraceError, type Retry } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { FailureText } from "../../protocol/messages.ts";
@@ -29,7 +30,7 @@ export type KillReason =
   | { readonly kind: "broken-pipe"; readonly what: string };
 
 /** Signals that a process gets for something that it has done itself. */
-export const crashes: Readonly<Record<string, string>> = {
+const crashes: Readonly<Record<string, string>> = {
   SIGSEGV: "it touched memory that is not its own",
   SIGBUS: "it touched memory that is not there (a memory-mapped file that was cut, or a full tmpfs)",
   SIGILL: "it ran into an instruction that this machine does not have",
@@ -44,6 +45,40 @@ export function deathText(death: Death): FailureText {
 
 export function silentText(ms: number): string {
   return `the process of the job's code was ended: after all calls had returned its thread was kept busy, and it said nothing for ${ms / 1000} s. Await what a call starts, or return its promise`;
+}
+
+/** Whether the process ended itself, or crashed. */
+export function isOwnEnd({
+  code,
+  signal,
+}: {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}): boolean {
+  return code !== null || (signal !== null && (signal === "SIGABRT" || signal in crashes));
+}
+
+/** The text for a process that could not even be started. */
+export function spawnError(error: Error): FailureText {
+  return {
+    code: "slot-died",
+    message: `a slot's process can't be started: ${error.message}`,
+    stack: undefined,
+    where: undefined,
+    excerpt: undefined,
+  };
+}
+
+/** The text for a process that its job file ended while it was loaded. */
+export function endedLoading(death: FailureText): FailureText {
+  return { ...death, code: "wrong-job", message: `the job file can't be loaded: ${death.message}` };
+}
+
+/** The error that says the same as a text from a slot, or of its end. */
+export function errorOf(text: FailureText, retry: Retry = "never"): MillraceError {
+  const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message, { retry });
+  if (text.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${text.stack}`;
+  return error;
 }
 
 function messageOf(death: Death): string {

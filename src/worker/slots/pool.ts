@@ -6,7 +6,7 @@ import { limits } from "../../base/limits.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { residentBytes } from "../disk/process-identity.ts";
-import type { Bundle, TaskSlot } from "./slot.ts";
+import type { Bundle, TaskSlot } from "./task-slot.ts";
 
 export interface SlotPoolOptions {
   readonly clock: Clock;

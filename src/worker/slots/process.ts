@@ -1,6 +1,7 @@
 // Starts the process of a slot. The process loads its code immediately, and learns where it works from its first
 // message, so that it can be started before that is decided.
 import { type ChildProcess, spawn } from "node:child_process";
+import { systemCode } from "../../base/error.ts";
 
 /** Starts a process. Its descriptors: 0 nothing, 1 and 2 output, 3 messages (frames.ts). `heapMiB` is V8's limit. */
 export function startSlotProcess(program: string, heapMiB: number): ChildProcess {
@@ -27,4 +28,14 @@ export function slotEnvironment(ours: NodeJS.ProcessEnv): Record<string, string>
     if (value !== undefined) environment[name] = value;
   }
   return environment;
+}
+
+/** Kills the slot's process group, which includes everything that its code started. */
+export function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (systemCode(error) !== "ESRCH") throw error; // ESRCH: all have ended
+  }
 }

@@ -9,7 +9,7 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { assert, unreachable } from "../../base/assert.ts";
-import { isErrorCode, MillraceError, type Retry, systemCode } from "../../base/error.ts";
+import { MillraceError, type Retry } from "../../base/error.ts";
 import { type AttemptId, attemptName, type JobId } from "../../base/ids.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
@@ -22,58 +22,18 @@ import { type PageContent, readStatusPage } from "../../slot/status-page.ts";
 import { type AccessByScheme, accessFor } from "../../storage/schemes.ts";
 import { LogFile, logLine } from "../disk/log-file.ts";
 import type { Budget } from "./budget.ts";
-import { crashes, type Death, deathText, type KillReason, silentText } from "./death.ts";
-import { startSlotProcess } from "./process.ts";
-
-/** A job's code, as a slot loads it. */
-export interface Bundle {
-  readonly path: string;
-  /** SHA-256 in hexadecimal. */
-  readonly digest: string;
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-/**
- * Runs attempts of one job, one at a time. The pool owns it. `slot.ts` is a process; simulations and tests have others.
- */
-export interface TaskSlot {
-  readonly pid: number | undefined;
-  /** False once it has ended or is being ended: every call then fails. */
-  readonly isAlive: boolean;
-  /** The bundle that is loaded or being loaded; undefined: none yet. */
-  readonly bundle: Bundle | undefined;
-  /** Resolves when the process has ended, however it ended, with the reason. */
-  readonly ended: Promise<FailureText>;
-  /**
-   * Imports the bundle, checked against its digest. Called once, first. Rejects with what the module threw; the slot is
-   * useless then. Where the process has ended (`slot-died`), `retry` says why: "same": by a signal that the agent did
-   * not send; "elsewhere": by the agent, or because it could not be started; "never": by the job's code.
-   */
-  load(bundle: Bundle): Promise<void>;
-  describe(): Promise<JobDescription>;
-  /**
-   * Asks the job for the value of parameters (job/params/validate.ts), which calls its schema. Not while an attempt
-   * runs.
-   */
-  validate(params: string): Promise<Uint8Array | undefined>;
-  /**
-   * Runs one attempt. Called again only when the one before has ended. Never rejects: the process's end is a result
-   * too.
-   */
-  run(request: RunAttempt): Promise<AttemptResult>;
-  /**
-   * Resolves when everything that the job's code left going in this slot is over, or was waited for
-   * (`limits.settleMs`), and every late call so far was passed to `onLate`. Never rejects: a slot that has ended has
-   * settled. It also waits for the end of a running attempt. A slot whose thread is busy does not answer: the caller
-   * sets a limit, and kills it. May be called again.
-   */
-  settle(): Promise<void>;
-  /** Aborts the `signal` of the running attempt with the reason `why`. No effect when none runs. */
-  stop(why: string): void;
-  kill(reason: KillReason): void;
-  /** The status page of the running attempt, or of the last one; undefined before there is any. */
-  page(): PageContent | undefined;
-}
+import {
+  type Death,
+  deathText,
+  endedLoading,
+  errorOf,
+  isOwnEnd,
+  type KillReason,
+  silentText,
+  spawnError,
+} from "./death.ts";
+import { killGroup, startSlotProcess } from "./process.ts";
+import type { Bundle, TaskSlot } from "./task-slot.ts";
 
 export interface SlotOptions {
   /** The slot's name, which its files have too. */
@@ -380,39 +340,4 @@ export class Slot implements TaskSlot {
 function accessOf({ assignment }: RunAttempt): AccessByScheme {
   const { inputs, output, deadLetters } = assignment.spec;
   return accessFor([output, deadLetters?.path ?? output, ...inputs.flatMap(({ paths }) => paths)]);
-}
-
-/** Whether the process ended itself, or crashed. */
-function isOwnEnd({ code, signal }: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): boolean {
-  return code !== null || (signal !== null && (signal === "SIGABRT" || signal in crashes));
-}
-
-/** Kills the slot's process group, which includes everything that its code started. */
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch (error) {
-    if (systemCode(error) !== "ESRCH") throw error; // ESRCH: all have ended
-  }
-}
-
-function endedLoading(death: FailureText): FailureText {
-  return { ...death, code: "wrong-job", message: `the job file can't be loaded: ${death.message}` };
-}
-
-function errorOf(text: FailureText, retry: Retry = "never"): MillraceError {
-  const error = new MillraceError(isErrorCode(text.code) ? text.code : "wrong-job", text.message, { retry });
-  if (text.stack !== undefined) error.stack = `${error.name}: ${error.message}\n${text.stack}`;
-  return error;
-}
-
-function spawnError(error: Error): FailureText {
-  return {
-    code: "slot-died",
-    message: `a slot's process can't be started: ${error.message}`,
-    stack: undefined,
-    where: undefined,
-    excerpt: undefined,
-  };
 }

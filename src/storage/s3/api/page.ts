@@ -4,11 +4,29 @@
 import { MillraceError } from "../../../base/error.ts";
 import { limits } from "../../../base/limits.ts";
 import { formatCount } from "../../../base/units.ts";
-import type { S3Listed, S3Object, S3Part, S3Upload } from "../objects.ts";
 import { s3Path } from "../url.ts";
 import { documentOf, impossible, type S3Request, wrongAnswer } from "./client.ts";
+import type { S3Object } from "./object.ts";
 import type { HttpResponse } from "./transport.ts";
 import { childOf, textIn, type XmlElement } from "./xml.ts";
+
+export interface S3Listed {
+  readonly objects: readonly S3Object[];
+  /** With a delimiter: the keys' beginnings up to the next delimiter behind the prefix, both included. */
+  readonly prefixes: readonly string[];
+}
+
+/** A part of an upload. */
+export interface S3Part {
+  readonly number: number;
+  readonly bytes: number;
+  readonly etag: string;
+}
+
+export interface S3Upload {
+  readonly key: string;
+  readonly upload: string;
+}
 
 /** A list that is being asked for, page by page. */
 export class AskedList {

@@ -1,0 +1,171 @@
+// The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
+import { relative } from "node:path";
+import type { Command } from "commander";
+import { describing, startFirstSlot } from "../engine/first-slot.ts";
+import { pathArgument, pathArguments, word } from "./arguments.ts";
+import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+
+/** Adds them, in the order of the help. */
+export function addJobCommands(millrace: Command): void {
+  addRun(millrace);
+  addPlan(millrace);
+  addTest(millrace);
+  addSim(millrace);
+  addReplay(millrace);
+  addVerify(millrace);
+  addInit(millrace);
+}
+
+function addRun(millrace: Command): void {
+  addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
+    .argument("<job>", "the job file, TypeScript or JavaScript", pathArgument("the job file"))
+    .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  millrace run job.ts 'logs/*.gz' -o counts
+  millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
+  millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
+  millrace run job.ts logs -o counts --resume              go on after a crash or a failure
+  millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
+  zcat huge.gz | millrace run job.ts - --quiet | head`,
+    )
+    .action(async (job, inputs, flags) => {
+      const { master, slots, memory } = flags;
+      const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : describing);
+      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot);
+    });
+}
+
+function addPlan(millrace: Command): void {
+  addRunOptions(millrace.command("plan").description("show what run would read, split and write, without running it"))
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("[input...]", "files, folders, globs", pathArguments("an input"))
+    .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
+    .action(async (job, inputs, flags) => {
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./commands/plan.ts")).planCommand(job, inputs, flags, firstSlot);
+      });
+    });
+}
+
+function addTest(millrace: Command): void {
+  addJobOptions(
+    millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"),
+  )
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("[sample...]", "a few files, small enough to be read a dozen times", pathArguments("an input"))
+    .addHelpText(
+      "after",
+      `
+Checks the types (where TypeScript is installed), that map and reduce do the same when they are called again, that keys
+and values survive their codecs, that combine is associative, and that the result is the same with other splits, slots,
+memory and order of tasks, in fresh processes, with combine called always and never. Publishes nothing. Exit code 0: all
+passed, 1: something failed.
+
+Examples:
+  millrace test job.ts sample.log
+  millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
+    )
+    .action(async (job, inputs, flags) => {
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: flags.workDir }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./commands/test.ts")).testCommand(job, inputs, flags, firstSlot);
+      });
+    });
+}
+
+function addSim(millrace: Command): void {
+  addSimOptions(
+    millrace.command("sim").description("run a job on a sample in simulated clusters where everything fails"),
+  )
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("[input...]", "files, folders, globs; the beginning of each is used", pathArguments("an input"))
+    .addHelpText(
+      "after",
+      `
+The job's own code runs in a cluster of several masters and workers that is simulated in this process: messages are lost,
+late and repeated, processes crash, stall and lose their disks, runs are damaged, masters replaced. One seed decides all of
+it. Whatever happens, the output must be, byte for byte, that of a run without faults. Exit code 0: it always was, 1: not.
+
+Examples:
+  millrace sim job.ts 'logs/*.gz'                   20 clusters
+  millrace sim job.ts 'logs/*.gz' --seeds 500
+  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
+    )
+    .action(async (job, inputs, flags) => {
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./commands/sim.ts")).simCommand(job, inputs, flags, firstSlot);
+      });
+    });
+}
+
+function addReplay(millrace: Command): void {
+  millrace
+    .command("replay")
+    .description("run one record through map and show what it emits")
+    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument(
+      "<position>",
+      "FILE:OFFSET, the first byte of a record, as error messages name it",
+      pathArgument("the position"),
+    )
+    .addOption(optionOf("params", undefined, "Options:"))
+    .option(
+      "--input <name>",
+      "which of the job's inputs the file belongs to, where it has several",
+      word("--input", "a name"),
+    )
+    .addOption(optionOf("files", undefined, "Options:"))
+    .addOption(optionOf("env", undefined, "Options:"))
+    .option("--inspect", "wait for a debugger, and stop right before map is called", false)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+    )
+    .action(async (job, position, flags) => {
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined, isDebugged: flags.inspect }, async () => {
+        const firstSlot = startFirstSlot(describing);
+        return (await import("./commands/replay.ts")).replayCommand(job, position, flags, firstSlot);
+      });
+    });
+}
+
+function addVerify(millrace: Command): void {
+  millrace
+    .command("verify")
+    .description("compare a published output with its manifest: sizes, checksums, files that don't belong there")
+    .argument("<output>", "the output's folder, or s3://BUCKET/KEY", pathArgument("the output"))
+    .option("--json", "one JSON object per line", false)
+    .addHelpText(
+      "after",
+      `
+Reads every file that the output's _SUCCESS lists and compares its size and SHA-256; files that it does not list are
+named. Changes nothing. Exit code 0: all is as it was written; 3: something is not.
+
+Examples:
+  millrace verify counts
+  millrace verify s3://results/counts --json`,
+    )
+    .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
+}
+
+function addInit(millrace: Command): void {
+  millrace
+    .command("init")
+    .description("write a commented job file and a test for it")
+    .argument("[name]", "the job's name: lower-case words joined by hyphens", "my-job")
+    .addHelpText("after", "\nExample:\n  millrace init page-views")
+    .action(async (name) => {
+      const { initJob } = await import("./commands/init.ts");
+      const files = initJob(name, process.cwd()).map((path) => relative(process.cwd(), path));
+      process.stdout.write(`wrote ${files.join(" and ")}\n\n  millrace run ${files[0]} FILE -o result\n`);
+    });
+}
