@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
+import { assert } from "./base/assert.ts";
 import { exitCodes } from "./base/error-codes.ts";
 import type { Host } from "./base/system/host.ts";
 import { refuseOtherRuntimes } from "./base/system/runtime.ts";
@@ -50,7 +51,9 @@ export function boot(directory: string, name: string, digest: string): void {
   const module: { exports: { main?: (host: Host) => void } } = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(path), module, url);
   let isCached = cachedData !== undefined && script.cachedDataRejected === false;
-  module.exports.main!({
+  const { main } = module.exports;
+  assert(main !== undefined, `the program ${name} exports no main`);
+  main({
     warmed() {
       if (isCached) return;
       isCached = true;

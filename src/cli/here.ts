@@ -51,14 +51,14 @@ export interface LoadHereOptions {
 export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
   const { job: given, json = false, firstSlot } = options;
   const environment = Object.fromEntries(options.environment);
-  const interrupts = options.signal === undefined ? listenForInterrupts() : undefined;
+  const interrupts = options.signal === undefined ? listenForInterrupts() : { signal: options.signal, stop() {} };
   try {
     const { bundle, description, folder, close } = await describeInSlot({
       module: resolve(given),
       environment,
       job: jobIdOf(randomId()),
       firstSlot,
-      signal: options.signal ?? interrupts!.signal,
+      signal: interrupts.signal,
       onSlow: () => tell(stillLoading(given), json),
       onWarning: (warning) => tell(warning, json),
     });
@@ -87,7 +87,7 @@ export async function loadHere(options: LoadHereOptions): Promise<JobHere> {
       throw error;
     }
   } finally {
-    interrupts?.stop();
+    interrupts.stop();
   }
 }
 

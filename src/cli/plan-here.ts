@@ -1,5 +1,6 @@
 // Runs the plan task in this process, as a slot would run it.
 
+import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { systemClock } from "../base/system/clock.ts";
@@ -73,7 +74,10 @@ export async function planHere(options: PlanHereOptions): Promise<{ readonly pla
     if (isA(thrown, TaskFailure)) throw planError(thrown.reason.error);
     throw thrown;
   });
-  if (result.ok) return { plan: result.plan!, spec };
+  if (result.ok) {
+    assert(result.plan !== undefined, "a plan task succeeded without a plan");
+    return { plan: result.plan, spec };
+  }
   if (signal.aborted) throw new MillraceError("cancelled", "cancelled while the input was looked at");
   throw planError(result.reason.error);
 }

@@ -29,9 +29,10 @@ export async function whileLoading<T>(
   work.catch(() => {}); // it may fail after the wait was given up
   let given = () => {};
   const interrupted = new Promise<never>((_, reject) => {
-    given = () => reject(signal!.reason);
-    if (signal?.aborted) given();
-    else signal?.addEventListener("abort", given, { once: true });
+    if (signal === undefined) return;
+    given = () => reject(signal.reason);
+    if (signal.aborted) given();
+    else signal.addEventListener("abort", given, { once: true });
   });
   try {
     return await Promise.race([work, interrupted]);

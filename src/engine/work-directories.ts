@@ -48,13 +48,11 @@ export function workDirectoriesOf(
   return namesIn(parent)
     .filter((name) => name.startsWith(prefix))
     .filter((name) => !isUrl(output) || isOurs(join(parent, name)))
-    .map((name) => ({
-      path: join(parent, name),
-      job: name.slice(prefix.length),
-      changed: changedAt(join(parent, name, "work.json")),
-    }))
-    .filter(({ changed }) => changed !== undefined)
-    .toSorted((a, b) => b.changed! - a.changed!)
+    .flatMap((name) => {
+      const changed = changedAt(join(parent, name, "work.json"));
+      return changed === undefined ? [] : [{ path: join(parent, name), job: name.slice(prefix.length), changed }];
+    })
+    .toSorted((a, b) => b.changed - a.changed)
     .map(({ path, job }) => ({ path, job }));
 }
 

@@ -150,10 +150,12 @@ async function peek(
     return { head, chunks: following(first.done === true ? [] : [first.value], iterator) };
   }
   const parts = [Buffer.from(first.value)];
-  for (let held = first.value.length; held < bytes; held += parts.at(-1)!.length) {
+  let held = first.value.length;
+  while (held < bytes) {
     const next = await iterator.next();
     if (next.done === true) break;
     parts.push(Buffer.from(next.value));
+    held += next.value.length;
   }
   return { head: Buffer.concat(parts).subarray(0, bytes), chunks: following(parts, iterator) };
 }

@@ -32,7 +32,7 @@ export function userStack(thrown: unknown, directory: string = process.cwd()): s
   for (let depth = 0, error = thrown; depth <= causesMax && error !== undefined; depth++) {
     const stack = property(error, "stack");
     if (typeof stack === "string") {
-      const frames = framesOf(stack, property(error, "message")).filter((frame) => isUsers(frame));
+      const frames = framesOf(stack, property(error, "message")).flatMap(usersOnly);
       if (frames.length > 0) return relativeFrames(frames, directory).join("\n");
     }
     error = property(error, "cause");
@@ -89,10 +89,17 @@ function framesOf(stack: string, message: unknown): readonly string[] {
     .map((line) => cut(line, frameCharactersMax));
 }
 
-function isUsers(frame: string): boolean {
+/** A frame in the user's own sources. */
+interface UsersFrame {
+  readonly frame: string;
+  readonly location: string;
+}
+
+/** The frame, where it is the user's; none otherwise. */
+function usersOnly(frame: string): readonly UsersFrame[] {
   const location = locationOf(frame);
-  if (location === undefined || location.startsWith("node:") || location.startsWith("millrace:")) return false;
-  return !ownDirectories.some((directory) => location.startsWith(directory));
+  if (location === undefined || location.startsWith("node:") || location.startsWith("millrace:")) return [];
+  return ownDirectories.some((directory) => location.startsWith(directory)) ? [] : [{ frame, location }];
 }
 
 /** "/a/b.ts:1:2" of "at f (file:///a/b.ts:1:2)" and of "at async /a/b.ts:1:2"; undefined for native code. */
@@ -106,9 +113,8 @@ function locationOf(frame: string): string | undefined {
   }
 }
 
-function relativeFrames(frames: readonly string[], directory: string): readonly string[] {
-  return frames.slice(0, framesMax).map((frame) => {
-    const location = locationOf(frame)!;
+function relativeFrames(frames: readonly UsersFrame[], directory: string): readonly string[] {
+  return frames.slice(0, framesMax).map(({ frame, location }) => {
     const inside = location.startsWith(directory.endsWith(sep) ? directory : directory + sep);
     const shown = inside ? relative(directory, location) : location;
     const name = /^at (.*) \(.*\)$/.exec(frame)?.[1];

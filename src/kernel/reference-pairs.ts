@@ -64,18 +64,20 @@ function packBlock(pairs: readonly Pair[], length: number): PairBlock & { readon
   const bytes = new Uint8Array(length);
   let at = 0;
   let digest = 0n;
+  const { partition, key: first } = pairs[0]!;
+  let last = first;
   for (const { key, value } of pairs) {
     at = writePair(bytes, at, key, value);
     digest = (digest + pairDigest(key, value)) & mask64;
+    last = key;
   }
-  const { partition, key: first } = pairs[0]!;
   return {
     partition,
     bytes,
     start: 0,
     end: at,
     pairs: pairs.length,
-    prefixBytes: sharedPrefix(first, pairs.at(-1)!.key),
+    prefixBytes: sharedPrefix(first, last),
     digest,
   };
 }

@@ -81,7 +81,8 @@ export class WasmMerge implements MergeStream {
           this.#folded = this.#keep(fold.bytes(this.#folded ?? state.left, state.right));
           break;
         case result.settle:
-          this.#carried = { key: state.key.slice(), value: this.#folded! };
+          assert(this.#folded !== undefined, "a merge ends a fold that did not begin");
+          this.#carried = { key: state.key.slice(), value: this.#folded };
           this.#folded = undefined;
           kernel.dropPending();
           break;

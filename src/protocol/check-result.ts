@@ -122,11 +122,11 @@ function whyNoStaged(
     const shown = JSON.stringify(file.name.slice(0, 200));
     if (outputs.has(file.output)) return `two files of the output ${JSON.stringify(file.output.slice(0, 80))}`;
     outputs.add(file.output);
-    const isApart = file.output === deadLettersOutput && spec.deadLetters !== undefined;
-    if (!isPartOf(attempt, file, isApart)) return `the output file ${shown}`;
+    const apart = file.output === deadLettersOutput ? spec.deadLetters : undefined;
+    if (!isPartOf(attempt, file, apart !== undefined)) return `the output file ${shown}`;
     if (!isCount(file.bytes) || !isCount(file.records)) return `a size of the output file ${shown}`;
     if (!/^[0-9a-f]{64}$/.test(file.sha256)) return `a digest of the output file ${shown}`;
-    const destination = isApart ? spec.deadLetters!.path : spec.output;
+    const destination = apart === undefined ? spec.output : apart.path;
     if (isStagedBy !== undefined && !isStagedBy(attempt, destination, file))
       return `a place of the output file ${shown}`;
   }

@@ -172,9 +172,9 @@ function digitsOf(key: string, from: number): number | undefined {
 function parseOtherKey(key: string): RecordKey | undefined {
   const match = /^job\/([^/]+)\/(?:(spec|plan-valid|decision|ended)|(plan|failure)\/(\d+))$/.exec(key);
   if (match === null) return parseWorkerKey(key);
-  const [, job, single, numbered, number] = match;
-  if (single !== undefined) return { kind: single as "spec", job: job! };
-  return { kind: numbered as "plan", job: job!, number: Number(number) };
+  const [, job = "", single, numbered, number] = match;
+  if (single !== undefined) return { kind: single as "spec", job };
+  return { kind: numbered as "plan", job, number: Number(number) };
 }
 
 function parseWorkerKey(key: string): RecordKey | undefined {

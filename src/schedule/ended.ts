@@ -1,8 +1,9 @@
 // Clears away what jobs that are over leave behind: immediately, or, for a failed job, when it can't be resumed any
 // more. Nothing stays of the oldest jobs, so that a master that runs for years stays small.
+import { assert } from "../base/assert.ts";
 import type { Instant, JobId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { keys } from "../protocol/records.ts";
+import { type EndedRecord, keys } from "../protocol/records.ts";
 import { endedRecord } from "../wire/stored/records.ts";
 import { discardedAt, discardFrom, discardKept, discardStaged, isKept, noteStragglers } from "./discard.ts";
 import { note, put } from "./state/cluster.ts";
@@ -51,7 +52,7 @@ export function expireKept(cluster: Cluster): void {
 
 /** Gives up a kept job. That it can't be resumed any more is stored before the first of its records is deleted. */
 function giveUp(cluster: Cluster, job: Job): void {
-  job.ended = { ...job.ended!, kept: false };
+  job.ended = { ...endOf(job), kept: false };
   job.view = undefined;
   put(cluster, keys.ended(job.id), endedRecord.encode(job.ended));
   note(cluster, { kind: "job-forgotten", job: job.id, isShown: true });
@@ -76,7 +77,13 @@ export function boundEnded(cluster: Cluster): void {
 }
 
 function byEnd(a: Job, b: Job): number {
-  return a.ended!.number - b.ended!.number;
+  return endOf(a).number - endOf(b).number;
+}
+
+/** How a job ended that is over. */
+function endOf({ ended }: Job): EndedRecord {
+  assert(ended !== undefined, "a job is cleared away before it is over");
+  return ended;
 }
 
 /**

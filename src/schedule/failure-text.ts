@@ -10,9 +10,9 @@ export function plainText(code: ErrorCode, message: string): FailureText {
 
 /** Adds the record's place, if the error has none. */
 export function withPlace(job: Job, error: FailureText, at: Position | undefined): FailureText {
-  const file = at === undefined ? undefined : job.plan?.files[at.file];
-  if (error.where !== undefined || file === undefined) return error;
-  return { ...error, where: `${file.source}:${at!.offset}`, aside: 1 };
+  if (error.where !== undefined || at === undefined) return error;
+  const file = job.plan?.files[at.file];
+  return file === undefined ? error : { ...error, where: `${file.source}:${at.offset}`, aside: 1 };
 }
 
 /** Adds how often the task was tried, if it was more than once. */

@@ -13,7 +13,7 @@ import { requeue, revoke } from "./state/attempt.ts";
 import { note, put, saveTask } from "./state/cluster.ts";
 import { isActive, taskOf, update } from "./state/job.ts";
 import { noteFailureThere, quarantine } from "./state/standing.ts";
-import type { Attempt, Cluster, Task } from "./state/state.ts";
+import type { Attempt, Cluster, Task, Worker } from "./state/state.ts";
 import { isDone, nameOf } from "./state/task.ts";
 import { forgetComplaints, judgeUnreachable } from "./unreachable.ts";
 
@@ -119,12 +119,13 @@ function segmentLost(cluster: Cluster, attempt: Attempt, reason: Of<"segment-los
   const { job } = task;
   const lost = taskOf(job, "map", map.index);
   if (lost?.winner !== undefined && sameAttempt(lost.winner.attempt, map)) {
+    const holder = cluster.workers.get(lost.winner.worker);
     const isOldNews = !isDone(lost) || (mapVersion !== undefined && mapVersion < lost.placedAt);
-    if (!isOldNews && how === "unreachable" && judgeUnreachable(cluster, attempt, lost) === "move") {
+    if (!isOldNews && how === "unreachable" && judgeUnreachable(cluster, attempt, holder) === "move") {
       requeue(cluster, task, worker);
       return;
     }
-    if (!isOldNews) giveUpRuns(cluster, lost, how, error);
+    if (!isOldNews) giveUpRuns(cluster, { lost, holder }, how, error);
     if (how !== "unreachable") giveUpOthers(cluster, attempt, others, how, error);
     requeue(cluster, task);
     return;
@@ -150,7 +151,8 @@ function giveUpOthers(
     const lost = taskOf(task.job, "map", map.index);
     if (lost?.winner === undefined || !sameAttempt(lost.winner.attempt, map) || !isDone(lost)) continue;
     if (mapVersion !== undefined && mapVersion < lost.placedAt) continue;
-    giveUpRuns(cluster, lost, how, { ...error, message: `the output of ${attemptName(map)} is ${how}` });
+    const holder = cluster.workers.get(lost.winner.worker);
+    giveUpRuns(cluster, { lost, holder }, how, { ...error, message: `the output of ${attemptName(map)} is ${how}` });
   }
 }
 
@@ -158,9 +160,13 @@ function giveUpOthers(
  * Gives up a lost output, and for an unreachable holder every map output that the job has there; that worker is then
  * quarantined.
  */
-function giveUpRuns(cluster: Cluster, lost: Task, how: Of<"segment-lost">["how"], error: FailureText): void {
+function giveUpRuns(
+  cluster: Cluster,
+  { lost, holder }: { readonly lost: Task; readonly holder: Worker | undefined },
+  how: Of<"segment-lost">["how"],
+  error: FailureText,
+): void {
   const { job } = lost;
-  const holder = cluster.workers.get(lost.winner!.worker);
   const isCutOff = how === "unreachable" && holder !== undefined;
   const runs = isCutOff ? [...holder.runs].filter((task) => task.job === job && isDone(task)) : [lost];
   for (const task of runs.includes(lost) ? runs : [lost, ...runs]) {

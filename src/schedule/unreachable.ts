@@ -14,10 +14,12 @@ const complaintLeases = 6;
 /** A reduce is moved this often; after that, the output that it can't fetch is made again. */
 const movesMax = 3;
 
-/** Judges a complaint. "lost": the output is given up. "move": another worker is to try the reduce. */
-export function judgeUnreachable(cluster: Cluster, attempt: Attempt, lost: Task): "lost" | "move" {
+/**
+ * Judges a complaint about the worker that holds an output; undefined: it is not known any more. "lost": the output is
+ * given up. "move": another worker is to try the reduce.
+ */
+export function judgeUnreachable(cluster: Cluster, attempt: Attempt, holder: Worker | undefined): "lost" | "move" {
   const { task, worker, id } = attempt;
-  const holder = cluster.workers.get(lost.winner!.worker);
   if (holder === undefined || !isLive(holder) || holder === worker) return "lost";
   note(cluster, { kind: "holder-unreachable", attempt: id, holder: holder.id, worker: worker.id });
   complain(cluster, worker, holder);

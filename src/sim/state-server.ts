@@ -1,6 +1,7 @@
 // The state store as a service that several masters use: the product's store in memory, behind a session for whoever
 // leads. A commit goes in as transactions, each fenced by the store, so a crash or an error may leave a prefix of it
 // (store.ts).
+import { held } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
 import { createMemoryStore } from "../state/memory.ts";
 import type { Change, Leadership, StoredRecord } from "../state/store.ts";
@@ -154,7 +155,7 @@ export class StateServer implements Endpoint {
       await this.#wait();
       const transaction = changes.slice(from, Math.min(from + transactionMax, failsAt));
       try {
-        await this.#leaderships.get(epoch)!.commit(transaction);
+        await held(this.#leaderships, epoch, "leadership").commit(transaction);
       } catch (error) {
         this.#watcher.fenced();
         throw error;

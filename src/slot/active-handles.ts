@@ -53,9 +53,9 @@ export function letGoOfTimers(): () => void {
     own.unref();
   }
   return () => {
-    for (; taken > 0; taken--) {
+    for (; mark !== undefined && taken > 0; taken--) {
       own.ref();
-      own[mark!] = false;
+      own[mark] = false;
     }
     clearTimeout(own);
   };

@@ -91,14 +91,13 @@ export class RunFooter {
 
   /** Reads and checks the whole footer, unless that has been done; then nothing more has to be read. */
   *hold(): Reads<void> {
-    if (this.#held !== undefined) return;
-    this.#hold(Buffer.from(yield { position: this.#start, length: this.#size - this.#start }));
+    yield* this.#whole();
   }
 
   /** The segments in partition order; partitions without pairs have none. */
   *segments(): Reads<readonly Segment[]> {
-    yield* this.hold();
-    return Array.from({ length: this.#head.count }, (_, index) => readEntry(this.#held!, this.#entryAt(index)));
+    const whole = yield* this.#whole();
+    return Array.from({ length: this.#head.count }, (_, index) => readEntry(whole, this.#entryAt(index)));
   }
 
   /**
@@ -135,9 +134,15 @@ export class RunFooter {
     return this.#head.headBytes + index * entryBytes;
   }
 
-  #hold(bytes: Buffer): void {
+  *#whole(): Reads<Buffer> {
+    if (this.#held !== undefined) return this.#held;
+    return this.#hold(Buffer.from(yield { position: this.#start, length: this.#size - this.#start }));
+  }
+
+  #hold(bytes: Buffer): Buffer {
     const fault = footerFault(bytes, this.#head, this.#size);
     if (fault !== undefined) throw corruptRun(this.#path, fault);
     this.#held = bytes;
+    return bytes;
   }
 }

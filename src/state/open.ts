@@ -22,15 +22,16 @@ const schemes: Readonly<Record<string, Open>> = {
  * other scheme, and `state-busy`, `corrupt-state` and `io-error` as the store does.
  */
 export async function openStateStore(url: string, options: StateStoreOptions = {}): Promise<StateStore> {
-  const [, scheme, rest] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(url) ?? [undefined, "leveldb", url];
-  const name = scheme!.toLowerCase();
-  if (!Object.hasOwn(schemes, name)) {
+  const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(url) ?? [undefined, "leveldb", url];
+  const name = scheme.toLowerCase();
+  const open = Object.hasOwn(schemes, name) ? schemes[name] : undefined;
+  if (open === undefined) {
     throw new MillraceError(
       "wrong-usage",
       `${excerptOf(url)}: there is no state store of the scheme ${name}: give leveldb:DIR or the path of a directory`,
     );
   }
-  if (name === "leveldb" && rest!.trim() === "")
+  if (name === "leveldb" && rest.trim() === "")
     throw new MillraceError("wrong-usage", "the state store needs a directory: leveldb:DIR, or its path");
-  return await schemes[name]!(rest!, options);
+  return await open(rest, options);
 }

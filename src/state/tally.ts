@@ -39,6 +39,6 @@ export function encodeTally({ batches, records, sum }: Tally): Buffer {
 /** The decoded tally; undefined when the bytes are not a tally. */
 export function decodeTally(bytes: Buffer): Tally | undefined {
   if (bytes.length !== 24) return undefined;
-  const [batches, records, sum] = [0, 8, 16].map((at) => Number(bytes.readBigUInt64BE(at)));
-  return { batches: batches!, records: records!, sum: sum! };
+  const numberAt = (at: number) => Number(bytes.readBigUInt64BE(at));
+  return { batches: numberAt(0), records: numberAt(8), sum: numberAt(16) };
 }

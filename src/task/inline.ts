@@ -2,6 +2,7 @@
 // throws comes out as it is, so that a test or a debugger sees it where it happened.
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { held } from "../base/assert.ts";
 import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../base/error.ts";
 import type { AttemptId, Counters, Phase } from "../base/ids.ts";
@@ -25,7 +26,8 @@ import type { OutputSinks, RecordEncoder } from "./output/outputs.ts";
 import { formatsWrite } from "./output/staged-outputs.ts";
 import { KeySample } from "./plan/key-sample.ts";
 import { sampleKeys } from "./plan/sample-keys.ts";
-import { type RecordSink, ReduceSide } from "./reduce/side.ts";
+import type { SingleSink } from "./reduce/key-lines.ts";
+import { ReduceSide } from "./reduce/side.ts";
 import { hashText } from "./user/context.ts";
 import { CounterTotals, PendingCounts } from "./user/counters.ts";
 import { LateCalls, refusePromise } from "./user/late-calls.ts";
@@ -188,7 +190,7 @@ class InlineJob {
 }
 
 /** Output records as they were emitted: copies, checked by the output's format as if it wrote them. */
-class InlineRecords implements OutputSinks, RecordSink {
+class InlineRecords implements OutputSinks, SingleSink {
   readonly outputs: unknown[][];
   readonly encoders: readonly RecordEncoder[];
   /** What is passed around as encoded is an index into these. */
@@ -267,7 +269,7 @@ function inlineSpec(job: JobDefinition, paramsValue: Uint8Array | undefined): Jo
 
 /** The path beside the job's module, as everywhere; `name` is a side file that the job has. */
 function sideFile(job: JobDefinition, name: string): string {
-  const path = job.files.get(name)!;
+  const path = held(job.files, name, "path");
   const { module } = job;
   if (module === undefined) return resolve(path);
   return resolve(dirname(module.startsWith("file:") ? fileURLToPath(module) : module), path);

@@ -47,7 +47,7 @@ export async function* textLines(chunks: AsyncIterable<LogChunk>): AsyncIterable
       decoder = new StringDecoder("utf8");
     }
     const lines = (rest + decoder.write(Buffer.from(bytes))).split("\n");
-    rest = lines.pop()!;
+    rest = lines.pop() ?? "";
     for (const line of lines) yield printable(line);
   }
   rest += decoder.end();

@@ -3,6 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import pc from "picocolors";
+import { held } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { exitCodeOfCode } from "../../base/error-codes.ts";
 import { systemClock } from "../../base/system/clock.ts";
@@ -146,7 +147,7 @@ function environmentOf({ job }: JobHere, spec: JobSpec, isInspected: boolean): R
     storage: createStorage(),
     status: { write() {} },
     signal: new AbortController().signal,
-    file: (name) => paths.get(name)!,
+    file: (name) => held(paths, name, "path"),
     log: (message, fields) => {
       const more = fields === undefined ? "" : ` ${readable(fields, { oneLine: true })}`;
       process.stderr.write(`log  ${printable(message)}${more}\n`);

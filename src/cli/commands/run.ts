@@ -35,16 +35,15 @@ export async function runCommand(
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
   const flags = withStandardOutput(given);
-  refuseMisplaced(flags);
+  const where = whereOf(flags);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
   const screen = openScreen(flags, startedMs);
   let engine: JobEngine | undefined;
   try {
-    engine = await (flags.master === undefined
-      ? openHere({ job, flags, screen, signal: interrupts.signal, firstSlot })
-      : openThere({ job, flags, screen, signal: interrupts.signal, firstSlot }));
+    const opening: Opening = { job, flags, screen, signal: interrupts.signal, firstSlot };
+    engine = await (where.kind === "here" ? openHere(opening) : openThere(opening, where));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
     const handle = await engine.submit(await submitOptionsOf(engine, inputs, flags, interrupts.signal));
@@ -60,6 +59,9 @@ export async function runCommand(
     interrupts.stop();
   }
 }
+
+/** Where the job runs: on this machine, or on a cluster, which needs a folder for the output. */
+type Where = { readonly kind: "here" } | { readonly kind: "cluster"; readonly master: string; readonly output: string };
 
 interface Opening {
   readonly job: string;
@@ -85,13 +87,16 @@ async function openHere({ job, flags, screen, signal, firstSlot }: Opening): Pro
 }
 
 /** Opens the engine of a cluster, whose modules are loaded only here. */
-async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Promise<JobEngine> {
+async function openThere(
+  { job, flags, screen, signal, firstSlot }: Opening,
+  { master: address, output }: Extract<Where, { readonly kind: "cluster" }>,
+): Promise<JobEngine> {
   const [{ openRemote }, { connectTo }] = await Promise.all([
     import("../../engine/remote/open.ts"),
     import("../../engine/remote/connect.ts"),
   ]);
   const master = connectTo({
-    address: flags.master!,
+    address,
     tokenFile: flags.tokenFile,
     ca: flags.ca,
     signal,
@@ -100,10 +105,10 @@ async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Pr
   return await openRemote({
     ...openingOf(valuesOfFlags(flags)),
     module: resolve(job),
-    output: flags.output!,
+    output,
     master,
     firstSlot,
-    address: flags.master!,
+    address,
     deadLetters: deadLettersOf(flags),
     signal,
     onSlow: () => warn(screen, stillLoading(job)),
@@ -112,8 +117,8 @@ async function openThere({ job, flags, screen, signal, firstSlot }: Opening): Pr
   });
 }
 
-/** Refuses options for the other kind of run, which would otherwise be ignored in silence. */
-function refuseMisplaced(flags: RunFlags): void {
+/** Where the job runs. Refuses options for the other place, which would otherwise be ignored in silence. */
+function whereOf(flags: RunFlags): Where {
   const misplaced = misplacedOption(valuesOfFlags(flags));
   if (misplaced !== undefined) {
     const instead = runOption(misplaced).instead?.replace("MASTER", flags.master ?? "");
@@ -123,13 +128,14 @@ function refuseMisplaced(flags: RunFlags): void {
         : `is for a run on this machine, without --master: ${instead}`;
     throw new MillraceError("wrong-usage", `${flagOf(misplaced)} ${why}`);
   }
-  if (flags.master === undefined) return;
+  if (flags.master === undefined) return { kind: "here" };
   if (flags.output === undefined) {
     throw new MillraceError(
       "wrong-usage",
       "a cluster publishes into a folder that all its workers see: give one with -o DIR",
     );
   }
+  return { kind: "cluster", master: flags.master, output: flags.output };
 }
 
 /** The folder for dead letters. Throws `wrong-usage` where there would be none. */

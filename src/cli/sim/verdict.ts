@@ -65,10 +65,9 @@ async function outputDifference(
   a: SimRun,
   b: SimRun,
 ): Promise<Difference | undefined> {
-  const [one, other] = await Promise.all(
-    [a, b].map(({ storage, destination }) => readPublished(storage, destination, description)),
-  );
-  return await differenceBetween(one!, other!);
+  const publishedBy = ({ storage, destination }: SimRun) => readPublished(storage, destination, description);
+  const [one, other] = await Promise.all([publishedBy(a), publishedBy(b)]);
+  return await differenceBetween(one, other);
 }
 
 /** How often something was counted may depend on the number of tasks (in setup, for instance), but not on faults. */

@@ -43,9 +43,8 @@ export async function readPublished(
 export function unitsOf({ files, description }: Published): Map<string, Unit> {
   const units = new Map<string, Unit>();
   // Those of map may have no part in one run and some in another.
-  for (const { name } of description.outputs) {
+  for (const { name, headerBytes } of description.outputs) {
     const parts = files.filter((file) => file.output === name && isOfMap(file));
-    const headerBytes = description.outputs.find((output) => output.name === name)!.headerBytes;
     units.set(`output ${name}`, { name: `the parts of ${name} that map wrote`, files: parts, headerBytes });
   }
   for (const file of files) {

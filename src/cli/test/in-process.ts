@@ -1,5 +1,6 @@
 // Shared by the checks that call the job's code in this process: the job, its records, and a task to run its functions
 // in.
+import { held } from "../../base/assert.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { type MappedRecord, RecordMapper, type RecordMapperOptions } from "../../task/map/record-mapper.ts";
@@ -56,7 +57,7 @@ function userTask({ job, spec, signal, late }: InProcess): UserTask {
   const paths = new Map(spec.files.map((file) => [file.name, file.path]));
   return new UserTask(
     { attempt: { job: "test", phase: "map", index: 0, epoch: 1, attempt: 1 }, spec, careful: false },
-    { job, status: { write() {} }, signal, log: () => {}, file: (name) => paths.get(name)!, late },
+    { job, status: { write() {} }, signal, log: () => {}, file: (name) => held(paths, name, "path"), late },
   );
 }
 

@@ -1,6 +1,7 @@
 // Checks that map emits the same for a record every time. It is called twice: in order, and from the last record to the
 // first, after setup has run again, with a clock of another day. A difference comes from earlier records, the clock,
 // chance, or the outside world.
+import { held } from "../../base/assert.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
@@ -29,11 +30,12 @@ export async function checkMap(here: InProcess, first: ReadonlyMap<number, Mappe
       },
       after(index, again) {
         const used = watched.takeUsed();
-        const before = first.get(index)!;
+        const before = held(first, index, "first result of map");
         const difference = differenceOf(job, before, again);
         if (difference === undefined) return;
         if (differing++ > 0) return;
-        const advice = clockAdvice(used, "map") ?? clockAdvice(bySetup!, "setup") ?? stateAdvice;
+        const adviceOnSetup = bySetup === undefined ? undefined : clockAdvice(bySetup, "setup");
+        const advice = clockAdvice(used, "map") ?? adviceOnSetup ?? stateAdvice;
         details = [
           `the record at ${placeOf(records[index]!)}: ${excerptOf(records[index]!.record)}`,
           ...difference,

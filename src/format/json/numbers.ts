@@ -1,5 +1,6 @@
 // Numbers in whole JSON records that JavaScript's numbers can't hold: integers beyond 2^53 that would come out with
 // other digits, and numbers that are too large. `JSON.parse` rounds them silently.
+import { assert } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { setField } from "./field.ts";
 import { parseJson } from "./line.ts";
@@ -95,7 +96,9 @@ function isNumberStart(unit: number): boolean {
 
 function numberAt(text: string, at: number): string {
   number.lastIndex = at;
-  return number.exec(text)![0];
+  const found = number.exec(text);
+  assert(found !== null, "no number begins where one should");
+  return found[0];
 }
 
 /** The index behind the string whose opening quote is at `start`, in JSON. */

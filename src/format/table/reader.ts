@@ -85,16 +85,17 @@ async function* readRows(
     const { rows } = reading;
     // Not used in a block with the header, or with a byte order mark.
     scanner ??= base > 0 && base >= dataStart && rows !== undefined ? columnScanner(rows, options) : undefined;
-    const isScanned = scanner !== undefined && !hasReturns && isUtf8(bytes) && ColumnScanner.takes(block);
+    const scanning =
+      scanner !== undefined && !hasReturns && isUtf8(bytes) && ColumnScanner.takes(block) ? scanner : undefined;
     for (let at = 0; at < bytes.length; ) {
-      if (isScanned) {
-        const { batch, next } = scanner!.read(block, at);
+      if (scanning !== undefined) {
+        const { batch, next } = scanning.read(block, at);
         if (batch.records.length > 0) yield counts(batch);
         if (next === bytes.length) break;
         at = next;
       }
       // Where no quotes can hide line ends, only one line is left to the slow way.
-      const lineEnd = isScanned && options.lines.quoted !== true ? bytes.indexOf(10, at) + 1 : 0;
+      const lineEnd = scanning !== undefined && options.lines.quoted !== true ? bytes.indexOf(10, at) + 1 : 0;
       const end = lineEnd || bytes.length;
       const lines = decoded(decoder, { bytes: bytes.subarray(at, end), base: base + at });
       for await (const batch of readParsed(lines, parse)) yield counts(batch);

@@ -89,7 +89,8 @@ export class RowTable {
 
   /** Reads rows of the block from index `from` on, where a row begins. */
   scan(from: number): void {
-    const { bytes, base } = this.#block!;
+    assert(this.#block !== undefined, "rows are read before a block was taken");
+    const { bytes, base } = this.#block;
     this.scans++;
     this.rows = this.#reader.scanRows(places.block + from, places.block + bytes.length, base + from);
     const [consumed, length, , stopped] = this.#results as unknown as readonly [number, number, number, number];

@@ -60,9 +60,10 @@ function withoutProcessImports(code: string): { readonly text: string; readonly 
 function namesIn(code: string): ReadonlySet<string> {
   const names = new Set<string>();
   const holders = [mark];
-  for (const [, name] of code.matchAll(/(?:[\s,]|^)([\w$]+) = __millraceEnvironment\b(?![.[?])/g)) holders.push(name!);
-  for (const [, pattern] of code.matchAll(/\{([^{}]*)\} = process\b(?![.[?])/g)) {
-    for (const part of pattern!.split(",")) {
+  for (const [, name = ""] of code.matchAll(/(?:[\s,]|^)([\w$]+) = __millraceEnvironment\b(?![.[?])/g))
+    holders.push(name);
+  for (const [, pattern = ""] of code.matchAll(/\{([^{}]*)\} = process\b(?![.[?])/g)) {
+    for (const part of pattern.split(",")) {
       const [, name] = /^\s*env(?:\s*:\s*([\w$]+))?\s*$/.exec(part) ?? [];
       if (/^\s*env\b/.test(part)) holders.push(name ?? "env");
     }
@@ -74,12 +75,12 @@ function namesIn(code: string): ReadonlySet<string> {
     collect(names, code, new RegExp(`${own}(?:\\?\\.)?\\["([^"\\\\]+)"\\]${notWritten}`, "g"));
     collect(names, code, new RegExp(`"([^"\\\\]+)" in ${own}(?![\\w$.[?])`, "g"));
     collect(names, code, new RegExp(`hasOwn\\(${own}, "([^"\\\\]+)"`, "g"));
-    for (const [, pattern] of code.matchAll(new RegExp(`\\{([^{}]*)\\} = ${own}(?![\\w$.[?])`, "g")))
-      for (const part of pattern!.split(",")) collect(names, part, /^\s*"?([A-Za-z_$][\w$]*)"?\s*(?::|=|$)/g);
+    for (const [, pattern = ""] of code.matchAll(new RegExp(`\\{([^{}]*)\\} = ${own}(?![\\w$.[?])`, "g")))
+      for (const part of pattern.split(",")) collect(names, part, /^\s*"?([A-Za-z_$][\w$]*)"?\s*(?::|=|$)/g);
   }
   return names;
 }
 
 function collect(names: Set<string>, code: string, pattern: RegExp): void {
-  for (const [, name] of code.matchAll(pattern)) names.add(name!);
+  for (const [, name = ""] of code.matchAll(pattern)) names.add(name);
 }

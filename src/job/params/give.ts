@@ -1,5 +1,6 @@
 // Parameters on the caller's side: from words of a command line or values of a program to the JSON that travels with
 // the job.
+import { held } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { strictJson } from "../../base/value/strict-json.ts";
@@ -16,7 +17,9 @@ export function paramsFromText(described: ParamsDescription, given: ReadonlyMap<
   const params = new Map(described.params.map(({ name, ...param }): [string, ParamDefinition] => [name, param]));
   checkNames(params, given);
   return JSON.stringify(
-    Object.fromEntries([...given].map(([name, text]) => [name, parseText(name, text, params.get(name)!)])),
+    Object.fromEntries(
+      [...given].map(([name, text]) => [name, parseText(name, text, held(params, name, "definition"))]),
+    ),
   );
 }
 

@@ -41,8 +41,9 @@ export interface DispatchOptions {
 interface Found {
   readonly scopes: readonly Scope[];
   readonly params: Readonly<Record<string, string>>;
-  /** The route; undefined for a method of `rpc`. */
-  readonly route: HttpRoute | undefined;
+  readonly to:
+    | { readonly kind: "route"; readonly route: HttpRoute }
+    | { readonly kind: "rpc"; readonly rpc: RpcMethods };
 }
 
 export class Dispatch {
@@ -69,7 +70,7 @@ export class Dispatch {
     response: AnyResponse,
     { passed, refused, mayGoOn }: { passed: () => void; refused: () => void; mayGoOn?: () => void },
   ): Promise<void> {
-    const { gate, place, silence, rpc, log } = this.#options;
+    const { gate, place, silence, log } = this.#options;
     // The signal tells of a connection that breaks. Without a listener the error would end the process.
     request.on("error", () => {});
     response.on("error", () => {});
@@ -86,24 +87,26 @@ export class Dispatch {
         : refuse(request, response, 404, `there is no ${head.path} here`);
     }
     if (!found.scopes.includes("open")) passed();
-    if (found.route !== undefined) {
+    const { to } = found;
+    if (to.kind === "route") {
+      const { bodyBytesMax } = to.route;
       const declared = Number(request.headers["content-length"] ?? 0);
-      if (declared > found.route.bodyBytesMax) {
-        return refuse(request, response, 413, `a body of at most ${found.route.bodyBytesMax} bytes is taken here`);
+      if (declared > bodyBytesMax) {
+        return refuse(request, response, 413, `a body of at most ${bodyBytesMax} bytes is taken here`);
       }
       const signed = found.scopes.includes("job-key") ? request.headers[bodyHeader] : undefined;
-      if (signed !== undefined && signed !== emptyBody && found.route.bodyBytesMax === 0) {
+      if (signed !== undefined && signed !== emptyBody && bodyBytesMax === 0) {
         return refuse(request, response, 401, otherBody);
       }
       if (signed !== undefined) checkBody(request, response, signed);
-      boundBody(request, response, found.route.bodyBytesMax);
+      boundBody(request, response, bodyBytesMax);
     }
     endSilent(request, response, silence);
     mayGoOn?.();
     try {
       response.setHeader("x-content-type-options", "nosniff");
-      if (found.route === undefined) await rpc!.handle(request, response);
-      else await found.route.handle(this.#requestOf(request, response, found.params), response);
+      if (to.kind === "rpc") await to.rpc.handle(request, response);
+      else await to.route.handle(this.#requestOf(request, response, found.params), response);
     } catch (error) {
       if (!(error instanceof MillraceError) && !response.destroyed) {
         log.error({ path: head.path, error: text(error) }, "a request's handler failed");
@@ -113,9 +116,10 @@ export class Dispatch {
   }
 
   #find(head: RequestHead): { found: Found | undefined; isPathKnown: boolean } {
-    const scope = this.#options.rpc?.scopes.get(head.path);
-    if (scope !== undefined) {
-      const found = { scopes: scopesOf(scope), params: {}, route: undefined };
+    const { rpc } = this.#options;
+    const scope = rpc?.scopes.get(head.path);
+    if (rpc !== undefined && scope !== undefined) {
+      const found: Found = { scopes: scopesOf(scope), params: {}, to: { kind: "rpc", rpc } };
       return { found: head.method === "POST" ? found : undefined, isPathKnown: true };
     }
     let isPathKnown = false;
@@ -125,7 +129,7 @@ export class Dispatch {
       if (params === undefined) continue;
       isPathKnown = true;
       if (route.method === head.method || (route.method === "GET" && head.method === "HEAD"))
-        return { found: { scopes: scopesOf(route.scope), params, route }, isPathKnown };
+        return { found: { scopes: scopesOf(route.scope), params, to: { kind: "route", route } }, isPathKnown };
     }
     return { found: undefined, isPathKnown };
   }

@@ -205,7 +205,10 @@ class FailureLimit {
     const left = Math.min(FailureLimit.#burst, before.left + (now - before.at) * FailureLimit.#perMs);
     this.#left.delete(address);
     this.#left.set(address, { left: Math.max(0, left - 1), at: now });
-    if (this.#left.size > FailureLimit.#addressesMax) this.#left.delete(this.#left.keys().next().value!);
+    for (const oldest of this.#left.keys()) {
+      if (this.#left.size <= FailureLimit.#addressesMax) break;
+      this.#left.delete(oldest);
+    }
     return left >= 1;
   }
 }

@@ -13,5 +13,6 @@ export function parseListen(text: string): Where {
   if (match === null || port > 65_535) {
     throw new MillraceError("wrong-usage", `--listen ${JSON.stringify(text)} is not HOST:PORT, like 127.0.0.1:7070`);
   }
-  return { host: (match[1] ?? match[2])!, port };
+  const [, inBrackets, name = ""] = match;
+  return { host: inBrackets ?? name, port };
 }

@@ -13,6 +13,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { held } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { type Clock, systemClock } from "../../base/system/clock.ts";
@@ -80,7 +81,7 @@ export function masterService(api: MasterApi, { clock = systemClock, log = noLog
     async handle(request: AnyRequest, response: AnyResponse): Promise<void> {
       const path = (request.url ?? "").split("?", 1)[0]!;
       if (path === heartbeatPath && isPlainGrpc(request)) return await serveUnary(request, response, heartbeatCall);
-      const handler = handlers.get(path)!;
+      const handler = held(handlers, path, "handler");
       try {
         const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
         await universalResponseToNodeResponse(answer, response);

@@ -68,8 +68,8 @@ function readMessage(request: Http2ServerRequest, bytesMax: number): Promise<Uin
       parts.push(part);
       bytes += part.length;
       if (bytes < prefixBytes) return;
-      const [first] = parts;
-      const head = first!.length >= prefixBytes ? first! : Buffer.concat(parts);
+      const [first = part] = parts;
+      const head = first.length >= prefixBytes ? first : Buffer.concat(parts);
       const length = head.readUInt32BE(1);
       if (head[0] !== 0) fail(Code.Unimplemented, "compressed messages are not taken without grpc-encoding");
       else if (length > bytesMax)

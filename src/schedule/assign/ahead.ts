@@ -15,7 +15,7 @@ export function assignAhead(cluster: Cluster, worker: Worker): void {
   while (capacity(worker) <= 0 && capacityAhead(worker) > 0 && !isRefused(cluster, worker)) {
     const job = nextJob(cluster);
     if (job === undefined) return;
-    const task = takeTask(job)!;
+    const task = takeTask(job);
     if (!suits(cluster, job, task, worker)) {
       requeue(cluster, task);
       return;

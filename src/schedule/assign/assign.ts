@@ -1,5 +1,6 @@
 // Decides which worker runs which task next. The job with the fewest running attempts goes first, and jobs with equally
 // many take turns; within a job, tasks go by their index, and workers take turns.
+import { assert } from "../../base/assert.ts";
 import type { AttemptId, Instant, Phase } from "../../base/ids.ts";
 import type { Plan, Split } from "../../input/plan.ts";
 import type { Assignment, MapWork } from "../../protocol/messages.ts";
@@ -34,7 +35,7 @@ export function assign(cluster: Cluster): Assigned {
     cluster.turns.delete(job.id);
     cluster.turns.set(job.id, job);
     if (startNear(cluster, job)) continue;
-    const task = takeTask(job)!;
+    const task = takeTask(job);
     const worker = chooseWorker(cluster, task);
     if (worker === undefined) heldBack.push(task);
     else start(cluster, task, worker);
@@ -86,9 +87,10 @@ function peekWaiting(job: Job, phase: Phase): Task | undefined {
   return undefined;
 }
 
-export function takeTask(job: Job): Task | undefined {
+/** Takes the next task of a job that `nextJob` has named. */
+export function takeTask(job: Job): Task {
   const task = peekTask(job);
-  if (task === undefined) return undefined;
+  assert(task !== undefined, "a job without a task to give out was next");
   job.queues[task.phase].pop();
   task.isQueued = false;
   return task;
@@ -148,7 +150,8 @@ function workOf(task: Task): Assignment["work"] {
     case "plan":
       return { phase: "plan" };
     case "map":
-      return mapWork(task, job.plan!);
+      assert(job.plan !== undefined, "a job has map tasks without a plan");
+      return mapWork(task, job.plan);
     case "reduce":
       return { phase: "reduce", partitions: job.reduces.length, mapVersion: job.mapVersion };
   }

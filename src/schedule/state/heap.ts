@@ -1,5 +1,5 @@
 /** A binary heap: the least element by `isLess` comes out first, in O(log n). */
-export class Heap<T> {
+export class Heap<T extends object> {
   readonly #isLess: (a: T, b: T) => boolean;
   readonly #items: T[] = [];
 
@@ -32,7 +32,7 @@ export class Heap<T> {
     const items = this.#items;
     const least = items[0];
     const last = items.pop();
-    if (items.length > 0) this.#sink(last!);
+    if (last !== undefined && items.length > 0) this.#sink(last);
     return least;
   }
 

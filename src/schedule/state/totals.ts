@@ -1,4 +1,5 @@
 // Sums over winners: counters, statistics.
+import { held } from "../../base/assert.ts";
 import { counterTooLarge, exactSum, tooManyCounters } from "../../base/counters.ts";
 import type { MillraceError } from "../../base/error.ts";
 import type { Counters } from "../../base/ids.ts";
@@ -45,7 +46,7 @@ export class TotalsSum {
   /** The sums, with counters in the order of their names, so that the order in which tasks ended does not show. */
   result(): Totals {
     const counters: Record<string, number> = Object.create(null);
-    for (const name of [...this.#counters.keys()].sort()) counters[name] = carried(this.#counters.get(name)!);
+    for (const name of [...this.#counters.keys()].sort()) counters[name] = carried(held(this.#counters, name, "total"));
     return { map: { ...this.#map }, reduce: { ...this.#reduce }, counters };
   }
 }

@@ -1,6 +1,7 @@
 // A slot without a process: an instance of the job's module, and the product's own attempts run in it. An attempt
 // happens at one moment of virtual time; around it lies the time that it is said to take, in which its slot, its
 // worker or its master may go.
+import { assert } from "../../base/assert.ts";
 import { type AttemptId, taskName } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { JobDefinition } from "../../job/definition.ts";
@@ -181,10 +182,11 @@ class UserSlot implements TaskSlot {
       : work.fate === "fails"
         ? { kind: "fails", bytes, signs }
         : { kind: "well" };
+    assert(this.#job !== undefined, "an attempt runs in a slot that has loaded no job");
     work.result = await execute({
       scene: this.#scene,
       worker: this.#worker,
-      job: this.#job!,
+      job: this.#job,
       request: work.request,
       end,
     });

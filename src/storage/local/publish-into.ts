@@ -76,8 +76,9 @@ export async function firstGone(
   for (const file of files) {
     const path = join(folder, file.name);
     const directory = dirname(path);
-    if (!namesOf.has(directory)) namesOf.set(directory, new Set(await fs.promises.readdir(directory)));
-    if (!namesOf.get(directory)!.has(basename(path))) return file;
+    let names = namesOf.get(directory);
+    if (names === undefined) namesOf.set(directory, (names = new Set(await fs.promises.readdir(directory))));
+    if (!names.has(basename(path))) return file;
   }
   return undefined;
 }

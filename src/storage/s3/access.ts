@@ -29,22 +29,30 @@ export function s3AccessFrom(environment: Readonly<Record<string, string | undef
   };
 }
 
+/** An access as its text has it. */
+interface PackedAccess extends Omit<S3Access, "secretAccessKey" | "sessionToken"> {
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | undefined;
+}
+
 /** The access as one text, which only `unpackAccess` reads. */
 export function packAccess({ secretAccessKey, sessionToken, ...others }: S3Access): Secret {
-  return new Secret(
-    JSON.stringify({ ...others, secretAccessKey: secretAccessKey.reveal(), sessionToken: sessionToken?.reveal() }),
-  );
+  const packed: PackedAccess = {
+    ...others,
+    secretAccessKey: secretAccessKey.reveal(),
+    sessionToken: sessionToken?.reveal(),
+  };
+  return new Secret(JSON.stringify(packed));
 }
 
 /** The access that `packAccess` made a text of. */
 export function unpackAccess(packed: Secret): S3Access {
-  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken }: Record<string, string | undefined> =
-    JSON.parse(packed.reveal());
+  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken }: PackedAccess = JSON.parse(packed.reveal());
   return {
     endpoint,
-    region: region!,
-    accessKeyId: accessKeyId!,
-    secretAccessKey: new Secret(secretAccessKey!),
+    region,
+    accessKeyId,
+    secretAccessKey: new Secret(secretAccessKey),
     sessionToken: sessionToken === undefined ? undefined : new Secret(sessionToken),
   };
 }

@@ -20,6 +20,8 @@ export interface OldOutput {
   readonly etag: string;
   readonly job: JobId;
   readonly names: readonly string[];
+  /** Whether its `_SUCCESS` is only the note of a job that is still replacing it (`Replacing`). */
+  readonly isReplacing: boolean;
 }
 
 export function identityOf(manifest: Uint8Array): string {
@@ -31,13 +33,15 @@ export function outputOf(
   manifest: { readonly bytes: Buffer; readonly etag: string },
   path: string,
 ): OldOutput | string {
+  const { etag } = manifest;
   const identity = identityOf(manifest.bytes);
   const replacing = parseReplacing(manifest.bytes);
-  if (replacing !== undefined) return { identity, etag: manifest.etag, job: replacing.job, names: replacing.files };
+  if (replacing !== undefined) return { identity, etag, job: replacing.job, names: replacing.files, isReplacing: true };
   try {
     const parsed = parseManifest(manifest.bytes, path);
     if (parsed === undefined) return `its ${manifestName} was not written by Millrace`;
-    return { identity, etag: manifest.etag, job: parsed.job.id, names: parsed.files.map(({ name }) => name) };
+    const names = parsed.files.map(({ name }) => name);
+    return { identity, etag, job: parsed.job.id, names, isReplacing: false };
   } catch (thrown) {
     if (thrown instanceof MillraceError) return `its ${manifestName} can't be read (${thrown.message})`;
     throw thrown;
@@ -114,7 +118,7 @@ export async function prepareS3(
   }
   const { files, claims } = await contentsOf(objects, destination);
   const old = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestUrl(destination)));
-  const claim = claims.find((job) => typeof old !== "object" || job !== old.job || isReplacing(manifest!.bytes));
+  const claim = claims.find((job) => typeof old !== "object" || job !== old.job || old.isReplacing);
   if (claim !== undefined) throw beingPublished(destination, claim);
   if (old === undefined && files.size === 0) return { replaces: undefined };
   const foreign = foreignTo(old, files);
@@ -135,7 +139,7 @@ async function removeCutOff(objects: S3Objects, destination: S3Destination, ende
   const manifest = await objects.get(manifestUrl(destination));
   const there = manifest === undefined ? undefined : outputOf(manifest, s3Path(manifestUrl(destination)));
   for (const job of left) {
-    const isWhole = typeof there === "object" && there.job === job && !isReplacing(manifest!.bytes);
+    const isWhole = typeof there === "object" && there.job === job && !there.isReplacing;
     if (isWhole) await removeReplaced(objects, destination, job, new Set(there.names));
     else await abandonS3(objects, destination, job, files.keys());
   }
@@ -170,10 +174,6 @@ export function decisionWithdrawn({ path }: S3Destination): MillraceError {
     "corrupt-output",
     `The output prepared for ${showPath(path)} was withdrawn, because one of its files was gone; the job has been retried since.`,
   );
-}
-
-function isReplacing(manifest: Uint8Array): boolean {
-  return parseReplacing(manifest) !== undefined;
 }
 
 /** Records of other jobs' uploads don't belong to the output: they are hidden, and each job removes its own. */

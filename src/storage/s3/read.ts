@@ -186,7 +186,10 @@ function keyOf({ path, bytes, version }: FileInfo): string {
 function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
   map.delete(key);
   map.set(key, value);
-  if (map.size > most) map.delete(map.keys().next().value!);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) break;
+    map.delete(oldest);
+  }
 }
 
 function changed(file: FileInfo, how: string): MillraceError {

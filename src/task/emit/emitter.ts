@@ -194,6 +194,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
     let end = start;
     const from = length < copiedLengthMin || texts === undefined ? -1 : texts.startOf(key, record);
     if (from >= 0) {
+      // `from` is -1 where there are no `texts`.
       end = copyAscii(texts!.view, from, start, length);
     } else if (length > loopLengthMax) {
       end = writeUtf8At(arena, start, key);
@@ -347,6 +348,7 @@ export function createEmitter(encoder: PairEncoder, target: PairTarget): Emitter
    * does not keep (numbers from -2^-1022 to 0).
    */
   function encodeNumber(value: unknown): boolean {
+    // `fastEmit` chooses the functions that call this only where there is an `isNumber`.
     if (typeof value !== "number" || !isNumber!(value)) return false;
     double[0] = value + 0;
     const high = words[1]!;

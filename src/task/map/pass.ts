@@ -8,6 +8,7 @@
 // An `async` function has the second kind from the start. Any other function switches to it with its first promise: the
 // call that returned it keeps what was shared, if it was the first of all; otherwise the split is mapped again
 // (sharing.ts). It awaits once per batch of the input, and the promises.
+import { held } from "../../base/assert.ts";
 import { MiB } from "../../base/limits.ts";
 import type { RecordBatch } from "../../format/format.ts";
 import { failureText, isA, sameError } from "../failure.ts";
@@ -100,9 +101,9 @@ export class MapPass {
     let i = 0;
     while (i < records.length) {
       const stop = aside === undefined ? records.length : nextAside(batch, i, aside);
-      if (i === stop) {
+      if (aside !== undefined && i === stop) {
         await this.#flights.drain();
-        const reason = aside!.get(starts[i]!)!;
+        const reason = held(aside, starts[i]!, "reason to put a record aside");
         const next = originOf(batch, origin, i);
         if (reason.isCounted !== true && !this.#options.deadLetters.roomFor(next))
           throw failed(next, reason.thrown, true);

@@ -1,5 +1,6 @@
 // Maps records one by one, and hands out everything that each of them emits: for the checks of `millrace test`. The
 // calls are those of a map attempt that got a promise (record-call.ts), with an `emit` and a `ctx` for each record.
+import { assert } from "../../base/assert.ts";
 import type { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import type { Counters } from "../../base/ids.ts";
@@ -81,7 +82,9 @@ export class RecordMapper {
       append: (output, bytes, start, end) =>
         records.push({ output, bytes: new Uint8Array(bytes.subarray(start, end)) }),
     });
-    return { outcome: call.outcome!, pairs: this.#pairsOf(call.pairs), records, counters: totals.report() };
+    const { outcome } = call;
+    assert(outcome !== undefined, "a call of map is over without an outcome");
+    return { outcome, pairs: this.#pairsOf(call.pairs), records, counters: totals.report() };
   }
 
   #pairsOf(framed: ByteBuffer): EncodedPair[] {

@@ -12,17 +12,24 @@ import { isEachKey } from "../../job/mappers.ts";
 import type { PairBlock } from "../../kernel/kernel.ts";
 import { readFrame, viewOf } from "../emit/frame.ts";
 
+/** Takes output records singly. */
+export interface SingleSink {
+  write(output: number, record: unknown): void;
+  readonly lineWriting?: undefined;
+}
+
 /** Takes output records, singly or as lines. */
 export interface LineSink {
   write(output: number, record: unknown): void;
   /** How lines may be written to an output without its format; undefined where only the format may write. */
-  lineWriting?(output: number): LineWriting | undefined;
-  appendLines?(output: number, bytes: Uint8Array, start: number, end: number, lines: number): void;
+  lineWriting(output: number): LineWriting | undefined;
+  appendLines(output: number, bytes: Uint8Array, start: number, end: number, lines: number): void;
 }
 
 /** Returns undefined where the job has another reduce, or its keys are not written as they are. */
-export function keyLinesOf(job: JobDefinition, sink: LineSink): KeyLines | undefined {
-  const writing = sink.lineWriting?.(0);
+export function keyLinesOf(job: JobDefinition, sink: SingleSink | LineSink): KeyLines | undefined {
+  if (sink.lineWriting === undefined) return undefined;
+  const writing = sink.lineWriting(0);
   if (!isEachKey(job.reduce) || writing === undefined || job.combine !== undefined || job.group !== undefined)
     return undefined;
   const codec: unknown = writing.records === "bytes" ? bytesCodec : utf8;
@@ -63,7 +70,7 @@ export class KeyLines {
       this.#began(0, written.lastRun);
     }
     this.#remember(this.#pairs.bytes, written.lastKeyStart, written.lastKeyEnd);
-    this.#sink.appendLines!(0, this.#pairs.bytes, written.start, written.end, written.lines);
+    this.#sink.appendLines(0, this.#pairs.bytes, written.start, written.end, written.lines);
   }
 
   #writeSingly({ bytes, start, end }: PairBlock, failed: (thrown: unknown, key: unknown) => unknown): void {

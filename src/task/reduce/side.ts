@@ -13,11 +13,11 @@ import { PendingCounts } from "../user/counters.ts";
 import { type CallOf, isPromise, type LateCalls } from "../user/late-calls.ts";
 import { IteratorReturned } from "../user/returned.ts";
 import type { UserTask } from "../user/user-task.ts";
-import { type KeyLines, keyLinesOf, type LineSink } from "./key-lines.ts";
+import { type KeyLines, keyLinesOf, type LineSink, type SingleSink } from "./key-lines.ts";
 import { type Decoder, decoderOf, GroupValues, type ValueSource } from "./values.ts";
 
 /** Takes output records as they are emitted; `write` throws what the output's format throws. */
-export type RecordSink = LineSink;
+type RecordSink = SingleSink | LineSink;
 
 export interface ReduceSideOptions {
   readonly job: JobDefinition;

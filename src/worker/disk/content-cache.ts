@@ -74,9 +74,10 @@ export class ContentCache {
     const now = clock.date().getTime();
     const unused = readdirSync(directory)
       .filter((name) => this.#isWhole(name) && !this.#isUsed(name))
-      .map((name) => ({ name, info: statSync(join(directory, name), { throwIfNoEntry: false }) }))
-      .filter((file) => file.info !== undefined)
-      .map(({ name, info }) => ({ name, bytes: info!.size, age: now - info!.mtimeMs }))
+      .flatMap((name) => {
+        const info = statSync(join(directory, name), { throwIfNoEntry: false });
+        return info === undefined ? [] : [{ name, bytes: info.size, age: now - info.mtimeMs }];
+      })
       .toSorted((a, b) => a.age - b.age);
     let bytes = 0;
     for (const file of unused) {

@@ -80,9 +80,9 @@ export function createWorkDirectory(options: WorkDirectoryOptions): WorkDirector
 export function openWorkDirectory(options: WorkDirectoryOptions): WorkDirectory {
   const root = options.memoryRoot ?? defaultMemoryRoot;
   const left = readRecord(options.path);
-  const isThere = left?.memory !== undefined && isOwnDirectory(left.memory);
-  const memory = isThere ? left.memory : isTmpfs(root) ? createMemoryDirectory(root, options) : undefined;
-  if (isThere) writeJson(join(left.memory!, "owner.json"), { process: thisProcess(), work: options.path });
+  const there = left?.memory !== undefined && isOwnDirectory(left.memory) ? left.memory : undefined;
+  const memory = there ?? (isTmpfs(root) ? createMemoryDirectory(root, options) : undefined);
+  if (there !== undefined) writeJson(join(there, "owner.json"), { process: thisProcess(), work: options.path });
   return enter(options.path, memory, options.deadLetters ?? left?.deadLetters);
 }
 

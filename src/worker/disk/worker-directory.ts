@@ -205,8 +205,9 @@ function readRecord(path: string): WorkerRecord | undefined {
   }
   try {
     const { version, id, incarnation, cluster } = JSON.parse(text) as Partial<WorkerRecord>;
-    if (version !== 1 || typeof id !== "string" || !Number.isSafeInteger(incarnation)) return undefined;
-    return { version, id, incarnation: incarnation!, cluster: typeof cluster === "string" ? cluster : undefined };
+    if (version !== 1 || typeof id !== "string") return undefined;
+    if (typeof incarnation !== "number" || !Number.isSafeInteger(incarnation)) return undefined;
+    return { version, id, incarnation, cluster: typeof cluster === "string" ? cluster : undefined };
   } catch {
     return undefined; // cut short: a new worker
   }

@@ -22,7 +22,7 @@ export function parseXml(xml: string): XmlElement {
   const above = [root];
   let elements = 0;
   for (let at = xml.startsWith("\uFEFF") ? 1 : 0; at < xml.length; ) {
-    const inside = above.at(-1)!;
+    const inside = above.at(-1) ?? root;
     const sign = nextOf(xml, "<", at);
     if (sign > at) addText(inside, unescapeXml(xml.slice(at, sign)));
     if (sign === xml.length) break;
