@@ -41,7 +41,11 @@ it("neither the command line, nor the library, nor a slot loads what only a clus
   const everything = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
   expect(everything.some((file) => file.includes("@connectrpc"))).toBe(true);
   const clusterOnly =
-    /@connectrpc|prom-client|\/pino\/|rpc\/(listener|client|service|dispatch|session)\.ts$|master\/node\.ts$|worker\/node\.ts$/;
+    /@connectrpc|prom-client|\/pino\/|rpc\/(?:server\/(?:listener|service|dispatch)|client\/(?:client|session))\.ts$|master\/node\.ts$|worker\/node\/node\.ts$/;
+  // Each alternative is of something that there is: a file that moves takes its pattern along.
+  for (const file of ["server/listener", "server/service", "server/dispatch", "client/client", "client/session"])
+    expect(everything).toContain(`src/rpc/${file}.ts`);
+  for (const file of ["master/node", "worker/node/node"]) expect(everything).toContain(`src/${file}.ts`);
   for (const entry of entries) {
     expect(
       loadedWith(entry, metafile.outputs).filter((file) => clusterOnly.test(file)),

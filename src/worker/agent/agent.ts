@@ -88,6 +88,13 @@ class WorkerAgent implements Agent {
       this.#runs.keep(run);
       this.#jobs.note(run.writtenBy);
     }
+    this.#coolDown = new CoolDown({
+      clock,
+      ms: options.coolDownMs,
+      signal: this.#closing.signal,
+      over: () => this.#calls.raiseNews(),
+    });
+    // Last: the first report is made at once, of all that stands above.
     this.#calls = new MasterCalls({
       master: options.master,
       clock,
@@ -95,12 +102,6 @@ class WorkerAgent implements Agent {
       report: (sequence) => this.#report(sequence),
       answered: (orders, report, isFresh) => this.#follow(orders, report, isFresh),
       failed: (error) => options.onCallFailed?.(error),
-    });
-    this.#coolDown = new CoolDown({
-      clock,
-      ms: options.coolDownMs,
-      signal: this.#closing.signal,
-      over: () => this.#calls.raiseNews(),
     });
     this.#watch = this.#watchLimits();
   }
