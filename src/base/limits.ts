@@ -222,6 +222,8 @@ export const limits = {
   publishGraceMs: 5_000,
   /** One answer in XML: a page of 1,000 keys of 1,024 bytes, each byte written as %XX, has about 4 MB. */
   storeXmlBytesMax: 16 * MiB,
+  /** Bytes of a manifest, claim or record, which are read whole. */
+  storeWholeBytesMax: 256 * MiB,
   storeElementsMax: 200_000,
   storeDepthMax: 16,
   storeTagCharsMax: 4 * KiB,

@@ -13,7 +13,6 @@ import {
   type S3Range,
   type S3Version,
   tagOf,
-  wholeBytesMax,
 } from "./api/object.ts";
 import {
   AskedList,
@@ -74,7 +73,7 @@ export class S3Objects {
       method: "GET",
       url,
       headers: checksumRequest,
-      bytesMax: wholeBytesMax,
+      bytesMax: limits.storeWholeBytesMax,
     };
     return await this.#client.send(request, (response) => {
       if (response.status === 404 && codeOf(response) !== "NoSuchBucket") return undefined;

@@ -1,6 +1,6 @@
 // Objects, as a store answers with them: their headers, their content, some of their bytes. An answer that leaves out
 // what it has to say, or contradicts what was asked for, is refused and never taken for an object.
-import { MiB } from "../../../base/limits.ts";
+import { limits } from "../../../base/limits.ts";
 import { formatBytes } from "../../../base/units.ts";
 import { contentSumOf, ofWholeObject } from "./checksum.ts";
 import { impossible, type S3Request, unexpected, wrongAnswer } from "./client.ts";
@@ -29,9 +29,6 @@ export type S3Range =
   | { readonly kind: "changed" }
   | { readonly kind: "gone" };
 
-/** Bytes of a manifest, claim or record, which are read whole. */
-export const wholeBytesMax = 256 * MiB;
-
 /** The object that an answer to HEAD describes. */
 export function headOf(request: S3Request, response: HttpResponse): S3Head {
   const { headers } = response;
@@ -51,7 +48,7 @@ export function contentOf(
   response: HttpResponse,
 ): { readonly bytes: Buffer; readonly etag: string } {
   if (response.isCut === true) {
-    throw impossible(request, response, `it has more than ${formatBytes(wholeBytesMax)}`);
+    throw impossible(request, response, `it has more than ${formatBytes(limits.storeWholeBytesMax)}`);
   }
   const { headers, body: bytes } = response;
   const etag = tagOf(request, response);
