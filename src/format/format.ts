@@ -1,6 +1,8 @@
 // The interface of formats, and the hidden ones that built-in formats have beside it. Each format has a file of its
 // name in the folder of its kind; what several kinds share stands in `blocks/` and `compression/`.
+
 import type { ByteWriter } from "../base/bytes/bytes.ts";
+import { messageOf } from "../base/value/message.ts";
 import type { Block } from "./blocks/block.ts";
 
 /** Some records of a file, in order, with where each begins and where reading stopped. */
@@ -184,7 +186,7 @@ export class UserThrew extends Error {
   readonly thrown: unknown;
 
   constructor(thrown: unknown) {
-    super(thrown instanceof Error ? String(thrown.message) : typeof thrown === "string" ? thrown : "it threw");
+    super(messageOf(thrown));
     this.thrown = thrown;
   }
 }

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: `Key` and `Value` stand for what `auto` takes as long as no codec says more
 import { MillraceError } from "../base/error.ts";
+import { messageOf } from "../base/value/message.ts";
 import { version } from "../base/version.ts";
 import type { OutputFormat } from "../format/format.ts";
 import type { JobDefinition } from "./definition.ts";
@@ -99,7 +100,7 @@ export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
   if (isObject && mark in job) {
     throw new MillraceError(
       "wrong-job",
-      `${what} was defined by another copy of millrace (version ${String(job[mark])}) than the one that runs it (version ${version}): install only one`,
+      `${what} was defined by another copy of millrace (version ${messageOf(job[mark])}) than the one that runs it (version ${version}): install only one`,
     );
   }
   const forgotten = isObject && "map" in job ? ", but what defineJob takes: wrap it in defineJob(…)" : "";

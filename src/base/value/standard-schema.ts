@@ -1,5 +1,7 @@
 // Reads the answers of a Standard Schema (standardschema.dev). A schema is user code, so none of its answers is trusted
 // to have a certain shape.
+import { messageOf } from "./message.ts";
+
 export interface SchemaIssue {
   readonly message: string;
   /** Names and indexes that lead to the refused part. */
@@ -54,12 +56,13 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function issueOf(issue: unknown): SchemaIssue {
-  if (typeof issue !== "object" || issue === null) return { message: String(issue), path: [] };
+  if (typeof issue !== "object" || issue === null) return { message: messageOf(issue), path: [] };
   const { message, path } = issue as { readonly message?: unknown; readonly path?: unknown };
-  return { message: String(message), path: Array.isArray(path) ? path.map(stepOf) : [] };
+  return { message: messageOf(message), path: Array.isArray(path) ? path.map(stepOf) : [] };
 }
 
 /** A step is a key, or an object that holds one. */
 function stepOf(step: unknown): string {
-  return String(typeof step === "object" && step !== null && "key" in step ? step.key : step);
+  const key: unknown = typeof step === "object" && step !== null && "key" in step ? step.key : step;
+  return typeof key === "symbol" ? key.toString() : messageOf(key);
 }

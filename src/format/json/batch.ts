@@ -1,11 +1,11 @@
 // The interface of what makes records of a part of a block of JSON lines: by declared fields or whole.
 
+import { messageOf } from "../../base/value/message.ts";
 import type { Block } from "../blocks/block.ts";
 import { badRecordIn } from "../blocks/reader.ts";
 import { type BadRecord, type RecordBatch, UserThrew } from "../format.ts";
 import { byteOrderMark } from "../lines/decoder.ts";
 import { noRecord } from "../lines/reader.ts";
-import { messageOf } from "./field.ts";
 
 /**
  * Records of a block, from some offset to `batch.end`. `bad` is the record there, to be thrown once these have been

@@ -1,6 +1,8 @@
 // One declared field of a JSON object: reading its value by its codec, and writing it.
+
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
+import { messageOf } from "../../base/value/message.ts";
 import type { Codec, ColumnCodec } from "../../job/codec.ts";
 import { f64Kind, nullableOf } from "../../job/codecs/facts.ts";
 import type { JsonKind } from "./scan.ts";
@@ -75,10 +77,6 @@ function parseField(name: string, codec: ColumnCodec<unknown>, text: string): un
   } catch (thrown) {
     throw new MillraceError("bad-input", `field ${JSON.stringify(name)}: ${messageOf(thrown)}`);
   }
-}
-
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 /** Whether the codec reads an empty text as null, as `nullable` does. */

@@ -72,7 +72,9 @@ export class LineFields {
     const values: unknown[] = [];
     for (const { name, codec } of this.#fields) {
       const value = Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
-      values.push(fieldValue(name, codec, kindOf(value), String(value)));
+      const kind = kindOf(value);
+      // Objects have no text here: one with a property `toString` of its own could not be made one.
+      values.push(fieldValue(name, codec, kind, kind === "other" ? "" : String(value)));
     }
     return this.make(values);
   }

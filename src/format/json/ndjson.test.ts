@@ -248,6 +248,15 @@ describe("ndjson({ fields })", () => {
     );
   });
 
+  it("refuses an object as the value of a field, also one that no text can be made of", async () => {
+    // The second line has a name that is written with an escape: JSON.parse reads it, not the scanner.
+    for (const line of ['{"s":{"toString":null},"q":1}', '{"s":{"toString":null,"valueOf":1},"q\\"":1}']) {
+      await expect(read(line, { s: nullable(utf8) })).rejects.toThrow(
+        'field "s" is of the wrong type: an object or array',
+      );
+    }
+  });
+
   it("takes bigints only from numbers that no reader of JSON rounds", async () => {
     expect(await read('{"n":9007199254740991}', { n: bigint })).toEqual({ n: 9007199254740991n });
     await expect(read('{"n":9007199254740993}', { n: bigint })).rejects.toThrow(/beyond 2\^53/);

@@ -1,5 +1,6 @@
 // Records of text files: chunks → blocks of whole records → strings → what a format makes of a string.
 
+import { messageOf } from "../../base/value/message.ts";
 import type { Block } from "../blocks/block.ts";
 import { delimited, quotedLines } from "../blocks/boundary.ts";
 import { badRecordIn, readBlocks } from "../blocks/reader.ts";
@@ -83,6 +84,6 @@ export async function* readParsed<In>(
 function badLine(batch: LineBatch, index: number, thrown: unknown): BadRecord {
   if (thrown instanceof BadRecord) return thrown;
   const end = index + 1 < batch.records.length ? batch.starts[index + 1]! : batch.end;
-  const why = thrown instanceof UserThrew ? thrown : thrown instanceof Error ? thrown.message : String(thrown);
+  const why = thrown instanceof UserThrew ? thrown : messageOf(thrown);
   return badRecordIn(batch.block, why, batch.starts[index]!, end);
 }

@@ -1,8 +1,10 @@
 // Reads lines of csv and tsv as records: finds the header, then splits line by line.
+
 import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
+import { messageOf } from "../../base/value/message.ts";
 import type { Block } from "../blocks/block.ts";
 import { hasLoneReturn } from "../blocks/quotes.ts";
 import { BadRecord, type ReadFrom, type RecordBatch } from "../format.ts";
@@ -225,7 +227,7 @@ function headerRows(options: TableReaderOptions, line: string, start: number): R
     if (line.includes("\r")) refuseReturn(line, options);
     return table.reader(cells);
   } catch (thrown) {
-    throw badHeader(thrown instanceof Error ? thrown.message : String(thrown), Buffer.from(line));
+    throw badHeader(messageOf(thrown), Buffer.from(line));
   }
 }
 

@@ -1,7 +1,9 @@
 // What csv and tsv share: cells become rows, objects by the names of a header, or typed objects by declared columns.
+
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
+import { messageOf } from "../../base/value/message.ts";
 import type { ColumnCodec } from "../../job/codec.ts";
 import type { TableOptions } from "../../job/table.ts";
 import { setField } from "../json/field.ts";
@@ -150,10 +152,7 @@ function parseCell(name: string, codec: ColumnCodec<unknown>, text: string): unk
   try {
     return codec.parse(text);
   } catch (thrown) {
-    throw new MillraceError(
-      "bad-input",
-      `column ${JSON.stringify(name)}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    );
+    throw new MillraceError("bad-input", `column ${JSON.stringify(name)}: ${messageOf(thrown)}`);
   }
 }
 
@@ -169,10 +168,7 @@ function columnCells(
     try {
       return codec.format((record as Record<string, unknown>)[name]);
     } catch (thrown) {
-      throw new MillraceError(
-        "bad-output",
-        `${format}: column ${JSON.stringify(name)}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-      );
+      throw new MillraceError("bad-output", `${format}: column ${JSON.stringify(name)}: ${messageOf(thrown)}`);
     }
   });
 }

@@ -2,6 +2,7 @@
 // because user code may change what it emitted, and handed on when the record that emitted them counts.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
 import { MiB } from "../../base/limits.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 
@@ -36,7 +37,7 @@ export function outputTable(job: JobDefinition, encoders: readonly RecordEncoder
         : [];
       throw new MillraceError(
         "user-error",
-        `emit.to(${JSON.stringify(String(name))}): the job has no other output of that name (${others.length === 0 ? "none" : others.join(", ")})`,
+        `emit.to(${excerptOf(name)}): the job has no other output of that name (${others.length === 0 ? "none" : others.join(", ")})`,
       );
     },
   };
