@@ -3,19 +3,9 @@ import { MillraceError } from "../base/error.ts";
 import { messageOf } from "../base/value/message.ts";
 import { version } from "../base/version.ts";
 import type { OutputFormat } from "../format/format.ts";
+import type { AggregateNeeded, CounterName, Grouped, Leading, Written } from "./aggregate/infer.ts";
 import type { JobDefinition } from "./definition.ts";
-import type {
-  KeyOf,
-  MainOf,
-  Needed,
-  NoReduce,
-  NoSetupAbove,
-  PrefixLength,
-  RecordsOf,
-  RereadOf,
-  SidesOf,
-  ValueOf,
-} from "./infer.ts";
+import type { KeyOf, MainOf, Needed, NoReduce, NoSetupAbove, RecordsOf, RereadOf, SidesOf, ValueOf } from "./infer.ts";
 import type { Params, ParamsGiven } from "./params/params.ts";
 import { parseJob } from "./parse/job.ts";
 import type { Row } from "./table.ts";
@@ -45,24 +35,34 @@ export function defineJob<
   O extends Outputs = OutputFormat<Row>,
   Key = any,
   Value = any,
+  Out = never,
   P extends Params = {},
   File extends string = never,
   State = NoSetupAbove,
-  Parts extends PrefixLength<Key> = never,
+  Parts extends Leading<Key> = never,
   Reducers extends number = number,
   Returned extends void | Promise<void> | NoReduce = void | Promise<void> | NoReduce,
+  Counter extends string = string,
 >(
-  job: JobOptions<I, O, Key, Value, P, File, State, Parts, Reducers, Returned> & Needed<O, Key, Value, Reducers>,
+  job: JobOptions<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter> &
+    (Reducers extends 0
+      ? Needed<O, Key, Value, Reducers>
+      : [Out] extends [never]
+        ? Needed<O, Key, Value, Reducers>
+        : AggregateNeeded<O, Key, Out, Parts, Returned>),
 ): Job<{
   input: RecordsOf<I>;
   params: ParamsGiven<P>;
   record: Reducers extends 0
     ? MainOf<O>
     : NoReduce extends Returned
-      ? [key: KeyOf<Key>, value: ValueOf<Value>]
+      ? [Out] extends [never]
+        ? [key: KeyOf<Key>, value: ValueOf<Value>]
+        : Written<Grouped<KeyOf<Key>, Parts>, Out>
       : MainOf<O>;
   others: SidesOf<O>;
   reread: RereadOf<O>;
+  counter: CounterName<Counter>;
 }> {
   const definition = parsed(job, callerOf(defineJob), defineJob);
   const defined = { name: definition.name };
@@ -70,7 +70,7 @@ export function defineJob<
   definitions.set(defined, definition);
   // Only the compiler knows the type parameter.
   return Object.freeze(defined) as unknown as ReturnType<
-    typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned>
+    typeof defineJob<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter>
   >;
 }
 

@@ -48,7 +48,9 @@ export type Needed<O, Key, Value, Reducers> = Reducers extends 0
   : ([Key] extends [AutoKey] ? unknown : NeedsKeyCodec<Key>) &
       ([Value] extends [AutoValue] ? unknown : [Value] extends [Jsonable<Value>] ? unknown : NeedsValueCodec<Value>) &
       ([Key, Value] extends MainOf<O> ? unknown : NeedsReduce<[Key, Value], MainOf<O>>);
-type MapOnly = { readonly [N in "key" | "value" | "combine" | "group" | "partition" | "reduce"]?: NotInMapOnlyJob };
+type MapOnly = {
+  readonly [N in "key" | "value" | "aggregate" | "combine" | "group" | "partition" | "reduce"]?: NotInMapOnlyJob;
+};
 
 // The rest never exists at run time. These names are what a compile error shows, so each says what is wrong.
 

@@ -4,10 +4,11 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import type { Format, ScannedFormat } from "../format.ts";
+import type { Format, ReadFrom, ScannedFormat } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
 import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
+import { takesNames } from "./named.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
@@ -49,11 +50,11 @@ export function csv(
     out.writeUint8(10);
   };
   const header = tableHeader("csv()", table, writeRow);
-  return {
-    split: "anywhere",
+  const format = {
+    split: "anywhere" as const,
     readsText: { zeroBytes: delimiter.includes("\0") },
     extension: "csv",
-    read: (chunks, from) =>
+    read: (chunks: AsyncIterable<Uint8Array>, from: ReadFrom) =>
       readTable({
         table,
         rowTable,
@@ -62,19 +63,20 @@ export function csv(
         lines: lineOptions,
         delimiter,
         special: "quotes",
-        split: (record) => splitCsv(record, delimiter),
+        split: (record: string) => splitCsv(record, delimiter),
         skipsEmptyLines: true,
       }),
     ...(table.hasHeader && {
       findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) =>
         findHeaderEnd({ chunks, lines: lineOptions, skipsEmptyLines: true }),
     }),
-    write: (record, out) => writeRow(table.cells(record), out),
+    write: (record: unknown, out: ByteWriter) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
     ...(multiline
       ? { findStarts: findQuotedStarts }
       : { recordStart: (bytes: Uint8Array) => asBuffer(bytes).indexOf(10) + 1 || -1 }),
   };
+  return options.columns === undefined ? takesNames(format, "csv()", table.hasHeader, writeRow) : format;
 }
 
 function lineEndInCell(cell: string): MillraceError {

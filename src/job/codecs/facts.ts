@@ -18,8 +18,10 @@ export interface CodecFacts {
   readonly readAt?: ReadAt;
   /** For `nullable`: the codec of all values but null. */
   readonly inner?: Codec<unknown>;
-  /** For a tuple: the codecs of its parts. */
+  /** For `tuple` and `fields`: the codecs of the parts. */
   readonly parts?: readonly Codec<unknown>[];
+  /** For `fields`: the names of the parts. */
+  readonly names?: readonly string[];
 }
 
 /** Which numbers the 8 bytes hold: those of "uint" and "int" are whole and safe. */
@@ -65,9 +67,14 @@ export function codecShape(codec: Codec<unknown>): PartShape {
   return facts?.width ?? (facts?.descending ? "descending" : "ascending");
 }
 
-/** The codecs of a tuple's parts; undefined for all other codecs. */
+/** The codecs of the parts of `tuple` and `fields`; undefined for all other codecs. */
 export function codecParts(codec: Codec<unknown>): readonly Codec<unknown>[] | undefined {
   return known.get(codec)?.parts;
+}
+
+/** The names of the parts of `fields`; undefined for all other codecs. */
+export function codecNames(codec: Codec<unknown>): readonly string[] | undefined {
+  return known.get(codec)?.names;
 }
 
 /** The error for a value that a codec does not take. */
