@@ -1,6 +1,6 @@
 // Rolls the declarations of the public API up into two files: `node scripts/types.mjs FOLDER` writes index.d.ts, and
-// testing.d.ts, which imports from the first one what both need: a type that is declared twice (by a unique symbol, say)
-// would not fit itself. scripts/build.mjs calls it.
+// testing.d.ts, which imports from the first one what both need: a type that is declared twice (by a unique symbol,
+// say) would not fit itself. scripts/build.mjs calls it.
 //
 // Declarations are made file by file, without a type checker, as far as they are reachable from the exports: some fifty
 // files in a second, where a program of all sources takes eight. A file that has exports without a written type goes
@@ -54,7 +54,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** The declarations of all files that the entry's name, added to those that are there; resolves nothing twice. */
+/** Adds the declarations of all files that those of the entry name, as far as they are not there yet. */
 function addDeclarations(made, entry) {
   const waiting = [entry];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
