@@ -3,14 +3,40 @@ import { MillraceError } from "../base/error.ts";
 import { messageOf } from "../base/value/message.ts";
 import { version } from "../base/version.ts";
 import type { OutputFormat } from "../format/format.ts";
-import type { AggregateNeeded, CounterName, Grouped, Leading, Written } from "./aggregate/infer.ts";
+import type { CounterName, Grouped, Leading, Written } from "./aggregate/infer.ts";
 import type { JobDefinition } from "./definition.ts";
-import type { KeyOf, MainOf, Needed, NoReduce, NoSetupAbove, RecordsOf, RereadOf, SidesOf, ValueOf } from "./infer.ts";
+import type {
+  Given,
+  KeyOf,
+  MainOf,
+  Needed,
+  NoReduce,
+  NoSetupAbove,
+  RecordsOf,
+  RereadOf,
+  SidesOf,
+  ValueOf,
+} from "./infer.ts";
 import type { Params, ParamsGiven } from "./params/params.ts";
 import { parseJob } from "./parse/job.ts";
-import type { Row } from "./table.ts";
+import type { CellWriter, Row } from "./table.ts";
 import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
+
+type JobProperty = keyof JobOptions<
+  Inputs,
+  Outputs,
+  unknown,
+  unknown,
+  unknown,
+  {},
+  never,
+  unknown,
+  never,
+  number,
+  void,
+  string
+>;
 
 /**
  * Defines a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value`
@@ -32,7 +58,7 @@ import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
  */
 export function defineJob<
   I extends Inputs,
-  O extends Outputs = OutputFormat<Row>,
+  O extends Outputs = OutputFormat<Row> & CellWriter,
   Key = any,
   Value = any,
   Out = never,
@@ -43,13 +69,11 @@ export function defineJob<
   Reducers extends number = number,
   Returned extends void | Promise<void> | NoReduce = void | Promise<void> | NoReduce,
   Counter extends string = string,
+  Names extends JobProperty = never,
 >(
   job: JobOptions<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter> &
-    (Reducers extends 0
-      ? Needed<O, Key, Value, Reducers>
-      : [Out] extends [never]
-        ? Needed<O, Key, Value, Reducers>
-        : AggregateNeeded<O, Key, Out, Parts, Returned>),
+    Given<Names> &
+    Needed<O, Key, Value, Out, Parts, Reducers, Names>,
 ): Job<{
   input: RecordsOf<I>;
   params: ParamsGiven<P>;
@@ -70,7 +94,7 @@ export function defineJob<
   definitions.set(defined, definition);
   // Only the compiler knows the type parameter.
   return Object.freeze(defined) as unknown as ReturnType<
-    typeof defineJob<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter>
+    typeof defineJob<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter, Names>
   >;
 }
 

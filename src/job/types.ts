@@ -33,8 +33,8 @@ export type {
 export type { Has } from "./aggregate/numbers.ts";
 export type { AggregateOptions } from "./aggregate/own.ts";
 export type { Pick1 } from "./aggregate/picks.ts";
-export type { TopOptions } from "./aggregate/top-n.ts";
 export type { GivenBy, TakenBy, ValueOrFields } from "./aggregate/stats.ts";
+export type { TopOptions } from "./aggregate/top-n.ts";
 export type {
   AutoKey,
   AutoValue,
@@ -53,6 +53,7 @@ export type { Combine, Extreme, Sum } from "./combine.ts";
 export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {
   KeyIsNotATuple,
+  Lacks,
   Named,
   NamedOutputs,
   NeedsKeyCodec,
@@ -74,7 +75,7 @@ export type {
 } from "./params/params.ts";
 export type { Partition, Partitioner, Prefix } from "./partition.ts";
 export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run-options.ts";
-export type { Cell, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";
+export type { Cell, CellWriter, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";
 
 /** A job's `input`: one format, or an object of formats by the names of the inputs. */
 export type Inputs = InputFormat<any> | { readonly [name: string]: InputFormat<any> };

@@ -176,20 +176,20 @@ defineJob({ name: "x5", input: requests, key: utf8, aggregate: count(), combine:
 stats({ n: count });
 // @ts-expect-error 7 the field may be null: ifPresent(mean("rent"))
 defineJob({ name: "x7", input: csv({ columns: { town: utf8, rent: nullable(float64) } }), key: utf8, aggregate: mean("rent"), map: (r, emit) => emit(r.town, r) });
-// @ts-expect-error 8 a header needs names, and the parts of a tuple have none: key: fields({ … })
 defineJob({ name: "x8", input: requests, key: tuple(utf8, uint), aggregate: stats({ n: count() }), map: (r, emit) => emit([r.host, r.status], r),
+  // @ts-expect-error 8 a header needs names, and the parts of a tuple have none: key: fields({ … })
   output: csv({ header: true }),
 });
-// @ts-expect-error 9 the result has a list, which is no cell: ndjson, or a reduce
 defineJob({ name: "x9", input: requests, key: fields({ host: utf8 }), aggregate: stats({ users: collect("user", utf8) }), map: (r, emit) => emit(r, r),
+  // @ts-expect-error 9 the result has a list, which is no cell: ndjson, or a reduce
   output: csv({ header: true }),
 });
-// @ts-expect-error 10 the declared output has a column that key and result don't have
 defineJob({ name: "x10", input: requests, key: fields({ host: utf8 }), aggregate: stats({ n: count() }), map: (r, emit) => emit(r, r),
+  // @ts-expect-error 10 the declared output has a column that key and result don't have
   output: csv({ columns: { host: utf8, total: uint } }),
 });
-// @ts-expect-error 11 a name in both key and result
 defineJob({ name: "x11", input: requests, key: fields({ n: utf8 }), map: (r, emit) => emit({ n: r.host }, r),
+  // @ts-expect-error 11 a name in both key and result
   aggregate: stats({ n: count() }),
 });
 // @ts-expect-error 12 the key lacks `status`

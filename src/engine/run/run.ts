@@ -23,9 +23,7 @@ import type { AnyRunOptions } from "./options.ts";
 export async function run<T extends JobTypes, Folder extends string = never>(
   job: Job<T>,
   options: RunOptions<T, Folder>,
-): Promise<
-  [Folder] extends [never] ? JobResult<T["counter"]> & AsyncIterable<T["record"]> : JobResult<T["counter"]>
-> {
+): Promise<[Folder] extends [never] ? JobResult<T["counter"]> & AsyncIterable<T["record"]> : JobResult<T["counter"]>> {
   try {
     refuseOtherRuntimes();
   } catch (error) {

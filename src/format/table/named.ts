@@ -4,7 +4,7 @@ import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { NamedFormat, OutputFormat } from "../format.ts";
-import { cellText } from "./table.ts";
+import { cellText } from "./row-cells.ts";
 
 /** Makes the format one that can be told the names. */
 export function takesNames<F extends OutputFormat<unknown>>(
@@ -29,5 +29,5 @@ function namedCells(what: string, names: readonly string[], record: unknown): st
   if (typeof record !== "object" || record === null) {
     throw new MillraceError("bad-output", `${what} writes objects here, not ${excerptOf(record)}`);
   }
-  return names.map((name) => cellText(what, (record as Readonly<Record<string, unknown>>)[name], name));
+  return names.map((name, i) => cellText(what, (record as Readonly<Record<string, unknown>>)[name], i, name));
 }

@@ -2,10 +2,11 @@
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
+import type { CellWriter, Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import type { Format, ReadFrom } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
+import { refuses } from "../writable.ts";
 import { takesNames } from "./named.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
@@ -17,7 +18,7 @@ import { defineTable, tableHeader } from "./table.ts";
  * @throws `wrong-job` for options that do not fit.
  * @example output: tsv<[word: string, n: number]>()
  */
-export function tsv<R extends Row = Row>(): Format<readonly string[], R>;
+export function tsv<R extends Row = Row>(): Format<readonly string[], R> & CellWriter;
 /**
  * Tab-separated rows, in which `\t \n \r \\` are escaped: objects of typed columns with `columns`, objects of strings
  * with `header`, otherwise arrays.
@@ -25,7 +26,7 @@ export function tsv<R extends Row = Row>(): Format<readonly string[], R>;
  * @example output: tsv({ columns: { word: utf8, n: uint } })
  */
 export function tsv<T extends TableOptions>(options: T): TableFormat<T>;
-export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unknown> & TextFormat) {
+export function tsv(options: TableOptions = {}): unknown {
   const { delimiter = "\t" } = options;
   if (typeof delimiter !== "string" || !/^[^\n\r\\]$/.test(delimiter)) {
     throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);
@@ -44,8 +45,8 @@ export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unkno
     out.writeUint8(10);
   };
   const header = tableHeader("tsv()", table, writeRow);
-  const format = {
-    split: "anywhere" as const,
+  const format: Format<unknown> & TextFormat = {
+    split: "anywhere",
     readsText: { zeroBytes: delimiter === "\0" },
     extension: "tsv",
     recordStart: (bytes: Uint8Array) => asBuffer(bytes).indexOf(10) + 1 || -1,
@@ -68,7 +69,8 @@ export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unkno
     write: (record: unknown, out: ByteWriter) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
   };
-  return options.columns === undefined ? takesNames(format, "tsv()", table.hasHeader, writeRow) : format;
+  const named = options.columns === undefined ? takesNames(format, "tsv()", table.hasHeader, writeRow) : format;
+  return refuses(named, table.refusal);
 }
 
 const special = /[\t\n\r\\]/;

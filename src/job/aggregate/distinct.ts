@@ -6,7 +6,7 @@ import type { KeyCodec } from "../codec.ts";
 import { codecName } from "../codecs/facts.ts";
 import { type Aggregate, aggregateOf } from "./aggregate.ts";
 import { fieldAndCodec, keyCodecGiven } from "./codec-given.ts";
-import { maxOf, type MaxOption } from "./collect.ts";
+import { type MaxOption, maxOf } from "./collect.ts";
 import { nameOf, partOf, readsField, tooMany } from "./field.ts";
 import { Registers } from "./hyper-log-log.ts";
 import { encodedBy, ListReader, writeItem } from "./list.ts";
@@ -29,7 +29,7 @@ export const countDistinct: Distinct & {
   readonly approx: Distinct;
 } = Object.freeze(Object.assign(exact, { approx }));
 
-function exact(...given: readonly unknown[]): Aggregate<never, number> {
+function exact<In>(...given: readonly unknown[]): Aggregate<In, number> {
   const { field, codec: second, more } = fieldAndCodec("countDistinct", given);
   const codec = keyCodecGiven("countDistinct", second);
   const name = nameOf("countDistinct", field, codecName(codec));
@@ -46,7 +46,9 @@ function exact(...given: readonly unknown[]): Aggregate<never, number> {
       return {
         add(bytes, start, end) {
           for (const list = new ListReader(bytes, start, end); list.next(); ) {
-            items.add(Buffer.from(bytes.buffer, bytes.byteOffset + list.start, list.at - list.start).latin1Slice());
+            items.add(
+              Buffer.from(bytes.buffer, bytes.byteOffset + list.start, list.at - list.start).toString("latin1"),
+            );
           }
           if (items.size > max) {
             throw tooMany(name, max, "different values", "Raise max, or use countDistinct.approx.");
@@ -62,7 +64,7 @@ function exact(...given: readonly unknown[]): Aggregate<never, number> {
   });
 }
 
-function approx(...given: readonly unknown[]): Aggregate<never, number> {
+function approx<In>(...given: readonly unknown[]): Aggregate<In, number> {
   const { field, codec: second } = fieldAndCodec("countDistinct.approx", given);
   const codec = keyCodecGiven("countDistinct.approx", second);
   const name = nameOf("countDistinct.approx", field, codecName(codec));

@@ -1,7 +1,6 @@
 // How the types of a job with an aggregate or with named keys follow from each other, and what a compile error shows.
 import type { EmitRecord, EmitTo } from "../emit.ts";
-import type { GroupKey, MainOf, NoReduce, PrefixLength } from "../infer.ts";
-import type { Row } from "../table.ts";
+import type { At, Fits, GroupKey, MainOf, PrefixLength } from "../infer.ts";
 
 type Flat<T> = { [K in keyof T]: T[K] } & {};
 
@@ -44,27 +43,12 @@ export type AggregateEmit<O, Key, Value, Reducers> = EmitTo<O> &
       : (key: Key, value: Value) => void);
 
 /** What a job with an aggregate needs beside it: an output that takes what is written, or a reduce. */
-export type AggregateNeeded<O, Key, Out, Parts, Returned> = {
+export type AggregateNeeded<O, Key, Out, Parts, Names> = {
   readonly [N in "value" | "combine"]?: NotBesideAggregate;
-} & (NoReduce extends Returned ? FitsResult<O, Written<Grouped<Key, Parts>, Out>> : unknown);
-type FitsResult<O, Record> = [Extract<Record, NameTwice<PropertyKey>>] extends [never]
-  ? [Record] extends [MainOf<O>]
-    ? unknown
-    : [AsCells<O, Record>] extends [MainOf<O>]
-      ? unknown
-      : { readonly output: CantWrite<Record, MainOf<O>> } | Reducing
-  : { readonly aggregate: Record } | Reducing;
-/** It stays in the union: `reduce` is looked at after all else, and until then it must be enough that it is there. */
-type Reducing = { readonly reduce: unknown };
-
-/** The record as the cells of a line, where the output writes such: tuples and objects are as many as they have parts. */
-type AsCells<O, Record> =
-  Row extends MainOf<O>
-    ? Record extends readonly [infer Key, infer Value]
-      ? [...CellsOf<Key>, ...CellsOf<Value>]
-      : CellsOf<Record>
-    : Record;
-type CellsOf<T> = T extends readonly unknown[] ? T : IsNamed<T> extends true ? T[keyof T][] : [T];
+} & ("reduce" extends Names ? unknown : FitsResult<O, Written<Grouped<Key, Parts>, Out>, Names>);
+type FitsResult<O, Record, Names> = [Extract<Record, NameTwice<PropertyKey>>] extends [never]
+  ? Fits<O, Record, At<Names, "output" extends Names ? "output" : "aggregate", CantWrite<Record, MainOf<O>>>>
+  : At<Names, "aggregate", Record>;
 
 declare const says: unique symbol;
 /** Shown in a compile error: the aggregate has its own state and merge: leave `value` and `combine` out. */

@@ -7,8 +7,8 @@ import { float64 } from "../codecs/numbers.ts";
 import type { Columns, ColumnsOf } from "../table.ts";
 import { type Aggregate, aggregateOf } from "./aggregate.ts";
 import { codecGiven } from "./codec-given.ts";
-import { encodedBy, ListReader, writeItem } from "./list.ts";
 import { fieldName, numberOf, partOf } from "./field.ts";
+import { encodedBy, ListReader, writeItem } from "./list.ts";
 import type { Has } from "./numbers.ts";
 
 type Flat<T> = { [K in keyof T]: T[K] } & {};

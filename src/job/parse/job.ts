@@ -29,6 +29,7 @@ import { byHash, byRange } from "../partition.ts";
 import { parseInputs } from "./inputs.ts";
 import { parseOutputs } from "./outputs.ts";
 import { parseParams } from "./params.ts";
+import { checkWritable } from "./writable.ts";
 
 const properties = new Set([
   "name",
@@ -117,7 +118,10 @@ function parseOptions(name: string, options: Unchecked, module: string | undefin
     module,
   };
   const aggregate = optional(options, "aggregate", parseAggregate);
-  if (aggregate === undefined) return job;
+  if (aggregate === undefined) {
+    checkWritable(job);
+    return job;
+  }
   for (const property of ["value", "combine"]) {
     if (options[property] === undefined) continue;
     throw wrong(`an aggregate has its own state and merge: leave ${property} out, or the aggregate`);
@@ -135,8 +139,10 @@ function aggregating(job: JobDefinition, aggregate: StateAggregate): JobDefiniti
   };
   if (job.reduce !== undefined) return lowered;
   const key = job.group?.key ?? job.key;
-  const names = resultNames(key, aggregate);
-  return { ...lowered, reduce: writesResults(key, aggregate), outputs: named(job.outputs, names) };
+  const reduce = writesResults(key, aggregate);
+  const outputs = named(job.outputs, resultNames(key, aggregate));
+  checkWritable({ ...lowered, key, outputs });
+  return { ...lowered, reduce, outputs };
 }
 
 /** Tells the main output the names of what is written, where it wants to know them. */
