@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import type { Command } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
 import { pathArgument, pathArguments, word } from "./arguments.ts";
-import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { addJobOptions, addRunningOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
 
 /** Adds them, in the order of the help. */
 export function addJobCommands(millrace: Command): void {
@@ -17,7 +17,7 @@ export function addJobCommands(millrace: Command): void {
 }
 
 function addRun(millrace: Command): void {
-  addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
+  addRunningOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
     .argument("<job>", "the job file, TypeScript or JavaScript", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
