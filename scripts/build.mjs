@@ -1,7 +1,7 @@
-// Builds dist/: a few bundles for Node (esbuild, which the product needs anyway) and, with --types, the declarations.
+// Builds dist/: a few bundles for Node (esbuild, which the product needs anyway) and the declarations (types.mjs).
 // `--if-stale` does nothing when dist/ is newer than every source file: that is how `npm start` stays fast.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
@@ -42,6 +42,10 @@ if (flags.has("--if-stale") && isFresh()) process.exit(0);
 const next = join(root, `.dist-${process.pid}`);
 rmSync(next, { recursive: true, force: true });
 mkdirSync(next, { recursive: true });
+const declared = new Promise((resolve) => {
+  const child = spawn(process.execPath, [join(root, "scripts/types.mjs"), next], { stdio: ["ignore", 2, 2] });
+  child.on("close", resolve);
+});
 const entries = {
   index: "src/index.ts",
   testing: "src/testing.ts",
@@ -97,20 +101,8 @@ for (const name of Object.keys(programs)) {
 }
 for (const module of ["kernel/kernel.wasm", "format/json.wasm"])
   cpSync(join(root, "src", module), join(next, basename(module)));
-if (flags.has("--types")) {
-  execFileSync(
-    process.execPath,
-    [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "-p",
-      join(root, "tsconfig.build.json"),
-      "--outDir",
-      join(next, "types"),
-    ],
-    { stdio: "inherit" },
-  );
-}
 compileOnce();
+if ((await declared) !== 0) throw new Error("the declarations can't be made; dist/ is as it was");
 writeFileSync(join(next, ".built"), "");
 const old = join(root, `.dist-old-${process.pid}`);
 if (existsSync(dist)) renameSync(dist, old);

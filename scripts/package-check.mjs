@@ -1,4 +1,4 @@
-// What `npm pack` would ship: builds with declarations, lists the files, and lets publint read the package.
+// What `npm pack` would ship: builds it, lists the files, and lets publint read the package.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-execFileSync(process.execPath, [join(root, "scripts/build.mjs"), "--types"], { stdio: "inherit" });
+execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "inherit" });
 const problems = [];
 
 const { messages } = await publint({ pkgDir: root, strict: true });
@@ -34,8 +34,8 @@ for (const needed of [
   "dist/program/slot.cjs",
   "dist/kernel.wasm",
   "dist/json.wasm",
-  "dist/types/index.d.ts",
-  "dist/types/testing.d.ts",
+  "dist/index.d.ts",
+  "dist/testing.d.ts",
   "LICENSE",
   "README.md",
   "CHANGELOG.md",

@@ -2,17 +2,16 @@
 import { formatDuration } from "../../base/units.ts";
 import { Pace } from "../../engine/pace.ts";
 import type { JobStats, JobView } from "../../protocol/view.ts";
+import type { Manifest } from "../../storage/manifest.ts";
 import { eventLine } from "./event-stream.ts";
 import { returnedNote } from "./summary.ts";
 
 /** Time between two progress events. */
 const everyMs = 1_000;
 
-export interface EventSink {
+interface EventSink {
   write(text: string): void;
 }
-
-export type JsonEvents = ReturnType<typeof jsonEvents>;
 
 export function jsonEvents(sink: EventSink, startedMs: number) {
   const pace = new Pace(startedMs);
@@ -76,6 +75,10 @@ export function jsonEvents(sink: EventSink, startedMs: number) {
         ...(note !== undefined && { note }),
         ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
       });
+    },
+    /** Tells that there was nothing to do, as an earlier run has published the same. */
+    alreadyDone(job: Manifest["job"], output: string | undefined, counters: Manifest["counters"]): void {
+      write({ event: "already-done", job: job.id, name: job.name, output, counters });
     },
     /** Tells that the job has failed or was cancelled. */
     ended(view: JobView): void {
