@@ -1,9 +1,9 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
-import { relative } from "node:path";
 import type { Command } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
 import { pathArgument, pathArguments, word } from "./arguments.ts";
 import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { isTestFile } from "./test/test-name.ts";
 
 /** Adds them, in the order of the help. */
 export function addJobCommands(millrace: Command): void {
@@ -56,7 +56,7 @@ function addTest(millrace: Command): void {
   addJobOptions(
     millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"),
   )
-    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("<job>", "the job file, or a test of it (job.test.ts)", pathArgument("the job file"))
     .argument("[sample...]", "a few files, small enough to be read a dozen times", pathArguments("an input"))
     .addHelpText(
       "after",
@@ -64,13 +64,19 @@ function addTest(millrace: Command): void {
 Checks the types (where TypeScript is installed), that map and reduce do the same when they are called again, that keys
 and values survive their codecs, that combine is associative, and that the result is the same with other splits, slots,
 memory and order of tasks, in fresh processes, with combine called always and never. Publishes nothing. Exit code 0: all
-passed, 1: something failed.
+passed, 1: something failed. A file named *.test.ts is a test that you wrote: it is run, on any Node, with its TypeScript.
 
 Examples:
   millrace test job.ts sample.log
+  millrace test job.test.ts
   millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
     )
-    .action(async (job, inputs, flags) => {
+    .action(async (job, inputs, flags, command: Command) => {
+      if (isTestFile(job)) {
+        const given = command.options.filter((each) => command.getOptionValueSource(each.attributeName()) === "cli");
+        const names = given.map((each) => each.long ?? each.flags);
+        return (await import("./commands/test-files.ts")).testFilesCommand([job, ...inputs], names);
+      }
       const { endable } = await import("./endable.ts");
       return endable({ workDir: flags.workDir }, async () => {
         const firstSlot = startFirstSlot(describing);
@@ -160,12 +166,20 @@ Examples:
 function addInit(millrace: Command): void {
   millrace
     .command("init")
-    .description("write a commented job file and a test for it")
-    .argument("[name]", "the job's name: lower-case words joined by hyphens", "my-job")
-    .addHelpText("after", "\nExample:\n  millrace init page-views")
+    .description("write a job and a test for it")
+    .argument("[name]", "the job's name: lower-case words joined by hyphens (default: my-job)")
+    .addHelpText(
+      "after",
+      `
+Writes NAME.ts and NAME.test.ts into the current folder, and package.json and tsconfig.json where there are none, in it or
+above. Never writes over a file.
+
+Example:
+  millrace init page-views
+  millrace test page-views.test.ts`,
+    )
     .action(async (name) => {
-      const { initJob } = await import("./commands/init.ts");
-      const files = initJob(name, process.cwd()).map((path) => relative(process.cwd(), path));
-      process.stdout.write(`wrote ${files.join(" and ")}\n\n  millrace run ${files[0]} FILE -o result\n`);
+      const { initCommand } = await import("./commands/init.ts");
+      for (const line of initCommand(name, process.cwd())) process.stdout.write(`${line}\n`);
     });
 }
