@@ -63,7 +63,7 @@ export function prefix(...given: readonly unknown[]): Prefix<never> {
   if (given.length !== 1 || !Number.isSafeInteger(parts) || (parts as number) < 1) {
     throw new MillraceError(
       "wrong-job",
-      `prefix takes the number of leading key parts, a whole number from 1, or their names; not ${given.map(String).join(", ")}`,
+      `prefix takes the number of leading key parts, a whole number from 1, or their names, not ${given.map(String).join(", ")}`,
     );
   }
   return Object.freeze({ parts: parts as never });

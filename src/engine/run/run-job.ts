@@ -41,6 +41,16 @@ export async function runJob(
 }
 
 async function runHere(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
+  try {
+    return await runOnce(job, options, directory);
+  } catch (error) {
+    const isNone = error instanceof MillraceError && error.code === "nothing-to-resume";
+    if (!isNone || options.resumeOrBegin !== true) throw error;
+    return await runOnce(job, { ...options, resume: undefined, resumeOrBegin: undefined }, directory);
+  }
+}
+
+async function runOnce(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
   const engine = await openLocal({
     ...openingOf(options),
     module: moduleOf(job, options.module),
@@ -50,7 +60,14 @@ async function runHere(job: object, options: CheckedRunOptions, directory: strin
     onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
   try {
-    const counters = countersOf(job, await runToEnd(engine, submission(options, directory), options.signal));
+    const submit = submission(options, directory);
+    const done = await engine.alreadyDone?.(submit);
+    if (done !== undefined) {
+      const files = await filesOf(engine);
+      await engine.close();
+      return { counters: countersOf(job, done), files };
+    }
+    const counters = countersOf(job, await runToEnd(engine, submit, options.signal));
     if (options.output === undefined) {
       await engine.stop();
       return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
@@ -110,7 +127,7 @@ function refused(name: string, master: string | undefined): MillraceError {
 }
 
 /** The counters as a plain object, which compares equal to a literal. */
-function countersOf(job: object, view: JobView): JobResult["counters"] {
+function countersOf(job: object, view: Pick<JobView, "counters">): JobResult["counters"] {
   return Object.fromEntries([...Object.entries(noCounts(jobDefinition(job))), ...Object.entries(view.counters)]);
 }
 

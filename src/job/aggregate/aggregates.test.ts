@@ -1,27 +1,6 @@
 // Jobs with aggregates, in this process.
 import { describe, expect, it } from "vitest";
-import {
-  collect,
-  count,
-  countIf,
-  csv,
-  date,
-  defineJob,
-  fields,
-  first,
-  float64,
-  ifPresent,
-  last,
-  max,
-  mean,
-  min,
-  ndjson,
-  stats,
-  sum,
-  uint,
-  utf8,
-  variance,
-} from "../../index.ts";
+import { count, csv, defineJob, fields, float64, max, mean, ndjson, stats, sum, uint, utf8 } from "../../index.ts";
 import { runInline } from "../../testing.ts";
 
 const requests = ndjson({ fields: { host: utf8, status: uint, bytes: uint, ms: float64 } });

@@ -10,7 +10,7 @@ import type { Has } from "./numbers.ts";
 
 /** Options of aggregates that keep a number of values of each key. */
 export interface MaxOption {
-  /** How many values of one key there may be before the job fails with `over-limit`. */
+  /** How many of one key there may be before the job fails with `over-limit`. Default: what the aggregate says. */
   readonly max?: number;
 }
 

@@ -13,10 +13,11 @@ import { encodedBy, ListReader, writeItem } from "./list.ts";
 import type { Has } from "./numbers.ts";
 
 /** Counts different values of a field: `countDistinct` and `countDistinct.approx`. */
-export interface Distinct {
-  /** Of a field, told apart by the codec's bytes. */
-  <const F extends string, T>(field: F, codec: KeyCodec<T>, options?: MaxOption): Aggregate<Has<F, T>, number>;
-}
+export type Distinct = <const F extends string, T>(
+  field: F,
+  codec: KeyCodec<T>,
+  options?: MaxOption,
+) => Aggregate<Has<F, T>, number>;
 
 /**
  * How many different values a field has. Exact; `countDistinct.approx` has a standard error of 0.8 % (HyperLogLog) and

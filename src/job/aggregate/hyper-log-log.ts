@@ -11,7 +11,7 @@ const denseBytes = (registers * 6) / 8;
 const sparseEntryBytes = 3;
 const rankMax = 64 - indexBits + 1;
 /** 1 / (2 ln 2) */
-const alpha = 0.721347520444481703;
+const alpha = 0.7213475204444817;
 
 /**
  * Registers, each the largest rank that was seen. Written sparsely, 3 bytes for each that is not 0 (index * 64 + rank,
