@@ -5,7 +5,7 @@ import * as nodeZlib from "node:zlib";
 import { systemCode } from "../../base/error.ts";
 import { GiB, KiB, MiB } from "../../base/limits.ts";
 import { Feeder } from "./feeder.ts";
-import type { StoredFrame, ZstdDecoder } from "./zstd.ts";
+import type { StoredFrame, ZstdDecoder } from "./zstd-decoder.ts";
 import { damaged, type ZstdFrame } from "./zstd-frames.ts";
 
 interface Options {

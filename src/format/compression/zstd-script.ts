@@ -3,7 +3,7 @@
 import { Xxh64Stream } from "../../base/bytes/xxh64-stream.ts";
 import { limits, MiB } from "../../base/limits.ts";
 import { formatCount } from "../../base/units.ts";
-import type { StoredFrame, ZstdDecoder } from "./zstd.ts";
+import type { StoredFrame, ZstdDecoder } from "./zstd-decoder.ts";
 import { damaged, windowSize, type ZstdFrame } from "./zstd-frames.ts";
 import { loadZstd, type Zstd } from "./zstd-wasm.ts";
 

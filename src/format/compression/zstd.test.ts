@@ -7,7 +7,8 @@ import { chunksOf } from "../../../test/conformance/format.ts";
 import { MillraceError } from "../../base/error.ts";
 import { GiB, KiB, MiB } from "../../base/limits.ts";
 import { decompress } from "./compress.ts";
-import { unzstdBy, type ZstdDecoder } from "./zstd.ts";
+import { unzstdBy } from "./zstd.ts";
+import type { ZstdDecoder } from "./zstd-decoder.ts";
 import { nativeZstd } from "./zstd-native.ts";
 import { scriptZstd } from "./zstd-script.ts";
 

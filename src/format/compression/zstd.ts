@@ -7,29 +7,9 @@ import { assert } from "../../base/assert.ts";
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
+import type { ZstdDecoder } from "./zstd-decoder.ts";
 import { type ZstdBlocks, type ZstdFrame, ZstdFrames } from "./zstd-frames.ts";
 import { nativeZstd } from "./zstd-native.ts";
-
-/** What decodes frames. Its functions throw `bad-input` for data that can't be decoded. */
-export interface ZstdDecoder {
-  /** Whether it is Node's own. */
-  readonly isNative: boolean;
-  /** Frames with no more content and no more stored bytes are decoded at once, all others as a stream. */
-  readonly wholeBytesMax: number;
-  /** The largest window of a stream. */
-  readonly windowBytesMax: number;
-  /** Decodes a frame of which all bytes are there, and whose content has at most this size. */
-  whole(frame: ZstdFrame, bytes: Uint8Array, contentBytesMax: number): Uint8Array;
-  stream(stored: StoredFrame): AsyncIterable<Uint8Array>;
-}
-
-/** The parts of a frame, which are read in this order. */
-export interface StoredFrame {
-  readonly frame: ZstdFrame;
-  readonly blocks: AsyncIterable<ZstdBlocks>;
-  /** The checksum as it is stored; empty where the frame has none. */
-  checksum(): Promise<Uint8Array>;
-}
 
 /**
  * Reads the content of all frames. `windowBytesMax` is the memory for the window of a frame. Throws `bad-input` when the
