@@ -32,7 +32,12 @@ function hostileValues(option: Option): readonly string[] {
     case "time":
       return [...blank, "-1s", "0s", "1", "NaN", "1y", "s"];
     case "level":
+    case "format":
       return [...blank, "loud"];
+    case "file...":
+      return [...blank, "a\0b"];
+    case "text":
+      return ["", "\n", "\r", '"', "\\x00", "\\x0a"];
     case "url":
       return [
         ...blank,

@@ -16,6 +16,7 @@ import type { RunFlags } from "../engine/run/option-values.ts";
 import {
   address,
   count,
+  delimiter,
   folder,
   namedPath,
   namedPaths,
@@ -139,6 +140,20 @@ export function addRunOptions(command: Command): Command {
 /** Adds the options of `run` that make it run on a cluster. */
 export function addClusterOptions(command: Command): Command {
   return addFromTable(command, optionsOf("cluster"));
+}
+
+/** Adds the options of the commands that guess a format, for what a user knows better. */
+export function addFormatOptions(command: Command) {
+  return command
+    .addOption(
+      new Option("--format <format>", "the format, where the guess is wrong").choices([
+        "text",
+        "ndjson",
+        "csv",
+        "tsv",
+      ] as const),
+    )
+    .option("--delimiter <text>", "what separates cells: a character, \\t, or \\x01", delimiter);
 }
 
 /** Adds the options of the commands that ask a master something. */
