@@ -23,6 +23,7 @@ export function addJobCommands(millrace: Command): void {
   addSim(millrace);
   addReplay(millrace);
   addVerify(millrace);
+  addClean(millrace);
   addInit(millrace);
   addHead(millrace);
 }
@@ -172,6 +173,28 @@ Examples:
   millrace verify s3://results/counts --json`,
     )
     .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
+}
+
+function addClean(millrace: Command): void {
+  millrace
+    .command("clean")
+    .description("list what killed runs have left on this machine, and remove it")
+    .argument("[folder...]", "folders that outputs are in (default: this one)", pathArguments("a folder"))
+    .option("--work-dir <dir>", "where runs kept intermediate data (default: the temporary folder)", path("--work-dir"))
+    .option("--remove", "remove all that is listed", false)
+    .option("--json", "one JSON object per line", false)
+    .addHelpText(
+      "after",
+      `
+Lists work directories of runs that were killed, with their age, their size on disk and in the memory tier. Without
+--remove nothing is changed. Runs that are at work, and what belongs to other users, are left alone. A run that published
+its output has left nothing.
+
+Examples:
+  millrace clean
+  millrace clean results --work-dir /fast --remove`,
+    )
+    .action(async (folders = [], flags) => (await import("./commands/clean.ts")).cleanCommand(folders, flags));
 }
 
 function addInit(millrace: Command): void {

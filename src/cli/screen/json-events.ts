@@ -1,6 +1,7 @@
 // `--json`: one JSON object per line on standard error, for scripts. Fields are only ever added.
 import { formatDuration } from "../../base/units.ts";
 import type { JobView } from "../../protocol/view.ts";
+import type { Manifest } from "../../storage/manifest.ts";
 import type { ProgressSink } from "./progress.ts";
 import { returnedNote } from "./summary.ts";
 
@@ -59,6 +60,10 @@ export function jsonEvents(sink: ProgressSink) {
         ...(note !== undefined && { note }),
         ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),
       });
+    },
+    /** Tells that there was nothing to do, as an earlier run has published the same. */
+    alreadyDone(job: Manifest["job"], output: string | undefined, counters: Manifest["counters"]): void {
+      write({ event: "already-done", job: job.id, name: job.name, output, counters });
     },
     /** Tells that the job has failed or was cancelled. */
     ended(view: JobView): void {

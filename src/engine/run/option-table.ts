@@ -97,6 +97,16 @@ export const runOptions = {
     instead: "a failed job is started again with  millrace retry JOB --master MASTER",
     flag: { group: "output", help: "go on where a crashed or failed run with this output stopped", isOfOneRun: true },
   },
+  resumeOrBegin: {
+    kind: "flag",
+    only: "here",
+    instead: "submit the job again, or start a failed one again with  millrace retry JOB --master MASTER",
+    flag: {
+      group: "output",
+      help: "go on like --resume, or begin if there is nothing to go on with; for loops that try again",
+      isOfOneRun: true,
+    },
+  },
   inputs: {
     kind: "inputs",
     flag: {
