@@ -136,7 +136,7 @@ export interface Reading {
 
 /** A format that refuses more than these is not the right one anyway. */
 const refusedMax = 100;
-/** A last record that takes more than this share of the beginning is not cut, but has a quote that no other one closes. */
+/** A last record of several lines that takes more than this share has a quote that no other one closes: it is not cut. */
 const cutShareMax = 0.5;
 
 /** Reads a beginning by a format. Headers that can't be read are a refused record at 0. */
@@ -161,8 +161,9 @@ export async function readBeginning(format: InputFormat<unknown>, beginning: Beg
     } catch (thrown) {
       if (!(thrown instanceof BadRecord)) throw thrown;
       const end = thrown.end ?? bytes.length;
-      const isCut = !isWhole && end >= bytes.length && bytes.length - thrown.start < bytes.length * cutShareMax;
-      if (isCut && thrown.end !== undefined) break;
+      const isLine = !bytes.subarray(thrown.start).includes(10);
+      const isShort = bytes.length - thrown.start < bytes.length * cutShareMax;
+      if (!isWhole && end >= bytes.length && thrown.end !== undefined && (isLine || isShort)) break;
       refused.push({ start: thrown.start, message: thrown.message });
       from = end;
     }

@@ -76,7 +76,7 @@ export default defineJob({ name: "job", input: csv({ columns: { id: uint } }), k
   expect(linesOf(stdout)).toEqual([
     "bad.csv  as job reads it",
     "       5  { id: 1 }",
-    expect.stringMatching(/^ {7}9 {2}bad column "id": uint takes .* {2}\| "x,3/),
+    expect.stringMatching(/^ {7}9 {2}bad column "id": uint reads .* {2}\| "x,3/),
     "      13  { id: 4 }",
   ]);
 }, 60_000);

@@ -222,7 +222,7 @@ describe.each(kinds)("$name", ({ name, file, records, said }) => {
 
 test("all that was written type-checks", async () => {
   expect(made.size).toBeGreaterThanOrEqual(5);
-  const types = (name: string) => [join(repository, `dist/types/${name}.d.ts`)];
+  const types = (name: string) => [join(repository, `dist/${name}.d.ts`)];
   const paths = { millrace: types("index"), "millrace/testing": types("testing") };
   const own = { extends: "./tsconfig.json", files: [...made.values()].map(({ job }) => `${job}.test.ts`) };
   writeFileSync(join(folder.path, "with-sources.json"), JSON.stringify({ ...own, compilerOptions: { paths } }));

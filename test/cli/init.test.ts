@@ -39,7 +39,7 @@ test("it type-checks with the tsconfig.json beside it, and its test runs in vite
   await here("init");
   symlinkSync(join(repository, "node_modules"), join(folder.path, "node_modules"));
   const config = JSON.parse(readFileSync(join(folder.path, "tsconfig.json"), "utf8"));
-  const declared = (name: string) => [join(repository, `dist/types/${name}.d.ts`)];
+  const declared = (name: string) => [join(repository, `dist/${name}.d.ts`)];
   const paths = { millrace: declared("index"), "millrace/testing": declared("testing") };
   writeFileSync(
     join(folder.path, "with-sources.json"),
