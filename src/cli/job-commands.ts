@@ -3,9 +3,9 @@ import { type Command, Option } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
 import { count, path, pathArgument, pathArguments, word } from "./arguments.ts";
 import {
-  addClusterOptions,
   addFormatOptions,
   addJobOptions,
+  addRunningOptions,
   addRunOptions,
   addSimOptions,
   optionOf,
@@ -29,7 +29,7 @@ export function addJobCommands(millrace: Command): void {
 }
 
 function addRun(millrace: Command): void {
-  addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
+  addRunningOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
     .argument("<job>", "the job file, TypeScript or JavaScript", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
@@ -86,7 +86,7 @@ Examples:
     .action(async (job, inputs, flags, command: Command) => {
       if (isTestFile(job)) {
         const given = command.options.filter((each) => command.getOptionValueSource(each.attributeName()) === "cli");
-        const names = given.map((each) => each.long ?? each.flags);
+        const names = given.map((each) => each.long ?? each.flags).filter((name) => name !== "--color");
         return (await import("./commands/test-files.ts")).testFilesCommand([job, ...inputs], names);
       }
       const { endable } = await import("./endable.ts");

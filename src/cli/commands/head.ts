@@ -1,6 +1,5 @@
 // `millrace head`: shows the first records of files as a format sees them, with their offsets.
 import type { ChildProcess } from "node:child_process";
-import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import { readsText, refuseForeign } from "../../format/blocks/content.ts";
@@ -13,6 +12,7 @@ import { createStorage } from "../../storage/any.ts";
 import { firstRecords, type SeenRecord } from "../head/first-records.ts";
 import { loadHere } from "../here.ts";
 import { readable } from "../replay/readable.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { withUserCode } from "../user-code.ts";
