@@ -1,7 +1,7 @@
 // `millrace head`: shows the first records of files as a format sees them, with their offsets.
 import type { ChildProcess } from "node:child_process";
 import { MillraceError } from "../../base/error.ts";
-import { MiB } from "../../base/limits.ts";
+import { limits } from "../../base/limits.ts";
 import { readsText, refuseForeign } from "../../format/blocks/content.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { Content, sourcesOf } from "../../guess/content.ts";
@@ -25,8 +25,6 @@ export interface HeadFlags extends Wanted {
   readonly input?: string;
 }
 
-/** How much of a file a guess looks at. */
-const sampleBytes = 1 * MiB;
 /** Offsets below 10 MB stand in one column. */
 const offsetWidth = 8;
 
@@ -79,7 +77,7 @@ interface Found {
 }
 
 async function guessed(content: Content, wanted: Wanted): Promise<Found> {
-  const beginning = await content.beginning(sampleBytes);
+  const beginning = await content.beginning(limits.guessBytes);
   if (beginning.bytes.length === 0) return { format: formatOf({ kind: "text" }), description: "is empty", notes: [] };
   const { guess, notes } = await guessFormat([beginning], wanted);
   return { format: formatOf(guess), description: describeGuess(guess), notes };
@@ -87,7 +85,7 @@ async function guessed(content: Content, wanted: Wanted): Promise<Found> {
 
 async function refuseOther(content: Content, format: InputFormat<unknown>): Promise<void> {
   if (!readsText(format)) return;
-  const { source, bytes } = await content.beginning(sampleBytes);
+  const { source, bytes } = await content.beginning(limits.guessBytes);
   try {
     await refuseForeign(bytes, format);
   } catch (thrown) {

@@ -1,6 +1,6 @@
 // `millrace init`: writes a job and a test for it, which run as they are, and what a project of jobs needs beside them.
 import { MillraceError } from "../../base/error.ts";
-import { MiB } from "../../base/limits.ts";
+import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Wanted } from "../../guess/guess-format.ts";
 import { writeNew } from "../init/files.ts";
@@ -15,9 +15,7 @@ export interface InitFlags extends Wanted {
   readonly from?: readonly string[];
 }
 
-/** How many files are looked at, and how much of the content of each. */
 const filesLooked = 8;
-const bytesLooked = 1 * MiB;
 
 /** Writes into `folder` and returns what the command prints. */
 export async function initCommand(
@@ -58,7 +56,7 @@ async function initFrom(
   for (const source of spread(sources, filesLooked)) {
     const content = new Content(source);
     try {
-      beginnings.push(await content.beginning(bytesLooked));
+      beginnings.push(await content.beginning(limits.guessBytes));
     } finally {
       await content.close();
     }
@@ -78,7 +76,7 @@ async function initFrom(
       : []),
     ...(parts > 0
       ? [
-          `- of ${parts === 1 ? "one file" : `${parts} files`} the first ${formatBytes(bytesLooked)} were looked at: a record further on that is of another kind is a bad record`,
+          `- of ${parts === 1 ? "one file" : `${parts} files`} the first ${formatBytes(limits.guessBytes)} were looked at: a record further on that is of another kind is a bad record`,
         ]
       : []),
   ];
