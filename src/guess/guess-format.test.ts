@@ -46,6 +46,8 @@ describe("tables", () => {
     ["semicolons and decimal commas", "a;b\n1,5;2,5\n3,5;4,5\n", 'csv by ";" with a header: a utf8, b utf8'],
     ["pipes", "id|text\n1|a, b\n2|c, d\n", 'csv by "|" with a header: id uint, text utf8'],
     ["a control character", "1\x01x\n2\x01y\n", 'csv by "\\u0001": c1 uint, c2 utf8'],
+    ["spaces", "host1 200 1.5\nhost2 404 2.5\nhost1 200 3\n", 'csv by " ": c1 utf8, c2 uint, c3 float64'],
+    ["number signs", "id#name\n1#a\n2#b\n", 'csv by "#" with a header: id uint, name utf8'],
     [
       "colons",
       "root:x:0:0:root:/root\nbin:x:1:1:bin:/bin\n",
@@ -157,6 +159,8 @@ describe("text", () => {
     ["a log with commas in its times", "2024-05-01 12:00:00,123 INFO a\n2024-05-01 12:00:01,124 INFO b\n"],
     ["an access log", '127.0.0.1 - - [01/May/2024:12:00:00 +0000] "GET / HTTP/1.1" 200 12 "-" "M"\n'.repeat(3)],
     ["colours", "\x1b[31mred\x1b[0m\n\x1b[32mgreen\x1b[0m\n"],
+    ["a log of equal lines", "2024-05-01 12:00:00 INFO 5 ok\n".repeat(5)],
+    ["counts of uniq", "      3 host1\n     12 host2\n      4 host3\n"],
     ["one word", "hello"],
     ["a stray quote", 'a,b\n1,x "y\n2,z"w\n3,"\n'],
     ["a quote that nothing closes", `a,b\n1,"x\n${"2,y\n".repeat(500)}`],

@@ -21,6 +21,9 @@ interface Candidate {
 const delimiters = ["\x01", "\x1f", "\x1e", "\x02", "\x07", "\t", "|", ";", ",", "^", "~", ":"] as const;
 /** Characters that stand in sentences and times: rows of a few cells by them are mostly none. */
 const cellsMin: Readonly<Record<string, number>> = { ":": 4 };
+/** These separate cells only where nothing else does, and no cell is empty or in quotes, and some column has a type. */
+const rare = [" ", "#", "!", "$", "%", "&", "*", "@", "`"] as const;
+const rareRowsMin = 3;
 /** Rows as wide as most of them, where widths differ: with fewer the file is no table. */
 const ragShareMin = 0.9;
 const ragWidthMin = 3;
@@ -45,8 +48,27 @@ export async function guessTable(
   }
   const best = widest(isSure ? even : even.filter((candidate) => !isProse(candidate)));
   if (best !== undefined) return guessColumns(best);
+  const other = isSure ? undefined : await separatedRarely(beginnings);
+  if (other !== undefined) return guessColumns(other);
   const rag = widest(isSure ? ragged : ragged.filter((candidate) => !isProse(candidate)));
   return rag && guessRows(rag);
+}
+
+async function separatedRarely(beginnings: readonly Beginning[]): Promise<Candidate | undefined> {
+  if (beginnings.some(({ bytes }) => bytes.includes('"'))) return undefined;
+  for (const delimiter of rare) {
+    if (!beginnings.every(({ bytes }) => bytes.includes(delimiter))) continue;
+    const shape: TableShape = { format: "csv", delimiter, header: false, multiline: true };
+    for (const looked of [beginnings.map(glanced), beginnings]) {
+      const candidate = await readBy(shape, looked);
+      if (candidate === undefined || !isEven(candidate)) break;
+      const rows = candidate.files.flatMap((file) => file.rows);
+      const isLog = rows.some((row) => row.slice(0, 3).some((cell) => /\d\d:\d\d/.test(cell)));
+      if (isLog || rows.length < rareRowsMin || rows.some((row) => row.includes(""))) break;
+      if (looked === beginnings && hasTypes(rows)) return candidate;
+    }
+  }
+  return undefined;
 }
 
 /** Most files show in their first rows that a byte separates no cells of theirs. */
@@ -151,18 +173,21 @@ function isProse({ shape: { delimiter }, files }: Candidate): boolean {
   // 2024-05-01 12:00:00,123 INFO …
   if (mostly((row) => /\d\d:\d\d:\d\d$/.test(row[0]!) && /^\d{3}\D/.test(row[1] ?? ""))) return true;
   if (rows.length < 2 && files.length < 2 && rows[0]!.some((cell) => /\s\S+\s/.test(cell.trim()))) return true;
-  const width = usualWidth(rows);
-  const isTyped = Array.from({ length: width }, (_, column) => column).some((column) => {
+  // "a, b" with words on both sides: separators of tables have no spaces behind them, or cells that are more than words.
+  return (
+    !hasTypes(rows) &&
+    rows.every((row) => row.slice(1).every((cell) => /^\s/.test(cell))) &&
+    mostly((row) => row.some((cell) => /\S\s+\S/.test(cell)))
+  );
+}
+
+/** Whether a column has another type than text, but for its first cell. */
+function hasTypes(rows: readonly Row[]): boolean {
+  return Array.from({ length: usualWidth(rows) }, (_, column) => column).some((column) => {
     const cells = rows.slice(1).flatMap((row) => row[column] ?? []);
     const type = typeOf(cells.filter((cell) => cell !== ""));
     return type !== undefined && type !== "utf8";
   });
-  // "a, b" with words on both sides: separators of tables have no spaces behind them, or cells that are more than words.
-  return (
-    !isTyped &&
-    rows.every((row) => row.slice(1).every((cell) => /^\s/.test(cell))) &&
-    mostly((row) => row.some((cell) => /\S\s+\S/.test(cell)))
-  );
 }
 
 function guessColumns({ shape, files }: Candidate): Guessed | undefined {
