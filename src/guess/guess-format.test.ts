@@ -94,8 +94,18 @@ describe("tables", () => {
       text: "csv, rows of any width",
       notes: expect.stringContaining("f:186 has 2 cells"),
     });
-    const { notes } = await guessed(`n,x\n${"1,1\n".repeat(20)}NA,2\n`);
-    expect(notes).toBe("");
+    expect(await guessed('a,b\n1,5" pipe\n2,6" pipe\n')).toMatchObject({
+      text: "lines of text",
+      notes: expect.stringMatching(/by "," its rows would be csv, but f:4: .*a quote at character 2/),
+    });
+  });
+
+  it("says which cells keep a column from having a type, and is quick with many of them", async () => {
+    const rows = Array.from({ length: 50_000 }, (_, i) => `${i % 7 === 0 ? "NA" : i},n${i}\n`).join("");
+    const { guess } = await guessFormat([whole(`n,x\n${rows}`)]);
+    expect(guess).toMatchObject({
+      columns: [{ name: "n", type: "utf8", note: 'float64 but for "NA"' }, { name: "x" }],
+    });
   });
 
   it("reads columns that all files have, by their names", async () => {

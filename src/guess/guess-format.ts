@@ -53,7 +53,9 @@ async function guessLines(beginnings: readonly Beginning[], wanted: Wanted): Pro
     if (fit !== undefined) return fit;
   }
   const notes = json.kind === "mixed" ? [json.note] : [];
-  const table = json.kind === "none" ? await guessTable(beginnings) : undefined;
+  const refused: string[] = [];
+  const table = json.kind === "none" ? await guessTable(beginnings, {}, (note) => refused.push(note)) : undefined;
+  if (table === undefined) notes.push(...refused.slice(0, 1));
   if (table?.notes.includes(onlyHeader) === true) {
     const sources = beginnings.map(({ source }) => source).join(", ");
     throw new MillraceError(

@@ -28,10 +28,20 @@ const rareRowsMin = 3;
 const ragShareMin = 0.9;
 const ragWidthMin = 3;
 
-/** Undefined where the files are no table. `wanted` are the formats and the delimiter that a user has named. */
+/** What a user has said of a table. */
+interface WantedTable {
+  readonly format?: "csv" | "tsv";
+  readonly delimiter?: string;
+}
+
+/**
+ * Undefined where the files are no table. `refused` is told of a file that would be one but for a row that its format
+ * refuses.
+ */
 export async function guessTable(
   beginnings: readonly Beginning[],
-  wanted: { readonly format?: "csv" | "tsv"; readonly delimiter?: string } = {},
+  wanted: WantedTable = {},
+  refused: (note: string) => void = () => {},
 ): Promise<Guessed | undefined> {
   const isSure = wanted.format !== undefined || wanted.delimiter !== undefined;
   const even: Candidate[] = [];
@@ -41,7 +51,7 @@ export async function guessTable(
     if (!isSure && !beginnings.every(({ bytes }) => bytes.includes(shape.delimiter))) continue;
     const glance = await readBy(shape, beginnings.map(glanced));
     if (glance !== undefined && !isEven(glance) && !isRagged(glance)) continue;
-    const candidate = await readBy(shape, beginnings);
+    const candidate = await readBy(shape, beginnings, refused);
     if (candidate === undefined) continue;
     if (isEven(candidate)) even.push(candidate);
     else if (isRagged(candidate)) ragged.push(candidate);
@@ -77,7 +87,7 @@ function glanced({ source, bytes, isWhole }: Beginning): Beginning {
   return { source, bytes: bytes.subarray(0, glanceBytes), isWhole: false };
 }
 
-function* shapes({ format, delimiter }: NonNullable<Parameters<typeof guessTable>[1]>): Generator<TableShape> {
+function* shapes({ format, delimiter }: WantedTable): Generator<TableShape> {
   for (const each of delimiter === undefined ? delimiters : [delimiter]) {
     const isTab = each === "\t";
     if (format === "csv" && delimiter === undefined && isTab) continue;
@@ -91,13 +101,25 @@ function* shapes({ format, delimiter }: NonNullable<Parameters<typeof guessTable
   }
 }
 
-async function readBy(shape: TableShape, beginnings: readonly Beginning[]): Promise<Candidate | undefined> {
+async function readBy(
+  shape: TableShape,
+  beginnings: readonly Beginning[],
+  refused: (note: string) => void = () => {},
+): Promise<Candidate | undefined> {
   const format = tableOf(shape, undefined);
   const files: Candidate["files"][number][] = [];
   for (const beginning of beginnings) {
     const reading = await readBeginning(format, beginning);
-    if (reading.refused.length > 0) return undefined;
     const rows = reading.records as readonly Row[];
+    const [bad] = reading.refused;
+    if (bad !== undefined) {
+      const width = rows[0]?.length ?? 0;
+      if (width > 1 && rows.every((row) => row.length === width) && bad.message !== "")
+        refused(
+          `by ${JSON.stringify(shape.delimiter)} its rows would be ${shape.format}, but ${beginning.source}:${bad.start}: ${bad.message}`,
+        );
+      return undefined;
+    }
     if (rows.length > 0) files.push({ ...reading, rows, source: beginning.source });
   }
   return files.length === 0 ? undefined : { shape, files };
@@ -269,22 +291,29 @@ function columnOf(name: string, cells: readonly string[]): GuessedColumn {
   return { name, type, nullable, ...(note !== undefined && { note }) };
 }
 
+/** By their looks, which costs less than an error for each cell that a codec refuses. */
+const looks: readonly (readonly [type: ColumnType, pattern: RegExp])[] = [
+  ["float64", /^-?(?:0|[1-9]\d*)?(?:\.\d+)?(?:[eE][+-]?\d+)?$/],
+  ["date", /^\d{4}-\d\d-\d\d(?:$|[T ])/],
+  ["bool", /^(?:true|false)$/],
+];
+const exceptionsMax = 3;
+
 /** A column of numbers or dates but for a word or two is text: which words those are helps to see why. */
 function exceptions(cells: readonly string[]): string | undefined {
   if (cells.length < 10) return undefined;
-  for (const type of ["float64", "date", "bool"] as const satisfies readonly ColumnType[]) {
-    const others = cells.filter((cell) => typeOf([cell]) === "utf8" || !fits(type, cell));
-    const kinds = new Set(others);
-    if (others.length > cells.length / 2 || kinds.size > 3) continue;
-    const shown = [...kinds].map((cell) => JSON.stringify(cell.slice(0, 20))).join(", ");
-    return `${type} but for ${shown}`;
+  for (const [type, pattern] of looks) {
+    const kinds = new Set<string>();
+    let others = 0;
+    for (const cell of cells) {
+      if (pattern.test(cell)) continue;
+      others++;
+      if (kinds.add(cell).size > exceptionsMax) break;
+    }
+    if (others === 0 || kinds.size > exceptionsMax || others > cells.length / 2) continue;
+    return `${type} but for ${[...kinds].map((cell) => JSON.stringify(cell.slice(0, 20))).join(", ")}`;
   }
   return undefined;
-}
-
-function fits(type: ColumnType, cell: string): boolean {
-  const own = typeOf([cell]);
-  return own === type || (type === "float64" && (own === "uint" || own === "int"));
 }
 
 function guessRows({ shape, files }: Candidate): Guessed {
