@@ -1,8 +1,11 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
+
 import type { Command } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
 import { path, pathArgument, pathArguments, word } from "./arguments.ts";
+import { below } from "./help-text.ts";
 import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { linePrinter } from "./screen/line-printer.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 /** Adds them, in the order of the help. */
@@ -23,14 +26,14 @@ function addRun(millrace: Command): void {
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 Examples:
   millrace run job.ts 'logs/*.gz' -o counts
   millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
   millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
   millrace run job.ts logs -o counts --resume              go on after a crash or a failure
   millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
-  zcat huge.gz | millrace run job.ts - --quiet | head`,
+  zcat huge.gz | millrace run job.ts - --quiet | head`),
     )
     .action(async (job, inputs, flags) => {
       const { master, slots, memory } = flags;
@@ -43,7 +46,7 @@ function addPlan(millrace: Command): void {
   addRunOptions(millrace.command("plan").description("show what run would read, split and write, without running it"))
     .argument("<job>", "the job file", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs", pathArguments("an input"))
-    .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
+    .addHelpText("after", below("Example:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB"))
     .action(async (job, inputs, flags) => {
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
@@ -61,7 +64,7 @@ function addTest(millrace: Command): void {
     .argument("[sample...]", "a few files, small enough to be read a dozen times", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 Checks the types (where TypeScript is installed), that map and reduce do the same when they are called again, that keys
 and values survive their codecs, that combine is associative, and that the result is the same with other splits, slots,
 memory and order of tasks, in fresh processes, with combine called always and never. Publishes nothing. Exit code 0: all
@@ -70,7 +73,7 @@ passed, 1: something failed. A file named *.test.ts is a test that you wrote: it
 Examples:
   millrace test job.ts sample.log
   millrace test job.test.ts
-  millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
+  millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`),
     )
     .action(async (job, inputs, flags, command: Command) => {
       if (isTestFile(job)) {
@@ -94,7 +97,7 @@ function addSim(millrace: Command): void {
     .argument("[input...]", "files, folders, globs; the beginning of each is used", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 The job's own code runs in a cluster of several masters and workers that is simulated in this process: messages are lost,
 late and repeated, processes crash, stall and lose their disks, runs are damaged, masters replaced. One seed decides all of
 it. Whatever happens, the output must be, byte for byte, that of a run without faults. Exit code 0: it always was, 1: not.
@@ -102,7 +105,7 @@ it. Whatever happens, the output must be, byte for byte, that of a run without f
 Examples:
   millrace sim job.ts 'logs/*.gz'                   20 clusters
   millrace sim job.ts 'logs/*.gz' --seeds 500
-  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
+  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`),
     )
     .action(async (job, inputs, flags) => {
       const { endable } = await import("./endable.ts");
@@ -134,7 +137,9 @@ function addReplay(millrace: Command): void {
     .option("--inspect", "wait for a debugger, and stop right before map is called", false)
     .addHelpText(
       "after",
-      "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+      below(
+        "Examples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+      ),
     )
     .action(async (job, position, flags) => {
       const { endable } = await import("./endable.ts");
@@ -153,13 +158,13 @@ function addVerify(millrace: Command): void {
     .option("--json", "one JSON object per line", false)
     .addHelpText(
       "after",
-      `
+      below(`
 Reads every file that the output's _SUCCESS lists and compares its size and SHA-256; files that it does not list are
 named. Changes nothing. Exit code 0: all is as it was written; 3: something is not.
 
 Examples:
   millrace verify counts
-  millrace verify s3://results/counts --json`,
+  millrace verify s3://results/counts --json`),
     )
     .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
 }
@@ -174,14 +179,14 @@ function addClean(millrace: Command): void {
     .option("--json", "one JSON object per line", false)
     .addHelpText(
       "after",
-      `
+      below(`
 Lists work directories of runs that were killed, with their age, their size on disk and in the memory tier. Without
 --remove nothing is changed. Runs that are at work, and what belongs to other users, are left alone. A run that published
 its output has left nothing.
 
 Examples:
   millrace clean
-  millrace clean results --work-dir /fast --remove`,
+  millrace clean results --work-dir /fast --remove`),
     )
     .action(async (folders = [], flags) => (await import("./commands/clean.ts")).cleanCommand(folders, flags));
 }
@@ -193,16 +198,17 @@ function addInit(millrace: Command): void {
     .argument("[name]", "the job's name: lower-case words joined by hyphens (default: my-job)")
     .addHelpText(
       "after",
-      `
+      below(`
 Writes NAME.ts and NAME.test.ts into the current folder, and package.json and tsconfig.json where there are none, in it or
 above. Never writes over a file.
 
 Example:
   millrace init page-views
-  millrace test page-views.test.ts`,
+  millrace test page-views.test.ts`),
     )
     .action(async (name) => {
       const { initCommand } = await import("./commands/init.ts");
-      for (const line of initCommand(name, process.cwd())) process.stdout.write(`${line}\n`);
+      const print = linePrinter();
+      for (const line of initCommand(name, process.cwd())) print(line);
     });
 }

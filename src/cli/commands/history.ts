@@ -5,7 +5,7 @@ import type { HistoryEvent } from "../../protocol/services.ts";
 import { findJob, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 export async function historyCommand(id: string, flags: MasterFlags): Promise<void> {
   const enough = new AbortController();

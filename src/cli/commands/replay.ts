@@ -24,7 +24,7 @@ import { readable } from "../replay/readable.ts";
 import { emissionLines } from "../replay/show.ts";
 import { failureLines, printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { withUserCode } from "../user-code.ts";
 
 export interface ReplayFlags {

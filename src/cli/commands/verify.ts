@@ -6,7 +6,7 @@ import { verifyOutput } from "../../output/published.ts";
 import { createStorage } from "../../storage/any.ts";
 import { showPath } from "../../storage/local/fs.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 export async function verifyCommand(output: string, { json }: { readonly json: boolean }): Promise<void> {
   if (output === "") throw new MillraceError("wrong-usage", "name the folder of an output");

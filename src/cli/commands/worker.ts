@@ -8,8 +8,8 @@ import { connectMaster } from "../../rpc/client/client.ts";
 import { parseListen } from "../../rpc/server/listen-address.ts";
 import { openWorkerNode } from "../../worker/node/node.ts";
 import { printable } from "../screen/error-text.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";
-import { linePrinter } from "../screen/stdout.ts";
 import { firstOf, listenForEndings } from "../service.ts";
 import { tlsFilesOf } from "./master.ts";
 

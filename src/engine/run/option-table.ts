@@ -47,7 +47,7 @@ interface Flag {
    * --split-size.
    */
   readonly as?: string;
-  readonly short?: "-o";
+  readonly short?: `-${string}`;
   /** What stands for its value in the help. */
   readonly value?: string;
   readonly help: string;
@@ -112,13 +112,20 @@ export const runOptions = {
     flag: {
       group: "job",
       as: "input",
+      short: "-i",
       value: "<name=path>",
       help: "a named input's file, folder or glob; may be repeated",
     },
   },
   params: {
     kind: "params",
-    flag: { group: "job", as: "param", value: "<name=value>", help: "a parameter of the job; may be repeated" },
+    flag: {
+      group: "job",
+      as: "param",
+      short: "-p",
+      value: "<name=value>",
+      help: "a parameter of the job; may be repeated",
+    },
   },
   files: {
     kind: "paths",
@@ -129,6 +136,7 @@ export const runOptions = {
     kind: "variables",
     flag: {
       group: "job",
+      short: "-e",
       value: "<name[=value]>",
       help: "environment variable of the job's code; without a value: the one that it has here; may be repeated",
     },
@@ -229,12 +237,13 @@ export const runOptions = {
   quiet: {
     kind: "flag",
     isOfCommand: true,
-    flag: { group: "shown", help: "no progress and no summary", isOfOneRun: true },
+    flag: { group: "shown", short: "-q", help: "no progress and no summary", isOfOneRun: true },
   },
   master: {
     kind: "address",
     flag: {
       group: "cluster",
+      short: "-m",
       value: "<url>",
       help: "run the job there, like https://m1:7070 (default: on this machine)",
     },
