@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
 import { path, pathArgument, pathArguments, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
-import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { addJobOptions, addRunningOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
 import { linePrinter } from "./screen/line-printer.ts";
 import { isTestFile } from "./test/test-name.ts";
 
@@ -21,7 +21,7 @@ export function addJobCommands(millrace: Command): void {
 }
 
 function addRun(millrace: Command): void {
-  addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
+  addRunningOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
     .argument("<job>", "the job file, TypeScript or JavaScript", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(

@@ -1,12 +1,12 @@
 // `millrace clean`: lists what killed runs have left on this machine, and removes it when asked to.
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
-import pc from "picocolors";
 import { systemClock } from "../../base/system/clock.ts";
 import { formatBytes, formatCounted, formatDuration } from "../../base/units.ts";
 import { type Leftover, leftovers, removeLeftover } from "../../engine/leftovers.ts";
 import { createStorage } from "../../storage/any.ts";
 import { showPath } from "../../storage/local/fs.ts";
+import { pc } from "../screen/colour.ts";
 import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";

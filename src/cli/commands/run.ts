@@ -1,7 +1,6 @@
 // `millrace run`: opens the engine, shows its progress, and prints a summary at the end.
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
-import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
@@ -18,7 +17,9 @@ import { connectionText } from "../cluster.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";
 import { stillLoading, tell } from "../loading.ts";
 import { withStandardOutput } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
+import { eventsTo } from "../screen/event-stream.ts";
 import { failureHints, masterWords, shortId } from "../screen/hints.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 import { outputPrinter } from "../screen/output-printer.ts";
@@ -38,6 +39,7 @@ export async function runCommand(
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
   const flags = withStandardOutput(given);
+  if (flags.json && flags.output !== undefined) eventsTo("stdout");
   const where = whereOf(flags);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));

@@ -8,6 +8,7 @@ export interface Checked {
   readonly size: number;
   readonly duration: number;
   readonly flag: boolean;
+  readonly choice: string;
   readonly output: string;
   readonly folder: string;
   readonly directory: string;
