@@ -1,8 +1,8 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
 import type { Command } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
-import { pathArgument, pathArguments, word } from "./arguments.ts";
-import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { path, pathArgument, pathArguments, word } from "./arguments.ts";
+import { addJobOptions, addRunningOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 /** Adds them, in the order of the help. */
@@ -13,11 +13,12 @@ export function addJobCommands(millrace: Command): void {
   addSim(millrace);
   addReplay(millrace);
   addVerify(millrace);
+  addClean(millrace);
   addInit(millrace);
 }
 
 function addRun(millrace: Command): void {
-  addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
+  addRunningOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
     .argument("<job>", "the job file, TypeScript or JavaScript", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
@@ -161,6 +162,28 @@ Examples:
   millrace verify s3://results/counts --json`,
     )
     .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
+}
+
+function addClean(millrace: Command): void {
+  millrace
+    .command("clean")
+    .description("list what killed runs have left on this machine, and remove it")
+    .argument("[folder...]", "folders that outputs are in (default: this one)", pathArguments("a folder"))
+    .option("--work-dir <dir>", "where runs kept intermediate data (default: the temporary folder)", path("--work-dir"))
+    .option("--remove", "remove all that is listed", false)
+    .option("--json", "one JSON object per line", false)
+    .addHelpText(
+      "after",
+      `
+Lists work directories of runs that were killed, with their age, their size on disk and in the memory tier. Without
+--remove nothing is changed. Runs that are at work, and what belongs to other users, are left alone. A run that published
+its output has left nothing.
+
+Examples:
+  millrace clean
+  millrace clean results --work-dir /fast --remove`,
+    )
+    .action(async (folders = [], flags) => (await import("./commands/clean.ts")).cleanCommand(folders, flags));
 }
 
 function addInit(millrace: Command): void {

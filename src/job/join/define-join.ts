@@ -2,7 +2,7 @@ import type { OutputFormat } from "../../format/format.ts";
 import { defined } from "../define-job.ts";
 import type { MainOf, Named, ReadBy, RereadOf, SidesOf } from "../infer.ts";
 import type { Params, ParamsGiven } from "../params/params.ts";
-import type { Row } from "../table.ts";
+import type { CellWriter, Row } from "../table.ts";
 import type { Job, Outputs } from "../types.ts";
 import { parseJoin } from "./parse.ts";
 import type { How, JoinOptions, JoinSide } from "./types.ts";
@@ -27,7 +27,7 @@ export function defineJoin<
   R extends JoinSide,
   Key,
   H extends How,
-  O extends Outputs = OutputFormat<Row>,
+  O extends Outputs = OutputFormat<Row> & CellWriter,
   P extends Params = {},
   Returned extends void | Promise<void> = void | Promise<void>,
 >(
