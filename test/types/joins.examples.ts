@@ -32,7 +32,7 @@ const optional = defineJoin({
   name: "left", left: { users }, right: { orders }, how: "left", key: utf8, on: { users: "id", orders: "user" },
   map: ({ users, orders }, emit) => emit([users.name, orders?.cents ?? 0]),
 });
-is<readonly (string | number | bigint | boolean | Date | null)[]>()(record(optional));
+is<Row>()(record(optional));
 const audit = defineJoin({
   name: "audit", left: { booked: orders }, right: { paid: orders }, how: "outer", key: tuple(nullable(utf8), date),
   on: { booked: ["user", "day"], paid: (order) => [order.cents > 0 ? order.user : null, order.day] as const },

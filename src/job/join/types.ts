@@ -85,7 +85,9 @@ export interface JoinOptions<L, R, Key, H, O, P, Returned> {
     emit: EmitRecord<MainOf<O>> & EmitTo<O>,
     ctx: JoinContext<ParamsRead<P>, Key>,
   ) => void;
-  /** Called once per key that has rows, with all of them, which can be read once. Give `map` or `reduce`. */
+  /**
+   * Called once per key that has rows, with all of them, which can be read once. Left out: `map` is called instead.
+   */
   readonly reduce?: (
     key: Key,
     rows: Iterable<JoinRow<L, R, H>>,
