@@ -41,12 +41,17 @@ export const limits = {
   asyncConcurrency: 16,
   /** Decompressed bytes per compressed byte above which a file counts as a bomb (gzip reaches 1032). */
   inflateRatioMax: 1100,
+  /** The same for zstd, in which a short line that is repeated reaches 11,000, and zero bytes 32,768. */
+  zstdRatioMax: 20_000,
   /** The ratio is checked only beyond this size: a small file may well be one letter repeated. */
   bombBytesMin: 64 * MiB,
   /**
-   * Content of one zstd frame, which the decoder needs whole. A member that we write has at most 8 MiB and one record.
+   * The largest content of a zstd frame that WebAssembly decodes whole, where Node has no zstd. A member that we write
+   * has at most 8 MiB and one record.
    */
   zstdFrameBytesMax: 128 * MiB,
+  /** The window of a zstd frame that every slot may hold: what the zstd program reads without being asked for more. */
+  zstdWindowBytesMin: 128 * MiB,
 
   // kernel and runs
   arenaBytesMin: 1 * MiB,

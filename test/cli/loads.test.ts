@@ -12,6 +12,7 @@ const libraries = [
   "prom-client/",
   "pino/",
   "aws4fetch/",
+  "fzstd/",
   "src/rpc/server/listener",
   "src/master/node",
   // a simulated one
