@@ -1,7 +1,7 @@
 // biome-ignore-all format: one example a line, and the error on the line below its comment
 // biome-ignore-all lint/correctness/noUnusedFunctionParameters: parameters stand for their types
 // What compiles and what must not, of joins, which `tsc -p .` checks. Nothing runs.
-import { csv, date, defineJoin, int, type Job, type Named, ndjson, nullable, tsv, tuple, utf8 } from "millrace";
+import { csv, date, defineJoin, int, type Job, type Named, ndjson, nullable, type Row, tsv, tuple, utf8 } from "millrace";
 import { runInline } from "millrace/testing";
 
 /** `is<Expected>()(value)` compiles if the value's type is exactly that. */
