@@ -39,6 +39,12 @@ export const limits = {
   reducerBytes: 64 * MiB,
   reducersDefaultMax: 64,
   asyncConcurrency: 16,
+  /** Values that `collect` keeps of one key, unless the job says another number: a list in memory, a few MB. */
+  collectMax: 100_000,
+  /** Different values that `countDistinct` keeps of one key, unless the job says another number: some 100 MB. */
+  distinctMax: 1_000_000,
+  /** Values that `topN` may keep of each key: all of them are merged with each other. */
+  topMax: 10_000,
   /** Decompressed bytes per compressed byte above which a file counts as a bomb (gzip reaches 1032). */
   inflateRatioMax: 1100,
   /** The same for zstd, in which a short line that is repeated reaches 11,000, and zero bytes 32,768. */

@@ -38,6 +38,7 @@ export function defineJoin<
   record: MainOf<O>;
   others: SidesOf<O>;
   reread: RereadOf<O>;
+  counter: string;
 }> {
   // Only the compiler knows the type parameter.
   return defined(join, parseJoin, defineJoin) as ReturnType<typeof defineJoin<L, R, Key, H, O, P, Returned>>;

@@ -31,7 +31,7 @@ export function joinReduce(work: JoinWork): NonNullable<JobDefinition["reduce"]>
     context = ctx;
     ctx.key = key;
     const isNull = hasNull(key);
-    const rows = () => rowsOf(how, records, isNull, room, row);
+    const rows = () => rowsOf(how, records as Iterable<unknown>, isNull, room, row);
     if (map !== undefined) {
       for (const each of rows()) refuseResult(map(each, emit, ctx));
       return undefined;

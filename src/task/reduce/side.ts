@@ -48,7 +48,6 @@ interface PendingReduce {
   readonly scope: ContextScope;
   readonly returned: PromiseLike<unknown>;
 }
-
 type Reduce = NonNullable<JobDefinition["reduce"]>;
 
 /** After this many groups the status page is written, and the signal is checked. */
@@ -136,7 +135,15 @@ export class ReduceSide {
     const table = outputTable(job, []);
     const of: CallOf = { name: "reduce", code: [reduce] };
     this.#late.during = of;
-    const source = { groups: this.#groups, read: readValue, beat: () => this.#beat(), late: this.#late, of };
+    const readWholeKey = job.group === undefined ? readKey : decoderOf(job.key);
+    const source = {
+      groups: this.#groups,
+      read: readValue,
+      readWholeKey,
+      beat: () => this.#beat(),
+      late: this.#late,
+      of,
+    };
     let shared = sharing && mayShare(reduce) ? this.#newCall(table, of) : undefined;
     const next = () => this.#reduceOn(reduce, readKey, source, table, shared);
     for (let pending = next(); pending !== undefined; pending = next()) {
@@ -190,6 +197,7 @@ export class ReduceSide {
     shared: ReduceCall | undefined,
   ): PendingReduce | undefined {
     const { groups } = source;
+    const { aggregate } = this.#options.job;
     const kept = this.#kept;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
@@ -198,10 +206,11 @@ export class ReduceSide {
       scope.serial++;
       scope.call = "open";
       try {
+        const given = aggregate === undefined ? values : values.fold(aggregate);
         const returned =
           kept === undefined
-            ? reduce(key, values, emit, ctx)
-            : reduce(key, values, emit, ctx, { keep: () => kept.keep(), check: () => values.check() });
+            ? reduce(key, given, emit, ctx)
+            : reduce(key, given, emit, ctx, { keep: () => kept.keep(), check: () => values.check() });
         if (returned !== undefined) {
           if (isPromise(returned)) return { key, values, scope, returned };
           this.#options.task.returned.take(returned);
