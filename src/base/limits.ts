@@ -34,6 +34,8 @@ export const limits = {
   /** Many small files share a split; more pieces than this make a plan entry too large. */
   piecesPerSplitMax: 4096,
   headBytes: 64 * KiB,
+  /** The beginning of a file's content by which its format is guessed (`head`, `init`): some thousand records. */
+  guessBytes: 1 * MiB,
   /** The header of a csv or tsv file: a million columns of 16 bytes. Every split of the file reads it again. */
   headerBytesMax: 16 * MiB,
   reducerBytes: 64 * MiB,
