@@ -34,6 +34,8 @@ export const limits = {
   /** Many small files share a split; more pieces than this make a plan entry too large. */
   piecesPerSplitMax: 4096,
   headBytes: 64 * KiB,
+  /** The beginning of a file's content by which its format is guessed (`head`, `init`): some thousand records. */
+  guessBytes: 1 * MiB,
   /** The header of a csv or tsv file: a million columns of 16 bytes. Every split of the file reads it again. */
   headerBytesMax: 16 * MiB,
   reducerBytes: 64 * MiB,
@@ -81,6 +83,8 @@ export const limits = {
    * least two.
    */
   heapMergeBytes: 64 * MiB,
+  /** Left records of one key that a join holds as objects, by their encoded size; more of them are in a file. */
+  joinKeptBytes: 1 * MiB,
   /** Left free in the file system of the memory tier, for status pages and for other programs. */
   memoryTierSpareBytes: 8 * MiB,
 
