@@ -79,16 +79,13 @@ test("GROUP BY host, status is the same CSV with 1 and 2 slots, whole and in 30 
   }
 });
 
-test("millrace test and sim find nothing wrong with aggregates, and replay shows the state of a record", async () => {
+test("sim finds nothing wrong with aggregates, and replay shows the state of a record", async () => {
   const scratch = scratchFolder();
   try {
     const input = join(scratch.path, "requests.ndjson");
     const line = ({ host, status, bytes, tenths }: Request) =>
       `${JSON.stringify({ host, status, bytes, ms: tenths / 10 })}\n`;
     writeFileSync(input, requests(600).map(line).join(""));
-    const tested = await millrace(["test", job, input]);
-    expect(tested).toMatchObject({ code: 0 });
-    expect(`${tested.stdout}${tested.stderr}`).toContain("combine is associative");
     expect(await millrace(["sim", job, input, "--seeds", "2"])).toMatchObject({ code: 0 });
     const replayed = await millrace(["replay", job, `${input}:0`]);
     expect(replayed).toMatchObject({ code: 0 });

@@ -4,7 +4,11 @@ import { TaskRun } from "../../../test/support/run-tasks.ts";
 import { ndjson } from "../../format/json/ndjson.ts";
 import { text } from "../../format/lines/text.ts";
 import { tsv } from "../../format/table/tsv.ts";
+import { count, mean } from "../../job/aggregate/numbers.ts";
+import { defineAggregate } from "../../job/aggregate/own.ts";
+import { stats } from "../../job/aggregate/stats.ts";
 import { autoValue } from "../../job/codecs/auto.ts";
+import { fields } from "../../job/codecs/fields.ts";
 import { json } from "../../job/codecs/json.ts";
 import { float64, uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
@@ -288,6 +292,24 @@ test("without a combine, or three values of one key, there is nothing to try", a
   expect(await combineOutcome(none)).toMatchObject([{ outcome: "skipped", note: "the job has no combine" }]);
   const few = defineJob({ ...base, value: uint, combine: sum, map: (line, emit) => emit(line, 1) });
   expect(await combineOutcome(few)).toMatchObject([{ outcome: "skipped" }]);
+});
+
+test("aggregates survive the checks; a merge of one's own that is not associative is found", async () => {
+  const named = { name: "checked", input: text(), key: fields({ word: utf8 }), output: ndjson() };
+  const emitted = (line: string) => ({ word: split(line)[0], x: Number(split(line)[1]) });
+  const right = defineJob({
+    ...named,
+    aggregate: stats({ n: count(), x: mean("x") }),
+    map: (line, emit) => emit(emitted(line), emitted(line)),
+  });
+  expect(await codecOutcome(right)).toMatchObject({ outcome: "ok" });
+  expect(await combineOutcome(right)).toMatchObject([{ outcome: "ok" }, { outcome: "ok" }]);
+  const wrong = defineJob({
+    ...named,
+    aggregate: defineAggregate({ state: float64, lift: ({ x }: { x: number }) => x, merge: (a, b) => (a + b) / 2 }),
+    map: (line, emit) => emit(emitted(line), emitted(line)),
+  });
+  expect(await combineOutcome(wrong)).toMatchObject([{ outcome: "failed" }, { outcome: "ok" }]);
 });
 
 // ── reduce ───────────────────────────────────────────────────────────────────

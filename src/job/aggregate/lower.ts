@@ -24,12 +24,12 @@ export function parseAggregate(value: unknown): StateAggregate {
 
 /** A state, as those see it who read values: checks, replay. The engine merges states without it. */
 export class State {
-  readonly bytes: Uint8Array;
+  readonly #bytes: Uint8Array;
   /** What it would be the result of; undefined where it can't be finished. */
   readonly result: unknown;
 
   constructor(aggregate: StateAggregate, bytes: Uint8Array) {
-    this.bytes = bytes;
+    this.#bytes = bytes;
     try {
       const accumulator = aggregate.begin();
       accumulator.add(bytes, 0, bytes.length);
@@ -37,6 +37,10 @@ export class State {
     } catch {
       // what is refused in a reduce is said there
     }
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
   }
 }
 
