@@ -1,9 +1,21 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
-import { path, pathArgument, pathArguments, word } from "./arguments.ts";
-import { addJobOptions, addRunningOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { count, path, pathArgument, pathArguments, word } from "./arguments.ts";
+import { below } from "./help-text.ts";
+import {
+  addFormatOptions,
+  addJobOptions,
+  addRunningOptions,
+  addRunOptions,
+  addSimOptions,
+  optionOf,
+} from "./options.ts";
+import { linePrinter } from "./screen/line-printer.ts";
 import { isTestFile } from "./test/test-name.ts";
+
+/** Records of each file that `head` shows where it is not told how many. */
+const recordsShown = 20;
 
 /** Adds them, in the order of the help. */
 export function addJobCommands(millrace: Command): void {
@@ -15,6 +27,7 @@ export function addJobCommands(millrace: Command): void {
   addVerify(millrace);
   addClean(millrace);
   addInit(millrace);
+  addHead(millrace);
 }
 
 function addRun(millrace: Command): void {
@@ -23,14 +36,14 @@ function addRun(millrace: Command): void {
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 Examples:
   millrace run job.ts 'logs/*.gz' -o counts
   millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
   millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
   millrace run job.ts logs -o counts --resume              go on after a crash or a failure
   millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
-  zcat huge.gz | millrace run job.ts - --quiet | head`,
+  zcat huge.gz | millrace run job.ts - --quiet | head`),
     )
     .action(async (job, inputs, flags) => {
       const { master, slots, memory } = flags;
@@ -43,7 +56,7 @@ function addPlan(millrace: Command): void {
   addRunOptions(millrace.command("plan").description("show what run would read, split and write, without running it"))
     .argument("<job>", "the job file", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs", pathArguments("an input"))
-    .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
+    .addHelpText("after", below("Example:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB"))
     .action(async (job, inputs, flags) => {
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
@@ -61,7 +74,7 @@ function addTest(millrace: Command): void {
     .argument("[sample...]", "a few files, small enough to be read a dozen times", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 Checks the types (where TypeScript is installed), that map and reduce do the same when they are called again, that keys
 and values survive their codecs, that combine is associative, and that the result is the same with other splits, slots,
 memory and order of tasks, in fresh processes, with combine called always and never. Publishes nothing. Exit code 0: all
@@ -70,12 +83,12 @@ passed, 1: something failed. A file named *.test.ts is a test that you wrote: it
 Examples:
   millrace test job.ts sample.log
   millrace test job.test.ts
-  millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
+  millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`),
     )
     .action(async (job, inputs, flags, command: Command) => {
       if (isTestFile(job)) {
         const given = command.options.filter((each) => command.getOptionValueSource(each.attributeName()) === "cli");
-        const names = given.map((each) => each.long ?? each.flags);
+        const names = given.map((each) => each.long ?? each.flags).filter((name) => name !== "--color");
         return (await import("./commands/test-files.ts")).testFilesCommand([job, ...inputs], names);
       }
       const { endable } = await import("./endable.ts");
@@ -94,7 +107,7 @@ function addSim(millrace: Command): void {
     .argument("[input...]", "files, folders, globs; the beginning of each is used", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 The job's own code runs in a cluster of several masters and workers that is simulated in this process: messages are lost,
 late and repeated, processes crash, stall and lose their disks, runs are damaged, masters replaced. One seed decides all of
 it. Whatever happens, the output must be, byte for byte, that of a run without faults. Exit code 0: it always was, 1: not.
@@ -102,7 +115,7 @@ it. Whatever happens, the output must be, byte for byte, that of a run without f
 Examples:
   millrace sim job.ts 'logs/*.gz'                   20 clusters
   millrace sim job.ts 'logs/*.gz' --seeds 500
-  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
+  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`),
     )
     .action(async (job, inputs, flags) => {
       const { endable } = await import("./endable.ts");
@@ -134,7 +147,9 @@ function addReplay(millrace: Command): void {
     .option("--inspect", "wait for a debugger, and stop right before map is called", false)
     .addHelpText(
       "after",
-      "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+      below(
+        "Examples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+      ),
     )
     .action(async (job, position, flags) => {
       const { endable } = await import("./endable.ts");
@@ -153,13 +168,13 @@ function addVerify(millrace: Command): void {
     .option("--json", "one JSON object per line", false)
     .addHelpText(
       "after",
-      `
+      below(`
 Reads every file that the output's _SUCCESS lists and compares its size and SHA-256; files that it does not list are
 named. Changes nothing. Exit code 0: all is as it was written; 3: something is not.
 
 Examples:
   millrace verify counts
-  millrace verify s3://results/counts --json`,
+  millrace verify s3://results/counts --json`),
     )
     .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
 }
@@ -174,35 +189,82 @@ function addClean(millrace: Command): void {
     .option("--json", "one JSON object per line", false)
     .addHelpText(
       "after",
-      `
+      below(`
 Lists work directories of runs that were killed, with their age, their size on disk and in the memory tier. Without
 --remove nothing is changed. Runs that are at work, and what belongs to other users, are left alone. A run that published
 its output has left nothing.
 
 Examples:
   millrace clean
-  millrace clean results --work-dir /fast --remove`,
+  millrace clean results --work-dir /fast --remove`),
     )
     .action(async (folders = [], flags) => (await import("./commands/clean.ts")).cleanCommand(folders, flags));
 }
 
 function addInit(millrace: Command): void {
-  millrace
+  const command = millrace
     .command("init")
-    .description("write a job and a test for it")
-    .argument("[name]", "the job's name: lower-case words joined by hyphens (default: my-job)")
+    .description("write a job and a test for it, typed as your files are")
+    .argument("[name]", "the job's name: lower-case words joined by hyphens (default: after the file, else my-job)")
+    .option(
+      "--from <file...>",
+      "files, folders, globs, s3://, or - for standard input: the job reads what they hold",
+      pathArguments("a file of --from"),
+    );
+  addFormatOptions(command)
     .addHelpText(
       "after",
-      `
+      below(`
 Writes NAME.ts and NAME.test.ts into the current folder, and package.json and tsconfig.json where there are none, in it or
-above. Never writes over a file.
+above. Never writes over a file. With --from it looks at the first megabyte of up to 8 files (gzip and zstd too), finds
+format, columns, types and which are sometimes empty, and takes three of their records for the test; what it can't tell it
+says.
 
-Example:
+Examples:
   millrace init page-views
-  millrace test page-views.test.ts`,
+  millrace init --from orders.csv
+  millrace init visits --from 'logs/*.ndjson.gz'
+  zcat dump.gz | millrace init dump --from -`),
     )
-    .action(async (name) => {
+    .action(async (name, flags) => {
       const { initCommand } = await import("./commands/init.ts");
-      for (const line of initCommand(name, process.cwd())) process.stdout.write(`${line}\n`);
+      const print = linePrinter();
+      for (const line of await initCommand(name, flags, process.cwd())) print(line);
+    });
+}
+
+function addHead(millrace: Command): void {
+  const command = millrace
+    .command("head")
+    .description("show the first records of files as a format sees them, with their offsets")
+    .argument("<file...>", "files, folders, globs, s3://, or - for standard input", pathArguments("a file"))
+    .addOption(
+      new Option("-n, --records <n>", "how many records of each file")
+        .argParser(count("--records", 1, 1_000_000))
+        .default(recordsShown),
+    );
+  addFormatOptions(command)
+    .option("--job <file>", "the format of this job's input instead of a guess", path("--job"))
+    .option("--input <name>", "which of the job's inputs, where it has several", word("--input", "a name"))
+    .addHelpText(
+      "after",
+      below(`
+The format is guessed by the first megabyte. Bad records are shown with what is wrong with them. An offset is that of the
+record's first byte, in the decompressed content where the file is compressed, as millrace replay takes it.
+
+Examples:
+  millrace head orders.csv
+  millrace head 's3://logs/2024/*.gz' -n 3
+  millrace head --format csv --delimiter ';' export.txt
+  millrace head --job job.ts orders.csv`),
+    )
+    .action(async (files, flags) => {
+      const run = async () => {
+        const firstSlot = flags.job === undefined ? undefined : startFirstSlot(describing);
+        return (await import("./commands/head.ts")).headCommand(files, flags, firstSlot);
+      };
+      if (flags.job === undefined) return run();
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined }, run);
     });
 }

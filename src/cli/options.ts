@@ -17,6 +17,7 @@ import {
   address,
   choice,
   count,
+  delimiter,
   folder,
   namedPath,
   namedPaths,
@@ -147,6 +148,20 @@ export function addRunningOptions(command: Command): Command {
   return addFromTable(command, optionsOf("cluster"));
 }
 
+/** Adds the options of the commands that guess a format, for what a user knows better. */
+export function addFormatOptions(command: Command) {
+  return command
+    .addOption(
+      new Option("--format <format>", "the format, where the guess is wrong").choices([
+        "text",
+        "ndjson",
+        "csv",
+        "tsv",
+      ] as const),
+    )
+    .option("--delimiter <text>", "what separates cells: a character, \\t, or \\x01", delimiter);
+}
+
 /** Adds `--color` to all commands that lack it. */
 export function addColourOption(millrace: Command): void {
   const option = optionOf("color").long;
@@ -159,7 +174,7 @@ export function addColourOption(millrace: Command): void {
 
 /** Adds the options of the commands that ask a master something. */
 export function addMasterOptions(command: Command): Command {
-  command.requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address);
+  command.requiredOption("-m, --master <url>", "the cluster's address, like https://m1:7070", address);
   for (const name of ["tokenFile", "ca", "json"] as const) command.addOption(optionOf(name, undefined, "Options:"));
   return command;
 }

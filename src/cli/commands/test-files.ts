@@ -1,11 +1,11 @@
-// `millrace test` of files that are tests themselves (job.test.ts): runs them, one after the other.
+// `millrace test` of files that are tests themselves (*.test.ts): runs them, one after the other.
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { exitCodes } from "../../base/error-codes.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { runTestFile } from "../test/test-file.ts";
 import { isTestFile } from "../test/test-name.ts";
 
