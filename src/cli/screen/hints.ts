@@ -23,7 +23,7 @@ export function failureHints(options: HintsOptions): string[] {
   return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
 }
 
-function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
+function commandHints({ view, handle, job, inputs, flags }: HintsOptions): string[] {
   const hints: string[] = [];
   const { where, aside, code = "" } = view.reason ?? {};
   const command = commandLine(job, inputs, flags);
@@ -40,7 +40,7 @@ function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
   if (flags.master !== undefined) return [...hints, ...clusterHints(view, code, command, flags)];
   if (flags.output === undefined) return hints;
   if (needsMending(code)) hints.push(startOver(command));
-  if (meaningOf(code).startsOver !== true) hints.push(`${goOn(code)}:  ${command} --resume`);
+  if (meaningOf(code).startsOver !== true && handle.isKept) hints.push(`${goOn(code)}:  ${command} --resume`);
   return hints;
 }
 

@@ -5,13 +5,16 @@
 //             ─► describe ─► submit ─► watch … ─► close
 //
 // `close` removes everything that a run leaves, except after a failure: then state and runs stay for `resume`.
+import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
+import { loadLevel } from "../../base/system/optional-package.ts";
 import { randomId } from "../../base/system/random.ts";
 import { jobIdOf } from "../../master/master.ts";
 import { createStorage } from "../../storage/any.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { hasDatabase } from "../../worker/disk/directory-lock.ts";
 import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
 import { planBudget } from "../../worker/slots/budget.ts";
 import { whileLoading } from "../loading.ts";
@@ -24,6 +27,7 @@ import {
   workDirectories,
   workDirectoriesOf,
 } from "../work-directories.ts";
+import { lookAtUnstored, takeOver } from "./begin-again.ts";
 import { Engine, type EngineParts } from "./engine.ts";
 import type { LocalEngine, LocalOptions } from "./options.ts";
 
@@ -37,8 +41,9 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   if (options.output !== undefined) await refuseIfBusy(options.output, options.workDir);
   if (options.output === undefined || options.deadLetters !== undefined)
     await removeAbandoned(options.workDir, storage);
-  const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
-  const engine = new Engine({ ...parts, options, budget, storage });
+  const resumed = options.resume === true ? await resumedParts(options, storage) : undefined;
+  const { parts, ...start } = resumed ?? { parts: await newParts(options, storage) };
+  const engine = new Engine({ ...parts, options: { ...options, ...start }, budget, storage });
   try {
     await whileLoading(engine.open(), options);
     return engine;
@@ -50,7 +55,8 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
 
 type Parts = Pick<EngineParts, "directories" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
 
-async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
+/** `replaced`: a folder of dead letters that an unfinished run has published. */
+async function newParts(options: LocalOptions, storage: Storage, replaced?: string): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
   const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
@@ -63,7 +69,9 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
       : await storage.prepare(directories.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
-    path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
+    path === undefined
+      ? undefined
+      : { path, ...(await storage.prepare(path, overwrite || path === replaced, options.signal, ended)) };
   const removeParents = makeParents(directories.work);
   const work = createWorkDirectory({ path: directories.work, id: job, deadLetters: path });
   try {
@@ -82,11 +90,18 @@ async function endedJobs({ output, deadLetters, workDir }: LocalOptions): Promis
   return await earlierJobs(output, workDir);
 }
 
-/** The parts to resume with, from the newest work directory that a run with this output left. */
-function resumedParts(options: LocalOptions): Parts {
+/**
+ * The parts to resume with, from the newest work directory that a run with this output left. Where that run had not
+ * stored its state yet, they are those of a new run.
+ */
+async function resumedParts(
+  options: LocalOptions,
+  storage: Storage,
+): Promise<{ readonly parts: Parts; readonly resume: boolean }> {
   if (options.output === undefined) {
     throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
   }
+  await loadLevel("--resume");
   const left = workDirectoriesOf(options.output, options.workDir)[0];
   if (left === undefined) {
     throw new MillraceError(
@@ -95,9 +110,16 @@ function resumedParts(options: LocalOptions): Parts {
     );
   }
   const { path, job } = left;
+  if (!hasDatabase(join(path, "state"))) {
+    const earlier = { output: options.output, path, job };
+    const parts = await newParts(options, storage, await lookAtUnstored(earlier, options, storage));
+    takeOver(earlier, parts.work);
+    return { parts, resume: false };
+  }
   const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
   const deadLetters =
     options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
-  return { key: "", job, directories, work, replaces: undefined, deadLetters, removeParents: () => {} };
+  const parts = { key: "", job, directories, work, replaces: undefined, deadLetters, removeParents: () => {} };
+  return { parts, resume: true };
 }
