@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vitest/config";
+import { seedOfSources } from "./scripts/seed.mjs";
 
 interface Patch {
   readonly file: string;
@@ -41,16 +39,6 @@ const seededProperties: Plugin = {
     return id === "fast-check" && importer !== wrapper ? wrapper : null;
   },
 };
-
-function seedOfSources(): string {
-  const hash = createHash("sha256");
-  for (const folder of ["src", "test"]) {
-    const names = readdirSync(source(`./${folder}`), { recursive: true, encoding: "utf8" });
-    for (const name of names.filter((each) => each.endsWith(".ts")).sort())
-      hash.update(name).update(readFileSync(join(source(`./${folder}`), name)));
-  }
-  return String(hash.digest().readInt32LE());
-}
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

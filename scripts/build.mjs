@@ -1,7 +1,7 @@
-// Builds dist/: a few bundles for Node (esbuild, which the product needs anyway) and, with --types, the declarations.
+// Builds dist/: a few bundles for Node (esbuild, which the product needs anyway) and the declarations (types.mjs).
 // `--if-stale` does nothing when dist/ is newer than every source file: that is how `npm start` stays fast.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
@@ -42,6 +42,10 @@ if (flags.has("--if-stale") && isFresh()) process.exit(0);
 const next = join(root, `.dist-${process.pid}`);
 rmSync(next, { recursive: true, force: true });
 mkdirSync(next, { recursive: true });
+const declared = new Promise((resolve) => {
+  const child = spawn(process.execPath, [join(root, "scripts/types.mjs"), next], { stdio: ["ignore", 2, 2] });
+  child.on("close", resolve);
+});
 const entries = {
   index: "src/index.ts",
   testing: "src/testing.ts",
@@ -53,6 +57,7 @@ const common = {
   target: "node20",
   // Small packages of many files are bundled: loading @bufbuild/protobuf file by file takes 55 ms, from a bundle 6.
   external: ["classic-level", "esbuild", "tinyglobby", "@bokuweb/zstd-wasm"],
+  metafile: true,
   sourcemap: "linked",
   sourcesContent: false,
   logLevel: "warning",
@@ -60,35 +65,42 @@ const common = {
   minifyWhitespace: true,
   minifySyntax: true,
 };
-await build({
-  ...common,
-  entryPoints: entries,
-  outdir: next,
-  splitting: true,
-  format: "esm",
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-  chunkNames: "chunks/[name]-[hash]",
-});
+const made = [];
+made.push(
+  await build({
+    ...common,
+    entryPoints: entries,
+    outdir: next,
+    splitting: true,
+    format: "esm",
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    chunkNames: "chunks/[name]-[hash]",
+  }),
+);
 // The programs are one script each, which V8 compiles once for all processes (src/boot.ts).
 const programs = { cli: "src/cli/main.ts", slot: "src/slot/main.ts", look: "src/master/look/main.ts" };
-await build({
-  ...common,
-  entryPoints: programs,
-  outdir: join(next, "program"),
-  outExtension: { ".js": ".cjs" },
-  format: "cjs",
-  define: { "import.meta.url": "bundleUrl" },
-  supported: { "dynamic-import": false }, // of what is in it, or can be required: see job/load/import-module.ts
-});
-await build({
-  ...common,
-  entryPoints: { boot: "src/boot.ts" },
-  outdir: next,
-  outExtension: { ".js": ".cjs" },
-  format: "cjs",
-});
+made.push(
+  await build({
+    ...common,
+    entryPoints: programs,
+    outdir: join(next, "program"),
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+    define: { "import.meta.url": "bundleUrl" },
+    supported: { "dynamic-import": false }, // of what is in it, or can be required: see job/load/import-module.ts
+  }),
+);
+made.push(
+  await build({
+    ...common,
+    entryPoints: { boot: "src/boot.ts" },
+    outdir: next,
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+  }),
+);
 for (const name of Object.keys(programs)) {
   // V8 tells sources apart by their lengths: the name of a cache says what it was made of.
   const code = readFileSync(join(next, "program", `${name}.cjs`));
@@ -97,25 +109,28 @@ for (const name of Object.keys(programs)) {
 }
 for (const module of ["kernel/kernel.wasm", "format/json.wasm"])
   cpSync(join(root, "src", module), join(next, basename(module)));
-if (flags.has("--types")) {
-  execFileSync(
-    process.execPath,
-    [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "-p",
-      join(root, "tsconfig.build.json"),
-      "--outDir",
-      join(next, "types"),
-    ],
-    { stdio: "inherit" },
-  );
-}
 compileOnce();
-writeFileSync(join(next, ".built"), "");
+if ((await declared) !== 0) throw new Error("the declarations can't be made; dist/ is as it was");
+writeFileSync(join(next, ".built"), `${JSON.stringify({ bundled: bundled(made) }, undefined, 1)}\n`);
 const old = join(root, `.dist-old-${process.pid}`);
 if (existsSync(dist)) renameSync(dist, old);
 renameSync(next, dist);
 rmSync(old, { recursive: true, force: true });
+
+/** The folders of other people's packages that are in the bundles, with the files of them that are. */
+function bundled(results) {
+  const paths = results.flatMap(({ metafile }) =>
+    Object.values(metafile.outputs).flatMap(({ inputs }) =>
+      Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+    ),
+  );
+  const folders = {};
+  for (const path of [...new Set(paths)].sort()) {
+    const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
+    if (folder !== undefined) (folders[folder] ??= []).push(path);
+  }
+  return folders;
+}
 
 /** A job of two words: what it runs of the programs is in their caches then. */
 function compileOnce() {

@@ -1,6 +1,5 @@
 // `npm run dev`: builds now and after each change of what a build is made of, until Ctrl-C. One build at a time; a
-// build that fails says why, leaves the dist/ of before, and the next change is tried. Options are those of build.mjs
-// (`npm run dev -- --types`).
+// build that fails says why, leaves the dist/ of before, and the next change is tried.
 import { spawn } from "node:child_process";
 import { existsSync, watch } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,7 +1,7 @@
-// `npm run simulate -- --seeds 5000 [--from N] [--processes 2]`: that many simulated worlds (test/simulation), each
-// decided by its seed, checked after every event. `npm run simulate -- --seed N [--trace]`: one of them again, with
-// what happened last. Fails at a violation, at worlds in which too little goes wrong, and where something that must
-// happen somewhere, or a kind of fault, never did.
+// `npm run simulate -- --seeds 5000 [--from N[,N…]] [--processes 2]`: that many simulated worlds (test/simulation) from
+// each first seed on, each decided by its seed, checked after every event. `npm run simulate -- --seed N [--trace]`: one
+// of them again, with what happened last. Fails at a violation, at worlds in which too little goes wrong, and where
+// something that must happen somewhere, or a kind of fault, never did.
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -20,6 +20,8 @@ const { values } = parseArgs({
   },
 });
 
+/** How many seeds a process gets at once, at most. */
+const portionMax = 10;
 /** One of this many seeds is run twice. */
 const repeatedEvery = 50;
 /** Means that must be reached, per seed. */
@@ -43,8 +45,14 @@ async function runOne(seed) {
 
 async function runMany() {
   const started = performance.now();
-  const [from, seeds, processes] = [Number(values.from), Number(values.seeds), Number(values.processes)];
-  let next = from;
+  const [seeds, processes] = [Number(values.seeds), Number(values.processes)];
+  // Seeds are given out in small portions: no process waits for another at the end.
+  const portions = values.from.split(",").flatMap((from) =>
+    Array.from({ length: Math.ceil(seeds / portionMax) }, (_, i) => ({
+      from: Number(from) + i * portionMax,
+      count: Math.min(portionMax, seeds - i * portionMax),
+    })),
+  );
   const totals = { seeds: 0, events: 0, masterChanges: 0, faults: {}, seen: {} };
   const failures = [];
   let different = 0;
@@ -60,16 +68,14 @@ async function runMany() {
       console.log(`seed ${result.seed} is not the same twice: ${result.hash}, ${result.again}`);
     }
   };
-  // Seeds are given out in small portions: no process waits for another at the end.
   await Promise.all(
     Array.from({ length: processes }, () => {
       const child = fork(fileURLToPath(new URL("simulate/run-seeds.mjs", import.meta.url)), [bundle]);
       return new Promise((resolve, reject) => {
         const give = () => {
-          if (next >= from + seeds || failures.length >= 20) return child.disconnect();
-          const count = Math.min(10, from + seeds - next);
-          child.send({ from: next, count, repeatedEvery });
-          next += count;
+          const portion = portions.shift();
+          if (portion === undefined || failures.length >= 20) return child.disconnect();
+          child.send({ ...portion, repeatedEvery });
         };
         child.on("message", (message) => {
           if (message === "more") give();

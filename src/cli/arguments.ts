@@ -20,6 +20,15 @@ export function count(name: string, min: number, max: number): (text: string) =>
   };
 }
 
+/** One of a few words. */
+export function choice(name: string, choices: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (!choices.includes(text))
+      throw new InvalidArgumentError(`${name} takes ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}.`);
+    return text;
+  };
+}
+
 export function size(name: string): (text: string) => number {
   return (text) => explained(() => parseSize(text, name));
 }

@@ -45,6 +45,8 @@ const foreign = new Set([
   "--disable-sigusr1",
   "--ignore-scripts",
   "--shm-size",
+  "--enable-source-maps",
+  "--test-reporter",
 ]);
 
 function helpOf(command: Command): string {

@@ -1,9 +1,9 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
-import { relative } from "node:path";
 import type { Command } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
-import { pathArgument, pathArguments, word } from "./arguments.ts";
-import { addClusterOptions, addJobOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { path, pathArgument, pathArguments, word } from "./arguments.ts";
+import { addJobOptions, addRunningOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { isTestFile } from "./test/test-name.ts";
 
 /** Adds them, in the order of the help. */
 export function addJobCommands(millrace: Command): void {
@@ -13,11 +13,12 @@ export function addJobCommands(millrace: Command): void {
   addSim(millrace);
   addReplay(millrace);
   addVerify(millrace);
+  addClean(millrace);
   addInit(millrace);
 }
 
 function addRun(millrace: Command): void {
-  addClusterOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
+  addRunningOptions(addRunOptions(millrace.command("run").description("run a job and publish its result")))
     .argument("<job>", "the job file, TypeScript or JavaScript", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
@@ -56,7 +57,7 @@ function addTest(millrace: Command): void {
   addJobOptions(
     millrace.command("test").description("run a job on a sample in many ways and say whether its result ever differs"),
   )
-    .argument("<job>", "the job file", pathArgument("the job file"))
+    .argument("<job>", "the job file, or a test of it (job.test.ts)", pathArgument("the job file"))
     .argument("[sample...]", "a few files, small enough to be read a dozen times", pathArguments("an input"))
     .addHelpText(
       "after",
@@ -64,13 +65,19 @@ function addTest(millrace: Command): void {
 Checks the types (where TypeScript is installed), that map and reduce do the same when they are called again, that keys
 and values survive their codecs, that combine is associative, and that the result is the same with other splits, slots,
 memory and order of tasks, in fresh processes, with combine called always and never. Publishes nothing. Exit code 0: all
-passed, 1: something failed.
+passed, 1: something failed. A file named *.test.ts is a test that you wrote: it is run, on any Node, with its TypeScript.
 
 Examples:
   millrace test job.ts sample.log
+  millrace test job.test.ts
   millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
     )
-    .action(async (job, inputs, flags) => {
+    .action(async (job, inputs, flags, command: Command) => {
+      if (isTestFile(job)) {
+        const given = command.options.filter((each) => command.getOptionValueSource(each.attributeName()) === "cli");
+        const names = given.map((each) => each.long ?? each.flags);
+        return (await import("./commands/test-files.ts")).testFilesCommand([job, ...inputs], names);
+      }
       const { endable } = await import("./endable.ts");
       return endable({ workDir: flags.workDir }, async () => {
         const firstSlot = startFirstSlot(describing);
@@ -157,15 +164,45 @@ Examples:
     .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
 }
 
+function addClean(millrace: Command): void {
+  millrace
+    .command("clean")
+    .description("list what killed runs have left on this machine, and remove it")
+    .argument("[folder...]", "folders that outputs are in (default: this one)", pathArguments("a folder"))
+    .option("--work-dir <dir>", "where runs kept intermediate data (default: the temporary folder)", path("--work-dir"))
+    .option("--remove", "remove all that is listed", false)
+    .option("--json", "one JSON object per line", false)
+    .addHelpText(
+      "after",
+      `
+Lists work directories of runs that were killed, with their age, their size on disk and in the memory tier. Without
+--remove nothing is changed. Runs that are at work, and what belongs to other users, are left alone. A run that published
+its output has left nothing.
+
+Examples:
+  millrace clean
+  millrace clean results --work-dir /fast --remove`,
+    )
+    .action(async (folders = [], flags) => (await import("./commands/clean.ts")).cleanCommand(folders, flags));
+}
+
 function addInit(millrace: Command): void {
   millrace
     .command("init")
-    .description("write a commented job file and a test for it")
-    .argument("[name]", "the job's name: lower-case words joined by hyphens", "my-job")
-    .addHelpText("after", "\nExample:\n  millrace init page-views")
+    .description("write a job and a test for it")
+    .argument("[name]", "the job's name: lower-case words joined by hyphens (default: my-job)")
+    .addHelpText(
+      "after",
+      `
+Writes NAME.ts and NAME.test.ts into the current folder, and package.json and tsconfig.json where there are none, in it or
+above. Never writes over a file.
+
+Example:
+  millrace init page-views
+  millrace test page-views.test.ts`,
+    )
     .action(async (name) => {
-      const { initJob } = await import("./commands/init.ts");
-      const files = initJob(name, process.cwd()).map((path) => relative(process.cwd(), path));
-      process.stdout.write(`wrote ${files.join(" and ")}\n\n  millrace run ${files[0]} FILE -o result\n`);
+      const { initCommand } = await import("./commands/init.ts");
+      for (const line of initCommand(name, process.cwd())) process.stdout.write(`${line}\n`);
     });
 }

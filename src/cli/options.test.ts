@@ -31,6 +31,8 @@ function hostileValues(option: Option): readonly string[] {
       return [...blank, "-1MB", "0", "NaN", "1XB", "MB", "9999999999TB"];
     case "time":
       return [...blank, "-1s", "0s", "1", "NaN", "1y", "s"];
+    case "when":
+      return [...blank, "blue", "ALWAYS", "auto,never"];
     case "level":
       return [...blank, "loud"];
     case "url":

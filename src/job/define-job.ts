@@ -5,6 +5,7 @@ import { version } from "../base/version.ts";
 import type { OutputFormat } from "../format/format.ts";
 import type { JobDefinition } from "./definition.ts";
 import type {
+  Given,
   KeyOf,
   MainOf,
   Needed,
@@ -18,9 +19,11 @@ import type {
 } from "./infer.ts";
 import type { Params, ParamsGiven } from "./params/params.ts";
 import { parseJob } from "./parse/job.ts";
-import type { Row } from "./table.ts";
+import type { CellWriter, Row } from "./table.ts";
 import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
+
+type JobProperty = keyof JobOptions<Inputs, Outputs, unknown, unknown, {}, never, unknown, never, number, void>;
 
 /**
  * Defines a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value`
@@ -42,7 +45,7 @@ import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
  */
 export function defineJob<
   I extends Inputs,
-  O extends Outputs = OutputFormat<Row>,
+  O extends Outputs = OutputFormat<Row> & CellWriter,
   Key = any,
   Value = any,
   P extends Params = {},
@@ -51,8 +54,11 @@ export function defineJob<
   Parts extends PrefixLength<Key> = never,
   Reducers extends number = number,
   Returned extends void | Promise<void> | NoReduce = void | Promise<void> | NoReduce,
+  Names extends JobProperty = never,
 >(
-  job: JobOptions<I, O, Key, Value, P, File, State, Parts, Reducers, Returned> & Needed<O, Key, Value, Reducers>,
+  job: JobOptions<I, O, Key, Value, P, File, State, Parts, Reducers, Returned> &
+    Given<Names> &
+    Needed<O, Key, Value, Reducers, Names>,
 ): Job<{
   input: RecordsOf<I>;
   params: ParamsGiven<P>;
@@ -70,7 +76,7 @@ export function defineJob<
   definitions.set(defined, definition);
   // Only the compiler knows the type parameter.
   return Object.freeze(defined) as unknown as ReturnType<
-    typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned>
+    typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned, Names>
   >;
 }
 

@@ -2,6 +2,7 @@
 // How the types of a job follow from each other, and what a compile error shows when they don't.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { AutoKey, AutoValue, Codec, Jsonable, KeyCodec } from "./codec.ts";
+import type { Cell, CellWriter, Row } from "./table.ts";
 
 /** Several outputs, each published in a folder of its name; at most 64. */
 export interface NamedOutputs {
@@ -43,11 +44,49 @@ type Take<Key, N> = Key extends readonly [...infer Init, unknown]
     : Take<Init, N>
   : never;
 
-export type Needed<O, Key, Value, Reducers> = Reducers extends 0
-  ? MapOnly
-  : ([Key] extends [AutoKey] ? unknown : NeedsKeyCodec<Key>) &
-      ([Value] extends [AutoValue] ? unknown : [Value] extends [Jsonable<Value>] ? unknown : NeedsValueCodec<Value>) &
-      ([Key, Value] extends MainOf<O> ? unknown : NeedsReduce<[Key, Value], MainOf<O>>);
+/** The names of the properties that a job was given: inferred from it, also while its functions are still unknown. */
+export type Given<Names extends string> = { readonly [N in Names]?: unknown };
+
+/**
+ * What a job lacks. It is asked of a property that is there, so that the first line of the compile error stands at that
+ * property and names what is missing; of a property that is not there, tsc would print the types of the whole job first.
+ */
+export type Needed<O, Key, Value, Reducers, Names> = Required<Names, "name" | "input" | "map"> &
+  (Reducers extends 0
+    ? MapOnly
+    : ("key" extends Names ? unknown : [Key] extends [AutoKey] ? unknown : At<Names, "name", NeedsKeyCodec<Key>>) &
+        ("value" extends Names
+          ? unknown
+          : [Value] extends [AutoValue]
+            ? unknown
+            : [Value] extends [Jsonable<Value>]
+              ? unknown
+              : At<Names, "name", NeedsValueCodec<Value>>) &
+        ("reduce" extends Names ? unknown : Fits<O, [Key, Value], CantWrite<O, Key, Value, Names>>));
+
+type Required<Names, Wanted extends string> = [Exclude<Wanted, Names>] extends [never]
+  ? unknown
+  : At<Names, "name" extends Names ? "name" : "input" extends Names ? "input" : "map", Lacks<Exclude<Wanted, Names>>>;
+/** Asks `Need` of the property `Name`, where it is given. */
+type At<Names, Name extends string, Need> = Name extends Names ? { readonly [N in Name]: Need } : unknown;
+/** The output can't write the pairs: asked of `output`, or, where that is the default, of what it can't write. */
+type CantWrite<O, Key, Value, Names> = At<
+  Names,
+  "output" extends Names ? "output" : Refused<Key> extends Names ? Refused<Key> : "name",
+  NeedsReduce<[Key, Value], MainOf<O>>
+>;
+/** Which of the two a row can't hold. */
+type Refused<Key> = [Key] extends [Row[number]] ? "value" : "key";
+type Fits<O, Pair, Else> = Pair extends MainOf<O> ? unknown : AsCells<O, Pair> extends MainOf<O> ? unknown : Else;
+/** The pair as a format writes it that makes a cell of each part of a tuple. */
+type AsCells<O, Pair> = O extends CellWriter | { readonly main: CellWriter }
+  ? Pair extends readonly [infer Key, infer Value]
+    ? [...Flat<Key>, ...Flat<Value>] extends infer Cells extends readonly Cell[]
+      ? Cells
+      : Pair
+    : Pair
+  : Pair;
+type Flat<T> = T extends readonly unknown[] ? T : [T];
 type MapOnly = { readonly [N in "key" | "value" | "combine" | "group" | "partition" | "reduce"]?: NotInMapOnlyJob };
 
 // The rest never exists at run time. These names are what a compile error shows, so each says what is wrong.
@@ -57,6 +96,10 @@ declare const marker: unique symbol;
 /** Marks an object of the records of named inputs, so that it is not taken for one record that is an object. */
 export interface Named<R> {
   readonly [marker]: R;
+}
+/** Shown in a compile error: the job lacks these properties. */
+export interface Lacks<Properties> {
+  readonly [marker]: Properties;
 }
 /**
  * Shown in a compile error: this key needs a codec. The default codec takes null, boolean, number, bigint, string,

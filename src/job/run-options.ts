@@ -66,10 +66,16 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
    */
   readonly overwrite?: boolean;
   /**
-   * Go on where a run with this output crashed or failed. Default false. Refused with `nothing-to-resume` where there
-   * is no such run, or the job or its input has changed. Not with `master`.
+   * Go on where a run with this output crashed or failed. Default false. Where such a run has published its output
+   * already, its result is returned and nothing runs. Refused with `nothing-to-resume` where there is no such run, or the
+   * job or its input has changed. Not with `master`.
    */
   readonly resume?: boolean;
+  /**
+   * Go on like `resume`, or begin where there is nothing to go on with: for loops that try again until the output is
+   * there. Default false. Not with `master`.
+   */
+  readonly resumeOrBegin?: boolean;
   /**
    * File with the token that `master` asks for. Default: the file that `MILLRACE_TOKEN_FILE` names, otherwise what a
    * master on this machine has left for its user. Only with `master`.

@@ -5,8 +5,13 @@ import type { ColumnCodec } from "./codec.ts";
 
 /** What fits into one cell of csv and tsv. Dates are written as ISO 8601 in UTC, null as an empty cell. */
 export type Cell = string | number | boolean | bigint | null | Date;
-/** A line of csv and tsv, as written. */
-export type Row = readonly Cell[];
+/** A line of csv and tsv, as written. An array in it, such as a tuple, is as many cells as it has parts. */
+export type Row = readonly (Cell | readonly Cell[])[];
+/** Marks formats that write an array in a record, such as the key of `tuple(a, b)`, as one cell for each part. */
+export interface CellWriter {
+  readonly [cells]: true;
+}
+declare const cells: unique symbol;
 
 /** Options of `csv` and `tsv`. Both throw `wrong-job` for options that do not fit. */
 export interface TableOptions {
@@ -34,7 +39,7 @@ export type TableFormat<T extends TableOptions> = T extends { readonly columns: 
   ? Format<ColumnsOf<C>>
   : T extends { readonly header: true }
     ? Format<Readonly<Record<string, string>>, Readonly<Record<string, Cell>>>
-    : Format<readonly string[], Row>;
+    : Format<readonly string[], Row> & CellWriter;
 
 /** Codecs by the names of columns or fields. */
 export type Columns = { readonly [name: string]: ColumnCodec<any> };

@@ -44,6 +44,7 @@ export type { Combine } from "./combine.ts";
 export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {
   KeyIsNotATuple,
+  Lacks,
   Named,
   NamedOutputs,
   NeedsKeyCodec,
@@ -65,7 +66,7 @@ export type {
 } from "./params/params.ts";
 export type { Partition, Partitioner, Prefix } from "./partition.ts";
 export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run-options.ts";
-export type { Cell, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";
+export type { Cell, CellWriter, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";
 
 /** A job's `input`: one format, or an object of formats by the names of the inputs. */
 export type Inputs = InputFormat<any> | { readonly [name: string]: InputFormat<any> };

@@ -5,8 +5,8 @@
 // tsc must complain about.
 import { readFile } from "node:fs/promises";
 import {
-  type AutoKey, type AutoValue, auto, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,
-  lines, max, min, ndjson, prefix, type Row, recordAsKey, records, run, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
+  type AutoKey, type AutoValue, auto, 
+  bigint, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,lines, max, min, ndjson, nullable, prefix, type Row, recordAsKey, records, run, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
 } from "millrace";
 import { runInline } from "millrace/testing";
 
@@ -65,6 +65,12 @@ defineJob({ name: "annotated-2", input: text(), group: prefix(1), map(l, emit: E
 defineJob({ output: text(), reduce(k, vs, emit) { is<string>()(k); emit(k); }, map(r, emit) { emit(r.name, 1); }, value: uint, key: utf8, input: ndjson<User>(), name: "backwards" });
 defineJob({ name: "default-tsv", input: text(), key: utf8, value: uint, map(l, emit) { emit(l, 1); }, reduce(k, vs, emit) { emit([k, 1, 2n, true, null, new Date(0)]); } });
 defineJob({ name: "typed-tsv", input: text(), key: utf8, value: uint, map(l, emit) { emit(l, 1); }, output: tsv<[word: string, n: number]>(), combine: sum });
+// A tuple is as many cells as it has parts; typed rows say which.
+defineJob({ name: "by-two", input: text(), key: tuple(utf8, date), value: uint, map(l, emit) { emit([l, new Date(0)], 1); }, combine: sum });
+defineJob({ name: "by-two-csv", input: text(), key: tuple(utf8, nullable(bigint)), value: tuple(uint, bool), map(l, emit) { emit([l, null], [1, true]); }, output: csv({ delimiter: ";" }) });
+defineJob({ name: "by-two-typed", input: text(), key: tuple(utf8, uint), value: uint, map(l, emit) { emit([l, 1], 1); }, output: tsv<[word: string, length: number, n: number]>(), combine: sum });
+defineJob({ name: "by-two-named", input: text(), key: tuple(utf8, uint), value: uint, map(l, emit) { emit([l, 1], 1); }, output: { main: tsv<[string, number, number]>(), rejects: text() }, combine: sum });
+defineJob({ name: "by-two-reduced", input: text(), key: tuple(utf8, uint), value: uint, map(l, emit) { emit([l, 1], 1); }, reduce(k, vs, emit) { emit([k, 1]); } });
 defineJob({ name: "csv-out", input: text(), key: utf8, value: uint, map(l, emit) { emit(l, 1); }, reduce(k, vs, emit) { emit({ word: k, n: 1 }); }, output: csv({ columns: { word: utf8, n: uint } }) });
 defineJob({ name: "sort", input: lines(), key: bytes, value: uint, partition: byRange(), reducers: 8, compress: "zstd", map(l, emit) { emit(l, 1); }, reduce(l, ones, emit) { for (const _ of ones) emit(l); }, output: lines() });
 
@@ -175,6 +181,19 @@ defineJob({ ...base, map(l, emit) {}, reduce(k, vs, emit) { emit([k, vs.length])
 defineJob({ ...base, map(l, emit) { emit(l, 1); }, combine: sum, output: text() });
 // @ts-expect-error 14 wholeFiles only reads
 defineJob({ ...base, map(l, emit) {}, output: wholeFiles() });
+
+// @ts-expect-error 14a no cell holds bytes
+defineJob({ name: "wrong", input: text(), key: bytes, value: uint, map(l, emit) {}, combine: sum });
+// @ts-expect-error 14b nor an object
+defineJob({ name: "wrong", input: text(), key: utf8, value: json<User>(), map(l, emit) {} });
+// @ts-expect-error 14c nor a tuple in a tuple
+defineJob({ name: "wrong", input: text(), key: tuple(utf8, tuple(utf8, uint)), value: uint, map(l, emit) {}, combine: sum });
+// @ts-expect-error 14d the second cell is a number
+defineJob({ ...pair, map(l, emit) {}, output: tsv<[word: string, length: string, n: number]>() });
+// @ts-expect-error 14e only tsv and csv make cells of a tuple
+defineJob({ ...pair, map(l, emit) {}, output: ndjson<[word: string, length: number, n: number]>() });
+// @ts-expect-error 14f with columns they write objects
+defineJob({ ...pair, map(l, emit) {}, output: csv({ columns: { word: utf8, length: uint, n: uint } }) });
 
 // 15-17 combine
 // @ts-expect-error 15 sum of strings

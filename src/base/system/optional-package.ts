@@ -22,7 +22,7 @@ function missing(who: string, error: unknown): MillraceError {
   const isAbsent = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
   const why = isAbsent
     ? `which is not installed: ${installLevel}`
-    : `which can't be loaded on ${process.platform} ${process.arch} (${firstLine(error)}): install it again where a compiler is, with  ${installLevel} --build-from-source`;
+    : `which can't be loaded on ${process.platform} ${process.arch} (${firstLine(error)}): where there is a compiler,  npm rebuild classic-level  builds it`;
   return new MillraceError("missing-package", `${who} needs the package classic-level (LevelDB), ${why}`, {
     cause: error,
   });

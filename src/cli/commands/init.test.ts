@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { initJob } from "./init.ts";
+import { nameAfter } from "../init/name.ts";
+import { initCommand } from "./init.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -10,14 +11,52 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-it("writes a job and its test, and never over what is there", () => {
-  const files = initJob("page-views", folder);
-  expect(files).toEqual([join(folder, "page-views.ts"), join(folder, "page-views.test.ts")]);
-  const before = readFileSync(files[0]!, "utf8");
-  expect(() => initJob("page-views", folder)).toThrow(/exists already/);
-  expect(readFileSync(files[0]!, "utf8")).toBe(before);
+it("writes a job, its test and what a project needs, and says how to run them", () => {
+  const lines = initCommand("page-views", folder);
+  const files = ["package.json", "page-views.test.ts", "page-views.ts", "tsconfig.json"];
+  expect(readdirSync(folder).sort()).toEqual(files);
+  for (const file of files) expect(lines[0]).toContain(file);
+  expect(lines).toContain("  millrace test page-views.test.ts");
+  expect(lines).toContain("  millrace run page-views.ts FILE -o result");
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  expect(manifest).toMatchObject({ name: "page-views", private: true, type: "module" });
+  expect(manifest.dependencies.millrace).toMatch(/^file:\/|^\^\d/);
+});
+
+it.each(["page-views.ts", "page-views.test.ts"])("writes nothing where %s is there already", (name) => {
+  writeFileSync(join(folder, name), "mine");
+  expect(() => initCommand("page-views", folder)).toThrow(/exists already/);
+  expect(readdirSync(folder)).toEqual([name]);
+  expect(readFileSync(join(folder, name), "utf8")).toBe("mine");
+});
+
+it("leaves package.json and tsconfig.json to the folder, or the one above, that has them", () => {
+  writeFileSync(join(folder, "package.json"), "{}");
+  const below = join(folder, "jobs");
+  mkdirSync(below);
+  expect(initCommand("a", below).join("\n")).not.toContain("package.json");
+  expect(readdirSync(below).sort()).toEqual(["a.test.ts", "a.ts", "tsconfig.json"]);
+  initCommand("b", folder);
+  expect(readFileSync(join(folder, "package.json"), "utf8")).toBe("{}");
+  expect(existsSync(join(folder, "tsconfig.json"))).toBe(true);
 });
 
 it.each(["", "A", "a_b", "../a", "a b", "-a"])("refuses %j as a name", (name) => {
-  expect(() => initJob(name, folder)).toThrow(/lower-case words/);
+  expect(() => initCommand(name, folder)).toThrow(/lower-case words/);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it.each([
+  ["Sales_2024.csv.gz", "sales-2024"],
+  ["s3://bucket/logs/access.log", "access"],
+  ["2024-05-01.ndjson", "my-job"],
+  ["01 - Orders (EU).csv", "orders-eu"],
+  ["data/", "data"],
+  [".bashrc", "bashrc"],
+  ["-", "my-job"],
+  ["../..", "my-job"],
+  ["日本.csv", "my-job"],
+  [`${"long-".repeat(20)}.csv`, "long-long-long-long-long-long-long-long"],
+])("names the job after %s: %s", (source, name) => {
+  expect(nameAfter(source)).toBe(name);
 });

@@ -9,6 +9,7 @@ import { isUrl } from "../../base/paths.ts";
 import { spoolName } from "../../input/spool.ts";
 import { readManifest } from "../../output/published.ts";
 import { workDirectoryOf } from "../../storage/local/hidden.ts";
+import type { Manifest } from "../../storage/manifest.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { deadLettersOf, removeLeftWorkDirectory } from "../../worker/disk/work-directory.ts";
 import type { LocalOptions } from "./options.ts";
@@ -22,53 +23,63 @@ export interface Unstored {
 }
 
 /**
- * Looks at what the earlier run made visible, and puts back what it had moved aside. Returns the folder of dead letters
- * that it published without coming to its output, which the new run has to replace. Throws `nothing-to-resume` when its
- * output is complete.
+ * The manifest of its output, where the earlier run had come to publish it: then there is nothing left to do. Undefined
+ * otherwise.
+ */
+export async function publishedByUnstored(
+  { output, path, job }: Unstored,
+  storage: Storage,
+): Promise<Manifest | undefined> {
+  const manifest = await manifestOf(job, output, storage);
+  if (manifest === undefined) return undefined;
+  const deadLetters = deadLettersOf(path);
+  for (const folder of [output, deadLetters]) if (folder !== undefined) await storage.discard(folder, job);
+  return manifest;
+}
+
+/**
+ * Puts back what the earlier run had moved aside, and tells that the job begins again. Returns the folder of dead
+ * letters that it published without coming to its output, which the new run has to replace.
  */
 export async function lookAtUnstored(
-  earlier: Unstored,
+  { output, path, job }: Unstored,
   { onWarning }: LocalOptions,
   storage: Storage,
 ): Promise<string | undefined> {
-  const { output, path, job } = earlier;
-  const deadLetters = deadLettersOf(path);
-  if (await isPublishedBy(job, output, storage)) {
-    for (const folder of [output, deadLetters]) if (folder !== undefined) await storage.discard(folder, job);
-    remove(earlier);
-    throw new MillraceError(
-      "nothing-to-resume",
-      `the earlier run with the output ${output} had ended (succeeded): the output is complete`,
-    );
-  }
   // On an object store what tells its objects from others' has to stay until the new run's look at the output.
   if (!isUrl(output)) await storage.discard(output, job);
   onWarning?.(
     `the earlier run with the output ${output} has stored nothing to go on with (it ended within its first second, or its state could not be stored): the job begins again`,
   );
-  return deadLetters !== undefined && (await isPublishedBy(job, deadLetters, storage)) ? deadLetters : undefined;
+  const deadLetters = deadLettersOf(path);
+  const isPublished = deadLetters !== undefined && (await manifestOf(job, deadLetters, storage)) !== undefined;
+  return isPublished ? deadLetters : undefined;
 }
 
 /**
  * Hands the earlier run's standard input to the new one, and removes the earlier run. (What it has staged elsewhere goes
  * with its directory when the new one has published.)
  */
-export function takeOver(earlier: Unstored, work: { readonly path: string }): void {
+export function takeOver(
+  earlier: Unstored,
+  work: { readonly path: string },
+  output: "published" | "unpublished",
+): void {
   const spooled = join(earlier.path, spoolName);
   if (existsSync(spooled)) renameSync(spooled, join(work.path, spoolName));
-  if (!isUrl(earlier.output) && deadLettersOf(earlier.path) === undefined) remove(earlier);
+  const isStagedElsewhere = isUrl(earlier.output) || deadLettersOf(earlier.path) !== undefined;
+  if (isStagedElsewhere && output === "unpublished") return;
+  removeLeftWorkDirectory(earlier.path);
+  removeLeftWorkDirectory(workDirectoryOf(earlier.output, earlier.job));
 }
 
-function remove({ output, path, job }: Unstored): void {
-  removeLeftWorkDirectory(path);
-  removeLeftWorkDirectory(workDirectoryOf(output, job));
-}
-
-async function isPublishedBy(job: JobId, folder: string, storage: Storage): Promise<boolean> {
+/** The manifest of a folder that this job has published. */
+async function manifestOf(job: JobId, folder: string, storage: Storage): Promise<Manifest | undefined> {
   try {
-    return (await readManifest(storage, folder)).job.id === job;
+    const manifest = await readManifest(storage, folder);
+    return manifest.job.id === job ? manifest : undefined;
   } catch (error) {
-    if (error instanceof MillraceError && error.code === "corrupt-output") return false;
+    if (error instanceof MillraceError && error.code === "corrupt-output") return undefined;
     throw error;
   }
 }

@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
-import { isUrl } from "../../base/paths.ts";
+import { isUrl, outputPath } from "../../base/paths.ts";
 import { loadLevel } from "../../base/system/optional-package.ts";
 import { randomId } from "../../base/system/random.ts";
 import { jobIdOf } from "../../master/master.ts";
@@ -27,8 +27,9 @@ import {
   workDirectories,
   workDirectoriesOf,
 } from "../work-directories.ts";
-import { lookAtUnstored, takeOver } from "./begin-again.ts";
+import { lookAtUnstored, publishedByUnstored, takeOver } from "./begin-again.ts";
 import { Engine, type EngineParts } from "./engine.ts";
+import { finishedOutput } from "./finished.ts";
 import type { LocalEngine, LocalOptions } from "./options.ts";
 
 export type { SubmitOptions } from "../engine.ts";
@@ -41,9 +42,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   if (options.output !== undefined) await refuseIfBusy(options.output, options.workDir);
   if (options.output === undefined || options.deadLetters !== undefined)
     await removeAbandoned(options.workDir, storage);
-  const resumed = options.resume === true ? await resumedParts(options, storage) : undefined;
-  const { parts, ...start } = resumed ?? { parts: await newParts(options, storage) };
-  const engine = new Engine({ ...parts, options: { ...options, ...start }, budget, storage });
+  const engine = new Engine({ ...(await partsOf(options, storage)), budget, storage });
   try {
     await whileLoading(engine.open(), options);
     return engine;
@@ -53,7 +52,46 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "directories" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
+type Parts = Omit<EngineParts, "options" | "budget" | "storage">;
+type PartsAndOptions = Parts & Pick<EngineParts, "options">;
+
+/** The parts to go on with, or to begin with, and the options of that kind of run. */
+async function partsOf(options: LocalOptions, storage: Storage): Promise<PartsAndOptions> {
+  const { output, workDir, resume, resumeOrBegin } = options;
+  if (resume !== true && resumeOrBegin !== true) return { ...(await newParts(options, storage)), options };
+  if (output === undefined) {
+    throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
+  }
+  const left = workDirectoriesOf(output, workDir)[0];
+  if (left !== undefined && hasDatabase(join(left.path, "state"))) {
+    await loadLevel("--resume");
+    return { ...resumedParts(options, output, left), options: { ...options, resume: true } };
+  }
+  const destination = outputPath(output);
+  const unstored = left === undefined ? undefined : { output, ...left };
+  const finished = await (unstored === undefined
+    ? finishedOutput(storage, destination)
+    : publishedByUnstored(unstored, storage));
+  if (finished !== undefined) {
+    // Only looks: with a work directory of its own, which is gone at its end.
+    const looking = { ...options, output: undefined, deadLetters: undefined, resume: false, overwrite: false };
+    const parts = await newParts(looking, storage);
+    if (unstored !== undefined) takeOver(unstored, parts.work, "published");
+    return { ...parts, directories: { ...parts.directories, destination }, options: looking, finished };
+  }
+  // Without LevelDB no run here keeps anything: that is what to be told of then.
+  if (resumeOrBegin !== true) await loadLevel("--resume");
+  if (unstored !== undefined) {
+    const parts = await newParts(options, storage, await lookAtUnstored(unstored, options, storage));
+    takeOver(unstored, parts.work, "unpublished");
+    return { ...parts, options: { ...options, resume: false } };
+  }
+  if (resumeOrBegin === true) return { ...(await newParts(options, storage)), options };
+  throw new MillraceError(
+    "nothing-to-resume",
+    `no earlier run with the output ${output} has left anything to go on with: run without --resume`,
+  );
+}
 
 /** `replaced`: a folder of dead letters that an unfinished run has published. */
 async function newParts(options: LocalOptions, storage: Storage, replaced?: string): Promise<Parts> {
@@ -90,36 +128,16 @@ async function endedJobs({ output, deadLetters, workDir }: LocalOptions): Promis
   return await earlierJobs(output, workDir);
 }
 
-/**
- * The parts to resume with, from the newest work directory that a run with this output left. Where that run had not
- * stored its state yet, they are those of a new run.
- */
-async function resumedParts(
+/** The parts to resume with, from the newest work directory that a run with this output left. */
+function resumedParts(
   options: LocalOptions,
-  storage: Storage,
-): Promise<{ readonly parts: Parts; readonly resume: boolean }> {
-  if (options.output === undefined) {
-    throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
-  }
-  await loadLevel("--resume");
-  const left = workDirectoriesOf(options.output, options.workDir)[0];
-  if (left === undefined) {
-    throw new MillraceError(
-      "nothing-to-resume",
-      `no earlier run with the output ${options.output} has left anything to go on with: run without --resume`,
-    );
-  }
-  const { path, job } = left;
-  if (!hasDatabase(join(path, "state"))) {
-    const earlier = { output: options.output, path, job };
-    const parts = await newParts(options, storage, await lookAtUnstored(earlier, options, storage));
-    takeOver(earlier, parts.work);
-    return { parts, resume: false };
-  }
-  const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
+  output: string,
+  { path, job }: { readonly path: string; readonly job: JobId },
+): Parts {
+  const directories = workDirectories({ output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
   const deadLetters =
     options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
   const parts = { key: "", job, directories, work, replaces: undefined, deadLetters, removeParents: () => {} };
-  return { parts, resume: true };
+  return parts;
 }

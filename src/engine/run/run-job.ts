@@ -40,6 +40,16 @@ export async function runJob(
 }
 
 async function runHere(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
+  try {
+    return await runOnce(job, options, directory);
+  } catch (error) {
+    const isNone = error instanceof MillraceError && error.code === "nothing-to-resume";
+    if (!isNone || options.resumeOrBegin !== true) throw error;
+    return await runOnce(job, { ...options, resume: undefined, resumeOrBegin: undefined }, directory);
+  }
+}
+
+async function runOnce(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
   const engine = await openLocal({
     ...openingOf(options),
     module: moduleOf(job, options.module),
@@ -49,7 +59,14 @@ async function runHere(job: object, options: CheckedRunOptions, directory: strin
     onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
   try {
-    const counters = countersOf(await runToEnd(engine, submission(options, directory), options.signal));
+    const submit = submission(options, directory);
+    const done = await engine.alreadyDone?.(submit);
+    if (done !== undefined) {
+      const files = await filesOf(engine);
+      await engine.close();
+      return { counters: { ...done.counters }, files };
+    }
+    const counters = countersOf(await runToEnd(engine, submit, options.signal));
     if (options.output === undefined) {
       await engine.stop();
       return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };

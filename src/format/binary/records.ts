@@ -6,9 +6,11 @@ import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import { blockBytes } from "../blocks/block.ts";
 import { BadRecord, type Format, type ReadFrom, type RecordBatch, type ScannedFormat } from "../format.ts";
+import { refuses, writesOnly } from "../writable.ts";
 
 /** Bytes of the length in front of a record: big-endian, unsigned. */
 const prefixBytes = 4;
+const refusal = writesOnly("records()", "bytes");
 
 /**
  * Binary records of `length` bytes each, or, without it, each behind its length as a 4-byte big-endian number.
@@ -16,8 +18,9 @@ const prefixBytes = 4;
  * @example input: records(100)
  */
 export function records(length?: number): Format<Uint8Array> {
-  if (length === undefined) return prefixedRecords();
-  if (Number.isSafeInteger(length) && length > 0 && length <= limits.recordBytesMax) return fixedRecords(length);
+  if (length === undefined) return refuses(prefixedRecords(), refusal);
+  if (Number.isSafeInteger(length) && length > 0 && length <= limits.recordBytesMax)
+    return refuses(fixedRecords(length), refusal);
   throw new MillraceError(
     "wrong-job",
     `records() takes the length of a record in bytes, from 1 to ${formatCount(limits.recordBytesMax)}, not ${length}`,

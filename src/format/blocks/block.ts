@@ -8,4 +8,4 @@ export interface Block {
   readonly base: number;
 }
 
-export const blockBytes = 64 * KiB;
+export const blockBytes: number = 64 * KiB;

@@ -9,6 +9,7 @@ import type { Columns, ColumnsOf } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import { checkedBy } from "../checked.ts";
 import type { Format, InputFormat } from "../format.ts";
+import { type Refusal, refuses, shownPart, shownShape, writesProperties } from "../writable.ts";
 import { jsonFields } from "./fields.ts";
 import type { Integers } from "./numbers.ts";
 import { readJson } from "./reader.ts";
@@ -83,7 +84,7 @@ export function ndjson(
   if (typeof first === "object" && !("~standard" in first) && "fields" in first) {
     if (typeof first.fields !== "object" || first.fields === null || "integers" in first) throw wrongOptions();
     const { read, write } = jsonFields(first.fields);
-    return jsonLines(read, write);
+    return refuses(jsonLines(read, write), writesProperties("ndjson({ fields })", Object.keys(first.fields)));
   }
   // A schema may be a function.
   const isHolder = typeof first === "object" || typeof first === "function";
@@ -93,7 +94,7 @@ export function ndjson(
   if (schema !== undefined && !hasValidate(schema)) throw wrongOptions();
   const check = schema === undefined ? undefined : checkedBy(schema);
   const write = integers === "bigint" ? writeBigints : writeJson;
-  return jsonLines(wholeRecords(check, "shapes", integers), write);
+  return refuses(jsonLines(wholeRecords(check, "shapes", integers), write), refusesJson(integers === "bigint"));
 }
 
 function isOneOf(integers: unknown): integers is Integers {
@@ -136,6 +137,24 @@ function jsonLines(
       out.writeUint8(10);
     },
   };
+}
+
+/** Refuses records that are known to hold what JSON would lose or change. */
+function refusesJson(bigints: boolean): Refusal {
+  const refusal: Refusal = (shape) => {
+    if (shape.kind === "nullable") return refusal(shape.of);
+    if (shape.kind === "array") {
+      for (const [i, part] of shape.parts.entries()) {
+        const why = refusal(part);
+        if (why !== undefined) return why.replace("a record", `${shownPart(shape, i)} of a record`);
+      }
+    }
+    const isLost = shape.kind === "date" || shape.kind === "bytes" || (shape.kind === "bigint" && !bigints);
+    if (!isLost) return undefined;
+    const advice = shape.kind === "bigint" ? ', which ndjson({ integers: "bigint" }) writes' : "";
+    return `ndjson() writes JSON, and a record is ${shownShape(shape)}${advice}`;
+  };
+  return refusal;
 }
 
 function writeJson(record: unknown): string {

@@ -7,8 +7,10 @@ import { delimited } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import { readBlocks } from "../blocks/reader.ts";
 import { type ByteLineFormat, type Format, type RecordBatch, writesLines } from "../format.ts";
+import { refuses, writesOnly } from "../writable.ts";
 
 const lineFeed = Uint8Array.of(10);
+const refusal = writesOnly("lines()", "bytes");
 
 /** Lines as bytes, unchanged (a "\r" at their end included), without the "\n". The fastest format of text. */
 export function lines(): Format<Uint8Array> {
@@ -34,7 +36,7 @@ export function lines(): Format<Uint8Array> {
       out.writeUint8(10);
     },
   };
-  return writesLines(format, { records: "bytes", refusesCarriageReturn: false });
+  return writesLines(refuses(format, refusal), { records: "bytes", refusesCarriageReturn: false });
 }
 
 /** Takes a tenth of the time of Uint8Array's own, which does not use `memchr`. */

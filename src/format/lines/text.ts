@@ -4,6 +4,7 @@ import { delimited, overlapsItself } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import { readBlocks } from "../blocks/reader.ts";
 import { type BlockFormat, type Format, writesLines } from "../format.ts";
+import { refuses, writesOnly } from "../writable.ts";
 import { readLines } from "./reader.ts";
 
 /**
@@ -54,7 +55,7 @@ export function text(
     },
   };
   // In the middle of a file no one can tell which occurrences of "aa" in "aaa" are delimiters.
-  if (overlaps) return common;
+  if (overlaps) return refuses(common, refusal);
   const blocks: BlockFormat | undefined =
     delimiter === "\n" && invalid === "fail"
       ? { readBlocks: (chunks, from) => readBlocks(chunks, from, { boundary: delimited(bytes) }) }
@@ -68,8 +69,11 @@ export function text(
       return at < 0 ? -1 : at + bytes.length;
     },
   };
+  refuses(format, refusal);
   return delimiter === "\n" ? writesLines(format, { records: "text", refusesCarriageReturn: true }) : format;
 }
+
+const refusal = writesOnly("text()", "string");
 
 function wouldChange(record: string, delimiter: string): MillraceError {
   const what =

@@ -2,10 +2,11 @@
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
+import type { CellWriter, Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import type { Format, ScannedFormat } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
+import { refuses } from "../writable.ts";
 import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
@@ -16,7 +17,7 @@ import { defineTable, tableHeader } from "./table.ts";
  * Comma-separated rows by RFC 4180. Rows are arrays of cells; with `columns` or `header` they are objects.
  * @throws `wrong-job` for options that do not fit.
  */
-export function csv(): Format<readonly string[], Row>;
+export function csv(): Format<readonly string[], Row> & CellWriter;
 /**
  * Comma-separated rows by RFC 4180: objects of typed columns with `columns`, objects of strings with `header`,
  * otherwise arrays.
@@ -24,9 +25,7 @@ export function csv(): Format<readonly string[], Row>;
  * @example input: csv({ columns: { user: utf8, amount: float64 } })
  */
 export function csv<T extends TableOptions>(options: T): TableFormat<T>;
-export function csv(
-  options: TableOptions = {},
-): Format<unknown> | (Format<unknown> & TextFormat & Partial<ScannedFormat>) {
+export function csv(options: TableOptions = {}): unknown {
   const { delimiter = ",", multiline = true } = options;
   if (typeof delimiter !== "string" || !/^[^\n\r"]+$/.test(delimiter) || !delimiter.isWellFormed()) {
     throw new MillraceError(
@@ -49,7 +48,7 @@ export function csv(
     out.writeUint8(10);
   };
   const header = tableHeader("csv()", table, writeRow);
-  return {
+  const format: Format<unknown> & TextFormat & Partial<ScannedFormat> = {
     split: "anywhere",
     readsText: { zeroBytes: delimiter.includes("\0") },
     extension: "csv",
@@ -75,6 +74,7 @@ export function csv(
       ? { findStarts: findQuotedStarts }
       : { recordStart: (bytes: Uint8Array) => asBuffer(bytes).indexOf(10) + 1 || -1 }),
   };
+  return refuses(format, table.refusal);
 }
 
 function lineEndInCell(cell: string): MillraceError {

@@ -7,7 +7,9 @@ import { messageOf } from "../../base/value/message.ts";
 import type { ColumnCodec } from "../../job/codec.ts";
 import type { TableOptions } from "../../job/table.ts";
 import { setField } from "../json/field.ts";
+import { type Refusal, writesProperties } from "../writable.ts";
 import type { ScannedColumn } from "./column-scan.ts";
+import { refusesRows, rowCells } from "./row-cells.ts";
 
 export interface Table {
   /** Whether the first line of a file names the columns. */
@@ -21,6 +23,8 @@ export interface Table {
   reader(header: readonly string[] | undefined): RowReader;
   /** The cells of a record, as text. */
   cells(record: unknown): readonly string[];
+  /** What is known not to be writable. */
+  readonly refusal: Refusal;
 }
 
 export interface RowReader {
@@ -43,13 +47,14 @@ export function defineTable(format: string, options: TableOptions): Table {
     );
   }
   if (columns?.length === 0) throw new MillraceError("wrong-job", `${format}: columns names no column`);
-  const names = columns?.map(([name]) => name);
   if (columns !== undefined) {
+    const names = columns.map(([name]) => name);
     return {
       hasHeader,
       names: hasHeader ? names : undefined,
       reader: (header) => columnReader(columns, header),
       cells: (record) => columnCells(format, columns, record),
+      refusal: writesProperties(`${format} with columns`, names),
     };
   }
   if (hasHeader) {
@@ -60,6 +65,7 @@ export function defineTable(format: string, options: TableOptions): Table {
       cells: () => {
         throw noNames(format);
       },
+      refusal: () => noNames(format).message,
     };
   }
   return {
@@ -67,6 +73,7 @@ export function defineTable(format: string, options: TableOptions): Table {
     names: undefined,
     reader: () => ({ width: undefined, read: (cells) => cells }),
     cells: (record) => rowCells(format, record),
+    refusal: refusesRows(format),
   };
 }
 
@@ -171,44 +178,6 @@ function columnCells(
       throw new MillraceError("bad-output", `${format}: column ${JSON.stringify(name)}: ${messageOf(thrown)}`);
     }
   });
-}
-
-function rowCells(format: string, record: unknown): string[] {
-  if (!Array.isArray(record)) {
-    throw new MillraceError(
-      "bad-output",
-      `${format} writes arrays of cells, not ${excerptOf(record)}. Objects need \`columns\`.`,
-    );
-  }
-  if (record.length === 0)
-    throw new MillraceError(
-      "bad-output",
-      `${format} can't write a row of no cells: it would be read as one empty cell`,
-    );
-  const cells: string[] = [];
-  for (let i = 0; i < record.length; i++) cells.push(cellText(format, record[i], i));
-  return cells;
-}
-
-/** ISO 8601 for dates, nothing for null, JavaScript's own text for numbers, bigints and booleans. */
-export function cellText(format: string, cell: unknown, place: number | string): string {
-  switch (typeof cell) {
-    case "string":
-      return cell;
-    case "number":
-      if (!Number.isNaN(cell)) return String(cell);
-      break;
-    case "boolean":
-    case "bigint":
-      return String(cell);
-    case "object":
-      if (cell === null) return "";
-      if (cell instanceof Date && !Number.isNaN(cell.getTime())) return cell.toISOString();
-  }
-  throw new MillraceError(
-    "bad-output",
-    `${format}: cell ${typeof place === "number" ? place + 1 : JSON.stringify(place)} is ${excerptOf(cell)}; a cell is a string, number, bigint, boolean, valid Date or null`,
-  );
 }
 
 export function shownNames(names: readonly string[]): string {

@@ -2,10 +2,11 @@
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import type { Row, TableFormat, TableOptions } from "../../job/table.ts";
+import type { CellWriter, Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import type { Format } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
+import { refuses } from "../writable.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
@@ -16,7 +17,7 @@ import { defineTable, tableHeader } from "./table.ts";
  * @throws `wrong-job` for options that do not fit.
  * @example output: tsv<[word: string, n: number]>()
  */
-export function tsv<R extends Row = Row>(): Format<readonly string[], R>;
+export function tsv<R extends Row = Row>(): Format<readonly string[], R> & CellWriter;
 /**
  * Tab-separated rows, in which `\t \n \r \\` are escaped: objects of typed columns with `columns`, objects of strings
  * with `header`, otherwise arrays.
@@ -24,7 +25,7 @@ export function tsv<R extends Row = Row>(): Format<readonly string[], R>;
  * @example output: tsv({ columns: { word: utf8, n: uint } })
  */
 export function tsv<T extends TableOptions>(options: T): TableFormat<T>;
-export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unknown> & TextFormat) {
+export function tsv(options: TableOptions = {}): unknown {
   const { delimiter = "\t" } = options;
   if (typeof delimiter !== "string" || !/^[^\n\r\\]$/.test(delimiter)) {
     throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);
@@ -43,7 +44,7 @@ export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unkno
     out.writeUint8(10);
   };
   const header = tableHeader("tsv()", table, writeRow);
-  return {
+  const format: Format<unknown> & TextFormat = {
     split: "anywhere",
     readsText: { zeroBytes: delimiter === "\0" },
     extension: "tsv",
@@ -67,6 +68,7 @@ export function tsv(options: TableOptions = {}): Format<unknown> | (Format<unkno
     write: (record, out) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
   };
+  return refuses(format, table.refusal);
 }
 
 const special = /[\t\n\r\\]/;

@@ -32,7 +32,7 @@ export const bigint: ColumnCodec<bigint> = builtIn(
       return String(value);
     },
   } satisfies ColumnCodec<bigint>,
-  { name: "bigint" },
+  { name: "bigint", gives: "bigint" },
 );
 
 export function writeBigint(value: bigint, out: ByteWriter): void {

@@ -19,5 +19,5 @@ export const bool: ColumnCodec<boolean> = builtIn(
       return String(value);
     },
   } satisfies ColumnCodec<boolean>,
-  { name: "bool", width: 1 },
+  { name: "bool", width: 1, gives: "boolean" },
 );

@@ -11,5 +11,5 @@ export const bytes: KeyCodec<Uint8Array> = builtIn(
     },
     read: (encoded) => new Uint8Array(encoded),
   } satisfies KeyCodec<Uint8Array>,
-  { name: "bytes" },
+  { name: "bytes", gives: "bytes" },
 );

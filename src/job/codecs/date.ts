@@ -16,7 +16,7 @@ export const date: ColumnCodec<Date> = builtIn(
     parse: parseDate,
     format: (value) => new Date(millisecondsOf(value)).toISOString(),
   } satisfies ColumnCodec<Date>,
-  { name: "date", width: 8 },
+  { name: "date", width: 8, gives: "date" },
 );
 
 function millisecondsOf(value: unknown): number {

@@ -17,6 +17,7 @@ export function desc<T>(codec: KeyCodec<T>): KeyCodec<T> {
       `${name}: there is no order to reverse, as the codec's \`ordered\` is not true`,
     );
   }
+  const reverses = codec as Codec<unknown>;
   const width = fixedWidth(codec);
   if (width !== undefined) {
     const fixed: KeyCodec<T> = {
@@ -24,7 +25,7 @@ export function desc<T>(codec: KeyCodec<T>): KeyCodec<T> {
       write: (value, out) => withEncoded(codec, value, (bytes) => out.writeBytes(invert(bytes))),
       read: (bytes) => codec.read(invert(new Uint8Array(bytes))),
     };
-    return builtIn(fixed, { name, width });
+    return builtIn(fixed, { name, width, reverses });
   }
   // Bytes of variable length are escaped and ended before they are inverted: "a" inverted is a prefix of "ab" inverted,
   // and would still come first.
@@ -38,5 +39,5 @@ export function desc<T>(codec: KeyCodec<T>): KeyCodec<T> {
     write: (value: T, out: ByteWriter) => withEncoded(escaped, value, (bytes) => out.writeBytes(invert(bytes))),
     read: (bytes) => escaped.read(invert(new Uint8Array(bytes))),
   };
-  return builtIn(inverted, { name, descending: true });
+  return builtIn(inverted, { name, descending: true, reverses });
 }

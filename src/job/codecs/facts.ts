@@ -16,11 +16,17 @@ export interface CodecFacts {
   readonly f64?: F64Kind;
   /** Reads bytes[start, end) without making a view of them, which costs more than most reads. */
   readonly readAt?: ReadAt;
+  /** The type of every value; left out where it varies or is made of others. */
+  readonly gives?: GivenType;
   /** For `nullable`: the codec of all values but null. */
   readonly inner?: Codec<unknown>;
+  /** For `desc`: the codec whose order it reverses. */
+  readonly reverses?: Codec<unknown>;
   /** For a tuple: the codecs of its parts. */
   readonly parts?: readonly Codec<unknown>[];
 }
+
+export type GivenType = "string" | "number" | "bigint" | "boolean" | "date" | "bytes";
 
 /** Which numbers the 8 bytes hold: those of "uint" and "int" are whole and safe. */
 export type F64Kind = "uint" | "int" | "float64";
@@ -33,6 +39,11 @@ const known = new WeakMap<object, CodecFacts>();
 export function builtIn<C extends object>(codec: C, facts: CodecFacts): C {
   known.set(codec, facts);
   return Object.freeze(codec);
+}
+
+/** What is known of the codec; undefined for every codec of a user. */
+export function codecFacts(codec: Codec<unknown>): CodecFacts | undefined {
+  return known.get(codec);
 }
 
 export function codecName(codec: Codec<unknown>): string {

@@ -56,5 +56,5 @@ function numberCodec(
     },
     format: (value) => String(check(value)),
   };
-  return builtIn(codec, { name, width: 8, f64: name, readAt: readF64 });
+  return builtIn(codec, { name, width: 8, gives: "number", f64: name, readAt: readF64 });
 }

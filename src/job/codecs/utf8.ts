@@ -14,7 +14,7 @@ export const utf8: ColumnCodec<string> = builtIn<ColumnCodec<string>>(
     parse: (text) => text,
     format: checked,
   },
-  { name: "utf8", readAt: readText },
+  { name: "utf8", gives: "string", readAt: readText },
 );
 
 function checked(value: string): string {

@@ -25,6 +25,7 @@ import { byHash, byRange } from "../partition.ts";
 import { parseInputs } from "./inputs.ts";
 import { parseOutputs } from "./outputs.ts";
 import { parseParams } from "./params.ts";
+import { checkWritable } from "./writable.ts";
 
 const properties = new Set([
   "name",
@@ -83,7 +84,7 @@ function parseOptions(name: string, options: Unchecked, module: string | undefin
   const key = optional(options, "key", (value) => keyCodec(value)) ?? auto;
   const value = optional(options, "value", (given) => codec("value", given));
   const outputs = parseOutputs(options["output"]);
-  return {
+  const job: JobDefinition = {
     name,
     inputs: parseInputs(options["input"], options["map"]),
     outputs,
@@ -109,6 +110,8 @@ function parseOptions(name: string, options: Unchecked, module: string | undefin
       "rerun",
     module,
   };
+  checkWritable(job);
+  return job;
 }
 
 function parseName(value: unknown): string {
