@@ -86,7 +86,8 @@ test("a longer one says once that it can't be resumed, and what to install; --re
   expect(times(stderr, "warning")).toBe(1);
   expect(partsOf(scratch.output)).toBe(counts);
 
-  const resumed = await runToEnd(scratch, words("none", ["--resume"]), { under });
+  rmSync(scratch.output, { recursive: true });
+  const resumed = await runToEnd(scratch, words("busy", ["--resume"]), { under });
   expect(resumed).toMatchObject({
     code: 4,
     stderr: expect.stringMatching(/--resume needs .*classic-level.*missing-package/),
