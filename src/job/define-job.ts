@@ -3,6 +3,7 @@ import { MillraceError } from "../base/error.ts";
 import { messageOf } from "../base/value/message.ts";
 import { version } from "../base/version.ts";
 import type { OutputFormat } from "../format/format.ts";
+import type { CounterName, Grouped, Leading, Written } from "./aggregate/infer.ts";
 import type { JobDefinition } from "./definition.ts";
 import type {
   Given,
@@ -11,7 +12,6 @@ import type {
   Needed,
   NoReduce,
   NoSetupAbove,
-  PrefixLength,
   RecordsOf,
   RereadOf,
   SidesOf,
@@ -23,7 +23,20 @@ import type { CellWriter, Row } from "./table.ts";
 import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
 
-type JobProperty = keyof JobOptions<Inputs, Outputs, unknown, unknown, {}, never, unknown, never, number, void>;
+type JobProperty = keyof JobOptions<
+  Inputs,
+  Outputs,
+  unknown,
+  unknown,
+  unknown,
+  {},
+  never,
+  unknown,
+  never,
+  number,
+  void,
+  string
+>;
 
 /**
  * Defines a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value`
@@ -48,42 +61,56 @@ export function defineJob<
   O extends Outputs = OutputFormat<Row> & CellWriter,
   Key = any,
   Value = any,
+  Out = never,
   P extends Params = {},
   File extends string = never,
   State = NoSetupAbove,
-  Parts extends PrefixLength<Key> = never,
+  Parts extends Leading<Key> = never,
   Reducers extends number = number,
   Returned extends void | Promise<void> | NoReduce = void | Promise<void> | NoReduce,
+  Counter extends string = string,
   Names extends JobProperty = never,
 >(
-  job: JobOptions<I, O, Key, Value, P, File, State, Parts, Reducers, Returned> &
+  job: JobOptions<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter> &
     Given<Names> &
-    Needed<O, Key, Value, Reducers, Names>,
+    Needed<O, Key, Value, Out, Parts, Reducers, Names>,
 ): Job<{
   input: RecordsOf<I>;
   params: ParamsGiven<P>;
   record: Reducers extends 0
     ? MainOf<O>
     : NoReduce extends Returned
-      ? [key: KeyOf<Key>, value: ValueOf<Value>]
+      ? [Out] extends [never]
+        ? [key: KeyOf<Key>, value: ValueOf<Value>]
+        : Written<Grouped<KeyOf<Key>, Parts>, Out>
       : MainOf<O>;
   others: SidesOf<O>;
   reread: RereadOf<O>;
+  counter: CounterName<Counter>;
 }> {
-  const definition = parsed(job, callerOf(defineJob), defineJob);
-  const defined = { name: definition.name };
-  Object.defineProperty(defined, mark, { value: version });
-  definitions.set(defined, definition);
   // Only the compiler knows the type parameter.
-  return Object.freeze(defined) as unknown as ReturnType<
-    typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned, Names>
+  return defined(job, parseJob, defineJob) as unknown as ReturnType<
+    typeof defineJob<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter, Names>
   >;
 }
 
+/** What `callee`, which the user called with `job`, returns: the engine finds the definition by it. */
+export function defined(
+  job: unknown,
+  parse: (job: unknown, module: string | undefined) => JobDefinition,
+  callee: Function,
+): object {
+  const definition = parsed(job, parse, callee);
+  const result = { name: definition.name };
+  Object.defineProperty(result, mark, { value: version });
+  definitions.set(result, definition);
+  return Object.freeze(result);
+}
+
 /** Makes an error point at the user's call, not into this package. */
-function parsed(job: unknown, module: string | undefined, callee: Function): JobDefinition {
+function parsed(job: unknown, parse: Parameters<typeof defined>[1], callee: Function): JobDefinition {
   try {
-    return parseJob(job, module);
+    return parse(job, callerOf(callee));
   } catch (error) {
     if (isOurs(error)) Error.captureStackTrace(error, callee);
     throw error;
@@ -109,8 +136,12 @@ export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
       `${what} was defined by another copy of millrace (version ${messageOf(job[mark])}) than the one that runs it (version ${version}): install only one`,
     );
   }
-  const forgotten = isObject && "map" in job ? ", but what defineJob takes: wrap it in defineJob(…)" : "";
-  throw new MillraceError("wrong-job", `${what} is not a job made by defineJob${forgotten}`);
+  const made = isObject && "left" in job && "right" in job ? "defineJoin" : "defineJob";
+  const forgotten = isObject && ("map" in job || made === "defineJoin");
+  throw new MillraceError(
+    "wrong-job",
+    `${what} is not a job made by ${made}${forgotten ? `, but what ${made} takes: wrap it in ${made}(…)` : ""}`,
+  );
 }
 
 /** The file (URL or path) of the code that called `callee`, as far as the stack tells. */
