@@ -144,7 +144,7 @@ describe("bundleJob", () => {
     write("dynamic/node_modules/some-package/index.js", "exports.helper = (name) => require(name);\n");
     const { unbundled, warnings } = await bundleJob(path);
     expect(unbundled.map((text) => /job\.ts:\d+/.exec(text)?.[0])).toEqual(["job.ts:3", "job.ts:4"]);
-    expect(unbundled[0]).toMatch(/not in the bundle .* files: \{ name: PATH \}.*ctx\.file\("name"\)/);
+    expect(unbundled[0]).toMatch(/not in the bundle .*files: \{ name: PATH \}.*ctx\.file\("name"\)/);
     expect(warnings).toEqual([]);
   });
 
