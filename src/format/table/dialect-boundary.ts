@@ -90,6 +90,8 @@ class DialectBoundary implements Boundary {
   readonly #escape: number;
   readonly #delimiter: number;
   readonly #first: number;
+  /** By byte, 1 where it may change a state that lasts. */
+  readonly #marks = new Uint8Array(256);
   #state: number;
   /** The state behind the bytes that `#scan` has passed. */
   #behind: number;
@@ -101,6 +103,8 @@ class DialectBoundary implements Boundary {
     this.#first = lenient ? recordStart : outside;
     this.#state = this.#first;
     this.#behind = this.#first;
+    const marks = [this.#quote, this.#escape, lineFeed];
+    for (const byte of lenient ? [...marks, this.#delimiter] : marks) if (byte !== none) this.#marks[byte] = 1;
   }
 
   lastEnd(bytes: Buffer, from: number, to: number): number {
@@ -125,8 +129,14 @@ class DialectBoundary implements Boundary {
     const quote = this.#quote;
     const escaper = this.#escape;
     const delimiter = this.#delimiter;
+    const marks = this.#marks;
     let state = first;
     for (let i = from; i < to; i++) {
+      // Most bytes change nothing.
+      if (state === outside || state === inside || state === inCell || state === inQuotes) {
+        while (i < to && marks[bytes[i]!] === 0) i++;
+        if (i === to) break;
+      }
       const byte = bytes[i]!;
       switch (state) {
         case outside:
