@@ -57,6 +57,7 @@ const common = {
   target: "node20",
   // Small packages of many files are bundled: loading @bufbuild/protobuf file by file takes 55 ms, from a bundle 6.
   external: ["classic-level", "esbuild", "tinyglobby", "@bokuweb/zstd-wasm"],
+  metafile: true,
   sourcemap: "linked",
   sourcesContent: false,
   logLevel: "warning",
@@ -64,35 +65,42 @@ const common = {
   minifyWhitespace: true,
   minifySyntax: true,
 };
-await build({
-  ...common,
-  entryPoints: entries,
-  outdir: next,
-  splitting: true,
-  format: "esm",
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-  chunkNames: "chunks/[name]-[hash]",
-});
+const made = [];
+made.push(
+  await build({
+    ...common,
+    entryPoints: entries,
+    outdir: next,
+    splitting: true,
+    format: "esm",
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    chunkNames: "chunks/[name]-[hash]",
+  }),
+);
 // The programs are one script each, which V8 compiles once for all processes (src/boot.ts).
 const programs = { cli: "src/cli/main.ts", slot: "src/slot/main.ts", look: "src/master/look/main.ts" };
-await build({
-  ...common,
-  entryPoints: programs,
-  outdir: join(next, "program"),
-  outExtension: { ".js": ".cjs" },
-  format: "cjs",
-  define: { "import.meta.url": "bundleUrl" },
-  supported: { "dynamic-import": false }, // of what is in it, or can be required: see job/load/import-module.ts
-});
-await build({
-  ...common,
-  entryPoints: { boot: "src/boot.ts" },
-  outdir: next,
-  outExtension: { ".js": ".cjs" },
-  format: "cjs",
-});
+made.push(
+  await build({
+    ...common,
+    entryPoints: programs,
+    outdir: join(next, "program"),
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+    define: { "import.meta.url": "bundleUrl" },
+    supported: { "dynamic-import": false }, // of what is in it, or can be required: see job/load/import-module.ts
+  }),
+);
+made.push(
+  await build({
+    ...common,
+    entryPoints: { boot: "src/boot.ts" },
+    outdir: next,
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+  }),
+);
 for (const name of Object.keys(programs)) {
   // V8 tells sources apart by their lengths: the name of a cache says what it was made of.
   const code = readFileSync(join(next, "program", `${name}.cjs`));
@@ -103,11 +111,26 @@ for (const module of ["kernel/kernel.wasm", "format/json.wasm"])
   cpSync(join(root, "src", module), join(next, basename(module)));
 compileOnce();
 if ((await declared) !== 0) throw new Error("the declarations can't be made; dist/ is as it was");
-writeFileSync(join(next, ".built"), "");
+writeFileSync(join(next, ".built"), `${JSON.stringify({ bundled: bundled(made) }, undefined, 1)}\n`);
 const old = join(root, `.dist-old-${process.pid}`);
 if (existsSync(dist)) renameSync(dist, old);
 renameSync(next, dist);
 rmSync(old, { recursive: true, force: true });
+
+/** The folders of other people's packages that are in the bundles, with the files of them that are. */
+function bundled(results) {
+  const paths = results.flatMap(({ metafile }) =>
+    Object.values(metafile.outputs).flatMap(({ inputs }) =>
+      Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+    ),
+  );
+  const folders = {};
+  for (const path of [...new Set(paths)].sort()) {
+    const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
+    if (folder !== undefined) (folders[folder] ??= []).push(path);
+  }
+  return folders;
+}
 
 /** A job of two words: what it runs of the programs is in their caches then. */
 function compileOnce() {

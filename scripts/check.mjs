@@ -20,6 +20,7 @@ const checks = [
   ["docs/errors.md is its table's", [process.execPath, "scripts/errors-page.mjs", "--check"]],
   ["faults, S and I numbers are defined and tested", [process.execPath, "scripts/faults-page.mjs", "--check"]],
   ["comments are plain English within 120 columns", [process.execPath, "scripts/comments-check.mjs"]],
+  ["THIRD-PARTY-NOTICES has what is bundled", [process.execPath, "scripts/notices.mjs", "--check"]],
   ["package contents", [process.execPath, "scripts/package-check.mjs"]],
 ].filter(([, command]) => existsSync(join(root, command[1])) || existsSync(command[1]));
 

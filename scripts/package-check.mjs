@@ -1,4 +1,5 @@
-// What `npm pack` would ship: builds it, lists the files, and lets publint read the package.
+// What `npm pack` would ship: builds it, lists the files, and lets publint read the package. Installing it is tried in
+// test/package.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,6 +10,8 @@ import { formatMessage } from "publint/utils";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "inherit" });
 const problems = [];
+/** What it may weigh, packed: everyone who installs it waits for it, and so does everyone who runs it with npx. */
+const packedBytesMax = 2_000_000;
 
 const { messages } = await publint({ pkgDir: root, strict: true });
 const pkg = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -21,7 +24,9 @@ const listed = JSON.parse(
     stdio: ["ignore", "pipe", "ignore"],
   }),
 );
-const files = (Array.isArray(listed) ? listed[0] : Object.values(listed)[0]).files.map((file) => file.path);
+const packed = Array.isArray(listed) ? listed[0] : Object.values(listed)[0];
+const files = packed.files.map((file) => file.path);
+if (packed.size > packedBytesMax) problems.push(`the package has ${packed.size} bytes, more than ${packedBytesMax}`);
 for (const needed of [
   "bin/millrace.js",
   "dist/index.js",
@@ -39,12 +44,27 @@ for (const needed of [
   "LICENSE",
   "README.md",
   "CHANGELOG.md",
+  "SECURITY.md",
+  "THIRD-PARTY-NOTICES",
+  "docs/guide.md",
+  "examples/word-count.ts",
 ]) {
   if (!files.includes(needed)) problems.push(`missing from the package: ${needed}`);
 }
 for (const file of files) if (file.endsWith(".cache")) problems.push(`of this machine's Node only: ${file}`);
 for (const file of files)
-  if (/\.test\.|^test\/|^src\//.test(file)) problems.push(`does not belong into the package: ${file}`);
+  if (/\.test\.|^test\/|^src\/|^examples\/data\//.test(file))
+    problems.push(`does not belong into the package: ${file}`);
+
+// Whose code is in the bundles, as their source maps know it, each with a notice of its own.
+const notices = readFileSync(join(root, "THIRD-PARTY-NOTICES"), "utf8");
+const sources = files
+  .filter((file) => file.endsWith(".map"))
+  .flatMap((file) => JSON.parse(readFileSync(join(root, file), "utf8")).sources);
+const bundled = new Set(sources.flatMap((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []));
+if (bundled.size === 0) problems.push("no source map names a bundled package");
+for (const name of bundled)
+  if (!notices.includes(`\n${name} `)) problems.push(`THIRD-PARTY-NOTICES lacks ${name}: run \`npm run docs\``);
 
 // Every dependency must be named by a bundle: by import, or by require where that is faster.
 const code = files

@@ -78,7 +78,9 @@ function declarationsOf(path) {
 /** What types the file's exports have when no one has written them down. */
 function checkedDeclarationsOf(path) {
   const file = join(root, path);
-  const program = ts.createProgram([file], options);
+  // The types of Node are most of the work, and few files need them.
+  let program = ts.createProgram([file], { ...options, types: [] });
+  if (program.getSemanticDiagnostics().length > 0) program = ts.createProgram([file], options);
   let text;
   const { diagnostics } = program.emit(program.getSourceFile(file), (_, written) => (text = written), undefined, true);
   if (text !== undefined && diagnostics.length === 0) return text;

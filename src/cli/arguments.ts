@@ -20,6 +20,15 @@ export function count(name: string, min: number, max: number): (text: string) =>
   };
 }
 
+/** One of a few words. */
+export function choice(name: string, choices: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (!choices.includes(text))
+      throw new InvalidArgumentError(`${name} takes ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}.`);
+    return text;
+  };
+}
+
 export function size(name: string): (text: string) => number {
   return (text) => explained(() => parseSize(text, name));
 }
@@ -36,6 +45,18 @@ function explained<T>(parse: () => T): T {
     if (error instanceof MillraceError) throw new InvalidArgumentError(error.message);
     throw error;
   }
+}
+
+/** One character or more, of which a shell's words don't hold all: so \t and \x01 stand for theirs. */
+export function delimiter(text: string): string {
+  const meant = text.replace(/\\(?:t|x([0-9a-fA-F]{2}))/g, (_, digits?: string) =>
+    digits === undefined ? "\t" : String.fromCharCode(Number.parseInt(digits, 16)),
+  );
+  if (meant === "" || /[\n\r"\0]/.test(meant))
+    throw new InvalidArgumentError(
+      `--delimiter takes a character, \\t or \\x01 for example, not ${JSON.stringify(text)}.`,
+    );
+  return meant;
 }
 
 /** name=value; the same name twice is a mistake, not a wish. */

@@ -1,6 +1,7 @@
 // Tells the user that a job's module takes long to load.
-import pc from "picocolors";
+import { onStderr, pc } from "./screen/colour.ts";
 import { printable } from "./screen/error-text.ts";
+import { eventLine, eventSink } from "./screen/event-stream.ts";
 
 export function stillLoading(job: string): string {
   return `still loading ${job}: its module is not through with what it does at its top level; Ctrl-C ends it`;
@@ -8,6 +9,6 @@ export function stillLoading(job: string): string {
 
 /** Prints a sentence, or an event with `--json`: for commands without a screen. */
 export function tell(message: string, isJson: boolean): void {
-  const line = isJson ? JSON.stringify({ event: "warning", message }) : pc.yellow(`warning ${printable(message)}`);
-  process.stderr.write(`${line}\n`);
+  if (isJson) eventSink.write(eventLine({ event: "warning", message }));
+  else process.stderr.write(`${onStderr(() => pc.yellow(`warning ${printable(message)}`))}\n`);
 }

@@ -5,7 +5,10 @@ import { version } from "../base/version.ts";
 import { importBy } from "../job/load/import-module.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addJobCommands } from "./job-commands.ts";
+import { addColourOption } from "./options.ts";
+import { type ColourMode, chooseColours, onStderr } from "./screen/colour.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
+import { eventLine, eventSink } from "./screen/event-stream.ts";
 
 export function program(): Command {
   const millrace = new Command("millrace")
@@ -27,6 +30,7 @@ millrace COMMAND --help shows what a command takes. Exit codes: 0 done, 1 the jo
     );
   addJobCommands(millrace);
   addClusterCommands(millrace);
+  addColourOption(millrace);
   return millrace;
 }
 
@@ -41,6 +45,7 @@ async function runCommandLine(): Promise<void> {
   process.stderr.on("error", () => {});
   const command = program();
   for (const sub of [command, ...command.commands]) sub.exitOverride();
+  command.hook("preAction", (_, action) => chooseColours(action.opts<{ color?: ColourMode }>().color));
   try {
     await command.parseAsync(process.argv);
   } catch (error) {
@@ -49,8 +54,8 @@ async function runCommandLine(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       return;
     }
-    const lines = process.argv.includes("--json") ? [errorEvent(error)] : errorLines(error);
-    for (const line of lines) process.stderr.write(`${line}\n`);
+    if (process.argv.includes("--json")) eventSink.write(eventLine(errorEvent(error)));
+    else for (const line of onStderr(() => errorLines(error))) process.stderr.write(`${line}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -31,8 +31,15 @@ function hostileValues(option: Option): readonly string[] {
       return [...blank, "-1MB", "0", "NaN", "1XB", "MB", "9999999999TB"];
     case "time":
       return [...blank, "-1s", "0s", "1", "NaN", "1y", "s"];
+    case "when":
+      return [...blank, "blue", "ALWAYS", "auto,never"];
     case "level":
+    case "format":
       return [...blank, "loud"];
+    case "file...":
+      return [...blank, "a\0b"];
+    case "text":
+      return ["", "\n", "\r", '"', "\\x00", "\\x0a"];
     case "url":
       return [
         ...blank,

@@ -15,7 +15,9 @@ import {
 import type { RunFlags } from "../engine/run/option-values.ts";
 import {
   address,
+  choice,
   count,
+  delimiter,
   folder,
   namedPath,
   namedPaths,
@@ -66,6 +68,8 @@ export function optionOf(name: OfCommand, otherHelp?: string, heading?: string):
   const flags = `${short === undefined ? "" : `${short}, `}${flagOf(name)}${value === undefined ? "" : ` ${value}`}`;
   const option = new Option(flags, otherHelp ?? help).helpGroup(heading ?? optionGroups[group]);
   const parse = parserOf(given, flagOf(name));
+  // Commander takes --no-x for the opposite of --x, which there is none of.
+  option.negate = false;
   if (parse !== undefined) option.argParser(parse as (text: string, previous: unknown) => unknown);
   const fallback = defaultOf(given);
   return fallback === undefined ? option : option.default(fallback, shownDefault);
@@ -76,6 +80,8 @@ function parserOf(option: RunOption, flag: string) {
   switch (option.kind) {
     case "flag":
       return undefined;
+    case "choice":
+      return choice(flag, option.choices);
     case "count":
       return count(flag, option.min, option.max);
     case "size":
@@ -136,9 +142,34 @@ export function addRunOptions(command: Command): Command {
   return addFromTable(command, ["quiet"]);
 }
 
-/** Adds the options of `run` that make it run on a cluster. */
-export function addClusterOptions(command: Command): Command {
+/** Adds the options of `run` that `plan` has no use for: what is shown while a job runs, and where it runs. */
+export function addRunningOptions(command: Command): Command {
+  addFromTable(command, ["noProgress", "color"]);
   return addFromTable(command, optionsOf("cluster"));
+}
+
+/** Adds the options of the commands that guess a format, for what a user knows better. */
+export function addFormatOptions(command: Command) {
+  return command
+    .addOption(
+      new Option("--format <format>", "the format, where the guess is wrong").choices([
+        "text",
+        "ndjson",
+        "csv",
+        "tsv",
+      ] as const),
+    )
+    .option("--delimiter <text>", "what separates cells: a character, \\t, or \\x01", delimiter);
+}
+
+/** Adds `--color` to all commands that lack it. */
+export function addColourOption(millrace: Command): void {
+  const option = optionOf("color").long;
+  for (const command of millrace.commands) {
+    if (command.options.some(({ long }) => long === option)) continue;
+    const hasShown = command.options.some(({ helpGroupHeading }) => helpGroupHeading === optionGroups.shown);
+    command.addOption(optionOf("color", undefined, hasShown ? optionGroups.shown : "Options:"));
+  }
 }
 
 /** Adds the options of the commands that ask a master something. */

@@ -5,6 +5,7 @@ import type { PlannedFile } from "../input/plan.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { JobView } from "../protocol/view.ts";
+import type { Manifest } from "../storage/manifest.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { SubmitOptions } from "./spec.ts";
 
@@ -25,6 +26,12 @@ export interface JobEngine {
    * call.
    */
   spoolDirectory(): Promise<string>;
+  /**
+   * What an earlier run has published where this one would make the same, so that there is nothing to submit; undefined
+   * where there is something to do. Throws `nothing-to-resume` where the output is another run's. Left out: this engine
+   * resumes nothing.
+   */
+  alreadyDone?(options: SubmitOptions): Promise<Manifest | undefined>;
   /**
    * Checks the options and submits the job. May be called once per engine. Throws `wrong-usage`, `wrong-params`,
    * `no-input`, `bad-input`, and what the engine's master refuses.

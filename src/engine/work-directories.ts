@@ -115,7 +115,7 @@ export async function removeOlder(output: string, workDir: string | undefined, s
 type Discarding = Pick<Storage, "discard">;
 
 /** Removes a work directory, and what its run has staged for its dead letters beside their folder. */
-async function removeLeft(path: string, job: JobId, storage: Discarding): Promise<void> {
+export async function removeLeft(path: string, job: JobId, storage: Discarding): Promise<void> {
   const deadLetters = deadLettersOf(path);
   // Staged files are hidden and in no one's way, so failing to remove them is no reason to fail.
   if (deadLetters !== undefined) await storage.discard(deadLetters, job).catch(() => {});
@@ -161,7 +161,7 @@ export function makeParents(path: string): () => void {
 }
 
 /** Whether the directory belongs to this user: where everyone may write, a name proves nothing. */
-function isOurs(path: string): boolean {
+export function isOurs(path: string): boolean {
   try {
     const info = lstatSync(path);
     return info.isDirectory() && (process.getuid === undefined || info.uid === process.getuid());

@@ -21,6 +21,8 @@ export interface ReadSplitOptions {
    * Decompresses a file chunk by chunk (`format/compression/compress.ts`). Throws `bad-input` when the file is damaged.
    */
   readonly decompress: Decompress;
+  /** Called when a compressed file, named by its index in the plan, has been read up to here. It may be read again. */
+  readonly onCompressed?: ((file: number, end: number) => void) | undefined;
   readonly signal: AbortSignal;
   /**
    * Where to begin, which must be a record's first byte: the pieces before it are skipped. Default: the split's
@@ -91,7 +93,7 @@ async function* readPiece(
   const wholeContent = (): AsyncIterable<Uint8Array> =>
     file.compression === "none"
       ? beginning(storage, file)
-      : options.decompress(file.compression, storage.read(file, 0, file.bytes));
+      : options.decompress(file.compression, told(storage.read(file, 0, file.bytes), options, piece.file));
   const headEnd = (): number | Promise<number> => {
     if (!isHeaded(format)) return limits.headBytes;
     return file.headerEnd ?? format.findHeaderEnd(wholeContent());
@@ -114,6 +116,20 @@ async function* readPiece(
   } finally {
     // A format that stopped reading early has not closed the file.
     await iterator.return?.();
+  }
+}
+
+/** The chunks of a compressed file. What has been read of it is known in its own bytes only here. */
+async function* told(
+  chunks: AsyncIterable<Uint8Array>,
+  { onCompressed }: ReadSplitOptions,
+  file: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let end = 0;
+  for await (const chunk of chunks) {
+    end += chunk.length;
+    onCompressed?.(file, end);
+    yield chunk;
   }
 }
 

@@ -155,7 +155,7 @@ describe("whoever has started a job", () => {
     writeFileSync(gate, "");
     const watched = await ask("status", id, "--watch", "--json");
     expect(watched.code, watched.stderr).toBe(0);
-    expect(json(watched.stderr).at(-1)).toMatchObject({ event: "done", job: id });
+    expect(json(watched.stdout).at(-1)).toMatchObject({ event: "done", job: id });
     expect(Object.values(filesOf(at("orphan"))).join("")).toContain("the\t2\n");
   });
 

@@ -136,12 +136,12 @@ test("fault 81: names that objects treat specially are keys and counters like an
   const names = ["10", "9", "__proto__", "constructor", "hasOwnProperty", "toString"];
   scratch.write("in/a.txt", `${names.join("\n")}\n__proto__\n`);
   const run = words("sizes", [...params({ keys: "line" }), "--reducers", "1", "--json"]);
-  const { code, stderr } = await runToEnd(scratch, run);
+  const { code, stdout } = await runToEnd(scratch, run);
   expect(code).toBe(0);
   const counted = names.map((name) => [name, name === "__proto__" ? 2 : 1]);
   const lines = partsOf(scratch.output).trimEnd().split("\n");
   expect(lines.map((line) => [line.split("\t")[0], Number(line.split("\t")[1])])).toEqual(counted);
-  const { counters } = eventsOf(stderr).at(-1) as { counters: Record<string, number> };
+  const { counters } = eventsOf(stdout).at(-1) as { counters: Record<string, number> };
   expect(Object.entries(counters).toSorted()).toEqual(counted.toSorted());
 });
 

@@ -112,9 +112,9 @@ describe("S6: no control character of data, errors, names or output reaches the 
 
   test("in the events of --json too", async () => {
     scratch.write("in/a.txt", "TRIGGER \x1b]0;title\x07\n");
-    const { stderr } = await runToEnd(scratch, hostile("throw-controls", ["--json"]));
-    expect(failuresOf(stderr).join()).toMatch(/thrown/);
-    expect(stderr).not.toMatch(controls);
+    const { stdout, stderr } = await runToEnd(scratch, hostile("throw-controls", ["--json"]));
+    expect(failuresOf(stdout).join()).toMatch(/thrown/);
+    expect(stdout + stderr).not.toMatch(controls);
   });
 });
 

@@ -98,9 +98,9 @@ describe("fault 90: a signal to a slot ends that slot, and costs one attempt", (
         // maps the third: the successor begins with the one that was given out ahead, and then has the lost one.)
         const more = ["--json", "--slots", "1", "--reducers", "3"];
         const env = { MILLRACE_FAILPOINT: `${point}:${signal}:${point.endsWith("map") ? 3 : 2}` };
-        const { code, stderr } = await runToEnd(scratch, words("none", more), { env });
+        const { code, stdout } = await runToEnd(scratch, words("none", more), { env });
         expect(code).toBe(0);
-        expect(failuresOf(stderr).join()).toMatch(signal === "kill" ? /SIGKILL/ : new RegExp(signal));
+        expect(failuresOf(stdout).join()).toMatch(signal === "kill" ? /SIGKILL/ : new RegExp(signal));
         expect(partsOf(scratch.output).split("\n").toSorted().join("\n").trim()).toBe(counts.trim());
         expect(scratch.leftovers()).toEqual([]);
       });
@@ -198,8 +198,8 @@ describe("fault 91: closed pipes", () => {
     const go = join(scratch.path, "go");
     const loud = words("busy", ["--json", "--param", `path=${go}`]).filter((name) => name !== "--quiet");
     const run = start(scratch, loud);
-    run.child.stderr!.once("data", () => run.child.stderr!.destroy());
-    await until(() => run.child.stderr!.destroyed && scratch.fired === 1);
+    run.child.stdout!.once("data", () => run.child.stdout!.destroy());
+    await until(() => run.child.stdout!.destroyed && scratch.fired === 1);
     writeFileSync(go, "");
     expect((await run.ended).code).toBe(0);
     expect(partsOf(scratch.output)).toBe(counts);

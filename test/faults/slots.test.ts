@@ -94,12 +94,12 @@ describe("once is survived, and the failed attempt is told with its cause", () =
   ];
   for (const [row, fault, message, more] of cases) {
     test(row, async () => {
-      const { code, stderr } = await runToEnd(scratch, hostile(fault, [...once, ...more]));
+      const { code, stdout } = await runToEnd(scratch, hostile(fault, [...once, ...more]));
       expect({ code, fired: scratch.fired }).toEqual({ code: 0, fired: 1 });
-      expect(failuresOf(stderr).join()).toMatch(message);
+      expect(failuresOf(stdout).join()).toMatch(message);
       expect(partsOf(scratch.output)).toBe(counts);
       // Fault 87: what the dead attempt had counted is not in the sum.
-      expect(eventsOf(stderr).at(-1)).toMatchObject({ event: "done", counters: { lines: 4 } });
+      expect(eventsOf(stdout).at(-1)).toMatchObject({ event: "done", counters: { lines: 4 } });
       expect(scratch.leftovers()).toEqual([]);
     });
   }
@@ -109,8 +109,8 @@ test("fault 10: while the code keeps its thread, its slot is heard and watched a
   const go = join(scratch.path, "go");
   const run = start(scratch, hostile("busy", ["--param", `path=${go}`]));
   await until(() => scratch.fired === 1);
-  const before = eventsOf(run.stderr()).length;
-  await until(() => eventsOf(run.stderr()).length >= before + 2);
+  const before = eventsOf(run.stdout()).length;
+  await until(() => eventsOf(run.stdout()).length >= before + 2);
   writeFileSync(go, "");
   expect(await run.ended).toMatchObject({ code: 0 });
   expect(scratch.fired).toBe(1);
@@ -130,10 +130,10 @@ test("fault 13: a child that the code waits for by spawnSync ends with its slot"
 
 describe("fault 21: a record that always crashes its process", () => {
   test("is named by file and offset", async () => {
-    const { code, stderr } = await runToEnd(scratch, hostile("segv"));
+    const { code, stdout } = await runToEnd(scratch, hostile("segv"));
     expect(code).toBe(1);
     expect(scratch.fired).toBeGreaterThan(1);
-    const reason = (eventsOf(stderr).at(-1) as { reason: { where: string; message: string } }).reason;
+    const reason = (eventsOf(stdout).at(-1) as { reason: { where: string; message: string } }).reason;
     expect(reason.where).toMatch(/in\/a\.txt:8$/);
     expect(reason.message).toMatch(/SIGSEGV/);
   });
@@ -151,10 +151,10 @@ describe("fault 21: a record that always crashes its process", () => {
 });
 
 test("fault 20: of a line of 1 GiB a log keeps a beginning, and how much more there was", async () => {
-  const { code, stderr } = await runToEnd(scratch, hostile("giant-line", ["--attempts", "1"]));
+  const { code, stdout } = await runToEnd(scratch, hostile("giant-line", ["--attempts", "1"]));
   expect(code).toBe(1);
   expect(scratch.fired).toBeGreaterThan(0);
-  expect(stderr).toMatch(/after a line of 1 GiB/);
+  expect(stdout).toMatch(/after a line of 1 GiB/);
   const [work] = scratch.workFolders();
   const logs = readdirSync(join(work!, "logs")).map((name) => join(work!, "logs", name));
   const sizes = logs.map((path) => statSync(path).size);

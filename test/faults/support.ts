@@ -115,7 +115,8 @@ export interface Ended {
 
 export interface Running {
   readonly child: ChildProcess;
-  /** What was written to standard error until now. */
+  /** What was written to standard output, and to standard error, until now. */
+  stdout(): string;
   stderr(): string;
   readonly ended: Promise<Ended>;
 }
@@ -141,24 +142,24 @@ export function start(scratch: Scratch, words: readonly string[], options: RunOp
     child.on("error", reject);
     child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
-  return { child, stderr: () => stderr, ended };
+  return { child, stdout: () => stdout, stderr: () => stderr, ended };
 }
 
 export function runToEnd(scratch: Scratch, words: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return start(scratch, words, options).ended;
 }
 
-/** The events of `--json`. */
-export function eventsOf(stderr: string): readonly Readonly<Record<string, unknown>>[] {
-  return stderr
+/** The events of `--json`, which go to standard output where the result does not. */
+export function eventsOf(stdout: string): readonly Readonly<Record<string, unknown>>[] {
+  return stdout
     .split("\n")
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 /** Messages of the attempts that failed, from the events of `--json`. */
-export function failuresOf(stderr: string): string[] {
-  return eventsOf(stderr)
+export function failuresOf(stdout: string): string[] {
+  return eventsOf(stdout)
     .filter(({ event }) => event === "attempt-failed")
     .map(({ error }) => String((error as { message?: unknown } | undefined)?.message ?? error));
 }

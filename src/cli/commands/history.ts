@@ -1,9 +1,10 @@
 // `millrace history`: prints what happened to a job, when and where, from the master's event log.
-import pc from "picocolors";
+
 import { formatDuration } from "../../base/units.ts";
 import type { HistoryEvent } from "../../protocol/services.ts";
 import { findJob, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 

@@ -1,8 +1,9 @@
 // `millrace jobs`: lists all jobs that the master knows, the oldest first.
-import pc from "picocolors";
+
 import type { JobView, TaskCounts, WaitingFor } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";

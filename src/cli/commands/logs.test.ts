@@ -1,6 +1,6 @@
-import pc from "picocolors";
 import { expect, it } from "vitest";
 import type { LogChunk } from "../../protocol/services.ts";
+import { pc } from "../screen/colour.ts";
 import { textLines } from "./logs.ts";
 
 async function linesOf(...chunks: readonly (readonly [attempt: string, bytes: string | Buffer])[]): Promise<string[]> {

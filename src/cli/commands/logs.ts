@@ -1,9 +1,9 @@
 // `millrace logs`: prints the logs of attempts, fetched from the workers that ran them.
 import { StringDecoder } from "node:string_decoder";
-import pc from "picocolors";
 import type { LogChunk } from "../../protocol/services.ts";
 import { findJob, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 

@@ -1,8 +1,8 @@
 // `millrace master`: leads a cluster until it is told to end, or can't go on.
 import { resolve } from "node:path";
-import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { openMasterNode } from "../../master/node.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";

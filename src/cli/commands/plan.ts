@@ -3,7 +3,6 @@
 import type { ChildProcess } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
@@ -16,6 +15,7 @@ import { type Budget, planBudget } from "../../worker/slots/budget.ts";
 import { type JobHere, loadHere } from "../here.ts";
 import { withStandardOutput } from "../options.ts";
 import { planHere } from "../plan-here.ts";
+import { pc } from "../screen/colour.ts";
 import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { namedInputs, submitFlags } from "./submit.ts";

@@ -2,7 +2,6 @@
 // can look.
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
-import pc from "picocolors";
 import { held } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { exitCodeOfCode } from "../../base/error-codes.ts";
@@ -22,6 +21,7 @@ import { type Inspected, inspectedMap, openInspector } from "../replay/inspect.t
 import { parsePosition } from "../replay/position.ts";
 import { readable } from "../replay/readable.ts";
 import { emissionLines } from "../replay/show.ts";
+import { pc } from "../screen/colour.ts";
 import { failureLines, printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
 import { linePrinter } from "../screen/stdout.ts";

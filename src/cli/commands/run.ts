@@ -1,22 +1,25 @@
 // `millrace run`: opens the engine, shows its progress, and prints a summary at the end.
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
-import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
 import { systemClock } from "../../base/system/clock.ts";
+import { formatCounted } from "../../base/units.ts";
 import { deadLettersFolder } from "../../engine/dead-letters.ts";
 import type { JobEngine, JobHandle } from "../../engine/engine.ts";
 import { openLocal } from "../../engine/local/open.ts";
 import { flagOf, runOption } from "../../engine/run/option-table.ts";
 import { misplacedOption, openingOf, type RunFlags, valuesOfFlags } from "../../engine/run/option-values.ts";
 import type { JobView } from "../../protocol/view.ts";
+import type { Manifest } from "../../storage/manifest.ts";
 import { connectionText } from "../cluster.ts";
 import { type Interrupts, listenForInterrupts, localInterrupts, remoteInterrupts } from "../interrupts.ts";
 import { stillLoading, tell } from "../loading.ts";
 import { withStandardOutput } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
+import { eventsTo } from "../screen/event-stream.ts";
 import { failureHints, masterWords, shortId } from "../screen/hints.ts";
 import { outputPrinter } from "../screen/output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
@@ -35,6 +38,7 @@ export async function runCommand(
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
   const flags = withStandardOutput(given);
+  if (flags.json && flags.output !== undefined) eventsTo("stdout");
   const where = whereOf(flags);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
@@ -46,7 +50,20 @@ export async function runCommand(
     engine = await (where.kind === "here" ? openHere(opening) : openThere(opening, where));
     if (flags.output === undefined) refuseStdout(engine.description, process.stdout.isTTY === true);
     interrupts.throwIfInterrupted();
-    const handle = await engine.submit(await submitOptionsOf(engine, inputs, flags, interrupts.signal));
+    let submit = await submitOptionsOf(engine, inputs, flags, interrupts.signal);
+    let handle: JobHandle;
+    try {
+      const done = await engine.alreadyDone?.(submit);
+      if (done !== undefined) return tellDone(done, flags, screen);
+      handle = await engine.submit(submit);
+    } catch (error) {
+      if (!flags.resumeOrBegin || !(error instanceof MillraceError) || error.code !== "nothing-to-resume") throw error;
+      warn(screen, `${error.message}. It begins again`);
+      await engine.close();
+      engine = await openHere({ ...opening, flags: { ...flags, resumeOrBegin: false }, firstSlot: undefined });
+      submit = await submitOptionsOf(engine, inputs, flags, interrupts.signal);
+      handle = await engine.submit(submit);
+    }
     if (flags.master !== undefined) {
       tellSubmitted(handle, flags, screen);
       if (flags.detach) return;
@@ -154,6 +171,18 @@ function tellSubmitted({ job, spec }: JobHandle, flags: RunFlags, screen: Screen
   } else {
     screen.print(pc.dim(`job ${shortId(job)}; from anywhere:  ${later}`));
   }
+}
+
+/** Tells that an earlier run has published all of this already. */
+function tellDone({ job, files, counters }: Manifest, { output, quiet }: RunFlags, screen: Screen): void {
+  const main = files.filter((file) => file.output === "main");
+  const records = main.reduce((sum, file) => sum + file.records, 0);
+  screen.json?.alreadyDone(job, output, counters);
+  if (screen.json !== undefined || quiet) return;
+  screen.clear();
+  process.stderr.write(
+    `${output} is there already: ${printable(job.name)} published ${formatCounted(records, "record")} in ${formatCounted(main.length, "file")} with this code, these parameters and as many bytes of input; nothing to do\n`,
+  );
 }
 
 /** Shows views until the job has ended; an interrupt cancels it. */

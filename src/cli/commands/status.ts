@@ -1,17 +1,20 @@
 // `millrace status`: shows the cluster at a glance, or one job; with --watch, the job as `millrace run` shows it, until
 // it has ended.
-import pc from "picocolors";
+
 import { MillraceError } from "../../base/error.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import { formatCounted } from "../../base/units.ts";
+import { Pace } from "../../engine/pace.ts";
 import { Feed } from "../../engine/remote/feed.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
 import { type ClusterView, hasEnded, type JobView } from "../../protocol/view.ts";
 import { findJob, tellOnStderr, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
+import { eventsTo } from "../screen/event-stream.ts";
 import { masterWords, shortId } from "../screen/hints.ts";
 import { progressLines } from "../screen/progress.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
@@ -19,6 +22,9 @@ import { linePrinter } from "../screen/stdout.ts";
 import { failureSummary, successLines } from "../screen/summary.ts";
 import { jobLines, stateWord } from "./jobs.ts";
 import { noWorkers, workerLines } from "./workers.ts";
+
+/** Where standard output is no terminal. */
+const wideColumns = 120;
 
 export interface StatusFlags extends MasterFlags {
   readonly watch: boolean;
@@ -38,7 +44,8 @@ export async function statusCommand(id: string | undefined, flags: StatusFlags):
       const ageMs = await ageOf(master, view);
       if (!flags.watch) return showJob(view, flags, ageMs);
       const startedMs = systemClock.now() - (ageMs ?? 0);
-      screen = openScreen({ json: flags.json, quiet: false }, startedMs);
+      eventsTo("stdout");
+      screen = openScreen({ json: flags.json, quiet: false, noProgress: false }, startedMs);
       await watch({ master, first: view, flags, screen, startedMs: ageMs === undefined ? undefined : startedMs });
     },
     (warning) => (screen === undefined ? tellOnStderr(warning, flags) : warn(screen, warning)),
@@ -76,7 +83,8 @@ function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): 
   if (hasEnded(view.state)) {
     for (const line of endedLines(view, flags, ageMs)) print(line);
   } else {
-    for (const line of progressLines(view, ageMs ?? 0)) print(line);
+    const columns = process.stdout.columns ?? wideColumns;
+    for (const line of progressLines(new Pace(0).update(view, ageMs ?? 0), columns)) print(line);
     for (const { task, error } of view.failures.slice(-3))
       print(pc.yellow(`  failed, tried again: ${task}: ${printable(error.message)}`));
   }

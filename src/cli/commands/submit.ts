@@ -26,7 +26,7 @@ export async function submitOptionsOf(
 /** All options of a submission except the inputs. */
 export function submitFlags(
   description: JobDescription,
-  flags: Omit<RunFlags, "json" | "quiet" | "resume" | "overwrite">,
+  flags: Omit<RunFlags, "json" | "quiet" | "noProgress" | "resume" | "resumeOrBegin" | "overwrite">,
 ): Omit<SubmitOptions, "inputs"> {
   return { params: paramsFromText(description.params, flags.param), ...submitValues(valuesOfFlags(flags)) };
 }

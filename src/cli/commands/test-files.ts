@@ -1,9 +1,9 @@
-// `millrace test` of files that are tests themselves (job.test.ts): runs them, one after the other.
+// `millrace test` of files that are tests themselves (*.test.ts): runs them, one after the other.
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import pc from "picocolors";
 import { MillraceError } from "../../base/error.ts";
 import { exitCodes } from "../../base/error-codes.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 import { runTestFile } from "../test/test-file.ts";

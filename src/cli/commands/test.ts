@@ -38,7 +38,7 @@ import { silenceConsole, withUserCode } from "../user-code.ts";
 import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
 
 /** The options of `run` that say how the job runs, without those that say where its result goes. */
-export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet">;
+export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet" | "noProgress">;
 
 export async function testCommand(
   job: string,

@@ -1,10 +1,11 @@
 // `millrace verify`: checks whether a published output is still what its manifest says.
-import pc from "picocolors";
+
 import { MillraceError } from "../../base/error.ts";
 import { formatBytes } from "../../base/units.ts";
 import { verifyOutput } from "../../output/published.ts";
 import { createStorage } from "../../storage/any.ts";
 import { showPath } from "../../storage/local/fs.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";
 

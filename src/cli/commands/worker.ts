@@ -1,5 +1,5 @@
 // `millrace worker`: works for a cluster until it has drained, or can't go on.
-import pc from "picocolors";
+
 import { MillraceError } from "../../base/error.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import { findTokens } from "../../rpc/access/find-token.ts";
@@ -7,6 +7,7 @@ import { fixedTokens } from "../../rpc/access/tokens.ts";
 import { connectMaster } from "../../rpc/client/client.ts";
 import { parseListen } from "../../rpc/server/listen-address.ts";
 import { openWorkerNode } from "../../worker/node/node.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";
 import { linePrinter } from "../screen/stdout.ts";

@@ -1,9 +1,10 @@
 // `millrace workers`: lists the workers with their states. A busy worker works, a stuck one does not end what it was
 // told to end, and a silent one is not heard.
-import pc from "picocolors";
+
 import type { WorkerState, WorkerView } from "../../protocol/view.ts";
 import { withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/stdout.ts";

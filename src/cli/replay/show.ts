@@ -1,7 +1,8 @@
 // Prints a replayed record: what map emitted and counted for it, or its error.
-import pc from "picocolors";
+
 import { formatCount, formatCounted } from "../../base/units.ts";
 import type { ReplayResult } from "../../task/replay.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { readable } from "./readable.ts";
 

@@ -1,5 +1,6 @@
 // Tables for people. Columns are as wide as their widest cell, except for the last one; colour sequences take no width.
-import pc from "picocolors";
+import { pc } from "./colour.ts";
+import { widthOf } from "./width.ts";
 
 const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 
@@ -22,8 +23,4 @@ export function tableLines(head: readonly string[], rows: readonly (readonly str
 
 function plain(text: string): string {
   return text.replace(colours, "");
-}
-
-function widthOf(text: string): number {
-  return [...plain(text)].length;
 }

@@ -1,12 +1,12 @@
 // How an error looks on the screen: what happened, where, and what to do. Millrace's own stack is shown for bugs only.
 import { sep } from "node:path";
 import { types } from "node:util";
-import pc from "picocolors";
 import { systemCode } from "../../base/error.ts";
 import { exitCodeOfCode, exitCodes } from "../../base/error-codes.ts";
 import { describeThrown, isOurs } from "../../job/thrown.ts";
 import type { FailureText } from "../../protocol/messages.ts";
 import type { JobView } from "../../protocol/view.ts";
+import { pc } from "./colour.ts";
 
 /**
  * Escapes characters that could move the cursor, change colours, or turn the direction of text around: data must not
@@ -67,11 +67,15 @@ export function errorLines(thrown: unknown): string[] {
   return [first, pc.dim(printable(thrown.stack ?? ""))];
 }
 
-/** The same for scripts (`--json`): one event on one line. */
-export function errorEvent(thrown: unknown): string {
+/** The same for scripts (`--json`): an event. */
+export function errorEvent(thrown: unknown): {
+  readonly event: "error";
+  readonly code: string;
+  readonly message: string;
+} {
   const code = isOurs(thrown) ? thrown.code : "job-failed";
   const { message } = describeThrown(thrown);
-  return JSON.stringify({ event: "error", code, message });
+  return { event: "error", code, message };
 }
 
 /**

@@ -1,5 +1,7 @@
 // Says what a user can do about a failed job, with commands to copy.
+import { dirname } from "node:path";
 import { meaningOf } from "../../base/error-codes.ts";
+import { isUrl } from "../../base/paths.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
@@ -41,6 +43,7 @@ function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
   if (flags.output === undefined) return hints;
   if (needsMending(code)) hints.push(startOver(command));
   if (meaningOf(code).startsOver !== true) hints.push(`${goOn(code)}:  ${command} --resume`);
+  hints.push(`what it has done is kept until a run with this output succeeds; to be rid of it:  ${cleanLine(flags)}`);
   return hints;
 }
 
@@ -88,6 +91,14 @@ export function masterWords(flags: ClusterFlags): string {
 }
 const clusterNames = ["master", "tokenFile", "ca"] as const;
 type ClusterFlags = Pick<RunFlags, (typeof clusterNames)[number]>;
+
+/** Lists and removes what this run has left, and what others have left beside it. */
+function cleanLine({ output = "", workDir }: RunFlags): string {
+  const folder = dirname(output);
+  const words = [...(isUrl(output) || folder === "." ? [] : [quoted(folder)])];
+  if (workDir !== undefined) words.push("--work-dir", quoted(workDir));
+  return ["millrace clean", ...words, "--remove"].join(" ");
+}
 
 function replayLine(job: string, where: string, flags: RunFlags): string {
   const line = ["millrace", "replay", quoted(job), quoted(where)];

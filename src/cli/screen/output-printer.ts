@@ -1,7 +1,8 @@
 // Prints what the job's own code prints, as it comes: lines with the task in front, on standard error. A flood is cut
 // here; the attempt's log has more of it.
-import pc from "picocolors";
+
 import { type AttemptId, taskName } from "../../base/ids.ts";
+import { pc } from "./colour.ts";
 import { printable } from "./error-text.ts";
 import type { Screen } from "./screen.ts";
 

@@ -1,8 +1,10 @@
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
+import type { RunProgress } from "../../job/progress.ts";
 import { noStats } from "../../protocol/stats.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { printable } from "./error-text.ts";
-import { clip, LineProgress, remainingMs, TerminalProgress } from "./progress.ts";
+import { LineProgress, NoProgress, progressLines, TerminalProgress } from "./progress.ts";
 
 const none = { done: 0, running: 0, total: 0 };
 
@@ -87,26 +89,128 @@ describe("progress", () => {
     expect(out.written).toHaveLength(21);
   });
 
-  it("gives no estimate before there is one", () => {
-    expect(remainingMs(view({}), 1000)).toBeUndefined();
-    expect(
-      remainingMs(view({ stats: { inputBytes: 1000, map: { ...noStats, bytesIn: 50 }, reduce: noStats } }), 60_000),
-    ).toBeUndefined();
-    expect(remainingMs(view({}), 10_000)).toBe(30_000);
-    const reduce = { done: 0, running: 2, total: 4 };
-    const reducing = view({ state: "reducing", tasks: { plan: none, map: { done: 8, running: 0, total: 8 }, reduce } });
-    expect(remainingMs(reducing, 10_000)).toBeUndefined();
-  });
-
-  it("cuts lines to the terminal's width without counting colours", () => {
-    expect(clip("abcdef", 4)).toBe("abc\x1b[0m");
-    expect(clip("\x1b[31mab\x1b[0m", 4)).toBe("\x1b[31mab\x1b[0m");
-  });
-
   it("S6: escapes control characters of a user's data", () => {
     expect(printable("a\x1b[2Jb\u009b\rc\td\n")).toBe("a\\x1b[2Jb\\x9b\\x0dc\td\n");
     expect(printable("pay\u202egnp.exe \u2066x\u2069\u200f\u061c\u2028")).toBe(
       "pay\\u202egnp.exe \\u2066x\\u2069\\u200f\\u061c\\u2028",
     );
+  });
+});
+
+const mapping: RunProgress = {
+  job: "j",
+  name: "word-count",
+  state: "mapping",
+  elapsedMs: 65_000,
+  records: 1_234_567,
+  bytes: 3 * 1024 ** 3,
+  inputBytes: 12 * 1024 ** 3,
+  percent: 25,
+  bytesPerSecond: 48 * 1024 ** 2,
+  leftMs: 192_000,
+  tasks: {
+    plan: { done: 1, running: 0, total: 1 },
+    map: { done: 40, running: 8, total: 192 },
+    reduce: { done: 0, running: 0, total: 64 },
+  },
+  counters: { "bad dates": 12, "lines without a level": 4_711, words: 9_000_000 },
+  spilledBytes: 0,
+  deadLetters: 0,
+  slow: [],
+};
+const { leftMs: _, bytesPerSecond: __, percent: ___, ...plain } = mapping;
+const states: readonly (readonly [string, RunProgress])[] = [
+  [
+    "planning",
+    {
+      ...plain,
+      state: "planning",
+      elapsedMs: 450,
+      records: 0,
+      bytes: 0,
+      inputBytes: 0,
+      counters: {},
+      tasks: { plan: { done: 0, running: 1, total: 1 }, map: none, reduce: none },
+    },
+  ],
+  ["mapping, with all there is to say", mapping],
+  ["waiting", { ...plain, percent: 0, bytes: 0, records: 0, counters: {}, waiting: "workers quarantined" }],
+  [
+    "reducing, with trouble",
+    {
+      ...plain,
+      state: "reducing",
+      percent: 100,
+      bytes: mapping.inputBytes,
+      leftMs: 7_400,
+      elapsedMs: 4_000_000,
+      tasks: {
+        ...mapping.tasks,
+        map: { done: 192, running: 0, total: 192 },
+        reduce: { done: 60, running: 4, total: 64 },
+      },
+      spilledBytes: 5 * 1024 ** 3,
+      deadLetters: 3,
+      slow: [
+        { phase: "reduce", index: 12, ms: 42_000, on: "key" },
+        { phase: "map", index: 3, ms: 130_000, on: "call", at: { file: 2, offset: 123_456 } },
+      ],
+    },
+  ],
+  [
+    "with words of a user's",
+    {
+      ...mapping,
+      counters: {
+        "\u001b[2J\u202emoved\n up": 1,
+        "\u8a9e\u5f59\u306e\u6570\u3068\u884c\u306e\u6570\u3068\u6587\u5b57": 2,
+        "e\u0301": 3,
+      },
+    },
+  ],
+];
+
+/** Columns as a terminal counts them; an oracle of its own, for the few wide characters of these tests. */
+function columnsOf(line: string): number {
+  return [...line.normalize("NFC")].reduce((sum, c) => sum + (/[\u3000-\u9fff]/.test(c) ? 2 : 1), 0);
+}
+
+describe.each([40, 80, 120])("the screen at %i columns", (columns) => {
+  it.each(states)("%s", (_name, progress) => {
+    const lines = progressLines(progress, columns).map(stripVTControlCharacters);
+    // In the last column the terminal would wrap.
+    for (const line of lines) expect(columnsOf(line), line).toBeLessThan(columns);
+    expect(`\n${lines.join("\n")}\n`).toMatchSnapshot();
+  });
+});
+
+describe("the screen", () => {
+  it("fits every width, down to none", () => {
+    for (const [, progress] of states)
+      for (let columns = 0; columns < 140; columns++)
+        for (const line of progressLines(progress, columns))
+          expect(columnsOf(stripVTControlCharacters(line)), `${columns}: ${line}`).toBeLessThan(Math.max(1, columns));
+  });
+
+  it("shows all of a thing only when it is done", () => {
+    const almost = { ...mapping, percent: 99.97, bytes: mapping.inputBytes - 1 };
+    const [, map] = progressLines(almost, 80).map(stripVTControlCharacters);
+    expect(map).toMatch(/─ {2}99 %/);
+  });
+
+  it("has only warnings with --no-progress", () => {
+    const out = sink();
+    const progress = new NoProgress(out);
+    const error = { code: "slot-died", message: "killed", stack: undefined, where: undefined, excerpt: undefined };
+    for (let i = 0; i < 100; i++)
+      progress.update(view(i === 0 ? {} : { failures: [{ number: 0, task: "map 3", error }] }));
+    expect(out.written).toEqual([expect.stringContaining("map 3 is tried again: killed")]);
+  });
+
+  it("has lines without sequences where they can't be rewritten", () => {
+    const out = sink();
+    const progress = new LineProgress(out, 0);
+    for (let ms = 0; ms <= 4000; ms += 100) progress.update(view({ counters: { "\u001b[2J": 1 } }), ms);
+    expect(out.written).toEqual(["word-count mapping · map 2/8 · 250 B of 0.98 KiB · 0 B/s · 20 records · 3.00 s\n"]);
   });
 });

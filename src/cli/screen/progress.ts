@@ -1,38 +1,35 @@
 // The live view of a job: on a terminal a few lines rewritten in place, elsewhere a line every few seconds. It goes to
 // standard error, so that standard output carries nothing but the result.
-import pc from "picocolors";
-import type { Phase } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { formatBytes, formatCount, formatDuration } from "../../base/units.ts";
-import { hasEnded, type JobView, type TaskCounts, type WaitingFor } from "../../protocol/view.ts";
+import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
+import { Pace } from "../../engine/pace.ts";
+import type { RunProgress } from "../../job/progress.ts";
+import { hasEnded, type JobView, type WaitingFor } from "../../protocol/view.ts";
+import { pc } from "./colour.ts";
 import { fromHere, printable } from "./error-text.ts";
+import { clip, oneLine, widthOf } from "./width.ts";
 
 export interface ProgressSink {
   write(text: string): void;
   readonly columns: number;
 }
 
-/** A task that takes longer than this on one record is named with the record. */
-const slowRecordMs = 60_000;
-const barWidth = 24;
-/** The sequences with which picocolors sets colours. */
-const colourAt = new RegExp(`^${String.fromCharCode(27)}\\[[0-9;]*m`);
-
 /** Rewrites its lines in place at each `update`; `clear` removes them. */
 export class TerminalProgress {
   readonly #sink: ProgressSink;
-  readonly #started: number;
+  readonly #pace: Pace;
   #linesShown = 0;
   readonly #warnings = new Warnings();
 
   constructor(sink: ProgressSink, startedMs: number) {
     this.#sink = sink;
-    this.#started = startedMs;
+    this.#pace = new Pace(startedMs);
   }
 
   update(view: JobView, nowMs: number): void {
+    const { columns } = this.#sink;
     const warnings = this.#warnings.next(view);
-    const lines = [...progressLines(view, nowMs - this.#started)].map((line) => clip(line, this.#sink.columns));
+    const lines = progressLines(this.#pace.update(view, nowMs), columns);
     const up = this.#linesShown > 0 ? upBy(this.#linesShown) : "";
     this.#sink.write(`${up}${[...warnings, ...lines].map((line) => `${line}\n`).join("")}`);
     this.#linesShown = lines.length;
@@ -53,52 +50,159 @@ function upBy(lines: number): string {
 /** Prints one line every `everyMs`, and each failure once. */
 export class LineProgress {
   readonly #sink: ProgressSink;
-  readonly #started: number;
+  readonly #pace: Pace;
   readonly #everyMs: number;
   #nextMs: number;
   readonly #warnings = new Warnings();
 
   constructor(sink: ProgressSink, startedMs: number, everyMs = 3_000) {
     this.#sink = sink;
-    this.#started = startedMs;
+    this.#pace = new Pace(startedMs);
     this.#everyMs = everyMs;
     this.#nextMs = startedMs + everyMs;
   }
 
   update(view: JobView, nowMs: number): void {
     for (const line of this.#warnings.next(view)) this.#sink.write(`${line}\n`);
+    const progress = this.#pace.update(view, nowMs);
     if (nowMs < this.#nextMs || hasEnded(view.state)) return; // the summary says how it ended
     this.#nextMs = nowMs + this.#everyMs;
-    this.#sink.write(`${view.name} ${phaseWord(view)} ${counts(view)} ${formatDuration(nowMs - this.#started)}\n`);
+    this.#sink.write(`${progressLine(progress)}\n`);
   }
 
   clear(): void {}
 }
 
-export function* progressLines(view: JobView, elapsedMs: number): Generator<string> {
-  const eta = remainingMs(view, elapsedMs);
-  // While maps run it is not known how long the reduces will take, so the estimate says that it is for the maps.
-  const of = view.state === "mapping" && view.tasks.reduce.total > 0 ? " of map" : "";
-  const left = eta === undefined ? "" : pc.dim(`  about ${formatDuration(eta)}${of} left`);
-  yield `${pc.bold(view.name)}  ${phaseWord(view)}  ${formatDuration(elapsedMs)}${left}`;
-  if (view.waiting !== undefined) yield pc.yellow(`  ${waitingWords[view.waiting]}`);
-  for (const phase of ["map", "reduce"] as const) {
-    const tasks = view.tasks[phase];
-    if (tasks.total > 0)
-      yield `  ${phase.padEnd(6)} ${bar(tasks, phaseFraction(view, phase))} ${tasks.done}/${tasks.total}${tasks.running > 0 ? pc.dim(` · ${tasks.running} running`) : ""}`;
+/** Prints each failure once, and nothing else: `--no-progress`. */
+export class NoProgress {
+  readonly #sink: ProgressSink;
+  readonly #warnings = new Warnings();
+
+  constructor(sink: ProgressSink) {
+    this.#sink = sink;
   }
-  const { records, bytes } = readSoFar(view);
-  const rate = elapsedMs > 0 ? `${formatBytes((bytes * 1000) / elapsedMs)}/s` : "";
-  const spilled = view.stats.map.diskRunBytes + view.stats.reduce.diskRunBytes;
-  yield pc.dim(
-    `  ${formatCount(records)} records · ${formatBytes(bytes)} · ${rate}${spilled > 0 ? ` · ${formatBytes(spilled)} spilled to disk` : ""}${view.deadLetters > 0 ? ` · ${view.deadLetters} dead letters` : ""}`,
-  );
-  for (const attempt of view.running) {
-    if (attempt.idleMs < slowRecordMs) continue;
-    yield pc.yellow(
-      `  ${attempt.attempt.phase} ${attempt.attempt.index} has been on one ${attempt.attempt.phase === "reduce" ? "key" : "record"} for ${formatDuration(attempt.idleMs)}${attempt.at === undefined ? "" : ` (file ${attempt.at.file}, offset ${attempt.at.offset})`}`,
+
+  update(view: JobView): void {
+    for (const line of this.#warnings.next(view)) this.#sink.write(`${line}\n`);
+  }
+
+  clear(): void {}
+}
+
+/** More lines than these could be more than the terminal has, and then they can't be rewritten in place. */
+const slowMax = 3;
+const barMin = 8;
+const barMax = 40;
+/** What stands before the content of a line: two blanks, a word, blanks. */
+const labelWidth = 9;
+
+/**
+ * The screen of a job, for a terminal of so many columns. What there is no room for is left out, the least important
+ * first; nothing but a user's own words is cut.
+ */
+export function progressLines(progress: RunProgress, columns: number): string[] {
+  const lines = [...headLines(progress, columns)];
+  if (progress.waiting !== undefined)
+    lines.push(
+      ...packed(waitingWords[progress.waiting].split(" "), " ", columns - 3).map((line) => pc.yellow(`  ${line}`)),
     );
+  for (const phase of ["map", "reduce"] as const) {
+    const { done, running, total } = progress.tasks[phase];
+    if (total === 0) continue;
+    const fraction = phase === "map" && done < total ? (progress.percent ?? 0) / 100 : done / total;
+    // Rounded down: what is shown as all is all.
+    const percent = `${Math.floor(100 * fraction)} %`.padStart(5);
+    const tail = fitted(
+      [`${percent}  ${done}/${total}`, ...(running === 0 ? [] : [`${running} running`])],
+      " · ",
+      columns - labelWidth - barMin - 2,
+    );
+    const width = Math.max(barMin, Math.min(barMax, columns - labelWidth - widthOf(tail) - 2));
+    lines.push(labelled(phase, `${bar(fraction, width)} ${tail}`));
   }
+  const room = columns - labelWidth - 1;
+  for (const [i, line] of packed(readParts(progress), " · ", room).entries())
+    lines.push(labelled(i === 0 ? "read" : "", pc.dim(line)));
+  const counters = countersLine(progress, room);
+  if (counters !== undefined) lines.push(labelled("count", pc.dim(counters)));
+  if (progress.spilledBytes > 0) lines.push(labelled("spill", pc.dim(`${formatBytes(progress.spilledBytes)} to disk`)));
+  if (progress.deadLetters > 0)
+    lines.push(labelled("aside", pc.yellow(formatCounted(progress.deadLetters, "bad record"))));
+  for (const task of progress.slow.slice(0, slowMax)) lines.push(pc.yellow(fitted(slowParts(task), " ", columns - 1)));
+  if (progress.slow.length > slowMax)
+    lines.push(pc.yellow(`  and ${formatCounted(progress.slow.length - slowMax, "task")} more`));
+  return lines.map((line) => clip(line, columns));
+}
+
+/** The same on one line, for a log. */
+function progressLine(progress: RunProgress): string {
+  const phases = (["map", "reduce"] as const).filter((phase) => progress.tasks[phase].total > 0);
+  const left = leftText(progress);
+  return [
+    `${progress.name} ${progress.state}`,
+    ...phases.map((phase) => `${phase} ${progress.tasks[phase].done}/${progress.tasks[phase].total}`),
+    ...readParts(progress),
+    ...(progress.spilledBytes > 0 ? [`${formatBytes(progress.spilledBytes)} spilled to disk`] : []),
+    ...(progress.deadLetters > 0 ? [formatCounted(progress.deadLetters, "bad record")] : []),
+    ...(progress.waiting === undefined ? [] : [waitingWords[progress.waiting]]),
+    formatDuration(progress.elapsedMs),
+    ...(left === undefined ? [] : [left]),
+    ...progress.slow.map((task) => slowParts(task).join(" ").trim()),
+  ].join(" · ");
+}
+
+/** The time left stands in a line of its own where there is no room behind the others. */
+function headLines(progress: RunProgress, columns: number): string[] {
+  const room = columns - 1;
+  const name = oneLine(progress.name, Math.floor(room / 2));
+  const head = fitted([pc.bold(name), progress.state, formatDuration(progress.elapsedMs)], "  ", room);
+  const left = leftText(progress);
+  if (left === undefined) return [head];
+  return widthOf(head) + 2 + left.length <= room ? [`${head}  ${pc.dim(left)}`] : [head, pc.dim(`  ${left}`)];
+}
+
+function leftText({ leftMs, state, tasks }: RunProgress): string | undefined {
+  if (leftMs === undefined) return undefined;
+  // While maps run it is not known how long the reduces will take, so the estimate says that it is for the maps.
+  const of = state === "mapping" && tasks.reduce.total > 0 ? " of map" : "";
+  const left = roughly(leftMs);
+  return `about ${left < 60_000 ? `${left / 1000} s` : formatDuration(left)}${of} left`;
+}
+
+/** An estimate says no more than it knows. */
+function roughly(ms: number): number {
+  const step = ms < 10_000 ? 1_000 : ms < 60_000 ? 5_000 : ms < 600_000 ? 10_000 : 60_000;
+  return Math.max(step, Math.round(ms / step) * step);
+}
+
+/** What has been read, the most important part first. */
+function readParts({ bytes, inputBytes, percent, bytesPerSecond, records }: RunProgress): string[] {
+  return [
+    percent === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(inputBytes)}`,
+    ...(bytesPerSecond === undefined ? [] : [`${formatBytes(bytesPerSecond)}/s`]),
+    formatCounted(records, "record"),
+  ];
+}
+
+/** As many counters as there is room for, in the order of their names; undefined: there are none. */
+function countersLine({ counters }: RunProgress, room: number): string | undefined {
+  const names = Object.keys(counters);
+  let line: string | undefined;
+  for (const [i, name] of names.entries()) {
+    const next = `${oneLine(name, Math.floor(room / 2))}: ${formatCount(counters[name]!)}`;
+    const rest = ` · ${names.length - i} more`;
+    const isLast = i === names.length - 1;
+    const longer = line === undefined ? next : `${line} · ${next}`;
+    if (widthOf(longer) + (isLast ? 0 : rest.length) > room) return line === undefined ? next : line + rest;
+    line = longer;
+  }
+  return line;
+}
+
+function slowParts({ phase, index, ms, on, at }: RunProgress["slow"][number]): string[] {
+  const what = `on one ${phase === "reduce" ? "key" : "record"}`;
+  const where = at === undefined ? [] : [`(file ${at.file}, offset ${at.offset})`];
+  return [`  ${phase} ${index}:`, formatDuration(ms), what, ...(on === "key" ? ["(it has many values)"] : where)];
 }
 
 /** Why nothing of a job runs. This can only happen on a cluster. */
@@ -109,59 +213,34 @@ const waitingWords: Readonly<Record<WaitingFor, string>> = {
   "no free slots": "waits for a free slot: other jobs have them all",
 };
 
-function counts(view: JobView): string {
-  const { records, bytes } = readSoFar(view);
-  const phases = (["map", "reduce"] as const).filter((phase) => view.tasks[phase].total > 0);
-  return [
-    ...phases.map((phase) => `${phase} ${view.tasks[phase].done}/${view.tasks[phase].total}`),
-    `${formatCount(records)} records`,
-    formatBytes(bytes),
-    ...(view.waiting === undefined ? [] : [waitingWords[view.waiting]]),
-  ].join(" · ");
+function labelled(label: string, content: string): string {
+  return `  ${label.padEnd(labelWidth - 2)}${content}`;
 }
 
-/** The input that winners have read, and attempts that run now have read so far. */
-function readSoFar(view: JobView): { records: number; bytes: number } {
-  let records = view.stats.map.recordsIn;
-  let bytes = view.stats.map.bytesIn;
-  for (const attempt of view.running) {
-    if (attempt.attempt.phase !== "map") continue;
-    records += attempt.records;
-    bytes += attempt.bytes;
+function bar(fraction: number, width: number): string {
+  const full = Math.floor(Math.min(1, Math.max(0, fraction)) * width);
+  return `${pc.green("━".repeat(full))}${pc.dim("─".repeat(width - full))}`;
+}
+
+/** The first of the parts, and as many of the others as there is room for. */
+function fitted(parts: readonly string[], between: string, columns: number): string {
+  let line = parts[0]!;
+  for (const part of parts.slice(1)) {
+    if (widthOf(line) + between.length + widthOf(part) > columns) return line;
+    line += between + part;
   }
-  return { records, bytes };
+  return line;
 }
 
-function phaseFraction(view: JobView, phase: Phase): number {
-  const tasks = view.tasks[phase];
-  if (phase === "map" && view.stats.inputBytes > 0) return Math.min(1, readSoFar(view).bytes / view.stats.inputBytes);
-  return tasks.total === 0 ? 0 : tasks.done / tasks.total;
-}
-
-/**
- * Estimates the rest of the current phase by its rate so far; undefined while that would be a guess: before a tenth of
- * the map phase and two seconds are over, and before a reduce has finished.
- */
-export function remainingMs(view: JobView, elapsedMs: number): number | undefined {
-  if (elapsedMs < 2_000) return undefined;
-  if (view.state === "mapping") {
-    const done = phaseFraction(view, "map");
-    return done < 0.1 ? undefined : (elapsedMs * (1 - done)) / done;
+/** All parts, in as many lines as they need. */
+function packed(parts: readonly string[], between: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last === undefined || widthOf(last) + between.length + widthOf(part) > columns) lines.push(part);
+    else lines[lines.length - 1] = last + between + part;
   }
-  const { done, total } = view.tasks.reduce;
-  if (view.state !== "reducing" || done === 0) return undefined;
-  const reduceMs = view.stats.reduce.wallMs / Math.max(1, done);
-  const parallel = Math.max(1, view.tasks.reduce.running);
-  return ((total - done) * reduceMs) / parallel;
-}
-
-function bar(tasks: TaskCounts, fraction: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, tasks.done === tasks.total ? 1 : fraction)) * barWidth);
-  return `${pc.green("━".repeat(full))}${pc.dim("─".repeat(barWidth - full))}`;
-}
-
-function phaseWord(view: JobView): string {
-  return view.state;
+  return lines;
 }
 
 /**
@@ -203,21 +282,4 @@ class Warnings {
 function shortened(message: string): string {
   const line = fromHere(message).replaceAll("\n", " ");
   return line.length <= limits.excerptBytes ? line : `${line.slice(0, limits.excerptBytes - 1)}…`;
-}
-
-/** Cuts a line to the terminal's width, so that moving up by lines stays right. Colour sequences take no width. */
-export function clip(line: string, columns: number): string {
-  let width = 0;
-  let at = 0;
-  while (at < line.length) {
-    const colour = colourAt.exec(line.slice(at));
-    if (colour !== null) {
-      at += colour[0].length;
-      continue;
-    }
-    if (width === columns - 1) return `${line.slice(0, at)}\x1b[0m`;
-    width++;
-    at++;
-  }
-  return line;
 }

@@ -1,15 +1,16 @@
 // Shows a job's progress: live lines on a terminal, a line now and then elsewhere, JSON events, or nothing.
-import pc from "picocolors";
 import { systemClock } from "../../base/system/clock.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import type { JobView } from "../../protocol/view.ts";
+import { colourFor, isLive, pc } from "./colour.ts";
 import { printable } from "./error-text.ts";
+import { eventSink } from "./event-stream.ts";
 import { jsonEvents } from "./json-events.ts";
 import { PhaseTimes } from "./phase-times.ts";
-import { LineProgress, type ProgressSink, TerminalProgress } from "./progress.ts";
+import { LineProgress, NoProgress, type ProgressSink, TerminalProgress } from "./progress.ts";
 
-/** The shortest time between two redraws of a terminal. */
-const redrawMs = 100;
+/** The shortest time between two redraws of a terminal: drawing must not be seen in the time that a run takes. */
+const redrawMs = 200;
 /** The longest time between two redraws. */
 const idleRedrawMs = 1_000;
 
@@ -22,7 +23,14 @@ export interface Screen {
   readonly json: ReturnType<typeof jsonEvents> | undefined;
 }
 
-export function openScreen(flags: { readonly json: boolean; readonly quiet: boolean }, startedMs: number): Screen {
+export interface ScreenFlags {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly noProgress: boolean;
+}
+
+export function openScreen(flags: ScreenFlags, startedMs: number): Screen {
+  colourFor(process.stderr);
   const phases = new PhaseTimes(startedMs);
   const sink: ProgressSink = {
     write: (text) => void process.stderr.write(text),
@@ -30,7 +38,7 @@ export function openScreen(flags: { readonly json: boolean; readonly quiet: bool
       return process.stderr.columns ?? 80;
     },
   };
-  const json = flags.json ? jsonEvents(sink) : undefined;
+  const json = flags.json ? jsonEvents(eventSink, startedMs) : undefined;
   if (flags.quiet || json !== undefined) {
     return {
       phases,
@@ -45,8 +53,7 @@ export function openScreen(flags: { readonly json: boolean; readonly quiet: bool
       },
     };
   }
-  const progress =
-    process.stderr.isTTY === true ? new TerminalProgress(sink, startedMs) : new LineProgress(sink, startedMs);
+  const progress = progressOf(flags, sink, startedMs);
   return {
     phases,
     json,
@@ -60,6 +67,11 @@ export function openScreen(flags: { readonly json: boolean; readonly quiet: bool
       sink.write(`${line}\n`);
     },
   };
+}
+
+function progressOf({ noProgress }: ScreenFlags, sink: ProgressSink, startedMs: number) {
+  if (noProgress) return new NoProgress(sink);
+  return isLive(process.stderr) ? new TerminalProgress(sink, startedMs) : new LineProgress(sink, startedMs);
 }
 
 /** Shows a warning, as a sentence that stays or as an event. */

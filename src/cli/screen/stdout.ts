@@ -5,6 +5,7 @@ import { exitCodes } from "../../base/error-codes.ts";
 import type { JobEngine } from "../../engine/engine.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { publishedFiles } from "../../output/published.ts";
+import { colourFor } from "./colour.ts";
 
 /** Formats whose records are bytes that a terminal can't show. */
 const binaryExtensions = new Set(["bin"]);
@@ -69,6 +70,7 @@ export async function copyToStdout(engine: JobEngine): Promise<void> {
  * Any other error of writing makes the command fail.
  */
 export function linePrinter(closed: () => void = () => {}): (line: string) => void {
+  colourFor(process.stdout);
   let isOpen = true;
   process.stdout.on("error", (error) => {
     if (!isOpen) return;

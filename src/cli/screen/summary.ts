@@ -1,7 +1,8 @@
 // The summary of a job that has ended: what was read, made and written, where the time went, and what comes next.
-import pc from "picocolors";
+
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import type { JobView } from "../../protocol/view.ts";
+import { pc } from "./colour.ts";
 import { failureLines, printable } from "./error-text.ts";
 
 export interface SummaryOptions {

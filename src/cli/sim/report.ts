@@ -1,6 +1,6 @@
 // The output of `millrace sim`: the job, a line per seed with what happened there, and the command that shows one of
 // them again.
-import pc from "picocolors";
+
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { FailureText } from "../../protocol/messages.ts";
@@ -8,6 +8,7 @@ import type { Sample } from "../../sim/job/sample.ts";
 import type { SimRun, SimStats } from "../../sim/job/world.ts";
 import type { SimEvent } from "../../sim/world.ts";
 import { type SimFlags, sampleBytes } from "../options.ts";
+import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { envHint, optionWords, quoted } from "../screen/hints.ts";
 import { broken, checkLines, ok, skipped } from "../test/check.ts";

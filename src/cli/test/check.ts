@@ -1,7 +1,8 @@
 // The output of `millrace test`: one line per check as it ends, with details below.
-import pc from "picocolors";
+
 import { MillraceError } from "../../base/error.ts";
 import type { FailureText } from "../../protocol/messages.ts";
+import { pc } from "../screen/colour.ts";
 import { fromHere, printable } from "../screen/error-text.ts";
 
 export interface Check {

@@ -19,6 +19,7 @@ import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
 import { openStateStore } from "../../state/open.ts";
 import type { StateStore } from "../../state/store.ts";
+import type { Manifest } from "../../storage/manifest.ts";
 import { isStagedBy } from "../../storage/staged-token.ts";
 import { type Storage, stoppable } from "../../storage/storage.ts";
 import type { Agent } from "../../worker/agent/agent.ts";
@@ -31,6 +32,7 @@ import { takeStarted } from "../first-slot.ts";
 import { type SubmitOptions, sizedSpec } from "../spec.ts";
 import { earlierJobs, removeOlder, type WorkDirectories } from "../work-directories.ts";
 import { startLocalAgent } from "./agent.ts";
+import { checkFinished, finishedOutput } from "./finished.ts";
 import { handleOf } from "./handle.ts";
 import type { LocalEngine, LocalOptions } from "./options.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
@@ -52,6 +54,8 @@ export interface EngineParts {
   readonly replaces: string | undefined;
   readonly deadLetters: JobSpec["deadLetters"];
   readonly removeParents: () => void;
+  /** What a run that is to be resumed has published already: then nothing is submitted. */
+  readonly finished?: Manifest;
 }
 
 /** What an engine has once it is open. */
@@ -143,9 +147,40 @@ export class Engine implements LocalEngine {
 
   async submit(options: SubmitOptions): Promise<JobHandle> {
     if (this.#handle !== undefined) throw new MillraceError("wrong-usage", "an engine runs one job: open another");
-    const { directories, key, job, replaces, deadLetters } = this.#parts;
-    const { bundle, description, master } = this.#open;
-    const { spec, inputBytes } = await sizedSpec(options, {
+    const { key, job } = this.#parts;
+    const { bundle, master } = this.#open;
+    const { spec, inputBytes } = await this.#specOf(options);
+    // Further slots start while the plan is made. A job of one split needs only one.
+    if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, bundle);
+    if (master === undefined) return await this.#resume(spec);
+    await master.submit(spec, key);
+    this.#handle = this.#handleOf(master, job, spec);
+    return this.#handle;
+  }
+
+  async alreadyDone(options: SubmitOptions): Promise<Manifest | undefined> {
+    const { finished, options: own, storage, directories } = this.#parts;
+    if (finished === undefined && own.resume !== true) return undefined;
+    if (finished !== undefined) {
+      const { spec, inputBytes } = await this.#specOf(options);
+      checkFinished(finished, spec, inputBytes);
+      return finished;
+    }
+    // It was killed after its end was stored, and before its files were removed.
+    const stored = await readStoredJob(this.#open.store);
+    if (stored?.outcome !== "succeeded") return undefined;
+    const manifest = await finishedOutput(storage, directories.destination);
+    if (manifest === undefined) return undefined;
+    await checkSame(stored, (await this.#specOf(options)).spec, storage);
+    this.#isResumable = false;
+    return manifest;
+  }
+
+  /** What to submit, and how many bytes there are to read. */
+  async #specOf(options: SubmitOptions): Promise<{ readonly spec: JobSpec; readonly inputBytes: number }> {
+    const { directories, replaces, deadLetters, finished } = this.#parts;
+    const { bundle, description } = this.#open;
+    return await sizedSpec(options, {
       module: this.#parts.options.module,
       description,
       bundle: bundle.digest,
@@ -158,15 +193,10 @@ export class Engine implements LocalEngine {
       // A resumed job goes on with its stored value.
       validate: async (params) => {
         const { resume, attempts = limits.attemptsMax } = this.#parts.options;
-        return resume === true ? undefined : await this.#agent.validate(bundle, params, attempts);
+        const isStored = resume === true || finished !== undefined;
+        return isStored ? undefined : await this.#agent.validate(bundle, params, attempts);
       },
     });
-    // Further slots start while the plan is made. A job of one split needs only one.
-    if (inputBytes > limits.splitBytesMin) this.#agent.prestart(this.#parts.budget.slots, bundle);
-    if (master === undefined) return await this.#resume(spec);
-    await master.submit(spec, key);
-    this.#handle = this.#handleOf(master, job, spec);
-    return this.#handle;
   }
 
   /** Starts the master once it is certain that the stored job is the same job. The job then goes on by itself. */
@@ -183,7 +213,10 @@ export class Engine implements LocalEngine {
         `the earlier run with the output ${directories.destination} ${why}: run without --resume`,
       );
     }
+    // A run that begins again instead has no use for what is left.
+    if (options.resumeOrBegin === true) this.#isResumable = false;
     await checkSame(stored, spec, storage);
+    this.#isResumable = true;
     if (!stored.isDecided) {
       await storage.prepare(directories.destination, options.overwrite ?? false);
       if (options.deadLetters !== undefined) await storage.prepare(options.deadLetters, options.overwrite ?? false);

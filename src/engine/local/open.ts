@@ -7,7 +7,7 @@
 // `close` removes everything that a run leaves, except after a failure: then state and runs stay for `resume`.
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
-import { isUrl } from "../../base/paths.ts";
+import { isUrl, outputPath } from "../../base/paths.ts";
 import { randomId } from "../../base/system/random.ts";
 import { jobIdOf } from "../../master/master.ts";
 import { createStorage } from "../../storage/any.ts";
@@ -25,6 +25,7 @@ import {
   workDirectoriesOf,
 } from "../work-directories.ts";
 import { Engine, type EngineParts } from "./engine.ts";
+import { finishedOutput } from "./finished.ts";
 import type { LocalEngine, LocalOptions } from "./options.ts";
 
 export type { SubmitOptions } from "../engine.ts";
@@ -37,8 +38,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   if (options.output !== undefined) await refuseIfBusy(options.output, options.workDir);
   if (options.output === undefined || options.deadLetters !== undefined)
     await removeAbandoned(options.workDir, storage);
-  const parts = options.resume === true ? resumedParts(options) : await newParts(options, storage);
-  const engine = new Engine({ ...parts, options, budget, storage });
+  const engine = new Engine({ ...(await partsOf(options, storage)), budget, storage });
   try {
     await whileLoading(engine.open(), options);
     return engine;
@@ -48,7 +48,32 @@ export async function openLocal(options: LocalOptions): Promise<LocalEngine> {
   }
 }
 
-type Parts = Pick<EngineParts, "directories" | "work" | "key" | "job" | "replaces" | "deadLetters" | "removeParents">;
+type Parts = Omit<EngineParts, "options" | "budget" | "storage">;
+type PartsAndOptions = Parts & Pick<EngineParts, "options">;
+
+/** The parts to go on with, or to begin with, and the options of that kind of run. */
+async function partsOf(options: LocalOptions, storage: Storage): Promise<PartsAndOptions> {
+  const { output, workDir, resume, resumeOrBegin } = options;
+  if (resume !== true && resumeOrBegin !== true) return { ...(await newParts(options, storage)), options };
+  if (output === undefined) {
+    throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
+  }
+  const left = workDirectoriesOf(output, workDir)[0];
+  if (left !== undefined) return { ...resumedParts(options, output, left), options: { ...options, resume: true } };
+  const destination = outputPath(output);
+  const finished = await finishedOutput(storage, destination);
+  if (finished !== undefined) {
+    // Only looks: with a work directory of its own, which is gone at its end.
+    const looking = { ...options, output: undefined, deadLetters: undefined, resume: false, overwrite: false };
+    const parts = await newParts(looking, storage);
+    return { ...parts, directories: { ...parts.directories, destination }, options: looking, finished };
+  }
+  if (resumeOrBegin === true) return { ...(await newParts(options, storage)), options };
+  throw new MillraceError(
+    "nothing-to-resume",
+    `no earlier run with the output ${output} has left anything to go on with: run without --resume`,
+  );
+}
 
 async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
   const key = randomId();
@@ -83,19 +108,12 @@ async function endedJobs({ output, deadLetters, workDir }: LocalOptions): Promis
 }
 
 /** The parts to resume with, from the newest work directory that a run with this output left. */
-function resumedParts(options: LocalOptions): Parts {
-  if (options.output === undefined) {
-    throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
-  }
-  const left = workDirectoriesOf(options.output, options.workDir)[0];
-  if (left === undefined) {
-    throw new MillraceError(
-      "nothing-to-resume",
-      `no earlier run with the output ${options.output} has left anything to go on with: run without --resume`,
-    );
-  }
-  const { path, job } = left;
-  const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
+function resumedParts(
+  options: LocalOptions,
+  output: string,
+  { path, job }: { readonly path: string; readonly job: JobId },
+): Parts {
+  const directories = workDirectories({ output, workDir: options.workDir }, job);
   const work = openWorkDirectory({ path, id: job });
   const deadLetters =
     options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };

@@ -25,6 +25,8 @@ export interface LocalOptions extends Loading {
   readonly deadLetters?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly resume?: boolean | undefined;
+  /** Goes on like `resume`, and begins where there is nothing to go on with. */
+  readonly resumeOrBegin?: boolean | undefined;
   /** Folder for state and runs. Default: beside the output. */
   readonly workDir?: string | undefined;
   /** Ends every wait for a storage before the job is submitted. From then on, the job has to be cancelled. */

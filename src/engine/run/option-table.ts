@@ -13,6 +13,8 @@ export type Kind =
   /** "10m"; in milliseconds. */
   | { readonly kind: "duration" }
   | { readonly kind: "flag" }
+  /** One of a few words. */
+  | { readonly kind: "choice"; readonly choices: readonly string[] }
   /** A folder or URL to publish in; made absolute when the run begins, so that messages show it as it was given. */
   | { readonly kind: "output" | "folder" }
   /** A path, absolute once it is checked. */
@@ -96,6 +98,16 @@ export const runOptions = {
     only: "here",
     instead: "a failed job is started again with  millrace retry JOB --master MASTER",
     flag: { group: "output", help: "go on where a crashed or failed run with this output stopped", isOfOneRun: true },
+  },
+  resumeOrBegin: {
+    kind: "flag",
+    only: "here",
+    instead: "submit the job again, or start a failed one again with  millrace retry JOB --master MASTER",
+    flag: {
+      group: "output",
+      help: "go on like --resume, or begin if there is nothing to go on with; for loops that try again",
+      isOfOneRun: true,
+    },
   },
   inputs: {
     kind: "inputs",
@@ -220,6 +232,22 @@ export const runOptions = {
     kind: "flag",
     isOfCommand: true,
     flag: { group: "shown", help: "no progress and no summary", isOfOneRun: true },
+  },
+  noProgress: {
+    kind: "flag",
+    isOfCommand: true,
+    flag: { group: "shown", help: "no progress, but warnings and the summary", isOfOneRun: true },
+  },
+  color: {
+    kind: "choice",
+    choices: ["auto", "always", "never"],
+    isOfCommand: true,
+    flag: {
+      group: "shown",
+      value: "<when>",
+      help: "auto, always or never (default: auto: on a terminal; NO_COLOR and FORCE_COLOR count)",
+      isOfOneRun: true,
+    },
   },
   master: {
     kind: "address",

@@ -8,6 +8,7 @@ export interface Checked {
   readonly size: number;
   readonly duration: number;
   readonly flag: boolean;
+  readonly choice: string;
   readonly output: string;
   readonly folder: string;
   readonly directory: string;
@@ -97,6 +98,6 @@ export function submitValues(values: RunValues): SubmitValues {
 
 /** What opening an engine takes of them, here and on a cluster. */
 export function openingOf(values: RunValues) {
-  const { slots, memory: memoryBytes, env: environment, attempts, overwrite, resume, workDir } = values;
-  return { slots, memoryBytes, environment, attempts, overwrite, resume, workDir };
+  const { slots, memory: memoryBytes, env: environment, attempts, overwrite, resume, resumeOrBegin, workDir } = values;
+  return { slots, memoryBytes, environment, attempts, overwrite, resume, resumeOrBegin, workDir };
 }

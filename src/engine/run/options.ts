@@ -58,6 +58,8 @@ function checkOf(option: RunOption): Check {
       return (name, value) => words(name, value, variable);
     case "flag":
       return flag;
+    case "choice":
+      return oneOf(option.choices);
     case "signal":
       return (name, value) => (value instanceof AbortSignal ? value : refuse(name, "an AbortSignal", value));
     default:
@@ -138,6 +140,11 @@ function wholeNumber(min: number, max: number): Check {
 function measured(parse: (text: string, what: string) => number): Check {
   return (name, value) =>
     parse(typeof value === "string" ? value : refuse(name, 'text, like "2GB" or "10m"', value), name);
+}
+
+function oneOf(choices: readonly string[]): Check {
+  return (name, value) =>
+    choices.some((choice) => choice === value) ? value : refuse(name, choices.join(" or "), value);
 }
 
 function flag(name: string, value: unknown): boolean {

@@ -2,13 +2,14 @@
 import { asBuffer, type ByteWriter } from "../../base/bytes/bytes.ts";
 import type { CellWriter, Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import type { Format, InputFormat, ScannedFormat } from "../format.ts";
+import type { Format, InputFormat, ReadFrom, ScannedFormat } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
 import { refuses } from "../writable.ts";
 import { lineEndInCell, needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
 import { type Dialect, dialectOf, isBare, isOrdinary, joinDialect, splitDialect } from "./dialect.ts";
 import { dialectRule, findDialectStarts } from "./dialect-boundary.ts";
+import { takesNames } from "./named.ts";
 import { findHeaderEnd, readTable, type TableReaderOptions } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
@@ -42,16 +43,17 @@ export function csv(options: TableOptions = {}): unknown {
     split: "anywhere",
     readsText: { zeroBytes: [delimiter, dialect.quote, dialect.escaper].some((text) => text?.includes("\0")) },
     extension: "csv",
-    read: (chunks, from) =>
+    read: (chunks: AsyncIterable<Uint8Array>, from: ReadFrom) =>
       readTable({ table, rowTable, from, chunks, lines, delimiter, special, split, skipsEmptyLines: true }),
     ...(table.hasHeader && {
       findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) => findHeaderEnd({ chunks, lines, skipsEmptyLines: true }),
     }),
-    write: (record, out) => writeRow(table.cells(record), out),
+    write: (record: unknown, out: ByteWriter) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
     ...startsOf(dialect),
   };
-  return refuses(format, table.refusal);
+  const named = options.columns === undefined ? takesNames(format, "csv()", table.hasHeader, writeRow) : format;
+  return refuses(named, table.refusal);
 }
 
 type Reading = Pick<TableReaderOptions, "lines" | "special" | "split">;

@@ -2,7 +2,7 @@
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Position } from "../../base/ids.ts";
-import { decompress, memberCompressor } from "../../format/compression/compress.ts";
+import { decompressWithin, memberCompressor } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
@@ -68,6 +68,8 @@ class MapAttempt {
   readonly #side: MapSide;
   readonly #outputs: StagedOutputs;
   readonly #deadLetters: DeadLetters;
+  /** How far the compressed file that is being read has been read. */
+  #compressed = { file: -1, end: 0 };
   #source = "";
   #stream = (): number => 0;
 
@@ -149,7 +151,8 @@ class MapAttempt {
       files: work.files,
       formatOf: (input) => this.#formatOf(env.job.inputs[input]!),
       storage: env.storage,
-      decompress,
+      decompress: decompressWithin(env.windowBytesMax),
+      onCompressed: (file, end) => this.#readTo(file, end),
       signal: env.signal,
       from,
     });
@@ -169,8 +172,18 @@ class MapAttempt {
     }
   }
 
+  /** Counts bytes of compressed files, in which inputs are measured. Those that are read again count once. */
+  #readTo(file: number, end: number): void {
+    if (this.#compressed.file !== file) this.#compressed = { file, end: 0 };
+    this.#options.task.status.bytes += Math.max(0, end - this.#compressed.end);
+    this.#compressed.end = Math.max(end, this.#compressed.end);
+  }
+
   async #map({ batch, fileIndex, source, input }: InputBatch): Promise<void> {
-    const { status } = this.#options.task;
+    const { task, work } = this.#options;
+    const { status } = task;
+    // The extent of a batch of a compressed file is one of its content.
+    const bytes = work.files[fileIndex]!.compression === "none" ? batch.end - batch.starts[0]! : 0;
     if (batch.skipped !== undefined) this.#side.skip(batch.skipped);
     const [first] = batch.records;
     if (first instanceof WordBlock || first instanceof LineBlock) {
@@ -178,7 +191,7 @@ class MapAttempt {
       if (first instanceof WordBlock) this.#side.countWords(first);
       else this.#side.keyLines(first);
       status.records = this.#side.records;
-      status.bytes += batch.end - batch.starts[0]!;
+      status.bytes += bytes;
       return;
     }
     if (batch.records.length === 0) return;
@@ -186,7 +199,7 @@ class MapAttempt {
     status.record(fileIndex, batch.starts[0]!);
     const pass = await this.#side.passOf(input);
     await pass.mapBatch(batch, { file: fileIndex, source, stream: this.#streamOf(source) });
-    status.bytes += batch.end - batch.starts[0]!;
+    status.bytes += bytes;
     if (batch.replaced !== undefined && batch.replaced > 0)
       this.#options.task.totals.add(replacedCounter, batch.replaced);
   }

@@ -114,23 +114,39 @@ export function removeLeftWorkDirectory(path: string): void {
   removeWorkDirectory({ path, memory: readRecord(path)?.memory });
 }
 
-/** Removes memory directories of ours whose process and whose work directory are gone. */
-export function removeStaleMemory(memoryRoot = defaultMemoryRoot, now = new Date()): void {
+/** The memory directory of a work directory; undefined where there is none. */
+export function memoryOf(path: string): string | undefined {
+  const memory = readRecord(path)?.memory;
+  return memory !== undefined && isOwnDirectory(memory) ? memory : undefined;
+}
+
+/** Memory directories of ours whose process and whose work directory are gone. */
+export function staleMemory(memoryRoot = defaultMemoryRoot, now = new Date()): string[] {
   const prefix = memoryPrefix();
-  for (const name of namesIn(memoryRoot)) {
-    if (!name.startsWith(prefix)) continue;
+  return namesIn(memoryRoot).flatMap((name) => {
     const path = join(memoryRoot, name);
-    if (!isOwnDirectory(path)) continue;
-    const owner = readJson(join(path, "owner.json")) as { process?: ProcessIdentity; work?: string } | undefined;
+    return name.startsWith(prefix) && isOwnDirectory(path) && isStale(path, now) ? [path] : [];
+  });
+}
+
+/** Removes them. */
+export function removeStaleMemory(memoryRoot = defaultMemoryRoot, now = new Date()): void {
+  for (const path of staleMemory(memoryRoot, now)) {
     try {
-      if (owner?.process === undefined || owner.work === undefined) {
-        if (now.getTime() - lstatSync(path).mtimeMs > halfMadeMs) removeTree(path);
-      } else if (!isAlive(owner.process) && !exists(owner.work)) {
-        removeTree(path);
-      }
+      removeTree(path);
     } catch {
       // Another run removes it at the same time, or no one can. That is no reason for this run to fail.
     }
+  }
+}
+
+function isStale(path: string, now: Date): boolean {
+  const owner = readJson(join(path, "owner.json")) as { process?: ProcessIdentity; work?: string } | undefined;
+  if (owner?.process !== undefined && owner.work !== undefined) return !isAlive(owner.process) && !exists(owner.work);
+  try {
+    return now.getTime() - lstatSync(path).mtimeMs > halfMadeMs;
+  } catch {
+    return false; // removed by another run at the same time
   }
 }
 
