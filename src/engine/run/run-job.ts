@@ -2,13 +2,16 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../../base/error.ts";
+import { deadLettersOutput } from "../../base/ids.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { jobDefinition } from "../../job/define-job.ts";
 import { paramsFromValues } from "../../job/params/give.ts";
-import type { JobResult } from "../../job/run-options.ts";
+import type { JobResult, PhaseStatistics } from "../../job/run-options.ts";
 import { describeThrown } from "../../job/thrown.ts";
 import { publishedFiles } from "../../output/published.ts";
+import { manifestStats, noStats } from "../../protocol/stats.ts";
 import type { JobView } from "../../protocol/view.ts";
-import { manifestName } from "../../storage/manifest.ts";
+import { type Manifest, manifestName } from "../../storage/manifest.ts";
 import { deadLettersFolder } from "../dead-letters.ts";
 import type { JobEngine } from "../engine.ts";
 import { readRecords } from "../kept-records.ts";
@@ -25,6 +28,7 @@ export async function runJob(
   given: AnyRunOptions,
   caller: { readonly stack?: string },
 ): Promise<JobResult | Records> {
+  const startedMs = systemClock.now();
   try {
     const directory = process.cwd();
     const options = checkedRunOptions(given);
@@ -32,24 +36,34 @@ export async function runJob(
     const misplaced = misplacedOption(options);
     if (misplaced !== undefined) throw refused(misplaced, options.master);
     return options.master === undefined
-      ? await runHere(job, options, directory)
-      : await runThere(job, options.master, options, directory);
+      ? await runHere(job, options, directory, startedMs)
+      : await runThere(job, options.master, options, directory, startedMs);
   } catch (error) {
     throw asCallerSees(error, caller);
   }
 }
 
-async function runHere(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
+async function runHere(
+  job: object,
+  options: CheckedRunOptions,
+  directory: string,
+  startedMs: number,
+): Promise<JobResult | Records> {
   try {
-    return await runOnce(job, options, directory);
+    return await runOnce(job, options, directory, startedMs);
   } catch (error) {
     const isNone = error instanceof MillraceError && error.code === "nothing-to-resume";
     if (!isNone || options.resumeOrBegin !== true) throw error;
-    return await runOnce(job, { ...options, resume: undefined, resumeOrBegin: undefined }, directory);
+    return await runOnce(job, { ...options, resume: undefined, resumeOrBegin: undefined }, directory, startedMs);
   }
 }
 
-async function runOnce(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
+async function runOnce(
+  job: object,
+  options: CheckedRunOptions,
+  directory: string,
+  startedMs: number,
+): Promise<JobResult | Records> {
   const engine = await openLocal({
     ...openingOf(options),
     module: moduleOf(job, options.module),
@@ -63,17 +77,18 @@ async function runOnce(job: object, options: CheckedRunOptions, directory: strin
     const done = await engine.alreadyDone?.(submit);
     if (done !== undefined) {
       const files = await filesOf(engine);
+      const result = await resultOfEarlier(engine, done, options);
       await engine.close();
-      return { counters: { ...done.counters }, files };
+      return { ...result, elapsedMs: systemClock.now() - startedMs, files };
     }
-    const counters = countersOf(await runToEnd(engine, submit, options.signal));
+    const view = await runToEnd(engine, submit, options, startedMs);
     if (options.output === undefined) {
       await engine.stop();
-      return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
+      return { ...resultOf(view, options, startedMs), files: [], [Symbol.asyncIterator]: keptRecords(engine) };
     }
     const files = await filesOf(engine);
     await engine.close();
-    return { counters, files };
+    return { ...resultOf(view, options, startedMs), files };
   } catch (error) {
     await engine.close();
     throw error;
@@ -86,6 +101,7 @@ async function runThere(
   address: string,
   options: CheckedRunOptions,
   directory: string,
+  startedMs: number,
 ): Promise<JobResult> {
   const { output } = options;
   if (output === undefined) {
@@ -110,8 +126,9 @@ async function runThere(
     onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
   try {
-    const view = await runToEnd(engine, submission(options, directory), options.signal);
-    return { counters: countersOf(view), files: await filesSeenFromHere(engine) };
+    const view = await runToEnd(engine, submission(options, directory), options, startedMs);
+    const files = await filesSeenFromHere(engine);
+    return { ...resultOf(view, options, startedMs), files };
   } finally {
     await engine.close();
   }
@@ -125,9 +142,44 @@ function refused(name: string, master: string | undefined): MillraceError {
   return new MillraceError("wrong-usage", `${name} ${why}`);
 }
 
-/** The counters as a plain object, which compares equal to a literal. */
-function countersOf(view: JobView): JobResult["counters"] {
-  return Object.fromEntries(Object.entries(view.counters));
+/** What a job that has succeeded says of itself; its files are looked up. */
+function resultOf(view: JobView, { output }: CheckedRunOptions, startedMs: number): Omit<JobResult, "files"> {
+  const { inputBytes, map, reduce } = view.stats;
+  return {
+    // A plain object, which compares equal to a literal.
+    counters: Object.fromEntries(Object.entries(view.counters)),
+    stats: { inputBytes, map: phaseStatistics(map), reduce: phaseStatistics(reduce) },
+    deadLetters: view.deadLetters,
+    ...(output !== undefined && { output }),
+    elapsedMs: systemClock.now() - startedMs,
+  };
+}
+
+/** The same of an output that an earlier run has published, by its manifest. */
+async function resultOfEarlier(
+  { storage }: JobEngine,
+  { counters, stats, files }: Manifest,
+  { output, deadLetters }: CheckedRunOptions,
+): Promise<Omit<JobResult, "files" | "elapsedMs">> {
+  const aside =
+    deadLetters === undefined
+      ? files.filter((file) => file.output === deadLettersOutput)
+      : await publishedFiles(storage, deadLetters);
+  return {
+    counters: { ...counters },
+    stats: {
+      inputBytes: stats.inputBytes,
+      map: phaseStatistics(stats.map),
+      reduce: phaseStatistics(stats.reduce),
+    },
+    deadLetters: aside.reduce((sum, { records }) => sum + records, 0),
+    ...(output !== undefined && { output }),
+  };
+}
+
+/** What callers are shown of a phase: what `_SUCCESS` says of it. An older one may lack a number. */
+function phaseStatistics(stats: Readonly<Record<string, number>>): PhaseStatistics {
+  return manifestStats({ ...noStats, ...stats }) as unknown as PhaseStatistics;
 }
 
 /**
@@ -143,13 +195,25 @@ async function filesOf({ storage, destination }: JobEngine): Promise<JobResult["
   return files.map(({ path, bytes, records }) => ({ path, bytes, records }));
 }
 
-async function runToEnd(engine: JobEngine, submit: SubmitOptions, signal: AbortSignal | undefined): Promise<JobView> {
+async function runToEnd(
+  engine: JobEngine,
+  submit: SubmitOptions,
+  { signal, onProgress }: CheckedRunOptions,
+  startedMs: number,
+): Promise<JobView> {
   const handle = await engine.submit(submit);
+  // Loaded only where it is asked for.
+  const told =
+    onProgress &&
+    import("./tell-progress.ts").then(({ tellProgress }) =>
+      tellProgress({ handle, call: onProgress, startedMs, warn: warnOnce }),
+    );
   const cancel = () => void handle.cancel().catch(() => {}); // `ended` tells whether it was cancelled
   if (signal?.aborted) cancel();
   signal?.addEventListener("abort", cancel, { once: true });
   try {
     const view = await handle.ended;
+    await told;
     if (view.state === "succeeded") return view;
     if (view.state === "cancelled") throw cancelled(signal);
     throw failed(view);
