@@ -38,6 +38,8 @@ export interface SlotConfig {
   /** The path of the status page. */
   readonly page: string;
   readonly arenaBytes: number;
+  /** For the window of a zstd frame. */
+  readonly windowBytesMax: number;
   /** The process id of the agent. */
   readonly agent: number;
   /** Default "auto". */
@@ -223,6 +225,7 @@ export class SlotProgram {
         assert(path !== undefined, `side file ${name} came with the job`);
         return path;
       },
+      windowBytesMax: this.#config.windowBytesMax,
       log: (message, fields) => {
         if (this.#pipe.writableLength > logBytesWaitingMax) return;
         this.#send({ kind: "log", message, fields: fields === undefined ? "" : jsonOf(fields) });

@@ -25,6 +25,8 @@ export interface TaskEnvironment {
   readonly late?: LateCalls | undefined;
   /** Called around setup: what that opens may stay open. Default: calls `work`. */
   settingUp?<T>(work: () => Promise<T>): Promise<T>;
+  /** Memory for the window of a zstd frame. Default: what the decoder can hold. */
+  readonly windowBytesMax?: number | undefined;
   /** Aborted when the attempt is revoked. */
   readonly signal: AbortSignal;
   /** The local path of a side file. */

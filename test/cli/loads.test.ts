@@ -12,10 +12,13 @@ const libraries = [
   "prom-client/",
   "pino/",
   "aws4fetch/",
+  "fzstd/",
   "src/rpc/server/listener",
   "src/master/node",
   // a simulated one
   "src/sim/job/world",
+  // for commands that look at files
+  "src/guess/",
 ] as const;
 
 let folder: ReturnType<typeof scratchFolder>;

@@ -141,6 +141,7 @@ describe("pages", () => {
       (page) => !/^(bench|CONTRIBUTING|docs\/(simulation|mutants|performance|state|scheduler))/.test(page),
     );
     const others = new Set(["--create-home", "--home-dir", "--uid", "--shm-size", "--max-old-space-size"]);
+    for (const option of ["--long", "--no-check"]) others.add(option); // of zstd
     const lines = (page: string) =>
       read(page)
         .split("\n")

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Halves, mask64, partitionOfHash, prime1, prime2, xxh64, xxh64Bigint } from "./xxh64.ts";
+import { Xxh64Stream } from "./xxh64-stream.ts";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 const prime32 = 2654435761n;
@@ -104,5 +105,36 @@ describe("partitionOfHash", () => {
     ]);
     expect(place("anything", 1)).toBe(0);
     expect(partitionOfHash(0xffffffff, 10_000)).toBe(9_999);
+  });
+});
+
+describe("Xxh64Stream", () => {
+  const hashOf = (pieces: readonly Uint8Array[]) => {
+    const stream = new Xxh64Stream();
+    for (const piece of pieces) stream.update(piece);
+    return stream.digest();
+  };
+
+  it.each([
+    ["", 0xef46db3751d8e999n],
+    ["a", 0xd24ec4f1a98c6e5bn],
+    ["abc", 0x44bc2cf5ad770999n],
+  ])("gives the published hash of %j", (text, hash) => {
+    expect(hashOf([ascii(text)])).toBe(hash);
+  });
+
+  it.each([
+    [1, 0x4fce394cc88952d8n],
+    [14, 0xcffa8db881bc3a3dn],
+    [101, 0x0eab543384f878adn],
+  ])("gives the published hash of the self-test buffer of %i bytes", (length, hash) => {
+    expect(hashOf([sanityBuffer(length)])).toBe(hash);
+  });
+
+  it("gives the hash of all bytes, in whatever pieces they come", () => {
+    const property = fc.property(fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 12 }), (pieces) => {
+      expect(hashOf(pieces)).toBe(slowXxh64(Buffer.concat(pieces), 0n));
+    });
+    fc.assert(property, { seed: 64, numRuns: 500 });
   });
 });

@@ -2,16 +2,14 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../../base/error.ts";
-import { deadLettersOutput } from "../../base/ids.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import { jobDefinition } from "../../job/define-job.ts";
 import { paramsFromValues } from "../../job/params/give.ts";
-import type { JobResult, PhaseStatistics } from "../../job/run-options.ts";
+import type { JobResult } from "../../job/run-options.ts";
 import { describeThrown } from "../../job/thrown.ts";
 import { publishedFiles } from "../../output/published.ts";
-import { manifestStats, noStats } from "../../protocol/stats.ts";
 import type { JobView } from "../../protocol/view.ts";
-import { type Manifest, manifestName } from "../../storage/manifest.ts";
+import { manifestName } from "../../storage/manifest.ts";
 import { deadLettersFolder } from "../dead-letters.ts";
 import type { JobEngine } from "../engine.ts";
 import { readRecords } from "../kept-records.ts";
@@ -19,6 +17,7 @@ import { type LocalEngine, openLocal, type SubmitOptions } from "../local/open.t
 import { asCallerSees } from "./error.ts";
 import { misplacedOption, openingOf, submitValues } from "./option-values.ts";
 import { type AnyRunOptions, type CheckedRunOptions, checkedRunOptions } from "./options.ts";
+import { resultOf, resultOfEarlier } from "./result.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;
 
@@ -77,18 +76,18 @@ async function runOnce(
     const done = await engine.alreadyDone?.(submit);
     if (done !== undefined) {
       const files = await filesOf(engine);
-      const result = await resultOfEarlier(engine, done, options);
+      const result = await resultOfEarlier(job, engine, done, options);
       await engine.close();
       return { ...result, elapsedMs: systemClock.now() - startedMs, files };
     }
     const view = await runToEnd(engine, submit, options, startedMs);
     if (options.output === undefined) {
       await engine.stop();
-      return { ...resultOf(view, options, startedMs), files: [], [Symbol.asyncIterator]: keptRecords(engine) };
+      return { ...resultOf(job, view, options, startedMs), files: [], [Symbol.asyncIterator]: keptRecords(engine) };
     }
     const files = await filesOf(engine);
     await engine.close();
-    return { ...resultOf(view, options, startedMs), files };
+    return { ...resultOf(job, view, options, startedMs), files };
   } catch (error) {
     await engine.close();
     throw error;
@@ -128,7 +127,7 @@ async function runThere(
   try {
     const view = await runToEnd(engine, submission(options, directory), options, startedMs);
     const files = await filesSeenFromHere(engine);
-    return { ...resultOf(view, options, startedMs), files };
+    return { ...resultOf(job, view, options, startedMs), files };
   } finally {
     await engine.close();
   }
@@ -140,46 +139,6 @@ function refused(name: string, master: string | undefined): MillraceError {
       ? "is for a cluster: give master too, or leave it out"
       : "is for a run on this machine: leave it out, or leave out master";
   return new MillraceError("wrong-usage", `${name} ${why}`);
-}
-
-/** What a job that has succeeded says of itself; its files are looked up. */
-function resultOf(view: JobView, { output }: CheckedRunOptions, startedMs: number): Omit<JobResult, "files"> {
-  const { inputBytes, map, reduce } = view.stats;
-  return {
-    // A plain object, which compares equal to a literal.
-    counters: Object.fromEntries(Object.entries(view.counters)),
-    stats: { inputBytes, map: phaseStatistics(map), reduce: phaseStatistics(reduce) },
-    deadLetters: view.deadLetters,
-    ...(output !== undefined && { output }),
-    elapsedMs: systemClock.now() - startedMs,
-  };
-}
-
-/** The same of an output that an earlier run has published, by its manifest. */
-async function resultOfEarlier(
-  { storage }: JobEngine,
-  { counters, stats, files }: Manifest,
-  { output, deadLetters }: CheckedRunOptions,
-): Promise<Omit<JobResult, "files" | "elapsedMs">> {
-  const aside =
-    deadLetters === undefined
-      ? files.filter((file) => file.output === deadLettersOutput)
-      : await publishedFiles(storage, deadLetters);
-  return {
-    counters: { ...counters },
-    stats: {
-      inputBytes: stats.inputBytes,
-      map: phaseStatistics(stats.map),
-      reduce: phaseStatistics(stats.reduce),
-    },
-    deadLetters: aside.reduce((sum, { records }) => sum + records, 0),
-    ...(output !== undefined && { output }),
-  };
-}
-
-/** What callers are shown of a phase: what `_SUCCESS` says of it. An older one may lack a number. */
-function phaseStatistics(stats: Readonly<Record<string, number>>): PhaseStatistics {
-  return manifestStats({ ...noStats, ...stats }) as unknown as PhaseStatistics;
 }
 
 /**

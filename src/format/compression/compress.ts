@@ -4,7 +4,8 @@ import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { formatCount } from "../../base/units.ts";
 import { gunzip } from "./gunzip.ts";
-import { loadZstd, unzstd } from "./zstd.ts";
+import { unzstd } from "./zstd.ts";
+import { loadZstd } from "./zstd-wasm.ts";
 
 export type Compression = "gzip" | "zstd";
 
@@ -24,14 +25,25 @@ export function detectCompression(head: Uint8Array): "none" | Compression {
  * file's name.
  */
 export function decompress(compression: Compression, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  return limitRatio(chunks, compression === "gzip" ? gunzip : unzstd);
+  return decompressWithin()(compression, chunks);
+}
+
+/**
+ * The same for a process with bounded memory: `windowBytesMax` is what a zstd frame may take to be decoded as a stream.
+ * Throws `not-supported` for one that needs more. Default: what the decoder can hold.
+ */
+export function decompressWithin(windowBytesMax?: number): typeof decompress {
+  return (compression, chunks) =>
+    compression === "gzip"
+      ? limitRatio(chunks, gunzip, limits.inflateRatioMax)
+      : limitRatio(chunks, (stored) => unzstd(stored, windowBytesMax), limits.zstdRatioMax);
 }
 
 /** Bounds how much content a file may have for its size. Exported for its test. */
 export async function* limitRatio(
   chunks: AsyncIterable<Uint8Array>,
   inflate: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
-  ratioMax: number = limits.inflateRatioMax,
+  ratioMax: number,
   bytesMin: number = limits.bombBytesMin,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let read = 0;

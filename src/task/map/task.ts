@@ -2,7 +2,7 @@
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Position } from "../../base/ids.ts";
-import { decompress, memberCompressor } from "../../format/compression/compress.ts";
+import { decompressWithin, memberCompressor } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
@@ -151,7 +151,7 @@ class MapAttempt {
       files: work.files,
       formatOf: (input) => this.#formatOf(env.job.inputs[input]!),
       storage: env.storage,
-      decompress,
+      decompress: decompressWithin(env.windowBytesMax),
       onCompressed: (file, end) => this.#readTo(file, end),
       signal: env.signal,
       from,

@@ -3,7 +3,7 @@
 // here.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { decompress, detectCompression } from "../../format/compression/compress.ts";
+import { decompressWithin, detectCompression } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type HeaderOptions, withHeaders } from "../../input/header.ts";
@@ -42,6 +42,7 @@ export async function runPlanTask(assignment: Assignment, env: TaskEnvironment):
   let boundaries: readonly Uint8Array[] = [];
   if (job.partition.kind === "range" && partitions > 1) {
     const sample = new KeySample(job.group?.shapes);
+    const decompress = decompressWithin(env.windowBytesMax);
     await sampleKeys(assignment, env, readSample({ files, formatOf, storage, decompress, signal }), sample);
     boundaries = sample.boundaries(partitions);
   }

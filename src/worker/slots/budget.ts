@@ -3,6 +3,7 @@
 //   memory = slots x arena + tier          share = memory / slots
 //   arena  = half a share, at most 256 MiB: more than twice the largest split, the rest does more good in the tier
 //   heap   = the user's own objects: capped by V8 at a share (at least 128 MiB) and counted apart from `memory`
+//   window = half a slot's heap, at least 128 MiB: what a zstd frame may take, outside of the heap but in its place
 //   rss    = where the watchdog ends a slot: arena + heap + 256 MiB for Node itself and for buffers outside the heap
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
@@ -66,6 +67,11 @@ export function planBudget(options: BudgetOptions, machine: Machine = thisMachin
     heapMiB: Math.floor(heapBytes / MiB),
     rssBytesMax: arenaBytes + heapBytes + besidesBytes,
   };
+}
+
+/** What a slot may hold of a zstd frame's content, to which later content refers. */
+export function windowBytesOf({ heapMiB }: Pick<Budget, "heapMiB">): number {
+  return Math.max(limits.zstdWindowBytesMin, (heapMiB * MiB) / 2);
 }
 
 /**

@@ -21,7 +21,7 @@ import type { SlotConfig } from "../../slot/program.ts";
 import { type PageContent, readStatusPage } from "../../slot/status-page.ts";
 import { type AccessByScheme, accessFor } from "../../storage/schemes.ts";
 import { LogFile, logLine } from "../disk/log-file.ts";
-import type { Budget } from "./budget.ts";
+import { type Budget, windowBytesOf } from "./budget.ts";
 import {
   type Death,
   deathText,
@@ -102,6 +102,7 @@ export class Slot implements TaskSlot {
       directory: directories.slots,
       page: this.#pagePath,
       arenaBytes: budget.arenaBytes,
+      windowBytesMax: windowBytesOf(budget),
       agent: process.pid,
       combining: options.combining,
     };
