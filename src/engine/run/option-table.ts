@@ -50,7 +50,7 @@ interface Flag {
    * --split-size.
    */
   readonly as?: string;
-  readonly short?: "-o";
+  readonly short?: `-${string}`;
   /** What stands for its value in the help. */
   readonly value?: string;
   readonly help: string;
@@ -115,13 +115,20 @@ export const runOptions = {
     flag: {
       group: "job",
       as: "input",
+      short: "-i",
       value: "<name=path>",
       help: "a named input's file, folder or glob; may be repeated",
     },
   },
   params: {
     kind: "params",
-    flag: { group: "job", as: "param", value: "<name=value>", help: "a parameter of the job; may be repeated" },
+    flag: {
+      group: "job",
+      as: "param",
+      short: "-p",
+      value: "<name=value>",
+      help: "a parameter of the job; may be repeated",
+    },
   },
   files: {
     kind: "paths",
@@ -132,6 +139,7 @@ export const runOptions = {
     kind: "variables",
     flag: {
       group: "job",
+      short: "-e",
       value: "<name[=value]>",
       help: "environment variable of the job's code; without a value: the one that it has here; may be repeated",
     },
@@ -232,7 +240,7 @@ export const runOptions = {
   quiet: {
     kind: "flag",
     isOfCommand: true,
-    flag: { group: "shown", help: "no progress and no summary", isOfOneRun: true },
+    flag: { group: "shown", short: "-q", help: "no progress and no summary", isOfOneRun: true },
   },
   noProgress: {
     kind: "flag",
@@ -254,6 +262,7 @@ export const runOptions = {
     kind: "address",
     flag: {
       group: "cluster",
+      short: "-m",
       value: "<url>",
       help: "run the job there, like https://m1:7070 (default: on this machine)",
     },
