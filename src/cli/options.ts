@@ -107,6 +107,7 @@ function parserOf(option: RunOption, flag: string) {
       return variables;
     case "module":
     case "signal":
+    case "callback":
       throw new Error(`millrace bug: ${flag} is no option of a command`);
     default:
       return unreachable(option);

@@ -21,7 +21,7 @@ export type Kind =
   | { readonly kind: "directory" | "file" | "module" }
   /** The address of a cluster, such as "https://m1:7070". */
   | { readonly kind: "address" }
-  /** Paths, or lists of paths by the names of inputs; the command takes those without a name as its arguments. */
+  /** A path, some, or these by the names of inputs; the command takes those without a name as its arguments. */
   | { readonly kind: "inputs" }
   /** Values by name, as the job declares them. */
   | { readonly kind: "params" }
@@ -29,7 +29,8 @@ export type Kind =
   | { readonly kind: "paths" }
   /** Texts by the names of environment variables. */
   | { readonly kind: "variables" }
-  | { readonly kind: "signal" };
+  | { readonly kind: "signal" }
+  | { readonly kind: "callback" };
 
 /** The headings of the command's help, in its order. */
 export const optionGroups = {
@@ -299,6 +300,7 @@ export const runOptions = {
   },
   module: { kind: "module" },
   signal: { kind: "signal" },
+  onProgress: { kind: "callback" },
 } as const satisfies Readonly<Record<string, RunOption>>;
 
 export type Table = typeof runOptions;
