@@ -1,20 +1,26 @@
 // Stores standard input as a file, because a job reads its input more than once, from more than one process.
-import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { MillraceError, systemCode } from "../base/error.ts";
 
+/** The file's name in the directory of a run. */
+export const spoolName = "standard-input";
+
 /**
- * Writes all of `stream` to a new file (mode 0600) and returns the number of its bytes. On failure it removes the file.
- * Throws `no-space`, `io-error`, and `cancelled` when the signal is aborted.
+ * Writes all of `stream` to a new file (mode 0600) and returns the number of its bytes. The file gets its name when it
+ * is whole, as a run that is resumed takes it for that. On failure nothing is left. Throws `no-space`, `io-error`, and
+ * `cancelled` when the signal is aborted.
  */
 export async function spoolStdin(
   stream: Readable,
   path: string,
   signal?: AbortSignal,
 ): Promise<{ readonly bytes: number }> {
+  const part = `${path}.part`;
   let fd: number;
   try {
-    fd = openSync(path, "wx", 0o600);
+    if (existsSync(path)) throw new Error("the file exists already");
+    fd = openSync(part, "w", 0o600);
   } catch (thrown) {
     throw spoolError(thrown, path);
   }
@@ -30,6 +36,7 @@ export async function spoolStdin(
       bytes += chunk.length;
     }
     fsyncSync(fd);
+    renameSync(part, path);
     whole = true;
     return { bytes };
   } catch (thrown) {
@@ -37,7 +44,7 @@ export async function spoolStdin(
   } finally {
     signal?.removeEventListener("abort", stop);
     closeSync(fd);
-    if (!whole) unlinkSync(path);
+    if (!whole) unlinkSync(part);
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
 import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-values.ts";
-import { spoolStdin } from "../../input/spool.ts";
+import { spoolName, spoolStdin } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";
 
@@ -60,7 +60,7 @@ export async function spooledInput(
   const times = inputs.flatMap(({ paths }) => paths).filter((path) => path === "-").length;
   if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
   if (times === 0) return undefined;
-  const file = join(await directory(), "standard-input");
+  const file = join(await directory(), spoolName);
   // A run is being resumed, which had read its standard input to the end before it submitted its job.
   if (existsSync(file)) return file;
   await spoolStdin(process.stdin, file, signal);
