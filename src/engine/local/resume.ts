@@ -98,9 +98,7 @@ function plain(field: keyof JobSpec, value: unknown): unknown {
 async function fileDifferences(plan: Plan, wanted: JobSpec, storage: Storage): Promise<string[]> {
   const differences: string[] = [];
   for (const [input, { paths }] of wanted.inputs.entries()) {
-    const now = new Map(
-      (await filesOf(storage, paths, wanted.directory, wanted.standardInput)).map((file) => [file.path, file]),
-    );
+    const now = new Map((await filesOf(storage, paths, wanted.directory, wanted)).map((file) => [file.path, file]));
     for (const planned of plan.files) {
       if (planned.input !== input) continue;
       const file = now.get(planned.path);

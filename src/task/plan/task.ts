@@ -30,7 +30,7 @@ export async function runPlanTask(assignment: Assignment, env: TaskEnvironment):
     storage,
     inputs: inputsInOrder(job, spec),
     directory: spec.directory,
-    standardInput: spec.standardInput,
+    spooled: spec,
     detectCompression,
     formatOf,
     signal,
