@@ -11,6 +11,8 @@ const may = {
   tier: ["base", "sort:types"],
   sort: ["base", "kernel"],
   input: ["base", "storage", "format", "job:types"],
+  // What the beginnings of files say of their format, for a job that is to be written.
+  guess: ["base", "format", "input", "storage", "job/codecs", "job:types"],
   output: ["base", "storage", "format", "protocol:types", "protocol/stats"],
   // What processes say to each other: plain data, below whoever decides by it; its bytes and the calls, above.
   protocol: ["base", "job:types", "input:types", "sort:types", "storage:types", "output/part-name"],
@@ -97,6 +99,7 @@ const may = {
     "job",
     "format",
     "input",
+    "guess",
     "storage",
     "kernel",
     "output",

@@ -1,7 +1,7 @@
 // `millrace/testing`: a job over the records of a test, in this process.
 import { MillraceError } from "./base/error.ts";
 import { jobDefinition } from "./job/define-job.ts";
-import type { JobDefinition } from "./job/definition.ts";
+import { type JobDefinition, noCounts } from "./job/definition.ts";
 import { paramsFromValues } from "./job/params/give.ts";
 import { validateParams } from "./job/params/validate.ts";
 import type { InlineOptions, InlineResult, InputRecords } from "./job/run-options.ts";
@@ -40,7 +40,7 @@ export async function runInline<T extends JobTypes>(
   return {
     records: outputs[0]!,
     others,
-    counters: Object.fromEntries(Object.entries(counters)),
+    counters: Object.fromEntries([...Object.entries(noCounts(definition)), ...Object.entries(counters)]),
   } as unknown as InlineResult<T>;
 }
 

@@ -34,11 +34,19 @@ export const limits = {
   /** Many small files share a split; more pieces than this make a plan entry too large. */
   piecesPerSplitMax: 4096,
   headBytes: 64 * KiB,
+  /** The beginning of a file's content by which its format is guessed (`head`, `init`): some thousand records. */
+  guessBytes: 1 * MiB,
   /** The header of a csv or tsv file: a million columns of 16 bytes. Every split of the file reads it again. */
   headerBytesMax: 16 * MiB,
   reducerBytes: 64 * MiB,
   reducersDefaultMax: 64,
   asyncConcurrency: 16,
+  /** Values that `collect` keeps of one key, unless the job says another number: a list in memory, a few MB. */
+  collectMax: 100_000,
+  /** Different values that `countDistinct` keeps of one key, unless the job says another number: some 100 MB. */
+  distinctMax: 1_000_000,
+  /** Values that `topN` may keep of each key: all of them are merged with each other. */
+  topMax: 10_000,
   /** Decompressed bytes per compressed byte above which a file counts as a bomb (gzip reaches 1032). */
   inflateRatioMax: 1100,
   /** The same for zstd, in which a short line that is repeated reaches 11,000, and zero bytes 32,768. */

@@ -47,6 +47,18 @@ function explained<T>(parse: () => T): T {
   }
 }
 
+/** One character or more, of which a shell's words don't hold all: so \t and \x01 stand for theirs. */
+export function delimiter(text: string): string {
+  const meant = text.replace(/\\(?:t|x([0-9a-fA-F]{2}))/g, (_, digits?: string) =>
+    digits === undefined ? "\t" : String.fromCharCode(Number.parseInt(digits, 16)),
+  );
+  if (meant === "" || /[\n\r"\0]/.test(meant))
+    throw new InvalidArgumentError(
+      `--delimiter takes a character, \\t or \\x01 for example, not ${JSON.stringify(text)}.`,
+    );
+  return meant;
+}
+
 /** name=value; the same name twice is a mistake, not a wish. */
 export function pairs(
   option: string,

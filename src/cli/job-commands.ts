@@ -1,9 +1,19 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
-import { path, pathArgument, pathArguments, word } from "./arguments.ts";
-import { addJobOptions, addRunningOptions, addRunOptions, addSimOptions, optionOf } from "./options.ts";
+import { count, path, pathArgument, pathArguments, word } from "./arguments.ts";
+import {
+  addFormatOptions,
+  addJobOptions,
+  addRunningOptions,
+  addRunOptions,
+  addSimOptions,
+  optionOf,
+} from "./options.ts";
 import { isTestFile } from "./test/test-name.ts";
+
+/** Records of each file that `head` shows where it is not told how many. */
+const recordsShown = 20;
 
 /** Adds them, in the order of the help. */
 export function addJobCommands(millrace: Command): void {
@@ -15,6 +25,7 @@ export function addJobCommands(millrace: Command): void {
   addVerify(millrace);
   addClean(millrace);
   addInit(millrace);
+  addHead(millrace);
 }
 
 function addRun(millrace: Command): void {
@@ -75,7 +86,7 @@ Examples:
     .action(async (job, inputs, flags, command: Command) => {
       if (isTestFile(job)) {
         const given = command.options.filter((each) => command.getOptionValueSource(each.attributeName()) === "cli");
-        const names = given.map((each) => each.long ?? each.flags);
+        const names = given.map((each) => each.long ?? each.flags).filter((name) => name !== "--color");
         return (await import("./commands/test-files.ts")).testFilesCommand([job, ...inputs], names);
       }
       const { endable } = await import("./endable.ts");
@@ -187,22 +198,68 @@ Examples:
 }
 
 function addInit(millrace: Command): void {
-  millrace
+  const command = millrace
     .command("init")
-    .description("write a job and a test for it")
-    .argument("[name]", "the job's name: lower-case words joined by hyphens (default: my-job)")
+    .description("write a job and a test for it, typed as your files are")
+    .argument("[name]", "the job's name: lower-case words joined by hyphens (default: after the file, else my-job)")
+    .option(
+      "--from <file...>",
+      "files, folders, globs, s3://, or - for standard input: the job reads what they hold",
+      pathArguments("a file of --from"),
+    );
+  addFormatOptions(command)
     .addHelpText(
       "after",
       `
 Writes NAME.ts and NAME.test.ts into the current folder, and package.json and tsconfig.json where there are none, in it or
-above. Never writes over a file.
+above. Never writes over a file. With --from it looks at the first megabyte of up to 8 files (gzip and zstd too), finds
+format, columns, types and which are sometimes empty, and takes three of their records for the test; what it can't tell it
+says.
 
-Example:
+Examples:
   millrace init page-views
-  millrace test page-views.test.ts`,
+  millrace init --from orders.csv
+  millrace init visits --from 'logs/*.ndjson.gz'
+  zcat dump.gz | millrace init dump --from -`,
     )
-    .action(async (name) => {
+    .action(async (name, flags) => {
       const { initCommand } = await import("./commands/init.ts");
-      for (const line of initCommand(name, process.cwd())) process.stdout.write(`${line}\n`);
+      for (const line of await initCommand(name, flags, process.cwd())) process.stdout.write(`${line}\n`);
+    });
+}
+
+function addHead(millrace: Command): void {
+  const command = millrace
+    .command("head")
+    .description("show the first records of files as a format sees them, with their offsets")
+    .argument("<file...>", "files, folders, globs, s3://, or - for standard input", pathArguments("a file"))
+    .addOption(
+      new Option("-n, --records <n>", "how many records of each file")
+        .argParser(count("--records", 1, 1_000_000))
+        .default(recordsShown),
+    );
+  addFormatOptions(command)
+    .option("--job <file>", "the format of this job's input instead of a guess", path("--job"))
+    .option("--input <name>", "which of the job's inputs, where it has several", word("--input", "a name"))
+    .addHelpText(
+      "after",
+      `
+The format is guessed by the first megabyte. Bad records are shown with what is wrong with them. An offset is that of the
+record's first byte, in the decompressed content where the file is compressed, as millrace replay takes it.
+
+Examples:
+  millrace head orders.csv
+  millrace head 's3://logs/2024/*.gz' -n 3
+  millrace head --format csv --delimiter ';' export.txt
+  millrace head --job job.ts orders.csv`,
+    )
+    .action(async (files, flags) => {
+      const run = async () => {
+        const firstSlot = flags.job === undefined ? undefined : startFirstSlot(describing);
+        return (await import("./commands/head.ts")).headCommand(files, flags, firstSlot);
+      };
+      if (flags.job === undefined) return run();
+      const { endable } = await import("./endable.ts");
+      return endable({ workDir: undefined }, run);
     });
 }

@@ -34,7 +34,12 @@ function hostileValues(option: Option): readonly string[] {
     case "when":
       return [...blank, "blue", "ALWAYS", "auto,never"];
     case "level":
+    case "format":
       return [...blank, "loud"];
+    case "file...":
+      return [...blank, "a\0b"];
+    case "text":
+      return ["", "\n", "\r", '"', "\\x00", "\\x0a"];
     case "url":
       return [
         ...blank,

@@ -17,6 +17,7 @@ import {
   address,
   choice,
   count,
+  delimiter,
   folder,
   namedPath,
   namedPaths,
@@ -145,6 +146,20 @@ export function addRunOptions(command: Command): Command {
 export function addRunningOptions(command: Command): Command {
   addFromTable(command, ["noProgress", "color"]);
   return addFromTable(command, optionsOf("cluster"));
+}
+
+/** Adds the options of the commands that guess a format, for what a user knows better. */
+export function addFormatOptions(command: Command) {
+  return command
+    .addOption(
+      new Option("--format <format>", "the format, where the guess is wrong").choices([
+        "text",
+        "ndjson",
+        "csv",
+        "tsv",
+      ] as const),
+    )
+    .option("--delimiter <text>", "what separates cells: a character, \\t, or \\x01", delimiter);
 }
 
 /** Adds `--color` to all commands that lack it. */

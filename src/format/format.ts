@@ -90,6 +90,20 @@ export interface OutputFormat<Out> {
 }
 
 /**
+ * A format that wants to know the names of the records' properties before the first of them is written: it is asked for
+ * the format that writes such. Internal.
+ */
+export interface NamedFormat {
+  withNames(names: readonly string[]): OutputFormat<unknown>;
+}
+
+/** The format for records that are objects of these properties, in this order. */
+export function withNames(format: OutputFormat<unknown>, names: readonly string[]): OutputFormat<unknown> {
+  const { withNames } = format as Partial<NamedFormat>;
+  return withNames === undefined ? format : withNames.call(format, names);
+}
+
+/**
  * A format that reads and writes. It may write more types than it reads back: `tsv()` writes numbers, and reads text.
  */
 export interface Format<In, Out = In> extends InputFormat<In>, OutputFormat<Out> {}

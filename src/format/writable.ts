@@ -26,6 +26,7 @@ const shown: Readonly<Record<Shape["kind"], string>> = {
   bytes: "a Uint8Array",
   nullable: "null or a value",
   array: "an array",
+  object: "an object",
   unknown: "a value",
 };
 
@@ -52,6 +53,7 @@ export function writesOnly(format: string, kind: "string" | "bytes"): Refusal {
 export function writesProperties(format: string, names: readonly string[]): Refusal {
   return (record) => {
     if (record.kind === "unknown") return undefined;
+    if (record.kind === "object" && names.every((name) => record.names.includes(name))) return undefined;
     const { length } = record.kind === "array" ? record.parts : [];
     if (names.every((name) => name === "length" || (/^\d+$/.test(name) && Number(name) < length))) return undefined;
     const listed = `${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`;

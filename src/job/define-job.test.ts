@@ -299,7 +299,7 @@ describe("defineJob refuses", () => {
   });
 
   it("prefix of no parts", () => {
-    for (const parts of [0, -1, 1.5, Number.NaN, "1"])
+    for (const parts of [0, -1, 1.5, Number.NaN, true])
       expect(() => prefix(parts as number)).toThrow(/prefix takes the number/);
   });
 });

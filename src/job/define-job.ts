@@ -3,6 +3,7 @@ import { MillraceError } from "../base/error.ts";
 import { messageOf } from "../base/value/message.ts";
 import { version } from "../base/version.ts";
 import type { OutputFormat } from "../format/format.ts";
+import type { CounterName, Grouped, Leading, Written } from "./aggregate/infer.ts";
 import type { JobDefinition } from "./definition.ts";
 import type {
   Given,
@@ -11,7 +12,6 @@ import type {
   Needed,
   NoReduce,
   NoSetupAbove,
-  PrefixLength,
   RecordsOf,
   RereadOf,
   SidesOf,
@@ -23,7 +23,20 @@ import type { CellWriter, Row } from "./table.ts";
 import { isOurs } from "./thrown.ts";
 import type { Inputs, Job, JobOptions, Outputs } from "./types.ts";
 
-type JobProperty = keyof JobOptions<Inputs, Outputs, unknown, unknown, {}, never, unknown, never, number, void>;
+type JobProperty = keyof JobOptions<
+  Inputs,
+  Outputs,
+  unknown,
+  unknown,
+  unknown,
+  {},
+  never,
+  unknown,
+  never,
+  number,
+  void,
+  string
+>;
 
 /**
  * Defines a job. Everything is inferred from the properties: `map`'s record from `input`, `emit` from `key` and `value`
@@ -48,27 +61,32 @@ export function defineJob<
   O extends Outputs = OutputFormat<Row> & CellWriter,
   Key = any,
   Value = any,
+  Out = never,
   P extends Params = {},
   File extends string = never,
   State = NoSetupAbove,
-  Parts extends PrefixLength<Key> = never,
+  Parts extends Leading<Key> = never,
   Reducers extends number = number,
   Returned extends void | Promise<void> | NoReduce = void | Promise<void> | NoReduce,
+  Counter extends string = string,
   Names extends JobProperty = never,
 >(
-  job: JobOptions<I, O, Key, Value, P, File, State, Parts, Reducers, Returned> &
+  job: JobOptions<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter> &
     Given<Names> &
-    Needed<O, Key, Value, Reducers, Names>,
+    Needed<O, Key, Value, Out, Parts, Reducers, Names>,
 ): Job<{
   input: RecordsOf<I>;
   params: ParamsGiven<P>;
   record: Reducers extends 0
     ? MainOf<O>
     : NoReduce extends Returned
-      ? [key: KeyOf<Key>, value: ValueOf<Value>]
+      ? [Out] extends [never]
+        ? [key: KeyOf<Key>, value: ValueOf<Value>]
+        : Written<Grouped<KeyOf<Key>, Parts>, Out>
       : MainOf<O>;
   others: SidesOf<O>;
   reread: RereadOf<O>;
+  counter: CounterName<Counter>;
 }> {
   const definition = parsed(job, callerOf(defineJob), defineJob);
   const defined = { name: definition.name };
@@ -76,7 +94,7 @@ export function defineJob<
   definitions.set(defined, definition);
   // Only the compiler knows the type parameter.
   return Object.freeze(defined) as unknown as ReturnType<
-    typeof defineJob<I, O, Key, Value, P, File, State, Parts, Reducers, Returned, Names>
+    typeof defineJob<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter, Names>
   >;
 }
 

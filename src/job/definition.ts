@@ -1,6 +1,7 @@
 // A job as the engine sees it after its module has been loaded: complete, without the inference of the public types.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { PartShape } from "../kernel/kernel.ts";
+import type { StateAggregate } from "./aggregate/aggregate.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
 import type { StandardSchema } from "./params/params.ts";
 
@@ -21,15 +22,30 @@ export interface JobDefinition {
   readonly teardown: ((ctx: unknown) => unknown) | undefined;
   readonly concurrency: number;
   readonly combine: CombineDefinition | undefined;
+  /**
+   * The job's aggregate: then `value` and `combine` are made of it (aggregate/lower.ts), and `reduce` is called with its
+   * result in place of the values.
+   */
+  readonly aggregate?: StateAggregate | undefined;
+  /** The counters that the job declares; undefined: any. */
+  readonly counters?: readonly string[] | undefined;
   readonly group: GroupDefinition | undefined;
   readonly partition: PartitionDefinition;
   /** undefined: by input size. 0: map-only. */
   readonly reducers: number | undefined;
-  readonly reduce: ((key: unknown, values: Iterable<unknown>, emit: unknown, ctx: unknown) => unknown) | undefined;
+  /** Called as reduce(key, values, emit, ctx); where there is an aggregate, with its result in place of the values. */
+  readonly reduce: ((key: unknown, values: unknown, emit: unknown, ctx: unknown) => unknown) | undefined;
   readonly compress: "gzip" | "zstd" | undefined;
   readonly nondeterministic: "rerun" | "fail";
   /** The file URL or path of the module that called `defineJob`, as far as it can be known. */
   readonly module: string | undefined;
+}
+
+/** The declared counters at 0, but for patterns, on a null prototype. */
+export function noCounts({ counters = [] }: JobDefinition): Record<string, number> {
+  const none: Record<string, number> = Object.create(null);
+  for (const name of counters) if (!name.includes("*")) none[name] = 0;
+  return none;
 }
 
 export interface NamedInput {
@@ -53,6 +69,8 @@ export interface GroupDefinition {
   readonly shapes: readonly PartShape[];
   /** The codec of the grouping prefix, which is the key that `reduce` gets. */
   readonly key: KeyCodec<unknown>;
+  /** The grouping prefix of a key. */
+  readonly of: (key: unknown) => unknown;
 }
 
 export type PartitionDefinition =

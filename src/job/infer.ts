@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none reaches a user's variable
 // How the types of a job follow from each other, and what a compile error shows when they don't.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
+import type { AggregateNeeded, IsNamed } from "./aggregate/infer.ts";
 import type { AutoKey, AutoValue, Codec, Jsonable, KeyCodec } from "./codec.ts";
 import type { Cell, CellWriter, Row } from "./table.ts";
 
@@ -51,24 +52,36 @@ export type Given<Names extends string> = { readonly [N in Names]?: unknown };
  * What a job lacks. It is asked of a property that is there, so that the first line of the compile error stands at that
  * property and names what is missing; of a property that is not there, tsc would print the types of the whole job first.
  */
-export type Needed<O, Key, Value, Reducers, Names> = Required<Names, "name" | "input" | "map"> &
+export type Needed<O, Key, Value, Out, Parts, Reducers, Names> = Required<Names, "name" | "input" | "map"> &
   (Reducers extends 0
     ? MapOnly
-    : ("key" extends Names ? unknown : [Key] extends [AutoKey] ? unknown : At<Names, "name", NeedsKeyCodec<Key>>) &
-        ("value" extends Names
-          ? unknown
-          : [Value] extends [AutoValue]
-            ? unknown
-            : [Value] extends [Jsonable<Value>]
-              ? unknown
-              : At<Names, "name", NeedsValueCodec<Value>>) &
-        ("reduce" extends Names ? unknown : Fits<O, [Key, Value], CantWrite<O, Key, Value, Names>>));
+    : [Out] extends [never]
+      ? PairsNeeded<O, Key, Value, Names>
+      : ("key" extends Names ? unknown : [Key] extends [AutoKey] ? unknown : At<Names, "name", NeedsKeyCodec<Key>>) &
+          AsIs<O, Key, Out, Parts, Names>);
+/** Nothing is inferred from what is needed: these are other type parameters to the compiler. */
+type AsIs<O, Key, Out, Parts, Names> = [Key, Out, Parts] extends [infer K, infer R, infer N]
+  ? AggregateNeeded<O, K, R, N, Names>
+  : never;
+type PairsNeeded<O, Key, Value, Names> = ("key" extends Names
+  ? unknown
+  : [Key] extends [AutoKey]
+    ? unknown
+    : At<Names, "name", NeedsKeyCodec<Key>>) &
+  ("value" extends Names
+    ? unknown
+    : [Value] extends [AutoValue]
+      ? unknown
+      : [Value] extends [Jsonable<Value>]
+        ? unknown
+        : At<Names, "name", NeedsValueCodec<Value>>) &
+  ("reduce" extends Names ? unknown : Fits<O, [Key, Value], CantWrite<O, Key, Value, Names>>);
 
 type Required<Names, Wanted extends string> = [Exclude<Wanted, Names>] extends [never]
   ? unknown
   : At<Names, "name" extends Names ? "name" : "input" extends Names ? "input" : "map", Lacks<Exclude<Wanted, Names>>>;
 /** Asks `Need` of the property `Name`, where it is given. */
-type At<Names, Name extends string, Need> = Name extends Names ? { readonly [N in Name]: Need } : unknown;
+export type At<Names, Name extends string, Need> = Name extends Names ? { readonly [N in Name]: Need } : unknown;
 /** The output can't write the pairs: asked of `output`, or, where that is the default, of what it can't write. */
 type CantWrite<O, Key, Value, Names> = At<
   Names,
@@ -77,17 +90,22 @@ type CantWrite<O, Key, Value, Names> = At<
 >;
 /** Which of the two a row can't hold. */
 type Refused<Key> = [Key] extends [Row[number]] ? "value" : "key";
-type Fits<O, Pair, Else> = Pair extends MainOf<O> ? unknown : AsCells<O, Pair> extends MainOf<O> ? unknown : Else;
+export type Fits<O, Pair, Else> =
+  Pair extends MainOf<O> ? unknown : AsCells<O, Pair> extends MainOf<O> ? unknown : Else;
 /** The pair as a format writes it that makes a cell of each part of a tuple. */
 type AsCells<O, Pair> = O extends CellWriter | { readonly main: CellWriter }
   ? Pair extends readonly [infer Key, infer Value]
     ? [...Flat<Key>, ...Flat<Value>] extends infer Cells extends readonly Cell[]
       ? Cells
       : Pair
-    : Pair
+    : Flat<Pair> extends infer Cells extends readonly Cell[]
+      ? Cells
+      : Pair
   : Pair;
-type Flat<T> = T extends readonly unknown[] ? T : [T];
-type MapOnly = { readonly [N in "key" | "value" | "combine" | "group" | "partition" | "reduce"]?: NotInMapOnlyJob };
+type Flat<T> = T extends readonly unknown[] ? T : IsNamed<T> extends true ? T[keyof T][] : [T];
+type MapOnly = {
+  readonly [N in "key" | "value" | "aggregate" | "combine" | "group" | "partition" | "reduce"]?: NotInMapOnlyJob;
+};
 
 // The rest never exists at run time. These names are what a compile error shows, so each says what is wrong.
 

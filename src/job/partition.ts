@@ -12,10 +12,12 @@ export interface Partitioner {
   readonly by: "hash" | "range";
 }
 
-/** How many leading parts of a tuple key partition and group, made by `prefix(n)`. */
+/** Which leading parts of a key partition and group, made by `prefix(n)` or `prefix("name")`. */
 export interface Prefix<N> {
-  /** The number of leading parts, from 1. */
+  /** The number of leading parts of a tuple, from 1; or of a key with names, how many names there are. */
   readonly parts: N;
+  /** The leading names of a key of `fields`. Left out: the key is a tuple. */
+  readonly names?: readonly string[];
 }
 
 const hash: Partitioner = Object.freeze({ by: "hash" });
@@ -44,12 +46,25 @@ export function byRange(): Partitioner {
  * key: tuple(utf8, desc(date)),
  * group: prefix(1),
  */
-export function prefix<const N extends number>(parts: N): Prefix<N> {
-  if (!Number.isSafeInteger(parts) || parts < 1) {
+export function prefix<const N extends number>(parts: N): Prefix<N>;
+/**
+ * Groups by the first names of a key of `fields`, which must be leading: secondary sort.
+ * @throws `wrong-job` unless each is a name.
+ * @example
+ * key: fields({ user: utf8, at: desc(date) }),
+ * group: prefix("user"),
+ */
+export function prefix<const N extends string>(...names: readonly N[]): Prefix<N>;
+export function prefix(...given: readonly unknown[]): Prefix<never> {
+  const [parts] = given;
+  if (given.length > 0 && given.every((name) => typeof name === "string" && name !== "")) {
+    return Object.freeze({ parts: given.length as never, names: Object.freeze(given as readonly string[]) });
+  }
+  if (given.length !== 1 || !Number.isSafeInteger(parts) || (parts as number) < 1) {
     throw new MillraceError(
       "wrong-job",
-      `prefix takes the number of leading key parts, a whole number from 1, not ${String(parts)}`,
+      `prefix takes the number of leading key parts, a whole number from 1, or their names, not ${given.map(String).join(", ")}`,
     );
   }
-  return Object.freeze({ parts });
+  return Object.freeze({ parts: parts as never });
 }

@@ -94,9 +94,12 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
 };
 
 /** What `run` resolves to. */
-export interface JobResult {
-  /** The job's counters by name: totals of `ctx.count`, in which each task counts once. */
-  readonly counters: Readonly<Record<string, number>>;
+export interface JobResult<Counter extends string = string> {
+  /**
+   * The job's counters by name: totals of `ctx.count`, in which each task counts once. Those that the job declares are
+   * there, at 0 where nothing was counted.
+   */
+  readonly counters: { readonly [N in Counter]: number };
   /**
    * Published files, in partition order; empty without `output`, and where a cluster's output can't be seen from here.
    */
@@ -125,7 +128,7 @@ export interface InlineResult<T extends JobTypes> {
   /** Records of the other outputs, by name. */
   readonly others: { readonly [N in keyof T["others"]]: readonly T["others"][N][] };
   /** Totals of `ctx.count` by name; a plain object, which compares equal to a literal. */
-  readonly counters: Readonly<Record<string, number>>;
+  readonly counters: { readonly [N in T["counter"]]: number };
 }
 
 type Paths<In> = [In] extends [Named<infer R>] ? { readonly [N in keyof R]: readonly string[] } : readonly string[];

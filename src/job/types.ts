@@ -6,20 +6,12 @@
 // The doc comments are what an editor shows to users; test/docs/hover.test.ts holds that every member has one.
 import type { AttemptId } from "../base/ids.ts";
 import type { InputFormat, OutputFormat } from "../format/format.ts";
+import type { Aggregate } from "./aggregate/aggregate.ts";
+import type { AggregateEmit, CounterName, Grouped, SortedValues } from "./aggregate/infer.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
 import type { Combine } from "./combine.ts";
 import type { EmitRecord, EmitTo, MapEmit } from "./emit.ts";
-import type {
-  GroupKey,
-  KeyOf,
-  MainOf,
-  MapFunction,
-  MapFunctions,
-  NamedOutputs,
-  OneInput,
-  ReadBy,
-  ValueOf,
-} from "./infer.ts";
+import type { KeyOf, MainOf, MapFunction, MapFunctions, NamedOutputs, OneInput, ReadBy, ValueOf } from "./infer.ts";
 import type { ParamsRead } from "./params/params.ts";
 import type { Partition, Prefix } from "./partition.ts";
 
@@ -27,6 +19,22 @@ export type { ByteWriter } from "../base/bytes/bytes.ts";
 export type { AttemptId } from "../base/ids.ts";
 export type { Format, InputFormat, OutputFormat, ReadFrom, RecordBatch } from "../format/format.ts";
 export type { NdjsonOptions } from "../format/json/ndjson.ts";
+export type { Aggregate } from "./aggregate/aggregate.ts";
+export type { MaxOption } from "./aggregate/collect.ts";
+export type { Distinct } from "./aggregate/distinct.ts";
+export type {
+  CantWrite,
+  CounterName,
+  NameTwice,
+  NotBesideAggregate,
+  SortedValues,
+  Written,
+} from "./aggregate/infer.ts";
+export type { Has } from "./aggregate/numbers.ts";
+export type { AggregateOptions } from "./aggregate/own.ts";
+export type { Pick1 } from "./aggregate/picks.ts";
+export type { GivenBy, TakenBy, ValueOrFields } from "./aggregate/stats.ts";
+export type { TopOptions } from "./aggregate/top-n.ts";
 export type {
   AutoKey,
   AutoValue,
@@ -40,7 +48,8 @@ export type {
   KeyCodec,
   NotJson,
 } from "./codec.ts";
-export type { Combine } from "./combine.ts";
+export type { FieldsOf, KeyColumns } from "./codecs/fields.ts";
+export type { Combine, Extreme, Sum } from "./combine.ts";
 export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {
   KeyIsNotATuple,
@@ -74,7 +83,20 @@ export type Inputs = InputFormat<any> | { readonly [name: string]: InputFormat<a
 export type Outputs = NamedOutputs | OutputFormat<any>;
 
 /** The properties of a job, as `defineJob` takes them. */
-export interface JobOptions<I, O, Key, Value, P, File extends string, State, Parts, Reducers, Returned> {
+export interface JobOptions<
+  I,
+  O,
+  Key,
+  Value,
+  Out,
+  P,
+  File extends string,
+  State,
+  Parts,
+  Reducers,
+  Returned,
+  Counter extends string,
+> {
   /**
    * Lower-case words joined by hyphens, at most 100 characters: the job's name in logs, on the screen and in `millrace
    * jobs`.
@@ -95,6 +117,18 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
   /** How values are encoded between map and reduce. Default `auto`: what `auto` takes as a key, and plain objects. */
   readonly value?: Codec<Value>;
   /**
+   * Folds the values of each key, in place of `value` and `combine`: `emit` takes what it reads, and `reduce` gets its
+   * result once per key, or is left out. Default: values are not folded.
+   * @example aggregate: stats({ n: count(), total: sum("bytes"), slowest: max("ms") })
+   */
+  readonly aggregate?: Aggregate<Value, Out>;
+  /**
+   * The names of the job's counters, which `ctx.count` and results then know; "status *" stands for all that begin with
+   * "status ". Default: any name is one.
+   * @example counters: ["other lines", "status *"]
+   */
+  readonly counters?: readonly Counter[];
+  /**
    * Typed parameters (`--param name=value`), read as `ctx.params`: a table, or a Standard Schema (zod, valibot, …).
    * They are validated once, before work starts. Default: the job has none.
    * @example params: { min: { type: "number", default: 1, about: "smallest count that is written" } }
@@ -109,7 +143,7 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
    * Called once per attempt, before its first record. What it returns, or what its promise resolves to, is `ctx.state`.
    * Write it above the functions that use `ctx.state`. Default: there is no state.
    */
-  readonly setup?: (ctx: TaskContext<ParamsRead<P>, File>) => State | Promise<State>;
+  readonly setup?: (ctx: TaskContext<ParamsRead<P>, File, Counter>) => State | Promise<State>;
   /**
    * Called for each record, at least once; with named inputs, an object of one function per input. What the call
    * emitted and counted counts when it has returned, or when its promise has resolved; if it throws, all of that is
@@ -118,13 +152,9 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
    * @example map(line, emit, ctx) { for (const word of line.split(" ")) emit(word, 1); }
    */
   readonly map:
-    | (MapFunction<
-        ReadBy<I>,
-        MapEmit<O, KeyOf<Key>, ValueOf<Value>, Reducers>,
-        MapContext<ParamsRead<P>, State, File>
-      > &
+    | (MapFunction<ReadBy<I>, JobEmit<O, Key, Value, Out, Reducers>, MapContext<ParamsRead<P>, State, File, Counter>> &
         OneInput<I>)
-    | MapFunctions<I, MapEmit<O, KeyOf<Key>, ValueOf<Value>, Reducers>, MapContext<ParamsRead<P>, State, File>>;
+    | MapFunctions<I, JobEmit<O, Key, Value, Out, Reducers>, MapContext<ParamsRead<P>, State, File, Counter>>;
   /**
    * How many calls of an `async map` may be under way at once in one task, from 1 to 1024. Pairs are taken in record
    * order. Default 16.
@@ -138,15 +168,15 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
    */
   readonly combine?: Combine<NoInfer<Value>>;
   /**
-   * Secondary sort: `prefix(n)` partitions and groups by the first n parts of a tuple key, and sorts by all of them.
-   * Default: each distinct key is a group.
+   * Secondary sort: `prefix(n)` partitions and groups by the first n parts of a tuple key, `prefix("user")` by the first
+   * fields of a key with names; both sort by all of them. Default: each distinct key is a group.
    */
   readonly group?: Prefix<Parts>;
   /**
    * Which partition a key goes to (with `group`, its first n parts): `byHash()`, `byRange()`, or a function of the key.
    * Default `byHash()`.
    */
-  readonly partition?: Partition<GroupKey<KeyOf<Key>, Parts>>;
+  readonly partition?: Partition<Grouped<KeyOf<Key>, Parts>>;
   /**
    * How many partitions there are, one part file each, at most 10,000. Default: one per 64 MiB of input, from 1 to 64.
    * With 0 the job is map-only: nothing is sorted or grouped, and `map` emits output records.
@@ -154,14 +184,15 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
   readonly reducers?: Reducers;
   /**
    * Called for each key of a partition, in key order. `values` are in input order, can be read once, and need not fit
-   * in memory. Default: each pair, or with `combine` each key with its folded value, is written as the record `[key,
-   * value]`.
+   * in memory; with `group` they are in key order, and `values.key` is the whole key of each. With `aggregate` it gets
+   * the result in their place. Default: each pair, or with `combine` each key with its folded value, is written as the
+   * record `[key, value]`; with `aggregate` key and result, as one object where both have names.
    */
   readonly reduce?: (
-    key: GroupKey<KeyOf<Key>, Parts>,
-    values: Iterable<ValueOf<Value>>,
+    key: Grouped<KeyOf<Key>, Parts>,
+    values: Reduced<Key, Value, Out, Parts>,
     emit: EmitRecord<MainOf<O>> & EmitTo<O>,
-    ctx: StateContext<ParamsRead<P>, State, File>,
+    ctx: StateContext<ParamsRead<P>, State, File, Counter>,
   ) => Returned;
   /**
    * How output files are written: one format, or an object of `main` and others by name. Default `tsv()`.
@@ -179,8 +210,16 @@ export interface JobOptions<I, O, Key, Value, P, File extends string, State, Par
    * Called once per attempt that ran `setup`, after its last record, also when the attempt has failed, but not when it
    * was killed. Default: nothing is called.
    */
-  readonly teardown?: (ctx: StateContext<ParamsRead<P>, State, File>) => void | Promise<void>;
+  readonly teardown?: (ctx: StateContext<ParamsRead<P>, State, File, Counter>) => void | Promise<void>;
 }
+type JobEmit<O, Key, Value, Out, Reducers> = [Out] extends [never]
+  ? MapEmit<O, KeyOf<Key>, ValueOf<Value>, Reducers>
+  : AggregateEmit<O, KeyOf<Key>, Value, Reducers>;
+type Reduced<Key, Value, Out, Parts> = [Out] extends [never]
+  ? [Parts] extends [never]
+    ? Iterable<ValueOf<Value>>
+    : SortedValues<KeyOf<Key>, ValueOf<Value>>
+  : NoInfer<Out>;
 
 /**
  * A job made by `defineJob`: for `run`, `runInline`, and as the default export of its module. `T` says what they need
@@ -206,6 +245,8 @@ export interface JobTypes {
   readonly others: any;
   /** The main output's record as its format reads it back. */
   readonly reread: any;
+  /** The names of its counters. */
+  readonly counter: string;
 }
 
 // ── what user code may ask of its task ───────────────────────────────────────
@@ -213,7 +254,7 @@ export interface JobTypes {
 /**
  * The `ctx` of `setup`, and the part that every other `ctx` has too. Its functions also work without `ctx` in front.
  */
-export interface TaskContext<P, File> {
+export interface TaskContext<P, File, Counter extends string = string> {
   /** The job's parameters, validated and frozen. */
   readonly params: P;
   /** This try at this task: never the same twice, so it can tell a retry's side effects apart. */
@@ -231,7 +272,7 @@ export interface TaskContext<P, File> {
    * @throws `over-limit` when the name has more than 256 bytes.
    * @example ctx.count("other lines")
    */
-  count(name: string, n?: number): void;
+  count(name: CounterName<Counter>, n?: number): void;
   /**
    * Local path of a side file, which must only be read.
    * @throws `user-error` when the job has no side file of that name.
@@ -244,13 +285,14 @@ export interface TaskContext<P, File> {
 }
 
 /** The `ctx` of `reduce` and `teardown`. */
-export interface StateContext<P, State, File> extends TaskContext<P, File> {
+export interface StateContext<P, State, File, Counter extends string = string> extends TaskContext<P, File, Counter> {
   /** What `setup` returned, or what its promise resolved to. */
   readonly state: State;
 }
 
 /** The `ctx` of `map`. */
-export interface MapContext<P, State, File> extends StateContext<P, State, File> {
+export interface MapContext<P, State, File, Counter extends string = string>
+  extends StateContext<P, State, File, Counter> {
   /** Path of the file that the record is from, as it was given. */
   readonly source: string;
   /** Offset in bytes of the record's first byte in that file, or in its decompressed content, from 0. */

@@ -47,7 +47,8 @@ export type KernelPartitioner =
  * - "f64": every value is the 8 bytes of an order-preserving big-endian double (`writeF64`). Values are folded in a
  *   table while they are collected. With `integers`, a sum beyond 2^53 is an error.
  * - "bytes": any values. They are folded after the sort, per run of equal keys. The arguments are views that are
- *   valid only during the call.
+ *   valid only during the call. What `by` returns is its next left argument, as it is, or goes through `settle` when
+ *   the run of equal keys has ended: so a fold may keep its own state, and return something that stands for it.
  */
 export type KernelFold =
   | {
@@ -55,7 +56,12 @@ export type KernelFold =
       readonly by: "sum" | "min" | "max" | ((a: number, b: number) => number);
       readonly integers: boolean;
     }
-  | { readonly on: "bytes"; readonly by: (a: Uint8Array, b: Uint8Array) => Uint8Array };
+  | {
+      readonly on: "bytes";
+      readonly by: (a: Uint8Array, b: Uint8Array) => Uint8Array;
+      /** The bytes of what `by` has returned last; valid until the next call of `by`. Left out: they are what it is. */
+      readonly settle?: (folded: Uint8Array) => Uint8Array;
+    };
 
 export type Combining = "auto" | "always" | "never";
 

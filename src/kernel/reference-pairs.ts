@@ -16,21 +16,29 @@ export interface Pair {
 /** Folds neighbours with equal keys of one partition, from left to right. */
 export function* foldRuns(pairs: Iterable<Pair>, fold: KernelFold | undefined): Generator<Pair> {
   let held: Pair | undefined;
+  let isFolded = false;
   for (const pair of pairs) {
     if (fold?.on === "f64" && pair.value.length !== 8) throw corruptBlock();
     if (held === undefined) held = pair;
     else if (fold !== undefined && held.partition === pair.partition && equalBytes(held.key, pair.key)) {
       held = { ...held, value: foldValues(fold, held.key, held.value, pair.value) };
+      isFolded = true;
     } else {
-      yield held;
+      yield isFolded ? settled(fold, held) : held;
       held = pair;
+      isFolded = false;
     }
   }
-  if (held !== undefined) yield held;
+  if (held !== undefined) yield isFolded ? settled(fold, held) : held;
+}
+
+function settled(fold: KernelFold | undefined, pair: Pair): Pair {
+  if (fold?.on !== "bytes" || fold.settle === undefined) return pair;
+  return { ...pair, value: fold.settle(pair.value).slice() };
 }
 
 function foldValues(fold: KernelFold, key: Uint8Array, a: Uint8Array, b: Uint8Array): Uint8Array {
-  if (fold.on === "bytes") return fold.by(a, b).slice();
+  if (fold.on === "bytes") return fold.settle === undefined ? fold.by(a, b).slice() : fold.by(a, b);
   return numberBytes(foldNumbers(fold, readF64(a, 0), readF64(b, 0), () => key));
 }
 

@@ -183,6 +183,7 @@ export class WasmCollect implements Collect {
       parsePair(arena, state.pairOfRecord(record), arena.length, at);
       value = fold.bytes(value, arena.subarray(at.keyEnd, at.valueEnd));
     }
+    value = fold.settled(value);
     const bytes = pairBytes(key.length, value.length);
     const limit = layout.blockStart + layout.blockBytes;
     if (state.openEnd + bytes > limit && kernel.closeOpen() === result.block) this.#handOut(sink);

@@ -33,6 +33,11 @@ export class WasmFold {
     return this.#fold.by(a, b);
   }
 
+  /** What a fold of bytes has come to, when the run of equal keys has ended. */
+  settled(folded: Uint8Array): Uint8Array {
+    return this.#fold?.on === "bytes" && this.#fold.settle !== undefined ? this.#fold.settle(folded) : folded;
+  }
+
   /** The error for a built-in sum that its values' type can't hold. */
   beyond(key: Uint8Array): Error {
     return this.#integers ? integersLost("sum", key) : notANumber("sum", Number.NaN, key);

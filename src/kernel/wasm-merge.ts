@@ -82,7 +82,7 @@ export class WasmMerge implements MergeStream {
           break;
         case result.settle:
           assert(this.#folded !== undefined, "a merge ends a fold that did not begin");
-          this.#carried = { key: state.key.slice(), value: this.#folded };
+          this.#carried = { key: state.key.slice(), value: fold.settled(this.#folded) };
           this.#folded = undefined;
           kernel.dropPending();
           break;

@@ -55,6 +55,18 @@ export class Groups {
     return this.#cursor.valueEnd;
   }
 
+  /** Whether the current pair is of the group: from `nextGroup` until `nextValue` says that there are no more values. */
+  get isInside(): boolean {
+    return this.#state === "first" || this.#state === "inside";
+  }
+  /** The whole key of the current pair is pair.bytes[wholeKeyStart, wholeKeyEnd). */
+  get wholeKeyStart(): number {
+    return this.#cursor.keyStart;
+  }
+  get wholeKeyEnd(): number {
+    return this.#cursor.keyEnd;
+  }
+
   /** The largest number of values of one key so far. */
   get groupMax(): number {
     return Math.max(this.#groupMax, this.#groupPairs);

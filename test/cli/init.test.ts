@@ -39,15 +39,13 @@ test("it type-checks with the tsconfig.json beside it, and its test runs in vite
   await here("init");
   symlinkSync(join(repository, "node_modules"), join(folder.path, "node_modules"));
   const config = JSON.parse(readFileSync(join(folder.path, "tsconfig.json"), "utf8"));
-  const paths = {
-    millrace: [join(repository, "src/index.ts")],
-    "millrace/testing": [join(repository, "src/testing.ts")],
-  };
+  const declared = (name: string) => [join(repository, `dist/${name}.d.ts`)];
+  const paths = { millrace: declared("index"), "millrace/testing": declared("testing") };
   writeFileSync(
     join(folder.path, "with-sources.json"),
     JSON.stringify({
       ...config,
-      compilerOptions: { ...config.compilerOptions, paths, lib: ["es2023", "es2024.string"] },
+      compilerOptions: { ...config.compilerOptions, paths },
       files: ["my-job.test.ts"],
     }),
   );

@@ -17,6 +17,8 @@ const libraries = [
   "src/master/node",
   // a simulated one
   "src/sim/job/world",
+  // for commands that look at files
+  "src/guess/",
 ] as const;
 
 let folder: ReturnType<typeof scratchFolder>;

@@ -5,8 +5,8 @@
 // tsc must complain about.
 import { readFile } from "node:fs/promises";
 import {
-  type AutoKey, type AutoValue, auto, 
-  bigint, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,lines, max, min, ndjson, nullable, prefix, type Row, recordAsKey, records, run, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
+  type AutoKey, type AutoValue, auto, bigint, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,
+  lines, max, min, ndjson, nullable, prefix, type Row, recordAsKey, records, run, type SortedValues, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
 } from "millrace";
 import { runInline } from "millrace/testing";
 
@@ -58,7 +58,7 @@ defineJob({ name: "max", input: text(), key: auto, value: utf8, map(l, emit) { e
 // no codecs: what `auto` takes, or what an annotated emit says
 defineJob({ name: "auto", input: text(), map(l, emit) { emit([l, 1n, new Date(0)], { a: [l, null] }); }, reduce(k, vs, emit) { is<AutoKey>()(k); is<Iterable<AutoValue>>()(vs); } });
 const annotated = defineJob({ name: "annotated", input: text(), map(l, emit: Emit<string, number>) { is<string>()(l); emit(l, 1); }, combine: sum });
-defineJob({ name: "annotated-2", input: text(), group: prefix(1), map(l, emit: Emit<[string, number], User>) { emit([l, 1], { id: l, name: l }); }, reduce(k, vs, emit) { is<readonly [string]>()(k); is<Iterable<User>>()(vs); } });
+defineJob({ name: "annotated-2", input: text(), group: prefix(1), map(l, emit: Emit<[string, number], User>) { emit([l, 1], { id: l, name: l }); }, reduce(k, vs, emit) { is<readonly [string]>()(k); is<SortedValues<[string, number], User>>()(vs); is<[string, number]>()(vs.key); } });
 
 // ── output fixes reduce's emit; the order of properties does not matter ──────
 
@@ -141,7 +141,7 @@ is<readonly string[]>()((await runInline(rejecting, [""])).others.rejects);
 await runInline(join, { users: [{ id: "1", name: "Ann" }], orders: [{ user: "1", cents: 5 }] });
 await runInline(configured, ["a"], { params: { endpoint: "", strict: false, minLength: 1 } });
 
-is<Job<{ input: string; params: {}; record: [key: string, value: number]; others: {}; reread: readonly string[] }>>()(count);
+is<Job<{ input: string; params: {}; record: [key: string, value: number]; others: {}; reread: readonly string[]; counter: string }>>()(count);
 
 // ── wrong uses ───────────────────────────────────────────────────────────────
 

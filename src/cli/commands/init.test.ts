@@ -11,8 +11,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-it("writes a job, its test and what a project needs, and says how to run them", () => {
-  const lines = initCommand("page-views", folder);
+it("writes a job, its test and what a project needs, and says how to run them", async () => {
+  const lines = await initCommand("page-views", {}, folder);
   const files = ["package.json", "page-views.test.ts", "page-views.ts", "tsconfig.json"];
   expect(readdirSync(folder).sort()).toEqual(files);
   for (const file of files) expect(lines[0]).toContain(file);
@@ -23,26 +23,26 @@ it("writes a job, its test and what a project needs, and says how to run them", 
   expect(manifest.dependencies.millrace).toMatch(/^file:\/|^\^\d/);
 });
 
-it.each(["page-views.ts", "page-views.test.ts"])("writes nothing where %s is there already", (name) => {
+it.each(["page-views.ts", "page-views.test.ts"])("writes nothing where %s is there already", async (name) => {
   writeFileSync(join(folder, name), "mine");
-  expect(() => initCommand("page-views", folder)).toThrow(/exists already/);
+  await expect(initCommand("page-views", {}, folder)).rejects.toThrow(/exists already/);
   expect(readdirSync(folder)).toEqual([name]);
   expect(readFileSync(join(folder, name), "utf8")).toBe("mine");
 });
 
-it("leaves package.json and tsconfig.json to the folder, or the one above, that has them", () => {
+it("leaves package.json and tsconfig.json to the folder, or the one above, that has them", async () => {
   writeFileSync(join(folder, "package.json"), "{}");
   const below = join(folder, "jobs");
   mkdirSync(below);
-  expect(initCommand("a", below).join("\n")).not.toContain("package.json");
+  expect((await initCommand("a", {}, below)).join("\n")).not.toContain("package.json");
   expect(readdirSync(below).sort()).toEqual(["a.test.ts", "a.ts", "tsconfig.json"]);
-  initCommand("b", folder);
+  await initCommand("b", {}, folder);
   expect(readFileSync(join(folder, "package.json"), "utf8")).toBe("{}");
   expect(existsSync(join(folder, "tsconfig.json"))).toBe(true);
 });
 
-it.each(["", "A", "a_b", "../a", "a b", "-a"])("refuses %j as a name", (name) => {
-  expect(() => initCommand(name, folder)).toThrow(/lower-case words/);
+it.each(["", "A", "a_b", "../a", "a b", "-a"])("refuses %j as a name", async (name) => {
+  await expect(initCommand(name, {}, folder)).rejects.toThrow(/lower-case words/);
   expect(readdirSync(folder)).toEqual([]);
 });
 

@@ -1,15 +1,91 @@
 // `millrace init`: writes a job and a test for it, which run as they are, and what a project of jobs needs beside them.
+import { MillraceError } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+import { formatBytes, formatCount } from "../../base/units.ts";
+import type { Wanted } from "../../guess/guess-format.ts";
 import { writeNew } from "../init/files.ts";
-import { checkName, usualName } from "../init/name.ts";
+import { checkName, nameAfter, usualName } from "../init/name.ts";
 import { plainJob } from "../init/plain.ts";
 import { missingProjectFiles } from "../init/project.ts";
+import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
 
+export interface InitFlags extends Wanted {
+  /** Files for which the job is written. */
+  readonly from?: readonly string[];
+}
+
+const filesLooked = 8;
+
 /** Writes into `folder` and returns what the command prints. */
-export function initCommand(given: string | undefined, folder: string): readonly string[] {
-  const name = given ?? usualName;
+export async function initCommand(
+  given: string | undefined,
+  flags: InitFlags,
+  folder: string,
+): Promise<readonly string[]> {
+  const { from } = flags;
+  const name = given ?? (from === undefined ? usualName : nameAfter(from[0]!));
   checkName(name);
+  if (from !== undefined) return initFrom(name, from, flags, folder);
+  if (flags.format !== undefined || flags.delimiter !== undefined)
+    throw new MillraceError("wrong-usage", "--format and --delimiter say how files are read: give some with --from");
   return written({ name, folder, ...plainJob(name), inputs: ["FILE"] });
+}
+
+async function initFrom(
+  name: string,
+  paths: readonly string[],
+  wanted: Wanted,
+  folder: string,
+): Promise<readonly string[]> {
+  const [{ Content, sourcesOf }, { guessFormat }, { describeGuess }, { sampledJob }, { createStorage }] =
+    await Promise.all([
+      import("../../guess/content.ts"),
+      import("../../guess/guess-format.ts"),
+      import("../../guess/describe.ts"),
+      import("../init/sampled.ts"),
+      import("../../storage/any.ts"),
+    ]);
+  const sources = await sourcesOf({
+    storage: createStorage(),
+    paths,
+    directory: folder,
+    standardInput: () => process.stdin,
+  });
+  const beginnings = [];
+  for (const source of spread(sources, filesLooked)) {
+    const content = new Content(source);
+    try {
+      beginnings.push(await content.beginning(limits.guessBytes));
+    } finally {
+      await content.close();
+    }
+  }
+  const guessed = await guessFormat(beginnings, wanted);
+  const looked = beginnings.filter(({ bytes }) => bytes.length > 0);
+  const texts = await sampledJob(name, guessed, looked);
+  const more = sources.length - beginnings.length;
+  const parts = looked.filter(({ isWhole }) => !isWhole).length;
+  return [
+    ...written({ name, folder, ...texts, inputs: paths }),
+    "",
+    printable(describeGuess(guessed.guess)),
+    ...guessed.notes.map((note) => `- ${printable(note)}`),
+    ...(more > 0
+      ? [`- ${formatCount(beginnings.length)} of the ${formatCount(sources.length)} files were looked at`]
+      : []),
+    ...(parts > 0
+      ? [
+          `- of ${parts === 1 ? "one file" : `${parts} files`} the first ${formatBytes(limits.guessBytes)} were looked at: a record further on that is of another kind is a bad record`,
+        ]
+      : []),
+  ];
+}
+
+/** At most `count` of them, evenly spread: files that are named by date change over time. */
+function spread<T>(items: readonly T[], count: number): readonly T[] {
+  if (items.length <= count) return items;
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * (items.length - 1)) / (count - 1))]!);
 }
 
 interface NewJob {

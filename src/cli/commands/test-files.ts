@@ -1,4 +1,4 @@
-// `millrace test` of files that are tests themselves (job.test.ts): runs them, one after the other.
+// `millrace test` of files that are tests themselves (*.test.ts): runs them, one after the other.
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";

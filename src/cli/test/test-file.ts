@@ -1,4 +1,4 @@
-// Tests of jobs, written for a test runner (job.test.ts), run by every Node: one that does not read TypeScript is given
+// Tests of jobs, written for a test runner (*.test.ts), run by every Node: one that does not read TypeScript is given
 // a bundle. `millrace` and `millrace/testing` are those of this program, also where neither is installed.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

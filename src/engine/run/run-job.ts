@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../../base/error.ts";
 import { jobDefinition } from "../../job/define-job.ts";
+import { noCounts } from "../../job/definition.ts";
 import { paramsFromValues } from "../../job/params/give.ts";
 import type { JobResult } from "../../job/run-options.ts";
 import { describeThrown } from "../../job/thrown.ts";
@@ -64,9 +65,9 @@ async function runOnce(job: object, options: CheckedRunOptions, directory: strin
     if (done !== undefined) {
       const files = await filesOf(engine);
       await engine.close();
-      return { counters: { ...done.counters }, files };
+      return { counters: countersOf(job, done), files };
     }
-    const counters = countersOf(await runToEnd(engine, submit, options.signal));
+    const counters = countersOf(job, await runToEnd(engine, submit, options.signal));
     if (options.output === undefined) {
       await engine.stop();
       return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
@@ -111,7 +112,7 @@ async function runThere(
   }).catch(unlessCancelled(options.signal));
   try {
     const view = await runToEnd(engine, submission(options, directory), options.signal);
-    return { counters: countersOf(view), files: await filesSeenFromHere(engine) };
+    return { counters: countersOf(job, view), files: await filesSeenFromHere(engine) };
   } finally {
     await engine.close();
   }
@@ -126,8 +127,8 @@ function refused(name: string, master: string | undefined): MillraceError {
 }
 
 /** The counters as a plain object, which compares equal to a literal. */
-function countersOf(view: JobView): JobResult["counters"] {
-  return Object.fromEntries(Object.entries(view.counters));
+function countersOf(job: object, view: Pick<JobView, "counters">): JobResult["counters"] {
+  return Object.fromEntries([...Object.entries(noCounts(jobDefinition(job))), ...Object.entries(view.counters)]);
 }
 
 /**

@@ -23,7 +23,7 @@ import type { AnyRunOptions } from "./options.ts";
 export async function run<T extends JobTypes, Folder extends string = never>(
   job: Job<T>,
   options: RunOptions<T, Folder>,
-): Promise<[Folder] extends [never] ? JobResult & AsyncIterable<T["record"]> : JobResult> {
+): Promise<[Folder] extends [never] ? JobResult<T["counter"]> & AsyncIterable<T["record"]> : JobResult<T["counter"]>> {
   try {
     refuseOtherRuntimes();
   } catch (error) {
@@ -36,5 +36,7 @@ export async function run<T extends JobTypes, Folder extends string = never>(
   // Imported only here: `millrace` is loaded in every slot, which must not load master, worker and store.
   const { runJob } = await import("./run-job.ts");
   const result: unknown = await runJob(job, options as AnyRunOptions, caller);
-  return result as [Folder] extends [never] ? JobResult & AsyncIterable<T["record"]> : JobResult;
+  return result as [Folder] extends [never]
+    ? JobResult<T["counter"]> & AsyncIterable<T["record"]>
+    : JobResult<T["counter"]>;
 }

@@ -4,11 +4,12 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { CellWriter, Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import type { Format, ScannedFormat } from "../format.ts";
+import type { Format, ReadFrom, ScannedFormat } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
 import { refuses } from "../writable.ts";
 import { needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts";
 import { findQuotedStarts } from "./csv-starts.ts";
+import { takesNames } from "./named.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
@@ -52,7 +53,7 @@ export function csv(options: TableOptions = {}): unknown {
     split: "anywhere",
     readsText: { zeroBytes: delimiter.includes("\0") },
     extension: "csv",
-    read: (chunks, from) =>
+    read: (chunks: AsyncIterable<Uint8Array>, from: ReadFrom) =>
       readTable({
         table,
         rowTable,
@@ -61,20 +62,21 @@ export function csv(options: TableOptions = {}): unknown {
         lines: lineOptions,
         delimiter,
         special: "quotes",
-        split: (record) => splitCsv(record, delimiter),
+        split: (record: string) => splitCsv(record, delimiter),
         skipsEmptyLines: true,
       }),
     ...(table.hasHeader && {
       findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) =>
         findHeaderEnd({ chunks, lines: lineOptions, skipsEmptyLines: true }),
     }),
-    write: (record, out) => writeRow(table.cells(record), out),
+    write: (record: unknown, out: ByteWriter) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
     ...(multiline
       ? { findStarts: findQuotedStarts }
       : { recordStart: (bytes: Uint8Array) => asBuffer(bytes).indexOf(10) + 1 || -1 }),
   };
-  return refuses(format, table.refusal);
+  const named = options.columns === undefined ? takesNames(format, "csv()", table.hasHeader, writeRow) : format;
+  return refuses(named, table.refusal);
 }
 
 function lineEndInCell(cell: string): MillraceError {

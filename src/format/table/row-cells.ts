@@ -1,6 +1,7 @@
 // A row as cells: what is in it, one cell after the other, and what can't be in one.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
+import { isPlainObject } from "../../base/value/plain-value.ts";
 import type { Shape } from "../../job/codecs/shape.ts";
 import { type Refusal, shownPart, shownShape } from "../writable.ts";
 
@@ -25,6 +26,13 @@ export function rowCells(format: string, record: unknown): string[] {
   const cells: string[] = [];
   for (let i = 0; i < record.length; i++) {
     const cell: unknown = record[i];
+    if (typeof cell === "object" && cell !== null && !Array.isArray(cell) && isPlainObject(cell)) {
+      // The key of `fields`, or a result of `stats`.
+      const names = Object.keys(cell);
+      if (names.length === 0) throw noCell(format, i, undefined, cell, "an object of nothing would be no cell at all");
+      for (const name of names) cells.push(cellText(format, (cell as Record<string, unknown>)[name], i, name));
+      continue;
+    }
     if (typeof cell !== "object" || cell === null || !Array.isArray(cell)) {
       cells.push(cellText(format, cell, i, undefined));
       continue;
@@ -36,7 +44,7 @@ export function rowCells(format: string, record: unknown): string[] {
 }
 
 /** ISO 8601 for dates, nothing for null, JavaScript's own text for numbers, bigints and booleans. */
-function cellText(format: string, cell: unknown, place: number, part: number | undefined): string {
+export function cellText(format: string, cell: unknown, place: number, part: number | string | undefined): string {
   switch (typeof cell) {
     case "string":
       return cell;
@@ -54,8 +62,14 @@ function cellText(format: string, cell: unknown, place: number, part: number | u
   throw noCell(format, place, part, cell, aCell);
 }
 
-function noCell(format: string, place: number, part: number | undefined, cell: unknown, why: string): MillraceError {
-  const where = part === undefined ? "" : `part ${part + 1} of `;
+function noCell(
+  format: string,
+  place: number,
+  part: number | string | undefined,
+  cell: unknown,
+  why: string,
+): MillraceError {
+  const where = part === undefined ? "" : `${typeof part === "number" ? `part ${part + 1}` : JSON.stringify(part)} of `;
   return new MillraceError("bad-output", `${format}: ${where}cell ${place + 1} is ${excerptOf(cell)}; ${why}`);
 }
 

@@ -4,9 +4,10 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { CellWriter, Row, TableFormat, TableOptions } from "../../job/table.ts";
 import type { TextFormat } from "../blocks/content.ts";
-import type { Format } from "../format.ts";
+import type { Format, ReadFrom } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
 import { refuses } from "../writable.ts";
+import { takesNames } from "./named.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
@@ -48,8 +49,8 @@ export function tsv(options: TableOptions = {}): unknown {
     split: "anywhere",
     readsText: { zeroBytes: delimiter === "\0" },
     extension: "tsv",
-    recordStart: (bytes) => asBuffer(bytes).indexOf(10) + 1 || -1,
-    read: (chunks, from) =>
+    recordStart: (bytes: Uint8Array) => asBuffer(bytes).indexOf(10) + 1 || -1,
+    read: (chunks: AsyncIterable<Uint8Array>, from: ReadFrom) =>
       readTable({
         table,
         rowTable,
@@ -58,17 +59,18 @@ export function tsv(options: TableOptions = {}): unknown {
         lines: lineOptions,
         delimiter,
         special: "backslashes",
-        split: (line) => splitCells(line, delimiter),
+        split: (line: string) => splitCells(line, delimiter),
         skipsEmptyLines: false,
       }),
     ...(table.hasHeader && {
       findHeaderEnd: (chunks: AsyncIterable<Uint8Array>) =>
         findHeaderEnd({ chunks, lines: lineOptions, skipsEmptyLines: false }),
     }),
-    write: (record, out) => writeRow(table.cells(record), out),
+    write: (record: unknown, out: ByteWriter) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
   };
-  return refuses(format, table.refusal);
+  const named = options.columns === undefined ? takesNames(format, "tsv()", table.hasHeader, writeRow) : format;
+  return refuses(named, table.refusal);
 }
 
 const special = /[\t\n\r\\]/;

@@ -54,7 +54,7 @@ export function writeUnits(units: bigint): readonly number[] {
   const digits: number[] = [];
   for (; rest > 0n; rest >>= BigInt(DIGIT_BITS)) {
     const digit = Number(BigInt.asUintN(DIGIT_BITS, rest));
-    digits.push(units < 0n ? -digit : digit);
+    digits.push(units < 0n ? 0 - digit : digit); // never -0
   }
   return [roundUnits(units), Number.NaN, exponent, ...digits.reverse()];
 }

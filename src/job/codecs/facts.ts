@@ -22,8 +22,10 @@ export interface CodecFacts {
   readonly inner?: Codec<unknown>;
   /** For `desc`: the codec whose order it reverses. */
   readonly reverses?: Codec<unknown>;
-  /** For a tuple: the codecs of its parts. */
+  /** For `tuple` and `fields`: the codecs of the parts. */
   readonly parts?: readonly Codec<unknown>[];
+  /** For `fields`: the names of the parts. */
+  readonly names?: readonly string[];
 }
 
 export type GivenType = "string" | "number" | "bigint" | "boolean" | "date" | "bytes";
@@ -76,9 +78,14 @@ export function codecShape(codec: Codec<unknown>): PartShape {
   return facts?.width ?? (facts?.descending ? "descending" : "ascending");
 }
 
-/** The codecs of a tuple's parts; undefined for all other codecs. */
+/** The codecs of the parts of `tuple` and `fields`; undefined for all other codecs. */
 export function codecParts(codec: Codec<unknown>): readonly Codec<unknown>[] | undefined {
   return known.get(codec)?.parts;
+}
+
+/** The names of the parts of `fields`; undefined for all other codecs. */
+export function codecNames(codec: Codec<unknown>): readonly string[] | undefined {
+  return known.get(codec)?.names;
 }
 
 /** The error for a value that a codec does not take. */

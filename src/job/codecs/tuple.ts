@@ -21,16 +21,27 @@ export function tuple<T extends readonly unknown[]>(
  */
 export function tuple<T extends readonly unknown[]>(...parts: { [K in keyof T]: Codec<T[K]> }): Codec<Readonly<T>>;
 export function tuple(...given: readonly unknown[]): KeyCodec<never> {
-  return makeTuple(given as readonly Codec<unknown>[]) as Codec<unknown> as KeyCodec<never>;
+  const parts = given as readonly Codec<unknown>[];
+  return makeTuple(
+    parts,
+    "tuple",
+    parts.map((_, i) => `part ${i + 1}`),
+  ) as Codec<unknown> as KeyCodec<never>;
 }
 
-// Parts of fixed width are written as they are, others escaped and ended, so that the first n parts of a tuple's bytes
-// are the bytes of the tuple of its first n parts.
-function makeTuple(parts: readonly Codec<unknown>[]): Codec<readonly unknown[]> {
+/**
+ * The codec of an array of these parts; `labels` name them in errors. Parts of fixed width are written as they are,
+ * others escaped and ended, so that the first n parts of a tuple's bytes are the bytes of the tuple of its first n parts.
+ */
+export function makeTuple(
+  parts: readonly Codec<unknown>[],
+  what: "tuple" | "fields",
+  labels: readonly string[],
+): Codec<readonly unknown[]> {
   for (const [index, part] of parts.entries()) {
     if (typeof part?.write !== "function" || typeof part.read !== "function") {
       const called = typeof part === "function" ? "; call it: nullable(…), json()" : "";
-      throw new MillraceError("wrong-job", `tuple: part ${index + 1} is not a codec${called}`);
+      throw new MillraceError("wrong-job", `${what}: ${labels[index]} is not a codec${called}`);
     }
   }
   const name = `tuple(${parts.map(codecName).join(", ")})`;
@@ -58,7 +69,8 @@ function makeTuple(parts: readonly Codec<unknown>[]): Codec<readonly unknown[]> 
       else withEncoded(part, value, (bytes) => writeEscaped(bytes, 2, out));
     } catch (thrown) {
       if (!(thrown instanceof MillraceError)) throw thrown;
-      throw new MillraceError(thrown.code, `part ${index + 1} of ${name}: ${thrown.message}`, { cause: thrown });
+      const of = what === "tuple" ? name : "the key";
+      throw new MillraceError(thrown.code, `${labels[index]} of ${of}: ${thrown.message}`, { cause: thrown });
     }
   }
   function readParts(bytes: Uint8Array, start: number): readonly unknown[] {

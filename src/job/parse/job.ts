@@ -4,6 +4,9 @@ import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";
+import { withNames } from "../../format/format.ts";
+import type { StateAggregate } from "../aggregate/aggregate.ts";
+import { mergeStates, parseAggregate, resultNames, stateCodec, writesResults } from "../aggregate/lower.ts";
 import {
   checkName,
   isFormat,
@@ -17,7 +20,8 @@ import {
 } from "../check.ts";
 import type { Codec, KeyCodec } from "../codec.ts";
 import { auto, autoValue } from "../codecs/auto.ts";
-import { codecName, codecParts, codecShape } from "../codecs/facts.ts";
+import { codecName, codecNames, codecParts, codecShape } from "../codecs/facts.ts";
+import { fields } from "../codecs/fields.ts";
 import { tuple } from "../codecs/tuple.ts";
 import { max, min, sum } from "../combine.ts";
 import type { CombineDefinition, GroupDefinition, JobDefinition, PartitionDefinition } from "../definition.ts";
@@ -32,6 +36,8 @@ const properties = new Set([
   "input",
   "key",
   "value",
+  "aggregate",
+  "counters",
   "params",
   "files",
   "setup",
@@ -49,7 +55,7 @@ const properties = new Set([
 ]);
 
 /** Properties that a map-only job can't use, because nothing is sorted or grouped. */
-const notInMapOnly = ["key", "value", "combine", "group", "partition", "reduce"] as const;
+const notInMapOnly = ["key", "value", "aggregate", "combine", "group", "partition", "reduce"] as const;
 
 /** Throws `wrong-job`, naming the job and the property. */
 export function parseJob(given: unknown, module: string | undefined): JobDefinition {
@@ -100,6 +106,7 @@ function parseOptions(name: string, options: Unchecked, module: string | undefin
       optional(options, "concurrency", (value) => wholeNumber("concurrency", value, 1, 1024)) ??
       limits.asyncConcurrency,
     combine: optional(options, "combine", parseCombine),
+    counters: optional(options, "counters", parseCounters),
     group: optional(options, "group", (value) => parseGroup(value, key)),
     partition: parsePartition(options["partition"]),
     reducers,
@@ -110,8 +117,40 @@ function parseOptions(name: string, options: Unchecked, module: string | undefin
       "rerun",
     module,
   };
-  checkWritable(job);
-  return job;
+  const aggregate = optional(options, "aggregate", parseAggregate);
+  if (aggregate === undefined) {
+    checkWritable(job);
+    return job;
+  }
+  for (const property of ["value", "combine"]) {
+    if (options[property] === undefined) continue;
+    throw wrong(`an aggregate has its own state and merge: leave ${property} out, or the aggregate`);
+  }
+  return aggregating(job, aggregate);
+}
+
+/** Makes value codec, fold and reduce of the job's aggregate. */
+function aggregating(job: JobDefinition, aggregate: StateAggregate): JobDefinition {
+  const lowered: JobDefinition = {
+    ...job,
+    aggregate,
+    value: stateCodec(aggregate),
+    combine: { kind: "function", call: mergeStates(aggregate) },
+  };
+  if (job.reduce !== undefined) return lowered;
+  const key = job.group?.key ?? job.key;
+  const reduce = writesResults(key, aggregate);
+  const outputs = named(job.outputs, resultNames(key, aggregate));
+  checkWritable({ ...lowered, key, outputs });
+  return { ...lowered, reduce, outputs };
+}
+
+/** Tells the main output the names of what is written, where it wants to know them. */
+function named(outputs: JobDefinition["outputs"], names: readonly string[] | undefined): JobDefinition["outputs"] {
+  if (names === undefined) return outputs;
+  return outputs.map((output, index) =>
+    index === 0 ? { ...output, format: withNames(output.format, names) } : output,
+  );
 }
 
 function parseName(value: unknown): string {
@@ -143,15 +182,57 @@ function parseCombine(value: unknown): CombineDefinition {
   return { kind, call };
 }
 
+function parseCounters(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw wrong(`counters is an array of names, not ${excerptOf(value)}`);
+  return value.map((name: unknown) => {
+    if (typeof name === "string" && name !== "") return name;
+    throw wrong(`counters has the name of each, not ${excerptOf(name)}`);
+  });
+}
+
 function parseGroup(value: unknown, key: KeyCodec<unknown>): GroupDefinition {
   if (typeof value === "function") throw wrong("group is a function: call it, as in group: prefix(1)");
+  const names = isObject(value) && Array.isArray(value["names"]) ? (value["names"] as string[]) : undefined;
+  if (names !== undefined) return groupByNames(names, key);
   const count: unknown = isObject(value) ? value["parts"] : undefined;
   if (typeof count !== "number") throw wrong(`group is prefix(n), not ${excerptOf(value)}`);
   const parts = codecParts(key);
   if (parts === undefined) throw wrong(`group: prefix(${count}) wants key: tuple(…), and the key is ${codecName(key)}`);
+  const known = codecNames(key);
+  if (known !== undefined)
+    throw wrong(`group: prefix(${count}) is for tuples, and the key has names: prefix(${JSON.stringify(known[0])})`);
   wholeNumber("group: prefix", count, 1, parts.length);
   const leading = parts.slice(0, count) as KeyCodec<unknown>[];
-  return { parts: count, shapes: leading.map(codecShape), key: tuple(...leading) as KeyCodec<unknown> };
+  return {
+    parts: count,
+    shapes: leading.map(codecShape),
+    key: tuple(...leading) as KeyCodec<unknown>,
+    of: (value) => (value as readonly unknown[]).slice(0, count),
+  };
+}
+
+/** `prefix("user")`: the names must be the first ones of the key. */
+function groupByNames(names: readonly string[], key: KeyCodec<unknown>): GroupDefinition {
+  const shown = `group: prefix(${names.map((name) => JSON.stringify(name)).join(", ")})`;
+  const known = codecNames(key);
+  const parts = codecParts(key);
+  if (known === undefined || parts === undefined)
+    throw wrong(`${shown} wants key: fields({ … }), and the key is ${codecName(key)}`);
+  const stranger = names.find((name) => !known.includes(name));
+  if (stranger !== undefined)
+    throw wrong(`${shown}: the key has no field ${JSON.stringify(stranger)}${didYouMean(stranger, known)}`);
+  if (names.some((name, i) => known[i] !== name)) {
+    const first = known.slice(0, names.length).map((name) => JSON.stringify(name));
+    throw wrong(`${shown} must name the first fields of the key, in their order: prefix(${first.join(", ")})`);
+  }
+  const leading = parts.slice(0, names.length) as KeyCodec<unknown>[];
+  const codecs = Object.fromEntries(names.map((name, i) => [name, leading[i]!]));
+  return {
+    parts: names.length,
+    shapes: leading.map(codecShape),
+    key: fields(codecs) as KeyCodec<unknown>,
+    of: (value) => Object.fromEntries(names.map((name) => [name, (value as Record<string, unknown>)[name]])),
+  };
 }
 
 function parsePartition(value: unknown): PartitionDefinition {

@@ -1,5 +1,7 @@
 import { refusalOf } from "../../format/writable.ts";
+import { resultNames } from "../aggregate/lower.ts";
 import { wrong } from "../check.ts";
+import { codecNames } from "../codecs/facts.ts";
 import { type Shape, shapeOf } from "../codecs/shape.ts";
 import type { JobDefinition } from "../definition.ts";
 import { isEachKey } from "../mappers.ts";
@@ -8,18 +10,28 @@ import { isEachKey } from "../mappers.ts";
  * Checks that the main output may be able to write what the job makes, as far as the codecs say what that is. Throws
  * `wrong-job`, before any record has been read.
  */
-export function checkWritable(job: Pick<JobDefinition, "key" | "value" | "outputs" | "reducers" | "reduce">): void {
+export function checkWritable(
+  job: Pick<JobDefinition, "key" | "value" | "outputs" | "reducers" | "reduce" | "aggregate">,
+): void {
   const record = recordOf(job);
   const refusal = record && refusalOf(job.outputs[0]!.format, record);
   if (refusal === undefined) return;
-  const reduce = job.reduce === undefined ? "without reduce each key is written with its value" : "eachKey writes keys";
+  const what = job.aggregate === undefined ? "value" : "result";
+  const reduce =
+    job.reduce === undefined ? `without reduce each key is written with its ${what}` : "eachKey writes keys";
   throw wrong(`its output can't be written (${reduce}): ${refusal}. Add a reduce that emits what is to be written`);
 }
 
 /** What is known of the records of the main output; undefined where the job's own code makes them. */
-function recordOf({ key, value, reducers, reduce }: Parameters<typeof checkWritable>[0]): Shape | undefined {
+function recordOf({ key, value, reducers, reduce, aggregate }: Parameters<typeof checkWritable>[0]): Shape | undefined {
   if (reducers === 0) return undefined;
   if (isEachKey(reduce)) return shapeOf(key);
   if (reduce !== undefined) return undefined;
+  if (aggregate !== undefined && codecNames(key) !== undefined) {
+    const names = resultNames(key, aggregate);
+    return names === undefined ? undefined : { kind: "object", names };
+  }
+  if (aggregate !== undefined)
+    return { kind: "array", parts: [shapeOf(key), { kind: "unknown" }], names: ["the key", "the result"] };
   return { kind: "array", parts: [shapeOf(key), shapeOf(value)], names: ["the key", "the value"] };
 }

@@ -4,6 +4,7 @@ import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";
+import type { Accumulator, StateAggregate } from "../../job/aggregate/aggregate.ts";
 import { f64Kind } from "../../job/codecs/facts.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { KernelFold } from "../../kernel/kernel.ts";
@@ -23,7 +24,8 @@ export function isSummed({ combine, value }: JobDefinition): boolean {
 
 /** What the user's function throws comes out of the kernel as a `TaskFailure`. */
 export function kernelFold(job: JobDefinition): KernelFold | undefined {
-  const { combine, value } = job;
+  const { aggregate, combine, value } = job;
+  if (aggregate !== undefined) return aggregateFold(aggregate);
   if (combine === undefined) return undefined;
   const kind = f64Kind(value);
   if (kind === undefined) return { on: "bytes", by: foldBytes(job, guarded(combine.call)) };
@@ -43,6 +45,52 @@ export function kernelFold(job: JobDefinition): KernelFold | undefined {
   };
   return { on: "f64", by, integers };
 }
+
+/**
+ * Merges states of one key from left to right into one accumulator, which becomes bytes when the key's last value is
+ * there: a list that grows is not written again with each of its values.
+ */
+function aggregateFold(aggregate: StateAggregate): KernelFold {
+  const guard = <T>(call: () => T): T => {
+    try {
+      return call();
+    } catch (thrown) {
+      throw userFailure(thrown, { where: aggregate.name, excerpt: aggregate.name });
+    }
+  };
+  const buffer = new ByteBuffer();
+  let accumulator: Accumulator | undefined;
+  return {
+    on: "bytes",
+    by: (a, b) =>
+      guard(() => {
+        let into = a === underWay ? accumulator : undefined;
+        if (into === undefined) {
+          into = accumulator = aggregate.begin();
+          into.add(a, 0, a.length);
+        }
+        into.add(b, 0, b.length);
+        return underWay;
+      }),
+    settle: (folded) =>
+      guard(() => {
+        if (folded !== underWay || accumulator === undefined) return folded;
+        buffer.reset();
+        accumulator.write(buffer);
+        accumulator = undefined;
+        if (buffer.length > limits.valueBytesMax) {
+          throw new MillraceError(
+            "over-limit",
+            `${aggregate.name}: the state of one key has ${buffer.length} bytes, and at most ${limits.valueBytesMax} are allowed`,
+          );
+        }
+        return new Uint8Array(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.length);
+      }),
+  };
+}
+
+/** Stands for the accumulator, in the place of its bytes. */
+const underWay = new Uint8Array(0);
 
 function foldBytes(job: JobDefinition, call: Call): (a: Uint8Array, b: Uint8Array) => Uint8Array {
   // Two buffers in turn, as the left argument may be a view of the previous result.

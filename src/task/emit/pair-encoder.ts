@@ -102,9 +102,9 @@ function named(thrown: unknown, where: string): unknown {
 function partitionChooser(job: JobDefinition, partitions: number): ((key: unknown) => number) | undefined {
   if (job.partition.kind !== "function") return undefined;
   const { choose } = job.partition;
-  const parts = job.group?.parts;
+  const { group } = job;
   return (key) => {
-    const grouped = parts === undefined ? key : (key as readonly unknown[]).slice(0, parts);
+    const grouped = group === undefined ? key : group.of(key);
     const partition: unknown = refusePromise(choose(grouped, partitions), "partition");
     if (typeof partition === "number" && partition >= 0 && partition < partitions && Number.isInteger(partition)) {
       return partition + 0; // -0 is 0

@@ -45,7 +45,6 @@ interface PendingReduce {
   readonly scope: ContextScope;
   readonly returned: PromiseLike<unknown>;
 }
-
 type Reduce = NonNullable<JobDefinition["reduce"]>;
 
 /** After this many groups the status page is written, and the signal is checked. */
@@ -128,7 +127,15 @@ export class ReduceSide {
     const table = outputTable(job, []);
     const of: CallOf = { name: "reduce", code: [reduce] };
     this.#late.during = of;
-    const source = { groups: this.#groups, read: readValue, beat: () => this.#beat(), late: this.#late, of };
+    const readWholeKey = job.group === undefined ? readKey : decoderOf(job.key);
+    const source = {
+      groups: this.#groups,
+      read: readValue,
+      readWholeKey,
+      beat: () => this.#beat(),
+      late: this.#late,
+      of,
+    };
     let shared = sharing && mayShare(reduce) ? this.#newCall(table, of) : undefined;
     const next = () => this.#reduceOn(reduce, readKey, source, table, shared);
     for (let pending = next(); pending !== undefined; pending = next()) {
@@ -182,6 +189,7 @@ export class ReduceSide {
     shared: ReduceCall | undefined,
   ): PendingReduce | undefined {
     const { groups } = source;
+    const { aggregate } = this.#options.job;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       const values = new GroupValues(source);
@@ -189,7 +197,7 @@ export class ReduceSide {
       scope.serial++;
       scope.call = "open";
       try {
-        const returned = reduce(key, values, emit, ctx);
+        const returned = reduce(key, aggregate === undefined ? values : values.fold(aggregate), emit, ctx);
         if (returned !== undefined) {
           if (isPromise(returned)) return { key, values, scope, returned };
           this.#options.task.returned.take(returned);

@@ -3,6 +3,7 @@
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { readF64 } from "../../base/bytes/f64.ts";
 import { MillraceError } from "../../base/error.ts";
+import type { StateAggregate } from "../../job/aggregate/aggregate.ts";
 import type { Codec } from "../../job/codec.ts";
 import { bytes } from "../../job/codecs/bytes.ts";
 import { f64Kind } from "../../job/codecs/facts.ts";
@@ -63,6 +64,8 @@ const valuesPerBeat = 0x10000;
 export interface ValueSource {
   readonly groups: Groups;
   readonly read: Decoder;
+  /** Reads a pair's key, of which the group's key may be the first parts. */
+  readonly readWholeKey: Decoder;
   readonly beat: () => void;
   readonly late: LateCalls;
   readonly of: CallOf;
@@ -91,14 +94,36 @@ export class GroupValues implements IterableIterator<unknown> {
   next(): IteratorResult<unknown, undefined> {
     if (this.#state !== "open") throw this.#tooLate();
     const { groups, read } = this.#from;
+    if (!this.#step()) return { done: true, value: undefined };
+    return { done: false, value: read(groups.pair, groups.valueStart, groups.valueEnd) };
+  }
+
+  /** The whole key of the value that was read last, or of the first one. */
+  get key(): unknown {
+    if (this.#state !== "open") throw this.#tooLate();
+    const { groups, readWholeKey } = this.#from;
+    if (groups.isInside) return readWholeKey(groups.pair, groups.wholeKeyStart, groups.wholeKeyEnd);
+    throw new MillraceError("user-error", "values.key is the key of a value, and all values have been read: keep it");
+  }
+
+  /** The result of the job's aggregate over all values, which are its states. */
+  fold(aggregate: StateAggregate): unknown {
+    const { groups } = this.#from;
+    const accumulator = aggregate.begin();
+    while (this.#step()) accumulator.add(groups.pair.bytes, groups.valueStart, groups.valueEnd);
+    return accumulator.finish();
+  }
+
+  #step(): boolean {
+    const { groups } = this.#from;
     try {
-      if (!groups.nextValue()) return { done: true, value: undefined };
+      if (!groups.nextValue()) return false;
       if (groups.pairs % valuesPerBeat === 0) this.#from.beat();
+      return true;
     } catch (thrown) {
       this.broken = { thrown };
       throw thrown;
     }
-    return { done: false, value: read(groups.pair, groups.valueStart, groups.valueEnd) };
   }
 
   /** A loop was left early: the rest is skipped. */

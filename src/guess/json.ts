@@ -1,0 +1,143 @@
+// NDJSON: which fields its objects have, and which codec reads each.
+import { formatCount } from "../base/units.ts";
+import { type Beginning, withoutMark } from "./beginning.ts";
+import { type ColumnType, type GuessedColumn, typeOf } from "./column-type.ts";
+import type { Guessed } from "./guess.ts";
+
+/** A job that names more fields than these can't be read; objects with more are mostly maps. */
+const fieldsMax = 100;
+
+interface Line {
+  /** Offset of its first byte. */
+  readonly start: number;
+  readonly source: string;
+  readonly text: string;
+}
+
+export type JsonGuess =
+  | { readonly kind: "json"; readonly guessed: Guessed }
+  /** Some lines are JSON objects, and this one is not. */
+  | { readonly kind: "mixed"; readonly note: string }
+  | { readonly kind: "none" };
+
+export function guessJson(beginnings: readonly Beginning[]): JsonGuess {
+  const lines = beginnings.flatMap(linesOf);
+  const records: unknown[] = [];
+  let odd: Line | undefined;
+  for (const line of lines) {
+    const record = /^\s*[[{]/.test(line.text) ? parsed(line.text) : undefined;
+    if (record === undefined) odd ??= line;
+    else records.push(record);
+  }
+  if (records.length === 0) return { kind: "none" };
+  if (odd !== undefined) {
+    if (!records.some((record) => !Array.isArray(record))) return { kind: "none" };
+    const share = `${formatCount(records.length)} of the ${formatCount(lines.length)} lines looked at are JSON`;
+    return {
+      kind: "mixed",
+      note: `${share}, and the one at ${odd.source}:${odd.start} is not, so records are lines of text; --format ndjson takes such lines for bad records`,
+    };
+  }
+  return { kind: "json", guessed: guessFields(records) };
+}
+
+/** Lines that are not blank; the last one is left out where the content goes on behind it. */
+function linesOf({ source, bytes, isWhole }: Beginning): Line[] {
+  const lines: Line[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const feed = bytes.indexOf(10, start);
+    if (feed < 0 && !isWhole) break;
+    const end = feed < 0 ? bytes.length : feed;
+    const text = bytes.toString("utf8", start, end);
+    const plain = start === 0 ? withoutMark(text) : text;
+    if (plain.trim() !== "") lines.push({ start, source, text: plain });
+    start = end + 1;
+  }
+  return lines;
+}
+
+/** Undefined: no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+export function guessFields(records: readonly unknown[]): Guessed {
+  const whole: Guessed = { guess: { kind: "json", bigints: false }, notes: [] };
+  if (!records.every(isObject)) return whole;
+  const values = new Map<string, unknown[]>();
+  for (const record of records) {
+    for (const [name, value] of Object.entries(record)) {
+      const held = values.get(name);
+      if (held === undefined) values.set(name, [value]);
+      else held.push(value);
+    }
+  }
+  const notes: string[] = [];
+  const columns: GuessedColumn[] = [];
+  const left = new Map<string, string[]>();
+  for (const [name, held] of values) {
+    const guessed = fieldOf(held, records.length);
+    if ("why" in guessed) left.set(guessed.why, [...(left.get(guessed.why) ?? []), name]);
+    else columns.push({ name, ...guessed });
+  }
+  for (const [why, names] of left) notes.push(`left out, as a field has one type: ${namesText(names)} (${why})`);
+  if (columns.length === 0) return { ...whole, notes: [...notes, "no field has one type: records are read whole"] };
+  if (columns.length > fieldsMax) {
+    const count = (name: string) => values.get(name)!.length;
+    columns.sort((a, b) => count(b.name) - count(a.name));
+    notes.push(`${formatCount(columns.length)} fields were found; the ${fieldsMax} most frequent are declared`);
+    columns.length = fieldsMax;
+  }
+  return { guess: { kind: "fields", columns }, notes };
+}
+
+function isObject(record: unknown): record is object {
+  return typeof record === "object" && record !== null && !Array.isArray(record);
+}
+
+function namesText(names: readonly string[]): string {
+  const shown = names.slice(0, 8).map((name) => JSON.stringify(name.slice(0, 60)));
+  return shown.join(", ") + (names.length > shown.length ? ` and ${names.length - shown.length} more` : "");
+}
+
+function fieldOf(
+  values: readonly unknown[],
+  records: number,
+): { readonly type: ColumnType; readonly nullable: boolean; readonly note?: string } | { readonly why: string } {
+  const full = values.filter((value) => value !== null);
+  const nullable = full.length < records;
+  if (full.length === 0) return { type: "utf8", nullable, note: "always null so far" };
+  const kinds = new Set(full.map((value) => typeof value));
+  if (kinds.size > 1) return { why: `${[...kinds].map(kindText).toSorted().join(" and ")}` };
+  switch (typeof full[0]) {
+    case "boolean":
+      return { type: "bool", nullable };
+    case "string": {
+      const type = typeOf(full.map(String));
+      return { type: type === "date" ? "date" : "utf8", nullable };
+    }
+    case "number": {
+      const type = numberType(full.map(Number));
+      return type === undefined
+        ? { why: 'numbers beyond 2^53, which ndjson({ integers: "bigint" }) reads in whole records' }
+        : { type, nullable };
+    }
+    default:
+      return { why: "objects or arrays" };
+  }
+}
+
+function kindText(type: string): string {
+  return type === "string" ? "text" : type === "object" ? "objects or arrays" : `${type}s`;
+}
+
+/** Undefined: whole numbers that a double may have changed, or that it can't hold. */
+function numberType(values: readonly number[]): ColumnType | undefined {
+  if (values.every((value) => Number.isSafeInteger(value))) return values.every((value) => value >= 0) ? "uint" : "int";
+  const isFine = (value: number) => Number.isFinite(value) && (Number.isSafeInteger(value) || !Number.isInteger(value));
+  return values.every(isFine) ? "float64" : undefined;
+}
