@@ -1,4 +1,5 @@
 // Joins two formats: who bought for how much? Orders of nobody go to an output of their own.
+// `defineJoin` (spent.ts) makes the pairs itself; this job needs none, only that one side comes before the other.
 //   millrace run examples/join.ts --input users=examples/data/users.csv --input orders=examples/data/orders.ndjson -o spent
 import { csv, defineJob, int, json, ndjson, prefix, text, tuple, uint, utf8 } from "millrace";
 

@@ -3,4 +3,5 @@
 
 export { run } from "./engine/run/run.ts";
 export * from "./job/api.ts";
+export type * from "./job/join/types.ts";
 export type * from "./job/types.ts";

@@ -83,6 +83,8 @@ export const limits = {
    * least two.
    */
   heapMergeBytes: 64 * MiB,
+  /** Left records of one key that a join holds as objects, by their encoded size; more of them are in a file. */
+  joinKeptBytes: 1 * MiB,
   /** Left free in the file system of the memory tier, for status pages and for other programs. */
   memoryTierSpareBytes: 8 * MiB,
 

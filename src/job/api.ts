@@ -32,5 +32,6 @@ export { tuple } from "./codecs/tuple.ts";
 export { utf8 } from "./codecs/utf8.ts";
 export { max, min, sum } from "./combine.ts";
 export { defineJob } from "./define-job.ts";
+export { defineJoin } from "./join/define-join.ts";
 export { eachKey, grep, recordAsKey, words } from "./mappers.ts";
 export { byHash, byRange, prefix } from "./partition.ts";

@@ -88,20 +88,29 @@ export function defineJob<
   reread: RereadOf<O>;
   counter: CounterName<Counter>;
 }> {
-  const definition = parsed(job, callerOf(defineJob), defineJob);
-  const defined = { name: definition.name };
-  Object.defineProperty(defined, mark, { value: version });
-  definitions.set(defined, definition);
   // Only the compiler knows the type parameter.
-  return Object.freeze(defined) as unknown as ReturnType<
+  return defined(job, parseJob, defineJob) as unknown as ReturnType<
     typeof defineJob<I, O, Key, Value, Out, P, File, State, Parts, Reducers, Returned, Counter, Names>
   >;
 }
 
+/** What `callee`, which the user called with `job`, returns: the engine finds the definition by it. */
+export function defined(
+  job: unknown,
+  parse: (job: unknown, module: string | undefined) => JobDefinition,
+  callee: Function,
+): object {
+  const definition = parsed(job, parse, callee);
+  const result = { name: definition.name };
+  Object.defineProperty(result, mark, { value: version });
+  definitions.set(result, definition);
+  return Object.freeze(result);
+}
+
 /** Makes an error point at the user's call, not into this package. */
-function parsed(job: unknown, module: string | undefined, callee: Function): JobDefinition {
+function parsed(job: unknown, parse: Parameters<typeof defined>[1], callee: Function): JobDefinition {
   try {
-    return parseJob(job, module);
+    return parse(job, callerOf(callee));
   } catch (error) {
     if (isOurs(error)) Error.captureStackTrace(error, callee);
     throw error;
@@ -127,8 +136,12 @@ export function jobDefinition(job: unknown, what = "the job"): JobDefinition {
       `${what} was defined by another copy of millrace (version ${messageOf(job[mark])}) than the one that runs it (version ${version}): install only one`,
     );
   }
-  const forgotten = isObject && "map" in job ? ", but what defineJob takes: wrap it in defineJob(…)" : "";
-  throw new MillraceError("wrong-job", `${what} is not a job made by defineJob${forgotten}`);
+  const made = isObject && "left" in job && "right" in job ? "defineJoin" : "defineJob";
+  const forgotten = isObject && ("map" in job || made === "defineJoin");
+  throw new MillraceError(
+    "wrong-job",
+    `${what} is not a job made by ${made}${forgotten ? `, but what ${made} takes: wrap it in ${made}(…)` : ""}`,
+  );
 }
 
 /** The file (URL or path) of the code that called `callee`, as far as the stack tells. */

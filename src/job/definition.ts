@@ -33,8 +33,13 @@ export interface JobDefinition {
   readonly partition: PartitionDefinition;
   /** undefined: by input size. 0: map-only. */
   readonly reducers: number | undefined;
-  /** Called as reduce(key, values, emit, ctx); where there is an aggregate, with its result in place of the values. */
-  readonly reduce: ((key: unknown, values: unknown, emit: unknown, ctx: unknown) => unknown) | undefined;
+  /**
+   * Called as reduce(key, values, emit, ctx); where there is an aggregate, with its result in place of the values. `room`
+   * is given only where `keeps` says so.
+   */
+  readonly reduce: ((key: unknown, values: unknown, emit: unknown, ctx: unknown, room?: Room) => unknown) | undefined;
+  /** Whether `reduce` is the engine's own (a join's), which keeps records that need not fit into memory. */
+  readonly keeps?: boolean | undefined;
   readonly compress: "gzip" | "zstd" | undefined;
   readonly nondeterministic: "rerun" | "fail";
   /** The file URL or path of the module that called `defineJob`, as far as it can be known. */
@@ -77,6 +82,22 @@ export type PartitionDefinition =
   | { readonly kind: "hash" }
   | { readonly kind: "range" }
   | { readonly kind: "function"; readonly choose: (key: unknown, partitions: number) => number };
+
+/** Where a reduce of the engine's own puts records that need not fit into memory. */
+export interface Room {
+  /** Begins an empty list, which is removed when the call of reduce has ended. */
+  keep(): KeptList;
+  /** Throws when the call of reduce has ended: what was kept must not be read any more. */
+  check(): void;
+}
+
+/** A list of byte strings in a file. */
+export interface KeptList {
+  /** Appends a copy. Not called again after `read`. */
+  add(bytes: Uint8Array): void;
+  /** All of them in order, each valid until the next; as often as wanted, but one reading at a time. */
+  read(): Iterable<Uint8Array>;
+}
 
 export type ParamsDefinition =
   | { readonly kind: "table"; readonly params: ReadonlyMap<string, ParamDefinition> }

@@ -164,7 +164,8 @@ class InlineJob {
         partition,
       });
       const sink = this.#records;
-      await new ReduceSide({ job: this.#job, task, state, cursor, sink, signal: this.#env.signal }).reduceAll();
+      const { signal } = this.#env;
+      await new ReduceSide({ job: this.#job, task, state, cursor, sink, files: this.#files, signal }).reduceAll();
     });
     this.#count(task);
   }

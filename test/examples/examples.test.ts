@@ -151,6 +151,30 @@ describe("examples", () => {
     expect(readdirSync(output).filter((name) => name.startsWith("part-"))).toHaveLength(4);
   });
 
+  it("spent has a row for each user, with what the orders add up to", async () => {
+    const output = await runExample("spent", [
+      "--input",
+      "users=examples/data/users.csv",
+      "--input",
+      "orders=examples/data/orders.ndjson",
+    ]);
+    const orders = lines(join(data, "orders.ndjson")).map(
+      (line) => JSON.parse(line) as { user: string; cents: number },
+    );
+    const written = publishedText(output)
+      .match(/^u\d+,.*,\d+,-?\d+$/gm)!
+      .map((line) => line.match(/^(u\d+),.*,(\d+),(-?\d+)$/)!.slice(1));
+    const ids = lines(join(data, "users.csv")).flatMap((line) => /^u\d+(?=,)/.exec(line)?.[0] ?? []);
+    expect(written).toEqual(
+      ids.sort().map((id) => {
+        const own = orders.filter(({ user }) => user === id);
+        return [id, String(own.length), String(own.reduce((sum, { cents }) => sum + cents, 0))];
+      }),
+    );
+    expect(written.some(([, count]) => count === "0")).toBe(true);
+    expect(written.some(([, count]) => Number(count) > 1)).toBe(true);
+  });
+
   it("join adds each user's orders up, and puts orders of nobody aside", async () => {
     const output = await runExample("join", [
       "--input",

@@ -62,16 +62,37 @@ export const paramsCodec: Codec<AutoValue> = builtIn<Codec<AutoValue>>(
   { name: "params" },
 );
 
+/**
+ * Encodes whole records of a format, for a join: all numbers may be in them, and a property that is undefined counts
+ * as left out.
+ */
+export const recordCodec: Codec<unknown> = builtIn<Codec<unknown>>(
+  { ordered: false, write: (value, out) => write(value, out, records, []), read },
+  { name: "records" },
+);
+
 interface Role {
   readonly carrier: string;
   readonly objects: boolean;
+  /** Properties that are undefined count as left out. Default: they are refused. */
+  readonly leavesOut?: true;
+  /** NaN and infinities are allowed. Default: they are refused. */
+  readonly allNumbers?: true;
   /** Advice for errors, in place of the usual one. */
   readonly advice?: string;
 }
 const params: Role = {
   carrier: "params, which are stored with the job,",
   objects: true,
+  leavesOut: true,
   advice: "Let the schema give plain data, and make it in `setup`.",
+};
+const records: Role = {
+  carrier: "a join, whose records are kept as plain data,",
+  objects: true,
+  leavesOut: true,
+  allNumbers: true,
+  advice: "Let the input's format give plain data.",
 };
 const keys: Role = { carrier: "the auto codec, for keys,", objects: false };
 const values: Role = { carrier: "the auto codec", objects: true };
@@ -84,7 +105,8 @@ function write(value: unknown, out: ByteWriter, role: Role, path: (string | numb
       else writeTextEnded(value, 1, out);
       break;
     case "number":
-      if (!Number.isFinite(value)) throw refused(role, value, path, "Use the codec float64, or null instead.");
+      if (!Number.isFinite(value) && role.allNumbers !== true)
+        throw refused(role, value, path, "Use the codec float64, or null instead.");
       out.writeUint8(tag.number);
       writeDouble(value, out);
       break;
@@ -144,7 +166,7 @@ function writeProperties(
 ): void {
   out.writeUint8(tag.object);
   for (const name of Object.keys(object)) {
-    if (role === params && object[name] === undefined) continue;
+    if (role.leavesOut === true && object[name] === undefined) continue;
     out.writeUint8(tag.string);
     writeTextEnded(name, 1, out);
     writePart(name, object[name], out, role, path);

@@ -4,7 +4,8 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { Groups } from "../../sort/group.ts";
-import type { BlockCursor } from "../../sort/run.ts";
+import { KeptLists } from "../../sort/kept-list.ts";
+import type { BlockCursor, RunFiles } from "../../sort/run.ts";
 import { codeOf, isA, userFailure } from "../failure.ts";
 import { mayShare, ReturnsPromises } from "../map/sharing.ts";
 import { type OutputTable, outputTable } from "../output/outputs.ts";
@@ -26,6 +27,8 @@ export interface ReduceSideOptions {
   /** Closed when `reduceAll` rejects; otherwise read to its end. */
   readonly cursor: BlockCursor;
   readonly sink: RecordSink;
+  /** Where a reduce that keeps records puts them. */
+  readonly files: RunFiles;
   readonly signal: AbortSignal;
   /** False: each call of reduce has an `emit` and a `ctx` of its own, which takes longer. Default true. */
   readonly sharing?: boolean | undefined;
@@ -55,13 +58,16 @@ export class ReduceSide {
   readonly #groups: Groups;
   readonly #keyLines: KeyLines | undefined;
   readonly #late: LateCalls;
+  /** Undefined where reduce is the job's own. */
+  readonly #kept: KeptLists | undefined;
   /** An error that ends the attempt, whatever user code makes of it: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: ReduceSideOptions) {
     this.#options = options;
     this.#late = options.task.base.late;
-    const { job, cursor, sink } = options;
+    const { job, cursor, sink, files, task } = options;
+    this.#kept = job.keeps === true ? new KeptLists(files, task.base.attempt) : undefined;
     this.#keyLines = keyLinesOf(job, sink);
     // Without reduce pairs are written, with their whole keys.
     this.#groups = new Groups(cursor, job.reduce === undefined ? undefined : job.group?.shapes);
@@ -88,6 +94,8 @@ export class ReduceSide {
     } catch (thrown) {
       this.#groups.close();
       throw thrown;
+    } finally {
+      this.#kept?.clear();
     }
   }
 
@@ -190,6 +198,7 @@ export class ReduceSide {
   ): PendingReduce | undefined {
     const { groups } = source;
     const { aggregate } = this.#options.job;
+    const kept = this.#kept;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       const values = new GroupValues(source);
@@ -197,7 +206,11 @@ export class ReduceSide {
       scope.serial++;
       scope.call = "open";
       try {
-        const returned = reduce(key, aggregate === undefined ? values : values.fold(aggregate), emit, ctx);
+        const given = aggregate === undefined ? values : values.fold(aggregate);
+        const returned =
+          kept === undefined
+            ? reduce(key, given, emit, ctx)
+            : reduce(key, given, emit, ctx, { keep: () => kept.keep(), check: () => values.check() });
         if (returned !== undefined) {
           if (isPromise(returned)) return { key, values, scope, returned };
           this.#options.task.returned.take(returned);
@@ -218,6 +231,10 @@ export class ReduceSide {
   #end(values: GroupValues, scope: ContextScope): void {
     scope.call = "ended";
     values.end("ended");
+    if (this.#kept !== undefined) {
+      this.#kept.clear();
+      if (this.#kept.broken !== undefined) this.#throwBroken();
+    }
     if (this.#broken !== undefined || values.broken !== undefined) this.#throwBroken(values);
     if (scope.dirty) {
       scope.dirty = false;
@@ -240,7 +257,7 @@ export class ReduceSide {
 
   #throwBroken(values?: GroupValues): void {
     this.#late.check();
-    const broken = this.#broken ?? values?.broken;
+    const broken = this.#broken ?? values?.broken ?? this.#kept?.broken;
     if (broken !== undefined) throw broken.thrown;
   }
 

@@ -39,7 +39,7 @@ export async function runReduceTask(
     const reduceWith = async (state: unknown, sink: StagedOutputs) => {
       sink.open(0);
       const gathered = gatherAll(assignment, env, inputs, task, files, fetched);
-      const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink, signal: env.signal });
+      const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink, files, signal: env.signal });
       await side.reduceAll();
       return { side, gathered, outputs: sink };
     };

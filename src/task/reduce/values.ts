@@ -131,6 +131,11 @@ export class GroupValues implements IterableIterator<unknown> {
     return { done: true, value: undefined };
   }
 
+  /** Throws to code that goes on after the call of reduce. */
+  check(): void {
+    if (this.#state !== "open") throw this.#tooLate();
+  }
+
   /** Says that the call of reduce which got these values has ended. */
   end(how: "ended" | "failed"): void {
     this.#state = how;
