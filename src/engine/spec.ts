@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
+import { parseWords } from "../base/words.ts";
 import { filesOf, type Spooled } from "../input/resolve.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import { validateTable } from "../job/params/validate.ts";
@@ -21,8 +22,8 @@ export interface SubmitOptions {
   readonly standardInput?: string;
   /** The files that FIFOs stand for. Left out: no argument is one. */
   readonly spooled?: JobSpec["spooled"];
-  /** A program and its arguments that every input file goes through. */
-  readonly decompress?: JobSpec["decompress"];
+  /** The command line of a program that every input file goes through. Default: none. */
+  readonly decompress?: string;
   /** Paths of side files by name, in place of those that the job declares. Default: the job's own. */
   readonly files?: Readonly<Record<string, string>>;
   /** JSON of the parameters as they were given; default "{}". */
@@ -98,7 +99,7 @@ export async function sizedSpec(
     directory,
     standardInput: options.standardInput,
     ...(options.spooled !== undefined && { spooled: options.spooled }),
-    ...(options.decompress !== undefined && { decompress: options.decompress }),
+    ...(options.decompress !== undefined && { decompress: parseWords(options.decompress, "--decompress") }),
     files: await sideFiles(options.files ?? {}, parts, directory),
     output: parts.destination,
     writes: options.writes ?? "formats",

@@ -1,10 +1,10 @@
 // Turns arguments into files: which ones, in which order, of which version and with which compression.
 import { relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
-import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath } from "../base/paths.ts";
+import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath, spooledFile } from "../base/paths.ts";
 import { headBytesLooked, readsText, refuseForeign, tailBytesLooked } from "../format/blocks/content.ts";
 import type { InputFormat } from "../format/format.ts";
-import { type JobSpec, spooledFile } from "../job/spec.ts";
+import type { JobSpec } from "../job/spec.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
 

@@ -54,15 +54,6 @@ export interface SpooledInput {
   readonly path: string;
 }
 
-/** The file that holds what an input's path names, where that could be read only once; undefined for any other. */
-export function spooledFile(
-  spec: Partial<Pick<JobSpec, "standardInput" | "spooled">>,
-  given: string,
-): string | undefined {
-  if (given === "-") return spec.standardInput;
-  return spec.spooled?.find((input) => input.given === given)?.path;
-}
-
 export interface DeadLettersFolder {
   /** An absolute path (or URL). */
   readonly path: string;

@@ -4,9 +4,9 @@
 import { relative } from "node:path";
 import { compareBytes } from "../base/bytes/bytes.ts";
 import { limits } from "../base/limits.ts";
-import { absolutePath, isUrl } from "../base/paths.ts";
+import { absolutePath, isUrl, spooledFile } from "../base/paths.ts";
 import type { Plan, PlannedFile } from "../input/plan.ts";
-import { type JobSpec, spooledFile } from "../job/spec.ts";
+import type { JobSpec } from "../job/spec.ts";
 import { isCount, isPath, isText } from "./check-report.ts";
 
 /** Why the plan can't be the job's; undefined: it can. */

@@ -74,6 +74,7 @@ const compared: readonly (readonly [keyof JobSpec, string])[] = [
   ["splitBytes", "another --split-size is given"],
   ["skipBad", "another --skip-bad is given"],
   ["writes", "the result is wanted in another form"],
+  ["decompress", "another --decompress is given"],
   ["output", "the output is another"],
 ];
 

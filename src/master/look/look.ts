@@ -4,8 +4,8 @@
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
-import { isUrl } from "../../base/paths.ts";
-import { type JobSpec, spooledFile } from "../../job/spec.ts";
+import { isUrl, spooledFile } from "../../base/paths.ts";
+import type { JobSpec } from "../../job/spec.ts";
 import { writeProbe } from "../../output/probe.ts";
 import type { Storage } from "../../storage/storage.ts";
 
