@@ -120,7 +120,7 @@ const may = {
     "index.:types",
     "testing.:types",
   ],
-  "engine/run": ["base", "job", "protocol:types", "output", "storage", "engine", "engine/local/open", "engine/remote"],
+  "engine/run": ["base", "job", "protocol", "output", "storage", "engine", "engine/local/open", "engine/remote"],
   "index.": ["job", "engine/run"],
   "testing.": ["base", "job", "task"],
   "boot.": ["base"],

@@ -1,8 +1,10 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
+
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
 import { address, count, listen, path, size, time, word } from "./arguments.ts";
+import { below } from "./help-text.ts";
 import { addMasterOptions, addServiceOptions } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
@@ -51,13 +53,13 @@ function addMaster(millrace: Command): void {
     )
     .addHelpText(
       "after",
-      `
+      below(`
 Makes tokens in DIR/tokens (admin, submit, worker, read) and leaves one where this user's commands find it. Listens beyond
 this machine only with TLS. SIGTERM and Ctrl-C end it; started again with the same DIR it goes on where it stopped.
 
 Examples:
   millrace master --state /var/lib/millrace/state
-  millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`,
+  millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`),
     )
     .action(async (flags) => (await import("./commands/master.ts")).masterCommand(flags));
 }
@@ -67,7 +69,7 @@ function addWorker(millrace: Command): void {
     millrace
       .command("worker")
       .description("work for a cluster: run tasks of its jobs, keep map outputs for the others")
-      .requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address)
+      .requiredOption("-m, --master <url>", "the cluster's address, like https://m1:7070", address)
       .requiredOption(
         "--work-dir <dir>",
         "for all that it keeps, on a local disk; made where it is missing",
@@ -102,14 +104,14 @@ function addWorker(millrace: Command): void {
   )
     .addHelpText(
       "after",
-      `
+      below(`
 Runs the code of whoever may submit jobs, as this user. SIGTERM and Ctrl-C drain it: what runs is finished or handed back, and
 map outputs are served until nobody needs them; a second one ends it at once. Start it again with the same DIR.
 
 Examples:
   millrace worker --master http://127.0.0.1:7070 --work-dir /var/lib/millrace/work
   millrace worker --master https://m1:7070 --token-file worker-token --name w1 --listen w1:7071 --work-dir /var/lib/millrace/work \\
-    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`,
+    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`),
     )
     .action(async (flags) => (await import("./commands/worker.ts")).workerCommand(flags));
 }
@@ -120,7 +122,7 @@ function addStatus(millrace: Command): void {
     .option("--watch", "follow the job until it has ended; the exit code is then that of the job", false)
     .addHelpText(
       "after",
-      `
+      below(`
 A worker is busy (it runs tasks), idle, draining, or
   stuck      heard, but a task that it was told to stop is still there
   silent     not heard for a lease: its tasks are given to others
@@ -128,7 +130,7 @@ A worker is busy (it runs tasks), idle, draining, or
 
 Examples:
   millrace status --master http://127.0.0.1:7070
-  millrace status 3f2a --watch --master http://127.0.0.1:7070`,
+  millrace status 3f2a --watch --master http://127.0.0.1:7070`),
     )
     .action(async (job, flags) => (await import("./commands/status.ts")).statusCommand(job, flags));
 }

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
 import { count, path, pathArgument, pathArguments, word } from "./arguments.ts";
+import { below } from "./help-text.ts";
 import {
   addFormatOptions,
   addJobOptions,
@@ -10,6 +11,7 @@ import {
   addSimOptions,
   optionOf,
 } from "./options.ts";
+import { linePrinter } from "./screen/line-printer.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 /** Records of each file that `head` shows where it is not told how many. */
@@ -34,14 +36,14 @@ function addRun(millrace: Command): void {
     .argument("[input...]", "files, folders, globs, or - for standard input", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 Examples:
   millrace run job.ts 'logs/*.gz' -o counts
   millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
   millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
   millrace run job.ts logs -o counts --resume              go on after a crash or a failure
   millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
-  zcat huge.gz | millrace run job.ts - --quiet | head`,
+  zcat huge.gz | millrace run job.ts - --quiet | head`),
     )
     .action(async (job, inputs, flags) => {
       const { master, slots, memory } = flags;
@@ -54,7 +56,7 @@ function addPlan(millrace: Command): void {
   addRunOptions(millrace.command("plan").description("show what run would read, split and write, without running it"))
     .argument("<job>", "the job file", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs", pathArguments("an input"))
-    .addHelpText("after", "\nExample:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB")
+    .addHelpText("after", below("Example:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB"))
     .action(async (job, inputs, flags) => {
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
@@ -72,7 +74,7 @@ function addTest(millrace: Command): void {
     .argument("[sample...]", "a few files, small enough to be read a dozen times", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 Checks the types (where TypeScript is installed), that map and reduce do the same when they are called again, that keys
 and values survive their codecs, that combine is associative, and that the result is the same with other splits, slots,
 memory and order of tasks, in fresh processes, with combine called always and never. Publishes nothing. Exit code 0: all
@@ -81,7 +83,7 @@ passed, 1: something failed. A file named *.test.ts is a test that you wrote: it
 Examples:
   millrace test job.ts sample.log
   millrace test job.test.ts
-  millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`,
+  millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`),
     )
     .action(async (job, inputs, flags, command: Command) => {
       if (isTestFile(job)) {
@@ -105,7 +107,7 @@ function addSim(millrace: Command): void {
     .argument("[input...]", "files, folders, globs; the beginning of each is used", pathArguments("an input"))
     .addHelpText(
       "after",
-      `
+      below(`
 The job's own code runs in a cluster of several masters and workers that is simulated in this process: messages are lost,
 late and repeated, processes crash, stall and lose their disks, runs are damaged, masters replaced. One seed decides all of
 it. Whatever happens, the output must be, byte for byte, that of a run without faults. Exit code 0: it always was, 1: not.
@@ -113,7 +115,7 @@ it. Whatever happens, the output must be, byte for byte, that of a run without f
 Examples:
   millrace sim job.ts 'logs/*.gz'                   20 clusters
   millrace sim job.ts 'logs/*.gz' --seeds 500
-  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`,
+  millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`),
     )
     .action(async (job, inputs, flags) => {
       const { endable } = await import("./endable.ts");
@@ -145,7 +147,9 @@ function addReplay(millrace: Command): void {
     .option("--inspect", "wait for a debugger, and stop right before map is called", false)
     .addHelpText(
       "after",
-      "\nExamples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+      below(
+        "Examples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
+      ),
     )
     .action(async (job, position, flags) => {
       const { endable } = await import("./endable.ts");
@@ -164,13 +168,13 @@ function addVerify(millrace: Command): void {
     .option("--json", "one JSON object per line", false)
     .addHelpText(
       "after",
-      `
+      below(`
 Reads every file that the output's _SUCCESS lists and compares its size and SHA-256; files that it does not list are
 named. Changes nothing. Exit code 0: all is as it was written; 3: something is not.
 
 Examples:
   millrace verify counts
-  millrace verify s3://results/counts --json`,
+  millrace verify s3://results/counts --json`),
     )
     .action(async (output, flags) => (await import("./commands/verify.ts")).verifyCommand(output, flags));
 }
@@ -185,14 +189,14 @@ function addClean(millrace: Command): void {
     .option("--json", "one JSON object per line", false)
     .addHelpText(
       "after",
-      `
+      below(`
 Lists work directories of runs that were killed, with their age, their size on disk and in the memory tier. Without
 --remove nothing is changed. Runs that are at work, and what belongs to other users, are left alone. A run that published
 its output has left nothing.
 
 Examples:
   millrace clean
-  millrace clean results --work-dir /fast --remove`,
+  millrace clean results --work-dir /fast --remove`),
     )
     .action(async (folders = [], flags) => (await import("./commands/clean.ts")).cleanCommand(folders, flags));
 }
@@ -210,7 +214,7 @@ function addInit(millrace: Command): void {
   addFormatOptions(command)
     .addHelpText(
       "after",
-      `
+      below(`
 Writes NAME.ts and NAME.test.ts into the current folder, and package.json and tsconfig.json where there are none, in it or
 above. Never writes over a file. With --from it looks at the first megabyte of up to 8 files (gzip and zstd too), finds
 format, columns, types and which are sometimes empty, and takes three of their records for the test; what it can't tell it
@@ -220,11 +224,12 @@ Examples:
   millrace init page-views
   millrace init --from orders.csv
   millrace init visits --from 'logs/*.ndjson.gz'
-  zcat dump.gz | millrace init dump --from -`,
+  zcat dump.gz | millrace init dump --from -`),
     )
     .action(async (name, flags) => {
       const { initCommand } = await import("./commands/init.ts");
-      for (const line of await initCommand(name, flags, process.cwd())) process.stdout.write(`${line}\n`);
+      const print = linePrinter();
+      for (const line of await initCommand(name, flags, process.cwd())) print(line);
     });
 }
 
@@ -243,7 +248,7 @@ function addHead(millrace: Command): void {
     .option("--input <name>", "which of the job's inputs, where it has several", word("--input", "a name"))
     .addHelpText(
       "after",
-      `
+      below(`
 The format is guessed by the first megabyte. Bad records are shown with what is wrong with them. An offset is that of the
 record's first byte, in the decompressed content where the file is compressed, as millrace replay takes it.
 
@@ -251,7 +256,7 @@ Examples:
   millrace head orders.csv
   millrace head 's3://logs/2024/*.gz' -n 3
   millrace head --format csv --delimiter ';' export.txt
-  millrace head --job job.ts orders.csv`,
+  millrace head --job job.ts orders.csv`),
     )
     .action(async (files, flags) => {
       const run = async () => {

@@ -1,41 +1,83 @@
 // The command line: words to values, and each command's file loaded only when it runs.
-import { Command, CommanderError, type Option } from "commander";
+
+import { Argument, Command, CommanderError, type Option } from "commander";
+import { MillraceError } from "../base/error.ts";
 import type { Host } from "../base/system/host.ts";
 import { version } from "../base/version.ts";
 import { importBy } from "../job/load/import-module.ts";
+import { word } from "./arguments.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
+import { below } from "./help-text.ts";
 import { addJobCommands } from "./job-commands.ts";
 import { addColourOption } from "./options.ts";
 import { type ColourMode, chooseColours, onStderr } from "./screen/colour.ts";
 import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
 import { eventLine, eventSink } from "./screen/event-stream.ts";
+import { linePrinter } from "./screen/line-printer.ts";
 
 export function program(): Command {
   const millrace = new Command("millrace")
     .description("MapReduce in TypeScript: run a job file over data larger than memory, on all cores.")
     .version(version, "-V, --version")
     .helpCommand(false)
+    .configureOutput({ writeOut: (text) => linePrinter()(text.replace(/\n$/, "")) })
     .showHelpAfterError("(--help shows what there is)")
     .configureHelp({ showGlobalOptions: false, optionDescription: describedOption })
     .addHelpText(
       "after",
-      `
+      below(`
 Examples:
   millrace run word-count.ts 'books/*.txt' -o counts      run a job, publish its result in ./counts
   millrace run word-count.ts 'books/*.txt' | head         print the result
   millrace init page-views                                write a job and a test for it to begin with
 
-millrace COMMAND --help shows what a command takes. Exit codes: 0 done, 1 the job's code failed,
-2 wrong usage, 3 bad input or output, 4 the machine or the cluster failed (trying again may help), 130 interrupted.`,
+millrace help COMMAND shows what a command takes. Exit codes: 0 done, 1 the job's code failed,
+2 wrong usage, 3 bad input or output, 4 the machine or the cluster failed (trying again may help), 130 interrupted.`),
     );
   addJobCommands(millrace);
   addClusterCommands(millrace);
+  addCompletions(millrace);
+  addHelp(millrace);
   addColourOption(millrace);
   return millrace;
 }
 
+function addHelp(millrace: Command): void {
+  millrace
+    .command("help")
+    .description("show what a command takes")
+    .argument("[command]", "the command (default: all of them in short)", word("COMMAND", "the name of a command"))
+    .addHelpText("after", below("Example:\n  millrace help run"))
+    .action((name: string | undefined) => {
+      const command = name === undefined ? millrace : millrace.commands.find((each) => each.name() === name);
+      if (command === undefined)
+        throw new MillraceError(
+          "wrong-usage",
+          `there is no command ${JSON.stringify(name)}: millrace help lists all of them`,
+        );
+      command.outputHelp();
+    });
+}
+
+function addCompletions(millrace: Command): void {
+  millrace
+    .command("completions")
+    .description("print a script by which a shell completes command lines")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      below(`
+Examples:
+  source <(millrace completions bash)                         in ~/.bashrc
+  source <(millrace completions zsh)                          in ~/.zshrc, below compinit
+  millrace completions fish > ~/.config/fish/completions/millrace.fish`),
+    )
+    .action(async (shell) => (await import("./commands/completions.ts")).completionsCommand(shell, millrace));
+}
+
 /** With its default only where that says something: `{}` and `false` don't. */
-function describedOption({ description, defaultValue, defaultValueDescription }: Option): string {
+function describedOption({ description, defaultValue, defaultValueDescription, mandatory }: Option): string {
+  if (mandatory) return `${description} (required)`;
   const shown = defaultValueDescription ?? (typeof defaultValue === "number" ? String(defaultValue) : undefined);
   return shown === undefined ? description : `${description} (default: ${shown})`;
 }

@@ -110,6 +110,7 @@ function parserOf(option: RunOption, flag: string) {
       return variables;
     case "module":
     case "signal":
+    case "callback":
       throw new Error(`millrace bug: ${flag} is no option of a command`);
     default:
       return unreachable(option);
@@ -184,7 +185,7 @@ export function addColourOption(millrace: Command): void {
 
 /** Adds the options of the commands that ask a master something. */
 export function addMasterOptions(command: Command): Command {
-  command.requiredOption("--master <url>", "the cluster's address, like https://m1:7070", address);
+  command.requiredOption("-m, --master <url>", "the cluster's address, like https://m1:7070", address);
   for (const name of ["tokenFile", "ca", "json"] as const) command.addOption(optionOf(name, undefined, "Options:"));
   return command;
 }

@@ -20,9 +20,10 @@ export function describeGuess(guess: Guess): string {
   }
 }
 
-function shapeText({ format, delimiter, header, multiline }: TableShape): string {
+function shapeText({ format, delimiter, header, multiline, dialect = {} }: TableShape): string {
   const by = delimiter === (format === "tsv" ? "\t" : ",") ? "" : ` by ${JSON.stringify(delimiter)}`;
-  return `${format}${by}${header ? " with a header" : ""}${multiline ? "" : ", a row per line"}`;
+  const options = Object.entries(dialect).map(([name, value]) => `, ${name} ${JSON.stringify(value)}`);
+  return `${format}${by}${header ? " with a header" : ""}${multiline ? "" : ", a row per line"}${options.join("")}`;
 }
 
 function columnsText(columns: readonly GuessedColumn[]): string {

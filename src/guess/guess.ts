@@ -15,6 +15,15 @@ export interface TableShape {
   readonly header: boolean;
   /** False: a quote may not span lines. */
   readonly multiline: boolean;
+  /** Options of csv that is not quoted as usual. */
+  readonly dialect?: Dialect;
+}
+
+/** As in `TableOptions`. */
+export interface Dialect {
+  readonly quote?: string | false;
+  readonly escape?: string;
+  readonly lenient?: boolean;
 }
 
 export type Guess =
@@ -49,9 +58,9 @@ export function formatOf(guess: Guess): InputFormat<unknown> {
 }
 
 export function tableOf(shape: TableShape, columns: Columns | undefined): InputFormat<unknown> {
-  const { format, delimiter, header, multiline } = shape;
+  const { format, delimiter, header, multiline, dialect } = shape;
   const options = { delimiter, header, ...(columns !== undefined && { columns }) };
-  return format === "tsv" ? tsv(options) : csv({ ...options, multiline });
+  return format === "tsv" ? tsv(options) : csv({ ...options, multiline, ...dialect });
 }
 
 function columnsOf(columns: readonly GuessedColumn[]): Columns {

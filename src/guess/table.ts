@@ -3,7 +3,7 @@ import { KiB } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
 import { type Beginning, type Reading, readBeginning } from "./beginning.ts";
 import { type ColumnType, type GuessedColumn, typeOf } from "./column-type.ts";
-import type { Guessed, TableShape } from "./guess.ts";
+import type { Dialect, Guessed, TableShape } from "./guess.ts";
 import { tableOf } from "./guess.ts";
 import { guessHeader } from "./header.ts";
 
@@ -57,11 +57,61 @@ export async function guessTable(
     else if (isRagged(candidate)) ragged.push(candidate);
   }
   const best = widest(isSure ? even : even.filter((candidate) => !isProse(candidate)));
+  const odd = wanted.format === "tsv" ? undefined : await inDialect(beginnings, wanted, best);
+  if (odd !== undefined) return guessColumns(odd);
   if (best !== undefined) return guessColumns(best);
   const other = isSure ? undefined : await separatedRarely(beginnings);
   if (other !== undefined) return guessColumns(other);
   const rag = widest(isSure ? ragged : ragged.filter((candidate) => !isProse(candidate)));
   return rag && guessRows(rag);
+}
+
+/** How csv that is not quoted as usual is read, by what has to be in a file of it. In the order in which they are tried. */
+const dialects: readonly {
+  readonly mark: string;
+  readonly dialect: Dialect;
+  readonly isSaid?: (cell: string) => boolean;
+}[] = [
+  { mark: '\\"', dialect: { escape: "\\" } },
+  { mark: "'", dialect: { quote: "'" } },
+  // Where no cell begins with one, quotes stand around none.
+  { mark: '"', dialect: { quote: false }, isSaid: (cell) => !cell.startsWith('"') },
+  { mark: '"', dialect: { lenient: true } },
+  { mark: '"', dialect: { quote: false } },
+];
+
+/**
+ * Rows that only another way of quoting reads; where there is a usual one, single quotes around all cells of a column.
+ */
+async function inDialect(
+  beginnings: readonly Beginning[],
+  wanted: WantedTable,
+  usual: Candidate | undefined,
+): Promise<Candidate | undefined> {
+  for (const { mark, dialect, isSaid = () => true } of dialects) {
+    if (!beginnings.some(({ bytes }) => bytes.includes(mark))) continue;
+    if (dialect.quote !== "'" && usual !== undefined) continue;
+    const even: Candidate[] = [];
+    for (const shape of shapes({ ...wanted, format: "csv" })) {
+      if (dialect.quote === false && shape.multiline) continue; // no line end is in a cell
+      if (!beginnings.every(({ bytes }) => bytes.includes(shape.delimiter))) continue;
+      const candidate = await readBy({ ...shape, dialect }, beginnings);
+      if (candidate === undefined || !isEven(candidate) || isProse(candidate)) continue;
+      if (candidate.files.every(({ rows }) => rows.every((row) => row.every(isSaid))))
+        even.push(
+          dialect.quote === false ? { ...candidate, shape: { ...candidate.shape, multiline: true } } : candidate,
+        );
+    }
+    const best = widest(even);
+    if (best === undefined) continue;
+    if (dialect.quote !== "'" || usual === undefined || isInSingleQuotes(usual)) return best;
+  }
+  return undefined;
+}
+
+function isInSingleQuotes({ files }: Candidate): boolean {
+  const rows = files.flatMap((file) => file.rows);
+  return rows[0]!.some((_, column) => rows.every((row) => /^'.*'$/s.test(row[column] ?? "")));
 }
 
 async function separatedRarely(beginnings: readonly Beginning[]): Promise<Candidate | undefined> {
@@ -90,7 +140,6 @@ function glanced({ source, bytes, isWhole }: Beginning): Beginning {
 function* shapes({ format, delimiter }: WantedTable): Generator<TableShape> {
   for (const each of delimiter === undefined ? delimiters : [delimiter]) {
     const isTab = each === "\t";
-    if (format === "csv" && delimiter === undefined && isTab) continue;
     if (format === "tsv" && delimiter === undefined && !isTab) continue;
     // Without quotes and backslashes both read the same, and tsv is what such files are called.
     if (format === "tsv" || (isTab && format === undefined))

@@ -12,7 +12,7 @@ export interface RunProgress {
   readonly name: string;
   /** The stage that the job is in; "closing" comes when all tasks are done, and before the output is published. */
   readonly state: "planning" | "mapping" | "reducing" | "closing" | "publishing" | "succeeded" | "failed" | "cancelled";
-  /** Why nothing of the job runs, on a cluster; undefined: something does. */
+  /** Why nothing of the job runs, on a cluster; left out while something does. */
   readonly waiting?: "no workers" | "workers draining" | "workers quarantined" | "no free slots";
   /** Time since the run began. */
   readonly elapsedMs: number;
@@ -22,19 +22,22 @@ export interface RunProgress {
   readonly bytes: number;
   /** Bytes of all inputs; 0 until they are planned. */
   readonly inputBytes: number;
-  /** How much of the input has been read, from 0 to 100; undefined until it is planned. */
+  /** How much of the input has been read, from 0 to 100; left out until it is planned. */
   readonly percent?: number;
-  /** How fast it was read over the last seconds; undefined where it is not being read. */
+  /** How fast it was read over the last seconds; left out where it is not being read. */
   readonly bytesPerSecond?: number;
   /**
-   * How long the stage is likely to go on; undefined until enough of it is done at a steady rate, and where that changes.
+   * How long the stage is likely to go on; left out until enough of it is done at a steady rate, and where that changes.
    */
   readonly leftMs?: number;
   /** Tasks by phase. */
   readonly tasks: {
     readonly [Phase in "plan" | "map" | "reduce"]: {
+      /** Those that are done. */
       readonly done: number;
+      /** Those that run now. */
       readonly running: number;
+      /** All of them; 0 until they are known. */
       readonly total: number;
     };
   };
@@ -54,7 +57,12 @@ export interface RunProgress {
     readonly ms: number;
     /** "key": its values are being read, and there are many; "call": a record or a key takes long. */
     readonly on: "call" | "key";
-    /** Where the record is: the index of its file in the plan, and its offset there. */
-    readonly at?: { readonly file: number; readonly offset: number };
+    /** Where the record is, left out where that is not known. */
+    readonly at?: {
+      /** The index of its file in the plan. */
+      readonly file: number;
+      /** Its first byte in that file. */
+      readonly offset: number;
+    };
   }[];
 }

@@ -1,4 +1,5 @@
 // What `run` and `runInline` take and give, as types; derived from what `defineJob` knows of the job.
+import type { RunProgress } from "./progress.ts";
 import type { JobTypes, Named } from "./types.ts";
 
 /**
@@ -8,7 +9,9 @@ import type { JobTypes, Named } from "./types.ts";
  */
 export type RunOptions<T extends JobTypes, Folder extends string = string> = ParamsOption<T["params"]> & {
   /**
-   * Files, folders, globs or `s3://` URLs to read; for a job with named inputs, an object of such arrays.
+   * Files, folders, globs or `s3://` URLs to read, one or an array of them; for a job with named inputs, an object of
+   * these.
+   * @example inputs: "logs"
    * @example inputs: ["logs/2024-*.gz"]
    * @example inputs: { users: ["users.csv"], orders: ["orders"] }
    */
@@ -97,6 +100,14 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
    * is the `cause`. Default: the job can't be cancelled.
    */
   readonly signal?: AbortSignal;
+  /**
+   * Called with what has been done so far, at most four times a second and whenever the state changes; the last call
+   * has the state in which the job ended. While a promise that it has returned is pending only the last call comes; the
+   * run does not wait for it. An error of it does not fail the run: it is told once, as a warning of the process
+   * (`MillraceWarning`), and ends the calls. Default: nothing is called.
+   * @example onProgress: ({ percent, leftMs }) => bar.update(percent ?? 0, leftMs)
+   */
+  readonly onProgress?: (progress: RunProgress) => unknown;
 };
 
 /** What `run` resolves to. */
@@ -106,6 +117,14 @@ export interface JobResult<Counter extends string = string> {
    * there, at 0 where nothing was counted.
    */
   readonly counters: { readonly [N in Counter]: number };
+  /** What its tasks did, as `_SUCCESS` says it too. */
+  readonly stats: RunStatistics;
+  /** How many bad records were put aside. */
+  readonly deadLetters: number;
+  /** The folder or URL of the result; left out without `output`. */
+  readonly output?: string;
+  /** The time from the call of `run` to its result, in milliseconds. */
+  readonly elapsedMs: number;
   /**
    * Published files, in partition order; empty without `output`, and where a cluster's output can't be seen from here.
    */
@@ -117,6 +136,48 @@ export interface JobResult<Counter extends string = string> {
     /** How many records it has. */
     readonly records: number;
   }[];
+}
+
+/** What the tasks of a job did, without attempts that failed or were not needed. */
+export interface RunStatistics {
+  /** Bytes of all inputs. */
+  readonly inputBytes: number;
+  /** What all map tasks did. */
+  readonly map: PhaseStatistics;
+  /** What all reduce tasks did; zeros in a map-only job. */
+  readonly reduce: PhaseStatistics;
+}
+
+/** Sums over the tasks of a phase. */
+export interface PhaseStatistics {
+  /** Records that map read, or groups that reduce got. */
+  readonly recordsIn: number;
+  /** Bytes that were read. */
+  readonly bytesIn: number;
+  /** Pairs that map emitted, before combining, or that reduce read. */
+  readonly pairs: number;
+  /** Records that were written to outputs. */
+  readonly recordsOut: number;
+  /** Bytes that were written to outputs. */
+  readonly bytesOut: number;
+  /** Bytes of intermediate data in memory. */
+  readonly memoryRunBytes: number;
+  /** Bytes of intermediate data on disk. */
+  readonly diskRunBytes: number;
+  /** How often sorted data was written out before its task had read all. */
+  readonly spills: number;
+  /** Groups of one key. */
+  readonly groups: number;
+  /** Values of the largest group, after combining. */
+  readonly groupMax: number;
+  /** Bytes of map outputs that came from other workers. */
+  readonly fetchedBytes: number;
+  /** Line ends inside records that were put aside. */
+  readonly asideLines: number;
+  /** Bytes of records that were put aside. */
+  readonly asideBytes: number;
+  /** Time that the tasks took, one after the other. */
+  readonly wallMs: number;
 }
 
 /** Options of `runInline`. */
@@ -137,7 +198,9 @@ export interface InlineResult<T extends JobTypes> {
   readonly counters: { readonly [N in T["counter"]]: number };
 }
 
-type Paths<In> = [In] extends [Named<infer R>] ? { readonly [N in keyof R]: readonly string[] } : readonly string[];
+type Paths<In> = [In] extends [Named<infer R>]
+  ? { readonly [N in keyof R]: string | readonly string[] }
+  : string | readonly string[];
 /** The records of an inline run: an array, or with named inputs an object of arrays. */
 export type InputRecords<In> = [In] extends [Named<infer R>]
   ? { readonly [N in keyof R]: readonly R[N][] }

@@ -32,6 +32,20 @@ export interface TableOptions {
    * true.
    */
   readonly multiline?: boolean;
+  /**
+   * What csv cells are quoted with: one ASCII character, or false where no character quotes. Default `"`.
+   */
+  readonly quote?: string | false;
+  /**
+   * One ASCII character behind which any character of a csv cell is text, in quotes and outside, such as a backslash.
+   * Default: there is none; a quote in quotes is written twice, which is read in either case.
+   */
+  readonly escape?: string;
+  /**
+   * Whether quotes of csv where none may be are text: in a cell that does not begin with one, or in quotes where neither a
+   * delimiter nor the row's end follows. Default false: such a row is a bad record.
+   */
+  readonly lenient?: boolean;
 }
 
 /** The format that `csv(options)` and `tsv(options)` are, by their options. */

@@ -74,7 +74,16 @@ export type {
   StandardSchema,
 } from "./params/params.ts";
 export type { Partition, Partitioner, Prefix } from "./partition.ts";
-export type { InlineOptions, InlineResult, InputRecords, JobResult, RunOptions } from "./run-options.ts";
+export type { RunProgress } from "./progress.ts";
+export type {
+  InlineOptions,
+  InlineResult,
+  InputRecords,
+  JobResult,
+  PhaseStatistics,
+  RunOptions,
+  RunStatistics,
+} from "./run-options.ts";
 export type { Cell, CellWriter, Columns, ColumnsOf, Row, TableFormat, TableOptions } from "./table.ts";
 
 /** A job's `input`: one format, or an object of formats by the names of the inputs. */

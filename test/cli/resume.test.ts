@@ -39,8 +39,8 @@ test("an output that is there already is said, ends with 0 and stays as it was",
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("out is there already: count published 2 records in 1 file");
   }
-  const { stderr } = await run("--resume", "--json");
-  expect(JSON.parse(stderr)).toMatchObject({ event: "already-done", name: "count", output: "out" });
+  const { stdout } = await run("--resume", "--json");
+  expect(JSON.parse(stdout.toString())).toMatchObject({ event: "already-done", name: "count", output: "out" });
   expect(readFileSync(join(cwd, "out/_SUCCESS"), "utf8")).toBe(before);
   expect(readdirSync(cwd).toSorted()).toEqual(["in.txt", "job.ts", "out"]);
 });

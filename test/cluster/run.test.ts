@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runToEnd } from "../process/support.ts";
 import { millrace, repository } from "../support/cli.ts";
+import { eventsIn } from "../support/events.ts";
 import { startCluster, type TestCluster, until } from "./processes.ts";
 
 const gateJob = fileURLToPath(new URL("./jobs/gate.ts", import.meta.url));
@@ -155,7 +156,7 @@ describe("whoever has started a job", () => {
     writeFileSync(gate, "");
     const watched = await ask("status", id, "--watch", "--json");
     expect(watched.code, watched.stderr).toBe(0);
-    expect(json(watched.stdout).at(-1)).toMatchObject({ event: "done", job: id });
+    expect(eventsIn(watched.stdout).at(-1)).toMatchObject({ event: "done", job: id });
     expect(Object.values(filesOf(at("orphan"))).join("")).toContain("the\t2\n");
   });
 
@@ -163,7 +164,7 @@ describe("whoever has started a job", () => {
     const input = writeInput("interrupted", 2);
     const words = ["run", gateJob, input, "-o", at("never"), "--param", `gate=${at("never-made")}`];
     let id = "";
-    const { code, stderr } = await cluster.ask([...words, "--json"], {
+    const { code, stdout, stderr } = await cluster.ask([...words, "--json"], {
       started: (child) =>
         void until(async () => {
           const job = json((await ask("jobs", "--json")).stdout).find(({ output }) => output === at("never"));
@@ -172,6 +173,7 @@ describe("whoever has started a job", () => {
         }).then(() => child.kill("SIGINT")),
     });
     expect(code, stderr).toBe(130);
+    expect(eventsIn(stdout).map(({ event }) => event)).toEqual(expect.arrayContaining(["submitted", "cancelled"]));
     expect(await stateOf(id)).toBe("cancelled");
     expect(readdirSync(cluster.folder)).not.toContain("never");
   });

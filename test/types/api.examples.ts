@@ -136,6 +136,9 @@ for await (const line of await run(mapOnly, { inputs: ["users"] })) is<string>()
 for await (const row of await run(latest, { inputs: ["orders"] })) is<Row>()(row);
 is<Readonly<Record<string, number>>>()((await run(join, { inputs: { users: ["u.csv"], orders: ["o/*.ndjson"] }, output: "out", reducers: 4 })).counters);
 await run(configured, { inputs: ["a"], params: { endpoint: "http://localhost", strict: true } });
+const told = await run(count, { inputs: "books", output: "out", onProgress: ({ percent, state }) => { is<number | undefined>()(percent); state === "mapping"; } });
+is<number>()(told.stats.map.recordsIn); is<number>()(told.deadLetters); is<string | undefined>()(told.output); is<number>()(told.elapsedMs);
+await run(join, { inputs: { users: "u.csv", orders: ["o/*.ndjson"] }, output: "out", onProgress: async () => {} });
 is<readonly [key: string, value: number][]>()((await runInline(count, ["a b", "b"])).records);
 is<readonly string[]>()((await runInline(rejecting, [""])).others.rejects);
 await runInline(join, { users: [{ id: "1", name: "Ann" }], orders: [{ user: "1", cents: 5 }] });
@@ -285,6 +288,12 @@ run(configured, { inputs: ["a"] });
 run(configured, { inputs: ["a"], params: { endpoint: "", strict: "yes" } });
 // @ts-expect-error 50 one input
 run(count, { inputs: { users: ["a"] } });
+// @ts-expect-error: a function, not a flag
+run(count, { inputs: "a", onProgress: true });
+// @ts-expect-error: progress is read, not set
+run(count, { inputs: "a", onProgress: (progress) => { progress.percent = 1; } });
+// @ts-expect-error: there is no such option
+run(count, { inputs: "a", outptu: "out" });
 // @ts-expect-error 51 orders is missing
 run(join, { inputs: { users: ["a"] } });
 // @ts-expect-error 52 published, so not in memory

@@ -1,7 +1,7 @@
 // biome-ignore-all format: one example a line, and the error on the line below its comment
 // biome-ignore-all lint/correctness/noUnusedFunctionParameters: parameters stand for their types
 // What compiles and what must not, of joins, which `tsc -p .` checks. Nothing runs.
-import { csv, date, defineJoin, int, type Job, type Named, ndjson, nullable, type Row, tsv, tuple, utf8 } from "millrace";
+import { countIf, csv, date, defineJoin, fields, first, int, type Job, type Named, ndjson, nullable, type Row, stats, sum, tsv, tuple, utf8 } from "millrace";
 import { runInline } from "millrace/testing";
 
 /** `is<Expected>()(value)` compiles if the value's type is exactly that. */
@@ -51,6 +51,15 @@ defineJoin({ name: "more", left: { users }, right: { orders }, how: "semi", key:
 defineJoin({ name: "whole", left: { users }, right: { orders }, how: "inner", key: utf8, on: { users: "id", orders: "user" }, async reduce(key, rows, emit) { await null; emit([key]); } });
 is<readonly unknown[]>()([audit, strangers, optional] as readonly unknown[]);
 
+const spentByUser = defineJoin({
+  name: "spent-by-user", left: { users }, right: { orders }, how: "left",
+  key: fields({ id: utf8 }), on: { users: { id: "id" }, orders: { id: "user" } },
+  map: ({ users, orders }, emit) => emit({ name: users.name, cents: orders?.cents ?? 0, bought: orders !== null }),
+  aggregate: stats({ name: first("name", utf8), orders: countIf("bought"), cents: sum("cents") }),
+  output: csv({ header: true }),
+});
+is<{ readonly id: string; readonly name: string; readonly orders: number; readonly cents: number }>()(record(spentByUser));
+
 // ── what must not ────────────────────────────────────────────────────────────
 
 // @ts-expect-error `idd` is no field of users
@@ -77,3 +86,5 @@ defineJoin({ name: "x59", left: { users }, how: "inner", key: utf8, on: { users:
 defineJoin({ name: "x62", left: { users }, right: { visits: csv({ columns: { user: nullable(utf8) } }) }, how: "inner", key: utf8, on: { users: "id", visits: "user" }, map: (row, emit) => emit([1]) });
 // @ts-expect-error what is emitted is not what the output writes
 defineJoin({ name: "out", left: { users }, right: { orders }, how: "inner", key: utf8, on: { users: "id", orders: "user" }, map: ({ users }, emit) => emit([users.id, users.name]), output: tsv<[string, number]>() });
+// @ts-expect-error what is emitted lacks the field that the aggregate reads
+defineJoin({ name: "x28", left: { users }, right: { orders }, how: "inner", key: utf8, on: { users: "id", orders: "user" }, aggregate: sum("cents"), map: ({ users }, emit) => emit(users) });

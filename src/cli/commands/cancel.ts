@@ -2,7 +2,7 @@ import { findJob, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 /** `millrace cancel`. It fails when it is too late, because the job is then not cancelled. */
 export async function cancelCommand(id: string, flags: MasterFlags): Promise<void> {

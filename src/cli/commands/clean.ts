@@ -10,7 +10,7 @@ import { pc } from "../screen/colour.ts";
 import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 const dayMs = 86_400_000;
 

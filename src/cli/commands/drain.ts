@@ -1,7 +1,7 @@
 import { findWorker, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 /** `millrace drain`. It returns immediately; the worker's process ends when its map outputs are no longer needed. */
 export async function drainCommand(id: string, flags: MasterFlags): Promise<void> {

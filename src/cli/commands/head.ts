@@ -14,7 +14,7 @@ import { loadHere } from "../here.ts";
 import { readable } from "../replay/readable.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { withUserCode } from "../user-code.ts";
 
 export interface HeadFlags extends Wanted {

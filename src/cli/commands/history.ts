@@ -6,7 +6,7 @@ import { findJob, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 export async function historyCommand(id: string, flags: MasterFlags): Promise<void> {
   const enough = new AbortController();

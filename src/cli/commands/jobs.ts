@@ -7,7 +7,7 @@ import { pc } from "../screen/colour.ts";
 import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 export async function jobsCommand(flags: MasterFlags): Promise<void> {
   const print = linePrinter();

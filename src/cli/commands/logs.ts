@@ -5,7 +5,7 @@ import { findJob, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 export async function logsCommand(id: string, attempt: string | undefined, flags: MasterFlags): Promise<void> {
   const enough = new AbortController();

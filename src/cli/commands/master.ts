@@ -5,8 +5,8 @@ import { openMasterNode } from "../../master/node.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";
-import { linePrinter } from "../screen/stdout.ts";
 import { firstOf, listenForEndings } from "../service.ts";
 
 export interface MasterCommandFlags {

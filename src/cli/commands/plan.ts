@@ -17,7 +17,7 @@ import { withStandardOutput } from "../options.ts";
 import { planHere } from "../plan-here.ts";
 import { pc } from "../screen/colour.ts";
 import { exitCodeOf, printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
 
 /** Files that are named; the others are only counted. */

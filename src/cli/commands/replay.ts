@@ -24,7 +24,7 @@ import { emissionLines } from "../replay/show.ts";
 import { pc } from "../screen/colour.ts";
 import { failureLines, printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { withUserCode } from "../user-code.ts";
 
 export interface ReplayFlags {

@@ -3,7 +3,7 @@ import { findJob, withMaster } from "../cluster.ts";
 import type { MasterFlags } from "../options.ts";
 import { printable } from "../screen/error-text.ts";
 import { masterWords, shortId } from "../screen/hints.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 /** `millrace retry`: lets a failed job go on with everything that it had done. */
 export async function retryCommand(id: string, flags: MasterFlags): Promise<void> {

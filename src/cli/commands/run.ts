@@ -21,6 +21,7 @@ import { pc } from "../screen/colour.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
 import { eventsTo } from "../screen/event-stream.ts";
 import { failureHints, masterWords, shortId } from "../screen/hints.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { outputPrinter } from "../screen/output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
 import { copyToStdout, refuseStdout } from "../screen/stdout.ts";
@@ -166,7 +167,7 @@ function tellSubmitted({ job, spec }: JobHandle, flags: RunFlags, screen: Screen
   if (screen.json !== undefined) screen.json.submitted(job, spec.name);
   const later = `millrace status ${shortId(job)} --watch${masterWords(flags)}`;
   if (flags.detach) {
-    if (screen.json === undefined) process.stdout.write(`${job}\n`);
+    if (screen.json === undefined) linePrinter()(job);
     screen.print(`submitted ${printable(spec.name)} as job ${shortId(job)}; look at it with  ${later}`);
   } else {
     screen.print(pc.dim(`job ${shortId(job)}; from anywhere:  ${later}`));

@@ -20,7 +20,7 @@ import { type JobHere, loadHere } from "../here.ts";
 import { listenForInterrupts } from "../interrupts.ts";
 import { type SimFlags, simPartitions } from "../options.ts";
 import { planHere } from "../plan-here.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { SimReport } from "../sim/report.ts";
 import { verdictOn } from "../sim/verdict.ts";
 import { silenceConsole, withUserCode } from "../user-code.ts";

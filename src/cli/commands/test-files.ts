@@ -5,7 +5,7 @@ import { MillraceError } from "../../base/error.ts";
 import { exitCodes } from "../../base/error-codes.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { runTestFile } from "../test/test-file.ts";
 import { isTestFile } from "../test/test-name.ts";
 

@@ -20,7 +20,7 @@ import { isInChild } from "../endable.ts";
 import { type JobHere, loadHere } from "../here.ts";
 import { listenForInterrupts } from "../interrupts.ts";
 import { planHere } from "../plan-here.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { leftNote, returnedNote } from "../screen/summary.ts";
 import { broken, type Check, Checks, failed, ok, skipped } from "../test/check.ts";
 import { CodecCheck } from "../test/codec-check.ts";

@@ -7,7 +7,7 @@ import { createStorage } from "../../storage/any.ts";
 import { showPath } from "../../storage/local/fs.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 export async function verifyCommand(output: string, { json }: { readonly json: boolean }): Promise<void> {
   if (output === "") throw new MillraceError("wrong-usage", "name the folder of an output");

@@ -9,8 +9,8 @@ import { parseListen } from "../../rpc/server/listen-address.ts";
 import { openWorkerNode } from "../../worker/node/node.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";
-import { linePrinter } from "../screen/stdout.ts";
 import { firstOf, listenForEndings } from "../service.ts";
 import { tlsFilesOf } from "./master.ts";
 

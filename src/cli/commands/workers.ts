@@ -7,7 +7,7 @@ import type { MasterFlags } from "../options.ts";
 import { pc } from "../screen/colour.ts";
 import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
-import { linePrinter } from "../screen/stdout.ts";
+import { linePrinter } from "../screen/line-printer.ts";
 
 /** Explains the states that may need someone's attention. */
 const meanings: Partial<Readonly<Record<WorkerState, string>>> = {

@@ -111,11 +111,15 @@ function inputText(guess: Guess): string {
 }
 
 /** Options that are not the format's defaults. */
-function shapeOptions({ format, delimiter, header, multiline }: TableShape, hasColumns: boolean): string[] {
+function shapeOptions(
+  { format, delimiter, header, multiline, dialect = {} }: TableShape,
+  hasColumns: boolean,
+): string[] {
   const options: string[] = [];
   if (delimiter !== (format === "tsv" ? "\t" : ",")) options.push(`delimiter: ${literal(delimiter)}`);
   if (header !== hasColumns) options.push(`header: ${header}`);
   if (!multiline) options.push("multiline: false");
+  for (const [name, value] of Object.entries(dialect)) options.push(`${name}: ${valueCode(value)}`);
   return options;
 }
 

@@ -155,7 +155,8 @@ const repeated = runOptionNames.filter((name): name is OfCommand => {
 /** An option as it stands on a command line; nothing where it is not given, or is the default. */
 export function optionWords(name: OfCommand, flags: Partial<RunFlags>): string[] {
   const option = runOption(name);
-  const flag = option.flag?.short ?? flagOf(name);
+  // Whole names, so that a command that is copied into a script says what it does.
+  const flag = name === "output" ? "-o" : flagOf(name);
   const value: unknown = flags[attributeOf(name)];
   if (value === undefined || value === false || value === option.default) return [];
   switch (option.kind) {

@@ -1,11 +1,10 @@
 // Writes the result to standard output when there is no -o: the parts in partition order, and nothing else.
 import { once } from "node:events";
-import { MillraceError, systemCode } from "../../base/error.ts";
-import { exitCodes } from "../../base/error-codes.ts";
+import { MillraceError } from "../../base/error.ts";
 import type { JobEngine } from "../../engine/engine.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { publishedFiles } from "../../output/published.ts";
-import { colourFor } from "./colour.ts";
+import { isEnd } from "./line-printer.ts";
 
 /** Formats whose records are bytes that a terminal can't show. */
 const binaryExtensions = new Set(["bin"]);
@@ -65,26 +64,6 @@ export async function copyToStdout(engine: JobEngine): Promise<void> {
   }
 }
 
-/**
- * Prints lines to standard output. When its reader has gone (`… | head`), it calls `closed` and prints nothing more.
- * Any other error of writing makes the command fail.
- */
-export function linePrinter(closed: () => void = () => {}): (line: string) => void {
-  colourFor(process.stdout);
-  let isOpen = true;
-  process.stdout.on("error", (error) => {
-    if (!isOpen) return;
-    isOpen = false;
-    closed();
-    if (isEnd(error)) return;
-    process.stderr.write(`can't write to standard output: ${error.message}\n`);
-    process.exitCode = exitCodes.machine;
-  });
-  return (line) => {
-    if (isOpen) process.stdout.write(`${line}\n`);
-  };
-}
-
 /** Called for errors of writing. A reader that has gone is no failure. */
 function endOf(error: unknown): void {
   if (isEnd(error)) return;
@@ -93,8 +72,4 @@ function endOf(error: unknown): void {
     `the result can't be written to standard output: ${error instanceof Error ? error.message : String(error)}`,
     { cause: error },
   );
-}
-
-function isEnd(error: unknown): boolean {
-  return systemCode(error) === "EPIPE" || systemCode(error) === "ERR_STREAM_DESTROYED";
 }

@@ -138,7 +138,9 @@ class CombineTrial {
     }
     return failed(associative, "it is not", [
       ...details,
-      "Values are combined early, late, in groups of any size or not at all, so the grouping must not matter. An average is not associative: combine sums and counts, and divide in reduce.",
+      this.#job.aggregate === undefined
+        ? "Values are combined early, late, in groups of any size or not at all, so the grouping must not matter. An average is not associative: combine sums and counts, and divide in reduce."
+        : "combine is the merge of the job's aggregate here. States are merged early, late, in groups of any size or not at all, so the grouping must not matter: keep sums and counts, and divide in finish.",
     ]);
   }
 

@@ -106,11 +106,12 @@ test("each option of run() refuses what its kind can't mean", () => {
     module: ["", " ", "-", 1, "a\0b"],
     program: ["", "a 'b", 1, ["xz"]],
     address: ["", "a b", 1, "a\0b"],
-    inputs: [1, "a", [1], { a: "b" }, [""]],
+    inputs: [1, "", "-", [1], { a: 1 }, { a: [1] }, [""]],
     params: [],
     paths: [1, ["a"], { a: "" }, { a: 1 }],
     variables: [1, ["a"], { "A B": "c" }, { A: 1 }],
     signal: [1, {}],
+    callback: [1, "f", {}],
   };
   for (const name of ofRun) {
     for (const value of hostile[runOption(name).kind]!) {

@@ -23,7 +23,7 @@ export type Kind =
   | { readonly kind: "program" }
   /** The address of a cluster, such as "https://m1:7070". */
   | { readonly kind: "address" }
-  /** Paths, or lists of paths by the names of inputs; the command takes those without a name as its arguments. */
+  /** A path, some, or these by the names of inputs; the command takes those without a name as its arguments. */
   | { readonly kind: "inputs" }
   /** Values by name, as the job declares them. */
   | { readonly kind: "params" }
@@ -31,7 +31,8 @@ export type Kind =
   | { readonly kind: "paths" }
   /** Texts by the names of environment variables. */
   | { readonly kind: "variables" }
-  | { readonly kind: "signal" };
+  | { readonly kind: "signal" }
+  | { readonly kind: "callback" };
 
 /** The headings of the command's help, in its order. */
 export const optionGroups = {
@@ -51,7 +52,7 @@ interface Flag {
    * --split-size.
    */
   readonly as?: string;
-  readonly short?: "-o";
+  readonly short?: `-${string}`;
   /** What stands for its value in the help. */
   readonly value?: string;
   readonly help: string;
@@ -116,13 +117,20 @@ export const runOptions = {
     flag: {
       group: "job",
       as: "input",
+      short: "-i",
       value: "<name=path>",
       help: "a named input's file, folder or glob; may be repeated",
     },
   },
   params: {
     kind: "params",
-    flag: { group: "job", as: "param", value: "<name=value>", help: "a parameter of the job; may be repeated" },
+    flag: {
+      group: "job",
+      as: "param",
+      short: "-p",
+      value: "<name=value>",
+      help: "a parameter of the job; may be repeated",
+    },
   },
   files: {
     kind: "paths",
@@ -133,6 +141,7 @@ export const runOptions = {
     kind: "variables",
     flag: {
       group: "job",
+      short: "-e",
       value: "<name[=value]>",
       help: "environment variable of the job's code; without a value: the one that it has here; may be repeated",
     },
@@ -244,7 +253,7 @@ export const runOptions = {
   quiet: {
     kind: "flag",
     isOfCommand: true,
-    flag: { group: "shown", help: "no progress and no summary", isOfOneRun: true },
+    flag: { group: "shown", short: "-q", help: "no progress and no summary", isOfOneRun: true },
   },
   noProgress: {
     kind: "flag",
@@ -266,6 +275,7 @@ export const runOptions = {
     kind: "address",
     flag: {
       group: "cluster",
+      short: "-m",
       value: "<url>",
       help: "run the job there, like https://m1:7070 (default: on this machine)",
     },
@@ -303,6 +313,7 @@ export const runOptions = {
   },
   module: { kind: "module" },
   signal: { kind: "signal" },
+  onProgress: { kind: "callback" },
 } as const satisfies Readonly<Record<string, RunOption>>;
 
 export type Table = typeof runOptions;

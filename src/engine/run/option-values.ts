@@ -1,5 +1,6 @@
 // What a run was told, checked: its values by the names of the table of run options, from which their types are made.
 // `run()` has them in one form, a parsed command line in another, and an engine is given a third.
+import type { RunProgress } from "../../job/progress.ts";
 import { type OfCommand, type RunOptionName, runOption, runOptionNames, type Table } from "./option-table.ts";
 
 /** What a kind's values are once they are checked. */
@@ -21,6 +22,7 @@ export interface Checked {
   readonly paths: Readonly<Record<string, string>>;
   readonly variables: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly callback: (progress: RunProgress) => unknown;
 }
 
 /** What a run is told, checked. */

@@ -12,7 +12,8 @@ import { type OfRun, type RunOption, runOption, runOptionNames, type runOptions 
 import type { Checked, RunValues } from "./option-values.ts";
 
 /** What a kind's values are as they are given to `run()`. */
-interface Given extends Omit<Checked, "size" | "duration"> {
+interface Given extends Omit<Checked, "size" | "duration" | "inputs"> {
+  readonly inputs: string | readonly string[] | Readonly<Record<string, string | readonly string[]>>;
   readonly size: string;
   readonly duration: string;
 }
@@ -24,7 +25,7 @@ export type AnyRunOptions = { readonly inputs: Given["inputs"] } & {
 
 /** The same, checked: sizes in bytes, times in milliseconds. */
 export interface CheckedRunOptions extends RunValues {
-  readonly inputs: Given["inputs"];
+  readonly inputs: Checked["inputs"];
   readonly params?: unknown;
 }
 
@@ -65,6 +66,8 @@ function checkOf(option: RunOption): Check {
       return oneOf(option.choices);
     case "signal":
       return (name, value) => (value instanceof AbortSignal ? value : refuse(name, "an AbortSignal", value));
+    case "callback":
+      return (name, value) => (typeof value === "function" ? value : refuse(name, "a function", value));
     default:
       return unreachable(option);
   }
@@ -87,19 +90,20 @@ export function checkedRunOptions(given: unknown): CheckedRunOptions {
     }
     if (value !== undefined) checked[name] = checkOf(runOption(known))(name, value);
   }
-  if (checked["inputs"] === undefined)
-    refuse("inputs", "an array of paths, or an object of such arrays by the names of the job's inputs", undefined);
+  if (checked["inputs"] === undefined) refuse("inputs", inputsAre, undefined);
   return checked as unknown as CheckedRunOptions;
 }
 
+const inputsAre = "a path, an array of paths, or an object of these by the names of the job's inputs";
+
 function inputPaths(name: string, value: unknown): unknown {
-  const paths = (what: string, list: unknown) => {
-    if (!Array.isArray(list)) refuse(what, "an array of paths", list);
-    return (list as unknown[]).map((each) => path(`a path in ${what}`, each));
+  const paths = (what: string, given: unknown) => {
+    if (typeof given === "string") return [path(what, given)];
+    if (!Array.isArray(given)) refuse(what, "a path, or an array of paths", given);
+    return (given as unknown[]).map((each) => path(`a path in ${what}`, each));
   };
-  if (Array.isArray(value)) return paths(name, value);
-  if (typeof value !== "object" || value === null)
-    refuse(name, "an array of paths, or an object of such arrays by the names of the job's inputs", value);
+  if (typeof value === "string" || Array.isArray(value)) return paths(name, value);
+  if (typeof value !== "object" || value === null) refuse(name, inputsAre, value);
   return Object.fromEntries(Object.entries(value as object).map(([key, list]) => [key, paths(`inputs.${key}`, list)]));
 }
 

@@ -2,8 +2,8 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../../base/error.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { jobDefinition } from "../../job/define-job.ts";
-import { noCounts } from "../../job/definition.ts";
 import { paramsFromValues } from "../../job/params/give.ts";
 import type { JobResult } from "../../job/run-options.ts";
 import { describeThrown } from "../../job/thrown.ts";
@@ -17,6 +17,7 @@ import { type LocalEngine, openLocal, type SubmitOptions } from "../local/open.t
 import { asCallerSees } from "./error.ts";
 import { misplacedOption, openingOf, submitValues } from "./option-values.ts";
 import { type AnyRunOptions, type CheckedRunOptions, checkedRunOptions } from "./options.ts";
+import { resultOf, resultOfEarlier } from "./result.ts";
 
 type Records = JobResult & AsyncIterable<unknown>;
 
@@ -26,6 +27,7 @@ export async function runJob(
   given: AnyRunOptions,
   caller: { readonly stack?: string },
 ): Promise<JobResult | Records> {
+  const startedMs = systemClock.now();
   try {
     const directory = process.cwd();
     const options = checkedRunOptions(given);
@@ -33,24 +35,34 @@ export async function runJob(
     const misplaced = misplacedOption(options);
     if (misplaced !== undefined) throw refused(misplaced, options.master);
     return options.master === undefined
-      ? await runHere(job, options, directory)
-      : await runThere(job, options.master, options, directory);
+      ? await runHere(job, options, directory, startedMs)
+      : await runThere(job, options.master, options, directory, startedMs);
   } catch (error) {
     throw asCallerSees(error, caller);
   }
 }
 
-async function runHere(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
+async function runHere(
+  job: object,
+  options: CheckedRunOptions,
+  directory: string,
+  startedMs: number,
+): Promise<JobResult | Records> {
   try {
-    return await runOnce(job, options, directory);
+    return await runOnce(job, options, directory, startedMs);
   } catch (error) {
     const isNone = error instanceof MillraceError && error.code === "nothing-to-resume";
     if (!isNone || options.resumeOrBegin !== true) throw error;
-    return await runOnce(job, { ...options, resume: undefined, resumeOrBegin: undefined }, directory);
+    return await runOnce(job, { ...options, resume: undefined, resumeOrBegin: undefined }, directory, startedMs);
   }
 }
 
-async function runOnce(job: object, options: CheckedRunOptions, directory: string): Promise<JobResult | Records> {
+async function runOnce(
+  job: object,
+  options: CheckedRunOptions,
+  directory: string,
+  startedMs: number,
+): Promise<JobResult | Records> {
   const engine = await openLocal({
     ...openingOf(options),
     module: moduleOf(job, options.module),
@@ -64,17 +76,18 @@ async function runOnce(job: object, options: CheckedRunOptions, directory: strin
     const done = await engine.alreadyDone?.(submit);
     if (done !== undefined) {
       const files = await filesOf(engine);
+      const result = await resultOfEarlier(job, engine, done, options);
       await engine.close();
-      return { counters: countersOf(job, done), files };
+      return { ...result, elapsedMs: systemClock.now() - startedMs, files };
     }
-    const counters = countersOf(job, await runToEnd(engine, submit, options.signal));
+    const view = await runToEnd(engine, submit, options, startedMs);
     if (options.output === undefined) {
       await engine.stop();
-      return { counters, files: [], [Symbol.asyncIterator]: keptRecords(engine) };
+      return { ...resultOf(job, view, options, startedMs), files: [], [Symbol.asyncIterator]: keptRecords(engine) };
     }
     const files = await filesOf(engine);
     await engine.close();
-    return { counters, files };
+    return { ...resultOf(job, view, options, startedMs), files };
   } catch (error) {
     await engine.close();
     throw error;
@@ -87,6 +100,7 @@ async function runThere(
   address: string,
   options: CheckedRunOptions,
   directory: string,
+  startedMs: number,
 ): Promise<JobResult> {
   const { output } = options;
   if (output === undefined) {
@@ -111,8 +125,9 @@ async function runThere(
     onWarning: warnOnce,
   }).catch(unlessCancelled(options.signal));
   try {
-    const view = await runToEnd(engine, submission(options, directory), options.signal);
-    return { counters: countersOf(job, view), files: await filesSeenFromHere(engine) };
+    const view = await runToEnd(engine, submission(options, directory), options, startedMs);
+    const files = await filesSeenFromHere(engine);
+    return { ...resultOf(job, view, options, startedMs), files };
   } finally {
     await engine.close();
   }
@@ -124,11 +139,6 @@ function refused(name: string, master: string | undefined): MillraceError {
       ? "is for a cluster: give master too, or leave it out"
       : "is for a run on this machine: leave it out, or leave out master";
   return new MillraceError("wrong-usage", `${name} ${why}`);
-}
-
-/** The counters as a plain object, which compares equal to a literal. */
-function countersOf(job: object, view: Pick<JobView, "counters">): JobResult["counters"] {
-  return Object.fromEntries([...Object.entries(noCounts(jobDefinition(job))), ...Object.entries(view.counters)]);
 }
 
 /**
@@ -144,13 +154,25 @@ async function filesOf({ storage, destination }: JobEngine): Promise<JobResult["
   return files.map(({ path, bytes, records }) => ({ path, bytes, records }));
 }
 
-async function runToEnd(engine: JobEngine, submit: SubmitOptions, signal: AbortSignal | undefined): Promise<JobView> {
+async function runToEnd(
+  engine: JobEngine,
+  submit: SubmitOptions,
+  { signal, onProgress }: CheckedRunOptions,
+  startedMs: number,
+): Promise<JobView> {
   const handle = await engine.submit(submit);
+  // Loaded only where it is asked for.
+  const told =
+    onProgress &&
+    import("./tell-progress.ts").then(({ tellProgress }) =>
+      tellProgress({ handle, call: onProgress, startedMs, warn: warnOnce }),
+    );
   const cancel = () => void handle.cancel().catch(() => {}); // `ended` tells whether it was cancelled
   if (signal?.aborted) cancel();
   signal?.addEventListener("abort", cancel, { once: true });
   try {
     const view = await handle.ended;
+    await told;
     if (view.state === "succeeded") return view;
     if (view.state === "cancelled") throw cancelled(signal);
     throw failed(view);

@@ -6,10 +6,11 @@
 //   many lines are not    also transcoded to UTF-16 as a whole; ASCII lines stay slices of the Latin-1    95 ns
 //                         string, so that their characters take one byte (one by one: 212 ns,
 //                         Cyrillic 600 ns)
-//   not UTF-8             line by line, which finds the bad ones
+//   not UTF-8             line by line, which finds the bad ones; so are records that only a rule can tell apart
 import { isAscii, isUtf8, transcode } from "node:buffer";
 import type { Block } from "../blocks/block.ts";
 import { blockBytes } from "../blocks/block.ts";
+import type { Boundary } from "../blocks/boundary.ts";
 import { badRecordIn } from "../blocks/reader.ts";
 import type { BadRecord, RecordBatch } from "../format.ts";
 
@@ -19,7 +20,17 @@ export interface LineOptions {
   readonly stripCarriageReturn: boolean;
   /** Line feeds behind an odd number of quotes are part of the record; the delimiter is "\n" then. */
   readonly quoted?: boolean;
+  /** Where records end, where a delimiter and quotes don't say it. They still end with "\n". */
+  readonly rule?: RecordRule;
   readonly invalid: "fail" | "replace";
+}
+
+export interface RecordRule {
+  boundary(): Boundary;
+  /** The byte behind which a carriage return is part of the record; -1: there is none. */
+  readonly escape: number;
+  /** Whether records may hold line feeds. */
+  readonly multiline: boolean;
 }
 
 /** Records of one block, and the block's bytes for error messages; both are valid until the next batch is asked for. */
@@ -53,12 +64,13 @@ export class LineDecoder {
     let bad: BadRecord | undefined;
     let replaced = 0;
     let end = base + bytes.length;
-    if (isAscii(bytes)) this.#ascii(bytes, base, records);
-    else if (isUtf8(bytes)) {
+    const { rule } = this.#options;
+    if (rule === undefined && isAscii(bytes)) this.#ascii(bytes, base, records);
+    else if (rule === undefined && isUtf8(bytes)) {
       if (this.#sparse) this.#few(bytes, base, mark, records);
       else this.#many(bytes, base, mark, records);
     } else {
-      [bad, replaced] = this.#invalid(block, mark, records);
+      [bad, replaced] = this.#oneByOne(block, mark, records, rule);
       if (bad !== undefined) end = bad.start;
     }
     const starts = scratch.slice(0, records.length);
@@ -125,18 +137,22 @@ export class LineDecoder {
     this.#sparse = decoded * 16 <= records.length;
   }
 
-  #invalid(block: Block, mark: number, records: string[]): [bad: BadRecord | undefined, replaced: number] {
+  #oneByOne(
+    block: Block,
+    mark: number,
+    records: string[],
+    rule: RecordRule | undefined,
+  ): [bad: BadRecord | undefined, replaced: number] {
     const { bytes, base } = block;
     const text = bytes.toString("latin1");
-    const ends = this.#ends(text, this.#latin1Delimiter);
+    const ends = rule === undefined ? this.#ends(text, this.#latin1Delimiter) : new RuleEnds(bytes, rule);
     let replaced = 0;
     for (let at = mark; at < text.length; ) {
       const end = ends.next(at);
       const behind = ends.behind(end);
-      const record = bytes.subarray(
-        at,
-        this.#options.stripCarriageReturn && endsInCarriageReturn(text, at, end) ? end - 1 : end,
-      );
+      const strip = this.#options.stripCarriageReturn && endsInCarriageReturn(text, at, end);
+      const isKept = strip && rule !== undefined && isEscaped(bytes, at, end - 1, rule.escape);
+      const record = bytes.subarray(at, strip && !isKept ? end - 1 : end);
       if (!isUtf8(record)) {
         if (this.#options.invalid === "fail") {
           const start = mark > 0 && at === mark ? 0 : at;
@@ -204,6 +220,33 @@ class QuotedEnds extends Ends {
     }
     return end;
   }
+}
+
+class RuleEnds {
+  readonly #bytes: Buffer;
+  readonly #boundary: Boundary;
+
+  constructor(bytes: Buffer, rule: RecordRule) {
+    this.#bytes = bytes;
+    this.#boundary = rule.boundary();
+  }
+
+  next(at: number): number {
+    this.#boundary.restart();
+    const end = this.#boundary.nextEnd(this.#bytes, at);
+    return end < 0 ? this.#bytes.length : end - 1;
+  }
+
+  behind(end: number): number {
+    return end + 1;
+  }
+}
+
+/** Whether an odd number of escapes stands right before the byte at `at`, in a record that begins at `start`. */
+function isEscaped(bytes: Buffer, start: number, at: number, escaper: number): boolean {
+  let first = at;
+  while (first > start && bytes[first - 1] === escaper) first--;
+  return (at - first) % 2 === 1;
 }
 
 /**

@@ -42,8 +42,9 @@ export function readLineBlocks(
   from: ReadFrom,
   options: LineReaderOptions,
 ): AsyncGenerator<Block, void, undefined> {
-  const boundary = options.quoted ? quotedLines() : delimited(Buffer.from(options.delimiter));
-  const hint = options.quoted ? "; a quote may not be closed" : "";
+  const { rule, quoted = rule?.multiline === true } = options;
+  const boundary = rule?.boundary() ?? (quoted ? quotedLines() : delimited(Buffer.from(options.delimiter)));
+  const hint = quoted ? "; a quote may not be closed" : "";
   const { recordBytesMax, countsLines } = options;
   return readBlocks(chunks, from, { boundary, recordBytesMax, hint, countsLines });
 }

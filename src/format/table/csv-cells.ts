@@ -1,5 +1,6 @@
 // One record of csv as cells, and back, by RFC 4180.
 import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
 
 /** The cells of a record without its line end. Throws where a quote is in a place where none may be. */
 export function splitCsv(record: string, delimiter: string): readonly string[] {
@@ -11,7 +12,13 @@ export function splitCsv(record: string, delimiter: string): readonly string[] {
       cells.push(cell);
       if (end === record.length) return cells;
       if (!record.startsWith(delimiter, end)) {
-        throw malformed(cells.length, `text behind the closing quote, at character ${end + 1} of the row`);
+        const isEscape = record[end - 2] === "\\" || record[end] === "\\";
+        const isClosed = /"(?:\r?\n|$)/.test(record.slice(end)) || record.includes(`"${delimiter}`, end);
+        throw malformed(
+          cells.length,
+          `text behind the closing quote, at character ${end + 1} of the row`,
+          isEscape ? 'csv({ escape: "\\\\" })' : isClosed ? "csv({ lenient: true })" : "csv({ quote: false })",
+        );
       }
       at = end + delimiter.length;
     } else {
@@ -22,6 +29,7 @@ export function splitCsv(record: string, delimiter: string): readonly string[] {
         throw malformed(
           cells.length + 1,
           `a quote at character ${cell.indexOf('"') + 1} of a cell that does not begin with one`,
+          cell.includes('\\"') ? 'csv({ escape: "\\\\" })' : "csv({ lenient: true })",
         );
       }
       cells.push(cell);
@@ -36,16 +44,26 @@ function quotedCell(record: string, start: number): { readonly cell: string; rea
   let cell = "";
   for (let at = start + 1; ; ) {
     const quote = record.indexOf('"', at);
-    if (quote < 0) throw malformed(undefined, `the quote at character ${start + 1} of the row is not closed`);
+    if (quote < 0) {
+      throw malformed(
+        undefined,
+        `the quote at character ${start + 1} of the row is not closed`,
+        record.includes('\\"') ? 'csv({ escape: "\\\\" })' : "csv({ quote: false })",
+      );
+    }
     if (record.charCodeAt(quote + 1) !== 0x22) return { cell: cell + record.slice(at, quote), end: quote + 1 };
     cell += record.slice(at, quote + 1);
     at = quote + 2;
   }
 }
 
-function malformed(cell: number | undefined, problem: string): MillraceError {
+/** `option`: what reads such a row. */
+function malformed(cell: number | undefined, problem: string, option: string): MillraceError {
   const where = cell === undefined ? "" : ` in cell ${cell}`;
-  return new MillraceError("bad-input", `the row is not RFC 4180 csv${where}: ${problem}`);
+  return new MillraceError(
+    "bad-input",
+    `the row is not RFC 4180 csv${where}: ${problem}. ${option} reads it${option.includes("quote") ? ", and all quotes, as text" : ""}`,
+  );
 }
 
 /**
@@ -59,6 +77,13 @@ export function needsQuotes(cell: string, delimiter: string): boolean {
 }
 
 const special = /["\r\n]|^\ufeff/;
+
+export function lineEndInCell(cell: string): MillraceError {
+  return new MillraceError(
+    "bad-output",
+    `csv({ multiline: false }) can't write a line end in a cell: ${excerptOf(cell)}`,
+  );
+}
 
 export function quoteCell(cell: string): string {
   return `"${cell.replaceAll('"', '""')}"`;

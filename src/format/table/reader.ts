@@ -1,7 +1,6 @@
 // Reads lines of csv and tsv as records: finds the header, then splits line by line.
 
 import { isUtf8 } from "node:buffer";
-import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import { messageOf } from "../../base/value/message.ts";
@@ -12,6 +11,7 @@ import { LineDecoder } from "../lines/decoder.ts";
 import { lineEndsIn } from "../lines/ends.ts";
 import { decoded, type LineReaderOptions, noRecord, readLineBlocks, readLines, readParsed } from "../lines/reader.ts";
 import { ColumnScanner, type ColumnScanOptions } from "./column-scan.ts";
+import { loneReturn } from "./lone-return.ts";
 import type { RowTable } from "./row-table.ts";
 import { checkWidth, type RowReader, type Table } from "./table.ts";
 
@@ -23,8 +23,8 @@ export interface TableReaderOptions {
   readonly delimiter: string;
   /** Returns the format's table, which is created by the first call. */
   readonly rowTable: () => RowTable;
-  /** What is special about cells (column-scan.ts). */
-  readonly special: ColumnScanOptions["special"];
+  /** What is special about cells (column-scan.ts); undefined: lines are only split, and that refuses lone returns. */
+  readonly special: ColumnScanOptions["special"] | undefined;
   /** A line's cells. Throws where the line is malformed. */
   split(line: string): readonly string[];
   /** Whether empty lines are not rows, except where a row is known to have one cell. */
@@ -109,6 +109,7 @@ async function* readRows(
 function columnScanner(rows: RowReader, options: TableReaderOptions): ColumnScanner | undefined {
   const { delimiter, special, skipsEmptyLines, lines } = options;
   const multiline = lines.quoted === true;
+  if (special === undefined) return undefined;
   return (
     rows.columns &&
     ColumnScanner.create(options.rowTable, { ...rows.columns, delimiter, special, multiline, skipsEmptyLines })
@@ -120,7 +121,8 @@ function linesOf(
   { bytes, base }: Block,
   { lines }: TableReaderOptions,
 ): (batch: RecordBatch<unknown>) => RecordBatch<unknown> {
-  if (lines.quoted !== true || !bytes.includes(0x22)) return (batch) => batch;
+  const mayHold = lines.rule?.multiline ?? (lines.quoted === true && bytes.includes(0x22));
+  if (!mayHold) return (batch) => batch;
   return (batch) => {
     const { records, starts, end } = batch;
     const lines = (index: number) => {
@@ -134,12 +136,12 @@ function linesOf(
 }
 
 /** The refused record with the number of line ends inside it, and a hint where there are any. */
-function withLines(bad: BadRecord, end: number, { lines: { quoted } }: TableReaderOptions): BadRecord {
+function withLines(bad: BadRecord, end: number, { lines: { rule, quoted } }: TableReaderOptions): BadRecord {
   const { start, bytes } = bad;
   const lines = bytes.length === end - start ? lineEndsIn(bytes) : bad.lines;
   if (lines === 0) return bad;
   const hint =
-    quoted === true
+    (rule?.multiline ?? quoted === true)
       ? `. It goes on over ${formatCount(lines + 1)} lines, because a line end in quotes ends no row: with csv({ multiline: false }) it does`
       : "";
   return new BadRecord(bad.message + hint, start, end, bytes, lines);
@@ -150,15 +152,13 @@ function withLines(bad: BadRecord, end: number, { lines: { quoted } }: TableRead
  * rows.
  */
 function refuseReturn(line: string, { special }: TableReaderOptions): void {
+  if (special === undefined) return;
   let isQuoted = false;
   for (let i = 0; i < line.length; i++) {
     const unit = line.charCodeAt(i);
     if (unit === 0x22 && special === "quotes") isQuoted = !isQuoted;
     if (unit !== 13 || isQuoted) continue;
-    throw new MillraceError(
-      "bad-input",
-      `a carriage return at character ${i + 1} of the row ends no line: lines end with LF or CR LF. Where the lines of the file end with it alone, as in old exports for the Mac, convert it first:  tr '\\r' '\\n' < OLD > NEW`,
-    );
+    throw loneReturn(i);
   }
 }
 

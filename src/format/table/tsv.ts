@@ -31,6 +31,13 @@ export function tsv(options: TableOptions = {}): unknown {
   if (typeof delimiter !== "string" || !/^[^\n\r\\]$/.test(delimiter)) {
     throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);
   }
+  for (const option of ["quote", "escape", "lenient"] as const) {
+    if (options[option] === undefined) continue;
+    throw new MillraceError(
+      "wrong-job",
+      `tsv() has no quotes, and so no option ${option}: csv({ delimiter: "\\t", ${option}: … }) reads and writes tabs with them`,
+    );
+  }
   const table = defineTable("tsv()", options);
   const rowTable = lazyRowTable();
   const lineOptions = { ...lineFeeds, countsLines: true };

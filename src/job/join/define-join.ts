@@ -1,6 +1,7 @@
 import type { OutputFormat } from "../../format/format.ts";
+import type { Written } from "../aggregate/infer.ts";
 import { defined } from "../define-job.ts";
-import type { MainOf, Named, ReadBy, RereadOf, SidesOf } from "../infer.ts";
+import type { MainOf, Named, NoReduce, ReadBy, RereadOf, SidesOf } from "../infer.ts";
 import type { Params, ParamsGiven } from "../params/params.ts";
 import type { CellWriter, Row } from "../table.ts";
 import type { Job, Outputs } from "../types.ts";
@@ -27,19 +28,21 @@ export function defineJoin<
   R extends JoinSide,
   Key,
   H extends How,
+  In = never,
+  Out = never,
   O extends Outputs = OutputFormat<Row> & CellWriter,
   P extends Params = {},
-  Returned extends void | Promise<void> = void | Promise<void>,
+  Returned extends void | Promise<void> | NoReduce = void | Promise<void> | NoReduce,
 >(
-  join: JoinOptions<L, R, Key, H, O, P, Returned>,
+  join: JoinOptions<L, R, Key, H, In, Out, O, P, Returned>,
 ): Job<{
   input: Named<{ readonly [N in keyof (L & R)]: ReadBy<(L & R)[N]> }>;
   params: ParamsGiven<P>;
-  record: MainOf<O>;
+  record: [Out] extends [never] ? MainOf<O> : NoReduce extends Returned ? Written<Key, Out> : MainOf<O>;
   others: SidesOf<O>;
   reread: RereadOf<O>;
   counter: string;
 }> {
   // Only the compiler knows the type parameter.
-  return defined(join, parseJoin, defineJoin) as ReturnType<typeof defineJoin<L, R, Key, H, O, P, Returned>>;
+  return defined(join, parseJoin, defineJoin) as ReturnType<typeof defineJoin<L, R, Key, H, In, Out, O, P, Returned>>;
 }

@@ -3,12 +3,18 @@ import { describe, expect, it } from "vitest";
 import { failed, runTasks, succeeded, TaskRun } from "../../../test/support/run-tasks.ts";
 import { limits } from "../../base/limits.ts";
 import { ndjson } from "../../format/json/ndjson.ts";
+import { text } from "../../format/lines/text.ts";
 import { csv } from "../../format/table/csv.ts";
 import { runInline } from "../../testing.ts";
+import { count, countIf } from "../aggregate/numbers.ts";
+import { first } from "../aggregate/picks.ts";
+import { stats } from "../aggregate/stats.ts";
+import { fields } from "../codecs/fields.ts";
 import { nullable } from "../codecs/nullable.ts";
 import { float64, uint } from "../codecs/numbers.ts";
 import { tuple } from "../codecs/tuple.ts";
 import { utf8 } from "../codecs/utf8.ts";
+import { sum } from "../combine.ts";
 import { jobDefinition } from "../define-job.ts";
 import { defineJoin } from "./define-join.ts";
 import type { How } from "./types.ts";
@@ -176,8 +182,8 @@ const skewed = (how: How) =>
   });
 
 describe("a key with many left records", () => {
-  const count = 3000;
-  const texts = Array.from({ length: count }, (_, i) => `${i}${"x".repeat((i * 37) % 1000)}`);
+  const many = 3000;
+  const texts = Array.from({ length: many }, (_, i) => `${i}${"x".repeat((i * 37) % 1000)}`);
   const lefts = texts.map((text) => `${JSON.stringify({ id: "hot", text })}\n`).join("");
   const files = (rights: number) => ({
     "a/1": `${lefts}{"id":"cold","text":"c"}\n`,
@@ -373,16 +379,72 @@ describe("the reduce of a join", () => {
   });
 });
 
+describe("the aggregate of a join", () => {
+  const users = csv({ columns: { id: utf8, name: utf8 } });
+  const orders = ndjson({ fields: { user: utf8, cents: float64 } });
+  const join = defineJoin({
+    name: "spent-by-user",
+    left: { users },
+    right: { orders },
+    how: "left",
+    key: fields({ id: utf8 }),
+    on: { users: { id: "id" }, orders: { id: "user" } },
+    map(row, emit) {
+      if (row.users.name === "nobody") return;
+      emit({ name: row.users.name, cents: row.orders?.cents ?? 0, bought: row.orders !== null });
+    },
+    aggregate: stats({ name: first("name", utf8), orders: countIf("bought"), cents: sum("cents") }),
+    output: csv({ header: true }),
+  });
+
+  it("folds what map emits, per key, and its names are the header", async () => {
+    const files = {
+      "users/1": "id,name\nb,Bea\na,Ann\nx,nobody\n",
+      "orders/1": [0.1, 0.2, 0.3].map((cents) => `{"user":"a","cents":${cents}}\n`).join(""),
+    };
+    const { files: written } = await runTasks(join, { files, spec: { partitions: 1 } });
+    expect(Object.values(written)).toEqual(["id,name,orders,cents\na,Ann,3,0.6\nb,Bea,0,0\n"]);
+  });
+
+  it("is what reduce gets, where that is given too", async () => {
+    const counted = defineJoin({
+      name: "counted",
+      left: { users },
+      right: { orders },
+      how: "inner",
+      key: utf8,
+      on: { users: "id", orders: "user" },
+      map: (_row, emit) => emit(),
+      aggregate: count(),
+      reduce: (id, n, emit) => emit([id, n]),
+    });
+    const { records: rows } = await runInline(counted, {
+      users: [{ id: "a", name: "Ann" }],
+      orders: [1, 2].map((cents) => ({ user: "a", cents })),
+    });
+    expect(rows).toEqual([["a", 2]]);
+  });
+
+  it("needs map, and an output that can write it", () => {
+    expect(() => defineJoin({ ...right, map: undefined, aggregate: count() } as never)).toThrow(
+      /join "join": aggregate folds what map/,
+    );
+    expect(() => defineJoin({ ...right, aggregate: 3 } as never)).toThrow(/join "join": aggregate is an aggregate/);
+    expect(() => defineJoin({ ...right, aggregate: count(), output: text() } as never)).toThrow(/^join "join": /);
+  });
+});
+
+const right = {
+  name: "join",
+  left: { a: records() },
+  right: { b: records() },
+  key: utf8,
+  on: { a: "id", b: "id" },
+  how: "inner",
+  map: () => {},
+};
+
 describe("defineJoin", () => {
-  const right = {
-    name: "join",
-    left: { a: records() },
-    right: { b: records() },
-    key: utf8,
-    on: { a: "id", b: "id" },
-    how: "inner",
-    map: () => {},
-  };
   it.each<[string, object, RegExp]>([
     ["a misspelt property", { lefft: 1 }, /no property "lefft".*did you mean.*left/is],
     ["an unknown kind", { how: "full" }, /how is "inner" or .*"anti", not "full"/],

@@ -4,12 +4,24 @@ import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { checkName, isFormat, isObject, oneOf, refuseUncalled, type Unchecked, userFunction, wrong } from "../check.ts";
+import { parseAggregate, resultNames, writesResults } from "../aggregate/lower.ts";
+import {
+  checkName,
+  isFormat,
+  isObject,
+  oneOf,
+  refuseUncalled,
+  type Unchecked,
+  type UserFunction,
+  userFunction,
+  wrong,
+} from "../check.ts";
 import type { KeyCodec } from "../codec.ts";
 import { bool } from "../codecs/bool.ts";
 import { tuple } from "../codecs/tuple.ts";
 import type { JobDefinition } from "../definition.ts";
-import { parseJob } from "../parse/job.ts";
+import { named, parseJob } from "../parse/job.ts";
+import { checkWritable } from "../parse/writable.ts";
 import { prefix } from "../partition.ts";
 import { hasNull, keyOf } from "./key.ts";
 import { joinReduce } from "./reduce.ts";
@@ -26,6 +38,7 @@ const properties = new Set([
   "how",
   "params",
   "map",
+  "aggregate",
   "reduce",
   "reducers",
   "output",
@@ -39,14 +52,28 @@ export function parseJoin(given: unknown, module: string | undefined): JobDefini
     throw wrong(`defineJoin takes an object with name, left, right, key, on, how and map, not ${excerptOf(given)}`);
   }
   const { name } = given;
-  let job: Unchecked;
-  try {
-    job = jobOf(given);
-  } catch (thrown) {
-    if (!(thrown instanceof MillraceError) || typeof name !== "string") throw thrown;
-    throw wrong(`join ${JSON.stringify(name)}: ${thrown.message}`);
-  }
-  return { ...parseJob(job, module), keeps: true };
+  const inJoin = <T>(parse: () => T): T => {
+    try {
+      return parse();
+    } catch (thrown) {
+      if (!(thrown instanceof MillraceError) || typeof name !== "string") throw thrown;
+      throw wrong(`join ${JSON.stringify(name)}: ${thrown.message}`);
+    }
+  };
+  const job = {
+    ...parseJob(
+      inJoin(() => jobOf(given)),
+      module,
+    ),
+    keeps: true,
+  };
+  const aggregate = given["aggregate"] === undefined ? undefined : parseAggregate(given["aggregate"]);
+  if (aggregate === undefined || given["reduce"] !== undefined) return job;
+  // Key and result are written, as by a job with this key and aggregate.
+  const key = given["key"] as KeyCodec<unknown>;
+  const outputs = named(job.outputs, resultNames(key, aggregate));
+  inJoin(() => checkWritable({ ...job, key, aggregate, outputs, reduce: undefined }));
+  return { ...job, outputs };
 }
 
 /** What `defineJob` would be given for this join. */
@@ -63,8 +90,11 @@ function jobOf(join: Unchecked): Unchecked {
   const on = parseOn(join["on"], left.name, right.name);
   const map = join["map"] === undefined ? undefined : userFunction("map", join["map"], "sync");
   const reduce = join["reduce"] === undefined ? undefined : userFunction("reduce", join["reduce"]);
-  if ((map === undefined) === (reduce === undefined))
+  const aggregate = join["aggregate"] === undefined ? undefined : parseAggregate(join["aggregate"]);
+  if (aggregate !== undefined && map === undefined) throw wrong("aggregate folds what map(row, emit) emits: give map");
+  if (aggregate === undefined && (map === undefined) === (reduce === undefined))
     throw wrong("a join needs map(row, emit), or reduce(key, rows, emit) in its place; give one of them");
+  const writes = aggregate === undefined ? undefined : (writesResults(key, aggregate) as UserFunction);
   const mapOf = (side: SideOf, name: string) => sideMap(side, how, key, keyOf(`on.${name}`, on[name]));
   const options = pick(join, ["params", "reducers", "output", "compress"]);
   if (options["reducers"] === 0) throw wrong("reducers: a join groups by key, so it needs at least 1");
@@ -76,7 +106,7 @@ function jobOf(join: Unchecked): Unchecked {
     value: sidedCodec,
     group: prefix(1),
     map: { [left.name]: mapOf("left", left.name), [right.name]: mapOf("right", right.name) },
-    reduce: joinReduce({ how, left: left.name, right: right.name, map, reduce }),
+    reduce: joinReduce({ how, left: left.name, right: right.name, map, reduce: reduce ?? writes, aggregate }),
   };
 }
 

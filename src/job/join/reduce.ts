@@ -1,6 +1,8 @@
 // The reduce of a join's job: makes rows of a key's records, and gives them to the join's own map or reduce.
 import { assert } from "../../base/assert.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
+import type { StateAggregate } from "../aggregate/aggregate.ts";
 import type { UserFunction } from "../check.ts";
 import type { JobDefinition, Room } from "../definition.ts";
 import type { TaskContext } from "../types.ts";
@@ -13,13 +15,16 @@ export interface JoinWork {
   /** The names of the inputs. */
   readonly left: string;
   readonly right: string;
-  /** Exactly one of the two. */
+  /** Exactly one of the two, or both with an aggregate. */
   readonly map: UserFunction | undefined;
   readonly reduce: UserFunction | undefined;
+  /** Folds what `map` emits; `reduce` gets the result in place of the rows. */
+  readonly aggregate: StateAggregate | undefined;
 }
 
 export function joinReduce(work: JoinWork): NonNullable<JobDefinition["reduce"]> {
-  const { how, left, right, map, reduce } = work;
+  const { how, left, right, map, reduce, aggregate } = work;
+  const scratch = new ByteBuffer(64);
   const row: MakeRow =
     how === "semi" || how === "anti" ? (one) => ({ [left]: one }) : (one, other) => ({ [left]: one, [right]: other });
   let context: Context | undefined;
@@ -32,6 +37,19 @@ export function joinReduce(work: JoinWork): NonNullable<JobDefinition["reduce"]>
     ctx.key = key;
     const isNull = hasNull(key);
     const rows = () => rowsOf(how, records as Iterable<unknown>, isNull, room, row);
+    if (map !== undefined && aggregate !== undefined) {
+      const states = aggregate.begin();
+      let any = false;
+      const fold = (value: unknown) => {
+        room.check();
+        scratch.reset();
+        aggregate.lift(value, scratch);
+        states.add(scratch.bytes, 0, scratch.length);
+        any = true;
+      };
+      for (const each of rows()) refuseResult(map(each, fold, ctx));
+      return any ? reduce?.(key, states.finish(), emit, ctx) : undefined;
+    }
     if (map !== undefined) {
       for (const each of rows()) refuseResult(map(each, emit, ctx));
       return undefined;

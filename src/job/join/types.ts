@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format; none reaches a user's variable
 // The types of a join: what `defineJoin` takes, and which rows follow from its inputs and from `how`.
 import type { InputFormat } from "../../format/format.ts";
+import type { Aggregate } from "../aggregate/aggregate.ts";
+import type { IsNamed } from "../aggregate/infer.ts";
 import type { KeyCodec } from "../codec.ts";
 import type { EmitRecord, EmitTo } from "../emit.ts";
 import type { MainOf, ReadBy } from "../infer.ts";
@@ -38,16 +40,9 @@ export type KeyFrom<In, Key> =
 type FieldOf<In, T> = In extends readonly unknown[]
   ? never
   : { [N in keyof In]-?: In[N] extends T ? N : never }[keyof In] & string;
-type IsNamed<T> = [T] extends [never]
-  ? false
-  : [T] extends [null | boolean | number | bigint | string | Date | Uint8Array | readonly unknown[]]
-    ? false
-    : [T] extends [object]
-      ? true
-      : false;
 
 /** The properties of a join, as `defineJoin` takes them. */
-export interface JoinOptions<L, R, Key, H, O, P, Returned> {
+export interface JoinOptions<L, R, Key, H, In, Out, O, P, Returned> {
   /** As a job's: lower-case words joined by hyphens, at most 100 characters. */
   readonly name: string;
   /**
@@ -82,15 +77,26 @@ export interface JoinOptions<L, R, Key, H, O, P, Returned> {
    */
   readonly map?: (
     row: JoinRow<L, R, H>,
-    emit: EmitRecord<MainOf<O>> & EmitTo<O>,
+    emit: [Out] extends [never]
+      ? EmitRecord<MainOf<O>> & EmitTo<O>
+      : unknown extends In
+        ? (value?: unknown) => void
+        : (value: In) => void,
     ctx: JoinContext<ParamsRead<P>, Key>,
   ) => void;
   /**
-   * Called once per key that has rows, with all of them, which can be read once. Left out: `map` is called instead.
+   * Folds what `map` emits, per key; a key of which nothing was emitted has no result. Without `reduce` key and result
+   * are written, as by a job. Default: what `map` emits is written.
+   * @example aggregate: stats({ name: first("name", utf8), cents: sum("cents") })
+   */
+  readonly aggregate?: Aggregate<In, Out>;
+  /**
+   * Called once per key that has rows, with all of them, which can be read once; with `aggregate`, beside `map`, with its
+   * result. Left out: `map` says what is written.
    */
   readonly reduce?: (
     key: Key,
-    rows: Iterable<JoinRow<L, R, H>>,
+    rows: [Out] extends [never] ? Iterable<JoinRow<L, R, H>> : Out,
     emit: EmitRecord<MainOf<O>> & EmitTo<O>,
     ctx: JoinContext<ParamsRead<P>, Key>,
   ) => Returned;

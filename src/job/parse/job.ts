@@ -146,7 +146,10 @@ function aggregating(job: JobDefinition, aggregate: StateAggregate): JobDefiniti
 }
 
 /** Tells the main output the names of what is written, where it wants to know them. */
-function named(outputs: JobDefinition["outputs"], names: readonly string[] | undefined): JobDefinition["outputs"] {
+export function named(
+  outputs: JobDefinition["outputs"],
+  names: readonly string[] | undefined,
+): JobDefinition["outputs"] {
   if (names === undefined) return outputs;
   return outputs.map((output, index) =>
     index === 0 ? { ...output, format: withNames(output.format, names) } : output,
