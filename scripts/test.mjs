@@ -14,8 +14,9 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { seedOfSources } from "./seed.mjs";
 
-// Thousands of processes are started, each of which would parse these certificates, and none speaks to anyone beyond
-// this machine.
+// Thousands of processes are started, each of which would parse these certificates, and none but the installers of
+// test/package speaks to anyone beyond this machine.
+if (process.env.NODE_EXTRA_CA_CERTS) process.env.MILLRACE_EXTRA_CA_CERTS = process.env.NODE_EXTRA_CA_CERTS;
 delete process.env.NODE_EXTRA_CA_CERTS;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

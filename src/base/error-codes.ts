@@ -150,6 +150,12 @@ export const errorCodes = {
     grpc: "FailedPrecondition",
     namesNoFile: true,
   },
+  "missing-package": {
+    ...machine,
+    meaning: "An optional package that this needs is not installed; the message has the command that installs it.",
+    remedy: "change",
+    grpc: "FailedPrecondition",
+  },
   "job-failed": { ...machine, meaning: "The job failed, and no better word is known." },
 
   cancelled: {

@@ -197,6 +197,13 @@ export const limits = {
 
   // a master's state
   /**
+   * A local run's state is in memory for this long: a run that ends within it never loads LevelDB, and would gain
+   * nothing by going on instead of beginning again.
+   */
+  stateInMemoryMs: 1_000,
+  /** Time between two signs that a run whose state no lock protects is there, for processes of other containers. */
+  signOfUseMs: 20_000,
+  /**
    * Free space below which jobs are refused and commits wait: LevelDB's background work may need more than one commit
    * does.
    */

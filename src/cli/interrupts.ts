@@ -20,7 +20,8 @@ export interface InterruptOptions {
 
 /** For a run on this machine. Slots watch this process, and end by themselves when it ends. */
 export const localInterrupts: InterruptOptions = {
-  stopped: "stopped immediately; the next run with this output removes what is left, or goes on from it with --resume",
+  stopped:
+    "stopped immediately; the next run with this output removes what is left, or, with --resume, goes on from what was stored",
   hangUpLeaves: false,
 };
 

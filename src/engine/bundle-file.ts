@@ -49,7 +49,8 @@ export function notPassed(
 
 /** Throws what `bundleJob` throws, `no-space` and `io-error`. */
 export async function writeBundle({ module, work, environment, onWarning }: BundleOptions): Promise<Bundle> {
-  const { code, digest, environmentReads } = await bundleJob(module);
+  const { code, digest, unbundled, environmentReads } = await bundleJob(module);
+  for (const text of unbundled) onWarning?.(text);
   const warning = notPassed(environmentReads, environment, process.env);
   if (warning !== undefined) onWarning?.(warning);
   try {

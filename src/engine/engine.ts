@@ -62,6 +62,8 @@ export interface JobHandle {
    * reached.
    */
   readonly ended: Promise<JobView>;
+  /** True when the job has failed and what it has done is kept, so that it can be gone on with. */
+  readonly isKept: boolean;
   /** Cancels the job; "too-late" when it has ended, or its output is decided. May be called again. */
   cancel(): Promise<"cancelled" | "too-late">;
   /** A file of the plan by its index, as positions name it; undefined where that is not known here. */

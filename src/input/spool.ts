@@ -3,9 +3,11 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsyncSync,
   openSync,
+  renameSync,
   type Stats,
   statSync,
   unlinkSync,
@@ -47,6 +49,9 @@ export function standardInputNow(): { readonly kind: "pipe" | "file" | "other" }
   }
 }
 
+/** The file's name in the directory of a run. */
+export const spoolName = "standard-input";
+
 /**
  * Opens a FIFO without waiting for its writer, in such a way that the stream waits for it: a thread that waits in `open`
  * could not be called back, and would keep the process from ending.
@@ -63,8 +68,9 @@ export function openFifo(path: string): Readable {
 }
 
 /**
- * Writes all of `stream`, which messages call `what`, to a new file (mode 0600) and returns the number of its bytes. On failure it removes the file.
- * Throws `no-space`, `io-error`, and `cancelled` when the signal is aborted.
+ * Writes all of `stream`, which messages call `what`, to a new file (mode 0600) and returns the number of its bytes. The
+ * file gets its name when it is whole, as a run that is resumed takes it for that. On failure nothing is left. Throws
+ * `no-space`, `io-error`, and `cancelled` when the signal is aborted.
  */
 export async function spoolStream(
   stream: Readable,
@@ -72,9 +78,11 @@ export async function spoolStream(
   path: string,
   signal?: AbortSignal,
 ): Promise<{ readonly bytes: number }> {
+  const part = `${path}.part`;
   let fd: number;
   try {
-    fd = openSync(path, "wx", 0o600);
+    if (existsSync(path)) throw new Error("the file exists already");
+    fd = openSync(part, "w", 0o600);
   } catch (thrown) {
     throw spoolError(thrown, what, path);
   }
@@ -96,6 +104,7 @@ export async function spoolStream(
       bytes += chunk.length;
     }
     fsyncSync(fd);
+    renameSync(part, path);
     whole = true;
     return { bytes };
   } catch (thrown) {
@@ -103,7 +112,7 @@ export async function spoolStream(
   } finally {
     signal?.removeEventListener("abort", stop);
     closeSync(fd);
-    if (!whole) unlinkSync(path);
+    if (!whole) unlinkSync(part);
   }
 }
 

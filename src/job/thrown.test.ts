@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
-import { describeThrown, userStack } from "./thrown.ts";
+import { bundleLoadedFrom, describeThrown, userStack } from "./thrown.ts";
 
 const explode = () => {
   throw new Error("a trap of the user's");
@@ -130,5 +132,27 @@ describe("userStack", () => {
     expect(userStack(outer, "/jobs")).toBe("at map (a.ts:1:1)");
     expect(userStack(withFrames("x", ["node:fs:1:1"]))).toBeUndefined();
     expect(userStack("text")).toBeUndefined();
+  });
+});
+
+describe("a file that is beside the job's module, and is read where the job runs", () => {
+  const reading = (path: string) => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch (thrown) {
+      return describeThrown(thrown).message;
+    }
+  };
+
+  it("is told how to declare it, by whatever name it is looked for; other missing files are not", () => {
+    expect(reading("./no-such.data.json")).not.toContain("ctx.file");
+    bundleLoadedFrom("/no/such/work/bundle.mjs");
+    for (const path of ["./no-such.data.json", "no-such.data.json", "/no/such/work/no-such.data.json"]) {
+      expect(reading(path)).toContain(
+        'files: { no_such_data: "no-such.data.json" }, and read it from ctx.file("no_such_data")',
+      );
+    }
+    expect(reading(join(process.cwd(), "no-such.json"))).toContain('ctx.file("no_such")');
+    expect(reading("/no/such/other/data.json")).not.toContain("ctx.file");
   });
 });

@@ -1,6 +1,6 @@
 // Puts in words what user code threw. It may be anything, and looking at it may run more of the user's code (getters,
 // proxies).
-import { relative, sep } from "node:path";
+import { basename, dirname, isAbsolute, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import { MillraceError } from "../base/error.ts";
@@ -51,8 +51,37 @@ function messageOf(thrown: unknown, depth: number): string {
   const named = isTelling ? `${cut(name, 100)}: ${message}` : message;
   const text = named === "" ? "an Error without a message was thrown" : cut(named, messageCharactersMax);
   if (depth >= causesMax) return text;
+  const advice = adviceForMissing(thrown);
+  if (advice !== undefined) return `${text}: ${advice}`;
   const causes = causesOf(thrown).map((cause) => messageOf(cause, depth + 1));
   return causes.length === 0 ? text : `${text} (caused by: ${causes.join("; ")})`;
+}
+
+/** Where the job's bundle lies in this process; undefined where none is loaded. */
+let bundleFolder: string | undefined;
+
+/** Tells this module where the bundle lies: what the job looks for beside itself, it looks for there. */
+export function bundleLoadedFrom(path: string): void {
+  bundleFolder = dirname(path);
+}
+
+/** For a file that was beside the job's module, and is not beside its bundle or in the directory of an attempt. */
+function adviceForMissing(thrown: unknown): string | undefined {
+  const path = property(thrown, "path");
+  if (property(thrown, "code") !== "ENOENT" || typeof path !== "string" || path === "") return undefined;
+  if (bundleFolder === undefined) return undefined;
+  if (isAbsolute(path) && dirname(path) !== bundleFolder && dirname(path) !== currentDirectory()) return undefined;
+  const file = cut(basename(path), 100);
+  const name = file.replace(/(.)\.[^.]*$/, "$1").replace(/\W+/g, "_");
+  return `a job runs in a directory of its own, without the files beside its module. Declare the file, files: { ${name}: ${JSON.stringify(file)} }, and read it from ctx.file(${JSON.stringify(name)}) in setup or map`;
+}
+
+function currentDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined; // the job has removed it
+  }
 }
 
 /** The cause of an error, and the errors of an AggregateError. */

@@ -45,6 +45,7 @@ export async function openStateDirectory(directory: string, owner: Owner): Promi
   try {
     store = await openStateStore(at("store"), {
       spareBytes: limits.stateSpareBytes,
+      who: "a master",
       mend: `Restore the directory from a copy of the whole, or move it away and start a master with an empty one: jobs that were running have to be submitted again`,
     });
   } catch (error) {

@@ -7,10 +7,11 @@
 //   "e"         the newest epoch, 8 bytes big-endian
 //   "r" + key   a record
 import { existsSync, statfsSync } from "node:fs";
-import { ClassicLevel } from "classic-level";
+import type { ClassicLevel } from "classic-level";
 import { MillraceError } from "../base/error.ts";
 import { MiB } from "../base/limits.ts";
 import { type Clock, systemClock } from "../base/system/clock.ts";
+import { loadLevel } from "../base/system/optional-package.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";
@@ -37,6 +38,8 @@ export interface LevelStoreOptions {
   readonly spareBytes?: number;
   /** Advice for a damaged store, as a sentence. Default: the advice for a local run. */
   readonly mend?: string;
+  /** Who needs the store, for the message where LevelDB is not installed. Default: "the state store". */
+  readonly who?: string;
   readonly clock?: Clock;
   /** Returns how many bytes are free on the disk. Default: asks the file system. */
   readonly freeBytes?: () => number;
@@ -45,8 +48,9 @@ export interface LevelStoreOptions {
 type Database = ClassicLevel<Buffer, Buffer>;
 type Operation = { readonly key: Buffer; readonly value: Uint8Array | undefined };
 
-/** Opens or creates the store in `directory`. Errors: `state-busy`, `corrupt-state`, `io-error`. */
+/** Opens or creates the store in `directory`. Errors: `state-busy`, `corrupt-state`, `io-error`, `missing-package`. */
 export async function openLevelStore(directory: string, options: LevelStoreOptions = {}): Promise<StateStore> {
+  const { ClassicLevel } = await loadLevel(options.who ?? "the state store");
   const trouble = new Trouble(directory, options.mend);
   const damage = existsSync(directory) ? tableDamage(directory) : undefined;
   if (damage !== undefined) throw trouble.corrupt(damage);

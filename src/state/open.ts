@@ -2,7 +2,7 @@
 // the same directory is written down in docs/state.md.
 import { MillraceError } from "../base/error.ts";
 import { excerptOf } from "../base/excerpt.ts";
-import { type LevelStoreOptions, openLevelStore } from "./leveldb.ts";
+import type { LevelStoreOptions } from "./leveldb.ts";
 import type { StateStore } from "./store.ts";
 
 /** What a store that keeps nothing on a disk has no use for is ignored. */
@@ -12,14 +12,14 @@ type Open = (rest: string, options: StateStoreOptions) => Promise<StateStore>;
 
 /** By scheme; a path without one is LevelDB's. */
 const schemes: Readonly<Record<string, Open>> = {
-  leveldb: openLevelStore,
-  // Loaded only where it is asked for: tests and simulations.
+  // Each is loaded only where it is asked for; memory is for tests and simulations.
+  leveldb: async (directory, options) => (await import("./leveldb.ts")).openLevelStore(directory, options),
   memory: async () => (await import("./memory.ts")).createMemoryStore(),
 };
 
 /**
  * Opens the store of "leveldb:DIR" or of the plain path "DIR", or a new one of "memory:". Throws `wrong-usage` for any
- * other scheme, and `state-busy`, `corrupt-state` and `io-error` as the store does.
+ * other scheme, and `state-busy`, `corrupt-state`, `io-error` and `missing-package` as the store does.
  */
 export async function openStateStore(url: string, options: StateStoreOptions = {}): Promise<StateStore> {
   const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(url) ?? [undefined, "leveldb", url];

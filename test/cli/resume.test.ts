@@ -25,7 +25,7 @@ const output = () => readFileSync(join(cwd, "out/part-00000.tsv"), "utf8");
 const killed = async () => {
   const { signal } = await millrace(["run", "job.ts", "in.txt", "-o", "out"], {
     cwd,
-    env: { MILLRACE_FAILPOINT: "master.beforePublish:kill" },
+    env: { MILLRACE_FAILPOINT: "master.beforePublish:kill", MILLRACE_STATE_MS: "0" },
   });
   expect(signal).toBe("SIGKILL");
   expect(readdirSync(cwd).some((name) => name.startsWith(".out.millrace-"))).toBe(true);

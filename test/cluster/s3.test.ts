@@ -369,7 +369,7 @@ export default defineJob({
 `,
     );
     const done = await millrace(["run", spy, "s3://in/books/1.txt", "-o", "s3://out/x", "--work-dir", temporary], {
-      env: { TMPDIR: temporary, ...env(), MILLRACE_FAILPOINT: "master.afterPublish:kill" },
+      env: { TMPDIR: temporary, ...env(), MILLRACE_FAILPOINT: "master.afterPublish:kill", MILLRACE_STATE_MS: "0" },
     });
     expect(done.signal).toBe("SIGKILL");
     const text = [...fake.contents("out", "x/").values()].join("\n");

@@ -79,7 +79,8 @@ describe("fault 89: SIGKILL to the command, at each named place: nobody stays, a
       // The job is submitted by the first commit, and published once. On a busy machine some reports come before there
       // is a job.
       const at = point.endsWith("Publish") ? 1 : point === "worker.beforeReport" ? 5 : 2;
-      const { signal } = await runToEnd(scratch, words(), { env: { MILLRACE_FAILPOINT: `${point}:kill:${at}` } });
+      const env = { MILLRACE_FAILPOINT: `${point}:kill:${at}`, MILLRACE_STATE_MS: "0" };
+      const { signal } = await runToEnd(scratch, words(), { env });
       expect(signal).toBe("SIGKILL");
       await expectNobody();
       expect(scratch.workFolders()).toHaveLength(1);

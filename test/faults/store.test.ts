@@ -96,18 +96,28 @@ describe("a store that is silent", () => {
   });
 });
 
-test("a run that was killed while it published is in nobody's way: the same command begins anew, and nothing is left", async () => {
-  isSilent = ({ method, key }) => method === "PUT" && key === "out/_SUCCESS";
-  const run = start(scratch, words("run", "--quiet"), options());
-  await until(() => silenced > 0);
-  run.child.kill("SIGKILL");
-  await run.ended;
-  // Half of it is visible, and claimed.
-  expect(published()).toBe(counts);
-  expect(left()).not.toEqual([]);
-  isSilent = () => false;
-  expect(await runToEnd(scratch, words("run", "--quiet"), options())).toMatchObject({ code: 0 });
-  expect(published()).toBe(counts);
-  expect(fake.contents("bucket", "out/").has("_SUCCESS")).toBe(true);
-  expect(left()).toEqual([]);
-});
+test.each([
+  ["the same command", []],
+  ["--resume, where its state was still in memory,", ["--resume"]],
+])(
+  "a run that was killed while it published is in nobody's way: %s begins anew, and nothing is left",
+  async (_, more) => {
+    isSilent = ({ method, key }) => method === "PUT" && key === "out/_SUCCESS";
+    // In memory for long enough, however slow the machine.
+    const { env } = options();
+    const run = start(scratch, words("run", "--quiet"), { env: { ...env, MILLRACE_STATE_MS: "600000" } });
+    await until(() => silenced > 0);
+    run.child.kill("SIGKILL");
+    await run.ended;
+    // Half of it is visible, and claimed.
+    expect(published()).toBe(counts);
+    expect(left()).not.toEqual([]);
+    isSilent = () => false;
+    const { code, stderr } = await runToEnd(scratch, words("run", "--quiet", ...more), options());
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr.includes("begins again")).toBe(more.length > 0);
+    expect(published()).toBe(counts);
+    expect(fake.contents("bucket", "out/").has("_SUCCESS")).toBe(true);
+    expect(left()).toEqual([]);
+  },
+);

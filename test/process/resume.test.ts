@@ -1,4 +1,5 @@
-// The whole run is killed at named points; `resume` goes on and publishes the bytes of an undisturbed run.
+// The whole run is killed at named points; `resume` goes on and publishes the bytes of an undisturbed run. The state is
+// on disk from the beginning; what becomes of a run whose state is still in memory is in test/faults/early.test.ts.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +46,7 @@ function optionsOf(more: Readonly<Record<string, unknown>> = {}) {
 }
 
 async function killedAt(point: string, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
-  const result = await runToEnd(optionsOf(more), { MILLRACE_FAILPOINT: point });
+  const result = await runToEnd(optionsOf(more), { MILLRACE_FAILPOINT: point, MILLRACE_STATE_MS: "0" });
   expect(result.signal).toBe("SIGKILL");
   await until(() => processesBelow(directory).length === 0);
 }

@@ -19,8 +19,8 @@ const wrong: Readonly<
   Record<string, readonly [job: string, ...said: readonly (readonly [at: string, line: RegExp])[]]>
 > = {
   "a value that no cell of the default output can hold": [
-    `{ name: "w", input: ndjson<User>(), key: utf8, value: json<User>(), map(u, emit) { emit(u.id, u); } }`,
-    ["value", /is not assignable to type '.* & NeedsReduce<\[string, User\], Row>'/],
+    `{ name: "w", input: ndjson<User>(), key: utf8, value: json<{ user: User }>(), map(user, emit) { emit(user.id, { user }); } }`,
+    ["value", /is not assignable to type '.* & NeedsReduce<\[string, \{ user: User; \}\], .*Row>'/],
   ],
   "a key that no cell of the default output can hold": [
     `{ name: "w", input: text(), key: bytes, value: uint, map(l, emit) {}, combine: sum }`,

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
 import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-values.ts";
-import { isReadOnce, isStandardInput, openFifo, spoolStream, standardInputNow } from "../../input/spool.ts";
+import { isReadOnce, isStandardInput, openFifo, spoolName, spoolStream, standardInputNow } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";
 
@@ -88,7 +88,7 @@ export async function spoolInputs(
   const either = AbortSignal.any([signal, failed.signal]);
   let fifos = 0;
   const reads = given.map(async (path) => {
-    const name = isStandardInput(path) ? "standard-input" : `fifo-${++fifos}`;
+    const name = isStandardInput(path) ? spoolName : `fifo-${++fifos}`;
     const file = join(folder, name);
     // Where it is there, a run is being resumed, which had read it to the end before it submitted its job.
     if (!existsSync(file)) {

@@ -25,7 +25,7 @@ export function failureHints(options: HintsOptions): string[] {
   return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
 }
 
-function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
+function commandHints({ view, handle, job, inputs, flags }: HintsOptions): string[] {
   const hints: string[] = [];
   const { where, aside, code = "" } = view.reason ?? {};
   const command = commandLine(job, inputs, flags);
@@ -42,6 +42,7 @@ function commandHints({ view, job, inputs, flags }: HintsOptions): string[] {
   if (flags.master !== undefined) return [...hints, ...clusterHints(view, code, command, flags)];
   if (flags.output === undefined) return hints;
   if (needsMending(code)) hints.push(startOver(command));
+  if (!handle.isKept) return hints;
   if (meaningOf(code).startsOver !== true) hints.push(`${goOn(code)}:  ${command} --resume`);
   hints.push(`what it has done is kept until a run with this output succeeds; to be rid of it:  ${cleanLine(flags)}`);
   return hints;

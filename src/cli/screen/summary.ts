@@ -26,8 +26,10 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
     `  read     ${formatCounted(map.recordsIn, "record")}, ${formatBytes(map.bytesIn)}${rate}`,
   ];
   if (view.tasks.reduce.total > 0) {
+    // Where reduce read as many pairs as map emitted nothing was combined, and the size is that of the group itself.
+    const combined = reduce.pairs < map.pairs ? " after combining" : "";
     lines.push(
-      `  grouped  ${formatCounted(map.pairs, "pair")} into ${formatCounted(reduce.groups, "group")}; the largest has ${formatCount(reduce.groupMax)} after combining`,
+      `  grouped  ${formatCounted(map.pairs, "pair")} into ${formatCounted(reduce.groups, "group")}; the largest has ${formatCount(reduce.groupMax)}${combined}`,
     );
   }
   lines.push(`  wrote    ${formatCounted(wrote.recordsOut, "record")}, ${formatBytes(wrote.bytesOut)}`);

@@ -17,7 +17,6 @@ import { manifestBuilder } from "../../output/manifest.ts";
 import { hasEnded, type JobView } from "../../protocol/view.ts";
 import { recoverScheduler } from "../../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../../schedule/step.ts";
-import { openStateStore } from "../../state/open.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Manifest } from "../../storage/manifest.ts";
 import { isStagedBy } from "../../storage/staged-token.ts";
@@ -36,6 +35,7 @@ import { checkFinished, finishedOutput } from "./finished.ts";
 import { handleOf } from "./handle.ts";
 import type { LocalEngine, LocalOptions } from "./options.ts";
 import { checkSame, readStoredJob } from "./resume.ts";
+import { openRunState, type RunState } from "./state.ts";
 
 /** In one process no worker is ever out of reach, and a laptop that slept must not lose its attempts. */
 const leaseMs = 24 * 3_600_000;
@@ -73,7 +73,7 @@ export class Engine implements LocalEngine {
   readonly #masterStarted = deferred<Master>();
   readonly #files = new Map<number, PlannedFile>();
   #firstSlot: ChildProcess | undefined;
-  #store: StateStore | undefined;
+  #state: RunState | undefined;
   #master: Master | undefined;
   #opened: Opened | undefined;
   #handle: JobHandle | undefined;
@@ -276,6 +276,7 @@ export class Engine implements LocalEngine {
       files: this.#files,
       closed: this.#closed.signal,
       leave: (reason) => this.#leave.abort(reason),
+      keep: async () => (await this.#state?.keep()) === true,
     });
   }
 
@@ -299,9 +300,10 @@ export class Engine implements LocalEngine {
   }
 
   async #openStore(): Promise<Pick<Opened, "store" | "master">> {
-    const store = await openStateStore(this.#parts.work.state);
-    this.#store = store;
-    const master = this.#parts.options.resume === true ? undefined : await this.#startMaster(store);
+    const { options, work } = this.#parts;
+    this.#state = await openRunState({ options, work, closed: this.#closed.signal });
+    const { store } = this.#state;
+    const master = options.resume === true ? undefined : await this.#startMaster(store);
     return { store, master };
   }
 
@@ -322,14 +324,14 @@ export class Engine implements LocalEngine {
 
   async #stop(): Promise<void> {
     this.#end = await this.#cancelled();
-    const { output } = this.#parts.options;
     if (this.#end !== "none")
-      this.#isResumable = output !== undefined && (this.#end === "failed" || this.#end === "stopped");
+      this.#isResumable =
+        (this.#end === "failed" || this.#end === "stopped") && this.#state !== undefined && (await this.#state.keep());
     this.#masterStarted.reject(new MillraceError("not-leader", "the run was closed"));
     this.#closed.abort();
     await this.#agent.close();
     await this.#master?.close();
-    await this.#store?.close();
+    await this.#state?.store.close();
   }
 
   /** Cancels a job that still runs, and tells how it ended; "stopped": the master could not go on. */

@@ -19,6 +19,8 @@ export interface HandleParts {
   readonly closed: AbortSignal;
   /** Ends publishing, for this reason. */
   readonly leave: (reason: MillraceError) => void;
+  /** Stores the state, if that can be had: false where the run can't be resumed. */
+  readonly keep: () => Promise<boolean>;
 }
 
 export function handleOf(parts: HandleParts): JobHandle {
@@ -28,9 +30,11 @@ export function handleOf(parts: HandleParts): JobHandle {
     assert(found !== undefined, "a master shows the job that it was given");
     return found;
   };
+  let isKept = false;
   const ended = (async () => {
     let last = viewNow();
     for await (const view of master.watch(job)) last = view;
+    if (last.state === "failed") isKept = await parts.keep();
     return last;
   })();
   ended.catch(() => {}); // callers that await it get the error; `close` ignores it
@@ -40,21 +44,28 @@ export function handleOf(parts: HandleParts): JobHandle {
     view: viewNow,
     watch: (signal) => master.watch(job, signal),
     ended,
+    get isKept() {
+      return isKept;
+    },
     cancel: async () => {
       const outcome = await master.cancel(job);
       // The output is decided, so it will be published unless the storage does not answer.
       if (outcome === "too-late")
-        void systemClock.sleep(limits.publishGraceMs, parts.closed).then(() => parts.leave(leftUnpublished()));
+        void systemClock
+          .sleep(limits.publishGraceMs, parts.closed)
+          .then(() => parts.keep())
+          .then((canResume) => parts.leave(leftUnpublished(canResume)));
       return outcome;
     },
     file: (index) => parts.files.get(index),
   };
 }
 
-function leftUnpublished(): MillraceError {
+function leftUnpublished(canResume: boolean): MillraceError {
+  const next = canResume ? "with --resume to publish it" : "again to begin again";
   return new MillraceError(
     "cancelled",
-    "the result was being published when the run was cancelled, and the storage did not answer: run the same command with --resume to publish it",
+    `the result was being published when the run was cancelled, and the storage did not answer: run the same command ${next}`,
     { retry: "elsewhere" },
   );
 }

@@ -5,13 +5,16 @@
 //             ─► describe ─► submit ─► watch … ─► close
 //
 // `close` removes everything that a run leaves, except after a failure: then state and runs stay for `resume`.
+import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
+import { loadLevel } from "../../base/system/optional-package.ts";
 import { randomId } from "../../base/system/random.ts";
 import { jobIdOf } from "../../master/master.ts";
 import { createStorage } from "../../storage/any.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { hasDatabase } from "../../worker/disk/directory-lock.ts";
 import { createWorkDirectory, openWorkDirectory, removeWorkDirectory } from "../../worker/disk/work-directory.ts";
 import { planBudget } from "../../worker/slots/budget.ts";
 import { whileLoading } from "../loading.ts";
@@ -24,6 +27,7 @@ import {
   workDirectories,
   workDirectoriesOf,
 } from "../work-directories.ts";
+import { lookAtUnstored, publishedByUnstored, takeOver } from "./begin-again.ts";
 import { Engine, type EngineParts } from "./engine.ts";
 import { finishedOutput } from "./finished.ts";
 import type { LocalEngine, LocalOptions } from "./options.ts";
@@ -59,14 +63,28 @@ async function partsOf(options: LocalOptions, storage: Storage): Promise<PartsAn
     throw new MillraceError("wrong-usage", "only a run with an output can be resumed: give the same output as before");
   }
   const left = workDirectoriesOf(output, workDir)[0];
-  if (left !== undefined) return { ...resumedParts(options, output, left), options: { ...options, resume: true } };
+  if (left !== undefined && hasDatabase(join(left.path, "state"))) {
+    await loadLevel("--resume");
+    return { ...resumedParts(options, output, left), options: { ...options, resume: true } };
+  }
   const destination = outputPath(output);
-  const finished = await finishedOutput(storage, destination);
+  const unstored = left === undefined ? undefined : { output, ...left };
+  const finished = await (unstored === undefined
+    ? finishedOutput(storage, destination)
+    : publishedByUnstored(unstored, storage));
   if (finished !== undefined) {
     // Only looks: with a work directory of its own, which is gone at its end.
     const looking = { ...options, output: undefined, deadLetters: undefined, resume: false, overwrite: false };
     const parts = await newParts(looking, storage);
+    if (unstored !== undefined) takeOver(unstored, parts.work, "published");
     return { ...parts, directories: { ...parts.directories, destination }, options: looking, finished };
+  }
+  // Without LevelDB no run here keeps anything: that is what to be told of then.
+  if (resumeOrBegin !== true) await loadLevel("--resume");
+  if (unstored !== undefined) {
+    const parts = await newParts(options, storage, await lookAtUnstored(unstored, options, storage));
+    takeOver(unstored, parts.work, "unpublished");
+    return { ...parts, options: { ...options, resume: false } };
   }
   if (resumeOrBegin === true) return { ...(await newParts(options, storage)), options };
   throw new MillraceError(
@@ -75,7 +93,8 @@ async function partsOf(options: LocalOptions, storage: Storage): Promise<PartsAn
   );
 }
 
-async function newParts(options: LocalOptions, storage: Storage): Promise<Parts> {
+/** `replaced`: a folder of dead letters that an unfinished run has published. */
+async function newParts(options: LocalOptions, storage: Storage, replaced?: string): Promise<Parts> {
   const key = randomId();
   const job = jobIdOf(key);
   const directories = workDirectories({ output: options.output, workDir: options.workDir }, job);
@@ -88,7 +107,9 @@ async function newParts(options: LocalOptions, storage: Storage): Promise<Parts>
       : await storage.prepare(directories.destination, overwrite, options.signal, ended);
   const { deadLetters: path } = options;
   const deadLetters =
-    path === undefined ? undefined : { path, ...(await storage.prepare(path, overwrite, options.signal, ended)) };
+    path === undefined
+      ? undefined
+      : { path, ...(await storage.prepare(path, overwrite || path === replaced, options.signal, ended)) };
   const removeParents = makeParents(directories.work);
   const work = createWorkDirectory({ path: directories.work, id: job, deadLetters: path });
   try {
@@ -117,5 +138,6 @@ function resumedParts(
   const work = openWorkDirectory({ path, id: job });
   const deadLetters =
     options.deadLetters === undefined ? undefined : { path: options.deadLetters, replaces: undefined };
-  return { key: "", job, directories, work, replaces: undefined, deadLetters, removeParents: () => {} };
+  const parts = { key: "", job, directories, work, replaces: undefined, deadLetters, removeParents: () => {} };
+  return parts;
 }

@@ -170,6 +170,7 @@ class Remote implements RemoteEngine {
       view: () => feed.latest,
       watch: (stop) => feed.watch(stop),
       ended: feed.ended,
+      isKept: true, // a master keeps what a failed job has
       cancel: () => master.cancel(job),
       file: () => undefined,
     };

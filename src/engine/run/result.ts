@@ -49,7 +49,19 @@ export async function resultOfEarlier(
 
 /** The counters as a plain object, which compares equal to a literal. */
 function countersOf(job: object, view: Pick<JobView, "counters">): JobResult["counters"] {
-  return Object.fromEntries([...Object.entries(noCounts(jobDefinition(job))), ...Object.entries(view.counters)]);
+  return Object.fromEntries([...Object.entries(declaredCounters(job)), ...Object.entries(view.counters)]);
+}
+
+/**
+ * Those that the job declares, at 0. Where `module` says which job runs, the object at hand may be anything, and a run
+ * that has published its result must not fail because of it.
+ */
+function declaredCounters(job: object): JobResult["counters"] {
+  try {
+    return noCounts(jobDefinition(job));
+  } catch {
+    return {};
+  }
 }
 
 /** What callers are shown of a phase: what `_SUCCESS` says of it. An older one may lack a number. */

@@ -127,6 +127,25 @@ describe("bundleJob", () => {
     }
     expect(Buffer.from(first.code).toString()).not.toContain(directory);
     expect(first.warnings).toEqual([]);
+    expect(first.unbundled).toEqual([]);
+  });
+
+  it("names what is imported by a name that only running it tells, in the job's own modules", async () => {
+    const lines = [
+      `import { helper } from "some-package";`,
+      "const name = process.argv[2] ?? helper;",
+      "const imported = await import(name);",
+      "const required = require(name);",
+      `export default [imported, required, await import("./other.ts")];`,
+    ];
+    const path = write("dynamic/job.ts", `${lines.join("\n")}\n`);
+    write("dynamic/other.ts", "export const fine = 1;\n");
+    write("dynamic/node_modules/some-package/package.json", `{"name":"some-package","main":"index.js"}`);
+    write("dynamic/node_modules/some-package/index.js", "exports.helper = (name) => require(name);\n");
+    const { unbundled, warnings } = await bundleJob(path);
+    expect(unbundled.map((text) => /job\.ts:\d+/.exec(text)?.[0])).toEqual(["job.ts:3", "job.ts:4"]);
+    expect(unbundled[0]).toMatch(/not in the bundle .*files: \{ name: PATH \}.*ctx\.file\("name"\)/);
+    expect(warnings).toEqual([]);
   });
 
   it.each<[string, string, string, RegExp]>([

@@ -22,6 +22,8 @@ export interface JobBundle {
   readonly digest: string;
   /** The bundler's warnings, ready to be shown. */
   readonly warnings: readonly string[];
+  /** What the job's own modules import by a name that only running them tells: it is not in the bundle. */
+  readonly unbundled: readonly string[];
   /** Environment variables that the job's own modules read, without those in node_modules. */
   readonly environmentReads: readonly string[];
 }
@@ -32,10 +34,10 @@ export interface JobBundle {
  */
 export async function bundleJob(module: string): Promise<JobBundle> {
   const path = await entryPath(module);
-  let { code, warnings, modules } = await build(path, "");
+  let { code, warnings, unbundled, modules } = await build(path, "");
   // Packages in CommonJS call `require` for Node's own modules, which ESM doesn't have. The banner is added only for
   // them, because a job may define a `require` of its own.
-  if (code.includes("\nvar __require = ")) ({ code, warnings, modules } = await build(path, requireBanner));
+  if (code.includes("\nvar __require = ")) ({ code, warnings, unbundled, modules } = await build(path, requireBanner));
   if (code.length > limits.bundleBytesMax) {
     throw new MillraceError(
       "over-limit",
@@ -43,7 +45,7 @@ export async function bundleJob(module: string): Promise<JobBundle> {
     );
   }
   const environmentReads = code.includes("env") ? await readsOf(modules) : [];
-  return { code, digest: toHex(createHash("sha256").update(code).digest()), warnings, environmentReads };
+  return { code, digest: toHex(createHash("sha256").update(code).digest()), warnings, unbundled, environmentReads };
 }
 
 /**
@@ -93,10 +95,25 @@ async function entryPath(module: string): Promise<string> {
   }
 }
 
+/** The bundler's names for imports that it leaves as they are. */
+const unbundledKinds = ["unsupported-dynamic-import", "unsupported-require-call", "indirect-require"] as const;
+
+function isUnbundled(id: string): boolean {
+  return unbundledKinds.some((kind) => kind === id);
+}
+
+function unbundledText({ location }: Message, directory: string): string {
+  const place =
+    location === null
+      ? "the job"
+      : `${shown(resolve(directory, location.file))}:${location.line}:${location.column + 1}`;
+  return `${place} imports a module whose name only running it tells, so it is not in the bundle that slots load, and is not found there: import it by a literal name, or declare a file of data as a side file (files: { name: PATH }) and read it from ctx.file("name")`;
+}
+
 async function build(
   path: string,
   banner: string,
-): Promise<{ readonly code: Buffer; readonly warnings: readonly string[]; readonly modules: readonly string[] }> {
+): Promise<Pick<JobBundle, "warnings" | "unbundled"> & { readonly code: Buffer; readonly modules: readonly string[] }> {
   const directory = dirname(path);
   try {
     const result = await inTime(
@@ -117,6 +134,7 @@ async function build(
         sourceRoot: pathToFileURL(`${directory}/`).href,
         banner: { js: banner },
         logLevel: "silent",
+        logOverride: Object.fromEntries(unbundledKinds.map((kind) => [kind, "warning" as const])),
         metafile: true,
         plugins: [leftToTheSlot, noAddons],
       }),
@@ -124,7 +142,10 @@ async function build(
     const { contents } = result.outputFiles[0]!;
     return {
       code: Buffer.from(contents.buffer, contents.byteOffset, contents.length),
-      warnings: result.warnings.map((warning) => messageText(warning, directory)),
+      warnings: result.warnings.filter(({ id }) => !isUnbundled(id)).map((warning) => messageText(warning, directory)),
+      unbundled: result.warnings
+        .filter(({ id, location }) => isUnbundled(id) && !/(?:^|\/)node_modules\//.test(location?.file ?? ""))
+        .map((warning) => unbundledText(warning, directory)),
       modules: ownModules(result.metafile, directory),
     };
   } catch (thrown) {

@@ -9,7 +9,7 @@ import { version } from "../../base/version.ts";
 import * as api from "../api.ts";
 import { jobDefinition } from "../define-job.ts";
 import type { JobDefinition } from "../definition.ts";
-import { describeThrown, isOurs } from "../thrown.ts";
+import { bundleLoadedFrom, describeThrown, isOurs } from "../thrown.ts";
 import { describeJob, type JobDescription } from "./describe.ts";
 import { importModule } from "./import-module.ts";
 
@@ -54,6 +54,7 @@ export async function loadJob(path: string, digest: string): Promise<JobDefiniti
     });
   }
   process.setSourceMapsEnabled(true);
+  bundleLoadedFrom(path);
   try {
     const module = await importModule(pathToFileURL(path).href);
     if (!("default" in module)) {

@@ -2,11 +2,12 @@
 // other: LevelDB locks its files by the operating system (fcntl), which Node can't do by itself. An empty database in
 // DIR/lock is opened for as long as the directory is used; when its process ends, however it ends, the lock is free.
 // DIR/lock-owner.json is only for the message that the one who doesn't get it sees.
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { ClassicLevel } from "classic-level";
 import { MillraceError, systemCode } from "../../base/error.ts";
+import { loadLevel } from "../../base/system/optional-package.ts";
 
 export interface DirectoryLock {
   /** Releases the lock. May be called again. */
@@ -39,9 +40,14 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   };
 }
 
-/** Whether any process, also of another container, has the database in `path` open. False where there is none. */
+/**
+ * Whether any process, also of another container, has the database in `path` open. False where there is none; true
+ * where LevelDB is not installed, so that it can't be told.
+ */
 export async function isLocked(path: string): Promise<boolean> {
-  const database = await databaseIn(path, { createIfMissing: false });
+  if (!hasDatabase(path)) return false;
+  const database = await databaseIn(path, { createIfMissing: false }).catch(() => undefined);
+  if (database === undefined) return true;
   try {
     await database.open();
   } catch (error) {
@@ -49,6 +55,11 @@ export async function isLocked(path: string): Promise<boolean> {
   }
   await database.close();
   return false;
+}
+
+/** Whether there is a database. Each has this file from the moment that it can be opened. */
+export function hasDatabase(path: string): boolean {
+  return existsSync(join(path, "CURRENT"));
 }
 
 /** Opens the lock's database; undefined: another process has it. */
@@ -74,7 +85,7 @@ async function openLock(path: string): Promise<ClassicLevel | undefined> {
 
 /** Loaded where it is needed: a command that only asks a master does without it. */
 async function databaseIn(path: string, options: { readonly createIfMissing?: boolean } = {}): Promise<ClassicLevel> {
-  const { ClassicLevel } = await import("classic-level");
+  const { ClassicLevel } = await loadLevel("a worker");
   return new ClassicLevel(path, options);
 }
 

@@ -2,7 +2,7 @@
 //
 //   WORK/                 .NAME.millrace-JOB, mode 0700 (storage/local/hidden.ts)
 //     work.json           format, the process that uses it, the memory directory, where else the job stages files
-//     state/              the state store, locked while in use
+//     state/              the state store, locked while in use; not there while the state is in memory
 //     bundle.mjs          the job's code
 //     runs/JOB/           overflow of the memory tier; names of files begin with the attempt's
 //     logs/ATTEMPT.log    what attempts printed
@@ -13,11 +13,13 @@
 //     runs/JOB/           runs
 //     slots/              status pages
 
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+import { systemClock } from "../../base/system/clock.ts";
 import { namesIn } from "../../base/system/names-in.ts";
-import { isLocked } from "./directory-lock.ts";
+import { hasDatabase, isLocked } from "./directory-lock.ts";
 import { isAlive, isOfThisNamespace, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 
 export interface WorkDirectory {
@@ -58,6 +60,8 @@ const tmpfsMagic = 0x01021994;
 const defaultMemoryRoot = "/dev/shm";
 /** A directory without an owner this long was left half made; a younger one may be being made now. */
 const halfMadeMs = 3_600_000;
+/** A directory that is not signed for as long as this many signs take counts as left. */
+const signsMissedMax = 4;
 
 /** Creates both directories, after removing memory directories that no run will come back for. */
 export function createWorkDirectory(options: WorkDirectoryOptions): WorkDirectory {
@@ -88,13 +92,30 @@ export function openWorkDirectory(options: WorkDirectoryOptions): WorkDirectory 
 
 /**
  * The process that uses a work directory now; undefined where there is none any more. Of a process in another container
- * its number says nothing; the lock of its state does, which the operating system frees when it ends.
+ * its number says nothing; the lock of its state does, which the operating system frees when it ends. While its state is
+ * in memory, it says from time to time that it is there.
  */
-export async function userOf(path: string): Promise<ProcessIdentity | undefined> {
+export async function userOf(path: string, now = systemClock.date()): Promise<ProcessIdentity | undefined> {
   const user = readRecord(path)?.process;
   if (user === undefined) return undefined;
-  const isUsed = isOfThisNamespace(user) ? isAlive(user) : await isLocked(join(path, "state"));
+  const isUsed = isOfThisNamespace(user) ? isAlive(user) : await isUsedElsewhere(path, now);
   return isUsed ? user : undefined;
+}
+
+async function isUsedElsewhere(path: string, now: Date): Promise<boolean> {
+  const state = join(path, "state");
+  if (hasDatabase(state)) return await isLocked(state);
+  const { mtimeMs } = lstatSync(join(path, "work.json"), { throwIfNoEntry: false }) ?? { mtimeMs: 0 };
+  return now.getTime() - mtimeMs < signsMissedMax * limits.signOfUseMs;
+}
+
+/** Says that the directory is still used, for processes of other containers, while there is no state to lock. */
+export function signUse({ path }: WorkDirectory, now: Date): void {
+  try {
+    utimesSync(join(path, "work.json"), now, now);
+  } catch {
+    // It is being removed. Elsewhere it is a hint only.
+  }
 }
 
 /** Where the job that had it staged its dead letters; undefined: nowhere else. */
@@ -158,7 +179,7 @@ function enter(path: string, memory: string | undefined, deadLetters: string | u
   const logs = join(path, "logs");
   const runs = { memory: memory === undefined ? undefined : join(memory, "runs"), disk };
   const state = join(path, "state");
-  for (const directory of [state, disk, slots, logs, pages, runs.memory]) {
+  for (const directory of [disk, slots, logs, pages, runs.memory]) {
     if (directory !== undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   writeJson(join(path, "work.json"), record);
