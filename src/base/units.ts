@@ -1,6 +1,8 @@
 // Sizes, durations and counts as people write and read them: parsing of options, and formatting for the screen.
 import { MillraceError } from "./error.ts";
 
+export const dayMs = 86_400_000;
+
 const sizeUnits: Readonly<Record<string, number>> = {
   "": 1,
   b: 1,
@@ -17,7 +19,7 @@ const sizeUnits: Readonly<Record<string, number>> = {
   tb: 1024 ** 4,
   tib: 1024 ** 4,
 };
-const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: dayMs };
 
 /**
  * Parses a size: "512MB", "1.5 GiB", "65536" → bytes. Units are powers of 1024. `what` names the option in the error.

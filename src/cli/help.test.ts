@@ -44,6 +44,7 @@ const foreign = new Set([
   "--interrupt-budget",
   "--disable-sigusr1",
   "--ignore-scripts",
+  "--long",
   "--shm-size",
   "--enable-source-maps",
   "--test-reporter",

@@ -55,11 +55,13 @@ test("it shows the same records of a file, of standard input and of an object st
 }, 60_000);
 
 test("bad records are shown with what is wrong, and what is in them can't control a terminal", async () => {
-  const { code, stdout } = await head(["--format", "csv", "-"], `id,n\n${"1,2\n".repeat(3)}\x1b[2J\u202e,"x" y\n5,6\n`);
+  const { code, stdout } = await head(["--format", "ndjson", "-"], '{"a":1}\n{"a":"\u202e" x}\n{"a":3}\n');
   expect(code).toBe(0);
   const text = stdout.toString();
-  expect(text).toMatch(/^ {6}17 {2}bad .*text behind the closing quote.*\| /m);
-  expect(text).toMatch(/^ {6}3\d {2}\[ '5', '6' \]/m);
+  expect(text).toMatch(/^ {7}8 {2}bad the line is not JSON.* {2}\| .*\\u202e/m);
+  expect(text).toMatch(/^ {6}2\d {2}\{ a: 3 \}/m);
+  const colours = await head(["--format", "text", "-"], "\x1b[2Jred\n");
+  expect(linesOf(colours.stdout).at(-1)).toMatch(/^ {7}0 {2}"\\u001b\[2Jred"$/);
   for (const character of ["\x1b", "\u202e"]) expect(text).not.toContain(character);
 }, 60_000);
 

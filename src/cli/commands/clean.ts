@@ -2,7 +2,7 @@
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { systemClock } from "../../base/system/clock.ts";
-import { formatBytes, formatCounted, formatDuration } from "../../base/units.ts";
+import { dayMs, formatBytes, formatCounted, formatDuration } from "../../base/units.ts";
 import { type Leftover, leftovers, removeLeftover } from "../../engine/leftovers.ts";
 import { createStorage } from "../../storage/any.ts";
 import { showPath } from "../../storage/local/fs.ts";
@@ -11,8 +11,6 @@ import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
 import { linePrinter } from "../screen/line-printer.ts";
-
-const dayMs = 86_400_000;
 
 export interface CleanFlags {
   readonly workDir?: string;

@@ -8,7 +8,7 @@ import type { JobHandle } from "../engine.ts";
 import { Pace } from "../pace.ts";
 
 /** The shortest time between two calls within one state of the job. */
-const everyMs = 250;
+const tellEveryMs = 250;
 /** While nothing happens, the time that passes is told this often. */
 const idleMs = 1_000;
 
@@ -39,7 +39,7 @@ export async function tellProgress({ handle, call, startedMs, warn }: Told): Pro
     if (hasFailed) return;
     // The last call comes whatever the others still do.
     if (pending !== undefined && !hasEnded(view.state)) return;
-    if (told?.state === view.state && ms - told.ms < everyMs) return;
+    if (told?.state === view.state && ms - told.ms < tellEveryMs) return;
     told = { state: view.state, ms };
     try {
       const returned = call(progress);

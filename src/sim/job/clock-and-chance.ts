@@ -2,8 +2,8 @@
 // that depends on them shows at once and not at midnight.
 import nodeCrypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
+import { dayMs } from "../../base/units.ts";
 
-const dayMs = 86_400_000;
 /** A year, a month and a bit: no field of a date stays the same. */
 const shiftMs = 400 * dayMs + ((7 * 60 + 11) * 60 + 13) * 1000 + 17;
 
