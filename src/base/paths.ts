@@ -51,3 +51,15 @@ export function areApart(a: string, b: string): boolean {
   const [one, other] = [a, b].map((path) => (path.endsWith("/") ? path : `${path}/`)) as [string, string];
   return !one.startsWith(other) && !other.startsWith(one);
 }
+
+/** The file that holds what an input's path names, where that could be read only once; undefined for any other. */
+export function spooledFile(
+  spec: {
+    readonly standardInput?: string | undefined;
+    readonly spooled?: readonly { readonly given: string; readonly path: string }[] | undefined;
+  },
+  given: string,
+): string | undefined {
+  if (given === "-") return spec.standardInput;
+  return spec.spooled?.find((input) => input.given === given)?.path;
+}

@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import { unreachable } from "../base/assert.ts";
 import { parseSize } from "../base/units.ts";
+import { parseWords } from "../base/words.ts";
 import {
   flagOf,
   type OfCommand,
@@ -95,6 +96,8 @@ function parserOf(option: RunOption, flag: string) {
     case "directory":
     case "file":
       return path(flag);
+    case "program":
+      return commandLine(flag);
     case "address":
       return address;
     case "inputs":
@@ -112,6 +115,13 @@ function parserOf(option: RunOption, flag: string) {
     default:
       return unreachable(option);
   }
+}
+
+function commandLine(flag: string) {
+  return (text: string): string => {
+    parseWords(text, flag);
+    return text;
+  };
 }
 
 function defaultOf(option: RunOption): unknown {

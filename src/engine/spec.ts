@@ -6,7 +6,8 @@ import { dirname, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
-import { filesOf } from "../input/resolve.ts";
+import { parseWords } from "../base/words.ts";
+import { filesOf, type Spooled } from "../input/resolve.ts";
 import type { JobDescription } from "../job/load/describe.ts";
 import { validateTable } from "../job/params/validate.ts";
 import type { JobSpec } from "../job/spec.ts";
@@ -19,6 +20,10 @@ export interface SubmitOptions {
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
   /** The file that `-` stands for. Left out: no argument is `-`. */
   readonly standardInput?: string;
+  /** The files that FIFOs stand for. Left out: no argument is one. */
+  readonly spooled?: JobSpec["spooled"];
+  /** The command line of a program that every input file goes through. Default: none. */
+  readonly decompress?: string;
   /** Paths of side files by name, in place of those that the job declares. Default: the job's own. */
   readonly files?: Readonly<Record<string, string>>;
   /** JSON of the parameters as they were given; default "{}". */
@@ -86,13 +91,15 @@ export async function sizedSpec(
   const { params = "{}" } = options;
   const paramsValue = options.paramsValue ?? (await paramsValueOf(params, parts));
   const directory = options.directory ?? process.cwd();
-  const { inputs, bytes } = await checkedInputs(options.inputs, parts, directory, options.standardInput);
+  const { inputs, bytes } = await checkedInputs(options.inputs, parts, directory, options);
   const spec: JobSpec = {
     name: description.name,
     bundle: parts.bundle,
     inputs,
     directory,
     standardInput: options.standardInput,
+    ...(options.spooled !== undefined && { spooled: options.spooled }),
+    ...(options.decompress !== undefined && { decompress: parseWords(options.decompress, "--decompress") }),
     files: await sideFiles(options.files ?? {}, parts, directory),
     output: parts.destination,
     writes: options.writes ?? "formats",
@@ -124,7 +131,7 @@ async function checkedInputs(
   given: SubmitOptions["inputs"],
   parts: SpecParts,
   directory: string,
-  standardInput: string | undefined,
+  spooled: Spooled,
 ): Promise<{ readonly inputs: JobSpec["inputs"]; readonly bytes: number }> {
   const { description } = parts;
   const names = description.inputs.map(({ name }) => name);
@@ -156,7 +163,7 @@ async function checkedInputs(
       );
     }
     for (const path of paths) refuseNoPath(name === "" ? "an input" : `a path of the input ${name}`, path);
-    bytes += await bytesOf(paths, parts, directory, standardInput);
+    bytes += await bytesOf(paths, parts, directory, spooled);
   }
   return { inputs, bytes };
 }
@@ -165,11 +172,11 @@ async function bytesOf(
   paths: readonly string[],
   parts: SpecParts,
   directory: string,
-  standardInput: string | undefined,
+  spooled: Spooled,
 ): Promise<number> {
   let bytes = 0;
   try {
-    for (const file of await filesOf(parts.storage, paths, directory, standardInput)) bytes += file.bytes;
+    for (const file of await filesOf(parts.storage, paths, directory, spooled)) bytes += file.bytes;
   } catch (error) {
     if (parts.onUnseen === undefined || !(error instanceof MillraceError)) throw error;
     parts.onUnseen(error.message);

@@ -21,7 +21,7 @@ export interface PlannedFile extends FileInfo {
   readonly source: string;
   /** The index of the named input it belongs to; 0 where there is one input. */
   readonly input: number;
-  readonly compression: "none" | "gzip" | "zstd";
+  readonly compression: "none" | "gzip" | "zstd" | "program";
   /**
    * For a file that is cut: the offset behind its header, found once for all tasks that read it from its middle. 0: it
    * has none.

@@ -38,7 +38,10 @@ export interface ReadSplitOptions {
   readonly heads?: Map<number, Uint8Array>;
 }
 
-export type Decompress = (compression: "gzip" | "zstd", chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+export type Decompress = (
+  compression: Exclude<PlannedFile["compression"], "none">,
+  chunks: AsyncIterable<Uint8Array>,
+) => AsyncIterable<Uint8Array>;
 
 /** Some records of one file. What the batch holds is valid until the next one is asked for. */
 export interface InputBatch {
@@ -133,12 +136,20 @@ async function* told(
   }
 }
 
-async function refuseInside(compression: string, head: Uint8Array, format: TextFormat): Promise<void> {
+async function refuseInside(
+  compression: PlannedFile["compression"],
+  head: Uint8Array,
+  format: TextFormat,
+): Promise<void> {
   try {
     await refuseForeign(head, format);
   } catch (thrown) {
     if (!(thrown instanceof MillraceError) || thrown.code !== "bad-input") throw thrown;
-    throw new MillraceError("bad-input", `inside the ${compression} data ${thrown.message}`, { cause: thrown });
+    throw new MillraceError(
+      "bad-input",
+      `${compression === "program" ? "what the program of --decompress has made" : `inside the ${compression} data`} ${thrown.message}`,
+      { cause: thrown },
+    );
   }
 }
 

@@ -150,17 +150,17 @@ test("fault 76: thousands of tiny files are listed, planned and read in moments,
   expect(openMost).toBe(1);
 });
 
-test("a file is called as its argument calls it: relative, absolute, or - for standard input", async () => {
+test("a file is called as its argument calls it: relative, absolute, - for standard input, or by a FIFO that it was read from", async () => {
   put("in/a.txt");
   put("spooled");
   const files = await resolveInputs({
     storage: createLocalStorage(),
-    inputs: [{ name: "", paths: ["in/*.txt", `${root}in/../in/a.txt`, "-"] }],
+    inputs: [{ name: "", paths: ["/dev/fd/63", "in/*.txt", `${root}in/../in/a.txt`, "-"] }],
     directory: root,
-    standardInput: `${root}spooled`,
+    spooled: { standardInput: `${root}spooled`, spooled: [{ given: "/dev/fd/63", path: `${root}in/a.txt` }] },
     detectCompression,
   });
-  expect(files.map(({ source }) => source)).toEqual(["in/a.txt", "-"]);
+  expect(files.map(({ source }) => source)).toEqual(["/dev/fd/63", "-"]);
   const absolute = await resolve({ "": ["in/a.txt"] });
   expect(absolute.map(({ source }) => source)).toEqual([`${root}in/a.txt`]);
 });

@@ -1,11 +1,15 @@
 // Turns arguments into files: which ones, in which order, of which version and with which compression.
 import { relative } from "node:path";
 import { MillraceError } from "../base/error.ts";
-import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath } from "../base/paths.ts";
+import { absolutePath, isAbsoluteOrUrl, isUrl, refuseNoPath, spooledFile } from "../base/paths.ts";
 import { headBytesLooked, readsText, refuseForeign, tailBytesLooked } from "../format/blocks/content.ts";
 import type { InputFormat } from "../format/format.ts";
+import type { JobSpec } from "../job/spec.ts";
 import type { FileInfo, Storage } from "../storage/storage.ts";
 import type { PlannedFile } from "./plan.ts";
+
+/** The part of a job's spec that says which files stand for what could be read only once. */
+export type Spooled = Partial<Pick<JobSpec, "standardInput" | "spooled">>;
 
 export interface ResolveOptions {
   readonly storage: Storage;
@@ -13,8 +17,8 @@ export interface ResolveOptions {
   readonly inputs: readonly { readonly name: string; readonly paths: readonly string[] }[];
   /** The absolute path that relative paths start from. */
   readonly directory: string;
-  /** The file that `-` stands for. */
-  readonly standardInput?: string | undefined;
+  /** The files that `-` and FIFOs stand for. Left out: none is given. */
+  readonly spooled?: Spooled | undefined;
   /** Tells the compression from a file's first bytes: `format/compression/compress.ts`. */
   readonly detectCompression: (head: Uint8Array) => PlannedFile["compression"];
   /** Where given, files that an input's format can't read are refused by their first bytes. */
@@ -32,7 +36,7 @@ export async function resolveInputs({
   storage,
   inputs,
   directory,
-  standardInput,
+  spooled,
   detectCompression,
   formatOf,
   signal,
@@ -43,7 +47,7 @@ export async function resolveInputs({
       const which = name === "" ? "" : ` for the input ${JSON.stringify(name)}`;
       throw new MillraceError("wrong-usage", `There is nothing to read: no file was given${which}.`);
     }
-    for (const file of await filesOf(storage, paths, directory, standardInput)) {
+    for (const file of await filesOf(storage, paths, directory, spooled)) {
       if (signal?.aborted) throw new MillraceError("cancelled", "The job was cancelled while its input was looked at.");
       const head = await headOf(storage, file, headBytesLooked);
       const compression = detectCompression(head);
@@ -60,18 +64,18 @@ export async function filesOf(
   storage: Storage,
   paths: readonly string[],
   directory: string,
-  standardInput?: string,
+  spooled: Spooled = {},
 ): Promise<(FileInfo & { readonly source: string })[]> {
   const found = new Map<string, FileInfo & { readonly source: string }>();
   for (const given of paths) {
     refuseNoPath("an input", given);
-    const isStandardInput = given === "-" && standardInput !== undefined;
-    const listed = await storage.list(isStandardInput ? standardInput : absolutePath(directory, given));
+    const file = spooledFile(spooled, given);
+    const listed = await storage.list(file ?? absolutePath(directory, given));
     if (listed.length === 0) throw noInput(hintFor(given));
-    for (const file of listed) {
-      if (found.has(file.path)) continue;
-      const source = isStandardInput ? "-" : isAbsoluteOrUrl(given) ? file.path : relative(directory, file.path);
-      found.set(file.path, { ...file, source });
+    for (const each of listed) {
+      if (found.has(each.path)) continue;
+      const shown = isAbsoluteOrUrl(given) ? each.path : relative(directory, each.path);
+      found.set(each.path, { ...each, source: file === undefined ? shown : given });
     }
   }
   return [...found.values()];

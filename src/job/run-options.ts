@@ -39,6 +39,12 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
    * Memory for all slots and intermediate data together. Default: a quarter of the machine's memory. Not with `master`.
    */
   readonly memory?: string;
+  /**
+   * A program and its arguments that read each input file on standard input and write what it holds to standard output,
+   * such as "xz -dc"; started without a shell. Default: files are read as they are, and gzip and zstd decompressed. Not
+   * with `master`.
+   */
+  readonly decompress?: string;
   /** How much input one map task reads. Default: a 32nd of the input, from 1 to 64 MiB. */
   readonly splitSize?: string;
   /** How many slots the job may use at once, from 1 to 1,000,000. Default: all there are. */

@@ -9,6 +9,10 @@ export interface JobSpec {
   readonly directory: string;
   /** The file that `-` stands for. */
   readonly standardInput: string | undefined;
+  /** The files that FIFOs among the paths stand for, as such can be read only once; left out: there are none. */
+  readonly spooled?: readonly SpooledInput[] | undefined;
+  /** A program and its arguments that every input file goes through; left out: files are read as they are. */
+  readonly decompress?: readonly string[] | undefined;
   readonly files: readonly { readonly name: string; readonly path: string; readonly sha256: string }[];
   /** The absolute path (or URL) of the directory to publish. */
   readonly output: string;
@@ -41,6 +45,13 @@ export interface JobSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** ISO 8601; the value of `ctx.startedAt` in every attempt. */
   readonly startedAt: string;
+}
+
+export interface SpooledInput {
+  /** As an input's path names it. */
+  readonly given: string;
+  /** The file that holds what was read from it. */
+  readonly path: string;
 }
 
 export interface DeadLettersFolder {

@@ -4,7 +4,7 @@
 import { relative } from "node:path";
 import { compareBytes } from "../base/bytes/bytes.ts";
 import { limits } from "../base/limits.ts";
-import { absolutePath, isUrl } from "../base/paths.ts";
+import { absolutePath, isUrl, spooledFile } from "../base/paths.ts";
 import type { Plan, PlannedFile } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { isCount, isPath, isText } from "./check-report.ts";
@@ -53,7 +53,7 @@ function whyNoFile(
   if (!isText(version, limits.pathBytesMax)) return "has a version that can't be";
   if (hosts.length > limits.hostsMax || !hosts.every((host) => isText(host, 255))) return "has hosts that can't be";
   // The name for messages must be made from the path, so that a job can't write anything else to a terminal with it.
-  if (source === path || (source === "-" && path === spec.standardInput)) return undefined;
+  if (source === path || path === spooledFile(spec, source)) return undefined;
   return !isUrl(path) && source === relative(spec.directory, path) ? undefined : "is called by a name that can't be";
 }
 
@@ -91,15 +91,12 @@ interface GivenPaths {
   readonly upward: ReadonlySet<string>;
 }
 
-function givenPaths({ directory, standardInput }: JobSpec, given: readonly string[]): GivenPaths {
+function givenPaths(spec: JobSpec, given: readonly string[]): GivenPaths {
   const paths = new Set<string>();
   const folders = new Set<string>();
   const upward = new Set<string>();
   for (const argument of given) {
-    const path =
-      argument === "-" && standardInput !== undefined
-        ? standardInput
-        : absolutePath(directory, argument).replace(/^s3:/i, "s3:");
+    const path = spooledFile(spec, argument) ?? absolutePath(spec.directory, argument).replace(/^s3:/i, "s3:");
     paths.add(path);
     const sign = path.search(/[*?[\]{}()!+@]/);
     // A name with a pattern's sign in it may also be the name of a file.

@@ -24,7 +24,7 @@ import { linePrinter } from "../screen/line-printer.ts";
 import { SimReport } from "../sim/report.ts";
 import { verdictOn } from "../sim/verdict.ts";
 import { silenceConsole, withUserCode } from "../user-code.ts";
-import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
+import { namedInputs, spoolInputs, submitFlags } from "./submit.ts";
 
 const seedsDefault = 20;
 /** The same in every run, as a seed must not depend on the day. */
@@ -83,12 +83,12 @@ interface Prepared {
  */
 async function prepare({ here, module, inputs, flags, folder, signal }: Command & { readonly folder: string }) {
   const named = namedInputs(here.description, inputs, flags.input);
-  const standardInput = await spooledInput(named, async () => folder, signal);
+  const spooled = await spoolInputs(named, async () => folder, signal);
   const { attemptsMax: attempts } = limits;
   const submit = {
     ...submitFlags(here.description, { ...flags, attempts, taskTimeout: taskTimeoutMs }),
     inputs: named,
-    ...(standardInput !== undefined && { standardInput }),
+    ...spooled,
   };
   const environment = Object.fromEntries(flags.env);
   mkdirSync(join(folder, "plan"));

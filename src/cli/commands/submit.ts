@@ -1,10 +1,10 @@
 // Turns the command line's options into the options of a submission.
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
 import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-values.ts";
-import { spoolName, spoolStdin } from "../../input/spool.ts";
+import { isReadOnce, isStandardInput, openFifo, spoolName, spoolStream, standardInputNow } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";
 
@@ -15,11 +15,12 @@ export async function submitOptionsOf(
   signal: AbortSignal,
 ): Promise<SubmitOptions> {
   const named = namedInputs(engine.description, inputs, flags.input);
-  const standardInput = await spooledInput(named, () => engine.spoolDirectory(), signal);
+  if (named.every(({ paths }) => paths.length === 0)) refuseNoInput(engine.description);
+  const spooled = await spoolInputs(named, () => engine.spoolDirectory(), signal);
   return {
     ...submitFlags(engine.description, flags),
     inputs: named,
-    ...(standardInput !== undefined && { standardInput }),
+    ...spooled,
   };
 }
 
@@ -51,18 +52,71 @@ export function namedInputs(
   return inputs.length > 0 ? [{ name: "", paths: inputs }, ...given] : given;
 }
 
-/** Writes standard input to a file where an argument is `-`, and returns its path; undefined where none is. */
-export async function spooledInput(
+/** Names `-` to somebody who pipes something in and names no input. Other jobs are refused when their spec is made. */
+function refuseNoInput({ inputs }: JobDescription): void {
+  const { kind } = standardInputNow();
+  if (kind !== "pipe" && kind !== "file") return;
+  const what = kind === "pipe" ? "pipe" : "file";
+  const how = inputs[0]?.name === "" ? "give -" : `give --input ${inputs[0]?.name}=-`;
+  throw new MillraceError(
+    "wrong-usage",
+    `there is nothing to read: give files, folders or globs; for the ${what} on standard input ${how}`,
+  );
+}
+
+/**
+ * Writes to files what can be read only once: standard input (`-`), FIFOs, and what a shell makes of `<(…)`. Returns the
+ * options of a submission that name these files. All are read at the same time, as one program may write to several.
+ */
+export async function spoolInputs(
   inputs: SubmitOptions["inputs"],
   directory: () => Promise<string>,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  const times = inputs.flatMap(({ paths }) => paths).filter((path) => path === "-").length;
-  if (times > 1) throw new MillraceError("wrong-usage", "standard input (-) can be read once");
-  if (times === 0) return undefined;
-  const file = join(await directory(), spoolName);
-  // A run is being resumed, which had read its standard input to the end before it submitted its job.
-  if (existsSync(file)) return file;
-  await spoolStdin(process.stdin, file, signal);
-  return file;
+): Promise<Pick<SubmitOptions, "standardInput" | "spooled">> {
+  const given = [...new Set(inputs.flatMap(({ paths }) => paths))].filter(isReadOnce);
+  const asStandardInput = inputs.flatMap(({ paths }) => paths).filter(isStandardInput);
+  if (asStandardInput.length > 1) {
+    const other = asStandardInput.find((path) => path !== "-");
+    throw new MillraceError(
+      "wrong-usage",
+      `standard input (-${other === undefined ? "" : `, ${other}`}) can be read once`,
+    );
+  }
+  if (given.length === 0) return {};
+  const folder = await directory();
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  let fifos = 0;
+  const reads = given.map(async (path) => {
+    const name = isStandardInput(path) ? spoolName : `fifo-${++fifos}`;
+    const file = join(folder, name);
+    // Where it is there, a run is being resumed, which had read it to the end before it submitted its job.
+    if (!existsSync(file)) {
+      const stream = isStandardInput(path) ? process.stdin : openFifo(resolve(path));
+      await spoolStream(stream, isStandardInput(path) ? "Standard input" : path, file, either);
+    }
+    return { given: path, path: file };
+  });
+  const settled = await Promise.allSettled(
+    reads.map((read) =>
+      read.catch((error: unknown) => {
+        failed.abort();
+        throw error;
+      }),
+    ),
+  );
+  const errors: unknown[] = settled.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+  // The first to fail has stopped the others.
+  if (errors.length > 0) throw errors.find((error) => !isCancelled(error)) ?? errors[0];
+  const spooled = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const standardInput = spooled.find((input) => input.given === "-")?.path;
+  const others = spooled.filter((input) => input.given !== "-");
+  return {
+    ...(standardInput !== undefined && { standardInput }),
+    ...(others.length > 0 && { spooled: others }),
+  };
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === "cancelled";
 }

@@ -35,7 +35,7 @@ import { checkTypes } from "../test/types.ts";
 import { meaningOf, type Variant, variantsOf } from "../test/variants.ts";
 import { type Settings, type WholeRun, type WholeRunOptions, wholeRun } from "../test/whole-run.ts";
 import { silenceConsole, withUserCode } from "../user-code.ts";
-import { namedInputs, spooledInput, submitFlags } from "./submit.ts";
+import { namedInputs, spoolInputs, submitFlags } from "./submit.ts";
 
 /** The options of `run` that say how the job runs, without those that say where its result goes. */
 export type TestFlags = Omit<RunFlags, "output" | "resume" | "overwrite" | "quiet" | "noProgress">;
@@ -136,11 +136,11 @@ class JobTest {
   static async prepare(parts: JobTestParts & { readonly sample: readonly string[] }): Promise<JobTest> {
     const { here, sample, flags, folder, module, signal } = parts;
     const inputs = namedInputs(here.description, sample, flags.input);
-    const standardInput = await spooledInput(inputs, async () => folder, signal);
+    const spooled = await spoolInputs(inputs, async () => folder, signal);
     const submit = {
       ...submitFlags(here.description, flags),
       inputs,
-      ...(standardInput !== undefined && { standardInput }),
+      ...spooled,
     };
     const environment = Object.fromEntries(flags.env);
     const planned = await planHere({ here, module, submit, environment, destination: folder, folder, signal });

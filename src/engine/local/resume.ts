@@ -74,6 +74,7 @@ const compared: readonly (readonly [keyof JobSpec, string])[] = [
   ["splitBytes", "another --split-size is given"],
   ["skipBad", "another --skip-bad is given"],
   ["writes", "the result is wanted in another form"],
+  ["decompress", "another --decompress is given"],
   ["output", "the output is another"],
 ];
 
@@ -98,9 +99,7 @@ function plain(field: keyof JobSpec, value: unknown): unknown {
 async function fileDifferences(plan: Plan, wanted: JobSpec, storage: Storage): Promise<string[]> {
   const differences: string[] = [];
   for (const [input, { paths }] of wanted.inputs.entries()) {
-    const now = new Map(
-      (await filesOf(storage, paths, wanted.directory, wanted.standardInput)).map((file) => [file.path, file]),
-    );
+    const now = new Map((await filesOf(storage, paths, wanted.directory, wanted)).map((file) => [file.path, file]));
     for (const planned of plan.files) {
       if (planned.input !== input) continue;
       const file = now.get(planned.path);

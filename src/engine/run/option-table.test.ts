@@ -104,6 +104,7 @@ test("each option of run() refuses what its kind can't mean", () => {
     directory: ["", " ", "-", 1, "a\0b"],
     file: ["", " ", "-", 1, "a\0b"],
     module: ["", " ", "-", 1, "a\0b"],
+    program: ["", "a 'b", 1, ["xz"]],
     address: ["", "a b", 1, "a\0b"],
     inputs: [1, "", "-", [1], { a: 1 }, { a: [1] }, [""]],
     params: [],

@@ -19,6 +19,8 @@ export type Kind =
   | { readonly kind: "output" | "folder" }
   /** A path, absolute once it is checked. */
   | { readonly kind: "directory" | "file" | "module" }
+  /** A program and its arguments, as words of a command line. */
+  | { readonly kind: "program" }
   /** The address of a cluster, such as "https://m1:7070". */
   | { readonly kind: "address" }
   /** A path, some, or these by the names of inputs; the command takes those without a name as its arguments. */
@@ -194,6 +196,17 @@ export const runOptions = {
       group: "machine",
       value: "<dir>",
       help: "for intermediate data that memory can't hold (default: beside the output, or a temporary folder)",
+    },
+  },
+  decompress: {
+    kind: "program",
+    only: "here",
+    instead: "each worker would need the program: decompress the files first",
+    submit: "decompress",
+    flag: {
+      group: "machine",
+      value: "<program>",
+      help: "program that reads each input file on stdin and writes what it holds, like 'xz -dc'",
     },
   },
   skipBad: {

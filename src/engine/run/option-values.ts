@@ -15,6 +15,7 @@ export interface Checked {
   readonly directory: string;
   readonly file: string;
   readonly module: string;
+  readonly program: string;
   readonly address: string;
   readonly inputs: readonly string[] | Readonly<Record<string, readonly string[]>>;
   readonly params: unknown;

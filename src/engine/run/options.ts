@@ -7,6 +7,7 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { outputPath, refuseNoPath } from "../../base/paths.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
+import { parseWords } from "../../base/words.ts";
 import { type OfRun, type RunOption, runOption, runOptionNames, type runOptions } from "./option-table.ts";
 import type { Checked, RunValues } from "./option-values.ts";
 
@@ -45,6 +46,8 @@ function checkOf(option: RunOption): Check {
       return (name, value) => resolve(path(name, value));
     case "module":
       return path; // may be a URL
+    case "program":
+      return commandLine;
     case "address":
       return word;
     case "count":
@@ -131,6 +134,12 @@ function path(name: string, value: unknown): string {
 
 function word(name: string, value: unknown): string {
   return typeof value === "string" && /^[^\s\0]+$/.test(value) ? value : refuse(name, "an address", value);
+}
+
+function commandLine(name: string, value: unknown): string {
+  const text = typeof value === "string" ? value : refuse(name, "a program and its arguments", value);
+  parseWords(text, name);
+  return text;
 }
 
 function wholeNumber(min: number, max: number): Check {

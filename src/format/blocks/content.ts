@@ -31,17 +31,20 @@ interface Kind {
 
 const unpack = "unpack it first, and give the files that are in it";
 const export_ = "export it first, as csv or ndjson for example";
-const withTool = (tool: string) => `decompress it first (${tool}), or compress it with gzip or zstd, which are read`;
+const withTool = (tool: string, filter?: string) =>
+  filter === undefined
+    ? `decompress it first (${tool}), or compress it with gzip or zstd, which are read`
+    : `read it with --decompress '${filter}', decompress it first (${tool}), or compress it with gzip or zstd, which are read`;
 
 const kinds: readonly Kind[] = [
-  { name: "bzip2 data", advice: withTool("bunzip2"), is: isBzip2 },
-  { name: "xz data", advice: withTool("unxz"), is: begins("fd377a585a00") },
-  { name: "lzma data", advice: withTool("unlzma"), is: isLzma },
-  { name: "lzip data", advice: withTool("lzip -d"), is: begins("4c5a495001") },
-  { name: "lzop data", advice: withTool("lzop -d"), is: begins("894c5a4f000d0a1a0a") },
-  { name: "lz4 data", advice: withTool("unlz4"), is: begins("04224d18", "02214c18", "03214c18") },
+  { name: "bzip2 data", advice: withTool("bunzip2", "bzip2 -dc"), is: isBzip2 },
+  { name: "xz data", advice: withTool("unxz", "xz -dc"), is: begins("fd377a585a00") },
+  { name: "lzma data", advice: withTool("unlzma", "xz -dc --format=lzma"), is: isLzma },
+  { name: "lzip data", advice: withTool("lzip -d", "lzip -dc"), is: begins("4c5a495001") },
+  { name: "lzop data", advice: withTool("lzop -d", "lzop -dc"), is: begins("894c5a4f000d0a1a0a") },
+  { name: "lz4 data", advice: withTool("unlz4", "lz4 -dc"), is: begins("04224d18", "02214c18", "03214c18") },
   { name: "snappy data", advice: withTool("snzip -d"), is: begins("ff060000734e61507059") },
-  { name: "data of compress (.Z)", advice: withTool("uncompress"), is: isCompress },
+  { name: "data of compress (.Z)", advice: withTool("uncompress", "gzip -dc"), is: isCompress },
   { name: "gzip data", advice: "decompress it once", is: begins("1f8b08") },
   { name: "zstd data", advice: "decompress it once", is: begins("28b52ffd") },
   { name: "a zip archive", advice: unpack, is: begins("504b0304", "504b0506", "504b0708") },

@@ -4,6 +4,7 @@ import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { formatCount } from "../../base/units.ts";
 import { gunzip } from "./gunzip.ts";
+import type { Program } from "./program.ts";
 import { unzstd } from "./zstd.ts";
 import { loadZstd } from "./zstd-wasm.ts";
 
@@ -24,7 +25,10 @@ export function detectCompression(head: Uint8Array): "none" | Compression {
  * Throws `bad-input` when the file is damaged, cut short, followed by something else, or a bomb. The caller knows the
  * file's name.
  */
-export function decompress(compression: Compression, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+export function decompress(
+  compression: Compression | "program",
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
   return decompressWithin()(compression, chunks);
 }
 
@@ -32,11 +36,35 @@ export function decompress(compression: Compression, chunks: AsyncIterable<Uint8
  * The same for a process with bounded memory: `windowBytesMax` is what a zstd frame may take to be decoded as a stream.
  * Throws `not-supported` for one that needs more. Default: what the decoder can hold.
  */
-export function decompressWithin(windowBytesMax?: number): typeof decompress {
-  return (compression, chunks) =>
-    compression === "gzip"
-      ? limitRatio(chunks, gunzip, limits.inflateRatioMax)
-      : limitRatio(chunks, (stored) => unzstd(stored, windowBytesMax), limits.zstdRatioMax);
+export function decompressWithin(windowBytesMax?: number, program?: Program): typeof decompress {
+  return (compression, chunks) => {
+    switch (compression) {
+      case "gzip":
+        return limitRatio(chunks, gunzip, limits.inflateRatioMax);
+      case "zstd":
+        return limitRatio(chunks, (stored) => unzstd(stored, windowBytesMax), limits.zstdRatioMax);
+      case "program":
+        if (program !== undefined) return byProgram(program, chunks);
+        throw new MillraceError("not-supported", "files of --decompress are read by run and plan only");
+    }
+  };
+}
+
+/** Loaded only where it is asked for. */
+async function* byProgram(
+  program: Program,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { throughProgram } = await import("./program.ts");
+  yield* throughProgram(program, chunks);
+}
+
+/** The program that a job's spec names, as it runs where the job was started. */
+export function programOf(spec: {
+  readonly decompress?: readonly string[] | undefined;
+  readonly directory: string;
+}): Program | undefined {
+  return spec.decompress === undefined ? undefined : { words: spec.decompress, directory: spec.directory };
 }
 
 /** Bounds how much content a file may have for its size. Exported for its test. */

@@ -99,7 +99,9 @@ function checkWindow(decoder: ZstdDecoder, frame: ZstdFrame, windowBytesMax: num
   if (needed <= most) return;
   const newer = decoder.isNative ? [] : ["run it on Node 22.15 or later, which reads zstd itself"];
   const more = needed > decoder.windowBytesMax ? [] : ["give slots more memory (--memory, or fewer --slots)"];
-  const again = [`compress it again with a smaller window (zstd --long=${Math.floor(Math.log2(most))} at most)`];
+  const again = [
+    `compress it again with a smaller window (for the zstd program long=${Math.floor(Math.log2(most))} at most)`,
+  ];
   throw new MillraceError(
     "not-supported",
     `the zstd frame at compressed byte ${formatCount(offset)} refers back over ${formatBytes(needed)} of its content, and at most ${formatBytes(most)} can be held here: ${[...newer, ...more, ...again].join(", or ")}, or decompress it first`,

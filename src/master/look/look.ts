@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
-import { isUrl } from "../../base/paths.ts";
+import { isUrl, spooledFile } from "../../base/paths.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { writeProbe } from "../../output/probe.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -28,9 +28,9 @@ export interface Looked {
 export type Look = (request: LookRequest, signal: AbortSignal | undefined) => Promise<Looked>;
 
 export function lookRequest(spec: JobSpec, job: JobId, overwrite: boolean): LookRequest {
-  const { inputs, directory, standardInput, output, deadLetters } = spec;
+  const { inputs, directory, output, deadLetters } = spec;
   const absoluteOf = (path: string) =>
-    path === "-" ? (standardInput ?? path) : isUrl(path) ? path : resolve(directory, path);
+    spooledFile(spec, path) ?? (path === "-" || isUrl(path) ? path : resolve(directory, path));
   const found = new Set(inputs.flatMap(({ paths }) => paths.map(absoluteOf)));
   return { job, inputs: [...found], outputs: foldersOf(output, deadLetters?.path), overwrite };
 }

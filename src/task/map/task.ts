@@ -2,7 +2,7 @@
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Position } from "../../base/ids.ts";
-import { decompressWithin, memberCompressor } from "../../format/compression/compress.ts";
+import { decompressWithin, memberCompressor, programOf } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
@@ -145,13 +145,13 @@ class MapAttempt {
    * Maps the rest of the split. Returns where to continue, behind a record that was put aside because it can't be read.
    */
   async #mapFrom(from: Position | undefined): Promise<Position | "end"> {
-    const { work, env } = this.#options;
+    const { assignment, work, env } = this.#options;
     const batches = readSplit({
       split: work.split,
       files: work.files,
       formatOf: (input) => this.#formatOf(env.job.inputs[input]!),
       storage: env.storage,
-      decompress: decompressWithin(env.windowBytesMax),
+      decompress: decompressWithin(env.windowBytesMax, programOf(assignment.spec)),
       onCompressed: (file, end) => this.#readTo(file, end),
       signal: env.signal,
       from,

@@ -3,7 +3,7 @@
 // here.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { decompressWithin, detectCompression } from "../../format/compression/compress.ts";
+import { decompressWithin, detectCompression, programOf } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type HeaderOptions, withHeaders } from "../../input/header.ts";
@@ -30,8 +30,9 @@ export async function runPlanTask(assignment: Assignment, env: TaskEnvironment):
     storage,
     inputs: inputsInOrder(job, spec),
     directory: spec.directory,
-    standardInput: spec.standardInput,
-    detectCompression,
+    spooled: spec,
+    // Every file goes through the program, whatever it is called and holds.
+    detectCompression: spec.decompress === undefined ? detectCompression : () => "program",
     formatOf,
     signal,
   });
@@ -42,7 +43,7 @@ export async function runPlanTask(assignment: Assignment, env: TaskEnvironment):
   let boundaries: readonly Uint8Array[] = [];
   if (job.partition.kind === "range" && partitions > 1) {
     const sample = new KeySample(job.group?.shapes);
-    const decompress = decompressWithin(env.windowBytesMax);
+    const decompress = decompressWithin(env.windowBytesMax, programOf(spec));
     await sampleKeys(assignment, env, readSample({ files, formatOf, storage, decompress, signal }), sample);
     boundaries = sample.boundaries(partitions);
   }

@@ -51,7 +51,7 @@ export function fromPlannedFile({
     hosts,
     source,
     input,
-    compression: oneOf(["none", "gzip", "zstd"], compression),
+    compression: oneOf(["none", "gzip", "zstd", "program"], compression),
     ...(headerEnd !== undefined && { headerEnd: num(headerEnd) }),
   };
 }

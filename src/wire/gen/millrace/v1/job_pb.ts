@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/job.proto.
  */
 export const file_millrace_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChVtaWxscmFjZS92MS9qb2IucHJvdG8SC21pbGxyYWNlLnYxIpkHCgdKb2JTcGVjEgwKBG5hbWUYASABKAkSDgoGYnVuZGxlGAIgASgJEioKBmlucHV0cxgDIAMoCzIaLm1pbGxyYWNlLnYxLkpvYlNwZWMuSW5wdXQSLAoFZmlsZXMYBCADKAsyHS5taWxscmFjZS52MS5Kb2JTcGVjLlNpZGVGaWxlEg4KBm91dHB1dBgFIAEoCRIOCgZ3cml0ZXMYBiABKAkSFwoKcGFydGl0aW9ucxgHIAEoDUgAiAEBEhgKC3NwbGl0X2J5dGVzGAggASgESAGIAQESFAoMYXR0ZW1wdHNfbWF4GAkgASgNEhAKCHNraXBfYmFkGAogASgEEg4KBnBhcmFtcxgLIAEoCRIXCg90YXNrX3RpbWVvdXRfbXMYDCABKAESGgoNdGFza19saW1pdF9tcxgNIAEoAUgCiAEBEhgKEG5vbmRldGVybWluaXN0aWMYDiABKAkSFQoIcmVwbGFjZXMYDyABKAlIA4gBARIyCgtlbnZpcm9ubWVudBgQIAMoCzIdLm1pbGxyYWNlLnYxLkpvYlNwZWMuVmFyaWFibGUSEgoKc3RhcnRlZF9hdBgRIAEoCRIZCgxwYXJhbXNfdmFsdWUYHiABKAxIBIgBARIRCglkaXJlY3RvcnkYEiABKAkSGwoOc3RhbmRhcmRfaW5wdXQYEyABKAlIBYgBARIWCgltYXhfc2xvdHMYFCABKA1IBogBARI8CgxkZWFkX2xldHRlcnMYFSABKAsyJi5taWxscmFjZS52MS5Kb2JTcGVjLkRlYWRMZXR0ZXJzRm9sZGVyGiQKBUlucHV0EgwKBG5hbWUYASABKAkSDQoFcGF0aHMYAiADKAkaNgoIU2lkZUZpbGUSDAoEbmFtZRgBIAEoCRIMCgRwYXRoGAIgASgJEg4KBnNoYTI1NhgDIAEoCRonCghWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJGkUKEURlYWRMZXR0ZXJzRm9sZGVyEgwKBHBhdGgYASABKAkSFQoIcmVwbGFjZXMYAiABKAlIAIgBAUILCglfcmVwbGFjZXNCDQoLX3BhcnRpdGlvbnNCDgoMX3NwbGl0X2J5dGVzQhAKDl90YXNrX2xpbWl0X21zQgsKCV9yZXBsYWNlc0IPCg1fcGFyYW1zX3ZhbHVlQhEKD19zdGFuZGFyZF9pbnB1dEIMCgpfbWF4X3Nsb3RzYgZwcm90bzM");
+  fileDesc("ChVtaWxscmFjZS92MS9qb2IucHJvdG8SC21pbGxyYWNlLnYxItkHCgdKb2JTcGVjEgwKBG5hbWUYASABKAkSDgoGYnVuZGxlGAIgASgJEioKBmlucHV0cxgDIAMoCzIaLm1pbGxyYWNlLnYxLkpvYlNwZWMuSW5wdXQSLAoFZmlsZXMYBCADKAsyHS5taWxscmFjZS52MS5Kb2JTcGVjLlNpZGVGaWxlEg4KBm91dHB1dBgFIAEoCRIOCgZ3cml0ZXMYBiABKAkSFwoKcGFydGl0aW9ucxgHIAEoDUgAiAEBEhgKC3NwbGl0X2J5dGVzGAggASgESAGIAQESFAoMYXR0ZW1wdHNfbWF4GAkgASgNEhAKCHNraXBfYmFkGAogASgEEg4KBnBhcmFtcxgLIAEoCRIXCg90YXNrX3RpbWVvdXRfbXMYDCABKAESGgoNdGFza19saW1pdF9tcxgNIAEoAUgCiAEBEhgKEG5vbmRldGVybWluaXN0aWMYDiABKAkSFQoIcmVwbGFjZXMYDyABKAlIA4gBARIyCgtlbnZpcm9ubWVudBgQIAMoCzIdLm1pbGxyYWNlLnYxLkpvYlNwZWMuVmFyaWFibGUSEgoKc3RhcnRlZF9hdBgRIAEoCRIZCgxwYXJhbXNfdmFsdWUYHiABKAxIBIgBARIRCglkaXJlY3RvcnkYEiABKAkSGwoOc3RhbmRhcmRfaW5wdXQYEyABKAlIBYgBARIWCgltYXhfc2xvdHMYFCABKA1IBogBARI8CgxkZWFkX2xldHRlcnMYFSABKAsyJi5taWxscmFjZS52MS5Kb2JTcGVjLkRlYWRMZXR0ZXJzRm9sZGVyEioKB3Nwb29sZWQYICADKAsyGS5taWxscmFjZS52MS5TcG9vbGVkSW5wdXQSEgoKZGVjb21wcmVzcxghIAMoCRokCgVJbnB1dBIMCgRuYW1lGAEgASgJEg0KBXBhdGhzGAIgAygJGjYKCFNpZGVGaWxlEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZzaGEyNTYYAyABKAkaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRpFChFEZWFkTGV0dGVyc0ZvbGRlchIMCgRwYXRoGAEgASgJEhUKCHJlcGxhY2VzGAIgASgJSACIAQFCCwoJX3JlcGxhY2VzQg0KC19wYXJ0aXRpb25zQg4KDF9zcGxpdF9ieXRlc0IQCg5fdGFza19saW1pdF9tc0ILCglfcmVwbGFjZXNCDwoNX3BhcmFtc192YWx1ZUIRCg9fc3RhbmRhcmRfaW5wdXRCDAoKX21heF9zbG90cyIrCgxTcG9vbGVkSW5wdXQSDQoFZ2l2ZW4YASABKAkSDAoEcGF0aBgCIAEoCWIGcHJvdG8z");
 
 /**
  * @generated from message millrace.v1.JobSpec
@@ -129,6 +129,18 @@ export type JobSpec = Message<"millrace.v1.JobSpec"> & {
    * @generated from field: millrace.v1.JobSpec.DeadLettersFolder dead_letters = 21;
    */
   deadLetters?: JobSpec_DeadLettersFolder | undefined;
+
+  /**
+   * @generated from field: repeated millrace.v1.SpooledInput spooled = 32;
+   */
+  spooled: SpooledInput[];
+
+  /**
+   * A program and its arguments; empty: files are read as they are.
+   *
+   * @generated from field: repeated string decompress = 33;
+   */
+  decompress: string[];
 };
 
 /**
@@ -232,4 +244,30 @@ export type JobSpec_DeadLettersFolder = Message<"millrace.v1.JobSpec.DeadLetters
  */
 export const JobSpec_DeadLettersFolderSchema: GenMessage<JobSpec_DeadLettersFolder> = /*@__PURE__*/
   messageDesc(file_millrace_v1_job, 0, 3);
+
+/**
+ * What could be read only once, and is a file now.
+ *
+ * @generated from message millrace.v1.SpooledInput
+ */
+export type SpooledInput = Message<"millrace.v1.SpooledInput"> & {
+  /**
+   * As an argument names it.
+   *
+   * @generated from field: string given = 1;
+   */
+  given: string;
+
+  /**
+   * @generated from field: string path = 2;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message millrace.v1.SpooledInput.
+ * Use `create(SpooledInputSchema)` to create a new message.
+ */
+export const SpooledInputSchema: GenMessage<SpooledInput> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_job, 1);
 

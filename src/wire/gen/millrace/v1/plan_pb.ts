@@ -78,7 +78,7 @@ export type PlannedFile = Message<"millrace.v1.PlannedFile"> & {
   input: number;
 
   /**
-   * "none", "gzip" or "zstd".
+   * "none", "gzip", "zstd" or "program".
    *
    * @generated from field: string compression = 6;
    */
