@@ -35,7 +35,9 @@ function npm() {
   return [process.platform === "win32" ? "npm.cmd" : "npm"];
 }
 
-/** The environment without what the calling npm was told to do (`--global`, `--omit`, …), but with where packages are. */
+/**
+ * The environment without what the calling npm was told to do (`--global`, `--omit`, …), but with where packages are.
+ */
 function ownSettings() {
   const kept =
     /^npm_config_(registry|cache|userconfig|globalconfig|proxy|https_proxy|noproxy|ca|cafile|strict_ssl|(prefer_)?offline)$/i;

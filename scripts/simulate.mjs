@@ -1,6 +1,6 @@
 // `npm run simulate -- --seeds 5000 [--from N[,N…]] [--processes 2]`: that many simulated worlds (test/simulation) from
-// each first seed on, each decided by its seed, checked after every event. `npm run simulate -- --seed N [--trace]`: one
-// of them again, with what happened last. Fails at a violation, at worlds in which too little goes wrong, and where
+// each first seed on, each decided by its seed, checked after every event. `npm run simulate -- --seed N [--trace]`:
+// one of them again, with what happened last. Fails at a violation, at worlds in which too little goes wrong, and where
 // something that must happen somewhere, or a kind of fault, never did.
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

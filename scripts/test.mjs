@@ -27,7 +27,9 @@ let passed = 0;
 let failed = 0;
 let skipped = 0;
 const againMax = 3;
-/** Processes, signals, files, sockets, compression and WebAssembly; the rest is JavaScript, which engines agree about. */
+/**
+ * Processes, signals, files, sockets, compression and WebAssembly; the rest is JavaScript, which engines agree about.
+ */
 const nearNode = [
   "test/process",
   "test/faults/signals",

@@ -52,8 +52,8 @@ export const limits = {
   /** The same for zstd, in which a short line that is repeated reaches 11,000, and zero bytes 32,768. */
   zstdRatioMax: 20_000,
   /**
-   * A program of `--decompress` that neither reads nor writes for this long is stuck. Less than `taskTimeoutMs`, so that
-   * the program is named and not the task.
+   * A program of `--decompress` that neither reads nor writes for this long is stuck. Less than `taskTimeoutMs`, so
+   * that the program is named and not the task.
    */
   programSilentMs: 5 * 60_000,
   /** The ratio is checked only beyond this size: a small file may well be one letter repeated. */

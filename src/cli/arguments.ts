@@ -5,6 +5,7 @@ import { InvalidArgumentError } from "commander";
 import { MillraceError } from "../base/error.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { parseDuration, parseSize } from "../base/units.ts";
+import { parseWords } from "../base/words.ts";
 import { parseAddress } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
 
@@ -147,6 +148,14 @@ function plainPath(option: string, text: string): string {
     }
     return text;
   });
+}
+
+/** A program and its arguments, as a shell would part them. */
+export function program(option: string): (text: string) => string {
+  return (text) => {
+    explained(() => parseWords(text, option));
+    return text;
+  };
 }
 
 /** An argument that is a path. */

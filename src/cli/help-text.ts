@@ -41,7 +41,10 @@ function noteOf(line: string): string | undefined {
   return parts.exec(line)?.[3];
 }
 
-/** A command, and behind it, after several spaces, what it does. What is too long goes on in the next line, as a shell takes it. */
+/**
+ * A command, and behind it, after several spaces, what it does. What is too long goes on in the next line, as a shell
+ * takes it.
+ */
 function exampleLines(line: string, width: number, isWide: boolean): string[] {
   const note = noteOf(line);
   if (line.length <= width && !(isWide && note !== undefined)) return [line];

@@ -54,6 +54,8 @@ function hostileValues(option: Option): readonly string[] {
       ];
     case "host:port":
       return [...blank, "x", ":1", "127.0.0.1", "127.0.0.1:99999", "a:b", "1:2:3"];
+    case "program":
+      return [...blank, "'not closed"];
     case "host":
     case "name":
       return [...blank, "a b", "a\0b"];

@@ -3,7 +3,6 @@
 import { type Command, Option } from "commander";
 import { unreachable } from "../base/assert.ts";
 import { parseSize } from "../base/units.ts";
-import { parseWords } from "../base/words.ts";
 import {
   flagOf,
   type OfCommand,
@@ -25,6 +24,7 @@ import {
   output,
   pairs,
   path,
+  program,
   size,
   time,
   variables,
@@ -97,7 +97,7 @@ function parserOf(option: RunOption, flag: string) {
     case "file":
       return path(flag);
     case "program":
-      return commandLine(flag);
+      return program(flag);
     case "address":
       return address;
     case "inputs":
@@ -115,13 +115,6 @@ function parserOf(option: RunOption, flag: string) {
     default:
       return unreachable(option);
   }
-}
-
-function commandLine(flag: string) {
-  return (text: string): string => {
-    parseWords(text, flag);
-    return text;
-  };
 }
 
 function defaultOf(option: RunOption): unknown {

@@ -1,5 +1,5 @@
-// How far a job is, how fast it goes and how long it will take: made from its views, one after the other, for the screen
-// and for programs.
+// How far a job is, how fast it goes and how long it will take: made from its views, one after the other, for the
+// screen and for programs.
 import type { RunProgress } from "../job/progress.ts";
 import type { RunningAttempt } from "../protocol/messages.ts";
 import type { JobView } from "../protocol/view.ts";
@@ -20,14 +20,14 @@ const steadyFactor = 1.5;
 const jumpFactor = 3;
 /** A difference of so little time is no jump, however large the factor is. */
 const jumpMs = 5_000;
-/** A reduce that runs so many times as long as those before it has more to do than they had. */
+/** A reduce that takes this many times as long as those before it has more to do than they had. */
 const skewFactor = 3;
 
 /** A task that takes longer than this on one record is named with the record. */
 const slowCallMs = 60_000;
-/** A reduce that reads the values of one key for so long has a hot key. */
+/** A reduce that reads the values of one key for this long has a hot key. */
 const hotKeyMs = 10_000;
-/** An attempt that is heard at least so often does something. */
+/** An attempt that is heard at least this often does something. */
 const busyMs = 5_000;
 
 interface Point {
@@ -39,7 +39,7 @@ interface Point {
 interface Stage {
   readonly state: JobView["state"];
   readonly first: Point;
-  /** Of the last seconds, oldest first. */
+  /** Points of the last seconds, oldest first. */
   points: Point[];
 }
 
@@ -90,7 +90,7 @@ export class Pace {
     }
     let stage = this.#stage;
     const last = stage?.points.at(-1);
-    // What has to be done again makes the sum smaller: the rate begins anew, as one across the gap would be wrong.
+    // What has to be done again makes the sum smaller: the rate begins again, as one across the gap would be wrong.
     if (stage === undefined || stage.state !== state || (last !== undefined && point.done < last.done)) {
       if (stage?.state !== state) this.#shown = undefined;
       stage = { state, first: point, points: [point] };
@@ -179,7 +179,7 @@ function leftOfMap({ stats: { inputBytes } }: JobView, { first, points }: Stage,
   return (2 * (inputBytes - done)) / (recent + overall);
 }
 
-/** By tasks: two for each slot at least, so that their mean says something, and none that takes much longer. */
+/** By tasks: two for each slot at least, so that their mean says something, and no task may take much longer. */
 function leftOfReduce({ tasks, stats, running }: JobView, { first }: Stage, nowMs: number): number | undefined {
   const { done, total, running: parallel } = tasks.reduce;
   const since = done - first.done;

@@ -136,7 +136,9 @@ export interface Reading {
 
 /** A format that refuses more than these is not the right one anyway. */
 const refusedMax = 100;
-/** A last record of several lines that takes more than this share has a quote that no other one closes: it is not cut. */
+/**
+ * A last record of several lines that takes more than this share has a quote that no other one closes: it is not cut.
+ */
 const cutShareMax = 0.5;
 
 /** Reads a beginning by a format. Headers that can't be read are a refused record at 0. */

@@ -28,8 +28,8 @@ export function guessHeader(files: readonly Rows[]): HeaderGuess {
 }
 
 /**
- * Columns of another type than text: names do not fit them, and cells do. Undefined: no column says anything. A word for
- * a missing value fits nowhere and is no name, and a name may be a number.
+ * Columns of another type than text: names do not fit them, and cells do. Undefined: no column says anything. A word
+ * for a missing value fits nowhere and is no name, and a name may be a number.
  */
 function byTypes(first: readonly string[], rest: Rows): boolean | undefined {
   let names = 0;

@@ -66,7 +66,9 @@ export async function guessTable(
   return rag && guessRows(rag);
 }
 
-/** How csv that is not quoted as usual is read, by what has to be in a file of it. In the order in which they are tried. */
+/**
+ * How csv that is not quoted as usual is read, by what has to be in a file of it. In the order in which they are tried.
+ */
 const dialects: readonly {
   readonly mark: string;
   readonly dialect: Dialect;
@@ -244,7 +246,8 @@ function isProse({ shape: { delimiter }, files }: Candidate): boolean {
   // 2024-05-01 12:00:00,123 INFO …
   if (mostly((row) => /\d\d:\d\d:\d\d$/.test(row[0]!) && /^\d{3}\D/.test(row[1] ?? ""))) return true;
   if (rows.length < 2 && files.length < 2 && rows[0]!.some((cell) => /\s\S+\s/.test(cell.trim()))) return true;
-  // "a, b" with words on both sides: separators of tables have no spaces behind them, or cells that are more than words.
+  // "a, b" with words on both sides: separators of tables have no spaces behind them, or cells that are more than
+  // words.
   return (
     !hasTypes(rows) &&
     rows.every((row) => row.slice(1).every((cell) => /^\s/.test(cell))) &&

@@ -1,5 +1,5 @@
-// Stores as files what can be read only once, standard input and FIFOs, because a job reads its input more than once, from
-// more than one process.
+// Stores as files what can be read only once, standard input and FIFOs, because a job reads its input more than once,
+// from more than one process.
 import {
   closeSync,
   constants,
@@ -53,8 +53,8 @@ export function standardInputNow(): { readonly kind: "pipe" | "file" | "other" }
 export const spoolName = "standard-input";
 
 /**
- * Opens a FIFO without waiting for its writer, in such a way that the stream waits for it: a thread that waits in `open`
- * could not be called back, and would keep the process from ending.
+ * Opens a FIFO without waiting for its writer, in such a way that the stream waits for it: a thread that waits in
+ * `open` could not be called back, and would keep the process from ending.
  */
 export function openFifo(path: string): Readable {
   try {
@@ -68,9 +68,9 @@ export function openFifo(path: string): Readable {
 }
 
 /**
- * Writes all of `stream`, which messages call `what`, to a new file (mode 0600) and returns the number of its bytes. The
- * file gets its name when it is whole, as a run that is resumed takes it for that. On failure nothing is left. Throws
- * `no-space`, `io-error`, and `cancelled` when the signal is aborted.
+ * Writes all of `stream`, which messages call `what`, to a new file (mode 0600) and returns the number of its bytes.
+ * The file gets its name when it is whole, as a run that is resumed takes it for that. On failure nothing is left.
+ * Throws `no-space`, `io-error`, and `cancelled` when the signal is aborted.
  */
 export async function spoolStream(
   stream: Readable,

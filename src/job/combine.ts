@@ -45,8 +45,8 @@ export interface Extreme extends FoldsNumbers {
 }
 
 /**
- * As a `combine`, adds two numbers or two bigints; for `uint`, `int` and `float64` values without calling JavaScript. As
- * an aggregate, the sum of a field's numbers or of the values themselves: integers exact up to 2^53-1 (beyond:
+ * As a `combine`, adds two numbers or two bigints; for `uint`, `int` and `float64` values without calling JavaScript.
+ * As an aggregate, the sum of a field's numbers or of the values themselves: integers exact up to 2^53-1 (beyond:
  * `over-limit`), fractions as if added exactly and rounded once.
  * @throws `wrong-value` for anything else.
  * @example combine: sum
@@ -71,9 +71,9 @@ export const sum: Sum = ((...given: readonly unknown[]): unknown => {
 export const min: Extreme = extreme("min");
 
 /**
- * As a `combine`, the larger of two numbers, bigints, strings (in code-point order) or Dates; the earlier one where they
- * are equal. As an aggregate, the largest of a field or of the values themselves: of numbers, or of what a codec says,
- * in its order.
+ * As a `combine`, the larger of two numbers, bigints, strings (in code-point order) or Dates; the earlier one where
+ * they are equal. As an aggregate, the largest of a field or of the values themselves: of numbers, or of what a codec
+ * says, in its order.
  * @throws `wrong-value` for anything else.
  * @example aggregate: stats({ slowest: max("ms"), until: max("at", date) })
  */

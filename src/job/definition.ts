@@ -23,8 +23,8 @@ export interface JobDefinition {
   readonly concurrency: number;
   readonly combine: CombineDefinition | undefined;
   /**
-   * The job's aggregate: then `value` and `combine` are made of it (aggregate/lower.ts), and `reduce` is called with its
-   * result in place of the values.
+   * The job's aggregate: then `value` and `combine` are made of it (aggregate/lower.ts), and `reduce` is called with
+   * its result in place of the values.
    */
   readonly aggregate?: StateAggregate | undefined;
   /** The counters that the job declares; undefined: any. */
@@ -34,8 +34,8 @@ export interface JobDefinition {
   /** undefined: by input size. 0: map-only. */
   readonly reducers: number | undefined;
   /**
-   * Called as reduce(key, values, emit, ctx); where there is an aggregate, with its result in place of the values. `room`
-   * is given only where `keeps` says so.
+   * Called as reduce(key, values, emit, ctx); where there is an aggregate, with its result in place of the values.
+   * `room` is given only where `keeps` says so.
    */
   readonly reduce: ((key: unknown, values: unknown, emit: unknown, ctx: unknown, room?: Room) => unknown) | undefined;
   /** Whether `reduce` is the engine's own (a join's), which keeps records that need not fit into memory. */

@@ -31,3 +31,11 @@ export type EmitTo<O> =
 /** What `map` gets: pairs, or records of the main output where the job is map-only. */
 export type MapEmit<O, Key, Value, Reducers> = (Reducers extends 0 ? EmitRecord<MainOf<O>> : Emit<Key, Value>) &
   EmitTo<O>;
+
+/** What `map` gets: pairs, without a value where the aggregate looks at none. */
+export type AggregateEmit<O, Key, Value, Reducers> = EmitTo<O> &
+  (Reducers extends 0
+    ? EmitRecord<MainOf<O>>
+    : unknown extends Value
+      ? (key: Key, value?: unknown) => void
+      : (key: Key, value: Value) => void);

@@ -1,5 +1,6 @@
-// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none reaches a user's variable
-// How the types of a job follow from each other, and what a compile error shows when they don't.
+// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none
+// reaches a user's variable How the types of a job follow from each other, and what a compile error shows when they
+// don't.
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { AggregateNeeded, IsNamed } from "./aggregate/infer.ts";
 import type { AutoKey, AutoValue, Codec, Jsonable, KeyCodec } from "./codec.ts";
@@ -50,7 +51,8 @@ export type Given<Names extends string> = { readonly [N in Names]?: unknown };
 
 /**
  * What a job lacks. It is asked of a property that is there, so that the first line of the compile error stands at that
- * property and names what is missing; of a property that is not there, tsc would print the types of the whole job first.
+ * property and names what is missing; of a property that is not there, tsc would print the types of the whole job
+ * first.
  */
 export type Needed<O, Key, Value, Out, Parts, Reducers, Names> = Required<Names, "name" | "input" | "map"> &
   (Reducers extends 0

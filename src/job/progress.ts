@@ -2,8 +2,8 @@
 // `--json`.
 
 /**
- * What a run has done so far. Sums are those of tasks that are done, and for what has been read also those of tasks that
- * run; they go back where a task has to be done again.
+ * What a run has done so far. Sums are those of tasks that are done, and for what has been read also those of tasks
+ * that run; they go back where a task has to be done again.
  */
 export interface RunProgress {
   /** The job's id. */
@@ -27,7 +27,8 @@ export interface RunProgress {
   /** How fast it was read over the last seconds; left out where it is not being read. */
   readonly bytesPerSecond?: number;
   /**
-   * How long the stage is likely to go on; left out until enough of it is done at a steady rate, and where that changes.
+   * How long the stage is likely to go on; left out until enough of it is done at a steady rate, and where that
+   * changes.
    */
   readonly leftMs?: number;
   /** Tasks by phase. */

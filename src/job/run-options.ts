@@ -76,8 +76,8 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
   readonly overwrite?: boolean;
   /**
    * Go on where a run with this output crashed or failed. Default false. Where such a run has published its output
-   * already, its result is returned and nothing runs. Refused with `nothing-to-resume` where there is no such run, or the
-   * job or its input has changed. Not with `master`.
+   * already, its result is returned and nothing runs. Refused with `nothing-to-resume` where there is no such run, or
+   * the job or its input has changed. Not with `master`.
    */
   readonly resume?: boolean;
   /**

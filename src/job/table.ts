@@ -1,5 +1,6 @@
-// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none reaches a user's variable
-// The types of csv and tsv: what a cell may hold, how columns are declared, and which record follows from them.
+// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none
+// reaches a user's variable The types of csv and tsv: what a cell may hold, how columns are declared, and which record
+// follows from them.
 import type { Format } from "../format/format.ts";
 import type { ColumnCodec } from "./codec.ts";
 
@@ -42,8 +43,8 @@ export interface TableOptions {
    */
   readonly escape?: string;
   /**
-   * Whether quotes of csv where none may be are text: in a cell that does not begin with one, or in quotes where neither a
-   * delimiter nor the row's end follows. Default false: such a row is a bad record.
+   * Whether quotes of csv where none may be are text: in a cell that does not begin with one, or in quotes where
+   * neither a delimiter nor the row's end follows. Default false: such a row is a bad record.
    */
   readonly lenient?: boolean;
 }

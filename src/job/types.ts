@@ -1,16 +1,17 @@
-// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none reaches a user's variable
-// The types of a job: what `defineJob` takes and gives, what user code is called with, and how one follows from the
-// other. Type parameters mean the same everywhere: In (record read), Key, Value, Out (record written), P (parameters),
-// State. Editing this has two traps: `map` must stay a union (a conditional type would lose `ctx.state`), and `Key` and
-// `Value` must stay `any` without a codec. `test/types/api.examples.ts` holds what must compile and what must not.
-// The doc comments are what an editor shows to users; test/docs/hover.test.ts holds that every member has one.
+// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format and codec; none
+// reaches a user's variable The types of a job: what `defineJob` takes and gives, what user code is called with, and
+// how one follows from the other. Type parameters mean the same everywhere: In (record read), Key, Value, Out (record
+// written), P (parameters), State. Editing this has two traps: `map` must stay a union (a conditional type would lose
+// `ctx.state`), and `Key` and `Value` must stay `any` without a codec. `test/types/api.examples.ts` holds what must
+// compile and what must not. The doc comments are what an editor shows to users; test/docs/hover.test.ts holds that
+// every member has one.
 import type { AttemptId } from "../base/ids.ts";
 import type { InputFormat, OutputFormat } from "../format/format.ts";
 import type { Aggregate } from "./aggregate/aggregate.ts";
-import type { AggregateEmit, CounterName, Grouped, SortedValues } from "./aggregate/infer.ts";
+import type { CounterName, Grouped, SortedValues } from "./aggregate/infer.ts";
 import type { Codec, KeyCodec } from "./codec.ts";
 import type { Combine } from "./combine.ts";
-import type { EmitRecord, EmitTo, MapEmit } from "./emit.ts";
+import type { AggregateEmit, EmitRecord, EmitTo, MapEmit } from "./emit.ts";
 import type { KeyOf, MainOf, MapFunction, MapFunctions, NamedOutputs, OneInput, ReadBy, ValueOf } from "./infer.ts";
 import type { ParamsRead } from "./params/params.ts";
 import type { Partition, Prefix } from "./partition.ts";
@@ -177,8 +178,8 @@ export interface JobOptions<
    */
   readonly combine?: Combine<NoInfer<Value>>;
   /**
-   * Secondary sort: `prefix(n)` partitions and groups by the first n parts of a tuple key, `prefix("user")` by the first
-   * fields of a key with names; both sort by all of them. Default: each distinct key is a group.
+   * Secondary sort: `prefix(n)` partitions and groups by the first n parts of a tuple key, `prefix("user")` by the
+   * first fields of a key with names; both sort by all of them. Default: each distinct key is a group.
    */
   readonly group?: Prefix<Parts>;
   /**

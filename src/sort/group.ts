@@ -55,7 +55,9 @@ export class Groups {
     return this.#cursor.valueEnd;
   }
 
-  /** Whether the current pair is of the group: from `nextGroup` until `nextValue` says that there are no more values. */
+  /**
+   * Whether the current pair is of the group: from `nextGroup` until `nextValue` says that there are no more values.
+   */
   get isInside(): boolean {
     return this.#state === "first" || this.#state === "inside";
   }

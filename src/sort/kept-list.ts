@@ -1,5 +1,5 @@
-// Lists of byte strings in files, which a task writes once and reads as often as it likes. They are runs of one segment,
-// so they lie in the memory tier first, and every block is verified when it is read.
+// Lists of byte strings in files, which a task writes once and reads as often as it likes. They are runs of one
+// segment, so they lie in the memory tier first, and every block is verified when it is read.
 //
 //   element = a pair with an empty key and the bytes as its value (docs/run-format.md)
 import { assert } from "../base/assert.ts";

@@ -38,7 +38,7 @@ export interface LevelStoreOptions {
   readonly spareBytes?: number;
   /** Advice for a damaged store, as a sentence. Default: the advice for a local run. */
   readonly mend?: string;
-  /** Who needs the store, for the message where LevelDB is not installed. Default: "the state store". */
+  /** What needs the store, for the message where LevelDB is not installed. Default: "the state store". */
   readonly who?: string;
   readonly clock?: Clock;
   /** Returns how many bytes are free on the disk. Default: asks the file system. */

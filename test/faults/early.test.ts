@@ -1,5 +1,5 @@
-// Runs that are killed while their state is in memory, or moves to disk (fault 32): whatever the moment, --resume goes on or
-// begins again and says which, and what the user had before is there. Runs whose state was on disk are in
+// Runs that are killed while their state is in memory, or moves to disk (fault 32): whatever the moment, --resume goes
+// on or begins again and says which, and what the user had before is there. Runs whose state was on disk are in
 // test/process/resume.test.ts and signals.test.ts.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// What tsc says of a wrong job: its first line stands at a property of the job and names what is missing or wrong there.
-// Lines below it may say more, but an editor shows them last, and they hold the types of the whole job.
+// What tsc says of a wrong job: its first line stands at a property of the job and names what is missing or wrong
+// there. Lines below it may say more, but an editor shows them last, and they hold the types of the whole job.
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { beforeAll, describe, expect, it } from "vitest";

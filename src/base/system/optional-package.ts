@@ -1,6 +1,6 @@
-// classic-level (LevelDB) is an optional package: a master keeps its state in it, a worker locks its work directory with
-// it, and a local run needs it only to survive its own death. It is loaded where it is needed, and whoever needs it and
-// does not have it is told what to install.
+// classic-level (LevelDB) is an optional package: a master keeps its state in it, a worker locks its work directory
+// with it, and a local run needs it only to survive its own death. It is loaded where it is needed, and whoever needs
+// it and does not have it is told what to install.
 import { MillraceError, systemCode } from "../error.ts";
 
 /** The command that installs it, for messages. The version is that of package.json. */

@@ -1,8 +1,8 @@
 import { excerptOf } from "../excerpt.ts";
 
 /**
- * The message of what a codec, a schema or other code of the user's has thrown. Never throws, whatever that was: a value
- * without a text form (`{ toString: null }`, an object without a prototype, a proxy) is shown as in an excerpt.
+ * The message of what a codec, a schema or other code of the user's has thrown. Never throws, whatever that was: a
+ * value without a text form (`{ toString: null }`, an object without a prototype, a proxy) is shown as in an excerpt.
  */
 export function messageOf(thrown: unknown): string {
   let message = thrown;

@@ -65,8 +65,9 @@ function refuseNoInput({ inputs }: JobDescription): void {
 }
 
 /**
- * Writes to files what can be read only once: standard input (`-`), FIFOs, and what a shell makes of `<(…)`. Returns the
- * options of a submission that name these files. All are read at the same time, as one program may write to several.
+ * Writes to files what can be read only once: standard input (`-`), FIFOs, and what a shell makes of `<(…)`. Returns
+ * the options of a submission that name these files. All are read at the same time, as one program may write to
+ * several.
  */
 export async function spoolInputs(
   inputs: SubmitOptions["inputs"],

@@ -1,5 +1,5 @@
-// TypeScript source for values and names out of files, which may hold anything: no character of theirs ends a comment or
-// a string, or shows the code in another order than it is.
+// TypeScript source for values and names out of files, which may hold anything: no character of theirs ends a comment
+// or a string, or shows the code in another order than it is.
 
 /** A string, in ASCII where a character would not be seen. */
 export function literal(text: string): string {

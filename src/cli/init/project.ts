@@ -35,8 +35,8 @@ function packageText(job: string): string {
 }
 
 /**
- * What npm installs as `millrace`: the folder of this program where it is a clone, and otherwise this version or a later
- * one that is compatible.
+ * What npm installs as `millrace`: the folder of this program where it is a clone, and otherwise this version or a
+ * later one that is compatible.
  */
 function dependency(): string {
   const own = rootOf(fileURLToPath(import.meta.url));

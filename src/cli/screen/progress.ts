@@ -97,8 +97,8 @@ const barMax = 40;
 const labelWidth = 9;
 
 /**
- * The screen of a job, for a terminal of so many columns. What there is no room for is left out, the least important
- * first; nothing but a user's own words is cut.
+ * The screen of a job, for a terminal of a given number of columns. What there is no room for is left out, the least
+ * important first; nothing but a user's own words is cut.
  */
 export function progressLines(progress: RunProgress, columns: number): string[] {
   const lines = [...headLines(progress, columns)];

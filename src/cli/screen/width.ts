@@ -1,6 +1,6 @@
-// How many columns of a terminal a text takes, which is not how many characters it has: names of jobs, counters and keys
-// are a user's data, in any script. A line that is wider than it was taken for would wrap, and the next rewriting in
-// place would leave a part of it behind.
+// How many columns of a terminal a text takes, which is not how many characters it has: names of jobs, counters and
+// keys are a user's data, in any script. A line that is wider than it was taken for would wrap, and the next rewriting
+// in place would leave a part of it behind.
 import { printable } from "./error-text.ts";
 
 /** A sequence that sets a colour, at the beginning of a text. */
@@ -18,7 +18,9 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** Cuts a line to the columns that there are, colours included. Nothing is written in the last one, where lines wrap. */
+/**
+ * Cuts a line to the columns that there are, colours included. Nothing is written in the last one, where lines wrap.
+ */
 export function clip(line: string, columns: number): string {
   let width = 0;
   let kept = "";
@@ -30,7 +32,7 @@ export function clip(line: string, columns: number): string {
   return line;
 }
 
-/** A text of a user's, on one line of at most so many columns. */
+/** A text of a user's, on one line of at most `width` columns. */
 export function oneLine(text: string, columns: number): string {
   const line = printable(text.replaceAll(/[\n\t]/g, " "));
   if (widthOf(line) <= columns) return line;

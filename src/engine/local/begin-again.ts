@@ -1,6 +1,6 @@
 // A run that is to be resumed, and whose state was still in memory when it was killed. What it had done is unknown, so
-// the job begins again: what is useful of the earlier run (standard input, which can't be read twice) is taken over, and
-// the rest goes.
+// the job begins again: what is useful of the earlier run (standard input, which can't be read twice) is taken over,
+// and the rest goes.
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
@@ -57,8 +57,8 @@ export async function lookAtUnstored(
 }
 
 /**
- * Hands the earlier run's standard input to the new one, and removes the earlier run. (What it has staged elsewhere goes
- * with its directory when the new one has published.)
+ * Hands the earlier run's standard input to the new one, and removes the earlier run. (What it has staged elsewhere
+ * goes with its directory when the new one has published.)
  */
 export function takeOver(
   earlier: Unstored,

@@ -7,7 +7,9 @@ import { readManifest } from "../../output/published.ts";
 import { type Manifest, manifestName } from "../../storage/manifest.ts";
 import type { Storage } from "../../storage/storage.ts";
 
-/** The manifest of the output; undefined where no run has published one there. Throws `corrupt-output` of a damaged one. */
+/**
+ * The manifest of the output; undefined where no run has published one there. Throws `corrupt-output` of a damaged one.
+ */
 export async function finishedOutput(
   storage: Pick<Storage, "stat" | "read">,
   destination: string,

@@ -1,5 +1,5 @@
-// A program of the user's as a decompressor (`--decompress`): a file goes into its standard input, and what it writes to
-// its standard output is the content. Whatever it does but that is an error, as the content may not be whole then.
+// A program of the user's as a decompressor (`--decompress`): a file goes into its standard input, and what it writes
+// to its standard output is the content. Whatever it does but that is an error, as the content may not be whole then.
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
@@ -18,9 +18,9 @@ const stderrKept = 2 * KiB;
 const stderrLines = 5;
 
 /**
- * What the program makes of the chunks. The program ends when all is read, and when the reader stops. Throws `bad-input`
- * when it fails, and `wrong-usage` when it can't be started. In a slot it belongs to the slot's process group, and so is
- * killed with it.
+ * What the program makes of the chunks. The program ends when all is read, and when the reader stops. Throws
+ * `bad-input` when it fails, and `wrong-usage` when it can't be started. In a slot it belongs to the slot's process
+ * group, and so is killed with it.
  */
 export async function* throughProgram(
   { words, directory, silentMs = limits.programSilentMs }: Program,

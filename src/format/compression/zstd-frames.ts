@@ -135,7 +135,7 @@ export class ZstdFrames {
     return this.#pending.length - this.#at >= bytes;
   }
 
-  /** Waits until so many unread bytes are there; false: the file ends before. */
+  /** Waits until this many unread bytes are there; false: the file ends before. */
   async #has(bytes: number): Promise<boolean> {
     while (!this.#holds(bytes)) {
       this.#drop();

@@ -1,5 +1,5 @@
-// zstd by Node itself, where it has it. Node's stream is given one frame, as what follows a frame is not the same in all
-// versions: Node 22 ignores it, and takes a file that is cut short for a whole one.
+// zstd by Node itself, where it has it. Node's stream is given one frame, as what follows a frame is not the same in
+// all versions: Node 22 ignores it, and takes a file that is cut short for a whole one.
 import type { Transform } from "node:stream";
 import * as nodeZlib from "node:zlib";
 import { systemCode } from "../../base/error.ts";

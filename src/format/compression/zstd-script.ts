@@ -1,5 +1,5 @@
-// zstd without Node's own. WebAssembly decodes only whole frames, so that large ones are decoded by fzstd, in JavaScript.
-// That library trusts what it is given: it skips checksums and ignores sizes, so both are checked here.
+// zstd without Node's own. WebAssembly decodes only whole frames, so that large ones are decoded by fzstd, in
+// JavaScript. That library trusts what it is given: it skips checksums and ignores sizes, so both are checked here.
 import { Xxh64Stream } from "../../base/bytes/xxh64-stream.ts";
 import { limits, MiB } from "../../base/limits.ts";
 import { formatCount } from "../../base/units.ts";
@@ -8,8 +8,8 @@ import { damaged, windowSize, type ZstdFrame } from "./zstd-frames.ts";
 import { loadZstd, type Zstd } from "./zstd-wasm.ts";
 
 /**
- * fzstd 0.1.1 reads an offset's bits from four bytes, of which up to seven bits belong to something else: an offset of 96
- * MiB or more, whose 26th bit is set, may come out wrong. This is the largest window below.
+ * fzstd 0.1.1 reads an offset's bits from four bytes, of which up to seven bits belong to something else: an offset of
+ * 96 MiB or more, whose 26th bit is set, may come out wrong. This is the largest window below.
  */
 const windowBytesMax = 88 * MiB;
 

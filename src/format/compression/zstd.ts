@@ -12,9 +12,9 @@ import { type ZstdBlocks, type ZstdFrame, ZstdFrames } from "./zstd-frames.ts";
 import { nativeZstd } from "./zstd-native.ts";
 
 /**
- * Reads the content of all frames. `windowBytesMax` is the memory for the window of a frame. Throws `bad-input` when the
- * data is damaged, cut short or followed by something else, and `not-supported` for frames with a dictionary or a larger
- * window.
+ * Reads the content of all frames. `windowBytesMax` is the memory for the window of a frame. Throws `bad-input` when
+ * the data is damaged, cut short or followed by something else, and `not-supported` for frames with a dictionary or a
+ * larger window.
  */
 export async function* unzstd(
   chunks: AsyncIterable<Uint8Array>,

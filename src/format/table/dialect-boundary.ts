@@ -65,8 +65,9 @@ class LineBoundary implements Boundary {
   }
 }
 
-// Where quotes in wrong places are refused, a record that has one is refused as a whole. So it is enough to know whether
-// the number of quotes is odd: `outside` and `inside`. Where such quotes are text, the place in the cell decides.
+// Where quotes in wrong places are refused, a record that has one is refused as a whole. So it is enough to know
+// whether the number of quotes is odd: `outside` and `inside`. Where such quotes are text, the place in the cell
+// decides.
 const outside = 0;
 const inside = 1;
 const escapedOutside = 2;

@@ -1,5 +1,5 @@
-// How csv is quoted where it is not as RFC 4180 says: the options `quote`, `escape` and `lenient`, and one record in such
-// a dialect as cells, and back. Ordinary csv has a reader of its own (csv-cells.ts), which is quicker.
+// How csv is quoted where it is not as RFC 4180 says: the options `quote`, `escape` and `lenient`, and one record in
+// such a dialect as cells, and back. Ordinary csv has a reader of its own (csv-cells.ts), which is quicker.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { TableOptions } from "../../job/table.ts";

@@ -1,6 +1,7 @@
 // What an aggregate is: to users a type, to the engine a way to make states of values, to merge them, and to finish.
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import type { Column, FoldedColumns } from "./columns.ts";
+import type { Reads } from "./field.ts";
 
 declare const folds: unique symbol;
 
@@ -23,11 +24,6 @@ interface CommonDefinition {
   readonly ofNone?: unknown;
 }
 
-/** What an aggregate looks at. "unknown": the job's own code says, and no one else knows. */
-export type Reads =
-  | { readonly kind: "nothing" | "value" | "unknown" }
-  | { readonly kind: "fields"; readonly names: readonly string[] };
-
 /** An aggregate whose state is some columns of numbers, which aggregates of one `stats` share. */
 export interface NumberAggregate extends CommonDefinition {
   readonly kind: "numbers";
@@ -46,7 +42,9 @@ export interface StateAggregate extends CommonDefinition {
   begin(): Accumulator;
 }
 
-/** States of one key as they are merged, from left to right. Merging is associative, and equal states are equal bytes. */
+/**
+ * States of one key as they are merged, from left to right. Merging is associative, and equal states are equal bytes.
+ */
 export interface Accumulator {
   /** Merges the later state in bytes[start, end), which are valid only during the call. */
   add(bytes: Uint8Array, start: number, end: number): void;

@@ -1,13 +1,13 @@
-// States of numbers: columns of float64s, of which equal ones are kept once (`count()` and `mean("ms")` share the number
-// of values). docs/aggregates.md has the layout:
+// States of numbers: columns of float64s, of which equal ones are kept once (`count()` and `mean("ms")` share the
+// number of values). docs/aggregates.md has the layout:
 //
 //   state  = column × n, tail
 //   column = 8 bytes as `writeF64` writes them: a count, the least, the largest, or a sum rounded to a float64
 //   tail   = for each column of a sum: varint 2 * parts + fraction, parts of 8 bytes
 //
-// `parts` are what the exact sum (exact-sum.ts) has beyond its first element, which is the column. `fraction` is 1 where
-// a value was added that is no safe integer: only then may the sum be rounded. A tail that says 0 everywhere is left
-// out where nothing follows, so that columns of integers have one width.
+// `parts` are what the exact sum (exact-sum.ts) has beyond its first element, which is the column. `fraction` is 1
+// where a value was added that is no safe integer: only then may the sum be rounded. A tail that says 0 everywhere is
+// left out where nothing follows, so that columns of integers have one width.
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { readF64, writeF64 } from "../../base/bytes/f64.ts";
 import { addExact, type ExactSum, mergeExact, noSum, roundExact, squareExact } from "./exact-sum.ts";
@@ -103,7 +103,9 @@ export class ColumnsAccumulator implements FoldedColumns {
     this.#fractions = columns.map(() => false);
   }
 
-  /** Merges the state that begins at `start`, and returns the offset behind it; `end` is the end of all that there is. */
+  /**
+   * Merges the state that begins at `start`, and returns the offset behind it; `end` is the end of all that there is.
+   */
   add(bytes: Uint8Array, start: number, end: number): number {
     const columns = this.#columns;
     let tail = start + columns.length * columnBytes;

@@ -1,5 +1,5 @@
-// Several aggregates as one: the columns of all that are numbers, of which equal ones are kept once, and behind them the
-// states of the others, each with its length.
+// Several aggregates as one: the columns of all that are numbers, of which equal ones are kept once, and behind them
+// the states of the others, each with its length.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import type { Accumulator, AggregateDefinition, NumberAggregate, StateAggregate } from "./aggregate.ts";

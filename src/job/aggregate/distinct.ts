@@ -1,5 +1,5 @@
-// `countDistinct`: the encoded values as a sorted set, or as a HyperLogLog. Both are maxima of a kind, so that the order
-// of merging means nothing.
+// `countDistinct`: the encoded values as a sorted set, or as a HyperLogLog. Both are maxima of a kind, so that the
+// order of merging means nothing.
 import { compareBytes } from "../../base/bytes/bytes.ts";
 import { limits } from "../../base/limits.ts";
 import type { KeyCodec } from "../codec.ts";

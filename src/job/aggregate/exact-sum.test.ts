@@ -55,7 +55,9 @@ function isNearest(units: bigint, value: number): boolean {
   });
 }
 
-/** The list that the documentation promises for this sum, from its definition; undefined where the wide form is needed. */
+/**
+ * The list that the documentation promises for this sum, from its definition; undefined where the wide form is needed.
+ */
 function isCanonical(sum: ExactSum, units: bigint): boolean {
   let rest = units;
   for (const part of sum) {

@@ -2,9 +2,9 @@
 // is cut, and in whichever order sums are merged.
 //
 // A sum is kept as an expansion, a few float64s whose exact sum it is (Shewchuk, Adaptive Precision Floating-Point
-// Arithmetic, 1997; Python's `math.fsum` is built on it). An expansion is not unique, so each result is made canonical: the
-// nearest float64, then the float64 nearest to what is left, and so on. (Neal's superaccumulator, Fast exact summation
-// using small and large superaccumulators, 2015, is unique too, but 67 words for each key.)
+// Arithmetic, 1997; Python's `math.fsum` is built on it). An expansion is not unique, so each result is made canonical:
+// the nearest float64, then the float64 nearest to what is left, and so on. (Neal's superaccumulator, Fast exact
+// summation using small and large superaccumulators, 2015, is unique too, but 67 words for each key.)
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { readF64, writeF64 } from "../../base/bytes/f64.ts";
 import type { Codec } from "../codec.ts";
@@ -16,7 +16,8 @@ import { readUnits, roundUnits, toUnits, writeUnits } from "./exact-wide.ts";
  * - plain: `[r1, r2, …]` where r1 is the float64 nearest to the sum (ties to even), r2 the one nearest to the sum less
  *   r1, and so on, with no zeros. A sum of 0 is the empty list; a whole number up to 2^53 is one element.
  * - wide, where r1 would be infinite or a part smaller than 2^-1074: what `writeUnits` (exact-wide.ts) makes.
- * - `[Infinity]` or `[-Infinity]` once an infinity was added, and `[NaN]` once both infinities or NaN were: it stays so.
+ * - `[Infinity]` or `[-Infinity]` once an infinity was added, and `[NaN]` once both infinities or NaN were: it stays
+ * so.
  *
  * There is no -0. The first element is the rounded sum in all forms.
  */
@@ -79,7 +80,9 @@ export function squareExact(value: number): ExactSum {
   return left === 0 ? [square] : [square, left];
 }
 
-/** The float64 nearest to the sum, ties to even: infinite where that is beyond the largest, NaN for opposite infinities. */
+/**
+ * The float64 nearest to the sum, ties to even: infinite where that is beyond the largest, NaN for opposite infinities.
+ */
 export function roundExact(sum: ExactSum): number {
   return sum.length === 0 ? 0 : sum[0]!;
 }
@@ -101,8 +104,8 @@ export function isFiniteSum(sum: ExactSum): boolean {
 }
 
 /**
- * A whole sum that is safe is 0 to 7 bytes, two's complement, as short as it can be. Any other is 8 bytes an element, so
- * that lengths tell the two apart.
+ * A whole sum that is safe is 0 to 7 bytes, two's complement, as short as it can be. Any other is 8 bytes an element,
+ * so that lengths tell the two apart.
  */
 export const exactSumCodec: Codec<ExactSum> = Object.freeze({
   ordered: false,
@@ -142,7 +145,10 @@ function readSum(bytes: Uint8Array): ExactSum {
   return sum;
 }
 
-/** What `a + b` lost when it was rounded to `total`: exact for all a and b whose sum does not overflow (Knuth's two-sum). */
+/**
+ * What `a + b` lost when it was rounded to `total`: exact for all a and b whose sum does not overflow (Knuth's
+ * two-sum).
+ */
 function errorOf(a: number, b: number, total: number): number {
   const virtual = total - a;
   return a - (total - virtual) + (b - virtual);
@@ -175,8 +181,8 @@ function grow(count: number, value: number): number {
 }
 
 /**
- * The canonical list of the sum of `parts`, of which none overlaps another. Each round takes off the nearest float64 and
- * leaves the rest in `parts`.
+ * The canonical list of the sum of `parts`, of which none overlaps another. Each round takes off the nearest float64
+ * and leaves the rest in `parts`.
  */
 function canonical(count: number): ExactSum {
   if (count === 0) return noSum;

@@ -2,7 +2,7 @@
 
 /** Every float64, and every product of two, is a whole multiple of 2^LOWEST: a unit. */
 const LOWEST = -2148;
-/** The smallest float64 is 2^-1074: so many doublings of a unit. */
+/** The smallest float64 is 2^-1074, which is this many doublings of a unit. */
 const SUBNORMAL = -1074 - LOWEST;
 /** Bits of a digit of the wide form: each is a whole number that a float64 holds exactly. */
 const DIGIT_BITS = 48;

@@ -3,7 +3,11 @@ import { types } from "node:util";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { wrong } from "../check.ts";
-import type { Reads } from "./aggregate.ts";
+
+/** What an aggregate looks at. "unknown": the job's own code says, and no one else knows. */
+export type Reads =
+  | { readonly kind: "nothing" | "value" | "unknown" }
+  | { readonly kind: "fields"; readonly names: readonly string[] };
 
 /** The name of an aggregate as written in a job, such as `sum("bytes")`. */
 export function nameOf(what: string, field: string | undefined, more = ""): string {

@@ -1,6 +1,6 @@
 // HyperLogLog (Flajolet and others, 2007) over XXH64, with the estimator of Ertl (New cardinality estimation algorithms
-// for HyperLogLog sketches, 2017), which needs no table of corrections and computes by +, *, / and square roots only: so
-// the same registers give the same number on every machine.
+// for HyperLogLog sketches, 2017), which needs no table of corrections and computes by +, *, / and square roots only:
+// so the same registers give the same number on every machine.
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { xxh64Bigint } from "../../base/bytes/xxh64.ts";
 

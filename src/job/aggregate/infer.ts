@@ -1,5 +1,4 @@
 // How the types of a job with an aggregate or with named keys follow from each other, and what a compile error shows.
-import type { EmitRecord, EmitTo } from "../emit.ts";
 import type { At, Fits, GroupKey, MainOf, PrefixLength } from "../infer.ts";
 
 type Flat<T> = { [K in keyof T]: T[K] } & {};
@@ -34,14 +33,6 @@ export type Written<Key, Out> =
       : never
     : [key: Key, value: Out];
 
-/** What `map` gets: pairs, without a value where the aggregate looks at none. */
-export type AggregateEmit<O, Key, Value, Reducers> = EmitTo<O> &
-  (Reducers extends 0
-    ? EmitRecord<MainOf<O>>
-    : unknown extends Value
-      ? (key: Key, value?: unknown) => void
-      : (key: Key, value: Value) => void);
-
 /** What a job with an aggregate needs beside it: an output that takes what is written, or a reduce. */
 export type AggregateNeeded<O, Key, Out, Parts, Names> = {
   readonly [N in "value" | "combine"]?: NotBesideAggregate;
@@ -55,7 +46,10 @@ declare const says: unique symbol;
 export interface NotBesideAggregate {
   readonly [says]: never;
 }
-/** Shown in a compile error: the key and the result both have a field of this name: rename one, in `fields` or in `stats`. */
+/**
+ * Shown in a compile error: the key and the result both have a field of this name: rename one, in `fields` or in
+ * `stats`.
+ */
 export interface NameTwice<Name> {
   readonly [says]: Name;
 }

@@ -128,7 +128,7 @@ function varianceOf(name: string, n: number, sum: ExactSum, squares: ExactSum, l
     const fast = varianceOfIntegers(n, roundExact(sum), roundExact(squares), less);
     if (fast !== undefined) return fast;
   }
-  // In units u: Σx² and Σx are so many of them, (Σx)² is so many u², and u is 1 / `unit`.
+  // Σx² and Σx are counted in units u, (Σx)² in u², and u is 1 / `unit`.
   const [many, total, all] = [BigInt(n), sumUnits(sum), sumUnits(squares)];
   const numerator = many * all * unit - total * total;
   return roundUnits(numerator, many * BigInt(n - less) * unit);

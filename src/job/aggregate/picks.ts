@@ -12,11 +12,11 @@ import type { Has } from "./numbers.ts";
 /** Picks one of the values of a key: `first` and `last`. */
 export interface Pick1 {
   /**
-   * Of a field, encoded by the codec.
+   * The one of a field, encoded by the codec.
    * @throws `wrong-value` when emitting a value without that field.
    */
   <const F extends string, T>(field: F, codec: Codec<T>): Aggregate<Has<F, T>, T>;
-  /** Of the values themselves, encoded by the codec. */
+  /** The one of the values themselves, encoded by the codec. */
   <T>(codec: Codec<T>): Aggregate<T, T>;
 }
 

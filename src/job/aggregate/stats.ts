@@ -1,7 +1,8 @@
 import { excerptOf } from "../../base/excerpt.ts";
 import { isObject, wrong } from "../check.ts";
-import { type Aggregate, type AggregateDefinition, aggregateDefinition, aggregateOf, type Reads } from "./aggregate.ts";
+import { type Aggregate, type AggregateDefinition, aggregateDefinition, aggregateOf } from "./aggregate.ts";
 import { combined } from "./combined.ts";
+import type { Reads } from "./field.ts";
 import { checkFieldName } from "./names.ts";
 import { notCalled } from "./numbers.ts";
 

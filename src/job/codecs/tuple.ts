@@ -31,7 +31,8 @@ export function tuple(...given: readonly unknown[]): KeyCodec<never> {
 
 /**
  * The codec of an array of these parts; `labels` name them in errors. Parts of fixed width are written as they are,
- * others escaped and ended, so that the first n parts of a tuple's bytes are the bytes of the tuple of its first n parts.
+ * others escaped and ended, so that the first n parts of a tuple's bytes are the bytes of the tuple of its first n
+ * parts.
  */
 export function makeTuple(
   parts: readonly Codec<unknown>[],

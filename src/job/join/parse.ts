@@ -1,5 +1,5 @@
-// Checks what `defineJoin` was given, and makes the job of it: its key is that of the join and the side, so that a key's
-// records come side by side; its reduce makes rows of them.
+// Checks what `defineJoin` was given, and makes the job of it: its key is that of the join and the side, so that a
+// key's records come side by side; its reduce makes rows of them.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";

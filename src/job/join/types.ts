@@ -1,5 +1,5 @@
-// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format; none reaches a user's variable
-// The types of a join: what `defineJoin` takes, and which rows follow from its inputs and from `how`.
+// biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every format; none reaches a
+// user's variable The types of a join: what `defineJoin` takes, and which rows follow from its inputs and from `how`.
 import type { InputFormat } from "../../format/format.ts";
 import type { Aggregate } from "../aggregate/aggregate.ts";
 import type { IsNamed } from "../aggregate/infer.ts";
@@ -64,9 +64,9 @@ export interface JoinOptions<L, R, Key, H, In, Out, O, P, Returned> {
    */
   readonly on: { readonly [N in keyof L | keyof R]: KeyFrom<ReadBy<(L & R)[N]>, Key> };
   /**
-   * Which rows there are. "inner": each pair of records with equal keys. "left", "right", "outer": these, and records of
-   * the left side, the right side or both that have no equal, with null for the other. "semi", "anti": records of the
-   * left side that have an equal on the right, or that have none.
+   * Which rows there are. "inner": each pair of records with equal keys. "left", "right", "outer": these, and records
+   * of the left side, the right side or both that have no equal, with null for the other. "semi", "anti": records of
+   * the left side that have an equal on the right, or that have none.
    */
   readonly how: H;
   /** Typed parameters, as those of a job. Default: the join has none. */
@@ -91,8 +91,8 @@ export interface JoinOptions<L, R, Key, H, In, Out, O, P, Returned> {
    */
   readonly aggregate?: Aggregate<In, Out>;
   /**
-   * Called once per key that has rows, with all of them, which can be read once; with `aggregate`, beside `map`, with its
-   * result. Left out: `map` says what is written.
+   * Called once per key that has rows, with all of them, which can be read once; with `aggregate`, beside `map`, with
+   * its result. Left out: `map` says what is written.
    */
   readonly reduce?: (
     key: Key,

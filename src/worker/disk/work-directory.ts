@@ -92,8 +92,8 @@ export function openWorkDirectory(options: WorkDirectoryOptions): WorkDirectory 
 
 /**
  * The process that uses a work directory now; undefined where there is none any more. Of a process in another container
- * its number says nothing; the lock of its state does, which the operating system frees when it ends. While its state is
- * in memory, it says from time to time that it is there.
+ * its number says nothing; the lock of its state does, which the operating system frees when it ends. While its state
+ * is in memory, it says from time to time that it is there.
  */
 export async function userOf(path: string, now = systemClock.date()): Promise<ProcessIdentity | undefined> {
   const user = readRecord(path)?.process;
