@@ -15,6 +15,36 @@ export function excerptOf(value: unknown): string {
   return text.length > limits.excerptBytes ? `${text.slice(0, limits.excerptBytes - 1)}…` : text;
 }
 
+/**
+ * Matches control characters, characters that change the direction of text, and Unicode's line and paragraph
+ * separators.
+ */
+export const unprintable = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
+/**
+ * A key as status pages, stored records and screens show it: at most `limits.keyExcerptBytes` bytes, with nothing in it
+ * that could control a terminal.
+ */
+export function keyExcerptOf(key: unknown): string {
+  const text = excerptOf(key)
+    .toWellFormed()
+    .replace(unprintable, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  if (Buffer.byteLength(text) <= limits.keyExcerptBytes) return text;
+  let kept = "";
+  let bytes = Buffer.byteLength("…");
+  for (const character of text) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > limits.keyExcerptBytes) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}
+
+/** Whether a text that comes from elsewhere can be a key's excerpt. */
+export function isKeyExcerpt(text: string): boolean {
+  return text.isWellFormed() && Buffer.byteLength(text) <= limits.keyExcerptBytes && text.search(unprintable) < 0;
+}
+
 function shown(value: unknown): string {
   if (value instanceof Uint8Array) return bytesShown(value);
   return inspect(value, {

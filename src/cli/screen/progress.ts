@@ -199,10 +199,14 @@ function countersLine({ counters }: RunProgress, room: number): string | undefin
   return line;
 }
 
-function slowParts({ phase, index, ms, on, at }: RunProgress["slow"][number]): string[] {
-  const what = `on one ${phase === "reduce" ? "key" : "record"}`;
+function slowParts({ phase, index, ms, on, at, key }: RunProgress["slow"][number]): string[] {
+  const head = [`  ${phase} ${index}:`, formatDuration(ms)];
+  if (on === "key") {
+    const which = key === undefined ? "on one key" : `on the key ${oneLine(key, limits.keyExcerptBytes)}`;
+    return [...head, which, "(it has many values)"];
+  }
   const where = at === undefined ? [] : [`(file ${at.file}, offset ${at.offset})`];
-  return [`  ${phase} ${index}:`, formatDuration(ms), what, ...(on === "key" ? ["(it has many values)"] : where)];
+  return [...head, `on one ${phase === "reduce" ? "key" : "record"}`, ...where];
 }
 
 /** Why nothing of a job runs. This can only happen on a cluster. */

@@ -7,6 +7,7 @@ import { Groups } from "../../sort/group.ts";
 import { KeptLists } from "../../sort/kept-list.ts";
 import type { BlockCursor, RunFiles } from "../../sort/run.ts";
 import { codeOf, isA, userFailure } from "../failure.ts";
+import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { mayShare, ReturnsPromises } from "../map/sharing.ts";
 import { type OutputTable, outputTable } from "../output/outputs.ts";
 import { Context, type ContextScope, hashBytes } from "../user/context.ts";
@@ -15,7 +16,7 @@ import { type CallOf, isPromise, type LateCalls } from "../user/late-calls.ts";
 import { IteratorReturned } from "../user/returned.ts";
 import type { UserTask } from "../user/user-task.ts";
 import { type KeyLines, keyLinesOf, type LineSink, type SingleSink } from "./key-lines.ts";
-import { type Decoder, decoderOf, GroupValues, type ValueSource } from "./values.ts";
+import { type Decoder, decoderOf, GroupValues, type ValueSource, valuesPerBeat } from "./values.ts";
 
 /** Takes output records as they are emitted; `write` throws what the output's format throws. */
 type RecordSink = SingleSink | LineSink;
@@ -60,6 +61,9 @@ export class ReduceSide {
   readonly #late: LateCalls;
   /** Undefined where reduce is the job's own. */
   readonly #kept: KeptLists | undefined;
+  /** The group within whose values the status page was written last, by its number, and its key. */
+  #hotGroup = 0;
+  #hotKey: string | undefined;
   /** An error that ends the attempt, whatever user code makes of it: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
@@ -80,6 +84,11 @@ export class ReduceSide {
   /** The largest number of values of one key. */
   get groupMax(): number {
     return this.#keyLines?.groupMax ?? this.#groups.groupMax;
+  }
+
+  /** The key of that many, as bytes; undefined where there is none. */
+  get largestKey(): Uint8Array | undefined {
+    return this.#keyLines === undefined ? this.#groups.largestKey : this.#keyLines.largestKey;
   }
 
   /** Throws a `TaskFailure`, or what the engine throws. */
@@ -103,8 +112,10 @@ export class ReduceSide {
   #writeKeys(lines: KeyLines): void {
     const { cursor } = this.#options;
     for (let block = cursor.nextBlock(); block !== undefined; block = cursor.nextBlock()) {
+      const before = lines.groups;
       lines.write(block, (thrown, key) => this.#failed(thrown, key));
-      this.#beat();
+      if (lines.groups === before) this.#beatWithin(lines.lastKey);
+      else this.#beat();
     }
   }
 
@@ -117,6 +128,7 @@ export class ReduceSide {
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       while (groups.nextValue()) {
+        if (groups.pairs % valuesPerBeat === 0) this.#beatWithin(groups.currentKey);
         const value = readValue(groups.pair, groups.valueStart, groups.valueEnd);
         try {
           sink.write(0, [key, value]);
@@ -140,7 +152,7 @@ export class ReduceSide {
       groups: this.#groups,
       read: readValue,
       readWholeKey,
-      beat: () => this.#beat(),
+      beat: () => this.#beatWithin(this.#groups.currentKey),
       late: this.#late,
       of,
     };
@@ -268,10 +280,19 @@ export class ReduceSide {
     return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt, final });
   }
 
-  #beat(): void {
+  /** Within the values of a key that has many: the status page names it. */
+  #beatWithin(key: Uint8Array): void {
+    if (this.#hotGroup !== this.groups) {
+      this.#hotGroup = this.groups;
+      this.#hotKey = encodedKeyExcerpt(this.#options.job, key);
+    }
+    this.#beat(this.#hotKey);
+  }
+
+  #beat(key?: string): void {
     const { task, signal } = this.#options;
     task.status.records = this.groups;
-    task.status.touch();
+    task.status.key(key);
     this.#late.check();
     if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
   }

@@ -1,7 +1,9 @@
 // A reduce attempt: one partition of all map outputs → fetch what lies elsewhere → merge → groups → reduce (or the
 // folded values) → one staged part file.
+import { crc32 } from "node:zlib";
 import { assert } from "../../base/assert.ts";
 import { memberCompressor } from "../../format/compression/compress.ts";
+import type { JobDefinition } from "../../job/definition.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/messages.ts";
 import { noStats } from "../../protocol/stats.ts";
 import type { Fetched } from "../../shuffle/client.ts";
@@ -11,6 +13,7 @@ import type { RunFiles } from "../../sort/run.ts";
 import { kernelFold } from "../emit/fold.ts";
 import type { FetchRequest, ReduceInputs, TaskEnvironment } from "../environment.ts";
 import { isA } from "../failure.ts";
+import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { ReturnsPromises } from "../map/sharing.ts";
 import { outputFormats, StagedOutputs } from "../output/staged-outputs.ts";
 import { UserTask } from "../user/user-task.ts";
@@ -55,6 +58,7 @@ export async function runReduceTask(
         }
       }
     });
+    const largestGroups = largestOf(job, reduced.side);
     task.status.phase("write");
     task.end();
     const { records } = reduced.outputs;
@@ -66,6 +70,7 @@ export async function runReduceTask(
       mapVersion: inputs.mapVersion,
       staged,
       deadLetters: [],
+      ...(largestGroups !== undefined && { largestGroups }),
       counters: task.totals.report(),
       stats: {
         ...statsOf(reduced.side, reduced.gathered, files, fetched),
@@ -120,6 +125,13 @@ function fetchRequest(
     status.touch();
   };
   return { attempt, partition: attempt.index, partitions, files, signal, onBytes };
+}
+
+/** The largest group as reduce has seen it: it is the job's where nothing was combined. */
+function largestOf(job: JobDefinition, { largestKey, groupMax }: ReduceSide): AttemptDone["largestGroups"] {
+  if (largestKey === undefined) return undefined;
+  const group = { key: encodedKeyExcerpt(job, largestKey), hash: crc32(largestKey), pairs: groupMax };
+  return { groups: [group], othersMax: groupMax, isEstimate: false };
 }
 
 function statsOf(

@@ -1,0 +1,248 @@
+// How many pairs of each key a map emits, which no one sees where values are combined on the way: for the name of the
+// largest group. Small tasks are counted whole. Of others a sample is: of each batch the first part is walked through,
+// and in it pairs at random are counted, so that a pair costs half a nanosecond on average. All batches take part, as
+// keys often come together (the dates of a log). Of a record that emits hundreds of pairs the first ones are seen more
+// often than the others. What is counted is bounded by forgetting the keys with fewest pairs, with a bound of what may
+// have been forgotten ("lossy counting", Manku and Motwani, 2002).
+import { crc32 } from "node:zlib";
+import { asBuffer } from "../../base/bytes/bytes.ts";
+import { KiB, limits } from "../../base/limits.ts";
+import { groupEnd } from "../../kernel/group.ts";
+import type { PartShape, WordEnds } from "../../kernel/kernel.ts";
+import type { LargestGroups } from "../../protocol/largest-groups.ts";
+
+/** So many pairs are counted one by one before sampling begins: half a millisecond at most. */
+const wholePairs = 2048;
+/** A text of more bytes is not counted word by word. */
+const wholeTextBytes = 8 * KiB;
+/** The part of a batch that is walked through, and at least so many bytes of it. */
+const walkedPart = 1 / 16;
+const walkedBytesMin = 1 * KiB;
+/** Samples of a batch: one for so many bytes that are walked through, and at least so many. */
+const bytesPerSample = 1 * KiB;
+const samplesPerBatch = 16;
+/** Words of a block of text: the kernel counts them faster than pairs. Of the first blocks there are more. */
+const wordsPerBlock = 8;
+const wordsPerFirstBlock = 128;
+/** An estimate of fewer samples is none: with so many its error is a quarter, two times in three. */
+const samplesMin = 16;
+/** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
+const keysMax = 512;
+/** A longer key is counted as some key: nothing should hold many megabytes for a summary. */
+const countedKeyBytesMax = 1024;
+
+interface Count {
+  /** The pairs that the samples stand for. */
+  pairs: number;
+  /** The sum of the squares: samples that stand for few pairs make an estimate no better. */
+  squares: number;
+  /** The most that were forgotten before this count began. */
+  readonly missed: number;
+}
+
+/** The largest groups, with their encoded keys. */
+export interface EncodedGroups extends Omit<LargestGroups, "groups"> {
+  readonly groups: readonly { readonly key: Uint8Array; readonly hash: number; readonly pairs: number }[];
+}
+
+export class GroupSizes {
+  readonly #shapes: readonly PartShape[] | undefined;
+  /** Bytes in front of each pair of a batch. */
+  readonly #header: number;
+  #random: number;
+  /** By key, one character per byte. */
+  readonly #counts = new Map<string, Count>();
+  /** The most pairs that a key may have that is not among the counts. */
+  #forgotten = 0;
+  /** Pairs whose keys are too long to be counted by themselves. */
+  #long = 0;
+  /** All pairs that the samples stand for. */
+  #pairs = 0;
+  #samples = 0;
+  #wholeLeft = wholePairs;
+  #isSample = false;
+  #meanPairBytes = 16;
+  /** The bytes that were looked at last, and the same as a Buffer: most lie in one arena. */
+  #last: Uint8Array = new Uint8Array(0);
+  #buffer = asBuffer(this.#last);
+
+  /** The same `seed` looks at the same pairs, so that each attempt at a task says the same. */
+  constructor(shapes: readonly PartShape[] | undefined, header: number, seed: number) {
+    this.#shapes = shapes;
+    this.#header = header;
+    this.#random = (Math.imul(seed + 1, 0x9e3779b1) >>> 0) | 1;
+  }
+
+  /** Looks at a batch of pairs. Called once per batch. */
+  takePairs(bytes: Uint8Array, start: number, end: number): void {
+    const at = this.#wholeLeft > 0 ? this.#walk(bytes, start, end, 0, 1) : start;
+    if (at >= end) return;
+    this.#isSample = true;
+    const walked = Math.min(end - at, Math.max(walkedBytesMin, Math.floor((end - at) * walkedPart)));
+    const samples = Math.max(samplesPerBatch, walked / bytesPerSample);
+    const stride = Math.max(1, Math.round(walked / this.#meanPairBytes / samples));
+    this.#walk(bytes, at, at + walked, stride, (stride * (end - at)) / walked);
+  }
+
+  /** Looks at a pair that is too large for a batch. */
+  takeLarge(key: Uint8Array): void {
+    this.#count(key, 0, key.length, 1);
+  }
+
+  /** Looks at a text whose words are keys, from `start` on. Called once per block. */
+  takeText(text: Buffer, start: number, ends: WordEnds): void {
+    const bytes = text.length - start;
+    if (bytes <= 0) return;
+    if (this.#wholeLeft > 0 && bytes <= wholeTextBytes) {
+      const { words } = wordsIn(text, start, text.length, ends, Number.POSITIVE_INFINITY);
+      for (const [from, to] of words) this.#count(text, from, to, 1);
+      this.#wholeLeft = Math.max(0, this.#wholeLeft - words.length);
+      return;
+    }
+    this.#isSample = true;
+    // Some words in a row, from a place by chance. The word that is cut there is left out: long ones are hit more often.
+    const skipped = this.#below(bytes);
+    const isBetween = betweenWords[ends];
+    const limit = Math.min(text.length, start + skipped + countedKeyBytesMax);
+    let from = start + skipped;
+    if (skipped > 0) while (from < limit && !isBetween(text[from - 1]!)) from++;
+    const { words, end } = wordsIn(text, from, limit, ends, this.#wholeLeft > 0 ? wordsPerFirstBlock : wordsPerBlock);
+    this.#wholeLeft = Math.max(0, this.#wholeLeft - words.length);
+    // They stand for all the words of the block.
+    for (const [first, last] of words) this.#count(text, first, last, bytes / Math.max(1, end - from));
+  }
+
+  /** The largest groups of all `emissions`. Keys are those of the job's groups. */
+  largest(emissions: number): EncodedGroups {
+    const isEstimate = this.#isSample || this.#pairs !== emissions;
+    // Such as a text of words that are too long to be counted.
+    if (isEstimate && this.#samples < samplesMin) return { groups: [], othersMax: emissions, isEstimate };
+    // Samples say which share a key has; how many pairs there are is known.
+    const scale = this.#pairs === 0 ? 0 : emissions / this.#pairs;
+    const sorted = [...this.#counts].sort(([a, one], [b, other]) => other.pairs - one.pairs || (a < b ? -1 : 1));
+    const listed: EncodedGroups["groups"][number][] = [];
+    let othersMax = Math.max(this.#forgotten, this.#long);
+    for (const [id, { pairs, squares, missed }] of sorted) {
+      const samples = (pairs * pairs) / squares;
+      if (listed.length < limits.largestGroupsMax && (!isEstimate || samples >= samplesMin)) {
+        const key = Buffer.from(id, "latin1");
+        listed.push({ key, hash: crc32(key), pairs: Math.round(pairs * scale) });
+      } else {
+        othersMax = Math.max(othersMax, pairs + missed);
+      }
+    }
+    // Where keys were forgotten, what is listed may have more than was counted.
+    return { groups: listed, othersMax: Math.ceil(othersMax * scale), isEstimate: isEstimate || this.#forgotten > 0 };
+  }
+
+  /**
+   * Goes through the pairs in bytes[start, end), the last of which may go on behind `end`, and counts about one in
+   * `stride` as `weight` pairs. A stride of 0: counts all, until so many are counted that a sample has to do. Returns
+   * where it has stopped.
+   */
+  #walk(bytes: Uint8Array, start: number, end: number, stride: number, weight: number): number {
+    const header = this.#header;
+    let left = stride === 0 ? 1 : this.#below(stride) + 1;
+    let pairs = 0;
+    let at = start;
+    for (; at < end; pairs++) {
+      // By hand, as an object for each pair would take longer than all the rest.
+      let key = at + header;
+      let keyBytes = bytes[key++]!;
+      if (keyBytes > 127) {
+        keyBytes &= 127;
+        for (let scale = 128, byte = 128; byte > 127; scale *= 128) {
+          byte = bytes[key++]!;
+          keyBytes += (byte & 127) * scale;
+        }
+      }
+      let valueBytes = bytes[key++]!;
+      if (valueBytes > 127) {
+        valueBytes &= 127;
+        for (let scale = 128, byte = 128; byte > 127; scale *= 128) {
+          byte = bytes[key++]!;
+          valueBytes += (byte & 127) * scale;
+        }
+      }
+      const next = key + keyBytes + valueBytes;
+      if (--left === 0) {
+        this.#count(bytes, key, key + keyBytes, weight);
+        // At random distances: of records with equally many pairs it would always be the same one.
+        left = stride <= 1 ? 1 : this.#below(2 * stride - 1) + 1;
+        if (stride === 0 && --this.#wholeLeft === 0) return next;
+      }
+      at = next;
+    }
+    if (pairs > 0) this.#meanPairBytes = (at - start) / pairs;
+    return at;
+  }
+
+  #count(bytes: Uint8Array, start: number, keyEnd: number, pairs: number): void {
+    const end = this.#shapes === undefined ? keyEnd : groupEnd(bytes, start, keyEnd, this.#shapes);
+    this.#samples++;
+    this.#pairs += pairs;
+    if (end - start > countedKeyBytesMax) {
+      this.#long += pairs;
+      return;
+    }
+    if (bytes !== this.#last) {
+      this.#last = bytes;
+      this.#buffer = asBuffer(bytes);
+    }
+    const id = this.#buffer.toString("latin1", start, end);
+    const count = this.#counts.get(id);
+    if (count !== undefined) {
+      count.pairs += pairs;
+      count.squares += pairs * pairs;
+      return;
+    }
+    this.#counts.set(id, { pairs, squares: pairs * pairs, missed: this.#forgotten });
+    if (this.#counts.size >= 2 * keysMax) this.#forget();
+  }
+
+  #forget(): void {
+    const sizes = Float64Array.from(this.#counts.values(), ({ pairs, missed }) => pairs + missed).sort();
+    const most = sizes[sizes.length - 1 - keysMax]!;
+    for (const [id, { pairs, missed }] of this.#counts) if (pairs + missed <= most) this.#counts.delete(id);
+    this.#forgotten = Math.max(this.#forgotten, most);
+  }
+
+  /** A whole number from 0 to `bound` - 1 (xorshift32). */
+  #below(bound: number): number {
+    let next = this.#random;
+    next ^= next << 13;
+    next ^= next >>> 17;
+    next ^= next << 5;
+    this.#random = next >>> 0;
+    return Math.floor((this.#random / 2 ** 32) * bound);
+  }
+}
+
+/** What separates words, as the kernel has it. */
+const betweenWords: Readonly<Record<WordEnds, (byte: number) => boolean>> = {
+  spaces: (byte) => byte === 0x20 || byte === 0x0a,
+  letters: (byte) => (byte | 0x20) < 0x61 || (byte | 0x20) > 0x7a,
+};
+
+/** The first words of text[start, limit) that end there, at most `max`, and the end of what was looked at. */
+function wordsIn(
+  text: Buffer,
+  start: number,
+  limit: number,
+  ends: WordEnds,
+  max: number,
+): { readonly words: readonly (readonly [from: number, to: number])[]; readonly end: number } {
+  const isBetween = betweenWords[ends];
+  const words: (readonly [number, number])[] = [];
+  let at = start;
+  while (at < limit && words.length < max) {
+    while (at < limit && isBetween(text[at]!)) at++;
+    const from = at;
+    while (at < limit && !isBetween(text[at]!)) at++;
+    if (at === limit && at < text.length && !isBetween(text[at]!)) break; // it goes on
+    // A carriage return before the line feed is no part of the line.
+    const to = ends === "spaces" && text[at] === 10 && at > from && text[at - 1] === 13 ? at - 1 : at;
+    if (to > from) words.push([from, to]);
+  }
+  return { words, end: at };
+}
