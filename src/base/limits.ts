@@ -318,11 +318,9 @@ export const limits = {
   planChunkBytes: 256 * KiB,
   outputChunkBytes: 8 * MiB,
   excerptBytes: 200,
-  /** Of a key, where the screen or a record names it: it has to fit into a status page, and into a line. */
+  /** A key that a screen or a record names is cut to this: it has to fit into a status page, and into a line. */
   keyExcerptBytes: 64,
   /** Groups that a map attempt names as its largest: the job's largest is among them, or there is no large one. */
   largestGroupsMax: 4,
-  /** Keys among which a master looks for a job's largest group: about 10 MB for a moment, at the job's end. */
-  largestGroupKeysMax: 65_536,
   logLineBytesMax: 8 * KiB,
 } as const;

@@ -18,7 +18,7 @@ import type { AttemptId } from "../base/ids.ts";
 import type { StatusPage, TaskStatus } from "../task/environment.ts";
 
 const pageBytes = 64;
-/** Of a page with a key. */
+/** The size of a page with a key. */
 const keyedPageBytes = 128;
 const flagAt = 1;
 const flagKey = 2;

@@ -3,8 +3,8 @@ import { keyExcerptOf } from "../base/excerpt.ts";
 import type { JobDefinition } from "../job/definition.ts";
 
 /**
- * An excerpt of an encoded key, or of the part of it by which a reduce groups. Never throws: a codec of the job's own that
- * can't read what it has written is found by the reduce.
+ * An excerpt of an encoded key, or of the part of it by which a reduce groups. Never throws: a codec of the job's own
+ * that can't read what it has written is found by the reduce.
  */
 export function encodedKeyExcerpt({ group, key, reduce }: JobDefinition, bytes: Uint8Array): string {
   const codec = reduce === undefined ? key : (group?.key ?? key);

@@ -30,7 +30,7 @@ export class StatusReport {
     this.touch();
   }
 
-  /** Says which key's values have been read for long, by its excerpt; undefined: of no key there are so many. */
+  /** Says which key's values have been read for long, by its excerpt; undefined: there is none. */
   key(key: string | undefined): void {
     this.#key = key;
     this.touch();

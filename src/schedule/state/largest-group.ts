@@ -1,8 +1,10 @@
 // Which group of a job was the largest before combining: looked for once, in its winners, when the job has succeeded.
-import { limits } from "../../base/limits.ts";
 import type { GroupSize, LargestGroup } from "../../protocol/largest-groups.ts";
 import type { Winner } from "../../protocol/records.ts";
 import type { Totals } from "./totals.ts";
+
+/** The largest group is looked for among at most this many keys: some 10 MB for a moment, at the job's end. */
+const comparedKeysMax = 65_536;
 
 interface Won {
   readonly winner: Winner | undefined;
@@ -61,7 +63,7 @@ function largestOfMaps(maps: readonly Won[]): LargestGroup | undefined {
       const id = `${hash} ${key}`;
       let sum = sums.get(id);
       if (sum === undefined) {
-        if (sums.size >= limits.largestGroupKeysMax) {
+        if (sums.size >= comparedKeysMax) {
           isEstimate = true;
           continue;
         }

@@ -11,20 +11,20 @@ import { groupEnd } from "../../kernel/group.ts";
 import type { PartShape, WordEnds } from "../../kernel/kernel.ts";
 import type { LargestGroups } from "../../protocol/largest-groups.ts";
 
-/** So many pairs are counted one by one before sampling begins: half a millisecond at most. */
+/** Pairs that are counted one by one before sampling begins: half a millisecond at most. */
 const wholePairs = 2048;
 /** A text of more bytes is not counted word by word. */
 const wholeTextBytes = 8 * KiB;
-/** The part of a batch that is walked through, and at least so many bytes of it. */
+/** The part of a batch that is walked through, and the least of it. */
 const walkedPart = 1 / 16;
 const walkedBytesMin = 1 * KiB;
-/** Samples of a batch: one for so many bytes that are walked through, and at least so many. */
+/** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
 /** Words of a block of text: the kernel counts them faster than pairs. Of the first blocks there are more. */
 const wordsPerBlock = 8;
 const wordsPerFirstBlock = 128;
-/** An estimate of fewer samples is none: with so many its error is a quarter, two times in three. */
+/** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
 const keysMax = 512;
@@ -100,7 +100,8 @@ export class GroupSizes {
       return;
     }
     this.#isSample = true;
-    // Some words in a row, from a place by chance. The word that is cut there is left out: long ones are hit more often.
+    // Some words in a row, from a place by chance. The word that is cut there is left out, as long ones are hit more
+    // often.
     const skipped = this.#below(bytes);
     const isBetween = betweenWords[ends];
     const limit = Math.min(text.length, start + skipped + countedKeyBytesMax);
@@ -137,8 +138,8 @@ export class GroupSizes {
 
   /**
    * Goes through the pairs in bytes[start, end), the last of which may go on behind `end`, and counts about one in
-   * `stride` as `weight` pairs. A stride of 0: counts all, until so many are counted that a sample has to do. Returns
-   * where it has stopped.
+   * `stride` as `weight` pairs. A stride of 0: counts each, as long as pairs are counted one by one. Returns where it
+   * has stopped.
    */
   #walk(bytes: Uint8Array, start: number, end: number, stride: number, weight: number): number {
     const header = this.#header;
