@@ -1,6 +1,7 @@
 // A key, given as bytes, as people may see it.
 import { keyExcerptOf } from "../base/excerpt.ts";
 import type { JobDefinition } from "../job/definition.ts";
+import { refusePromise } from "./user/late-calls.ts";
 
 /**
  * An excerpt of an encoded key, or of the part of it by which a reduce groups. Never throws: a codec of the job's own
@@ -11,7 +12,7 @@ export function encodedKeyExcerpt({ group, key, reduce }: JobDefinition, bytes: 
   // A copy that is no Buffer: a codec may keep it, and call `slice` for a copy.
   const own = Uint8Array.from(bytes);
   try {
-    return keyExcerptOf(codec.read(own));
+    return keyExcerptOf(refusePromise<unknown>(codec.read(own), "read of the key's codec"));
   } catch {
     return keyExcerptOf(own);
   }
