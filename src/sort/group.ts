@@ -82,7 +82,7 @@ export class Groups {
   }
 
   /** A copy of the key of the largest group so far; undefined: there was none. */
-  get largestKey(): Uint8Array | undefined {
+  get largestKey(): Buffer | undefined {
     if (this.#groupPairs > this.#groupMax) return this.#copyOfKey();
     return this.#largest;
   }
