@@ -207,7 +207,7 @@ describe("groups", () => {
     expect(groups.key.length).toBe(256);
     expect(groups.nextGroup()).toBe(false);
     expect([groups.groups, groups.pairs, groups.groupMax]).toEqual([1, 4_000, 4_000]);
-    expect(groups.largestKey).toEqual(groups.key);
+    expect(groups.largestKey?.toString()).toBe("hot");
   });
 
   it("drain reads and counts all that is left; close lets go", () => {

@@ -61,8 +61,9 @@ export class ReduceSide {
   readonly #late: LateCalls;
   /** Undefined where reduce is the job's own. */
   readonly #kept: KeptLists | undefined;
-  /** The group within whose values the status page was written last, by its number, and its key. */
+  /** The number of the group within whose values the status page was written last. */
   #hotGroup = 0;
+  /** The key that the status page names; undefined: none. */
   #hotKey: string | undefined;
   /** An error that ends the attempt, whatever user code makes of it: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
@@ -136,7 +137,7 @@ export class ReduceSide {
           throw this.#failed(thrown, key);
         }
       }
-      if (groups.groups % groupsPerBeat === 0) this.#beat();
+      if (groups.groups % groupsPerBeat === 0 || this.#hotKey !== undefined) this.#beat();
     }
   }
 
@@ -252,7 +253,8 @@ export class ReduceSide {
       scope.dirty = false;
       scope.counts.commit();
     }
-    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
+    // What comes after a hot key is not that key.
+    if (this.#groups.groups % groupsPerBeat === 0 || this.#hotKey !== undefined) this.#beat();
   }
 
   #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
@@ -282,17 +284,18 @@ export class ReduceSide {
 
   /** Within the values of a key that has many: the status page names it. */
   #beatWithin(key: Uint8Array): void {
-    if (this.#hotGroup !== this.groups) {
-      this.#hotGroup = this.groups;
-      this.#hotKey = encodedKeyExcerpt(this.#options.job, key);
-    }
-    this.#beat(this.#hotKey);
+    const isSecond = this.#hotGroup === this.groups;
+    this.#hotGroup = this.groups;
+    // The first time, the key may have begun just before.
+    this.#beat(isSecond ? (this.#hotKey ?? encodedKeyExcerpt(this.#options.job, key)) : undefined);
   }
 
-  #beat(key?: string): void {
+  /** Writes the status page. `hotKey`: the key within whose many values it is called. */
+  #beat(hotKey?: string): void {
     const { task, signal } = this.#options;
+    this.#hotKey = hotKey;
     task.status.records = this.groups;
-    task.status.key(key);
+    task.status.key(hotKey);
     this.#late.check();
     if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
   }

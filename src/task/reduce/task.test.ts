@@ -103,6 +103,8 @@ describe("values", () => {
     const keys = run.statuses.filter(({ phase }) => phase === "reduce").map(({ key }) => key);
     expect(keys).toContain('"hot"');
     expect(keys.filter((key) => key !== '"hot"' && key !== undefined)).toEqual([]);
+    // What comes after it is not that key.
+    expect(keys.at(-1)).toBeUndefined();
     expect(run.statuses.at(-1)).not.toHaveProperty("key");
   });
 
