@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isKeyExcerpt, keyExcerptOf } from "./excerpt.ts";
+import { keyExcerptOf } from "./excerpt.ts";
 import { limits } from "./limits.ts";
+import { isKeyExcerpt } from "./printable.ts";
 
 test("a key's excerpt is what an error shows of it, where that is short", () => {
   expect(keyExcerptOf("the")).toBe('"the"');

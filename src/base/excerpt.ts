@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { limits } from "./limits.ts";
+import { unprintable } from "./printable.ts";
 
 /**
  * The beginning of any value, for an error message: one line of at most `limits.excerptBytes` characters. Never throws,
@@ -14,12 +15,6 @@ export function excerptOf(value: unknown): string {
   }
   return text.length > limits.excerptBytes ? `${text.slice(0, limits.excerptBytes - 1)}…` : text;
 }
-
-/**
- * Matches control characters, characters that change the direction of text, and Unicode's line and paragraph
- * separators.
- */
-export const unprintable = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
 /**
  * A key as status pages, stored records and screens show it: at most `limits.keyExcerptBytes` bytes, with nothing in it
@@ -38,11 +33,6 @@ export function keyExcerptOf(key: unknown): string {
     kept += character;
   }
   return `${kept}…`;
-}
-
-/** Whether a text that comes from elsewhere can be a key's excerpt. */
-export function isKeyExcerpt(text: string): boolean {
-  return text.isWellFormed() && Buffer.byteLength(text) <= limits.keyExcerptBytes && text.search(unprintable) < 0;
 }
 
 function shown(value: unknown): string {

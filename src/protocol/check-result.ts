@@ -1,9 +1,10 @@
 // Checks what an attempt reports against its task, before anything is made of it: the agent checks what comes from its
 // slot, as a job's code can write to the slot's pipe, and the scheduler checks what comes from a worker. So a false
 // report fails only its own job, and not the worker. Cost: per attempt, never per record.
-import { isKeyExcerpt } from "../base/excerpt.ts";
+
 import { type AttemptId, deadLettersOutput, type Position, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { isKeyExcerpt } from "../base/printable.ts";
 import type { PlannedFile, Split } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { orderedNumber } from "../output/part-name.ts";

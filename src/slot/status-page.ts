@@ -13,8 +13,8 @@
 //   64  64 bytes for the key's excerpt, only where it is set: what a longer page has left behind it counts for nothing
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { isKeyExcerpt } from "../base/excerpt.ts";
 import type { AttemptId } from "../base/ids.ts";
+import { isKeyExcerpt } from "../base/printable.ts";
 import type { StatusPage, TaskStatus } from "../task/environment.ts";
 
 const pageBytes = 64;

@@ -1,6 +1,7 @@
 // A worker's report and its orders, to protobuf and back.
-import { isKeyExcerpt } from "../base/excerpt.ts";
+
 import type { JobId } from "../base/ids.ts";
+import { isKeyExcerpt } from "../base/printable.ts";
 import { checkReport } from "../protocol/check-report.ts";
 import type {
   Holder,

@@ -3,7 +3,7 @@ import { sep } from "node:path";
 import { types } from "node:util";
 import { systemCode } from "../../base/error.ts";
 import { exitCodeOfCode, exitCodes } from "../../base/error-codes.ts";
-import { unprintable } from "../../base/excerpt.ts";
+import { unprintable } from "../../base/printable.ts";
 import { describeThrown, isOurs } from "../../job/thrown.ts";
 import type { FailureText } from "../../protocol/messages.ts";
 import type { JobView } from "../../protocol/view.ts";

@@ -1,8 +1,8 @@
 // Says what a user can do about a failed job, with commands to copy.
 import { dirname } from "node:path";
 import { meaningOf } from "../../base/error-codes.ts";
-import { unprintable } from "../../base/excerpt.ts";
 import { isUrl } from "../../base/paths.ts";
+import { unprintable } from "../../base/printable.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
