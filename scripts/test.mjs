@@ -37,7 +37,6 @@ const nearNode = [
   "test/faults/disk",
   "test/faults/input",
   "test/cluster/rpc",
-  "test/cli/boot",
   "src/format/compression",
   "src/kernel/wasm",
   "src/rpc",
