@@ -1,4 +1,4 @@
-// `npm test`: the checks, then all tests, then 2,000 simulated clusters and the bugs seeded into them, then one closing
+// `npm test`: the checks, then all tests, then 5,000 simulated clusters and the bugs seeded into them, then one closing
 // line that counts all: "N passed, N failed[, N skipped]". `npm test -- PATTERN…` hands the patterns to vitest and
 // leaves the rest out. With the path of another Node in MILLRACE_OTHER_NODE the suites that touch Node itself run on
 // that one too.
@@ -148,7 +148,7 @@ function failuresOf({ name, status, message, assertionResults }) {
 
 // By themselves: they take all cores, and their times are promises.
 const simulations = [
-  ["2,000 simulated clusters", ["scripts/simulate.mjs", "--seeds", "2000"]],
+  ["5,000 simulated clusters", ["scripts/simulate.mjs", "--seeds", "5000"]],
   ["seeded bugs are caught", ["scripts/mutants.mjs"]],
 ];
 for (const [name, command] of patterns.length === 0 ? simulations : []) {
