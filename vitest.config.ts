@@ -9,7 +9,7 @@ interface Patch {
 }
 
 /** A bug that `npm run mutants` seeds (scripts/simulate/test-mutants.mjs): the tests run with it, and have to fail. */
-const patches = JSON.parse(process.env["MILLRACE_PROPERTIESED_BUG"] ?? "[]") as readonly Patch[];
+const patches = JSON.parse(process.env["MILLRACE_SEEDED_BUG"] ?? "[]") as readonly Patch[];
 
 const seededBug: Plugin = {
   name: "seeded bug",
