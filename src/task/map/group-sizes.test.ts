@@ -205,6 +205,6 @@ describe("a map's report of its largest groups", () => {
       }),
       { files: { a: "x\ny\nx\n" }, spec: { partitions: 1 } },
     );
-    expect(reduces[0]!.largestGroups!.groups).toMatchObject([{ key: '"x"', pairs: 2 }]);
+    expect(reduces[0]!.largestGroups!.groups).toMatchObject([{ key: "[ 'x' ]", pairs: 2 }]);
   });
 });

@@ -1,9 +1,10 @@
 // How many pairs of each key a map emits, which no one sees where values are combined on the way: for the name of the
-// largest group. Small tasks are counted whole. Of others a sample is: of each batch the first part is walked through,
-// and in it pairs at random are counted, so that a pair costs half a nanosecond on average. All batches take part, as
-// keys often come together (the dates of a log). Of a record that emits hundreds of pairs the first ones are seen more
-// often than the others. What is counted is bounded by forgetting the keys with fewest pairs, with a bound of what may
-// have been forgotten ("lossy counting", Manku and Motwani, 2002).
+// largest group. Small tasks are counted whole. Of others a sample is: fewer batches the more there have been, of those
+// the first part is walked through, and in it pairs at random are counted, so that a task counts some thousand pairs
+// however large it is. Batches of all parts take part, as keys often come together (the dates of a log). Of a record
+// that emits hundreds of pairs the first ones are seen more often than the others. What is counted is bounded by
+// forgetting the keys with fewest pairs, with a bound of what may have been forgotten ("lossy counting", Manku and
+// Motwani, 2002).
 import { crc32 } from "node:zlib";
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { KiB, limits } from "../../base/limits.ts";
@@ -11,19 +12,21 @@ import { groupEnd } from "../../kernel/group.ts";
 import type { PartShape, WordEnds } from "../../kernel/kernel.ts";
 import type { LargestGroups } from "../../protocol/largest-groups.ts";
 
-/** Pairs that are counted one by one before sampling begins: half a millisecond at most. */
-const wholePairs = 2048;
+/** Pairs that are counted one by one before sampling begins. */
+const wholePairs = 1024;
 /** A text of more bytes is not counted word by word. */
-const wholeTextBytes = 8 * KiB;
+const wholeTextBytes = 4 * KiB;
+/** So many batches in a row are looked at, then as many with one left out between them, then with three, and so on. */
+const looksPerStride = 32;
 /** The part of a batch that is walked through, and the least of it. */
 const walkedPart = 1 / 16;
 const walkedBytesMin = 1 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
-/** Words of a block of text: the kernel counts them faster than pairs. Of the first blocks there are more. */
-const wordsPerBlock = 8;
-const wordsPerFirstBlock = 128;
+/** Words of a block of text, and of the first one. */
+const wordsPerBlock = 16;
+const wordsOfFirstBlock = 128;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
@@ -61,10 +64,14 @@ export class GroupSizes {
   #samples = 0;
   #wholeLeft = wholePairs;
   #isSample = false;
+  /** The looks so far, and the batches that each of them stands for now. */
+  #looks = 0;
+  #stride = 1;
+  #untilLook = 1;
   #meanPairBytes = 16;
-  /** The bytes that were looked at last, and the same as a Buffer: most lie in one arena. */
-  #last: Uint8Array = new Uint8Array(0);
-  #buffer = asBuffer(this.#last);
+  /** The arena, and the same as a Buffer. No text is kept: it would outlive its block. */
+  #arena: Uint8Array = new Uint8Array(0);
+  #buffer = asBuffer(this.#arena);
 
   /** The same `seed` looks at the same pairs, so that each attempt at a task says the same. */
   constructor(shapes: readonly PartShape[] | undefined, header: number, seed: number) {
@@ -75,18 +82,24 @@ export class GroupSizes {
 
   /** Looks at a batch of pairs. Called once per batch. */
   takePairs(bytes: Uint8Array, start: number, end: number): void {
+    if (bytes !== this.#arena) {
+      this.#arena = bytes;
+      this.#buffer = asBuffer(bytes);
+    }
     const at = this.#wholeLeft > 0 ? this.#walk(bytes, start, end, 0, 1) : start;
     if (at >= end) return;
     this.#isSample = true;
+    const batches = this.#look();
+    if (batches === 0) return;
     const walked = Math.min(end - at, Math.max(walkedBytesMin, Math.floor((end - at) * walkedPart)));
     const samples = Math.max(samplesPerBatch, walked / bytesPerSample);
     const stride = Math.max(1, Math.round(walked / this.#meanPairBytes / samples));
-    this.#walk(bytes, at, at + walked, stride, (stride * (end - at)) / walked);
+    this.#walk(bytes, at, at + walked, stride, (batches * stride * (end - at)) / walked);
   }
 
   /** Looks at a pair that is too large for a batch. */
   takeLarge(key: Uint8Array): void {
-    this.#count(key, 0, key.length, 1);
+    this.#count(asBuffer(key), 0, key.length, 1);
   }
 
   /** Looks at a text whose words are keys, from `start` on. Called once per block. */
@@ -100,6 +113,8 @@ export class GroupSizes {
       return;
     }
     this.#isSample = true;
+    const blocks = this.#look();
+    if (blocks === 0) return;
     // Some words in a row, from a place by chance. The word that is cut there is left out, as long ones are hit more
     // often.
     const skipped = this.#below(bytes);
@@ -107,10 +122,10 @@ export class GroupSizes {
     const limit = Math.min(text.length, start + skipped + countedKeyBytesMax);
     let from = start + skipped;
     if (skipped > 0) while (from < limit && !isBetween(text[from - 1]!)) from++;
-    const { words, end } = wordsIn(text, from, limit, ends, this.#wholeLeft > 0 ? wordsPerFirstBlock : wordsPerBlock);
-    this.#wholeLeft = Math.max(0, this.#wholeLeft - words.length);
-    // They stand for all the words of the block.
-    for (const [first, last] of words) this.#count(text, first, last, bytes / Math.max(1, end - from));
+    const { words, end } = wordsIn(text, from, limit, ends, this.#looks === 1 ? wordsOfFirstBlock : wordsPerBlock);
+    // They stand for all the words of the block, and of those that are passed over.
+    const weight = (blocks * bytes) / Math.max(1, end - from);
+    for (const [first, last] of words) this.#count(text, first, last, weight);
   }
 
   /** The largest groups of all `emissions`. Keys are those of the job's groups. */
@@ -134,6 +149,16 @@ export class GroupSizes {
     }
     // Where keys were forgotten, what is listed may have more than was counted.
     return { groups: listed, othersMax: Math.ceil(othersMax * scale), isEstimate: isEstimate || this.#forgotten > 0 };
+  }
+
+  /** How many batches the next one stands for, at random distances; 0: it is passed over. */
+  #look(): number {
+    if (--this.#untilLook > 0) return 0;
+    const stride = this.#stride;
+    this.#looks++;
+    if (this.#looks % looksPerStride === 0) this.#stride *= 2;
+    this.#untilLook = this.#below(2 * this.#stride - 1) + 1;
+    return stride;
   }
 
   /**
@@ -167,7 +192,7 @@ export class GroupSizes {
       }
       const next = key + keyBytes + valueBytes;
       if (--left === 0) {
-        this.#count(bytes, key, key + keyBytes, weight);
+        this.#count(this.#buffer, key, key + keyBytes, weight);
         // At random distances: of records with equally many pairs it would always be the same one.
         left = stride <= 1 ? 1 : this.#below(2 * stride - 1) + 1;
         if (stride === 0 && --this.#wholeLeft === 0) return next;
@@ -178,7 +203,7 @@ export class GroupSizes {
     return at;
   }
 
-  #count(bytes: Uint8Array, start: number, keyEnd: number, pairs: number): void {
+  #count(bytes: Buffer, start: number, keyEnd: number, pairs: number): void {
     const end = this.#shapes === undefined ? keyEnd : groupEnd(bytes, start, keyEnd, this.#shapes);
     this.#samples++;
     this.#pairs += pairs;
@@ -186,11 +211,7 @@ export class GroupSizes {
       this.#long += pairs;
       return;
     }
-    if (bytes !== this.#last) {
-      this.#last = bytes;
-      this.#buffer = asBuffer(bytes);
-    }
-    const id = this.#buffer.toString("latin1", start, end);
+    const id = bytes.toString("latin1", start, end);
     const count = this.#counts.get(id);
     if (count !== undefined) {
       count.pairs += pairs;
