@@ -192,3 +192,20 @@ export function word(name: string, what: string): (text: string) => string {
     return text;
   };
 }
+
+/** Words without NUL, as often as the option is given. */
+export function words(
+  name: string,
+  what: string,
+): (text: string, previous: readonly string[] | undefined) => readonly string[] {
+  return (text, previous = []) => {
+    if (text.trim() === "" || text.includes("\0"))
+      throw new InvalidArgumentError(`${name} takes ${what}, not ${JSON.stringify(text)}.`);
+    return [...previous, text];
+  };
+}
+
+/** Any text, also an empty one. */
+export function plain(text: string): string {
+  return text;
+}
