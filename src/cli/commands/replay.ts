@@ -197,7 +197,7 @@ function misplaced(
     next === undefined ? undefined : `the ${before === undefined ? "first" : "next"} one at ${next}`,
   ].filter((part) => part !== undefined);
   const words = ["millrace", "replay", quoted(job), quoted(`${path}:${before ?? next}`)];
-  words.push(...optionWords("decompress", { decompress: flags.decompress }));
+  if (flags.decompress !== undefined) words.push(...optionWords("decompress", { decompress: flags.decompress }));
   return new MillraceError("wrong-usage", `${what}: ${parts.join(", ")}. Try ${words.join(" ")}`);
 }
 

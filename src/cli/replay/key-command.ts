@@ -172,7 +172,9 @@ function* groupLines(job: JobDefinition, group: Found, flags: ReplayFlags): Gene
   for (const value of values) yield `  ${readable(value, { oneLine: true })}`;
   yield* moreLine(pairs - values.length);
   for (const other of others) yield pc.dim(`this may also be the key ${readable(other, { oneLine: true })}`);
-  if (job.combine !== undefined && job.reduce !== undefined && job.aggregate === undefined && !flags.withoutCombine) {
+  if (job.aggregate !== undefined) {
+    yield pc.dim("each is shown as what it comes to alone; reduce gets what all of them come to");
+  } else if (job.combine !== undefined && job.reduce !== undefined && !flags.withoutCombine) {
     yield pc.dim("reduce gets them combined, as in a run; --without-combine gives it each of them");
   }
 }

@@ -155,7 +155,7 @@ describe("replayed keys are reduced as in the run", () => {
         { host: "a", status: 200, n: 2, total: 12 },
       ]);
     }
-    const lists = defineJob({ ...base, value: undefined, map: words, aggregate: collect(uint) } as never);
+    const lists = defineJob({ name: "lists", input: text(), key: utf8, map: words, aggregate: collect(uint) });
     expect(await emitted(lists, { in: lines }, "b")).toEqual([["b", [1, 3, 6]]]);
   });
 
