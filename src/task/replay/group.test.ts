@@ -8,7 +8,7 @@ import { text } from "../../format/lines/text.ts";
 import { csv } from "../../format/table/csv.ts";
 import { tsv } from "../../format/table/tsv.ts";
 import { collect } from "../../job/aggregate/collect.ts";
-import { count, sum as sumOf } from "../../job/aggregate/numbers.ts";
+import { count } from "../../job/aggregate/numbers.ts";
 import { stats } from "../../job/aggregate/stats.ts";
 import { auto } from "../../job/codecs/auto.ts";
 import { desc } from "../../job/codecs/desc.ts";
@@ -146,7 +146,7 @@ describe("replayed keys are reduced as in the run", () => {
       input: csv({ header: true, columns: { host: utf8, status: uint, bytes: uint } }),
       key: fields({ host: utf8, status: uint }),
       map: (row, emit) => emit(row, row),
-      aggregate: stats({ n: count(), total: sumOf("bytes") }),
+      aggregate: stats({ n: count(), total: sum("bytes") }),
       output: csv({ header: true }),
     });
     const files = { in: "host,status,bytes\na,200,5\nb,200,1\na,404,2\na,200,7\n" };
@@ -211,12 +211,11 @@ describe("what can't be replayed", () => {
   });
 
   test("a text that stands for two keys is the likelier one, and the other is told", async () => {
-    const job = defineJob({ name: "any", input: text(), key: auto, value: uint, map: (line, emit) => emit(line, 1) });
+    const reduce = (key: unknown, _: unknown, emit: (record: [string]) => void) => emit([String(key)]);
+    const any = { name: "any", input: text(), key: auto, value: uint, reduce } as const;
+    const job = defineJob({ ...any, map: (line, emit) => emit(line, 1) });
     const both = defineJob({
-      name: "any",
-      input: text(),
-      key: auto,
-      value: uint,
+      ...any,
       map(line, emit) {
         emit(line, 1);
         emit(Number(line), 2);
