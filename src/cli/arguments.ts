@@ -193,16 +193,23 @@ export function word(name: string, what: string): (text: string) => string {
   };
 }
 
-/** Words without NUL, as often as the option is given. */
-export function words(
-  name: string,
-  what: string,
-): (text: string, previous: readonly string[] | undefined) => readonly string[] {
-  return (text, previous = []) => {
-    if (text.trim() === "" || text.includes("\0"))
-      throw new InvalidArgumentError(`${name} takes ${what}, not ${JSON.stringify(text)}.`);
-    return [...previous, text];
+/** A name, or name=path; as often as the option is given. */
+export interface NameOrPath {
+  readonly name: string;
+  /** Undefined: only the name is given. */
+  readonly path: string | undefined;
+}
+
+export function namesOrPaths(
+  option: string,
+): (text: string, previous: readonly NameOrPath[] | undefined) => readonly NameOrPath[] {
+  const parse = (text: string): NameOrPath => {
+    if (!text.includes("=")) return { name: word(option, "a name, or NAME=PATH")(text), path: undefined };
+    const [name, path] = split(option, text);
+    explained(() => refuseNoPath(`the path of ${option} ${name}`, path));
+    return { name, path };
   };
+  return (text, previous = []) => [...previous, parse(text)];
 }
 
 /** Any text, also an empty one. */

@@ -1,7 +1,7 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
 import { type Command, Option } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
-import { count, path, pathArgument, pathArguments, plain, word, words } from "./arguments.ts";
+import { count, namesOrPaths, path, pathArgument, pathArguments, plain, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
 import {
   addFormatOptions,
@@ -140,9 +140,9 @@ function addReplay(millrace: Command): void {
     .addOption(optionOf("params", undefined, "Options:"))
     .addOption(
       new Option(
-        "-i, --input <name>",
+        "-i, --input <name[=path]>",
         "which of the job's inputs the file belongs to, where it has several; with --key NAME=PATH; may be repeated",
-      ).argParser(words("--input", "a name, or NAME=PATH with --key")),
+      ).argParser(namesOrPaths("--input")),
     )
     .addOption(optionOf("files", undefined, "Options:"))
     .addOption(optionOf("env", undefined, "Options:"))

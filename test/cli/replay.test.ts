@@ -179,7 +179,8 @@ test.each([
   [["words.ts", "nothing.txt", "--key", "a"], 'there is no file "nothing.txt"', 3],
   [["words.ts", "lines.txt", "--key", "a", "--inspect"], "has no reduce to stop at", 2],
   [["two.ts", "users.csv", "--key", "a"], "--input users=users.csv", 2],
-  [["two.ts", "--input", "users", "--key", "a"], "--input takes NAME=PATH", 2],
+  [["two.ts", "--input", "users", "--key", "a"], "--input takes NAME=PATH where --key is given", 2],
+  [["two.ts", "users.csv:8", "--input", "users=users.csv"], "for one record it is --input users", 2],
   [["two.ts", "--input", "users=users.csv", "--input", "events=events.ndjson", "--key", "a"], "is map-only", 2],
 ])("millrace replay %s can't be done, and it says why", async (words, message, exit) => {
   const { code, stdout, stderr } = await replay(...words);
@@ -222,7 +223,7 @@ counted
 
 test("a run that failed in reduce says with which words its key is replayed, and they work", async () => {
   const failed = await millrace(["run", "visits.ts", "visits.txt", "-o", "out", "-p", "most=8"], { cwd: folder.path });
-  expect(failed.stderr).toContain("RangeError: 9 pages\n  at reduce of the key [ 'an', 'visits' ]\n");
+  expect(failed.stderr).toContain("RangeError: 9 pages\n    at reduce of the key [ 'an', 'visits' ]\n");
   expect(failed.stderr).toContain(
     `run this key again:  millrace replay visits.ts visits.txt --key '["an","visits"]' --param most=8\n`,
   );

@@ -14,6 +14,7 @@ import type { JobSpec } from "../../job/spec.ts";
 import { createStorage } from "../../storage/any.ts";
 import { badInputFailure, isA, TaskFailure, userFailure } from "../../task/failure.ts";
 import { replayRecord } from "../../task/replay/record.ts";
+import type { NameOrPath } from "../arguments.ts";
 import { type JobHere, loadHere } from "../here.ts";
 import { environmentOf } from "../replay/environment.ts";
 import { type Inspected, inspectedMap, openInspector } from "../replay/inspect.ts";
@@ -31,9 +32,9 @@ export interface ReplayFlags {
   readonly param: ReadonlyMap<string, string>;
   /**
    * For a record the named input that the file belongs to, needed only where the job has several; for a key the files
-   * of named inputs, as name=path.
+   * of named inputs.
    */
-  readonly input?: readonly string[];
+  readonly input?: readonly NameOrPath[];
   readonly file: ReadonlyMap<string, string>;
   readonly env: ReadonlyMap<string, string>;
   readonly decompress?: string;
@@ -112,11 +113,18 @@ function onlyPosition(given: readonly string[], { skipBad, withoutCombine }: Rep
   return position;
 }
 
-function inputIndex(here: JobHere, given: readonly string[] = []): number {
+function inputIndex(here: JobHere, given: readonly NameOrPath[] = []): number {
   const { name, inputs } = here.description;
   const names = inputs.map((input) => input.name);
   if (given.length > 1) throw new MillraceError("wrong-usage", "a record is in one file, which belongs to one --input");
-  const [wanted] = given;
+  const [first] = given;
+  if (first?.path !== undefined) {
+    throw new MillraceError(
+      "wrong-usage",
+      `--input takes NAME=PATH with --key; for one record it is --input ${first.name}, and the file stands in FILE:OFFSET`,
+    );
+  }
+  const wanted = first?.name;
   if (names[0] === "") {
     if (wanted === undefined) return 0;
     throw new MillraceError("wrong-usage", `the job ${name} has one input: leave out --input`);

@@ -8,7 +8,6 @@ import { nearest } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits, MiB } from "../../base/limits.ts";
-import { refuseNoPath } from "../../base/paths.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import { formatCounted } from "../../base/units.ts";
 import { buildSpec } from "../../engine/spec.ts";
@@ -21,6 +20,7 @@ import { createStorage } from "../../storage/any.ts";
 import { isA, TaskFailure, userFailure } from "../../task/failure.ts";
 import { type GroupOptions, type MappedGroup, mapGroup } from "../../task/replay/map-group.ts";
 import { reduceGroup } from "../../task/replay/reduce-group.ts";
+import type { NameOrPath } from "../arguments.ts";
 import type { ReplayFlags } from "../commands/replay.ts";
 import { namedInputs, spoolInputs } from "../commands/submit.ts";
 import { type JobHere, loadHere } from "../here.ts";
@@ -62,19 +62,15 @@ export async function replayKey(
 }
 
 /** The files of named inputs, given as NAME=PATH; the same name again is one more path. */
-function byName(given: readonly string[] = []): ReadonlyMap<string, readonly string[]> {
+function byName(given: readonly NameOrPath[] = []): ReadonlyMap<string, readonly string[]> {
   const named = new Map<string, string[]>();
-  for (const text of given) {
-    const at = text.indexOf("=");
-    if (at <= 0) {
+  for (const { name, path } of given) {
+    if (path === undefined) {
       throw new MillraceError(
         "wrong-usage",
-        `--input takes NAME=PATH where --key is given, not ${JSON.stringify(text)}: all inputs are read`,
+        `--input takes NAME=PATH where --key is given, not ${JSON.stringify(name)}: all inputs are read`,
       );
     }
-    const name = text.slice(0, at);
-    const path = text.slice(at + 1);
-    refuseNoPath(`the path of --input ${name}`, path);
     named.set(name, [...(named.get(name) ?? []), path]);
   }
   return named;
