@@ -1,0 +1,3 @@
+import type { Theme } from "./page.mjs";
+
+export const themes: readonly Theme[];
