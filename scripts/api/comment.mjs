@@ -9,7 +9,10 @@ export function docOf(node) {
     tags.filter(({ tagName }) => tagName.text === name).map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? "");
   const text = comments.map((comment) => ts.getTextOfJSDocComment(comment.comment) ?? "").join("\n\n");
   return {
-    text: text.split(/\n\s*\n/).map(inOneLine).filter((paragraph) => paragraph !== ""),
+    text: text
+      .split(/\n\s*\n/)
+      .map(inOneLine)
+      .filter((paragraph) => paragraph !== ""),
     throws: ofTags("throws").map(inOneLine),
     examples: ofTags("example").map((code) => code.replace(/^\n+|\s+$/g, "")),
   };

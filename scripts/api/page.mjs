@@ -21,10 +21,7 @@ export function apiPage(program, entries, themes) {
   for (const entry of entries) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry));
     for (const symbol of checker.getExportsOfModule(module))
-      exported.set(
-        symbol.name,
-        symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol,
-      );
+      exported.set(symbol.name, symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
   }
   const problems = problemsOf(themes, exported);
   const sections = themes.map(([title, text, names]) => {

@@ -26,7 +26,9 @@ export function sectionOf(name, symbol, checker, exported) {
 
 /** Callers of an overloaded function do not see the declaration that has the body. */
 function isImplementation(node, declarations) {
-  return ts.isFunctionDeclaration(node) && node.body !== undefined && declarations.some(({ body }) => body === undefined);
+  return (
+    ts.isFunctionDeclaration(node) && node.body !== undefined && declarations.some(({ body }) => body === undefined)
+  );
 }
 
 function kindOf(node) {
