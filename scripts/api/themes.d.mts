@@ -1,3 +1,0 @@
-import type { Theme } from "./page.mjs";
-
-export const themes: readonly Theme[];
