@@ -103,6 +103,7 @@ function literalsOf(node, checker, exported) {
     }
   };
   if (ts.isTypeAliasDeclaration(node) || ts.isVariableDeclaration(node)) visit(node.type);
+  if (ts.isFunctionDeclaration(node)) for (const { type } of node.parameters) visit(type);
   return found;
 }
 

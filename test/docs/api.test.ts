@@ -16,7 +16,10 @@ export function average(values: number[]): number;
  * @throws \`wrong-value\` for what is no number.
  * @example average(["1", "2"])
  */
-export function average(values: string[]): number;
+export function average(values: string[], options?: {
+  /** How many count. Default: all. */
+  readonly most?: number;
+}): number;
 export function average(values: any): number {
   /* inside */
   return values.length;
@@ -98,10 +101,11 @@ describe("the page of the API", () => {
       [
         "```typescript\nfunction average(values: number[]): number\n```",
         "Takes the mean of them.",
-        "```typescript\nfunction average(values: string[]): number\n```",
+        "```typescript\nfunction average(values: string[], options?: { … }): number\n```",
         "Takes the mean of texts, each as a number.",
         "Throws `wrong-value` for what is no number.",
-        '```typescript\naverage(["1", "2"])\n```\n\n',
+        '```typescript\naverage(["1", "2"])\n```',
+        "- `most?: number` How many count. Default: all.\n\n",
       ].join("\n\n"),
     );
   });
