@@ -10,7 +10,7 @@ import { themes } from "./api/themes.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const path = join(root, "docs/api.md");
 /** It is part of the package, which everyone who installs it waits for. */
-const bytesMax = 84_000;
+const bytesMax = 100_000;
 
 const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
@@ -18,7 +18,10 @@ const entries = ["src/index.ts", "src/testing.ts"].map((entry) => join(root, ent
 const { page, problems } = apiPage(ts.createProgram(entries, { ...options, noEmit: true }), entries, themes);
 
 const bytes = Buffer.byteLength(page);
-if (bytes > bytesMax) problems.push(`docs/api.md would have ${bytes} bytes, more than ${bytesMax}`);
+if (bytes > bytesMax)
+  problems.push(
+    `docs/api.md would have ${bytes} bytes: shorten doc comments, or raise bytesMax (${bytesMax}) in scripts/api-page.mjs`,
+  );
 if (problems.length === 0 && !process.argv.includes("--check")) writeFileSync(path, page);
 else if (!existsSync(path) || readFileSync(path, "utf8") !== page)
   problems.push("docs/api.md is not what the doc comments say: run npm run docs");

@@ -39,9 +39,14 @@ function problemsOf(themes, exported) {
   return [
     ...[...exported.keys()]
       .filter((name) => !named.includes(name))
-      .map((name) => `${name} is exported, and no theme of scripts/api/themes.mjs names it`),
+      .map(
+        (name) =>
+          `${name} is exported, and no theme names it: add it to one in scripts/api/themes.mjs, then npm run docs`,
+      ),
     ...named
       .filter((name, index) => !exported.has(name) || named.indexOf(name) !== index)
-      .map((name) => `scripts/api/themes.mjs names ${name}, which is not exported, or named before`),
+      .map(
+        (name) => `${name} is not exported, or named twice: remove it from scripts/api/themes.mjs, then npm run docs`,
+      ),
   ];
 }

@@ -141,9 +141,9 @@ describe("the page of the API", () => {
   it("names what no theme names, and what is named and not exported", () => {
     const { problems } = made([["Work", "", ["average", "average", "Options", "Run", "half", "Gone"]]]);
     expect(problems).toEqual([
-      expect.stringMatching(/^Wrong is exported, and no theme/),
-      expect.stringMatching(/names average, .* named before$/),
-      expect.stringMatching(/names Gone, which is not exported/),
+      expect.stringMatching(/^Wrong is exported, and no theme names it: add it .*themes\.mjs/),
+      expect.stringMatching(/^average is .* named twice: remove it/),
+      expect.stringMatching(/^Gone is not exported/),
     ]);
   });
 });
