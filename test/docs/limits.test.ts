@@ -1,5 +1,5 @@
-// docs/limits.md against the code: each bound on it has the value that src/base/limits.ts has, bounds by which users are
-// refused are on it, and so is every environment variable that the product reads.
+// docs/limits.md against the code: each bound on it has the value that src/base/limits.ts has, bounds by which users
+// are refused are on it, and so is every environment variable that the product reads.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
