@@ -13,11 +13,7 @@ const aCell = "a cell is a string, number, bigint, boolean, valid Date or null";
  * The cells of a row, as text. An array in a row, such as the key of `tuple(a, b)`, is as many cells as it has parts.
  * `texts`: what is known of its elements. Throws `bad-output`.
  */
-export function rowCells(
-  format: string,
-  record: unknown,
-  texts: readonly (CellTexts | undefined)[] = unknownTexts,
-): string[] {
+export function rowCells(format: string, record: unknown, texts?: readonly (CellTexts | undefined)[]): string[] {
   if (!Array.isArray(record)) {
     throw new MillraceError(
       "bad-output",
@@ -32,7 +28,7 @@ export function rowCells(
   const cells: string[] = [];
   for (let i = 0; i < record.length; i++) {
     const cell: unknown = record[i];
-    const known = texts[i];
+    const known = texts?.[i];
     if (typeof cell !== "object" || cell === null || known?.whole !== undefined) {
       cells.push(cellText(format, cell, i, undefined, known?.whole));
       continue;
@@ -54,8 +50,6 @@ export function rowCells(
   }
   return cells;
 }
-
-const unknownTexts: readonly undefined[] = [];
 
 /**
  * ISO 8601 for dates, nothing for null, JavaScript's own text for numbers, bigints and booleans; or what `own` makes of

@@ -1,7 +1,7 @@
 // Dates of the proleptic Gregorian calendar, which ISO 8601 uses, as numbers of days: 0 is 1970-01-01. Date would take
 // a year below 100 for one of the 20th century.
 
-export interface CalendarDate {
+interface CalendarDate {
   readonly year: number;
   /** From 1 to 12. */
   readonly month: number;

@@ -1,6 +1,7 @@
 // Buckets as text: what a clock of the zone shows at their first instant, as exactly as the unit needs.
+import { dayMs } from "../../../base/units.ts";
 import { dateOf, dayOf, dayText, monthText, twoDigits } from "./calendar.ts";
-import { type BucketUnit, dayMs, floorTo, hourMs, isOfClock, minuteMs } from "./unit.ts";
+import { type BucketUnit, floorTo, hourMs, isOfClock, minuteMs } from "./unit.ts";
 
 /** What is read, for errors. */
 export const textsRead: Readonly<Record<BucketUnit, string>> = {
@@ -32,7 +33,7 @@ function clockText(ms: number): string {
   return seconds === 0 ? text : `${text}:${twoDigits(seconds)}`;
 }
 
-export interface ParsedBucket {
+interface ParsedBucket {
   /** The local time at which it begins. */
   readonly local: number;
   /** What the text says of how far the clock is ahead of UTC; undefined for units that need not say it. */

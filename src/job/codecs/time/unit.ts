@@ -1,14 +1,15 @@
 // The units that times are divided into, by what a clock on the wall shows: a local time is a number of milliseconds
 // that counts from 1970-01-01T00:00 of that clock.
+import { dayMs } from "../../../base/units.ts";
 import { dateOf, daysOf } from "./calendar.ts";
 
-export const minuteMs = 60_000;
-export const hourMs = 60 * minuteMs;
-export const dayMs = 24 * hourMs;
+export const hourMs = dayMs / 24;
+export const minuteMs = hourMs / 60;
 
 /** From the shortest to the longest. */
 export const bucketUnits = ["minute", "hour", "day", "week", "month"] as const;
 
+/** What `bucket` divides time into. Weeks begin on Monday. */
 export type BucketUnit = (typeof bucketUnits)[number];
 
 /** Whether a clock may show the same one twice, where it is set back, as two different ones. */

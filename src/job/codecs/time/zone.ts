@@ -2,11 +2,12 @@
 // first show a time. To ask Intl takes microseconds, so answers are kept for whole hours.
 import { didYouMean } from "../../../base/closest.ts";
 import { excerptOf } from "../../../base/excerpt.ts";
+import { dayMs } from "../../../base/units.ts";
 import { wrong } from "../../check.ts";
 import { daysOf } from "./calendar.ts";
-import { dayMs, hourMs } from "./unit.ts";
+import { hourMs } from "./unit.ts";
 
-export interface Zone {
+interface Zone {
   /** How many milliseconds its clocks are ahead of UTC at this instant: whole seconds. */
   offsetAt(instant: number): number;
   /**
