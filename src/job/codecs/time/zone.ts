@@ -58,12 +58,16 @@ function formatOf(name: string, what: string): Intl.DateTimeFormat {
   }
 }
 
-/** Four years of hours, 384 KiB: data of a few years are asked about once. A power of two. */
-const hoursKept = 32_768;
-/** In place of an offset: it changes within the hour. No offset is as large. */
+/** Answers for whole hours, a page for each six weeks of a zone that were asked about. */
+const pages = new Map<number, Int32Array>();
+const pageHours = 1_024;
+/** 16 MiB, over all zones: five centuries of one, five years of each of a hundred. */
+const pagesMax = 4_096;
+/** In place of offsets, which are not as large: the hour was not asked about; the offset changes within it. */
+const unasked = -0x7fff_ffff;
 const changing = 0x7fff_ffff;
-/** Zones have one or two changes a year. */
-const changesKept = 4_096;
+/** A zone has one or two a year. */
+const changesMax = 512;
 /** The last instant that a Date can hold; the first is as far before 1970. */
 const instantMax = 8.64e15;
 
@@ -74,11 +78,15 @@ interface Change {
   readonly after: number;
 }
 
+let zonesMade = 0;
+
 class NamedZone implements Zone {
   readonly #format: Intl.DateTimeFormat;
-  /** Which hour since 1970 a place is about, by the hour's last bits. Made when the first is asked for. */
-  #hours: Float64Array | undefined;
-  #offsets = new Int32Array(0);
+  /** Its pages have numbers of their own among those of all zones: no Date is 2^23 pages from 1970. */
+  readonly #pageZero = 2 ** 23 + 2 ** 24 * zonesMade++;
+  /** The last page, as most instants are near the one before. */
+  #page: Int32Array = new Int32Array(0);
+  #pageNumber = Number.NaN;
   readonly #changes = new Map<number, Change>();
 
   constructor(format: Intl.DateTimeFormat) {
@@ -87,13 +95,14 @@ class NamedZone implements Zone {
 
   offsetAt(instant: number): number {
     const hour = Math.floor(instant / hourMs);
-    const place = hour & (hoursKept - 1);
-    const hours = (this.#hours ??= this.#makeRoom());
-    if (hours[place] !== hour) {
-      this.#offsets[place] = this.#offsetIn(hour);
-      hours[place] = hour;
+    const number = Math.floor(hour / pageHours);
+    if (number !== this.#pageNumber) this.#turnTo(number);
+    const place = hour - number * pageHours;
+    let offset = this.#page[place]!;
+    if (offset === unasked) {
+      offset = this.#offsetIn(hour);
+      this.#page[place] = offset;
     }
-    const offset = this.#offsets[place]!;
     if (offset !== changing) return offset;
     const change = this.#changes.get(hour) ?? this.#changeIn(hour);
     return instant < change.at ? change.before : change.after;
@@ -116,9 +125,16 @@ class NamedZone implements Zone {
     return firstWhere((instant) => instant + this.offsetAt(instant) >= local, from, to);
   }
 
-  #makeRoom(): Float64Array {
-    this.#offsets = new Int32Array(hoursKept);
-    return new Float64Array(hoursKept).fill(Number.NaN);
+  #turnTo(number: number): void {
+    const key = this.#pageZero + number;
+    let page = pages.get(key);
+    if (page === undefined) {
+      page = new Int32Array(pageHours).fill(unasked);
+      if (pages.size >= pagesMax) pages.clear();
+      pages.set(key, page);
+    }
+    this.#page = page;
+    this.#pageNumber = number;
   }
 
   /** The offset in all of the hour, or `changing`. Never does a clock change twice within one. */
@@ -131,7 +147,7 @@ class NamedZone implements Zone {
     const [from, to] = [hour * hourMs, (hour + 1) * hourMs - 1000];
     const [before, after] = [this.#ask(from), this.#ask(to)];
     const at = firstWhere((instant) => this.#ask(instant) !== before, from, to);
-    if (this.#changes.size >= changesKept) this.#changes.clear();
+    if (this.#changes.size >= changesMax) this.#changes.clear();
     const change = { at, before, after };
     this.#changes.set(hour, change);
     return change;
