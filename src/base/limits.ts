@@ -317,6 +317,8 @@ export const limits = {
   /** A plan is stored in chunks of at most this size. */
   planChunkBytes: 256 * KiB,
   outputChunkBytes: 8 * MiB,
+  /** A file of settings that a command reads before it does anything: more than any person writes by hand. */
+  settingsBytesMax: 1 * MiB,
   excerptBytes: 200,
   logLineBytesMax: 8 * KiB,
 } as const;

@@ -26,6 +26,7 @@ import { outputPrinter } from "../screen/output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
 import { copyToStdout, refuseStdout } from "../screen/stdout.ts";
 import { failureSummary, returnedNote, successLines } from "../screen/summary.ts";
+import type { Setting } from "../settings/apply.ts";
 import { submitOptionsOf } from "./submit.ts";
 
 /**
@@ -37,10 +38,11 @@ export async function runCommand(
   inputs: readonly string[],
   given: RunFlags,
   firstSlot: ChildProcess | undefined,
+  settings: readonly Setting[],
 ): Promise<void> {
   const flags = withStandardOutput(given);
   if (flags.json && flags.output !== undefined) eventsTo("stdout");
-  const where = whereOf(flags);
+  const where = whereOf(flags, settings);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
@@ -136,21 +138,23 @@ async function openThere(
 }
 
 /** Where the job runs. Refuses options for the other place, which would otherwise be ignored in silence. */
-function whereOf(flags: RunFlags): Where {
+function whereOf(flags: RunFlags, settings: readonly Setting[]): Where {
   const misplaced = misplacedOption(valuesOfFlags(flags));
+  const from = settings.find(({ name }) => name === "master")?.from;
+  const named = from === undefined ? "" : ` (--master comes from ${from}; --master none runs the job here)`;
   if (misplaced !== undefined) {
     const instead = runOption(misplaced).instead?.replace("MASTER", flags.master ?? "");
     const why =
       flags.master === undefined
         ? "is for a cluster: give --master URL too"
-        : `is for a run on this machine, without --master: ${instead}`;
+        : `is for a run on this machine, without --master: ${instead}${named}`;
     throw new MillraceError("wrong-usage", `${flagOf(misplaced)} ${why}`);
   }
   if (flags.master === undefined) return { kind: "here" };
   if (flags.output === undefined) {
     throw new MillraceError(
       "wrong-usage",
-      "a cluster publishes into a folder that all its workers see: give one with -o DIR",
+      `a cluster publishes into a folder that all its workers see: give one with -o DIR${named}`,
     );
   }
   return { kind: "cluster", master: flags.master, output: flags.output };

@@ -1,0 +1,179 @@
+// What `COMMAND JOB --help` shows below the help of the command: parameters, inputs, outputs and side files of the
+// job, which is loaded for that in a slot, as for a run. Loaded where a job is named.
+import { resolve } from "node:path";
+import type { Command, Option } from "commander";
+import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
+import { randomId } from "../../base/system/random.ts";
+import { describeInSlot } from "../../engine/remote/describe.ts";
+import type { OfCommand } from "../../engine/run/option-table.ts";
+import type { JobDescription } from "../../job/load/describe.ts";
+import { jobIdOf } from "../../master/master.ts";
+import { listenForInterrupts } from "../interrupts.ts";
+import { stillLoading, tell } from "../loading.ts";
+import { nameOf } from "../options.ts";
+import { printable } from "../screen/error-text.ts";
+import { linePrinter } from "../screen/line-printer.ts";
+
+/** Where nothing tells the width. */
+const usualWidth = 80;
+
+/**
+ * Prints the job's part of the help. A job that can't be loaded is no failure of the help, which is there already: a
+ * warning says why. Throws `cancelled`.
+ */
+export async function showJobHelp(command: Command, job: string): Promise<void> {
+  const { env = new Map<string, string>() } = command.opts<{ readonly env?: ReadonlyMap<string, string> }>();
+  const interrupts = listenForInterrupts();
+  try {
+    const { description, refusal } = await describedJob(job, Object.fromEntries(env), interrupts.signal);
+    const print = linePrinter();
+    for (const line of jobHelpLines({ command, job, description, refusal })) print(line);
+  } catch (error) {
+    if (interrupts.signal.aborted || !(error instanceof MillraceError)) throw error;
+    tell(`what ${job} itself takes can't be shown: ${error.message}`, false);
+  } finally {
+    interrupts.stop();
+  }
+}
+
+interface Described {
+  readonly description: JobDescription;
+  /** What a job's schema says where no parameters are given; undefined where it takes that, or there is none. */
+  readonly refusal: string | undefined;
+}
+
+async function describedJob(
+  job: string,
+  environment: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Described> {
+  const { description, validate, close } = await describeInSlot({
+    module: resolve(job),
+    environment,
+    keepsSlot: true,
+    job: jobIdOf(randomId()),
+    signal,
+    onSlow: () => tell(stillLoading(job), false),
+  });
+  try {
+    if (description.params.kind === "table") return { description, refusal: undefined };
+    return { description, refusal: await refusalOf(validate("{}")) };
+  } finally {
+    close();
+  }
+}
+
+async function refusalOf(validated: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await validated;
+    return undefined;
+  } catch (error) {
+    if (error instanceof MillraceError) return error.message;
+    throw error;
+  }
+}
+
+export interface JobHelp extends Described {
+  /** The command whose help was asked for; it says how inputs, parameters and files are given. */
+  readonly command: Command;
+  /** Path of the job file, as it was given. */
+  readonly job: string;
+}
+
+/** The lines, as wide as those of the command's help. */
+export function jobHelpLines(help: JobHelp): string[] {
+  const { job, description } = help;
+  const parts = [
+    inputPart(help),
+    paramsPart(help),
+    { heading: "Its side files:", items: fileItems(help) },
+    { heading: "Its outputs:", items: outputItems(help) },
+  ];
+  const shown = parts.filter(({ items }) => items.length > 0);
+  const width = Math.max(0, ...shown.flatMap(({ items }) => items.map(({ term }) => term.length)));
+  const lines = ["", `The job ${printable(description.name)} (${printable(job)}):`];
+  for (const { heading, items } of shown) {
+    lines.push("", heading);
+    for (const { term, text } of items) lines.push(...formatted(help.command, term, width, text));
+  }
+  return lines;
+}
+
+interface Item {
+  readonly term: string;
+  readonly text: string;
+}
+
+interface Part {
+  readonly heading: string;
+  readonly items: readonly Item[];
+}
+
+/** A term and its text, as commander shows an option. */
+function formatted(command: Command, term: string, width: number, text: string): string[] {
+  const helper = command.createHelp();
+  helper.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth?.() ?? usualWidth });
+  return helper.formatItem(term, width, text, helper).split("\n");
+}
+
+function inputPart({ command, description: { inputs } }: JobHelp): Part {
+  const heading = "Its inputs:";
+  const flag = flagsOf(command, "inputs") ?? command.options.find(({ long }) => long === "--input")?.long;
+  if (inputs.length === 1 && inputs[0]!.name === "")
+    return { heading, items: [{ term: "[input...]", text: "one input: files, folders or globs as arguments" }] };
+  // `replay` takes the name alone.
+  const takesPath = flagsOf(command, "inputs") !== undefined;
+  return {
+    heading,
+    items: inputs.map(({ name }) => ({
+      term: `${flag ?? "--input"} ${line(name)}${takesPath ? "=<path>" : ""}`,
+      text: takesPath ? "files, a folder or a glob; may be repeated" : "",
+    })),
+  };
+}
+
+function paramsPart({ command, description: { params }, refusal }: JobHelp): Part {
+  const flag = flagsOf(command, "params") ?? "--param";
+  const heading = "Its parameters:";
+  if (params.kind === "schema") {
+    const says = refusal === undefined ? "takes it that none is given" : `says, where none is given: ${line(refusal)}`;
+    return { heading, items: [{ term: `${flag} <name=value>`, text: `checked by the job's schema, which ${says}` }] };
+  }
+  return {
+    heading,
+    items: params.params.map(({ name, type, about, default: otherwise }) => {
+      const value = type === "boolean" ? "true|false" : type;
+      const needed = otherwise === undefined ? "(required)" : `(default: ${excerptOf(otherwise)})`;
+      return { term: `${flag} ${line(name)}=<${value}>`, text: `${about === undefined ? "" : `${line(about)} `}${needed}` };
+    }),
+  };
+}
+
+function fileItems({ command, description: { files } }: JobHelp): Item[] {
+  const flag = flagsOf(command, "files") ?? "--file";
+  return files.map(({ name, path }) => ({
+    term: `${flag} ${line(name)}=<path>`,
+    text: `(default: ${line(path)}, from the job's folder)`,
+  }));
+}
+
+/** A job with one output has none to tell apart. */
+function outputItems({ description: { outputs, outputsNamed, compress } }: JobHelp): Item[] {
+  if (!outputsNamed) return [];
+  return outputs.map(({ name, extension }) => ({
+    term: line(name),
+    text: `a folder of .${line(extension)} files${compress === undefined ? "" : `, compressed by ${compress}`}`,
+  }));
+}
+
+/** "-p, --param". */
+function flagsOf(command: Command, name: OfCommand): string | undefined {
+  const option = command.options.find((each: Option) => nameOf(each) === name);
+  return option === undefined ? undefined : [option.short, option.long].filter(Boolean).join(", ");
+}
+
+/** What the job's author wrote is one line, and can't control the terminal. */
+function line(text: string): string {
+  return printable(text.replaceAll(/\s+/g, " ").trim());
+}
