@@ -125,16 +125,16 @@ async function runCommandLine(): Promise<void> {
   // The reader of progress and messages may leave, and the run goes on (`millrace run … 2>&1 | head`).
   process.stderr.on("error", () => {});
   const command = program();
-  let current: Command | undefined;
+  const at: { command: Command | undefined } = { command: undefined };
   for (const sub of [command, ...command.commands]) {
     sub.exitOverride((error) => {
-      current = sub;
+      at.command = sub;
       throw error;
     });
   }
   command.hook("preSubcommand", (_, sub) => prepare(sub, optionWords(process.argv.slice(2))));
   command.hook("preAction", (_, action) => {
-    current = action;
+    at.command = action;
     settle(action);
     chooseColours(action.opts<{ color?: ColourMode }>().color);
   });
@@ -145,13 +145,13 @@ async function runCommandLine(): Promise<void> {
       if (!(error instanceof CommanderError)) throw error;
       // Help and version end with 0; a wrong word has been explained already.
       process.exitCode = error.exitCode === 0 ? 0 : 2;
-      if (error.code === "commander.helpDisplayed" && current !== undefined) await helpOfJob(current);
+      if (error.code === "commander.helpDisplayed" && at.command !== undefined) await helpOfJob(at.command);
     }
   } catch (error) {
     if (process.argv.includes("--json")) eventSink.write(eventLine(errorEvent(error)));
     else for (const line of onStderr(() => errorLines(error))) process.stderr.write(`${line}\n`);
     process.exitCode = exitCodeOf(error);
-    tellSettings(error, current);
+    tellSettings(error, at.command);
   }
 }
 

@@ -37,7 +37,10 @@ test("a cluster that the environment names is where a run goes, which --master n
   const there = await millrace(["run", "job.ts", "in.txt"], { cwd: below, env });
   expect([there.code, there.stderr]).toEqual([2, expect.stringMatching(/-o DIR.*MILLRACE_MASTER; --master none runs/)]);
   const here = await millrace(["run", "job.ts", "in.txt", "--master", "none", "--quiet"], { cwd: below, env });
-  expect([here.code, here.stdout.toString().split("\n").toSorted()]).toEqual([0, ["", "be\t2", "not\t1", "or\t1", "to\t2"]]);
+  expect([here.code, here.stdout.toString().split("\n").toSorted()]).toEqual([
+    0,
+    ["", "be\t2", "not\t1", "or\t1", "to\t2"],
+  ]);
 });
 
 test("a refusal names the file, the help is there all the same", async () => {
@@ -45,11 +48,17 @@ test("a refusal names the file, the help is there all the same", async () => {
   mkdirSync(other);
   writeFileSync(join(other, "package.json"), `{"millrace":{"slosts":2}}`);
   const run = await millrace(["run", "job.ts", "in.txt"], { cwd: other });
-  expect([run.code, run.stderr]).toEqual([2, expect.stringMatching(/package\.json: .*"slosts" \(did you mean "slots"\?\)/)]);
+  expect([run.code, run.stderr]).toEqual([
+    2,
+    expect.stringMatching(/package\.json: .*"slosts" \(did you mean "slots"\?\)/),
+  ]);
   const help = await millrace(["run", "--help"], { cwd: other });
   expect([help.code, help.stderr]).toEqual([0, expect.stringMatching(/^warning .*"slosts"/)]);
   expect(help.stdout.toString()).toContain("--slots <n>");
   writeFileSync(join(other, "package.json"), `{"millrace":{"memory":"1KB"}}`);
   const little = await millrace(["run", join(below, "job.ts"), join(below, "in.txt")], { cwd: other });
-  expect([little.code, little.stderr]).toEqual([2, expect.stringContaining("with memory 1KB from the key millrace of package.json")]);
+  expect([little.code, little.stderr]).toEqual([
+    2,
+    expect.stringContaining("with memory 1KB from the key millrace of package.json"),
+  ]);
 });

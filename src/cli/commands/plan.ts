@@ -51,7 +51,8 @@ export async function planCommand(
       folder: here.folder,
     });
     const problem = await outputProblem(flags);
-    if (flags.json) return print(JSON.stringify(planJson({ here, plan, budget, flags, settings, problem: problem?.message })));
+    if (flags.json)
+      return print(JSON.stringify(planJson({ here, plan, budget, flags, settings, problem: problem?.message })));
     for (const line of planLines({ here, plan, budget, flags, settings, problem: problem?.message })) print(line);
     if (problem !== undefined) process.exitCode = exitCodeOf(problem);
   } finally {
@@ -104,7 +105,8 @@ function* planLines({ here, plan, budget, flags, settings, problem }: Planned): 
     yield `  output   ${printable(outputPath(flags.output))}${freeBytes(flags.output)}`;
     if (problem !== undefined) yield pc.yellow(`           ${printable(problem)}`);
   }
-  for (const [index, line] of settingLines(settings).entries()) yield `  ${index === 0 ? "settings" : "        "} ${line}`;
+  for (const [index, line] of settingLines(settings).entries())
+    yield `  ${index === 0 ? "settings" : "        "} ${line}`;
 }
 
 /** A line for each place that they come from. */

@@ -144,8 +144,11 @@ function paramsPart({ command, description: { params }, refusal }: JobHelp): Par
     heading,
     items: params.params.map(({ name, type, about, default: otherwise }) => {
       const value = type === "boolean" ? "true|false" : type;
-      const needed = otherwise === undefined ? "(required)" : `(default: ${excerptOf(otherwise)})`;
-      return { term: `${flag} ${line(name)}=<${value}>`, text: `${about === undefined ? "" : `${line(about)} `}${needed}` };
+      const needed = otherwise === undefined ? "(required)" : `(default: ${line(excerptOf(otherwise))})`;
+      return {
+        term: `${flag} ${line(name)}=<${value}>`,
+        text: `${about === undefined ? "" : `${line(about)} `}${needed}`,
+      };
     }),
   };
 }

@@ -20,11 +20,17 @@ export function readSettings(file: SettingsFile): readonly Setting[] {
   const given = contentOf(file, shown);
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new MillraceError("wrong-usage", `${where} is an object of settings by name, not ${excerptOf(given)}`);
-  return Object.entries(given).map(([key, value]): Setting => {
+  return Object.entries(given as Readonly<Record<string, unknown>>).map(([key, value]): Setting => {
     const name = namesInFile.find((each) => each === key);
     if (name === undefined) throw new MillraceError("wrong-usage", `${where}: ${noSetting(key)}`);
     try {
-      return { name, value: valueOf(name, value, dirname(file.path)), text: textOf(value), from: where, source: "config" };
+      return {
+        name,
+        value: checkedValue(name, value, dirname(file.path)),
+        text: textOf(value),
+        from: where,
+        source: "config",
+      };
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       throw new MillraceError(error.code, `${where}: ${error.message}`, { cause: error });
@@ -51,7 +57,7 @@ function noSetting(key: string): string {
 }
 
 /** As a parsed command line has it. */
-function valueOf(name: OfCommand, value: unknown, folder: string): unknown {
+function checkedValue(name: OfCommand, value: unknown, folder: string): unknown {
   const option = runOption(name);
   // A null would be no value.
   if (value === null) throw new MillraceError("wrong-usage", `${name} is null: leave it out`);

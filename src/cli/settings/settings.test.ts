@@ -140,25 +140,42 @@ describe("a file of settings", () => {
     address: "http://m:1",
   };
 
-  test.each(runOptionNames.filter((name) => runOption(name).flag !== undefined))("takes %s or says where it belongs", async (name) => {
-    write("millrace.json", { [name]: samples[runOption(name).kind] ?? "x" });
-    const run = parsed(["run", "-m", "none"]);
-    if (runOption(name).inFile === true) await run;
-    else
-      await expect(run).rejects.toMatchObject({
-        code: "wrong-usage",
-        message: expect.stringMatching(new RegExp(`^millrace\\.json: ${name} is no setting.*${flagOf(name)} on the`)),
-      });
-  });
+  test.each(runOptionNames.filter((name) => runOption(name).flag !== undefined))(
+    "takes %s or says where it belongs",
+    async (name) => {
+      write("millrace.json", { [name]: samples[runOption(name).kind] ?? "x" });
+      const run = parsed(["run", "-m", "none"]);
+      if (runOption(name).inFile === true) await run;
+      else
+        await expect(run).rejects.toMatchObject({
+          code: "wrong-usage",
+          message: expect.stringMatching(new RegExp(`^millrace\\.json: ${name} is no setting.*${flagOf(name)} on the`)),
+        });
+    },
+  );
 
   test("has nothing that chooses a program, an environment, an output, or how one run begins", () => {
-    const never = ["output", "deadLetters", "overwrite", "resume", "resumeOrBegin", "inputs", "params", "files", "env"] as const;
+    const never = [
+      "output",
+      "deadLetters",
+      "overwrite",
+      "resume",
+      "resumeOrBegin",
+      "inputs",
+      "params",
+      "files",
+      "env",
+    ] as const;
     for (const name of [...never, "decompress", "json", "quiet", "color", "detach", "noConfig"] as const)
       expect(runOption(name).inFile, name).toBeUndefined();
   });
 
   test.each<[string, string, RegExp]>([
-    ["a name that is nearly right", `{"slot":2}`, /there is no setting "slot" \(did you mean "slots"\?\); there are .*slots/],
+    [
+      "a name that is nearly right",
+      `{"slot":2}`,
+      /there is no setting "slot" \(did you mean "slots"\?\); there are .*slots/,
+    ],
     ["the name of a flag", `{"split-size":"1MB"}`, /did you mean "splitSize"/],
     ["an option of run() alone", `{"signal":1}`, /no setting "signal"/],
     ["a name of every object's", `{"__proto__":1}`, /no setting "__proto__"/],
@@ -212,7 +229,14 @@ describe("a file of settings", () => {
 
   test("a package.json without the key has none, whatever else is in it", () => {
     mkdirSync(join(folder, "x"));
-    for (const text of ["", "{", `{"name":"millrace","version":"1"}`, `{"dependencies":{"millrace":"1"},}`, "[]", "null"]) {
+    for (const text of [
+      "",
+      "{",
+      `{"name":"millrace","version":"1"}`,
+      `{"dependencies":{"millrace":"1"},}`,
+      "[]",
+      "null",
+    ]) {
       write("package.json", text);
       expect(findSettings(join(folder, "x")), text).toBeUndefined();
     }

@@ -18,7 +18,7 @@ export interface Outside {
   readonly packages: ReadonlySet<string>;
   /** Folders of packages that have turned out to have an addon: they have to stay outside next time. */
   readonly found: Set<string>;
-  /** The `.node` files that the job's own modules import. */
+  /** The `.node` files that modules in the bundle import. */
   readonly files: Set<string>;
 }
 
@@ -31,43 +31,47 @@ export function addons(entry: string, outside: Outside): Plugin {
   return {
     name: "addons",
     setup(plugin) {
-      /** The package of the importing module, which has an addon; undefined: the module has to be in the bundle. */
-      const ownerOf = async ({ importer }: OnResolveArgs) => {
-        const owner = await packageOf(importer);
+      /** The package of a module, if it is another's and in the bundle yet. */
+      const ownerOf = async (path: string) => {
+        const owner = await packageOf(path);
         const isOwn = owner === undefined || owner === (await packageOf(entry));
         return isOwn || outside.packages.has(owner) ? undefined : owner;
       };
       if (outside.packages.size > 0) leaveOutside(plugin, outside.packages);
-      plugin.onResolve({ filter: /\.node$/ }, async (args) => {
-        if (args.pluginData === asked) return undefined;
-        if (args.namespace === addonSpace) return { path: args.path, external: true };
-        const owner = await ownerOf(args);
+      plugin.onResolve({ filter: /\.node$/ }, async ({ path, importer, pluginData }) => {
+        if (pluginData === asked) return undefined;
+        // What stands in its place, see below.
+        if (path === importer) return { path, external: true };
+        const owner = await ownerOf(importer);
+        if (owner === undefined) return undefined;
+        outside.found.add(owner);
+        return { path, external: true };
+      });
+      // Reached by a module that stays in the bundle, maybe by the name of a package.
+      plugin.onLoad({ filter: /\.node$/ }, async ({ path }) => {
+        const owner = await ownerOf(path);
         if (owner !== undefined) {
           outside.found.add(owner);
-          return { path: args.path, external: true };
+          return { contents: "", loader: "js" };
         }
-        const { path, errors } = await resolveAsUsual(plugin, args);
-        if (errors.length > 0) return { errors };
         outside.files.add(path);
-        return { path, namespace: addonSpace };
+        return {
+          contents: `module.exports = require(${JSON.stringify(path)});`,
+          loader: "js",
+          resolveDir: dirname(path),
+        };
       });
-      plugin.onLoad({ filter: /.*/, namespace: addonSpace }, ({ path }) => ({
-        contents: `module.exports = require(${JSON.stringify(path)});`,
-        loader: "js",
-        resolveDir: dirname(path),
-      }));
-      plugin.onResolve({ filter: /^[@\w]/ }, async (args) => {
-        if (args.pluginData === asked || !loaders.some((name) => name === args.path)) return undefined;
-        const owner = await ownerOf(args);
-        if (owner === undefined) return { errors: [{ text: ownLoader(args.path) }] };
+      plugin.onResolve({ filter: new RegExp(`^(?:${loaders.join("|")})$`) }, async ({ path, importer, pluginData }) => {
+        if (pluginData === asked) return undefined;
+        const owner = await ownerOf(importer);
+        if (owner === undefined) return { errors: [{ text: ownLoader(path) }] };
         outside.found.add(owner);
-        return { path: args.path, external: true };
+        return { path, external: true };
       });
     },
   };
 }
 
-const addonSpace = "addon";
 /** Marks what this plugin asks the bundler itself. */
 const asked = Symbol("asked");
 
@@ -84,7 +88,7 @@ function leaveOutside(plugin: PluginBuild, packages: ReadonlySet<string>): void 
   plugin.onResolve({ filter: /.*/ }, async (args) => {
     if (args.pluginData === asked || args.kind === "entry-point" || args.namespace !== "file") return undefined;
     const { path, errors, external, namespace } = await resolveAsUsual(plugin, args);
-    // Node loads code from there; all else (JSON, TypeScript) is bundled.
+    // Node loads code from there; all else is bundled (JSON, TypeScript), or has its place taken (an addon).
     if (errors.length > 0 || external || namespace !== "file" || !/(?:\.[cm]?js|\/[^./]+)$/.test(path))
       return undefined;
     const root = await packageOf(path);

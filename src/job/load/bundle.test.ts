@@ -245,12 +245,22 @@ describe("native addons, which run on this machine only", () => {
     `import { defineJob, text } from "millrace";\n${imports}\nexport default defineJob({ name: "native", input: text(), map(line, emit) { emit(line, ${expression}); } });\n`;
   /** A package in CommonJS. */
   const install = (folder: string, name: string, main: string, manifest: object = {}) => {
-    write(`${folder}/node_modules/${name}/package.json`, JSON.stringify({ name, version: "1.2.3", main: "index.js", ...manifest }));
+    write(
+      `${folder}/node_modules/${name}/package.json`,
+      JSON.stringify({ name, version: "1.2.3", main: "index.js", ...manifest }),
+    );
     write(`${folder}/node_modules/${name}/index.js`, main);
   };
   const link = (folder: string) => {
     mkdirSync(join(root, folder, "node_modules"), { recursive: true });
     symlinkSync(classicLevel, join(root, folder, "node_modules/classic-level"));
+  };
+
+  /** A real one, for this machine. */
+  const addon = () => {
+    const { header } = process.report.getReport() as { readonly header: { readonly glibcVersionRuntime?: string } };
+    const name = header.glibcVersionRuntime === undefined ? "classic-level.musl.node" : "classic-level.node";
+    return readFileSync(join(classicLevel, `prebuilds/${process.platform}-${process.arch}`, name));
   };
 
   it("leaves a package that has one where it is installed", async () => {
@@ -260,7 +270,9 @@ describe("native addons, which run on this machine only", () => {
       job(`import { ClassicLevel } from "classic-level";`, `typeof new ClassicLevel("nowhere", {}).get`),
     );
     const bundle = await bundleJob(path);
-    expect(bundle.outside).toEqual([expect.stringMatching(/^classic-level@[\d.]+ in \/.*node_modules\/classic-level$/)]);
+    expect(bundle.outside).toEqual([
+      expect.stringMatching(/^classic-level@[\d.]+ in \/.*node_modules\/classic-level$/),
+    ]);
     expect(bundle.warnings).toEqual([]);
     expect(Buffer.from(bundle.code).toString()).toContain(pathToFileURL(realpathSync(classicLevel)).href);
     expect((await bundleJob(path)).digest).toBe(bundle.digest);
@@ -288,13 +300,19 @@ describe("native addons, which run on this machine only", () => {
       expect(outside.length).toBe(folder === "says" ? 1 : 0);
       const loaded = await load(path);
       if (folder === "says") expect(loaded.emitted).toEqual([["x", "here"]]);
-      else expect(loaded.error?.message).toContain("built.js");
+      else expect(loaded.error).toBeDefined();
     }
   });
 
   it("also one that is linked, and imports what no bundle could hold", async () => {
-    write("linked/addon/package.json", JSON.stringify({ name: "addon", version: "0.0.1", type: "module", exports: "./main.js" }));
-    write("linked/addon/main.js", `import { createRequire } from "node:module";\nexport const real = createRequire(import.meta.url)("./data.cjs");\nexport const none = () => import("./none.node");\n`);
+    write(
+      "linked/addon/package.json",
+      JSON.stringify({ name: "addon", version: "0.0.1", type: "module", exports: "./main.js" }),
+    );
+    write(
+      "linked/addon/main.js",
+      `import { createRequire } from "node:module";\nexport const real = createRequire(import.meta.url)("./data.cjs");\nexport const none = () => import("./none.node");\n`,
+    );
     write("linked/addon/none.node", "");
     write("linked/addon/data.cjs", `module.exports = "data";`);
     write("linked/job/package.json", JSON.stringify({ name: "job" }));
@@ -305,16 +323,22 @@ describe("native addons, which run on this machine only", () => {
     expect(await load(path)).toMatchObject({ emitted: [["x", "data"]] });
   });
 
+  it("also where the file itself is what a package's name leads to", async () => {
+    write("platform/node_modules/fast-here/package.json", JSON.stringify({ name: "fast-here", main: "fast.node" }));
+    write("platform/node_modules/fast-here/fast.node", addon());
+    install("platform", "fast", `module.exports = require("fast-here");`);
+    const path = write("platform/job.ts", job(`import fast from "fast";`, "typeof fast.db_init"));
+    expect((await bundleJob(path)).outside).toContainEqual(expect.stringContaining("node_modules/fast-here"));
+    expect(await load(path)).toMatchObject({ emitted: [["x", "function"]] });
+  });
+
   it("requires the job's own .node file by its path, and knows another one by its bytes", async () => {
-    const { report } = process as unknown as { report: { getReport(): { header: { glibcVersionRuntime?: string } } } };
-    const libc = report.getReport().header.glibcVersionRuntime === undefined ? "classic-level.musl.node" : "classic-level.node";
-    const addon = readFileSync(join(classicLevel, `prebuilds/${process.platform}-${process.arch}`, libc));
-    write("own node/fast.node", addon);
+    write("own node/fast.node", addon());
     const path = write("own node/job.ts", job(`import level from "./fast.node";`, "typeof level.db_init"));
     const first = await bundleJob(path);
     expect(first.outside).toEqual([expect.stringContaining(`${join(root, "own node/fast.node")} (SHA-256 `)]);
     expect(await load(path)).toMatchObject({ emitted: [["x", "function"]] });
-    write("own node/fast.node", Buffer.concat([addon, Buffer.alloc(1)]));
+    write("own node/fast.node", Buffer.concat([addon(), Buffer.alloc(1)]));
     expect((await bundleJob(path)).digest).not.toBe(first.digest);
   });
 
