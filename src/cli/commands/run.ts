@@ -72,7 +72,8 @@ export async function runCommand(
       if (flags.detach) return;
     }
     const view = await follow(handle, flags, screen, interrupts);
-    await finish({ engine, handle, view, job, inputs, flags, screen, elapsedMs: systemClock.now() - startedMs });
+    const elapsedMs = systemClock.now() - startedMs;
+    await finish({ engine, handle, view, job, inputs, flags, settings, screen, elapsedMs });
   } finally {
     screen.clear();
     await engine?.close();
@@ -215,11 +216,22 @@ interface Finish {
   readonly job: string;
   readonly inputs: readonly string[];
   readonly flags: RunFlags;
+  readonly settings: readonly Setting[];
   readonly screen: Screen;
   readonly elapsedMs: number;
 }
 
-async function finish({ engine, handle, view, job, inputs, flags, screen, elapsedMs }: Finish): Promise<void> {
+async function finish({
+  engine,
+  handle,
+  view,
+  job,
+  inputs,
+  flags,
+  settings,
+  screen,
+  elapsedMs,
+}: Finish): Promise<void> {
   screen.clear();
   switch (view.state) {
     case "succeeded": {
@@ -248,7 +260,8 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
     case "failed": {
       process.exitCode = exitCodeOfJob(view);
       if (screen.json !== undefined) return screen.json.ended(view);
-      for (const line of failureSummary(view, failureHints({ view, handle, job, inputs, flags })))
+      const named = new Set(settings.map(({ name }) => name));
+      for (const line of failureSummary(view, failureHints({ view, handle, job, inputs, flags, settings: named })))
         process.stderr.write(`${line}\n`);
       return;
     }

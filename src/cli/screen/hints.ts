@@ -15,6 +15,8 @@ export interface HintsOptions {
   readonly job: string;
   readonly inputs: readonly string[];
   readonly flags: RunFlags;
+  /** Options that have their values from elsewhere, and will again. */
+  readonly settings: ReadonlySet<OfCommand>;
 }
 
 const skipBadAdvised = 10;
@@ -25,10 +27,10 @@ export function failureHints(options: HintsOptions): string[] {
   return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
 }
 
-function commandHints({ view, handle, job, inputs, flags }: HintsOptions): string[] {
+function commandHints({ view, handle, job, inputs, flags, settings }: HintsOptions): string[] {
   const hints: string[] = [];
   const { where, aside, code = "" } = view.reason ?? {};
-  const command = commandLine(job, inputs, flags);
+  const command = commandLine(job, inputs, flags, settings);
   if (where !== undefined && aside !== undefined) {
     // Standard input can't be read again.
     if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
@@ -141,9 +143,14 @@ function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[]
 }
 
 /** The command as it was given, in the words a shell takes. */
-export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
+function commandLine(
+  job: string,
+  inputs: readonly string[],
+  flags: RunFlags,
+  settings: HintsOptions["settings"],
+): string {
   const line = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
-  for (const name of repeated) line.push(...optionWords(name, flags));
+  for (const name of repeated) if (!settings.has(name)) line.push(...optionWords(name, flags));
   return line.join(" ") + masterWords(flags);
 }
 
