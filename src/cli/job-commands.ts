@@ -12,7 +12,7 @@ import {
   optionOf,
 } from "./options.ts";
 import { linePrinter } from "./screen/line-printer.ts";
-import { settingsOf, settingsOfRun } from "./settings/apply.ts";
+import { isKeptHere, settingsOf, settingsOfRun } from "./settings/apply.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 /** Records of each file that `head` shows where it is not told how many. */
@@ -50,7 +50,8 @@ Examples:
     .action(async (job, inputs, flags, command: Command) => {
       const { master, slots, memory } = flags;
       const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : describing);
-      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot, settingsOf(command));
+      const settings = { used: settingsOf(command), isKeptHere: isKeptHere(command) };
+      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot, settings);
     });
 }
 

@@ -7,7 +7,7 @@ import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
-import { flagOf } from "../../engine/run/option-table.ts";
+import { flagOf, runOption } from "../../engine/run/option-table.ts";
 import type { RunFlags } from "../../engine/run/option-values.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
@@ -113,9 +113,13 @@ function* planLines({ here, plan, budget, flags, settings, problem }: Planned): 
 function settingLines(settings: readonly Setting[]): string[] {
   const places = [...new Set(settings.map(({ from }) => from))];
   return places.map((place) => {
-    const those = settings.filter(({ from }) => from === place).map(({ name, text }) => `${flagOf(name)} ${text}`);
-    return printable(`${those.join(", ")} from ${place}`);
+    const those = settings.filter(({ from }) => from === place);
+    return printable(`${those.map(settingWords).join(", ")} from ${place}`);
   });
+}
+
+function settingWords({ name, text }: Setting): string {
+  return runOption(name).kind === "flag" ? flagOf(name) : `${flagOf(name)} ${text}`;
 }
 
 function planJson({ here, plan, budget, flags, settings, problem }: Planned) {

@@ -29,6 +29,13 @@ import { failureSummary, returnedNote, successLines } from "../screen/summary.ts
 import type { Setting } from "../settings/apply.ts";
 import { submitOptionsOf } from "./submit.ts";
 
+/** Values that no option gives. */
+export interface RunSettings {
+  readonly used: readonly Setting[];
+  /** Whether there is one that names a cluster, and `--master none` takes it back. */
+  readonly isKeptHere: boolean;
+}
+
 /**
  * `firstSlot` is a slot's process that was started early: the first slot of a run on this machine, otherwise the one
  * that describes the job. It is undefined where it could not be started.
@@ -38,11 +45,11 @@ export async function runCommand(
   inputs: readonly string[],
   given: RunFlags,
   firstSlot: ChildProcess | undefined,
-  settings: readonly Setting[],
+  settings: RunSettings,
 ): Promise<void> {
   const flags = withStandardOutput(given);
   if (flags.json && flags.output !== undefined) eventsTo("stdout");
-  const where = whereOf(flags, settings);
+  const where = whereOf(flags, settings.used);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
@@ -216,7 +223,7 @@ interface Finish {
   readonly job: string;
   readonly inputs: readonly string[];
   readonly flags: RunFlags;
-  readonly settings: readonly Setting[];
+  readonly settings: RunSettings;
   readonly screen: Screen;
   readonly elapsedMs: number;
 }
@@ -260,9 +267,10 @@ async function finish({
     case "failed": {
       process.exitCode = exitCodeOfJob(view);
       if (screen.json !== undefined) return screen.json.ended(view);
-      const named = new Set(settings.map(({ name }) => name));
-      for (const line of failureSummary(view, failureHints({ view, handle, job, inputs, flags, settings: named })))
-        process.stderr.write(`${line}\n`);
+      const named = new Set(settings.used.map(({ name }) => name));
+      const { isKeptHere } = settings;
+      const hints = failureHints({ view, handle, job, inputs, flags, settings: named, isKeptHere });
+      for (const line of failureSummary(view, hints)) process.stderr.write(`${line}\n`);
       return;
     }
     default:

@@ -15,11 +15,11 @@ const described = (job: object) => JSON.parse(JSON.stringify(describeJob(jobDefi
 function help(
   name: string,
   description: JobDescription,
-  { width = 120, refusal }: { width?: number; refusal?: string } = {},
+  { width = 120, refusal, secrets = [] }: { width?: number; refusal?: string; secrets?: readonly string[] } = {},
 ) {
   const command: Command = program().commands.find((each) => each.name() === name)!;
   command.configureOutput({ getOutHelpWidth: () => width });
-  return jobHelpLines({ command, job: "join.ts", description, refusal });
+  return jobHelpLines({ command, job: "join.ts", description, refusal, secrets });
 }
 
 const join = described(
@@ -80,8 +80,8 @@ test("a job with one input and nothing else has one line", () => {
   expect(help("run", plain).slice(1)).toEqual([
     "The job plain (join.ts):",
     "",
-    "Its inputs:",
-    "  [input...]  one input: files, folders or globs as arguments",
+    "Its input:",
+    "  [input...]  files, folders or globs as arguments",
   ]);
 });
 
@@ -101,4 +101,33 @@ test("a schema of parameters says what it refuses", () => {
     /--param <name=value> .*the job's schema, which says, where none\s+is given: .*n: expected number/s,
   );
   expect(help("run", schema).join("\n")).toContain("takes it that none is given");
+});
+
+test("a long name has a line of its own, and leaves room for what is said of the others", () => {
+  const name = "x".repeat(60);
+  const about = "what is said of it, in more words than there is room for in one line of a terminal";
+  const params = { [name]: { type: "string", about }, n: { type: "number", about, default: 1 } };
+  const long = described(
+    defineJob({ name: "long", input: text(), params, reducers: 0, output: text(), map() {} } as never),
+  );
+  const lines = help("run", long, { width: 80 });
+  const at = lines.indexOf(`  -p, --param ${name}=<string>`);
+  expect(at).toBeGreaterThan(0);
+  expect(lines[at + 1]).toMatch(/^ {10,}what is said/);
+  for (const line of lines.toSpliced(at, 1)) expect(line.length).toBeLessThanOrEqual(80);
+});
+
+test("a default that holds a value of --env is not shown", () => {
+  const params = {
+    url: { type: "string", default: "https://user:pa55@host" },
+    n: { type: "number", default: 4711 },
+    s: { type: "string", default: "x" },
+  };
+  const job = described(
+    defineJob({ name: "secret", input: text(), params, reducers: 0, output: text(), map() {} } as never),
+  );
+  const shown = help("run", job, { secrets: ["pa55", "4711", ""] }).join("\n");
+  expect(shown).not.toMatch(/pa55|4711/);
+  expect(shown.match(/\(default: holds a value of --env\)/g)).toHaveLength(2);
+  expect(shown).toContain('(default: "x")');
 });

@@ -17,6 +17,8 @@ import { linePrinter } from "../screen/line-printer.ts";
 
 /** Where nothing tells the width. */
 const usualWidth = 80;
+/** A longer term has a line of its own, so that there is room for what is said of the others. */
+const termMax = 36;
 
 /**
  * Prints the job's part of the help. A job that can't be loaded is no failure of the help, which is there already: a
@@ -28,10 +30,10 @@ export async function showJobHelp(command: Command, job: string): Promise<void> 
   try {
     const { description, refusal } = await describedJob(job, Object.fromEntries(env), interrupts.signal);
     const print = linePrinter();
-    for (const line of jobHelpLines({ command, job, description, refusal })) print(line);
+    for (const line of jobHelpLines({ command, job, description, refusal, secrets: [...env.values()] })) print(line);
   } catch (error) {
     if (interrupts.signal.aborted || !(error instanceof MillraceError)) throw error;
-    tell(`what ${job} itself takes can't be shown: ${error.message}`, false);
+    tell(`what the job ${job} itself takes can't be shown: ${error.message}`, false);
   } finally {
     interrupts.stop();
   }
@@ -79,6 +81,8 @@ export interface JobHelp extends Described {
   readonly command: Command;
   /** Path of the job file, as it was given. */
   readonly job: string;
+  /** Values of `--env`, which no default may show. */
+  readonly secrets: readonly string[];
 }
 
 /** The lines, as wide as those of the command's help. */
@@ -91,7 +95,8 @@ export function jobHelpLines(help: JobHelp): string[] {
     { heading: "Its outputs:", items: outputItems(help) },
   ];
   const shown = parts.filter(({ items }) => items.length > 0);
-  const width = Math.max(0, ...shown.flatMap(({ items }) => items.map(({ term }) => term.length)));
+  const lengths = shown.flatMap(({ items }) => items.map(({ term }) => term.length));
+  const width = Math.max(0, ...lengths.filter((length) => length <= termMax));
   const lines = ["", `The job ${printable(description.name)} (${printable(job)}):`];
   for (const { heading, items } of shown) {
     lines.push("", heading);
@@ -114,18 +119,18 @@ interface Part {
 function formatted(command: Command, term: string, width: number, text: string): string[] {
   const helper = command.createHelp();
   helper.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth?.() ?? usualWidth });
-  return helper.formatItem(term, width, text, helper).split("\n");
+  const item = (left: string, right: string) => helper.formatItem(left, width, right, helper).split("\n");
+  return term.length > width && text !== "" ? [...item(term, ""), ...item("", text)] : item(term, text);
 }
 
 function inputPart({ command, description: { inputs } }: JobHelp): Part {
-  const heading = "Its inputs:";
   const flag = flagsOf(command, "inputs") ?? command.options.find(({ long }) => long === "--input")?.long;
   if (inputs.length === 1 && inputs[0]!.name === "")
-    return { heading, items: [{ term: "[input...]", text: "one input: files, folders or globs as arguments" }] };
+    return { heading: "Its input:", items: [{ term: "[input...]", text: "files, folders or globs as arguments" }] };
   // `replay` takes the name alone.
   const takesPath = flagsOf(command, "inputs") !== undefined;
   return {
-    heading,
+    heading: "Its inputs:",
     items: inputs.map(({ name }) => ({
       term: `${flag ?? "--input"} ${line(name)}${takesPath ? "=<path>" : ""}`,
       text: takesPath ? "files, a folder or a glob; may be repeated" : "",
@@ -133,7 +138,7 @@ function inputPart({ command, description: { inputs } }: JobHelp): Part {
   };
 }
 
-function paramsPart({ command, description: { params }, refusal }: JobHelp): Part {
+function paramsPart({ command, description: { params }, refusal, secrets }: JobHelp): Part {
   const flag = flagsOf(command, "params") ?? "--param";
   const heading = "Its parameters:";
   if (params.kind === "schema") {
@@ -144,11 +149,10 @@ function paramsPart({ command, description: { params }, refusal }: JobHelp): Par
     heading,
     items: params.params.map(({ name, type, about, default: otherwise }) => {
       const value = type === "boolean" ? "true|false" : type;
-      const needed = otherwise === undefined ? "(required)" : `(default: ${line(excerptOf(otherwise))})`;
-      return {
-        term: `${flag} ${line(name)}=<${value}>`,
-        text: `${about === undefined ? "" : `${line(about)} `}${needed}`,
-      };
+      const isSecret = secrets.some((secret) => secret !== "" && String(otherwise).includes(secret));
+      const shown = isSecret ? "holds a value of --env" : line(excerptOf(otherwise));
+      const needed = otherwise === undefined ? "(required)" : `(default: ${shown})`;
+      return { term: `${flag} ${line(name)}=<${value}>`, text: `${line(about ?? "")} ${needed}`.trim() };
     }),
   };
 }

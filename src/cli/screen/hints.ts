@@ -6,6 +6,7 @@ import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
 import type { JobView } from "../../protocol/view.ts";
+import { noCluster } from "../arguments.ts";
 import { callersEnvironment } from "../callers-environment.ts";
 import { unprintable } from "./error-text.ts";
 
@@ -17,6 +18,8 @@ export interface HintsOptions {
   readonly flags: RunFlags;
   /** Options that have their values from elsewhere, and will again. */
   readonly settings: ReadonlySet<OfCommand>;
+  /** Whether one of them would send the job to a cluster, and the command says that it runs here. */
+  readonly isKeptHere: boolean;
 }
 
 const skipBadAdvised = 10;
@@ -27,10 +30,11 @@ export function failureHints(options: HintsOptions): string[] {
   return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
 }
 
-function commandHints({ view, handle, job, inputs, flags, settings }: HintsOptions): string[] {
+function commandHints(options: HintsOptions): string[] {
+  const { view, handle, job, flags } = options;
   const hints: string[] = [];
   const { where, aside, code = "" } = view.reason ?? {};
-  const command = commandLine(job, inputs, flags, settings);
+  const command = commandLine(options);
   if (where !== undefined && aside !== undefined) {
     // Standard input can't be read again.
     if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
@@ -143,14 +147,10 @@ function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[]
 }
 
 /** The command as it was given, in the words a shell takes. */
-function commandLine(
-  job: string,
-  inputs: readonly string[],
-  flags: RunFlags,
-  settings: HintsOptions["settings"],
-): string {
+function commandLine({ job, inputs, flags, settings, isKeptHere }: HintsOptions): string {
   const line = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
   for (const name of repeated) if (!settings.has(name)) line.push(...optionWords(name, flags));
+  if (isKeptHere) line.push(flagOf("master"), noCluster);
   return line.join(" ") + masterWords(flags);
 }
 

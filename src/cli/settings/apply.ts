@@ -121,6 +121,12 @@ export function settingsOf(command: Command): readonly Setting[] {
   });
 }
 
+/** Whether a setting names a cluster and the command line says that the job runs here, which a hint has to repeat. */
+export function isKeptHere(command: Command): boolean {
+  const named = prepared.get(command)?.find(({ name }) => name === "master")?.text ?? noCluster;
+  return named !== noCluster && masterOf(command) === undefined;
+}
+
 /** The same, and those that `run` would have beside them: for a command that says what `run` would do. */
 export function settingsOfRun(command: Command): readonly Setting[] {
   const all = prepared.get(command) ?? [];

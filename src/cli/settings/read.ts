@@ -20,7 +20,7 @@ export function readSettings(file: SettingsFile): readonly Setting[] {
   const given = contentOf(file, shown);
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new MillraceError("wrong-usage", `${where} is an object of settings by name, not ${excerptOf(given)}`);
-  return Object.entries(given as Readonly<Record<string, unknown>>).map(([key, value]): Setting => {
+  const all = Object.entries(given as Readonly<Record<string, unknown>>).map(([key, value]): Setting => {
     const name = namesInFile.find((each) => each === key);
     if (name === undefined) throw new MillraceError("wrong-usage", `${where}: ${noSetting(key)}`);
     try {
@@ -36,6 +36,8 @@ export function readSettings(file: SettingsFile): readonly Setting[] {
       throw new MillraceError(error.code, `${where}: ${error.message}`, { cause: error });
     }
   });
+  // A flag that is not set is no setting: there is no option that says so.
+  return all.filter(({ value }) => value !== false);
 }
 
 function contentOf({ text, isPackage }: SettingsFile, shown: string): unknown {
@@ -51,7 +53,7 @@ function contentOf({ text, isPackage }: SettingsFile, shown: string): unknown {
 function noSetting(key: string): string {
   const other = runOptionNames.find((name) => name === key && runOption(name).flag !== undefined);
   if (other !== undefined) {
-    return `${key} is no setting, as it belongs to one run or one job: give ${flagOf(other)} on the command line`;
+    return `${key} is not for all runs: give ${flagOf(other)} on the command line`;
   }
   return `there is no setting ${JSON.stringify(key)}${didYouMean(key, namesInFile)}; there are ${namesInFile.join(", ")}`;
 }

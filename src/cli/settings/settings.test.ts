@@ -149,7 +149,9 @@ describe("a file of settings", () => {
       else
         await expect(run).rejects.toMatchObject({
           code: "wrong-usage",
-          message: expect.stringMatching(new RegExp(`^millrace\\.json: ${name} is no setting.*${flagOf(name)} on the`)),
+          message: expect.stringMatching(
+            new RegExp(`^millrace\\.json: ${name} is not for all runs.*${flagOf(name)} on the`),
+          ),
         });
     },
   );
@@ -202,6 +204,13 @@ describe("a file of settings", () => {
     }
     await parsed(["run", "--no-config"]);
     await parsed(["head"]);
+  });
+
+  test("says nothing by a flag that is not set", async () => {
+    write("millrace.json", { noProgress: false, slots: 2 });
+    const run = await parsed(["run"]);
+    expect(run.opts()["noProgress"]).toBeFalsy();
+    expect(settingsOf(run).map(({ name }) => name)).toEqual(["slots"]);
   });
 
   test("may begin with a byte order mark", async () => {

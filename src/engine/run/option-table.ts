@@ -338,7 +338,7 @@ export const runOptions = {
   noConfig: {
     kind: "flag",
     isOfCommand: true,
-    flag: { group: "settings", help: "ignore millrace.json and the key millrace of package.json" },
+    flag: { group: "settings", help: `no settings from millrace.json, nor from "millrace" in package.json` },
   },
   module: { kind: "module" },
   signal: { kind: "signal" },
