@@ -21,7 +21,7 @@ it("refuses to ship a native addon, and names it", async () => {
   const shipped = writeBundle({ module, work, environment: {}, isShipped: true });
   await expect(shipped).rejects.toMatchObject({
     code: "wrong-job",
-    message: expect.stringMatching(/native addons.*fast@2\.0\.0 in .*node_modules\/fast\. .*without --master/),
+    message: expect.stringMatching(/native addons.*fast@2\.0\.0 in .*node_modules\/fast\. .*\(--master none\)/),
   });
   expect(() => readFileSync(work.bundle)).toThrow("ENOENT");
   await writeBundle({ module, work, environment: {} });

@@ -55,7 +55,7 @@ function notShipped(outside: readonly string[]): MillraceError {
   const more = outside.length > shown.length ? ` and ${outside.length - shown.length} more` : "";
   return new MillraceError(
     "wrong-job",
-    `the job loads native addons, which can't be shipped to the workers of a cluster: ${shown.join(", ")}${more}. Run it on one machine, without --master, or use a package in JavaScript or WebAssembly`,
+    `the job loads native addons, which can't be shipped to the workers of a cluster: ${shown.join(", ")}${more}. Run it on one machine (--master none), or use a package in JavaScript or WebAssembly`,
   );
 }
 

@@ -90,7 +90,10 @@ function hasKey(path: string, text: string): boolean {
 function refuseOthers(path: string, { uid }: Pick<Stats, "uid">): void {
   const user = process.getuid?.();
   if (user === undefined || uid === user || uid === 0) return;
-  throw new MillraceError("wrong-usage", `${shownFile({ path })} holds settings and belongs to another user: ${way}`);
+  throw new MillraceError(
+    "wrong-usage",
+    `${shownFile({ path })} holds settings and belongs to another user: make it yours (chown), or ${way}`,
+  );
 }
 
 const way = "--no-config ignores it";

@@ -228,7 +228,7 @@ describe("a file of settings", () => {
     const path = write("millrace.json", {});
     if (process.getuid?.() === 0) chownSync(path, 4711, 4711);
     else vi.spyOn(process as { getuid(): number }, "getuid").mockReturnValue(4711);
-    expect(() => findSettings(folder)).toThrow(/belongs to another user: --no-config/);
+    expect(() => findSettings(folder)).toThrow(/belongs to another user: make it yours \(chown\), or --no-config/);
     vi.restoreAllMocks();
     write("large/millrace.json", " ".repeat(limits.settingsBytesMax + 1));
     expect(() => findSettings(join(folder, "large"))).toThrow(/at most \d+ are read/);
