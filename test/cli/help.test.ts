@@ -25,7 +25,7 @@ test("COMMAND JOB --help has what the job itself takes, below the help of the co
   expect(run.stdout.toString().startsWith(plain.stdout.toString())).toBe(true);
   expect(own).toContain("The job grep (examples/grep.ts):");
   expect(own).toMatch(/-p, --param pattern=<string> /);
-  expect(replay.stdout.toString()).toMatch(/--input users\n {2}--input orders\n/);
+  expect(replay.stdout.toString()).toMatch(/-i, --input users\[=<path>\]\n {2}-i, --input orders\[=<path>\]\n/);
 }, 60_000);
 
 test("a job that can't be loaded leaves the help as it is, and a warning says why", async () => {

@@ -269,7 +269,7 @@ async function finish({
       if (screen.json !== undefined) return screen.json.ended(view);
       const named = new Set(settings.used.map(({ name }) => name));
       const { isKeptHere } = settings;
-      const hints = failureHints({ view, handle, job, inputs, flags, settings: named, isKeptHere });
+      const hints = await failureHints({ view, handle, job, inputs, flags, settings: named, isKeptHere });
       for (const line of failureSummary(view, hints)) process.stderr.write(`${line}\n`);
       return;
     }

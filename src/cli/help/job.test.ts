@@ -64,9 +64,9 @@ test("it has parameters, inputs, side files and outputs, each as it is given", (
   ]);
 });
 
-test("replay takes the name of an input, and plan, test and sim what run takes", () => {
+test("replay may take the name of an input alone, and plan, test and sim what run takes", () => {
   const replay = help("replay", join);
-  expect(replay).toContainEqual(expect.stringMatching(/^ {2}--input users$/));
+  expect(replay).toContainEqual(expect.stringMatching(/^ {2}-i, --input users\[=<path>\]$/));
   expect(replay).toContainEqual(expect.stringMatching(/^ {2}-p, --param since=<string> /));
   for (const name of ["plan", "test", "sim"]) expect(help(name, join)).toEqual(help("run", join));
 });

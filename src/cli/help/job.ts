@@ -124,22 +124,25 @@ function formatted(command: Command, term: string, width: number, text: string):
 }
 
 function inputPart({ command, description: { inputs } }: JobHelp): Part {
-  const flag = flagsOf(command, "inputs") ?? command.options.find(({ long }) => long === "--input")?.long;
-  if (inputs.length === 1 && inputs[0]!.name === "")
-    return { heading: "Its input:", items: [{ term: "[input...]", text: "files, folders or globs as arguments" }] };
-  // `replay` takes the name alone.
-  const takesPath = flagsOf(command, "inputs") !== undefined;
+  const option = command.options.find(({ long }) => long === "--input");
+  // `replay` may take the name alone, and says what its arguments are.
+  const takesPaths = option !== undefined && nameOf(option) === "inputs";
+  if (inputs.length === 1 && inputs[0]!.name === "") {
+    const items = takesPaths ? [{ term: "[input...]", text: "files, folders or globs as arguments" }] : [];
+    return { heading: "Its input:", items };
+  }
+  const text = takesPaths ? "files, a folder or a glob; may be repeated" : "";
   return {
     heading: "Its inputs:",
     items: inputs.map(({ name }) => ({
-      term: `${flag ?? "--input"} ${line(name)}${takesPath ? "=<path>" : ""}`,
-      text: takesPath ? "files, a folder or a glob; may be repeated" : "",
+      term: `${flagsOf(option) ?? "--input"} ${line(name)}${takesPaths ? "=<path>" : "[=<path>]"}`,
+      text,
     })),
   };
 }
 
 function paramsPart({ command, description: { params }, refusal, secrets }: JobHelp): Part {
-  const flag = flagsOf(command, "params") ?? "--param";
+  const flag = flagsNamed(command, "params") ?? "--param";
   const heading = "Its parameters:";
   if (params.kind === "schema") {
     const says = refusal === undefined ? "takes it that none is given" : `says, where none is given: ${line(refusal)}`;
@@ -158,7 +161,7 @@ function paramsPart({ command, description: { params }, refusal, secrets }: JobH
 }
 
 function fileItems({ command, description: { files } }: JobHelp): Item[] {
-  const flag = flagsOf(command, "files") ?? "--file";
+  const flag = flagsNamed(command, "files") ?? "--file";
   return files.map(({ name, path }) => ({
     term: `${flag} ${line(name)}=<path>`,
     text: `(default: ${line(path)}, from the job's folder)`,
@@ -174,9 +177,12 @@ function outputItems({ description: { outputs, outputsNamed, compress } }: JobHe
   }));
 }
 
+function flagsNamed(command: Command, name: OfCommand): string | undefined {
+  return flagsOf(command.options.find((each) => nameOf(each) === name));
+}
+
 /** "-p, --param". */
-function flagsOf(command: Command, name: OfCommand): string | undefined {
-  const option = command.options.find((each: Option) => nameOf(each) === name);
+function flagsOf(option: Option | undefined): string | undefined {
   return option === undefined ? undefined : [option.short, option.long].filter(Boolean).join(", ");
 }
 

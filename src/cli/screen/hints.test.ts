@@ -32,7 +32,7 @@ async function again(words: readonly string[], env: Readonly<Record<string, stri
   const { operands } = command.parseOptions([...words]);
   settle(command);
   const [job = "", ...inputs] = operands;
-  const hints = failureHints({
+  const hints = await failureHints({
     view: failed,
     handle: { isKept: true } as JobHandle,
     job,
