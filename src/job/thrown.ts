@@ -87,7 +87,7 @@ function adviceForMissing(thrown: unknown): string | undefined {
 }
 
 /** Calls that read, and find nothing. The name of a program that is in no folder of PATH is no file beside the job. */
-const readingCalls = /^(?:open|stat|lstat|access|readlink|realpath|copyfile|spawn \.{0,2}\/.*)$/;
+const readingCalls = /^(?:open|stat|lstat|access|readlink|realpath|copyfile|spawn(?:Sync)? \.{0,2}\/.*)$/;
 const foldersCalls = /^(?:scandir|opendir)$/;
 
 function adviceForFile(path: unknown, call: string): string | undefined {

@@ -71,7 +71,7 @@ const cases: Readonly<Record<string, Case>> = {
   "requires by itself what is beside it": {
     source: `import { createRequire } from "node:module";\nexport default createRequire(import.meta.url)("./fast.node");\n`,
     says: /Cannot find module '\.\/fast\.node': a job runs as one bundle.*import x from "\.\/fast\.node"/,
-    place: /job\.ts:2:46/,
+    place: /job\.ts:2:45/,
   },
   "imports a package that is not installed": {
     source: 'import { x } from "no-such-package";\nexport default x;\n',

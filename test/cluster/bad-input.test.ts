@@ -155,7 +155,7 @@ describe("a job", () => {
     );
     const { code, stderr } = await cluster.ask(["run", at("native.ts"), at("in.txt"), "-o", at("out")]);
     expect(stderr).toMatch(
-      /^(?:warning still loading .*\n)?error the job loads native addons, which can't be shipped to the workers of a cluster: \/.*\/fast\.node .*Run it on one machine \(--master none\), or use a package in JavaScript or WebAssembly \[wrong-job\]\n$/,
+      /^(?:warning still loading .*\n)?error \/.*native\.ts: the job loads native addons, which can't be shipped to the workers of a cluster: \/.*\/fast\.node .*Run it on one machine \(--master none\), or use a package in JavaScript or WebAssembly \[wrong-job\]\n$/,
     );
     expect(code).toBe(1);
   });
