@@ -1,5 +1,6 @@
 import type { Kernel, KernelOptions } from "../../src/kernel/kernel.ts";
 import { collectConformance } from "./kernel-collect.ts";
+import { columnsConformance } from "./kernel-columns.ts";
 import { foldConformance } from "./kernel-fold.ts";
 import { mergeConformance } from "./kernel-merge.ts";
 import { sumsConformance } from "./kernel-sums.ts";
@@ -9,6 +10,7 @@ import { wordsConformance } from "./kernel-words.ts";
 export function kernelConformance(create: (options: KernelOptions) => Kernel): void {
   collectConformance(create);
   foldConformance(create);
+  columnsConformance(create);
   mergeConformance(create);
   sumsConformance(create);
   wordsConformance(create);

@@ -37,6 +37,8 @@ export interface StateAggregate extends CommonDefinition {
   readonly kind: "state";
   /** The names of the results, where they are an object of them. */
   readonly names?: readonly string[];
+  /** Where the state is columns of numbers and nothing else: these. */
+  readonly columns?: readonly Column[] | undefined;
   /** Appends the state of one value. Throws `wrong-value` for what it does not take. */
   lift(value: unknown, out: ByteWriter): void;
   begin(): Accumulator;
