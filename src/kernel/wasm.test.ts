@@ -46,7 +46,7 @@ describe("WebAssembly kernel", () => {
     expect(mayAggregate(layout, [source(1, 1), source(1, 1)], undefined)).toBe(false);
   });
 
-  it.each([
+  it.each<[string, readonly number[], number]>([
     ["integers", [1, 2, 2 ** 52, -7], 0],
     ["fractions", [0.1, 1e16, -3.7, 1e-9], 0],
     ["an infinity among others", [0.1, Number.POSITIVE_INFINITY, 3, 4], 1],

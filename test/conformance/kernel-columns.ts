@@ -20,7 +20,7 @@ import {
   sourceOf,
 } from "./kernel-driver.ts";
 
-export type Kind = Column["kind"];
+type Kind = Column["kind"];
 
 const kernelColumn: Readonly<Record<Kind, KernelColumn>> = {
   count: "count",
@@ -68,7 +68,7 @@ export class Columns {
 }
 
 /** Readable form of pairs, with all digits of their values. */
-export function states(pairs: readonly Emitted[]): readonly string[] {
+function states(pairs: readonly Emitted[]): readonly string[] {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
   return pairs.map(({ partition = 0, key, value }) => `${partition} ${hex(key)}=${hex(value)}`);
 }

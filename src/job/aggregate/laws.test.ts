@@ -284,7 +284,7 @@ it("the kernel folds columns of numbers, and nothing else", () => {
   expect(columnsOf(mean("ms"))).toEqual(["count", "sum"]);
   expect(columnsOf(all)).toBe(undefined);
   expect(columnsOf(ifPresent(mean("rent")))).toBe(undefined);
-  expect(columnsOf(first(json()))).toBe(undefined);
+  expect(columnsOf(first(json<number>()))).toBe(undefined);
   const sums = (n: number) => stats(Object.fromEntries(Array.from({ length: n }, (_, i) => [`s${i}`, sum(`f${i}`)])));
   expect(columnsOf(sums(12))).toHaveLength(12);
   expect(columnsOf(sums(13))).toBe(undefined);

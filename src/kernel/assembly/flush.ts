@@ -66,6 +66,16 @@ function runEnd(record: usize, key: usize, keyBytes: u32): u32 {
   return next;
 }
 
+// @ts-ignore
+@inline
+function valueBytesOf(pair: usize, key: usize): u32 {
+  // Nearly always there is one byte in front of the key; where there are more, the byte before that one has its high
+  // bit set.
+  if (load<u8>(key - 2) < 0x80) return load<u8>(key - 1);
+  readVarint(pair, poolEnd);
+  return readVarint(varintEnd, poolEnd);
+}
+
 /** Results: BLOCK (described), FOLD (records of FOLD_FROM to FOLD_TO, then `skipFolded`), BEYOND, DONE. */
 export function nextFlush(): i32 {
   let digest: u64 = 0;
@@ -107,16 +117,7 @@ export function nextFlush(): i32 {
       store<u32>(FOLD_TO, <u32>(records + (<usize>next << 4)));
       return FOLD;
     }
-    let valueBytes: u32 = 8;
-    if (!isNumbers) {
-      // Nearly always there is one byte in front of the key; where there are more, the byte before that one has its
-      // high bit set.
-      valueBytes = load<u8>(key - 1);
-      if (load<u8>(key - 2) >= 0x80) {
-        readVarint(pair, poolEnd);
-        valueBytes = readVarint(varintEnd, poolEnd);
-      }
-    }
+    const valueBytes: u32 = isNumbers ? 8 : valueBytesOf(pair, key);
     const pairBytes = <u32>(key - pair) + keyBytes + valueBytes;
     if (!hasRoom(pairBytes)) {
       addDigest(digest);
@@ -165,9 +166,8 @@ let foldedPairBytes: u32 = 0;
 function foldColumns(record: usize, key: usize, keyBytes: u32, count: u32): bool {
   beginAccumulator(ACCUMULATOR);
   for (let i: u32 = 0; i < count; i++) {
-    const value = keyAt(record) + keyBytes;
-    readVarint(pairAt(record), poolEnd);
-    if (!addState(ACCUMULATOR, value, readVarint(varintEnd, poolEnd))) return false;
+    const at = keyAt(record);
+    if (!addState(ACCUMULATOR, at + keyBytes, valueBytesOf(pairAt(record), at))) return false;
     record += 16;
   }
   foldedBytes = writeState(ACCUMULATOR, WRITTEN);
