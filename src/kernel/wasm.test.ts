@@ -59,7 +59,7 @@ describe("WebAssembly kernel", () => {
       const pairs = Array.from({ length: 400 }, (_, i) => emit(`${i % 3}`, columns.lift(numbers[i % numbers.length]!)));
       const options: CollectOptions = { ...plain, fold: columns.fold, combining };
       const { runs } = collectAll(kernel, options, pairs, { flushEvery: 150 });
-      expect(runs.length).toBe(3);
+      expect(runs.filter((run) => run.length > 0).length).toBe(3);
       expect(mergeRuns(kernel, runs, columns.fold).length).toBe(3);
       if (callsMin === 0) expect(columns.calls).toBe(0);
       else expect(columns.calls).toBeGreaterThanOrEqual(callsMin);
