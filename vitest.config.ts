@@ -29,7 +29,7 @@ const seededBug: Plugin = {
 
 /**
  * Properties try the same values again wherever the sources are the same, and others as soon as a file changes: one
- * commit has one result. MILLRACE_SEED=random looks further, and MILLRACE_SEED=N repeats what failed.
+ * commit has one result. MILLRACE_PROPERTIES=random looks further, and MILLRACE_PROPERTIES=N repeats what failed.
  */
 const seededProperties: Plugin = {
   name: "seeded properties",
@@ -58,6 +58,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    env: { MILLRACE_SEED: process.env["MILLRACE_SEED"] ?? seedOfSources() },
+    env: { MILLRACE_PROPERTIES: process.env["MILLRACE_PROPERTIES"] ?? seedOfSources() },
   },
 });

@@ -10,7 +10,7 @@ it("exports what the documentation names, and nothing else", () => {
       ...["MillraceError", "defineJob", "run", "prefix", "byHash", "byRange", "sum", "min", "max", "words", "grep"],
       ...["recordAsKey", "eachKey"],
       ...["stats", "count", "countIf", "mean", "variance", "first", "last", "topN", "countDistinct", "collect"],
-      ...["fold", "ifPresent", "defineAggregate", "fields"],
+      ...["fold", "ifPresent", "defineAggregate", "defineJoin", "fields"],
       ...["text", "lines", "ndjson", "csv", "tsv", "records", "wholeFiles"],
       ...[
         "utf8",

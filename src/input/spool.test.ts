@@ -14,9 +14,7 @@ afterEach(() => rmSync(top, { recursive: true, force: true }));
 
 test("standard input becomes a file of its own, for this user only", async () => {
   const path = join(top, "stdin");
-  expect(
-    await spoolStream(Readable.from([Buffer.from("one\n"), "Standard input", "zwö\n"]), "Standard input", path),
-  ).toEqual({
+  expect(await spoolStream(Readable.from([Buffer.from("one\n"), "zwö\n"]), "Standard input", path)).toEqual({
     bytes: 9,
   });
   expect(readFileSync(path, "utf8")).toBe("one\nzwö\n");

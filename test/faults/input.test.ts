@@ -1,7 +1,7 @@
 // Inputs and values that are hostile (faults 69 to 87), with the built command: one clear error or the right result, in
 // bounded memory.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync, truncateSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventsOf, jobFile, partsOf, peakSlotBytes, plainUser, runToEnd, Scratch, start } from "./support.ts";
@@ -41,10 +41,13 @@ describe("fault 74: a file that is not what was planned fails the job, by name",
 describe("fault 75: what is no regular file is refused, and never waited for", () => {
   const cases: readonly (readonly [what: string, make: () => string, message: RegExp])[] = [
     [
-      "a FIFO",
+      // One that is named by itself is read like standard input (test/cli/fifos.test.ts).
+      "a FIFO in a folder",
       () => {
-        execFileSync("mkfifo", [join(scratch.path, "fifo")]);
-        return "fifo";
+        mkdirSync(join(scratch.path, "pipes"));
+        scratch.write("pipes/a.txt", "a line\n");
+        execFileSync("mkfifo", [join(scratch.path, "pipes/fifo")]);
+        return "pipes";
       },
       /fifo/i,
     ],

@@ -175,7 +175,9 @@ test("fault 19: state of a module lives as long as its slot, and what it leaves 
   expect(processIds().filter((pid) => commandLineOf(pid).includes(scratch.path))).toEqual([]);
 });
 
-test("fault 19: `millrace test` finds what a job keeps from task to task, by processes of their own", async () => {
+test("fault 19: `millrace test` finds what a job keeps from task to task, by processes of their own", {
+  timeout: 180_000, // it runs the job more than a dozen times
+}, async () => {
   const { code, stdout } = await runToEnd(scratch, ["test", jobFile("leaky"), "in"]);
   expect(code).toBe(1);
   expect(stdout).toMatch(/^FAIL +.*a process of its own for each task: the result differs/m);

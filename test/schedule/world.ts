@@ -30,6 +30,8 @@ type Message =
 export type Sightings = Map<string, number>;
 
 export class World {
+  /** While a new master performs what it finds in the store. */
+  private isRecovering = false;
   readonly seed: number;
   readonly random: () => number;
   readonly sightings: Sightings;
@@ -480,7 +482,9 @@ export class World {
     this.told = new Told();
     this.epoch++;
     this.cluster = recoverCluster(recordsOf(store), this.epoch, this.options, this.now);
+    this.isRecovering = true;
     this.step({ kind: "clock-ticked" });
+    this.isRecovering = false;
   }
 
   private recovered(store: ReadonlyMap<string, Uint8Array>): Cluster {
@@ -531,18 +535,25 @@ export class World {
     const fromMaps = job.reduces.length === 0 || this.seed % 2 === 0 ? job.maps.length : 0;
     assert(decision.files.length === job.reduces.length + fromMaps, "not all parts");
     for (const { token } of decision.files)
-      assert(token !== "" && !this.lost.has(token), "a file is decided that is gone");
+      assert(token !== "" && (this.isRecovering || !this.lost.has(token)), "a file is decided that is gone");
     const emitted = job.maps.map((task) => task.winner?.emissionDigest);
     for (const task of job.reduces) {
       const read = this.read.get(attemptKey(task.winner!.attempt));
       assertEqual(read?.digests, emitted);
+    }
+    // What another master has decided is published as it is, whoever is heard by now.
+    if (this.isRecovering) {
+      this.saw("decision of a predecessor");
+      return;
     }
     // I18: each worker that is heard, and ran something of it in this life, has answered.
     for (const fake of this.workers) {
       const worker = this.cluster.workers.get(fake.id);
       if (worker === undefined || worker.isSilent || worker.incarnation !== fake.incarnation) continue;
       for (const { winner } of [...job.maps, ...job.reduces]) {
-        const endedAt = fake.endedAt.get(attemptKey(winner!.attempt));
+        // A job that is resumed once it is decided may have lost a run since; its decision stands.
+        if (winner === undefined) continue;
+        const endedAt = fake.endedAt.get(attemptKey(winner.attempt));
         const answeredAt = fake.answeredAt.get(job.id) ?? 0;
         assert(endedAt === undefined || answeredAt > endedAt, `decided, and ${fake.id} has not answered`);
       }

@@ -1,13 +1,15 @@
 // Colours of what is printed: whether there are any depends on the stream that is written to, on `--color`, and on the
-// environment. What a command prints goes to one stream, so the stream is chosen once, where its printer is opened.
+// caller's environment, which the job's own replaces where its code runs in this process. What a command prints goes to
+// one stream, so the stream is chosen once, where its printer is opened.
 import picocolors from "picocolors";
+import { callersEnvironment } from "../callers-environment.ts";
 
 export const colourModes = ["auto", "always", "never"] as const;
 export type ColourMode = (typeof colourModes)[number];
 
 const painted = picocolors.createColors(true);
 let mode: ColourMode = "auto";
-let isOn = wantsColour("auto", process.stderr.isTTY === true, process.env);
+let isOn = wantsColour("auto", process.stderr.isTTY === true, callersEnvironment);
 
 /**
  * Whether a stream is written to in colour. The option is nearest to whoever types the command; NO_COLOR is a wish of a
@@ -34,7 +36,7 @@ export function chooseColours(given: ColourMode | undefined): void {
 
 /** Says which stream the next lines are for. */
 export function colourFor(stream: { readonly isTTY?: boolean }): void {
-  isOn = wantsColour(mode, stream.isTTY === true, process.env);
+  isOn = wantsColour(mode, stream.isTTY === true, callersEnvironment);
 }
 
 /** Makes a text for standard error, whatever the stream of the command is. */
@@ -51,7 +53,7 @@ export function onStderr<T>(make: () => T): T {
 /** A terminal on which lines can be rewritten in place; one that calls itself dumb can't do that. */
 export function isLive(
   stream: { readonly isTTY?: boolean },
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  environment: Readonly<Record<string, string | undefined>> = callersEnvironment,
 ): boolean {
   return stream.isTTY === true && environment["TERM"] !== "dumb";
 }

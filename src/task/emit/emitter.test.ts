@@ -48,7 +48,7 @@ function listing(batchBytes: number, header: number, fails?: () => void): PairTa
 }
 
 function emitterOf(options: Readonly<Record<string, unknown>>, target: PairTarget): Emitter {
-  const job = jobDefinition(defineJob({ name: "t", input: text(), map() {}, ...options } as never));
+  const job = jobDefinition(defineJob({ name: "t", input: text(), map() {}, reduce() {}, ...options } as never));
   const emitter = createEmitter(new PairEncoder(job, 9), target);
   emitter.open();
   return emitter;
