@@ -17,7 +17,7 @@ import { settleEntries, takeColumns } from "./folding-columns";
 import { EXPLICIT, isByWholeHash, mode, partitions, partitionOf, partitionOfHash } from "./partitioner";
 import { DONE, EMISSION_DIGEST, EMISSIONS, FULL, HELD, MALFORMED, ODD, TAKEN } from "./state";
 import { addNode, clearTable, growFor, NODE, rememberKeys, settleTable, table } from "./table";
-import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
+import { P1, P2, xxh64, xxh64Nine, xxh64Short, xxh64Word } from "./xxh64";
 
 /** An entry of the table begins with the hash that partition and digest need, so that it is computed once per key. */
 export const HASH_BYTES: u32 = 8;
@@ -219,7 +219,8 @@ export function addTerm(hash: u64, partition: u32, word: u64): void {
 
 /** Adds the emission term of a pair of columns in the table. */
 export function addTermOf(hash: u64, partition: u32, value: usize, valueBytes: u32): void {
-  digest += xxh64(value, valueBytes, (hash + indexTerm) ^ (<u64>partition * P2));
+  const seed = (hash + indexTerm) ^ (<u64>partition * P2);
+  digest += valueBytes == 8 ? xxh64Word(load<u64>(value), seed) : valueBytes == 9 ? xxh64Nine(value, seed) : xxh64(value, valueBytes, seed);
   indexTerm += P1;
 }
 

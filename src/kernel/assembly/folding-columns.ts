@@ -5,7 +5,7 @@
 //
 // Before the pool is sorted, or the table is given up, entries become those of a pool without a table (`collect.ts`).
 import { copy, readVarint, varintEnd, writeVarint } from "./bytes";
-import { accumulatorBytes, addState, beginAccumulator, writeState, WRITTEN } from "./columns";
+import { accumulatorBytes, addOneSum, addState, beginAccumulator, isOneSum, writeState, WRITTEN } from "./columns";
 import { addTermOf, countPairs, holdColumns, poolEnd, reserve } from "./collect";
 import { EXPLICIT, mode, partitions, partitionOf } from "./partitioner";
 import { DONE, FULL, MALFORMED, ODD, TAKEN, TOUCHED } from "./state";
@@ -22,7 +22,14 @@ const HEAD: usize = 16;
  * and what follows is not taken.
  */
 export function takeColumns(at: usize, end: usize): i32 {
-  const isExplicit = mode == EXPLICIT;
+  // The most frequent aggregates are one sum.
+  if (isOneSum() && mode != EXPLICIT) return takeTabled(at, end, true, false);
+  return takeTabled(at, end, false, mode == EXPLICIT);
+}
+
+// @ts-ignore
+@inline
+function takeTabled(at: usize, end: usize, oneSum: bool, isExplicit: bool): i32 {
   const headBytes: usize = isExplicit ? 4 : 0;
   let isMalformed = false;
   let touching: u32 = 0;
@@ -63,7 +70,7 @@ export function takeColumns(at: usize, end: usize): i32 {
         result = takeNew(one, shape, keyBytes, value, valueBytes);
       } else {
         const accumulator = <usize>load<u32>(node, 24);
-        if (addState(accumulator, value, valueBytes)) {
+        if (oneSum ? addOneSum(accumulator, value, valueBytes) : addState(accumulator, value, valueBytes)) {
           const entry = accumulator - keyBytes - HEAD;
           addTermOf(load<u64>(entry), load<u16>(entry, 8), value, valueBytes);
         } else result = ODD;
