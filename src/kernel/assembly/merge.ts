@@ -113,16 +113,7 @@ function run(folds: bool): i32 {
     const digest = valueBytes == 8 ? xxh64Word(load<u64>(value), hash) : xxh64(value, valueBytes, hash);
     if (folds && pendingStart != 0 && pendingKeyBytes == keyBytes && same(pendingKey, key, keyBytes)) {
       if (kind == BYTES) {
-        if (columns != 0 && !pendingFolded && tally(value, valueBytes)) {
-          // folded
-        } else if (!pendingFolded || !skips) {
-          pendingFolded = true;
-          describeFold(value, valueBytes);
-          skips = true;
-          return FOLD;
-        } else {
-          skips = false;
-        }
+        if (!foldBytes(value, valueBytes)) return FOLD;
       } else {
         pendingNumber = foldNumbers(pendingNumber, decodeNumber(load<u64>(value)), pendingKey, keyBytes);
         if (isBeyond(pendingNumber)) return failBeyond(pendingKey, keyBytes);
@@ -130,8 +121,9 @@ function run(folds: bool): i32 {
       }
     } else {
       if (folds && pendingStart != 0) {
-        if (kind == BYTES && (pendingFolded || (pendingTallied && !settleTallied()))) return SETTLE;
-        if (pendingStart != 0) settle();
+        if (kind == BYTES) {
+          if (!settleBytes()) return SETTLE;
+        } else settle();
       }
       if (!hasRoom(pairBytes)) {
         closeBlock(0);
@@ -166,14 +158,37 @@ function run(folds: bool): i32 {
     replay(winner);
   }
   if (folds && pendingStart != 0) {
-    if (kind == BYTES && (pendingFolded || (pendingTallied && !settleTallied()))) return SETTLE;
-    if (pendingStart != 0) settle();
+    if (kind == BYTES) {
+      if (!settleBytes()) return SETTLE;
+    } else settle();
   }
   if (blockPairs > 0) {
     closeBlock(0);
     return BLOCK;
   }
   return DONE;
+}
+
+/** Folds a value into those of the pending pair. Returns false where the host has to, for which it is described. */
+function foldBytes(value: usize, valueBytes: u32): bool {
+  if (columns != 0 && !pendingFolded && tally(value, valueBytes)) return true;
+  if (pendingFolded && skips) {
+    skips = false;
+    return true;
+  }
+  pendingFolded = true;
+  describeFold(value, valueBytes);
+  skips = true;
+  return false;
+}
+
+/** Closes the pending pair of bytes. Returns false where the host has to write it. */
+function settleBytes(): bool {
+  if (pendingFolded) return false;
+  if (pendingTallied) return settleTallied();
+  addDigest(pendingDigest);
+  pendingStart = 0;
+  return true;
 }
 
 /** Adds a value to those of the pending pair. Returns false where the host has to. */
