@@ -1,4 +1,4 @@
-// Exact sums of a kernel against big integers, with nothing of src/job/aggregate but what lifts and folds for the reference.
+// Exact sums of a kernel against big integers, which share no code with those of src/job/aggregate.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readF64, writeF64 } from "../../src/base/bytes/f64.ts";
@@ -17,7 +17,7 @@ function units(value: number): bigint {
   return bits >> 63n === 1n ? -size : size;
 }
 
-/** The float64 nearest to so many units, ties to even. */
+/** The float64 nearest to a number of units, ties to even. */
 function nearest(exact: bigint): number {
   if (exact < 0n) return -nearest(-exact);
   // `Number` rounds once; what is cut off below 64 bits counts as one bit more.
