@@ -76,8 +76,8 @@ export const limits = {
    */
   foldedBatchBytes: 1 * MiB,
   /**
-   * Columns of numbers that the kernel folds itself: as many as its first 4 KiB have room for. Values of more are folded
-   * by a call per value.
+   * Columns of numbers that the kernel folds itself: as many as its first 4 KiB have room for. Values of more are
+   * folded by a call per value.
    */
   kernelColumnsMax: 12,
   /** A pair larger than this goes past the batch. */
@@ -97,6 +97,11 @@ export const limits = {
   joinKeptBytes: 1 * MiB,
   /** Left free in the file system of the memory tier, for status pages and for other programs. */
   memoryTierSpareBytes: 8 * MiB,
+
+  /** Pairs of the one key that `millrace replay --key` runs reduce for: sorted in memory, for which they are merged. */
+  replayHeldBytesMax: 512 * MiB,
+  /** Pairs or records that `millrace replay` shows; the others are counted. */
+  replayListedMax: 1_000,
 
   // memory
   /** Slot processes on one machine. */

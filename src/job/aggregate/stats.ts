@@ -1,5 +1,6 @@
 import { excerptOf } from "../../base/excerpt.ts";
 import { isObject, wrong } from "../check.ts";
+import { unknownShape } from "../codecs/shape.ts";
 import { type Aggregate, type AggregateDefinition, aggregateDefinition, aggregateOf } from "./aggregate.ts";
 import { combined } from "./combined.ts";
 import type { Reads } from "./field.ts";
@@ -49,7 +50,7 @@ export function stats<const S extends { readonly [name: string]: Aggregate<never
   return aggregateOf({
     kind: "state",
     name: `stats({ ${names.join(", ")} })`,
-    names,
+    gives: { kind: "object", names, parts: definitions.map(({ gives }) => gives ?? unknownShape) },
     reads: readsOf(definitions),
     columns,
     lift,

@@ -18,8 +18,8 @@ const GROUP_PAIRS: usize = 32;
 const HEAD: usize = 16;
 
 /**
- * Takes pairs from [at, end). Results are those of `addBatch`; and ODD where a value is none that the kernel folds: it
- * and what follows is not taken.
+ * Takes pairs from [at, end). Results are those of `addBatch`; and ODD where the kernel can't fold a value: it and what
+ * follows is not taken.
  */
 export function takeColumns(at: usize, end: usize): i32 {
   // The most frequent aggregates are one sum.
