@@ -90,10 +90,13 @@ export function exactConformance(create: (options: KernelOptions) => Kernel): vo
     };
 
     it("are those of big integers, and round once, whatever the values and the cuts", () => {
-      const numbers = fc.oneof(fc.array(finite, { minLength: 2, maxLength: 80 }), there);
+      const numbers: fc.Arbitrary<readonly number[]> = fc.oneof(
+        fc.array(finite, { minLength: 2, maxLength: 80 }),
+        there,
+      );
       const property = fc.property(numbers, way, (given, how) => {
         const sum = summed(given, how);
-        const exact = given.reduce<bigint>((so, value) => so + units(value), 0n);
+        const exact = given.reduce((so, value) => so + units(value), 0n);
         expect(exactOf(sum)).toBe(exact);
         expect(sum.first).toBe(nearest(exact));
         expect(sum.fraction).toBe(given.some((value) => !Number.isSafeInteger(value)));
