@@ -316,7 +316,7 @@ describe("a job that waits for all it starts is not failed", () => {
 });
 
 // Beside each other: they wait for seconds, for what stays open.
-describe.concurrent("what stays open", () => {
+describe.concurrent("what stays open", { timeout: 180_000 }, () => {
   test("what is left open is named: in the summary, in the task's log, and by `millrace test`, for which a timer is a note only", async () => {
     const timer = writeJob(`input: text(), reducers: 0, output: text(),
     map(line, emit) { emit(line); setTimeout(() => {}, 3_600_000); },`);
