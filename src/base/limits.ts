@@ -77,6 +77,11 @@ export const limits = {
    * caches longer.
    */
   foldedBatchBytes: 1 * MiB,
+  /**
+   * Columns of numbers that the kernel folds itself: as many as its first 4 KiB have room for. Values of more are
+   * folded by a call per value.
+   */
+  kernelColumnsMax: 12,
   /** A pair larger than this goes past the batch. */
   batchPairBytesMax: 16 * KiB,
   blockBytes: 64 * KiB,
@@ -324,6 +329,8 @@ export const limits = {
   /** A plan is stored in chunks of at most this size. */
   planChunkBytes: 256 * KiB,
   outputChunkBytes: 8 * MiB,
+  /** A file of settings that a command reads before it does anything: more than any person writes by hand. */
+  settingsBytesMax: 1 * MiB,
   excerptBytes: 200,
   logLineBytesMax: 8 * KiB,
 } as const;

@@ -38,6 +38,8 @@ export interface NumberAggregate extends CommonDefinition {
 /** An aggregate with a state of its own. */
 export interface StateAggregate extends CommonDefinition {
   readonly kind: "state";
+  /** Where the state is columns of numbers and nothing else: these. */
+  readonly columns?: readonly Column[] | undefined;
   /** Appends the state of one value. Throws `wrong-value` for what it does not take. */
   lift(value: unknown, out: ByteWriter): void;
   begin(): Accumulator;

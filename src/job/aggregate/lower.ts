@@ -3,13 +3,16 @@
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
+import { limits } from "../../base/limits.ts";
 import { isPlainObject } from "../../base/value/plain-value.ts";
+import type { KernelColumn } from "../../kernel/kernel.ts";
 import { wrong } from "../check.ts";
 import type { Codec, KeyCodec } from "../codec.ts";
 import { builtIn, codecNames } from "../codecs/facts.ts";
 import { type Shape, shapeOf, unknownShape } from "../codecs/shape.ts";
 import type { JobDefinition } from "../definition.ts";
 import { aggregateDefinition, type StateAggregate } from "./aggregate.ts";
+import type { Column } from "./columns.ts";
 import { asState } from "./combined.ts";
 import { notCalled } from "./numbers.ts";
 
@@ -70,6 +73,21 @@ export function mergeStates(aggregate: StateAggregate): (a: unknown, b: unknown)
     return new State(aggregate, buffer.copy());
   };
 }
+
+/** The columns of an aggregate whose states the kernel can merge itself; undefined: it has to call for each of them. */
+export function kernelColumns({ columns }: StateAggregate): readonly KernelColumn[] | undefined {
+  if (columns === undefined || columns.length > limits.kernelColumnsMax) return undefined;
+  return columns.map(({ kind }) => kernelColumn[kind]);
+}
+
+const kernelColumn: Readonly<Record<Column["kind"], KernelColumn>> = {
+  count: "count",
+  countIf: "count",
+  sum: "sum",
+  squares: "sum",
+  min: "min",
+  max: "max",
+};
 
 type Reduce = NonNullable<JobDefinition["reduce"]>;
 
