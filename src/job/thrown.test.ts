@@ -177,9 +177,7 @@ describe("a file that is beside the job's module, and is read where the job runs
     const { error } = spawnSync("no-such-program");
     expect(describeThrown(error).message).toMatch(/ENOENT$/);
     const script = "./no-such-script";
-    expect(describeThrown(spawnSync(script).error).message).toContain(
-      'files: { no_such_script: "no-such-script" }',
-    );
+    expect(describeThrown(spawnSync(script).error).message).toContain('files: { no_such_script: "no-such-script" }');
   });
 
   it("may be a module, which a literal name finds", () => {
