@@ -176,9 +176,8 @@ describe("a file that is beside the job's module, and is read where the job runs
     expect(told(() => mkdirSync("no-such/at/all"))).not.toContain("ctx.file");
     const { error } = spawnSync("no-such-program");
     expect(describeThrown(error).message).toMatch(/ENOENT$/);
-    expect(describeThrown(spawnSync("./no-such-script").error).message).toContain(
-      'files: { no_such_script: "no-such-script" }',
-    );
+    const script = "./no-such-script";
+    expect(describeThrown(spawnSync(script).error).message).toContain('files: { no_such_script: "no-such-script" }');
   });
 
   it("may be a module, which a literal name finds", () => {

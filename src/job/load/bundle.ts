@@ -25,7 +25,7 @@ export interface JobBundle {
   readonly warnings: readonly string[];
   /** What the job's own modules import by a name that only running them tells: it is not in the bundle. */
   readonly unbundled: readonly string[];
-  /** Packages with native addons and such files, each with its place: where there are any, it runs on this machine only. */
+  /** Packages with native addons and such files, by place: with any, the bundle runs on this machine only. */
   readonly outside: readonly string[];
   /** Environment variables that the job's own modules read, without those in node_modules. */
   readonly environmentReads: readonly string[];
