@@ -48,21 +48,21 @@ const kinds: readonly Kind[] = [
     name: "awk, tabs",
     file: "awk.tsv",
     records: 50,
-    said: "tsv: c1 uint, c2 utf8, c3 float64, c4 utf8, c5 date",
+    said: "tsv: c1 uint, c2 utf8, c3 float64, c4 utf8, c5 day",
     make: () => awk("\\t", ""),
   },
   {
     name: "awk and gzip",
     file: "requests.csv.gz",
     records: 50,
-    said: "csv with a header: id uint, host utf8, ms float64, method utf8, day date",
+    said: "csv with a header: id uint, host utf8, ms float64, method utf8, day day",
     make: () => then(awk(",", 'print "id", "host", "ms", "method", "day";'), "gzip", ["-c"]),
   },
   {
     name: "jq and zstd",
     file: "jq.ndjson.zst",
     records: 40,
-    said: /^ndjson: id uint, name utf8, at date, ok bool, ms float64, who utf8\?$/m,
+    said: /^ndjson: id uint, name utf8, at day, ok bool, ms float64, who utf8\?$/m,
     make: () =>
       then(
         output("jq", [
@@ -127,7 +127,7 @@ const kinds: readonly Kind[] = [
     name: "Python's json, integers beyond 2^53",
     file: "snowflakes.jsonl",
     records: 20,
-    said: /left out.*"id" \(numbers beyond 2\^53/,
+    said: "ndjson: id bigint, who utf8",
     make: () => python(`for i in range(20): print(json.dumps({"id": 2**60 + i, "who": "u%d" % (i % 4)}))`),
   },
   {
@@ -154,14 +154,14 @@ const kinds: readonly Kind[] = [
     name: "sqlite3, csv",
     file: "sqlite.csv",
     records: 4,
-    said: "csv with a header: id uint, name utf8, price float64?, seen date",
+    said: "csv with a header: id uint, name utf8, price float64?, seen day",
     make: () => output("sqlite3", ["-header", "-csv"], sql),
   },
   {
     name: "sqlite3, lists",
     file: "sqlite.txt",
     records: 4,
-    said: 'csv by "|" with a header: id uint, name utf8, price float64?, seen date',
+    said: 'csv by "|" with a header: id uint, name utf8, price float64?, seen day',
     make: () => output("sqlite3", ["-header"], sql.replace('"the"', "the")),
   },
   {
@@ -174,15 +174,15 @@ const kinds: readonly Kind[] = [
   foreign(
     "duckdb.csv",
     40,
-    "csv with a header: id uint, city utf8, price float64?, snowflake bigint, at date, day date, paid bool, zip utf8, comment utf8",
+    "csv with a header: id uint, city utf8, price float64?, snowflake bigint, at date, day day, paid bool, zip utf8, comment utf8",
   ),
   foreign("duckdb-pipe.csv.gz", 40, 'csv by "|": c1 uint, c2 utf8, c3 float64?, c4 bigint, c5 date'),
   foreign(
     "duckdb.ndjson.zst",
     40,
-    "ndjson: id uint, city utf8, price float64?, at date, day date, paid bool, zip utf8, comment utf8",
+    "ndjson: id uint, city utf8, price float64?, at date, day day, paid bool, zip utf8, comment utf8",
   ),
-  foreign("duckdb.tsv", 40, 'csv by "\\t" with a header: id uint, city utf8, price float64?, day date'),
+  foreign("duckdb.tsv", 40, 'csv by "\\t" with a header: id uint, city utf8, price float64?, day day'),
   foreign("pigz.tsv.gz", 60, "tsv: c1 date, c2 utf8, c3 utf8, c4 uint, c5 uint"),
 ];
 
