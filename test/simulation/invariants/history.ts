@@ -42,7 +42,7 @@ export class History implements Invariant {
       this.#world.violate("I17", `${job.spec.name} is seen as ${state} and stored as ${outcome ?? "not over"}`);
   }
 
-  /** What a client is told may be older than what is stored, so withdrawals are counted, and have no order with views. */
+  /** What a client is told may be older than what is stored, so withdrawals are only counted. */
   #steppedBack({ id, spec }: SimJob, state: JobState): void {
     const count = (this.#stepsBack.get(id) ?? 0) + 1;
     this.#stepsBack.set(id, count);
