@@ -271,7 +271,7 @@ describe("the results of aggregates", () => {
           const expected = byKey(which === "all" ? expectedOf(rows) : expectedOf(rows).map(onlyNumeric));
           expect(byKey(written).map((one, i) => withExactHalf(one, expected[i]))).toEqual(expected);
         }),
-        // Chance may draw none that spills.
+        // Chance alone may draw no run with spills.
         { numRuns: 40, examples: [[spilledRows, { splitBytes: 1, batchBytes: 64, blockBytes: 64, partitions: 1 }]] },
       );
       expect(spilled).toBeGreaterThan(0);
