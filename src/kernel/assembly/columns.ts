@@ -9,7 +9,7 @@
 // second, and so on: most numbers cost two or three additions that do not wait for each other. The parts may overlap;
 // only a sum that is written is made canonical, by the steps of exact-sum.ts. What this can't hold (infinities, sums
 // beyond 2^1000, sums of more parts) and what is malformed is left to the host, with the accumulator as it was.
-import { copy, decodeNumber, encodeNumber, readVarint, varintEnd } from "./bytes";
+import { copy, decodeNumber, encodeNumber } from "./bytes";
 
 // Kinds of columns, two bits each.
 const COUNT: u32 = 0;
@@ -97,80 +97,43 @@ export function addOneSum(to: usize, value: usize, valueBytes: u32): bool {
 export function addState(to: usize, value: usize, valueBytes: u32): bool {
   const plainBytes = columns << 3;
   if (valueBytes < plainBytes) return false;
-  const hasTail = valueBytes > plainBytes;
-  const end = value + valueBytes;
-  let tail = value + plainBytes;
-  let fractions: u32 = 0;
-  // Nothing is changed before it is known that all of it can be added.
-  let at = to;
-  for (let i: u32 = 0; i < columns; i++) {
-    const kind = kindOf(i);
-    const number = decodeNumber(load<u64>(value + (<usize>i << 3)));
-    if (kind == SUM) {
-      if (hasTail) {
-        if (tail >= end) return false;
-        const head: u32 = load<u8>(tail++);
-        if (head > 1) return addLong(to, value, end);
-        fractions |= head << i;
-      }
-      if (!hasRoom(at, number)) return false;
-      at += SUM_BYTES;
-    } else {
-      if (!mayTake(kind, load<f64>(at), number)) return false;
-      at += 8;
-    }
-  }
-  if (tail != end) return false;
-  at = to;
-  for (let i: u32 = 0; i < columns; i++) {
-    const number = decodeNumber(load<u64>(value + (<usize>i << 3)));
-    if (kindOf(i) == SUM) {
-      addPart(at, number);
-      if (((fractions >> i) & 1) != 0) store<u64>(at, 1, FRACTION);
-      at += SUM_BYTES;
-    } else {
-      take(at, kindOf(i), number);
-      at += 8;
-    }
-  }
-  return true;
-}
-
-/** Adds a value whose sums have further parts. */
-function addLong(to: usize, value: usize, end: usize): bool {
   copy(SNAPSHOT, to, accumulatorBytes);
-  if (addParts(to, value, end)) return true;
+  if (addColumns(to, value, value + plainBytes, value + valueBytes)) return true;
   memory.copy(to, SNAPSHOT, accumulatorBytes);
   return false;
 }
 
-function addParts(to: usize, value: usize, end: usize): bool {
-  let at = to;
-  let tail = value + (<usize>columns << 3);
-  for (let i: u32 = 0; i < columns; i++) {
-    const kind = kindOf(i);
-    const number = decodeNumber(load<u64>(value + (<usize>i << 3)));
+/** Adds the columns in [value, tail), whose sums have further parts in [tail, end). */
+function addColumns(to: usize, value: usize, tail: usize, end: usize): bool {
+  const numbersEnd = tail;
+  const hasTail = tail < end;
+  let kindsLeft = kinds;
+  for (; value < numbersEnd; value += 8) {
+    const kind = kindsLeft & 3;
+    kindsLeft >>= 2;
+    const number = decodeNumber(load<u64>(value));
     if (kind != SUM) {
-      if (!mayTake(kind, load<f64>(at), number)) return false;
-      take(at, kind, number);
-      at += 8;
+      if (!mayTake(kind, load<f64>(to), number)) return false;
+      take(to, kind, number);
+      to += 8;
       continue;
     }
-    const head = readVarint(tail, end);
-    if (varintEnd == 0) return false;
-    tail = varintEnd;
-    const more: u32 = head >> 1;
-    if (<u64>tail + (<u64>more << 3) > <u64>end) return false;
-    if (!hasRoom(at, number)) return false;
-    addPart(at, number);
-    for (let part: u32 = 0; part < more; part++) {
-      const further = decodeNumber(load<u64>(tail));
-      tail += 8;
-      if (!hasRoom(at, further)) return false;
-      addPart(at, further);
+    if (!hasRoom(to, number)) return false;
+    addPart(to, number);
+    if (hasTail) {
+      // More than a byte stands for more parts than there is room for.
+      const head: u32 = tail < end ? load<u8>(tail++) : 0xff;
+      if (head > 0x7f) return false;
+      if ((head & 1) != 0) store<u64>(to, 1, FRACTION);
+      for (let more = head >> 1; more > 0; more--) {
+        if (tail + 8 > end) return false;
+        const further = decodeNumber(load<u64>(tail));
+        tail += 8;
+        if (!hasRoom(to, further)) return false;
+        addPart(to, further);
+      }
     }
-    if ((head & 1) != 0) store<u64>(at, 1, FRACTION);
-    at += SUM_BYTES;
+    to += SUM_BYTES;
   }
   return tail == end;
 }
@@ -194,7 +157,7 @@ function take(at: usize, kind: u32, number: f64): void {
 // @ts-ignore
 @inline
 function hasRoom(sum: usize, number: f64): bool {
-  if (!(abs<f64>(number) <= CALM) || !(abs<f64>(load<f64>(sum)) <= CALM)) return false;
+  if (!(abs<f64>(number) + abs<f64>(load<f64>(sum)) <= CALM)) return false;
   return load<f64>(sum, LAST_PART) == 0 || renew(sum);
 }
 
