@@ -1,5 +1,5 @@
 // `millrace head` and `millrace init --from` for files that other programs have made (test/data/foreign): the format is
-// recognised and the first record shown; what is written type-checks, its test passes, and its job reads the whole file.
+// recognised, the first record is shown; what is written type-checks, its test passes, its job reads the whole file.
 import { spawn } from "node:child_process";
 import { copyFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
