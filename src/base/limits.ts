@@ -93,6 +93,11 @@ export const limits = {
   /** Left free in the file system of the memory tier, for status pages and for other programs. */
   memoryTierSpareBytes: 8 * MiB,
 
+  /** Pairs of the one key that `millrace replay --key` runs reduce for: sorted in memory, for which they are merged. */
+  replayHeldBytesMax: 512 * MiB,
+  /** Pairs or records that `millrace replay` shows; the others are counted. */
+  replayListedMax: 1_000,
+
   // memory
   /** Slot processes on one machine. */
   slotsMax: 1024,

@@ -192,3 +192,27 @@ export function word(name: string, what: string): (text: string) => string {
     return text;
   };
 }
+
+/** A name, or name=path; as often as the option is given. */
+export interface NameOrPath {
+  readonly name: string;
+  /** Undefined: only the name is given. */
+  readonly path: string | undefined;
+}
+
+export function namesOrPaths(
+  option: string,
+): (text: string, previous: readonly NameOrPath[] | undefined) => readonly NameOrPath[] {
+  const parse = (text: string): NameOrPath => {
+    if (!text.includes("=")) return { name: word(option, "a name, or NAME=PATH")(text), path: undefined };
+    const [name, path] = split(option, text);
+    explained(() => refuseNoPath(`the path of ${option} ${name}`, path));
+    return { name, path };
+  };
+  return (text, previous = []) => [...previous, parse(text)];
+}
+
+/** Any text, also an empty one. */
+export function plain(text: string): string {
+  return text;
+}

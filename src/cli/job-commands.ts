@@ -1,7 +1,7 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
 import { type Command, Option } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
-import { count, path, pathArgument, pathArguments, word } from "./arguments.ts";
+import { count, namesOrPaths, path, pathArgument, pathArguments, plain, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
 import {
   addFormatOptions,
@@ -129,33 +129,41 @@ Examples:
 function addReplay(millrace: Command): void {
   millrace
     .command("replay")
-    .description("run one record through map and show what it emits")
+    .description("run one record through map, or one key through reduce, and show what it emits")
     .argument("<job>", "the job file", pathArgument("the job file"))
     .argument(
-      "<position>",
-      "FILE:OFFSET, the first byte of a record, as error messages name it",
-      pathArgument("the position"),
+      "[input...]",
+      "FILE:OFFSET, the first byte of a record, as error messages name it; with --key the run's files, folders, globs",
+      pathArguments("the position or an input"),
     )
+    .option("-k, --key <key>", "a key, as error messages show it: text, a number, or JSON", plain)
     .addOption(optionOf("params", undefined, "Options:"))
-    .option(
-      "--input <name>",
-      "which of the job's inputs the file belongs to, where it has several",
-      word("--input", "a name"),
+    .addOption(
+      new Option(
+        "-i, --input <name[=path]>",
+        "which of the job's inputs the file belongs to, where it has several; with --key NAME=PATH; may be repeated",
+      ).argParser(namesOrPaths("--input")),
     )
     .addOption(optionOf("files", undefined, "Options:"))
     .addOption(optionOf("env", undefined, "Options:"))
-    .option("--inspect", "wait for a debugger, and stop right before map is called", false)
+    .addOption(optionOf("decompress", undefined, "Options:"))
+    .addOption(optionOf("skipBad", "with --key: leave up to n bad records out instead of failing", "Options:"))
+    .option("--without-combine", "with --key: give reduce each value, without combine", false)
+    .option("--inspect", "wait for a debugger, and stop right before map, or with --key reduce, is called", false)
     .addHelpText(
       "after",
-      below(
-        "Examples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
-      ),
+      below(`
+Examples:
+  millrace replay job.ts logs/a.ndjson:1234
+  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect
+  millrace replay job.ts 'logs/*.ndjson' --key ann        all records are mapped, and reduce is called for "ann"
+  millrace replay job.ts 'logs/*.ndjson' --key '["ann",404]'`),
     )
-    .action(async (job, position, flags) => {
+    .action(async (job, given = [], flags) => {
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined, isDebugged: flags.inspect }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./commands/replay.ts")).replayCommand(job, position, flags, firstSlot);
+        return (await import("./commands/replay.ts")).replayCommand(job, given, flags, firstSlot);
       });
     });
 }

@@ -37,7 +37,8 @@ export const simPartitions = 4;
 export const sampleBytes = parseSize("1MB", "--sample");
 
 /** The options of `sim`. */
-export interface SimFlags extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "skipBad" | "json"> {
+export interface SimFlags
+  extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "decompress" | "skipBad" | "json"> {
   readonly seeds?: number;
   readonly seed?: number;
   /** Bytes. */
@@ -220,6 +221,7 @@ export function addSimOptions(command: Command): Command {
     skipBad: "put up to n bad records aside instead of failing",
   };
   addFromTable(command, optionsOf("job"), helps);
+  command.addOption(optionOf("decompress", undefined, optionGroups.job));
   command.addOption(optionOf("skipBad", helps.skipBad, optionGroups.job));
   return command
     .optionsGroup("What is simulated:")

@@ -244,7 +244,7 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
     case "failed": {
       process.exitCode = exitCodeOfJob(view);
       if (screen.json !== undefined) return screen.json.ended(view);
-      for (const line of failureSummary(view, failureHints({ view, handle, job, inputs, flags })))
+      for (const line of failureSummary(view, await failureHints({ view, handle, job, inputs, flags })))
         process.stderr.write(`${line}\n`);
       return;
     }

@@ -1,6 +1,7 @@
 // Says what a user can do about a failed job, with commands to copy.
 import { dirname } from "node:path";
 import { meaningOf } from "../../base/error-codes.ts";
+import { reduceOfKey } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
@@ -19,8 +20,9 @@ export interface HintsOptions {
 
 const skipBadAdvised = 10;
 
-export function failureHints(options: HintsOptions): string[] {
-  const hints = commandHints(options);
+export async function failureHints(options: HintsOptions): Promise<string[]> {
+  const replay = await keyReplayLine(options);
+  const hints = [...(replay === undefined ? [] : [`run this key again:  ${replay}`]), ...commandHints(options)];
   const again = envHint(options.flags.env);
   return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
 }
@@ -105,7 +107,22 @@ function replayLine(job: string, where: string, flags: RunFlags): string {
   const line = ["millrace", "replay", quoted(job), quoted(where)];
   const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
   if (input !== undefined) line.push("--input", quoted(input));
-  for (const name of ["params", "files", "env"] as const) line.push(...optionWords(name, flags));
+  for (const name of ["params", "files", "env", "decompress"] as const) line.push(...optionWords(name, flags));
+  return line.join(" ");
+}
+
+/** For an error in the reduce of a key: the command that runs this reduce again. */
+async function keyReplayLine({ view, job, inputs, flags }: HintsOptions): Promise<string | undefined> {
+  const { where = "" } = view.reason ?? {};
+  if (!where.startsWith(reduceOfKey)) return undefined;
+  const { isReadOnce } = await import("../../input/spool.ts");
+  // What was piped in can't be read again.
+  if ([...inputs, ...[...flags.input.values()].flat()].some(isReadOnce)) return undefined;
+  const { keyWord } = await import("../replay/key-word.ts");
+  const key = keyWord(where.slice(reduceOfKey.length));
+  const line = ["millrace", "replay", quoted(job), ...inputs.map(quoted), "--key", quoted(key)];
+  for (const name of ["inputs", "params", "files", "env", "decompress", "skipBad"] as const)
+    line.push(...optionWords(name, flags));
   return line.join(" ");
 }
 
