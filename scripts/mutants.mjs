@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bundleSimulation } from "./simulate/bundle.mjs";
+import { forkSeeds } from "./simulate/fork-seeds.mjs";
 import { mutants } from "./simulate/mutants.mjs";
 import { testMutants } from "./simulate/test-mutants.mjs";
 
@@ -91,7 +92,7 @@ async function tryOut(mutant) {
 
 /** Resolves with the first seed at which one of its invariants noticed the bug. */
 function hunt(bundle, { invariants }, profile, seeds) {
-  const child = fork(fileURLToPath(new URL("simulate/run-seeds.mjs", import.meta.url)), [bundle]);
+  const child = forkSeeds(bundle);
   return new Promise((resolve) => {
     let from = 1;
     const others = new Map();

@@ -22,6 +22,8 @@ it("exports what the documentation names, and nothing else", () => {
         "bigint",
         "nullable",
         "date",
+        "day",
+        "bucket",
         "auto",
         "desc",
         "tuple",

@@ -75,6 +75,11 @@ export const limits = {
    * caches longer.
    */
   foldedBatchBytes: 1 * MiB,
+  /**
+   * Columns of numbers that the kernel folds itself: as many as its first 4 KiB have room for. Values of more are
+   * folded by a call per value.
+   */
+  kernelColumnsMax: 12,
   /** A pair larger than this goes past the batch. */
   batchPairBytesMax: 16 * KiB,
   blockBytes: 64 * KiB,

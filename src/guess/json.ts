@@ -127,7 +127,7 @@ function fieldOf(
       return { type: "bool", nullable };
     case "string": {
       const type = typeOf(full.map(String));
-      return { type: type === "date" ? "date" : "utf8", nullable };
+      return { type: type === "day" || type === "date" ? type : "utf8", nullable };
     }
     case "number": {
       const type = numberType(full.map(Number));

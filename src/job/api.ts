@@ -21,6 +21,7 @@ export { topN } from "./aggregate/top-n.ts";
 export { auto } from "./codecs/auto.ts";
 export { bigint } from "./codecs/bigint.ts";
 export { bool } from "./codecs/bool.ts";
+export { bucket, day } from "./codecs/bucket.ts";
 export { bytes } from "./codecs/bytes.ts";
 export { date } from "./codecs/date.ts";
 export { desc } from "./codecs/desc.ts";

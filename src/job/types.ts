@@ -49,7 +49,9 @@ export type {
   KeyCodec,
   NotJson,
 } from "./codec.ts";
+export type { Bucket } from "./codecs/bucket.ts";
 export type { FieldsOf, KeyColumns } from "./codecs/fields.ts";
+export type { BucketUnit } from "./codecs/time/unit.ts";
 export type { Combine, Extreme, Sum } from "./combine.ts";
 export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {
