@@ -23,12 +23,12 @@ interface Kind {
 const requests = {
   records: 50,
   said: "csv with a header: id uint, host utf8, ms float64, method utf8, day day",
-  first: "22  { id: 1, host: 'host1', ms: 0.5, method: 'GET', day: '2024-05-11' }",
+  first: "22  { id: 1, host: 'host1', ms: 0.5, method: 'GET', day: 2024-05-11T00:00:00.000Z }",
 };
-const unnamed = "{ c1: 1, c2: 'host1', c3: 0.5, c4: 'GET', c5: '2024-05-11' }";
+const unnamed = "{ c1: 1, c2: 'host1', c3: 0.5, c4: 'GET', c5: 2024-05-11T00:00:00.000Z }";
 const at = "at: 2024-02-28T22:00:00.000Z }";
 const duck =
-  "id: 1, city: 'Rome', price: 1.37, X at: 2024-02-28T23:59:59.000Z, day: '2024-01-02', paid: false, zip: '00001', comment: '' }";
+  "id: 1, city: 'Rome', price: 1.37, X at: 2024-02-28T23:59:59.000Z, day: 2024-01-02T00:00:00.000Z, paid: false, zip: '00001', comment: '' }";
 
 const kinds: readonly Kind[] = [
   // Text of other programs.
@@ -43,13 +43,13 @@ const kinds: readonly Kind[] = [
     file: "sqlite.csv",
     records: 4,
     said: "csv with a header: id uint, name utf8, price float64?, seen day",
-    first: "19  { id: 1, name: 'Ann', price: 1.5, seen: '2024-01-01' }",
+    first: "19  { id: 1, name: 'Ann', price: 1.5, seen: 2024-01-01T00:00:00.000Z }",
   },
   {
     file: "sqlite.txt",
     records: 4,
     said: 'csv by "|" with a header: id uint, name utf8, price float64?, seen day',
-    first: "19  { id: 1, name: 'Ann', price: 1.5, seen: '2024-01-01' }",
+    first: "19  { id: 1, name: 'Ann', price: 1.5, seen: 2024-01-01T00:00:00.000Z }",
   },
   // gzip, pigz and zstd.
   { file: "gzip.csv.gz", ...requests },
@@ -69,7 +69,7 @@ const kinds: readonly Kind[] = [
     file: "zstd.ndjson.zst",
     records: 40,
     said: "ndjson: id uint, name utf8, at day, ok bool, ms float64, who utf8?",
-    first: "0  { id: 0, name: 'n0', at: '2024-01-01', ok: true, ms: 0, who: null }",
+    first: "0  { id: 0, name: 'n0', at: 2024-01-01T00:00:00.000Z, ok: true, ms: 0, who: null }",
     note: 'left out, as a field has one type: "tags" (objects or arrays)',
   },
   { file: "zstd-long.psv.zst", ...requests, said: requests.said.replace("csv", 'csv by "|"') },
@@ -154,13 +154,13 @@ const kinds: readonly Kind[] = [
     records: 40,
     said: 'csv by "|": c1 uint, c2 utf8, c3 float64?, c4 bigint, c5 date, c6 day, c7 bool, c8 utf8, c9 utf8',
     first:
-      "0  { c1: 1, c2: 'Rome', c3: 1.37, c4: 9007199254740993n, c5: 2024-02-28T23:59:59.000Z, c6: '2024-01-02', c7: false, c8: '00001', c9: '' }",
+      "0  { c1: 1, c2: 'Rome', c3: 1.37, c4: 9007199254740993n, c5: 2024-02-28T23:59:59.000Z, c6: 2024-01-02T00:00:00.000Z, c7: false, c8: '00001', c9: '' }",
   },
   {
     file: "duckdb.tsv",
     records: 40,
     said: 'csv by "\\t" with a header: id uint, city utf8, price float64?, day day',
-    first: "18  { id: 1, city: 'Rome', price: 1.37, day: '2024-01-02' }",
+    first: "18  { id: 1, city: 'Rome', price: 1.37, day: 2024-01-02T00:00:00.000Z }",
   },
   {
     file: "duckdb.ndjson.zst",
