@@ -171,6 +171,11 @@ describe("JSON", () => {
     ["names that are no identifiers", '{"__proto__":1,"a b":2,"":3}\n', 'ndjson: __proto__ uint, "a b" uint, "" uint'],
     ["arrays", "[1,2]\n[3,4]\n", "ndjson, a value per line"],
     ["nothing but nested values", '{"a":{"b":1}}\n{"a":[9007199254740993]}\n', "ndjson, a value per line"],
+    [
+      "integers beyond 2^53",
+      '{"id":9007199254740993,"x":12345678901234567890,"n":1}\n{"id":-1,"y":{"id":1e30},"n":1e20}\n',
+      "ndjson: id bigint, x bigint?",
+    ],
     ["a name with an escape", '{"a\\u0062":1}\n{"ab":2}\n', "ndjson: ab uint"],
   ])("%s", async (_, content, text) => {
     expect((await guessed(content)).text).toBe(text);
@@ -178,7 +183,7 @@ describe("JSON", () => {
 
   it("leaves out what a field can't hold, and says so", async () => {
     const { text, notes } = await guessed(
-      '{"id":9007199254740993,"n":1,"t":[1],"m":1}\n{"id":1,"n":2,"t":{},"m":"x"}\n',
+      '{"id":9007199254740993,"n":1,"t":[1],"m":1}\n{"id":1.5,"n":2,"t":{},"m":"x"}\n',
     );
     expect(text).toBe("ndjson: n uint");
     expect(notes).toMatch(/"id" \(numbers beyond 2\^53.*\n.*"t" \(objects or arrays\)\n.*"m" \(numbers and text\)/);

@@ -35,6 +35,7 @@ export type { Has } from "./aggregate/numbers.ts";
 export type { AggregateOptions } from "./aggregate/own.ts";
 export type { Pick1 } from "./aggregate/picks.ts";
 export type { GivenBy, TakenBy, ValueOrFields } from "./aggregate/stats.ts";
+export type { Frequent } from "./aggregate/top-k.ts";
 export type { TopOptions } from "./aggregate/top-n.ts";
 export type {
   AutoKey,
