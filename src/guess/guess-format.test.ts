@@ -161,6 +161,12 @@ describe("JSON", () => {
       '{"a":1,"b":"x","c":null,"e":true}\n\n{"a":-2.5,"b":"y","d":"2024-01-01"}\n',
       "ndjson: a float64, b utf8, c utf8?, e bool?, d day?",
     ],
+    [
+      "whole numbers that are written as fractions",
+      '{"a":1.0,"b":-2e3,"c":0}\n',
+      "ndjson: a float64, b float64, c uint",
+    ],
+    ["the same in text", '{"a":1,"b":"2.0","c\\"1.0":"\\\\","d":[1.0]}\n', 'ndjson: a uint, b utf8, "c\\"1.0" utf8'],
     ["an empty text is no null", '{"a":""}\n{"a":"2024-01-01"}\n', "ndjson: a utf8"],
     ["names that are no identifiers", '{"__proto__":1,"a b":2,"":3}\n', 'ndjson: __proto__ uint, "a b" uint, "" uint'],
     ["arrays", "[1,2]\n[3,4]\n", "ndjson, a value per line"],

@@ -74,10 +74,19 @@ function linesOf({ source, bytes, isWhole }: Beginning): Line[] {
   return lines;
 }
 
-/** Undefined: no JSON. */
+/** A string, or a number as it is written. */
+const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * The value of a line for the guess of its types; undefined: no JSON. Where a program writes 2.0 the next number may be
+ * 2.5, so a whole number that is written as a fraction is given as one that is none.
+ */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    const value = JSON.parse(text) as unknown;
+    if (!/\d(?:\.0|[eE])/.test(text)) return value;
+    const isWritten = (word: string) => /^[-\d].*[.eE]/.test(word) && Number.isSafeInteger(Number(word));
+    return JSON.parse(text.replace(token, (word) => (isWritten(word) ? "0.5" : word))) as unknown;
   } catch {
     return undefined;
   }
