@@ -59,7 +59,8 @@ Every expected failure has a code. It stands in brackets behind the message, in 
 trying again may help ends with ${exitCodes.machine}, whatever its code is; so does an error without a code. With ${exitCodes.done} all is done and the result is whole.
 
 ${groups.map(section).join("\n")}
-The column "gRPC, HTTP" is what a program hears that calls a master or a worker directly; where no HTTP status is given it is 500.
+The column "gRPC, HTTP" is what a program hears that calls a master or a worker directly; where no HTTP status is given it is 500. The bounds
+behind \`over-limit\` are on the page of [limits](limits.md).
 `;
 
 if (process.argv.includes("--check")) {

@@ -64,3 +64,6 @@ export function sameAttempt(a: AttemptId, b: AttemptId): boolean {
     a.epoch === b.epoch && a.attempt === b.attempt && a.phase === b.phase && a.index === b.index && a.job === b.job
   );
 }
+
+/** How the place of an error in reduce begins; behind it stands the key, as `excerptOf` shows it. */
+export const reduceOfKey = "reduce of the key ";

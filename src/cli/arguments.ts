@@ -179,6 +179,14 @@ export function address(text: string): string {
   return word("--master", "an address")(text);
 }
 
+/** What stands for no cluster where another place names one. */
+export const noCluster = "none";
+
+/** The same, or none: the machine that the command runs on. */
+export function addressOrNone(text: string): string {
+  return text === noCluster ? text : address(text);
+}
+
 /** HOST:PORT. */
 export function listen(text: string): string {
   explained(() => parseListen(text));
@@ -191,4 +199,28 @@ export function word(name: string, what: string): (text: string) => string {
     if (!/^[^\s\0]+$/.test(text)) throw new InvalidArgumentError(`${name} takes ${what}, not ${JSON.stringify(text)}.`);
     return text;
   };
+}
+
+/** A name, or name=path; as often as the option is given. */
+export interface NameOrPath {
+  readonly name: string;
+  /** Undefined: only the name is given. */
+  readonly path: string | undefined;
+}
+
+export function namesOrPaths(
+  option: string,
+): (text: string, previous: readonly NameOrPath[] | undefined) => readonly NameOrPath[] {
+  const parse = (text: string): NameOrPath => {
+    if (!text.includes("=")) return { name: word(option, "a name, or NAME=PATH")(text), path: undefined };
+    const [name, path] = split(option, text);
+    explained(() => refuseNoPath(`the path of ${option} ${name}`, path));
+    return { name, path };
+  };
+  return (text, previous = []) => [...previous, parse(text)];
+}
+
+/** Any text, also an empty one. */
+export function plain(text: string): string {
+  return text;
 }

@@ -1,7 +1,7 @@
 // The commands about a job, and about what one has published. Each one's file is loaded only when it runs.
 import { type Command, Option } from "commander";
 import { describing, startFirstSlot } from "../engine/first-slot.ts";
-import { count, path, pathArgument, pathArguments, word } from "./arguments.ts";
+import { count, namesOrPaths, path, pathArgument, pathArguments, plain, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
 import {
   addFormatOptions,
@@ -12,6 +12,7 @@ import {
   optionOf,
 } from "./options.ts";
 import { linePrinter } from "./screen/line-printer.ts";
+import { isKeptHere, settingsOf, settingsOfRun } from "./settings/apply.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 /** Records of each file that `head` shows where it is not told how many. */
@@ -41,14 +42,16 @@ Examples:
   millrace run job.ts 'logs/*.gz' -o counts
   millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
   millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
+  millrace run job.ts --help                               and what the job itself takes
   millrace run job.ts logs -o counts --resume              go on after a crash or a failure
   millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
   zcat huge.gz | millrace run job.ts - --quiet | head`),
     )
-    .action(async (job, inputs, flags) => {
+    .action(async (job, inputs, flags, command: Command) => {
       const { master, slots, memory } = flags;
       const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : describing);
-      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot);
+      const settings = { used: settingsOf(command), isKeptHere: isKeptHere(command) };
+      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot, settings);
     });
 }
 
@@ -57,11 +60,12 @@ function addPlan(millrace: Command): void {
     .argument("<job>", "the job file", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs", pathArguments("an input"))
     .addHelpText("after", below("Example:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB"))
-    .action(async (job, inputs, flags) => {
+    .action(async (job, inputs, flags, command: Command) => {
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./commands/plan.ts")).planCommand(job, inputs, flags, firstSlot);
+        const { planCommand } = await import("./commands/plan.ts");
+        return planCommand(job, inputs, flags, firstSlot, settingsOfRun(command));
       });
     });
 }
@@ -129,33 +133,41 @@ Examples:
 function addReplay(millrace: Command): void {
   millrace
     .command("replay")
-    .description("run one record through map and show what it emits")
+    .description("run one record through map, or one key through reduce, and show what it emits")
     .argument("<job>", "the job file", pathArgument("the job file"))
     .argument(
-      "<position>",
-      "FILE:OFFSET, the first byte of a record, as error messages name it",
-      pathArgument("the position"),
+      "[input...]",
+      "FILE:OFFSET, the first byte of a record, as error messages name it; with --key the run's files, folders, globs",
+      pathArguments("the position or an input"),
     )
+    .option("-k, --key <key>", "a key, as error messages show it: text, a number, or JSON", plain)
     .addOption(optionOf("params", undefined, "Options:"))
-    .option(
-      "--input <name>",
-      "which of the job's inputs the file belongs to, where it has several",
-      word("--input", "a name"),
+    .addOption(
+      new Option(
+        "-i, --input <name[=path]>",
+        "which of the job's inputs the file belongs to, where it has several; with --key NAME=PATH; may be repeated",
+      ).argParser(namesOrPaths("--input")),
     )
     .addOption(optionOf("files", undefined, "Options:"))
     .addOption(optionOf("env", undefined, "Options:"))
-    .option("--inspect", "wait for a debugger, and stop right before map is called", false)
+    .addOption(optionOf("decompress", undefined, "Options:"))
+    .addOption(optionOf("skipBad", "with --key: leave up to n bad records out instead of failing", "Options:"))
+    .option("--without-combine", "with --key: give reduce each value, without combine", false)
+    .option("--inspect", "wait for a debugger, and stop right before map, or with --key reduce, is called", false)
     .addHelpText(
       "after",
-      below(
-        "Examples:\n  millrace replay job.ts logs/a.ndjson:1234\n  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect",
-      ),
+      below(`
+Examples:
+  millrace replay job.ts logs/a.ndjson:1234
+  millrace replay job.ts logs/a.ndjson:1234 --inspect     then open chrome://inspect
+  millrace replay job.ts 'logs/*.ndjson' --key ann        all records are mapped, and reduce is called for "ann"
+  millrace replay job.ts 'logs/*.ndjson' --key '["ann",404]'`),
     )
-    .action(async (job, position, flags) => {
+    .action(async (job, given = [], flags) => {
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined, isDebugged: flags.inspect }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./commands/replay.ts")).replayCommand(job, position, flags, firstSlot);
+        return (await import("./commands/replay.ts")).replayCommand(job, given, flags, firstSlot);
       });
     });
 }
@@ -184,7 +196,8 @@ function addClean(millrace: Command): void {
     .command("clean")
     .description("list what killed runs have left on this machine, and remove it")
     .argument("[folder...]", "folders that outputs are in (default: this one)", pathArguments("a folder"))
-    .option("--work-dir <dir>", "where runs kept intermediate data (default: the temporary folder)", path("--work-dir"))
+    .addOption(optionOf("workDir", "where runs kept intermediate data (default: the temporary folder)", "Options:"))
+    .addOption(optionOf("noConfig", undefined, "Options:"))
     .option("--remove", "remove all that is listed", false)
     .option("--json", "one JSON object per line", false)
     .addHelpText(

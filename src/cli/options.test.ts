@@ -22,6 +22,11 @@ function hostileValues(option: Option): readonly string[] {
       return [...blank, "=", "=x", " =x", "A B=x", "NUL\0=x", "NOT_SET_ANYWHERE_AT_ALL"];
     case "name=path":
       return [...blank, "=", "=x", "name", "name=", "name= ", "name=\t", "name=a\0b"];
+    case "name[=path]":
+      return [...blank, "a b", "=", "=x", "name=", "name= ", "name=\t", "name=a\0b"];
+    case "key":
+      // Any text may be a key, also an empty one, and also a negative number.
+      return [];
     case "dir":
     case "file":
       return [...blank, "-x", "--json", "a\0b", ...(option.long === "--output" ? [] : ["-"])];

@@ -15,6 +15,7 @@ import {
 import type { RunFlags } from "../engine/run/option-values.ts";
 import {
   address,
+  addressOrNone,
   choice,
   count,
   delimiter,
@@ -37,7 +38,8 @@ export const simPartitions = 4;
 export const sampleBytes = parseSize("1MB", "--sample");
 
 /** The options of `sim`. */
-export interface SimFlags extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "skipBad" | "json"> {
+export interface SimFlags
+  extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "decompress" | "skipBad" | "json"> {
   readonly seeds?: number;
   readonly seed?: number;
   /** Bytes. */
@@ -63,12 +65,21 @@ function addFromTable(
   return command;
 }
 
+/** The options that were made of the table. */
+const names = new WeakMap<Option, OfCommand>();
+
+/** The name in the table of a command's option; undefined for one that is not of it. */
+export function nameOf(option: Option): OfCommand | undefined {
+  return names.get(option);
+}
+
 export function optionOf(name: OfCommand, otherHelp?: string, heading?: string): Option {
   const given = runOption(name);
   const { short, value, help, shownDefault, group } = given.flag!;
   const flags = `${short === undefined ? "" : `${short}, `}${flagOf(name)}${value === undefined ? "" : ` ${value}`}`;
   const option = new Option(flags, otherHelp ?? help).helpGroup(heading ?? optionGroups[group]);
   const parse = parserOf(given, flagOf(name));
+  names.set(option, name);
   // Commander takes --no-x for the opposite of --x, which there is none of.
   option.negate = false;
   if (parse !== undefined) option.argParser(parse as (text: string, previous: unknown) => unknown);
@@ -99,7 +110,7 @@ function parserOf(option: RunOption, flag: string) {
     case "program":
       return program(flag);
     case "address":
-      return address;
+      return addressOrNone;
     case "inputs":
       return namedPaths(flag);
     case "params":
@@ -178,9 +189,16 @@ export function addColourOption(millrace: Command): void {
 
 /** Adds the options of the commands that ask a master something. */
 export function addMasterOptions(command: Command): Command {
-  command.requiredOption("-m, --master <url>", "the cluster's address, like https://m1:7070", address);
-  for (const name of ["tokenFile", "ca", "json"] as const) command.addOption(optionOf(name, undefined, "Options:"));
+  command.addOption(neededMaster());
+  for (const name of ["tokenFile", "ca", "json", "noConfig"] as const)
+    command.addOption(optionOf(name, undefined, "Options:"));
   return command;
+}
+
+/** `--master` of a command that is nothing without a cluster. */
+export function neededMaster(): Option {
+  const help = "the cluster's address, like https://m1:7070 (default: $MILLRACE_MASTER)";
+  return optionOf("master", help, "Options:").argParser(address).makeOptionMandatory();
 }
 
 /** Adds the options of `master` and `worker`. */
@@ -210,7 +228,7 @@ export function addServiceOptions(command: Command): Command {
 export function addJobOptions(command: Command): Command {
   addFromTable(command, optionsOf("job", "machine", "failure"));
   command.addHelpOption(new Option("-h, --help", "this text").helpGroup(optionGroups.shown));
-  return addFromTable(command, ["json"]);
+  return addFromTable(command, ["json", "noConfig"]);
 }
 
 /** Adds the options of `sim`, which has machines of its own. */
@@ -220,6 +238,7 @@ export function addSimOptions(command: Command): Command {
     skipBad: "put up to n bad records aside instead of failing",
   };
   addFromTable(command, optionsOf("job"), helps);
+  command.addOption(optionOf("decompress", undefined, optionGroups.job));
   command.addOption(optionOf("skipBad", helps.skipBad, optionGroups.job));
   return command
     .optionsGroup("What is simulated:")
@@ -237,7 +256,8 @@ export function addSimOptions(command: Command): Command {
     .optionsGroup(optionGroups.shown)
     .addHelpOption(new Option("-h, --help", "this text").helpGroup(optionGroups.shown))
     .option("--verbose", "all that happens, in virtual time", false)
-    .addOption(optionOf("json"));
+    .addOption(optionOf("json"))
+    .addOption(optionOf("noConfig"));
 }
 
 /** `-o -` is standard output, as without the option. */

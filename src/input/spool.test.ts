@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { isReadOnce, isStandardInput, openFifo, spoolStream } from "./spool.ts";
+import { isReadOnce, isSpoolName, isStandardInput, openFifo, spoolName, spoolStream } from "./spool.ts";
 
 let top: string;
 beforeEach(() => {
@@ -77,4 +77,15 @@ test("a FIFO is waited for, and becomes a file; an abort ends the wait", async (
 test("standard input is known by each of its names", () => {
   expect(["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].every(isStandardInput)).toBe(true);
   expect(["./-", "/dev/fd/3", "stdin", "/dev/stdin2"].some(isStandardInput)).toBe(false);
+});
+
+test("each FIFO has a file of its own, by its path; standard input has one, by whatever name", () => {
+  expect(spoolName("-")).toBe("standard-input");
+  expect(spoolName("/dev/stdin")).toBe("standard-input");
+  expect(spoolName("./a.fifo")).toBe(spoolName("a.fifo"));
+  expect(spoolName("a.fifo")).not.toBe(spoolName("b.fifo"));
+  for (const path of ["-", "a.fifo", "/dev/fd/63"]) expect(isSpoolName(spoolName(path))).toBe(true);
+  // What was not read to its end is not taken for the whole.
+  for (const name of [`${spoolName("a.fifo")}.part`, "standard-input.part", "state"])
+    expect(isSpoolName(name)).toBe(false);
 });

@@ -1,5 +1,6 @@
 // Stores as files what can be read only once, standard input and FIFOs, because a job reads its input more than once,
 // from more than one process.
+import { createHash } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -49,8 +50,22 @@ export function standardInputNow(): { readonly kind: "pipe" | "file" | "other" }
   }
 }
 
-/** The file's name in the directory of a run. */
-export const spoolName = "standard-input";
+const standardInputName = "standard-input";
+const fifoNames = /^fifo-[0-9a-f]{16}$/;
+
+/**
+ * The file's name in the directory of a run. A FIFO's is made of its path, so that a run that goes on or begins again
+ * takes no FIFO's content for another's, whatever the order in which they are given.
+ */
+export function spoolName(path: string): string {
+  if (isStandardInput(path)) return standardInputName;
+  return `fifo-${createHash("sha256").update(resolve(path)).digest("hex").slice(0, 16)}`;
+}
+
+/** Whether a file of this name in the directory of a run holds, whole, what can be read only once. */
+export function isSpoolName(name: string): boolean {
+  return name === standardInputName || fifoNames.test(name);
+}
 
 /**
  * Opens a FIFO without waiting for its writer, in such a way that the stream waits for it: a thread that waits in

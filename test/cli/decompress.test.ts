@@ -30,3 +30,41 @@ export default defineJob({ name: "upper", input: text(), reducers: 0, output: te
     remove();
   }
 });
+
+test("replay, sim and the sample of test read files through the program too, and a hint repeats it", async () => {
+  const { path, remove } = scratchFolder();
+  try {
+    // What was not decompressed is refused.
+    writeFileSync(
+      join(path, "count.ts"),
+      `import { defineJob, text, tsv, uint, utf8 } from "millrace";
+export default defineJob({ name: "count", input: text(), key: utf8, value: uint, output: tsv<[string, number]>(),
+  map(line, emit) {
+    if (line !== line.toUpperCase() || line === "BAD") throw new Error(\`not \${line}\`);
+    emit(line, 1);
+  },
+  reduce(key, values, emit) { emit([key, [...values].length]); } });`,
+    );
+    writeFileSync(join(path, "a.txt"), "one\ntwo\none\n");
+    writeFileSync(join(path, "bad.txt"), "one\nbad\n");
+    const upper = "tr a-z A-Z";
+    const at = (...words: string[]) => millrace([...words, "--decompress", upper], { cwd: path });
+    const record = await at("replay", "count.ts", "a.txt:4");
+    expect(record.code, record.stderr).toBe(0);
+    expect(record.stdout.toString()).toContain('"TWO"\n\nemitted 1 pair');
+    const key = await at("replay", "count.ts", "a.txt", "--key", "ONE");
+    expect(key.code, key.stderr).toBe(0);
+    expect(key.stdout.toString()).toContain("[ 'ONE', 2 ]");
+    const tested = await at("test", "count.ts", "a.txt");
+    expect(tested.code, `${tested.stdout}${tested.stderr}`).toBe(0);
+    expect(tested.stdout.toString()).toContain("ok       reduce writes the same");
+    const simulated = await at("sim", "count.ts", "a.txt", "--seeds", "1");
+    expect(simulated.code, `${simulated.stdout}${simulated.stderr}`).toBe(0);
+    const failed = await at("run", "count.ts", "bad.txt", "-o", "out");
+    expect(failed.stderr).toContain(
+      "run this record again:  millrace replay count.ts bad.txt:4 --decompress 'tr a-z A-Z'\n",
+    );
+  } finally {
+    remove();
+  }
+});

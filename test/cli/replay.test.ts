@@ -59,6 +59,34 @@ export default defineJob({
 });
 `,
   );
+  write("visits.txt", "ann 3\nbo 1\nann 4\nbo 2\nan 9\n");
+  write(
+    "visits.ts",
+    `import { defineJob, sum, text, tuple, uint, utf8 } from "millrace";
+
+export default defineJob({
+  name: "visits",
+  input: text(),
+  key: tuple(utf8, utf8),
+  value: uint,
+  params: { most: { type: "number", default: 100 } },
+  map(line, emit, ctx) {
+    const [who = "", pages = ""] = line.split(" ");
+    console.log("looked at", line);
+    ctx.log("looked at", { line });
+    emit([who, "visits"], Number(pages));
+  },
+  combine: sum,
+  reduce(key, values, emit, ctx) {
+    for (const pages of values) {
+      ctx.count("values");
+      if (pages > ctx.params.most) throw new RangeError(\`\${pages} pages\`);
+      emit([key[0], String(pages)]);
+    }
+  },
+});
+`,
+  );
 });
 afterAll(() => folder.remove());
 
@@ -145,6 +173,15 @@ test.each([
   [["words.ts", "lines.txt:0", "--param", "prfix=1"], "prefix", 2],
   [["words.ts", "lines.txt:0", "--input", "users"], "has one input", 2],
   [["missing.ts", "lines.txt:0"], "there is no job file missing.ts", 2],
+  [["words.ts"], "there is nothing to replay: give FILE:OFFSET", 2],
+  [["words.ts", "lines.txt:0", "lines.txt:11"], "one record is replayed at a time", 2],
+  [["words.ts", "lines.txt:0", "--skip-bad", "1"], "--skip-bad goes with --key", 2],
+  [["words.ts", "nothing.txt", "--key", "a"], 'there is no file "nothing.txt"', 3],
+  [["words.ts", "lines.txt", "--key", "a", "--inspect"], "has no reduce to stop at", 2],
+  [["two.ts", "users.csv", "--key", "a"], "--input users=users.csv", 2],
+  [["two.ts", "--input", "users", "--key", "a"], "--input takes NAME=PATH where --key is given", 2],
+  [["two.ts", "users.csv:8", "--input", "users=users.csv"], "for one record it is --input users", 2],
+  [["two.ts", "--input", "users=users.csv", "--input", "events=events.ndjson", "--key", "a"], "is map-only", 2],
 ])("millrace replay %s can't be done, and it says why", async (words, message, exit) => {
   const { code, stdout, stderr } = await replay(...words);
   expect(stderr).toContain(message);
@@ -160,6 +197,52 @@ test("a failed run says with which words the record is replayed, and they work",
   expect(failed.stderr).toContain(hint);
   const replayed = await replay("words.ts", "lines.txt:11", "--param", "prefix=a b", "--file", "side=other.txt");
   expect(replayed.stderr).toContain("can't do bad line");
+});
+
+test("a key's group is mapped, combined and reduced as in a run, and shown with its values", async () => {
+  const { code, stdout, stderr } = await replay("visits.ts", "visits.txt", "--key", '["ann","visits"]');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout.toString()).toBe(`key [ 'ann', 'visits' ]  2 values from 5 records
+  3
+  4
+reduce gets them combined, as in a run; --without-combine gives it each of them
+
+emitted 1 record
+  [ 'ann', '7' ]
+counted
+  values: 1
+`);
+  const each = await replay("visits.ts", "visits.txt", "-k", "[ 'ann', 'visits' ]", "--without-combine");
+  expect(each.stdout.toString()).toContain("emitted 2 records\n  [ 'ann', '3' ]\n  [ 'ann', '4' ]\n");
+  const piped = await millrace(["replay", "visits.ts", "-", "--key", '["bo","visits"]'], {
+    cwd: folder.path,
+    input: "bo 5\n",
+  });
+  expect(piped.stdout.toString()).toContain("[ 'bo', '5' ]");
+});
+
+test("a run that failed in reduce says with which words its key is replayed, and they work", async () => {
+  const failed = await millrace(["run", "visits.ts", "visits.txt", "-o", "out", "-p", "most=8"], { cwd: folder.path });
+  expect(failed.stderr).toContain("RangeError: 9 pages\n    at reduce of the key [ 'an', 'visits' ]\n");
+  expect(failed.stderr).toContain(
+    `run this key again:  millrace replay visits.ts visits.txt --key '["an","visits"]' --param most=8\n`,
+  );
+  const again = await replay("visits.ts", "visits.txt", "--key", '["an","visits"]', "--param", "most=8");
+  expect(again.stderr).toContain("error RangeError: 9 pages\n  at reduce of the key [ 'an', 'visits' ]\n");
+  expect(again.stdout.toString()).toContain("emitted nothing before it failed\n");
+  expect(again.code).toBe(1);
+  const piped = await millrace(["run", "visits.ts", "-", "-p", "most=1"], { cwd: folder.path, input: "bo 5\n" });
+  expect(piped.stderr).toContain("reduce of the key");
+  expect(piped.stderr).not.toContain("millrace replay");
+});
+
+test("a key that no input has is told, with near ones", async () => {
+  const { code, stdout, stderr } = await replay("visits.ts", "visits.txt", "--key", '["anne","visits"]');
+  expect(stderr).toContain(
+    `none of the 5 pairs that map emits for these inputs has the key "[\\"anne\\",\\"visits\\"]". Near ones: '["ann","visits"]', '["an","visits"]'`,
+  );
+  expect(stdout.toString()).toBe("");
+  expect(code).toBe(2);
 });
 
 test("what the job throws outside of a call, and a promise that nothing can settle, end it", async () => {
@@ -190,6 +273,20 @@ test("--inspect waits for a debugger on the loopback interface and stops right b
   expect(await attached).toBe("paused in inspect, next to map\n");
   expect(stdout.toString()).toMatch(/waiting for a debugger at ws:\/\/127\.0\.0\.1:\d+\//);
   expect(stdout.toString()).toContain("emitted 2 pairs");
+  expect(code).toBe(0);
+});
+
+test("--inspect with --key stops right before reduce is called", async () => {
+  let attached: Promise<string> | undefined;
+  const words = ["replay", "visits.ts", "visits.txt", "--key", '["bo","visits"]', "--inspect"];
+  const { code, stdout } = await millrace(words, {
+    cwd: folder.path,
+    started: (child) => {
+      attached = attach(child);
+    },
+  });
+  expect(await attached).toBe("paused in inspect, next to reduce\n");
+  expect(stdout.toString()).toContain("[ 'bo', '3' ]");
   expect(code).toBe(0);
 });
 

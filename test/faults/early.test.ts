@@ -1,6 +1,7 @@
 // Runs that are killed while their state is in memory, or moves to disk (fault 32): whatever the moment, --resume goes
 // on or begins again and says which, and what the user had before is there. Runs whose state was on disk are in
 // test/process/resume.test.ts and signals.test.ts.
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -126,6 +127,27 @@ describe("fault 32: killed while the state is in memory", () => {
     await run.ended;
     await until(() => scratch.processes().length === 0);
     expectWhole(await runToEnd(scratch, words(["--resume"], ["-"])), true);
+  });
+
+  test("FIFOs, which can't be read twice either, are taken over, in whichever order they are given", async () => {
+    const record = "one two\nTRIGGER two\n";
+    execFileSync("mkfifo", ["a.fifo", "b.fifo"], { cwd: scratch.path });
+    const run = start(scratch, words([], ["a.fifo", "b.fifo"], "loop"), { env: inMemory });
+    const writers = [
+      ["a.fifo", record],
+      ["b.fifo", record.repeat(2)],
+    ].map(([name, content]) => {
+      const child = spawn("sh", ["-c", `cat > ${name}`], { cwd: scratch.path, stdio: ["pipe", "ignore", "ignore"] });
+      child.stdin.end(content);
+      return new Promise((resolve) => child.once("close", resolve));
+    });
+    await Promise.all(writers);
+    await until(() => scratch.fired === 1);
+    run.child.kill("SIGKILL");
+    await run.ended;
+    await until(() => scratch.processes().length === 0);
+    // Nothing writes to them any more: a run that opened them would wait for ever.
+    expectWhole(await runToEnd(scratch, words(["--resume"], ["b.fifo", "a.fifo"])), true);
   });
 
   test("standard input of a run that had published is not asked for again", async () => {

@@ -2,12 +2,10 @@
 // can look.
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
-import { held } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
-import { exitCodeOfCode } from "../../base/error-codes.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import { buildSpec } from "../../engine/spec.ts";
-import { decompress, detectCompression } from "../../format/compression/compress.ts";
+import { decompressWithin, detectCompression, programOf } from "../../format/compression/compress.ts";
 import { type FoundRecord, findRecord } from "../../input/find-record.ts";
 import type { PlannedFile } from "../../input/plan.ts";
 import { resolveInputs } from "../../input/resolve.ts";
@@ -15,34 +13,49 @@ import { paramsFromText } from "../../job/params/give.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { createStorage } from "../../storage/any.ts";
 import { badInputFailure, isA, TaskFailure, userFailure } from "../../task/failure.ts";
-import { type ReplayOptions, replayRecord } from "../../task/replay.ts";
+import { replayRecord } from "../../task/replay/record.ts";
+import type { NameOrPath } from "../arguments.ts";
 import { type JobHere, loadHere } from "../here.ts";
+import { environmentOf } from "../replay/environment.ts";
 import { type Inspected, inspectedMap, openInspector } from "../replay/inspect.ts";
 import { parsePosition } from "../replay/position.ts";
 import { readable } from "../replay/readable.ts";
-import { emissionLines } from "../replay/show.ts";
+import { emissionLines, showFailure } from "../replay/show.ts";
 import { pc } from "../screen/colour.ts";
-import { failureLines, printable } from "../screen/error-text.ts";
-import { quoted } from "../screen/hints.ts";
+import { optionWords, quoted } from "../screen/hints.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 import { withUserCode } from "../user-code.ts";
 
 export interface ReplayFlags {
+  /** The key whose group is reduced; undefined: one record is mapped. */
+  readonly key?: string;
   readonly param: ReadonlyMap<string, string>;
-  /** The named input that the file belongs to; needed only where the job has several. */
-  readonly input?: string;
+  /**
+   * For a record the named input that the file belongs to, needed only where the job has several; for a key the files
+   * of named inputs.
+   */
+  readonly input?: readonly NameOrPath[];
   readonly file: ReadonlyMap<string, string>;
   readonly env: ReadonlyMap<string, string>;
+  readonly decompress?: string;
+  /** For a key: how many bad records may be left out. */
+  readonly skipBad: number;
+  /** For a key: reduce gets every value. */
+  readonly withoutCombine: boolean;
   readonly inspect: boolean;
 }
 
 export async function replayCommand(
   job: string,
-  positionText: string,
+  given: readonly string[],
   flags: ReplayFlags,
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
-  const position = parsePosition(positionText);
+  if (flags.key !== undefined) {
+    const { replayKey } = await import("../replay/key-command.ts");
+    return replayKey(job, flags.key, given, flags, firstSlot);
+  }
+  const position = parsePosition(onlyPosition(given, flags));
   const print = linePrinter();
   const here = await loadHere({ job, environment: flags.env, firstSlot });
   here.close(); // the job is in memory now, so nothing is left behind, however this process ends
@@ -51,18 +64,21 @@ export async function replayCommand(
   const format = here.job.inputs[input]!.format;
   const signal = new AbortController().signal;
   const storage = createStorage();
+  const decompress = decompressWithin(undefined, programOf(spec));
   try {
     await withUserCode(async (late) => {
       const found = await findRecord({ storage, file, format, decompress, signal }, position.offset);
       if (found.kind === "refused") throw refusedFailure(found, position);
-      if (found.kind !== "record") throw misplaced(job, position, file, found);
+      if (found.kind !== "record") throw misplaced(job, position, file, found, flags);
       print(pc.bold(`${position.path}:${position.offset}${named(here, input)}`));
       print(indented(readable(found.record)));
       print("");
-      const inspected: Inspected | undefined = flags.inspect ? openInspector(print) : undefined;
+      const inspected: Inspected | undefined = flags.inspect ? openInspector(print, "map") : undefined;
+      const inputs = here.job.inputs.map((each) => ({ ...each, map: inspectedMap(each.map) }));
+      const definition = inspected === undefined ? here.job : { ...here.job, inputs };
       try {
         const replayed = await replayRecord({
-          env: { ...environmentOf(here, spec, inspected !== undefined), late },
+          env: { ...environmentOf(definition, spec), late },
           spec,
           input: here.job.inputs[input]!.name,
           path: file.path,
@@ -81,9 +97,34 @@ export async function replayCommand(
   }
 }
 
-function inputIndex(here: JobHere, wanted: string | undefined): number {
+/** The one argument of a replay of one record. */
+function onlyPosition(given: readonly string[], { skipBad, withoutCombine }: ReplayFlags): string {
+  const ofKeys = skipBad > 0 ? "--skip-bad" : withoutCombine ? "--without-combine" : undefined;
+  if (ofKeys !== undefined) {
+    throw new MillraceError("wrong-usage", `${ofKeys} goes with --key, which runs the reduce of one key`);
+  }
+  const [position, second] = given;
+  if (position === undefined || second !== undefined) {
+    throw new MillraceError(
+      "wrong-usage",
+      `${position === undefined ? "there is nothing to replay" : "one record is replayed at a time"}: give FILE:OFFSET for a record, or --key KEY and the run's inputs for the reduce of a key`,
+    );
+  }
+  return position;
+}
+
+function inputIndex(here: JobHere, given: readonly NameOrPath[] = []): number {
   const { name, inputs } = here.description;
   const names = inputs.map((input) => input.name);
+  if (given.length > 1) throw new MillraceError("wrong-usage", "a record is in one file, which belongs to one --input");
+  const [first] = given;
+  if (first?.path !== undefined) {
+    throw new MillraceError(
+      "wrong-usage",
+      `--input takes NAME=PATH with --key; for one record it is --input ${first.name}, and the file stands in FILE:OFFSET`,
+    );
+  }
+  const wanted = first?.name;
   if (names[0] === "") {
     if (wanted === undefined) return 0;
     throw new MillraceError("wrong-usage", `the job ${name} has one input: leave out --input`);
@@ -113,6 +154,7 @@ async function prepare(
       inputs: [{ name, paths: [path] }],
       params: paramsFromText(description.params, flags.param),
       files: Object.fromEntries(flags.file),
+      ...(flags.decompress !== undefined && { decompress: flags.decompress }),
     },
     {
       module,
@@ -131,28 +173,11 @@ async function prepare(
     storage,
     inputs: spec.inputs,
     directory: spec.directory,
-    detectCompression,
+    detectCompression: spec.decompress === undefined ? detectCompression : () => "program",
     formatOf: () => here.job.inputs[input]!.format,
   });
   if (files.length === 1) return { file: files[0]!, spec };
   throw new MillraceError("wrong-usage", `${path} names ${files.length} files: give the one that the record is in`);
-}
-
-/** The environment that a slot would give the task, without its files. */
-function environmentOf({ job }: JobHere, spec: JobSpec, isInspected: boolean): ReplayOptions["env"] {
-  const paths = new Map(spec.files.map(({ name, path }) => [name, path]));
-  const inputs = job.inputs.map((input) => ({ ...input, map: inspectedMap(input.map) }));
-  return {
-    job: isInspected ? { ...job, inputs } : job,
-    storage: createStorage(),
-    status: { write() {} },
-    signal: new AbortController().signal,
-    file: (name) => held(paths, name, "path"),
-    log: (message, fields) => {
-      const more = fields === undefined ? "" : ` ${readable(fields, { oneLine: true })}`;
-      process.stderr.write(`log  ${printable(message)}${more}\n`);
-    },
-  };
 }
 
 type Misplaced = Exclude<FoundRecord, { readonly kind: "record" | "refused" }>;
@@ -163,6 +188,7 @@ function misplaced(
   { path, offset }: { readonly path: string; readonly offset: number },
   file: PlannedFile,
   found: Misplaced,
+  flags: ReplayFlags,
 ): MillraceError {
   const content = file.compression === "none" ? "" : " decompressed";
   if (found.kind === "past-end") {
@@ -178,10 +204,9 @@ function misplaced(
     before === undefined ? undefined : `the one that it is in, or behind, begins at ${before}`,
     next === undefined ? undefined : `the ${before === undefined ? "first" : "next"} one at ${next}`,
   ].filter((part) => part !== undefined);
-  return new MillraceError(
-    "wrong-usage",
-    `${what}: ${parts.join(", ")}. Try millrace replay ${quoted(job)} ${quoted(`${path}:${before ?? next}`)}`,
-  );
+  const words = ["millrace", "replay", quoted(job), quoted(`${path}:${before ?? next}`)];
+  if (flags.decompress !== undefined) words.push(...optionWords("decompress", { decompress: flags.decompress }));
+  return new MillraceError("wrong-usage", `${what}: ${parts.join(", ")}. Try ${words.join(" ")}`);
 }
 
 function refusedFailure(
@@ -190,12 +215,6 @@ function refusedFailure(
 ): TaskFailure {
   const place = { where: placeOf(position), excerpt: readable(bad.bytes, { oneLine: true }) };
   return bad.by === undefined ? badInputFailure(bad, place) : userFailure(bad.by.thrown, place);
-}
-
-function showFailure({ reason }: TaskFailure): void {
-  const [first, ...others] = failureLines(reason.error);
-  process.stderr.write(`${pc.red("error")} ${first}\n${others.map((line) => `${line}\n`).join("")}`);
-  process.exitCode = exitCodeOfCode(reason.error.code);
 }
 
 function named(here: JobHere, input: number): string {

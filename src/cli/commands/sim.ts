@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
+import { decompressWithin, programOf } from "../../format/compression/compress.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { optionsOf, sequential } from "../../sim/job/options.ts";
@@ -105,14 +106,15 @@ async function prepare({ here, module, inputs, flags, folder, signal }: Command 
     files: plan.files,
     formatOf: (input) => here.job.inputs[input]!.format,
     storage: stoppable(createStorage(), signal),
+    decompress: decompressWithin(undefined, programOf(spec)),
     bytesMax: flags.sample,
     signal,
   });
   return { spec: simulatedSpec(spec, sample), plan, sample };
 }
 
-/** The job's spec with the files of the sample as its inputs, each by its own name. */
-function simulatedSpec(spec: JobSpec, { files }: Sample): JobSpec {
+/** The job's spec with the files of the sample as its inputs, each by its own name. They are decompressed already. */
+function simulatedSpec({ decompress: _, ...spec }: JobSpec, { files }: Sample): JobSpec {
   return {
     ...spec,
     inputs: spec.inputs.map(({ name }, input) => ({

@@ -87,15 +87,19 @@ export async function spoolInputs(
   const folder = await directory();
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  let fifos = 0;
-  const reads = given.map(async (path) => {
-    const name = isStandardInput(path) ? spoolName : `fifo-${++fifos}`;
-    const file = join(folder, name);
+  const readTo = async (path: string, file: string) => {
     // Where it is there, a run is being resumed, which had read it to the end before it submitted its job.
-    if (!existsSync(file)) {
-      const stream = isStandardInput(path) ? process.stdin : openFifo(resolve(path));
-      await spoolStream(stream, isStandardInput(path) ? "Standard input" : path, file, either);
-    }
+    if (existsSync(file)) return;
+    const stream = isStandardInput(path) ? process.stdin : openFifo(resolve(path));
+    await spoolStream(stream, isStandardInput(path) ? "Standard input" : path, file, either);
+  };
+  // By file: two spellings of one FIFO's path are one FIFO, which is read once.
+  const files = new Map<string, Promise<void>>();
+  const reads = given.map(async (path) => {
+    const file = join(folder, spoolName(path));
+    const read = files.get(file) ?? readTo(path, file);
+    files.set(file, read);
+    await read;
     return { given: path, path: file };
   });
   const settled = await Promise.allSettled(

@@ -172,6 +172,7 @@ class JobTest {
     try {
       const records = await sampleRecords({
         job,
+        spec,
         files: this.#plan.files,
         storage: stoppable(createStorage(), signal),
         signal,

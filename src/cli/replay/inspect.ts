@@ -1,8 +1,9 @@
-// `--inspect`: waits for a debugger, and stops it right before map is called.
+// `--inspect`: waits for a debugger, and stops it right before map or reduce is called.
 import inspector from "node:inspector";
 import type { JobDefinition } from "../../job/definition.ts";
 
 type MapFunction = JobDefinition["inputs"][number]["map"];
+type ReduceFunction = NonNullable<JobDefinition["reduce"]>;
 
 export interface Inspected {
   close(): void;
@@ -12,12 +13,12 @@ export interface Inspected {
 const portUsual = 9229;
 
 /** Opens the inspector, on the loopback interface only, and returns when a debugger is attached. */
-export function openInspector(print: (line: string) => void): Inspected {
+export function openInspector(print: (line: string) => void, what: "map" | "reduce"): Inspected {
   inspector.open(portUsual, "127.0.0.1");
   if (inspector.url() === undefined) inspector.open(0, "127.0.0.1");
   print(`waiting for a debugger at ${inspector.url()}`);
   print(
-    "  open chrome://inspect in Chrome, or attach your editor to this Node process; it stops right before map is called",
+    `  open chrome://inspect in Chrome, or attach your editor to this Node process; it stops right before ${what} is called`,
   );
   print("");
   inspector.waitForDebugger();
@@ -33,5 +34,14 @@ export function inspectedMap(map: MapFunction): MapFunction {
     // biome-ignore lint/suspicious/noDebugger: stopping here is what --inspect is for
     debugger;
     return map(record, emit, ctx);
+  };
+}
+
+/** The same for reduce. */
+export function inspectedReduce(reduce: ReduceFunction): ReduceFunction {
+  return (...given) => {
+    // biome-ignore lint/suspicious/noDebugger: stopping here is what --inspect is for
+    debugger;
+    return reduce(...given);
   };
 }

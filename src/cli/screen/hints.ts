@@ -1,12 +1,14 @@
 // Says what a user can do about a failed job, with commands to copy.
 import { dirname } from "node:path";
 import { meaningOf } from "../../base/error-codes.ts";
+import { reduceOfKey } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
 import { unprintable } from "../../base/printable.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
 import type { JobView } from "../../protocol/view.ts";
+import { noCluster } from "../arguments.ts";
 import { callersEnvironment } from "../callers-environment.ts";
 
 export interface HintsOptions {
@@ -15,20 +17,26 @@ export interface HintsOptions {
   readonly job: string;
   readonly inputs: readonly string[];
   readonly flags: RunFlags;
+  /** Options that have their values from elsewhere, and will again. */
+  readonly settings: ReadonlySet<OfCommand>;
+  /** Whether one of them would send the job to a cluster, and the command says that it runs here. */
+  readonly isKeptHere: boolean;
 }
 
 const skipBadAdvised = 10;
 
-export function failureHints(options: HintsOptions): string[] {
-  const hints = commandHints(options);
+export async function failureHints(options: HintsOptions): Promise<string[]> {
+  const replay = await keyReplayLine(options);
+  const hints = [...(replay === undefined ? [] : [`run this key again:  ${replay}`]), ...commandHints(options)];
   const again = envHint(options.flags.env);
   return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
 }
 
-function commandHints({ view, handle, job, inputs, flags }: HintsOptions): string[] {
+function commandHints(options: HintsOptions): string[] {
+  const { view, handle, job, flags } = options;
   const hints: string[] = [];
   const { where, aside, code = "" } = view.reason ?? {};
-  const command = commandLine(job, inputs, flags);
+  const command = commandLine(options);
   if (where !== undefined && aside !== undefined) {
     // Standard input can't be read again.
     if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
@@ -105,7 +113,22 @@ function replayLine(job: string, where: string, flags: RunFlags): string {
   const line = ["millrace", "replay", quoted(job), quoted(where)];
   const input = inputOf(where.slice(0, where.lastIndexOf(":")), flags.input);
   if (input !== undefined) line.push("--input", quoted(input));
-  for (const name of ["params", "files", "env"] as const) line.push(...optionWords(name, flags));
+  for (const name of ["params", "files", "env", "decompress"] as const) line.push(...optionWords(name, flags));
+  return line.join(" ");
+}
+
+/** For an error in the reduce of a key: the command that runs this reduce again. */
+async function keyReplayLine({ view, job, inputs, flags }: HintsOptions): Promise<string | undefined> {
+  const { where = "" } = view.reason ?? {};
+  if (!where.startsWith(reduceOfKey)) return undefined;
+  const { isReadOnce } = await import("../../input/spool.ts");
+  // What was piped in can't be read again.
+  if ([...inputs, ...[...flags.input.values()].flat()].some(isReadOnce)) return undefined;
+  const { keyWord } = await import("../replay/key-word.ts");
+  const key = keyWord(where.slice(reduceOfKey.length));
+  const line = ["millrace", "replay", quoted(job), ...inputs.map(quoted), "--key", quoted(key)];
+  for (const name of ["inputs", "params", "files", "env", "decompress", "skipBad"] as const)
+    line.push(...optionWords(name, flags));
   return line.join(" ");
 }
 
@@ -141,9 +164,10 @@ function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[]
 }
 
 /** The command as it was given, in the words a shell takes. */
-export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
+function commandLine({ job, inputs, flags, settings, isKeptHere }: HintsOptions): string {
   const line = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
-  for (const name of repeated) line.push(...optionWords(name, flags));
+  for (const name of repeated) if (!settings.has(name)) line.push(...optionWords(name, flags));
+  if (isKeptHere) line.push(flagOf("master"), noCluster);
   return line.join(" ") + masterWords(flags);
 }
 

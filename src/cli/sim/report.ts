@@ -164,7 +164,7 @@ export class SimReport {
   #replayLine(seed: number): string {
     const { module, inputs, flags } = this.#command;
     const words = ["millrace", "sim", quoted(module), ...inputs.map(quoted)];
-    for (const name of ["inputs", "params", "files", "env", "reducers", "skipBad"] as const)
+    for (const name of ["inputs", "params", "files", "env", "reducers", "decompress", "skipBad"] as const)
       words.push(...optionWords(name, flags));
     if (flags.sample !== sampleBytes) words.push("--sample", String(flags.sample));
     return [...words, "--seed", String(seed), "--verbose"].join(" ");

@@ -1,9 +1,10 @@
 // Some thousand records of the sample, spread over all of it, for the checks in this process.
 import { MiB } from "../../base/limits.ts";
-import { decompress } from "../../format/compression/compress.ts";
+import { decompressWithin, programOf } from "../../format/compression/compress.ts";
 import type { PlannedFile } from "../../input/plan.ts";
 import { readSample } from "../../input/sample.ts";
 import type { JobDefinition } from "../../job/definition.ts";
+import type { JobSpec } from "../../job/spec.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { RecordOrigin } from "../../task/map/record-mapper.ts";
 import { hashText } from "../../task/user/context.ts";
@@ -18,11 +19,12 @@ const bytesMax = 32 * MiB;
 
 export async function sampleRecords(options: {
   readonly job: JobDefinition;
+  readonly spec: JobSpec;
   readonly files: readonly PlannedFile[];
   readonly storage: Storage;
   readonly signal: AbortSignal;
 }): Promise<SampleRecord[]> {
-  const { job, files, storage, signal } = options;
+  const { job, spec, files, storage, signal } = options;
   const formatOf = (input: number) => job.inputs[input]!.format;
   const records: SampleRecord[] = [];
   let bytes = 0;
@@ -30,7 +32,7 @@ export async function sampleRecords(options: {
     files,
     formatOf,
     storage,
-    decompress,
+    decompress: decompressWithin(undefined, programOf(spec)),
     signal,
   })) {
     const stream = hashText(source);

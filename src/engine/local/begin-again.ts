@@ -1,12 +1,12 @@
 // A run that is to be resumed, and whose state was still in memory when it was killed. What it had done is unknown, so
-// the job begins again: what is useful of the earlier run (standard input, which can't be read twice) is taken over,
-// and the rest goes.
-import { existsSync, renameSync } from "node:fs";
+// the job begins again: what is useful of the earlier run (standard input and FIFOs, which can't be read twice) is
+// taken over, and the rest goes.
+import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
-import { spoolName } from "../../input/spool.ts";
+import { isSpoolName } from "../../input/spool.ts";
 import { readManifest } from "../../output/published.ts";
 import { workDirectoryOf } from "../../storage/local/hidden.ts";
 import type { Manifest } from "../../storage/manifest.ts";
@@ -57,16 +57,16 @@ export async function lookAtUnstored(
 }
 
 /**
- * Hands the earlier run's standard input to the new one, and removes the earlier run. (What it has staged elsewhere
- * goes with its directory when the new one has published.)
+ * Hands what the earlier run had read of standard input and FIFOs to the new one, and removes the earlier run. (What it
+ * has staged elsewhere goes with its directory when the new one has published.)
  */
 export function takeOver(
   earlier: Unstored,
   work: { readonly path: string },
   output: "published" | "unpublished",
 ): void {
-  const spooled = join(earlier.path, spoolName);
-  if (existsSync(spooled)) renameSync(spooled, join(work.path, spoolName));
+  for (const name of readdirSync(earlier.path).filter(isSpoolName))
+    renameSync(join(earlier.path, name), join(work.path, name));
   const isStagedElsewhere = isUrl(earlier.output) || deadLettersOf(earlier.path) !== undefined;
   if (isStagedElsewhere && output === "unpublished") return;
   removeLeftWorkDirectory(earlier.path);

@@ -1,5 +1,6 @@
 // Compressed files: recognised by their first bytes, read as a stream of content, written as independent members.
 import { gzipSync } from "node:zlib";
+import { assert } from "../../base/assert.ts";
 import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { formatCount } from "../../base/units.ts";
@@ -44,8 +45,8 @@ export function decompressWithin(windowBytesMax?: number, program?: Program): ty
       case "zstd":
         return limitRatio(chunks, (stored) => unzstd(stored, windowBytesMax), limits.zstdRatioMax);
       case "program":
-        if (program !== undefined) return byProgram(program, chunks);
-        throw new MillraceError("not-supported", "files of --decompress are read by run and plan only");
+        assert(program !== undefined, "files of --decompress are read through its program");
+        return byProgram(program, chunks);
     }
   };
 }

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { wholeFiles } from "../../format/binary/whole-files.ts";
+import { decompress } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { ndjson } from "../../format/json/ndjson.ts";
 import { text } from "../../format/lines/text.ts";
@@ -28,6 +29,7 @@ async function sampled(formats: readonly InputFormat<unknown>[], inputs: readonl
     files,
     formatOf: (input) => formats[input]!,
     storage: createSimStorage(contents),
+    decompress,
     bytesMax,
     signal: new AbortController().signal,
   });

@@ -2,11 +2,10 @@
 // it.
 import { MillraceError } from "../../base/error.ts";
 import { KiB, limits } from "../../base/limits.ts";
-import { decompress } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import type { PlannedFile } from "../../input/plan.ts";
-import { readSplit } from "../../input/read-split.ts";
+import { type Decompress, readSplit } from "../../input/read-split.ts";
 import type { Storage } from "../../storage/storage.ts";
 
 export interface Sample {
@@ -24,6 +23,7 @@ export interface SampleOptions {
   readonly files: readonly PlannedFile[];
   readonly formatOf: (input: number) => InputFormat<unknown>;
   readonly storage: Storage;
+  readonly decompress: Decompress;
   /** Each file gives a share of it, at least one record; files behind it are left out. */
   readonly bytesMax: number;
   readonly signal: AbortSignal;
@@ -67,7 +67,7 @@ async function beginningOf(
   file: PlannedFile,
   bytes: number,
 ): Promise<{ readonly content: Uint8Array; readonly isAll: boolean }> {
-  const { storage } = options;
+  const { storage, decompress } = options;
   const isPlain = file.compression === "none";
   const isWhole = options.formatOf(file.input).split === "whole-file" || (isPlain && file.bytes <= bytes);
   const end = isWhole ? Number.POSITIVE_INFINITY : await endOfRecord(options, file, bytes);
@@ -90,7 +90,7 @@ async function beginningOf(
 }
 
 /** Where the first record ends that does not end before `bytes`. */
-async function endOfRecord({ storage, formatOf, signal }: SampleOptions, file: PlannedFile, bytes: number) {
+async function endOfRecord({ storage, decompress, formatOf, signal }: SampleOptions, file: PlannedFile, bytes: number) {
   let from: { readonly file: number; readonly offset: number } | undefined;
   let end = 0;
   for (;;) {

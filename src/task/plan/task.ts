@@ -70,7 +70,7 @@ async function headersOf(options: HeaderOptions): Promise<readonly PlannedFile[]
 }
 
 /** The inputs in the order in which the job declares them, whatever the order in which they were given. */
-function inputsInOrder(job: JobDefinition, spec: JobSpec): JobSpec["inputs"] {
+export function inputsInOrder(job: JobDefinition, spec: JobSpec): JobSpec["inputs"] {
   return job.inputs.map(({ name }) => {
     const given = spec.inputs.find((input) => input.name === name);
     if (given !== undefined) return given;

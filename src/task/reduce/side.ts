@@ -2,6 +2,7 @@
 // be put aside like a record, and the rest would be a wrong result.
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
+import { reduceOfKey } from "../../base/ids.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { Groups } from "../../sort/group.ts";
 import { KeptLists } from "../../sort/kept-list.ts";
@@ -279,7 +280,7 @@ export class ReduceSide {
     if (isEngines(thrown)) return thrown;
     const excerpt = excerptOf(key);
     const final = isA(thrown, IteratorReturned);
-    return userFailure(thrown, { where: `reduce of the key ${excerpt}`, excerpt, final });
+    return userFailure(thrown, { where: `${reduceOfKey}${excerpt}`, excerpt, final });
   }
 
   /** Within the values of a key that has many: the status page names it. */

@@ -1,12 +1,12 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { TaskRun } from "../../test/support/run-tasks.ts";
-import { text } from "../format/lines/text.ts";
-import { tsv } from "../format/table/tsv.ts";
-import { uint } from "../job/codecs/numbers.ts";
-import { utf8 } from "../job/codecs/utf8.ts";
-import { defineJob } from "../job/define-job.ts";
-import { replayRecord } from "./replay.ts";
+import { TaskRun } from "../../../test/support/run-tasks.ts";
+import { text } from "../../format/lines/text.ts";
+import { tsv } from "../../format/table/tsv.ts";
+import { uint } from "../../job/codecs/numbers.ts";
+import { utf8 } from "../../job/codecs/utf8.ts";
+import { defineJob } from "../../job/define-job.ts";
+import { replayRecord } from "./record.ts";
 
 const job = defineJob({
   name: "replayed",
@@ -41,6 +41,7 @@ test.each(["plain", "packed"])("one record of a %s file is mapped, and what it e
     ],
     pairCount: 2,
     records: [{ output: "seen", record: `${path}:10` }],
+    recordCounts: new Map([["seen", 1]]),
     counters: { lines: 1 },
     failed: undefined,
   });

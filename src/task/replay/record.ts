@@ -1,23 +1,25 @@
 // Runs one record through `setup` and `map`, for `millrace replay`: what it emits, counts and throws. Nothing is
 // written.
-import { MillraceError } from "../base/error.ts";
-import type { Counters } from "../base/ids.ts";
-import { decompress, detectCompression } from "../format/compression/compress.ts";
-import type { PlannedFile } from "../input/plan.ts";
-import { type InputBatch, readSplit } from "../input/read-split.ts";
-import { headOf } from "../input/resolve.ts";
-import type { JobDefinition } from "../job/definition.ts";
-import type { JobSpec } from "../job/spec.ts";
-import type { Storage } from "../storage/storage.ts";
-import { partitionBytes, readFrame, viewOf } from "./emit/frame.ts";
-import { PairEncoder } from "./emit/pair-encoder.ts";
-import { isA, TaskFailure } from "./failure.ts";
-import { type CallParts, RecordCall } from "./map/record-call.ts";
-import { outputTable } from "./output/outputs.ts";
-import { formatsWrite } from "./output/staged-outputs.ts";
-import { hashText } from "./user/context.ts";
-import { refusePromise } from "./user/late-calls.ts";
-import { type UserEnvironment, UserTask } from "./user/user-task.ts";
+import { MillraceError } from "../../base/error.ts";
+import type { Counters } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { decompressWithin, detectCompression, programOf } from "../../format/compression/compress.ts";
+import type { PlannedFile } from "../../input/plan.ts";
+import { type InputBatch, readSplit } from "../../input/read-split.ts";
+import { headOf } from "../../input/resolve.ts";
+import type { JobDefinition } from "../../job/definition.ts";
+import type { JobSpec } from "../../job/spec.ts";
+import type { Storage } from "../../storage/storage.ts";
+import { partitionBytes, readFrame, viewOf } from "../emit/frame.ts";
+import { PairEncoder } from "../emit/pair-encoder.ts";
+import { isA, TaskFailure } from "../failure.ts";
+import { type CallParts, RecordCall } from "../map/record-call.ts";
+import { outputTable } from "../output/outputs.ts";
+import { formatsWrite } from "../output/staged-outputs.ts";
+import { hashText } from "../user/context.ts";
+import { refusePromise } from "../user/late-calls.ts";
+import { type UserEnvironment, UserTask } from "../user/user-task.ts";
+import { ListedRecords } from "./listed-records.ts";
 
 export interface ReplayOptions {
   readonly env: UserEnvironment & { readonly storage: Storage };
@@ -34,18 +36,18 @@ export interface ReplayOptions {
 
 export interface ReplayResult {
   readonly record: unknown;
-  /** As they come out of their codecs again: at most `listedMax` of them. */
+  /** As they come out of their codecs again: at most `limits.replayListedMax` of them. */
   readonly pairs: readonly { readonly key: unknown; readonly value: unknown }[];
   /** The number of all pairs, also of those not listed. */
   readonly pairCount: number;
-  /** Records of outputs, by `emit.to` and of map-only jobs: at most `listedMax`. */
+  /** Records of outputs, by `emit.to` and of map-only jobs: at most `limits.replayListedMax`. */
   readonly records: readonly { readonly output: string; readonly record: unknown }[];
+  /** The number of all records of each output, also of those not listed. */
+  readonly recordCounts: ReadonlyMap<string, number>;
   readonly counters: Counters;
   /** What map, setup or teardown threw, as it was thrown. */
   readonly failed: { readonly thrown: unknown } | undefined;
 }
-
-const listedMax = 1000;
 
 /** Throws `bad-input` where the file can't be read or no record begins at the offset. */
 export async function replayRecord(options: ReplayOptions): Promise<ReplayResult> {
@@ -55,7 +57,7 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
   const mapOnly = (spec.partitions ?? job.reducers) === 0;
   const encoder = mapOnly ? undefined : new PairEncoder(job, spec.partitions ?? job.reducers ?? 1);
   const pairs = new ListedPairs(job, encoder);
-  const records: { output: string; record: unknown }[] = [];
+  const records = new ListedRecords();
   const attempt = { job: "replay", phase: "map", index: 0, epoch: 1, attempt: 1 } as const;
   const task = new UserTask({ attempt, spec, careful: false }, env);
   let failed: { thrown: unknown } | undefined;
@@ -97,27 +99,28 @@ export async function replayRecord(options: ReplayOptions): Promise<ReplayResult
     record: found.record,
     pairs: pairs.listed,
     pairCount: pairs.count,
-    records,
+    records: records.listed,
+    recordCounts: records.counts,
     counters: task.totals.report(),
     failed,
   };
 }
 
 /** Lists records as they are emitted, after their format has checked them. */
-function listingEncoders(job: JobDefinition, records: { output: string; record: unknown }[]) {
+function listingEncoders(job: JobDefinition, records: ListedRecords) {
   return job.outputs.map(({ name, format }) => (record: unknown, out: Parameters<typeof format.write>[1]): void => {
     refusePromise<unknown>(format.write(record, out), formatsWrite);
-    if (records.length < listedMax) records.push({ output: name, record });
+    records.add(name, record);
   });
 }
 
-async function readRecord({ env, input, path, source, offset }: ReplayOptions) {
+async function readRecord({ env, spec, input, path, source, offset }: ReplayOptions) {
   const { job, storage, signal } = env;
   const index = job.inputs.findIndex(({ name }) => name === input);
   if (index < 0) throw new MillraceError("wrong-usage", `the job has no input named ${JSON.stringify(input)}`);
   const info = await storage.stat(path);
   if (info === undefined) throw new MillraceError("bad-input", `${path} does not exist`);
-  const compression = detectCompression(await headOf(storage, info, 64));
+  const compression = spec.decompress === undefined ? detectCompression(await headOf(storage, info, 64)) : "program";
   const file: PlannedFile = { ...info, source, input: index, compression };
   const { format, map } = job.inputs[index]!;
   const isCut = compression === "none" && format.split === "anywhere";
@@ -126,7 +129,7 @@ async function readRecord({ env, input, path, source, offset }: ReplayOptions) {
     files: { 0: file },
     formatOf: () => format,
     storage,
-    decompress,
+    decompress: decompressWithin(undefined, programOf(spec)),
     signal,
   });
   for await (const { batch } of batches as AsyncIterable<InputBatch>) {
@@ -152,7 +155,7 @@ class ListedPairs {
   takeFrom({ pairs }: RecordCall): void {
     for (let at = 0; at < pairs.length; ) {
       const pair = readFrame(pairs.bytes, at, this.#header);
-      if (this.count++ < listedMax) {
+      if (this.count++ < limits.replayListedMax) {
         const key = this.#job.key.read(viewOf(pairs.bytes, pair.key, pair.value));
         this.listed.push({ key, value: this.#job.value.read(viewOf(pairs.bytes, pair.value, pair.end)) });
       }
