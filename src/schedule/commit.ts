@@ -160,7 +160,7 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
     inputBytes: job.inputBytes,
     mapStats: totals.map,
     reduceStats: totals.reduce,
-    largestGroup: outcome === "succeeded" ? largestGroupOf(job, totals) : undefined,
+    largestGroup: outcome === "succeeded" ? largestGroupOf(job) : undefined,
     deadLetters: job.deadLetters,
     tasks: { plan: tasks("plan"), map: tasks("map"), reduce: tasks("reduce") },
     kept: outcome === "failed" && cluster.options.keepFailed === true,

@@ -1,7 +1,6 @@
 // Which group of a job was the largest before combining: looked for once, in its winners, when the job has succeeded.
 import type { GroupSize, LargestGroup } from "../../protocol/largest-groups.ts";
 import type { Winner } from "../../protocol/records.ts";
-import type { Totals } from "./totals.ts";
 
 /** The largest group is looked for among at most this many keys: some 10 MB for a moment, at the job's end. */
 const comparedKeysMax = 65_536;
@@ -19,13 +18,17 @@ interface Sum {
 }
 
 /** Undefined where the job has no groups, or its tasks do not know which is the largest. */
-export function largestGroupOf(
-  { maps, reduces }: { readonly maps: readonly Won[]; readonly reduces: readonly Won[] },
-  { map, reduce }: Pick<Totals, "map" | "reduce">,
-): LargestGroup | undefined {
+export function largestGroupOf({
+  maps,
+  reduces,
+}: {
+  readonly maps: readonly Won[];
+  readonly reduces: readonly Won[];
+}): LargestGroup | undefined {
   if (reduces.length === 0) return undefined;
-  // Where nothing was combined, reduce has seen every value.
-  return reduce.pairs === map.pairs ? largestOfReduces(reduces) : largestOfMaps(maps);
+  // Where nothing was combined, or ones were summed, reduce has the numbers.
+  const isKnown = reduces.some(({ winner }) => winner?.largestGroups !== undefined);
+  return isKnown ? largestOfReduces(reduces) : largestOfMaps(maps);
 }
 
 /** Each group is in one partition. */

@@ -9,13 +9,11 @@ import { crc32 } from "node:zlib";
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { KiB, limits } from "../../base/limits.ts";
 import { groupEnd } from "../../kernel/group.ts";
-import type { PartShape, WordEnds } from "../../kernel/kernel.ts";
+import type { PartShape } from "../../kernel/kernel.ts";
 import type { LargestGroups } from "../../protocol/largest-groups.ts";
 
 /** Pairs that are counted one by one before sampling begins. */
 const wholePairs = 1024;
-/** A text of more bytes is not counted word by word. */
-const wholeTextBytes = 4 * KiB;
 /** So many batches in a row are looked at, then as many with one left out between them, then with three, and so on. */
 const looksPerStride = 32;
 /** The part of a batch that is walked through, and the least of it. */
@@ -24,9 +22,6 @@ const walkedBytesMin = 1 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
-/** Words of a block of text, and of the first one. */
-const wordsPerBlock = 16;
-const wordsOfFirstBlock = 128;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
@@ -100,32 +95,6 @@ export class GroupSizes {
   /** Looks at a pair that is too large for a batch. */
   takeLarge(key: Uint8Array): void {
     this.#count(asBuffer(key), 0, key.length, 1);
-  }
-
-  /** Looks at a text whose words are keys, from `start` on. Called once per block. */
-  takeText(text: Buffer, start: number, ends: WordEnds): void {
-    const bytes = text.length - start;
-    if (bytes <= 0) return;
-    if (this.#wholeLeft > 0 && bytes <= wholeTextBytes) {
-      const { words } = wordsIn(text, start, text.length, ends, Number.POSITIVE_INFINITY);
-      for (const [from, to] of words) this.#count(text, from, to, 1);
-      this.#wholeLeft = Math.max(0, this.#wholeLeft - words.length);
-      return;
-    }
-    this.#isSample = true;
-    const blocks = this.#look();
-    if (blocks === 0) return;
-    // Some words in a row, from a place by chance. The word that is cut there is left out, as long ones are hit more
-    // often.
-    const skipped = this.#below(bytes);
-    const isBetween = betweenWords[ends];
-    const limit = Math.min(text.length, start + skipped + countedKeyBytesMax);
-    let from = start + skipped;
-    if (skipped > 0) while (from < limit && !isBetween(text[from - 1]!)) from++;
-    const { words, end } = wordsIn(text, from, limit, ends, this.#looks === 1 ? wordsOfFirstBlock : wordsPerBlock);
-    // They stand for all the words of the block, and of those that are passed over.
-    const weight = (blocks * bytes) / Math.max(1, end - from);
-    for (const [first, last] of words) this.#count(text, first, last, weight);
   }
 
   /** The largest groups of all `emissions`. Keys are those of the job's groups. */
@@ -238,33 +207,4 @@ export class GroupSizes {
     this.#random = next >>> 0;
     return Math.floor((this.#random / 2 ** 32) * bound);
   }
-}
-
-/** What separates words, as the kernel has it. */
-const betweenWords: Readonly<Record<WordEnds, (byte: number) => boolean>> = {
-  spaces: (byte) => byte === 0x20 || byte === 0x0a,
-  letters: (byte) => (byte | 0x20) < 0x61 || (byte | 0x20) > 0x7a,
-};
-
-/** The first words of text[start, limit) that end there, at most `max`, and the end of what was looked at. */
-function wordsIn(
-  text: Buffer,
-  start: number,
-  limit: number,
-  ends: WordEnds,
-  max: number,
-): { readonly words: readonly (readonly [from: number, to: number])[]; readonly end: number } {
-  const isBetween = betweenWords[ends];
-  const words: (readonly [number, number])[] = [];
-  let at = start;
-  while (at < limit && words.length < max) {
-    while (at < limit && isBetween(text[at]!)) at++;
-    const from = at;
-    while (at < limit && !isBetween(text[at]!)) at++;
-    if (at === limit && at < text.length && !isBetween(text[at]!)) break; // it goes on
-    // A carriage return before the line feed is no part of the line.
-    const to = ends === "spaces" && text[at] === 10 && at > from && text[at - 1] === 13 ? at - 1 : at;
-    if (to > from) words.push([from, to]);
-  }
-  return { words, end: at };
 }

@@ -56,7 +56,7 @@ interface Pairs {
   /** What pairs are handed to: the collector, or what hands them on to it. */
   readonly target: PairTarget;
   readonly emitter: Emitter;
-  /** Where values are combined, and so reduce does not see how many there were. */
+  /** Where values are combined, and reduce sees no more how many there were: a sum of ones tells it. */
   readonly sizes: GroupSizes | undefined;
 }
 
@@ -79,7 +79,8 @@ export class MapSide {
     const collector = createCollector({ kernel, files, attempt, options: collecting });
     const header = encoder.choose === undefined ? 0 : partitionBytes;
     const shapes = job.reduce === undefined ? undefined : job.group?.shapes;
-    const sizes = collecting.fold === undefined ? undefined : new GroupSizes(shapes, header, attempt.index);
+    const isCounted = collecting.fold !== undefined && !isCounting(job);
+    const sizes = isCounted ? new GroupSizes(shapes, header, attempt.index) : undefined;
     const target = sizes === undefined ? collector : lookedAt(collector, sizes);
     this.#pairs = { encoder, collector, target, emitter: createEmitter(encoder, target), sizes };
   }
@@ -101,8 +102,7 @@ export class MapSide {
 
   /** Counts the words of whole lines in the kernel; each line is a record. For jobs that count (block-mappers.ts). */
   countWords({ block: { bytes, base }, ends }: WordBlock): void {
-    const { collector, emitter, sizes } = this.#collecting;
-    sizes?.takeText(bytes, byteOrderMark(bytes, base), ends);
+    const { collector, emitter } = this.#collecting;
     emitter.flush();
     const { arena, batchStart } = collector;
     arena.set(bytes, batchStart);
@@ -190,7 +190,7 @@ export class MapSide {
     return { run, emissions, emissionDigest, stats };
   }
 
-  /** The largest groups before combining; undefined where nothing is combined. Called after `drain`. */
+  /** The largest groups before combining; undefined where reduce knows them. Called after `drain`. */
   largestGroups(): EncodedGroups | undefined {
     if (this.#pairs === undefined) return undefined;
     const { collector, sizes } = this.#pairs;

@@ -9,6 +9,7 @@ import { KeptLists } from "../../sort/kept-list.ts";
 import type { BlockCursor, RunFiles } from "../../sort/run.ts";
 import { codeOf, isA, userFailure } from "../failure.ts";
 import { encodedKeyExcerpt } from "../key-excerpt.ts";
+import { isCounting } from "../map/block-mappers.ts";
 import { mayShare, ReturnsPromises } from "../map/sharing.ts";
 import { type OutputTable, outputTable } from "../output/outputs.ts";
 import { Context, type ContextScope, hashBytes } from "../user/context.ts";
@@ -32,6 +33,8 @@ export interface ReduceSideOptions {
   /** Where a reduce that keeps records puts them. */
   readonly files: RunFiles;
   readonly signal: AbortSignal;
+  /** Whether values of a key may have been combined on the way, so that reduce sees fewer. Default false. */
+  readonly isCombined?: boolean;
   /** False: each call of reduce has an `emit` and a `ctx` of its own, which takes longer. Default true. */
   readonly sharing?: boolean | undefined;
 }
@@ -66,6 +69,8 @@ export class ReduceSide {
   #hotGroup = 0;
   /** The key that the status page names; undefined: none. */
   #hotKey: string | undefined;
+  /** Where the folded value of a key says how many values it had: the key with most of them so far. */
+  #mostCounted: { readonly key: Uint8Array; readonly pairs: number } | undefined;
   /** An error that ends the attempt, whatever user code makes of it: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
@@ -88,9 +93,12 @@ export class ReduceSide {
     return this.#keyLines?.groupMax ?? this.#groups.groupMax;
   }
 
-  /** The key of that many, as bytes; undefined where there is none. */
-  get largestKey(): Uint8Array | undefined {
-    return this.#keyLines === undefined ? this.#groups.largestKey : this.#keyLines.largestKey;
+  /** The key with most values, as bytes, and their number before combining; undefined where that is not known. */
+  get largest(): { readonly key: Uint8Array; readonly pairs: number } | undefined {
+    const { job, isCombined } = this.#options;
+    if (isCombined) return isCounting(job) && job.reduce === undefined ? this.#mostCounted : undefined;
+    const key = this.#keyLines === undefined ? this.#groups.largestKey : this.#keyLines.largestKey;
+    return key && { key, pairs: this.groupMax };
   }
 
   /** Throws a `TaskFailure`, or what the engine throws. */
@@ -127,11 +135,17 @@ export class ReduceSide {
     const groups = this.#groups;
     const readKey = decoderOf(job.key);
     const readValue = decoderOf(job.value);
+    const counts = isCounting(job);
+    let most = 0;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       while (groups.nextValue()) {
         if (groups.pairs % valuesPerBeat === 0) this.#beatWithin(groups.currentKey);
         const value = readValue(groups.pair, groups.valueStart, groups.valueEnd);
+        if (counts && (value as number) > most) {
+          most = value as number;
+          this.#mostCounted = { key: Uint8Array.from(groups.currentKey), pairs: most };
+        }
         try {
           sink.write(0, [key, value]);
         } catch (thrown) {

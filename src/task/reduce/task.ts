@@ -42,7 +42,9 @@ export async function runReduceTask(
     const reduceWith = async (state: unknown, sink: StagedOutputs) => {
       sink.open(0);
       const gathered = gatherAll(assignment, env, inputs, task, files, fetched);
-      const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink, files, signal: env.signal });
+      const { cursor } = gathered;
+      const { signal } = env;
+      const side = new ReduceSide({ job, task, state, cursor, sink, files, signal, isCombined: combines(env) });
       await side.reduceAll();
       return { side, gathered, outputs: sink };
     };
@@ -91,16 +93,17 @@ export async function runReduceTask(
 /** Brings all segments of the partition together: those that lie here, and those that were fetched. */
 function gatherAll(
   { attempt }: Assignment,
-  { job, kernel, combining }: TaskEnvironment,
+  env: TaskEnvironment,
   inputs: ReduceInputs,
   { status }: UserTask,
   files: RunFiles,
   fetched: Fetched | undefined,
 ): Gathered {
+  const { job, kernel } = env;
   return gather({
     kernel,
     // Without reduce the folded value is the result.
-    fold: combining === "never" && job.reduce !== undefined ? undefined : kernelFold(job),
+    fold: combines(env) ? kernelFold(job) : undefined,
     files,
     attempt,
     runs: inputs.runs,
@@ -127,11 +130,18 @@ function fetchRequest(
   return { attempt, partition: attempt.index, partitions, files, signal, onBytes };
 }
 
-/** The largest group as reduce has seen it: it is the job's where nothing was combined. */
-function largestOf(job: JobDefinition, { largestKey, groupMax }: ReduceSide): AttemptDone["largestGroups"] {
-  if (largestKey === undefined) return undefined;
-  const group = { key: encodedKeyExcerpt(job, largestKey), hash: crc32(largestKey), pairs: groupMax };
-  return { groups: [group], othersMax: groupMax, isEstimate: false };
+/** Whether values are folded in front of reduce, or for the output where there is none. */
+function combines({ job, combining }: TaskEnvironment): boolean {
+  if (combining === "never" && job.reduce !== undefined) return false;
+  return job.combine !== undefined || job.aggregate !== undefined;
+}
+
+/** The largest group, where reduce knows how many pairs it had: it is the job's, as each key is in one partition. */
+function largestOf(job: JobDefinition, { largest }: ReduceSide): AttemptDone["largestGroups"] {
+  if (largest === undefined) return undefined;
+  const { key, pairs } = largest;
+  const group = { key: encodedKeyExcerpt(job, key), hash: crc32(key), pairs };
+  return { groups: [group], othersMax: pairs, isEstimate: false };
 }
 
 function statsOf(
