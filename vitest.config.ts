@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vitest/config";
 import { seedOfSources } from "./scripts/seed.mjs";
+import { LongestFirst } from "./test/order.ts";
 
 interface Patch {
   readonly file: string;
@@ -56,6 +57,7 @@ export default defineConfig({
     globalSetup: ["./test/build.ts"],
     pool: "forks",
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     env: { MILLRACE_PROPERTIES: process.env["MILLRACE_PROPERTIES"] ?? seedOfSources() },

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bundleSimulation } from "./simulate/bundle.mjs";
+import { forkSeeds } from "./simulate/fork-seeds.mjs";
 import { mutants } from "./simulate/mutants.mjs";
 import { testMutants } from "./simulate/test-mutants.mjs";
 
@@ -23,28 +24,31 @@ const scratch = mkdtempSync(join(tmpdir(), "millrace-mutants-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
 const started = performance.now();
-const chosen = mutants.filter(({ name }) => values.only === undefined || name.includes(values.only));
+const isChosen = ({ name }) => values.only === undefined || name.includes(values.only);
 const rows = [];
-let next = 0;
+const tested = [];
+const tasks = [
+  ...mutants.filter(isChosen).map((mutant) => async () => {
+    const found = { mutant, ...(await tryOut(mutant)) };
+    rows.push(found);
+    const { caught, general } = found;
+    console.log(
+      `${caught.invariant === undefined ? "FAIL" : "ok  "}  ${mutant.name}: ${caught.text}` +
+        (general === undefined ? "" : `; without a profile: ${general.text}`),
+    );
+  }),
+  ...testMutants.filter(isChosen).map((mutant) => async () => {
+    const caught = await failsBy(mutant);
+    tested.push({ mutant, caught });
+    console.log(`${caught.isCaught ? "ok  " : "FAIL"}  ${mutant.name}: ${caught.text}`);
+  }),
+];
 await Promise.all(
   Array.from({ length: Math.min(8, availableParallelism()) }, async () => {
-    while (next < chosen.length) {
-      const mutant = chosen[next++];
-      rows.push({ mutant, ...(await tryOut(mutant)) });
-      const { caught, general } = rows.at(-1);
-      console.log(
-        `${caught.invariant === undefined ? "FAIL" : "ok  "}  ${mutant.name}: ${caught.text}` +
-          (general === undefined ? "" : `; without a profile: ${general.text}`),
-      );
-    }
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await task();
   }),
 );
-const tested = [];
-for (const mutant of testMutants.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
-  const caught = await failsBy(mutant);
-  tested.push({ mutant, caught });
-  console.log(`${caught.isCaught ? "ok  " : "FAIL"}  ${mutant.name}: ${caught.text}`);
-}
+tested.sort((a, b) => testMutants.indexOf(a.mutant) - testMutants.indexOf(b.mutant));
 const missed = rows.filter(({ caught }) => caught.invariant === undefined);
 const seconds = (performance.now() - started) / 1000;
 if (values.all && values.only === undefined) writeTable();
@@ -54,8 +58,9 @@ console.log(`${all - uncaught} of ${all} seeded bugs caught in ${seconds.toFixed
 process.exitCode = uncaught === 0 && all > 0 ? 0 : 1;
 
 /** The test file must fail, by tests of its own and not because the patch does not fit. */
-async function failsBy({ test, patches }) {
-  const report = join(scratch, "report.json");
+async function failsBy(mutant) {
+  const { test, patches } = mutant;
+  const report = join(scratch, `report-${testMutants.indexOf(mutant)}.json`);
   const words = ["run", "--reporter=json", `--outputFile.json=${report}`, "--maxWorkers=1", test];
   const child = fork(fileURLToPath(new URL("../node_modules/vitest/vitest.mjs", import.meta.url)), words, {
     cwd: fileURLToPath(new URL("..", import.meta.url)),
@@ -64,7 +69,6 @@ async function failsBy({ test, patches }) {
   });
   await new Promise((resolve) => child.on("exit", resolve));
   const { numFailedTests, testResults } = JSON.parse(readFileSync(report, "utf8"));
-  rmSync(report);
   const broken = testResults.find(
     ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
   );
@@ -91,7 +95,7 @@ async function tryOut(mutant) {
 
 /** Resolves with the first seed at which one of its invariants noticed the bug. */
 function hunt(bundle, { invariants }, profile, seeds) {
-  const child = fork(fileURLToPath(new URL("simulate/run-seeds.mjs", import.meta.url)), [bundle]);
+  const child = forkSeeds(bundle);
   return new Promise((resolve) => {
     let from = 1;
     const others = new Map();

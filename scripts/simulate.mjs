@@ -2,13 +2,13 @@
 // each first seed on, each decided by its seed, checked after every event. `npm run simulate -- --seed N [--trace]`:
 // one of them again, with what happened last. Fails at a violation, at worlds in which too little goes wrong, and where
 // something that must happen somewhere, or a kind of fault, never did.
-import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { bundleSimulation } from "./simulate/bundle.mjs";
+import { forkSeeds } from "./simulate/fork-seeds.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -70,7 +70,7 @@ async function runMany() {
   };
   await Promise.all(
     Array.from({ length: processes }, () => {
-      const child = fork(fileURLToPath(new URL("simulate/run-seeds.mjs", import.meta.url)), [bundle]);
+      const child = forkSeeds(bundle);
       return new Promise((resolve, reject) => {
         const give = () => {
           const portion = portions.shift();

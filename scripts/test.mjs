@@ -146,13 +146,21 @@ function failuresOf({ name, status, message, assertionResults }) {
     });
 }
 
-// By themselves: they take all cores, and their times are promises.
+// By themselves: they take all cores, and their times are promises. A seed is the same world on every Node, and a newer
+// one takes 40 % less time for it: this one has a tenth of them then.
+const here = process.execPath;
+const worlds = (count, from = 1) => ["scripts/simulate.mjs", "--seeds", String(count), "--from", String(from)];
 const simulations = [
-  ["5,000 simulated clusters", ["scripts/simulate.mjs", "--seeds", "5000"]],
-  ["seeded bugs are caught", ["scripts/mutants.mjs"]],
+  ...(otherNode === undefined
+    ? [["5,000 simulated clusters", here, worlds(5000)]]
+    : [
+        ["4,500 simulated clusters on that Node", otherNode, worlds(4500)],
+        ["500 more on this Node", here, worlds(500, 4501)],
+      ]),
+  ["seeded bugs are caught", otherNode ?? here, ["scripts/mutants.mjs"]],
 ];
-for (const [name, command] of patterns.length === 0 ? simulations : []) {
-  const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: "inherit" });
+for (const [name, node, command] of patterns.length === 0 ? simulations : []) {
+  const { status } = spawnSync(node, command, { cwd: root, stdio: "inherit" });
   console.log(`${status === 0 ? "ok  " : "FAIL"}  ${name}`);
   if (status === 0) passed++;
   else {

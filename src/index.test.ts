@@ -9,7 +9,8 @@ it("exports what the documentation names, and nothing else", () => {
     [
       ...["MillraceError", "defineJob", "run", "prefix", "byHash", "byRange", "sum", "min", "max", "words", "grep"],
       ...["recordAsKey", "eachKey"],
-      ...["stats", "count", "countIf", "mean", "variance", "first", "last", "topN", "countDistinct", "collect"],
+      ...["stats", "count", "countIf", "mean", "variance", "first", "last", "quantile", "topN", "topK"],
+      ...["countDistinct", "collect"],
       ...["fold", "ifPresent", "defineAggregate", "defineJoin", "fields"],
       ...["text", "lines", "ndjson", "csv", "tsv", "records", "wholeFiles"],
       ...[
@@ -22,6 +23,8 @@ it("exports what the documentation names, and nothing else", () => {
         "bigint",
         "nullable",
         "date",
+        "day",
+        "bucket",
         "auto",
         "desc",
         "tuple",

@@ -1,6 +1,7 @@
 // One process of `simulate.mjs`: runs the seeds that it is given, and says what came of each.
 import { setMaxListeners } from "node:events";
 import { pathToFileURL } from "node:url";
+import { installSignals } from "./signals.mjs";
 
 // What a world must not depend on fails here.
 const forbid = (name) => () => {
@@ -11,6 +12,7 @@ Math.random = forbid("Math.random");
 globalThis.setTimeout = forbid("setTimeout");
 globalThis.setInterval = forbid("setInterval");
 setMaxListeners(0);
+installSignals();
 // Errors are part of the work here, and their stacks cost more than all else about them.
 Error.stackTraceLimit = 0;
 

@@ -15,10 +15,13 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
   return best === undefined ? "" : ` (did you mean ${JSON.stringify(best)}?)`;
 }
 
-/** Those of the candidates, at most `count`, that are the fewest edits away from the name; far ones are left out. */
+/**
+ * Those of the candidates, at most `count`, that are the fewest edits away from the name. Far ones are left out: less
+ * than a third of the name differs or at most two letters of it, and at most one of a name of up to three letters.
+ */
 export function nearest(name: string, candidates: Iterable<string>, count: number): string[] {
   const near: { readonly candidate: string; readonly distance: number }[] = [];
-  const bound = Math.max(3, Math.ceil(name.length / 3));
+  const bound = name.length <= 3 ? Math.min(2, name.length) : Math.max(3, Math.ceil(name.length / 3));
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), bound);
     if (distance < bound) near.push({ candidate, distance });

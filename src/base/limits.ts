@@ -43,9 +43,11 @@ export const limits = {
   asyncConcurrency: 16,
   /** Values that `collect` keeps of one key, unless the job says another number: a list in memory, a few MB. */
   collectMax: 100_000,
-  /** Different values that `countDistinct` keeps of one key, unless the job says another number: some 100 MB. */
+  /**
+   * Different values that `countDistinct` and `topK` keep of one key, unless the job says another number: some 100 MB.
+   */
   distinctMax: 1_000_000,
-  /** Values that `topN` may keep of each key: all of them are merged with each other. */
+  /** Values that `topN` may keep of each key, and `topK` may give: those of `topN` are all merged with each other. */
   topMax: 10_000,
   /** Decompressed bytes per compressed byte above which a file counts as a bomb (gzip reaches 1032). */
   inflateRatioMax: 1100,
@@ -75,6 +77,11 @@ export const limits = {
    * caches longer.
    */
   foldedBatchBytes: 1 * MiB,
+  /**
+   * Columns of numbers that the kernel folds itself: as many as its first 4 KiB have room for. Values of more are
+   * folded by a call per value.
+   */
+  kernelColumnsMax: 12,
   /** A pair larger than this goes past the batch. */
   batchPairBytesMax: 16 * KiB,
   blockBytes: 64 * KiB,
@@ -322,6 +329,8 @@ export const limits = {
   /** A plan is stored in chunks of at most this size. */
   planChunkBytes: 256 * KiB,
   outputChunkBytes: 8 * MiB,
+  /** A file of settings that a command reads before it does anything: more than any person writes by hand. */
+  settingsBytesMax: 1 * MiB,
   excerptBytes: 200,
   logLineBytesMax: 8 * KiB,
 } as const;

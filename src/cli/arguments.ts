@@ -179,6 +179,14 @@ export function address(text: string): string {
   return word("--master", "an address")(text);
 }
 
+/** What stands for no cluster where another place names one. */
+export const noCluster = "none";
+
+/** The same, or none: the machine that the command runs on. */
+export function addressOrNone(text: string): string {
+  return text === noCluster ? text : address(text);
+}
+
 /** HOST:PORT. */
 export function listen(text: string): string {
   explained(() => parseListen(text));

@@ -3,9 +3,9 @@
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
-import { address, count, listen, path, size, time, word } from "./arguments.ts";
+import { count, listen, path, size, time, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
-import { addMasterOptions, addServiceOptions } from "./options.ts";
+import { addMasterOptions, addServiceOptions, neededMaster } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
 const jobArgument = ["<job>", "the job's id, or the first digits of it", jobWord] as const;
@@ -69,7 +69,7 @@ function addWorker(millrace: Command): void {
     millrace
       .command("worker")
       .description("work for a cluster: run tasks of its jobs, keep map outputs for the others")
-      .requiredOption("-m, --master <url>", "the cluster's address, like https://m1:7070", address)
+      .addOption(neededMaster())
       .requiredOption(
         "--work-dir <dir>",
         "for all that it keeps, on a local disk; made where it is missing",

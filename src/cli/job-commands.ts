@@ -12,6 +12,7 @@ import {
   optionOf,
 } from "./options.ts";
 import { linePrinter } from "./screen/line-printer.ts";
+import { isKeptHere, settingsOf, settingsOfRun } from "./settings/apply.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 /** Records of each file that `head` shows where it is not told how many. */
@@ -41,14 +42,16 @@ Examples:
   millrace run job.ts 'logs/*.gz' -o counts
   millrace run job.ts logs -o counts --reducers 8 --memory 2GB --skip-bad 100
   millrace run join.ts --input users=users.csv --input 'orders=orders/*.ndjson' -o joined --param since=2024-01-01
+  millrace run job.ts --help                               and what the job itself takes
   millrace run job.ts logs -o counts --resume              go on after a crash or a failure
   millrace run job.ts /shared/logs -o /shared/counts --master https://m1:7070
   zcat huge.gz | millrace run job.ts - --quiet | head`),
     )
-    .action(async (job, inputs, flags) => {
+    .action(async (job, inputs, flags, command: Command) => {
       const { master, slots, memory } = flags;
       const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : describing);
-      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot);
+      const settings = { used: settingsOf(command), isKeptHere: isKeptHere(command) };
+      return (await import("./commands/run.ts")).runCommand(job, inputs, flags, firstSlot, settings);
     });
 }
 
@@ -57,11 +60,12 @@ function addPlan(millrace: Command): void {
     .argument("<job>", "the job file", pathArgument("the job file"))
     .argument("[input...]", "files, folders, globs", pathArguments("an input"))
     .addHelpText("after", below("Example:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB"))
-    .action(async (job, inputs, flags) => {
+    .action(async (job, inputs, flags, command: Command) => {
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
         const firstSlot = startFirstSlot(describing);
-        return (await import("./commands/plan.ts")).planCommand(job, inputs, flags, firstSlot);
+        const { planCommand } = await import("./commands/plan.ts");
+        return planCommand(job, inputs, flags, firstSlot, settingsOfRun(command));
       });
     });
 }
@@ -192,7 +196,8 @@ function addClean(millrace: Command): void {
     .command("clean")
     .description("list what killed runs have left on this machine, and remove it")
     .argument("[folder...]", "folders that outputs are in (default: this one)", pathArguments("a folder"))
-    .option("--work-dir <dir>", "where runs kept intermediate data (default: the temporary folder)", path("--work-dir"))
+    .addOption(optionOf("workDir", "where runs kept intermediate data (default: the temporary folder)", "Options:"))
+    .addOption(optionOf("noConfig", undefined, "Options:"))
     .option("--remove", "remove all that is listed", false)
     .option("--json", "one JSON object per line", false)
     .addHelpText(

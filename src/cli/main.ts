@@ -9,11 +9,14 @@ import { word } from "./arguments.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { below } from "./help-text.ts";
 import { addJobCommands } from "./job-commands.ts";
+import { tell } from "./loading.ts";
 import { addColourOption } from "./options.ts";
 import { type ColourMode, chooseColours, onStderr } from "./screen/colour.ts";
-import { errorEvent, errorLines, exitCodeOf } from "./screen/error-text.ts";
+import { errorEvent, errorLines, exitCodeOf, printable } from "./screen/error-text.ts";
 import { eventLine, eventSink } from "./screen/event-stream.ts";
 import { linePrinter } from "./screen/line-printer.ts";
+import { applySettings, settingsOf, settingText, settle } from "./settings/apply.ts";
+import { isTestFile } from "./test/test-name.ts";
 
 export function program(): Command {
   const millrace = new Command("millrace")
@@ -48,13 +51,14 @@ function addHelp(millrace: Command): void {
     .description("show what a command takes")
     .argument("[command]", "the command (default: all of them in short)", word("COMMAND", "the name of a command"))
     .addHelpText("after", below("Example:\n  millrace help run"))
-    .action((name: string | undefined) => {
+    .action(async (name: string | undefined) => {
       const command = name === undefined ? millrace : millrace.commands.find((each) => each.name() === name);
       if (command === undefined)
         throw new MillraceError(
           "wrong-usage",
           `there is no command ${JSON.stringify(name)}: millrace help lists all of them`,
         );
+      await prepare(command, [helpWord]);
       command.outputHelp();
     });
 }
@@ -76,30 +80,88 @@ Examples:
 }
 
 /** With its default only where that says something: `{}` and `false` don't. */
-function describedOption({ description, defaultValue, defaultValueDescription, mandatory }: Option): string {
+function describedOption(option: Option): string {
+  const { description, defaultValue, defaultValueDescription, mandatory } = option;
+  const setting = settingText(option);
+  if (setting !== "") return `${description}${setting}`;
   if (mandatory) return `${description} (required)`;
   const shown = defaultValueDescription ?? (typeof defaultValue === "number" ? String(defaultValue) : undefined);
   return shown === undefined ? description : `${description} (default: ${shown})`;
+}
+
+const helpWord = "--help";
+
+/** Applies settings before a command is parsed. What is wrong with them does not keep anybody from reading the help. */
+async function prepare(command: Command, words: readonly string[]): Promise<void> {
+  try {
+    await applySettings(command, words);
+  } catch (error) {
+    const asksHelp = words.some((word) => word === helpWord || word === "-h");
+    if (!asksHelp || !(error instanceof MillraceError)) throw error;
+    tell(error.message, false);
+  }
+}
+
+/** Those of a command line that may be options. */
+function optionWords(words: readonly string[]): readonly string[] {
+  const end = words.indexOf("--");
+  return end < 0 ? words : words.slice(0, end);
+}
+
+/** Prints what the job takes whose name stands on the command line, below the help that was shown. */
+async function helpOfJob(command: Command): Promise<void> {
+  const takesJob = command.registeredArguments[0]?.name() === "job" && command.options.some(isEnv);
+  const job = command.args.find((word) => !word.startsWith("-"));
+  if (!takesJob || job === undefined || (command.name() === "test" && isTestFile(job))) return;
+  await (await import("./help/job.ts")).showJobHelp(command, job);
+}
+
+/** Commands that load a job have it; others take the id of one. */
+function isEnv({ long }: Option): boolean {
+  return long === "--env";
 }
 
 async function runCommandLine(): Promise<void> {
   // The reader of progress and messages may leave, and the run goes on (`millrace run … 2>&1 | head`).
   process.stderr.on("error", () => {});
   const command = program();
-  for (const sub of [command, ...command.commands]) sub.exitOverride();
-  command.hook("preAction", (_, action) => chooseColours(action.opts<{ color?: ColourMode }>().color));
+  const at: { command: Command | undefined } = { command: undefined };
+  for (const sub of [command, ...command.commands]) {
+    sub.exitOverride((error) => {
+      at.command = sub;
+      throw error;
+    });
+  }
+  command.hook("preSubcommand", (_, sub) => prepare(sub, optionWords(process.argv.slice(2))));
+  command.hook("preAction", (_, action) => {
+    at.command = action;
+    settle(action);
+    chooseColours(action.opts<{ color?: ColourMode }>().color);
+  });
   try {
-    await command.parseAsync(process.argv);
-  } catch (error) {
-    if (error instanceof CommanderError) {
+    try {
+      await command.parseAsync(process.argv);
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
       // Help and version end with 0; a wrong word has been explained already.
       process.exitCode = error.exitCode === 0 ? 0 : 2;
-      return;
+      if (error.code === "commander.helpDisplayed" && at.command !== undefined) await helpOfJob(at.command);
     }
+  } catch (error) {
     if (process.argv.includes("--json")) eventSink.write(eventLine(errorEvent(error)));
     else for (const line of onStderr(() => errorLines(error))) process.stderr.write(`${line}\n`);
     process.exitCode = exitCodeOf(error);
+    tellSettings(error, at.command);
   }
+}
+
+/** A refusal may be about a value that is not on the command line. */
+function tellSettings(error: unknown, command: Command | undefined): void {
+  if (!(error instanceof MillraceError) || error.code !== "wrong-usage" || command === undefined) return;
+  const used = settingsOf(command).filter(({ source }) => source === "config");
+  if (used.length === 0 || process.argv.includes("--json")) return;
+  const names = used.map(({ name, text }) => `${name} ${text}`).join(", ");
+  process.stderr.write(`with ${printable(names)} from ${printable(used[0]!.from)} (--no-config ignores it)\n`);
 }
 
 export async function main({ warmed, importModule }: Host): Promise<void> {

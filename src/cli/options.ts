@@ -15,6 +15,7 @@ import {
 import type { RunFlags } from "../engine/run/option-values.ts";
 import {
   address,
+  addressOrNone,
   choice,
   count,
   delimiter,
@@ -64,12 +65,21 @@ function addFromTable(
   return command;
 }
 
+/** The options that were made of the table. */
+const names = new WeakMap<Option, OfCommand>();
+
+/** The name in the table of a command's option; undefined for one that is not of it. */
+export function nameOf(option: Option): OfCommand | undefined {
+  return names.get(option);
+}
+
 export function optionOf(name: OfCommand, otherHelp?: string, heading?: string): Option {
   const given = runOption(name);
   const { short, value, help, shownDefault, group } = given.flag!;
   const flags = `${short === undefined ? "" : `${short}, `}${flagOf(name)}${value === undefined ? "" : ` ${value}`}`;
   const option = new Option(flags, otherHelp ?? help).helpGroup(heading ?? optionGroups[group]);
   const parse = parserOf(given, flagOf(name));
+  names.set(option, name);
   // Commander takes --no-x for the opposite of --x, which there is none of.
   option.negate = false;
   if (parse !== undefined) option.argParser(parse as (text: string, previous: unknown) => unknown);
@@ -100,7 +110,7 @@ function parserOf(option: RunOption, flag: string) {
     case "program":
       return program(flag);
     case "address":
-      return address;
+      return addressOrNone;
     case "inputs":
       return namedPaths(flag);
     case "params":
@@ -179,9 +189,16 @@ export function addColourOption(millrace: Command): void {
 
 /** Adds the options of the commands that ask a master something. */
 export function addMasterOptions(command: Command): Command {
-  command.requiredOption("-m, --master <url>", "the cluster's address, like https://m1:7070", address);
-  for (const name of ["tokenFile", "ca", "json"] as const) command.addOption(optionOf(name, undefined, "Options:"));
+  command.addOption(neededMaster());
+  for (const name of ["tokenFile", "ca", "json", "noConfig"] as const)
+    command.addOption(optionOf(name, undefined, "Options:"));
   return command;
+}
+
+/** `--master` of a command that is nothing without a cluster. */
+export function neededMaster(): Option {
+  const help = "the cluster's address, like https://m1:7070 (default: $MILLRACE_MASTER)";
+  return optionOf("master", help, "Options:").argParser(address).makeOptionMandatory();
 }
 
 /** Adds the options of `master` and `worker`. */
@@ -211,7 +228,7 @@ export function addServiceOptions(command: Command): Command {
 export function addJobOptions(command: Command): Command {
   addFromTable(command, optionsOf("job", "machine", "failure"));
   command.addHelpOption(new Option("-h, --help", "this text").helpGroup(optionGroups.shown));
-  return addFromTable(command, ["json"]);
+  return addFromTable(command, ["json", "noConfig"]);
 }
 
 /** Adds the options of `sim`, which has machines of its own. */
@@ -239,7 +256,8 @@ export function addSimOptions(command: Command): Command {
     .optionsGroup(optionGroups.shown)
     .addHelpOption(new Option("-h, --help", "this text").helpGroup(optionGroups.shown))
     .option("--verbose", "all that happens, in virtual time", false)
-    .addOption(optionOf("json"));
+    .addOption(optionOf("json"))
+    .addOption(optionOf("noConfig"));
 }
 
 /** `-o -` is standard output, as without the option. */

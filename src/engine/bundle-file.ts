@@ -17,6 +17,8 @@ export interface BundleOptions {
   readonly module: string;
   readonly work: WorkDirectory;
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether the bundle goes to other machines, so that nothing may stay outside of it. Default: it does not. */
+  readonly isShipped?: boolean | undefined;
   /** Called with a sentence about something odd that is no reason to stop. */
   readonly onWarning?: ((warning: string) => void) | undefined;
 }
@@ -47,9 +49,21 @@ export function notPassed(
   return `the job reads ${shown.join(", ")}${more} from its environment, ${what} ${is} undefined there: pass ${missing.length === 1 ? "it" : "them"} on with ${shown.map((name) => `--env ${name}`).join(" ")}`;
 }
 
+/** Machine code is made for one kind of machine, and stands at a path that only this one has. */
+function notShipped(outside: readonly string[]): MillraceError {
+  const shown = outside.slice(0, namedMax);
+  const more = outside.length > shown.length ? ` and ${outside.length - shown.length} more` : "";
+  return new MillraceError(
+    "wrong-job",
+    `the job loads native addons, which can't be shipped to the workers of a cluster: ${shown.join(", ")}${more}. Run it on one machine (--master none), or use a package in JavaScript or WebAssembly`,
+  );
+}
+
 /** Throws what `bundleJob` throws, `no-space` and `io-error`. */
-export async function writeBundle({ module, work, environment, onWarning }: BundleOptions): Promise<Bundle> {
-  const { code, digest, unbundled, environmentReads } = await bundleJob(module);
+export async function writeBundle(options: BundleOptions): Promise<Bundle> {
+  const { module, work, environment, isShipped = false, onWarning } = options;
+  const { code, digest, unbundled, outside, environmentReads } = await bundleJob(module);
+  if (isShipped && outside.length > 0) throw notShipped(outside);
   for (const text of unbundled) onWarning?.(text);
   const warning = notPassed(environmentReads, environment, process.env);
   if (warning !== undefined) onWarning?.(warning);

@@ -3,6 +3,7 @@
 
 import type { ByteWriter } from "../base/bytes/bytes.ts";
 import { messageOf } from "../base/value/message.ts";
+import type { Shape } from "../job/codecs/shape.ts";
 import type { Block } from "./blocks/block.ts";
 
 /** Some records of a file, in order, with where each begins and where reading stopped. */
@@ -90,17 +91,17 @@ export interface OutputFormat<Out> {
 }
 
 /**
- * A format that wants to know the names of the records' properties before the first of them is written: it is asked for
- * the format that writes such. Internal.
+ * A format that wants to know what the records are made of before the first of them is written: it is asked for the
+ * format that writes such. Internal.
  */
-export interface NamedFormat {
-  withNames(names: readonly string[]): OutputFormat<unknown>;
+export interface FittingFormat {
+  /** Undefined: it writes them as it is. */
+  fitTo(record: Shape): OutputFormat<unknown> | undefined;
 }
 
-/** The format for records that are objects of these properties, in this order. */
-export function withNames(format: OutputFormat<unknown>, names: readonly string[]): OutputFormat<unknown> {
-  const { withNames } = format as Partial<NamedFormat>;
-  return withNames === undefined ? format : withNames.call(format, names);
+/** The format for records of this shape. */
+export function fitTo(format: OutputFormat<unknown>, record: Shape): OutputFormat<unknown> {
+  return (format as Partial<FittingFormat>).fitTo?.(record) ?? format;
 }
 
 /**

@@ -3,11 +3,12 @@
 import type { ColumnCodec } from "../job/codec.ts";
 import { bigint } from "../job/codecs/bigint.ts";
 import { bool } from "../job/codecs/bool.ts";
+import { day } from "../job/codecs/bucket.ts";
 import { date } from "../job/codecs/date.ts";
 import { float64, int, uint } from "../job/codecs/numbers.ts";
 import { utf8 } from "../job/codecs/utf8.ts";
 
-export type ColumnType = "bool" | "uint" | "int" | "bigint" | "float64" | "date" | "utf8";
+export type ColumnType = "bool" | "uint" | "int" | "bigint" | "float64" | "day" | "date" | "utf8";
 
 export interface GuessedColumn {
   readonly name: string;
@@ -23,12 +24,13 @@ export const codecs: Readonly<Record<ColumnType, ColumnCodec<unknown>>> = {
   int,
   bigint,
   float64,
+  day,
   date,
   utf8,
 } as Readonly<Record<ColumnType, unknown>> as Readonly<Record<ColumnType, ColumnCodec<unknown>>>;
 
 /** In the order in which they are tried: the narrowest first. */
-const types = ["bool", "uint", "int", "bigint", "float64", "date"] as const;
+const types = ["bool", "uint", "int", "bigint", "float64", "day", "date"] as const;
 
 /** A double has 15 to 17 digits; with more, the number that is read has another text. */
 const digitsMax = 17;
@@ -51,7 +53,7 @@ export function typeOf(cells: Iterable<string>): ColumnType | undefined {
 /** Whether a column of the type may hold the cell. */
 export function takes(type: ColumnType, cell: string): boolean {
   if (type === "utf8") return true;
-  if (type !== "bool" && type !== "date" && !isPlainNumber(cell)) return false;
+  if (type !== "bool" && type !== "day" && type !== "date" && !isPlainNumber(cell)) return false;
   if (type === "float64" && significantDigits(cell) > digitsMax) return false;
   try {
     codecs[type].parse(cell);

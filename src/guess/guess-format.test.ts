@@ -27,7 +27,7 @@ describe("tables", () => {
     [
       "a header, types, an empty cell",
       "id,city,amount,at,ok\n1,Rome,1.5,2024-01-01,true\n-2,Bonn,,2024-01-02,false\n",
-      "csv with a header: id int, city utf8, amount float64?, at date, ok bool",
+      "csv with a header: id int, city utf8, amount float64?, at day, ok bool",
     ],
     ["no header", "1,2,x\n4,5,y\n", "csv: c1 uint, c2 uint, c3 utf8"],
     [
@@ -71,6 +71,11 @@ describe("tables", () => {
       "csv with a header: a utf8, b utf8, c uint",
     ],
     ["dates that are not all dates", "at,n\n2024-02-30,1\n2024-02-28,2\n", "csv with a header: at utf8, n uint"],
+    [
+      "days, and days of which one has a time",
+      "a,b,c\n2024-02-29,2024-02-29,\n2024-03-01,2024-03-01 12:00,2024-03-01\n",
+      "csv with a header: a day, b date, c day?",
+    ],
     ["times finer than a millisecond", "at,n\n2024-02-28 12:00:00.123456,1\n", "csv with a header: at utf8, n uint"],
     [
       "names that are no identifiers",
@@ -154,7 +159,7 @@ describe("JSON", () => {
     [
       "kinds, missing fields and nulls",
       '{"a":1,"b":"x","c":null,"e":true}\n\n{"a":-2.5,"b":"y","d":"2024-01-01"}\n',
-      "ndjson: a float64, b utf8, c utf8?, e bool?, d date?",
+      "ndjson: a float64, b utf8, c utf8?, e bool?, d day?",
     ],
     [
       "whole numbers that are written as fractions",
@@ -166,6 +171,11 @@ describe("JSON", () => {
     ["names that are no identifiers", '{"__proto__":1,"a b":2,"":3}\n', 'ndjson: __proto__ uint, "a b" uint, "" uint'],
     ["arrays", "[1,2]\n[3,4]\n", "ndjson, a value per line"],
     ["nothing but nested values", '{"a":{"b":1}}\n{"a":[9007199254740993]}\n', "ndjson, a value per line"],
+    [
+      "integers beyond 2^53",
+      '{"id":9007199254740993,"x":12345678901234567890,"n":1}\n{"id":-1,"y":{"id":1e30},"n":1e20}\n',
+      "ndjson: id bigint, x bigint?",
+    ],
     ["a name with an escape", '{"a\\u0062":1}\n{"ab":2}\n', "ndjson: ab uint"],
   ])("%s", async (_, content, text) => {
     expect((await guessed(content)).text).toBe(text);
@@ -173,7 +183,7 @@ describe("JSON", () => {
 
   it("leaves out what a field can't hold, and says so", async () => {
     const { text, notes } = await guessed(
-      '{"id":9007199254740993,"n":1,"t":[1],"m":1}\n{"id":1,"n":2,"t":{},"m":"x"}\n',
+      '{"id":9007199254740993,"n":1,"t":[1],"m":1}\n{"id":1.5,"n":2,"t":{},"m":"x"}\n',
     );
     expect(text).toBe("ndjson: n uint");
     expect(notes).toMatch(/"id" \(numbers beyond 2\^53.*\n.*"t" \(objects or arrays\)\n.*"m" \(numbers and text\)/);

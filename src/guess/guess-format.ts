@@ -3,7 +3,7 @@
 import { MillraceError } from "../base/error.ts";
 import { type Beginning, readBeginning, refuseNoLines } from "./beginning.ts";
 import { formatOf, type Guess, type Guessed } from "./guess.ts";
-import { guessFields, guessJson } from "./json.ts";
+import { guessJson, guessJsonLines } from "./json.ts";
 import { guessTable, onlyHeader } from "./table.ts";
 
 /** What a user has said of the format. */
@@ -90,11 +90,9 @@ async function refuseMixed(beginnings: readonly Beginning[]): Promise<void> {
 
 /** Fields of the lines that are objects; the others are bad records, which the user has been told of. */
 async function jsonAsFarAsItGoes(beginnings: readonly Beginning[]): Promise<Guessed | undefined> {
-  const format = formatOf({ kind: "json", bigints: false });
-  const readings = await Promise.all(beginnings.map((beginning) => readBeginning(format, beginning)));
-  const records = readings.flatMap((reading) => reading.records);
-  if (records.length === 0) return undefined;
-  const { guess, notes } = guessFields(records);
+  const guessed = guessJsonLines(beginnings);
+  if (guessed === undefined) return undefined;
+  const { guess, notes } = guessed;
   const refused = await firstRefused(guess, beginnings);
   return { guess, notes: refused === undefined ? notes : [...notes, `${refused}: the job needs --skip-bad`] };
 }

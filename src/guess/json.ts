@@ -1,5 +1,6 @@
 // NDJSON: which fields its objects have, and which codec reads each.
 import { formatCount } from "../base/units.ts";
+import { numberTexts } from "../format/json/numbers.ts";
 import { type Beginning, withoutMark } from "./beginning.ts";
 import { type ColumnType, type GuessedColumn, typeOf } from "./column-type.ts";
 import type { Guessed } from "./guess.ts";
@@ -23,11 +24,15 @@ export type JsonGuess =
 export function guessJson(beginnings: readonly Beginning[]): JsonGuess {
   const lines = beginnings.flatMap(linesOf);
   const records: unknown[] = [];
+  const texts: string[] = [];
   let odd: Line | undefined;
   for (const line of lines) {
     const record = /^\s*[[{]/.test(line.text) ? parsed(line.text) : undefined;
     if (record === undefined) odd ??= line;
-    else records.push(record);
+    else {
+      records.push(record);
+      texts.push(line.text);
+    }
   }
   if (records.length === 0) return { kind: "none" };
   if (odd !== undefined) {
@@ -38,7 +43,20 @@ export function guessJson(beginnings: readonly Beginning[]): JsonGuess {
       note: `${share}, and the one at ${odd.source}:${odd.start} is not, so records are lines of text; --format ndjson takes such lines for bad records`,
     };
   }
-  return { kind: "json", guessed: guessFields(records) };
+  return { kind: "json", guessed: guessFields(records, texts) };
+}
+
+/** The fields of those lines that are JSON; undefined where none is. */
+export function guessJsonLines(beginnings: readonly Beginning[]): Guessed | undefined {
+  const records: unknown[] = [];
+  const texts: string[] = [];
+  for (const { text } of beginnings.flatMap(linesOf)) {
+    const record = parsed(text);
+    if (record === undefined) continue;
+    records.push(record);
+    texts.push(text);
+  }
+  return records.length === 0 ? undefined : guessFields(records, texts);
 }
 
 /** Lines that are not blank; the last one is left out where the content goes on behind it. */
@@ -74,7 +92,8 @@ function parsed(text: string): unknown {
   }
 }
 
-export function guessFields(records: readonly unknown[]): Guessed {
+/** `texts` are the lines of the records. */
+function guessFields(records: readonly unknown[], texts: readonly string[]): Guessed {
   const whole: Guessed = { guess: { kind: "json", bigints: false }, notes: [] };
   if (!records.every(isObject)) return whole;
   const values = new Map<string, unknown[]>();
@@ -89,7 +108,7 @@ export function guessFields(records: readonly unknown[]): Guessed {
   const columns: GuessedColumn[] = [];
   const left = new Map<string, string[]>();
   for (const [name, held] of values) {
-    const guessed = fieldOf(held, records.length);
+    const guessed = fieldOf(held, records.length, () => wholeTexts(name, records, texts));
     if ("why" in guessed) left.set(guessed.why, [...(left.get(guessed.why) ?? []), name]);
     else columns.push({ name, ...guessed });
   }
@@ -116,6 +135,7 @@ function namesText(names: readonly string[]): string {
 function fieldOf(
   values: readonly unknown[],
   records: number,
+  areWhole: () => boolean,
 ): { readonly type: ColumnType; readonly nullable: boolean; readonly note?: string } | { readonly why: string } {
   const full = values.filter((value) => value !== null);
   const nullable = full.length < records;
@@ -127,17 +147,26 @@ function fieldOf(
       return { type: "bool", nullable };
     case "string": {
       const type = typeOf(full.map(String));
-      return { type: type === "date" ? "date" : "utf8", nullable };
+      return { type: type === "day" || type === "date" ? type : "utf8", nullable };
     }
     case "number": {
       const type = numberType(full.map(Number));
-      return type === undefined
-        ? { why: 'numbers beyond 2^53, which ndjson({ integers: "bigint" }) reads in whole records' }
-        : { type, nullable };
+      if (type !== undefined) return { type, nullable };
+      if (full.every((value) => Number.isInteger(value)) && areWhole())
+        return { type: "bigint", nullable, note: "integers beyond 2^53, which only bigints hold with all digits" };
+      return { why: 'numbers beyond 2^53, which ndjson({ integers: "bigint" }) reads in whole records' };
     }
     default:
       return { why: "objects or arrays" };
   }
+}
+
+/** Whether all numbers beyond 2^53 in this field are written as integers, so that a bigint reads them. */
+function wholeTexts(name: string, records: readonly unknown[], texts: readonly string[]): boolean {
+  return records.every((record, i) => {
+    const value = Object.hasOwn(record as object, name) ? (record as Readonly<Record<string, unknown>>)[name] : null;
+    return value === null || Number.isSafeInteger(value) || /^-?\d+$/.test(numberTexts(texts[i]!).get(name)!);
+  });
 }
 
 function kindText(type: string): string {

@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
@@ -153,6 +155,60 @@ describe("a file that is beside the job's module, and is read where the job runs
       );
     }
     expect(reading(join(process.cwd(), "no-such.json"))).toContain('ctx.file("no_such")');
+    for (const path of ["data/no-such.csv", "./data/no-such.csv", "/no/such/work/data/no-such.csv"])
+      expect(reading(path)).toContain('files: { no_such: "data/no-such.csv" }');
+    expect(reading("../no/such.csv")).toContain('files: { such: "../no/such.csv" }');
     expect(reading("/no/such/other/data.json")).not.toContain("ctx.file");
+    expect(reading("/no/such/workers/data.json")).not.toContain("ctx.file");
+  });
+
+  it("is no folder, and nothing that is written or removed, and no program", () => {
+    bundleLoadedFrom("/no/such/work/bundle.mjs");
+    const told = (work: () => unknown) => {
+      try {
+        return String(work());
+      } catch (thrown) {
+        return describeThrown(thrown).message;
+      }
+    };
+    expect(told(() => readdirSync("no-such"))).toContain('Declare each that it needs, files: { name: "PATH" }');
+    expect(told(() => rmdirSync("no-such"))).not.toContain("ctx.file");
+    expect(told(() => mkdirSync("no-such/at/all"))).not.toContain("ctx.file");
+    const { error } = spawnSync("no-such-program");
+    expect(describeThrown(error).message).toMatch(/ENOENT$/);
+    const script = "./no-such-script";
+    expect(describeThrown(spawnSync(script).error).message).toContain('files: { no_such_script: "no-such-script" }');
+  });
+
+  it("may be a module, which a literal name finds", () => {
+    bundleLoadedFrom("/no/such/work/bundle.mjs");
+    const required = (name: string, by = "/no/such/work/bundle.mjs") => {
+      try {
+        return String(createRequire(by)(name));
+      } catch (thrown) {
+        return describeThrown(thrown).message;
+      }
+    };
+    expect(required("./fast.node")).toMatch(
+      /^Cannot find module '.\/fast\.node': a job runs as one bundle, .* such as import x from "\.\/fast\.node", so/,
+    );
+    expect(required("no-such-package")).toContain('such as import x from "no-such-package"');
+    expect(required("./fast.node", "/no/such/other/index.js")).not.toContain("literal name");
+    const imported = Object.assign(
+      new Error("Cannot find module '/no/such/work/plugins/a.js' imported from /no/such/work/bundle.mjs"),
+      { code: "ERR_MODULE_NOT_FOUND" },
+    );
+    expect(describeThrown(imported).message).toMatch(
+      /^Cannot find module '[^']*': a job runs .* such as import x from "\.\/plugins\/a\.js", so/,
+    );
+    const opened = (path: string) => {
+      try {
+        return String(process.dlopen({ exports: {} }, path));
+      } catch (thrown) {
+        return describeThrown(thrown).message;
+      }
+    };
+    expect(opened("/no/such/work/fast.node")).toContain('such as import x from "./fast.node"');
+    expect(opened("/no/such/other/fast.node")).not.toContain("literal name");
   });
 });

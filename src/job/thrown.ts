@@ -1,6 +1,6 @@
 // Puts in words what user code threw. It may be anything, and looking at it may run more of the user's code (getters,
 // proxies).
-import { basename, dirname, isAbsolute, relative, sep } from "node:path";
+import { basename, dirname, isAbsolute, normalize, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import { MillraceError } from "../base/error.ts";
@@ -52,10 +52,13 @@ function messageOf(thrown: unknown, depth: number): string {
   const text = named === "" ? "an Error without a message was thrown" : cut(named, messageCharactersMax);
   if (depth >= causesMax) return text;
   const advice = adviceForMissing(thrown);
-  if (advice !== undefined) return `${text}: ${advice}`;
+  if (advice !== undefined) return `${text.replace(askedBy, "")}: ${advice}`;
   const causes = causesOf(thrown).map((cause) => messageOf(cause, depth + 1));
   return causes.length === 0 ? text : `${text} (caused by: ${causes.join("; ")})`;
 }
+
+/** Which file asked for a module that is not found: the bundle, which is no file of the user's. */
+const askedBy = /(?:\nRequire stack:| imported from ).*$/s;
 
 /** Where the job's bundle lies in this process; undefined where none is loaded. */
 let bundleFolder: string | undefined;
@@ -65,15 +68,55 @@ export function bundleLoadedFrom(path: string): void {
   bundleFolder = dirname(path);
 }
 
-/** For a file that was beside the job's module, and is not beside its bundle or in the directory of an attempt. */
+/** For what was beside the job's module, and is not beside its bundle or in the directory of an attempt. */
 function adviceForMissing(thrown: unknown): string | undefined {
-  const path = property(thrown, "path");
-  if (property(thrown, "code") !== "ENOENT" || typeof path !== "string" || path === "") return undefined;
   if (bundleFolder === undefined) return undefined;
-  if (isAbsolute(path) && dirname(path) !== bundleFolder && dirname(path) !== currentDirectory()) return undefined;
-  const file = cut(basename(path), 100);
-  const name = file.replace(/(.)\.[^.]*$/, "$1").replace(/\W+/g, "_");
-  return `a job runs in a directory of its own, without the files beside its module. Declare the file, files: { ${name}: ${JSON.stringify(file)} }, and read it from ctx.file(${JSON.stringify(name)}) in setup or map`;
+  const message = String(property(thrown, "message"));
+  switch (property(thrown, "code")) {
+    case "ENOENT":
+      return adviceForFile(property(thrown, "path"), String(property(thrown, "syscall")));
+    case "MODULE_NOT_FOUND":
+    case "ERR_MODULE_NOT_FOUND":
+      // Asked for by the bundle, and not by a package that stays outside of it.
+      return message.includes(bundleFolder + sep) ? adviceForModule(/'([^']+)'/.exec(message)?.[1]) : undefined;
+    case "ERR_DLOPEN_FAILED":
+      return adviceForModule(/^(.+?): .*No such file/.exec(message)?.[1]);
+    default:
+      return undefined;
+  }
+}
+
+/** Calls that read, and find nothing. The name of a program that is in no folder of PATH is no file beside the job. */
+const readingCalls = /^(?:open|stat|lstat|access|readlink|realpath|copyfile|spawn(?:Sync)? \.{0,2}\/.*)$/;
+const foldersCalls = /^(?:scandir|opendir)$/;
+
+function adviceForFile(path: unknown, call: string): string | undefined {
+  const file = typeof path === "string" && path !== "" ? besideModule(path) : undefined;
+  if (file === undefined) return undefined;
+  const alone = "a job runs in a directory of its own, without the files beside its module";
+  if (foldersCalls.test(call))
+    return `${alone}. Declare each that it needs, files: { name: "PATH" }, and read it from ctx.file("name") in setup or map`;
+  if (!readingCalls.test(call)) return undefined;
+  const name = basename(file)
+    .replace(/(.)\.[^.]*$/, "$1")
+    .replace(/\W+/g, "_");
+  return `${alone}. Declare the file, files: { ${name}: ${JSON.stringify(file)} }, and read it from ctx.file(${JSON.stringify(name)}) in setup or map`;
+}
+
+/** For one whose name only running tells, which the bundler leaves as it is. */
+function adviceForModule(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const file = isAbsolute(name) ? besideModule(name) : name;
+  if (file === undefined) return undefined;
+  const literal = isAbsolute(name) ? `./${file}` : file;
+  return `a job runs as one bundle, without the modules beside its own and without node_modules. Import it by a literal name, such as import x from ${JSON.stringify(literal)}, so that it is found`;
+}
+
+/** What a path that leads to nothing here would be from the job's module; undefined for a path of elsewhere. */
+function besideModule(path: string): string | undefined {
+  if (!isAbsolute(path)) return cut(normalize(path), 100);
+  const folder = [currentDirectory(), bundleFolder].find((each) => each !== undefined && path.startsWith(each + sep));
+  return folder === undefined ? undefined : cut(relative(folder, path), 100);
 }
 
 function currentDirectory(): string | undefined {

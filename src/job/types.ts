@@ -35,6 +35,7 @@ export type { Has } from "./aggregate/numbers.ts";
 export type { AggregateOptions } from "./aggregate/own.ts";
 export type { Pick1 } from "./aggregate/picks.ts";
 export type { GivenBy, TakenBy, ValueOrFields } from "./aggregate/stats.ts";
+export type { Frequent } from "./aggregate/top-k.ts";
 export type { TopOptions } from "./aggregate/top-n.ts";
 export type {
   AutoKey,
@@ -49,7 +50,9 @@ export type {
   KeyCodec,
   NotJson,
 } from "./codec.ts";
+export type { Bucket } from "./codecs/bucket.ts";
 export type { FieldsOf, KeyColumns } from "./codecs/fields.ts";
+export type { BucketUnit } from "./codecs/time/unit.ts";
 export type { Combine, Extreme, Sum } from "./combine.ts";
 export type { Emit, EmitRecord, EmitTo } from "./emit.ts";
 export type {

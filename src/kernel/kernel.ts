@@ -49,6 +49,8 @@ export type KernelPartitioner =
  * - "bytes": any values. They are folded after the sort, per run of equal keys. The arguments are views that are
  *   valid only during the call. What `by` returns is its next left argument, as it is, or goes through `settle` when
  *   the run of equal keys has ended: so a fold may keep its own state, and return something that stands for it.
+ *   With `columns` the kernel may fold values itself, in the table too, to the same bytes; what it does not take (sums
+ *   that are infinite or of too many parts) it leaves to `by`. Such a fold must not depend on the order of values.
  */
 export type KernelFold =
   | {
@@ -61,7 +63,18 @@ export type KernelFold =
       readonly by: (a: Uint8Array, b: Uint8Array) => Uint8Array;
       /** The bytes of what `by` has returned last; valid until the next call of `by`. Left out: they are what it is. */
       readonly settle?: (folded: Uint8Array) => Uint8Array;
+      /**
+       * What values begin with, where nothing but the tail of the sums follows (docs/aggregates.md, "How states are
+       * stored"): from 1 to limits.kernelColumnsMax columns. Left out: they are any bytes.
+       */
+      readonly columns?: readonly KernelColumn[] | undefined;
     };
+
+/**
+ * How the numbers of one column fold: counts and exact sums are added, of others the least or the largest is kept. Only
+ * a sum has parts in the tail.
+ */
+export type KernelColumn = "count" | "sum" | "min" | "max";
 
 export type Combining = "auto" | "always" | "never";
 

@@ -50,7 +50,8 @@ export function layoutOf(options: KernelOptions): Layout {
  * then.
  */
 export function batchEndOf({ batchStart, batchEnd }: Layout, fold: KernelFold | undefined): number {
-  return fold?.on === "f64" ? batchEnd : Math.min(batchEnd, batchStart + limits.batchBytes);
+  const isInTable = fold?.on === "f64" || fold?.columns !== undefined;
+  return isInTable ? batchEnd : Math.min(batchEnd, batchStart + limits.batchBytes);
 }
 
 /** Bytes that a merge of these sources needs. */

@@ -67,7 +67,8 @@ export class WasmCollect implements Collect {
     kernel.setHistogram(histogram);
     kernel.setPartitioner(partitions, mode, groups, group.length, boundaries, isInside ? cuts.length : 0);
     kernel.setBlock(layout.blockStart, layout.blockBytes);
-    const table = fold?.on === "f64" ? tables[combining] : tables.never;
+    const isInTable = fold?.on === "f64" || fold?.columns !== undefined;
+    const table = isInTable ? tables[combining] : tables.never;
     const pool = align(boundaries + (isInside ? cutBytes : 0));
     kernel.beginCollect(pool, layout.arenaBytes - slackBytes, counts, table, firstEmission, sums ? 1 : 0);
   }

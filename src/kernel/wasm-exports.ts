@@ -6,6 +6,7 @@ import { systemCode } from "../base/error.ts";
 
 export interface KernelExports {
   setFold(kind: number, integers: number): void;
+  setColumns(count: number, kinds: number): void;
   setPartitioner(
     partitions: number,
     mode: number,
@@ -52,6 +53,8 @@ export const result = {
 } as const;
 export const placing = { hash: 0, range: 1, explicit: 2, hostRange: 3 } as const;
 export const folding = { none: 0, sum: 1, min: 2, max: 3, user: 4, bytes: 5 } as const;
+/** Two bits each. */
+export const columnKinds = { count: 0, sum: 1, min: 2, max: 3 } as const;
 export const tables = { never: 0, always: 1, auto: 2 } as const;
 export const histogramBytes = 4096;
 export const sourceRecordBytes = 64;

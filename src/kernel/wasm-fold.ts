@@ -1,6 +1,8 @@
+import { assert } from "../base/assert.ts";
+import { limits } from "../base/limits.ts";
 import { checkResult, integersLost, notANumber } from "./fold.ts";
 import type { KernelFold } from "./kernel.ts";
-import { folding, type KernelExports } from "./wasm-exports.ts";
+import { columnKinds, folding, type KernelExports } from "./wasm-exports.ts";
 
 /** The user's side of folding: the function that the kernel calls back, and the errors that the kernel can't word. */
 export class WasmFold {
@@ -18,6 +20,12 @@ export class WasmFold {
     this.#integers = fold?.on === "f64" && fold.integers;
     this.#call = fold?.on === "f64" && typeof fold.by === "function" ? fold.by : neverCalled;
     kernel.setFold(kindOf(fold), this.#integers ? 1 : 0);
+    const columns = (fold?.on === "bytes" ? fold.columns : undefined) ?? [];
+    assert(columns.length <= limits.kernelColumnsMax, "a fold has more columns than the kernel takes");
+    kernel.setColumns(
+      columns.length,
+      columns.reduce((kinds, column, i) => kinds | (columnKinds[column] << (2 * i)), 0),
+    );
   }
 
   /** Called by the kernel for every pair, so the check that nearly always passes comes first. */

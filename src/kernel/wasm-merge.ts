@@ -81,8 +81,11 @@ export class WasmMerge implements MergeStream {
           this.#folded = this.#keep(fold.bytes(this.#folded ?? state.left, state.right));
           break;
         case result.settle:
-          assert(this.#folded !== undefined, "a merge ends a fold that did not begin");
-          this.#carried = { key: state.key.slice(), value: fold.settled(this.#folded) };
+          // What the kernel has folded itself is described as the left value.
+          this.#carried = {
+            key: state.key.slice(),
+            value: this.#folded === undefined ? state.left.slice() : fold.settled(this.#folded),
+          };
           this.#folded = undefined;
           kernel.dropPending();
           break;

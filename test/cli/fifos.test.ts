@@ -56,6 +56,23 @@ test("FIFOs, a shell's <(…) and /dev/stdin are read like -, beside files, and 
   ]);
 });
 
+test("head reads FIFOs too, with a job's format and without: compressed ones, endless ones, several", async () => {
+  const { code, out, err } = await shell(`
+    millrace head --job sources.ts <(cat packed.gz) <(yes endless) -n 2; millrace head <(printf 'a,b\\n1,2\\n3,4\\n')`);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out.replaceAll(/\/dev\/fd\/\d+/g, "SHELL").replaceAll(/^ +/gm, "")).toBe(`SHELL  as sources reads it
+0  "packed"
+7  "in gzip"
+
+SHELL  as sources reads it
+0  "endless"
+8  "endless"
+SHELL  csv with a header: a uint, b uint
+4  { a: 1, b: 2 }
+8  { a: 3, b: 4 }
+`);
+});
+
 test("a pipe on standard input, and no input given: the message names -", async () => {
   const { code, err } = await shell("echo piped | millrace run sources.ts --quiet");
   expect(code).toBe(2);

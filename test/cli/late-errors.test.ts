@@ -313,6 +313,29 @@ describe("a job that waits for all it starts is not failed", () => {
       expectLate(result, placeOf(job));
     }
   });
+});
+
+// Beside each other: they wait for seconds, for what stays open.
+describe.concurrent("what stays open", { timeout: 180_000 }, () => {
+  test("what is left open is named: in the summary, in the task's log, and by `millrace test`, for which a timer is a note only", async () => {
+    const timer = writeJob(`input: text(), reducers: 0, output: text(),
+    map(line, emit) { emit(line); setTimeout(() => {}, 3_600_000); },`);
+    const socket = writeJob(`input: text(), reducers: 0, output: text(),
+    map(line, emit) { emit(line); createServer().listen(0, "127.0.0.1"); },`);
+    const [first, second] = await Promise.all([run(timer), run(socket)]);
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stderr).toMatch(/left +your code left a timer open/);
+    expect(first.stderr).toContain("the job's code still has open: Timeout");
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.stderr).toMatch(/left +your code left a connection, file or process open/);
+    const [noted, failed] = await Promise.all(
+      [timer, socket].map((job) => millrace(["test", job, "one.txt"], { cwd: folder.path })),
+    );
+    expect(noted!.code, noted!.stdout.toString()).toBe(0);
+    expect(noted!.stdout.toString()).toMatch(/ok +the job runs .*your code left a timer open/);
+    expect(failed!.code).toBe(1);
+    expect(failed!.stdout.toString()).toMatch(/FAIL +the job runs: your code left a connection/);
+  });
 
   test.each([
     [
@@ -391,24 +414,4 @@ describe("they and a quiet run say it of every function of the job", () => {
     expect(said).toMatch(placeOf(job));
     expect(existsSync(join(folder.path, "quiet-out"))).toBe(false);
   });
-});
-
-test("what is left open is named: in the summary, in the task's log, and by `millrace test`, for which a timer is a note only", async () => {
-  const timer = writeJob(`input: text(), reducers: 0, output: text(),
-  map(line, emit) { emit(line); setTimeout(() => {}, 3_600_000); },`);
-  const socket = writeJob(`input: text(), reducers: 0, output: text(),
-  map(line, emit) { emit(line); createServer().listen(0, "127.0.0.1"); },`);
-  const [first, second] = await Promise.all([run(timer), run(socket)]);
-  expect(first.code, first.stderr).toBe(0);
-  expect(first.stderr).toMatch(/left +your code left a timer open/);
-  expect(first.stderr).toContain("the job's code still has open: Timeout");
-  expect(second.code, second.stderr).toBe(0);
-  expect(second.stderr).toMatch(/left +your code left a connection, file or process open/);
-  const [noted, failed] = await Promise.all(
-    [timer, socket].map((job) => millrace(["test", job, "one.txt"], { cwd: folder.path })),
-  );
-  expect(noted!.code, noted!.stdout.toString()).toBe(0);
-  expect(noted!.stdout.toString()).toMatch(/ok +the job runs .*your code left a timer open/);
-  expect(failed!.code).toBe(1);
-  expect(failed!.stdout.toString()).toMatch(/FAIL +the job runs: your code left a connection/);
 });

@@ -68,6 +68,11 @@ const cases: Readonly<Record<string, Case>> = {
     says: /Could not resolve/,
     place: /job\.ts:1:19/,
   },
+  "requires by itself what is beside it": {
+    source: `import { createRequire } from "node:module";\nexport default createRequire(import.meta.url)("./fast.node");\n`,
+    says: /Cannot find module '\.\/fast\.node': a job runs as one bundle.*import x from "\.\/fast\.node"/,
+    place: /job\.ts:2:45/,
+  },
   "imports a package that is not installed": {
     source: 'import { x } from "no-such-package";\nexport default x;\n',
     says: /npm install no-such-package/,

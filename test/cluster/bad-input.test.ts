@@ -147,6 +147,19 @@ describe("a job", () => {
     expect(code).toBe(1);
   });
 
+  test("that loads machine code of this machine is refused by the name of what it loads, before it is sent", async () => {
+    writeFileSync(at("fast.node"), "");
+    writeFileSync(
+      at("native.ts"),
+      'import { defineJob, text } from "millrace";\nimport fast from "./fast.node";\nexport default defineJob({ name: "native", input: text(), reducers: 0, map: (line, emit) => emit(line + fast), output: text() });\n',
+    );
+    const { code, stderr } = await cluster.ask(["run", at("native.ts"), at("in.txt"), "-o", at("out")]);
+    expect(stderr).toMatch(
+      /^(?:warning still loading .*\n)?error \/.*native\.ts: the job loads native addons, which can't be shipped to the workers of a cluster: \/.*\/fast\.node .*Run it on one machine \(--master none\), or use a package in JavaScript or WebAssembly \[wrong-job\]\n$/,
+    );
+    expect(code).toBe(1);
+  });
+
   test("needs an output, and takes no options of a run on this machine", async () => {
     const words = [...wordCount, at("in.txt")];
     expect((await cluster.ask(words)).stderr).toBe(

@@ -168,7 +168,7 @@ class Chaos {
   }
 }
 
-test.each(seeds)(
+test.concurrent.each(seeds)(
   "fault 1, 4, 6, 31, 46, 65, 66: processes die and stall at random, and the output is what it is without faults: seed %i",
   async (seed) => {
     const cluster = await startCluster([], ["--lease", `${leaseMs}ms`]);
@@ -205,7 +205,7 @@ test.each(seeds)(
     const watch = watchOutput(output);
     try {
       await chaos.startWorkers(["w1", "w2", "w3"]);
-      follow(["run", ...words, "-o", output, "--param", "lineMicros=500"]);
+      follow(["run", ...words, "-o", output, "--param", "lineMicros=1000"]);
       await until(async () => (await jobs()) !== undefined);
       await chaos.run(() => isOver);
       expect(existsSync(join(output, "_SUCCESS")), clientOutput.slice(-3000)).toBe(true);

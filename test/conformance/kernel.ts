@@ -1,5 +1,7 @@
 import type { Kernel, KernelOptions } from "../../src/kernel/kernel.ts";
 import { collectConformance } from "./kernel-collect.ts";
+import { columnsConformance } from "./kernel-columns.ts";
+import { exactConformance } from "./kernel-exact.ts";
 import { foldConformance } from "./kernel-fold.ts";
 import { mergeConformance } from "./kernel-merge.ts";
 import { sumsConformance } from "./kernel-sums.ts";
@@ -9,6 +11,8 @@ import { wordsConformance } from "./kernel-words.ts";
 export function kernelConformance(create: (options: KernelOptions) => Kernel): void {
   collectConformance(create);
   foldConformance(create);
+  columnsConformance(create);
+  exactConformance(create);
   mergeConformance(create);
   sumsConformance(create);
   wordsConformance(create);

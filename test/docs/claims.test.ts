@@ -271,6 +271,7 @@ describe("docs/changing.md", () => {
     const titles = recipes.map((recipe) => recipe.split("\n", 1)[0]);
     expect(titles).toEqual([
       "A codec",
+      "The numbers of an aggregate",
       "A format",
       "A storage",
       "A command",

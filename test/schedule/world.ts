@@ -6,18 +6,19 @@ import { assert } from "../../src/base/assert.ts";
 import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/system/random.ts";
 import type { AttemptResult, Failure, Holders, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
+import { parseKey } from "../../src/protocol/records.ts";
 import { ordersFor } from "../../src/schedule/assign/orders.ts";
 import { unpublished } from "../../src/schedule/commit.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
 import type { Cluster } from "../../src/schedule/state/state.ts";
-
 import { attemptKey, isDone } from "../../src/schedule/state/task.ts";
 import type { SchedulerCommand, SchedulerEvent, SchedulerOptions, WithdrawnDecision } from "../../src/schedule/step.ts";
 import { viewOf } from "../../src/schedule/view.ts";
 import type { Change, StoredRecord } from "../../src/state/store.ts";
 import type { CommitDecision } from "../../src/storage/storage.ts";
 import { decodeOrders, decodeReport, encodeOrders, encodeReport } from "../../src/wire/convert.ts";
+import { decodeDecision } from "../../src/wire/stored/commit.ts";
 import { assertEqual, checkJob, durable, Told } from "./bookkeeping.ts";
 import { done, failed, options, plan, spec, text } from "./build.ts";
 import { type FakeAttempt, FakeWorker } from "./fake-worker.ts";
@@ -30,8 +31,6 @@ type Message =
 export type Sightings = Map<string, number>;
 
 export class World {
-  /** While a new master performs what it finds in the store. */
-  private isRecovering = false;
   readonly seed: number;
   readonly random: () => number;
   readonly sightings: Sightings;
@@ -182,6 +181,10 @@ export class World {
       this.saw(`fact ${fact.kind}`);
       this.told.hear(fact);
     }
+    for (const change of changes) {
+      if (!("put" in change) || parseKey(change.put.key)?.kind !== "decision") continue;
+      this.checkDecision(decodeDecision(change.put.value));
+    }
     if (this.isFaulty && changes.length > 0 && this.chance(this.dyingRate)) {
       // A crash within the commit: any prefix of it may be durable, and no command was performed.
       const prefix = this.pick(changes.length + 1);
@@ -205,7 +208,7 @@ export class World {
         this.looking.push(command);
         return;
       case "publish-output":
-        this.checkDecision(command.decision);
+        this.checkPublished(command.decision);
         this.publishing.push(command.decision);
         return;
       case "discard-job":
@@ -482,9 +485,7 @@ export class World {
     this.told = new Told();
     this.epoch++;
     this.cluster = recoverCluster(recordsOf(store), this.epoch, this.options, this.now);
-    this.isRecovering = true;
     this.step({ kind: "clock-ticked" });
-    this.isRecovering = false;
   }
 
   private recovered(store: ReadonlyMap<string, Uint8Array>): Cluster {
@@ -529,31 +530,33 @@ export class World {
     }
   }
 
-  /** I7: each reduce that counts read what the winner of each map emitted. */
+  /**
+   * What is published was decided, and stands as it was, whatever is lost since: another master's decision, and that of
+   * a job that is resumed once publishing it has failed.
+   */
+  private checkPublished(decision: CommitDecision): void {
+    assertEqual(decision, decodeDecision(this.store.get(`job/${decision.job}/decision`)!));
+    if (decision.files.some(({ token }) => this.lost.has(token))) this.saw("a decided file is gone");
+  }
+
+  /** When it is made. I7: each reduce that counts read what the winner of each map emitted. */
   private checkDecision(decision: CommitDecision): void {
     const job = this.cluster.jobs.get(decision.job)!;
     const fromMaps = job.reduces.length === 0 || this.seed % 2 === 0 ? job.maps.length : 0;
     assert(decision.files.length === job.reduces.length + fromMaps, "not all parts");
     for (const { token } of decision.files)
-      assert(token !== "" && (this.isRecovering || !this.lost.has(token)), "a file is decided that is gone");
+      assert(token !== "" && !this.lost.has(token), "a file is decided that is gone");
     const emitted = job.maps.map((task) => task.winner?.emissionDigest);
     for (const task of job.reduces) {
       const read = this.read.get(attemptKey(task.winner!.attempt));
       assertEqual(read?.digests, emitted);
-    }
-    // What another master has decided is published as it is, whoever is heard by now.
-    if (this.isRecovering) {
-      this.saw("decision of a predecessor");
-      return;
     }
     // I18: each worker that is heard, and ran something of it in this life, has answered.
     for (const fake of this.workers) {
       const worker = this.cluster.workers.get(fake.id);
       if (worker === undefined || worker.isSilent || worker.incarnation !== fake.incarnation) continue;
       for (const { winner } of [...job.maps, ...job.reduces]) {
-        // A job that is resumed once it is decided may have lost a run since; its decision stands.
-        if (winner === undefined) continue;
-        const endedAt = fake.endedAt.get(attemptKey(winner.attempt));
+        const endedAt = fake.endedAt.get(attemptKey(winner!.attempt));
         const answeredAt = fake.answeredAt.get(job.id) ?? 0;
         assert(endedAt === undefined || answeredAt > endedAt, `decided, and ${fake.id} has not answered`);
       }

@@ -28,7 +28,7 @@ export function millrace(words: readonly string[], options: CliOptions = {}): Pr
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...words], {
       cwd: options.cwd ?? repository,
-      env: { ...process.env, NO_COLOR: "1", ...options.env },
+      env: { ...process.env, NO_COLOR: "1", MILLRACE_MASTER: "", ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     const stdout: Buffer[] = [];

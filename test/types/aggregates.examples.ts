@@ -4,7 +4,7 @@
 // Aggregates, named keys and counters: what compiles and what must not, as in api.examples.ts. Nothing runs.
 import {
   type Aggregate, bigint, collect, count, countDistinct, countIf, csv, date, defineAggregate, defineJob, desc, fields, first, float64, fold, ifPresent, int, type Job, json,
-  last, max, mean, min, ndjson, nullable, prefix, run, stats, sum, text, topN, tsv, tuple, uint, utf8, variance,
+  last, max, mean, min, ndjson, nullable, prefix, quantile, run, stats, sum, text, topK, topN, tsv, tuple, uint, utf8, variance,
 } from "millrace";
 import { runInline } from "millrace/testing";
 
@@ -82,6 +82,10 @@ const daily = defineJob({
 });
 is<number | null>()(record(daily).spread);
 is<readonly { readonly page: string; readonly ms: number }[]>()(fold(topN(3, "ms", { keep: { page: utf8, ms: float64 } }), []));
+is<number>()(fold(quantile(0.5), [1])); is<number>()(fold(quantile(0.5, "ms"), [{ ms: 1 }]));
+is<readonly { readonly value: string; readonly count: number }[]>()(fold(topK(3, "page", utf8), [{ page: "a" }]));
+is<readonly { readonly value: bigint; readonly count: number }[]>()(fold(topK(3, bigint), [1n]));
+defineJob({ name: "shares", input: requests, key: fields({ host: utf8 }), aggregate: stats({ p95: quantile(0.95, "ms"), rent: ifPresent(quantile(0.5, "bytes")) }), map: (r, emit) => emit(r, r), output: csv({ header: true }) });
 const span = defineJob({ name: "span", input: requests, key: fields({ host: utf8 }), aggregate: stats({ from: min("at", date), until: max("at", date) }), map: (r, emit) => emit(r, r), output: csv({ header: true }) });
 is<Date>()(record(span).from);
 
@@ -222,3 +226,7 @@ defineJob({ name: "x33", input: text(), key: utf8, aggregate: count(), counters:
 defineJob({ name: "x58", input: ndjson({ fields: { user: utf8, cents: int } }), key: utf8, aggregate: stats({ a: sum(), b: sum("cents") }), map: (order, emit) => emit(order.user, order) });
 // @ts-expect-error 60 a misspelt field: what is emitted lacks `cnets`
 defineJob({ name: "x60", input: ndjson({ fields: { user: utf8, cents: int } }), key: utf8, aggregate: stats({ n: count(), cents: sum("cnets") }), map: (order, emit) => emit(order.user, order) });
+// @ts-expect-error 53 a median is quantile(0.5, "ms"): the share comes first
+quantile("ms", 0.5);
+// @ts-expect-error 61 a JSON value has no order to be counted by: a key codec
+topK(3, "user", json<Event>());

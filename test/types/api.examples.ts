@@ -5,7 +5,7 @@
 // tsc must complain about.
 import { readFile } from "node:fs/promises";
 import {
-  type AutoKey, type AutoValue, auto, bigint, bool, byHash, byRange, bytes, type Codec, type Combine, csv, date, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,
+  type AutoKey, type AutoValue, auto, bigint, bool, bucket, byHash, byRange, bytes, type Codec, type Combine, csv, date, day, defineJob, desc, type Emit, eachKey, float64, int, type Job, type JsonValue, json,
   lines, max, min, ndjson, nullable, prefix, type Row, recordAsKey, records, run, type SortedValues, type StandardSchema, sum, text, tsv, tuple, uint, utf8, wholeFiles,
 } from "millrace";
 import { runInline } from "millrace/testing";
@@ -67,6 +67,7 @@ defineJob({ name: "default-tsv", input: text(), key: utf8, value: uint, map(l, e
 defineJob({ name: "typed-tsv", input: text(), key: utf8, value: uint, map(l, emit) { emit(l, 1); }, output: tsv<[word: string, n: number]>(), combine: sum });
 // A tuple is as many cells as it has parts; typed rows say which.
 defineJob({ name: "by-two", input: text(), key: tuple(utf8, date), value: uint, map(l, emit) { emit([l, new Date(0)], 1); }, combine: sum });
+defineJob({ name: "per-week", input: csv({ columns: { at: date, paid: nullable(day) } }), key: tuple(bucket("week", "Europe/Berlin"), utf8), value: uint, map(r, emit) { is<Date | null>()(r.paid); emit([day.of(r.at), "a"], 1); }, combine: sum });
 defineJob({ name: "by-two-csv", input: text(), key: tuple(utf8, nullable(bigint)), value: tuple(uint, bool), map(l, emit) { emit([l, null], [1, true]); }, output: csv({ delimiter: ";" }) });
 defineJob({ name: "by-two-typed", input: text(), key: tuple(utf8, uint), value: uint, map(l, emit) { emit([l, 1], 1); }, output: tsv<[word: string, length: number, n: number]>(), combine: sum });
 defineJob({ name: "by-two-named", input: text(), key: tuple(utf8, uint), value: uint, map(l, emit) { emit([l, 1], 1); }, output: { main: tsv<[string, number, number]>(), rejects: text() }, combine: sum });
@@ -197,6 +198,10 @@ defineJob({ ...pair, map(l, emit) {}, output: tsv<[word: string, length: string,
 defineJob({ ...pair, map(l, emit) {}, output: ndjson<[word: string, length: number, n: number]>() });
 // @ts-expect-error 14f with columns they write objects
 defineJob({ ...pair, map(l, emit) {}, output: csv({ columns: { word: utf8, length: uint, n: uint } }) });
+// @ts-expect-error 14g there are no fortnights
+bucket("fortnight");
+// @ts-expect-error 14h a text is on no day
+day.of("2024-05-31");
 
 // 15-17 combine
 // @ts-expect-error 15 sum of strings

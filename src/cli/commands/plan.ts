@@ -7,6 +7,7 @@ import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
 import { isUrl, outputPath } from "../../base/paths.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
+import { flagOf, runOption } from "../../engine/run/option-table.ts";
 import type { RunFlags } from "../../engine/run/option-values.ts";
 import type { Plan } from "../../input/plan.ts";
 import { totalBytes } from "../../input/split.ts";
@@ -18,6 +19,7 @@ import { planHere } from "../plan-here.ts";
 import { pc } from "../screen/colour.ts";
 import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/line-printer.ts";
+import type { Setting } from "../settings/apply.ts";
 import { namedInputs, submitFlags } from "./submit.ts";
 
 /** Files that are named; the others are only counted. */
@@ -28,6 +30,7 @@ export async function planCommand(
   inputs: readonly string[],
   given: RunFlags,
   firstSlot: ChildProcess | undefined,
+  settings: readonly Setting[],
 ): Promise<void> {
   const flags = withStandardOutput(given);
   if (inputs.includes("-"))
@@ -48,8 +51,9 @@ export async function planCommand(
       folder: here.folder,
     });
     const problem = await outputProblem(flags);
-    if (flags.json) return print(JSON.stringify(planJson(here, plan, budget, flags, problem?.message)));
-    for (const line of planLines(here, plan, budget, flags, problem?.message)) print(line);
+    if (flags.json)
+      return print(JSON.stringify(planJson({ here, plan, budget, flags, settings, problem: problem?.message })));
+    for (const line of planLines({ here, plan, budget, flags, settings, problem: problem?.message })) print(line);
     if (problem !== undefined) process.exitCode = exitCodeOf(problem);
   } finally {
     here.close();
@@ -68,13 +72,17 @@ async function outputProblem(flags: RunFlags): Promise<MillraceError | undefined
   }
 }
 
-function* planLines(
-  here: JobHere,
-  plan: Plan,
-  budget: Budget,
-  flags: RunFlags,
-  problem: string | undefined,
-): Generator<string> {
+interface Planned {
+  readonly here: JobHere;
+  readonly plan: Plan;
+  readonly budget: Budget;
+  readonly flags: RunFlags;
+  /** Values that no option gives. */
+  readonly settings: readonly Setting[];
+  readonly problem: string | undefined;
+}
+
+function* planLines({ here, plan, budget, flags, settings, problem }: Planned): Generator<string> {
   const { description } = here;
   yield pc.bold(description.name);
   const bytes = totalBytes(plan.files);
@@ -97,9 +105,24 @@ function* planLines(
     yield `  output   ${printable(outputPath(flags.output))}${freeBytes(flags.output)}`;
     if (problem !== undefined) yield pc.yellow(`           ${printable(problem)}`);
   }
+  for (const [index, line] of settingLines(settings).entries())
+    yield `  ${index === 0 ? "settings" : "        "} ${line}`;
 }
 
-function planJson(here: JobHere, plan: Plan, budget: Budget, flags: RunFlags, problem: string | undefined) {
+/** A line for each place that they come from. */
+function settingLines(settings: readonly Setting[]): string[] {
+  const places = [...new Set(settings.map(({ from }) => from))];
+  return places.map((place) => {
+    const those = settings.filter(({ from }) => from === place);
+    return printable(`${those.map(settingWords).join(", ")} from ${place}`);
+  });
+}
+
+function settingWords({ name, text }: Setting): string {
+  return runOption(name).kind === "flag" ? flagOf(name) : `${flagOf(name)} ${text}`;
+}
+
+function planJson({ here, plan, budget, flags, settings, problem }: Planned) {
   return {
     job: here.description.name,
     files: plan.files.map(({ path, bytes, input, compression }) => ({
@@ -116,6 +139,7 @@ function planJson(here: JobHere, plan: Plan, budget: Budget, flags: RunFlags, pr
     arenaBytes: budget.arenaBytes,
     tierBytes: budget.tierBytes,
     output: flags.output === undefined ? undefined : outputPath(flags.output),
+    settings: settings.map(({ name, text, from }) => ({ name, value: text, from })),
     problem,
   };
 }

@@ -26,7 +26,15 @@ import { outputPrinter } from "../screen/output-printer.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
 import { copyToStdout, refuseStdout } from "../screen/stdout.ts";
 import { failureSummary, returnedNote, successLines } from "../screen/summary.ts";
+import type { Setting } from "../settings/apply.ts";
 import { submitOptionsOf } from "./submit.ts";
+
+/** Values that no option gives. */
+export interface RunSettings {
+  readonly used: readonly Setting[];
+  /** Whether there is one that names a cluster, and `--master none` takes it back. */
+  readonly isKeptHere: boolean;
+}
 
 /**
  * `firstSlot` is a slot's process that was started early: the first slot of a run on this machine, otherwise the one
@@ -37,10 +45,11 @@ export async function runCommand(
   inputs: readonly string[],
   given: RunFlags,
   firstSlot: ChildProcess | undefined,
+  settings: RunSettings,
 ): Promise<void> {
   const flags = withStandardOutput(given);
   if (flags.json && flags.output !== undefined) eventsTo("stdout");
-  const where = whereOf(flags);
+  const where = whereOf(flags, settings.used);
   deadLettersOf(flags);
   const interrupts = listenForInterrupts(flags.master === undefined ? localInterrupts : remoteInterrupts(flags.master));
   const startedMs = systemClock.now();
@@ -70,7 +79,8 @@ export async function runCommand(
       if (flags.detach) return;
     }
     const view = await follow(handle, flags, screen, interrupts);
-    await finish({ engine, handle, view, job, inputs, flags, screen, elapsedMs: systemClock.now() - startedMs });
+    const elapsedMs = systemClock.now() - startedMs;
+    await finish({ engine, handle, view, job, inputs, flags, settings, screen, elapsedMs });
   } finally {
     screen.clear();
     await engine?.close();
@@ -136,21 +146,23 @@ async function openThere(
 }
 
 /** Where the job runs. Refuses options for the other place, which would otherwise be ignored in silence. */
-function whereOf(flags: RunFlags): Where {
+function whereOf(flags: RunFlags, settings: readonly Setting[]): Where {
   const misplaced = misplacedOption(valuesOfFlags(flags));
+  const from = settings.find(({ name }) => name === "master")?.from;
+  const named = from === undefined ? "" : ` (--master comes from ${from}; --master none runs the job here)`;
   if (misplaced !== undefined) {
     const instead = runOption(misplaced).instead?.replace("MASTER", flags.master ?? "");
     const why =
       flags.master === undefined
         ? "is for a cluster: give --master URL too"
-        : `is for a run on this machine, without --master: ${instead}`;
+        : `is for a run on this machine, without --master: ${instead}${named}`;
     throw new MillraceError("wrong-usage", `${flagOf(misplaced)} ${why}`);
   }
   if (flags.master === undefined) return { kind: "here" };
   if (flags.output === undefined) {
     throw new MillraceError(
       "wrong-usage",
-      "a cluster publishes into a folder that all its workers see: give one with -o DIR",
+      `a cluster publishes into a folder that all its workers see: give one with -o DIR${named}`,
     );
   }
   return { kind: "cluster", master: flags.master, output: flags.output };
@@ -211,11 +223,22 @@ interface Finish {
   readonly job: string;
   readonly inputs: readonly string[];
   readonly flags: RunFlags;
+  readonly settings: RunSettings;
   readonly screen: Screen;
   readonly elapsedMs: number;
 }
 
-async function finish({ engine, handle, view, job, inputs, flags, screen, elapsedMs }: Finish): Promise<void> {
+async function finish({
+  engine,
+  handle,
+  view,
+  job,
+  inputs,
+  flags,
+  settings,
+  screen,
+  elapsedMs,
+}: Finish): Promise<void> {
   screen.clear();
   switch (view.state) {
     case "succeeded": {
@@ -244,8 +267,10 @@ async function finish({ engine, handle, view, job, inputs, flags, screen, elapse
     case "failed": {
       process.exitCode = exitCodeOfJob(view);
       if (screen.json !== undefined) return screen.json.ended(view);
-      for (const line of failureSummary(view, await failureHints({ view, handle, job, inputs, flags })))
-        process.stderr.write(`${line}\n`);
+      const named = new Set(settings.used.map(({ name }) => name));
+      const { isKeptHere } = settings;
+      const hints = await failureHints({ view, handle, job, inputs, flags, settings: named, isKeptHere });
+      for (const line of failureSummary(view, hints)) process.stderr.write(`${line}\n`);
       return;
     }
     default:

@@ -4,7 +4,6 @@ import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { nearest } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits, MiB } from "../../base/limits.ts";
@@ -31,6 +30,7 @@ import { silenceConsole, withUserCode } from "../user-code.ts";
 import { environmentOf } from "./environment.ts";
 import { inspectedReduce, openInspector } from "./inspect.ts";
 import { keyWord } from "./key-word.ts";
+import { nearKeys } from "./near-keys.ts";
 import { readable } from "./readable.ts";
 import { emissionLines, moreLine, showFailure } from "./show.ts";
 
@@ -181,7 +181,7 @@ function missingKey(key: string, { pairs, keys }: Missing): MillraceError {
     return new MillraceError("wrong-usage", `map emits no pair for these inputs, so there is no key ${shown}`);
   }
   const words = keys.map((each) => keyWord(excerptOf(each)));
-  const near = nearest(key, words, limits.namedMax);
+  const near = nearKeys(key, words, limits.namedMax);
   const listed = near.length > 0 ? near : words.slice(0, limits.namedMax);
   return new MillraceError(
     "wrong-usage",

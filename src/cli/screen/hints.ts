@@ -7,6 +7,7 @@ import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
 import type { JobView } from "../../protocol/view.ts";
+import { noCluster } from "../arguments.ts";
 import { callersEnvironment } from "../callers-environment.ts";
 import { unprintable } from "./error-text.ts";
 
@@ -16,6 +17,10 @@ export interface HintsOptions {
   readonly job: string;
   readonly inputs: readonly string[];
   readonly flags: RunFlags;
+  /** Options that have their values from elsewhere, and will again. */
+  readonly settings: ReadonlySet<OfCommand>;
+  /** Whether one of them would send the job to a cluster, and the command says that it runs here. */
+  readonly isKeptHere: boolean;
 }
 
 const skipBadAdvised = 10;
@@ -27,10 +32,11 @@ export async function failureHints(options: HintsOptions): Promise<string[]> {
   return again === undefined || !hints.some((hint) => hint.includes(" --env ")) ? hints : [...hints, again];
 }
 
-function commandHints({ view, handle, job, inputs, flags }: HintsOptions): string[] {
+function commandHints(options: HintsOptions): string[] {
+  const { view, handle, job, flags } = options;
   const hints: string[] = [];
   const { where, aside, code = "" } = view.reason ?? {};
-  const command = commandLine(job, inputs, flags);
+  const command = commandLine(options);
   if (where !== undefined && aside !== undefined) {
     // Standard input can't be read again.
     if (!where.startsWith("-:")) hints.push(`run this record again:  ${replayLine(job, where, flags)}`);
@@ -158,9 +164,10 @@ function pairWords(option: string, pairs: ReadonlyMap<string, string>): string[]
 }
 
 /** The command as it was given, in the words a shell takes. */
-export function commandLine(job: string, inputs: readonly string[], flags: RunFlags): string {
+function commandLine({ job, inputs, flags, settings, isKeptHere }: HintsOptions): string {
   const line = ["millrace", "run", quoted(job), ...inputs.map(quoted)];
-  for (const name of repeated) line.push(...optionWords(name, flags));
+  for (const name of repeated) if (!settings.has(name)) line.push(...optionWords(name, flags));
+  if (isKeptHere) line.push(flagOf("master"), noCluster);
   return line.join(" ") + masterWords(flags);
 }
 

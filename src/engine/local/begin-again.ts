@@ -1,6 +1,6 @@
 // A run that is to be resumed, and whose state was still in memory when it was killed. What it had done is unknown, so
-// the job begins again: what is useful of the earlier run (standard input and FIFOs, which can't be read twice) is taken
-// over, and the rest goes.
+// the job begins again: what is useful of the earlier run (standard input and FIFOs, which can't be read twice) is
+// taken over, and the rest goes.
 import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../../base/error.ts";

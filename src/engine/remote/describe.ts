@@ -36,6 +36,8 @@ export interface DescribeOptions extends Loading {
   readonly attempts?: number | undefined;
   /** True: when the job has a schema, the slot stays until `close`, for `validate`. Default: the slot ends. */
   readonly keepsSlot?: boolean;
+  /** True: the bundle goes to other machines. Default: it is for this one. */
+  readonly isShipped?: boolean;
   /** The id that names the private directory, so that a later run removes what a killed one left. */
   readonly job: JobId;
   /** A slot's process that was started early; it is used, or ended. */
@@ -82,6 +84,7 @@ export async function describeInSlot(options: DescribeOptions): Promise<Describe
       module: options.module,
       work,
       environment: jobEnvironment(options.environment),
+      isShipped: options.isShipped,
       onWarning: options.onWarning,
     }).then(async (bundle) => ({
       bundle,

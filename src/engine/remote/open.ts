@@ -73,6 +73,7 @@ export async function openRemote(options: RemoteOptions): Promise<RemoteEngine> 
       environment,
       attempts,
       keepsSlot: true,
+      isShipped: true,
       onOutput,
       onWarning,
       job: jobIdOf(key),

@@ -42,6 +42,7 @@ export const optionGroups = {
   failure: "When something fails:",
   shown: "What is shown:",
   cluster: "On a cluster:",
+  settings: "Settings:",
 } as const;
 export type OptionGroup = keyof typeof optionGroups;
 
@@ -72,6 +73,13 @@ export type RunOption = Kind & {
   readonly only?: "here" | "cluster";
   /** What there is on a cluster instead; MASTER is the cluster's address. */
   readonly instead?: string;
+  /**
+   * Whether a file of settings may give it to all runs (cli/settings): not what is of one run or of one job, and not
+   * what names a program or changes what the job's code sees, as such a file is found, and not chosen.
+   */
+  readonly inFile?: true;
+  /** The environment variable that gives it to a command where no option does. */
+  readonly variable?: string;
   /** What the engine calls it in `SubmitOptions`, where it goes there as it is. */
   readonly submit?: string;
 };
@@ -151,6 +159,7 @@ export const runOptions = {
     min: 0,
     max: limits.partitionsMax,
     submit: "reducers",
+    inFile: true,
     flag: {
       group: "job",
       value: "<n>",
@@ -163,6 +172,7 @@ export const runOptions = {
     max: limits.slotsMax,
     only: "here",
     instead: "each worker has its own; --max-slots N limits what the job may use",
+    inFile: true,
     flag: {
       group: "machine",
       value: "<n>",
@@ -173,6 +183,7 @@ export const runOptions = {
     kind: "size",
     only: "here",
     instead: "each worker has its own (millrace worker --memory)",
+    inFile: true,
     flag: {
       group: "machine",
       value: "<size>",
@@ -182,6 +193,7 @@ export const runOptions = {
   splitSize: {
     kind: "size",
     submit: "splitBytes",
+    inFile: true,
     flag: {
       group: "machine",
       value: "<size>",
@@ -192,6 +204,7 @@ export const runOptions = {
     kind: "directory",
     only: "here",
     instead: "each worker has its own (millrace worker --work-dir)",
+    inFile: true,
     flag: {
       group: "machine",
       value: "<dir>",
@@ -215,6 +228,7 @@ export const runOptions = {
     max: Number.MAX_SAFE_INTEGER,
     default: 0,
     submit: "skipBad",
+    inFile: true,
     flag: {
       group: "failure",
       value: "<n>",
@@ -227,12 +241,14 @@ export const runOptions = {
     max: limits.attemptsGivenMax,
     default: limits.attemptsMax,
     submit: "attempts",
+    inFile: true,
     flag: { group: "failure", value: "<n>", help: "tries at a task before the job fails" },
   },
   taskTimeout: {
     kind: "duration",
     default: limits.taskTimeoutMs,
     submit: "taskTimeoutMs",
+    inFile: true,
     flag: {
       group: "failure",
       value: "<time>",
@@ -243,6 +259,7 @@ export const runOptions = {
   taskLimit: {
     kind: "duration",
     submit: "taskLimitMs",
+    inFile: true,
     flag: { group: "failure", value: "<time>", help: "longest that a task may take in all (default: no limit)" },
   },
   json: {
@@ -258,6 +275,7 @@ export const runOptions = {
   noProgress: {
     kind: "flag",
     isOfCommand: true,
+    inFile: true,
     flag: { group: "shown", help: "no progress, but warnings and the summary", isOfOneRun: true },
   },
   color: {
@@ -273,16 +291,20 @@ export const runOptions = {
   },
   master: {
     kind: "address",
+    inFile: true,
+    variable: "MILLRACE_MASTER",
     flag: {
       group: "cluster",
       short: "-m",
       value: "<url>",
-      help: "run the job there, like https://m1:7070 (default: on this machine)",
+      help: "run the job there, like https://m1:7070; none: on this machine (default: $MILLRACE_MASTER, else none)",
     },
   },
   tokenFile: {
     kind: "file",
     only: "cluster",
+    inFile: true,
+    variable: "MILLRACE_TOKEN_FILE",
     flag: {
       group: "cluster",
       value: "<file>",
@@ -292,6 +314,7 @@ export const runOptions = {
   ca: {
     kind: "file",
     only: "cluster",
+    inFile: true,
     flag: {
       group: "cluster",
       value: "<file>",
@@ -309,7 +332,13 @@ export const runOptions = {
     min: 1,
     max: 1_000_000,
     submit: "maxSlots",
+    inFile: true,
     flag: { group: "cluster", value: "<n>", help: "slots that the job may use at once (default: all)" },
+  },
+  noConfig: {
+    kind: "flag",
+    isOfCommand: true,
+    flag: { group: "settings", help: `no settings from millrace.json, nor from "millrace" in package.json` },
   },
   module: { kind: "module" },
   signal: { kind: "signal" },

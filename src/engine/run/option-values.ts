@@ -40,10 +40,10 @@ interface Parsed extends Omit<Checked, "inputs" | "params" | "paths" | "variable
 }
 /**
  * Those that a parsed command line always has: with a default, or nothing where they may be repeated. Not of `plan`: a
- * cluster's.
+ * cluster's. Not of all commands: what says where settings come from.
  */
 type Always = {
-  [N in OfCommand]: Table[N]["flag"]["group"] extends "cluster"
+  [N in OfCommand]: Table[N]["flag"]["group"] extends "cluster" | "settings"
     ? never
     : Table[N] extends { readonly default: number }
       ? N

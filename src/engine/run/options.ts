@@ -73,6 +73,14 @@ function checkOf(option: RunOption): Check {
   }
 }
 
+/**
+ * One value, as a program or a file writes it, checked; paths become absolute from the working directory. Throws
+ * `wrong-usage`.
+ */
+export function checkedOption(option: RunOption, name: string, value: unknown): unknown {
+  return checkOf(option)(name, value);
+}
+
 const namesOfRun = runOptionNames.filter((name) => runOption(name).isOfCommand !== true);
 
 /** With its paths absolute, but for those of inputs, which are of `directory`. Throws `wrong-usage`. */
@@ -88,7 +96,7 @@ export function checkedRunOptions(given: unknown): CheckedRunOptions {
         `run has no option ${JSON.stringify(name)}${didYouMean(name, namesOfRun)}`,
       );
     }
-    if (value !== undefined) checked[name] = checkOf(runOption(known))(name, value);
+    if (value !== undefined) checked[name] = checkedOption(runOption(known), name, value);
   }
   if (checked["inputs"] === undefined) refuse("inputs", inputsAre, undefined);
   return checked as unknown as CheckedRunOptions;

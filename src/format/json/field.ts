@@ -26,9 +26,15 @@ export function setField(record: Record<string, unknown>, name: string, value: u
 /**
  * The codec reads its text form, so a JSON string for a number's codec would pass. Therefore the result must be of the
  * JSON value's own type. Dates and bigints have no JSON form of their own and are taken from strings, bigints also from
- * exact numbers.
+ * numbers, as long as no digit is lost: `hasAllDigits` says that the text is the one in the file.
  */
-export function fieldValue(name: string, codec: ColumnCodec<unknown>, kind: JsonKind, text: string): unknown {
+export function fieldValue(
+  name: string,
+  codec: ColumnCodec<unknown>,
+  kind: JsonKind,
+  text: string,
+  hasAllDigits = false,
+): unknown {
   switch (kind) {
     case "string": {
       const value = parseField(name, innerOf(codec), text);
@@ -42,6 +48,7 @@ export function fieldValue(name: string, codec: ColumnCodec<unknown>, kind: Json
         throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is too large for a number`);
       const value = parseField(name, inner, text);
       if (typeof value !== "number" && typeof value !== "bigint") break;
+      if (typeof value === "bigint" && hasAllDigits) return value;
       const isRounded = Number.isInteger(number) && !Number.isSafeInteger(number);
       if (!isRounded || f64Kind(inner as unknown as Codec<unknown>) === "float64") return value;
       throw new MillraceError(

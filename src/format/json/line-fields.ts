@@ -8,6 +8,7 @@ import { type PlainKind, plainKind } from "../lines/plain-text.ts";
 import { noRecord } from "../lines/reader.ts";
 import { fieldValue, kindOf } from "./field.ts";
 import { isBlank, parseJson } from "./line.ts";
+import { numberTexts } from "./numbers.ts";
 import { type MakeRecord, recordMaker } from "./record.ts";
 import { isNumber, JsonScanner, numberText } from "./scan.ts";
 
@@ -70,8 +71,15 @@ export class LineFields {
     if (isBlank(line)) return noRecord;
     const object = parseObject(line);
     const values: unknown[] = [];
-    for (const { name, codec } of this.#fields) {
+    let texts: ReadonlyMap<string, string> | undefined;
+    for (const field of this.#fields) {
+      const { name, codec } = field;
       const value = Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+      if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+        texts ??= numberTexts(line);
+        values.push(numberValue(field, texts.get(name)!));
+        continue;
+      }
       const kind = kindOf(value);
       // Objects have no text here: one with a property `toString` of its own could not be made one.
       values.push(fieldValue(name, codec, kind, kind === "other" ? "" : String(value)));
@@ -87,8 +95,14 @@ export function numberValue({ name, codec, plain }: Field, text: string): unknow
     const number = Number(text) + 0;
     if (Number.isFinite(number)) return number;
   }
+  if (text.length > safeDigits && isInteger.test(text) && isNumber(text))
+    return fieldValue(name, codec, "number", text, true);
   return fieldValue(name, codec, "number", numberText(text) ?? String(parseJson(text)));
 }
+
+/** Integers of at most as many digits are below 2^53. */
+const safeDigits = 15;
+const isInteger = /^-?\d+$/;
 
 /** The number of at most 15 digits without a leading zero at [start, end); -1 for anything else. */
 function digitsAt(bytes: Buffer, start: number, end: number): number {

@@ -257,10 +257,20 @@ describe("ndjson({ fields })", () => {
     }
   });
 
-  it("takes bigints only from numbers that no reader of JSON rounds", async () => {
-    expect(await read('{"n":9007199254740991}', { n: bigint })).toEqual({ n: 9007199254740991n });
-    await expect(read('{"n":9007199254740993}', { n: bigint })).rejects.toThrow(/beyond 2\^53/);
-    await expect(read('{"n":9007199254740993, "m":"\\n"}', { n: bigint })).rejects.toThrow(/beyond 2\^53/);
+  it("takes bigints from numbers digit by digit, on odd lines too, and from no number that is rounded", async () => {
+    for (const digits of ["9007199254740991", "9007199254740993", "-12345678901234567890", `1${"0".repeat(300)}7`]) {
+      for (const line of [
+        `{"n":${digits}}`,
+        `{"n":1, "n" : ${digits} ,"m":"\\n"}`,
+        `{"\\u006e":${digits},"m":{"n":1,"o":[{"n":2}]},"o":"\\",\\"n\\":3"}`,
+      ])
+        expect(await read(line, { n: bigint }), line).toEqual({ n: BigInt(digits) });
+    }
+    for (const text of ["12345678901234567890.0", "1e20", "1234567890123456789e1", "1".repeat(400)]) {
+      await expect(read(`{"n":${text}}`, { n: bigint })).rejects.toThrow(/field "n"/);
+      await expect(read(`{"\\u006e":${text}}`, { n: bigint })).rejects.toThrow(/field "n"/);
+    }
+    await expect(read('{"n":09007199254740993}', { n: bigint })).rejects.toThrow(/JSON/);
     expect(await read('{"n":1e3,"m":-0}', { n: uint, m: int })).toEqual({ n: 1000, m: 0 });
   });
 

@@ -149,9 +149,20 @@ function refusesJson(bigints: boolean): Refusal {
         if (why !== undefined) return why.replace("a record", `${shownPart(shape, i)} of a record`);
       }
     }
+    if (shape.kind === "object") {
+      for (const [i, part] of shape.parts.entries()) {
+        const why = refusal(part);
+        if (why !== undefined) return why.replace("a record", `${JSON.stringify(shape.names[i])} of a record`);
+      }
+    }
     const isLost = shape.kind === "date" || shape.kind === "bytes" || (shape.kind === "bigint" && !bigints);
     if (!isLost) return undefined;
-    const advice = shape.kind === "bigint" ? ', which ndjson({ integers: "bigint" }) writes' : "";
+    const advice =
+      shape.kind === "bigint"
+        ? ', which ndjson({ integers: "bigint" }) writes'
+        : shape.kind === "date"
+          ? ", which ndjson({ fields: { … } }) writes by its codec"
+          : "";
     return `ndjson() writes JSON, and a record is ${shownShape(shape)}${advice}`;
   };
   return refusal;

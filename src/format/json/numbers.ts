@@ -90,6 +90,35 @@ function* numbersOf(text: string): Generator<string> {
   }
 }
 
+/**
+ * The numbers of a JSON object by their names, as they are written. Of a name that occurs twice the last one counts.
+ */
+export function numberTexts(json: string): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  let depth = 0;
+  let name: string | undefined;
+  for (let at = 0; at < json.length; ) {
+    const unit = json[at]!;
+    if (unit === '"') {
+      const end = behindString(json, at);
+      if (depth === 1) name ??= JSON.parse(json.slice(at, end)) as string;
+      at = end;
+      continue;
+    }
+    if (isNumberStart(json.charCodeAt(at))) {
+      const token = numberAt(json, at);
+      if (depth === 1) texts.set(name!, token);
+      at += token.length;
+      continue;
+    }
+    if (unit === "{" || unit === "[") depth++;
+    else if (unit === "}" || unit === "]") depth--;
+    else if (unit === "," && depth === 1) name = undefined;
+    at++;
+  }
+  return texts;
+}
+
 function isNumberStart(unit: number): boolean {
   return unit === 0x2d || (unit >= 0x30 && unit <= 0x39);
 }

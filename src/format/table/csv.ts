@@ -9,7 +9,7 @@ import { lineEndInCell, needsQuotes, quoteCell, splitCsv } from "./csv-cells.ts"
 import { findQuotedStarts } from "./csv-starts.ts";
 import { type Dialect, dialectOf, isBare, isOrdinary, joinDialect, splitDialect } from "./dialect.ts";
 import { dialectRule, findDialectStarts } from "./dialect-boundary.ts";
-import { takesNames } from "./named.ts";
+import { fitting } from "./fitting.ts";
 import { findHeaderEnd, readTable, type TableReaderOptions } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
@@ -52,8 +52,8 @@ export function csv(options: TableOptions = {}): unknown {
     ...(header === undefined ? {} : { header }),
     ...startsOf(dialect),
   };
-  const named = options.columns === undefined ? takesNames(format, "csv()", table.hasHeader, writeRow) : format;
-  return refuses(named, table.refusal);
+  const fitted = options.columns === undefined ? fitting(format, "csv()", table.hasHeader, writeRow) : format;
+  return refuses(fitted, table.refusal);
 }
 
 type Reading = Pick<TableReaderOptions, "lines" | "special" | "split">;

@@ -7,7 +7,7 @@ import type { TextFormat } from "../blocks/content.ts";
 import type { Format, ReadFrom } from "../format.ts";
 import { lineFeeds } from "../lines/reader.ts";
 import { refuses } from "../writable.ts";
-import { takesNames } from "./named.ts";
+import { fitting } from "./fitting.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
 import { defineTable, tableHeader } from "./table.ts";
@@ -76,8 +76,8 @@ export function tsv(options: TableOptions = {}): unknown {
     write: (record: unknown, out: ByteWriter) => writeRow(table.cells(record), out),
     ...(header === undefined ? {} : { header }),
   };
-  const named = options.columns === undefined ? takesNames(format, "tsv()", table.hasHeader, writeRow) : format;
-  return refuses(named, table.refusal);
+  const fitted = options.columns === undefined ? fitting(format, "tsv()", table.hasHeader, writeRow) : format;
+  return refuses(fitted, table.refusal);
 }
 
 const special = /[\t\n\r\\]/;

@@ -1,5 +1,6 @@
 // What an aggregate is: to users a type, to the engine a way to make states of values, to merge them, and to finish.
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
+import type { Shape } from "../codecs/shape.ts";
 import type { Column, FoldedColumns } from "./columns.ts";
 import type { Reads } from "./field.ts";
 
@@ -20,6 +21,8 @@ interface CommonDefinition {
   /** As written in a job: `sum("bytes")`. */
   readonly name: string;
   readonly reads: Reads;
+  /** What is known of the result. Left out: nothing. */
+  readonly gives?: Shape;
   /** The result where there is no value at all; left out: such a result is refused. */
   readonly ofNone?: unknown;
 }
@@ -35,8 +38,8 @@ export interface NumberAggregate extends CommonDefinition {
 /** An aggregate with a state of its own. */
 export interface StateAggregate extends CommonDefinition {
   readonly kind: "state";
-  /** The names of the results, where they are an object of them. */
-  readonly names?: readonly string[];
+  /** Where the state is columns of numbers and nothing else: these. */
+  readonly columns?: readonly Column[] | undefined;
   /** Appends the state of one value. Throws `wrong-value` for what it does not take. */
   lift(value: unknown, out: ByteWriter): void;
   begin(): Accumulator;

@@ -10,6 +10,7 @@
 // left out where nothing follows, so that columns of integers have one width.
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { readF64, writeF64 } from "../../base/bytes/f64.ts";
+import { MillraceError } from "../../base/error.ts";
 import { addExact, type ExactSum, mergeExact, noSum, roundExact, squareExact } from "./exact-sum.ts";
 import { booleanOf, numberOf } from "./field.ts";
 
@@ -43,8 +44,9 @@ const scratch = new Uint8Array(columnBytes);
 
 /** Appends the columns of one value. `tailed`: the tail is always written, as something follows it. */
 export function liftColumns(columns: readonly Column[], value: unknown, out: ByteWriter, tailed: boolean): void {
-  const tails: { readonly rest: ExactSum; readonly fraction: boolean }[] = [];
-  let plain = true;
+  // Heads and parts of the tail, from the first column on where there is one.
+  let tail: number[] | undefined = tailed ? [] : undefined;
+  let sums = 0;
   for (const { kind, field, by } of columns) {
     switch (kind) {
       case "count":
@@ -60,16 +62,23 @@ export function liftColumns(columns: readonly Column[], value: unknown, out: Byt
       case "sum":
       case "squares": {
         const number = numberOf(by, value, field);
-        const fraction = !Number.isSafeInteger(number);
-        const sum = kind === "squares" ? squareExact(number) : addExact(noSum, number);
-        writeNumber(roundExact(sum), out);
-        if (fraction || sum.length > 1) plain = false;
-        tails.push({ rest: sum, fraction });
+        const square = kind === "squares" ? squareExact(number) : noSum;
+        const more = Math.max(0, square.length - 1);
+        const head = 2 * more + (Number.isSafeInteger(number) ? 0 : 1);
+        writeNumber(kind === "squares" ? roundExact(square) : number, out);
+        if (head !== 0) tail ??= new Array<number>(sums).fill(0);
+        tail?.push(head);
+        for (let i = 1; i <= more; i++) tail!.push(square[i]!);
+        sums++;
       }
     }
   }
-  if (plain && !tailed) return;
-  for (const { rest, fraction } of tails) writeTail(rest, fraction, out);
+  if (tail === undefined) return;
+  for (let i = 0; i < tail.length; ) {
+    const head = tail[i++]!;
+    out.writeVarint(head);
+    for (let more = Math.floor(head / 2); more > 0; more--) writeNumber(tail[i++]!, out);
+  }
 }
 
 function writeNumber(value: number, out: ByteWriter): void {
@@ -82,6 +91,10 @@ function writeNumber(value: number, out: ByteWriter): void {
 function writeTail(sum: ExactSum, fraction: boolean, out: ByteWriter): void {
   out.writeVarint(2 * Math.max(0, sum.length - 1) + (fraction ? 1 : 0));
   for (let i = 1; i < sum.length; i++) writeNumber(sum[i]!, out);
+}
+
+function tooManyValues(by: string): MillraceError {
+  return new MillraceError("over-limit", `${by}: one key has more than 2^53-1 values, where counts lose digits`);
 }
 
 /** Columns of one key as they are merged. */
@@ -114,9 +127,12 @@ export class ColumnsAccumulator implements FoldedColumns {
       const number = readF64(bytes, start + i * columnBytes);
       switch (columns[i]!.kind) {
         case "count":
-        case "countIf":
-          this.#numbers[i]! += number;
+        case "countIf": {
+          const total = this.#numbers[i]! + number;
+          if (!(total <= Number.MAX_SAFE_INTEGER)) throw tooManyValues(columns[i]!.by);
+          this.#numbers[i] = total;
           break;
+        }
         case "min":
           if (this.#isEmpty || number < this.#numbers[i]!) this.#numbers[i] = number;
           break;

@@ -7,7 +7,8 @@ import { type Column, ColumnsAccumulator, liftColumns, placeColumns } from "./co
 
 /** The aggregates in the order given, as far as they are numbers, and the others. */
 export interface Combined {
-  readonly columns: readonly Column[];
+  /** Undefined where the state is more than columns. */
+  readonly columns: readonly Column[] | undefined;
   lift(value: unknown, out: ByteWriter): void;
   begin(): CombinedAccumulator;
 }
@@ -35,7 +36,7 @@ export function combined(aggregates: readonly AggregateDefinition[]): Combined {
   const tailed = states.length > 0;
   const scratch = new Scratch();
   return {
-    columns,
+    columns: tailed ? undefined : columns,
     lift(value, out) {
       liftColumns(columns, value, out, tailed);
       for (const { aggregate } of states) scratch.write(out, (buffer) => aggregate.lift(value, buffer));
@@ -119,11 +120,12 @@ export class CombinedAccumulator implements Accumulator {
 export function asState(aggregate: AggregateDefinition): StateAggregate {
   if (aggregate.kind === "state") return aggregate;
   const { name, reads } = aggregate;
-  const { lift, begin } = combined([aggregate]);
+  const { columns, lift, begin } = combined([aggregate]);
   const state: StateAggregate = {
     kind: "state",
     name,
     reads,
+    columns,
     lift,
     begin() {
       const parts = begin();

@@ -17,7 +17,7 @@ export function ifPresent<In extends object, Out>(
   if (given === undefined) {
     throw notCalled("ifPresent", aggregate) ?? wrong(`ifPresent takes an aggregate, not ${excerptOf(aggregate)}`);
   }
-  const { name, reads, lift, begin } = asState(given);
+  const { name, reads, gives, lift, begin } = asState(given);
   if (reads.kind !== "fields") {
     throw wrong(`ifPresent(${name}): it skips values without the fields that an aggregate names, and this names none`);
   }
@@ -30,6 +30,7 @@ export function ifPresent<In extends object, Out>(
     kind: "state",
     name: `ifPresent(${name})`,
     reads,
+    ...(gives !== undefined && { gives: { kind: "nullable", of: gives } }),
     lift(value, out) {
       if (!has(value)) return;
       out.writeUint8(1);

@@ -33,15 +33,20 @@ export class ListReader {
   /** Steps to the first or next one; false at the end. */
   next(): boolean {
     if (this.at >= this.#end) return false;
-    let length = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = this.#bytes[this.at++]!;
-      length += (byte & 127) * scale;
-      if (byte < 128) break;
-    }
+    const length = this.number();
     this.start = this.at;
     this.at += length;
     return true;
+  }
+
+  /** Reads the varint that begins at `at`. */
+  number(): number {
+    let number = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.#bytes[this.at++]!;
+      number += (byte & 127) * scale;
+      if (byte < 128) return number;
+    }
   }
 
   /** A copy of the current one, which is no Buffer. */

@@ -3,12 +3,16 @@
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
+import { limits } from "../../base/limits.ts";
 import { isPlainObject } from "../../base/value/plain-value.ts";
+import type { KernelColumn } from "../../kernel/kernel.ts";
 import { wrong } from "../check.ts";
 import type { Codec, KeyCodec } from "../codec.ts";
 import { builtIn, codecNames } from "../codecs/facts.ts";
+import { type Shape, shapeOf, unknownShape } from "../codecs/shape.ts";
 import type { JobDefinition } from "../definition.ts";
 import { aggregateDefinition, type StateAggregate } from "./aggregate.ts";
+import type { Column } from "./columns.ts";
 import { asState } from "./combined.ts";
 import { notCalled } from "./numbers.ts";
 
@@ -70,6 +74,21 @@ export function mergeStates(aggregate: StateAggregate): (a: unknown, b: unknown)
   };
 }
 
+/** The columns of an aggregate whose states the kernel can merge itself; undefined: it has to call for each of them. */
+export function kernelColumns({ columns }: StateAggregate): readonly KernelColumn[] | undefined {
+  if (columns === undefined || columns.length > limits.kernelColumnsMax) return undefined;
+  return columns.map(({ kind }) => kernelColumn[kind]);
+}
+
+const kernelColumn: Readonly<Record<Column["kind"], KernelColumn>> = {
+  count: "count",
+  countIf: "count",
+  sum: "sum",
+  squares: "sum",
+  min: "min",
+  max: "max",
+};
+
 type Reduce = NonNullable<JobDefinition["reduce"]>;
 
 /**
@@ -79,14 +98,15 @@ type Reduce = NonNullable<JobDefinition["reduce"]>;
 export function writesResults(key: KeyCodec<unknown>, aggregate: StateAggregate): Reduce {
   const keyNames = codecNames(key);
   if (keyNames === undefined) return (group, result, emit) => (emit as EmitRecord)([group, result]);
-  const twice = aggregate.names?.find((name) => keyNames.includes(name));
+  const names = namesOf(aggregate);
+  const twice = names?.find((name) => keyNames.includes(name));
   if (twice !== undefined) throw nameTwice(twice);
   return (group, result: unknown, emit) => {
     if (typeof result !== "object" || result === null || Array.isArray(result) || !isPlainObject(result)) {
       (emit as EmitRecord)([group, result]);
       return;
     }
-    if (aggregate.names === undefined) {
+    if (names === undefined) {
       for (const name of keyNames) if (Object.hasOwn(result, name)) throw nameTwice(name);
     }
     (emit as EmitRecord)({ ...(group as object), ...result });
@@ -101,8 +121,15 @@ function nameTwice(name: string): MillraceError {
   );
 }
 
-/** The names of what is written, in order, where they are known before anything is. */
-export function resultNames(key: KeyCodec<unknown>, aggregate: StateAggregate): readonly string[] | undefined {
-  const keyNames = codecNames(key);
-  return keyNames === undefined || aggregate.names === undefined ? undefined : [...keyNames, ...aggregate.names];
+/** What is known of what is written, where the job has no reduce; undefined where nothing is. */
+export function resultShape(key: KeyCodec<unknown>, { gives = unknownShape }: StateAggregate): Shape | undefined {
+  const group = shapeOf(key);
+  if (group.kind !== "object" || codecNames(key) === undefined)
+    return { kind: "array", parts: [group, gives], names: ["the key", "the result"] };
+  if (gives.kind !== "object") return undefined;
+  return { kind: "object", names: [...group.names, ...gives.names], parts: [...group.parts, ...gives.parts] };
+}
+
+function namesOf({ gives }: StateAggregate): readonly string[] | undefined {
+  return gives?.kind === "object" ? gives.names : undefined;
 }

@@ -4,6 +4,7 @@ import { compareBytes } from "../../base/bytes/bytes.ts";
 import type { Codec, ColumnCodec, KeyCodec } from "../codec.ts";
 import { bigint, readBigint, writeBigint } from "../codecs/bigint.ts";
 import { codecName } from "../codecs/facts.ts";
+import { shapeOf } from "../codecs/shape.ts";
 import { type Aggregate, aggregateOf, type StateAggregate } from "./aggregate.ts";
 import { codecGiven, fieldAndCodec, keyCodecGiven } from "./codec-given.ts";
 import { nameOf, partOf, readsField, wrongPart } from "./field.ts";
@@ -56,6 +57,7 @@ function picking(
     kind: "state",
     name,
     reads: readsField(field),
+    gives: shapeOf(codec),
     lift: (value, out) => codec.write(partOf(name, value, field), out),
     begin() {
       let held: Uint8Array | undefined;
@@ -78,6 +80,7 @@ export function sumOfBigints(field: string | undefined, codec: ColumnCodec<bigin
     kind: "state",
     name,
     reads: readsField(field),
+    gives: { kind: "bigint" },
     lift(value, out) {
       const part = partOf(name, value, field);
       if (typeof part !== "bigint") throw wrongPart(name, "bigints", part, field);

@@ -1,5 +1,6 @@
 import { excerptOf } from "../../base/excerpt.ts";
 import { isObject, wrong } from "../check.ts";
+import { unknownShape } from "../codecs/shape.ts";
 import { type Aggregate, type AggregateDefinition, aggregateDefinition, aggregateOf } from "./aggregate.ts";
 import { combined } from "./combined.ts";
 import type { Reads } from "./field.ts";
@@ -45,12 +46,13 @@ export function stats<const S extends { readonly [name: string]: Aggregate<never
   const names = Object.keys(parts);
   if (names.length === 0) throw wrong("stats names no aggregate");
   const definitions = names.map((name) => partOf(name, parts[name]));
-  const { lift, begin } = combined(definitions);
+  const { columns, lift, begin } = combined(definitions);
   return aggregateOf({
     kind: "state",
     name: `stats({ ${names.join(", ")} })`,
-    names,
+    gives: { kind: "object", names, parts: definitions.map(({ gives }) => gives ?? unknownShape) },
     reads: readsOf(definitions),
+    columns,
     lift,
     begin() {
       const accumulator = begin();

@@ -11,18 +11,19 @@ import { builtIn, wrongText, wrongValue } from "./facts.ts";
 export const date: ColumnCodec<Date> = builtIn(
   {
     ordered: true,
-    write: (value, out) => writeDouble(millisecondsOf(value), out),
+    write: (value, out) => writeDouble(millisecondsOf(value, "date"), out),
     read: (bytes) => new Date(readDouble(bytes)),
     parse: parseDate,
-    format: (value) => new Date(millisecondsOf(value)).toISOString(),
+    format: (value) => new Date(millisecondsOf(value, "date")).toISOString(),
   } satisfies ColumnCodec<Date>,
   { name: "date", width: 8, gives: "date" },
 );
 
-function millisecondsOf(value: unknown): number {
-  if (!types.isDate(value)) throw wrongValue("date", "a Date", value);
+/** Throws `wrong-value` for what is no valid Date; `codec` is the name of the one that takes it. */
+export function millisecondsOf(value: unknown, codec: string): number {
+  if (!types.isDate(value)) throw wrongValue(codec, "a Date", value);
   const ms = Date.prototype.getTime.call(value);
-  if (Number.isNaN(ms)) throw new MillraceError("wrong-value", "date takes a valid Date, not an invalid one");
+  if (Number.isNaN(ms)) throw new MillraceError("wrong-value", `${codec} takes a valid Date, not an invalid one`);
   return ms;
 }
 

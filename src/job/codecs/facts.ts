@@ -18,6 +18,8 @@ export interface CodecFacts {
   readonly readAt?: ReadAt;
   /** The type of every value; left out where it varies or is made of others. */
   readonly gives?: GivenType;
+  /** Its text is not the one that every output makes of such values. */
+  readonly hasOwnText?: true;
   /** For `nullable`: the codec of all values but null. */
   readonly inner?: Codec<unknown>;
   /** For `desc`: the codec whose order it reverses. */

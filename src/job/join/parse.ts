@@ -4,7 +4,7 @@ import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import { parseAggregate, resultNames, writesResults } from "../aggregate/lower.ts";
+import { parseAggregate, resultShape, writesResults } from "../aggregate/lower.ts";
 import {
   checkName,
   isFormat,
@@ -20,8 +20,8 @@ import type { KeyCodec } from "../codec.ts";
 import { bool } from "../codecs/bool.ts";
 import { tuple } from "../codecs/tuple.ts";
 import type { JobDefinition } from "../definition.ts";
-import { named, parseJob } from "../parse/job.ts";
-import { checkWritable } from "../parse/writable.ts";
+import { parseJob } from "../parse/job.ts";
+import { checkWritable, fitted } from "../parse/writable.ts";
 import { prefix } from "../partition.ts";
 import { hasNull, keyOf } from "./key.ts";
 import { joinReduce } from "./reduce.ts";
@@ -71,7 +71,7 @@ export function parseJoin(given: unknown, module: string | undefined): JobDefini
   if (aggregate === undefined || given["reduce"] !== undefined) return job;
   // Key and result are written, as by a job with this key and aggregate.
   const key = given["key"] as KeyCodec<unknown>;
-  const outputs = named(job.outputs, resultNames(key, aggregate));
+  const outputs = fitted(job.outputs, resultShape(key, aggregate));
   inJoin(() => checkWritable({ ...job, key, aggregate, outputs, reduce: undefined }));
   return { ...job, outputs };
 }

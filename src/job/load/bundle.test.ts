@@ -1,6 +1,6 @@
 // Jobs as users write them: bundled from files, then loaded in a process of their own, as slots do.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -186,20 +186,19 @@ describe("bundleJob", () => {
       /there is no such module/,
     ],
     [
-      "a native addon",
+      "a native addon that is not there",
       "addon.ts",
-      `import x from "./fast.node";\nexport default x;\n`,
-      /addon\.ts:1:15: \.\/fast\.node is a native addon/,
+      `import x from "./slow.node";\nexport default x;\n`,
+      /addon\.ts:1:15: Could not resolve "\.\/slow\.node"/,
     ],
     [
-      "a loader of native addons",
+      "a loader of native addons, which would look beside the bundle",
       "bindings.ts",
       `import load from "bindings";\nexport default load("x");\n`,
-      /bindings loads a native addon/,
+      /bindings\.ts:1:18: bindings looks for a native addon beside the module that calls it/,
     ],
   ])("refuses %s and shows the line", async (_, name, content, message) => {
     const path = write(`bad/${name}`, content);
-    write("bad/fast.node", "");
     await expect(bundleJob(path)).rejects.toThrow(expect.objectContaining({ code: "wrong-job" }));
     await expect(bundleJob(path)).rejects.toThrow(message);
   });
@@ -236,6 +235,117 @@ describe("bundleJob", () => {
       `import { createRequire } from "node:module";\nimport { defineJob, text } from "millrace";\nconst require = createRequire(import.meta.url);\nconst path = require("node:path");\nexport default defineJob({ name: "own", input: text(), map(line, emit) { emit(path.basename("/b/" + line), 1); } });\n`,
     );
     expect(await load(path)).toMatchObject({ emitted: [["x", 1]] });
+  });
+});
+
+describe("native addons, which run on this machine only", () => {
+  const classicLevel = fileURLToPath(new URL("../../../node_modules/classic-level", import.meta.url));
+  /** Emits what `expression` is. */
+  const job = (imports: string, expression: string) =>
+    `import { defineJob, text } from "millrace";\n${imports}\nexport default defineJob({ name: "native", input: text(), map(line, emit) { emit(line, ${expression}); } });\n`;
+  /** A package in CommonJS. */
+  const install = (folder: string, name: string, main: string, manifest: object = {}) => {
+    write(
+      `${folder}/node_modules/${name}/package.json`,
+      JSON.stringify({ name, version: "1.2.3", main: "index.js", ...manifest }),
+    );
+    write(`${folder}/node_modules/${name}/index.js`, main);
+  };
+  const link = (folder: string) => {
+    mkdirSync(join(root, folder, "node_modules"), { recursive: true });
+    symlinkSync(classicLevel, join(root, folder, "node_modules/classic-level"));
+  };
+
+  /** A real one, for this machine. */
+  const addon = () => {
+    const { header } = process.report.getReport() as { readonly header: { readonly glibcVersionRuntime?: string } };
+    const name = header.glibcVersionRuntime === undefined ? "classic-level.musl.node" : "classic-level.node";
+    return readFileSync(join(classicLevel, `prebuilds/${process.platform}-${process.arch}`, name));
+  };
+
+  it("leaves a package that has one where it is installed", async () => {
+    link("level");
+    const path = write(
+      "level/job.ts",
+      job(`import { ClassicLevel } from "classic-level";`, `typeof new ClassicLevel("nowhere", {}).get`),
+    );
+    const bundle = await bundleJob(path);
+    expect(bundle.outside).toEqual([
+      expect.stringMatching(/^classic-level@[\d.]+ in \/.*node_modules\/classic-level$/),
+    ]);
+    expect(bundle.warnings).toEqual([]);
+    expect(Buffer.from(bundle.code).toString()).toContain(pathToFileURL(realpathSync(classicLevel)).href);
+    expect((await bundleJob(path)).digest).toBe(bundle.digest);
+    expect(await load(path)).toMatchObject({ emitted: [["x", "function"]] });
+  });
+
+  it("also where another package requires it, which is in the bundle", async () => {
+    link("deep");
+    install("deep", "wrapper", `exports.has = typeof require("classic-level").ClassicLevel;`);
+    const path = write("deep/job.ts", job(`import { has } from "wrapper";`, "has"));
+    expect((await bundleJob(path)).outside).toEqual([expect.stringMatching(/^classic-level@/)]);
+    expect(await load(path)).toMatchObject({ emitted: [["x", "function"]] });
+  });
+
+  it("also where a package finds it by a name that only running it tells, and says that it has one", async () => {
+    const main = `const { join } = require("node:path"); module.exports = require(join(__dirname, "built.js"));`;
+    for (const [folder, manifest] of [
+      ["says", { gypfile: true }],
+      ["silent", {}],
+    ] as const) {
+      install(folder, "lib", main, manifest);
+      write(`${folder}/node_modules/lib/built.js`, `exports.made = "here";`);
+      const path = write(`${folder}/job.ts`, job(`import lib from "lib";`, "lib.made"));
+      const { outside } = await bundleJob(path);
+      expect(outside.length).toBe(folder === "says" ? 1 : 0);
+      const loaded = await load(path);
+      if (folder === "says") expect(loaded.emitted).toEqual([["x", "here"]]);
+      else expect(loaded.error).toBeDefined();
+    }
+  });
+
+  it("also one that is linked, and imports what no bundle could hold", async () => {
+    write(
+      "linked/addon/package.json",
+      JSON.stringify({ name: "addon", version: "0.0.1", type: "module", exports: "./main.js" }),
+    );
+    write(
+      "linked/addon/main.js",
+      `import { createRequire } from "node:module";\nexport const real = createRequire(import.meta.url)("./data.cjs");\nexport const none = () => import("./none.node");\n`,
+    );
+    write("linked/addon/none.node", "");
+    write("linked/addon/data.cjs", `module.exports = "data";`);
+    write("linked/job/package.json", JSON.stringify({ name: "job" }));
+    mkdirSync(join(root, "linked/job/node_modules"), { recursive: true });
+    symlinkSync(join(root, "linked/addon"), join(root, "linked/job/node_modules/addon"));
+    const path = write("linked/job/job.ts", job(`import { real } from "addon";`, "real"));
+    expect((await bundleJob(path)).outside).toEqual([`addon@0.0.1 in ${join(root, "linked/addon")}`]);
+    expect(await load(path)).toMatchObject({ emitted: [["x", "data"]] });
+  });
+
+  it("also where the file itself is what a package's name leads to", async () => {
+    write("platform/node_modules/fast-here/package.json", JSON.stringify({ name: "fast-here", main: "fast.node" }));
+    write("platform/node_modules/fast-here/fast.node", addon());
+    install("platform", "fast", `module.exports = require("fast-here");`);
+    const path = write("platform/job.ts", job(`import fast from "fast";`, "typeof fast.db_init"));
+    expect((await bundleJob(path)).outside).toContainEqual(expect.stringContaining("node_modules/fast-here"));
+    expect(await load(path)).toMatchObject({ emitted: [["x", "function"]] });
+  });
+
+  it("requires the job's own .node file by its path, and knows another one by its bytes", async () => {
+    write("own node/fast.node", addon());
+    const path = write("own node/job.ts", job(`import level from "./fast.node";`, "typeof level.db_init"));
+    const first = await bundleJob(path);
+    expect(first.outside).toEqual([expect.stringContaining(`${join(root, "own node/fast.node")} (SHA-256 `)]);
+    expect(await load(path)).toMatchObject({ emitted: [["x", "function"]] });
+    write("own node/fast.node", Buffer.concat([addon(), Buffer.alloc(1)]));
+    expect((await bundleJob(path)).digest).not.toBe(first.digest);
+  });
+
+  it("changes nothing where there is none", async () => {
+    install("none", "plain", `exports.one = 1;`);
+    const { outside, code } = await bundleJob(write("none/job.ts", job(`import { one } from "plain";`, "one")));
+    expect([outside, Buffer.from(code).includes("outside of this bundle")]).toEqual([[], false]);
   });
 });
 

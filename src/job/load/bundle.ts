@@ -1,6 +1,6 @@
 // Makes a job's module into the one file that is shipped to every slot: ESM for Node, with everything that it imports
-// inside, except `millrace`, which the slot provides with its own objects. The same sources in the same place give the
-// same bytes, whichever process bundles them.
+// inside, except `millrace`, which the slot provides with its own objects, and native addons (addons.ts). The same
+// sources in the same place give the same bytes, whichever process bundles them.
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -14,6 +14,7 @@ import { systemClock } from "../../base/system/clock.ts";
 import { formatBytes } from "../../base/units.ts";
 import { version } from "../../base/version.ts";
 import * as api from "../api.ts";
+import { addons, type Outside, outsideOf, outsideTexts, packageOf, saysAddon } from "./addons.ts";
 import { environmentReads } from "./environment-reads.ts";
 
 export interface JobBundle {
@@ -24,6 +25,8 @@ export interface JobBundle {
   readonly warnings: readonly string[];
   /** What the job's own modules import by a name that only running them tells: it is not in the bundle. */
   readonly unbundled: readonly string[];
+  /** Packages with native addons and such files, by place: with any, the bundle runs on this machine only. */
+  readonly outside: readonly string[];
   /** Environment variables that the job's own modules read, without those in node_modules. */
   readonly environmentReads: readonly string[];
 }
@@ -34,10 +37,21 @@ export interface JobBundle {
  */
 export async function bundleJob(module: string): Promise<JobBundle> {
   const path = await entryPath(module);
-  let { code, warnings, unbundled, modules } = await build(path, "");
+  let built = await build(path, { banner: "", outside: outsideOf([]) });
+  // What a package imports is known once it is bundled. Each round leaves one more outside, at least.
+  while (built.outside.found.size > 0) {
+    const { packages, found } = built.outside;
+    built = await build(path, { banner: "", outside: outsideOf([...packages, ...found]) });
+  }
+  const outside = await outsideTexts(built.outside);
   // Packages in CommonJS call `require` for Node's own modules, which ESM doesn't have. The banner is added only for
   // them, because a job may define a `require` of its own.
-  if (code.includes("\nvar __require = ")) ({ code, warnings, unbundled, modules } = await build(path, requireBanner));
+  const banner = built.code.includes("\nvar __require = ") ? requireBanner : "";
+  if (banner !== "" || outside.length > 0) {
+    const footer = outside.map((text) => `// outside of this bundle: ${JSON.stringify(text)}`).join("\n");
+    built = await build(path, { banner, footer, outside: outsideOf(built.outside.packages) });
+  }
+  const { code, warnings, unbundled, modules } = built;
   if (code.length > limits.bundleBytesMax) {
     throw new MillraceError(
       "over-limit",
@@ -45,7 +59,8 @@ export async function bundleJob(module: string): Promise<JobBundle> {
     );
   }
   const environmentReads = code.includes("env") ? await readsOf(modules) : [];
-  return { code, digest: toHex(createHash("sha256").update(code).digest()), warnings, unbundled, environmentReads };
+  const digest = toHex(createHash("sha256").update(code).digest());
+  return { code, digest, warnings, unbundled, outside, environmentReads };
 }
 
 /**
@@ -110,10 +125,19 @@ function unbundledText({ location }: Message, directory: string): string {
   return `${place} imports a module whose name only running it tells, so it is not in the bundle that slots load, and is not found there: import it by a literal name, or declare a file of data as a side file (files: { name: PATH }) and read it from ctx.file("name")`;
 }
 
-async function build(
-  path: string,
-  banner: string,
-): Promise<Pick<JobBundle, "warnings" | "unbundled"> & { readonly code: Buffer; readonly modules: readonly string[] }> {
+interface BuildOptions {
+  readonly banner: string;
+  readonly footer?: string;
+  readonly outside: Outside;
+}
+
+interface Built extends Pick<JobBundle, "warnings" | "unbundled"> {
+  readonly code: Buffer;
+  readonly modules: readonly string[];
+  readonly outside: Outside;
+}
+
+async function build(path: string, { banner, footer = "", outside }: BuildOptions): Promise<Built> {
   const directory = dirname(path);
   try {
     const result = await inTime(
@@ -133,23 +157,29 @@ async function build(
         sourcesContent: false,
         sourceRoot: pathToFileURL(`${directory}/`).href,
         banner: { js: banner },
+        footer: { js: footer },
         logLevel: "silent",
         logOverride: Object.fromEntries(unbundledKinds.map((kind) => [kind, "warning" as const])),
         metafile: true,
-        plugins: [leftToTheSlot, noAddons],
+        plugins: [leftToTheSlot, addons(path, outside)],
       }),
     );
     const { contents } = result.outputFiles[0]!;
+    for (const folder of await nativePackages(result.warnings, directory))
+      if (!outside.packages.has(folder)) outside.found.add(folder);
     return {
+      outside,
       code: Buffer.from(contents.buffer, contents.byteOffset, contents.length),
       warnings: result.warnings.filter(({ id }) => !isUnbundled(id)).map((warning) => messageText(warning, directory)),
       unbundled: result.warnings
-        .filter(({ id, location }) => isUnbundled(id) && !/(?:^|\/)node_modules\//.test(location?.file ?? ""))
+        .filter(({ id, location }) => isUnbundled(id) && !inPackage.test(location?.file ?? ""))
         .map((warning) => unbundledText(warning, directory)),
       modules: ownModules(result.metafile, directory),
     };
   } catch (thrown) {
     if (thrown instanceof MillraceError) throw thrown;
+    // The errors may be those of a package that is going to stay outside.
+    if (outside.found.size > 0) return { outside, code: Buffer.alloc(0), warnings: [], unbundled: [], modules: [] };
     const { errors } = thrown as BuildFailure;
     if (!Array.isArray(errors) || errors.length === 0) throw thrown;
     const texts = errors.slice(0, 5).map((error) => messageText(error, directory));
@@ -160,11 +190,23 @@ async function build(
   }
 }
 
+/** Packages that load something by a name that only running them tells, and say that they have an addon. */
+async function nativePackages(warnings: readonly Message[], directory: string): Promise<readonly string[]> {
+  const files = warnings.flatMap(({ id, location }) =>
+    isUnbundled(id) && inPackage.test(location?.file ?? "") ? [resolve(directory, location!.file)] : [],
+  );
+  const folders = new Set(await Promise.all(files.map(packageOf)));
+  const found = [...folders].map(async (folder) => (folder !== undefined && (await saysAddon(folder)) ? [folder] : []));
+  return (await Promise.all(found)).flat();
+}
+
+const inPackage = /(?:^|\/)node_modules\//;
+
 /** The modules in the bundle that are not from packages. */
 function ownModules({ outputs }: Metafile, directory: string): readonly string[] {
   const used = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
   return used
-    .filter(([name, { bytesInOutput }]) => bytesInOutput > 0 && !/(?:^|\/)node_modules\//.test(name))
+    .filter(([name, { bytesInOutput }]) => bytesInOutput > 0 && !inPackage.test(name))
     .map(([name]) => resolve(directory, name));
 }
 
@@ -206,30 +248,6 @@ if (api === undefined) throw new Error("this is the bundle of a Millrace job, wh
 if (api.version !== "${version}") throw new Error("the job was bundled by millrace ${version}, and this worker runs " + api.version + ": install the same version everywhere");
 export const { ${[...Object.keys(api), "run"].sort().join(", ")} } = api;
 `;
-
-/** Machine code is not shipped: it is made for the submitter's platform, at a path that only the submitter has. */
-const noAddons: Plugin = {
-  name: "no-addons",
-  setup(plugin) {
-    plugin.onResolve({ filter: /\.node$/ }, ({ path }) => ({
-      errors: [
-        {
-          text: `${path} is a native addon, which can't be shipped to workers: use a package in JavaScript or WebAssembly`,
-        },
-      ],
-    }));
-    plugin.onResolve(
-      { filter: /^(?:bindings|node-gyp-build|node-gyp-build-optional-packages|@mapbox\/node-pre-gyp)$/ },
-      ({ path }) => ({
-        errors: [
-          {
-            text: `${path} loads a native addon, which can't be shipped to workers: use a package in JavaScript or WebAssembly`,
-          },
-        ],
-      }),
-    );
-  },
-};
 
 /** "jobs/count.ts:3:7: Expected ";" but found "x"", and the line itself. */
 function messageText(message: Message, directory: string): string {

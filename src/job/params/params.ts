@@ -10,7 +10,10 @@ type ParamOf<Name, T> = {
    * `wrong-params`.
    */
   readonly default?: T;
-  /** What it is for, shown where a parameter is missing or wrong. Default: nothing is shown. */
+  /**
+   * What it is for, shown by `millrace run JOB --help` and where a parameter is missing or wrong. Default: nothing is
+   * shown.
+   */
   readonly about?: string;
 };
 /** How a job declares its parameters: a table of them by name, or a Standard Schema of an object. */

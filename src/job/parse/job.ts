@@ -4,9 +4,8 @@ import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";
-import { withNames } from "../../format/format.ts";
 import type { StateAggregate } from "../aggregate/aggregate.ts";
-import { mergeStates, parseAggregate, resultNames, stateCodec, writesResults } from "../aggregate/lower.ts";
+import { mergeStates, parseAggregate, resultShape, stateCodec, writesResults } from "../aggregate/lower.ts";
 import {
   checkName,
   isFormat,
@@ -29,7 +28,7 @@ import { byHash, byRange } from "../partition.ts";
 import { parseInputs } from "./inputs.ts";
 import { parseOutputs } from "./outputs.ts";
 import { parseParams } from "./params.ts";
-import { checkWritable } from "./writable.ts";
+import { checkWritable, fitted, recordOf } from "./writable.ts";
 
 const properties = new Set([
   "name",
@@ -120,7 +119,9 @@ function parseOptions(name: string, options: Unchecked, module: string | undefin
   const aggregate = optional(options, "aggregate", parseAggregate);
   if (aggregate === undefined) {
     checkWritable(job);
-    return job;
+    const record = recordOf(job);
+    // A key alone stays an object.
+    return record?.kind === "array" ? { ...job, outputs: fitted(outputs, record) } : job;
   }
   for (const property of ["value", "combine"]) {
     if (options[property] === undefined) continue;
@@ -140,20 +141,9 @@ function aggregating(job: JobDefinition, aggregate: StateAggregate): JobDefiniti
   if (job.reduce !== undefined) return lowered;
   const key = job.group?.key ?? job.key;
   const reduce = writesResults(key, aggregate);
-  const outputs = named(job.outputs, resultNames(key, aggregate));
+  const outputs = fitted(job.outputs, resultShape(key, aggregate));
   checkWritable({ ...lowered, key, outputs });
   return { ...lowered, reduce, outputs };
-}
-
-/** Tells the main output the names of what is written, where it wants to know them. */
-export function named(
-  outputs: JobDefinition["outputs"],
-  names: readonly string[] | undefined,
-): JobDefinition["outputs"] {
-  if (names === undefined) return outputs;
-  return outputs.map((output, index) =>
-    index === 0 ? { ...output, format: withNames(output.format, names) } : output,
-  );
 }
 
 function parseName(value: unknown): string {

@@ -10,9 +10,11 @@ import { tsv } from "../../format/table/tsv.ts";
 import { auto } from "../codecs/auto.ts";
 import { bigint } from "../codecs/bigint.ts";
 import { bool } from "../codecs/bool.ts";
+import { day } from "../codecs/bucket.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { date } from "../codecs/date.ts";
 import { desc } from "../codecs/desc.ts";
+import { fields } from "../codecs/fields.ts";
 import { json } from "../codecs/json.ts";
 import { nullable } from "../codecs/nullable.ts";
 import { float64, int, uint } from "../codecs/numbers.ts";
@@ -43,6 +45,12 @@ const known: readonly (readonly [name: string, codec: object, value: unknown])[]
   ["tuple(utf8, bytes)", tuple(utf8, bytes), ["a", Uint8Array.of(97)]],
   ["tuple(utf8, tuple(utf8))", tuple(utf8, tuple(utf8)), ["a", ["b"]]],
   ["tuple()", tuple(), []],
+  ["tuple(utf8, day)", tuple(utf8, day), ["a", new Date(0)]],
+  ["fields({ a: utf8, b: uint })", fields({ a: utf8, b: uint }), { a: "a", b: 1 }],
+  ["fields({ x: utf8, y: date })", fields({ x: utf8, y: date }), { x: "a", y: new Date(0) }],
+  ["fields({ x: nullable(bytes) })", fields({ x: nullable(bytes) }), { x: Uint8Array.of(97) }],
+  ["fields({ x: tuple(utf8) })", fields({ x: tuple(utf8) }), { x: ["a"] }],
+  ["tuple(utf8, fields({ x: utf8 }))", tuple(utf8, fields({ x: utf8 })), ["a", { x: "a" }]],
 ];
 
 const outputs: readonly (readonly [name: string, format: OutputFormat<never>])[] = [

@@ -1,7 +1,7 @@
+import { fitTo } from "../../format/format.ts";
 import { refusalOf } from "../../format/writable.ts";
-import { resultNames } from "../aggregate/lower.ts";
+import { resultShape } from "../aggregate/lower.ts";
 import { wrong } from "../check.ts";
-import { codecNames } from "../codecs/facts.ts";
 import { type Shape, shapeOf } from "../codecs/shape.ts";
 import type { JobDefinition } from "../definition.ts";
 import { isEachKey } from "../mappers.ts";
@@ -22,16 +22,23 @@ export function checkWritable(
   throw wrong(`its output can't be written (${reduce}): ${refusal}. Add a reduce that emits what is to be written`);
 }
 
+/** Tells the main output what its records are made of, where that is known. */
+export function fitted(outputs: JobDefinition["outputs"], record: Shape | undefined): JobDefinition["outputs"] {
+  if (record === undefined) return outputs;
+  return outputs.map((output, index) => (index === 0 ? { ...output, format: fitTo(output.format, record) } : output));
+}
+
 /** What is known of the records of the main output; undefined where the job's own code makes them. */
-function recordOf({ key, value, reducers, reduce, aggregate }: Parameters<typeof checkWritable>[0]): Shape | undefined {
+export function recordOf({
+  key,
+  value,
+  reducers,
+  reduce,
+  aggregate,
+}: Parameters<typeof checkWritable>[0]): Shape | undefined {
   if (reducers === 0) return undefined;
   if (isEachKey(reduce)) return shapeOf(key);
   if (reduce !== undefined) return undefined;
-  if (aggregate !== undefined && codecNames(key) !== undefined) {
-    const names = resultNames(key, aggregate);
-    return names === undefined ? undefined : { kind: "object", names };
-  }
-  if (aggregate !== undefined)
-    return { kind: "array", parts: [shapeOf(key), { kind: "unknown" }], names: ["the key", "the result"] };
+  if (aggregate !== undefined) return resultShape(key, aggregate);
   return { kind: "array", parts: [shapeOf(key), shapeOf(value)], names: ["the key", "the value"] };
 }

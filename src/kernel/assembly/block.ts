@@ -58,6 +58,13 @@ export function tellOpenEnd(): void {
   store<u32>(OPEN_END, <u32>blockEnd);
 }
 
+/** Ends the last pair elsewhere, with its key in another place. Its digest is added apart. */
+export function moveLast(key: usize, end: usize): void {
+  if (blockPairs == 1) firstKey = key;
+  lastKey = key;
+  blockEnd = end;
+}
+
 /** Takes back the last pair, which began at `start` and whose digest hasn't been added; `key` is the key before it. */
 export function dropLast(start: usize, key: usize, keyBytes: u32): void {
   blockPairs--;

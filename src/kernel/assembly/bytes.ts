@@ -93,6 +93,13 @@ export function encodeNumber(value: f64): u64 {
 
 export let varintEnd: usize = 0;
 
+/** Writes a varint and returns the offset behind it. */
+export function writeVarint(at: usize, value: u32): usize {
+  for (; value >= 0x80; value >>= 7) store<u8>(at++, <u8>(value | 0x80));
+  store<u8>(at++, <u8>value);
+  return at;
+}
+
 export function readVarint(at: usize, end: usize): u32 {
   let value: u64 = 0;
   for (let shift: u64 = 0; shift < 35; shift += 7) {

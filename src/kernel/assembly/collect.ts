@@ -4,17 +4,20 @@
 //   entry = u16 partition, pair
 //   entry of the table = u64 XXH64 of the key, u16 partition, pair    (its value is in the table, and then a native f64 until
 //                                                                      it is sorted)
+//   entry of the table, of columns: `folding-columns.ts`
 //
 //   arena: … pool | entry entry entry →      free      ← table |
 //
 // The sort's records take the table's place afterwards, so there must be room for either of them, not for both.
 import { copy, decodeNumber, encodeNumber, readVarint, shared, varintEnd } from "./bytes";
+import { columns } from "./columns";
 import { isNumbers } from "./fold";
 import { takeFolding } from "./folding";
+import { settleEntries, takeColumns } from "./folding-columns";
 import { EXPLICIT, isByWholeHash, mode, partitions, partitionOf, partitionOfHash } from "./partitioner";
-import { DONE, EMISSION_DIGEST, EMISSIONS, FULL, HELD, MALFORMED, TAKEN } from "./state";
+import { DONE, EMISSION_DIGEST, EMISSIONS, FULL, HELD, MALFORMED, ODD, TAKEN } from "./state";
 import { addNode, clearTable, growFor, NODE, rememberKeys, settleTable, table } from "./table";
-import { P1, P2, xxh64, xxh64Short, xxh64Word } from "./xxh64";
+import { P1, P2, xxh64, xxh64Nine, xxh64Short, xxh64Word } from "./xxh64";
 
 /** An entry of the table begins with the hash that partition and digest need, so that it is computed once per key. */
 export const HASH_BYTES: u32 = 8;
@@ -82,7 +85,7 @@ export function emptyPool(): void {
   windowPairs = 0;
   windowHeld = 0;
   if (combining) clearTable(pool, spaceEnd);
-  nativeEnd = combining ? usize.MAX_VALUE : pool;
+  nativeEnd = combining && columns == 0 ? usize.MAX_VALUE : pool;
   publish();
 }
 
@@ -103,7 +106,14 @@ export function reserve(entryBytes: u32): bool {
 /** Takes pairs from [at, end). Results: DONE, FULL, MALFORMED, BEYOND. TAKEN says how far it got. */
 export function addBatch(at: usize, end: usize): i32 {
   const before = emissions;
-  const result = combining ? takeFolding(at, end) : isByWholeHash() ? take(at, end, true) : take(at, end, false);
+  let result: i32 = combining && columns != 0 ? takeColumns(at, end) : ODD;
+  if (result == ODD) {
+    if (columns != 0 && combining) {
+      at = load<u32>(TAKEN);
+      giveUp();
+    }
+    result = combining ? takeFolding(at, end) : isByWholeHash() ? take(at, end, true) : take(at, end, false);
+  }
   publish();
   if (combining) judge(<u32>(emissions - before));
   return result;
@@ -124,9 +134,9 @@ function judge(pairs: u32): void {
 /** Gives the table up; from here on pairs go into the pool only. */
 export function giveUp(): void {
   if (!combining) return;
-  settleTable();
+  settle();
   combining = false;
-  nativeEnd = poolEnd;
+  nativeEnd = columns != 0 ? pool : poolEnd;
 }
 
 /** Takes pairs into the pool. */
@@ -207,6 +217,13 @@ export function addTerm(hash: u64, partition: u32, word: u64): void {
   indexTerm += P1;
 }
 
+/** Adds the emission term of a pair of columns in the table. */
+export function addTermOf(hash: u64, partition: u32, value: usize, valueBytes: u32): void {
+  const seed = (hash + indexTerm) ^ (<u64>partition * P2);
+  digest += valueBytes == 8 ? xxh64Word(load<u64>(value), seed) : valueBytes == 9 ? xxh64Nine(value, seed) : xxh64(value, valueBytes, seed);
+  indexTerm += P1;
+}
+
 /** Makes an entry of the table for a pair; `reserve` has found room for it. Returns the offset of its value. */
 export function makePair(partition: u32, hash: u64, pair: usize, pairBytes: u32, keyBytes: u32): usize {
   store<u64>(poolEnd, hash);
@@ -221,6 +238,11 @@ function append(partition: u32, pair: usize, pairBytes: u32, headerBytes: u32, k
   store<u16>(poolEnd, <u16>partition);
   copy(poolEnd + 2, pair, pairBytes);
   hold(partition, poolEnd + 2 + headerBytes, keyBytes, poolEnd + 2 + pairBytes);
+}
+
+/** Holds the entry of the table that was made behind the pool, up to `end`. */
+export function holdColumns(partition: u32, key: usize, keyBytes: u32, end: usize): void {
+  hold(partition, key, keyBytes, end);
 }
 
 // @ts-ignore
@@ -250,9 +272,18 @@ export function hashOfEntry(pair: usize): u64 {
   return load<u64>(pair - 2 - HASH_BYTES);
 }
 
-/** Writes the table's numbers into its entries, before the sort. */
+/** Writes what the table has into its entries, before the sort. */
 export function settle(): void {
-  if (combining) settleTable();
+  if (!combining) return;
+  if (columns == 0) {
+    settleTable();
+    return;
+  }
+  poolEnd = settleEntries(pool, poolEnd);
+  if (held == 0) return;
+  readVarint(pool + 2, poolEnd);
+  readVarint(varintEnd, poolEnd);
+  firstKey = varintEnd;
 }
 
 /** Makes room in the table for another group of keys. Returns false when it is full. */
@@ -311,6 +342,8 @@ function writeEntry(partition: u32, key: usize, keyBytes: u32, header: u32, head
  * 0 when there is no room. It is where the pair's entry will be, so nothing is held twice.
  */
 export function reserveLarge(bytes: u32): usize {
+  // Entries of columns are not their pairs.
+  if (columns != 0) giveUp();
   const hashBytes = combining ? HASH_BYTES : 0;
   const end = <u64>poolEnd + <u64>bytes + <u64>hashBytes + 16;
   if (end + (<u64>held + 1) * SORT_BYTES > <u64>spaceEnd) return 0;

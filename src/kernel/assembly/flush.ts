@@ -1,7 +1,8 @@
 // Hands out the pairs held, sorted, block by block.
 import { addDigest, blockEnd, blockPairs, closeBlock, describePair, hasRoom, blockLimit, blockStart, push, tellOpenEnd } from "./block";
-import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd } from "./bytes";
-import { counts, emitted, emptyPool, hashOfEntry, held, nativeEnd, pool, poolEnd, settle, sums } from "./collect";
+import { copy, decodeNumber, encodeNumber, readVarint, same, varintEnd, writeVarint } from "./bytes";
+import { ACCUMULATOR, addState, beginAccumulator, columns, writeState, WRITTEN } from "./columns";
+import { collecting, counts, emitted, emptyPool, hashOfEntry, held, nativeEnd, pool, poolEnd, settle, sums } from "./collect";
 import { BYTES, foldNumbers, isBeyond, isNumbers, kind, NONE } from "./fold";
 import { keyAt, keyBytesAt, pairAt } from "./radix";
 import { sortPool } from "./sort";
@@ -35,7 +36,7 @@ export function beginFlush(): void {
   touchLines = total == 0 ? 1 : min<u32>(4, 1 + (<u32>(poolEnd - pool) / total + 31) / 64);
   partition = 0;
   partitionEnd = load<u32>(counts);
-  folds = kind != NONE && nativeEnd < poolEnd;
+  folds = kind != NONE && nativeEnd < poolEnd && !(columns != 0 && collecting());
 }
 
 export function endFlush(): void {
@@ -65,6 +66,16 @@ function runEnd(record: usize, key: usize, keyBytes: u32): u32 {
   return next;
 }
 
+// @ts-ignore
+@inline
+function valueBytesOf(pair: usize, key: usize): u32 {
+  // Nearly always there is one byte in front of the key; where there are more, the byte before that one has its high
+  // bit set.
+  if (load<u8>(key - 2) < 0x80) return load<u8>(key - 1);
+  readVarint(pair, poolEnd);
+  return readVarint(varintEnd, poolEnd);
+}
+
 /** Results: BLOCK (described), FOLD (records of FOLD_FROM to FOLD_TO, then `skipFolded`), BEYOND, DONE. */
 export function nextFlush(): i32 {
   let digest: u64 = 0;
@@ -90,22 +101,23 @@ export function nextFlush(): i32 {
     const next = folds ? runEnd(record, key, keyBytes) : index + 1;
     const repeats = next > index + 1;
     if (repeats && kind == BYTES) {
+      if (columns != 0 && foldColumns(record, key, keyBytes, next - index)) {
+        if (!hasRoom(foldedPairBytes)) {
+          addDigest(digest);
+          closeBlock(partition);
+          return BLOCK;
+        }
+        digest += pushFolded(key, keyBytes);
+        index = next;
+        continue;
+      }
       addDigest(digest);
       tellOpenEnd();
       store<u32>(FOLD_FROM, <u32>record);
       store<u32>(FOLD_TO, <u32>(records + (<usize>next << 4)));
       return FOLD;
     }
-    let valueBytes: u32 = 8;
-    if (!isNumbers) {
-      // Nearly always there is one byte in front of the key; where there are more, the byte before that one has its
-      // high bit set.
-      valueBytes = load<u8>(key - 1);
-      if (load<u8>(key - 2) >= 0x80) {
-        readVarint(pair, poolEnd);
-        valueBytes = readVarint(varintEnd, poolEnd);
-      }
-    }
+    const valueBytes: u32 = isNumbers ? 8 : valueBytesOf(pair, key);
     const pairBytes = <u32>(key - pair) + keyBytes + valueBytes;
     if (!hasRoom(pairBytes)) {
       addDigest(digest);
@@ -144,6 +156,36 @@ function foldRun(record: usize, key: usize, keyBytes: u32, count: u32): bool {
   }
   store<u64>(key + keyBytes, encodeNumber(folded));
   return true;
+}
+
+/** Bytes of the value that the last `foldColumns` made, and of its pair. */
+let foldedBytes: u32 = 0;
+let foldedPairBytes: u32 = 0;
+
+/** Folds the columns of `count` records of one key. Returns false where the host has to. */
+function foldColumns(record: usize, key: usize, keyBytes: u32, count: u32): bool {
+  beginAccumulator(ACCUMULATOR);
+  for (let i: u32 = 0; i < count; i++) {
+    const at = keyAt(record);
+    if (!addState(ACCUMULATOR, at + keyBytes, valueBytesOf(pairAt(record), at))) return false;
+    record += 16;
+  }
+  foldedBytes = writeState(ACCUMULATOR, WRITTEN);
+  foldedPairBytes = varintBytes(keyBytes) + varintBytes(foldedBytes) + keyBytes + foldedBytes;
+  return blockStart + foldedPairBytes <= blockLimit;
+}
+
+function varintBytes(value: u32): u32 {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
+}
+
+/** Writes the pair that was folded to the open block, which has room, and returns its digest. */
+function pushFolded(key: usize, keyBytes: u32): u64 {
+  const to = writeVarint(writeVarint(blockEnd, keyBytes), foldedBytes);
+  copy(to, key, keyBytes);
+  memory.copy(to + keyBytes, WRITTEN, foldedBytes);
+  push(to, keyBytes, to + keyBytes + foldedBytes);
+  return xxh64(WRITTEN, foldedBytes, xxh64(key, keyBytes, 0));
 }
 
 /** Goes on behind the records of the last FOLD. */

@@ -7,11 +7,14 @@ import {
   dropLast,
   hasRoom,
   lastKeyAt,
+  blockLimit,
   lastKeyBytes,
+  moveLast,
   openBlock,
   push,
 } from "./block";
-import { copy, decodeNumber, encodeNumber, same } from "./bytes";
+import { copy, decodeNumber, encodeNumber, same, writeVarint } from "./bytes";
+import { ACCUMULATOR, addState, beginAccumulator, columns, writeState, WRITTEN } from "./columns";
 import { BYTES, foldNumbers, isBeyond, kind, NONE } from "./fold";
 import {
   BLOCK,
@@ -44,6 +47,8 @@ let pendingHash: u64 = 0;
 let pendingDigest: u64 = 0;
 let pendingNumber: f64 = 0;
 let pendingFolded: bool = false;
+/** Whether its values so far are in the accumulator (`columns.ts`), and no longer what stands in the block. */
+let pendingTallied: bool = false;
 /** Whether the host has folded the current pair's value already, so that the pair is only passed over. */
 let skips: bool = false;
 let beforeKey: usize = 0;
@@ -59,6 +64,7 @@ export function beginMerge(sourcesAt: usize, count: u32, treeAt: usize): void {
   isBuilt = false;
   pendingStart = 0;
   pendingFolded = false;
+  pendingTallied = false;
   skips = false;
   openBlock();
 }
@@ -77,7 +83,8 @@ function resume(): void {
  * - BLOCK: a block is described.
  * - NEED: load the next block of SOURCE (or, with 0 bytes, its end), then call again.
  * - FOLD: fold bytes; KEY, LEFT and RIGHT are described; then call again.
- * - SETTLE: the host has folded the pending pair. It takes the pair out (`dropPending`) and writes the folded one.
+ * - SETTLE: the host has folded the pending pair; or the kernel has, and it does not fit into the block: KEY and LEFT
+ *   are described. The host takes the pair out (`dropPending`) and writes the folded one.
  * - BEYOND; DONE.
  */
 export function nextMerge(): i32 {
@@ -106,13 +113,7 @@ function run(folds: bool): i32 {
     const digest = valueBytes == 8 ? xxh64Word(load<u64>(value), hash) : xxh64(value, valueBytes, hash);
     if (folds && pendingStart != 0 && pendingKeyBytes == keyBytes && same(pendingKey, key, keyBytes)) {
       if (kind == BYTES) {
-        if (!pendingFolded || !skips) {
-          pendingFolded = true;
-          describeFold(value, valueBytes);
-          skips = true;
-          return FOLD;
-        }
-        skips = false;
+        if (!foldBytes(value, valueBytes)) return FOLD;
       } else {
         pendingNumber = foldNumbers(pendingNumber, decodeNumber(load<u64>(value)), pendingKey, keyBytes);
         if (isBeyond(pendingNumber)) return failBeyond(pendingKey, keyBytes);
@@ -120,8 +121,9 @@ function run(folds: bool): i32 {
       }
     } else {
       if (folds && pendingStart != 0) {
-        if (kind == BYTES && pendingFolded) return SETTLE;
-        settle();
+        if (kind == BYTES) {
+          if (!settleBytes()) return SETTLE;
+        } else settle();
       }
       if (!hasRoom(pairBytes)) {
         closeBlock(0);
@@ -156,8 +158,9 @@ function run(folds: bool): i32 {
     replay(winner);
   }
   if (folds && pendingStart != 0) {
-    if (kind == BYTES && pendingFolded) return SETTLE;
-    settle();
+    if (kind == BYTES) {
+      if (!settleBytes()) return SETTLE;
+    } else settle();
   }
   if (blockPairs > 0) {
     closeBlock(0);
@@ -166,11 +169,78 @@ function run(folds: bool): i32 {
   return DONE;
 }
 
-function describeFold(value: usize, valueBytes: u32): void {
+/** Folds a value into those of the pending pair. Returns false where the host has to, for which it is described. */
+function foldBytes(value: usize, valueBytes: u32): bool {
+  if (columns != 0 && !pendingFolded && tally(value, valueBytes)) return true;
+  if (pendingFolded && skips) {
+    skips = false;
+    return true;
+  }
+  pendingFolded = true;
+  describeFold(value, valueBytes);
+  skips = true;
+  return false;
+}
+
+/** Closes the pending pair of bytes. Returns false where the host has to write it. */
+function settleBytes(): bool {
+  if (pendingFolded) return false;
+  if (pendingTallied) return settleTallied();
+  addDigest(pendingDigest);
+  pendingStart = 0;
+  return true;
+}
+
+/** Adds a value to those of the pending pair. Returns false where the host has to. */
+function tally(value: usize, valueBytes: u32): bool {
+  if (!pendingTallied) {
+    beginAccumulator(ACCUMULATOR);
+    if (!addState(ACCUMULATOR, pendingKey + pendingKeyBytes, pendingValueBytes)) return false;
+  }
+  if (!addState(ACCUMULATOR, value, valueBytes)) return false;
+  pendingTallied = true;
+  return true;
+}
+
+/**
+ * Writes what the pending pair has come to over it, and closes it. Where there is no room for it, describes it for the
+ * host and returns false.
+ */
+function settleTallied(): bool {
+  pendingTallied = false;
+  const valueBytes = writeState(ACCUMULATOR, WRITTEN);
+  // The lengths of a key and a value stand in front of the key.
+  const header = pendingKey - pendingStart;
+  const value = writeVarint(writeVarint(HEADER, pendingKeyBytes), valueBytes);
+  const headerBytes = value - HEADER;
+  const end = pendingStart + headerBytes + pendingKeyBytes + valueBytes;
+  if (end > blockLimit && headerBytes + valueBytes > header + pendingValueBytes) {
+    describePending(WRITTEN, valueBytes);
+    return false;
+  }
+  if (headerBytes != header) memory.copy(pendingStart + headerBytes, pendingKey, pendingKeyBytes);
+  memory.copy(pendingStart, HEADER, headerBytes);
+  memory.copy(end - valueBytes, WRITTEN, valueBytes);
+  moveLast(pendingStart + headerBytes, end);
+  addDigest(xxh64(WRITTEN, valueBytes, pendingHash));
+  pendingStart = 0;
+  return true;
+}
+
+/** A few bytes in the state region, behind what `columns.ts` has there. */
+const HEADER: usize = 720;
+
+function describePending(value: usize, valueBytes: u32): void {
   store<u32>(KEY_AT, <u32>pendingKey);
   store<u32>(KEY_BYTES, pendingKeyBytes);
-  store<u32>(LEFT_AT, <u32>(pendingKey + pendingKeyBytes));
-  store<u32>(LEFT_BYTES, pendingValueBytes);
+  store<u32>(LEFT_AT, <u32>value);
+  store<u32>(LEFT_BYTES, valueBytes);
+}
+
+function describeFold(value: usize, valueBytes: u32): void {
+  if (pendingTallied) describePending(WRITTEN, writeState(ACCUMULATOR, WRITTEN));
+  else describePending(pendingKey + pendingKeyBytes, pendingValueBytes);
+  pendingTallied = false;
   store<u32>(RIGHT_AT, <u32>value);
   store<u32>(RIGHT_BYTES, valueBytes);
 }

@@ -51,6 +51,8 @@ export const NEED = 3;
 export const SETTLE = 4;
 export const FULL = 5;
 export const LONG = 6;
+/** Inside of the kernel: a value that the host has to fold. */
+export const ODD = 7;
 export const MALFORMED = -1;
 export const BEYOND = -2;
 

@@ -77,6 +77,14 @@ export function xxh64Word(word: u64, seed: u64): u64 {
   return avalanche(eight(seed + P5 + 8, word));
 }
 
+/** Hashes an 8-byte word and the byte behind it, in line. */
+// @ts-ignore
+@inline
+export function xxh64Nine(at: usize, seed: u64): u64 {
+  const h = eight(seed + P5 + 9, load<u64>(at));
+  return avalanche(rotl<u64>(h ^ (<u64>load<u8>(at, 8) * P5), 11) * P1);
+}
+
 // Without branches on the length where it is under 16: lengths of words are hard to predict, and a wrong guess costs
 // more than the steps that are not needed.
 // @ts-ignore

@@ -5,6 +5,7 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";
 import type { Accumulator, StateAggregate } from "../../job/aggregate/aggregate.ts";
+import { kernelColumns } from "../../job/aggregate/lower.ts";
 import { f64Kind } from "../../job/codecs/facts.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { KernelFold } from "../../kernel/kernel.ts";
@@ -48,7 +49,8 @@ export function kernelFold(job: JobDefinition): KernelFold | undefined {
 
 /**
  * Merges states of one key from left to right into one accumulator, which becomes bytes when the key's last value is
- * there: a list that grows is not written again with each of its values.
+ * there: a list that grows is not written again with each of its values. States that are columns of numbers and nothing
+ * else are merged in the kernel.
  */
 function aggregateFold(aggregate: StateAggregate): KernelFold {
   const guard = <T>(call: () => T): T => {
@@ -62,6 +64,7 @@ function aggregateFold(aggregate: StateAggregate): KernelFold {
   let accumulator: Accumulator | undefined;
   return {
     on: "bytes",
+    columns: kernelColumns(aggregate),
     by: (a, b) =>
       guard(() => {
         let into = a === underWay ? accumulator : undefined;

@@ -18,7 +18,7 @@ export class ListedRecords {
     if (this.listed.length < limits.replayListedMax) this.listed.push({ output, record: this.#copy(record) });
   }
 
-  /** A copy, as the job's code may change what it has emitted; or the thing itself where only its format can write it. */
+  /** A copy, as the job's code may change what it has emitted; or the record where only its format can write it. */
   #copy(record: unknown): unknown {
     const codec = autoValue as Codec<unknown>;
     try {

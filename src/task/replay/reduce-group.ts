@@ -1,5 +1,5 @@
-// Runs the reduce of one key, for `millrace replay --key`: setup, reduce over the values that map-group.ts has kept, and
-// teardown, as a reduce attempt would. Nothing is written.
+// Runs the reduce of one key, for `millrace replay --key`: setup, reduce over the values that map-group.ts has kept,
+// and teardown, as a reduce attempt would. Nothing is written.
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { AttemptId, Counters } from "../../base/ids.ts";
 import type { JobDefinition } from "../../job/definition.ts";

@@ -15,6 +15,8 @@ export class Ends implements Invariant {
   /** As stored. */
   readonly decisions = new Map<JobId, CommitDecision>();
   readonly outcomes = new Map<JobId, "succeeded" | "failed" | "cancelled">();
+  /** How often a job's decision was undone behind its end. */
+  readonly withdrawals = new Map<JobId, number>();
   /** When a job last ended. */
   endedAt = 0;
   readonly #world: OracleWorld;
@@ -117,6 +119,7 @@ export class Ends implements Invariant {
     if (outcome === undefined) this.#world.violate("I9", `the decision of ${job}, which goes on, is undone`);
     if (outcome !== "failed" || !this.#kept.has(job)) return;
     this.#world.sightings.saw("decision withdrawn");
+    this.withdrawals.set(job, (this.withdrawals.get(job) ?? 0) + 1);
     this.decisions.delete(job);
   }
 
