@@ -114,9 +114,7 @@ describe.skipIf(missing !== undefined)(missing ?? "the package", () => {
     expect(shown).toContain("the ten most frequent words:");
     // Of that, and of nothing later, are what a folder and a link hold.
     await places.install("link", "");
-    const [ownProject, ...more] = blocks.filter(({ code }) =>
-      /^mkdir .*my-jobs$/m.test(code.replace(/ +#.*$/gm, "")),
-    );
+    const [ownProject, ...more] = blocks.filter(({ code }) => /^mkdir .*my-jobs$/m.test(code.replace(/ +#.*$/gm, "")));
     expect(more).toEqual([]);
     ownTyped = await places.runInClone(ownProject!.code);
     const manifest = join(places.project("folder"), "package.json");
