@@ -4,7 +4,7 @@
 // has run the code writes one, where it may. The tag stands for the build of Node, and for what V8's own tag does: its
 // version, its flags and what the processor can do. V8 refuses a cache with another tag of its own, but takes that of
 // another build of the same V8, and crashes: Node 20.19.0 and 20.20.2 both have 11.3.244.8. So any two Nodes that share
-// a folder have a cache each. V8 does not check either whether the bytes are whole. Therefore their SHA-256 follows them.
+// a folder have a cache each. Nor does V8 check whether the bytes are whole. Therefore their SHA-256 follows them.
 import { createHash } from "node:crypto";
 import { accessSync, constants as fs, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
