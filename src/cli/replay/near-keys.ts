@@ -4,7 +4,7 @@ import { valueOfShown } from "../../base/value/shown.ts";
 
 /**
  * Those of the keys that are few edits away from the text, or of which the text is a part: "startup" is near to
- * "["startup",14]". At most `count`; empty where none is near. Keys are as `keyWord` writes them.
+ * ["startup",14]. At most `count`; empty where none is near. Keys are as `keyWord` writes them.
  */
 export function nearKeys(text: string, keys: readonly string[], count: number): string[] {
   const wanted = plainOf(text);
