@@ -12,7 +12,9 @@ import type { Has } from "./numbers.ts";
 
 /** A value of `topK`, and how many times it was there. */
 export interface Frequent<T> {
+  /** As the codec reads it. */
   readonly value: T;
+  /** How many values of the key were this one. */
   readonly count: number;
 }
 
