@@ -82,7 +82,7 @@ export function namedPath(
 export function variables(text: string, previous: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const [name, value] = text.includes("=") ? split("--env", text) : ([text, process.env[text]] as const);
   if (!/^[^\s=\0]+$/.test(name))
-    throw new InvalidArgumentError(`--env takes NAME=VALUE or NAME, and ${JSON.stringify(name)} is no name.`);
+    throw new InvalidArgumentError(`--env takes NAME=VALUE or NAME, and ${JSON.stringify(name)} is not a name.`);
   if (value === undefined)
     throw new InvalidArgumentError(
       `--env ${name} passes on a variable that is not set here: give --env ${name}=VALUE.`,

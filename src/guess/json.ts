@@ -112,7 +112,7 @@ function guessFields(records: readonly unknown[], texts: readonly string[]): Gue
     if ("why" in guessed) left.set(guessed.why, [...(left.get(guessed.why) ?? []), name]);
     else columns.push({ name, ...guessed });
   }
-  for (const [why, names] of left) notes.push(`left out, as a field has one type: ${namesText(names)} (${why})`);
+  for (const [why, names] of left) notes.push(`left out, because a field has one type: ${namesText(names)} (${why})`);
   if (columns.length === 0) return { ...whole, notes: [...notes, "no field has one type: records are read whole"] };
   if (columns.length > fieldsMax) {
     const count = (name: string) => values.get(name)!.length;

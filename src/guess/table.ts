@@ -1,6 +1,6 @@
 // Finds out by which byte the cells of a file's rows are separated, by reading the rows in each way that there is.
 import { KiB } from "../base/limits.ts";
-import { formatCount } from "../base/units.ts";
+import { formatCount, formatCounted } from "../base/units.ts";
 import { type Beginning, type Reading, readBeginning } from "./beginning.ts";
 import { type ColumnType, type GuessedColumn, typeOf } from "./column-type.ts";
 import type { Dialect, Guessed, TableShape } from "./guess.ts";
@@ -376,7 +376,7 @@ function guessRows({ shape, files }: Candidate): Guessed {
   return {
     guess: { kind: "rows", shape },
     notes: [
-      `the row at ${place} has ${formatCount(rows[odd]!.length)} cells where most have ${formatCount(width)}, so columns have no names: rows are arrays of text`,
+      `the row at ${place} has ${formatCounted(rows[odd]!.length, "cell")} where most have ${formatCount(width)}, so columns have no names: rows are arrays of text`,
     ],
   };
 }

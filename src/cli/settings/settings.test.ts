@@ -176,7 +176,7 @@ describe("a file of settings", () => {
     [
       "a name that is nearly right",
       `{"slot":2}`,
-      /there is no setting "slot" \(did you mean "slots"\?\); there are .*slots/,
+      /there is no setting "slot" \(did you mean "slots"\?\); the settings are .*slots/,
     ],
     ["the name of a flag", `{"split-size":"1MB"}`, /did you mean "splitSize"/],
     ["an option of run() alone", `{"signal":1}`, /no setting "signal"/],
@@ -189,9 +189,9 @@ describe("a file of settings", () => {
     ["an address with a password", `{"master":"http://a:b@c"}`, /no password/],
     ["an empty path", `{"workDir":" "}`, /workDir/],
     ["a null", `{"slots":null}`, /slots is null: leave it out/],
-    ["no object", `[1]`, /is an object of settings by name, not \[ 1 \]/],
-    ["no JSON", `{"slots":2,}`, /is no JSON: /],
-    ["nothing", ``, /is no JSON: /],
+    ["no object", `[1]`, /must be an object of settings by name, not \[ 1 \]/],
+    ["no JSON", `{"slots":2,}`, /is not JSON: /],
+    ["nothing", ``, /is not JSON: /],
   ])("is refused by its name for %s", async (_, text, message) => {
     write("millrace.json", text);
     const given = parsed(["run"]);
@@ -250,7 +250,7 @@ describe("a file of settings", () => {
       expect(findSettings(join(folder, "x")), text).toBeUndefined();
     }
     write("package.json", `{"millrace": {"slots": 1,}}`);
-    expect(() => findSettings(folder)).toThrow(/package\.json is no JSON/);
+    expect(() => findSettings(folder)).toThrow(/package\.json is not JSON/);
   });
 });
 
