@@ -55,7 +55,7 @@ export function delimiter(text: string): string {
   );
   if (meant === "" || /[\n\r"\0]/.test(meant))
     throw new InvalidArgumentError(
-      `--delimiter takes a character, \\t or \\x01 for example, not ${JSON.stringify(text)}.`,
+      `--delimiter takes text that separates cells, like ';', \\t or \\x01, not ${JSON.stringify(text)}.`,
     );
   return meant;
 }
