@@ -185,7 +185,7 @@ describe("a file of settings", () => {
     ["a size without a unit's text", `{"memory":1000}`, /memory is text, like "2GB"/],
     ["a time of no unit", `{"taskTimeout":"10"}`, /taskTimeout/],
     ["a word for true", `{"noProgress":"yes"}`, /noProgress is true or false/],
-    ["an address of something else", `{"master":"ftp://x"}`, /no address/],
+    ["an address of something else", `{"master":"ftp://x"}`, /not an address/],
     ["an address with a password", `{"master":"http://a:b@c"}`, /no password/],
     ["an empty path", `{"workDir":" "}`, /workDir/],
     ["a null", `{"slots":null}`, /slots is null: leave it out/],
@@ -255,7 +255,7 @@ describe("a file of settings", () => {
 });
 
 test("a wrong address in the environment is refused by the variable's name, where one is needed", async () => {
-  await expect(parsed(["run"], { MILLRACE_MASTER: "m1" })).rejects.toThrow(/MILLRACE_MASTER.*"m1" is no address/);
+  await expect(parsed(["run"], { MILLRACE_MASTER: "m1" })).rejects.toThrow(/MILLRACE_MASTER.*"m1" is not an address/);
   await parsed(["test"], { MILLRACE_MASTER: "m1" });
   await parsed(["init"], { MILLRACE_MASTER: "m1" });
 });
