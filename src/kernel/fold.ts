@@ -48,7 +48,7 @@ export function notANumber(what: string, result: unknown, key: Uint8Array): Mill
   const shown = typeof result === "number" ? String(result) : `a value of type ${typeof result}`;
   return new MillraceError(
     "wrong-value",
-    `the ${what} for key ${showKey(key)} gave ${shown}, which its value codec can't hold`,
+    `${what} for the key ${showKey(key)} gave ${shown}, which its value codec can't hold`,
   );
 }
 
