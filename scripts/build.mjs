@@ -19,6 +19,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { lineMap } from "./line-map.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
@@ -118,6 +119,10 @@ for (const name of Object.keys(programs)) {
   const code = readFileSync(join(next, "program", `${name}.cjs`));
   const digest = createHash("sha256").update(code).digest("hex").slice(0, 16);
   writeFileSync(join(next, `${name}.cjs`), `require("./boot.cjs").boot(__dirname, "${name}", "${digest}");\n`);
+}
+for (const path of readdirSync(next, { recursive: true }).filter((path) => path.endsWith(".map"))) {
+  const map = JSON.parse(readFileSync(join(next, path), "utf8"));
+  writeFileSync(join(next, path), JSON.stringify(lineMap(map)));
 }
 for (const module of ["kernel/kernel.wasm", "format/json.wasm"])
   cpSync(join(root, "src", module), join(next, basename(module)));

@@ -1,11 +1,12 @@
 // Starts one of the product's programs from a bundle whose code V8 has compiled before: `dist/program/NAME.cjs` beside
 // `NAME-DIGEST-ARCH-TAG.cache`. Compiling what a command or a slot needs takes 60 ms; reading it from a code cache
 // takes a tenth of that (v8.dev/blog/code-caching-for-devs). Without a cache only time is lost: the first process that
-// has run the code writes one, where it may. The tag is V8's own: it stands for V8's version, its flags and what the
-// processor can do, and V8 refuses a cache with another tag. So two Nodes that share a folder have a cache each. V8
-// does not check whether the bytes are whole, and a damaged cache would crash it. Therefore their SHA-256 follows them.
+// has run the code writes one, where it may. The tag stands for the build of Node, and for what V8's own tag does: its
+// version, its flags and what the processor can do. V8 refuses a cache with another tag of its own, but takes that of
+// another build of the same V8, and crashes: Node 20.19.0 and 20.20.2 both have 11.3.244.8. So any two Nodes that share
+// a folder have a cache each. Nor does V8 check whether the bytes are whole. Therefore their SHA-256 follows them.
 import { createHash } from "node:crypto";
-import { accessSync, constants as fs, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants as fs, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -34,7 +35,7 @@ export function boot(directory: string, name: string, digest: string): void {
   }
   if (name === "slot") optimizeLater();
   const path = join(directory, "program", `${name}.cjs`);
-  const tag = withDefaultFlags(cachedDataVersionTag).toString(16);
+  const tag = `${withDefaultFlags(cachedDataVersionTag).toString(16)}-${nodeBuild()}`;
   const cachePath = join(directory, "program", `${name}-${digest}-${process.arch}-${tag}.cache`);
   // The bundler escapes all characters that are not ASCII.
   const code = readFileSync(path, "latin1");
@@ -71,6 +72,19 @@ export function boot(directory: string, name: string, digest: string): void {
  */
 function optimizeLater(): void {
   if (process.versions.v8.startsWith("11.")) setFlagsFromString(`--interrupt-budget=${100_000}`);
+}
+
+/** Tells builds of Node apart: of other versions, with other settings, or by other people. */
+function nodeBuild(): string {
+  const { version, versions, config, execPath } = process;
+  let bytes = 0;
+  try {
+    bytes = statSync(execPath).size;
+  } catch {
+    // Replaced while this process runs.
+  }
+  const build = JSON.stringify([version, versions, config, bytes]);
+  return createHash("sha256").update(build).digest("hex").slice(0, 16);
 }
 
 function readCache(path: string): Buffer | undefined {

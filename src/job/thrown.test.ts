@@ -174,7 +174,8 @@ describe("a file that is beside the job's module, and is read where the job runs
     expect(told(() => readdirSync("no-such"))).toContain('Declare each that it needs, files: { name: "PATH" }');
     expect(told(() => rmdirSync("no-such"))).not.toContain("ctx.file");
     expect(told(() => mkdirSync("no-such/at/all"))).not.toContain("ctx.file");
-    const { error } = spawnSync("no-such-program");
+    const program = "no-such-program";
+    const { error } = spawnSync(program);
     expect(describeThrown(error).message).toMatch(/ENOENT$/);
     const script = "./no-such-script";
     expect(describeThrown(spawnSync(script).error).message).toContain('files: { no_such_script: "no-such-script" }');

@@ -3,8 +3,8 @@ import { nearest } from "../../base/closest.ts";
 import { valueOfShown } from "../../base/value/shown.ts";
 
 /**
- * Those of the keys that are few edits away from the text, or of which the text is a part: `startup` is near to
- * `["startup",14]`. At most `count`; empty where none is near. Keys are as `keyWord` writes them.
+ * Those of the keys that are few edits away from the text, or of which the text is a part: "startup" is near to
+ * ["startup",14]. At most `count`; empty where none is near. Keys are as `keyWord` writes them.
  */
 export function nearKeys(text: string, keys: readonly string[], count: number): string[] {
   const wanted = plainOf(text);

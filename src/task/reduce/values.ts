@@ -58,7 +58,7 @@ function textDecoder(): Decoder {
 }
 
 /** A reduce that reads values for a long time writes the status page after this many of them. */
-const valuesPerBeat = 0x10000;
+export const valuesPerBeat = 0x10000;
 
 /** Where the values of all groups come from: one for all calls of reduce. */
 export interface ValueSource {
