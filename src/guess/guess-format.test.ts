@@ -153,6 +153,23 @@ describe("tables", () => {
       expect(await lines(content, source)).toEqual({ text, notes: "" });
   });
 
+  it("says where times have no zone", async () => {
+    const noteOf = async (content: string) => {
+      const { guess } = await guessFormat([whole(content)]);
+      if (guess.kind !== "table" && guess.kind !== "fields") throw new Error(`guessed ${guess.kind}`);
+      const { type, note } = guess.columns.find(({ name }) => name === "at")!;
+      return `${type} ${note}`;
+    };
+    const without = /^date times without a zone are read as UTC, /;
+    expect(await noteOf("n,at\n1,2024-05-01T12:00:00Z\n2,2024-05-01 12:00\n")).toMatch(without);
+    expect(await noteOf("n,at\n1,2024-05-01T12:00:00Z\n2,2024-05-01T12:00+02:00\n3,2024-05-01\n")).toBe(
+      "date undefined",
+    );
+    expect(await noteOf('{"at":"2024-05-01T12:00:00.5"}\n{"at":"2024-05-02T12:00:00Z"}\n')).toMatch(without);
+    expect(await noteOf('{"at":"2024-05-01T12:00:00Z"}\n')).toBe("date undefined");
+    expect(await noteOf("n,at\n1,2024-05-01\n2,2024-05-02\n")).toBe("day undefined");
+  });
+
   it("says which cells keep a column from having a type, and is quick with many of them", async () => {
     const rows = Array.from({ length: 50_000 }, (_, i) => `${i % 7 === 0 ? "NA" : i},n${i}\n`).join("");
     const { guess } = await guessFormat([whole(`n,x\n${rows}`)]);

@@ -2,7 +2,7 @@
 import { KiB } from "../base/limits.ts";
 import { formatCount, formatCounted } from "../base/units.ts";
 import { type Beginning, type Reading, readBeginning } from "./beginning.ts";
-import { type ColumnType, type GuessedColumn, typeOf } from "./column-type.ts";
+import { type ColumnType, type GuessedColumn, typeOf, zoneNote } from "./column-type.ts";
 import type { Dialect, Guessed, TableShape } from "./guess.ts";
 import { tableOf } from "./guess.ts";
 import { guessHeader } from "./header.ts";
@@ -368,7 +368,7 @@ function columnOf(name: string, cells: readonly string[]): GuessedColumn {
   const full = cells.filter((cell) => cell !== "");
   const type = typeOf(full);
   if (type === undefined) return { name, type: "utf8", nullable: false, note: "always empty so far" };
-  const note = type === "utf8" ? exceptions(full) : undefined;
+  const note = type === "utf8" ? exceptions(full) : zoneNote(type, full);
   const nullable = type !== "utf8" && full.length < cells.length;
   return { name, type, nullable, ...(note !== undefined && { note }) };
 }
