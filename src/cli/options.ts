@@ -174,7 +174,7 @@ export function addFormatOptions(command: Command) {
         "tsv",
       ] as const),
     )
-    .option("--delimiter <text>", "what separates cells: a character, \\t, or \\x01", delimiter);
+    .option("--delimiter <text>", "what separates cells, like ';', \\t or \\x01", delimiter);
 }
 
 /** Adds `--color` to all commands that lack it. */

@@ -132,7 +132,7 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest | undef
     throw corrupt(path, "its checksum does not match: it was damaged, cut or edited");
   }
   const root = parseJson(text);
-  if (root === undefined) throw corrupt(path, "it is no JSON object");
+  if (root === undefined) throw corrupt(path, "it is not a JSON object");
   if (root["millrace"] !== version) {
     throw new MillraceError(
       "not-supported",

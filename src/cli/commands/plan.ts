@@ -97,7 +97,7 @@ function* planLines({ here, plan, budget, flags, settings, problem }: Planned): 
   yield `  map      ${formatCount(splits)} ${splits === 1 ? "task" : "tasks"}${splits > 1 ? ` of about ${formatBytes(Math.round(bytes / splits))}` : ""}`;
   yield plan.partitions === 0
     ? "  reduce   none: map writes the output"
-    : `  reduce   ${formatCount(plan.partitions)} ${plan.partitions === 1 ? "partition" : "partitions"}, by ${description.partition}${plan.boundaries.length > 0 ? ` (${plan.boundaries.length} boundaries sampled)` : ""}${description.combine === undefined ? "" : `, combined by ${description.combine}`}`;
+    : `  reduce   ${formatCount(plan.partitions)} ${plan.partitions === 1 ? "partition" : "partitions"}, by ${description.partition}${plan.boundaries.length > 0 ? ` (${plan.boundaries.length} boundaries sampled)` : ""}${description.combine === undefined ? "" : `, combined by ${description.combine === "function" ? "a function" : description.combine}`}`;
   yield `  memory   ${formatBytes(budget.memoryBytes)} for ${budget.slots} ${budget.slots === 1 ? "slot" : "slots"}: ${formatBytes(budget.arenaBytes)} each to sort in, ${formatBytes(budget.tierBytes)} for intermediate files before they go to disk`;
   if (flags.output === undefined) {
     yield "  output   standard output (-o DIR publishes it)";

@@ -80,7 +80,7 @@ export async function spoolInputs(
     const other = asStandardInput.find((path) => path !== "-");
     throw new MillraceError(
       "wrong-usage",
-      `standard input (-${other === undefined ? "" : `, ${other}`}) can be read once`,
+      `standard input (-${other === undefined ? "" : `, ${other}`}) can be read only once`,
     );
   }
   if (given.length === 0) return {};

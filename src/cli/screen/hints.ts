@@ -52,7 +52,7 @@ function commandHints(options: HintsOptions): string[] {
   if (needsMending(code)) hints.push(startOver(command));
   if (!handle.isKept) return hints;
   if (meaningOf(code).startsOver !== true) hints.push(`${goOn(code)}:  ${command} --resume`);
-  hints.push(`what it has done is kept until a run with this output succeeds; to be rid of it:  ${cleanLine(flags)}`);
+  hints.push(`what it has done is kept until a run with this output succeeds; to remove it:  ${cleanLine(flags)}`);
   return hints;
 }
 

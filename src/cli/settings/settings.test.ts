@@ -176,7 +176,7 @@ describe("a file of settings", () => {
     [
       "a name that is nearly right",
       `{"slot":2}`,
-      /there is no setting "slot" \(did you mean "slots"\?\); there are .*slots/,
+      /there is no setting "slot" \(did you mean "slots"\?\); the settings are .*slots/,
     ],
     ["the name of a flag", `{"split-size":"1MB"}`, /did you mean "splitSize"/],
     ["an option of run() alone", `{"signal":1}`, /no setting "signal"/],
@@ -185,13 +185,13 @@ describe("a file of settings", () => {
     ["a size without a unit's text", `{"memory":1000}`, /memory is text, like "2GB"/],
     ["a time of no unit", `{"taskTimeout":"10"}`, /taskTimeout/],
     ["a word for true", `{"noProgress":"yes"}`, /noProgress is true or false/],
-    ["an address of something else", `{"master":"ftp://x"}`, /no address/],
+    ["an address of something else", `{"master":"ftp://x"}`, /not an address/],
     ["an address with a password", `{"master":"http://a:b@c"}`, /no password/],
     ["an empty path", `{"workDir":" "}`, /workDir/],
     ["a null", `{"slots":null}`, /slots is null: leave it out/],
-    ["no object", `[1]`, /is an object of settings by name, not \[ 1 \]/],
-    ["no JSON", `{"slots":2,}`, /is no JSON: /],
-    ["nothing", ``, /is no JSON: /],
+    ["no object", `[1]`, /must be an object of settings by name, not \[ 1 \]/],
+    ["no JSON", `{"slots":2,}`, /is not JSON: /],
+    ["nothing", ``, /is not JSON: /],
   ])("is refused by its name for %s", async (_, text, message) => {
     write("millrace.json", text);
     const given = parsed(["run"]);
@@ -250,12 +250,12 @@ describe("a file of settings", () => {
       expect(findSettings(join(folder, "x")), text).toBeUndefined();
     }
     write("package.json", `{"millrace": {"slots": 1,}}`);
-    expect(() => findSettings(folder)).toThrow(/package\.json is no JSON/);
+    expect(() => findSettings(folder)).toThrow(/package\.json is not JSON/);
   });
 });
 
 test("a wrong address in the environment is refused by the variable's name, where one is needed", async () => {
-  await expect(parsed(["run"], { MILLRACE_MASTER: "m1" })).rejects.toThrow(/MILLRACE_MASTER.*"m1" is no address/);
+  await expect(parsed(["run"], { MILLRACE_MASTER: "m1" })).rejects.toThrow(/MILLRACE_MASTER.*"m1" is not an address/);
   await parsed(["test"], { MILLRACE_MASTER: "m1" });
   await parsed(["init"], { MILLRACE_MASTER: "m1" });
 });

@@ -35,7 +35,7 @@ describe("values", () => {
       map: emitOne,
       reduce(key, values, emit) {
         for (const _ of values) break;
-        expect(() => [...values]).toThrow(/can be read once/);
+        expect(() => [...values]).toThrow(/can be read only once/);
         emit([key]);
       },
     });

@@ -87,7 +87,7 @@ export class GroupValues implements IterableIterator<unknown> {
     if (this.#from.groups.takeValues()) return this;
     throw new MillraceError(
       "user-error",
-      "the values of a key can be read once, because they stream from disk. Compute all you need in one loop, or collect them first ([...values]) where they are sure to fit into memory",
+      "the values of a key can be read only once, because they stream from disk. Compute all you need in one loop, or collect them first ([...values]) where they are sure to fit into memory",
     );
   }
 
