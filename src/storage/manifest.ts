@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
 import type { Counters, JobId } from "../base/ids.ts";
+import { showPath } from "./local/fs.ts";
 import { checkedName } from "./local/hidden.ts";
 
 export const manifestName = "_SUCCESS";
@@ -115,6 +116,24 @@ export function parseReplacing(bytes: Uint8Array): Replacing | undefined {
     withdrawn: withdrawn.filter((name) => typeof name === "string"),
     isNew: isNew === true,
   };
+}
+
+/** Whether Millrace wrote it, also one that is damaged, stands for an output that is being replaced, or is newer. */
+export function isOurManifest(bytes: Uint8Array, path: string): boolean {
+  try {
+    return parseManifest(bytes, path) !== undefined;
+  } catch (thrown) {
+    if (thrown instanceof MillraceError) return true;
+    throw thrown;
+  }
+}
+
+/** The error for an output that lies in a published one. */
+export function insideOutput(path: string, around: string): MillraceError {
+  return new MillraceError(
+    "output-exists",
+    `The output ${showPath(path)} would lie inside ${showPath(around)}, which is a published output (it has a ${manifestName}) and would no longer be what its job wrote. Choose a folder that is not inside it with -o.`,
+  );
 }
 
 /**

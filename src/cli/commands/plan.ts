@@ -20,7 +20,7 @@ import { pc } from "../screen/colour.ts";
 import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 import type { Setting } from "../settings/apply.ts";
-import { namedInputs, submitFlags } from "./submit.ts";
+import { isUnfit, namedInputs, submitFlags } from "./submit.ts";
 
 /** Files that are named; the others are only counted. */
 const filesShown = 10;
@@ -30,7 +30,7 @@ export async function planCommand(
   inputs: readonly string[],
   given: RunFlags,
   firstSlot: ChildProcess | undefined,
-  settings: readonly Setting[],
+  allSettings: readonly Setting[],
 ): Promise<void> {
   const flags = withStandardOutput(given);
   if (inputs.includes("-"))
@@ -41,6 +41,8 @@ export async function planCommand(
   try {
     const budget = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
     const environment = Object.fromEntries(flags.env);
+    const unfit = isUnfit(here.description, flags);
+    const settings = allSettings.filter(({ name }) => !(unfit && name === "reducers"));
     const named = namedInputs(here.description, inputs, flags.input);
     const { plan } = await planHere({
       here,
