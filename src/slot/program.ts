@@ -112,6 +112,7 @@ export class SlotProgram {
         return;
       case "run":
         this.#storageAccess = message.storageAccess;
+        this.#work.interrupt();
         this.#answer(async () => {
           const running = this.#run(withOwnClock(message));
           this.#running = running.catch(() => {});
@@ -196,7 +197,8 @@ export class SlotProgram {
   }
 
   async #settle(): Promise<void> {
-    await this.#work.over(true);
+    // A run that has come meanwhile makes the question void: the agent asks again when that has ended.
+    if (this.#attempt === undefined) await this.#work.over(true);
     this.#send({ kind: "settled" });
   }
 

@@ -7,6 +7,7 @@
 // that the job's module and its setup have opened to keep. Whatever was waited for in vain is let go too, because it
 // would hide what threads still compute.
 import { createHook } from "node:async_hooks";
+import { assert } from "../base/assert.ts";
 import { limits } from "../base/limits.ts";
 import { type Handle, isHandle, letGoOfHandles, letGoOfTimers } from "./active-handles.ts";
 
@@ -17,6 +18,7 @@ export class UserWork {
   /** Kinds of resources that were waited for until the limit. */
   readonly #known = new Set<string>();
   #isIdle: (() => void) | undefined;
+  #interrupt: (() => void) | undefined;
   /**
    * Whether the first setup left something open: otherwise later ones are not watched, which would make their promises
    * slower.
@@ -61,15 +63,27 @@ export class UserWork {
   /**
    * Resolves when nothing goes on any more, or after `limits.settleMs`, with the kinds of what is left then, as Node
    * names them. Kinds that were left before are not waited for again, except for a moment with `isLast`, and not named
-   * again.
+   * again. One call at a time: what is under way is to be interrupted first.
    */
   async over(isLast: boolean): Promise<readonly string[]> {
+    assert(this.#interrupt === undefined, "what was left is looked for once at a time");
     const begun = performance.now();
     const grace = this.#known.size > 0 && isLast ? limits.settleGraceMs : 0;
     const kept = this.#letGo();
     const left: string[] = [];
     let keepTimers = () => {};
     let isIdle = false;
+    let isInterrupted = false;
+    const interrupted = new Promise<void>((resolve) => {
+      this.#interrupt = () => {
+        isInterrupted = true;
+        this.#interrupt = undefined;
+        this.#isIdle = undefined;
+        this.#keep(kept);
+        keepTimers();
+        resolve();
+      };
+    });
     const idle = new Promise<void>((resolve) => {
       this.#isIdle = () => {
         isIdle = true;
@@ -83,10 +97,12 @@ export class UserWork {
     const turn = (ms: number) =>
       new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)).unref());
     for (let ms = 0; ; ms = limits.settleTurnMs) {
-      await Promise.race([idle, turn(ms)]);
+      await Promise.race([idle, interrupted, turn(ms)]);
       const waited = performance.now() - begun;
+      if (isInterrupted) return left;
       if (isIdle) {
-        await idle;
+        await Promise.race([idle, interrupted]);
+        this.#interrupt = undefined;
         return left;
       }
       keepTimers();
@@ -107,9 +123,18 @@ export class UserWork {
       keepTimers();
       // A request that does not end, such as reading a pipe: what threads compute can't be told from it.
       this.#isIdle = undefined;
+      this.#interrupt = undefined;
       this.#keep(kept);
       return left;
     }
+  }
+
+  /**
+   * Ends a call of `over` that is under way, because code of the job is called again. It would take that code's own
+   * connections and timers for what earlier calls have left, let go of them, and so end the process.
+   */
+  interrupt(): void {
+    this.#interrupt?.();
   }
 
   #letGo(): Handle[] {
