@@ -22,6 +22,8 @@ const walkedBytesMin = 1 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
+/** Of the first batch that many, of the second half as many, and so on: a task of few batches has few samples. */
+const samplesOfFirstBatch = 512;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
@@ -87,7 +89,7 @@ export class GroupSizes {
     const batches = this.#look();
     if (batches === 0) return;
     const walked = Math.min(end - at, Math.max(walkedBytesMin, Math.floor((end - at) * walkedPart)));
-    const samples = Math.max(samplesPerBatch, walked / bytesPerSample);
+    const samples = Math.max(samplesPerBatch, walked / bytesPerSample, samplesOfFirstBatch / this.#looks);
     const stride = Math.max(1, Math.round(walked / this.#meanPairBytes / samples));
     this.#walk(bytes, at, at + walked, stride, (batches * stride * (end - at)) / walked);
   }
