@@ -1,5 +1,5 @@
-// Source maps by lines. esbuild maps each token, and bundles have no line breaks: the columns within a source line would
-// be a third of what is packed. A stack needs the line of a function.
+// Source maps by lines. esbuild maps each token, and bundles have no line breaks: the columns within a line of source
+// would be a quarter of what is packed. A stack needs the line of a function.
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /** The map without the segments that go on in the line of source of the one before. */

@@ -55,8 +55,8 @@ function numberAt(leading: number): number {
 /**
  * The number below or at which this share of the numbers is: 0.5 for the median, 0.95, 0 for the least, 1 for the
  * largest. Of the values themselves, or of a field of theirs. Within 0.8 % of the number of that rank, never below the
- * least or above the largest, which are exact, as are whole numbers below 256; a key takes a few kB, 14 where its numbers go over nine powers of ten. For the number itself
- * sort the numbers of each key, by `group: prefix(…)`.
+ * least or above the largest, which are exact, as are whole numbers below 256; a key takes a few kB, 14 where its
+ * numbers go over nine powers of ten. For the number itself sort the numbers of each key, by `group: prefix(…)`.
  * @throws `wrong-job` for a share that is not between 0 and 1.
  * @throws `wrong-value` when emitting a value that is no number, or NaN.
  * @example aggregate: stats({ n: count(), p95: quantile(0.95, "ms") })

@@ -14,7 +14,7 @@ import type { LargestGroups } from "../../protocol/largest-groups.ts";
 
 /** Pairs that are counted one by one before sampling begins. */
 const wholePairs = 1024;
-/** So many batches in a row are looked at, then as many with one left out between them, then with three, and so on. */
+/** This many batches in a row are looked at, then as many with one left out between them, then three, and so on. */
 const looksPerStride = 32;
 /** The part of a batch that is walked through, and the least of it. */
 const walkedPart = 1 / 16;
