@@ -22,7 +22,7 @@ const walkedBytesMin = 1 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
-/** Of the first batch that many, of the second half as many, and so on: a task of few batches has few samples. */
+/** This many of the first batch, half as many of the second, and so on: small tasks would have few samples. */
 const samplesOfFirstBatch = 512;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
